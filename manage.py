@@ -1,0 +1,11 @@
+#!/usr/bin/env python
+"""Command line entry point of Tradedesk: every process of the system is started from here."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)

@@ -1,0 +1,27 @@
+"""Logging: one JSON object per line on stderr, with the ids that the call site adds by `extra`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tradedesk import env
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(levelname)s %(name)s %(message)s",
+            "rename_fields": {"levelname": "level", "name": "logger"},
+            "timestamp": "at",
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.read(env.env.str, "TRADEDESK_LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        # The client library logs every message of an order at INFO; what counts is in the inbox.
+        "ib_async": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,120 @@
+"""The one place that reads the environment: names, defaults and checks of every setting.
+
+A wrong value stops the start with a sentence that names the variable (design: public face).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+
+def data_dir() -> Path:
+    """The one folder that holds all data of the local stack (`TRADEDESK_DATA`, `.tradedesk` by default)."""
+    return Path(os.environ.get("TRADEDESK_DATA") or BASE_DIR / ".tradedesk").resolve()
+
+
+def local_stack() -> dict[str, str]:
+    """URLs of the local stack that runs on `data_dir()`, as it wrote them; empty when none runs."""
+    try:
+        facts = json.loads((data_dir() / "stack.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(key): str(value) for key, value in facts.items()} if isinstance(facts, dict) else {}
+
+
+def url(name: str) -> str:
+    """`DATABASE_URL` or `REDIS_URL`: from the environment, else from the running local stack."""
+    return os.environ.get(name) or local_stack().get(name, "")
+
+
+def number(name: str, default: float, *, low: float, high: float) -> float:
+    """A number within [low, high]; raises ImproperlyConfigured naming the variable otherwise."""
+    value = read(env.float, name, default)
+    if not low <= value <= high:
+        raise ImproperlyConfigured(f"{name} must be between {low} and {high}, not {value}.")
+    return float(value)
+
+
+def read(reader: Any, name: str, default: Any) -> Any:
+    """One variable through an environs reader; a wrong value raises ImproperlyConfigured naming it."""
+    try:
+        return reader(name, default)
+    except EnvError as error:
+        raise ImproperlyConfigured(f"{name} is wrong: {error}") from None
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    """A whole number within [low, high]; raises ImproperlyConfigured naming the variable otherwise."""
+    value = read(env.int, name, default)
+    if not low <= value <= high:
+        raise ImproperlyConfigured(f"{name} must be between {low} and {high}, not {value}.")
+    return int(value)
+
+
+def secret_key() -> str:
+    """`SECRET_KEY` from the environment, else the local stack's own; never a built-in value.
+
+    Commands that need no key (migrate, simgateway, tests of pure parts) get a random one for their
+    lifetime, so nothing signed with it outlives the process.
+    """
+    key = os.environ.get("SECRET_KEY") or ""
+    if key and len(key) < 32:
+        raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
+    return key or stored_secret_key() or secrets.token_urlsafe(48)
+
+
+def stored_secret_key() -> str:
+    """The key that the local stack keeps in its data folder; empty when there is none."""
+    try:
+        return (data_dir() / "secret_key").read_text().strip()
+    except OSError:
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionConfig:
+    """How one broker session is reached: adapter by dotted path, gateway address, IB client id."""
+
+    name: str
+    adapter: str
+    host: str
+    port: int
+    client_id: int
+
+
+def broker_sessions() -> dict[str, SessionConfig]:
+    """Broker sessions by name, from `TRADEDESK_SESSIONS` ("name=host:port/client_id, ...").
+
+    `TRADEDESK_GATEWAY` ("host:port") moves the session `main` alone to another gateway.
+    """
+    text = os.environ.get("TRADEDESK_SESSIONS", "main=127.0.0.1:4002/1")
+    sessions = {session.name: session for session in map(parse_session, text.split(","))}
+    gateway = os.environ.get("TRADEDESK_GATEWAY")
+    if gateway and "main" in sessions:
+        sessions["main"] = parse_session(f"main={gateway}/{sessions['main'].client_id}", "TRADEDESK_GATEWAY")
+    return sessions
+
+
+def parse_session(text: str, variable: str = "TRADEDESK_SESSIONS") -> SessionConfig:
+    """One "name=host:port/client_id"; raises ImproperlyConfigured naming the variable."""
+    found = re.fullmatch(r"\s*([a-z0-9_-]+)=([^\s/:]+):(\d{1,5})/(\d{1,9})\s*", text)
+    if not found or not 0 < int(found[3]) < 65536 or int(found[4]) == 0:
+        raise ImproperlyConfigured(
+            f"{variable} is wrong: expected name=host:port/client_id with a client id above 0, not {text.strip()!r}."
+        )
+    adapter = os.environ.get("TRADEDESK_ADAPTER", "brokers.ib.session.IBSession")
+    return SessionConfig(
+        name=found[1], adapter=adapter, host=found[2], port=int(found[3]), client_id=int(found[4])
+    )

@@ -1,0 +1,133 @@
+"""Django settings: one file, everything that differs between machines comes from the environment (env.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.urls import reverse_lazy
+
+from tradedesk import env
+from tradedesk.env import BASE_DIR
+
+SECRET_KEY = env.secret_key()
+DEBUG = env.read(env.env.bool, "DEBUG", False)
+ALLOWED_HOSTS = env.read(env.env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
+CSRF_TRUSTED_ORIGINS = env.read(env.env.list, "CSRF_TRUSTED_ORIGINS", [])
+DATA_DIR = env.data_dir()
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_fsm",
+    "tradedesk",
+    "brokers",
+    "orders",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "tradedesk.urls"
+WSGI_APPLICATION = "tradedesk.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "tradedesk" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- PostgreSQL: the single truth -----------------------------------------------------------------
+# A pool, because Celery's Django fixup closes the connection around each task, and health checks,
+# because pooled connections are dead after a PostgreSQL restart.
+DATABASE_URL = env.url("DATABASE_URL") or "postgresql://tradedesk@127.0.0.1:5432/tradedesk"
+DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
+DATABASES["default"]["CONN_MAX_AGE"] = 0
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    {
+        "pool": {"min_size": 1, "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200), "timeout": 5},
+        "connect_timeout": 3,
+        "application_name": "tradedesk",
+    }
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis and Celery: the doorbell and the pool, never the record --------------------------------
+REDIS_URL = env.url("REDIS_URL") or "redis://127.0.0.1:6379/0"
+REDIS_KEY_PREFIX = "tradedesk:"
+REDIS_TIMEOUT = 0.5  # seconds; a frozen Redis must not hold up a request or a worker loop
+
+# --- Broker sessions ------------------------------------------------------------------------------
+BROKER_SESSIONS = env.broker_sessions()
+# A gateway takes 50 messages/s from a client; ib_async's own queue starts at 45 and is dropped on a
+# disconnect, so ours stays below both. The reserve is kept back for cancels.
+PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)
+PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
+LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 4, low=1, high=60)  # seconds
+ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
+RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)  # seconds between two rounds
+RECONCILE_ORDERS_EVERY = env.number("TRADEDESK_RECONCILE_ORDERS_EVERY", 30, low=1, high=3600)
+RECONCILE_POSITIONS_EVERY = env.number("TRADEDESK_RECONCILE_POSITIONS_EVERY", 60, low=1, high=3600)
+# Seconds an order may be old when it is sent (design section 4, freshness), by order type.
+MAX_AGE = {
+    "MARKET": env.number("TRADEDESK_MAX_AGE_MARKET", 10, low=1, high=86_400),
+    "LIMIT": env.number("TRADEDESK_MAX_AGE_LIMIT", 300, low=1, high=86_400),
+    "STOP": env.number("TRADEDESK_MAX_AGE_STOP", 60, low=1, high=86_400),
+    "STOP_LIMIT": env.number("TRADEDESK_MAX_AGE_STOP_LIMIT", 300, low=1, high=86_400),
+}
+
+# --- Web ------------------------------------------------------------------------------------------
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+LOGIN_URL = reverse_lazy("admin:login")
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.read(env.env.str, "STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+WHITENOISE_USE_FINDERS = True  # the local stack serves without a collectstatic step
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.read(env.env.bool, "TRADEDESK_SECURE_COOKIES", False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; larger bodies are refused with 413
+STREAM_URL = env.read(env.env.str, "TRADEDESK_STREAM_URL", "http://127.0.0.1:8001")
+
+from tradedesk.conf.celery import *  # noqa: E402, F403
+from tradedesk.conf.logs import LOGGING  # noqa: E402, F401
+from tradedesk.conf.rest import *  # noqa: E402, F403
+from tradedesk.conf.unfold import UNFOLD  # noqa: E402, F401
