@@ -1,0 +1,224 @@
+"""What goes to a broker and what comes back, in FIX words; immutable, and their own JSON form.
+
+Everything a broker says is one of `BrokerEvent`. The inbox keeps it as JSON (`encode`), next to the
+raw callback, so that history can be replayed without the adapter that heard it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from brokers.fix import OrdType, SecType, Side, TimeInForce
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all messages."""
+
+
+class InstrumentRef(Message):
+    """The contract as the adapter needs it: `con_id` is the broker's own number, 0 when not resolved."""
+
+    symbol: str
+    sec_type: SecType
+    exchange: str
+    currency: str
+    con_id: int = 0
+
+
+class NewOrder(Message):
+    """One order as frozen at the claim: exactly these values may be on the wire, never others."""
+
+    order_id: str
+    order_ref: str
+    broker_order_id: int
+    account: str
+    instrument: InstrumentRef
+    side: Side
+    order_qty: Decimal
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+
+
+class CancelOrder(Message):
+    """Ask the broker to cancel the order that we sent under `broker_order_id`."""
+
+    order_id: str
+    broker_order_id: int
+
+
+class OrderIdentity(Message):
+    """All a broker message says about whose order it is; 0 and "" mean not said.
+
+    Matched by `order_ref`, then `perm_id`, then (`client_id`, `broker_order_id`): design section 4.
+    """
+
+    order_ref: str = ""
+    perm_id: int = 0
+    client_id: int = 0
+    broker_order_id: int = 0
+
+
+class WorkingStatus(StrEnum):
+    """What the broker says an order is doing."""
+
+    IN_TRANSIT = "IN_TRANSIT"  # taken by the gateway, proves nothing about the exchange
+    HELD = "HELD"  # acknowledged, not working yet
+    WORKING = "WORKING"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    INACTIVE = "INACTIVE"  # not working, for a reason to be looked up
+
+
+class OrderTerms(Message):
+    """The order as the broker describes it; enough to record an order that is not ours."""
+
+    account: str
+    instrument: InstrumentRef
+    side: str
+    order_qty: Decimal
+    ord_type: str
+    time_in_force: str
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+
+
+class OrderReport(Message, tag="order_report"):
+    """State of an order at the broker. `cum_qty` is absolute, None when the message does not say."""
+
+    identity: OrderIdentity
+    status: WorkingStatus
+    source: str  # which callback or snapshot said so
+    cum_qty: Decimal | None = None
+    text: str = ""
+    terms: OrderTerms | None = None
+
+
+class ExecutionReport(Message, tag="execution_report"):
+    """One execution. `exec_id` ends in a version; the same root with a higher one replaces it."""
+
+    identity: OrderIdentity
+    exec_id: str
+    account: str
+    instrument: InstrumentRef
+    side: Side
+    last_qty: Decimal
+    last_px: Decimal
+    cum_qty: Decimal
+    transact_time: datetime
+    venue: str = ""
+    liquidity: str = ""
+
+
+class CommissionReport(Message, tag="commission_report"):
+    """The cost of one execution; `realized_pnl` None when the broker does not know it."""
+
+    exec_id: str
+    commission: Decimal
+    currency: str
+    realized_pnl: Decimal | None = None
+
+
+class Refusal(StrEnum):
+    """What an error code on an order means for it; an unknown code is LOOK_UP, never the end of an order."""
+
+    ORDER_REJECTED = "ORDER_REJECTED"
+    ORDER_CANCELED = "ORDER_CANCELED"
+    REQUEST_REFUSED = "REQUEST_REFUSED"
+    LOOK_UP = "LOOK_UP"
+    WARNING = "WARNING"
+
+
+class ErrorReport(Message, tag="error_report"):
+    """An error or notice that names an order."""
+
+    identity: OrderIdentity
+    code: int
+    text: str
+    meaning: Refusal
+
+
+class OrderAbsent(Message, tag="order_absent"):
+    """A complete look at the broker (open, completed, executions) did not show this order."""
+
+    order_id: str
+    snapshot_id: str
+
+
+BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | OrderAbsent
+
+
+class PositionReport(Message):
+    """One position as the broker reports it; `avg_cost` per unit including the multiplier."""
+
+    account: str
+    instrument: InstrumentRef
+    position_qty: Decimal
+    avg_cost: Decimal
+
+
+class AccountValueReport(Message):
+    """One account value; text, because not every value is a number."""
+
+    account: str
+    key: str
+    value: str
+    currency: str = ""
+
+
+class InstrumentDetails(Message):
+    """What the broker says about a contract: the rules that an order in it must keep."""
+
+    instrument: InstrumentRef
+    long_name: str
+    primary_exchange: str
+    min_tick: Decimal
+    min_size: Decimal
+    size_increment: Decimal
+
+
+class Snapshot(Message):
+    """A complete look at the broker: every end marker was seen while the link was up.
+
+    There is no incomplete snapshot: an adapter raises instead, because a failed answer must never be
+    read as "nothing there".
+    """
+
+    snapshot_id: str
+    started_at: datetime
+    finished_at: datetime
+    connection_started_at: datetime
+    orders: tuple[OrderReport, ...]
+    executions: tuple[ExecutionReport, ...]
+    commissions: tuple[CommissionReport, ...]
+    positions: tuple[PositionReport, ...]
+    account_values: tuple[AccountValueReport, ...]
+
+
+class HandedOver(Message):
+    """Our own note: the order's bytes were given to a live socket at this time."""
+
+    order_id: str
+    broker_order_id: int
+    sent_at: datetime
+
+
+_event_decoder = msgspec.json.Decoder(BrokerEvent)
+
+
+def encode(event: Message) -> bytes:
+    """The JSON form of a message."""
+    return msgspec.json.encode(event)
+
+
+def decode_event(body: bytes | str) -> BrokerEvent:
+    """A `BrokerEvent` from its JSON form; raises msgspec.ValidationError when it is none."""
+    return _event_decoder.decode(body)

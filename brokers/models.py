@@ -1,0 +1,155 @@
+"""What we know of the broker: sessions with their lease, accounts, instruments, the inbox, positions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models.functions import Now
+
+from brokers.fix import SecType
+
+MONEY = {"max_digits": 28, "decimal_places": 10}
+
+
+class GatewaySession(models.Model):
+    """State of one gateway session. Its address lives in the settings, its lease and its facts here.
+
+    The holder of the lease is the one process that may claim orders of this session: every claim
+    carries its `lease_epoch`, so a paused former holder can claim nothing (fencing).
+    """
+
+    name = models.CharField(primary_key=True, max_length=32)
+    client_id = models.IntegerField(default=0)
+    lease_owner = models.CharField(max_length=100, blank=True, default="")
+    lease_epoch = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    #: The next broker order id to give out: max(the gateway's nextValidId, ours), never lowered.
+    next_broker_order_id = models.BigIntegerField(default=1)
+    link = models.CharField(max_length=16, default="DOWN")
+    link_reason = models.CharField(max_length=300, blank=True, default="")
+    link_changed_at = models.DateTimeField(null=True, blank=True)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    reconciled_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BrokerAccount(models.Model):
+    """A trading account at the broker and the session that carries its orders."""
+
+    code = models.CharField(primary_key=True, max_length=32)
+    session = models.ForeignKey(GatewaySession, on_delete=models.PROTECT, related_name="accounts")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Instrument(models.Model):
+    """A tradable contract with the broker's own rules; `con_id` null until the broker resolved it."""
+
+    symbol = models.CharField(max_length=32)
+    sec_type = models.CharField(max_length=8, choices=[(t.value, t.value) for t in SecType])
+    exchange = models.CharField(max_length=16, default="SMART")
+    currency = models.CharField(max_length=3, default="USD")
+    con_id = models.BigIntegerField(null=True, blank=True, unique=True)
+    long_name = models.CharField(max_length=200, blank=True, default="")
+    primary_exchange = models.CharField(max_length=32, blank=True, default="")
+    min_tick = models.DecimalField(null=True, blank=True, **MONEY)
+    min_size = models.DecimalField(default=Decimal(1), **MONEY)
+    size_increment = models.DecimalField(default=Decimal(1), **MONEY)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolve_error = models.CharField(max_length=300, blank=True, default="")
+    last_px = models.DecimalField(null=True, blank=True, **MONEY)
+    last_px_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["symbol", "currency"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["symbol", "sec_type", "exchange", "currency"], name="instrument_unique_description"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.sec_type} {self.exchange} {self.currency}"
+
+
+class InboxMessage(models.Model):
+    """One callback of the broker, raw and decoded; insert-or-ignore by (session, dedup_key).
+
+    `applied_at` null means waiting: `error` then says why the last try failed, `retry_at` when the
+    next one is due.
+    """
+
+    session = models.ForeignKey(GatewaySession, on_delete=models.PROTECT)
+    dedup_key = models.CharField(max_length=200)
+    kind = models.CharField(max_length=32)
+    event = models.JSONField()
+    raw = models.JSONField()
+    received_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    applied_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.IntegerField(default=0)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "dedup_key"], name="inbox_unique_dedup_key")
+        ]
+        indexes = [
+            models.Index(fields=["retry_at"], condition=models.Q(applied_at=None), name="inbox_waiting")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.dedup_key}"
+
+
+class Position(models.Model):
+    """The position as the broker reports it. Never an input to order state.
+
+    `baseline_qty` is what was there before our first execution was booked, so that positions and
+    executions can be compared.
+    """
+
+    account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="positions")
+    con_id = models.BigIntegerField()
+    symbol = models.CharField(max_length=32)
+    sec_type = models.CharField(max_length=8)
+    currency = models.CharField(max_length=3)
+    position_qty = models.DecimalField(**MONEY)
+    avg_cost = models.DecimalField(**MONEY)
+    baseline_qty = models.DecimalField(default=Decimal(0), **MONEY)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["account", "symbol"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "con_id"], name="position_unique_contract")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.symbol} {self.position_qty}"
+
+
+class AccountValue(models.Model):
+    """One account value as the broker reports it (text: not every value is a number)."""
+
+    account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="values")
+    key = models.CharField(max_length=64)
+    currency = models.CharField(max_length=8, blank=True, default="")
+    value = models.CharField(max_length=64)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["account", "key", "currency"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "key", "currency"], name="account_value_unique_key")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.key} {self.value} {self.currency}"

@@ -1,0 +1,110 @@
+"""The port: what any broker connection must be able to do, and what it calls back.
+
+One implementation exists for Interactive Brokers (`brokers.ib.session.IBSession`); settings name it
+by dotted path. All methods may be called from any thread and never block longer than their timeout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from brokers.errors import BrokerError
+from brokers.messages import (
+    BrokerEvent,
+    CancelOrder,
+    HandedOver,
+    InstrumentDetails,
+    InstrumentRef,
+    NewOrder,
+    Snapshot,
+)
+
+
+class Link(StrEnum):
+    """How far the way to the broker is open."""
+
+    DOWN = "DOWN"  # no connection to the gateway
+    CONNECTED = "CONNECTED"  # gateway reached, not reconciled since
+    BROKER_LOST = "BROKER_LOST"  # gateway reached, but it has lost the broker (1100, 2110)
+    READY = "READY"  # reconciled since the last (re)connect: new orders may go out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """One raw callback with its meaning: what the inbox stores."""
+
+    event: BrokerEvent
+    dedup_key: str
+    raw: dict[str, Any]
+    received_at: datetime
+
+
+class Listener(Protocol):
+    """Who is told. Called on the adapter's own loop: implementations only enqueue, never wait."""
+
+    def heard(self, message: Heard) -> None:
+        """A broker event arrived."""
+
+    def handed_over(self, note: HandedOver) -> None:
+        """An order's bytes were given to a live socket."""
+
+    def link_changed(self, link: Link, reason: str) -> None:
+        """The link opened or closed; `reason` is for people."""
+
+    def next_valid_id(self, broker_order_id: int) -> None:
+        """The lowest order id that the gateway will take."""
+
+    def price_seen(self, con_id: int, price: str) -> None:
+        """A last, bid/ask-mid or close price of a watched instrument (a decimal text)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """Answer for one command of a batch: handed over, or the error that stopped it."""
+
+    order_id: str
+    error: BrokerError | None = None
+
+
+class BrokerSession(Protocol):
+    """One connection to one gateway under one client id, with its own thread."""
+
+    @property
+    def link(self) -> Link:
+        """The link as of now."""
+
+    @property
+    def connection_started_at(self) -> datetime | None:
+        """When the present connection was made; None while down."""
+
+    def start(self) -> None:
+        """Start the thread that connects, and connects again until `stop`."""
+
+    def stop(self) -> None:
+        """Disconnect and end the thread."""
+
+    def place(self, orders: Sequence[NewOrder]) -> list[Sent]:
+        """Hand orders to the socket, in this order; one answer each.
+
+        An answer's error is BrokerUnavailable (nothing left), BrokerRefused (definite no) or
+        OutcomeUnknown.
+        """
+
+    def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
+        """Hand cancels to the socket, in this order; one answer each."""
+
+    def snapshot(self, timeout: float) -> Snapshot:
+        """A complete look at the broker; raises BrokerUnavailable or OutcomeUnknown when it is not complete."""
+
+    def ready(self, snapshot: Snapshot) -> None:
+        """The snapshot has been applied: the gate may open, if it is of the present connection."""
+
+    def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
+        """What the broker knows under this description; an empty list when there is no such contract."""
+
+    def watch(self, instruments: Sequence[InstrumentRef]) -> None:
+        """Subscribe to prices of these instruments on this and every later connection."""

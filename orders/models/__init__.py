@@ -1,0 +1,41 @@
+"""The tables of the order domain."""
+
+from orders.models.event import EventKind, OrderEvent
+from orders.models.execution import Execution
+from orders.models.limits import AccountLimit
+from orders.models.lifecycle import Cause
+from orders.models.ord_status import ord_status
+from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
+from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
+from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
+from orders.models.requests import OrderRequest, RequestKind
+from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
+from orders.models.tokens import ApiToken, Scope
+
+__all__ = [
+    "ALIVE",
+    "AT_BROKER",
+    "DEAD",
+    "OPEN_REQUESTS",
+    "AccountLimit",
+    "ApiToken",
+    "Cause",
+    "CommandKind",
+    "EventKind",
+    "Execution",
+    "IfBrokerDown",
+    "OnUnconfirmed",
+    "Order",
+    "OrderEvent",
+    "OrderRequest",
+    "OutboxCommand",
+    "ReconciliationKind",
+    "ReconciliationRun",
+    "RequestKind",
+    "RequestState",
+    "Scope",
+    "Source",
+    "State",
+    "SubmissionAttempt",
+    "ord_status",
+]

@@ -1,0 +1,45 @@
+"""Executions, one row per version the broker sent."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+MONEY = {"max_digits": 28, "decimal_places": 10}
+
+
+class Execution(models.Model):
+    """One execution of an order.
+
+    IB corrects an execution by a further one whose id differs after the last dot: `exec_root` is the
+    part before it, `superseded` marks the versions that no longer count.
+    """
+
+    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="executions")
+    account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="executions")
+    exec_id = models.CharField(max_length=64)
+    exec_root = models.CharField(max_length=64)
+    superseded = models.BooleanField(default=False)
+    con_id = models.BigIntegerField(default=0)
+    side = models.CharField(max_length=8)
+    last_qty = models.DecimalField(**MONEY)
+    last_px = models.DecimalField(**MONEY)
+    venue = models.CharField(max_length=32, blank=True)
+    liquidity = models.CharField(max_length=8, blank=True)
+    transact_time = models.DateTimeField()
+    commission = models.DecimalField(null=True, blank=True, **MONEY)
+    commission_currency = models.CharField(max_length=8, blank=True, default="")
+    realized_pnl = models.DecimalField(null=True, blank=True, **MONEY)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["account", "exec_id"], name="execution_unique_exec_id")]
+        indexes = [
+            models.Index(
+                fields=["order"], condition=Q(commission__isnull=True), name="execution_no_commission"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.exec_id

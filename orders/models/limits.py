@@ -1,0 +1,20 @@
+"""Limits of an account: the first checks that every order passes."""
+
+from __future__ import annotations
+
+from django.db import models
+
+MONEY = {"max_digits": 28, "decimal_places": 10}
+
+
+class AccountLimit(models.Model):
+    """What may be ordered for an account. No row, or no instrument listed, means nothing may."""
+
+    account = models.OneToOneField("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="limit")
+    max_order_qty = models.DecimalField(**MONEY)
+    max_notional = models.DecimalField(help_text="In the instrument's currency, per order.", **MONEY)
+    allowed_instruments = models.ManyToManyField("brokers.Instrument", blank=True, related_name="+")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"limits of {self.account_id}"

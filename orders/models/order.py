@@ -1,0 +1,197 @@
+"""The order: its terms, its identity at the broker, its quantities and its times."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from brokers.fix import Side
+from orders.models.event import EventKind, OrderEvent
+from orders.models.lifecycle import Cause, OrderLifecycle
+from orders.models.states import ALIVE, State
+
+MONEY = {"max_digits": 28, "decimal_places": 10}
+
+
+def choices(words: Any) -> list[tuple[str, str]]:
+    """Django choices of a StrEnum."""
+    return [(word.value, word.value) for word in words]
+
+
+class Source(models.TextChoices):
+    """Who gave the order."""
+
+    API = "API"
+    DESK = "DESK"
+    EXTERNAL = "EXTERNAL"  # another client of the broker, or somebody's hands in TWS
+
+
+class OnUnconfirmed(models.TextChoices):
+    """What follows when an unconfirmed order is proven absent from the broker."""
+
+    RESEND = "resend"
+    HOLD = "hold"
+
+
+class IfBrokerDown(models.TextChoices):
+    """What a new order does while the broker cannot be reached."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+
+
+REF_PREFIX = "TD"
+
+
+def order_ref_of(order_id: UUID, attempt: int = 1) -> str:
+    """The reference that travels to the broker: at most 32 plain ASCII characters, told apart by attempt."""
+    base = REF_PREFIX + base64.b32encode(order_id.bytes).decode().rstrip("=")
+    return base if attempt == 1 else f"{base}-{attempt}"
+
+
+def order_id_of(order_ref: str) -> UUID | None:
+    """The order that a reference names; None when it is not one of ours."""
+    base = order_ref.split("-")[0]
+    if len(base) != 28 or not base.startswith(REF_PREFIX):
+        return None
+    try:
+        return UUID(bytes=base64.b32decode(base[2:] + "======"))
+    except binascii.Error:
+        return None
+
+
+class Order(OrderLifecycle):
+    """One order of one account. `leaves_qty` and `ord_status` are computed, never stored."""
+
+    id = models.UUIDField(primary_key=True, default=uuid_utils.uuid7, editable=False)
+    client = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="orders"
+    )
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.API)
+    cl_ord_id = models.CharField(max_length=64)
+    request_hash = models.CharField(max_length=64, blank=True)
+    order_ref = models.CharField(max_length=64, unique=True)
+    attempt = models.SmallIntegerField(default=1)
+
+    account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders")
+    session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT, related_name="orders")
+    instrument = models.ForeignKey("brokers.Instrument", on_delete=models.PROTECT, related_name="orders")
+    side = models.CharField(max_length=8, choices=choices(Side))
+    order_qty = models.DecimalField(**MONEY)
+    ord_type = models.CharField(max_length=16)
+    price = models.DecimalField(null=True, blank=True, **MONEY)
+    stop_px = models.DecimalField(null=True, blank=True, **MONEY)
+    time_in_force = models.CharField(max_length=8)
+
+    on_unconfirmed = models.CharField(
+        max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
+    )
+    if_broker_down = models.CharField(max_length=8, choices=IfBrokerDown.choices, default=IfBrokerDown.QUEUE)
+    fresh_until = models.DateTimeField(help_text="Not sent after this time: FAILED with reason STALE.")
+
+    cum_qty = models.DecimalField(default=Decimal(0), **MONEY)
+    avg_px = models.DecimalField(default=Decimal(0), **MONEY)
+    reason_code = models.CharField(max_length=40, blank=True, default="")
+    reason_text = models.TextField(blank=True, default="")
+    check_report = models.JSONField(default=list)
+
+    perm_id = models.BigIntegerField(null=True, blank=True)
+    broker_client_id = models.IntegerField(null=True, blank=True)
+    broker_order_id = models.BigIntegerField(null=True, blank=True)
+    lease_epoch = models.BigIntegerField(null=True, blank=True)
+
+    ack_deadline = models.DateTimeField(null=True, blank=True)
+    unconfirmed_at = models.DateTimeField(null=True, blank=True)
+    absent_rounds = models.SmallIntegerField(default=0)
+    absent_snapshot = models.CharField(max_length=40, blank=True, default="")
+    held_for_desk = models.BooleanField(default=False)
+    version = models.IntegerField(default=0)
+
+    received_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    first_fill_at = models.DateTimeField(null=True, blank=True)
+    last_fill_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "cl_ord_id"], name="order_unique_cl_ord_id"),
+            models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
+            models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
+            models.CheckConstraint(
+                condition=~Q(state__in=[s.value for s in ALIVE]) | Q(cum_qty__lte=F("order_qty")),
+                name="order_cum_qty_within_order_qty_while_alive",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["FILLED", "COMPLETED"]) | Q(cum_qty__gte=F("order_qty")),
+                name="order_filled_means_all_executed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["perm_id"], condition=Q(perm_id__isnull=False), name="order_perm_id"),
+            models.Index(
+                fields=["session", "broker_order_id"],
+                condition=Q(broker_order_id__isnull=False),
+                name="order_broker_order_id",
+            ),
+            # Everything that still moves; small, however many orders are stored.
+            models.Index(
+                fields=["session", "state"],
+                condition=Q(state__in=[*(s.value for s in ALIVE), "FILLED"]),
+                name="order_moving",
+            ),
+            models.Index(fields=["account", "-id"], name="order_account"),
+        ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: Events noted in memory, written by `services.book` together with the row.
+        self.noted: list[OrderEvent] = []
+
+    def __str__(self) -> str:
+        return self.cl_ord_id
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """What may still execute; 0 once the order is over."""
+        return max(self.order_qty - self.cum_qty, Decimal(0)) if self.state in ALIVE else Decimal(0)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the order may still execute."""
+        return self.state in ALIVE
+
+    def note(self, kind: EventKind, cause: Cause, *, from_state: str | None = None) -> None:
+        """Note an event: one version further, with the facts as they are now."""
+        self.version += 1
+        self.updated_at = cause.at
+        self.noted.append(
+            OrderEvent(
+                order_id=self.id,
+                version=self.version,
+                kind=kind,
+                from_state=self.state if from_state is None else from_state,
+                to_state=self.state,
+                cum_qty=self.cum_qty,
+                avg_px=self.avg_px,
+                actor=cause.actor,
+                text=cause.text,
+                data=cause.data,
+                inbox_id=cause.inbox_id,
+                at=cause.at,
+            )
+        )

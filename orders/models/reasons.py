@@ -1,0 +1,118 @@
+"""The registry of reasons: why an order was refused or given up, or a request refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reason:
+    """One reason: its code, what it means, whether sending the same again can help, what the desk does."""
+
+    code: str
+    text: str
+    retryable: bool
+    desk: str
+
+
+_ALL = (
+    Reason(
+        code="QTY_ABOVE_LIMIT",
+        text="The quantity is above the account's limit.",
+        retryable=False,
+        desk="Split the order or ask for a higher limit.",
+    ),
+    Reason(
+        code="NOTIONAL_ABOVE_LIMIT",
+        text="The value of the order is above the account's limit.",
+        retryable=False,
+        desk="Reduce the order or ask for a higher limit.",
+    ),
+    Reason(
+        code="INSTRUMENT_NOT_ALLOWED",
+        text="The account may not trade this instrument.",
+        retryable=False,
+        desk="Ask for the instrument to be allowed.",
+    ),
+    Reason(
+        code="NO_LIMITS",
+        text="The account has no limits set, so nothing may be ordered.",
+        retryable=False,
+        desk="Set the account's limits.",
+    ),
+    Reason(
+        code="NO_REFERENCE_PRICE",
+        text="There is no price to value the order with.",
+        retryable=True,
+        desk="Use a limit price, or wait for market data.",
+    ),
+    Reason(
+        code="BROKER_DOWN",
+        text="The broker can not be reached and the order asked to be refused then.",
+        retryable=True,
+        desk="Send it again when the session is back.",
+    ),
+    Reason(
+        code="BROKER_REJECTED",
+        text="The broker or the exchange refused the order.",
+        retryable=False,
+        desk="Read the broker's words on the order.",
+    ),
+    Reason(
+        code="STALE",
+        text="The order was not sent while it was fresh, and has been given up.",
+        retryable=True,
+        desk="Decide again at today's price.",
+    ),
+    Reason(
+        code="NEVER_REACHED_BROKER",
+        text="The order was proven absent from the broker and was given up by the desk.",
+        retryable=True,
+        desk="Send a new order if it is still wanted.",
+    ),
+    Reason(
+        code="NO_SUCH_ADAPTER_ORDER",
+        text="The broker connection can not carry this order.",
+        retryable=False,
+        desk="Use another order type.",
+    ),
+    Reason(
+        code="CANCELED_BEFORE_SENDING",
+        text="The order was canceled before it left us.",
+        retryable=False,
+        desk="Nothing.",
+    ),
+    Reason(
+        code="BROKER_CANCELED",
+        text="The broker or the exchange canceled the order.",
+        retryable=False,
+        desk="Read the broker's words on the order.",
+    ),
+    Reason(code="CANCELED_ON_REQUEST", text="Canceled as asked.", retryable=False, desk="Nothing."),
+    Reason(code="TIME_IN_FORCE", text="Its time in force is over.", retryable=False, desk="Nothing."),
+    Reason(
+        code="TOO_LATE_TO_CANCEL",
+        text="The order was over before the cancel could take effect.",
+        retryable=False,
+        desk="Nothing: look at the executions.",
+    ),
+    Reason(
+        code="REQUEST_REFUSED",
+        text="The broker refused the request; the order lives on.",
+        retryable=True,
+        desk="Read the broker's words and ask again.",
+    ),
+    Reason(
+        code="NOT_OURS",
+        text="The order was placed by another client, which alone may cancel it.",
+        retryable=False,
+        desk="Cancel it where it was placed.",
+    ),
+)
+
+REASONS = {reason.code: reason for reason in _ALL}
+
+
+def reason(code: str) -> Reason:
+    """The reason with this code; raises KeyError for a code that is not in the registry."""
+    return REASONS[code]

@@ -1,0 +1,27 @@
+"""API tokens: only a digest is stored; scopes and accounts narrow what a token may do."""
+
+from __future__ import annotations
+
+from django.db import models
+from knox.models import AbstractAuthToken
+
+
+class Scope(models.TextChoices):
+    """What a token may do."""
+
+    READ = "read"
+    TRADE = "trade"
+    CANCEL = "cancel"
+    ADMIN = "admin"
+
+
+class ApiToken(AbstractAuthToken):
+    """A token of one API client (a user), for some accounts; shown once when made."""
+
+    name = models.CharField(max_length=100, blank=True, default="")
+    scopes = models.JSONField(default=list)
+    accounts = models.ManyToManyField("brokers.BrokerAccount", blank=True, related_name="+")
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.token_key}"
