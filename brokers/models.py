@@ -42,6 +42,8 @@ class BrokerAccount(models.Model):
 
     code = models.CharField(primary_key=True, max_length=32)
     session = models.ForeignKey(GatewaySession, on_delete=models.PROTECT, related_name="accounts")
+    #: When positions were first seen; what was there then is each position's baseline.
+    baseline_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.code

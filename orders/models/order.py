@@ -130,6 +130,9 @@ class Order(OrderLifecycle):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["client", "cl_ord_id"], name="order_unique_cl_ord_id"),
+            models.UniqueConstraint(
+                fields=["account", "perm_id"], condition=Q(source="EXTERNAL"), name="order_unique_external"
+            ),
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
             models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
             models.CheckConstraint(

@@ -1,0 +1,86 @@
+"""Limit checks: every one reports value against limit, passed or not. Pure functions, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """What an order would risk, and what the account allows. Money in the instrument's currency."""
+
+    order_qty: Decimal
+    #: What one unit is valued at: the limit price, else the stop, else the last known price.
+    reference_px: Decimal | None
+    reference_source: str
+    instrument: str
+    instrument_allowed: bool
+    max_order_qty: Decimal
+    max_notional: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """One check. `code` is a reason code when it failed, empty when it passed."""
+
+    check: str
+    passed: bool
+    value: str
+    limit: str
+    code: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as stored on the order and shown to clients."""
+        return asdict(self)
+
+
+def run_checks(exposure: Exposure) -> list[CheckResult]:
+    """All checks, in the order in which they are reported; none is skipped because another failed."""
+    return [_instrument(exposure), _quantity(exposure), _notional(exposure)]
+
+
+def _instrument(exposure: Exposure) -> CheckResult:
+    return _result(
+        "allowed_instruments",
+        passed=exposure.instrument_allowed,
+        value=exposure.instrument,
+        limit="the account's list",
+        code="INSTRUMENT_NOT_ALLOWED",
+    )
+
+
+def _quantity(exposure: Exposure) -> CheckResult:
+    return _result(
+        "max_order_qty",
+        passed=exposure.order_qty <= exposure.max_order_qty,
+        value=plain(exposure.order_qty),
+        limit=plain(exposure.max_order_qty),
+        code="QTY_ABOVE_LIMIT",
+    )
+
+
+def _notional(exposure: Exposure) -> CheckResult:
+    limit = plain(exposure.max_notional)
+    if exposure.reference_px is None:
+        return _result(
+            "max_notional", passed=False, value="no price known", limit=limit, code="NO_REFERENCE_PRICE"
+        )
+    notional = exposure.order_qty * exposure.reference_px
+    return _result(
+        "max_notional",
+        passed=notional <= exposure.max_notional,
+        value=f"{plain(notional)} (at {exposure.reference_source} {plain(exposure.reference_px)})",
+        limit=limit,
+        code="NOTIONAL_ABOVE_LIMIT",
+    )
+
+
+def _result(check: str, *, passed: bool, value: str, limit: str, code: str) -> CheckResult:
+    return CheckResult(check=check, passed=passed, value=value, limit=limit, code="" if passed else code)
+
+
+def plain(number: Decimal) -> str:
+    """A Decimal without exponent and without trailing zeros."""
+    return f"{number.normalize():f}"

@@ -1,0 +1,133 @@
+"""Writing orders: one statement to record a new one, a few to store what changed on many.
+
+One of the three places with SQL by hand (record, claim, apply), because each of them is a hop that
+every order passes. State is never set here: orders come with what the lifecycle did to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Model
+from psycopg.types.json import Jsonb
+
+from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
+
+#: Columns of an order that may change after it was recorded, with their SQL types.
+MUTABLE = {
+    "state": "text",
+    "order_qty": "numeric",
+    "cum_qty": "numeric",
+    "avg_px": "numeric",
+    "reason_code": "text",
+    "reason_text": "text",
+    "perm_id": "bigint",
+    "broker_order_id": "bigint",
+    "ack_deadline": "timestamptz",
+    "unconfirmed_at": "timestamptz",
+    "absent_rounds": "smallint",
+    "absent_snapshot": "text",
+    "held_for_desk": "boolean",
+    "version": "integer",
+    "queued_at": "timestamptz",
+    "sent_at": "timestamptz",
+    "acknowledged_at": "timestamptz",
+    "first_fill_at": "timestamptz",
+    "last_fill_at": "timestamptz",
+    "completed_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+#: Columns of an event that the writer gives; the rest are the database's defaults.
+EVENT = {
+    "order_id": "uuid",
+    "version": "integer",
+    "kind": "text",
+    "from_state": "text",
+    "to_state": "text",
+    "cum_qty": "numeric",
+    "avg_px": "numeric",
+    "actor": "text",
+    "text": "text",
+    "data": "jsonb",
+    "inbox_id": "bigint",
+    "at": "timestamptz",
+}
+
+
+def insert(order: Order, *, command: CommandKind | None) -> bool:
+    """Record a new order, its events and its command; False when its cl_ord_id is taken.
+
+    One statement, so that it is whole or absent without a transaction around it.
+    """
+    fields = [field for field in Order._meta.concrete_fields if field.column not in ("recorded_at", "queued_at")]
+    columns = [field.column for field in fields]
+    values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in fields]
+    queued = "clock_timestamp()" if command else "NULL"
+    sql = f"""
+        WITH recorded AS (
+            INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
+            VALUES ({", ".join(["%s"] * len(columns))}, clock_timestamp(), {queued})
+            ON CONFLICT (client_id, cl_ord_id) DO NOTHING
+            RETURNING id, session_id
+        ), noted AS (
+            INSERT INTO orders_orderevent ({", ".join(EVENT)})
+            SELECT e.* FROM recorded, {_unnest(EVENT)} AS e
+        ), queued AS (
+            INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
+            SELECT session_id, id, %s, 0, '' FROM recorded WHERE %s
+        )
+        SELECT id FROM recorded
+    """  # noqa: S608 - column names come from the model, values are parameters
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*values, *_columns(order.noted, EVENT), command or "", command is not None])
+        recorded = cursor.fetchone() is not None
+    order.noted.clear()
+    return recorded
+
+
+def store(orders: Iterable[Order]) -> None:
+    """Write every order with something noted, and its events; the caller holds the row locks."""
+    changed = [order for order in orders if order.noted]
+    if not changed:
+        return
+    events = [event for order in changed for event in order.noted]
+    columns = {"id": "uuid", **MUTABLE}
+    assignments = ", ".join(f"{name} = u.{name}" for name in MUTABLE)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE orders_order o SET {assignments} FROM {_unnest(columns)} AS u({', '.join(columns)})"  # noqa: S608
+            " WHERE o.id = u.id",
+            _columns(changed, columns),
+        )
+        cursor.execute(
+            f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {_unnest(EVENT)}",  # noqa: S608
+            _columns(events, EVENT),
+        )
+    _drop_overtaken_commands(changed, events)
+    for order in changed:
+        order.noted.clear()
+
+
+def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEvent]) -> None:
+    """An order that left CREATED without a claim must not be claimed any more."""
+    left = {event.order_id for event in events if event.from_state == State.CREATED != event.to_state}
+    left -= {order.id for order in orders if order.state == State.CREATED}
+    if left:
+        waiting = OutboxCommand.objects.filter(order_id__in=left, kind=CommandKind.NEW, done_at=None)
+        waiting.update(done_at=orders[0].updated_at, error="overtaken: the order moved on")
+
+
+def _unnest(columns: dict[str, str]) -> str:
+    return "unnest(" + ", ".join(f"%s::{kind}[]" for kind in columns.values()) + ")"
+
+
+def _columns(rows: Sequence[Model], columns: dict[str, str]) -> list[list[Any]]:
+    return [[_sql_value(getattr(row, name), kind) for row in rows] for name, kind in columns.items()]
+
+
+def _sql_value(value: Any, kind: str) -> Any:
+    if kind == "jsonb":
+        return Jsonb(value)
+    return str(value) if kind == "text" else value

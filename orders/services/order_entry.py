@@ -1,0 +1,268 @@
+"""The one door for requests: place and cancel, for the API and the desk alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from brokers.models import BrokerAccount, Instrument
+from orders.models import (
+    ALIVE,
+    OPEN_REQUESTS,
+    AccountLimit,
+    Cause,
+    CommandKind,
+    EventKind,
+    IfBrokerDown,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestKind,
+    RequestState,
+    Source,
+    State,
+)
+from orders.models.order import order_ref_of
+from orders.models.reasons import reason
+from orders.risk.checks import CheckResult, Exposure, run_checks
+from orders.risk.validity import form_errors
+from orders.services import book, doorbell
+from orders.services.errors import ClOrdIdReused, NotOurs, OrderOver, TicketInvalid
+from orders.services.ticket import Ticket
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+HEARTBEAT_LIMIT = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """The recorded order; `created` False when this very request had been recorded before."""
+
+    order: Order
+    created: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Venue:
+    """Where a ticket leads: the rows it names."""
+
+    account: BrokerAccount
+    instrument: Instrument
+    instrument_allowed: bool
+    limit: AccountLimit | None
+
+
+def place_order(ticket: Ticket, *, client: User, source: Source, received_at: datetime) -> Placed:
+    """Check and record an order; what happens next is the broker worker's.
+
+    A breach of a limit records the order as REJECTED with its report. Raises TicketInvalid (nothing
+    is stored) and ClOrdIdReused. The same request again gives the first order, whatever the rules
+    and limits say by now.
+    """
+    try:
+        venue = find_venue(ticket)
+        _require_form(ticket, venue)
+    except TicketInvalid:
+        if replayed := _placed_before(ticket, client):
+            return replayed
+        raise
+    order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
+    _check(order, ticket, venue)
+    alive = order.state == State.CREATED
+    if not book.insert(order, command=CommandKind.NEW if alive else None):
+        replayed = _placed_before(ticket, client)
+        if replayed is None:  # pragma: no cover - orders are never deleted
+            raise RuntimeError("the order that holds this cl_ord_id is gone")
+        return replayed
+    if alive:
+        transaction.on_commit(lambda: _ring(order.session_id), robust=True)
+    return Placed(order=order, created=True)
+
+
+def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "") -> OrderRequest:
+    """Ask for the cancel of an order; asking again while one is open returns that one.
+
+    An order that never left us is canceled at once. Raises Order.DoesNotExist, OrderOver, NotOurs.
+    """
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=order_id)
+        open_request = order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).first()
+        if open_request:
+            return open_request
+        if order.state not in ALIVE:
+            raise OrderOver(order)
+        if order.source == Source.EXTERNAL:
+            raise NotOurs(order)
+        request = _record_cancel(order, Cause(actor=actor, at=at), cl_ord_id)
+        book.store([order])
+        if request.state == RequestState.REQUESTED:
+            transaction.on_commit(lambda: _ring(order.session_id), robust=True)
+    doorbell.tell_readers()
+    return request
+
+
+def find_venue(ticket: Ticket) -> Venue:
+    """The account, instrument and limits a ticket names; raises TicketInvalid for an unknown one."""
+    account = (
+        BrokerAccount.objects.select_related("session", "limit").filter(pk=ticket.account).first()
+    )
+    key = ticket.instrument
+    listed = AccountLimit.allowed_instruments.through.objects.filter(
+        instrument_id=OuterRef("pk"), accountlimit__account_id=ticket.account
+    )
+    instrument = (
+        Instrument.objects.filter(
+            symbol=key.symbol, sec_type=key.sec_type, exchange=key.exchange, currency=key.currency
+        )
+        .annotate(listed=Exists(listed))
+        .first()
+    )
+    errors: dict[str, list[str]] = {}
+    if account is None:
+        errors["account"] = ["There is no such account."]
+    if instrument is None:
+        errors["instrument.symbol"] = [
+            f"There is no instrument {key.symbol} {key.sec_type} {key.exchange} {key.currency}."
+        ]
+    elif instrument.con_id is None:
+        errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
+    if account is None or instrument is None or errors:
+        raise TicketInvalid(errors)
+    limit = getattr(account, "limit", None)
+    return Venue(account=account, instrument=instrument, instrument_allowed=instrument.listed, limit=limit)  # type: ignore[attr-defined]
+
+
+def _require_form(ticket: Ticket, venue: Venue) -> None:
+    if errors := form_errors(ticket, venue.instrument):
+        raise TicketInvalid(errors)
+
+
+def _placed_before(ticket: Ticket, client: User) -> Placed | None:
+    order = Order.objects.filter(client=client, cl_ord_id=ticket.cl_ord_id).first()
+    if order is None:
+        return None
+    if order.request_hash != ticket.fingerprint():
+        raise ClOrdIdReused(order)
+    return Placed(order=order, created=False)
+
+
+def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, received_at: datetime) -> Order:
+    order_id = uuid_utils.uuid7()
+    max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
+    order = Order(
+        id=order_id,
+        client=client,
+        source=source,
+        cl_ord_id=ticket.cl_ord_id,
+        request_hash=ticket.fingerprint(),
+        order_ref=order_ref_of(order_id),
+        account=venue.account,
+        session=venue.account.session,
+        instrument=venue.instrument,
+        side=ticket.side,
+        order_qty=ticket.order_qty,
+        ord_type=ticket.ord_type,
+        price=ticket.price,
+        stop_px=ticket.stop_px,
+        time_in_force=ticket.time_in_force,
+        on_unconfirmed=ticket.on_unconfirmed,
+        if_broker_down=ticket.if_broker_down,
+        fresh_until=received_at + timedelta(seconds=max_age),
+        received_at=received_at,
+    )
+    order.note(EventKind.RECORDED, Cause(actor=_actor(client), at=received_at), from_state="")
+    return order
+
+
+def _check(order: Order, ticket: Ticket, venue: Venue) -> None:
+    """Run the limit checks and the broker-down policy; a failed one rejects the order in memory."""
+    report = run_checks(_exposure(ticket, venue)) if venue.limit else [_no_limits(venue.account)]
+    order.check_report = [result.as_json() for result in report]
+    failed = next((result.code for result in report if not result.passed), "")
+    if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(venue.account):
+        failed = "BROKER_DOWN"
+    if failed:
+        order.reason_code, order.reason_text = failed, reason(failed).text
+        order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
+
+
+def _exposure(ticket: Ticket, venue: Venue) -> Exposure:
+    source, px = reference_price(ticket, venue.instrument)
+    limit = venue.limit
+    assert limit is not None  # noqa: S101 - only called with limits
+    return Exposure(
+        order_qty=ticket.order_qty,
+        reference_px=px,
+        reference_source=source,
+        instrument=str(venue.instrument),
+        instrument_allowed=venue.instrument_allowed,
+        max_order_qty=limit.max_order_qty,
+        max_notional=limit.max_notional,
+    )
+
+
+def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None]:
+    """(where it is from, the price one unit is valued at): limit, else stop, else the last known price."""
+    if ticket.price is not None:
+        return "price", ticket.price
+    if ticket.stop_px is not None:
+        return "stop_px", ticket.stop_px
+    return "last_px", instrument.last_px
+
+
+def _no_limits(account: BrokerAccount) -> CheckResult:
+    return CheckResult(check="limits", passed=False, value=account.code, limit="none set", code="NO_LIMITS")
+
+
+def _reachable(account: BrokerAccount) -> bool:
+    session = account.session
+    fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
+    return session.link == "READY" and bool(fresh)
+
+
+def _record_cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
+    request = OrderRequest(
+        order=order,
+        kind=RequestKind.CANCEL,
+        requested_by=cause.actor,
+        requested_at=cause.at,
+    )
+    request.cl_ord_id = cl_ord_id or f"cancel-{request.id}"
+    order.note(EventKind.CANCEL_REQUESTED, cause)
+    if order.state == State.CREATED:
+        _cancel_here(order, request, cause)
+        request.save(force_insert=True)
+    else:
+        request.save(force_insert=True)
+        OutboxCommand.objects.create(
+            session_id=order.session_id, order=order, request=request, kind=CommandKind.CANCEL
+        )
+    return request
+
+
+def _cancel_here(order: Order, request: OrderRequest, cause: Cause) -> None:
+    """Nothing has left us: the cancel is ours to grant."""
+    order.reason_code, order.reason_text = "CANCELED_BEFORE_SENDING", reason("CANCELED_BEFORE_SENDING").text
+    order.cancel(cause)
+    request.state = RequestState.ACCEPTED
+    request.answered_at = cause.at
+
+
+def _actor(client: User) -> str:
+    return f"client:{client.get_username()}"
+
+
+def _ring(session: str) -> None:
+    doorbell.ring(session)
+    doorbell.tell_readers()
