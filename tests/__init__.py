@@ -1,0 +1,1 @@
+"""Tests of Tradedesk: unit (no I/O), integration (real servers), scenarios (real processes)."""

