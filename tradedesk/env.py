@@ -5,6 +5,7 @@ A wrong value stops the start with a sentence that names the variable (design: p
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -31,7 +32,19 @@ def local_stack() -> dict[str, str]:
         facts = json.loads((data_dir() / "stack.json").read_text())
     except (OSError, ValueError):
         return {}
-    return {str(key): str(value) for key, value in facts.items()} if isinstance(facts, dict) else {}
+    return {str(key): str(value) for key, value in facts.items()} if is_locked(data_dir()) else {}
+
+
+def is_locked(data: Path) -> bool:
+    """Whether a local stack runs on this folder: one that was killed leaves its file, but not its lock."""
+    try:
+        with (data / "stack.lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def url(name: str) -> str:

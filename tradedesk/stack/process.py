@@ -9,10 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -37,29 +37,36 @@ def spawn(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
-    log: Path,
+    log: Path | None,
     cwd: Path,
     account: Account | None = None,
     orphan_signal: int = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """Start a process in a session of its own, its output in `log`, which starts afresh.
+    """Start a process in a session of its own, its output in `log`, which starts afresh (None: ours).
 
     It gets `orphan_signal` when this process dies (Linux), so that not even SIGKILL leaves it behind.
     The kernel looks at the thread that called: call from one that lives as long as the process should.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
+    with open_log(log) as output:
         return subprocess.Popen(
             argv,
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT if output else None,
             start_new_session=True,  # Ctrl-C in the terminal is for the stack, which ends this in order
             **identity(account),
             preexec_fn=death_notice(orphan_signal),  # noqa: PLW1509 - one prctl call, it takes no locks
         )
+
+
+def open_log(log: Path | None) -> AbstractContextManager[IO[bytes] | None]:
+    """An empty log to write to; nothing when the output goes where ours goes."""
+    if log is None:
+        return nullcontext()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log.open("wb")
 
 
 def death_notice(number: int) -> Callable[[], None]:
@@ -80,7 +87,14 @@ def end(process: subprocess.Popen[bytes], number: int = signal.SIGTERM, *, grace
         with suppress(subprocess.TimeoutExpired):
             process.wait(grace)
     kill(family)
+    kill_group(process.pid)
     process.wait()
+
+
+def kill_group(leader: int) -> None:
+    """SIGKILL the process group of a leader that may itself be gone: its orphans are still in it."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM when only zombies are left
+        os.killpg(leader, signal.SIGKILL)
 
 
 def family_of(pid: int) -> list[psutil.Process]:

@@ -1,0 +1,143 @@
+"""The command line of every process of the system: the one place.
+
+The local stack, the demo, the scenario tests and the check of docker-compose.yml read it from here. A
+process gets everything else (where servers are, keys, the gateway) from its environment.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tradedesk.env import BASE_DIR
+from tradedesk.stack.options import StackOptions
+from tradedesk.stack.ports import HOST
+
+PYTHON = sys.executable
+MANAGE = (PYTHON, str(BASE_DIR / "manage.py"))
+FLOWER_USER = "desk"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Process:
+    """One process: its command line and what it has in its environment beyond what all have.
+
+    `health` is a URL that answers 200 once the process serves; None when it has no door of its own.
+    `needs` names the servers without which it cannot start.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    health: str | None = None
+    needs: frozenset[str] = frozenset({"postgres", "redis"})
+
+
+def processes(options: StackOptions, *, flower_password: str) -> list[Process]:
+    """All processes of a stack, in the order in which they are started."""
+    own_gateway = [] if options.ib else [simgateway(options)]
+    return [
+        *own_gateway,
+        web(options.http),
+        stream(options.stream),
+        broker("main"),
+        worker(),
+        beat(options.data),
+        flower(options.flower, flower_password),
+    ]
+
+
+def simgateway(options: StackOptions) -> Process:
+    """The simulated IB gateway."""
+    ports = ("--port", str(options.gateway_port), "--control-port", str(options.control_port))
+    return Process(
+        name="simgateway",
+        argv=(*MANAGE, "simgateway", *ports, "--data", str(options.data / "simgateway")),
+        health=f"http://{HOST}:{options.control_port}/orders",
+        needs=frozenset(),
+    )
+
+
+def web(port: int) -> Process:
+    """API and admin; a synchronous server has twice the throughput of ASGI for this work."""
+    return Process(
+        name="web",
+        argv=(
+            *granian("wsgi", "tradedesk.wsgi:application", port),
+            "--workers",
+            "1",
+            "--blocking-threads",
+            "8",
+        ),
+        health=f"http://{HOST}:{port}/healthz",
+    )
+
+
+def stream(port: int) -> Process:
+    """Server-sent events."""
+    return Process(name="stream", argv=granian("asgi", "tradedesk.asgi:application", port))
+
+
+def granian(interface: str, application: str, port: int) -> tuple[str, ...]:
+    """A granian server on loopback."""
+    address = ("--host", HOST, "--port", str(port))
+    return (PYTHON, "-m", "granian", "--interface", interface, "--no-ws", *address, application)
+
+
+def broker(session: str) -> Process:
+    """The broker worker of one session: it owns the connection to the gateway."""
+    return Process(name="broker", argv=(*MANAGE, "brokerworker", session))
+
+
+def worker() -> Process:
+    """The worker for everything that does not touch a broker connection."""
+    pool = ("-P", "threads", "-c", "2", "-Q", "default", "-n", "worker@%h")
+    # Mingling would add a second to each start; the heartbeat stays, Flower shows the worker by it.
+    talk = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
+    return Process(name="worker", argv=celery("worker", *pool, *talk))
+
+
+def beat(data: Path) -> Process:
+    """The scheduler; its schedule file is a cache and may be lost."""
+    return Process(
+        name="beat",
+        argv=celery("beat", "--schedule", str(data / "beat-schedule"), "--pidfile", "", "--loglevel", "INFO"),
+    )
+
+
+def flower(port: int, password: str) -> Process:
+    """The view of the workers; credentials go by environment, because everybody can see arguments."""
+    return Process(
+        name="flower",
+        argv=celery("flower", "--read_only", f"--address={HOST}", f"--port={port}"),
+        env={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"},
+        health=f"http://{HOST}:{port}/healthcheck",
+        needs=frozenset({"redis"}),
+    )
+
+
+def celery(command: str, *arguments: str) -> tuple[str, ...]:
+    """A Celery command of this project."""
+    return (PYTHON, "-m", "celery", "-A", "tradedesk", command, *arguments)
+
+
+def environment(
+    options: StackOptions, *, database_url: str, redis_url: str, secret_key: str
+) -> dict[str, str]:
+    """The environment that all processes of a stack share: ours, and where everything is."""
+    gateway = {"TRADEDESK_SIM_CONTROL": f"http://{HOST}:{options.control_port}"} if not options.ib else {}
+    return {
+        **os.environ,
+        **gateway,
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": secret_key,
+        "TRADEDESK_DATA": str(options.data),
+        "TRADEDESK_GATEWAY": options.gateway,
+        "TRADEDESK_STREAM_URL": f"http://{HOST}:{options.stream}",
+        "DJANGO_SETTINGS_MODULE": "tradedesk.settings",
+        "PYTHONUNBUFFERED": "1",  # a log that stops before the crash helps nobody
+    }

@@ -1,0 +1,61 @@
+"""Where a stack's doors are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+
+from tradedesk.stack.options import StackOptions
+from tradedesk.stack.ports import HOST
+
+
+@dataclass(frozen=True, kw_only=True)
+class Urls:
+    """Base URLs without a slash at the end; `control` is empty when the gateway is not ours."""
+
+    http: str
+    stream: str
+    flower: str
+    control: str
+
+    @classmethod
+    def of(cls, options: StackOptions) -> Self:
+        """The URLs that these options lead to."""
+        return cls(
+            http=f"http://{HOST}:{options.http}",
+            stream=f"http://{HOST}:{options.stream}",
+            flower=f"http://{HOST}:{options.flower}",
+            control="" if options.ib else f"http://{HOST}:{options.control_port}",
+        )
+
+    @property
+    def ready(self) -> str:
+        """Answers 200 when database, Redis and the broker session are usable."""
+        return f"{self.http}/readyz"
+
+    def summary(self, options: StackOptions, password: str) -> str:
+        """The lines shown when a stack is up."""
+        gateway = (
+            f"{options.gateway} (simulated, control {self.control})" if self.control else options.gateway
+        )
+        login = f"login desk, password {password}"
+        return "\n".join(
+            [
+                f"Tradedesk is up, data in {options.data}. Ctrl-C stops it.",
+                f"  API      {self.http}/api/v1/docs",
+                f"  admin    {self.http}/admin/   {login}",
+                f"  Flower   {self.flower}/   {login}",
+                f"  stream   {self.stream}/api/v1/stream",
+                f"  gateway  {gateway}",
+            ]
+        )
+
+
+def answers(url: str) -> bool:
+    """Whether a URL answers 200 now."""
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
