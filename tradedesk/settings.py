@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -117,7 +116,7 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.read(env.env.str, "STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+STATIC_ROOT = env.read(env.env.str, "STATIC_ROOT", "") or None  # where collectstatic puts them in an image
 WHITENOISE_USE_FINDERS = True  # the local stack serves without a collectstatic step
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -127,6 +126,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; larger bodies are refused with 413
 STREAM_URL = env.read(env.env.str, "TRADEDESK_STREAM_URL", "http://127.0.0.1:8001")
 
+from tradedesk.conf.accounts import ACCOUNTS, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
 from tradedesk.conf.logs import LOGGING  # noqa: E402, F401
 from tradedesk.conf.rest import *  # noqa: E402, F403

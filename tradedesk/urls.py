@@ -5,8 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from tradedesk import health
+
+handler400 = "tradedesk.failures.bad_request"
+handler403 = "tradedesk.failures.permission_denied"
+handler404 = "tradedesk.failures.page_not_found"
+handler500 = "tradedesk.failures.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("orders.api.urls")),
-    path("", include("tradedesk.health_urls")),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]

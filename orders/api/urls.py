@@ -1,7 +1,25 @@
-"""URLs of the REST API."""
+"""URLs of the REST API; the stream is served by its own process (tradedesk.asgi)."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-urlpatterns: list[URLPattern] = []
+from orders.api.views import books, orders, root
+
+urlpatterns = [
+    path("", root.Root.as_view(), name="api-root"),
+    path("orders", orders.OrderList.as_view(), name="api-orders"),
+    path("orders/<uuid:order_id>", orders.OrderDetail.as_view(), name="api-order"),
+    path("orders/<uuid:order_id>/events", orders.OrderEvents.as_view(), name="api-order-events"),
+    path("orders/<uuid:order_id>/cancel", orders.OrderCancel.as_view(), name="api-order-cancel"),
+    # A cl_ord_id may hold slashes.
+    path("orders/by-cl-ord-id/<path:cl_ord_id>", orders.OrderByClOrdId.as_view(), name="api-order-by-id"),
+    path("executions", books.Executions.as_view(), name="api-executions"),
+    path("positions", books.Positions.as_view(), name="api-positions"),
+    path("account-values", books.AccountValues.as_view(), name="api-account-values"),
+    path("sessions", books.Sessions.as_view(), name="api-sessions"),
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    re_path(r"", root.Unknown.as_view()),
+]

@@ -1,0 +1,126 @@
+"""Who is calling: tokens of django-rest-knox (only digests are stored), kept in memory for a moment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.utils import timezone
+from knox.crypto import hash_token
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from orders.models import ApiToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEPT_FOR = 5.0  # seconds: so long may a revoked token still work
+KEPT_AT_MOST = 10_000
+LAST_USE_STEP = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """What a caller may do: scopes, and the codes of the accounts that exist for it."""
+
+    user: User
+    scopes: frozenset[str]
+    accounts: frozenset[str]
+    expiry: datetime | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether it has not expired by now."""
+        return self.expiry is None or self.expiry > timezone.now()
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Token ...`; sets request.user to the client and request.auth to its Access."""
+
+    def authenticate(self, request: Request) -> tuple[User, Access] | None:
+        """The caller; None without a token; raises AuthenticationFailed for one that is not valid."""
+        words = get_authorization_header(request).split()
+        if not words or words[0].lower() != b"token":
+            return None
+        access = access_of(words[1]) if len(words) == 2 else None
+        if access is None:
+            raise AuthenticationFailed("The token is not valid.")
+        return access.user, access
+
+    def authenticate_header(self, request: Request) -> str:
+        """The challenge of a 401."""
+        return 'Token realm="tradedesk"'
+
+
+class AccessCache:
+    """Access by digest for KEPT_FOR seconds, per process: saves the hot path its query.
+
+    Safe among threads without a lock: each step is one dictionary operation, and the worst race reads
+    a token twice. Unknown tokens are not kept, so they can not push others out.
+    """
+
+    def __init__(self, read: Callable[[str], Access | None]) -> None:
+        self._read = read
+        self._kept: dict[str, tuple[float, Access]] = {}
+
+    def get(self, digest: str) -> Access | None:
+        """The access of a digest, at most KEPT_FOR seconds old."""
+        now = time.monotonic()
+        until, access = self._kept.get(digest, (0.0, None))
+        if now >= until:
+            access = self._read(digest)
+            self._keep(digest, now, access)
+        return access
+
+    def _keep(self, digest: str, now: float, access: Access | None) -> None:
+        if access is None:
+            self._kept.pop(digest, None)
+            return
+        if len(self._kept) >= KEPT_AT_MOST:
+            self._kept.clear()
+        self._kept[digest] = (now + KEPT_FOR, access)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+
+
+def access_of(token: bytes) -> Access | None:
+    """The access that a token gives; None if it is unknown, revoked, expired or of an inactive user."""
+    try:
+        digest = hash_token(token.decode("ascii"))
+    except UnicodeDecodeError:
+        return None
+    access = cache.get(digest)
+    return access if access and access.valid else None
+
+
+def read_access(digest: str) -> Access | None:
+    """Read a token from the database and note its use, at most once a minute."""
+    token: Any = ApiToken.objects.filter(digest=digest, user__is_active=True).select_related("user").first()
+    if token is None:
+        return None
+    note_use(token)
+    return Access(
+        user=token.user,
+        scopes=frozenset(token.scopes),
+        accounts=frozenset(token.accounts.values_list("pk", flat=True)),
+        expiry=token.expiry,
+    )
+
+
+def note_use(token: ApiToken) -> None:
+    """Write last_used_at if it is older than a minute; of two processes only one writes."""
+    now = timezone.now()
+    if token.last_used_at is None or token.last_used_at < now - LAST_USE_STEP:
+        old = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USE_STEP)
+        ApiToken.objects.filter(old, digest=token.digest).update(last_used_at=now)
+
+
+cache = AccessCache(read_access)

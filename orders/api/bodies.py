@@ -1,0 +1,59 @@
+"""Bodies that clients send: which fields they have, and the ticket that an order's body describes."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from brokers.fix import OrdType, SecType, Side, TimeInForce
+from orders.api.fields import Field, Wrong, decimal, nested, read_fields, text, word
+from orders.models import IfBrokerDown, OnUnconfirmed
+from orders.services.ticket import InstrumentKey, Ticket
+
+MAX_AGE_LIMIT = 86_400
+
+cl_ord_id = text(r"[\x21-\x7e]{1,64}", "1 to 64 printable ASCII characters without spaces")
+account = text(r"[\x21-\x7e]{1,32}", "an account code")
+symbol = text(r"[\x21-\x7e](?:[\x20-\x7e]{0,30}[\x21-\x7e])?", "1 to 32 printable ASCII characters")
+
+
+def seconds(raw: Any) -> Decimal:
+    """A time span in seconds, at most a day."""
+    value = decimal(raw)
+    if not 0 < value <= MAX_AGE_LIMIT:
+        raise Wrong("OUT_OF_RANGE", f"This must be above 0 and at most {MAX_AGE_LIMIT} seconds.")
+    return value
+
+
+INSTRUMENT_FIELDS = {
+    "symbol": Field(symbol, required=True),
+    "sec_type": Field(word(SecType)),
+    "exchange": Field(text(r"[A-Z0-9._-]{1,16}", "an exchange in capital letters, such as SMART")),
+    "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
+}
+ORDER_FIELDS = {
+    "cl_ord_id": Field(cl_ord_id, required=True),
+    "account": Field(account, required=True),
+    "instrument": Field(nested(INSTRUMENT_FIELDS), required=True),
+    "side": Field(word(Side), required=True),
+    "order_qty": Field(decimal, required=True),
+    "ord_type": Field(word(OrdType), required=True),
+    "price": Field(decimal),
+    "stop_px": Field(decimal),
+    "time_in_force": Field(word(TimeInForce)),
+    "on_unconfirmed": Field(word(OnUnconfirmed)),
+    "if_broker_down": Field(word(IfBrokerDown)),
+    "max_age": Field(seconds),
+}
+CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
+
+
+def read_ticket(body: object) -> Ticket:
+    """The ticket of an order's body; raises Problem INVALID naming every field that is wrong."""
+    values = read_fields(body, ORDER_FIELDS)
+    return Ticket(**{**values, "instrument": InstrumentKey(**values["instrument"])})
+
+
+def read_cancel(body: object) -> str:
+    """The cl_ord_id of a cancel's body, "" when it gives none; raises Problem INVALID."""
+    return str(read_fields(body, CANCEL_FIELDS).get("cl_ord_id", ""))

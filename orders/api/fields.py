@@ -1,0 +1,158 @@
+"""Reading fields of a JSON object or of a query: a reader takes one raw value and returns a checked one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeVar
+
+from orders.api.parsers import Number, printable
+from orders.api.problems import FieldError, invalid
+
+MAX_ERRORS = 50
+INTEGER_DIGITS, DECIMALS = 18, 10
+PLAIN_NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
+
+Reader = Callable[[Any], Any]
+Word = TypeVar("Word", bound=Enum)
+
+
+class Wrong(ValueError):
+    """One value is wrong; `code` is for programs, the text for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Nested(Exception):
+    """Errors inside an object that is itself a field."""
+
+    errors: list[FieldError]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of an object: how to read it, and whether it must be there (null counts as absent)."""
+
+    read: Reader
+    required: bool = False
+
+
+def read_fields(data: object, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The checked values of the fields that are present; raises Problem INVALID naming every wrong field."""
+    values, errors = collect(data, fields)
+    if errors:
+        raise invalid(errors[:MAX_ERRORS])
+    return values
+
+
+def collect(data: object, fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[FieldError]]:
+    """Checked values and what is wrong. A typo must not be ignored, so an unknown field is an error."""
+    if not isinstance(data, Mapping):
+        return {}, [FieldError("", "NOT_AN_OBJECT", "This must be a JSON object.")]
+    values: dict[str, Any] = {}
+    errors = [
+        FieldError(printable(name)[1:-1], "UNKNOWN_FIELD", "There is no such field.")
+        for name in data
+        if name not in fields
+    ]
+    for name, field in fields.items():
+        raw = data.get(name)
+        if raw is None:
+            if field.required:
+                errors.append(FieldError(name, "REQUIRED", "This field is required."))
+            continue
+        try:
+            values[name] = field.read(raw)
+        except Wrong as wrong:
+            errors.append(FieldError(name, wrong.code, str(wrong)))
+        except Nested as nested:
+            errors += [inside(name, error) for error in nested.errors]
+    return values, errors
+
+
+def inside(name: str, error: FieldError) -> FieldError:
+    """The same error seen from the outer object."""
+    return FieldError(f"{name}.{error.field}" if error.field else name, error.code, error.message)
+
+
+def nested(fields: Mapping[str, Field]) -> Reader:
+    """A field that is an object."""
+
+    def read(raw: Any) -> dict[str, Any]:
+        values, errors = collect(raw, fields)
+        if errors:
+            raise Nested(errors)
+        return values
+
+    return read
+
+
+def text(pattern: str, says: str) -> Reader:
+    """A string that matches the whole pattern; `says` tells people what it must be."""
+    compiled = re.compile(pattern, re.ASCII)
+
+    def read(raw: Any) -> str:
+        if not isinstance(raw, str) or isinstance(raw, Number):
+            raise Wrong("NOT_A_STRING", "This must be a string.")
+        if not compiled.fullmatch(raw):
+            raise Wrong("BAD_FORMAT", f"This must be {says}.")
+        return raw
+
+    return read
+
+
+def word(words: type[Word]) -> Reader:
+    """One of the words of an enumeration."""
+    known: dict[str, Word] = {member.value: member for member in words}
+    says = f"This must be one of {', '.join(known)}."
+
+    def read(raw: Any) -> Word:
+        found = known.get(raw) if isinstance(raw, str) else None
+        if found is None:
+            raise Wrong("UNKNOWN_WORD", says)
+        return found
+
+    return read
+
+
+def decimal(raw: Any) -> Decimal:
+    """A number, or a string that holds one, in plain notation: what was meant is then beyond doubt."""
+    if not isinstance(raw, str):
+        raise Wrong("NOT_A_NUMBER", "This must be a number, or a string that holds one.")
+    found = PLAIN_NUMBER.fullmatch(raw)
+    if not found:
+        raise Wrong("NOT_A_NUMBER", 'This must be a number in plain notation, such as "229.95".')
+    sign, whole, fraction = found[1], found[2], found[3] or ""
+    if len(whole) > INTEGER_DIGITS:
+        raise Wrong("TOO_LARGE", f"This may have at most {INTEGER_DIGITS} digits before the point.")
+    if len(fraction) > DECIMALS:
+        raise Wrong("TOO_PRECISE", f"This may have at most {DECIMALS} decimals.")
+    value = Decimal(raw)
+    if sign and not value:
+        raise Wrong("NEGATIVE_ZERO", "This is a negative zero.")
+    return value
+
+
+def flag(raw: Any) -> bool:
+    """ "true" or "false" in a query."""
+    if raw not in ("true", "false"):
+        raise Wrong("NOT_A_FLAG", "This must be true or false.")
+    return bool(raw == "true")
+
+
+def whole(low: int, high: int) -> Reader:
+    """A whole number within [low, high]."""
+
+    def read(raw: Any) -> int:
+        plain = isinstance(raw, str) and re.fullmatch(r"[0-9]{1,18}", raw, re.ASCII)
+        if not plain or not low <= int(raw) <= high:
+            raise Wrong("OUT_OF_RANGE", f"This must be a whole number from {low} to {high}.")
+        return int(raw)
+
+    return read

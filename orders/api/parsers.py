@@ -1,0 +1,71 @@
+"""The JSON body: strict (RFC 8259), bounded, and without a float between the text and the Decimal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from orders.api.problems import Problem
+
+
+class Number(str):
+    """A JSON number as it was written; the field that takes it decides what it means."""
+
+
+class StrictJSONParser(BaseParser):
+    """Parses a body of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; numbers stay text."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The document; raises Problem 413 for a long body and 400 for one that is not strict JSON."""
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(limit + 1)
+        if len(body) > limit:
+            raise Problem("BODY_TOO_LARGE", f"A body may have at most {limit} bytes.")
+        return loads(body)
+
+
+def loads(body: bytes) -> Any:
+    """Parse strict JSON; raises Problem 400 saying what is wrong."""
+    try:
+        return json.loads(
+            body.decode(),
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=refuse_constant,
+            object_pairs_hook=unique,
+        )
+    except RecursionError:
+        raise Problem("MALFORMED_REQUEST", "The body is nested too deeply.") from None
+    except UnicodeDecodeError:
+        raise Problem("MALFORMED_REQUEST", "The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise Problem("MALFORMED_REQUEST", f"The body is not valid JSON: {error.msg} at {where}.") from None
+
+
+def refuse_constant(name: str) -> NoReturn:
+    """NaN and the infinities: Python would take them, JSON knows no such thing."""
+    raise Problem("MALFORMED_REQUEST", f"The body is not valid JSON: {name} is not a number.")
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; two members of one name are refused, because one of them would be ignored silently."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise Problem("MALFORMED_REQUEST", f"The member {printable(twice)} is given twice.")
+    return found
+
+
+def printable(text: str) -> str:
+    """A caller's text, quoted, short and plain enough to be sent back (it may hold lone surrogates)."""
+    return ascii(text[:64])

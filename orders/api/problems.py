@@ -1,0 +1,163 @@
+"""Errors of the API: RFC 9457 problem details, one shape for every answer that is not a success."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import msgspec
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse, UnreadablePostError
+from rest_framework import exceptions
+
+from orders.models import Order
+from orders.services.errors import OrderError
+
+log = logging.getLogger(__name__)
+
+#: Every code that is not a reason of the registry: HTTP status and title.
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "MALFORMED_REQUEST": (400, "The request can not be understood"),
+    "INVALID": (400, "Fields are missing or wrong"),
+    "NOT_AUTHENTICATED": (401, "A valid token is needed"),
+    "FORBIDDEN": (403, "The token may not do this"),
+    "NOT_FOUND": (404, "There is no such thing"),
+    "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
+    "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
+    "ORDER_OVER": (409, "The order is over"),
+    "NOT_OURS": (409, "The order was placed by another client of the broker"),
+    "BODY_TOO_LARGE": (413, "The body is too large"),
+    "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json"),
+    "REFUSED_BY_CHECK": (422, "The order was refused by a check"),
+    "THROTTLED": (429, "Too many requests"),
+    "INTERNAL_ERROR": (500, "Something failed on our side"),
+    "UNAVAILABLE": (503, "The database can not be reached"),
+}
+#: The code for a status that REST framework chose by itself.
+_OF_STATUS = {
+    PROBLEMS[code][0]: code
+    for code in (
+        "NOT_AUTHENTICATED",
+        "FORBIDDEN",
+        "NOT_FOUND",
+        "METHOD_NOT_ALLOWED",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "THROTTLED",
+    )
+}
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field; `field` is a path such as "instrument.symbol"."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """An answer that is not a success; `members` are added to the problem document.
+
+    `kind` is the entry of PROBLEMS that gives status and title, where the code is not one itself.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        kind: str = "",
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.kind = kind or code
+        self.detail = detail
+        self.errors = errors
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+def problem_response(problem: Problem) -> HttpResponse:
+    """The problem as application/problem+json."""
+    status, title = PROBLEMS[problem.kind]
+    document = {
+        "type": f"urn:tradedesk:problem:{problem.code.lower().replace('_', '-')}",
+        "title": title,
+        "status": status,
+        "detail": problem.detail or title,
+        "code": problem.code,
+        **problem.members,
+    }
+    if problem.errors:
+        document["errors"] = [asdict(error) for error in problem.errors]
+    return HttpResponse(
+        msgspec.json.encode(document),
+        status=status,
+        content_type="application/problem+json",
+        headers=problem.headers,
+    )
+
+
+def invalid(errors: Sequence[FieldError]) -> Problem:
+    """The problem of wrong fields; the detail names the first ones."""
+    named = ", ".join(dict.fromkeys(error.field for error in errors[:5]))
+    return Problem("INVALID", f"Wrong or missing: {named}.", errors=errors)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """REST framework's hook: known errors become problems, anything else is left to Django's 500."""
+    problem = problem_of(error)
+    return problem_response(problem) if problem else None
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """The problem that an exception stands for; None for one that nobody expected."""
+    match error:
+        case Problem():
+            return error
+        case OrderError():
+            return problem_of_service(error)
+        case Http404() | Order.DoesNotExist():
+            return Problem("NOT_FOUND")
+        case PermissionDenied():
+            return Problem("FORBIDDEN")
+        case RequestDataTooBig():
+            return Problem("BODY_TOO_LARGE")
+        case SuspiciousOperation() | UnreadablePostError():
+            return Problem("MALFORMED_REQUEST")
+        case exceptions.APIException():
+            return problem_of_framework(error)
+        case OperationalError() | InterfaceError():
+            log.warning("request failed: database not reached", extra={"error": str(error)})
+            return Problem(
+                "UNAVAILABLE",
+                "Whether the request took effect is not known; repeating it with the same ids is safe.",
+                headers={"Retry-After": "1"},
+            )
+    return None
+
+
+def problem_of_service(error: OrderError) -> Problem:
+    """An error of the order services; field errors keep their fields."""
+    fields: dict[str, list[str]] = getattr(error, "errors", {})
+    if fields:
+        wrong = ((name, text) for name, texts in fields.items() for text in texts)
+        return invalid([FieldError(name, "INVALID", text) for name, text in wrong])
+    return Problem(error.code, str(error))
+
+
+def problem_of_framework(error: exceptions.APIException) -> Problem:
+    """An error raised inside REST framework, with the headers that HTTP asks for."""
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    return Problem(_OF_STATUS.get(error.status_code, "MALFORMED_REQUEST"), str(error.detail), headers=headers)

@@ -1,0 +1,169 @@
+"""What clients are shown of each thing: one function per resource, from rows that are already loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from brokers.models import AccountValue, GatewaySession, Instrument, Position
+from orders.api.formats import decimal_or_none, decimal_text, time_or_none, time_text
+from orders.models import OPEN_REQUESTS, Execution, Order, OrderEvent, OrderRequest, ord_status
+
+Document = dict[str, Any]
+#: Steps of an order's life, in the order in which they happen, as shown under `timestamps`.
+STEPS = (
+    "received",
+    "recorded",
+    "queued",
+    "claimed",
+    "sent",
+    "acknowledged",
+    "first_fill",
+    "last_fill",
+    "completed",
+)
+
+
+def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
+    """An order with its requests; `instrument` must be loaded."""
+    requests = list(requests)
+    open_kinds = [request.kind for request in requests if request.state in OPEN_REQUESTS]
+    return {
+        "id": str(order.id),
+        "cl_ord_id": order.cl_ord_id,
+        "order_ref": order.order_ref,
+        "account": order.account_id,
+        "instrument": instrument_document(order.instrument),
+        "side": order.side,
+        "order_qty": decimal_text(order.order_qty),
+        "ord_type": order.ord_type,
+        "price": decimal_or_none(order.price),
+        "stop_px": decimal_or_none(order.stop_px),
+        "time_in_force": order.time_in_force,
+        "state": order.state,
+        "ord_status": ord_status(order.state, order.cum_qty, open_kinds),
+        "cum_qty": decimal_text(order.cum_qty),
+        "leaves_qty": decimal_text(order.leaves_qty),
+        "avg_px": decimal_text(order.avg_px),
+        "reason": reason_document(order.reason_code, order.reason_text),
+        "perm_id": order.perm_id,
+        "broker_order_id": order.broker_order_id,
+        "version": order.version,
+        "source": order.source,
+        "on_unconfirmed": order.on_unconfirmed,
+        "if_broker_down": order.if_broker_down,
+        "requests": [request_document(request) for request in requests],
+        "timestamps": {step: time_or_none(getattr(order, f"{step}_at")) for step in STEPS},
+    }
+
+
+def instrument_document(instrument: Instrument) -> Document:
+    """The description by which an instrument is ordered."""
+    return {
+        "symbol": instrument.symbol,
+        "sec_type": instrument.sec_type,
+        "exchange": instrument.exchange,
+        "currency": instrument.currency,
+    }
+
+
+def reason_document(code: str, text: str) -> Document | None:
+    """Why something was refused or given up; None when there is nothing to explain."""
+    return {"code": code, "text": text} if code else None
+
+
+def request_document(request: OrderRequest) -> Document:
+    """A cancel or replace request."""
+    return {
+        "id": str(request.id),
+        "order_id": str(request.order_id),
+        "kind": request.kind,
+        "cl_ord_id": request.cl_ord_id,
+        "state": request.state,
+        "reason": reason_document(request.reason_code, request.reason_text),
+        "requested_by": request.requested_by,
+        "requested_at": time_text(request.requested_at),
+        "sent_at": time_or_none(request.sent_at),
+        "answered_at": time_or_none(request.answered_at),
+    }
+
+
+def event_document(event: OrderEvent) -> Document:
+    """One thing that happened to an order."""
+    return {
+        "order_id": str(event.order_id),
+        "version": event.version,
+        "kind": event.kind,
+        "from_state": event.from_state,
+        "to_state": event.to_state,
+        "cum_qty": decimal_text(event.cum_qty),
+        "avg_px": decimal_text(event.avg_px),
+        "actor": event.actor,
+        "text": event.text,
+        "data": event.data,
+        "at": time_text(event.at),
+        "recorded_at": time_text(event.recorded_at),
+    }
+
+
+def execution_document(execution: Execution) -> Document:
+    """One execution; `order` must be loaded, with its instrument."""
+    return {
+        "id": execution.pk,
+        "exec_id": execution.exec_id,
+        "superseded": execution.superseded,
+        "order_id": str(execution.order_id),
+        "cl_ord_id": execution.order.cl_ord_id,
+        "order_ref": execution.order.order_ref,
+        "account": execution.account_id,
+        "instrument": instrument_document(execution.order.instrument),
+        "side": execution.side,
+        "last_qty": decimal_text(execution.last_qty),
+        "last_px": decimal_text(execution.last_px),
+        "venue": execution.venue,
+        "liquidity": execution.liquidity,
+        "transact_time": time_text(execution.transact_time),
+        "commission": decimal_or_none(execution.commission),
+        "commission_currency": execution.commission_currency,
+        "realized_pnl": decimal_or_none(execution.realized_pnl),
+        "received_at": time_text(execution.received_at),
+    }
+
+
+def position_document(position: Position) -> Document:
+    """A position as the broker reports it."""
+    return {
+        "account": position.account_id,
+        "symbol": position.symbol,
+        "sec_type": position.sec_type,
+        "currency": position.currency,
+        "position_qty": decimal_text(position.position_qty),
+        "avg_cost": decimal_text(position.avg_cost),
+        "baseline_qty": decimal_text(position.baseline_qty),
+        "reported_at": time_text(position.reported_at),
+    }
+
+
+def account_value_document(value: AccountValue) -> Document:
+    """An account value as the broker reports it; text, because not every value is a number."""
+    return {
+        "account": value.account_id,
+        "key": value.key,
+        "currency": value.currency,
+        "value": value.value,
+        "reported_at": time_text(value.reported_at),
+    }
+
+
+def session_document(session: GatewaySession, accounts: Iterable[str]) -> Document:
+    """State of a broker session, with those of its accounts that the caller may see."""
+    return {
+        "name": session.name,
+        "accounts": sorted(accounts),
+        "link": session.link,
+        "link_reason": session.link_reason,
+        "link_changed_at": time_or_none(session.link_changed_at),
+        "connected_at": time_or_none(session.connected_at),
+        "reconciled_at": time_or_none(session.reconciled_at),
+        "heartbeat_at": time_or_none(session.heartbeat_at),
+    }

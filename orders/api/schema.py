@@ -1,0 +1,331 @@
+"""The OpenAPI description. These serializers only describe; bodies.py reads and resources.py writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+from brokers.fix import OrdStatus, OrdType, SecType, Side, TimeInForce
+from orders.api.problems import PROBLEMS
+from orders.api.resources import STEPS
+from orders.models import EventKind, IfBrokerDown, OnUnconfirmed, RequestKind, RequestState, Source, State
+
+Operation = dict[str, Any]
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """`Authorization: Token ...`."""
+
+    target_class = "orders.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """The header, as OpenAPI names it."""
+        return {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": 'The word "Token", a space, and the token.',
+        }
+
+
+def choice(words: Any, **options: Any) -> serializers.ChoiceField:
+    """One word of an enumeration."""
+    return serializers.ChoiceField(choices=[(word.value, word.value) for word in words], **options)
+
+
+def number(**options: Any) -> serializers.DecimalField:
+    """A decimal; a string in answers, a string or a number in requests."""
+    return serializers.DecimalField(max_digits=28, decimal_places=10, **options)
+
+
+class InstrumentShape(serializers.Serializer[Any]):
+    symbol = serializers.CharField(max_length=32)
+    sec_type = choice(SecType, default="STK")
+    exchange = serializers.CharField(max_length=16, default="SMART")
+    currency = serializers.CharField(max_length=3, default="USD")
+
+
+class OrderBody(serializers.Serializer[Any]):
+    cl_ord_id = serializers.RegexField(r"^[\x21-\x7e]{1,64}$")
+    account = serializers.CharField(max_length=32)
+    instrument = InstrumentShape()
+    side = choice(Side)
+    order_qty = number()
+    ord_type = choice(OrdType)
+    price = number(required=False, allow_null=True, help_text="Limit price; LIMIT and STOP_LIMIT only.")
+    stop_px = number(required=False, allow_null=True, help_text="Trigger price; STOP and STOP_LIMIT only.")
+    time_in_force = choice(TimeInForce, default="DAY")
+    on_unconfirmed = choice(OnUnconfirmed, default="resend")
+    if_broker_down = choice(IfBrokerDown, default="queue")
+    max_age = number(required=False, allow_null=True, help_text="Seconds; older than that it is not sent.")
+
+
+class CancelBody(serializers.Serializer[Any]):
+    cl_ord_id = serializers.RegexField(r"^[\x21-\x7e]{1,64}$", required=False)
+
+
+class ReasonShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    text = serializers.CharField()
+
+
+class RequestShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField()
+    kind = choice(RequestKind)
+    cl_ord_id = serializers.CharField()
+    state = choice(RequestState)
+    reason = ReasonShape(allow_null=True)
+    requested_by = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    cl_ord_id = serializers.CharField()
+    order_ref = serializers.CharField()
+    account = serializers.CharField()
+    instrument = InstrumentShape()
+    side = choice(Side)
+    order_qty = number()
+    ord_type = serializers.CharField()
+    price = number(allow_null=True)
+    stop_px = number(allow_null=True)
+    time_in_force = serializers.CharField()
+    state = choice(State)
+    ord_status = choice(OrdStatus)
+    cum_qty = number()
+    leaves_qty = number()
+    avg_px = number()
+    reason = ReasonShape(allow_null=True)
+    perm_id = serializers.IntegerField(allow_null=True)
+    broker_order_id = serializers.IntegerField(allow_null=True)
+    version = serializers.IntegerField()
+    source = choice(Source)  # type: ignore[assignment]
+    on_unconfirmed = choice(OnUnconfirmed)
+    if_broker_down = choice(IfBrokerDown)
+    requests = RequestShape(many=True)
+    timestamps = inline_serializer(
+        "Timestamps", {step: serializers.DateTimeField(allow_null=True) for step in STEPS}
+    )
+
+
+class EventShape(serializers.Serializer[Any]):
+    order_id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    kind = choice(EventKind)
+    from_state = serializers.CharField()
+    to_state = choice(State)
+    cum_qty = number()
+    avg_px = number()
+    actor = serializers.CharField()
+    text = serializers.CharField()
+    data = serializers.DictField()  # type: ignore[assignment]
+    at = serializers.DateTimeField()
+    recorded_at = serializers.DateTimeField()
+
+
+class ExecutionShape(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    exec_id = serializers.CharField()
+    superseded = serializers.BooleanField(help_text="A correction has replaced it: it no longer counts.")
+    order_id = serializers.UUIDField()
+    cl_ord_id = serializers.CharField()
+    order_ref = serializers.CharField()
+    account = serializers.CharField()
+    instrument = InstrumentShape()
+    side = choice(Side)
+    last_qty = number()
+    last_px = number()
+    venue = serializers.CharField()
+    liquidity = serializers.CharField()
+    transact_time = serializers.DateTimeField()
+    commission = number(allow_null=True)
+    commission_currency = serializers.CharField()
+    realized_pnl = number(allow_null=True)
+    received_at = serializers.DateTimeField()
+
+
+class PositionShape(serializers.Serializer[Any]):
+    account = serializers.CharField()
+    symbol = serializers.CharField()
+    sec_type = serializers.CharField()
+    currency = serializers.CharField()
+    position_qty = number()
+    avg_cost = number()
+    baseline_qty = number(help_text="What was there before our first execution was booked.")
+    reported_at = serializers.DateTimeField()
+
+
+class AccountValueShape(serializers.Serializer[Any]):
+    account = serializers.CharField()
+    key = serializers.CharField()
+    currency = serializers.CharField()
+    value = serializers.CharField()
+    reported_at = serializers.DateTimeField()
+
+
+class SessionShape(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    accounts = serializers.ListField(child=serializers.CharField())
+    link = serializers.CharField()
+    link_reason = serializers.CharField()
+    link_changed_at = serializers.DateTimeField(allow_null=True)
+    connected_at = serializers.DateTimeField(allow_null=True)
+    reconciled_at = serializers.DateTimeField(allow_null=True)
+    heartbeat_at = serializers.DateTimeField(allow_null=True)
+
+
+class FieldErrorShape(serializers.Serializer[Any]):
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldErrorShape(many=True, required=False)  # type: ignore[assignment]
+
+
+class CheckShape(serializers.Serializer[Any]):
+    check = serializers.CharField()
+    passed = serializers.BooleanField()
+    value = serializers.CharField()
+    limit = serializers.CharField()
+    code = serializers.CharField()
+
+
+class RefusedShape(ProblemShape):
+    report = CheckShape(many=True)
+    order = OrderShape()
+
+
+def page_of(name: str, shape: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    """A page of rows and the path of the next page."""
+    fields: dict[str, Any] = {
+        "results": shape(many=True),
+        "next": serializers.CharField(allow_null=True, help_text="The path of the next page."),
+    }
+    return inline_serializer(name, fields)
+
+
+def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+    """The answers that are not a success: those of every operation, and these."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(ProblemShape, describe(status))
+        for status in sorted({401, 403, 503, *statuses})
+    }
+
+
+def describe(status: int) -> str:
+    """All codes of a status with their titles."""
+    return "; ".join(f"{code}: {title}" for code, (its, title) in PROBLEMS.items() if its == status)
+
+
+def query(name: str, kind: Any = str, says: str = "", **options: Any) -> OpenApiParameter:
+    """A query parameter."""
+    return OpenApiParameter(name, kind, description=says, **options)
+
+
+def words(enum: Any) -> list[str]:
+    """The words of an enumeration."""
+    return [member.value for member in enum]
+
+
+PAGE = [
+    query("limit", int, "Rows per page, 1 to 500; 100 if not given."),
+    query("cursor", says="Where the page starts, as given by `next`."),
+]
+ACCOUNT = query("account", says="Only this account.")
+
+READ_ROOT: Operation = {
+    "operation_id": "read_root",
+    "auth": [],
+    "responses": {200: serializers.DictField(child=serializers.CharField())},
+}
+PLACE_ORDER: Operation = {
+    "operation_id": "place_order",
+    "request": OrderBody,
+    "responses": {
+        201: OpenApiResponse(OrderShape, "Recorded; the broker has not spoken yet."),
+        200: OpenApiResponse(OrderShape, "Recorded before (Idempotent-Replayed: true)."),
+        **problems(400, 409, 413, 415),
+        (422, "application/problem+json"): OpenApiResponse(RefusedShape, describe(422)),
+    },
+    "examples": [
+        OpenApiExample(
+            "limit order",
+            value={
+                "cl_ord_id": "alg-2026-11-22-0001",
+                "account": "DU1234567",
+                "instrument": {"symbol": "AAPL"},
+                "side": "BUY",
+                "order_qty": "100",
+                "ord_type": "LIMIT",
+                "price": "229.95",
+            },
+            request_only=True,
+        )
+    ],
+}
+LIST_ORDERS: Operation = {
+    "operation_id": "list_orders",
+    "parameters": [
+        query("state", says=f"States, separated by commas: {', '.join(words(State))}."),
+        query("ord_status", enum=words(OrdStatus)),
+        ACCOUNT,
+        query("symbol"),
+        query("side", enum=words(Side)),
+        query("open", bool, "true: only orders that may still execute; false: only those that may not."),
+        query("cl_ord_id"),
+        *PAGE,
+    ],
+    "responses": {200: page_of("OrderPage", OrderShape), **problems(400)},
+}
+READ_ORDER: Operation = {
+    "operation_id": "read_order",
+    "responses": {200: OrderShape, **problems(404)},
+}
+READ_ORDER_BY_CL_ORD_ID: Operation = {
+    "operation_id": "read_order_by_cl_ord_id",
+    "responses": {200: OrderShape, **problems(404)},
+}
+LIST_EVENTS: Operation = {
+    "operation_id": "list_order_events",
+    "parameters": PAGE,
+    "responses": {200: page_of("EventPage", EventShape), **problems(400, 404)},
+}
+CANCEL_ORDER: Operation = {
+    "operation_id": "cancel_order",
+    "request": CancelBody,
+    "responses": {202: RequestShape, **problems(400, 404, 409, 413, 415)},
+}
+LIST_EXECUTIONS: Operation = {
+    "operation_id": "list_executions",
+    "parameters": [ACCOUNT, query("order_id", says="Only this order."), query("symbol"), *PAGE],
+    "responses": {200: page_of("ExecutionPage", ExecutionShape), **problems(400)},
+}
+LIST_POSITIONS: Operation = {
+    "operation_id": "list_positions",
+    "parameters": [ACCOUNT],
+    "responses": {200: page_of("PositionList", PositionShape), **problems(400)},
+}
+LIST_ACCOUNT_VALUES: Operation = {
+    "operation_id": "list_account_values",
+    "parameters": [ACCOUNT],
+    "responses": {200: page_of("AccountValueList", AccountValueShape), **problems(400)},
+}
+LIST_SESSIONS: Operation = {
+    "operation_id": "list_sessions",
+    "responses": {200: page_of("SessionList", SessionShape), **problems(400)},
+}

@@ -1,0 +1,127 @@
+"""Orders: place, read, follow, cancel."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from orders import selectors
+from orders.api import schema
+from orders.api.base import ApiView, answer
+from orders.api.bodies import cl_ord_id as cl_ord_id_reader
+from orders.api.bodies import read_cancel, read_ticket
+from orders.api.fields import Wrong
+from orders.api.problems import FieldError, Problem, invalid, problem_response
+from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
+from orders.api.resources import event_document, order_document, request_document
+from orders.models import Order, OrderRequest, Scope, Source, State
+from orders.selectors import OrderFilter
+from orders.services.order_entry import Placed, cancel_order, place_order
+
+
+class OrderList(ApiView):
+    """All orders of the token's accounts."""
+
+    scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
+
+    @extend_schema(**schema.PLACE_ORDER)
+    def post(self, request: Request) -> HttpResponse:
+        """Record an order and answer before the broker speaks."""
+        ticket = read_ticket(request.data)
+        if ticket.account not in self.access.accounts:
+            raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
+        placed = place_order(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
+        return placed_answer(placed)
+
+    @extend_schema(**schema.LIST_ORDERS)
+    def get(self, request: Request) -> HttpResponse:
+        """Orders, newest first."""
+        query = read_query(request.query_params, ORDER_FIELDS)
+        limit, cursor = query.pop("limit", DEFAULT_LIMIT), query.pop("cursor", None)
+        wanted = OrderFilter(states=query.pop("state", ()), status=query.pop("ord_status", None), **query)
+        rows = selectors.orders_of(self.access.accounts).filter(wanted.condition())
+        if cursor is not None:
+            rows = rows.filter(id__lt=cursor)
+        return page(request, rows, shown, limit=limit, cursor=lambda order: order.id)
+
+
+class OrderDetail(ApiView):
+    """One order by our id."""
+
+    @extend_schema(**schema.READ_ORDER)
+    def get(self, request: Request, order_id: UUID) -> HttpResponse:
+        """The order."""
+        return answer(shown(selectors.order_of(self.access.accounts, order_id)))
+
+
+class OrderByClOrdId(ApiView):
+    """One order by the id that the client gave it."""
+
+    @extend_schema(**schema.READ_ORDER_BY_CL_ORD_ID)
+    def get(self, request: Request, cl_ord_id: str) -> HttpResponse:
+        """The order."""
+        try:
+            cl_ord_id_reader(cl_ord_id)
+        except Wrong:
+            raise Http404 from None
+        access = self.access
+        return answer(shown(selectors.order_of_client(access.accounts, access.user, cl_ord_id)))
+
+
+class OrderEvents(ApiView):
+    """What happened to an order."""
+
+    @extend_schema(**schema.LIST_EVENTS)
+    def get(self, request: Request, order_id: UUID) -> HttpResponse:
+        """Events, first to last; the cursor is a version."""
+        query = read_query(request.query_params, EVENT_FIELDS)
+        order = selectors.order_of(self.access.accounts, order_id)
+        rows = selectors.events_of(order.id).filter(version__gt=query.pop("cursor", 0))
+        return page(request, rows, event_document, cursor=lambda event: event.version, **query)
+
+
+class OrderCancel(ApiView):
+    """Requests to cancel an order."""
+
+    scopes = {"POST": Scope.CANCEL}
+
+    @extend_schema(**schema.CANCEL_ORDER)
+    def post(self, request: Request, order_id: UUID) -> HttpResponse:
+        """Ask for the cancel; asking again while one is open gives that one."""
+        cl_ord_id = read_cancel(request.data)
+        order = selectors.order_of(self.access.accounts, order_id)
+        asked = cl_ord_id and next((r for r in order.requests.all() if r.cl_ord_id == cl_ord_id), None)
+        if not asked:
+            actor = f"client:{self.access.user.get_username()}"
+            asked = cancel_order(order.id, actor=actor, at=self.received_at, cl_ord_id=cl_ord_id)
+        return answer(request_document(asked), status=202)
+
+
+def shown(order: Order) -> dict[str, object]:
+    """An order that a selector loaded."""
+    return order_document(order, order.requests.all())
+
+
+def placed_answer(placed: Placed) -> HttpResponse:
+    """201 for a new order, 200 for one placed before, 422 with the report for one that a check refused."""
+    order = placed.order
+    requests: list[OrderRequest] = [] if placed.created else list(order.requests.all())
+    document = order_document(order, requests)
+    headers = {"Location": f"/api/v1/orders/{order.id}"}
+    if not placed.created:
+        headers["Idempotent-Replayed"] = "true"
+    if order.state == State.REJECTED and order.claimed_at is None:
+        return problem_response(
+            Problem(
+                order.reason_code,
+                order.reason_text,
+                kind="REFUSED_BY_CHECK",
+                headers=headers,
+                report=order.check_report,
+                order=document,
+            )
+        )
+    return answer(document, status=201 if placed.created else 200, headers=headers)

@@ -1,0 +1,41 @@
+"""The start of the API: where everything is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+
+from orders.api import schema
+from orders.api.base import ApiView, answer
+from orders.api.problems import Problem
+
+RESOURCES = ("orders", "executions", "positions", "account-values", "sessions", "schema", "docs")
+
+
+class Root(ApiView):
+    """Names every resource, and the stream, which another process serves."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(**schema.READ_ROOT)
+    def get(self, request: Request) -> HttpResponse:
+        """URLs by name."""
+        links = {name.replace("-", "_"): f"/api/v1/{name}" for name in RESOURCES}
+        return answer({**links, "stream": f"{settings.STREAM_URL.rstrip('/')}/api/v1/stream"})
+
+
+class Unknown(ApiView):
+    """Every path that is nothing."""
+
+    permission_classes = [AllowAny]
+    authentication_classes = []
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse before the method is looked at: 405 would say that there is something."""
+        raise Problem("NOT_FOUND")

@@ -1,0 +1,92 @@
+"""`manage.py seed`: the rows without which nothing can be ordered. Safe to run at every start."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from brokers.fix import SecType
+from brokers.models import BrokerAccount, GatewaySession, Instrument
+from orders.models import AccountLimit
+
+SYMBOLS = ("AAPL", "MSFT", "SPY", "IBM", "NVDA", "TSLA")
+MAX_ORDER_QTY = Decimal(10_000)
+MAX_NOTIONAL = Decimal(5_000_000)
+DESK_USER = "desk"
+
+
+class Command(BaseCommand):
+    """Makes what is missing and changes nothing that is there: the desk's limits stay the desk's."""
+
+    help = "Make the sessions, accounts, first instruments and limits, and the desk's first user."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Sessions and accounts come from the settings; the password's place is printed, not the password."""
+        with transaction.atomic():
+            seed_sessions()
+            seed_accounts(seed_instruments())
+        if not User.objects.filter(username=DESK_USER).exists():
+            self.stdout.write(make_desk_user())
+
+
+def seed_sessions() -> None:
+    """One row per configured session, with the client id of the settings."""
+    for config in settings.BROKER_SESSIONS.values():
+        session, _ = GatewaySession.objects.get_or_create(
+            name=config.name, defaults={"client_id": config.client_id}
+        )
+        if session.client_id != config.client_id:
+            GatewaySession.objects.filter(pk=session.pk).update(client_id=config.client_id)
+
+
+def seed_instruments() -> list[Instrument]:
+    """The first instruments; the broker worker resolves them."""
+    return [
+        Instrument.objects.get_or_create(
+            symbol=symbol, sec_type=SecType.STK, exchange="SMART", currency="USD"
+        )[0]
+        for symbol in SYMBOLS
+    ]
+
+
+def seed_accounts(instruments: list[Instrument]) -> None:
+    """The configured accounts; a new one gets first limits."""
+    for code, session in settings.ACCOUNTS.items():
+        account, _ = BrokerAccount.objects.get_or_create(code=code, defaults={"session_id": session})
+        limit, created = AccountLimit.objects.get_or_create(
+            account=account, defaults={"max_order_qty": MAX_ORDER_QTY, "max_notional": MAX_NOTIONAL}
+        )
+        if created:
+            limit.allowed_instruments.set(instruments)
+
+
+def make_desk_user() -> str:
+    """Make the desk's superuser and say in one line where its password is.
+
+    A password that we choose is written to a file that only we can read; one that was given is not
+    written anywhere.
+    """
+    password, where = settings.DESK_PASSWORD, "as set by TRADEDESK_DESK_PASSWORD"
+    if not password:
+        password = secrets.token_urlsafe(15)
+        path = settings.DATA_DIR / "desk_password"
+        write_secret(path, password)
+        where = f"in {path}"
+    User.objects.create_superuser(DESK_USER, password=password)
+    return f"Made the desk user {DESK_USER!r}; its password is {where}."
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file of mode 0600, whatever was there and whatever the umask is."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text + "\n")

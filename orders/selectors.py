@@ -1,0 +1,132 @@
+"""Reading: what the API and the desk show. Every list names its related rows, so none is read one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+
+from brokers.fix import OrdStatus
+from brokers.models import AccountValue, BrokerAccount, GatewaySession, Position
+from orders.models import (
+    ALIVE,
+    OPEN_REQUESTS,
+    Execution,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    RequestKind,
+    State,
+    ord_status,
+)
+
+Accounts = Collection[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFilter:
+    """Which orders are wanted; None and empty mean any."""
+
+    states: Collection[str] = ()
+    status: OrdStatus | None = None
+    account: str | None = None
+    symbol: str | None = None
+    side: str | None = None
+    open: bool | None = None
+    cl_ord_id: str | None = None
+
+    def condition(self) -> Q:
+        """The filter as a condition on Order."""
+        given = {
+            "account_id": self.account,
+            "instrument__symbol": self.symbol,
+            "side": self.side,
+            "cl_ord_id": self.cl_ord_id,
+        }
+        condition = Q(**{name: value for name, value in given.items() if value is not None})
+        if self.states:
+            condition &= Q(state__in=self.states)
+        if self.open is not None:
+            alive = Q(state__in=ALIVE)
+            condition &= alive if self.open else ~alive
+        return condition if self.status is None else condition & shown_as(self.status)
+
+
+def shown_as(status: OrdStatus) -> Q:
+    """Orders whose ord_status is this one: the same rule as `ord_status`, asked backwards."""
+    cancel, replace = open_request(RequestKind.CANCEL), open_request(RequestKind.REPLACE)
+    if status == OrdStatus.PENDING_CANCEL:
+        return Q(cancel)
+    if status == OrdStatus.PENDING_REPLACE:
+        return Q(replace) & ~Q(cancel)
+    empty, filled = states_shown_as(status)
+    return (Q(state__in=empty, cum_qty=0) | Q(state__in=filled, cum_qty__gt=0)) & ~Q(cancel) & ~Q(replace)
+
+
+@cache
+def states_shown_as(status: OrdStatus) -> tuple[list[State], list[State]]:
+    """States shown as this status without and with something executed, no request being open."""
+
+    def states(cum_qty: Decimal) -> list[State]:
+        return [state for state in State if ord_status(state, cum_qty, ()) == status]
+
+    return states(Decimal(0)), states(Decimal(1))
+
+
+def open_request(kind: RequestKind) -> Exists:
+    """Whether an order has a request of this kind that was not answered yet."""
+    return Exists(OrderRequest.objects.filter(order=OuterRef("pk"), kind=kind, state__in=OPEN_REQUESTS))
+
+
+def orders_of(accounts: Accounts) -> QuerySet[Order]:
+    """Orders of these accounts, newest first, with instrument and requests."""
+    requests = Prefetch("requests", queryset=OrderRequest.objects.order_by("id"))
+    return (
+        Order.objects.filter(account__in=accounts)
+        .select_related("instrument")
+        .prefetch_related(requests)
+        .order_by("-id")
+    )
+
+
+def order_of(accounts: Accounts, order_id: UUID) -> Order:
+    """One order; raises Order.DoesNotExist also for an order of another account."""
+    return orders_of(accounts).get(pk=order_id)
+
+
+def order_of_client(accounts: Accounts, client: User, cl_ord_id: str) -> Order:
+    """The order that this client gave this id; raises Order.DoesNotExist."""
+    return orders_of(accounts).get(client=client, cl_ord_id=cl_ord_id)
+
+
+def events_of(order_id: UUID) -> QuerySet[OrderEvent]:
+    """What happened to an order, first to last."""
+    return OrderEvent.objects.filter(order_id=order_id).order_by("version")
+
+
+def executions_of(accounts: Accounts) -> QuerySet[Execution]:
+    """Executions of these accounts, newest first, with their order and its instrument."""
+    found = Execution.objects.filter(account__in=accounts)
+    return found.select_related("order__instrument").order_by("-id")
+
+
+def positions_of(accounts: Accounts) -> QuerySet[Position]:
+    """Positions of these accounts as the broker reports them."""
+    return Position.objects.filter(account__in=accounts).order_by("account", "symbol", "id")
+
+
+def account_values_of(accounts: Accounts) -> QuerySet[AccountValue]:
+    """Account values of these accounts as the broker reports them."""
+    return AccountValue.objects.filter(account__in=accounts).order_by("account", "key", "currency")
+
+
+def sessions_of(accounts: Accounts) -> QuerySet[GatewaySession]:
+    """Sessions that carry at least one of these accounts; `.accounts` holds just those."""
+    visible = Prefetch("accounts", queryset=BrokerAccount.objects.filter(pk__in=accounts))
+    carrying = BrokerAccount.objects.filter(session=OuterRef("pk"), pk__in=accounts)
+    return GatewaySession.objects.filter(Exists(carrying)).prefetch_related(visible).order_by("name")

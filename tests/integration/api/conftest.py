@@ -1,0 +1,118 @@
+"""A desk with two accounts, tokens for them, and a client that speaks the API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
+
+from brokers.models import BrokerAccount, Instrument
+from orders.api import authentication
+from orders.management.commands.apitoken import make_token
+from orders.models import AccountLimit, Order, Source
+from orders.services.order_entry import place_order
+from orders.services.ticket import InstrumentKey, Ticket
+
+ACCOUNT, OTHER = "DU1234567", "DU7654321"
+
+
+@pytest.fixture(autouse=True)
+def fresh_tokens() -> Iterator[None]:
+    """Tokens of another test are not remembered."""
+    authentication.cache.clear()
+    yield
+    authentication.cache.clear()
+
+
+@pytest.fixture
+def desk(db: None) -> None:
+    """The seeded rows, instruments resolved, and a second account with the same limits."""
+    call_command("seed")
+    for number, instrument in enumerate(Instrument.objects.all(), start=1):
+        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
+        instrument.last_px = Decimal(200)
+        instrument.save()
+    first = BrokerAccount.objects.get(pk=ACCOUNT)
+    other = BrokerAccount.objects.create(code=OTHER, session=first.session)
+    limit = AccountLimit.objects.create(account=other, max_order_qty=10_000, max_notional=5_000_000)
+    limit.allowed_instruments.set(Instrument.objects.all())
+
+
+class Api:
+    """The test client with a token, speaking JSON."""
+
+    def __init__(self, token: str = "", **headers: str) -> None:
+        self.client = Client(raise_request_exception=False)
+        self.headers = {"Authorization": f"Token {token}"} if token else {}
+        self.headers |= headers
+
+    def get(self, path: str, **query: Any) -> HttpResponse:
+        return self.client.get(f"/api/v1/{path}", query, headers=self.headers)
+
+    def post(self, path: str, body: Any = None, content_type: str = "application/json") -> HttpResponse:
+        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        return self.client.post(f"/api/v1/{path}", data, content_type=content_type, headers=self.headers)
+
+
+@pytest.fixture
+def token(desk: None) -> Callable[..., str]:
+    """Make a token: token("algo", accounts=[...], scopes=[...])."""
+
+    def make(
+        user: str = "algo",
+        accounts: tuple[str, ...] = (ACCOUNT,),
+        scopes: tuple[str, ...] = ("read", "trade", "cancel"),
+    ) -> str:
+        rows = list(BrokerAccount.objects.filter(pk__in=accounts))
+        return make_token(user, accounts=rows, scopes=list(scopes), name="", lifetime=None)
+
+    return make
+
+
+@pytest.fixture
+def api(token: Callable[..., str]) -> Api:
+    """A client of the first account with all it needs."""
+    return Api(token())
+
+
+def body(cl_ord_id: str = "a-1", **changes: Any) -> dict[str, Any]:
+    """A limit order that passes every check."""
+    order = {
+        "cl_ord_id": cl_ord_id,
+        "account": ACCOUNT,
+        "instrument": {"symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "currency": "USD"},
+        "side": "BUY",
+        "order_qty": "100",
+        "ord_type": "LIMIT",
+        "price": "229.95",
+    }
+    return {name: value for name, value in {**order, **changes}.items() if value is not ...}
+
+
+def placed(cl_ord_id: str, *, account: str = ACCOUNT, user: str = "algo", symbol: str = "AAPL") -> Order:
+    """An order recorded by the service itself."""
+    ticket = Ticket(
+        cl_ord_id=cl_ord_id,
+        account=account,
+        instrument=InstrumentKey(symbol=symbol),
+        side="BUY",
+        order_qty=Decimal(100),
+        ord_type="LIMIT",
+        price=Decimal("229.95"),
+    )
+    client, _ = User.objects.get_or_create(username=user)
+    return place_order(ticket, client=client, source=Source.API, received_at=timezone.now()).order
+
+
+def is_utc_microseconds(text: str) -> bool:
+    """ISO 8601, UTC, six decimals."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ") is not None and len(text) == 27

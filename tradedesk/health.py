@@ -1,0 +1,98 @@
+"""Health: is the process alive, and can the whole do its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import redis
+from django.conf import settings
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from brokers.models import GatewaySession
+from brokers.port import Link
+from orders.services import doorbell
+
+HEARTBEAT_LIMIT = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing that was looked at; `needed` ones decide whether we are ready."""
+
+    name: str
+    ok: bool
+    reason: str = ""
+    needed: bool = True
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers; nothing else is looked at."""
+    return JsonResponse({"status": "alive"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when orders reach the broker, 503 with reasons when not.
+
+    Redis is only the doorbell: without it the answer is "degraded", and still 200.
+    """
+    checks = [check_database(), check_redis()]
+    checks += check_sessions() if checks[0].ok else []
+    ready = all(check.ok for check in checks if check.needed)
+    status = "not ready" if not ready else "ready" if all(check.ok for check in checks) else "degraded"
+    shown = {check.name: {"ok": check.ok, "reason": check.reason} for check in checks}
+    return JsonResponse({"status": status, "checks": shown}, status=200 if ready else 503)
+
+
+def check_database() -> Check:
+    """One query, through the pool that all requests use."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        return Check(name="database", ok=False, reason=first_line(error))
+    return Check(name="database", ok=True)
+
+
+def check_redis() -> Check:
+    """One ping, with the short timeouts of the doorbell."""
+    try:
+        doorbell.client().ping()
+    except redis.RedisError as error:
+        return Check(name="redis", ok=False, reason=first_line(error), needed=False)
+    return Check(name="redis", ok=True, needed=False)
+
+
+def check_sessions() -> list[Check]:
+    """Every configured broker session: link READY, and its worker heard of lately."""
+    rows = GatewaySession.objects.in_bulk(list(settings.BROKER_SESSIONS))
+    return [check_session(name, rows.get(name)) for name in settings.BROKER_SESSIONS]
+
+
+def check_session(name: str, session: GatewaySession | None) -> Check:
+    """One broker session."""
+    return Check(name=f"session:{name}", ok=not (reason := why_not(session)), reason=reason)
+
+
+def why_not(session: GatewaySession | None) -> str:
+    """Why no order can go out on this session; empty when one can."""
+    if session is None or session.heartbeat_at is None:
+        return "No broker worker has run for it yet."
+    age = timezone.now() - session.heartbeat_at
+    if age > HEARTBEAT_LIMIT:
+        return f"Its broker worker was last heard of {age.total_seconds():.0f} s ago."
+    if session.link != Link.READY:
+        return f"The link is {session.link}: {session.link_reason or 'no reason given'}."
+    return ""
+
+
+def first_line(error: Exception) -> str:
+    """An error in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,7 +1,0 @@
-"""Health, readiness and metrics."""
-
-from __future__ import annotations
-
-from django.urls import URLPattern
-
-urlpatterns: list[URLPattern] = []
