@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -14,10 +13,11 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.interrupts import Interrupts
+from tradedesk.stack.manage import manage
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.ports import require_free
 from tradedesk.stack.process import end, end_leftover, spawn, wait_until
-from tradedesk.stack.processes import MANAGE, PYTHON, Process, environment, processes
+from tradedesk.stack.processes import PYTHON, Process, environment, processes
 from tradedesk.stack.server import last_line
 from tradedesk.stack.servers import Servers
 from tradedesk.stack.supervisor import pid_file, plan_for, write_plan
@@ -116,20 +116,7 @@ class LocalStack:
 
     def manage(self, *arguments: str) -> str:
         """Run a management command on this stack and return what it printed; StackError when it fails."""
-        log = self.folder.logs / f"{arguments[0]}.log"
-        with log.open("wb") as errors:
-            done = subprocess.run(
-                [*MANAGE, *arguments],
-                env=self.environment,
-                cwd=BASE_DIR,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                check=False,
-            )
-        if done.returncode:
-            raise StackError(f"'manage.py {arguments[0]}' failed: {last_line(log)} (log: {log})")
-        return done.stdout.decode()
+        return manage(*arguments, env=self.environment, logs=self.folder.logs)
 
     def check(self) -> None:
         """Raise StackError when a server or a process has died."""

@@ -1,0 +1,26 @@
+"""Scenarios run against a whole system of real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack.system import System
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A running system; the scenarios of one module share it, because its start costs seconds."""
+    with System(tmp_path_factory.mktemp("stack")) as system:
+        yield system
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A scenario waits for real processes on a machine that may be busy."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))

@@ -1,0 +1,168 @@
+"""A whole system whose processes can be killed, frozen and started again one by one."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from contextlib import ExitStack
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
+
+from tests.stack.clients import Api, Control
+from tests.stack.polling import eventually
+from tradedesk.env import BASE_DIR
+from tradedesk.stack.folder import DataFolder
+from tradedesk.stack.manage import manage
+from tradedesk.stack.options import StackOptions
+from tradedesk.stack.ports import free_port
+from tradedesk.stack.process import end, family_of, kill, spawn
+from tradedesk.stack.processes import environment, processes
+from tradedesk.stack.servers import embedded_postgres, embedded_redis
+from tradedesk.stack.urls import Urls, answers
+
+
+class System:
+    """`with System(folder) as stack:` gives everything, up and ready, on free ports.
+
+    The processes are those of `make up`, but not supervised: what a scenario kills stays dead until it
+    starts it again. `settings` are added to their environment, to shorten deadlines for example.
+    """
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.options = StackOptions(
+            data=folder.resolve(),
+            http=free_port(),
+            stream=free_port(),
+            flower=free_port(),
+            gateway_port=free_port(),
+            control_port=free_port(),
+        )
+        self.urls = Urls.of(self.options)
+        self.settings = settings
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.starts = 0
+        self.undo = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            self.folder = undo.enter_context(DataFolder(self.options.data))
+            self._start_servers(undo)
+            undo.callback(self.stop_all)
+            self.manage("migrate", "--no-input", "--verbosity", "0")
+            self.manage("seed")
+            self.start_all()
+            self.undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.undo.close()
+
+    def _start_servers(self, undo: ExitStack) -> None:
+        """Servers of its own, whatever the environment of the test run names."""
+        self.postgres = embedded_postgres(self.folder)
+        self.redis = embedded_redis(self.folder, None)
+        for server in (self.postgres, self.redis):
+            undo.callback(server.kill)
+            server.start()
+        shared = environment(
+            self.options,
+            database_url=self.postgres.url,
+            redis_url=self.redis.url,
+            secret_key=self.folder.secret("secret_key"),
+        )
+        self.environment = shared | self.settings
+        self.processes = {
+            process.name: process for process in processes(self.options, flower_password="x" * 12)
+        }
+
+    def start(self, *names: str) -> None:
+        """Start processes; waits until those with a door of their own answer."""
+        for name in names:
+            self.starts += 1
+            process = self.processes[name]
+            self.running[name] = spawn(
+                process.argv,
+                env={**self.environment, **process.env},
+                log=self.folder.logs / f"{name}.{self.starts}.log",
+                cwd=BASE_DIR,
+            )
+        for name in names:
+            if url := self.processes[name].health:
+                eventually(partial(answers, url), limit=120)
+
+    def start_all(self) -> None:
+        """Start every process and wait until orders can be sent."""
+        self.start(*self.processes)
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Wait until database, Redis and the broker session are usable, by the system's own word."""
+        eventually(lambda: answers(self.urls.ready), limit=120)
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL processes with all their descendants: no goodbye, no clean-up."""
+        for name in names:
+            process = self.running.pop(name)
+            kill(family_of(process.pid))
+            process.wait()
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM, and wait."""
+        for name in names:
+            end(self.running.pop(name))
+
+    def stop_all(self) -> None:
+        """End everything, at once and without ceremony."""
+        self.thaw(*self.running)
+        self.kill(*list(self.running))
+
+    def freeze(self, *names: str) -> None:
+        """SIGSTOP: the process is there, holds its sockets and does nothing."""
+        for name in names:
+            for member in family_of(self.running[name].pid):
+                member.send_signal(signal.SIGSTOP)
+
+    def thaw(self, *names: str) -> None:
+        """SIGCONT."""
+        for name in names:
+            for member in family_of(self.running[name].pid):
+                member.send_signal(signal.SIGCONT)
+
+    def restart_postgres(self) -> None:
+        """Crash PostgreSQL (`-m immediate`) and start it on the same port."""
+        self.postgres.restart_immediately()
+
+    def wipe_redis(self) -> None:
+        """FLUSHALL: every queue, message, key and lock is gone."""
+        with self.redis.client() as client:
+            client.flushall()
+
+    def lose_redis(self) -> None:
+        """SIGKILL Redis, delete its data and start it empty on the same port."""
+        self.redis.kill()
+        shutil.rmtree(self.redis.folder)
+        self.redis.start()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command of this system and return what it printed."""
+        return manage(*arguments, env=self.environment, logs=self.folder.logs)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query, straight from the database."""
+        with self.postgres.connect() as connection:
+            return connection.execute(query.encode(), parameters).fetchall()
+
+    @cached_property
+    def api(self) -> Api:
+        """The API, with a token that may do everything."""
+        token = self.manage(
+            "apitoken", "scenario", "--accounts", "all", "--scopes", "read,trade,cancel"
+        ).strip()
+        return Api(self.urls.http, token)
+
+    @cached_property
+    def control(self) -> Control:
+        """The gateway's control port."""
+        return Control(self.urls.control)
