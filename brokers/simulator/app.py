@@ -1,0 +1,92 @@
+"""Putting the simulated gateway together and running it until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from datetime import UTC, datetime
+from os import environ
+from pathlib import Path
+
+from brokers.simulator.control import serve_control
+from brokers.simulator.exchange.universe import load_universe
+from brokers.simulator.gateway.gateway import Gateway
+from brokers.simulator.journal import Journal, JournalError
+from brokers.simulator.server import Connection, Hub
+
+logger = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The gateway cannot start; the text is one sentence for the user."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the command line, the same for `manage.py simgateway` and `python -m brokers.simulator`."""
+    parser.add_argument("--host", default="127.0.0.1", help="address of the TWS port (default %(default)s)")
+    parser.add_argument("--port", type=int, default=4002, help="TWS port (default %(default)s)")
+    parser.add_argument("--control-port", type=int, default=4003, help="HTTP, loopback (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the market makers (default %(default)s)")
+    parser.add_argument("--scenario", help="name of a built-in scenario")
+    parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
+
+
+def data_directory(data: Path | None) -> Path:
+    """Return the folder of the gateway's own data."""
+    return (data or Path(environ.get("TRADEDESK_DATA") or ".tradedesk")) / "simgateway"
+
+
+def run(options: Namespace, announce: Callable[[str], None] = print) -> None:
+    """Serve until SIGTERM or SIGINT; raises StartError if that is not possible."""
+    if options.scenario:
+        raise StartError(f"there is no scenario named {options.scenario!r}; none are built in yet")
+    try:
+        journal = Journal(data_directory(options.data))
+    except JournalError as error:
+        raise StartError(str(error)) from error
+    try:
+        asyncio.run(_serve(options, journal, announce))
+    except JournalError as error:
+        raise StartError(str(error)) from error
+    finally:
+        journal.close()
+
+
+async def _serve(options: Namespace, journal: Journal, announce: Callable[[str], None]) -> None:
+    gateway = Gateway(load_universe(), clock=lambda: datetime.now(UTC), seed=options.seed)
+    journal.replay(gateway.state)
+    gateway.begin(journal.append)
+    hub = Hub(gateway, journal)
+    hub.end_turn()
+    loop = asyncio.get_running_loop()
+    with _port(options.port):
+        server = await loop.create_server(lambda: Connection(hub), options.host, options.port)
+    with _port(options.control_port):
+        control = serve_control(hub, options.control_port)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    announce(
+        f"simulated gateway ready on {options.host}:{options.port}, control on 127.0.0.1:{options.control_port}"
+    )
+    await stop.wait()
+    server.close()
+    control.stop()
+    hub.close()
+
+
+class _port:
+    """Turns the failure to listen on a port into one sentence."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise StartError(f"cannot listen on port {self._port}: {error.strerror or error}") from error

@@ -1,0 +1,152 @@
+"""The control port: HTTP on loopback to read the ledger, move prices, ask for faults and reset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from brokers.simulator import ledger
+from brokers.simulator.gateway.faults import KINDS, Fault
+from brokers.simulator.gateway.state import State
+from brokers.simulator.server import Hub
+
+T = TypeVar("T")
+_MOST_BODY = 1 << 20
+
+
+class PriceMove(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /prices`: every market that goes by this symbol moves to this price."""
+
+    symbol: str
+    price: Decimal
+
+
+class _Handler(RequestHandler):
+    """Base: JSON in, JSON out; `hub` is the gateway's shell."""
+
+    def initialize(self, hub: Hub) -> None:
+        self.hub = hub
+
+    def prepare(self) -> None:
+        self.set_header("Content-Type", "application/json")
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        self.set_status(status)
+        self.finish(msgspec.json.encode(value))
+
+    def read(self, type_: type[T]) -> T | None:
+        """Return the body as `type_`; None after it was answered with 400."""
+        try:
+            return msgspec.json.decode(self.request.body, type=type_)
+        except (msgspec.DecodeError, msgspec.ValidationError, ValueError) as error:
+            self.answer({"error": str(error)}, 400)
+            return None
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.answer({"error": self._reason}, status_code)
+
+
+class _ListHandler(_Handler):
+    def initialize(self, hub: Hub, rows: Callable[[State], list[ledger.Row]]) -> None:  # type: ignore[override]
+        super().initialize(hub)
+        self._rows = rows
+
+    def get(self) -> None:
+        self.answer(self._rows(self.hub.gateway.state))
+
+
+class _HealthHandler(_Handler):
+    def get(self) -> None:
+        gateway = self.hub.gateway
+        clients = [link.client_id for link in gateway.links]
+        self.answer({"status": "ok", "clients": clients, "link": "up" if gateway.link_is_up else "lost"})
+
+
+class _PricesHandler(_Handler):
+    def post(self) -> None:
+        move = self.read(PriceMove)
+        if move is None:
+            return
+        if not (move.price.is_finite() and move.price > 0):
+            self.answer({"error": "price must be a positive number"}, 400)
+            return
+        moved = self.hub.gateway.move_market(move.symbol, move.price)
+        self.hub.end_turn()
+        if moved:
+            self.answer({"moved": moved})
+        else:
+            self.answer({"error": f"no instrument goes by {move.symbol!r}"}, 404)
+
+
+class _FaultsHandler(_Handler):
+    def get(self) -> None:
+        gateway = self.hub.gateway
+        lost = [] if gateway.link_is_up else [Fault(kind="link_lost")]
+        self.answer([*gateway.faults.active(), *lost])
+
+    def post(self) -> None:
+        faults = self.read(list[Fault])
+        if faults is None:
+            return
+        for fault in faults:
+            self._ask_for(fault)
+        self.hub.end_turn()
+        self.get()
+
+    def _ask_for(self, fault: Fault) -> None:
+        gateway = self.hub.gateway
+        if fault.kind == "disconnect":
+            self.hub.disconnect_all("a fault was asked for")
+        elif fault.kind == "hang":
+            self.hub.hang(fault.seconds)
+        elif fault.kind == "link_lost":
+            gateway.lose_link()
+        elif fault.kind == "link_restored":
+            gateway.restore_link(data_lost=fault.data_lost)
+        else:
+            gateway.faults.add(fault)
+
+
+class _ResetHandler(_Handler):
+    def post(self) -> None:
+        self.hub.gateway.reset()
+        self.hub.end_turn()
+        self.answer({"status": "ok"})
+
+
+def application(hub: Hub) -> Application:
+    """Return the control port's routes."""
+    own = {"hub": hub}
+    return Application(
+        [
+            ("/healthz", _HealthHandler, own),
+            ("/orders", _ListHandler, {**own, "rows": ledger.orders}),
+            ("/executions", _ListHandler, {**own, "rows": ledger.executions}),
+            ("/positions", _ListHandler, {**own, "rows": ledger.positions}),
+            ("/prices", _PricesHandler, own),
+            ("/faults", _FaultsHandler, own),
+            ("/reset", _ResetHandler, own),
+        ],
+        default_handler_class=_NotFoundHandler,
+        default_handler_args=own,
+        log_function=lambda handler: None,
+    )
+
+
+class _NotFoundHandler(_Handler):
+    def prepare(self) -> None:
+        super().prepare()
+        self.answer({"error": f"nothing here; faults known: {', '.join(KINDS)}"}, 404)
+
+
+def serve_control(hub: Hub, port: int) -> HTTPServer:
+    """Listen on loopback only; raises OSError if the port is in use."""
+    server = HTTPServer(application(hub), max_body_size=_MOST_BODY)
+    server.add_sockets(bind_sockets(port, address="127.0.0.1"))
+    return server

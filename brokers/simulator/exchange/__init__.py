@@ -1,0 +1,1 @@
+"""The simulated market: instruments, order books, market makers, commissions, accounts. Plain Python."""

@@ -1,0 +1,51 @@
+"""The exchange: one market with its maker per instrument. No clock of its own: whoever owns it beats time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import count
+
+from brokers.simulator.exchange.instruments import Instrument, Universe
+from brokers.simulator.exchange.makers import MarketMaker
+from brokers.simulator.exchange.market import Market, MarketEvent, MarketOrder
+
+
+class Exchange:
+    """Markets by con_id. Makers' quotes have negative ids, clients' orders the positive ones they came with."""
+
+    def __init__(self, universe: Universe, seed: int) -> None:
+        self.universe = universe
+        quote_ids = count(-1, -1)
+        self._markets = {con_id: Market(found) for con_id, found in universe.instruments.items()}
+        self._makers = {
+            con_id: MarketMaker(found, seed, lambda: next(quote_ids))
+            for con_id, found in universe.instruments.items()
+        }
+        for con_id, maker in self._makers.items():
+            maker.open(self._markets[con_id])
+
+    def market(self, con_id: int) -> Market:
+        return self._markets[con_id]
+
+    def submit(self, con_id: int, order: MarketOrder) -> list[MarketEvent]:
+        return self._markets[con_id].submit(order)
+
+    def replace(self, con_id: int, order: MarketOrder) -> list[MarketEvent]:
+        return self._markets[con_id].replace(order)
+
+    def cancel(self, con_id: int, order_id: int) -> bool:
+        return self._markets[con_id].cancel(order_id)
+
+    def beat(self) -> Iterator[MarketEvent]:
+        """Let every maker act once, and market orders without a counterpart try again."""
+        for con_id, maker in self._makers.items():
+            market = self._markets[con_id]
+            yield from maker.beat(market)
+            yield from market.retry_waiting()
+
+    def move(self, instrument: Instrument, price: Decimal) -> list[MarketEvent]:
+        """Move a market to `price` (rounded to its tick)."""
+        market = self._markets[instrument.con_id]
+        events = self._makers[instrument.con_id].move_to(market, price)
+        return events + market.retry_waiting()

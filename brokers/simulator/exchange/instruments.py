@@ -1,0 +1,158 @@
+"""Instruments of the simulated market, and finding them from what a client says about a contract."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+
+class CommissionPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """IB's fixed pricing for one kind of instrument; amounts in the instrument's currency, per order.
+
+    `per_unit` is charged per share or contract, `rate` as a share of trade value; `maximum_rate` caps the
+    sum as a share of trade value and wins over `minimum` (US stocks: 0.005 a share, at least 1, at most 1 %).
+    """
+
+    per_unit: Decimal = Decimal(0)
+    rate: Decimal = Decimal(0)
+    minimum: Decimal = Decimal(0)
+    maximum: Decimal | None = None
+    maximum_rate: Decimal | None = None
+
+    def total(self, quantity: Decimal, value: Decimal) -> Decimal:
+        """Return the commission of an order that has filled `quantity` for `value` so far."""
+        charge = max(self.per_unit * quantity + self.rate * value, self.minimum)
+        if self.maximum is not None:
+            charge = min(charge, self.maximum)
+        if self.maximum_rate is not None:
+            charge = min(charge, self.maximum_rate * value)
+        return charge.quantize(Decimal("0.000001")).normalize()
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that can be traded. `price` is where its simulated market opens."""
+
+    con_id: int
+    symbol: str
+    sec_type: str
+    currency: str
+    exchange: str
+    price: Decimal
+    commission: CommissionPlan
+    primary_exchange: str = ""
+    local_symbol: str = ""
+    trading_class: str = ""
+    market_name: str = ""
+    multiplier: Decimal = Decimal(1)
+    min_tick: Decimal = Decimal("0.01")
+    lot: Decimal = Decimal(1)
+    quote_size: Decimal = Decimal(500)
+    quote_levels: int = 10
+    expiry: str = ""
+    long_name: str = ""
+    industry: str = ""
+    category: str = ""
+    subcategory: str = ""
+    stock_type: str = ""
+    time_zone: str = "US/Eastern"
+    open_hours: tuple[str, str] = ("0000", "2359")
+    venues: tuple[str, ...] = ()
+    order_types: str = "ACTIVETIM,DAY,FOK,GTC,IOC,LMT,MKT,STP,STPLMT,WHATIF"
+    isin: str = ""
+    under_con_id: int = 0
+    margin_rate: Decimal = Decimal("0.25")
+
+    @property
+    def multiplier_text(self) -> str:
+        """The multiplier as contracts carry it: empty for what has none."""
+        return "" if self.multiplier == 1 else f"{self.multiplier.normalize():f}"
+
+    @property
+    def is_currency_pair(self) -> bool:
+        return self.sec_type == "CASH"
+
+    def trades_at(self, exchange: str) -> bool:
+        """Whether an order or a request may name this exchange (an empty one means the usual)."""
+        return exchange in ("", self.exchange, self.primary_exchange) or exchange in self.venues
+
+    def is_on_tick(self, price: Decimal) -> bool:
+        return price % self.min_tick == 0
+
+    def round_to_tick(self, price: Decimal) -> Decimal:
+        """Return the nearest price that is a multiple of the tick, at least one tick."""
+        ticks = (price / self.min_tick).to_integral_value()
+        return max(ticks, Decimal(1)) * self.min_tick
+
+
+class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client said about a contract; empty fields say nothing."""
+
+    con_id: int = 0
+    symbol: str = ""
+    sec_type: str = ""
+    expiry: str = ""
+    exchange: str = ""
+    primary_exchange: str = ""
+    currency: str = ""
+    local_symbol: str = ""
+    trading_class: str = ""
+    multiplier: str = ""
+
+    def fits(self, instrument: Instrument) -> bool:
+        """Whether nothing that was said contradicts the instrument."""
+        said = (
+            (self.symbol, instrument.symbol),
+            (self.sec_type, instrument.sec_type),
+            (self.currency, instrument.currency),
+            (self.local_symbol, instrument.local_symbol),
+            (self.trading_class, instrument.trading_class),
+            (self.primary_exchange, instrument.primary_exchange),
+            (self.multiplier, instrument.multiplier_text),
+        )
+        return (
+            all(not wanted or wanted == value for wanted, value in said)
+            # An expiry may be a month (202612) or a day (20261218).
+            and instrument.expiry.startswith(self.expiry)
+            and instrument.trades_at(self.exchange)
+        )
+
+
+class Universe:
+    """All instruments, by con_id, and the exchange rates to the base currency."""
+
+    def __init__(self, instruments: Iterable[Instrument], rates: dict[str, Decimal]) -> None:
+        self.instruments = {instrument.con_id: instrument for instrument in instruments}
+        self.rates = rates
+        self._by_symbol: dict[str, list[Instrument]] = defaultdict(list)
+        self._by_local_symbol: dict[str, list[Instrument]] = defaultdict(list)
+        for instrument in self.instruments.values():
+            self._by_symbol[instrument.symbol].append(instrument)
+            self._by_local_symbol[instrument.local_symbol].append(instrument)
+
+    def __getitem__(self, con_id: int) -> Instrument:
+        return self.instruments[con_id]
+
+    def find(self, query: ContractQuery) -> list[Instrument]:
+        """Return every instrument that the query may mean, in the order of the file."""
+        if query.con_id > 0:
+            # A con_id says it all; gateways then only look at the exchange.
+            found = self.instruments.get(query.con_id)
+            return [found] if found and found.trades_at(query.exchange) else []
+        if query.symbol:
+            candidates = self._by_symbol.get(query.symbol, [])
+        elif query.local_symbol:
+            candidates = self._by_local_symbol.get(query.local_symbol, [])
+        else:
+            return []
+        return [instrument for instrument in candidates if query.fits(instrument)]
+
+    def symbols(self, symbol: str) -> list[Instrument]:
+        """Return the instruments that go by this symbol or local symbol (`EUR` or `EUR.USD`)."""
+        return self._by_symbol.get(symbol) or self._by_local_symbol.get(symbol, [])
+
+    def rate(self, currency: str) -> Decimal:
+        """Return how much one unit of `currency` is worth in base currency."""
+        return self.rates.get(currency, Decimal(1))

@@ -1,0 +1,286 @@
+"""The gateway: who is connected, who answers which request, what happens as time passes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from brokers.simulator.exchange.accounts import Account
+from brokers.simulator.exchange.exchange import Exchange
+from brokers.simulator.exchange.instruments import Universe
+from brokers.simulator.gateway import texts
+from brokers.simulator.gateway.account_desk import AccountDesk
+from brokers.simulator.gateway.contract_desk import ContractDesk
+from brokers.simulator.gateway.desk import OrderDesk
+from brokers.simulator.gateway.faults import Faults
+from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.order_lists import OrderLists
+from brokers.simulator.gateway.quote_desk import QuoteDesk
+from brokers.simulator.gateway.state import Cleared, Executed, Fact, Started, State
+from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
+from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import codec
+from brokers.simulator.wire import server as said
+from brokers.simulator.wire.orders import PlaceOrder
+from brokers.simulator.wire.records import Record
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ACCOUNT = "DU1234567"
+STARTING_CASH = Decimal(1_000_000)
+MOST_CLIENTS = 32
+#: How often the market moves, and how often account values are told again.
+BEAT = timedelta(milliseconds=200)
+VALUES_EVERY = timedelta(minutes=3)
+PROFITS_EVERY = timedelta(seconds=1)
+
+Handler = Callable[[Link, Any], None]
+
+
+class Gateway:
+    """Serves any number of links; the shell calls it with messages and with the passing of time."""
+
+    def __init__(
+        self,
+        universe: Universe,
+        *,
+        clock: Callable[[], datetime],
+        seed: int = 0,
+        accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,),
+        master_client_id: int | None = None,
+    ) -> None:
+        self.universe = universe
+        self.clock = clock
+        self.faults = Faults()
+        self.links: list[Link] = []
+        self.link_is_up = True
+        self._account_names = accounts
+        self._master_client_id = master_client_id
+        self._seed = seed
+        self._waiting: list[tuple[Link, Record]] = []
+        self.state = State(universe, self._on_fact)
+        self._journal: Callable[[Fact], None] = lambda fact: None
+        self._traded: dict[tuple[str, int], None] = {}
+        self._build()
+        now = clock()
+        self._next_beat, self._next_profits, self._next_values = now, now, now + VALUES_EVERY
+        self._midnight = self._next_midnight(now)
+
+    def _build(self) -> None:
+        """Make the exchange and everything that works on it."""
+        self.exchange = Exchange(self.universe, self._seed)
+        valuation = Valuation(self.exchange)
+        self._orders = OrderDesk(self.state, self.exchange, valuation, self.faults, self.clock, self._owners)
+        self._accounts = AccountDesk(self.state, valuation, self.clock)
+        self._quotes = QuoteDesk(self.exchange, self.clock)
+        self._lists = OrderLists(self.state, self.clock)
+        contracts = ContractDesk(self.universe, self.clock)
+        self._handlers: dict[type[Record], Handler] = {
+            PlaceOrder: self._orders.place,
+            asked.CancelOrder: self._orders.cancel,
+            asked.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
+            asked.ReqOpenOrders: self._lists.open_orders,
+            asked.ReqAllOpenOrders: self._lists.all_open_orders,
+            asked.ReqAutoOpenOrders: self._auto_open_orders,
+            asked.ReqCompletedOrders: self._lists.completed_orders,
+            asked.ReqExecutions: self._lists.executions,
+            asked.ReqIds: self._next_valid_id,
+            asked.ReqManagedAccts: self._managed_accounts,
+            asked.ReqCurrentTime: self._current_time,
+            asked.SetServerLogLevel: lambda link, message: None,
+            asked.ReqContractData: contracts.details,
+            asked.ReqMktData: self._quotes.subscribe,
+            asked.CancelMktData: self._quotes.cancel,
+            asked.ReqMarketDataType: self._quotes.data_type,
+            asked.ReqPositions: self._accounts.positions,
+            asked.CancelPositions: self._accounts.cancel_positions,
+            asked.ReqPositionsMulti: self._accounts.positions_multi,
+            asked.CancelPositionsMulti: self._accounts.cancel_positions_multi,
+            asked.ReqAccountSummary: self._accounts.summary,
+            asked.CancelAccountSummary: self._accounts.cancel_summary,
+            asked.ReqAcctData: self._accounts.updates,
+            asked.ReqAccountUpdatesMulti: self._accounts.updates_multi,
+            asked.CancelAccountUpdatesMulti: self._accounts.cancel_updates_multi,
+            asked.ReqPnl: self._accounts.pnl,
+            asked.CancelPnl: self._accounts.cancel_pnl,
+            asked.ReqPnlSingle: self._accounts.pnl_single,
+            asked.CancelPnlSingle: self._accounts.cancel_pnl_single,
+        }
+
+    # -- memory -----------------------------------------------------------------------------------
+
+    def begin(self, journal: Callable[[Fact], None]) -> None:
+        """Go to work with the state as replayed: facts go to `journal` from here on."""
+        self._journal = journal
+        if not self.state.epoch:
+            self.state.apply(Started(epoch=int(self.clock().timestamp()), accounts=self._fresh_accounts()))
+        self._orders.readmit()
+
+    def reset(self) -> None:
+        """Forget all orders, executions and positions; connections stay."""
+        self.state.apply(Cleared(accounts=self._fresh_accounts()))
+        self.faults.clear()
+        self._waiting.clear()
+        self.link_is_up = True
+        for link in self.links:
+            link.held_orders.clear()
+            link.market_data.clear()
+            link.withheld = None
+        self._build()
+
+    def _fresh_accounts(self) -> list[Account]:
+        return [
+            Account(name=name, cash={BASE_CURRENCY: STARTING_CASH}, positions={})
+            for name in self._account_names
+        ]
+
+    def _on_fact(self, fact: Fact) -> None:
+        self._journal(fact)
+        if isinstance(fact, Executed):
+            self._traded[fact.account, fact.con_id] = None
+
+    # -- connections ------------------------------------------------------------------------------
+
+    def start(self, link: Link, message: asked.StartApi) -> None:
+        """Let a client in under its id, or refuse it."""
+        if any(other.client_id == message.client_id for other in self.links):
+            link.error(-1, *texts.CLIENT_ID_IN_USE)
+            link.close(f"client id {message.client_id} is in use")
+            return
+        if len(self.links) >= MOST_CLIENTS:
+            link.close(f"{MOST_CLIENTS} clients are connected already")
+            return
+        link.client_id = message.client_id
+        self.links.append(link)
+        self._managed_accounts(link, None)
+        self._next_valid_id(link, None)
+        for notice in texts.FARM_NOTICES:
+            link.error(-1, *notice)
+        if not self.link_is_up:
+            link.error(-1, *texts.LINK_LOST)
+            link.withheld = []
+
+    def leave(self, link: Link) -> None:
+        """Forget a link whose connection is gone."""
+        if link in self.links:
+            self.links.remove(link)
+        self._waiting = [entry for entry in self._waiting if entry[0] is not link]
+
+    def _owners(self, client_id: int) -> Iterator[Link]:
+        for link in self.links:
+            if link.client_id in (client_id, self._master_client_id):
+                yield link
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def handle(self, link: Link, message: Record) -> None:
+        """Answer one request of a client."""
+        if isinstance(message, asked.StartApi):
+            if link.client_id is None:
+                self.start(link, message)
+        elif link.client_id is None:
+            link.close(f"{type(message).__name__} before the start of the API")
+        elif not self.link_is_up and isinstance(
+            message, (PlaceOrder, asked.CancelOrder, asked.ReqGlobalCancel)
+        ):
+            # "Maintain and resubmit orders when connection is restored": kept here, lost with this process.
+            self._waiting.append((link, message))
+        else:
+            self._handlers[type(message)](link, message)
+
+    def handle_unsupported(self, link: Link, fields: list[str]) -> None:
+        """Answer a request that this gateway does not have, as real ones do when they cannot serve it."""
+        number = codec.message_id(fields)
+        known = texts.UNSUPPORTED_REQUESTS.get(number)
+        if known is None:
+            link.error(-1, *texts.unreadable(f"Message type {number} is unknown"))
+            return
+        position = known.id_field
+        text = fields[position] if position is not None and position < len(fields) else ""
+        req_id = int(text) if text.lstrip("-").isdigit() else -1
+        link.error(req_id, *known.refusal)
+
+    def handle_unreadable(self, link: Link, fields: list[str], reason: str) -> None:
+        """Answer a request whose fields make no sense; an order's id is named if it can be read."""
+        text = fields[1] if fields[0] == "3" and len(fields) > 1 else ""
+        link.error(int(text) if text.isascii() and text.isdigit() else -1, *texts.unreadable(reason))
+
+    def _managed_accounts(self, link: Link, message: asked.ReqManagedAccts | None) -> None:
+        link.send(said.ManagedAccts(accounts=",".join(self._account_names)))
+
+    def _next_valid_id(self, link: Link, message: asked.ReqIds | None) -> None:
+        assert link.client_id is not None  # noqa: S101
+        link.send(said.NextValidId(order_id=self.state.next_order_id(link.client_id)))
+
+    def _current_time(self, link: Link, message: asked.ReqCurrentTime) -> None:
+        link.send(said.CurrentTime(epoch_seconds=int(self.clock().timestamp())))
+
+    def _auto_open_orders(self, link: Link, message: asked.ReqAutoOpenOrders) -> None:
+        if link.client_id:
+            link.error(-1, *texts.NOT_CLIENT_ZERO)
+
+    # -- time and market --------------------------------------------------------------------------
+
+    def pass_time(self) -> None:
+        """Do what is due by the clock: market moves, ticks, P&L, account values, the end of the day."""
+        now = self.clock()
+        if now >= self._midnight:
+            self._orders.expire_day_orders(self._midnight)
+            self._midnight = self._next_midnight(now)
+        if now >= self._next_beat:
+            # Beats that were missed (a stopped process) are not made up for.
+            self._next_beat = now + BEAT
+            self._orders.what_happened(self.exchange.beat())
+            self._quotes.tell(self.links)
+        if now >= self._next_profits:
+            self._next_profits = now + PROFITS_EVERY
+            self._accounts.tell_profits(self.links)
+        if now >= self._next_values:
+            self._next_values = now + VALUES_EVERY
+            self._accounts.tell_values(self.links)
+
+    def move_market(self, symbol: str, price: Decimal) -> list[str]:
+        """Move every market that goes by `symbol` to `price`; return the local symbols moved."""
+        found = self.universe.symbols(symbol)
+        for instrument in found:
+            self._orders.what_happened(self.exchange.move(instrument, price))
+        return [instrument.local_symbol for instrument in found]
+
+    def end_turn(self) -> None:
+        """Tell subscribers about positions that changed; the shell calls this before it sends."""
+        traded, self._traded = self._traded, {}
+        for account, con_id in traded:
+            self._accounts.tell_trade(self.links, account, con_id)
+
+    @staticmethod
+    def _next_midnight(now: datetime) -> datetime:
+        return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
+
+    # -- the link to IB ---------------------------------------------------------------------------
+
+    def lose_link(self) -> None:
+        """Lose the connection to IB: orders wait, and what happens to them is told later."""
+        if self.link_is_up:
+            self.link_is_up = False
+            self._notify(texts.LINK_LOST)
+            for link in self.links:
+                link.withheld = []
+
+    def restore_link(self, *, data_lost: bool = False) -> None:
+        """Bring it back: first what was withheld, then what waited."""
+        if self.link_is_up:
+            return
+        self.link_is_up = True
+        self._notify(texts.LINK_BACK_DATA_LOST if data_lost else texts.LINK_BACK)
+        for link in self.links:
+            link.release()
+        waiting, self._waiting = self._waiting, []
+        for link, message in waiting:
+            self.handle(link, message)
+
+    def _notify(self, notice: texts.Refusal) -> None:
+        for link in self.links:
+            link.error(-1, *notice)

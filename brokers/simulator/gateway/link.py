@@ -1,0 +1,58 @@
+"""One client's connection as the gateway sees it: who it is, what it asked to be told, what it is told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from brokers.simulator.wire.records import Record
+from brokers.simulator.wire.server import ErrMsg
+
+
+class Subscription:
+    """A streaming market data request, and the last value sent of every tick type."""
+
+    def __init__(self, con_id: int) -> None:
+        self.con_id = con_id
+        self.sent: dict[int, tuple[Decimal, Decimal]] = {}
+
+
+class Link:
+    """A connected client. Messages for it collect in `outbox`; `closing` holds why it is to be closed."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.client_id: int | None = None
+        self.outbox: list[Record] = []
+        self.closing = ""
+        #: Unasked messages that wait because the gateway has lost IB; None while it has not.
+        self.withheld: list[Record] | None = None
+        self.wants_positions = False
+        self.account_updates = ""
+        self.market_data: dict[int, Subscription] = {}
+        self.summaries: dict[int, tuple[str, ...]] = {}
+        self.position_requests: dict[int, str] = {}
+        self.update_requests: dict[int, str] = {}
+        self.pnl_requests: dict[int, str] = {}
+        self.pnl_single_requests: dict[int, tuple[str, int]] = {}
+        #: Orders sent with transmit off: they live in this session only.
+        self.held_orders: set[int] = set()
+
+    def send(self, message: Record) -> None:
+        self.outbox.append(message)
+
+    def tell(self, message: Record) -> None:
+        """Send what IB reports unasked; without a link to IB it waits."""
+        (self.outbox if self.withheld is None else self.withheld).append(message)
+
+    def release(self) -> None:
+        """Send what waited."""
+        self.outbox += self.withheld or []
+        self.withheld = None
+
+    def error(self, req_id: int, code: int, text: str) -> None:
+        """Send an error or a notice; `req_id` -1 for those of the system."""
+        self.send(ErrMsg(req_id=req_id, code=code, text=text))
+
+    def close(self, reason: str) -> None:
+        """Ask the shell to close the connection once the outbox is sent."""
+        self.closing = self.closing or reason

@@ -1,0 +1,88 @@
+"""Lists of orders and executions on request: open, completed, executed today."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from brokers.simulator.gateway import echo
+from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.state import Executed, IdSeen, OrderRecord, State
+from brokers.simulator.gateway.texts import validation
+from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import server as said
+
+_SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
+
+
+class OrderLists:
+    """Answers with what the state has; nothing changes by asking."""
+
+    def __init__(self, state: State, clock: Callable[[], datetime]) -> None:
+        self._state = state
+        self._clock = clock
+
+    def open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
+        """Send this client's open orders."""
+        self._send_open(link, self._state.open_orders(link.client_id))
+
+    def all_open_orders(self, link: Link, message: asked.ReqAllOpenOrders) -> None:
+        """Send every client's open orders; from here on this client's new ids must exceed all of them."""
+        records = list(self._state.open_orders())
+        self._send_open(link, records)
+        highest = max((record.order_id for record in records), default=0)
+        if link.client_id is not None and highest >= self._state.next_order_id(link.client_id):
+            self._state.apply(IdSeen(client_id=link.client_id, order_id=highest))
+
+    def _send_open(self, link: Link, records: Iterable[OrderRecord]) -> None:
+        for record in records:
+            link.send(echo.open_order(record, self._state.universe[record.con_id]))
+            link.send(echo.order_status(record))
+        link.send(said.OpenOrderEnd())
+
+    def completed_orders(self, link: Link, message: asked.ReqCompletedOrders) -> None:
+        """Send the orders that were done today; all of them came by the API."""
+        midnight = self._midnight()
+        for record in self._state.orders.values():
+            if record.done_at is not None and record.done_at >= midnight:
+                link.send(echo.completed_order(record, self._state.universe[record.con_id]))
+        link.send(said.CompletedOrdersEnd())
+
+    def executions(self, link: Link, message: asked.ReqExecutions) -> None:
+        """Send today's executions that pass the filter, each with its commission."""
+        since = self._since(link, message)
+        if since is None:
+            return
+        for fact in self._state.executions:
+            record = self._state.orders[fact.perm_id]
+            if fact.at >= since and self._passes(message, fact, record):
+                instrument = self._state.universe[fact.con_id]
+                link.send(echo.execution_data(fact, record, instrument, message.req_id, link.version))
+                link.send(echo.commission_report(fact))
+        link.send(said.ExecutionDataEnd(req_id=message.req_id))
+
+    def _since(self, link: Link, message: asked.ReqExecutions) -> datetime | None:
+        """Return from when on executions are wanted; None after an error was sent."""
+        if not message.time:
+            return self._midnight()
+        text = message.time.replace("-", " ").split(" ")
+        try:
+            wanted = datetime.strptime(" ".join(text[:2]), "%Y%m%d %H:%M:%S").replace(tzinfo=UTC)
+        except ValueError:
+            link.error(message.req_id, *validation("Invalid date/time format"))
+            return None
+        return max(wanted, self._midnight())
+
+    def _passes(self, wanted: asked.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
+        instrument = self._state.universe[fact.con_id]
+        return (
+            wanted.client_id in (None, 0, record.client_id)
+            and wanted.account in ("", fact.account)
+            and wanted.symbol in ("", instrument.symbol)
+            and wanted.sec_type in ("", instrument.sec_type)
+            and wanted.exchange in ("", fact.venue, record.exchange)
+            and (not wanted.side or _SIDES.get(wanted.side) == fact.side)
+        )
+
+    def _midnight(self) -> datetime:
+        return self._clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

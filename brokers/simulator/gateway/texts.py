@@ -1,0 +1,108 @@
+"""Error and notice texts with their codes, as real gateways word them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Refusal(NamedTuple):
+    """Why something is not done: an IB error code and its text."""
+
+    code: int
+    text: str
+
+
+DUPLICATE_ID = Refusal(103, "Duplicate order id")
+ALREADY_FILLED = Refusal(104, "Cannot modify a filled order.")
+DOES_NOT_MATCH = Refusal(105, "Order being modified does not match original order.")
+OFF_TICK = Refusal(110, "The price does not conform to the minimum price variation for this contract.")
+NO_SUCH_CONTRACT = Refusal(200, "No security definition has been found for the request")
+CANCELED = Refusal(202, "Order Canceled - reason:")
+NO_SUCH_TICKER = Refusal(300, "Can't find EId with tickerId:{}")
+CLIENT_ID_IN_USE = Refusal(
+    326, "Unable to connect as the client id is already in use. Retry with a unique client id."
+)
+NOT_CLIENT_ZERO = Refusal(327, "Only the default client (i.e 0) can set the auto bind property.")
+CANNOT_CHANGE_TYPE = Refusal(329, "Order modify failed. Cannot change to the new order type.")
+UNSUPPORTED_TYPE = Refusal(387, "Unsupported order type for this exchange and security type.")
+FRACTIONAL = Refusal(10318, "This order doesn't support fractional quantity trading")
+LINK_LOST = Refusal(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
+LINK_BACK_DATA_LOST = Refusal(
+    1101, "Connectivity between IBKR and Trader Workstation has been restored - data lost."
+)
+LINK_BACK = Refusal(
+    1102,
+    "Connectivity between IBKR and Trader Workstation has been restored - data maintained. "
+    "All data farms are connected: usfarm; ushmds; secdefnj.",
+)
+#: What a gateway says of its data farms when a client connects.
+FARM_NOTICES = (
+    Refusal(2104, "Market data farm connection is OK:usfarm"),
+    Refusal(2106, "HMDS data farm connection is OK:ushmds"),
+    Refusal(2158, "Sec-def data farm connection is OK:secdefnj"),
+)
+
+
+def validation(cause: str) -> Refusal:
+    """A request that cannot be right (321)."""
+    return Refusal(321, f"Error validating request.-'bS' : cause - {cause}")
+
+
+def unreadable(what: str) -> Refusal:
+    """A request that cannot be read (320)."""
+    return Refusal(320, f"Error reading request:{what}")
+
+
+def rejected(reason: str) -> Refusal:
+    """An order that the exchange or IB does not take (201)."""
+    return Refusal(201, f"Order rejected - reason:{reason}")
+
+
+def cancel_unknown(order_id: int) -> Refusal:
+    return Refusal(10147, f"OrderId {order_id} that needs to be cancelled is not found.")
+
+
+def cancel_too_late(order_id: int, status: str) -> Refusal:
+    return Refusal(
+        10148, f"OrderId {order_id} that needs to be cancelled can not be cancelled, state: {status}."
+    )
+
+
+def ambiguous(symbol: str) -> Refusal:
+    return Refusal(200, f"The contract description specified for {symbol} is ambiguous.")
+
+
+class Unsupported(NamedTuple):
+    """A request that real gateways have and this one lacks: where its id stands, and the answer."""
+
+    id_field: int | None
+    refusal: Refusal
+
+
+_NO_HISTORY = Refusal(
+    162, "Historical Market Data Service error message:No market data permissions for this request"
+)
+_NO_TICKS = Refusal(10189, "Failed to request tick-by-tick data:No market data permissions for this request")
+UNSUPPORTED_REQUESTS = {
+    10: Unsupported(
+        2, Refusal(10092, "Deep market data is not supported for this combination of security type/exchange")
+    ),
+    20: Unsupported(1, _NO_HISTORY),  # historical data
+    22: Unsupported(2, Refusal(492, "You must subscribe to one of the exchanges to use the market scanner")),
+    50: Unsupported(2, Refusal(420, "Invalid Real-time Query:No market data permissions for this request")),
+    52: Unsupported(
+        2, Refusal(430, "We are sorry, but fundamentals data for the security specified is not available.")
+    ),
+    54: Unsupported(2, validation("Option calculations are not available")),
+    55: Unsupported(2, validation("Option calculations are not available")),
+    78: Unsupported(1, NO_SUCH_CONTRACT),  # option chain parameters
+    81: Unsupported(1, NO_SUCH_CONTRACT),  # symbol search
+    83: Unsupported(1, validation("Smart components are not available")),
+    84: Unsupported(1, Refusal(10276, "News feed is not allowed.")),
+    86: Unsupported(1, Refusal(10276, "News feed is not allowed.")),
+    87: Unsupported(1, _NO_HISTORY),  # head timestamp
+    88: Unsupported(1, _NO_HISTORY),  # histogram
+    96: Unsupported(1, _NO_HISTORY),  # historical ticks
+    97: Unsupported(1, _NO_TICKS),
+    100: Unsupported(1, validation("WSH metadata is not available")),
+}

@@ -1,0 +1,101 @@
+"""The gateway's own books as JSON: what it received, what it worked, what it charged.
+
+Money and quantities are strings, ids are integers, times are UTC with microseconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from brokers.simulator.exchange.instruments import Universe
+from brokers.simulator.gateway.state import Executed, OrderRecord, State
+
+Row = dict[str, Any]
+
+
+def orders(state: State) -> list[Row]:
+    """Return one row per (client_id, order_id) that was worked, in order of arrival."""
+    return [_order(record, state.universe) for record in state.orders.values()]
+
+
+def executions(state: State) -> list[Row]:
+    """Return one row per execution, in order of time."""
+    return [_execution(fact, state.orders[fact.perm_id], state.universe) for fact in state.executions]
+
+
+def positions(state: State) -> list[Row]:
+    """Return one row per account and instrument ever held; average cost includes multiplier and commissions."""
+    return [
+        {
+            "account": account.name,
+            "con_id": con_id,
+            "symbol": state.universe[con_id].symbol,
+            "local_symbol": state.universe[con_id].local_symbol,
+            "currency": state.universe[con_id].currency,
+            "position": _text(position.quantity),
+            "average_cost": _text(round(position.average_cost, 8)),
+            "realized_pnl": _text(position.realized),
+        }
+        for account in state.accounts.values()
+        for con_id, position in account.positions.items()
+    ]
+
+
+def _order(record: OrderRecord, universe: Universe) -> Row:
+    order, instrument = record.order, universe[record.con_id]
+    return {
+        "order_id": record.order_id,
+        "client_id": record.client_id,
+        "perm_id": record.perm_id,
+        "order_ref": order.order_ref,
+        "account": record.account,
+        "con_id": record.con_id,
+        "symbol": instrument.symbol,
+        "sec_type": instrument.sec_type,
+        "local_symbol": instrument.local_symbol,
+        "action": order.action,
+        "total_quantity": _text(record.quantity),
+        "order_type": order.order_type,
+        "limit_price": _text(order.lmt_price),
+        "stop_price": _text(order.aux_price),
+        "time_in_force": order.tif,
+        "status": str(record.status),
+        "filled": _text(record.filled),
+        "average_price": _text(record.average_price),
+        "commission": _text(record.commission),
+        "place_count": record.place_count,
+        "received_at": _time(record.received_at),
+        "done_at": _time(record.done_at),
+        "completed_status": record.completed_status,
+    }
+
+
+def _execution(fact: Executed, record: OrderRecord, universe: Universe) -> Row:
+    return {
+        "exec_id": fact.exec_id,
+        "order_id": record.order_id,
+        "client_id": record.client_id,
+        "perm_id": fact.perm_id,
+        "order_ref": record.order.order_ref,
+        "account": fact.account,
+        "con_id": fact.con_id,
+        "symbol": universe[fact.con_id].symbol,
+        "side": "BOT" if fact.side == "BUY" else "SLD",
+        "shares": _text(fact.shares),
+        "price": _text(fact.price),
+        "commission": _text(fact.commission),
+        "commission_currency": fact.currency,
+        "realized_pnl": _text(fact.realized),
+        "exchange": fact.venue,
+        "time": _time(fact.at),
+    }
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,108 @@
+"""One client's conversation, without I/O: bytes in, bytes out.
+
+Frames may come in any pieces. A client that breaks the protocol is told nothing and closed, with the
+reason in the log; nobody else notices.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum, auto
+
+from brokers.simulator.gateway.gateway import Gateway
+from brokers.simulator.gateway.link import Link
+from brokers.simulator.wire import codec
+from brokers.simulator.wire.frames import FrameBuffer, pack
+from brokers.simulator.wire.values import WireError
+
+logger = logging.getLogger(__name__)
+
+
+class Phase(Enum):
+    """How far the conversation has come."""
+
+    PREFIX = auto()
+    VERSION = auto()
+    READY = auto()
+    CLOSED = auto()
+
+
+class Session:
+    """Feeds a client's bytes to the gateway and turns the gateway's messages into bytes."""
+
+    def __init__(self, gateway: Gateway, peer: str) -> None:
+        self.peer = peer
+        self.phase = Phase.PREFIX
+        self.link = Link(codec.NEWEST_VERSION)
+        self._gateway = gateway
+        self._buffer = FrameBuffer()
+        self._greeting = b""
+
+    def receive(self, data: bytes) -> None:
+        """Take what arrived; any error ends this session only."""
+        if self.phase is Phase.CLOSED:
+            return
+        self._buffer.feed(data)
+        try:
+            if self.phase is Phase.PREFIX and self._buffer.take_prefix():
+                self.phase = Phase.VERSION
+            if self.phase is Phase.VERSION and (payload := self._buffer.payload()) is not None:
+                self._agree(payload)
+            if self.phase is Phase.READY:
+                self._serve()
+        except WireError as error:
+            self.end(str(error))
+
+    def data_to_send(self) -> bytes:
+        """Return everything said since the last call, as bytes."""
+        outbox, self.link.outbox = self.link.outbox, []
+        version = self.link.version
+        greeting, self._greeting = self._greeting, b""
+        return greeting + b"".join([codec.server_frame(version, message) for message in outbox])
+
+    def end(self, reason: str) -> None:
+        """Close the conversation; what is in the outbox may still be sent."""
+        if self.phase is not Phase.CLOSED:
+            logger.info("client %s closed: %s", self.peer, reason)
+            self.phase = Phase.CLOSED
+            self._gateway.leave(self.link)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.phase is Phase.CLOSED
+
+    def _agree(self, payload: bytes) -> None:
+        """Answer `v100..178` (and options after a space) with the version that both speak."""
+        text = payload.decode("ascii", "replace").rstrip("\0").split(" ")[0]
+        lowest, _, highest = text.removeprefix("v").partition("..")
+        highest = highest or lowest
+        if not (text.startswith("v") and lowest.isdigit() and highest.isdigit()):
+            raise WireError(f"version range expected, got {text[:40]!r}")
+        version = min(codec.NEWEST_VERSION, int(highest))
+        if int(lowest) > version or version < codec.OLDEST_VERSION:
+            raise WireError(
+                f"client speaks {text}, this gateway {codec.OLDEST_VERSION} to {codec.NEWEST_VERSION}"
+            )
+        self.link.version = version
+        self._greeting = pack([str(version), f"{self._gateway.clock():%Y%m%d %H:%M:%S} UTC"])
+        self.phase = Phase.READY
+
+    def _serve(self) -> None:
+        for fields in self._buffer.frames():
+            self._dispatch(fields)
+            if self.link.closing:
+                self.end(self.link.closing)
+                return
+
+    def _dispatch(self, fields: list[str]) -> None:
+        # A first field that is no number is garbage and ends the session; a bad field after it is a mistake.
+        codec.message_id(fields)
+        try:
+            message = codec.decode_client(self.link.version, fields)
+        except codec.UnknownMessage:
+            self._gateway.handle_unsupported(self.link, fields)
+        except WireError as error:
+            logger.info("client %s sent an unreadable message %s: %s", self.peer, fields[0], error)
+            self._gateway.handle_unreadable(self.link, fields, str(error))
+        else:
+            self._gateway.handle(self.link, message)

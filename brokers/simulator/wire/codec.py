@@ -1,0 +1,71 @@
+"""The codec: fields of a frame <-> message, in both directions, at one server version.
+
+The gateway uses `decode_client` and `encode_server`; the other two make the codec its own proof and
+let tests and tools play the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from brokers.simulator.wire import client, server
+from brokers.simulator.wire.frames import pack
+from brokers.simulator.wire.layout import Layout
+from brokers.simulator.wire.records import Record
+from brokers.simulator.wire.values import WireError
+
+#: Server versions this codec speaks; the newest is what the gateway announces (tws-wire section 2).
+OLDEST_VERSION, NEWEST_VERSION = 151, 178
+
+_CLIENT_BY_STRUCT = {layout.struct: layout for layout in client.LAYOUTS.values()}
+_SERVER_BY_STRUCT = {layout.struct: layout for layout in server.LAYOUTS.values()}
+
+
+class UnknownMessage(WireError):
+    """The first field is a number, but no message of this codec has it."""
+
+    def __init__(self, message_id: int) -> None:
+        super().__init__(f"unknown message id {message_id}")
+        self.message_id = message_id
+
+
+def message_id(fields: Sequence[str]) -> int:
+    """Return the number in the first field; raises WireError if it is none."""
+    text = fields[0]
+    if not (text.isascii() and text.isdigit()):
+        raise WireError(f"message id expected, got {text[:40]!r}")
+    return int(text)
+
+
+def _decode(layouts: Mapping[int, Layout], version: int, fields: Sequence[str]) -> Record:
+    number = message_id(fields)
+    layout = layouts.get(number)
+    if layout is None:
+        raise UnknownMessage(number)
+    message: Record = layout.at(version).read(fields)
+    return message
+
+
+def decode_client(version: int, fields: Sequence[str]) -> Record:
+    """Return what a client said; raises UnknownMessage or WireError."""
+    return _decode(client.LAYOUTS, version, fields)
+
+
+def decode_server(version: int, fields: Sequence[str]) -> Record:
+    """Return what a gateway said; raises UnknownMessage or WireError."""
+    return _decode(server.LAYOUTS, version, fields)
+
+
+def encode_client(version: int, message: Record) -> list[str]:
+    """Return the fields of a client's message."""
+    return _CLIENT_BY_STRUCT[type(message)].at(version).write(message)
+
+
+def encode_server(version: int, message: Record) -> list[str]:
+    """Return the fields of a gateway's message."""
+    return _SERVER_BY_STRUCT[type(message)].at(version).write(message)
+
+
+def server_frame(version: int, message: Record) -> bytes:
+    """Return a gateway's message as bytes."""
+    return pack(encode_server(version, message))
