@@ -16,9 +16,9 @@ from tradedesk.stack.interrupts import Interrupts
 from tradedesk.stack.manage import manage
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.ports import require_free
-from tradedesk.stack.process import end, end_leftover, spawn, wait_until
-from tradedesk.stack.processes import PYTHON, Process, environment, processes
-from tradedesk.stack.server import last_line
+from tradedesk.stack.process import end, end_marked, is_gone, spawn, wait_until
+from tradedesk.stack.processes import PYTHON, STACK_MARK, Process, environment, processes
+from tradedesk.stack.reasons import last_words
 from tradedesk.stack.servers import Servers
 from tradedesk.stack.supervisor import pid_file, plan_for, write_plan
 from tradedesk.stack.urls import Urls, answers
@@ -77,10 +77,8 @@ class LocalStack:
         self.wait_until_ready()
 
     def _end_leftovers(self) -> None:
-        """End processes of a stack on this folder that died without ending them."""
-        for file in self.folder.run.glob("*.pid"):
-            end_leftover(int(file.read_text() or 0), ("TRADEDESK_DATA", str(self.options.data)))
-            file.unlink()
+        """End processes of this folder that nobody supervises any more, of this stack or of a killed one."""
+        end_marked((STACK_MARK, str(self.options.data)))
 
     def _start_processes(self, undo: ExitStack) -> None:
         """Hand the processes to a supervisor of their own."""
@@ -110,9 +108,11 @@ class LocalStack:
             "pid": os.getpid(),
         }
 
-    def pid(self, name: str) -> int:
-        """The pid of a running process."""
-        return int(pid_file(self.folder.run, name).read_text())
+    def pid(self, name: str) -> int | None:
+        """The pid of a process; None before it is started."""
+        file = pid_file(self.folder.run, name)
+        text = file.read_text() if file.exists() else ""
+        return int(text) if text else None
 
     def manage(self, *arguments: str) -> str:
         """Run a management command on this stack and return what it printed; StackError when it fails."""
@@ -122,18 +122,26 @@ class LocalStack:
         """Raise StackError when a server or a process has died."""
         for server in self.servers.embedded:
             if not server.alive:
-                raise StackError(f"{server.name} died: {last_line(server.log)} (log: {server.log})")
-        if self.supervisor.poll() is not None:
-            raise StackError(self._obituary())
+                raise StackError(f"{server.name} died: {last_words(server.log)} (log: {server.log})")
+        if (name := self._first_dead()) is not None:
+            log = self.folder.logs / f"{name}.log"
+            raise StackError(f"The process {name} died: {last_words(log)} (log: {log})")
 
-    def _obituary(self) -> str:
-        """Why the supervisor ended."""
-        try:
-            died = json.loads(self.plan.obituary.read_text())
-        except OSError:
-            return f"The supervisor of the processes ended (log: {self.folder.logs / 'supervisor.log'})."
-        log = self.folder.logs / f"{died['name']}.log"
-        return f"The process {died['name']} ended with code {died['code']}: {last_line(log)} (log: {log})"
+    def _first_dead(self) -> str | None:
+        """The process that died, if one did.
+
+        Pids are looked at as well, because honcho takes a process for alive while a child of it holds
+        its output open.
+        """
+        if self.supervisor.poll() is not None:
+            died = self.plan.obituary
+            return str(json.loads(died.read_text())["name"]) if died.exists() else "supervisor"
+        return next((name for name in self.children if self._is_dead(name)), None)
+
+    def _is_dead(self, name: str) -> bool:
+        """Whether a process that has been started is gone."""
+        pid = self.pid(name)
+        return pid is not None and is_gone(pid)
 
     def wait_until_ready(self) -> None:
         """Return when every process serves and orders can be sent.

@@ -114,10 +114,11 @@ def kill(family: Sequence[psutil.Process]) -> None:
     wait_until(lambda: all(is_gone(member) for member in family), limit=10, pause=0.01)
 
 
-def is_gone(process: psutil.Process) -> bool:
-    """Whether a process has ended; its parent may not have taken notice yet."""
+def is_gone(process: psutil.Process | int) -> bool:
+    """Whether a process, or the one with this pid, has ended; its parent may not have taken notice yet."""
     try:
-        return bool(process.status() == psutil.STATUS_ZOMBIE)
+        known = psutil.Process(process) if isinstance(process, int) else process
+        return bool(known.status() == psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return True
 
@@ -134,6 +135,16 @@ def end_leftover(pid: int, mark: tuple[str, str], number: int = signal.SIGTERM, 
             family[0].send_signal(number)
             wait_until(lambda: is_gone(family[0]), limit=grace)
         kill(family)
+
+
+def end_marked(mark: tuple[str, str], *, grace: float = 10) -> None:
+    """End every process that carries this variable and value in its environment, wherever it hangs now."""
+    found = [one for one in psutil.process_iter() if one.pid != os.getpid() and carries(one, mark)]
+    for process in found:
+        with suppress(psutil.Error):
+            process.terminate()
+    wait_until(lambda: all(is_gone(process) for process in found), limit=grace)
+    kill(found)
 
 
 def carries(process: psutil.Process, mark: tuple[str, str]) -> bool:

@@ -19,6 +19,7 @@ from tradedesk.stack.ports import HOST
 PYTHON = sys.executable
 MANAGE = (PYTHON, str(BASE_DIR / "manage.py"))
 FLOWER_USER = "desk"
+STACK_MARK = "TRADEDESK_STACK_OF"  # set for the processes of a local stack alone: by it they are found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +137,7 @@ def environment(
         "REDIS_URL": redis_url,
         "SECRET_KEY": secret_key,
         "TRADEDESK_DATA": str(options.data),
+        STACK_MARK: str(options.data),
         "TRADEDESK_GATEWAY": options.gateway,
         "TRADEDESK_STREAM_URL": f"http://{HOST}:{options.stream}",
         "DJANGO_SETTINGS_MODULE": "tradedesk.settings",

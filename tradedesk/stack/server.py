@@ -11,6 +11,7 @@ from pathlib import Path
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import Account, end, end_leftover, family_of, kill, spawn, wait_until
+from tradedesk.stack.reasons import last_words
 
 START_LIMIT = 60.0  # seconds; a recovery after a crash reads the log first
 MARK = "TRADEDESK_SERVER_OF"
@@ -68,7 +69,7 @@ class Server(ABC):
         """Return when the server serves; raises StackError when it ended or does not within a minute."""
         if not wait_until(lambda: not self.alive or self.answers(), limit=START_LIMIT) or not self.alive:
             self.kill()
-            raise StackError(f"{self.name} did not start: {last_line(self.log)} (log: {self.log})")
+            raise StackError(f"{self.name} did not start: {last_words(self.log)} (log: {self.log})")
 
     @property
     def alive(self) -> bool:
@@ -87,12 +88,3 @@ class Server(ABC):
             kill(family_of(self.process.pid))
             self.process.wait()
             self.process = None
-
-
-def last_line(log: Path) -> str:
-    """The last line that is not empty, as the reason to show; a plain word when there is none."""
-    try:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        lines = []
-    return lines[-1].strip() if lines else "it said nothing"

@@ -57,9 +57,13 @@ def plan_for(processes: list[Process], *, logs: Path, run: Path, echo: bool) -> 
 
 
 def write_plan(plan: Plan) -> Path:
-    """Write the plan where only we can read it, for it carries passwords; returns the file."""
+    """Write the plan where only we can read it, for it carries passwords; returns the file.
+
+    What a former run left in the folder is removed.
+    """
+    for former in Path(plan.run).iterdir():
+        former.unlink()
     path = Path(plan.run) / "plan.json"
-    plan.obituary.unlink(missing_ok=True)
     write_private(path, json.dumps(asdict(plan)))
     return path
 

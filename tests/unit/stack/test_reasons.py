@@ -1,0 +1,38 @@
+"""The one line of a log that tells why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tradedesk.stack.reasons import LONGEST, last_words
+
+TRACEBACK = """Traceback (most recent call last):
+  File "x.py", line 1, in <module>
+ModuleNotFoundError: No module named 'x'
+[INFO] Shutting down
+"""
+POSTGRES = """2026-01-01 LOG:  starting
+2026-01-01 FATAL:  could not create any TCP/IP sockets
+2026-01-01 LOG:  database system is shut down
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "reason"),
+    [
+        (TRACEBACK, "ModuleNotFoundError: No module named 'x'"),
+        (POSTGRES, "2026-01-01 FATAL:  could not create any TCP/IP sockets"),
+        ("one\ntwo\n\n", "two"),
+        ("", "it said nothing"),
+        ("x" * 1000, "x" * LONGEST),
+    ],
+)
+def test_the_cause_is_shown_rather_than_the_farewell(tmp_path: Path, log: str, reason: str) -> None:
+    (tmp_path / "log").write_text(log)
+    assert last_words(tmp_path / "log") == reason
+
+
+def test_a_log_that_is_not_there_is_no_error(tmp_path: Path) -> None:
+    assert last_words(tmp_path / "none") == "it said nothing"
