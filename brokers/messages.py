@@ -15,11 +15,7 @@ import msgspec
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Base of all messages."""
-
-
-class InstrumentRef(Message):
+class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The contract as the adapter needs it: `con_id` is the broker's own number, 0 when not resolved."""
 
     symbol: str
@@ -29,7 +25,7 @@ class InstrumentRef(Message):
     con_id: int = 0
 
 
-class NewOrder(Message):
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order as frozen at the claim: exactly these values may be on the wire, never others."""
 
     order_id: str
@@ -45,14 +41,14 @@ class NewOrder(Message):
     stop_px: Decimal | None = None
 
 
-class CancelOrder(Message):
+class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ask the broker to cancel the order that we sent under `broker_order_id`."""
 
     order_id: str
     broker_order_id: int
 
 
-class OrderIdentity(Message):
+class OrderIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a broker message says about whose order it is; 0 and "" mean not said.
 
     Matched by `order_ref`, then `perm_id`, then (`client_id`, `broker_order_id`): design section 4.
@@ -78,7 +74,7 @@ class WorkingStatus(StrEnum):
     INACTIVE = "INACTIVE"  # not working, for a reason to be looked up
 
 
-class OrderTerms(Message):
+class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order as the broker describes it; enough to record an order that is not ours."""
 
     account: str
@@ -91,7 +87,7 @@ class OrderTerms(Message):
     stop_px: Decimal | None = None
 
 
-class OrderReport(Message, tag="order_report"):
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order_report"):
     """State of an order at the broker. `cum_qty` is absolute, None when the message does not say."""
 
     identity: OrderIdentity
@@ -102,7 +98,7 @@ class OrderReport(Message, tag="order_report"):
     terms: OrderTerms | None = None
 
 
-class ExecutionReport(Message, tag="execution_report"):
+class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="execution_report"):
     """One execution. `exec_id` ends in a version; the same root with a higher one replaces it."""
 
     identity: OrderIdentity
@@ -118,7 +114,9 @@ class ExecutionReport(Message, tag="execution_report"):
     liquidity: str = ""
 
 
-class CommissionReport(Message, tag="commission_report"):
+class CommissionReport(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="commission_report"
+):
     """The cost of one execution; `realized_pnl` None when the broker does not know it."""
 
     exec_id: str
@@ -137,7 +135,7 @@ class Refusal(StrEnum):
     WARNING = "WARNING"
 
 
-class ErrorReport(Message, tag="error_report"):
+class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="error_report"):
     """An error or notice that names an order."""
 
     identity: OrderIdentity
@@ -146,7 +144,7 @@ class ErrorReport(Message, tag="error_report"):
     meaning: Refusal
 
 
-class OrderAbsent(Message, tag="order_absent"):
+class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order_absent"):
     """A complete look at the broker (open, completed, executions) did not show this order."""
 
     order_id: str
@@ -156,7 +154,7 @@ class OrderAbsent(Message, tag="order_absent"):
 BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | OrderAbsent
 
 
-class PositionReport(Message):
+class PositionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One position as the broker reports it; `avg_cost` per unit including the multiplier."""
 
     account: str
@@ -165,7 +163,7 @@ class PositionReport(Message):
     avg_cost: Decimal
 
 
-class AccountValueReport(Message):
+class AccountValueReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One account value; text, because not every value is a number."""
 
     account: str
@@ -174,7 +172,7 @@ class AccountValueReport(Message):
     currency: str = ""
 
 
-class InstrumentDetails(Message):
+class InstrumentDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the broker says about a contract: the rules that an order in it must keep."""
 
     instrument: InstrumentRef
@@ -185,25 +183,27 @@ class InstrumentDetails(Message):
     size_increment: Decimal
 
 
-class Snapshot(Message):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A complete look at the broker: every end marker was seen while the link was up.
 
     There is no incomplete snapshot: an adapter raises instead, because a failed answer must never be
-    read as "nothing there".
+    read as "nothing there". All callbacks of the look (executions and commissions among them) were
+    told to the listener before the snapshot is returned.
     """
 
     snapshot_id: str
     started_at: datetime
     finished_at: datetime
     connection_started_at: datetime
+    #: Whether completed orders were asked for too; without them absence proves nothing.
+    full: bool
     orders: tuple[OrderReport, ...]
-    executions: tuple[ExecutionReport, ...]
-    commissions: tuple[CommissionReport, ...]
+    execution_count: int
     positions: tuple[PositionReport, ...]
     account_values: tuple[AccountValueReport, ...]
 
 
-class HandedOver(Message):
+class HandedOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Our own note: the order's bytes were given to a live socket at this time."""
 
     order_id: str
@@ -211,10 +211,10 @@ class HandedOver(Message):
     sent_at: datetime
 
 
-_event_decoder = msgspec.json.Decoder(BrokerEvent)
+_event_decoder: msgspec.json.Decoder[BrokerEvent] = msgspec.json.Decoder(BrokerEvent)
 
 
-def encode(event: Message) -> bytes:
+def encode(event: msgspec.Struct) -> bytes:
     """The JSON form of a message."""
     return msgspec.json.encode(event)
 
@@ -222,3 +222,13 @@ def encode(event: Message) -> bytes:
 def decode_event(body: bytes | str) -> BrokerEvent:
     """A `BrokerEvent` from its JSON form; raises msgspec.ValidationError when it is none."""
     return _event_decoder.decode(body)
+
+
+def execution_key(report: ExecutionReport) -> str:
+    """Inbox key of an execution: the same whether pushed or pulled."""
+    return f"exec:{report.account}:{report.exec_id}"
+
+
+def commission_key(report: CommissionReport) -> str:
+    """Inbox key of a commission; another amount for the same execution is another message."""
+    return f"comm:{report.exec_id}:{report.commission.normalize():f}"

@@ -9,8 +9,6 @@ from django.db.models.functions import Now
 
 from brokers.fix import SecType
 
-MONEY = {"max_digits": 28, "decimal_places": 10}
-
 
 class GatewaySession(models.Model):
     """State of one gateway session. Its address lives in the settings, its lease and its facts here.
@@ -59,12 +57,12 @@ class Instrument(models.Model):
     con_id = models.BigIntegerField(null=True, blank=True, unique=True)
     long_name = models.CharField(max_length=200, blank=True, default="")
     primary_exchange = models.CharField(max_length=32, blank=True, default="")
-    min_tick = models.DecimalField(null=True, blank=True, **MONEY)
-    min_size = models.DecimalField(default=Decimal(1), **MONEY)
-    size_increment = models.DecimalField(default=Decimal(1), **MONEY)
+    min_tick = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    min_size = models.DecimalField(default=Decimal(1), max_digits=28, decimal_places=10)
+    size_increment = models.DecimalField(default=Decimal(1), max_digits=28, decimal_places=10)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolve_error = models.CharField(max_length=300, blank=True, default="")
-    last_px = models.DecimalField(null=True, blank=True, **MONEY)
+    last_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     last_px_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -123,16 +121,14 @@ class Position(models.Model):
     symbol = models.CharField(max_length=32)
     sec_type = models.CharField(max_length=8)
     currency = models.CharField(max_length=3)
-    position_qty = models.DecimalField(**MONEY)
-    avg_cost = models.DecimalField(**MONEY)
-    baseline_qty = models.DecimalField(default=Decimal(0), **MONEY)
+    position_qty = models.DecimalField(max_digits=28, decimal_places=10)
+    avg_cost = models.DecimalField(max_digits=28, decimal_places=10)
+    baseline_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
     reported_at = models.DateTimeField()
 
     class Meta:
         ordering = ["account", "symbol"]
-        constraints = [
-            models.UniqueConstraint(fields=["account", "con_id"], name="position_unique_contract")
-        ]
+        constraints = [models.UniqueConstraint(fields=["account", "con_id"], name="position_unique_contract")]
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.symbol} {self.position_qty}"

@@ -97,8 +97,12 @@ class BrokerSession(Protocol):
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         """Hand cancels to the socket, in this order; one answer each."""
 
-    def snapshot(self, timeout: float) -> Snapshot:
-        """A complete look at the broker; raises BrokerUnavailable or OutcomeUnknown when it is not complete."""
+    def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
+        """A complete look at the broker; raises BrokerUnavailable or OutcomeUnknown when it is not complete.
+
+        Open orders, executions, positions and account values; with `full` the day's completed orders
+        too (many, late in the day).
+        """
 
     def ready(self, snapshot: Snapshot) -> None:
         """The snapshot has been applied: the gate may open, if it is of the present connection."""

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 _live: dict[str, BrokerSession] = {}
 
 
-def create(name: str, adapter: str, *, host: str, port: int, client_id: int, listener: Listener) -> BrokerSession:
+def create(
+    name: str, adapter: str, *, host: str, port: int, client_id: int, listener: Listener
+) -> BrokerSession:
     """Build the session `name` with the adapter at this dotted path and register it in this process."""
     session: BrokerSession = import_string(adapter)(
         name=name, host=host, port=port, client_id=client_id, listener=listener

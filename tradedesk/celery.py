@@ -11,3 +11,21 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 app = Celery("tradedesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["orders", "brokers"])
+
+
+@app.on_after_finalize.connect
+def schedule(sender: Celery, **_: object) -> None:
+    """Periodic work. A tick that comes twice or never does no harm to orders."""
+    from django.conf import settings
+
+    for session in settings.BROKER_SESSIONS:
+        for task, every in (
+            ("orders.tasks.reconcile_orders", settings.RECONCILE_ORDERS_EVERY),
+            ("orders.tasks.reconcile_positions", settings.RECONCILE_POSITIONS_EVERY),
+        ):
+            sender.add_periodic_task(
+                every,
+                sender.signature(task, args=(session,), queue=f"broker.{session}", expires=every),
+                name=f"{task} {session}",
+            )
+    sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

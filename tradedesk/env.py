@@ -125,7 +125,8 @@ def parse_session(text: str, variable: str = "TRADEDESK_SESSIONS") -> SessionCon
     found = re.fullmatch(r"\s*([a-z0-9_-]+)=([^\s/:]+):(\d{1,5})/(\d{1,9})\s*", text)
     if not found or not 0 < int(found[3]) < 65536 or int(found[4]) == 0:
         raise ImproperlyConfigured(
-            f"{variable} is wrong: expected name=host:port/client_id with a client id above 0, not {text.strip()!r}."
+            f"{variable} is wrong: expected name=host:port/client_id with a client id above 0,"
+            f" not {text.strip()!r}."
         )
     adapter = os.environ.get("TRADEDESK_ADAPTER", "brokers.ib.session.IBSession")
     return SessionConfig(

@@ -72,7 +72,11 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).update(
     {
-        "pool": {"min_size": 1, "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200), "timeout": 5},
+        "pool": {
+            "min_size": 1,
+            "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200),
+            "timeout": 5,
+        },
         "connect_timeout": 3,
         "application_name": "tradedesk",
     }
@@ -92,7 +96,9 @@ PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 4, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
-RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)  # seconds between two rounds
+RESOLUTION_PAUSE = env.number(
+    "TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60
+)  # seconds between two rounds
 RECONCILE_ORDERS_EVERY = env.number("TRADEDESK_RECONCILE_ORDERS_EVERY", 30, low=1, high=3600)
 RECONCILE_POSITIONS_EVERY = env.number("TRADEDESK_RECONCILE_POSITIONS_EVERY", 60, low=1, high=3600)
 # Seconds an order may be old when it is sent (design section 4, freshness), by order type.

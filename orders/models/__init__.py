@@ -2,8 +2,8 @@
 
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
-from orders.models.limits import AccountLimit
 from orders.models.lifecycle import Cause
+from orders.models.limits import AccountLimit
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt

@@ -5,8 +5,6 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-MONEY = {"max_digits": 28, "decimal_places": 10}
-
 
 class Execution(models.Model):
     """One execution of an order.
@@ -22,19 +20,21 @@ class Execution(models.Model):
     superseded = models.BooleanField(default=False)
     con_id = models.BigIntegerField(default=0)
     side = models.CharField(max_length=8)
-    last_qty = models.DecimalField(**MONEY)
-    last_px = models.DecimalField(**MONEY)
+    last_qty = models.DecimalField(max_digits=28, decimal_places=10)
+    last_px = models.DecimalField(max_digits=28, decimal_places=10)
     venue = models.CharField(max_length=32, blank=True)
     liquidity = models.CharField(max_length=8, blank=True)
     transact_time = models.DateTimeField()
-    commission = models.DecimalField(null=True, blank=True, **MONEY)
+    commission = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     commission_currency = models.CharField(max_length=8, blank=True, default="")
-    realized_pnl = models.DecimalField(null=True, blank=True, **MONEY)
+    realized_pnl = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     received_at = models.DateTimeField()
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["account", "exec_id"], name="execution_unique_exec_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "exec_id"], name="execution_unique_exec_id")
+        ]
         indexes = [
             models.Index(
                 fields=["order"], condition=Q(commission__isnull=True), name="execution_no_commission"

@@ -123,7 +123,7 @@ class OrderLifecycle(FSMModelMixin, models.Model):
     @move(
         state,
         EventKind.PARTIALLY_FILLED,
-        [State.CREATED, State.SENT, State.UNCONFIRMED, State.ACCEPTED, State.PENDING],
+        [State.CREATED, State.SENT, State.UNCONFIRMED, State.ACCEPTED, State.PENDING, State.FAILED],
         State.PARTIALLY_FILLED,
     )
     def part_fill(self, cause: Cause) -> None:
@@ -135,7 +135,7 @@ class OrderLifecycle(FSMModelMixin, models.Model):
         [State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED],
         RETURN_VALUE(State.PENDING, State.PARTIALLY_FILLED),
     )
-    def reopen(self: Order, cause: Cause) -> State:  # type: ignore[misc]
+    def reopen(self: Order, cause: Cause) -> State:
         """A bust or correction took quantity back."""
         return State.PARTIALLY_FILLED if self.cum_qty else State.PENDING
 
@@ -148,7 +148,7 @@ class OrderLifecycle(FSMModelMixin, models.Model):
     def complete(self, cause: Cause) -> None:
         """Every execution has its commission and the sums agree."""
 
-    @move(state, EventKind.CANCELED, ALIVE, State.CANCELED)
+    @move(state, EventKind.CANCELED, [*ALIVE, State.FAILED], State.CANCELED)
     def cancel(self, cause: Cause) -> None:
         """Dead by a cancel, ours or the broker's."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from django.db import models
 
-MONEY = {"max_digits": 28, "decimal_places": 10}
-
 
 class AccountLimit(models.Model):
     """What may be ordered for an account. No row, or no instrument listed, means nothing may."""
 
     account = models.OneToOneField("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="limit")
-    max_order_qty = models.DecimalField(**MONEY)
-    max_notional = models.DecimalField(help_text="In the instrument's currency, per order.", **MONEY)
+    max_order_qty = models.DecimalField(max_digits=28, decimal_places=10)
+    max_notional = models.DecimalField(
+        help_text="In the instrument's currency, per order.", max_digits=28, decimal_places=10
+    )
     allowed_instruments = models.ManyToManyField("brokers.Instrument", blank=True, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
 

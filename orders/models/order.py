@@ -16,9 +16,7 @@ from django.db.models import F, Q
 from brokers.fix import Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
-from orders.models.states import ALIVE, State
-
-MONEY = {"max_digits": 28, "decimal_places": 10}
+from orders.models.states import ALIVE
 
 
 def choices(words: Any) -> list[tuple[str, str]]:
@@ -85,10 +83,10 @@ class Order(OrderLifecycle):
     session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT, related_name="orders")
     instrument = models.ForeignKey("brokers.Instrument", on_delete=models.PROTECT, related_name="orders")
     side = models.CharField(max_length=8, choices=choices(Side))
-    order_qty = models.DecimalField(**MONEY)
+    order_qty = models.DecimalField(max_digits=28, decimal_places=10)
     ord_type = models.CharField(max_length=16)
-    price = models.DecimalField(null=True, blank=True, **MONEY)
-    stop_px = models.DecimalField(null=True, blank=True, **MONEY)
+    price = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    stop_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     time_in_force = models.CharField(max_length=8)
 
     on_unconfirmed = models.CharField(
@@ -97,8 +95,8 @@ class Order(OrderLifecycle):
     if_broker_down = models.CharField(max_length=8, choices=IfBrokerDown.choices, default=IfBrokerDown.QUEUE)
     fresh_until = models.DateTimeField(help_text="Not sent after this time: FAILED with reason STALE.")
 
-    cum_qty = models.DecimalField(default=Decimal(0), **MONEY)
-    avg_px = models.DecimalField(default=Decimal(0), **MONEY)
+    cum_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
+    avg_px = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
     reason_code = models.CharField(max_length=40, blank=True, default="")
     reason_text = models.TextField(blank=True, default="")
     check_report = models.JSONField(default=list)

@@ -23,9 +23,7 @@ class OrderRequest(models.Model):
     order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="requests")
     kind = models.CharField(max_length=8, choices=RequestKind.choices)
     cl_ord_id = models.CharField(max_length=64)
-    state = models.CharField(
-        max_length=12, choices=RequestState.choices, default=RequestState.REQUESTED
-    )
+    state = models.CharField(max_length=12, choices=RequestState.choices, default=RequestState.REQUESTED)
     reason_code = models.CharField(max_length=40, blank=True, default="")
     reason_text = models.TextField(blank=True, default="")
     requested_by = models.CharField(max_length=100)

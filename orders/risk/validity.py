@@ -74,4 +74,4 @@ def _check_size(errors: Errors, order_qty: Decimal, rules: Rules) -> None:
 def _check_time_in_force(errors: Errors, terms: Terms) -> None:
     at_once = terms.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
     if at_once and terms.ord_type.has_stop_px:
-        errors["time_in_force"].append(f"{terms.time_in_force} can not be used with a {terms.ord_type} order.")
+        errors["time_in_force"].append(f"{terms.time_in_force} can not go with a {terms.ord_type} order.")

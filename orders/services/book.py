@@ -19,6 +19,8 @@ from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
 MUTABLE = {
     "state": "text",
     "order_qty": "numeric",
+    "price": "numeric",
+    "stop_px": "numeric",
     "cum_qty": "numeric",
     "avg_px": "numeric",
     "reason_code": "text",
@@ -61,8 +63,10 @@ def insert(order: Order, *, command: CommandKind | None) -> bool:
 
     One statement, so that it is whole or absent without a transaction around it.
     """
-    fields = [field for field in Order._meta.concrete_fields if field.column not in ("recorded_at", "queued_at")]
-    columns = [field.column for field in fields]
+    fields = [
+        field for field in Order._meta.concrete_fields if field.column not in ("recorded_at", "queued_at")
+    ]
+    columns = [str(field.column) for field in fields]
     values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in fields]
     queued = "clock_timestamp()" if command else "NULL"
     sql = f"""
@@ -70,7 +74,7 @@ def insert(order: Order, *, command: CommandKind | None) -> bool:
             INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
             VALUES ({", ".join(["%s"] * len(columns))}, clock_timestamp(), {queued})
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
-            RETURNING id, session_id
+            RETURNING id, session_id, recorded_at, queued_at
         ), noted AS (
             INSERT INTO orders_orderevent ({", ".join(EVENT)})
             SELECT e.* FROM recorded, {_unnest(EVENT)} AS e
@@ -78,13 +82,15 @@ def insert(order: Order, *, command: CommandKind | None) -> bool:
             INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
             SELECT session_id, id, %s, 0, '' FROM recorded WHERE %s
         )
-        SELECT id FROM recorded
+        SELECT recorded_at, queued_at FROM recorded
     """  # noqa: S608 - column names come from the model, values are parameters
     with connection.cursor() as cursor:
         cursor.execute(sql, [*values, *_columns(order.noted, EVENT), command or "", command is not None])
-        recorded = cursor.fetchone() is not None
+        times = cursor.fetchone()
     order.noted.clear()
-    return recorded
+    if times:
+        order.recorded_at, order.queued_at = times
+    return times is not None
 
 
 def store(orders: Iterable[Order]) -> None:

@@ -114,9 +114,7 @@ def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "
 
 def find_venue(ticket: Ticket) -> Venue:
     """The account, instrument and limits a ticket names; raises TicketInvalid for an unknown one."""
-    account = (
-        BrokerAccount.objects.select_related("session", "limit").filter(pk=ticket.account).first()
-    )
+    account = BrokerAccount.objects.select_related("session", "limit").filter(pk=ticket.account).first()
     key = ticket.instrument
     listed = AccountLimit.allowed_instruments.through.objects.filter(
         instrument_id=OuterRef("pk"), accountlimit__account_id=ticket.account
@@ -140,7 +138,7 @@ def find_venue(ticket: Ticket) -> Venue:
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)
     limit = getattr(account, "limit", None)
-    return Venue(account=account, instrument=instrument, instrument_allowed=instrument.listed, limit=limit)  # type: ignore[attr-defined]
+    return Venue(account=account, instrument=instrument, instrument_allowed=instrument.listed, limit=limit)
 
 
 def _require_form(ticket: Ticket, venue: Venue) -> None:

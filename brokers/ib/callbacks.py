@@ -1,0 +1,243 @@
+"""The wrapper that ib_async's decoder calls: raw callbacks in, `Heard` messages out.
+
+We use the library's client and decoder but not its trade book: it drops statuses of orders it does not
+know, swallows executions it has seen in an answer, and marks living orders Cancelled on codes it takes
+for errors. Here every callback goes to the listener, with what it literally said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState
+from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
+
+from brokers.ib import codes, translate
+from brokers.ib.requests import Requests
+from brokers.messages import (
+    AccountValueReport,
+    BrokerEvent,
+    ErrorReport,
+    OrderIdentity,
+    OrderReport,
+    PositionReport,
+    commission_key,
+    execution_key,
+)
+from brokers.port import Heard, Listener
+
+log = logging.getLogger(__name__)
+
+#: Request ids start here, far above any order id: an error's id then tells which of the two it names.
+FIRST_REQUEST_ID = 1_000_000_000
+LAST_PRICE_TICKS = {4, 68}
+CLOSE_PRICE_TICKS = {9, 75}
+
+
+class TimezoneOfGateway:
+    """Stands in for the library's `IB` object, of which the decoder asks only this."""
+
+    TimezoneTWS = "UTC"
+
+
+class Callbacks:
+    """One connection's callbacks. Method names and arguments are the decoder's."""
+
+    ib = TimezoneOfGateway()
+    defaultTimezone = UTC
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        client_id: int,
+        listener: Listener,
+        requests: Requests,
+        on_link_code: Callable[[int, str], None],
+        on_data: Callable[[], None],
+    ) -> None:
+        self.connection_id = connection_id
+        self.client_id = client_id
+        self.listener = listener
+        self.requests = requests
+        self.on_link_code = on_link_code
+        self.watched: dict[int, int] = {}
+        self.tcpDataArrived = on_data
+        self._last: dict[str, bytes] = {}
+        self._count = 0
+        self._has_last: set[int] = set()
+
+    # --- connection --------------------------------------------------------------------------------
+    def connectAck(self) -> None:
+        """The handshake is done."""
+
+    def setEventsDone(self) -> None:
+        """Part of the library's trade book, which is not used."""
+
+    def connectionClosed(self) -> None:
+        """The socket closed after the connection had been ready."""
+        self.requests.connection_lost()
+
+    def nextValidId(self, order_id: int) -> None:
+        self.listener.next_valid_id(order_id)
+
+    def currentTime(self, _: int) -> None:
+        self.requests.end("currentTime")
+
+    # --- orders ------------------------------------------------------------------------------------
+    def orderStatus(
+        self,
+        order_id: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        avg_fill_price: float,
+        perm_id: int,
+        parent_id: int,
+        last_fill_price: float,
+        client_id: int,
+        why_held: str,
+        mkt_cap_price: float = 0.0,
+    ) -> None:
+        raw = {
+            "orderId": order_id, "status": status, "filled": filled, "remaining": remaining,
+            "avgFillPrice": avg_fill_price, "permId": perm_id, "parentId": parent_id,
+            "lastFillPrice": last_fill_price, "clientId": client_id, "whyHeld": why_held,
+            "mktCapPrice": mkt_cap_price,
+        }  # fmt: skip
+        report = OrderReport(
+            identity=OrderIdentity(perm_id=perm_id, client_id=client_id, broker_order_id=max(order_id, 0)),
+            status=translate.status_of(status, why_held),
+            source="orderStatus",
+            cum_qty=translate.plain(translate.decimal(filled)),
+            text=why_held,
+        )
+        self._tell(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
+
+    def openOrder(self, _: int, contract: Contract, order: Order, state: OrderState) -> None:
+        if order.whatIf:
+            return
+        report = translate.open_order_report(contract, order, state)
+        self.requests.add("openOrders", report)
+        raw = {"contract": _said(contract), "order": _said(order), "orderState": _said(state)}
+        self._tell(report, raw, about=f"{order.permId}:{order.clientId}:{order.orderId}")
+
+    def openOrderEnd(self) -> None:
+        self.requests.end("openOrders")
+
+    def completedOrder(self, contract: Contract, order: Order, state: OrderState) -> None:
+        report = translate.completed_order_report(contract, order, state)
+        self.requests.add("completedOrders", report)
+        raw = {"contract": _said(contract), "order": _said(order), "orderState": _said(state)}
+        self._tell(report, raw, about=str(order.permId))
+
+    def completedOrdersEnd(self) -> None:
+        self.requests.end("completedOrders")
+
+    # --- executions --------------------------------------------------------------------------------
+    def execDetails(self, request_id: int, contract: Contract, execution: Execution) -> None:
+        report = translate.execution_report(contract, execution)
+        if request_id >= FIRST_REQUEST_ID:
+            self.requests.add(request_id, report)
+        raw = {"contract": _said(contract), "execution": _said(execution)}
+        self._tell(report, raw, key=execution_key(report))
+
+    def execDetailsEnd(self, request_id: int) -> None:
+        self.requests.end(request_id)
+
+    def commissionReport(self, commission: CommissionReport) -> None:
+        report = translate.commission_report(commission)
+        self._tell(report, _said(commission), key=commission_key(report))
+
+    # --- errors ------------------------------------------------------------------------------------
+    def error(self, request_id: int, code: int, text: str, advanced_json: str = "") -> None:
+        if code in codes.LINK_LOST | codes.LINK_RESTORED or code == codes.CLIENT_ID_IN_USE:
+            self.on_link_code(code, text)
+        elif request_id >= FIRST_REQUEST_ID:
+            self.requests.fail(request_id, code, text)
+        elif request_id > 0:
+            self._order_error(request_id, code, text, advanced_json)
+        else:
+            log.info("gateway notice", extra={"code": code, "text": text})
+
+    def _order_error(self, order_id: int, code: int, text: str, advanced_json: str) -> None:
+        report = ErrorReport(
+            identity=OrderIdentity(client_id=self.client_id, broker_order_id=order_id),
+            code=code,
+            text=text,
+            meaning=codes.meaning(code),
+        )
+        raw = {"reqId": order_id, "errorCode": code, "errorString": text, "advanced": advanced_json}
+        self._tell(report, raw, about=str(order_id))
+
+    # --- account, instruments, prices ----------------------------------------------------------------
+    def position(self, account: str, contract: Contract, quantity: float, avg_cost: float) -> None:
+        report = PositionReport(
+            account=account,
+            instrument=translate.instrument_of(contract),
+            position_qty=translate.plain(translate.decimal(quantity)),
+            avg_cost=translate.plain(translate.decimal(avg_cost)),
+        )
+        self.requests.add("positions", report)
+
+    def positionEnd(self) -> None:
+        self.requests.end("positions")
+
+    def accountSummary(self, request_id: int, account: str, tag: str, value: str, currency: str) -> None:
+        report = AccountValueReport(account=account, key=tag, value=value, currency=currency)
+        self.requests.add(request_id, report)
+
+    def accountSummaryEnd(self, request_id: int) -> None:
+        self.requests.end(request_id)
+
+    def contractDetails(self, request_id: int, details: ContractDetails) -> None:
+        self.requests.add(request_id, translate.instrument_details(details))
+
+    def contractDetailsEnd(self, request_id: int) -> None:
+        self.requests.end(request_id)
+
+    def priceSizeTick(self, request_id: int, tick_type: int, price: float, size: float) -> None:
+        con_id = self.watched.get(request_id)
+        if con_id is None or price <= 0:
+            return
+        if tick_type in LAST_PRICE_TICKS:
+            self._has_last.add(con_id)
+            self.listener.price_seen(con_id, str(price))
+        elif tick_type in CLOSE_PRICE_TICKS and con_id not in self._has_last:
+            self.listener.price_seen(con_id, str(price))
+
+    # --- telling -----------------------------------------------------------------------------------
+    def _tell(self, event: BrokerEvent, raw: dict[str, Any], *, about: str = "", key: str = "") -> None:
+        """To the inbox, unless it repeats word for word the last one of its kind about this order."""
+        kind = raw_kind(event)
+        words = repr(raw).encode()
+        if self._last.get(topic := key or f"{kind}:{about}") == words:
+            return
+        self._last[topic] = words
+        self._count += 1
+        message = Heard(
+            event=event,
+            dedup_key=key or f"{self.connection_id}:{self._count}",
+            raw=raw,
+            received_at=translate.now(),
+        )
+        self.listener.heard(message)
+
+
+def raw_kind(event: BrokerEvent) -> str:
+    """Which callback an event came from, as far as it matters for telling repeats apart."""
+    return event.source if isinstance(event, OrderReport) else type(event).__name__
+
+
+def _said(part: Any) -> dict[str, Any]:
+    """The fields that the message set, without the library's unset sentinels and defaults."""
+    said = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if value != field.default and value not in (UNSET_DOUBLE, UNSET_INTEGER, [], None):
+            said[field.name] = value if isinstance(value, str | int | float | bool) else str(value)
+    return said

@@ -1,0 +1,71 @@
+"""Requests to the gateway that collect rows until their end marker.
+
+The gateway answers open orders, completed orders and positions without a request id, so only one of
+each may be under way; ib_async leaves the first of two overlapping ones hanging. Every wait has a
+timeout, and a lost connection ends all of them with an error: an answer is whole or it is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from brokers.errors import BrokerUnavailable, OutcomeUnknown
+
+Key = int | str
+
+
+class RequestFailed(OutcomeUnknown):
+    """The gateway answered a request with an error."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"{code}: {text}", code=str(code))
+        self.ib_code = code
+
+
+class Requests:
+    """Open requests of one connection; used on the loop only."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, list[Any]] = {}
+        self._done: dict[Key, asyncio.Future[None]] = {}
+
+    def open(self, key: Key) -> asyncio.Future[None]:
+        """Begin to collect under this key; its future ends with the end marker or an error."""
+        if key in self._done:
+            raise RuntimeError(f"a request {key} is under way")
+        self._rows[key] = []
+        self._done[key] = asyncio.get_running_loop().create_future()
+        return self._done[key]
+
+    async def collect(self, key: Key) -> list[Any]:
+        """Wait for the end of a request; its rows. Raises RequestFailed or BrokerUnavailable."""
+        try:
+            await self._done[key]
+            return self._rows[key]
+        finally:
+            self._done.pop(key, None)
+            self._rows.pop(key, None)
+
+    def add(self, key: Key, row: Any) -> None:
+        """A row arrived; one that nobody asked for, or that comes after the timeout, is left alone."""
+        if key in self._rows:
+            self._rows[key].append(row)
+
+    def end(self, key: Key) -> None:
+        """The end marker arrived."""
+        future = self._done.get(key)
+        if future and not future.done():
+            future.set_result(None)
+
+    def fail(self, key: Key, code: int, text: str) -> None:
+        """The gateway refused the request."""
+        future = self._done.get(key)
+        if future and not future.done():
+            future.set_exception(RequestFailed(code, text))
+
+    def connection_lost(self) -> None:
+        """No answer will come any more."""
+        for future in self._done.values():
+            if not future.done():
+                future.set_exception(BrokerUnavailable("the connection was lost while waiting"))

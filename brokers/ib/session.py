@@ -1,0 +1,401 @@
+"""The session: one thread with one event loop that owns one connection to one gateway.
+
+Connects, connects again with jittered backoff, probes the socket, tracks the gateway's own link to IB,
+and hands orders over. It decides nothing about orders.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from ib_async import ExecutionFilter
+from ib_async.client import Client
+
+from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
+from brokers.ib import codes, translate
+from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
+from brokers.ib.requests import RequestFailed, Requests
+from brokers.messages import (
+    CancelOrder,
+    HandedOver,
+    InstrumentDetails,
+    InstrumentRef,
+    NewOrder,
+    OrderReport,
+    Snapshot,
+)
+from brokers.port import Link, Listener, Sent
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONNECT_TIMEOUT = 10.0  # seconds
+PROBE_AFTER = 1.5  # seconds without data
+PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_AFTER + PROBE_TIMEOUT
+HAND_OVER_TIMEOUT = 10.0  # seconds
+BACKOFF = (0.1, 5.0)  # seconds, first and longest
+SUMMARY_TAGS = "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq"
+
+
+class IBSession:
+    """`brokers.port.BrokerSession` for Interactive Brokers."""
+
+    def __init__(self, *, name: str, host: str, port: int, client_id: int, listener: Listener) -> None:
+        self.name = name
+        self.address = (host, port)
+        self.client_id = client_id
+        self.listener = listener
+        self.link = Link.DOWN
+        self.connection_started_at: datetime | None = None
+        self._watching: list[InstrumentRef] = []
+        self._requests = Requests()
+        self._callbacks: Callbacks | None = None
+        self._client: Any = None  # ib_async.client.Client, which carries no types
+        self._request_id = FIRST_REQUEST_ID
+        self._last_data = 0.0
+        self._down = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._looking = asyncio.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"ib-{name}", daemon=True)
+
+    # --- the port, called from other threads -------------------------------------------------------
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._loop and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._down.set)
+        self._thread.join(timeout=10)
+
+    def place(self, orders: Sequence[NewOrder]) -> list[Sent]:
+        return self._hand_over(self._place_all(orders), orders)
+
+    def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
+        return self._hand_over(self._cancel_all(cancels), cancels)
+
+    def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
+        return self._ask(self._look(full), timeout)
+
+    def ready(self, snapshot: Snapshot) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._open_gate, snapshot)
+
+    def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
+        return self._ask(self._details(instrument), timeout)
+
+    def watch(self, instruments: Sequence[InstrumentRef]) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._watch_new, list(instruments))
+
+    # --- across threads ----------------------------------------------------------------------------
+    def _hand_over(
+        self, sending: Coroutine[Any, Any, list[Sent]], commands: Sequence[NewOrder | CancelOrder]
+    ) -> list[Sent]:
+        """Run a send on the loop. No loop: nothing left. No answer in time: anything may have left."""
+        try:
+            return self._on_loop(sending, HAND_OVER_TIMEOUT)
+        except BrokerUnavailable as error:
+            return [Sent(order_id=command.order_id, error=error) for command in commands]
+        except (FutureTimeout, TimeoutError, asyncio.CancelledError):
+            unknown = OutcomeUnknown("the session thread did not answer in time")
+            return [Sent(order_id=command.order_id, error=unknown) for command in commands]
+
+    def _ask(self, question: Coroutine[Any, Any, T], timeout: float) -> T:
+        try:
+            return self._on_loop(asyncio.wait_for(question, timeout), timeout + 5)
+        except (FutureTimeout, TimeoutError, asyncio.CancelledError):
+            raise OutcomeUnknown(f"no complete answer within {timeout:g} s") from None
+
+    def _on_loop(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
+        loop = self._loop
+        if loop is None or not loop.is_running():
+            work.close()
+            raise BrokerUnavailable("the session is not running")
+        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout)
+
+    # --- life, on the loop -------------------------------------------------------------------------
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._stay_connected())
+        except Exception:
+            log.exception("session thread ended", extra={"session": self.name})
+
+    async def _stay_connected(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        backoff = BACKOFF[0]
+        while not self._stopping.is_set():
+            try:
+                await self._connect()
+                backoff = BACKOFF[0]
+                reason = await self._serve()
+            except (OSError, TimeoutError, BrokerError) as error:
+                reason = str(error) or type(error).__name__
+            self._drop(reason)
+            await self._pause(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            backoff = min(BACKOFF[1], backoff * 2)
+        self._drop("stopped")
+
+    async def _connect(self) -> None:
+        """Open the socket and wait until the gateway has told ids and accounts."""
+        self._down.clear()
+        self._requests = Requests()
+        self._callbacks = Callbacks(
+            connection_id=uuid4().hex[:12],
+            client_id=self.client_id,
+            listener=self.listener,
+            requests=self._requests,
+            on_link_code=self._link_code,
+            on_data=self._data_arrived,
+        )
+        self._client = client = new_client(self._callbacks)
+        client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect
+        client.apiEnd += self._down.set
+        await self._handshake(client)
+        self.connection_started_at = translate.now()
+        self._data_arrived()
+        self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
+        client.reqMarketDataType(3)  # live where allowed, else delayed
+        for instrument in self._watching:
+            self._subscribe(instrument)
+
+    async def _handshake(self, client: Any) -> None:
+        """ib_async waits out its whole timeout when the peer closes before it is ready; we do not."""
+        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def on_error(text: str) -> None:
+            if not refused.done():
+                refused.set_result(text)
+
+        client.apiError += on_error
+        connecting = asyncio.ensure_future(
+            client.connectAsync(*self.address, self.client_id, timeout=CONNECT_TIMEOUT)
+        )
+        await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done() and not connecting.exception():
+            refused.cancel()
+            return
+        connecting.cancel()
+        await asyncio.gather(connecting, return_exceptions=True)
+        text = refused.result() if refused.done() else ""
+        raise BrokerUnavailable(text or "the gateway did not accept the connection")
+
+    async def _serve(self) -> str:
+        """Until the connection ends; the reason. Probes a silent socket: it may be half-open."""
+        loop = asyncio.get_running_loop()
+        while not self._down.is_set():
+            silent = loop.time() - self._last_data
+            if silent >= PROBE_AFTER and not await self._probe():
+                return f"no answer to a probe within {PROBE_TIMEOUT:g} s"
+            await self._pause(max(0.05, PROBE_AFTER - (loop.time() - self._last_data)))
+        return "stopped" if self._stopping.is_set() else "the gateway closed the connection"
+
+    async def _probe(self) -> bool:
+        self._requests.open("currentTime")
+        answer = self._requests.collect("currentTime")
+        try:
+            self._live_client().reqCurrentTime()
+            await asyncio.wait_for(answer, PROBE_TIMEOUT)
+        except (TimeoutError, BrokerError, ConnectionError):
+            answer.close()
+            return False
+        return not self._down.is_set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but wake when the connection ends or the session is to stop."""
+        try:
+            await asyncio.wait_for(self._down.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _drop(self, reason: str) -> None:
+        client, self._client = self._client, None
+        self.connection_started_at = None
+        self._requests.connection_lost()
+        self._set_link(Link.DOWN, reason)
+        if client:
+            client.apiEnd -= self._down.set
+            client.disconnect()
+        if not self._stopping.is_set():
+            self._down.clear()
+
+    def _set_link(self, link: Link, reason: str) -> None:
+        if link is not self.link:
+            self.link = link
+            log.info("link %s", link, extra={"session": self.name, "reason": reason})
+            self.listener.link_changed(link, reason)
+
+    def _link_code(self, code: int, text: str) -> None:
+        """1100: the gateway lost IB. 1101, 1102: it is back, and anything may have happened meanwhile."""
+        if code in codes.LINK_LOST:
+            self._requests.connection_lost()
+            self._set_link(Link.BROKER_LOST, f"{code}: {text}")
+        elif code in codes.LINK_RESTORED and self.link is Link.BROKER_LOST:
+            self._set_link(Link.CONNECTED, f"{code}: {text}")
+        elif code == codes.CLIENT_ID_IN_USE:
+            log.warning("client id in use", extra={"session": self.name, "text": text})
+
+    def _data_arrived(self) -> None:
+        self._last_data = asyncio.get_running_loop().time()
+
+    def _open_gate(self, snapshot: Snapshot) -> None:
+        same = snapshot.connection_started_at == self.connection_started_at
+        if same and self.link is Link.CONNECTED:
+            self._set_link(Link.READY, "reconciled")
+
+    # --- sending, on the loop ------------------------------------------------------------------------
+    async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
+        return [self._sent(order.order_id, self._place_one, order) for order in orders]
+
+    async def _cancel_all(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
+        return [self._sent(cancel.order_id, self._cancel_one, cancel) for cancel in cancels]
+
+    def _sent(self, order_id: str, send: Any, command: NewOrder | CancelOrder) -> Sent:
+        try:
+            send(command)
+        except BrokerError as error:
+            return Sent(order_id=order_id, error=error)
+        except ConnectionError as error:  # raised by the client before it writes
+            return Sent(order_id=order_id, error=BrokerUnavailable(str(error)))
+        except Exception as error:
+            log.exception("send broke", extra={"session": self.name})
+            return Sent(order_id=order_id, error=OutcomeUnknown(repr(error)))
+        return Sent(order_id=order_id)
+
+    def _place_one(self, order: NewOrder) -> None:
+        if self.link is not Link.READY:
+            raise BrokerUnavailable(f"the link is {self.link}")
+        client = self._live_client()
+        contract, wire = translate.to_contract(order.instrument), translate.to_order(order)
+        client.placeOrder(order.broker_order_id, contract, wire)
+        self.listener.handed_over(
+            HandedOver(
+                order_id=order.order_id, broker_order_id=order.broker_order_id, sent_at=translate.now()
+            )
+        )
+
+    def _cancel_one(self, cancel: CancelOrder) -> None:
+        self._live_client().cancelOrder(cancel.broker_order_id, "")
+
+    def _live_client(self) -> Any:
+        """The client, if its socket would really take bytes: a closing transport drops them silently."""
+        client = self._client
+        transport = client.conn.transport if client else None
+        if client is None or not client.isReady() or transport is None or transport.is_closing():
+            raise BrokerUnavailable("no live connection to the gateway")
+        return client
+
+    # --- asking, on the loop -------------------------------------------------------------------------
+    async def _look(self, full: bool) -> Snapshot:
+        """A whole look, or an error. One at a time: the gateway's answers carry no request id."""
+        async with self._looking:
+            self._require_broker()
+            started_at, connected_at = translate.now(), self.connection_started_at
+            orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
+            if full:
+                orders += await self._collect(
+                    "completedOrders", lambda client: client.reqCompletedOrders(False)
+                )
+            executions = await self._collect_id(
+                lambda client, key: client.reqExecutions(key, ExecutionFilter())
+            )
+            positions = await self._collect("positions", lambda client: client.reqPositions())
+            self._live_client().cancelPositions()
+            values = await self._summary()
+            self._require_broker()
+            if connected_at is None or connected_at != self.connection_started_at:
+                raise OutcomeUnknown("the connection changed during the look")
+            return Snapshot(
+                snapshot_id=uuid4().hex[:16],
+                started_at=started_at,
+                finished_at=translate.now(),
+                connection_started_at=connected_at,
+                full=full,
+                orders=_one_each(orders),
+                execution_count=len(executions),
+                positions=tuple(positions),
+                account_values=tuple(values),
+            )
+
+    def _require_broker(self) -> None:
+        if self.link not in (Link.CONNECTED, Link.READY):
+            raise BrokerUnavailable(f"the link is {self.link}")
+
+    async def _summary(self) -> list[Any]:
+        key = self._next_request_id()
+        self._requests.open(key)
+        client = self._live_client()
+        client.reqAccountSummary(key, "All", SUMMARY_TAGS)
+        values = await self._requests.collect(key)
+        client.cancelAccountSummary(key)
+        return values
+
+    async def _details(self, instrument: InstrumentRef) -> list[InstrumentDetails]:
+        contract = translate.to_contract(instrument)
+        try:
+            return await self._collect_id(lambda client, key: client.reqContractDetails(key, contract))
+        except RequestFailed as error:
+            if error.ib_code == codes.NO_SUCH_CONTRACT:
+                return []
+            raise
+
+    async def _collect(self, key: str, ask: Any) -> list[Any]:
+        self._requests.open(key)
+        try:
+            ask(self._live_client())
+        except Exception:
+            self._requests.end(key)
+            await self._requests.collect(key)
+            raise
+        return await self._requests.collect(key)
+
+    async def _collect_id(self, ask: Any) -> list[Any]:
+        key = self._next_request_id()
+        self._requests.open(key)
+        ask(self._live_client(), key)
+        return await self._requests.collect(key)
+
+    def _next_request_id(self) -> int:
+        self._request_id += 1
+        return self._request_id
+
+    # --- prices, on the loop -------------------------------------------------------------------------
+    def _watch_new(self, instruments: list[InstrumentRef]) -> None:
+        known = {instrument.con_id for instrument in self._watching}
+        for instrument in instruments:
+            if instrument.con_id not in known:
+                self._watching.append(instrument)
+                if self._client and self.link is not Link.DOWN:
+                    self._subscribe(instrument)
+
+    def _subscribe(self, instrument: InstrumentRef) -> None:
+        if self._callbacks is None:
+            return
+        key = self._next_request_id()
+        self._callbacks.watched[key] = instrument.con_id
+        contract = translate.to_contract(instrument)
+        self._live_client().reqMktData(key, contract, "", False, False, [])
+
+
+def _ask_completed(client: Any) -> None:
+    client.reqCompletedOrders(False)  # not only those placed by API
+
+
+def new_client(callbacks: Callbacks) -> Any:
+    """The library's client around our callbacks."""
+    return Client(callbacks)  # type: ignore[no-untyped-call]
+
+
+def _one_each(reports: Sequence[OrderReport]) -> tuple[OrderReport, ...]:
+    """One report per order: completed orders come last and are the last word."""
+    latest = {(r.identity.perm_id, r.identity.order_ref): r for r in reports}
+    return tuple(latest.values())

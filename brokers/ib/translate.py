@@ -1,0 +1,238 @@
+"""Between IB's words and ours; pure functions. IB's camelCase, floats and sentinels stop here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from ib_async import CommissionReport as IBCommission
+from ib_async import Contract, ContractDetails, Execution, OrderState
+from ib_async import Order as IBOrder
+from ib_async.util import UNSET_DOUBLE
+
+from brokers.errors import BrokerRefused
+from brokers.fix import OrdType, SecType, Side
+from brokers.messages import (
+    CommissionReport,
+    ExecutionReport,
+    InstrumentDetails,
+    InstrumentRef,
+    NewOrder,
+    OrderIdentity,
+    OrderReport,
+    OrderTerms,
+    WorkingStatus,
+)
+
+ORDER_TYPES = {
+    OrdType.MARKET: "MKT",
+    OrdType.LIMIT: "LMT",
+    OrdType.STOP: "STP",
+    OrdType.STOP_LIMIT: "STP LMT",
+}
+OUR_ORDER_TYPES = {theirs: ours.value for ours, theirs in ORDER_TYPES.items()}
+SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
+STATUSES = {
+    "ApiPending": WorkingStatus.IN_TRANSIT,
+    "PendingSubmit": WorkingStatus.IN_TRANSIT,
+    "PreSubmitted": WorkingStatus.HELD,
+    "Submitted": WorkingStatus.WORKING,
+    "PendingCancel": WorkingStatus.PENDING_CANCEL,
+    "PreCancelled": WorkingStatus.PENDING_CANCEL,
+    "ApiCancelled": WorkingStatus.CANCELED,
+    "Cancelled": WorkingStatus.CANCELED,
+    "Filled": WorkingStatus.FILLED,
+}
+
+
+def to_contract(instrument: InstrumentRef) -> Contract:
+    """The contract as it goes on the wire."""
+    return Contract(
+        conId=instrument.con_id,
+        symbol=instrument.symbol,
+        secType=instrument.sec_type,
+        exchange=instrument.exchange,
+        currency=instrument.currency,
+    )
+
+
+def to_order(order: NewOrder) -> IBOrder:
+    """The order as it goes on the wire; raises BrokerRefused for what IB has no words for.
+
+    Prices and quantity are given as text: the client library would print a float with `str`, which
+    can be 0.30000000000000004 or 1e-05. Everything that a preset of the gateway could alter is set.
+    """
+    if order.ord_type not in ORDER_TYPES:
+        raise BrokerRefused(f"IB has no order type {order.ord_type}.", code="NO_SUCH_ADAPTER_ORDER")
+    wire = IBOrder(
+        action=order.side.value,
+        orderType=ORDER_TYPES[order.ord_type],
+        tif=order.time_in_force.value,
+        account=order.account,
+        orderRef=order.order_ref,
+        outsideRth=False,
+        transmit=True,
+    )
+    texts: dict[str, Decimal | None] = {
+        "totalQuantity": order.order_qty,
+        "lmtPrice": order.price,
+        "auxPrice": order.stop_px,
+    }
+    for name, value in texts.items():
+        if value is not None:
+            setattr(wire, name, f"{value.normalize():f}")
+    return wire
+
+
+def decimal(value: Any) -> Decimal:
+    """An exact Decimal of a wire number: the shortest text that reads back as this float."""
+    return Decimal(str(value)) if value not in ("", None) else Decimal(0)
+
+
+def price_or_none(value: float | Decimal | None) -> Decimal | None:
+    """A price; None for IB's "not set" and for the 0.0 it sends where a price does not apply."""
+    return None if not value or value == UNSET_DOUBLE else plain(decimal(value))
+
+
+def plain(number: Decimal) -> Decimal:
+    """Without the trailing `.0` that a float brings."""
+    return number.to_integral_value() if number == number.to_integral_value() else number.normalize()
+
+
+def status_of(status: str, why_held: str = "") -> WorkingStatus:
+    """Our reading of an IB status. Inactive is not reliably the end; a locate hold is a hold."""
+    if status == "Inactive" and "locate" in why_held:
+        return WorkingStatus.HELD
+    return STATUSES.get(status, WorkingStatus.INACTIVE)
+
+
+def instrument_of(contract: Contract) -> InstrumentRef:
+    """The instrument of a contract; SMART where the message names the executing venue or none."""
+    sec_type = contract.secType if contract.secType in SecType.__members__ else SecType.STK
+    return InstrumentRef(
+        symbol=contract.symbol,
+        sec_type=SecType(sec_type),
+        exchange=contract.exchange or "SMART",
+        currency=contract.currency,
+        con_id=contract.conId,
+    )
+
+
+def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
+    """The order as the broker describes it. A filled one shows quantity 0; what was filled is then it."""
+    quantity = order.totalQuantity or order.filledQuantity
+    return OrderTerms(
+        account=order.account,
+        instrument=instrument_of(contract),
+        side=order.action,
+        order_qty=plain(decimal(quantity if quantity != UNSET_DOUBLE else 0)),
+        ord_type=OUR_ORDER_TYPES.get(order.orderType, order.orderType),
+        time_in_force=order.tif,
+        price=price_or_none(order.lmtPrice) if order.orderType in ("LMT", "STP LMT") else None,
+        stop_px=price_or_none(order.auxPrice) if order.orderType in ("STP", "STP LMT") else None,
+    )
+
+
+def identity_of(order: IBOrder) -> OrderIdentity:
+    """Whose order this is, as an order message says it."""
+    return OrderIdentity(
+        order_ref=order.orderRef,
+        perm_id=order.permId,
+        client_id=order.clientId,
+        broker_order_id=max(order.orderId, 0),
+    )
+
+
+def open_order_report(contract: Contract, order: IBOrder, state: OrderState) -> OrderReport:
+    """openOrder: terms and status, no quantities executed."""
+    return OrderReport(
+        identity=identity_of(order),
+        status=status_of(state.status),
+        source="openOrder",
+        text=state.warningText or "",
+        terms=terms_of(contract, order),
+    )
+
+
+def completed_order_report(contract: Contract, order: IBOrder, state: OrderState) -> OrderReport:
+    """completedOrder: can not change any more today. Carries neither order id nor client id."""
+    return OrderReport(
+        identity=OrderIdentity(order_ref=order.orderRef, perm_id=order.permId),
+        status=_completed_status(state),
+        source="completedOrder",
+        cum_qty=plain(decimal(order.filledQuantity if order.filledQuantity != UNSET_DOUBLE else 0)),
+        text=state.completedStatus.strip(),
+        terms=terms_of(contract, order),
+    )
+
+
+def _completed_status(state: OrderState) -> WorkingStatus:
+    words = state.completedStatus
+    if words.startswith("Rejected"):
+        return WorkingStatus.REJECTED
+    if words.startswith("Expired"):
+        return WorkingStatus.EXPIRED
+    return WorkingStatus.FILLED if state.status == "Filled" else WorkingStatus.CANCELED
+
+
+def execution_report(contract: Contract, execution: Execution) -> ExecutionReport:
+    """execDetails: one execution, or a corrected version of one."""
+    return ExecutionReport(
+        identity=OrderIdentity(
+            order_ref=execution.orderRef,
+            perm_id=execution.permId,
+            client_id=execution.clientId,
+            broker_order_id=max(execution.orderId, 0),
+        ),
+        exec_id=execution.execId,
+        account=execution.acctNumber,
+        instrument=instrument_of(contract),
+        side=SIDES[execution.side],
+        last_qty=plain(decimal(execution.shares)),
+        last_px=plain(decimal(execution.price)),
+        cum_qty=plain(decimal(execution.cumQty)),
+        transact_time=execution.time.astimezone(UTC),
+        venue=execution.exchange,
+        liquidity={1: "ADDED", 2: "REMOVED"}.get(execution.lastLiquidity, ""),
+    )
+
+
+def commission_report(report: IBCommission) -> CommissionReport:
+    """commissionReport; an unset P&L means not known, never zero."""
+    known = report.realizedPNL != UNSET_DOUBLE
+    return CommissionReport(
+        exec_id=report.execId,
+        commission=plain(decimal(report.commission)),
+        currency=report.currency,
+        realized_pnl=plain(decimal(report.realizedPNL)) if known else None,
+    )
+
+
+def instrument_details(details: ContractDetails) -> InstrumentDetails:
+    """The rules of a contract.
+
+    IB states increments of 0.0001 for stocks, but takes fractions through its API only with an
+    account permission: whole shares here.
+    """
+    contract = details.contract
+    assert contract is not None  # noqa: S101 - the decoder always sets it
+    whole = contract.secType == "STK"
+    return InstrumentDetails(
+        instrument=instrument_of(contract),
+        long_name=details.longName,
+        primary_exchange=contract.primaryExchange,
+        min_tick=plain(decimal(details.minTick)),
+        min_size=_at_least_one(details.minSize, whole),
+        size_increment=_at_least_one(details.sizeIncrement, whole),
+    )
+
+
+def _at_least_one(value: Any, whole: bool) -> Decimal:
+    number = plain(decimal(value or 0))
+    return max(number, Decimal(1)) if whole or not number else number
+
+
+def now() -> datetime:
+    """The time of arrival, UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,247 @@
+"""The inbox: every raw callback is kept, once, and applied in the transaction that keeps it.
+
+The adapter's loop only appends to a queue; one writer thread takes what is there, without waiting
+for more, and hands it to the applier in batches. While PostgreSQL is away the writer keeps the batch
+and tries again; what a crash loses from memory is recovered from the broker by the next snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from psycopg.types.json import Jsonb
+
+from brokers.messages import HandedOver, encode
+from brokers.models import InboxMessage
+from brokers.port import Heard, Link
+
+log = logging.getLogger(__name__)
+
+#: More in one transaction would make the first of them wait for the last.
+BATCH = 150
+DATABASE_RETRY = 0.25  # seconds
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
+Note = Heard | HandedOver
+Job = Callable[[], None]
+
+
+class Applier(Protocol):
+    """What the order domain does with a batch, in its own transaction."""
+
+    def apply(self, notes: Sequence[Note]) -> None:
+        """Keep and apply the batch as a whole; raises when any part of it can not be applied."""
+
+    def park(self, note: Heard, error: Exception) -> None:
+        """Keep a callback that could not be applied, with its error, to be retried."""
+
+    def link_changed(self, link: Link, reason: str) -> None:
+        """The link opened or closed."""
+
+    def next_valid_id(self, broker_order_id: int) -> None:
+        """The lowest order id the gateway takes."""
+
+
+class InboxWriter:
+    """The writer thread of one session, and the Listener that feeds it."""
+
+    def __init__(self, name: str, applier: Applier) -> None:
+        self.applier = applier
+        self.prices: dict[int, str] = {}
+        self._queue: queue.SimpleQueue[Note | Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
+
+    # --- Listener: called on the adapter's loop, only enqueues -----------------------------------
+    def heard(self, message: Heard) -> None:
+        self._queue.put(message)
+
+    def handed_over(self, note: HandedOver) -> None:
+        self._queue.put(note)
+
+    def link_changed(self, link: Link, reason: str) -> None:
+        self._queue.put(lambda: self.applier.link_changed(link, reason))
+
+    def next_valid_id(self, broker_order_id: int) -> None:
+        self._queue.put(lambda: self.applier.next_valid_id(broker_order_id))
+
+    def price_seen(self, con_id: int, price: str) -> None:
+        self.prices[con_id] = price
+
+    # --- life ------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Apply what is there and end the thread."""
+        self._queue.put(None)
+        self._thread.join(timeout)
+
+    @property
+    def waiting(self) -> int:
+        """How many notes wait in memory."""
+        return self._queue.qsize()
+
+    def do(self, job: Job, timeout: float) -> None:
+        """Run `job` on the writer thread after all heard before; raises its error, or TimeoutError."""
+        done = threading.Event()
+        errors: list[Exception] = []
+
+        def run() -> None:
+            try:
+                job()
+            except DATABASE_AWAY:
+                raise
+            except Exception as error:
+                errors.append(error)
+            done.set()
+
+        self._queue.put(run)
+        if not done.wait(timeout):
+            raise TimeoutError("the inbox writer did not get to it in time")
+        if errors:
+            raise errors[0]
+
+    # --- the thread ------------------------------------------------------------------------------
+    def _run(self) -> None:
+        while True:
+            batch, stop = self._take()
+            for part in _runs(batch):
+                self._until_stored(part)
+            if stop:
+                connection.close()
+                return
+
+    def _take(self) -> tuple[list[Note | Job], bool]:
+        """Wait for one item, then take what is already there, without lingering."""
+        items = [self._queue.get()]
+        while len(items) < BATCH:
+            try:
+                items.append(self._queue.get_nowait())
+            except queue.Empty:
+                break
+        return [item for item in items if item is not None], None in items
+
+    def _until_stored(self, part: list[Note] | Job) -> None:
+        """Try until PostgreSQL has it: what was heard is never dropped because the database is away."""
+        while True:
+            try:
+                close_old_connections()
+                if callable(part):
+                    part()
+                else:
+                    self._apply(part)
+                return
+            except DATABASE_AWAY as error:
+                log.warning("database away, keeping what was heard", extra={"error": repr(error)})
+                connection.close()
+                time.sleep(DATABASE_RETRY)
+            except Exception:
+                log.exception("a job of the inbox writer failed")
+                return
+
+    def _apply(self, notes: list[Note]) -> None:
+        """Apply the batch; when a note in it can not be applied, bisect until that one stands alone."""
+        try:
+            self.applier.apply(notes)
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:
+            if len(notes) > 1:
+                middle = len(notes) // 2
+                self._apply(notes[:middle])
+                self._apply(notes[middle:])
+            else:
+                self._park(notes[0], error)
+
+    def _park(self, note: Note, error: Exception) -> None:
+        log.warning("not applied, parked", extra={"note": repr(note), "error": repr(error)})
+        if isinstance(note, Heard):
+            self.applier.park(note, error)
+
+
+def _runs(items: list[Note | Job]) -> list[list[Note] | Job]:
+    """Notes in batches, jobs by themselves, in order."""
+    runs: list[list[Note] | Job] = []
+    for item in items:
+        if callable(item):
+            runs.append(item)
+        elif runs and isinstance(runs[-1], list):
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    return runs
+
+
+KEEP = """
+    INSERT INTO brokers_inboxmessage
+        (session_id, dedup_key, kind, event, raw, received_at, applied_at, attempts, error)
+    SELECT %s, u.*, now(), 0, ''
+    FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::timestamptz[]) AS u
+    ON CONFLICT (session_id, dedup_key) DO NOTHING
+    RETURNING id, dedup_key
+"""
+
+
+def keep(session: str, messages: Sequence[Heard]) -> list[tuple[int, Heard]]:
+    """Insert-or-ignore, marked as applied; (inbox id, message) of the new ones, in the order heard.
+
+    Runs in the caller's transaction: if applying fails, the rows go with it.
+    """
+    if not messages:
+        return []
+    first = {message.dedup_key: message for message in reversed(messages)}
+    unique = sorted(first.values(), key=messages.index)
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [session, *_columns(unique)])
+        new = {key: row_id for row_id, key in cursor.fetchall()}
+    return [(new[message.dedup_key], message) for message in unique if message.dedup_key in new]
+
+
+def _columns(messages: Sequence[Heard]) -> list[list[object]]:
+    return [
+        [message.dedup_key for message in messages],
+        [kind_of(message) for message in messages],
+        [Jsonb(_event_json(message)) for message in messages],
+        [Jsonb(message.raw) for message in messages],
+        [message.received_at for message in messages],
+    ]
+
+
+def kind_of(message: Heard) -> str:
+    """The kind of a message, as stored."""
+    return str(type(message.event).__struct_config__.tag)
+
+
+def _event_json(message: Heard) -> object:
+    return msgspec.json.decode(encode(message.event))
+
+
+def keep_parked(session: str, message: Heard, error: Exception, retry_at: datetime) -> None:
+    """Keep a message that could not be applied, waiting for its retry."""
+    InboxMessage.objects.get_or_create(
+        session_id=session,
+        dedup_key=message.dedup_key,
+        defaults={
+            "kind": kind_of(message),
+            "event": _event_json(message),
+            "raw": message.raw,
+            "received_at": message.received_at,
+            "attempts": 1,
+            "retry_at": retry_at,
+            "error": f"{type(error).__name__}: {error}",
+        },
+    )
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """How long a parked message waits after its n-th failure."""
+    return timedelta(seconds=min(60.0, 0.5 * 2**attempts))

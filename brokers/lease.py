@@ -1,0 +1,74 @@
+"""The lease of a gateway session: one holder at a time, told apart by a fencing epoch.
+
+A claim carries the epoch in its WHERE, so a former holder that was paused can claim nothing. A
+holder renews well before the lease runs out; the clock is PostgreSQL's, there is only one of it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from dataclasses import dataclass
+
+from django.db import connection
+
+TAKE = """
+    UPDATE brokers_gatewaysession
+    SET lease_owner = %(owner)s, lease_epoch = lease_epoch + 1, client_id = %(client_id)s,
+        lease_until = now() + make_interval(secs => %(ttl)s), heartbeat_at = now()
+    WHERE name = %(name)s AND (lease_until IS NULL OR lease_until < now())
+    RETURNING lease_epoch
+"""
+RENEW = """
+    UPDATE brokers_gatewaysession
+    SET lease_until = now() + make_interval(secs => %(ttl)s), heartbeat_at = now()
+    WHERE name = %(name)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s
+"""
+RELEASE = """
+    UPDATE brokers_gatewaysession
+    SET lease_until = NULL, lease_owner = '', link = 'DOWN', link_reason = 'stopped'
+    WHERE name = %(name)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A held lease. `epoch` grows with each holder."""
+
+    name: str
+    owner: str
+    epoch: int
+    ttl: float  # seconds
+
+
+def this_process() -> str:
+    """A name for this process that no other one has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+
+
+def take(name: str, *, client_id: int, ttl: float) -> Lease | None:
+    """Take the lease if nobody holds it; None while somebody does."""
+    owner = this_process()
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE, {"name": name, "owner": owner, "ttl": ttl, "client_id": client_id})
+        row = cursor.fetchone()
+    return Lease(name=name, owner=owner, epoch=row[0], ttl=ttl) if row else None
+
+
+def renew(lease: Lease) -> bool:
+    """Extend the lease; False when somebody else has taken it, for good."""
+    return _on_own_row(RENEW, lease)
+
+
+def release(lease: Lease) -> None:
+    """Give the lease back, so that the next holder need not wait."""
+    _on_own_row(RELEASE, lease)
+
+
+def _on_own_row(sql: str, lease: Lease) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql, {"name": lease.name, "owner": lease.owner, "epoch": lease.epoch, "ttl": lease.ttl}
+        )
+        return bool(cursor.rowcount == 1)

@@ -1,0 +1,82 @@
+"""Doubt and its end: what follows when the broker does not show an order that may be there.
+
+Two complete looks (open orders, completed orders, executions; end markers seen, link up) that both
+miss an order prove its absence. Only then may it be sent again or given up; anything less stays
+UNCONFIRMED and visible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from orders.models import Cause, CommandKind, EventKind, OnUnconfirmed, Order, OutboxCommand, State
+from orders.models.reasons import reason
+
+ROUNDS = 2
+MAX_BACKOFF = 10.0  # seconds
+
+
+def put_in_doubt(order: Order, cause: Cause) -> None:
+    """UNCONFIRMED from now on; rounds of looking start at zero."""
+    order.unconfirmed_at, order.absent_rounds, order.absent_snapshot = cause.at, 0, ""
+    order.doubt(cause)
+
+
+def missed(order: Order, snapshot_id: str, cause: Cause) -> None:
+    """A complete snapshot did not show the order: count the round, and decide after the second."""
+    if order.absent_snapshot == snapshot_id or order.held_for_desk:
+        return
+    if order.state != State.UNCONFIRMED:
+        put_in_doubt(order, cause)
+    order.absent_rounds += 1
+    order.absent_snapshot = snapshot_id
+    order.note(
+        EventKind.ABSENT, _because(cause, f"not at the broker, look {order.absent_rounds} of {ROUNDS}")
+    )
+    if order.absent_rounds >= ROUNDS:
+        _decide(order, cause)
+
+
+def _decide(order: Order, cause: Cause) -> None:
+    """Proven absent. An order that the broker once had, or one that is to be held, is a person's."""
+    if order.perm_id or order.cum_qty or order.acknowledged_at:
+        _hold(order, _because(cause, "the broker had this order and does not show it any more"))
+    elif order.on_unconfirmed == OnUnconfirmed.HOLD:
+        _hold(order, _because(cause, "proven not at the broker; to be decided by the desk"))
+    elif order.fresh_until <= timezone.now():
+        give_up(order, "STALE", cause)
+    else:
+        send_again(order, _because(cause, "proven not at the broker; sent again"))
+
+
+def _hold(order: Order, cause: Cause) -> None:
+    order.held_for_desk = True
+    order.note(EventKind.HELD_FOR_DESK, cause)
+
+
+def send_again(order: Order, cause: Cause) -> None:
+    """Back to CREATED; the claim decides whether it keeps its broker order id or gets a new attempt."""
+    order.resend(cause)
+    order.queued_at, order.ack_deadline, order.unconfirmed_at = cause.at, None, None
+    reopen_command(order, "proven absent", timezone.now())
+
+
+def give_up(order: Order, code: str, cause: Cause) -> None:
+    """FAILED with this reason: it never reached the market and nobody will send it any more."""
+    order.reason_code, order.reason_text = code, reason(code).text
+    order.fail(_because(cause, order.reason_text))
+
+
+def reopen_command(order: Order, why: str, now: datetime) -> None:
+    """Let the order's NEW command wait again; the more tries it had, the longer."""
+    command = OutboxCommand.objects.filter(order=order, kind=CommandKind.NEW).latest("id")
+    command.done_at, command.error = None, why
+    command.not_before = now + timedelta(seconds=min(MAX_BACKOFF, 0.125 * 2**command.attempts))
+    command.save(update_fields=["done_at", "error", "not_before"])
+
+
+def _because(cause: Cause, text: str) -> Cause:
+    return replace(cause, text=text)

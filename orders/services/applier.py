@@ -1,0 +1,53 @@
+"""What the inbox writer calls: the order domain's side of one session (`brokers.inbox.Applier`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from brokers import inbox
+from brokers.inbox import Note
+from brokers.models import GatewaySession
+from brokers.port import Heard, Link
+from orders.services.execution import LookUp, apply_notes
+from orders.services.submission import doubt_unanswered
+
+
+class SessionApplier:
+    """Applies what one session heard."""
+
+    def __init__(self, session: str, look_up: LookUp, on_link: Callable[[], None]) -> None:
+        self.session = session
+        self.look_up = look_up
+        self.on_link = on_link
+
+    def apply(self, notes: Sequence[Note]) -> None:
+        """Keep and apply a batch, whole or not at all."""
+        wanted = self.look_up.wanted
+        apply_notes(self.session, notes, self.look_up)
+        if self.look_up.wanted and not wanted:
+            self.on_link()
+
+    def park(self, note: Heard, error: Exception) -> None:
+        """Keep what could not be applied; it is tried again."""
+        inbox.keep_parked(self.session, note, error, timezone.now() + inbox.retry_delay(0))
+
+    def link_changed(self, link: Link, reason: str) -> None:
+        """Record the link. A dropped one leaves everything sent but unanswered in doubt."""
+        now = timezone.now()
+        facts: dict[str, object] = {"link": link, "link_reason": reason[:300], "link_changed_at": now}
+        if link is Link.CONNECTED:
+            facts["connected_at"] = now
+        GatewaySession.objects.filter(name=self.session).update(**facts)
+        if link in (Link.DOWN, Link.BROKER_LOST):
+            doubt_unanswered(self.session, before=now, why=f"the link went down: {reason}")
+        self.on_link()
+
+    def next_valid_id(self, broker_order_id: int) -> None:
+        """Never lowered: a gateway that lost its settings starts over, our ids do not."""
+        GatewaySession.objects.filter(name=self.session).update(
+            next_broker_order_id=Greatest(F("next_broker_order_id"), broker_order_id)
+        )

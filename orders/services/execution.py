@@ -1,0 +1,339 @@
+"""Applying what the broker says: the one way by which broker truth changes an order.
+
+Everything comes from the inbox, in batches. Any event may come twice, late, or before the one it
+belongs to: quantities are recomputed from the executions, never added up; terminal states are never
+left for an older message; what can not be matched yet is parked and tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from brokers import inbox
+from brokers.inbox import Note
+from brokers.messages import (
+    CommissionReport,
+    ErrorReport,
+    ExecutionReport,
+    HandedOver,
+    OrderAbsent,
+    OrderReport,
+    Refusal,
+    WorkingStatus,
+    decode_event,
+)
+from brokers.models import InboxMessage
+from brokers.port import Heard
+from orders.models import AT_BROKER, Cause, EventKind, Execution, Order, RequestState, State
+from orders.models.reasons import reason
+from orders.services import absence, doorbell, external, quantities
+from orders.services.working_set import WorkingSet
+
+#: A message that matches nothing is tried this often, then left in the inbox with its error.
+MAX_ATTEMPTS = 8
+
+
+class NotYet(Exception):
+    """What this message belongs to has not arrived."""
+
+
+class LookUp:
+    """A flag: something should be looked up at the broker soon."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+
+def apply_notes(session: str, notes: Sequence[Note], look_up: LookUp) -> None:
+    """Keep and apply a batch in one transaction, then tell the readers."""
+    with transaction.atomic():
+        new = dict(inbox.keep(session, [note for note in notes if isinstance(note, Heard)]))
+        ids = {id(message): row_id for row_id, message in new.items()}
+        items = [(note, ids.get(id(note))) for note in notes]
+        fresh = [(note, row) for note, row in items if isinstance(note, HandedOver) or row is not None]
+        if not fresh:
+            return
+        events = [note.event if isinstance(note, Heard) else note for note, _ in fresh]
+        applying = Applying(WorkingSet(session, events), look_up)
+        for note, row_id in fresh:
+            applying.apply(note, row_id)
+        applying.finish()
+    doorbell.tell_readers()
+
+
+def retry_parked(session: str, look_up: LookUp) -> int:
+    """Try the parked messages again that are due; how many could be applied."""
+    due = InboxMessage.objects.filter(
+        session_id=session, applied_at=None, retry_at__lte=timezone.now()
+    ).order_by("id")[:100]
+    return sum(_retry(row, look_up) for row in list(due))
+
+
+def _retry(row: InboxMessage, look_up: LookUp) -> bool:
+    event = decode_event(msgspec.json.encode(row.event))
+    note = Heard(event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at)
+    try:
+        with transaction.atomic():
+            applying = Applying(WorkingSet(row.session_id, [event]), look_up)
+            applying.apply(note, row.pk)
+            applying.finish()
+            row.applied_at, row.error = timezone.now(), ""
+            row.save(update_fields=["applied_at", "error"])
+    except NotYet as error:
+        _postpone(row, error)
+        return False
+    except Exception as error:
+        _postpone(row, error)
+        look_up.wanted = True
+        return False
+    doorbell.tell_readers()
+    return True
+
+
+def _postpone(row: InboxMessage, error: Exception) -> None:
+    row.attempts += 1
+    row.error = f"{type(error).__name__}: {error}"
+    again = row.attempts < MAX_ATTEMPTS
+    row.retry_at = timezone.now() + inbox.retry_delay(row.attempts) if again else None
+    row.save(update_fields=["attempts", "error", "retry_at"])
+
+
+class Applying:
+    """One batch being applied to its working set."""
+
+    def __init__(self, working_set: WorkingSet, look_up: LookUp) -> None:
+        self.set = working_set
+        self.look_up = look_up
+        self._touched: dict[Order, Cause] = {}
+        self._handlers: dict[type, Callable[[Any, Cause], None]] = {
+            HandedOver: self._handed_over,
+            OrderReport: self._order_report,
+            ExecutionReport: self._execution,
+            CommissionReport: self._commission,
+            ErrorReport: self._error,
+            OrderAbsent: self._absent,
+        }
+
+    def apply(self, note: Note, row_id: int | None) -> None:
+        """Apply one note; raises NotYet when what it belongs to is not known."""
+        if isinstance(note, Heard):
+            cause = Cause(actor="broker", at=note.received_at, inbox_id=row_id)
+            self._handlers[type(note.event)](note.event, cause)
+        else:
+            self._handed_over(note, Cause(actor=f"session:{self.set.session}", at=note.sent_at))
+
+    def finish(self) -> None:
+        """Settle the quantities of what was touched and write it all."""
+        for order, cause in self._touched.items():
+            quantities.settle(order, self.set.executions(order), cause)
+        self.set.store()
+
+    # --- our own note ------------------------------------------------------------------------------
+    def _handed_over(self, note: HandedOver, cause: Cause) -> None:
+        order = next((o for o in self.set.orders.values() if str(o.id) == note.order_id), None)
+        if order and order.broker_order_id == note.broker_order_id and order.sent_at is None:
+            order.sent_at = note.sent_at
+            order.note(EventKind.HANDED_OVER, cause)
+
+    # --- status ------------------------------------------------------------------------------------
+    def _order_report(self, report: OrderReport, cause: Cause) -> None:
+        order = self.set.find(report.identity)
+        if order is None:
+            order = external.adopt_order(self.set, report, cause)
+            if order is None:
+                raise NotYet(f"no order known for {report.identity}")
+        self._learn(order, report, cause)
+        external.follow_terms(order, report, cause)
+        self._follow(order, report, _with(cause, text=report.text))
+        self._touched.setdefault(order, cause)
+
+    def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> None:
+        perm_id = report.identity.perm_id
+        if perm_id and order.perm_id is None:
+            order.perm_id = perm_id
+            order.updated_at = cause.at
+            self.set.learn(order)
+        elif perm_id and order.perm_id != perm_id:
+            # One reference, two orders at the broker: never guessed away, a person must look.
+            text = f"the broker shows this order twice: perm_id {order.perm_id} and {perm_id}"
+            order.held_for_desk = True
+            order.note(EventKind.HELD_FOR_DESK, _with(cause, text=text))
+
+    def _follow(self, order: Order, report: OrderReport, cause: Cause) -> None:
+        """Move the order to what the broker says it is doing, unless it is already further."""
+        status = report.status
+        if status in (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.PENDING_CANCEL):
+            self._held(order, report, cause)
+        elif status in (WorkingStatus.WORKING, WorkingStatus.FILLED):
+            _acknowledge(order, cause, working=True)
+            # "Filled" without its executions is no execution: they are fetched, not invented.
+            missing = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
+            self.look_up.wanted |= missing and not quantities.all_heard(order, self.set.executions(order))
+        elif status is WorkingStatus.INACTIVE:
+            self._held(order, report, cause)
+            self.look_up.wanted = True
+        else:
+            self._close(order, status, cause)
+
+    def _held(self, order: Order, report: OrderReport, cause: Cause) -> None:
+        if report.status is WorkingStatus.IN_TRANSIT and not report.identity.perm_id:
+            return  # proves nothing: the gateway has it, the broker may not
+        if report.status is WorkingStatus.PENDING_CANCEL and order.state in (State.PENDING, State.ACCEPTED):
+            return
+        _acknowledge(order, cause, working=False)
+
+    def _close(self, order: Order, status: WorkingStatus, cause: Cause) -> None:
+        if status is WorkingStatus.REJECTED and order.cum_qty == 0:
+            _reject(order, cause)
+        elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED):
+            _set_reason(order, "TIME_IN_FORCE", cause.text)
+            order.expire(cause)
+        elif order.is_alive:
+            asked = self.set.open_request(order)
+            _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
+            _acknowledge(order, cause, working=None)
+            order.cancel(cause)
+        self._answer_request(order, RequestState.ACCEPTED, cause, "")
+
+    # --- executions --------------------------------------------------------------------------------
+    def _execution(self, report: ExecutionReport, cause: Cause) -> None:
+        order = self.set.find(report.identity) or external.adopt_execution(self.set, report, cause)
+        self._learn(order, report, cause)
+        if any(known.exec_id == report.exec_id for known in self.set.executions(order)):
+            return
+        execution = Execution(
+            order=order,
+            account_id=order.account_id,
+            exec_id=report.exec_id,
+            exec_root=report.exec_id.rpartition(".")[0],
+            con_id=report.instrument.con_id,
+            side=report.side,
+            last_qty=report.last_qty,
+            last_px=report.last_px,
+            venue=report.venue,
+            liquidity=report.liquidity,
+            transact_time=report.transact_time,
+            received_at=cause.at,
+        )
+        self.set.add_execution(order, execution)
+        for replaced in quantities.supersede(self.set.executions(order), execution):
+            self.set.touch_execution(replaced)
+        _acknowledge(order, cause, working=None)
+        order.first_fill_at = order.first_fill_at or cause.at
+        order.last_fill_at = cause.at
+        order.note(EventKind.EXECUTION, _with(cause, data=_execution_data(report)))
+        self._touched[order] = cause
+
+    def _commission(self, report: CommissionReport, cause: Cause) -> None:
+        order = self.set.order_of_execution(report.exec_id)
+        if order is None:
+            raise NotYet(f"execution {report.exec_id} has not arrived")
+        execution = next(e for e in self.set.executions(order) if e.exec_id == report.exec_id)
+        if execution.commission == report.commission:
+            return
+        execution.commission, execution.commission_currency = report.commission, report.currency
+        execution.realized_pnl = report.realized_pnl
+        self.set.touch_execution(execution)
+        data = {"exec_id": report.exec_id, "commission": str(report.commission), "currency": report.currency}
+        order.note(EventKind.COMMISSION, _with(cause, data=data))
+        self._touched[order] = cause
+
+    # --- errors ------------------------------------------------------------------------------------
+    def _error(self, report: ErrorReport, cause: Cause) -> None:
+        order = self.set.find(report.identity)
+        if order is None:
+            raise NotYet(f"no order known for {report.identity}")
+        cause = _with(cause, text=f"{report.code}: {report.text}", data={"code": report.code})
+        match report.meaning:
+            case Refusal.ORDER_REJECTED if order.cum_qty == 0:
+                _reject(order, cause)
+            case Refusal.ORDER_REJECTED | Refusal.ORDER_CANCELED:
+                self._close(order, WorkingStatus.CANCELED, cause)
+            case Refusal.REQUEST_REFUSED:
+                self._refused(order, cause)
+            case Refusal.LOOK_UP:
+                self._unclear(order, cause)
+            case Refusal.WARNING:
+                order.note(EventKind.BROKER_NOTICE, cause)
+
+    def _refused(self, order: Order, cause: Cause) -> None:
+        """A cancel was refused: the order is over already, or lives on. The next look tells which."""
+        self.look_up.wanted = True
+        order.note(EventKind.BROKER_NOTICE, cause)
+        self._answer_request(order, RequestState.REFUSED, cause, "REQUEST_REFUSED")
+
+    def _unclear(self, order: Order, cause: Cause) -> None:
+        """A code that proves nothing: never the end of an order, always a reason to look."""
+        self.look_up.wanted = True
+        order.note(EventKind.BROKER_NOTICE, cause)
+        if order.state == State.SENT:
+            absence.put_in_doubt(order, cause)
+
+    def _answer_request(self, order: Order, state: str, cause: Cause, code: str) -> None:
+        request = self.set.open_request(order)
+        if request is None or (state == RequestState.ACCEPTED and order.state != State.CANCELED):
+            return
+        self.set.answer_request(request, state, cause.at, code, cause.text)
+        accepted = state == RequestState.ACCEPTED
+        order.note(EventKind.CANCEL_ACCEPTED if accepted else EventKind.CANCEL_REFUSED, cause)
+
+    # --- absence -----------------------------------------------------------------------------------
+    def _absent(self, report: OrderAbsent, cause: Cause) -> None:
+        order = next((o for o in self.set.orders.values() if str(o.id) == report.order_id), None)
+        if order and order.state in AT_BROKER:
+            absence.missed(order, report.snapshot_id, cause)
+
+
+def _with(cause: Cause, *, text: str = "", data: dict[str, Any] | None = None) -> Cause:
+    return Cause(
+        actor=cause.actor,
+        at=cause.at,
+        inbox_id=cause.inbox_id,
+        text=text or cause.text,
+        data=data or cause.data,
+    )
+
+
+def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
+    """The broker has it: no deadline runs any more. `working` None leaves the state to the caller."""
+    order.acknowledged_at = order.acknowledged_at or cause.at
+    order.ack_deadline, order.unconfirmed_at, order.held_for_desk = None, None, False
+    order.absent_rounds, order.absent_snapshot = 0, ""
+    if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
+        return
+    waiting = (State.CREATED, State.SENT, State.UNCONFIRMED, State.FAILED)
+    if order.cum_qty and order.state in waiting:
+        order.part_fill(cause)
+    elif working and order.state in (*waiting, State.ACCEPTED):
+        order.work(cause)
+    elif not working and order.state in (*waiting, State.PENDING):
+        order.accept(cause)
+
+
+def _reject(order: Order, cause: Cause) -> None:
+    """Refused by the broker. Its "Cancelled" may have come before the reason."""
+    if order.state == State.REJECTED or not (order.is_alive or order.state == State.CANCELED):
+        return
+    if order.state == State.CANCELED and order.reason_code == "CANCELED_ON_REQUEST":
+        return  # it was our cancel that ended it
+    _acknowledge(order, cause, working=None)
+    _set_reason(order, "BROKER_REJECTED", cause.text)
+    order.reject(cause)
+
+
+def _set_reason(order: Order, code: str, text: str) -> None:
+    order.reason_code, order.reason_text = code, text or reason(code).text
+
+
+def _execution_data(report: ExecutionReport) -> dict[str, str]:
+    return {
+        "exec_id": report.exec_id,
+        "last_qty": str(report.last_qty),
+        "last_px": str(report.last_px),
+        "venue": report.venue,
+    }

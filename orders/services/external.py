@@ -1,0 +1,96 @@
+"""Orders that are not ours: recorded as EXTERNAL with what the broker says, never dropped, never touched."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import uuid_utils.compat as uuid_utils
+
+from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
+from brokers.models import BrokerAccount, Instrument
+from orders.models import Cause, EventKind, Order, Source
+from orders.services import book
+from orders.services.working_set import WorkingSet
+
+
+def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> Order | None:
+    """Record the order of a report; None when the report does not say enough to identify it."""
+    if report.terms is None or not report.identity.perm_id:
+        return None
+    return _record(working_set, report.identity, report.terms, cause)
+
+
+def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cause) -> Order:
+    """Record the order of an execution, as far as the execution tells: at least so much was ordered."""
+    terms = OrderTerms(
+        account=report.account,
+        instrument=report.instrument,
+        side=report.side,
+        order_qty=report.cum_qty,
+        ord_type="UNKNOWN",
+        time_in_force="",
+    )
+    return _record(working_set, report.identity, terms, cause)
+
+
+def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
+    """Somebody else may change their order at any time; ours change only by our own requests."""
+    terms = report.terms
+    if terms is None or order.source != Source.EXTERNAL:
+        return
+    before = (order.order_qty, order.price, order.stop_px)
+    after = (terms.order_qty, terms.price, terms.stop_px)
+    if before != after:
+        order.order_qty, order.price, order.stop_px = after
+        order.note(EventKind.TERMS_CHANGED, cause)
+
+
+def _record(working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause) -> Order:
+    account, _ = BrokerAccount.objects.get_or_create(
+        code=terms.account, defaults={"session_id": working_set.session}
+    )
+    name = f"EXT-{working_set.session}-{identity.perm_id}"
+    order = Order(
+        id=uuid_utils.uuid7(),
+        source=Source.EXTERNAL,
+        cl_ord_id=name,
+        order_ref=name,
+        account=account,
+        session_id=working_set.session,
+        instrument=_instrument(terms.instrument),
+        side=terms.side,
+        order_qty=terms.order_qty,
+        ord_type=terms.ord_type,
+        price=terms.price,
+        stop_px=terms.stop_px,
+        time_in_force=terms.time_in_force,
+        perm_id=identity.perm_id,
+        broker_client_id=identity.client_id,
+        broker_order_id=identity.broker_order_id or None,
+        fresh_until=cause.at,
+        received_at=cause.at,
+    )
+    order.note(EventKind.RECORDED, _with_reference(cause, identity), from_state="")
+    book.insert(order, command=None)
+    working_set.add_order(order)
+    return order
+
+
+def _with_reference(cause: Cause, identity: OrderIdentity) -> Cause:
+    text = "seen at the broker, not placed by us"
+    data = {"order_ref": identity.order_ref}
+    return replace(cause, text=text, data=data)
+
+
+def _instrument(ref: InstrumentRef) -> Instrument:
+    """The instrument by the broker's number, else by its description."""
+    if ref.con_id and (known := Instrument.objects.filter(con_id=ref.con_id).first()):
+        return known
+    described, _ = Instrument.objects.get_or_create(
+        symbol=ref.symbol,
+        sec_type=ref.sec_type,
+        exchange=ref.exchange,
+        currency=ref.currency,
+        defaults={"con_id": ref.con_id or None},
+    )
+    return described

@@ -1,0 +1,10 @@
+"""Forgetting what nobody will ask for again. Orders, executions and events stay."""
+
+from __future__ import annotations
+
+from orders.services import reconciliation
+
+
+def tidy() -> dict[str, int]:
+    """What was deleted, by kind."""
+    return {"reconciliation_runs": reconciliation.forget_old_runs()}

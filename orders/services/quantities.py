@@ -1,0 +1,76 @@
+"""Quantities follow from the executions that count, and the state follows from the quantities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from orders.models import Cause, Execution, Order, State
+from orders.services.absence import put_in_doubt
+
+PX_STEP = Decimal("1e-10")
+
+
+def settle(order: Order, executions: Sequence[Execution], cause: Cause) -> None:
+    """Recompute cum_qty and avg_px and move the order to where they say it is."""
+    counting = [execution for execution in executions if not execution.superseded]
+    order.cum_qty = sum((execution.last_qty for execution in counting), Decimal(0))
+    order.avg_px = average_px(counting)
+    if order.cum_qty >= order.order_qty:
+        if order.state not in (State.FILLED, State.COMPLETED):
+            order.fill(cause)
+    elif order.cum_qty > 0:
+        _partly(order, cause)
+    elif order.state in (State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED):
+        order.reopen(cause)
+    if order.state == State.FILLED and _paid(order, counting):
+        order.completed_at = cause.at
+        order.complete(cause)
+
+
+def _partly(order: Order, cause: Cause) -> None:
+    if order.state in (State.FILLED, State.COMPLETED):
+        order.reopen(cause)
+    elif order.state in (State.REJECTED, State.FAILED):
+        put_in_doubt(order, cause)  # held dead, yet executed: the rest may be alive
+    elif order.is_alive and order.state != State.PARTIALLY_FILLED:
+        order.part_fill(cause)
+
+
+def _paid(order: Order, counting: Iterable[Execution]) -> bool:
+    """Every execution has its commission and the sums agree; more than ordered is for a person."""
+    return order.cum_qty == order.order_qty and all(e.commission is not None for e in counting)
+
+
+def average_px(executions: Iterable[Execution]) -> Decimal:
+    """Quantity-weighted price of the executions; 0 when nothing was executed."""
+    rows = list(executions)
+    total = sum((row.last_qty for row in rows), Decimal(0))
+    value = sum((row.last_qty * row.last_px for row in rows), Decimal(0))
+    return (value / total).quantize(PX_STEP) if total else Decimal(0)
+
+
+def all_heard(order: Order, executions: Iterable[Execution]) -> bool:
+    """Whether the executions at hand account for the whole order."""
+    counting = (execution.last_qty for execution in executions if not execution.superseded)
+    return sum(counting, Decimal(0)) >= order.order_qty
+
+
+def supersede(executions: Sequence[Execution], new: Execution) -> list[Execution]:
+    """Mark the versions that `new` replaces, or `new` itself when a later one is known; the changed ones.
+
+    IB corrects an execution by one that differs after the last dot of its id (".02" replaces ".01").
+    """
+    versions = [e for e in executions if e.exec_root and e.exec_root == new.exec_root]
+    if len(versions) < 2:
+        return []
+    newest = max(versions, key=_version)
+    changed = [e for e in versions if e is not newest and not e.superseded]
+    for execution in changed:
+        execution.superseded = True
+    return [execution for execution in changed if execution.pk is not None]
+
+
+def _version(execution: Execution) -> tuple[int, str]:
+    last = execution.exec_id.rpartition(".")[2]
+    return (int(last) if last.isdigit() else 0, last)

@@ -1,0 +1,205 @@
+"""One gateway session at work in this process: lease, connection, inbox writer, submitter, sweep.
+
+The sweep looks at PostgreSQL every second, so that whatever Redis or Celery lost costs a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from brokers import lease as leases
+from brokers import registry
+from brokers.errors import BrokerError
+from brokers.inbox import DATABASE_AWAY, InboxWriter
+from brokers.lease import Lease
+from brokers.messages import Snapshot
+from brokers.models import GatewaySession
+from brokers.port import Link
+from orders.models import Order, ReconciliationKind, ReconciliationRun, State
+from orders.services import instruments, reconciliation
+from orders.services.applier import SessionApplier
+from orders.services.execution import LookUp, retry_parked
+from orders.services.late_requests import close_late
+from orders.services.submission import Submitter, doubt_unanswered, expire_stale
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = 1.0  # seconds
+LOOK_TIMEOUT = 30.0  # seconds
+APPLY_TIMEOUT = 60.0  # seconds
+COMMISSION_GRACE = timedelta(seconds=3)
+COMMISSION_LOOK_EVERY = 10.0  # seconds
+LATE_REQUEST_GRACE = timedelta(seconds=3)
+
+_running: dict[str, SessionRuntime] = {}
+
+
+def running(name: str) -> SessionRuntime:
+    """The session's runtime in this process; raises LookupError where another process holds it."""
+    try:
+        return _running[name]
+    except KeyError:
+        raise LookupError(f"session {name!r} does not run in this process") from None
+
+
+class SessionRuntime:
+    """Everything that works for one session while this process holds its lease."""
+
+    def __init__(self, lease: Lease, *, adapter: str, host: str, port: int, client_id: int) -> None:
+        self.name = lease.name
+        self.lease = lease
+        self.look_up = LookUp()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._last_full_look = self._last_commission_look = 0.0
+        self.applier = SessionApplier(self.name, self.look_up, on_link=self._wake.set)
+        self.writer = InboxWriter(self.name, self.applier)
+        self.session = registry.create(
+            self.name, adapter, host=host, port=port, client_id=client_id, listener=self.writer
+        )
+        self.submitter = Submitter(self.session, lease)
+        self._threads = [
+            threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
+            threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
+        ]
+        self.on_lease_lost: Callable[[], None] = lambda: None
+
+    # --- life --------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
+        doubt_unanswered(self.name, before=timezone.now(), why="the former holder of the session is gone")
+        self.writer.start()
+        self.session.start()
+        for thread in self._threads:
+            thread.start()
+        _running[self.name] = self
+
+    def stop(self) -> None:
+        """No new claims, sends finish, what was heard is stored, the lease is given back."""
+        _running.pop(self.name, None)
+        self.submitter.stopping = True
+        self._stopping.set()
+        self._wake.set()
+        self.session.stop()
+        self.writer.stop(timeout=10)
+        for thread in self._threads:
+            thread.join(timeout=5)
+        registry.forget(self.name)
+        leases.release(self.lease)
+        connection.close()
+
+    # --- work --------------------------------------------------------------------------------------
+    def drain(self) -> int:
+        """Send what may be sent now; how many commands went out."""
+        return self.submitter.drain()
+
+    def reconcile(self, *, full: bool) -> ReconciliationRun | None:
+        """Look at the broker and bring our books to it; None when the look was not complete."""
+        found = self._look(ReconciliationKind.ORDERS, full=full)
+        return found[1] if found else None
+
+    def reconcile_positions(self) -> ReconciliationRun | None:
+        """Compare the broker's positions with our executions; None when the look was not complete."""
+        found = self._look(ReconciliationKind.POSITIONS, full=False)
+        return reconciliation.compare_positions(self.name, found[0]) if found else None
+
+    def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
+        started_at = timezone.now()
+        try:
+            snapshot = self.session.snapshot(LOOK_TIMEOUT, full=full)
+        except BrokerError as error:
+            log.warning("look not complete", extra={"session": self.name, "error": str(error)})
+            reconciliation.record_failure(self.name, kind, started_at, error)
+            return None
+        runs: list[ReconciliationRun] = []
+
+        def apply() -> None:
+            runs.append(reconciliation.apply_snapshot(self.name, snapshot, self.lease.epoch, self.look_up))
+
+        self.writer.do(apply, APPLY_TIMEOUT)
+        if full:
+            self.session.ready(snapshot)
+        return snapshot, runs[0]
+
+    # --- the sweep ---------------------------------------------------------------------------------
+    def _sweep_forever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                close_old_connections()
+                self.sweep()
+            except DATABASE_AWAY as error:
+                log.warning("sweep waits for the database", extra={"error": repr(error)})
+                connection.close()
+            except Exception:
+                log.exception("sweep failed", extra={"session": self.name})
+            self._wake.wait(SWEEP_EVERY)
+            self._wake.clear()
+        connection.close()
+
+    def sweep(self) -> None:
+        """One look at everything that may wait; each part is harmless to repeat."""
+        now = timezone.now()
+        expire_stale(self.name)
+        doubt_unanswered(self.name, why="no answer before the deadline")
+        close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
+        retry_parked(self.name, self.look_up)
+        instruments.store_prices(self.writer)
+        self._look_where_needed()
+        if self.session.link is Link.READY:
+            instruments.resolve_new(self.session)
+        self.submitter.drain()
+
+    def _look_where_needed(self) -> None:
+        link, clock = self.session.link, time.monotonic()
+        if link is Link.CONNECTED:
+            self._full_look(clock)
+        elif link is Link.READY and clock - self._last_full_look >= settings.RESOLUTION_PAUSE:
+            if self.look_up.wanted or self._in_doubt():
+                self._full_look(clock)
+            elif clock - self._last_commission_look >= COMMISSION_LOOK_EVERY and self._commission_late():
+                self._last_commission_look = clock
+                self.reconcile(full=False)
+
+    def _full_look(self, clock: float) -> None:
+        self.look_up.wanted = False
+        self._last_full_look = clock
+        self.reconcile(full=True)
+
+    def _in_doubt(self) -> bool:
+        return Order.objects.filter(
+            session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False
+        ).exists()
+
+    def _commission_late(self) -> bool:
+        late = timezone.now() - COMMISSION_GRACE
+        return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
+
+    # --- the lease ---------------------------------------------------------------------------------
+    def _renew_forever(self) -> None:
+        """Renew in time. PostgreSQL away: nobody else can take it either, and claims need it too."""
+        while not self._stopping.wait(self.lease.ttl / 4):
+            try:
+                close_old_connections()
+                if not leases.renew(self.lease):
+                    log.error("lease lost to another holder", extra={"session": self.name})
+                    self.submitter.stopping = True
+                    self.on_lease_lost()
+                    return
+            except DATABASE_AWAY as error:
+                log.warning("lease not renewed", extra={"error": repr(error)})
+                connection.close()
+        connection.close()
+
+
+def take_lease(name: str, client_id: int) -> Lease | None:
+    """Take the session's lease, making its row when it is new; None while another process holds it."""
+    GatewaySession.objects.get_or_create(name=name)
+    return leases.take(name, client_id=client_id, ttl=settings.LEASE_TTL)

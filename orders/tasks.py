@@ -1,0 +1,39 @@
+"""Celery tasks: each calls one service. All may run twice, late, or never; none is the only way."""
+
+from __future__ import annotations
+
+import logging
+
+from celery import shared_task
+
+from orders.services import doorbell, housekeeping
+from orders.services.runtime import running
+
+log = logging.getLogger(__name__)
+
+
+@shared_task
+def drain(session: str) -> int:
+    """The doorbell: send what waits for this session. Runs in the broker worker that owns it."""
+    doorbell.answered(session)
+    return running(session).drain()
+
+
+@shared_task
+def reconcile_orders(session: str) -> str:
+    """Compare orders and executions with the broker."""
+    run = running(session).reconcile(full=False)
+    return str(run) if run else "the look was not complete"
+
+
+@shared_task
+def reconcile_positions(session: str) -> str:
+    """Compare positions with the broker."""
+    run = running(session).reconcile_positions()
+    return str(run) if run else "the look was not complete"
+
+
+@shared_task
+def tidy() -> dict[str, int]:
+    """Forget what nobody will ask for again."""
+    return housekeeping.tidy()

@@ -1,0 +1,65 @@
+"""`manage.py brokerworker SESSION`: own one gateway session, or stand by until it is free."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import close_old_connections, connection
+
+from brokers.inbox import DATABASE_AWAY
+from brokers.lease import Lease
+from orders.services.runtime import SessionRuntime, take_lease
+from tradedesk import broker_worker
+from tradedesk.env import SessionConfig
+
+STAND_BY_EVERY = 0.25  # seconds
+
+
+class Command(BaseCommand):
+    help = "Own one gateway session: send its orders, hear the broker, reconcile. A second one stands by."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("session", help="name of the session, as in TRADEDESK_SESSIONS")
+
+    def handle(self, *args: Any, session: str, **options: Any) -> None:
+        config = settings.BROKER_SESSIONS.get(session)
+        if config is None:
+            known = ", ".join(settings.BROKER_SESSIONS)
+            raise CommandError(f"There is no session {session!r}; TRADEDESK_SESSIONS names: {known}.")
+        lease = self._wait_for_lease(config)
+        if lease is None:
+            return
+        runtime = SessionRuntime(
+            lease, adapter=config.adapter, host=config.host, port=config.port, client_id=config.client_id
+        )
+        sys.exit(broker_worker.run(runtime))
+
+    def _wait_for_lease(self, config: SessionConfig) -> Lease | None:
+        """Stand by until the lease is ours; None when told to stop meanwhile."""
+        stopping = threading.Event()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: stopping.set())
+        said = False
+        while not stopping.is_set():
+            lease = self._try(config)
+            if lease:
+                return lease
+            if not said:
+                self.stdout.write(f"session {config.name}: standing by")
+                said = True
+            stopping.wait(STAND_BY_EVERY)
+        return None
+
+    def _try(self, config: SessionConfig) -> Lease | None:
+        try:
+            close_old_connections()
+            return take_lease(config.name, config.client_id)
+        except DATABASE_AWAY as error:
+            self.stderr.write(f"session {config.name}: waiting for the database: {error}")
+            connection.close()
+            return None
