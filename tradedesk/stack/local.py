@@ -133,9 +133,10 @@ class LocalStack:
         Pids are looked at as well, because honcho takes a process for alive while a child of it holds
         its output open.
         """
+        if self.plan.obituary.exists():
+            return str(json.loads(self.plan.obituary.read_text())["name"])
         if self.supervisor.poll() is not None:
-            died = self.plan.obituary
-            return str(json.loads(died.read_text())["name"]) if died.exists() else "supervisor"
+            return "supervisor"
         return next((name for name in self.children if self._is_dead(name)), None)
 
     def _is_dead(self, name: str) -> bool:

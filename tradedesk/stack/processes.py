@@ -56,7 +56,7 @@ def simgateway(options: StackOptions) -> Process:
     ports = ("--port", str(options.gateway_port), "--control-port", str(options.control_port))
     return Process(
         name="simgateway",
-        argv=(*MANAGE, "simgateway", *ports, "--data", str(options.data / "simgateway")),
+        argv=(*MANAGE, "simgateway", *ports, "--data", str(options.data)),
         health=f"http://{HOST}:{options.control_port}/orders",
         needs=frozenset(),
     )
