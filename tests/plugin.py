@@ -27,6 +27,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start what is missing and point the settings to it; the developer's own local stack is left alone."""
     folder = Path(tempfile.mkdtemp(prefix="tradedesk-tests-")).resolve()
     os.environ["TRADEDESK_DATA"] = str(folder)
+    # The database refuses to empty the history of orders; between tests it must.
+    os.environ["PGOPTIONS"] = "-c tradedesk.may_truncate=on"
     early_config.stash[FOLDER] = folder
     early_config.stash[SERVERS] = [*missing_postgres(folder), *missing_redis(folder)]
 

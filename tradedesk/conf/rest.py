@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tradedesk import env
+
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["orders.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["orders.api.permissions.HasScope"],
@@ -12,9 +14,16 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "orders.api.problems.exception_handler",
     "COERCE_DECIMAL_TO_STRING": True,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter like any other
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+#: Origins of the desk's own pages: they may read the stream with the desk's login.
+WEB_ORIGINS = env.read(
+    env.env.list, "TRADEDESK_WEB_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"]
+)
 KNOX_TOKEN_MODEL = "orders.ApiToken"  # noqa: S105 - a model name
+# Its own token table is not used; its migrations would make it all the same.
+MIGRATION_MODULES = {"knox": None}
 REST_KNOX = {"TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Token", "AUTO_REFRESH": False}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tradedesk",

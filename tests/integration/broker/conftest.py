@@ -1,0 +1,154 @@
+"""One session at work in this process: real PostgreSQL and Redis, ib_async over TCP to the simulated gateway."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from brokers.fix import OrdType, Side, TimeInForce
+from brokers.models import GatewaySession
+from brokers.port import Link
+from orders.models import Order, Source
+from orders.services.order_entry import place_order
+from orders.services.runtime import SessionRuntime, take_lease
+from orders.services.ticket import InstrumentKey, Ticket
+from tests.stack.clients import Control
+from tests.stack.polling import eventually
+from tradedesk.stack.ports import free_port
+
+ACCOUNT = "DU1234567"
+
+
+class Gateway:
+    """A simulated gateway process that can be killed and started again on the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.port, self.control_port = folder, free_port(), free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.control = Control(f"http://127.0.0.1:{self.control_port}")
+
+    def start(self) -> None:
+        ports = ["--port", str(self.port), "--control-port", str(self.control_port)]
+        argv = [sys.executable, "-m", "brokers.simulator", *ports, "--data", str(self.folder)]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self.process.stdout and b"ready" in self.process.stdout.readline()
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            assert self.process.stdout
+            self.process.stdout.close()
+
+    def orders_of(self, order: Order) -> list[dict[str, Any]]:
+        """The gateway's own rows that carry this order's reference, any attempt."""
+        base = order.order_ref.split("-")[0]
+        return [row for row in self.control.orders() if row["order_ref"].split("-")[0] == base]
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    gateway = Gateway(tmp_path)
+    gateway.start()
+    yield gateway
+    gateway.kill()
+
+
+class Desk:
+    """Places orders as a client would, and waits for what becomes of them."""
+
+    def __init__(self) -> None:
+        self.client = User.objects.create_user("algo")
+        self.count = 0
+
+    def place(self, **terms: Any) -> Order:
+        self.count += 1
+        ticket = Ticket(**{
+            "cl_ord_id": f"T{self.count}",
+            "account": ACCOUNT,
+            "instrument": InstrumentKey(symbol="AAPL"),
+            "side": Side.BUY,
+            "order_qty": Decimal(100),
+            "ord_type": OrdType.MARKET,
+            "time_in_force": TimeInForce.DAY,
+            **terms,
+        })  # fmt: skip
+        placed = place_order(ticket, client=self.client, source=Source.API, received_at=timezone.now())
+        return placed.order
+
+    def rest(self, **terms: Any) -> Order:
+        """A limit order far below the market."""
+        return self.place(ord_type=OrdType.LIMIT, price=Decimal("1.00"), **terms)
+
+    def wait(self, order: Order, *states: str) -> Order:
+        """Until the order is in one of these states."""
+
+        def there() -> bool:
+            order.refresh_from_db()
+            return order.state in states
+
+        eventually(there, limit=60, pause=0.02)
+        return order
+
+
+@pytest.fixture
+def desk(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """The seeded rows, and nobody but the sweep and the test to ring."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.ACK_DEADLINE = 1.0
+    settings.RESOLUTION_PAUSE = 0.3
+    monkeypatch.setattr("orders.services.runtime.SWEEP_EVERY", 0.05)
+    call_command("seed")
+    return Desk()
+
+
+@pytest.fixture
+def new_runtime(desk: Desk, gateway: Gateway) -> Iterator[Callable[[], SessionRuntime]]:
+    """Start a session runtime; every one still running at the end of the test is stopped."""
+    started: list[SessionRuntime] = []
+
+    def start() -> SessionRuntime:
+        lease = eventually(lambda: take_lease("main", 1), limit=30)
+        runtime = SessionRuntime(
+            lease,
+            adapter="brokers.ib.session.IBSession",
+            host="127.0.0.1",
+            port=gateway.port,
+            client_id=1,
+        )
+        started.append(runtime)
+        runtime.start()
+        return runtime
+
+    yield start
+    for runtime in started:
+        runtime.stop()
+
+
+@pytest.fixture
+def runtime(new_runtime: Callable[[], SessionRuntime]) -> SessionRuntime:
+    """A runtime that is ready to trade, its instruments resolved."""
+    runtime = new_runtime()
+    eventually(lambda: runtime.session.link is Link.READY, limit=60)
+    eventually(has_prices, limit=60)
+    return runtime
+
+
+def has_prices() -> bool:
+    """Every seeded instrument has been resolved and has a price."""
+    from brokers.models import Instrument
+
+    return not Instrument.objects.filter(last_px=None).exists()
+
+
+def session_row() -> GatewaySession:
+    return GatewaySession.objects.get(name="main")
