@@ -69,13 +69,15 @@ async def _serve(options: Namespace, journal: Journal, announce: Callable[[str],
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    announce(
-        f"simulated gateway ready on {options.host}:{options.port}, control on 127.0.0.1:{options.control_port}"
-    )
+    hub.failed.add_done_callback(lambda failed: stop.set())
+    where = f"{options.host}:{options.port}, control on 127.0.0.1:{options.control_port}"
+    announce(f"simulated gateway ready on {where}")
     await stop.wait()
     server.close()
     control.stop()
     hub.close()
+    if hub.failed.done():
+        raise hub.failed.result()
 
 
 class _port:

@@ -28,11 +28,12 @@ class JournalError(Exception):
 class Journal:
     """Facts of one gateway in `directory`/journal.jsonl, which it locks against a second gateway."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, compact_above: int = COMPACT_ABOVE) -> None:
         self._path = directory / "journal.jsonl"
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(list[AnyFact])
         self._turn: list[bytes] = []
+        self._compact_above = compact_above
         self._size_at_snapshot = 0
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -70,16 +71,22 @@ class Journal:
         self._turn.append(self._encoder.encode(fact))
 
     def commit(self, state: State) -> None:
-        """Write the turn down; afterwards it may be spoken of."""
+        """Write the turn down; afterwards it may be spoken of.
+
+        Raises JournalError if that fails: what the turn did must then never be told.
+        """
         if not self._turn:
             return
         line = b"[" + b",".join(self._turn) + b"]\n"
         self._turn.clear()
-        self._file.write(line)
-        self._file.flush()
-        size = self._file.tell()
-        if size > COMPACT_ABOVE and size > 2 * self._size_at_snapshot:
-            self.compact(state)
+        try:
+            self._file.write(line)
+            self._file.flush()
+            size = self._file.tell()
+            if size > self._compact_above and size > 2 * self._size_at_snapshot:
+                self.compact(state)
+        except OSError as error:
+            raise JournalError(f"cannot write to {self._path}: {error.strerror}") from error
 
     def compact(self, state: State) -> None:
         """Replace the file by one snapshot of `state`, at once or not at all."""

@@ -26,7 +26,7 @@ def executions(state: State) -> list[Row]:
 
 
 def positions(state: State) -> list[Row]:
-    """Return one row per account and instrument ever held; average cost includes multiplier and commissions."""
+    """Return one row per account and instrument ever held; costs include multiplier and commissions."""
     return [
         {
             "account": account.name,

@@ -8,7 +8,7 @@ from collections import deque
 from typing import cast
 
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.journal import Journal
+from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.session import Session
 
 logger = logging.getLogger(__name__)
@@ -29,14 +29,23 @@ class Hub:
         self.gateway = gateway
         self.connections: set[Connection] = set()
         self.is_hanging = False
+        self.failed: asyncio.Future[JournalError] = asyncio.get_running_loop().create_future()
         self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
 
     def end_turn(self) -> None:
         """Write down what happened, then say it."""
+        if self.failed.done():
+            return
         self.gateway.end_turn()
-        self._journal.commit(self.gateway.state)
+        try:
+            self._journal.commit(self.gateway.state)
+        except JournalError as error:
+            # Nothing may be said that is not written down: stop, like a gateway whose disk is gone.
+            self.failed.set_result(error)
+            self.disconnect_all(str(error))
+            return
         for connection in list(self.connections):
             connection.flush(self.gateway.faults.delay_ms / 1000)
 

@@ -41,7 +41,7 @@ class Position(msgspec.Struct, kw_only=True):
         return self.market_value(instrument, price) - self.basis
 
     def trade(self, quantity: Decimal, value: Decimal, commission: Decimal) -> Decimal | None:
-        """Book a trade of signed `quantity` and signed `value`; return what it realized, None if it only opened."""
+        """Book a trade of signed `quantity` and `value`; return what it realized, None if it only opened."""
         closing = min(abs(quantity), abs(self.quantity)) if quantity * self.quantity < 0 else ZERO
         if not closing:
             self.quantity += quantity

@@ -12,7 +12,7 @@ from brokers.simulator.exchange.market import Market, MarketEvent, MarketOrder
 
 
 class Exchange:
-    """Markets by con_id. Makers' quotes have negative ids, clients' orders the positive ones they came with."""
+    """Markets by con_id. Makers' quotes have negative ids, clients' orders the positive ones they bring."""
 
     def __init__(self, universe: Universe, seed: int) -> None:
         self.universe = universe

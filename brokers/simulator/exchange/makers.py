@@ -51,7 +51,7 @@ class MarketMaker:
         return self._trade_at(market, self._fair)
 
     def _trade_at(self, market: Market, price: Decimal) -> list[MarketEvent]:
-        """Quote around `price` first, so that no client's better order is traded past, then report a trade."""
+        """Quote around `price` first, so that no better order of a client is passed; then report a trade."""
         events = self._requote(market)
         size = self._instrument.lot * self._random.randint(1, 100)
         return events + market.print_trade(price, size)

@@ -89,7 +89,7 @@ class StopQueue:
         heappush(self._heap, (stop * self._sign, next(self._arrivals), order))
 
     def pop(self, last: Decimal) -> MarketOrder | None:
-        """Return the next order that a trade at `last` elects: at or above a buy stop, at or below a sell stop."""
+        """Return the next order that a trade at `last` elects: at or above a buy stop, below for a sell."""
         while self._heap:
             key, _, order = self._heap[0]
             if order.stop is not None and key == order.stop * self._sign and key > last * self._sign:

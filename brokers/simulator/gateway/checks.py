@@ -37,7 +37,7 @@ _TYPE_SPELLINGS = {
     "MARKET": "MKT",
     "LIMIT": "LMT",
 }
-_LARGEST_QUANTITY = Decimal(10) ** 9
+_LARGEST_QUANTITY = LARGEST_PRICE = Decimal(10) ** 9
 #: Order attributes that change what would be executed: ignoring one of them would be worse than an error.
 _UNSUPPORTED_ATTRIBUTES = {
     "parent_id": "parentId",
@@ -100,7 +100,9 @@ def normalized(order: Order) -> Order:
 
 def _clean(price: Decimal | None) -> Decimal | None:
     """Clients send doubles: 230.1 may arrive as 230.10000000000002."""
-    return price if price is None else round(price, 8).normalize()
+    if price is None or abs(price) > LARGEST_PRICE:
+        return price
+    return round(price, 8).normalize()
 
 
 def check_new(order: Order, instrument: Instrument, accounts: Collection[str]) -> None:
@@ -139,7 +141,7 @@ def check_terms(order: Order, instrument: Instrument) -> None:
 
 
 def _check_price(price: Decimal | None, instrument: Instrument, name: str) -> None:
-    if price is None or price <= 0:
+    if price is None or not 0 < price <= LARGEST_PRICE:
         raise Refused(validation(f"Please enter a valid {name}"))
     if not instrument.is_on_tick(price):
         raise Refused(OFF_TICK)

@@ -23,7 +23,7 @@ _MARKET_RULES = {
     Decimal("0.05"): "242",
 }
 _SECURITY_TYPES = frozenset(
-    ["STK", "FUT", "OPT", "FOP", "IND", "CASH", "BOND", "BAG", "CFD", "CMDTY", "CRYPTO", "FUND", "WAR", "IOPT", "CONTFUT", "NEWS", "BILL"]
+    ("STK", "FUT", "OPT", "FOP", "IND", "CASH", "BOND", "BAG", "CFD", "CMDTY", "CRYPTO", "FUND", "CONTFUT")
 )
 _DAYS_SHOWN = 6
 

@@ -36,7 +36,7 @@ DONE = frozenset({Status.CANCELLED, Status.FILLED, Status.INACTIVE})
 
 
 class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One order of one client. `order` is what the client sent last; `value` is the sum of price * quantity."""
+    """One order of one client. `order` is what the client sent last; `value` sums up price * quantity."""
 
     perm_id: int
     client_id: int
@@ -143,7 +143,7 @@ class IdSeen(Fact):
 
 
 class Started(Fact):
-    """The memory begins here; `epoch` (seconds) makes perm and exec ids differ from those of another beginning."""
+    """The memory begins here; `epoch` (seconds) makes its ids differ from those of another beginning."""
 
     epoch: int
     accounts: list[Account]
