@@ -9,7 +9,7 @@ from functools import cache
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import BigIntegerField, Exists, Func, OuterRef, Prefetch, Q, QuerySet
 
 from brokers.fix import OrdStatus
 from brokers.models import AccountValue, BrokerAccount, GatewaySession, Position
@@ -130,3 +130,25 @@ def sessions_of(accounts: Accounts) -> QuerySet[GatewaySession]:
     visible = Prefetch("accounts", queryset=BrokerAccount.objects.filter(pk__in=accounts))
     carrying = BrokerAccount.objects.filter(session=OuterRef("pk"), pk__in=accounts)
     return GatewaySession.objects.filter(Exists(carrying)).prefetch_related(visible).order_by("name")
+
+
+class SnapshotXmin(Func):
+    """The oldest transaction that still runs: below it every outcome is known and final."""
+
+    template = "(pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
+    output_field = BigIntegerField()
+
+
+def settled_events(txid: int, event_id: int) -> QuerySet[OrderEvent]:
+    """Events after this place in commit order that no later commit can come before.
+
+    A long transaction anywhere in the database cluster holds them back until it ends.
+    """
+    later = Q(txid__gt=txid) | Q(id__gt=event_id)
+    return OrderEvent.objects.filter(later, txid__gte=txid, txid__lt=SnapshotXmin()).order_by("txid", "id")
+
+
+def newest_settled_event() -> tuple[int, int]:
+    """(txid, id) of the newest such event; (0, 0) when there is none."""
+    newest = OrderEvent.objects.filter(txid__lt=SnapshotXmin()).order_by("-txid", "-id")
+    return newest.values_list("txid", "id").first() or (0, 0)

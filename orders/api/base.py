@@ -20,7 +20,7 @@ class ApiView(APIView):
     """A view of the API; `scopes` names the scope that each method needs."""
 
     scopes: ClassVar[Mapping[str, Scope]] = {"GET": Scope.READ}
-    metadata_class = None  # OPTIONS would describe serializers that these views do not use
+    http_method_names = ["get", "head", "post"]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """The first thing that happens to a request: its time of receipt is taken here."""

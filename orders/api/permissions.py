@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from orders.api.authentication import Access
+from orders.models import Scope
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -17,7 +20,13 @@ class HasScope(BasePermission):
     """Allows a method if the token has the scope that the view names for it in `scopes`."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """False answers 401 without a token and 403 with one; the text names the scope."""
-        needed = getattr(view, "scopes", {}).get(request.method, "")
-        self.message = f"The token lacks the scope {needed!r}." if needed else "No token may do this."
-        return isinstance(request.auth, Access) and needed in request.auth.scopes
+        """False answers 401 without a token and 403 with one; the text names the scope.
+
+        Raises MethodNotAllowed where the view names none: it has no such method.
+        """
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        scopes: Mapping[str, Scope] = getattr(view, "scopes", {})
+        if method not in scopes:
+            raise MethodNotAllowed(method)
+        self.message = f"The token lacks the scope {scopes[method]}."
+        return isinstance(request.auth, Access) and scopes[method] in request.auth.scopes

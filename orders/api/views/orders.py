@@ -91,8 +91,8 @@ class OrderCancel(ApiView):
     @extend_schema(**schema.CANCEL_ORDER)
     def post(self, request: Request, order_id: UUID) -> HttpResponse:
         """Ask for the cancel; asking again while one is open gives that one."""
-        cl_ord_id = read_cancel(request.data)
         order = selectors.order_of(self.access.accounts, order_id)
+        cl_ord_id = read_cancel(request.data)
         asked = cl_ord_id and next((r for r in order.requests.all() if r.cl_ord_id == cl_ord_id), None)
         if not asked:
             actor = f"client:{self.access.user.get_username()}"

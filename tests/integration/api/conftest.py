@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
+from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
 from orders.api import authentication
 from orders.management.commands.apitoken import make_token
@@ -34,8 +35,9 @@ def fresh_tokens() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(db: None) -> None:
+def desk(db: None, settings: Any) -> None:
     """The seeded rows, instruments resolved, and a second account with the same limits."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
     call_command("seed")
     for number, instrument in enumerate(Instrument.objects.all(), start=1):
         instrument.con_id, instrument.min_tick = number, Decimal("0.01")
@@ -59,7 +61,7 @@ class Api:
         return self.client.get(f"/api/v1/{path}", query, headers=self.headers)
 
     def post(self, path: str, body: Any = None, content_type: str = "application/json") -> HttpResponse:
-        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        data = b"" if body is None else body if isinstance(body, bytes | str) else json.dumps(body)
         return self.client.post(f"/api/v1/{path}", data, content_type=content_type, headers=self.headers)
 
 
@@ -104,9 +106,9 @@ def placed(cl_ord_id: str, *, account: str = ACCOUNT, user: str = "algo", symbol
         cl_ord_id=cl_ord_id,
         account=account,
         instrument=InstrumentKey(symbol=symbol),
-        side="BUY",
+        side=Side.BUY,
         order_qty=Decimal(100),
-        ord_type="LIMIT",
+        ord_type=OrdType.LIMIT,
         price=Decimal("229.95"),
     )
     client, _ = User.objects.get_or_create(username=user)
@@ -115,4 +117,4 @@ def placed(cl_ord_id: str, *, account: str = ACCOUNT, user: str = "algo", symbol
 
 def is_utc_microseconds(text: str) -> bool:
     """ISO 8601, UTC, six decimals."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ") is not None and len(text) == 27
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text) is not None

@@ -1,0 +1,162 @@
+"""The ASGI application of the stream: one long answer per listener, heartbeats, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import parse_qs
+
+import redis.asyncio
+from asgiref.sync import sync_to_async
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from django.conf import settings
+from django.db import Error, connection
+from django.http import HttpResponse
+from redis.exceptions import RedisError
+
+from orders.api.authentication import Access
+from orders.api.problems import Problem, problem_of, problem_response
+from orders.api.stream import door, feed
+from orders.api.stream.feed import Feed
+from orders.api.stream.listener import Listener
+from orders.services.doorbell import events_channel
+
+log = logging.getLogger(__name__)
+
+SEND_LIMIT = 30.0  # seconds; a reader that takes nothing for so long is dropped, and may resume
+LISTEN = 2.0  # seconds until the connection to Redis is looked after
+Headers = dict[str, str]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def in_thread(function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """The function in a thread, its database connection given back to the pool: nothing blocks the loop."""
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connection.close()
+
+    return sync_to_async(run, thread_sensitive=False)
+
+
+class Stream:
+    """`GET /api/v1/stream`. One instance per process; its feed starts with the first listener."""
+
+    def __init__(self) -> None:
+        self.feed = Feed(in_thread(feed.read_items), in_thread(feed.newest))
+        self._authorise = in_thread(door.authorise)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = asyncio.Event()
+
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer one listener until it goes, loses its access or the process ends."""
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        if scope["method"] == "OPTIONS":
+            await respond(send, HttpResponse(status=204), preflight(headers))
+            return
+        try:
+            if scope["method"] != "GET":
+                raise Problem("METHOD_NOT_ALLOWED", headers={"Allow": "GET, OPTIONS"})
+            access = await self._authorise(headers)
+        except (Problem, Error) as error:
+            problem = problem_of(error) or Problem("INTERNAL_ERROR")
+            await respond(send, problem_response(problem), door.cors(headers))
+            return
+        self._start_feed()
+        await self._until_gone(receive, self._write(headers, wanted_cursor(scope, headers), access, send))
+
+    async def close(self) -> None:
+        """End every stream and the feed."""
+        self._closing.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start_feed(self) -> None:
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self.feed.run()), asyncio.create_task(listen(self.feed.ring))]
+
+    async def _until_gone(self, receive: ASGIReceiveCallable, writing: Any) -> None:
+        """Write until the writer ends, the client goes, or the process closes."""
+        ends = [
+            asyncio.create_task(writing),
+            asyncio.create_task(disconnected(receive)),
+            asyncio.create_task(self._closing.wait()),
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in ends:
+                task.cancel()
+            for result in await asyncio.gather(*ends, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.info("stream ended", extra={"error": repr(result)})
+
+    async def _write(self, headers: Headers, wanted: str, access: Access, send: ASGISendCallable) -> None:
+        start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
+        start += [(b"cache-control", b"no-store"), *encoded(door.cors(headers))]
+        await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
+        listener = Listener(self.feed, access, lambda: self._authorise(headers))
+        async for block in listener.blocks(wanted):
+            async with asyncio.timeout(SEND_LIMIT):
+                await send({"type": "http.response.body", "body": block, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def wanted_cursor(scope: HTTPScope, headers: Headers) -> str:
+    """Where the listener wants to go on: Last-Event-ID, else ?last_event_id=; empty for "from now"."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    return headers.get("last-event-id") or query.get("last_event_id", [""])[0]
+
+
+def preflight(headers: Headers) -> dict[str, str]:
+    """The answer to a browser that asks whether it may send a token from another origin."""
+    return {
+        **door.cors(headers),
+        "Access-Control-Allow-Methods": "GET",
+        "Access-Control-Allow-Headers": "Authorization, Last-Event-ID, Cache-Control",
+        "Access-Control-Max-Age": "600",
+    }
+
+
+async def disconnected(receive: ASGIReceiveCallable) -> None:
+    """Return when the client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def listen(ring: Callable[[], None]) -> None:
+    """Ring when Redis says that there are new events; without Redis the feed looks by itself."""
+    while True:
+        with suppress(RedisError, OSError):
+            client = redis.asyncio.Redis.from_url(
+                settings.REDIS_URL, socket_connect_timeout=settings.REDIS_TIMEOUT, health_check_interval=5
+            )
+            async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                await pubsub.subscribe(events_channel())
+                while True:
+                    if await pubsub.get_message(timeout=LISTEN):
+                        ring()
+        await asyncio.sleep(1)
+
+
+def encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI wants them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def respond(send: ASGISendCallable, response: HttpResponse, headers: dict[str, str]) -> None:
+    """Send a short answer."""
+    both = encoded({**dict(response.items()), **headers, "Content-Length": str(len(response.content))})
+    await send(
+        {"type": "http.response.start", "status": response.status_code, "headers": both, "trailers": False}
+    )
+    await send({"type": "http.response.body", "body": response.content, "more_body": False})

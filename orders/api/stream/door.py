@@ -1,0 +1,88 @@
+"""Who may listen: a token with the scope read, or the desk's own login coming from the desk's own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
+
+from brokers.models import BrokerAccount
+from orders.api.authentication import Access, access_of
+from orders.api.problems import Problem
+from orders.models import Scope
+
+Headers = Mapping[str, str]
+VIEW_ORDERS = "orders.view_order"
+
+
+def authorise(headers: Headers) -> Access:
+    """The listener's access; raises Problem 400, 401 or 403."""
+    host, _ = split_domain_port(headers.get("host", ""))
+    if not validate_host(host, settings.ALLOWED_HOSTS):
+        raise Problem("MALFORMED_REQUEST", "The Host header is not one of ours.")
+    access = access_of_header(headers) if "authorization" in headers else access_of_cookie(headers)
+    if access is None:
+        challenge = {"WWW-Authenticate": 'Token realm="tradedesk"'}
+        raise Problem("NOT_AUTHENTICATED", "A valid token or login is needed.", headers=challenge)
+    if Scope.READ not in access.scopes:
+        raise Problem("FORBIDDEN", f"The token lacks the scope {Scope.READ}.")
+    return access
+
+
+def access_of_header(headers: Headers) -> Access | None:
+    """The access of `Authorization: Token ...`."""
+    words = headers["authorization"].split()
+    if len(words) != 2 or words[0].lower() != "token":
+        return None
+    return access_of(words[1].encode("latin-1", "replace"))
+
+
+def access_of_cookie(headers: Headers) -> Access | None:
+    """The access of a desk login. A cookie is sent by any page, so the page's origin must be ours."""
+    key = session_key(headers.get("cookie", ""))
+    if not key:
+        return None
+    if not from_our_pages(headers):
+        raise Problem("FORBIDDEN", "A login can only be used from the desk's own pages.")
+    user = user_of_session(key)
+    if user is None or not (user.is_active and user.is_staff and user.has_perm(VIEW_ORDERS)):
+        return None
+    accounts = frozenset(BrokerAccount.objects.values_list("pk", flat=True))
+    return Access(user=user, scopes=frozenset({Scope.READ}), accounts=accounts)
+
+
+def session_key(cookie: str) -> str:
+    """The session key in a Cookie header; empty when there is none."""
+    try:
+        found = SimpleCookie(cookie).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def user_of_session(key: str) -> User | None:
+    """The user who is logged in under this key; a changed password ends it, as in the admin."""
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    user = get_user(request)
+    return user if isinstance(user, User) else None
+
+
+def from_our_pages(headers: Headers) -> bool:
+    """Whether the asking page is the desk's: by Origin, or, behind one proxy, by being the same origin."""
+    if origin := headers.get("origin"):
+        return origin in settings.WEB_ORIGINS
+    return headers.get("sec-fetch-site") == "same-origin"
+
+
+def cors(headers: Headers) -> dict[str, str]:
+    """What lets the desk's pages read the answer although the stream has a port of its own."""
+    origin = headers.get("origin", "")
+    allowed = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+    return {"Vary": "Origin", **(allowed if origin in settings.WEB_ORIGINS else {})}

@@ -1,0 +1,175 @@
+"""Order events in commit order: read once per process, kept for a while, given to every listener.
+
+Ids are given out before commit, so an event may become visible after one with a higher id. Events are
+therefore followed by (txid, id), and only below the oldest transaction that still runs: nothing that
+is committed later can come before what was read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+from django.db import Error
+
+from orders import selectors
+from orders.api.formats import time_text
+from orders.models import OrderEvent
+
+log = logging.getLogger(__name__)
+
+POLL = 1.0  # seconds between two looks when nobody rings
+FIRST_PAUSE = 0.05  # after a ring: an older transaction may still hold the news back
+PAGE = 500
+KEPT = 10_000  # events; who is further behind reads from the database
+BIGGEST = 2**63 - 1
+COLUMNS = ("txid", "id", "order_id", "order__account_id", "version", "kind", "to_state", "at")
+
+
+class Cursor(NamedTuple):
+    """A place in the feed; as text "txid-id", the id of a server-sent event."""
+
+    txid: int
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.txid}-{self.id}"
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """The cursor that a text names; None when it names none."""
+    txid, dash, number = text.partition("-")
+    plain = dash and all(part.isascii() and part.isdigit() and len(part) < 20 for part in (txid, number))
+    if not plain or max(int(txid), int(number)) > BIGGEST:
+        return None
+    return Cursor(int(txid), int(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event: where it stands, whose it is, and the block that is sent."""
+
+    cursor: Cursor
+    account: str
+    block: bytes
+
+
+def read_items(after: Cursor) -> list[Item]:
+    """The next page of events whose order is final, from the database."""
+    rows = selectors.settled_events(after.txid, after.id).select_related("order")
+    return [item(event) for event in rows.only(*COLUMNS)[:PAGE]]
+
+
+def item(event: OrderEvent) -> Item:
+    """An event as it is sent (WHATWG HTML, 9.2.6)."""
+    cursor = Cursor(event.txid, event.pk)
+    data = {
+        "order_id": str(event.order_id),
+        "version": event.version,
+        "kind": event.kind,
+        "state": event.to_state,
+        "at": time_text(event.at),
+    }
+    block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(cursor).encode(), msgspec.json.encode(data))
+    return Item(cursor, event.order.account_id, block)
+
+
+def newest() -> Cursor:
+    """The place of the newest event whose order is final."""
+    return Cursor(*selectors.newest_settled_event())
+
+
+class Feed:
+    """The newest events of this process; `run` keeps them up to date until it is cancelled."""
+
+    def __init__(
+        self,
+        read: Callable[[Cursor], Awaitable[list[Item]]],
+        newest: Callable[[], Awaitable[Cursor]],
+    ) -> None:
+        self._read = read
+        self._newest = newest
+        self._items: list[Item] = []
+        self._bell = asyncio.Event()
+        self._news = asyncio.Event()
+        #: Everything after `floor` and up to `head` is kept.
+        self.floor: Cursor | None = None
+        self.head = Cursor(0, 0)
+        self.read_at = 0.0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the database was read lately, so that silence means that nothing happened."""
+        return time.monotonic() - self.read_at < 3 * POLL
+
+    async def newest_place(self) -> Cursor:
+        """The place of the newest event now, from the database; waits while that is away."""
+        while True:
+            try:
+                return await self._newest()
+            except Error:
+                await asyncio.sleep(POLL)
+
+    def ring(self) -> None:
+        """Look now."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Follow the events for good; while the database is away, try again every second."""
+        pause = POLL
+        while True:
+            try:
+                found = await self._advance()
+            except Error as error:
+                log.warning("order events not read", extra={"error": str(error)})
+                found = False
+            rang = await self._rang_within(pause)
+            pause = FIRST_PAUSE if rang or found else min(2 * pause, POLL)
+
+    async def _rang_within(self, pause: float) -> bool:
+        try:
+            await asyncio.wait_for(self._bell.wait(), pause)
+        except TimeoutError:
+            return False
+        self._bell.clear()
+        return True
+
+    async def _advance(self) -> bool:
+        if self.floor is None:
+            self.head = self.floor = await self._newest()
+        before = self.head
+        while page := await self._read(self.head):
+            self._keep(page)
+        self.read_at = time.monotonic()
+        return self.head > before
+
+    def _keep(self, page: list[Item]) -> None:
+        self._items += page
+        self.head = page[-1].cursor
+        if len(self._items) > 2 * KEPT:
+            self.floor = self._items[-KEPT - 1].cursor
+            del self._items[:-KEPT]
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    async def after(self, cursor: Cursor) -> list[Item]:
+        """The next events after a place, none when there is no news; old ones are read from the database."""
+        if self.floor is None or cursor < self.floor:
+            return await self._read(cursor)
+        return self._items[bisect_right(self._items, cursor, key=lambda item: item.cursor) :][:PAGE]
+
+    async def wait(self, cursor: Cursor, timeout: float) -> None:
+        """Return when there may be events after this place, at the latest after `timeout` seconds."""
+        news = self._news
+        if self.head > cursor:
+            return
+        try:
+            await asyncio.wait_for(news.wait(), timeout)
+        except TimeoutError:
+            return

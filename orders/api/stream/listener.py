@@ -1,0 +1,76 @@
+"""One listener: where it stands, what it may see, what it is told next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from django.db import Error
+
+from orders.api.authentication import Access
+from orders.api.problems import Problem
+from orders.api.stream.feed import Cursor, Feed, Item, parse_cursor
+
+HEARTBEAT = 2.0  # seconds
+CHECK_ACCESS_EVERY = 5.0  # seconds: so long may a revoked token still listen
+
+
+class Listener:
+    """Follows the feed for one client; `authorise` gives its access anew, or raises Problem."""
+
+    def __init__(self, feed: Feed, access: Access, authorise: Callable[[], Awaitable[Access]]) -> None:
+        self._feed = feed
+        self._access = access
+        self._authorise = authorise
+        self._checked_at = time.monotonic()
+
+    async def blocks(self, wanted: str) -> AsyncIterator[bytes]:
+        """What is sent, until the access ends. `wanted` is the last event id the client has, or "" for now.
+
+        No heartbeat is sent while the database can not be read: silence then says so.
+        """
+        cursor, first = start(wanted, await self._feed.newest_place())
+        yield first
+        while True:
+            try:
+                await self._check_access()
+            except Problem as problem:
+                yield f": ended: {problem.detail}\n\n".encode()
+                return
+            items = await self._news(cursor)
+            if items:
+                cursor = items[-1].cursor
+                if seen := b"".join(item.block for item in items if item.account in self._access.accounts):
+                    yield seen
+            elif self._feed.fresh:
+                yield b": heartbeat\n\n"
+
+    async def _check_access(self) -> None:
+        if time.monotonic() - self._checked_at < CHECK_ACCESS_EVERY:
+            return
+        with suppress(Error):  # the database is away: nothing is told meanwhile, so nothing can leak
+            self._access = await self._authorise()
+            self._checked_at = time.monotonic()
+
+    async def _news(self, cursor: Cursor) -> list[Item]:
+        """The next events; none after HEARTBEAT seconds of silence, or while the database is away."""
+        with suppress(Error):
+            if items := await self._feed.after(cursor):
+                return items
+        await self._feed.wait(cursor, HEARTBEAT)
+        with suppress(Error):
+            return await self._feed.after(cursor)
+        return []
+
+
+def start(wanted: str, head: Cursor) -> tuple[Cursor, bytes]:
+    """Where to start, and the first block: it sets the id, so that even a short visit can be resumed.
+
+    A place that is not ours, or of a database that has gone back in time, starts from now with a
+    `reset`: the client must read its orders anew.
+    """
+    cursor = parse_cursor(wanted) if wanted else head
+    if cursor is None or cursor > head:
+        return head, f"retry: 1000\nid: {head}\nevent: reset\ndata: {{}}\n\n".encode()
+    return cursor, f"retry: 1000\nid: {cursor}\n\n".encode()

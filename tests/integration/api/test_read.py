@@ -1,0 +1,154 @@
+"""Lists, pages, single orders, events, and how many queries they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from orders.models import Cause, Execution, Order
+from orders.services import book
+from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body, is_utc_microseconds, placed
+
+
+def ids(answer: Any) -> list[str]:
+    return [row["cl_ord_id"] for row in answer.json()["results"]]
+
+
+def executed(order: Order, number: int) -> Execution:
+    return Execution.objects.create(
+        order=order,
+        account_id=order.account_id,
+        exec_id=f"0001.{number:06}.01",
+        exec_root=f"0001.{number:06}",
+        side=order.side,
+        last_qty=10,
+        last_px="229.9",
+        transact_time=timezone.now(),
+        received_at=timezone.now(),
+    )
+
+
+def test_a_list_shows_the_newest_first(api: Api) -> None:
+    for name in ("a", "b", "c"):
+        placed(name)
+    assert ids(api.get("orders")) == ["c", "b", "a"]
+
+
+def test_pages_show_every_order_once(api: Api) -> None:
+    for number in range(7):
+        placed(f"a-{number}")
+    answer, seen = api.get("orders", limit=3, side="BUY"), []
+    while True:
+        seen += ids(answer)
+        if not (following := answer.json()["next"]):
+            break
+        answer = api.client.get(following, headers=api.headers)
+    assert seen == [f"a-{number}" for number in reversed(range(7))]
+
+
+def test_filters_narrow_the_list(token: Callable[..., str]) -> None:
+    placed("a")
+    placed("b", symbol="MSFT")
+    placed("c", account=OTHER)
+    api = Api(token(accounts=(ACCOUNT, OTHER)))
+    api.post(f"orders/{Order.objects.get(cl_ord_id='b').id}/cancel")
+    assert ids(api.get("orders", symbol="MSFT")) == ["b"]
+    assert ids(api.get("orders", account=OTHER)) == ["c"]
+    assert ids(api.get("orders", cl_ord_id="a")) == ["a"]
+    assert ids(api.get("orders", side="SELL")) == []
+    assert ids(api.get("orders", open="true")) == ["c", "a"]
+    assert ids(api.get("orders", open="false")) == ["b"]
+    assert ids(api.get("orders", state="CANCELED,FILLED")) == ["b"]
+    assert ids(api.get("orders", ord_status="CANCELED")) == ["b"]
+    assert ids(api.get("orders", ord_status="PENDING_NEW")) == ["c", "a"]
+
+
+def sent(name: str) -> Order:
+    order = placed(name)
+    order.claim(Cause(actor="test", at=timezone.now()))
+    order.claimed_at = timezone.now()
+    book.store([order])
+    return Order.objects.get(pk=order.pk)
+
+
+def test_ord_status_filter_and_ord_status_agree(api: Api) -> None:
+    api.post(f"orders/{sent('a').id}/cancel")
+    sent("b")
+    shown = {row["cl_ord_id"]: row["ord_status"] for row in api.get("orders").json()["results"]}
+    assert shown == {"a": "PENDING_CANCEL", "b": "PENDING_NEW"}
+    for name, status in shown.items():
+        assert ids(api.get("orders", ord_status=status)) == [name]
+
+
+def test_an_order_is_found_by_both_ids(api: Api) -> None:
+    order = placed("a-1")
+    by_id, by_name = api.get(f"orders/{order.id}"), api.get("orders/by-cl-ord-id/a-1")
+    assert by_id.json() == by_name.json()
+    assert by_id.json()["id"] == str(order.id)
+
+
+def test_events_tell_the_life_from_the_start(api: Api) -> None:
+    order = sent("a-1")
+    events = api.get(f"orders/{order.id}/events").json()["results"]
+    assert [(event["version"], event["kind"], event["to_state"]) for event in events] == [
+        (1, "RECORDED", "CREATED"),
+        (2, "CLAIMED", "SENT"),
+    ]
+    assert events[0]["actor"] == "client:algo"
+    assert is_utc_microseconds(events[0]["at"])
+
+
+def test_events_come_in_pages(api: Api) -> None:
+    order = sent("a-1")
+    first = api.get(f"orders/{order.id}/events", limit=1).json()
+    second = api.client.get(first["next"], headers=api.headers).json()
+    assert [first["results"][0]["version"], second["results"][0]["version"]] == [1, 2]
+    assert second["next"] is None
+
+
+def test_executions_show_plain_numbers(api: Api) -> None:
+    executed(placed("a-1"), 1)
+    (row,) = api.get("executions").json()["results"]
+    assert (row["last_qty"], row["last_px"], row["commission"]) == ("10", "229.9", None)
+    assert (row["cl_ord_id"], row["instrument"]["symbol"]) == ("a-1", "AAPL")
+
+
+@pytest.mark.parametrize("path", ["orders", "executions"])
+def test_a_page_takes_the_same_queries_for_one_row_and_for_thirty(api: Api, path: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert api.get(path).status_code == 200
+        return len(captured)
+
+    executed(placed("a-0"), 0)
+    api.get(path)
+    one = queries()
+    for number in range(1, 30):
+        executed(placed(f"a-{number}", symbol=("AAPL", "MSFT")[number % 2]), number)
+    assert len(api.get(path).json()["results"]) == 30
+    assert queries() == one
+
+
+def test_a_new_order_takes_four_queries(api: Api) -> None:
+    api.post("orders", body("warm-up"))
+    with CaptureQueriesContext(connection) as captured:
+        assert api.post("orders", body()).status_code == 201
+    assert len(captured) <= 4, [query["sql"] for query in captured]
+
+
+def test_the_root_names_the_stream(api: Api) -> None:
+    links = Api().get("").json()
+    assert links["stream"].endswith("/api/v1/stream")
+    assert links["orders"] == "/api/v1/orders"
+
+
+def test_a_session_shows_its_link(api: Api) -> None:
+    (session,) = api.get("sessions").json()["results"]
+    assert (session["name"], session["link"], session["accounts"]) == ("main", "DOWN", [ACCOUNT])
