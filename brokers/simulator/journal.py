@@ -29,7 +29,7 @@ class Journal:
     """Facts of one gateway in `directory`/journal.jsonl, which it locks against a second gateway."""
 
     def __init__(self, directory: Path, compact_above: int = COMPACT_ABOVE) -> None:
-        self._path = directory / "journal.jsonl"
+        self.path = directory / "journal.jsonl"
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(list[AnyFact])
         self._turn: list[bytes] = []
@@ -37,9 +37,8 @@ class Journal:
         self._size_at_snapshot = 0
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._lock = (directory / "lock").open("w")
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._file: IO[bytes] = self._path.open("ab")
+            self._lock = _locked(directory / "lock")
+            self._file: IO[bytes] = self.path.open("ab")
         except BlockingIOError:
             raise JournalError(f"{directory} is in use by another simulated gateway") from None
         except OSError as error:
@@ -56,14 +55,14 @@ class Journal:
                 facts = self._decoder.decode(line) if line.endswith(b"\n") else None
             except msgspec.DecodeError as error:
                 if not is_last:
-                    raise JournalError(f"{self._path} line {number} is damaged: {error}") from error
+                    raise JournalError(f"{self.path} line {number} is damaged: {error}") from error
                 facts = None
             if facts is None:
                 break
             for fact in facts:
                 state.apply(fact)
             good += len(line)
-        os.truncate(self._path, good)
+        os.truncate(self.path, good)
         self._size_at_snapshot = good
 
     def append(self, fact: Fact) -> None:
@@ -86,19 +85,19 @@ class Journal:
             if size > self._compact_above and size > 2 * self._size_at_snapshot:
                 self.compact(state)
         except OSError as error:
-            raise JournalError(f"cannot write to {self._path}: {error.strerror}") from error
+            raise JournalError(f"cannot write to {self.path}: {error.strerror}") from error
 
     def compact(self, state: State) -> None:
         """Replace the file by one snapshot of `state`, at once or not at all."""
-        fresh = self._path.with_suffix(".new")
+        fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as file:
             file.write(self._encoder.encode([state.snapshot()]) + b"\n")
             file.flush()
             os.fsync(file.fileno())
             self._size_at_snapshot = file.tell()
-        fresh.replace(self._path)
+        fresh.replace(self.path)
         self._file.close()
-        self._file = self._path.open("ab")
+        self._file = self.path.open("ab")
 
     def close(self) -> None:
         self._file.close()
@@ -106,7 +105,18 @@ class Journal:
 
     def _lines(self) -> Iterator[tuple[bytes, bool]]:
         """Yield every line and whether it is the last."""
-        size = self._path.stat().st_size
-        with self._path.open("rb") as file:
+        size = self.path.stat().st_size
+        with self.path.open("rb") as file:
             for line in file:
                 yield line, file.tell() >= size
+
+
+def _locked(path: Path) -> IO[str]:
+    """Return the open lock file; raises BlockingIOError if another process holds it."""
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file

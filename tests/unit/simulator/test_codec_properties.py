@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -94,10 +95,8 @@ def test_what_the_gateway_says_survives_the_wire(layout: Layout, data: st.DataOb
 def test_any_fields_decode_or_are_refused_as_a_wire_error(
     fields: list[str], number: int, version: int
 ) -> None:
-    try:
-        codec.decode_client(version, [str(number), *fields])
-    except WireError as error:
-        assert str(error)
+    with suppress(WireError):
+        assert codec.encode_client(version, codec.decode_client(version, [str(number), *fields]))
 
 
 @pytest.mark.parametrize(

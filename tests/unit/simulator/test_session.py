@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -71,7 +72,7 @@ def test_frames_may_arrive_in_any_pieces(cuts: list[int]) -> None:
     data = greeting() + frame(178, asked.StartApi(client_id=5)) + frame(178, asked.ReqCurrentTime())
     session = Session(Bench().gateway, "test")
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         session.receive(data[start:end])
     ids = [fields[0] for fields in heard(session)]
     assert ids == ["178", "15", "9", "4", "4", "4", "49"]

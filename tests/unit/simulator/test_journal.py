@@ -1,0 +1,155 @@
+"""What was said is written down before: the memory survives an end at any byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brokers.simulator import ledger
+from brokers.simulator.gateway.gateway import Gateway
+from brokers.simulator.journal import Journal, JournalError
+from brokers.simulator.wire import client as asked
+from tests.unit.simulator.kit import UNIVERSE, Bench, limit, place
+
+
+def working_day(journal: Journal) -> tuple[Bench, list[int]]:
+    """Work some turns into the journal; return the bench and the file's size after each turn."""
+    bench = Bench()
+    bench.gateway.begin(journal.append)
+    sizes = []
+    messages = [
+        place(1),
+        limit(2, "200.00", order_ref="rest"),
+        limit(2, "201.00", order_ref="rest"),
+        place(3, action="SELL", total_quantity="40"),
+        limit(4, "200.00"),
+        asked.CancelOrder(order_id=4),
+        place(5, action="SELL", order_type="STP", aux_price="225"),
+    ]
+    for fact in bench.facts:
+        journal.append(fact)
+    for message in messages:
+        bench.say(message)
+        journal.commit(bench.gateway.state)
+        sizes.append(journal.path.stat().st_size)
+    return bench, sizes
+
+
+def replayed(directory: Path) -> Gateway:
+    journal = Journal(directory)
+    try:
+        gateway = Gateway(UNIVERSE, clock=lambda: Bench().now)
+        journal.replay(gateway.state)
+        return gateway
+    finally:
+        journal.close()
+
+
+def books(gateway: Gateway) -> tuple[object, ...]:
+    state = gateway.state
+    return (
+        ledger.orders(state),
+        ledger.executions(state),
+        ledger.positions(state),
+        state.order_ids,
+        state.epoch,
+    )
+
+
+def test_a_new_process_knows_what_the_old_one_knew(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    bench, _ = working_day(journal)
+    journal.close()
+    assert books(replayed(tmp_path)) == books(bench.gateway)
+
+
+def test_open_orders_go_back_into_the_market(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    working_day(journal)
+    journal.close()
+    gateway = replayed(tmp_path)
+    gateway.begin(lambda fact: None)
+    assert [record.order_id for record in gateway.state.open_orders()] == [2, 5]
+    gateway.move_market("AAPL", UNIVERSE[265598].price - 40)
+    assert not list(gateway.state.open_orders())
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_an_end_at_any_byte_loses_no_turn_that_was_whole(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("journal")
+    journal = Journal(directory)
+    _, sizes = working_day(journal)
+    journal.close()
+    content = journal.path.read_bytes()
+    cut = data.draw(st.integers(0, len(content)))
+    journal.path.write_bytes(content[:cut])
+    gateway = replayed(directory)
+    whole = sum(size <= cut for size in sizes)
+    assert (
+        sum(record.place_count for record in gateway.state.orders.values()) == [0, 1, 2, 3, 4, 5, 5, 6][whole]
+    )
+    # What is left of the torn turn is cut off, so that new turns can follow.
+    assert journal.path.stat().st_size == ([0, *sizes][whole])
+
+
+def test_a_snapshot_replaces_the_journal_and_says_the_same(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    bench, _ = working_day(journal)
+    journal.compact(bench.gateway.state)
+    journal.close()
+    assert journal.path.read_bytes().count(b"\n") == 1
+    assert books(replayed(tmp_path)) == books(bench.gateway)
+
+
+def test_the_journal_is_bounded_by_what_it_says(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, compact_above=4_000)
+    bench = Bench()
+    bench.gateway.begin(journal.append)
+    bench.say(limit(1, "200.00"))
+    journal.compact(bench.gateway.state)
+    for _ in range(200):
+        bench.say(limit(1, "200.00"))  # an order that is sent again leaves a line each time
+        bench.say(limit(1, "201.00"))
+        bench.say(limit(1, "200.00"))
+        journal.commit(bench.gateway.state)
+    assert journal.path.stat().st_size < 10_000
+    journal.close()
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_not_a_guess(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    working_day(journal)
+    journal.close()
+    lines = journal.path.read_bytes().splitlines(keepends=True)
+    lines[2] = b"[{]\n"
+    journal.path.write_bytes(b"".join(lines))
+    with pytest.raises(JournalError, match="line 3 is damaged"):
+        replayed(tmp_path)
+
+
+def test_a_data_folder_serves_one_gateway_at_a_time(tmp_path: Path) -> None:
+    first = Journal(tmp_path)
+    with pytest.raises(JournalError, match="in use by another"):
+        Journal(tmp_path)
+    first.close()
+    Journal(tmp_path).close()
+
+
+def test_a_failed_write_is_an_error_so_that_nothing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    bench = Bench()
+    bench.gateway.begin(journal.append)
+    bench.place(1)
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(journal, "_file", full)
+        with pytest.raises(JournalError, match="No space left"):
+            journal.commit(bench.gateway.state)
+    journal.close()

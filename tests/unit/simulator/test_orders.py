@@ -1,0 +1,359 @@
+"""Orders at the gateway: what is said, in which order, under which code (tws-wire 6.3 and 8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from brokers.simulator.gateway.echo import completed_order
+from brokers.simulator.wire import client as asked
+from brokers.simulator.wire.orders import CompletedOrder, OpenOrder
+from brokers.simulator.wire.server import CommissionReport, ErrMsg, ExecutionData, NextValidId, OrderStatus
+from brokers.simulator.wire.values import UNSET_DOUBLE
+from tests.unit.simulator.kit import Bench, contract, errors, limit, only, story
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+FAR = "200.00"  # well below the market
+REST = ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted", "OpenOrder Submitted", "OrderStatus Submitted"]
+CANCELLED = ["OrderStatus PendingCancel", "OrderStatus Cancelled", "ErrMsg 202"]
+
+
+def test_a_market_order_is_acknowledged_executed_filled_and_charged(bench: Bench) -> None:
+    assert story(bench.place(1)) == [
+        "OpenOrder PreSubmitted",
+        "OrderStatus PreSubmitted",
+        "ExecutionData",
+        "OpenOrder Filled",
+        "OrderStatus Filled",
+        "OpenOrder Filled commission",
+        "OrderStatus Filled",
+        "CommissionReport",
+    ]
+
+
+def test_a_limit_order_away_from_the_market_rests_until_cancelled(bench: Bench) -> None:
+    assert story(bench.say(limit(1, FAR))) == REST
+    assert bench.beat(200) == []
+    assert story(bench.cancel(1)) == CANCELLED
+
+
+def test_the_unset_fields_of_an_open_order_are_what_real_gateways_send(bench: Bench) -> None:
+    order = only(OpenOrder, bench.say(limit(1, FAR, order_ref="desk-1")))[0].order
+    assert (order.lmt_price, order.aux_price) == (200, 0)
+    assert order.shares_allocation == f"{order.perm_id}.0/DU1234567/100"
+    assert order.second_trail_stop_price == 201
+    assert order.order_ref == "desk-1"
+    assert (order.delta_neutral_order_type, order.oca_type, order.adjusted_order_type) == ("None", 3, "None")
+
+
+def test_an_order_too_large_for_the_best_level_fills_in_parts(bench: Bench) -> None:
+    said = bench.place(1, total_quantity=3000)
+    shares = [message.execution.shares for message in only(ExecutionData, said)]
+    assert len(shares) > 1
+    assert sum(share or 0 for share in shares) == 3000
+    assert [m.filled for m in only(OrderStatus, said) if m.status == "Submitted"]
+    charged = sum(report.commission or 0 for report in only(CommissionReport, said))
+    assert charged == 15  # 0.005 a share for the whole order, however it was filled
+
+
+def test_ioc_that_cannot_fill_is_cancelled(bench: Bench) -> None:
+    assert story(bench.say(limit(1, FAR, tif="IOC"))) == [
+        "OpenOrder PreSubmitted",
+        "OrderStatus PreSubmitted",
+        "OrderStatus PendingCancel",
+        "OrderStatus Cancelled",
+    ]
+
+
+def test_fok_that_cannot_fill_becomes_inactive(bench: Bench) -> None:
+    said = bench.say(limit(1, "230.01", total_quantity=100_000, tif="FOK"))
+    assert story(said)[-2:] == ["OpenOrder Inactive", "OrderStatus Inactive"]
+    assert not only(ExecutionData, said)
+
+
+def test_a_stop_waits_for_its_trigger_and_then_trades(bench: Bench) -> None:
+    said = bench.place(1, action="SELL", order_type="STP", aux_price="225")
+    assert story(said) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+    assert only(OrderStatus, said)[0].why_held == "trigger"
+    after = bench.move("224")
+    assert story(after)[:3] == ["OpenOrder Submitted", "OrderStatus Submitted", "ExecutionData"]
+    assert only(OrderStatus, after)[-1].status == "Filled"
+
+
+def test_without_transmit_nobody_hears_of_an_order(bench: Bench) -> None:
+    assert bench.say(limit(1, FAR, transmit=False)) == []
+    assert story(bench.say(asked.ReqAllOpenOrders())) == ["OpenOrderEnd"]
+    assert story(bench.say(limit(1, FAR))) == REST
+
+
+# -- ids ---------------------------------------------------------------------------------------------
+
+
+def test_ids_must_rise_per_client(bench: Bench) -> None:
+    bench.place(5)
+    assert errors(bench.place(4)) == [103]
+    other = bench.connect(2)
+    assert errors(bench.place(4, other)) == []
+    assert bench.say(asked.ReqIds()) == [NextValidId(order_id=6)]
+
+
+def test_after_seeing_all_open_orders_new_ids_must_exceed_them(bench: Bench) -> None:
+    other = bench.connect(2)
+    bench.say(limit(40, FAR), other)
+    bench.say(asked.ReqAllOpenOrders())
+    assert errors(bench.place(7)) == [103]
+    assert errors(bench.place(41)) == []
+
+
+def test_the_id_of_a_filled_order_gives_104_and_of_a_cancelled_one_103(bench: Bench) -> None:
+    bench.place(1)
+    bench.say(limit(2, FAR))
+    bench.cancel(2)
+    assert errors(bench.place(1)) == [104]
+    assert errors(bench.say(limit(2, FAR))) == [103]
+
+
+def test_sending_an_open_order_again_changes_nothing_but_is_counted(bench: Bench) -> None:
+    bench.say(limit(1, FAR))
+    assert story(bench.say(limit(1, FAR))) == ["OpenOrder Submitted", "OrderStatus Submitted"]
+    record = bench.gateway.state.order(1, 1)
+    assert record is not None
+    assert (record.place_count, record.modifications) == (2, 0)
+
+
+# -- modifying and cancelling ------------------------------------------------------------------------
+
+
+def test_a_new_price_and_size_replace_the_old_and_may_trade(bench: Bench) -> None:
+    bench.say(limit(1, FAR))
+    changed = only(OpenOrder, bench.say(limit(1, "201.00", total_quantity=50)))[0].order
+    assert (changed.lmt_price, changed.total_quantity) == (201, 50)
+    assert changed.shares_allocation.startswith(f"{changed.perm_id}.1/")
+    assert changed.second_trail_stop_price == UNSET_DOUBLE
+    assert only(OrderStatus, bench.say(limit(1, "240.00", total_quantity=50)))[-1].status == "Filled"
+
+
+@pytest.mark.parametrize(
+    ("terms", "code"),
+    [
+        ({"action": "SELL"}, 105),
+        ({"order_ref": "another"}, 105),
+        ({"contract": contract("MSFT")}, 105),
+        ({"order_type": "STP LMT", "aux_price": "200"}, 329),
+        ({"lmt_price": "200.001"}, 110),
+        ({"total_quantity": "0"}, 321),
+    ],
+)
+def test_a_refused_modification_leaves_the_order_as_it_was(
+    bench: Bench, terms: dict[str, object], code: int
+) -> None:
+    bench.say(limit(1, FAR))
+    assert errors(bench.place(1, **{"order_type": "LMT", "lmt_price": FAR, **terms})) == [code]
+    order = only(OpenOrder, bench.say(asked.ReqOpenOrders()))[0].order
+    assert (order.action, order.lmt_price, order.total_quantity) == ("BUY", 200, 100)
+
+
+def test_cancelling_what_is_not_there_gives_10147(bench: Bench) -> None:
+    bench.say(limit(1, FAR), bench.connect(2))
+    assert errors(bench.cancel(1)) == [10147]  # another client's
+
+
+def test_cancelling_what_is_done_gives_10148_with_its_state(bench: Bench) -> None:
+    bench.place(1)
+    (message,) = only(ErrMsg, bench.cancel(1))
+    assert (message.req_id, message.code) == (1, 10148)
+    assert message.text.endswith("state: Filled.")
+
+
+def test_global_cancel_takes_out_the_orders_of_every_client(bench: Bench) -> None:
+    other = bench.connect(2)
+    bench.say(limit(1, FAR), other)
+    bench.say(limit(1, FAR))
+    assert story(bench.say(asked.ReqGlobalCancel())) == CANCELLED
+    assert story(bench.heard(other)) == CANCELLED
+
+
+# -- refusals ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terms", "code"),
+    [
+        ({"symbol": "NOPE"}, 200),
+        ({"contract": contract("ES", sec_type="FUT", exchange="CME")}, 200),
+        ({"contract": contract(exchange="LSE")}, 200),
+        ({"order_type": "LMT", "lmt_price": "200.001"}, 110),
+        ({"order_type": "LMT"}, 321),
+        ({"order_type": "LMT", "lmt_price": "1e200"}, 321),
+        ({"order_type": "LMT", "lmt_price": "-5"}, 321),
+        ({"order_type": "STP"}, 321),
+        ({"order_type": "XYZ"}, 321),
+        ({"order_type": "TRAIL"}, 387),
+        ({"tif": "GTD"}, 387),
+        ({"tif": "SOON"}, 321),
+        ({"action": "HOLD"}, 321),
+        ({"total_quantity": "0"}, 321),
+        ({"total_quantity": "1e300"}, 321),
+        ({"total_quantity": "0.5"}, 10318),
+        ({"account": "DU999"}, 321),
+        ({"parent_id": 9}, 201),
+        ({"algo_strategy": "Vwap"}, 201),
+    ],
+)
+def test_an_order_that_cannot_be_worked_is_refused_and_leaves_no_trace(
+    bench: Bench, terms: dict[str, object], code: int
+) -> None:
+    assert errors(bench.place(1, **terms)) == [code]  # type: ignore[arg-type]
+    assert not bench.gateway.state.orders
+    assert errors(bench.place(1)) == []  # the id was not used up
+
+
+def test_a_price_as_a_double_counts_as_the_tick_it_means(bench: Bench) -> None:
+    assert errors(bench.say(limit(1, "200.10000000000002"))) == []
+
+
+# -- lists -------------------------------------------------------------------------------------------
+
+
+def test_open_orders_are_this_clients_and_all_open_orders_everybodys(bench: Bench) -> None:
+    bench.say(limit(1, FAR), bench.connect(2))
+    bench.say(limit(1, FAR))
+    assert len(only(OpenOrder, bench.say(asked.ReqOpenOrders()))) == 1
+    everybody = bench.say(asked.ReqAllOpenOrders())
+    assert [message.order.client_id for message in only(OpenOrder, everybody)] == [2, 1]
+    assert story(everybody)[-1] == "OpenOrderEnd"
+
+
+def test_completed_orders_say_how_they_ended(bench: Bench) -> None:
+    bench.place(1)
+    bench.say(limit(2, FAR))
+    bench.cancel(2)
+    bench.say(limit(3, FAR, tif="IOC"))
+    done = only(CompletedOrder, bench.say(asked.ReqCompletedOrders()))
+    assert [(m.state.status, m.state.completed_status) for m in done] == [
+        ("Filled", "Filled Size: 100"),
+        ("Cancelled", "Cancelled by Trader"),
+        ("Cancelled", "Cancelled by System:\n"),
+    ]
+    assert [(m.order.total_quantity, m.order.filled_quantity) for m in done[:2]] == [(0, 100), (100, 0)]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [
+        ({}, 3),
+        ({"client_id": 0}, 3),
+        ({"client_id": 2}, 1),
+        ({"symbol": "MSFT"}, 1),
+        ({"side": "SELL"}, 1),
+        ({"side": "SLD"}, 1),
+        ({"sec_type": "FUT"}, 0),
+        ({"account": "DU999"}, 0),
+        ({"time": "20261123-11:00:00"}, 3),
+        ({"time": "20261123 13:00:00"}, 0),
+    ],
+)
+def test_executions_pass_the_filter_each_with_its_commission(
+    bench: Bench, wanted: dict[str, object], count: int
+) -> None:
+    bench.place(1)
+    bench.place(2, symbol="MSFT", action="SELL")
+    bench.place(1, bench.connect(2))
+    said = bench.say(asked.ReqExecutions(req_id=7, **wanted))  # type: ignore[arg-type]
+    assert story(said) == ["ExecutionData", "CommissionReport"] * count + ["ExecutionDataEnd"]
+    assert all(message.req_id == 7 for message in only(ExecutionData, said))
+
+
+def test_an_unreadable_time_in_the_filter_is_an_error(bench: Bench) -> None:
+    assert errors(bench.say(asked.ReqExecutions(req_id=7, time="yesterday"))) == [321]
+
+
+@pytest.mark.parametrize(("version", "text"), [(157, "20261123  12:00:00"), (178, "20261123 12:00:00 UTC")])
+def test_execution_times_are_in_the_form_of_the_version(bench: Bench, version: int, text: str) -> None:
+    old = bench.connect(3, version)
+    (execution,) = only(ExecutionData, bench.place(1, old))
+    assert execution.execution.time == text
+
+
+# -- days --------------------------------------------------------------------------------------------
+
+
+def test_day_orders_expire_at_midnight_and_gtc_orders_do_not(bench: Bench) -> None:
+    bench.say(limit(1, FAR))
+    bench.say(limit(2, FAR, tif="GTC"))
+    assert story(bench.skip(timedelta(hours=12))) == CANCELLED
+    (left,) = only(OpenOrder, bench.say(asked.ReqOpenOrders()))
+    assert left.order_id == 2
+
+
+def test_executions_and_completed_orders_are_forgotten_at_midnight(bench: Bench) -> None:
+    bench.place(1)
+    bench.skip(timedelta(hours=13))
+    assert story(bench.say(asked.ReqExecutions(req_id=1))) == ["ExecutionDataEnd"]
+    assert story(bench.say(asked.ReqCompletedOrders())) == ["CompletedOrdersEnd"]
+
+
+# -- who hears what ----------------------------------------------------------------------------------
+
+
+def test_only_the_owner_and_the_master_client_hear_of_an_order() -> None:
+    bench = Bench(master_client_id=9)
+    other, master = bench.connect(2), bench.connect(9)
+    bench.place(1)
+    assert bench.heard(other) == []
+    assert "CommissionReport" in story(bench.heard(master))
+
+
+def test_what_if_orders_are_answered_with_margins_and_never_worked(bench: Bench) -> None:
+    (answer,) = only(OpenOrder, bench.say(limit(1, FAR, what_if=True)))
+    assert answer.state.init_margin_change == 5000
+    assert answer.state.max_commission == 1
+    assert answer.order.what_if
+    assert not bench.gateway.state.orders
+
+
+def test_perm_and_exec_ids_do_not_repeat_after_a_reset(bench: Bench) -> None:
+    def ids() -> tuple[int, str]:
+        execution = only(ExecutionData, bench.place(1))[0].execution
+        return execution.perm_id, execution.exec_id
+
+    before = ids()
+    bench.gateway.reset()
+    after = ids()
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
+def test_a_reset_forgets_orders_positions_and_used_ids(bench: Bench) -> None:
+    bench.place(5)
+    bench.gateway.reset()
+    assert bench.say(asked.ReqIds()) == [NextValidId(order_id=1)]
+    assert story(bench.say(asked.ReqExecutions(req_id=1))) == ["ExecutionDataEnd"]
+    assert story(bench.say(asked.ReqPositions())) == ["PositionEnd"]
+
+
+def test_two_clients_orders_trade_with_each_other(bench: Bench) -> None:
+    other = bench.connect(2)
+    # Inside the makers' spread, so nobody else is there.
+    price = bench.gateway.exchange.universe[265598].price
+    bench.say(limit(1, price), other)
+    said = bench.say(limit(1, price, action="SELL"))
+    assert only(OrderStatus, said)[-1].status == "Filled"
+    assert only(ExecutionData, bench.heard(other))[0].execution.last_liquidity == 1
+    assert only(ExecutionData, said)[0].execution.last_liquidity == 2
+
+
+def test_a_completed_order_has_no_order_id_but_its_perm_id_and_reference(bench: Bench) -> None:
+    bench.place(1, order_ref="desk-9")
+    record = bench.gateway.state.order(1, 1)
+    assert record is not None
+    message = completed_order(record, bench.gateway.universe[record.con_id])
+    assert (message.order.perm_id, message.order.order_ref) == (record.perm_id, "desk-9")
+    assert message.order.filled_quantity == Decimal(100)
