@@ -75,4 +75,4 @@ class Control(httpx.Client):
 
     def fault(self, **fault: Any) -> None:
         """Make a fault."""
-        self.post("/faults", json=fault).raise_for_status()
+        self.post("/faults", json=[fault]).raise_for_status()

@@ -1,0 +1,27 @@
+# One image for every process of Tradedesk; docker-compose.yml gives each its command.
+FROM python:3.11-slim-bookworm AS packages
+COPY requirements.lock /tmp/requirements.lock
+RUN python -m venv /venv \
+ && /venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /tmp/requirements.lock
+
+FROM python:3.11-slim-bookworm
+ENV PATH=/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    DJANGO_SETTINGS_MODULE=tradedesk.settings \
+    STATIC_ROOT=/app/staticfiles \
+    TRADEDESK_DATA=/data
+RUN useradd --system --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin tradedesk \
+ && install -d -o tradedesk -g tradedesk /data
+COPY --from=packages /venv /venv
+WORKDIR /app
+COPY manage.py ./
+COPY brokers ./brokers
+COPY orders ./orders
+COPY tradedesk ./tradedesk
+RUN python -m compileall -q brokers orders tradedesk \
+ && python manage.py collectstatic --no-input --verbosity 0
+USER tradedesk
+VOLUME /data
+EXPOSE 8000 8001
+CMD ["granian", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8000", "tradedesk.wsgi:application"]

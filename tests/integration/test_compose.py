@@ -1,0 +1,259 @@
+"""docker-compose.yml and the Dockerfile: no engine runs here, so what they would run is run without one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+import yaml
+
+from tests.stack.compose import FILE, Service, health_argv, moved, services, surroundings
+from tests.stack.polling import eventually
+from tradedesk.env import BASE_DIR
+from tradedesk.stack.options import StackOptions
+from tradedesk.stack.ports import free_port
+from tradedesk.stack.postgres import EmbeddedPostgres
+from tradedesk.stack.process import end, spawn
+from tradedesk.stack.processes import processes
+from tradedesk.stack.reasons import last_words
+from tradedesk.stack.redis import server_binary
+
+BIN = Path(sys.executable).parent
+VARIABLES = {
+    "POSTGRES_PASSWORD": "postgres-secret",
+    "REDIS_PASSWORD": "redis-secret",
+    "SECRET_KEY": "s" * 50,
+    "DESK_PASSWORD": "desk-secret-1",
+}
+OURS = ["web", "stream", "broker", "worker", "beat", "flower", "simgateway"]
+
+
+class Compose:
+    """Every service of ours as a process of this machine, against servers started as the file says."""
+
+    def __init__(self, folder: Path, undo: ExitStack) -> None:
+        self.folder = folder
+        self.undo = undo
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.declared = services(VARIABLES)
+        self.postgres = PostgresOfCompose(folder, self.declared["postgres"].command)
+        self.redis_port = free_port()
+        self.addresses = {
+            "postgres:5432": f"127.0.0.1:{self.postgres.port}",
+            "redis:6379": f"127.0.0.1:{self.redis_port}",
+            "simgateway:4002": "127.0.0.1:4002",
+            "0.0.0.0": "127.0.0.1",
+            "/tmp": str(folder),
+            **{port: str(free_port()) for port in ("8000", "8001", "5555", "4002", "4003")},
+        }
+
+    def start(self) -> None:
+        """Servers, the migration, then everything else, as `depends_on` orders it."""
+        self.undo.callback(self.postgres.kill)
+        self.postgres.start()
+        self.run_redis()
+        self.run("migrate").wait(120)
+        for name in OURS:
+            self.run(name)
+
+    def run_redis(self) -> None:
+        """The redis service's own command line; its image has `valkey-server` on the path, and port 6379."""
+        service = self.declared["redis"]
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin/valkey-server").symlink_to(server_binary())
+        *shell, script = service.command
+        script = script.replace(
+            "valkey-server -", f"valkey-server - --port {self.redis_port} --dir {self.folder}"
+        )
+        env = surroundings(service, self.folder / "bin", self.folder)
+        log = self.folder / "redis.log"
+        self.undo.callback(end, spawn([*shell, script], env=env, log=log, cwd=self.folder))
+        eventually(self.redis_client().ping_or_false)
+
+    def redis_client(self) -> PatientRedis:
+        """A client of that Redis."""
+        return PatientRedis(
+            host="127.0.0.1", port=self.redis_port, password="redis-secret", decode_responses=True
+        )
+
+    def service(self, name: str) -> Service:
+        """A service, moved to this machine."""
+        return moved(self.declared[name], self.addresses)
+
+    def run(self, name: str) -> subprocess.Popen[bytes]:
+        """Start a service's command."""
+        service = self.service(name)
+        data = self.folder / name
+        data.mkdir()
+        argv = [part.replace("/data", str(data)) for part in service.command]
+        process = spawn(
+            argv, env=surroundings(service, BIN, data), log=self.folder / f"{name}.log", cwd=BASE_DIR
+        )
+        self.running[name] = process
+        self.undo.callback(end, process, grace=5)
+        return process
+
+    def is_healthy(self, name: str) -> bool:
+        """Run the service's own health check; a dead process will never pass it."""
+        if self.running[name].poll() is not None:
+            pytest.fail(f"{name} died: {last_words(self.folder / f'{name}.log')}")
+        service = self.service(name)
+        env = surroundings(service, BIN, self.folder / name)
+        asked = subprocess.run(health_argv(service), env=env, cwd=BASE_DIR, capture_output=True, check=False)
+        return asked.returncode == 0
+
+
+class PostgresOfCompose(EmbeddedPostgres):
+    """PostgreSQL with the server options of the compose file."""
+
+    def __init__(self, folder: Path, command: list[str]) -> None:
+        super().__init__(
+            folder / "postgres", password="postgres-secret", log=folder / "postgres.log", durable=False
+        )
+        self.command = command
+
+    def prepare(self) -> list[str]:
+        """Our command line, then the options of the file."""
+        return [*super().prepare(), *self.command[1:]]
+
+
+class PatientRedis(redis.Redis):
+    """A client that can be asked before the server is there."""
+
+    def ping_or_false(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.ping())
+        except redis.RedisError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    with ExitStack() as undo:
+        running = Compose(tmp_path_factory.mktemp("compose"), undo)
+        running.start()
+        yield running
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", OURS)
+def test_every_service_becomes_healthy_by_its_own_check(compose: Compose, name: str) -> None:
+    eventually(lambda: compose.is_healthy(name), limit=120, pause=1)
+
+
+def test_the_options_of_postgres_are_understood(compose: Compose) -> None:
+    with compose.postgres.connect() as connection:
+        row = connection.execute(
+            "SELECT current_setting('max_connections'), current_setting('timezone')"
+        ).fetchone()
+    assert row == ("200", "UTC")
+
+
+def test_the_redis_of_compose_is_durable_and_never_evicts(compose: Compose) -> None:
+    settings = compose.redis_client().config_get("*")
+    assert (settings["appendonly"], settings["maxmemory-policy"]) == ("yes", "noeviction")
+
+
+def test_every_process_of_the_system_is_a_service() -> None:
+    known = {process.name for process in processes(StackOptions(data=Path("/data")), flower_password="x")}
+    assert known == set(OURS)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_service_runs_the_same_program_as_the_local_stack(name: str) -> None:
+    local = {
+        process.name: process for process in processes(StackOptions(data=Path("/data")), flower_password="x")
+    }
+    assert shape(local[name].argv) == shape(services(VARIABLES)[name].command)
+
+
+def shape(argv: Sequence[str]) -> list[str]:
+    """A command line without what may differ: interpreter, addresses, folders and numbers."""
+    line = " ".join(Path(word).name if "/" in word else word for word in argv)
+    line = re.sub(r"^python[\d.]* (-m )?|--host \S+ ?", "", line)
+    return re.sub(r"\d+(\.\d+)*", "N", line).split()
+
+
+def test_a_missing_secret_stops_compose() -> None:
+    for missing in VARIABLES:
+        with pytest.raises(KeyError, match=missing):
+            services({name: value for name, value in VARIABLES.items() if name != missing})
+
+
+def test_ports_are_published_on_loopback_only() -> None:
+    published = [
+        port for service in services(VARIABLES).values() for port in service.options.get("ports", [])
+    ]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_our_containers_are_read_only_and_without_privileges() -> None:
+    for name in [*OURS, "migrate", "postgres", "redis", "proxy"]:
+        options = services(VARIABLES)[name].options
+        assert options["read_only"] is True
+        assert options["cap_drop"] == ["ALL"]
+
+
+def test_the_real_gateway_is_a_profile_and_paper_by_default() -> None:
+    gateway = services(VARIABLES)["ibgateway"]
+    assert gateway.options["profiles"] == ["ibgateway"]
+    assert gateway.environment["TRADING_MODE"] == "paper"
+
+
+def test_the_proxy_leads_to_services_that_listen_there() -> None:
+    declared = services(VARIABLES)
+    upstreams = re.findall(r"proxy_pass http://(\w+):(\d+);", (BASE_DIR / "deploy/nginx.conf").read_text())
+    assert {name for name, _ in upstreams} == {"web", "stream"}
+    assert all(port in declared[name].command for name, port in upstreams)
+
+
+def test_every_volume_and_file_that_is_named_exists() -> None:
+    parsed = yaml.safe_load(FILE.read_text())
+    for service in services(VARIABLES).values():
+        for volume in service.options.get("volumes", []):
+            source = volume.split(":")[0]
+            assert (BASE_DIR / source).is_file() if source.startswith("./") else source in parsed["volumes"]
+
+
+DOCKERFILE = (BASE_DIR / "Dockerfile").read_text().replace("\\\n", " ")
+
+
+def test_everything_the_dockerfile_copies_exists_and_is_not_ignored() -> None:
+    sources = [line.split()[1] for line in re.findall(r"^COPY (?!--).*$", DOCKERFILE, re.MULTILINE)]
+    kept = [
+        line[1:] for line in (BASE_DIR / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    ]
+    assert sources
+    assert set(sources) == set(kept)
+    assert all((BASE_DIR / source).exists() for source in sources)
+
+
+def test_the_image_is_not_root_and_installs_by_hash() -> None:
+    assert re.search(r"^USER tradedesk$", DOCKERFILE, re.MULTILINE)
+    assert re.search(
+        r"^RUN .*pip install .*--require-hashes -r /tmp/requirements\.lock", DOCKERFILE, re.MULTILINE
+    )
+
+
+@pytest.mark.timeout(120)
+def test_the_management_commands_of_the_dockerfile_work(tmp_path: Path) -> None:
+    """Without a database and without a key, as while the image is built."""
+    env = {
+        "PATH": f"{BIN}:/usr/bin:/bin",
+        "STATIC_ROOT": str(tmp_path),
+        "TRADEDESK_DATA": str(tmp_path / "data"),
+    }
+    (command,) = re.findall(r"python (manage\.py [^&\n]+)", DOCKERFILE)
+    done = subprocess.run(
+        [BIN / "python", *command.split()], env=env, cwd=BASE_DIR, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "admin").is_dir()
