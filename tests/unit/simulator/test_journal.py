@@ -148,8 +148,8 @@ def test_a_failed_write_is_an_error_so_that_nothing_is_said(
     bench = Bench()
     bench.gateway.begin(journal.append)
     bench.place(1)
-    with Path("/dev/full").open("wb", buffering=0) as full:
-        monkeypatch.setattr(journal, "_file", full)
+    with Path("/dev/full").open("wb", buffering=0) as full, monkeypatch.context() as patch:
+        patch.setattr(journal, "_file", full)
         with pytest.raises(JournalError, match="No space left"):
             journal.commit(bench.gateway.state)
     journal.close()
