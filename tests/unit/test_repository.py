@@ -1,0 +1,86 @@
+"""What must be true of the files of this repository, whatever they do."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tradedesk.env import BASE_DIR
+
+IGNORED = [line.strip("/") for line in (BASE_DIR / ".gitignore").read_text().split()] + [".git"]
+PINNED = re.compile(
+    r"^(?P<name>[\w.-]+)==(?P<version>\S+)(?P<rest>( ;[^\n\\]*)?( \\\n +--hash=\S+)+)$", re.MULTILINE
+)
+LOCK = (BASE_DIR / "requirements.lock").read_text()
+PROJECT = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]
+
+# Written in two parts, so that this file does not contain what it looks for.
+MACHINE_PATHS = [f"/{folder}/" for folder in ("work", "root", "home/runner")]
+REGISTRIES = [
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "index" + "-url",
+    "find" + "-links",
+    "trusted" + "-host",
+    "registry" + ".npmjs",
+]
+
+
+def files() -> Iterator[Path]:
+    """Every text file of the project that git does not ignore."""
+    for folder, names, found in os.walk(BASE_DIR):
+        names[:] = [name for name in names if not ignored(name)]
+        for name in found:
+            path = Path(folder, name)
+            if not ignored(name) and not path.is_symlink() and b"\0" not in path.read_bytes()[:1024]:
+                yield path
+
+
+def ignored(name: str) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in IGNORED)
+
+
+@pytest.mark.parametrize("word", [*MACHINE_PATHS, *REGISTRIES])
+def test_no_file_names_a_package_index_or_a_path_of_one_machine(word: str) -> None:
+    here = Path(__file__)
+    guilty = [path for path in files() if path != here and word in path.read_text(errors="replace")]
+    assert guilty == []
+
+
+def test_every_line_of_the_lock_file_is_a_pinned_hashed_package() -> None:
+    rest = PINNED.sub("", LOCK)
+    assert rest.strip() == ""
+
+
+def test_every_declared_dependency_is_locked_at_a_version_it_allows() -> None:
+    locked = {canonicalize_name(found["name"]): Version(found["version"]) for found in PINNED.finditer(LOCK)}
+    declared = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    for requirement in map(Requirement, declared):
+        assert locked[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def test_the_scripts_that_make_calls_can_be_run() -> None:
+    assert all(os.access(BASE_DIR / script, os.X_OK) for script in (".ci/run", ".ci/venv", "manage.py"))
+
+
+def test_everything_that_make_names_exists() -> None:
+    """A target of the Makefile cannot name a tool or a file that is not there."""
+    named = re.findall(
+        r"(?<=[\s@])(manage\.py|\.ci/\w+|tests/\w+|requirements\.lock|pyproject\.toml)", makefile()
+    )
+    assert {"manage.py", ".ci/venv", "tests/unit", "tests/scenarios"} <= set(named)
+    assert [name for name in named if not (BASE_DIR / name).exists()] == []
+
+
+def makefile() -> str:
+    return (BASE_DIR / "Makefile").read_text()
