@@ -58,7 +58,6 @@ class Callbacks:
         listener: Listener,
         requests: Requests,
         on_link_code: Callable[[int, str], None],
-        on_data: Callable[[], None],
     ) -> None:
         self.connection_id = connection_id
         self.client_id = client_id
@@ -66,7 +65,6 @@ class Callbacks:
         self.requests = requests
         self.on_link_code = on_link_code
         self.watched: dict[int, int] = {}
-        self.tcpDataArrived = on_data
         self._last: dict[str, bytes] = {}
         self._count = 0
         self._has_last: set[int] = set()

@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0  # seconds
-PROBE_AFTER = 1.5  # seconds without data
-PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_AFTER + PROBE_TIMEOUT
+PROBE_EVERY = 1.5  # seconds
+PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BACKOFF = (0.1, 5.0)  # seconds, first and longest
 SUMMARY_TAGS = "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq"
@@ -60,7 +60,6 @@ class IBSession:
         self._callbacks: Callbacks | None = None
         self._client: Any = None  # ib_async.client.Client, which carries no types
         self._request_id = FIRST_REQUEST_ID
-        self._last_data = 0.0
         self._down = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking = asyncio.Lock()
@@ -155,14 +154,12 @@ class IBSession:
             listener=self.listener,
             requests=self._requests,
             on_link_code=self._link_code,
-            on_data=self._data_arrived,
         )
         self._client = client = new_client(self._callbacks)
         client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect
         client.apiEnd += self._down.set
         await self._handshake(client)
         self.connection_started_at = translate.now()
-        self._data_arrived()
         self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
         client.reqMarketDataType(3)  # live where allowed, else delayed
         for instrument in self._watching:
@@ -190,13 +187,14 @@ class IBSession:
         raise BrokerUnavailable(text or "the gateway did not accept the connection")
 
     async def _serve(self) -> str:
-        """Until the connection ends; the reason. Probes a silent socket: it may be half-open."""
-        loop = asyncio.get_running_loop()
+        """Until the connection ends; the reason.
+
+        Probes even while data comes in: a gateway may still talk and no longer listen.
+        """
         while not self._down.is_set():
-            silent = loop.time() - self._last_data
-            if silent >= PROBE_AFTER and not await self._probe():
+            if not await self._probe():
                 return f"no answer to a probe within {PROBE_TIMEOUT:g} s"
-            await self._pause(max(0.05, PROBE_AFTER - (loop.time() - self._last_data)))
+            await self._pause(PROBE_EVERY)
         return "stopped" if self._stopping.is_set() else "the gateway closed the connection"
 
     async def _probe(self) -> bool:
@@ -243,9 +241,6 @@ class IBSession:
             self._set_link(Link.CONNECTED, f"{code}: {text}")
         elif code == codes.CLIENT_ID_IN_USE:
             log.warning("client id in use", extra={"session": self.name, "text": text})
-
-    def _data_arrived(self) -> None:
-        self._last_data = asyncio.get_running_loop().time()
 
     def _open_gate(self, snapshot: Snapshot) -> None:
         same = snapshot.connection_started_at == self.connection_started_at

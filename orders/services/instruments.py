@@ -20,18 +20,26 @@ log = logging.getLogger(__name__)
 
 DETAILS_TIMEOUT = 10.0  # seconds
 RETRY_AFTER = timedelta(minutes=1)
-_watched: set[int] = set()
 
 
-def resolve_new(session: BrokerSession) -> None:
-    """Ask the broker for instruments without a con_id, and watch the prices of all that have one."""
-    retry = timezone.now() - RETRY_AFTER
-    unresolved = Instrument.objects.filter(con_id=None).filter(Q(resolved_at=None) | Q(resolved_at__lt=retry))
-    for instrument in unresolved[:20]:
-        _resolve(session, instrument)
-    rows = Instrument.objects.exclude(con_id=None)
-    session.watch([reference(instrument) for instrument in rows if instrument.con_id not in _watched])
-    _watched.update(row.con_id for row in rows if row.con_id)
+class InstrumentDesk:
+    """Keeps the instruments of one session resolved and their prices watched."""
+
+    def __init__(self, session: BrokerSession) -> None:
+        self.session = session
+        self._watched: set[int] = set()
+
+    def look_after(self) -> None:
+        """Ask the broker for instruments without a con_id, and watch the prices of all that have one."""
+        retry = timezone.now() - RETRY_AFTER
+        new = Instrument.objects.filter(con_id=None).filter(Q(resolved_at=None) | Q(resolved_at__lt=retry))
+        for instrument in new[:20]:
+            _resolve(self.session, instrument)
+        rows = Instrument.objects.exclude(con_id=None)
+        fresh = [reference(instrument) for instrument in rows if instrument.con_id not in self._watched]
+        if fresh:
+            self.session.watch(fresh)
+            self._watched.update(instrument.con_id for instrument in fresh)
 
 
 def reference(instrument: Instrument) -> InstrumentRef:

@@ -66,6 +66,7 @@ class SessionRuntime:
             self.name, adapter, host=host, port=port, client_id=client_id, listener=self.writer
         )
         self.submitter = Submitter(self.session, lease)
+        self.instruments = instruments.InstrumentDesk(self.session)
         self._threads = [
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
@@ -154,7 +155,7 @@ class SessionRuntime:
         instruments.store_prices(self.writer)
         self._look_where_needed()
         if self.session.link is Link.READY:
-            instruments.resolve_new(self.session)
+            self.instruments.look_after()
         self.submitter.drain()
 
     def _look_where_needed(self) -> None:

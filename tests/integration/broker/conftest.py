@@ -1,4 +1,4 @@
-"""One session at work in this process: real PostgreSQL and Redis, ib_async over TCP to the simulated gateway."""
+"""One session at work in this process: ib_async over TCP to the simulated gateway, all servers real."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side, TimeInForce
-from brokers.models import GatewaySession
+from brokers.models import Instrument
 from brokers.port import Link
 from orders.models import Order, Source
 from orders.services.order_entry import place_order
@@ -61,6 +61,7 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     gateway.start()
     yield gateway
     gateway.kill()
+    gateway.control.close()
 
 
 class Desk:
@@ -70,12 +71,12 @@ class Desk:
         self.client = User.objects.create_user("algo")
         self.count = 0
 
-    def place(self, **terms: Any) -> Order:
+    def place(self, symbol: str = "AAPL", **terms: Any) -> Order:
         self.count += 1
         ticket = Ticket(**{
             "cl_ord_id": f"T{self.count}",
             "account": ACCOUNT,
-            "instrument": InstrumentKey(symbol="AAPL"),
+            "instrument": InstrumentKey(symbol=symbol),
             "side": Side.BUY,
             "order_qty": Decimal(100),
             "ord_type": OrdType.MARKET,
@@ -85,9 +86,19 @@ class Desk:
         placed = place_order(ticket, client=self.client, source=Source.API, received_at=timezone.now())
         return placed.order
 
+    def know(self, symbol: str, con_id: int) -> None:
+        """Resolve an instrument without a broker."""
+        Instrument.objects.filter(symbol=symbol).update(con_id=con_id, min_tick=Decimal("0.01"))
+
     def rest(self, **terms: Any) -> Order:
         """A limit order far below the market."""
         return self.place(ord_type=OrdType.LIMIT, price=Decimal("1.00"), **terms)
+
+    def price(self, symbol: str) -> Decimal:
+        """The last price known of an instrument."""
+        px = Instrument.objects.get(symbol=symbol).last_px
+        assert px
+        return px
 
     def wait(self, order: Order, *states: str) -> Order:
         """Until the order is in one of these states."""
@@ -145,10 +156,4 @@ def runtime(new_runtime: Callable[[], SessionRuntime]) -> SessionRuntime:
 
 def has_prices() -> bool:
     """Every seeded instrument has been resolved and has a price."""
-    from brokers.models import Instrument
-
     return not Instrument.objects.filter(last_px=None).exists()
-
-
-def session_row() -> GatewaySession:
-    return GatewaySession.objects.get(name="main")

@@ -1,19 +1,141 @@
-"""From the record to COMPLETED over a real socket."""
+"""From the record to COMPLETED, CANCELED or REJECTED over a real socket."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from django.utils import timezone
 
 from brokers.fix import OrdType, Side, TimeInForce
-from orders.models import EventKind, State
+from brokers.models import Position
+from orders.models import EventKind, Order, RequestState, State
 from orders.services.order_entry import cancel_order
 from orders.services.runtime import SessionRuntime
+from tests.integration.broker.conftest import Desk, Gateway
+from tests.stack.polling import eventually
+
+HOPS = ("received", "recorded", "claimed", "sent", "acknowledged", "first_fill", "completed")
 
 
-def test_a_market_order_completes_with_its_executions_and_commissions(desk, gateway, runtime) -> None:
+def test_a_market_order_completes_with_its_executions_and_commissions(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
     order = desk.wait(desk.place(order_qty=Decimal(100)), State.COMPLETED)
     executions = order.executions.all()
     assert sum(e.last_qty for e in executions) == order.cum_qty == 100
     assert all(e.commission and e.commission_currency == "USD" for e in executions)
     (row,) = gateway.orders_of(order)
     assert (row["perm_id"], row["order_id"]) == (order.perm_id, order.broker_order_id)
+
+
+def test_every_hop_of_an_order_is_timed_in_order(desk: Desk, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.place(), State.COMPLETED)
+    times = [getattr(order, f"{hop}_at") for hop in HOPS]
+    assert None not in times
+    assert times == sorted(times)
+
+
+def test_the_events_replay_to_the_row(desk: Desk, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.place(order_qty=Decimal(900)), State.COMPLETED)
+    events = list(order.events.order_by("version"))
+    assert [event.version for event in events] == list(range(1, order.version + 1))
+    assert all(a.to_state == b.from_state for a, b in pairwise(events))
+    assert (events[-1].to_state, events[-1].cum_qty, events[-1].avg_px) == (
+        order.state,
+        order.cum_qty,
+        order.avg_px,
+    )
+
+
+def test_a_limit_far_from_the_market_rests_and_can_be_canceled(desk: Desk, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    request = cancel_order(order.id, actor="test", at=timezone.now())
+    runtime.drain()
+    desk.wait(order, State.CANCELED)
+    request.refresh_from_db()
+    assert (request.state, order.reason_code) == (RequestState.ACCEPTED, "CANCELED_ON_REQUEST")
+
+
+def test_a_second_cancel_while_one_is_open_is_the_same_request(desk: Desk, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    first = cancel_order(order.id, actor="test", at=timezone.now())
+    assert cancel_order(order.id, actor="test", at=timezone.now()).id == first.id
+
+
+@pytest.mark.parametrize("time_in_force", [TimeInForce.IOC, TimeInForce.FOK])
+def test_an_order_to_be_filled_at_once_that_can_not_be_is_canceled(
+    desk: Desk, runtime: SessionRuntime, time_in_force: TimeInForce
+) -> None:
+    order = desk.rest(time_in_force=time_in_force)
+    desk.wait(order, State.CANCELED)
+    assert order.cum_qty == 0
+
+
+def test_a_stop_waits_held_and_fills_when_the_market_gets_there(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    price = desk.price("MSFT")
+    stop_px = (price * 2).quantize(Decimal("0.01"))
+    order = desk.place(
+        symbol="MSFT",
+        ord_type=OrdType.STOP,
+        stop_px=(price * 2).quantize(Decimal("0.01")),
+        order_qty=Decimal(10),
+    )
+    desk.wait(order, State.ACCEPTED)
+    gateway.control.post("/prices", json={"symbol": "MSFT", "price": str(price * 2 + 1)}).raise_for_status()
+    desk.wait(order, State.COMPLETED)
+
+
+def test_a_refusal_of_the_broker_ends_the_order_with_its_words(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="reject", count=1)
+    order = desk.wait(desk.rest(), State.REJECTED)
+    assert order.reason_code == "BROKER_REJECTED"
+    assert order.reason_text.startswith("201: ")
+
+
+def test_positions_follow_from_executions(desk: Desk, runtime: SessionRuntime) -> None:
+    bought = desk.wait(desk.place(order_qty=Decimal(300)), State.COMPLETED)
+    sold = desk.wait(desk.place(order_qty=Decimal(100), side=Side.SELL), State.COMPLETED)
+    run = runtime.reconcile_positions()
+    position = Position.objects.get(symbol="AAPL")
+    assert position.position_qty == bought.cum_qty - sold.cum_qty == 200
+    assert run and run.ok, run and run.differences
+
+
+def test_a_position_that_no_execution_explains_is_a_difference(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    order = desk.wait(desk.place(), State.COMPLETED)
+    runtime.reconcile(full=False)
+    Position.objects.update(baseline_qty=7)
+    run = runtime.reconcile_positions()
+    assert run and not run.ok
+    assert run.differences == [
+        {"account": order.account_id, "symbol": "AAPL", "expected": "107", "reported": "100"}
+    ]
+
+
+def test_a_burst_is_paced_and_sent_in_the_order_recorded(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    orders = [desk.rest() for _ in range(90)]
+    eventually(lambda: Order.objects.filter(state=State.PENDING).count() == 90, limit=60)
+    rows = sorted(gateway.control.orders(), key=lambda row: row["order_id"])
+    assert [row["order_ref"] for row in rows] == [order.order_ref for order in orders]
+
+
+def test_cancels_go_before_new_orders(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    runtime.submitter.pacer.used(runtime.submitter.pacer.free())  # new orders must wait now, cancels not
+    late = desk.rest()
+    cancel_order(order.id, actor="test", at=timezone.now())
+    runtime.drain()
+    desk.wait(order, State.CANCELED)
+    desk.wait(late, State.PENDING)
+    canceled = order.events.get(kind=EventKind.CANCEL_SENT)
+    assert canceled.at < late.events.get(kind=EventKind.CLAIMED).at

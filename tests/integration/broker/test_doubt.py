@@ -1,0 +1,232 @@
+"""When the answer does not come: nothing is sent twice, nothing is lost, and what we show is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from threading import Thread
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from brokers import lease as leases
+from brokers.models import GatewaySession
+from brokers.port import Link
+from orders.models import EventKind, OnUnconfirmed, Order, State
+from orders.services import doorbell
+from orders.services.claim import claim_orders
+from orders.services.order_entry import cancel_order
+from orders.services.runtime import SessionRuntime, take_lease
+from tests.integration.broker.conftest import Desk, Gateway
+from tests.stack.polling import eventually
+
+
+def test_an_order_whose_answer_was_swallowed_is_found_and_not_sent_again(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="no_ack", count=1)
+    order = desk.wait(desk.rest(), State.PENDING)
+    assert order.events.filter(kind=EventKind.IN_DOUBT).exists()
+    (row,) = gateway.orders_of(order)
+    assert row["place_count"] == 1
+
+
+def test_an_order_that_never_arrived_is_sent_again_after_two_looks(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="drop_place", count=1)
+    order = desk.wait(desk.rest(), State.PENDING)
+    assert order.events.filter(kind=EventKind.ABSENT).count() == 2
+    (row,) = gateway.orders_of(order)
+    # No higher id had gone out, so the same one was used: a surviving first copy would be a no-op.
+    assert (row["order_id"], row["place_count"], order.attempt) == (order.broker_order_id, 1, 1)
+
+
+def test_a_resend_behind_later_orders_is_a_new_recorded_attempt(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="drop_place", count=1)
+    lost = desk.rest()
+    later = desk.wait(desk.rest(), State.PENDING)
+    desk.wait(lost, State.PENDING)
+    assert lost.order_ref.endswith("-2")
+    assert lost.broker_order_id > later.broker_order_id
+    assert [a.attempt for a in lost.attempts.all()] == [1, 2]
+    assert len(gateway.orders_of(lost)) == 1
+
+
+def test_the_policy_hold_leaves_an_absent_order_to_the_desk(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="drop_place", count=1)
+    order = desk.rest(on_unconfirmed=OnUnconfirmed.HOLD)
+    eventually(lambda: Order.objects.get(pk=order.pk).held_for_desk, limit=60)
+    runtime.sweep()
+    assert desk.wait(order, State.UNCONFIRMED).attempts.count() == 1
+    assert gateway.orders_of(order) == []
+
+
+def test_a_stale_order_is_given_up_and_not_sent_late(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="drop_place", count=1)
+    order = desk.wait(desk.rest(max_age=Decimal(1)), State.FAILED)
+    assert order.reason_code == "STALE"
+    assert gateway.orders_of(order) == []
+
+
+def test_a_link_cut_in_a_burst_leaves_every_order_exactly_once(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    orders = [desk.rest() for _ in range(30)]
+    runtime.drain()
+    gateway.control.fault(kind="disconnect")
+    orders += [desk.rest() for _ in range(30)]
+    for order in orders:
+        desk.wait(order, State.PENDING)
+    refs = [row["order_ref"].split("-")[0] for row in gateway.control.orders()]
+    assert sorted(refs) == sorted(order.order_ref.split("-")[0] for order in orders)
+
+
+def test_no_order_goes_out_while_the_gateway_has_lost_the_broker(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="link_lost")
+    eventually(lambda: runtime.session.link is Link.BROKER_LOST)
+    order = desk.rest()
+    runtime.sweep()
+    assert desk.wait(order, State.CREATED).claimed_at is None
+    gateway.control.fault(kind="link_restored")
+    desk.wait(order, State.PENDING)
+
+
+def test_an_order_that_never_left_is_canceled_at_once_and_never_sent(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="link_lost")
+    eventually(lambda: runtime.session.link is Link.BROKER_LOST)
+    order = desk.rest()
+    cancel_order(order.id, actor="test", at=timezone.now())
+    gateway.control.fault(kind="link_restored")
+    last = desk.wait(desk.rest(), State.PENDING)
+    assert desk.wait(order, State.CANCELED).reason_code == "CANCELED_BEFORE_SENDING"
+    assert [row["order_ref"] for row in gateway.control.orders()] == [last.order_ref]
+
+
+def test_a_gateway_that_dies_and_comes_back_keeps_the_order_working(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    gateway.kill()
+    eventually(lambda: runtime.session.link is Link.DOWN)
+    gateway.start()
+    eventually(lambda: runtime.session.link is Link.READY)
+    cancel_order(order.id, actor="test", at=timezone.now())
+    runtime.drain()
+    desk.wait(order, State.CANCELED)
+
+
+def test_a_cancel_whose_answer_was_lost_with_the_link_is_asked_again(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    gateway.control.fault(kind="hang", seconds=3)
+    cancel_order(order.id, actor="test", at=timezone.now())
+    runtime.drain()
+    gateway.control.fault(kind="disconnect")
+    desk.wait(order, State.CANCELED)
+
+
+def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
+    gateway.control.fault(kind="hang", seconds=8)
+    eventually(lambda: runtime.session.link is Link.DOWN, limit=60)
+    eventually(lambda: runtime.session.link is Link.READY, limit=60)
+    desk.wait(desk.rest(), State.PENDING)
+
+
+def test_without_redis_orders_still_go_out(desk: Desk, runtime: SessionRuntime, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    doorbell.client.cache_clear()
+    try:
+        desk.wait(desk.rest(), State.PENDING)
+    finally:
+        doorbell.client.cache_clear()
+
+
+def test_many_drains_at_once_send_each_order_once(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    orders = [desk.rest() for _ in range(20)]
+
+    def drain() -> None:
+        claim_orders(runtime.lease, limit=0)
+        runtime.drain()
+        connection.close()
+
+    threads = [Thread(target=drain) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for order in orders:
+        desk.wait(order, State.PENDING)
+    assert len(gateway.control.orders()) == 20
+    assert {row["place_count"] for row in gateway.control.orders()} == {1}
+
+
+def test_a_former_holder_of_the_lease_can_claim_nothing(desk: Desk) -> None:
+    former = take_lease("main", 1)
+    assert former
+    desk.know("AAPL", 265598)
+    GatewaySession.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert take_lease("main", 1)
+    order = desk.rest()
+    assert claim_orders(former, limit=10) == []
+    assert leases.renew(former) is False
+    assert desk.wait(order, State.CREATED)
+
+
+def test_the_next_holder_resolves_what_the_killed_one_left_claimed(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    former = take_lease("main", 1)
+    assert former
+    desk.know("AAPL", 265598)
+    order = desk.rest()
+    assert [claimed.order_id for claimed in claim_orders(former, limit=10)] == [str(order.id)]
+    # Killed here: claimed and committed, no byte sent, lease not given back.
+    new_runtime()
+    desk.wait(order, State.PENDING)
+    assert len(gateway.orders_of(order)) == 1
+
+
+def test_an_order_of_another_client_is_recorded_and_not_touched(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    perm_id = place_by_hand(gateway, client_id=9)
+    eventually(lambda: runtime.reconcile(full=True) and Order.objects.filter(perm_id=perm_id).exists())
+    order = Order.objects.get(perm_id=perm_id)
+    assert (order.source, order.client, order.state) == ("EXTERNAL", None, State.PENDING)
+    assert runtime.reconcile(full=True).ok
+
+
+def place_by_hand(gateway: Gateway, client_id: int) -> int:
+    """Place a resting order with ib_async's own IB class, as some other program would; its permId."""
+    import asyncio
+
+    from ib_async import IB, LimitOrder, Stock
+
+    async def place() -> int:
+        ib = IB()
+        await ib.connectAsync("127.0.0.1", gateway.port, clientId=client_id, timeout=20)
+        contract = Stock("MSFT", "SMART", "USD")
+        await ib.qualifyContractsAsync(contract)
+        trade = ib.placeOrder(contract, LimitOrder("BUY", 5, 1.0, tif="GTC"))
+        while trade.orderStatus.status != "Submitted":
+            await asyncio.sleep(0.01)
+        ib.disconnect()
+        return trade.order.permId
+
+    return asyncio.run(place())
