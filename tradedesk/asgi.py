@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+from contextlib import suppress
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
@@ -20,10 +23,23 @@ _streams: list[Stream] = []
 
 
 def stream() -> Stream:
-    """The process's stream, made on its event loop."""
+    """The process's stream, made on its event loop with the first listener."""
     if not _streams:
         _streams.append(Stream())
+        end_with_process(_streams[0])
     return _streams[0]
+
+
+def end_with_process(stream: Stream) -> None:
+    """End all streams at SIGTERM and SIGINT: servers wait for open answers before they tell the lifespan.
+
+    The server's own handler still runs: asyncio hears of signals by its wake-up descriptor, whatever
+    handler Python has. Called once the server has set its handlers, so that it does not replace ours.
+    """
+    loop = asyncio.get_running_loop()
+    with suppress(ValueError):  # not the main thread: somebody else looks after signals
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stream.end))
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -45,7 +61,8 @@ async def lifespan(receive: Any, send: Any) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
-            await stream().close()
+            for each in _streams:
+                await each.close()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -73,9 +73,13 @@ class Stream:
         self._start_feed()
         await self._until_gone(receive, self._write(headers, wanted_cursor(scope, headers), access, send))
 
+    def end(self) -> None:
+        """End every stream."""
+        self._closing.set()
+
     async def close(self) -> None:
         """End every stream and the feed."""
-        self._closing.set()
+        self.end()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

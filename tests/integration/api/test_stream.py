@@ -1,0 +1,275 @@
+"""GET /api/v1/stream, served by a real process that reads what the tests commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+
+from orders.models import ApiToken, Order
+from tests.integration.api.conftest import ACCOUNT, OTHER, placed
+from tests.stack.polling import eventually
+from tradedesk.env import BASE_DIR
+from tradedesk.stack.ports import free_port
+from tradedesk.stack.process import end, spawn
+from tradedesk.stack.processes import stream as stream_process
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+ORIGIN = "http://127.0.0.1:8000"
+
+
+@contextmanager
+def serving(log: Path) -> Iterator[str]:
+    """A stream process on the test database; gives its URL."""
+    port = free_port()
+    database = settings.DATABASES["default"]
+    address = "{HOST}:{PORT}/{NAME}".format(**database)
+    url = f"postgresql://{database['USER']}:{database['PASSWORD']}@{address}"
+    env = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "TRADEDESK_WEB_ORIGINS": ORIGIN,
+        "SECRET_KEY": settings.SECRET_KEY,
+    }
+    process = spawn(stream_process(port).argv, env=env, log=log, cwd=BASE_DIR)
+    base = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: httpx.get(f"{base}/healthz").status_code == 200)
+        yield base
+    finally:
+        end(process)
+    assert process.returncode == 0, "it had to be killed"
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(tmp_path_factory.mktemp("stream") / "log") as url:
+        yield url
+
+
+class Ear:
+    """A listener in a thread; `heard` grows as blocks arrive, `ended` says that the server closed."""
+
+    def __init__(self, base: str, headers: dict[str, str], query: str = "") -> None:
+        self.heard: list[dict[str, str]] = []
+        self.comments: list[str] = []
+        self.ended = False
+        self._client = httpx.Client(timeout=30)
+        self._url = f"{base}/api/v1/stream{query}"
+        self._headers = headers
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def __enter__(self) -> Ear:
+        self._thread.start()
+        eventually(lambda: self.heard)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.close()
+        self._thread.join(30)
+
+    def _listen(self) -> None:
+        try:
+            with self._client.stream("GET", self._url, headers=self._headers) as answer:
+                assert answer.status_code == 200, answer.read()
+                block: dict[str, str] = {}
+                for line in answer.iter_lines():
+                    block = self._take(line, block)
+        except httpx.TransportError:
+            pass
+        self.ended = True
+
+    def _take(self, line: str, block: dict[str, str]) -> dict[str, str]:
+        if line.startswith(":"):
+            self.comments.append(line)
+        elif line:
+            name, _, value = line.partition(": ")
+            block[name] = value
+        elif block:
+            self.heard.append(block)
+            return {}
+        return block
+
+    @property
+    def events(self) -> list[tuple[str, int]]:
+        """(order id, version) of the order events so far."""
+        data = [json.loads(block["data"]) for block in self.heard if block.get("event") == "order"]
+        return [(told["order_id"], told["version"]) for told in data]
+
+    @property
+    def last_id(self) -> str:
+        return self.heard[-1]["id"]
+
+
+@pytest.fixture
+def headers(token: Callable[..., str]) -> dict[str, str]:
+    placed("before")
+    return {"Authorization": f"Token {token()}"}
+
+
+def first(order: Order) -> tuple[str, int]:
+    return str(order.id), 1
+
+
+def test_changes_arrive_as_they_are_committed(server: str, headers: dict[str, str]) -> None:
+    with Ear(server, headers) as ear:
+        order = placed("a-1")
+        eventually(lambda: ear.events == [first(order)])
+    told = json.loads(ear.heard[-1]["data"])
+    assert told.keys() == {"order_id", "version", "kind", "state", "at"}
+    assert (told["kind"], told["state"]) == ("RECORDED", "CREATED")
+
+
+def test_a_listener_goes_on_where_it_was(server: str, headers: dict[str, str]) -> None:
+    with Ear(server, headers) as ear:
+        placed("a-1")
+        eventually(lambda: ear.events)
+    missed = [first(placed(f"missed-{number}")) for number in range(3)]
+    with Ear(server, {**headers, "Last-Event-ID": ear.last_id}) as again:
+        eventually(lambda: again.events == missed)
+    with Ear(server, headers, f"?last_event_id={ear.last_id}") as by_query:
+        eventually(lambda: by_query.events == missed)
+
+
+def test_everything_can_be_replayed_from_the_start(server: str, headers: dict[str, str]) -> None:
+    orders = [first(placed(f"a-{number}")) for number in range(5)]
+    with Ear(server, {**headers, "Last-Event-ID": "0-0"}) as ear:
+        eventually(lambda: ear.events[-5:] == orders)
+
+
+def test_a_place_that_is_not_ours_is_reset(server: str, headers: dict[str, str]) -> None:
+    for wanted in ("nonsense", "99999999999999-1"):
+        with Ear(server, {**headers, "Last-Event-ID": wanted}) as ear:
+            eventually(lambda ear=ear: ear.heard[0].get("event") == "reset")
+
+
+@contextmanager
+def writer() -> Iterator[psycopg.Connection]:
+    """A connection of its own, to hold a transaction open."""
+    with psycopg.connect(**{**connection.get_connection_params(), "autocommit": False}) as own:
+        yield own
+
+
+def note(own: psycopg.Connection, order: Order) -> None:
+    own.execute(
+        "INSERT INTO orders_orderevent"
+        " (order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at)"
+        " VALUES (%s, 2, 'BROKER_NOTICE', '', 'CREATED', 0, 0, 'test', '', '{}', now())",
+        [order.id],
+    )
+
+
+def test_no_event_is_lost_when_the_lower_id_is_committed_last(server: str, headers: dict[str, str]) -> None:
+    early, late = placed("early"), placed("late")
+    with Ear(server, headers) as ear, writer() as slow, writer() as quick:
+        note(slow, early)  # takes the lower transaction id and the lower event id, and waits
+        note(quick, late)
+        quick.commit()
+        beats = len(ear.comments)
+        eventually(lambda: len(ear.comments) > beats + 1)
+        assert ear.events == []
+        slow.commit()
+        eventually(lambda: ear.events == [(str(early.id), 2), (str(late.id), 2)])
+
+
+def test_a_rolled_back_writer_holds_nothing_back(server: str, headers: dict[str, str]) -> None:
+    early, late = placed("early"), placed("late")
+    with Ear(server, headers) as ear, writer() as slow, writer() as quick:
+        note(slow, early)
+        note(quick, late)
+        quick.commit()
+        slow.rollback()
+        eventually(lambda: ear.events == [(str(late.id), 2)])
+
+
+def test_orders_of_other_accounts_are_not_told(server: str, headers: dict[str, str]) -> None:
+    with Ear(server, headers) as ear:
+        placed("hidden", account=OTHER)
+        mine = placed("mine")
+        eventually(lambda: ear.events == [first(mine)])
+
+
+def test_silence_is_filled_with_heartbeats(server: str, headers: dict[str, str]) -> None:
+    with Ear(server, headers) as ear:
+        eventually(lambda: len(ear.comments) >= 2)
+
+
+def test_a_revoked_token_ends_the_stream(server: str, headers: dict[str, str]) -> None:
+    with Ear(server, headers) as ear:
+        ApiToken.objects.all().delete()
+        eventually(lambda: ear.ended)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [({}, 401), ({"Authorization": "Token nope"}, 401), ({"Host": "evil"}, 400)]
+)
+def test_strangers_are_refused(server: str, desk: None, sent: dict[str, str], status: int) -> None:
+    answer = httpx.get(f"{server}/api/v1/stream", headers=sent)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+
+
+def test_a_token_without_the_scope_is_refused(server: str, token: Callable[..., str]) -> None:
+    answer = httpx.get(
+        f"{server}/api/v1/stream", headers={"Authorization": f"Token {token(scopes=('trade',))}"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+
+
+def login(**fields: Any) -> str:
+    """The cookie of a person who has logged in to the admin."""
+    user = User.objects.create_user("jo", password="x", is_staff=True, **fields)
+    user.user_permissions.add(Permission.objects.get(codename="view_order"))
+    client = Client()
+    client.force_login(user)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def test_a_desk_login_listens_from_the_desks_pages(server: str, desk: None) -> None:
+    placed("before")
+    cookie = login()
+    with Ear(server, {"Cookie": cookie, "Origin": ORIGIN}) as ear:
+        order = placed("a-1", account=ACCOUNT)
+        eventually(lambda: ear.events == [first(order)])
+        User.objects.update(is_active=False)
+        eventually(lambda: ear.ended)
+
+
+@pytest.mark.parametrize("origin", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {}])
+def test_a_desk_login_does_not_listen_for_other_pages(
+    server: str, desk: None, origin: dict[str, str]
+) -> None:
+    answer = httpx.get(f"{server}/api/v1/stream", headers={"Cookie": login(), **origin})
+    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+
+
+def test_only_the_desks_origin_may_read_the_answer(server: str, desk: None) -> None:
+    def allowed(origin: str) -> str | None:
+        answer = httpx.options(f"{server}/api/v1/stream", headers={"Origin": origin})
+        return answer.headers.get("access-control-allow-origin")
+
+    assert allowed(ORIGIN) == ORIGIN
+    assert allowed("http://evil.example") is None
+
+
+def test_a_listener_does_not_hold_up_the_end(headers: dict[str, str], tmp_path: Path) -> None:
+    with serving(tmp_path / "log") as base:
+        ear = Ear(base, headers).__enter__()
+        assert not ear.ended
+    eventually(lambda: ear.ended)
+
+
+def test_the_process_serves_nothing_else(server: str, desk: None) -> None:
+    assert httpx.get(f"{server}/api/v1/orders").status_code == 404
+    assert httpx.post(f"{server}/api/v1/stream").status_code == 405
