@@ -204,8 +204,13 @@ def test_a_refused_order_is_an_error_with_its_id(
 def test_a_client_id_in_use_is_refused_and_the_first_client_lives(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         async with client(gateway) as ib:
+            codes: list[int] = []
+            second = IB()
+            second.errorEvent += lambda req_id, code, text, contract: codes.append(code)
             with pytest.raises((ConnectionError, asyncio.TimeoutError)):
-                await gateway.connect(1)
+                # The library waits out its timeout although the peer has closed.
+                await second.connectAsync("127.0.0.1", gateway.port, 1, timeout=1)
+            assert codes == [326]
             assert await ib.reqCurrentTimeAsync()
 
     run(test)
