@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from tradedesk import health
+from tradedesk.metrics import metrics
 
 handler400 = "tradedesk.failures.bad_request"
 handler403 = "tradedesk.failures.permission_denied"
@@ -17,4 +18,5 @@ urlpatterns = [
     path("api/v1/", include("orders.api.urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

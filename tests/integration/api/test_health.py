@@ -1,0 +1,158 @@
+"""/healthz, /readyz, /metrics and the schema."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import redis
+from django.core.management import call_command
+from django.db import OperationalError, connections
+from django.test import Client
+from django.utils import timezone
+
+from brokers.models import GatewaySession, InboxMessage
+from orders.models import Order
+from orders.services import doorbell
+from tests.integration.api.conftest import placed
+from tests.integration.api.test_read import executed, sent
+from tradedesk.metrics import first_id_at
+
+
+def ready(**fields: Any) -> None:
+    """A session whose worker is there and whose link is open, unless the fields say otherwise."""
+    GatewaySession.objects.update(**{"link": "READY", "heartbeat_at": timezone.now(), **fields})
+
+
+def readyz() -> tuple[int, dict[str, Any]]:
+    answer = Client().get("/readyz")
+    return answer.status_code, answer.json()
+
+
+def test_healthz_needs_nothing() -> None:
+    assert Client().get("/healthz").json() == {"status": "alive"}
+
+
+def test_ready_when_orders_reach_the_broker(desk: None) -> None:
+    ready()
+    status, told = readyz()
+    assert (status, told["status"]) == (200, "ready")
+    assert set(told["checks"]) == {"database", "redis", "session:main"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"heartbeat_at": None}, "No broker worker"),
+        ({"heartbeat_at": timezone.now() - timedelta(seconds=60)}, "last heard of"),
+        ({"link": "BROKER_LOST", "link_reason": "1100"}, "BROKER_LOST: 1100"),
+    ],
+)
+def test_not_ready_without_a_broker_session(desk: None, fields: dict[str, Any], said: str) -> None:
+    ready(**fields)
+    status, told = readyz()
+    assert (status, told["status"]) == (503, "not ready")
+    assert said in told["checks"]["session:main"]["reason"]
+
+
+def test_without_redis_only_degraded(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready()
+    monkeypatch.setattr(doorbell, "client", lambda: redis.Redis(port=1, retry=None, socket_connect_timeout=1))
+    status, told = readyz()
+    assert (status, told["status"]) == (200, "degraded")
+    assert told["checks"]["redis"]["reason"]
+
+
+def test_not_ready_without_a_database(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("connection refused\nmore")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connections["default"], "cursor", away)
+        status, told = readyz()
+    assert (status, told["checks"]["database"]) == (503, {"ok": False, "reason": "connection refused"})
+
+
+def metrics() -> dict[str, float]:
+    """Every sample by its name and labels, as exposed."""
+    text = Client().get("/metrics").content.decode()
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_metrics_count_what_is_there(desk: None) -> None:
+    placed("a")
+    executed(sent("b"), 1)
+    ready(lease_until=timezone.now() + timedelta(seconds=4), lease_epoch=3)
+    found = metrics()
+    assert found["tradedesk_database_up"] == 1
+    assert found['tradedesk_orders_open{state="CREATED"}'] == 1
+    assert found['tradedesk_orders_open{state="SENT"}'] == 1
+    assert found['tradedesk_orders_open{state="PENDING"}'] == 0
+    assert found['tradedesk_orders_today{state="SENT"}'] == 1
+    assert found["tradedesk_executions"] == 1
+    assert found['tradedesk_session_link{link="READY",session="main"}'] == 1
+    assert found['tradedesk_session_lease_epoch{session="main"}'] == 3
+    assert 0 < found['tradedesk_session_lease_left_seconds{session="main"}'] < 4
+
+
+def test_metrics_show_what_waits(desk: None) -> None:
+    placed("a")
+    now = timezone.now()
+    for number, error in enumerate(("", "boom")):
+        InboxMessage.objects.create(
+            session_id="main",
+            dedup_key=str(number),
+            kind="x",
+            event={},
+            raw={},
+            error=error,
+            received_at=now - timedelta(seconds=30),
+        )
+    found = metrics()
+    assert (found["tradedesk_outbox_waiting"], found["tradedesk_inbox_waiting"]) == (1, 2)
+    assert found["tradedesk_inbox_errors"] == 1
+    assert 30 <= found["tradedesk_inbox_oldest_seconds"] < 60
+
+
+def test_metrics_show_hop_times(desk: None) -> None:
+    order = placed("a")
+    Order.objects.filter(pk=order.pk).update(recorded_at=order.received_at + timedelta(milliseconds=250))
+    found = metrics()
+    assert found['tradedesk_hop_seconds{hop="record",quantile="0.5"}'] == pytest.approx(0.25)
+    assert found['tradedesk_hop_orders{hop="record"}'] == 1
+    assert found['tradedesk_hop_orders{hop="send"}'] == 0
+
+
+def test_metrics_say_when_the_database_is_away(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("connection refused")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(connections["default"], "cursor", away)
+        assert metrics() == {"tradedesk_database_up": 0}
+
+
+def test_ids_of_orders_hold_their_time(desk: None) -> None:
+    order = placed("a")
+    at = order.received_at
+    assert (
+        first_id_at(at - timedelta(seconds=1)) < UUID(str(order.id)) < first_id_at(at + timedelta(seconds=60))
+    )
+
+
+def test_the_schema_has_no_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn")
+    schema = capsys.readouterr().out
+    for path in ("/api/v1/orders", "/api/v1/orders/{order_id}/cancel", "/api/v1/sessions"):
+        assert f"{path}:" in schema
+    assert "openapi: 3.1.0" in schema
+
+
+def test_schema_and_docs_are_served_without_the_internet(db: None) -> None:
+    assert Client().get("/api/v1/schema").status_code == 200
+    page = Client().get("/api/v1/docs").content.decode()
+    assert "/static/drf_spectacular_sidecar/" in page
+    assert "https://" not in page
