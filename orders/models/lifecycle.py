@@ -170,7 +170,8 @@ class OrderLifecycle(FSMModelMixin, models.Model):
 def states_of(method: Callable[..., Any]) -> tuple[tuple[str, ...], str]:
     """(source states, target state) of a transition with a fixed target, for set-based SQL."""
     transitions = method._django_fsm.transitions  # type: ignore[attr-defined]
-    targets = {str(found.target) for found in transitions.values()}
-    if len(targets) != 1:
+    targets = {found.target for found in transitions.values()}
+    target = targets.pop()
+    if targets or not isinstance(target, str):
         raise ValueError(f"{method} has no single target state.")
-    return tuple(sorted(map(str, transitions))), targets.pop()
+    return tuple(sorted(map(str, transitions))), str(target)

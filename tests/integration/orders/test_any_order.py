@@ -1,0 +1,181 @@
+"""Broker events may come twice, late and in any order: the facts they leave are the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.inbox import keep_parked
+from brokers.messages import (
+    BrokerEvent,
+    CommissionReport,
+    ErrorReport,
+    ExecutionReport,
+    InstrumentRef,
+    OrderIdentity,
+    OrderReport,
+    Refusal,
+    WorkingStatus,
+)
+from brokers.models import InboxMessage, Instrument
+from brokers.port import Heard
+from orders.models import Order, Source, State
+from orders.services.execution import LookUp, apply_notes, retry_parked
+from orders.services.order_entry import place_order
+from orders.services.ticket import InstrumentKey, Ticket
+
+NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
+QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+
+
+@pytest.fixture
+def desk(db: None, settings: Any) -> User:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    call_command("seed")
+    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    return User.objects.create_user("algo")
+
+
+class Story:
+    """One order and what the broker says about it; every event made with the order's own identity."""
+
+    def __init__(self, client: User) -> None:
+        ticket = Ticket(
+            cl_ord_id=uuid4().hex,
+            account="DU1234567",
+            instrument=InstrumentKey(symbol="AAPL"),
+            side=Side.BUY,
+            order_qty=Decimal(100),
+            ord_type=OrdType.LIMIT,
+            price=Decimal(230),
+            time_in_force=TimeInForce.DAY,
+        )
+        self.order = place_order(ticket, client=client, source=Source.API, received_at=NOW).order
+        self.run = uuid4().hex[:8]
+        perm_id = self.order.id.int % 2**40
+        self.identity = OrderIdentity(order_ref=self.order.order_ref, perm_id=perm_id)
+
+    def status(self, status: WorkingStatus) -> OrderReport:
+        return OrderReport(identity=self.identity, status=status, source="orderStatus")
+
+    def execution(self, number: str, quantity: int, price: int) -> ExecutionReport:
+        return ExecutionReport(
+            identity=self.identity,
+            exec_id=f"{self.run}.{number}",
+            account="DU1234567",
+            instrument=AAPL,
+            side=Side.BUY,
+            last_qty=Decimal(quantity),
+            last_px=Decimal(price),
+            cum_qty=Decimal(0),
+            transact_time=NOW,
+        )
+
+    def commission(self, number: str) -> CommissionReport:
+        return CommissionReport(exec_id=f"{self.run}.{number}", commission=Decimal(1), currency="USD")
+
+    def error(self, code: int, meaning: Refusal) -> ErrorReport:
+        return ErrorReport(identity=self.identity, code=code, text="words", meaning=meaning)
+
+    def tell(self, events: list[BrokerEvent]) -> Order:
+        """Hear the events one by one, as the inbox writer does, and retry what was parked."""
+        for number, event in enumerate(events):
+            note = Heard(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
+            try:
+                apply_notes("main", [note], LookUp())
+            except Exception as error:
+                keep_parked("main", note, error, NOW)
+        retry_parked("main", LookUp())
+        assert not InboxMessage.objects.filter(applied_at=None).exists()
+        return Order.objects.get(pk=self.order.pk)
+
+
+def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
+    """Indices of `count` events: all of them, some repeated, in any order."""
+    repeats = st.lists(st.integers(0, count - 1), max_size=count)
+    return repeats.flatmap(lambda extra: st.permutations([*range(count), *extra]))
+
+
+@QUIET
+@given(indices=any_order_with_repeats(7))
+def test_a_filled_order_ends_completed(desk: User, indices: list[int]) -> None:
+    story = Story(desk)
+    history: list[BrokerEvent] = [
+        story.status(WorkingStatus.HELD),
+        story.status(WorkingStatus.WORKING),
+        story.execution("01.01", 40, 229),
+        story.commission("01.01"),
+        story.execution("02.01", 60, 230),
+        story.commission("02.01"),
+        story.status(WorkingStatus.FILLED),
+    ]
+    order = story.tell([history[index] for index in indices])
+    assert (order.state, order.cum_qty, order.avg_px) == (State.COMPLETED, 100, Decimal("229.6"))
+
+
+@QUIET
+@given(indices=any_order_with_repeats(6))
+def test_a_canceled_order_keeps_what_was_executed(desk: User, indices: list[int]) -> None:
+    story = Story(desk)
+    history: list[BrokerEvent] = [
+        story.status(WorkingStatus.HELD),
+        story.status(WorkingStatus.WORKING),
+        story.execution("01.01", 40, 229),
+        story.commission("01.01"),
+        story.status(WorkingStatus.CANCELED),
+        story.error(202, Refusal.ORDER_CANCELED),
+    ]
+    order = story.tell([history[index] for index in indices])
+    assert (order.state, order.cum_qty, order.leaves_qty) == (State.CANCELED, 40, 0)
+
+
+@QUIET
+@given(indices=any_order_with_repeats(3))
+def test_a_rejected_order_is_rejected_whichever_word_comes_first(desk: User, indices: list[int]) -> None:
+    story = Story(desk)
+    history: list[BrokerEvent] = [
+        story.status(WorkingStatus.HELD),
+        story.status(WorkingStatus.CANCELED),
+        story.error(201, Refusal.ORDER_REJECTED),
+    ]
+    order = story.tell([history[index] for index in indices])
+    assert (order.state, order.reason_code) == (State.REJECTED, "BROKER_REJECTED")
+
+
+@QUIET
+@given(indices=any_order_with_repeats(6))
+def test_a_correction_replaces_the_version_before_it(desk: User, indices: list[int]) -> None:
+    story = Story(desk)
+    history: list[BrokerEvent] = [
+        story.status(WorkingStatus.WORKING),
+        story.execution("01.01", 100, 229),
+        story.execution("01.02", 90, 229),
+        story.execution("01.03", 80, 228),
+        story.commission("01.03"),
+        story.commission("01.01"),
+    ]
+    order = story.tell([history[index] for index in indices])
+    assert (order.state, order.cum_qty, order.avg_px) == (State.PARTIALLY_FILLED, 80, 228)
+
+
+def test_an_unknown_code_never_ends_an_order(desk: User) -> None:
+    story = Story(desk)
+    order = story.tell([story.status(WorkingStatus.WORKING), story.error(99_999, Refusal.LOOK_UP)])
+    assert order.state == State.PENDING
+
+
+def test_a_late_execution_of_a_refused_order_puts_it_in_doubt(desk: User) -> None:
+    story = Story(desk)
+    events: list[BrokerEvent] = [story.error(201, Refusal.ORDER_REJECTED), story.execution("01.01", 40, 229)]
+    order = story.tell(events)
+    assert (order.state, order.cum_qty) == (State.UNCONFIRMED, 40)
