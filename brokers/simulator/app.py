@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from os import environ
 from pathlib import Path
@@ -16,8 +16,6 @@ from brokers.simulator.exchange.universe import load_universe
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.server import Connection, Hub
-
-logger = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -80,15 +78,10 @@ async def _serve(options: Namespace, journal: Journal, announce: Callable[[str],
         raise hub.failed.result()
 
 
-class _port:
-    """Turns the failure to listen on a port into one sentence."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise StartError(f"cannot listen on port {self._port}: {error.strerror or error}") from error
+@contextmanager
+def _port(port: int) -> Iterator[None]:
+    """Turn the failure to listen on a port into one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise StartError(f"cannot listen on port {port}: {error.strerror or error}") from error

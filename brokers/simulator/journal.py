@@ -100,6 +100,7 @@ class Journal:
         self._file = self.path.open("ab")
 
     def close(self) -> None:
+        """Release the file and the lock."""
         self._file.close()
         self._lock.close()
 

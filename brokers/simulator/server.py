@@ -63,6 +63,7 @@ class Hub:
         self._loop.call_later(seconds, self._resume)
 
     def close(self) -> None:
+        """Stop the clock and every connection."""
         self._timer.cancel()
         self.disconnect_all("the gateway stops")
 
@@ -116,9 +117,11 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def pause(self) -> None:
+        """Stop reading."""
         self._transport.pause_reading()
 
     def resume(self) -> None:
+        """Read again."""
         self._transport.resume_reading()
 
     def abort(self) -> None:

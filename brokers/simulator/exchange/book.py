@@ -17,6 +17,8 @@ ZERO = Decimal(0)
 
 
 class Side(StrEnum):
+    """Which way an order trades."""
+
     BUY = "BUY"
     SELL = "SELL"
 

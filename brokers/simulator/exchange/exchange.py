@@ -26,15 +26,19 @@ class Exchange:
             maker.open(self._markets[con_id])
 
     def market(self, con_id: int) -> Market:
+        """Return the market of an instrument."""
         return self._markets[con_id]
 
     def submit(self, con_id: int, order: MarketOrder) -> list[MarketEvent]:
+        """Take a client's order in."""
         return self._markets[con_id].submit(order)
 
     def replace(self, con_id: int, order: MarketOrder) -> list[MarketEvent]:
+        """Put new terms in place of a client's order."""
         return self._markets[con_id].replace(order)
 
     def cancel(self, con_id: int, order_id: int) -> bool:
+        """Take a client's order out; False if the market no longer has it."""
         return self._markets[con_id].cancel(order_id)
 
     def beat(self) -> Iterator[MarketEvent]:

@@ -14,6 +14,8 @@ from brokers.simulator.exchange.instruments import Instrument
 
 
 class TimeInForce(StrEnum):
+    """How long an order works."""
+
     DAY = "DAY"
     GTC = "GTC"
     IOC = "IOC"

@@ -40,9 +40,11 @@ class AccountDesk:
         link.wants_positions = True
 
     def cancel_positions(self, link: Link, message: asked.CancelPositions) -> None:
+        """End the subscription to positions."""
         link.wants_positions = False
 
     def positions_multi(self, link: Link, message: asked.ReqPositionsMulti) -> None:
+        """Send the open positions of one account or all, and their changes from then on."""
         for account in self._chosen(link, message.req_id, message.account):
             for con_id, position in account.positions.items():
                 if position.quantity:
@@ -51,6 +53,7 @@ class AccountDesk:
         link.position_requests[message.req_id] = message.account
 
     def cancel_positions_multi(self, link: Link, message: asked.CancelPositionsMulti) -> None:
+        """End that subscription."""
         link.position_requests.pop(message.req_id, None)
 
     def _position_data(self, account: Account, con_id: int, position: Position) -> said.PositionData:
@@ -84,6 +87,7 @@ class AccountDesk:
         link.summaries[message.req_id] = tags
 
     def cancel_summary(self, link: Link, message: asked.CancelAccountSummary) -> None:
+        """End a summary subscription."""
         link.summaries.pop(message.req_id, None)
 
     def _send_summary(self, link: Link, req_id: int, tags: Iterable[str]) -> None:
@@ -140,10 +144,12 @@ class AccountDesk:
                 yield key, text, currency
 
     def updates_multi(self, link: Link, message: asked.ReqAccountUpdatesMulti) -> None:
+        """Send the values of one account or all."""
         self._send_updates_multi(link, message.req_id, self._chosen(link, message.req_id, message.account))
         link.update_requests[message.req_id] = message.account
 
     def cancel_updates_multi(self, link: Link, message: asked.CancelAccountUpdatesMulti) -> None:
+        """End that subscription."""
         link.update_requests.pop(message.req_id, None)
 
     def _send_updates_multi(self, link: Link, req_id: int, accounts: Iterable[Account]) -> None:
@@ -159,19 +165,23 @@ class AccountDesk:
     # -- profit and loss ---------------------------------------------------------------------------
 
     def pnl(self, link: Link, message: asked.ReqPnl) -> None:
+        """Send profit and loss now and every second."""
         if self._chosen(link, message.req_id, message.account):
             link.pnl_requests[message.req_id] = message.account
             self._send_pnl(link, message.req_id, message.account)
 
     def cancel_pnl(self, link: Link, message: asked.CancelPnl) -> None:
+        """End that subscription."""
         link.pnl_requests.pop(message.req_id, None)
 
     def pnl_single(self, link: Link, message: asked.ReqPnlSingle) -> None:
+        """Send one position's profit and loss now and every second."""
         if self._chosen(link, message.req_id, message.account):
             link.pnl_single_requests[message.req_id] = message.account, message.con_id
             self._send_pnl_single(link, message.req_id, message.account, message.con_id)
 
     def cancel_pnl_single(self, link: Link, message: asked.CancelPnlSingle) -> None:
+        """End that subscription."""
         link.pnl_single_requests.pop(message.req_id, None)
 
     def _send_pnl(self, link: Link, req_id: int, name: str) -> None:

@@ -36,6 +36,7 @@ class ContractDesk:
         self._clock = clock
 
     def details(self, link: Link, message: asked.ReqContractData) -> None:
+        """Send every instrument that the contract may mean; 200 if none."""
         contract = message.contract
         if contract.sec_type not in _SECURITY_TYPES and not contract.con_id:
             link.error(message.req_id, *validation("Please enter a valid security type"))

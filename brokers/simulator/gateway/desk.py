@@ -47,7 +47,7 @@ from brokers.simulator.gateway.texts import (
 from brokers.simulator.gateway.valuation import Valuation
 from brokers.simulator.gateway.what_if import what_if
 from brokers.simulator.wire.client import CancelOrder
-from brokers.simulator.wire.orders import PlaceOrder
+from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg
 

@@ -12,7 +12,7 @@ import msgspec
 
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway.state import Executed, OrderRecord, Status
-from brokers.simulator.wire.orders import CompletedOrder, OpenOrder
+from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Contract, Execution, Order, OrderState
 from brokers.simulator.wire.server import CommissionReport, ExecutionData, OrderStatus
 from brokers.simulator.wire.values import UNSET_DOUBLE, UNSET_INT

@@ -58,9 +58,11 @@ class Faults:
         return True
 
     def reason(self, kind: str) -> str:
+        """Return the text that goes with a fault that was just used."""
         return self._counted[kind].reason
 
     def clear(self) -> None:
+        """Disarm everything."""
         self._counted.clear()
         self.delay_ms = 0
 

@@ -24,7 +24,7 @@ from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import codec
 from brokers.simulator.wire import server as said
-from brokers.simulator.wire.orders import PlaceOrder
+from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 
 logger = logging.getLogger(__name__)

@@ -60,6 +60,7 @@ class QuoteDesk:
             link.market_data[message.req_id] = subscription
 
     def cancel(self, link: Link, message: asked.CancelMktData) -> None:
+        """End a subscription; 300 if there is none."""
         if link.market_data.pop(message.req_id, None) is None:
             link.error(message.req_id, NO_SUCH_TICKER.code, NO_SUCH_TICKER.text.format(message.req_id))
 

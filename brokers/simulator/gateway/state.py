@@ -60,14 +60,17 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     @property
     def is_done(self) -> bool:
+        """Whether the order can no longer change."""
         return self.status in DONE
 
     @property
     def quantity(self) -> Decimal:
+        """The order's whole quantity."""
         return self.order.total_quantity or ZERO
 
     @property
     def remaining(self) -> Decimal:
+        """What is not filled."""
         return self.quantity - self.filled
 
     @property

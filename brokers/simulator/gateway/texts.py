@@ -59,16 +59,19 @@ def rejected(reason: str) -> Refusal:
 
 
 def cancel_unknown(order_id: int) -> Refusal:
+    """A cancel of an order that this client does not have (10147)."""
     return Refusal(10147, f"OrderId {order_id} that needs to be cancelled is not found.")
 
 
 def cancel_too_late(order_id: int, status: str) -> Refusal:
+    """A cancel of an order that is done (10148)."""
     return Refusal(
         10148, f"OrderId {order_id} that needs to be cancelled can not be cancelled, state: {status}."
     )
 
 
 def ambiguous(symbol: str) -> Refusal:
+    """A contract that means several instruments (200)."""
     return Refusal(200, f"The contract description specified for {symbol} is ambiguous.")
 
 

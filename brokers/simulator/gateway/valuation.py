@@ -38,6 +38,7 @@ class Totals(NamedTuple):
 
     @property
     def net_liquidation(self) -> Decimal:
+        """What would be left if everything were sold at the last price."""
         return self.cash + self.stock_value
 
 
@@ -55,11 +56,13 @@ class Valuation:
         ]
 
     def holding(self, instrument: Instrument, position: Position) -> Holding:
+        """Return a position at its market."""
         price = self.last_price(instrument)
         value = position.market_value(instrument, price)
         return Holding(instrument, position, price, value, position.unrealized(instrument, price))
 
     def last_price(self, instrument: Instrument) -> Decimal:
+        """Return the price of the last trade."""
         return self._exchange.market(instrument.con_id).day.last
 
     def rate(self, instrument: Instrument) -> Decimal:

@@ -9,7 +9,7 @@ from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway import echo
 from brokers.simulator.gateway.state import OrderRecord
 from brokers.simulator.gateway.valuation import Valuation
-from brokers.simulator.wire.orders import OpenOrder
+from brokers.simulator.wire.order_reports import OpenOrder
 
 ZERO = Decimal(0)
 

@@ -1,11 +1,10 @@
-"""Messages that clients send, and their layouts (tws-wire section 4; placeOrder is in `orders`)."""
+"""Messages that clients send, and their layouts (tws-wire section 4; placeOrder has a module of its own)."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, When, fields
-from brokers.simulator.wire.orders import DELTA_NEUTRAL, MANUAL_TIME, PLACE_ORDER
+from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, When, fields, plain
+from brokers.simulator.wire.order_parts import DELTA_NEUTRAL, MANUAL_TIME
+from brokers.simulator.wire.place_order import PLACE_ORDER
 from brokers.simulator.wire.records import ComboLeg, Contract, DeltaNeutral, Record
 from brokers.simulator.wire.values import CLIENT_FLAG, CLIENT_INTEGER, CLIENT_NUMBER, ID, TEXT
 
@@ -13,11 +12,15 @@ ISSUER_ID = 176
 
 
 class StartApi(Record):
+    """The first message after the handshake: who the client is."""
+
     client_id: int
     capabilities: str = ""
 
 
 class ReqMktData(Record):
+    """Subscribe to a contract's ticks, or take one snapshot."""
+
     req_id: int
     contract: Contract
     generic_ticks: str = ""
@@ -27,19 +30,25 @@ class ReqMktData(Record):
 
 
 class CancelMktData(Record):
+    """End a market data subscription."""
+
     req_id: int
 
 
 class CancelOrder(Record):
+    """Cancel this client's order."""
+
     order_id: int
     manual_cancel_order_time: str = ""
 
 
 class ReqOpenOrders(Record):
-    pass
+    """Ask for this client's open orders."""
 
 
 class ReqAcctData(Record):
+    """Subscribe to one account's values and portfolio, or end that."""
+
     subscribe: bool = True
     account: str = ""
 
@@ -58,10 +67,14 @@ class ReqExecutions(Record):
 
 
 class ReqIds(Record):
+    """Ask for the next valid order id; `count` is ignored."""
+
     count: int | None = 1
 
 
 class ReqContractData(Record):
+    """Ask what instruments a contract may mean; `sec_id` stands in the contract."""
+
     req_id: int
     contract: Contract
     include_expired: bool = False
@@ -69,62 +82,78 @@ class ReqContractData(Record):
 
 
 class SetServerLogLevel(Record):
+    """Set the gateway's log level; nothing answers."""
+
     level: int | None = 1
 
 
 class ReqAutoOpenOrders(Record):
+    """Bind manual orders of the future to client 0."""
+
     auto_bind: bool = True
 
 
 class ReqAllOpenOrders(Record):
-    pass
+    """Ask for the open orders of all clients."""
 
 
 class ReqManagedAccts(Record):
-    pass
+    """Ask for the accounts."""
 
 
 class ReqCurrentTime(Record):
-    pass
+    """Ask for the gateway's time."""
 
 
 class ReqGlobalCancel(Record):
-    pass
+    """Cancel every open order of every client."""
 
 
 class ReqMarketDataType(Record):
+    """Choose 1 live, 2 frozen, 3 delayed or 4 delayed frozen data."""
+
     data_type: int | None = 1
 
 
 class ReqPositions(Record):
-    pass
+    """Subscribe to the positions of all accounts."""
 
 
 class CancelPositions(Record):
-    pass
+    """End the subscription to positions."""
 
 
 class ReqAccountSummary(Record):
+    """Subscribe to values of a group's accounts; `tags` is a comma list."""
+
     req_id: int
     group: str = "All"
     tags: str = ""
 
 
 class CancelAccountSummary(Record):
+    """End a summary subscription."""
+
     req_id: int
 
 
 class ReqPositionsMulti(Record):
+    """Subscribe to the positions of one account or all."""
+
     req_id: int
     account: str = ""
     model_code: str = ""
 
 
 class CancelPositionsMulti(Record):
+    """End that subscription."""
+
     req_id: int
 
 
 class ReqAccountUpdatesMulti(Record):
+    """Subscribe to the values of one account or all."""
+
     req_id: int
     account: str = ""
     model_code: str = ""
@@ -132,20 +161,28 @@ class ReqAccountUpdatesMulti(Record):
 
 
 class CancelAccountUpdatesMulti(Record):
+    """End that subscription."""
+
     req_id: int
 
 
 class ReqPnl(Record):
+    """Subscribe to an account's profit and loss."""
+
     req_id: int
     account: str = ""
     model_code: str = ""
 
 
 class CancelPnl(Record):
+    """End that subscription."""
+
     req_id: int
 
 
 class ReqPnlSingle(Record):
+    """Subscribe to the profit and loss of one position."""
+
     req_id: int
     account: str = ""
     model_code: str = ""
@@ -153,10 +190,14 @@ class ReqPnlSingle(Record):
 
 
 class CancelPnlSingle(Record):
+    """End that subscription."""
+
     req_id: int
 
 
 class ReqCompletedOrders(Record):
+    """Ask for the orders that were done today."""
+
     api_only: bool = False
 
 
@@ -170,14 +211,6 @@ C12: list[Item] = [
 _QUOTE_LEG: list[Item] = [*fields("", ID, "con_id ratio"), *fields("", TEXT, "action exchange")]
 _REQ_ID = Field("req_id", ID)
 _CONTRACT = {"contract": Contract}
-
-
-def _plain(struct: type[Any], message_id: int, version: int | None, *items: Item) -> Layout:
-    """A message of an id, a message version unless None, and `items`."""
-    head: list[Item] = [Const(str(message_id))]
-    if version is not None:
-        head.append(Const(str(version)))
-    return Layout(struct, *head, *items)
 
 
 _LAYOUTS = [
@@ -205,11 +238,11 @@ _LAYOUTS = [
         Field("options", TEXT),
         nested=_CONTRACT,
     ),
-    _plain(CancelMktData, 2, 2, _REQ_ID),
-    _plain(CancelOrder, 4, 1, Field("order_id", ID), Field("manual_cancel_order_time", TEXT, MANUAL_TIME)),
-    _plain(ReqOpenOrders, 5, 1),
-    _plain(ReqAcctData, 6, 2, Field("subscribe", CLIENT_FLAG), Field("account", TEXT)),
-    _plain(
+    plain(CancelMktData, 2, 2, _REQ_ID),
+    plain(CancelOrder, 4, 1, Field("order_id", ID), Field("manual_cancel_order_time", TEXT, MANUAL_TIME)),
+    plain(ReqOpenOrders, 5, 1),
+    plain(ReqAcctData, 6, 2, Field("subscribe", CLIENT_FLAG), Field("account", TEXT)),
+    plain(
         ReqExecutions,
         7,
         3,
@@ -217,7 +250,7 @@ _LAYOUTS = [
         Field("client_id", CLIENT_INTEGER),
         *fields("", TEXT, "account time symbol sec_type exchange side"),
     ),
-    _plain(ReqIds, 8, 1, Field("count", CLIENT_INTEGER)),
+    plain(ReqIds, 8, 1, Field("count", CLIENT_INTEGER)),
     Layout(
         ReqContractData,
         Const("9"),
@@ -229,20 +262,20 @@ _LAYOUTS = [
         Field("issuer_id", TEXT, ISSUER_ID),
         nested=_CONTRACT,
     ),
-    _plain(SetServerLogLevel, 14, 1, Field("level", CLIENT_INTEGER)),
-    _plain(ReqAutoOpenOrders, 15, 1, Field("auto_bind", CLIENT_FLAG)),
-    _plain(ReqAllOpenOrders, 16, 1),
-    _plain(ReqManagedAccts, 17, 1),
-    _plain(ReqCurrentTime, 49, 1),
-    _plain(ReqGlobalCancel, 58, 1),
-    _plain(ReqMarketDataType, 59, 1, Field("data_type", CLIENT_INTEGER)),
-    _plain(ReqPositions, 61, 1),
-    _plain(CancelPositions, 64, 1),
-    _plain(ReqAccountSummary, 62, 1, _REQ_ID, *fields("", TEXT, "group tags")),
-    _plain(CancelAccountSummary, 63, 1, _REQ_ID),
-    _plain(ReqPositionsMulti, 74, 1, _REQ_ID, *fields("", TEXT, "account model_code")),
-    _plain(CancelPositionsMulti, 75, 1, _REQ_ID),
-    _plain(
+    plain(SetServerLogLevel, 14, 1, Field("level", CLIENT_INTEGER)),
+    plain(ReqAutoOpenOrders, 15, 1, Field("auto_bind", CLIENT_FLAG)),
+    plain(ReqAllOpenOrders, 16, 1),
+    plain(ReqManagedAccts, 17, 1),
+    plain(ReqCurrentTime, 49, 1),
+    plain(ReqGlobalCancel, 58, 1),
+    plain(ReqMarketDataType, 59, 1, Field("data_type", CLIENT_INTEGER)),
+    plain(ReqPositions, 61, 1),
+    plain(CancelPositions, 64, 1),
+    plain(ReqAccountSummary, 62, 1, _REQ_ID, *fields("", TEXT, "group tags")),
+    plain(CancelAccountSummary, 63, 1, _REQ_ID),
+    plain(ReqPositionsMulti, 74, 1, _REQ_ID, *fields("", TEXT, "account model_code")),
+    plain(CancelPositionsMulti, 75, 1, _REQ_ID),
+    plain(
         ReqAccountUpdatesMulti,
         76,
         1,
@@ -250,12 +283,12 @@ _LAYOUTS = [
         *fields("", TEXT, "account model_code"),
         Field("ledger_and_nlv", CLIENT_FLAG),
     ),
-    _plain(CancelAccountUpdatesMulti, 77, 1, _REQ_ID),
-    _plain(ReqPnl, 92, None, _REQ_ID, *fields("", TEXT, "account model_code")),
-    _plain(CancelPnl, 93, None, _REQ_ID),
-    _plain(ReqPnlSingle, 94, None, _REQ_ID, *fields("", TEXT, "account model_code"), Field("con_id", ID)),
-    _plain(CancelPnlSingle, 95, None, _REQ_ID),
-    _plain(ReqCompletedOrders, 99, None, Field("api_only", CLIENT_FLAG)),
+    plain(CancelAccountUpdatesMulti, 77, 1, _REQ_ID),
+    plain(ReqPnl, 92, None, _REQ_ID, *fields("", TEXT, "account model_code")),
+    plain(CancelPnl, 93, None, _REQ_ID),
+    plain(ReqPnlSingle, 94, None, _REQ_ID, *fields("", TEXT, "account model_code"), Field("con_id", ID)),
+    plain(CancelPnlSingle, 95, None, _REQ_ID),
+    plain(ReqCompletedOrders, 99, None, Field("api_only", CLIENT_FLAG)),
 ]
 
 LAYOUTS = {layout.message_id: layout for layout in _LAYOUTS}

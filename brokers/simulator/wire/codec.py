@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brokers.simulator.wire import client, server
+from brokers.simulator.wire import client, server_layouts
 from brokers.simulator.wire.frames import pack
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.records import Record
@@ -18,7 +18,7 @@ from brokers.simulator.wire.values import WireError
 OLDEST_VERSION, NEWEST_VERSION = 151, 178
 
 _CLIENT_BY_STRUCT = {layout.struct: layout for layout in client.LAYOUTS.values()}
-_SERVER_BY_STRUCT = {layout.struct: layout for layout in server.LAYOUTS.values()}
+_SERVER_BY_STRUCT = {layout.struct: layout for layout in server_layouts.LAYOUTS.values()}
 
 
 class UnknownMessage(WireError):
@@ -53,7 +53,7 @@ def decode_client(version: int, fields: Sequence[str]) -> Record:
 
 def decode_server(version: int, fields: Sequence[str]) -> Record:
     """Return what a gateway said; raises UnknownMessage or WireError."""
-    return _decode(server.LAYOUTS, version, fields)
+    return _decode(server_layouts.LAYOUTS, version, fields)
 
 
 def encode_client(version: int, message: Record) -> list[str]:

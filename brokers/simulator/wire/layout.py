@@ -268,6 +268,14 @@ class Layout:
         return Plan(self, version)
 
 
+def plain(
+    struct: type[Any], message_id: int, version: int | None, *items: Item, **nested: type[Any]
+) -> Layout:
+    """Describe a message of its id, its message version unless None, and `items`."""
+    head = [Const(str(message_id))] if version is None else [Const(str(message_id)), Const(str(version))]
+    return Layout(struct, *head, *items, nested=nested)
+
+
 def fields(part: str, codec: ValueCodec, names: str, since: int = 0, until: int = LATEST) -> list[Item]:
     """Describe several neighbouring fields of one kind; `names` is a space separated list."""
     prefix = f"{part}." if part else ""

@@ -20,6 +20,8 @@ class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class ComboLeg(Record):
+    """One leg of a combination."""
+
     con_id: int = 0
     ratio: int = 0
     action: str = ""
@@ -31,15 +33,21 @@ class ComboLeg(Record):
 
 
 class LegPrice(Record):
+    """The price of one leg of a combination order."""
+
     price: Number = None
 
 
 class TagValue(Record):
+    """A named parameter."""
+
     tag: str = ""
     value: str = ""
 
 
 class DeltaNeutral(Record):
+    """The hedging contract of an option order."""
+
     con_id: int = 0
     delta: Number = None
     price: Number = None
@@ -60,6 +68,8 @@ class Condition(Record):
 
 
 class Contract(Record):
+    """What is traded; which fields say something depends on who speaks (a con_id alone may do)."""
+
     con_id: int = 0
     symbol: str = ""
     sec_type: str = ""
@@ -250,6 +260,8 @@ class OrderState(Record):
 
 
 class Execution(Record):
+    """A fill; `time` is in the form of the server version."""
+
     exec_id: str = ""
     time: str = ""
     account: str = ""

@@ -11,7 +11,8 @@ from brokers.simulator.gateway.gateway import BEAT, Gateway
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.state import Fact
 from brokers.simulator.wire import client as asked
-from brokers.simulator.wire.orders import OpenOrder, PlaceOrder
+from brokers.simulator.wire.order_reports import OpenOrder
+from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract, Order, Record
 from brokers.simulator.wire.server import ErrMsg, OrderStatus
 

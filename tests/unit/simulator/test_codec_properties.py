@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brokers.simulator.wire import client, codec, server
+from brokers.simulator.wire import client, codec, server, server_layouts
 from brokers.simulator.wire.layout import Field, Item, Layout, Repeat, When
 from brokers.simulator.wire.values import WireError
 
@@ -82,7 +82,7 @@ def test_what_a_client_says_survives_the_wire(layout: Layout, data: st.DataObjec
     assert codec.encode_client(version, codec.decode_client(version, fields)) == fields
 
 
-@pytest.mark.parametrize("layout", layouts(server.LAYOUTS))
+@pytest.mark.parametrize("layout", layouts(server_layouts.LAYOUTS))
 @settings(max_examples=15, deadline=None)
 @given(data=st.data(), version=VERSIONS)
 def test_what_the_gateway_says_survives_the_wire(layout: Layout, data: st.DataObject, version: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from brokers.simulator.wire import codec
-from brokers.simulator.wire.orders import PlaceOrder
+from brokers.simulator.wire.place_order import PlaceOrder
 
 GOLDEN = Path(__file__).parents[2] / "data/golden/tws_messages.jsonl"
 ROWS: list[dict[str, Any]] = [json.loads(line) for line in GOLDEN.read_text().splitlines()]

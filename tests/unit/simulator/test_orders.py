@@ -9,7 +9,7 @@ import pytest
 
 from brokers.simulator.gateway.echo import completed_order
 from brokers.simulator.wire import client as asked
-from brokers.simulator.wire.orders import CompletedOrder, OpenOrder
+from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.server import CommissionReport, ErrMsg, ExecutionData, NextValidId, OrderStatus
 from brokers.simulator.wire.values import UNSET_DOUBLE
 from tests.unit.simulator.kit import Bench, contract, errors, limit, only, story

@@ -11,7 +11,7 @@ from brokers.simulator.gateway.faults import Fault
 from brokers.simulator.gateway.gateway import MOST_CLIENTS
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said
-from brokers.simulator.wire.orders import OpenOrder
+from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Contract
 from tests.unit.simulator.kit import AAPL, Bench, contract, errors, limit, only, story
 
