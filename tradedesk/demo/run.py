@@ -1,0 +1,94 @@
+"""One run of the demo against a stack that is up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from secrets import token_hex
+
+import httpx
+from rich.console import Console
+
+from tradedesk.demo import inside, sending
+from tradedesk.demo.checks import Check, Evidence, run_checks
+from tradedesk.demo.client import Desk, Gateway
+from tradedesk.demo.orders import Quote, sample_orders
+from tradedesk.demo.summary import show
+
+
+class DemoError(Exception):
+    """The demo cannot go on. Its message is one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Where a run takes place. `control` is empty with a gateway that is not the simulated one."""
+
+    http: str
+    control: str
+    token: str
+    session: str
+    account: str
+
+
+def require_paper(account: str, control: str) -> None:
+    """Raise DemoError when sample orders would be placed with real money."""
+    if not control and not account.startswith("DU"):
+        raise DemoError(
+            f"The account {account} is not a paper account (DU...), and the gateway is not the simulated one:"
+            " no sample order is sent. Name a paper account in TRADEDESK_ACCOUNTS."
+        )
+
+
+def run(at: Stage, console: Console, *, count: int, seed: int) -> list[Check]:
+    """Send `count` sample orders, follow them, compare both sides and show it all; the checks.
+
+    Raises DemoError when the stack is not ready or the account is not for samples.
+    """
+    require_paper(at.account, at.control)
+    known = wait_until_tradable(at, console)
+    gateway = Gateway(at.control) if at.control else None
+    samples = sample_orders(
+        count, known, account=at.account, run=token_hex(4), seed=seed, can_move=gateway is not None
+    )
+    desk, since = Desk(at.http, at.token), sending.now()
+    answers = sending.send_all(desk, samples, console)
+    repeats = sending.send_again(desk, answers)
+    follower = sending.Follower(desk, at.account, since, answers)
+    sending.cancel_some(follower, console)
+    if gateway:
+        sending.move_markets(follower, gateway, known, console)
+    sending.follow_all(follower, console)
+    reconciliations = inside.reconcile(at.session)
+    follower.look()
+    evidence = Evidence(
+        answers=answers,
+        repeats=repeats,
+        orders=follower.orders,
+        executions=desk.executions(at.account, since),
+        positions=desk.positions(at.account),
+        reconciliations=reconciliations,
+        ledger=gateway.ledger() if gateway else None,
+    )
+    checks = run_checks(evidence)
+    show(console, evidence, checks)
+    return checks
+
+
+def wait_until_tradable(at: Stage, console: Console) -> list[Quote]:
+    """Prices of all sample instruments, once orders reach the broker; raises DemoError when they do not."""
+    console.print("Waiting for the broker session and the prices of the instruments ...")
+    if not inside.eventually(lambda: ready(at.http)):
+        raise DemoError(f"The broker session is not ready; {at.http}/readyz says why.")
+    found = inside.eventually(inside.all_quotes)
+    if not found:
+        raise DemoError("The broker shows no price for the sample instruments: is its market data up?")
+    console.print("Market: " + ", ".join(f"{quote.symbol} {quote.last_px:.2f}" for quote in found))
+    return found
+
+
+def ready(http: str) -> bool:
+    """Whether the system says that orders reach the broker."""
+    try:
+        return httpx.get(f"{http}/readyz", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
