@@ -99,6 +99,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
+                'permissions': [('cancel_order', 'Can ask for the cancel of an order')],
             },
             bases=(django_fsm.FSMModelMixin, models.Model),
         ),

@@ -126,6 +126,7 @@ class Order(OrderLifecycle):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("cancel_order", "Can ask for the cancel of an order")]
         constraints = [
             models.UniqueConstraint(fields=["client", "cl_ord_id"], name="order_unique_cl_ord_id"),
             models.UniqueConstraint(
