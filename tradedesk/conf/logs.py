@@ -23,5 +23,6 @@ LOGGING: dict[str, Any] = {
         # The client library logs every message of an order at INFO; what counts is in the inbox.
         "ib_async": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},  # one line per poll while a stack starts
     },
 }

@@ -61,13 +61,13 @@ class DataFolder:
         """The folder with the pids of the running processes."""
         return self.path / "run"
 
-    def secret(self, name: str) -> str:
-        """A random secret kept in a file of its own that only its owner can read; made on first use."""
+    def secret(self, name: str, *, size: int = 24) -> str:
+        """A random secret of `size` bytes, kept in a file that only its owner can read; made on first use."""
         path = self.path / name
         try:
             return path.read_text().strip()
         except FileNotFoundError:
-            made = secrets.token_hex(24)
+            made = secrets.token_hex(size)
             write_private(path, made)
             return made
 

@@ -97,7 +97,7 @@ class LocalStack:
     @property
     def desk_password(self) -> str:
         """The password of the demo logins, for the admin and for Flower."""
-        return os.environ.get("TRADEDESK_DESK_PASSWORD") or self.folder.secret("desk_password")
+        return os.environ.get("TRADEDESK_DESK_PASSWORD") or self.folder.secret("desk_password", size=8)
 
     def facts(self) -> dict[str, object]:
         """What management commands must know to work on this stack."""

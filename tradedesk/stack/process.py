@@ -139,12 +139,17 @@ def end_leftover(pid: int, mark: tuple[str, str], number: int = signal.SIGTERM, 
 
 def end_marked(mark: tuple[str, str], *, grace: float = 10) -> None:
     """End every process that carries this variable and value in its environment, wherever it hangs now."""
-    found = [one for one in psutil.process_iter() if one.pid != os.getpid() and carries(one, mark)]
+    found = marked(mark)
     for process in found:
         with suppress(psutil.Error):
             process.terminate()
     wait_until(lambda: all(is_gone(process) for process in found), limit=grace)
     kill(found)
+
+
+def marked(mark: tuple[str, str]) -> list[psutil.Process]:
+    """All other processes that carry this variable and value in their environment."""
+    return [one for one in psutil.process_iter() if one.pid != os.getpid() and carries(one, mark)]
 
 
 def carries(process: psutil.Process, mark: tuple[str, str]) -> bool:

@@ -1,0 +1,154 @@
+"""`manage.py up`, run as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.stack.polling import eventually
+from tradedesk.env import BASE_DIR
+from tradedesk.stack.ports import free_port
+from tradedesk.stack.process import end_marked, is_gone, marked
+from tradedesk.stack.processes import STACK_MARK
+
+pytestmark = pytest.mark.timeout(300)
+DOORS = ("--http", "--stream", "--flower", "--gateway-port", "--control-port")
+
+
+class Up:
+    """One run of `manage.py up` on a folder and free ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ports = {door: str(free_port()) for door in DOORS}
+        self.output = folder.with_suffix(".out")
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *, ready: bool = True, **env: str) -> subprocess.Popen[str]:
+        ours = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+        options = [word for pair in self.ports.items() for word in pair]
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--data", str(self.folder), *options],
+                cwd=BASE_DIR, env=ours | env, stdout=output, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        if ready:
+            eventually(
+                lambda: "Tradedesk is up" in self.output.read_text() or not self.is_running(), limit=180
+            )
+            assert self.is_running(), self.said()
+        return self.process
+
+    def is_running(self) -> bool:
+        assert self.process is not None
+        return self.process.poll() is None
+
+    def said(self) -> str:
+        """What it wrote to stderr, once it has ended."""
+        assert self.process is not None
+        assert self.process.stderr is not None
+        self.process.wait(120)
+        return self.process.stderr.read()
+
+    def pid(self, name: str) -> int:
+        return int((self.folder / "run" / f"{name}.pid").read_text())
+
+    def everything(self) -> list[psutil.Process]:
+        """Every process of this run but itself: the servers, the supervisor, the processes and theirs."""
+        mine = [("TRADEDESK_SERVER_OF", str(self.folder / name)) for name in ("postgres", "redis")]
+        found = [marked(mark) for mark in [(STACK_MARK, str(self.folder)), *mine]]
+        return [process for group in found for process in group if not is_gone(process)]
+
+    def manage(self, *arguments: str) -> str:
+        """A management command of a user who has only set TRADEDESK_DATA."""
+        ours = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE_DIR,
+            env=ours | {"TRADEDESK_DATA": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    run = Up(tmp_path.resolve() / "data")
+    yield run
+    if run.process is not None:
+        run.process.kill()
+        run.process.communicate()
+    end_marked((STACK_MARK, str(run.folder)))
+
+
+def test_it_serves_helps_commands_refuses_a_second_one_and_stops_in_order(up: Up) -> None:
+    process = up.start()
+    assert up.manage("apitoken", "somebody").strip()
+    rival = Up(up.folder)
+    rival.start(ready=False)
+    assert "Another stack is running on" in rival.said()
+    assert len(up.everything()) > 8
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(60), up.said()) == (0, "")
+    assert up.everything() == []
+    assert not (up.folder / "stack.json").exists()
+
+
+def test_a_dead_process_is_named_and_everything_else_is_ended(up: Up) -> None:
+    process = up.start()
+    os.kill(up.pid("beat"), signal.SIGKILL)
+    assert process.wait(60) == 1
+    assert up.said().startswith("CommandError: The process beat died: ")
+    assert up.everything() == []
+
+
+def test_a_dead_server_is_named_and_everything_else_is_ended(up: Up) -> None:
+    process = up.start()
+    os.kill(int((up.folder / "redis" / "valkey.pid").read_text()), signal.SIGKILL)
+    assert process.wait(60) == 1
+    assert up.said().startswith("CommandError: Redis died: ")
+    assert up.everything() == []
+
+
+def test_nothing_survives_the_death_of_up_itself_and_the_next_start_works(up: Up) -> None:
+    process = up.start()
+    process.kill()
+    eventually(lambda: not up.everything())
+    process.communicate()
+    up.start().send_signal(signal.SIGINT)
+    assert up.said() == ""
+
+
+def test_a_port_in_use_is_named_before_anything_is_started(up: Up) -> None:
+    with socket.create_server(("127.0.0.1", int(up.ports["--flower"]))):
+        process = up.start(ready=False)
+        assert process.wait(60) == 1
+    assert up.said().startswith(f"CommandError: Port {up.ports['--flower']} cannot be used here: free it, or")
+    assert not (up.folder / "postgres").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/nothing"),
+        ("REDIS_URL", "redis://:secret@127.0.0.1:1/0"),
+    ],
+)
+def test_a_server_that_cannot_be_reached_is_named_without_its_password(up: Up, name: str, url: str) -> None:
+    process = up.start(ready=False, **{name: url})
+    assert process.wait(60) == 1
+    sentence = up.said()
+    assert name in sentence
+    assert "secret" not in sentence
+    assert sentence.count("\n") == 1
+    assert up.everything() == []
