@@ -12,6 +12,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from brokers.simulator import ledger
+from brokers.simulator.gateway.checks import LARGEST_PRICE
 from brokers.simulator.gateway.faults import KINDS, Fault
 from brokers.simulator.gateway.state import State
 from brokers.simulator.server import Hub
@@ -73,8 +74,8 @@ class _PricesHandler(_Handler):
         move = self.read(PriceMove)
         if move is None:
             return
-        if not (move.price.is_finite() and move.price > 0):
-            self.answer({"error": "price must be a positive number"}, 400)
+        if not (move.price.is_finite() and 0 < move.price <= LARGEST_PRICE):
+            self.answer({"error": f"price must be above 0 and at most {LARGEST_PRICE}"}, 400)
             return
         moved = self.hub.gateway.move_market(move.symbol, move.price)
         self.hub.end_turn()
@@ -88,7 +89,8 @@ class _FaultsHandler(_Handler):
     def get(self) -> None:
         gateway = self.hub.gateway
         lost = [] if gateway.link_is_up else [Fault(kind="link_lost")]
-        self.answer([*gateway.faults.active(), *lost])
+        hanging = [Fault(kind="hang")] if self.hub.is_hanging else []
+        self.answer([*gateway.faults.active(), *lost, *hanging])
 
     def post(self) -> None:
         faults = self.read(list[Fault])

@@ -14,7 +14,7 @@ from brokers.simulator.session import Session
 logger = logging.getLogger(__name__)
 
 #: A client that does not read gets this many bytes ahead of it, then it is closed.
-MOST_UNREAD = 64 << 20
+MOST_UNREAD = 256 << 20
 _TICK_SECONDS = 0.05
 
 

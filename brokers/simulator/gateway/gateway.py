@@ -117,6 +117,8 @@ class Gateway:
         self._journal = journal
         if not self.state.epoch:
             self.state.apply(Started(epoch=int(self.clock().timestamp()), accounts=self._fresh_accounts()))
+        # Day orders of an earlier day ended while nobody was here.
+        self._orders.expire_day_orders(self._midnight - timedelta(days=1))
         self._orders.readmit()
 
     def reset(self) -> None:

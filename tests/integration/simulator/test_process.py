@@ -120,9 +120,10 @@ def test_a_hanging_gateway_reads_later_what_was_sent(gateway: SimulatedGateway) 
         ib = await gateway.connect()
         gateway.post("/faults", [{"kind": "hang", "seconds": 0.5}]).raise_for_status()
         trade = ib.placeOrder(AAPL, MarketOrder("BUY", 100))
-        await asyncio.sleep(0.1)
+        assert gateway.get("/faults")[0]["kind"] == "hang"
         assert gateway.get("/orders") == []
         await until(trade.isDone)
+        assert gateway.get("/faults") == []
         ib.disconnect()
 
     run(test)
@@ -137,6 +138,7 @@ def test_a_hanging_gateway_reads_later_what_was_sent(gateway: SimulatedGateway) 
         ("/prices", {"symbol": "AAPL"}, 400),
         ("/prices", {"symbol": "AAPL", "price": "-1"}, 400),
         ("/prices", {"symbol": "AAPL", "price": "NaN"}, 400),
+        ("/prices", {"symbol": "AAPL", "price": "1e300"}, 400),
         ("/prices", {"symbol": "NOPE", "price": "1"}, 404),
         ("/nothing", {}, 404),
         ("/orders", {}, 405),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,10 +39,11 @@ def working_day(journal: Journal) -> tuple[Bench, list[int]]:
     return bench, sizes
 
 
-def replayed(directory: Path) -> Gateway:
+def replayed(directory: Path, *, tomorrow: bool = False) -> Gateway:
     journal = Journal(directory)
+    now = Bench().now + timedelta(days=tomorrow)
     try:
-        gateway = Gateway(UNIVERSE, clock=lambda: Bench().now)
+        gateway = Gateway(UNIVERSE, clock=lambda: now)
         journal.replay(gateway.state)
         return gateway
     finally:
@@ -75,6 +77,16 @@ def test_open_orders_go_back_into_the_market(tmp_path: Path) -> None:
     assert [record.order_id for record in gateway.state.open_orders()] == [2, 5]
     gateway.move_market("AAPL", UNIVERSE[265598].price - 40)
     assert not list(gateway.state.open_orders())
+
+
+def test_day_orders_of_yesterday_are_expired_when_a_new_process_begins(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    working_day(journal)
+    journal.close()
+    gateway = replayed(tmp_path, tomorrow=True)
+    gateway.begin(lambda fact: None)
+    assert not gateway.state.open
+    assert ledger.orders(gateway.state)[1]["completed_status"] == "Expired"
 
 
 @settings(max_examples=30, deadline=None)
