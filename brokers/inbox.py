@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 from psycopg.types.json import Jsonb
 
 from brokers.messages import HandedOver, encode
@@ -134,7 +134,6 @@ class InboxWriter:
         """Try until PostgreSQL has it: what was heard is never dropped because the database is away."""
         while True:
             try:
-                close_old_connections()
                 if callable(part):
                     part()
                 else:

@@ -13,10 +13,10 @@ log = logging.getLogger(__name__)
 
 
 @shared_task
-def drain(session: str) -> int:
+def drain(session: str) -> None:
     """The doorbell: send what waits for this session. Runs in the broker worker that owns it."""
     doorbell.answered(session)
-    return running(session).drain()
+    running(session).ring()
 
 
 @shared_task

@@ -67,6 +67,7 @@ class Callbacks:
         self.watched: dict[int, int] = {}
         self._last: dict[str, bytes] = {}
         self._count = 0
+        self._highest_of_others = 0
         self._has_last: set[int] = set()
 
     # --- connection --------------------------------------------------------------------------------
@@ -115,6 +116,7 @@ class Callbacks:
             text=why_held,
         )
         self._tell(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
+        self._stay_above(client_id, order_id)
 
     def openOrder(self, _: int, contract: Contract, order: Order, state: OrderState) -> None:
         if order.whatIf:
@@ -123,6 +125,13 @@ class Callbacks:
         self.requests.add("openOrders", report)
         raw = {"contract": _said(contract), "order": _said(order), "orderState": _said(state)}
         self._tell(report, raw, about=f"{order.permId}:{order.clientId}:{order.orderId}")
+        self._stay_above(order.clientId, order.orderId)
+
+    def _stay_above(self, client_id: int, order_id: int) -> None:
+        """Once other clients' orders were asked for, our ids must be above theirs too (IB, next valid id)."""
+        if client_id != self.client_id and order_id > self._highest_of_others:
+            self._highest_of_others = order_id
+            self.listener.next_valid_id(order_id + 1)
 
     def openOrderEnd(self) -> None:
         self.requests.end("openOrders")

@@ -58,6 +58,7 @@ class SessionRuntime:
         self.lease = lease
         self.look_up = LookUp()
         self._wake = threading.Event()
+        self._rung = threading.Event()
         self._stopping = threading.Event()
         self._last_full_look = self._last_commission_look = 0.0
         self.applier = SessionApplier(self.name, self.look_up, on_link=self._wake.set)
@@ -69,6 +70,7 @@ class SessionRuntime:
         self.instruments = instruments.InstrumentDesk(self.session)
         self._threads = [
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
+            threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
         ]
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -89,6 +91,7 @@ class SessionRuntime:
         self.submitter.stopping = True
         self._stopping.set()
         self._wake.set()
+        self._rung.set()
         self.session.stop()
         self.writer.stop(timeout=10)
         for thread in self._threads:
@@ -98,9 +101,9 @@ class SessionRuntime:
         connection.close()
 
     # --- work --------------------------------------------------------------------------------------
-    def drain(self) -> int:
-        """Send what may be sent now; how many commands went out."""
-        return self.submitter.drain()
+    def ring(self) -> None:
+        """There may be something to send; a ring while a drain runs makes it look again."""
+        self._rung.set()
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
         """Look at the broker and bring our books to it; None when the look was not complete."""
@@ -145,6 +148,20 @@ class SessionRuntime:
             self._wake.clear()
         connection.close()
 
+    def _drain_forever(self) -> None:
+        """A drain of a long queue takes as long as pacing says, so it has a thread of its own."""
+        while not self._stopping.is_set():
+            self._rung.wait()
+            self._rung.clear()
+            try:
+                self.submitter.drain()
+            except DATABASE_AWAY as error:
+                log.warning("drain waits for the database", extra={"error": repr(error)})
+                connection.close()
+            except Exception:
+                log.exception("drain failed", extra={"session": self.name})
+        connection.close()
+
     def sweep(self) -> None:
         """One look at everything that may wait; each part is harmless to repeat."""
         now = timezone.now()
@@ -156,7 +173,7 @@ class SessionRuntime:
         self._look_where_needed()
         if self.session.link is Link.READY:
             self.instruments.look_after()
-        self.submitter.drain()
+        self.ring()
 
     def _look_where_needed(self) -> None:
         link, clock = self.session.link, time.monotonic()

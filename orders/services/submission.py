@@ -7,7 +7,6 @@ Nothing here ever sends twice: a send whose outcome is unknown makes the order U
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -44,38 +43,22 @@ PACING_WAIT = 0.02  # seconds between two looks while pacing holds work back
 
 
 class Submitter:
-    """Drains one session's outbox. One drain runs at a time; a ring meanwhile makes it look again."""
+    """Drains one session's outbox; used by one thread only."""
 
     def __init__(self, session: BrokerSession, lease: Lease) -> None:
         self.session = session
         self.lease = lease
         self.stopping = False
         self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
-        self._draining = threading.Lock()
-        self._rung = threading.Event()
 
-    def drain(self) -> int:
-        """Send all that may be sent now; how many commands went out. Safe to call from any thread."""
-        self._rung.set()
-        sent = 0
-        while self._rung.is_set() and self._draining.acquire(blocking=False):
-            try:
-                self._rung.clear()
-                sent += self._drain_all()
-            finally:
-                self._draining.release()
-        return sent
-
-    def _drain_all(self) -> int:
-        total = 0
+    def drain(self) -> None:
+        """Send all that may be sent, at the pace the gateway takes, until nothing waits."""
         while not self.stopping:
             sent = self._send_cancels() + self._send_orders()
-            total += sent
             if not sent and not self._held_back():
-                return total
+                return
             if not sent:
                 time.sleep(PACING_WAIT)
-        return total
 
     def _send_cancels(self) -> int:
         room = self.pacer.free(for_cancels=True)

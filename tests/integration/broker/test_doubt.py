@@ -8,6 +8,7 @@ from decimal import Decimal
 from threading import Thread
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ from brokers.port import Link
 from orders.models import EventKind, OnUnconfirmed, Order, State
 from orders.services import doorbell
 from orders.services.claim import claim_orders
+from orders.services.desk_decisions import NotHeld, give_held_up, send_held_again
 from orders.services.order_entry import cancel_order
 from orders.services.runtime import SessionRuntime, take_lease
 from tests.integration.broker.conftest import Desk, Gateway
@@ -60,9 +62,7 @@ def test_a_resend_behind_later_orders_is_a_new_recorded_attempt(
 def test_the_policy_hold_leaves_an_absent_order_to_the_desk(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
-    gateway.control.fault(kind="drop_place", count=1)
-    order = desk.rest(on_unconfirmed=OnUnconfirmed.HOLD)
-    eventually(lambda: Order.objects.get(pk=order.pk).held_for_desk, limit=60)
+    order = held(desk, gateway)
     runtime.sweep()
     assert desk.wait(order, State.UNCONFIRMED).attempts.count() == 1
     assert gateway.orders_of(order) == []
@@ -81,7 +81,7 @@ def test_a_link_cut_in_a_burst_leaves_every_order_exactly_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     orders = [desk.rest() for _ in range(30)]
-    runtime.drain()
+    runtime.ring()
     gateway.control.fault(kind="disconnect")
     orders += [desk.rest() for _ in range(30)]
     for order in orders:
@@ -124,7 +124,7 @@ def test_a_gateway_that_dies_and_comes_back_keeps_the_order_working(
     gateway.start()
     eventually(lambda: runtime.session.link is Link.READY)
     cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.drain()
+    runtime.ring()
     desk.wait(order, State.CANCELED)
 
 
@@ -134,7 +134,7 @@ def test_a_cancel_whose_answer_was_lost_with_the_link_is_asked_again(
     order = desk.wait(desk.rest(), State.PENDING)
     gateway.control.fault(kind="hang", seconds=3)
     cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.drain()
+    runtime.ring()
     gateway.control.fault(kind="disconnect")
     desk.wait(order, State.CANCELED)
 
@@ -162,7 +162,7 @@ def test_many_drains_at_once_send_each_order_once(
 
     def drain() -> None:
         claim_orders(runtime.lease, limit=0)
-        runtime.drain()
+        runtime.ring()
         connection.close()
 
     threads = [Thread(target=drain) for _ in range(8)]
@@ -230,3 +230,30 @@ def place_by_hand(gateway: Gateway, client_id: int) -> int:
         return trade.order.permId
 
     return asyncio.run(place())
+
+
+def test_the_desk_sends_a_held_order_again(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
+    order = held(desk, gateway)
+    send_held_again(order.id, actor="desk", at=timezone.now())
+    desk.wait(order, State.PENDING)
+    assert len(gateway.orders_of(order)) == 1
+
+
+def test_the_desk_gives_a_held_order_up(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
+    order = give_held_up(held(desk, gateway).id, actor="desk", at=timezone.now())
+    assert (order.state, order.reason_code) == (State.FAILED, "NEVER_REACHED_BROKER")
+    assert gateway.orders_of(order) == []
+
+
+def test_the_desk_can_not_decide_about_an_order_that_is_not_held(desk: Desk, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    with pytest.raises(NotHeld):
+        send_held_again(order.id, actor="desk", at=timezone.now())
+
+
+def held(desk: Desk, gateway: Gateway) -> Order:
+    """An order that never arrived and whose policy leaves it to the desk."""
+    gateway.control.fault(kind="drop_place", count=1)
+    order = desk.rest(on_unconfirmed=OnUnconfirmed.HOLD)
+    eventually(lambda: Order.objects.get(pk=order.pk).held_for_desk, limit=60)
+    return order

@@ -52,7 +52,7 @@ def test_the_events_replay_to_the_row(desk: Desk, runtime: SessionRuntime) -> No
 def test_a_limit_far_from_the_market_rests_and_can_be_canceled(desk: Desk, runtime: SessionRuntime) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
     request = cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.drain()
+    runtime.ring()
     desk.wait(order, State.CANCELED)
     request.refresh_from_db()
     assert (request.state, order.reason_code) == (RequestState.ACCEPTED, "CANCELED_ON_REQUEST")
@@ -134,7 +134,7 @@ def test_cancels_go_before_new_orders(desk: Desk, gateway: Gateway, runtime: Ses
     runtime.submitter.pacer.used(runtime.submitter.pacer.free())  # new orders must wait now, cancels not
     late = desk.rest()
     cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.drain()
+    runtime.ring()
     desk.wait(order, State.CANCELED)
     desk.wait(late, State.PENDING)
     canceled = order.events.get(kind=EventKind.CANCEL_SENT)

@@ -1,0 +1,128 @@
+"""What becomes of raw callbacks before they reach the inbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ib_async import Contract, Order, OrderState
+
+from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
+from brokers.ib.requests import Requests
+from brokers.messages import ErrorReport, HandedOver, OrderReport
+from brokers.port import Heard, Link
+
+
+class Memory:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.messages: list[Heard] = []
+        self.valid_ids: list[int] = []
+        self.prices: list[tuple[int, str]] = []
+
+    def heard(self, message: Heard) -> None:
+        self.messages.append(message)
+
+    def handed_over(self, note: HandedOver) -> None:
+        raise AssertionError("callbacks hand nothing over")
+
+    def link_changed(self, link: Link, reason: str) -> None:
+        raise AssertionError("the session tells of the link")
+
+    def next_valid_id(self, broker_order_id: int) -> None:
+        self.valid_ids.append(broker_order_id)
+
+    def price_seen(self, con_id: int, price: str) -> None:
+        self.prices.append((con_id, price))
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def codes() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def callbacks(memory: Memory, codes: list[int]) -> Callbacks:
+    return Callbacks(
+        connection_id="c1",
+        client_id=1,
+        listener=memory,
+        requests=Requests(),
+        on_link_code=lambda code, text: codes.append(code),
+    )
+
+
+def status(callbacks: Callbacks, **changes: Any) -> None:
+    said: dict[str, Any] = {
+        "order_id": 5, "status": "Submitted", "filled": 0.0, "remaining": 10.0, "avg_fill_price": 0.0,
+        "perm_id": 99, "parent_id": 0, "last_fill_price": 0.0, "client_id": 1, "why_held": "",
+    }  # fmt: skip
+    callbacks.orderStatus(**{**said, **changes})
+
+
+def test_a_status_of_an_order_nobody_knows_is_told_all_the_same(callbacks: Callbacks, memory: Memory) -> None:
+    status(callbacks, order_id=0, perm_id=123, client_id=0)
+    (message,) = memory.messages
+    assert isinstance(message.event, OrderReport)
+    assert message.event.identity.perm_id == 123
+
+
+def test_a_word_for_word_repeat_is_told_once(callbacks: Callbacks, memory: Memory) -> None:
+    for _ in range(3):
+        status(callbacks)
+    assert len(memory.messages) == 1
+
+
+def test_going_back_to_an_earlier_status_is_told_again(callbacks: Callbacks, memory: Memory) -> None:
+    for word in ("Submitted", "PendingCancel", "Submitted"):
+        status(callbacks, status=word)
+    assert len({message.dedup_key for message in memory.messages}) == 3
+
+
+def test_an_error_names_an_order_only_below_the_request_ids(callbacks: Callbacks, memory: Memory) -> None:
+    callbacks.error(5, 201, "no")
+    callbacks.error(FIRST_REQUEST_ID + 5, 200, "no such contract")
+    callbacks.error(-1, 2104, "farm ok")
+    (message,) = memory.messages
+    assert isinstance(message.event, ErrorReport)
+    assert message.event.identity.broker_order_id == 5
+
+
+def test_link_codes_go_to_the_session_and_not_to_an_order(
+    callbacks: Callbacks, memory: Memory, codes: list[int]
+) -> None:
+    for code in (1100, 1101, 1102, 2110, 326):
+        callbacks.error(-1, code, "words")
+    assert codes == [1100, 1101, 1102, 2110, 326]
+    assert memory.messages == []
+
+
+def test_our_ids_stay_above_those_of_other_clients(callbacks: Callbacks, memory: Memory) -> None:
+    status(callbacks, order_id=700, client_id=9)
+    status(callbacks, order_id=650, client_id=9)
+    status(callbacks, order_id=900, client_id=1)
+    assert memory.valid_ids == [701]
+
+
+def test_a_what_if_answer_is_no_order(callbacks: Callbacks, memory: Memory) -> None:
+    callbacks.openOrder(5, Contract(), Order(orderId=5, whatIf=True), OrderState(status="PreSubmitted"))
+    assert memory.messages == []
+
+
+def test_the_raw_callback_is_kept_beside_its_meaning(callbacks: Callbacks, memory: Memory) -> None:
+    status(callbacks, why_held="locate", status="Inactive")
+    raw = memory.messages[0].raw
+    assert (raw["status"], raw["whyHeld"], raw["permId"]) == ("Inactive", "locate", 99)
+
+
+def test_the_close_is_a_price_only_until_there_was_a_trade(callbacks: Callbacks, memory: Memory) -> None:
+    callbacks.watched[FIRST_REQUEST_ID] = 265598
+    for tick_type, price in ((9, 200.0), (4, 229.95), (9, 201.0), (1, 229.9), (4, -1.0)):
+        callbacks.priceSizeTick(FIRST_REQUEST_ID, tick_type, price, 1.0)
+    assert memory.prices == [(265598, "200.0"), (265598, "229.95")]
