@@ -81,7 +81,7 @@ def test_a_stop_waits_held_and_fills_when_the_market_gets_there(
     order = desk.place(
         symbol="MSFT",
         ord_type=OrdType.STOP,
-        stop_px=(price * 2).quantize(Decimal("0.01")),
+        stop_px=stop_px,
         order_qty=Decimal(10),
     )
     desk.wait(order, State.ACCEPTED)
