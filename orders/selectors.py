@@ -26,6 +26,18 @@ from orders.models import (
 )
 
 Accounts = Collection[str]
+#: Steps of an order's life in the order in which they happen; `<step>_at` is its time.
+STEPS = (
+    "received",
+    "recorded",
+    "queued",
+    "claimed",
+    "sent",
+    "acknowledged",
+    "first_fill",
+    "last_fill",
+    "completed",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

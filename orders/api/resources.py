@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import AccountValue, GatewaySession, Instrument, Position
-from orders.api.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from orders.models import OPEN_REQUESTS, Execution, Order, OrderEvent, OrderRequest, ord_status
+from orders.selectors import STEPS
 
 Document = dict[str, Any]
-#: Steps of an order's life, in the order in which they happen, as shown under `timestamps`.
-STEPS = (
-    "received",
-    "recorded",
-    "queued",
-    "claimed",
-    "sent",
-    "acknowledged",
-    "first_fill",
-    "last_fill",
-    "completed",
-)
 
 
 def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:

@@ -11,8 +11,8 @@ from rest_framework import serializers
 
 from brokers.fix import OrdStatus, OrdType, SecType, Side, TimeInForce
 from orders.api.problems import PROBLEMS
-from orders.api.resources import STEPS
 from orders.models import EventKind, IfBrokerDown, OnUnconfirmed, RequestKind, RequestState, Source, State
+from orders.selectors import STEPS
 
 Operation = dict[str, Any]
 

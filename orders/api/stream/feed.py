@@ -18,8 +18,8 @@ from typing import NamedTuple
 import msgspec
 from django.db import Error
 
+from brokers.formats import time_text
 from orders import selectors
-from orders.api.formats import time_text
 from orders.models import OrderEvent
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,11 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
 from brokers.models import BrokerAccount
-from orders.models import ApiToken, Scope
+from orders.models import Scope
+from orders.services.tokens import make_token
 
 ALL = "all"
 DEFAULT_SCOPES = f"{Scope.READ},{Scope.TRADE},{Scope.CANCEL}"
@@ -45,20 +44,6 @@ class Command(BaseCommand):
             lifetime=timedelta(days=days) if days else None,
         )
         self.stdout.write(token)
-
-
-@transaction.atomic
-def make_token(
-    username: str, *, accounts: list[BrokerAccount], scopes: list[str], name: str, lifetime: timedelta | None
-) -> str:
-    """Store a new token and give its text; raises CommandError for a name that can not be a user's."""
-    user, created = User.objects.get_or_create(username=username)
-    if created:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-    row, token = ApiToken.objects.create(user=user, expiry=lifetime, name=name, scopes=scopes)  # type: ignore[no-untyped-call]
-    row.accounts.set(accounts)
-    return str(token)
 
 
 def accounts_named(text: str) -> list[BrokerAccount]:

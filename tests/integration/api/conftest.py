@@ -18,10 +18,10 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
 from orders.api import authentication
-from orders.management.commands.apitoken import make_token
 from orders.models import AccountLimit, Order, Source
 from orders.services.order_entry import place_order
 from orders.services.ticket import InstrumentKey, Ticket
+from orders.services.tokens import make_token
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 
@@ -75,7 +75,7 @@ def token(desk: None) -> Callable[..., str]:
         scopes: tuple[str, ...] = ("read", "trade", "cancel"),
     ) -> str:
         rows = list(BrokerAccount.objects.filter(pk__in=accounts))
-        return make_token(user, accounts=rows, scopes=list(scopes), name="", lifetime=None)
+        return make_token(user, accounts=rows, scopes=list(scopes))
 
     return make
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brokers.formats import decimal_text, time_text
 from orders.api.fields import Wrong, decimal
-from orders.api.formats import decimal_text, time_text
 
 plain = st.decimals(min_value=-(10**17), max_value=10**17, allow_nan=False, places=10)
 

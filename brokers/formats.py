@@ -1,4 +1,4 @@
-"""How values look in JSON: decimals as plain text, times in UTC with microseconds."""
+"""How values look outside: decimals as plain text, times in UTC with microseconds."""
 
 from __future__ import annotations
 
