@@ -70,7 +70,7 @@ class Command(BaseCommand):
 
 def run_samples(stack: LocalStack, orders: int, seed: int) -> bool:
     """Run `sampleorders` on this stack; whether it failed. StackError when a process dies meanwhile."""
-    arguments = ("--orders", str(orders), "--seed", str(seed))
+    arguments = ("--orders", str(orders), "--seed", str(seed), "--control", stack.urls.control)
     samples = spawn([*MANAGE, "sampleorders", *arguments], env=stack.environment, log=None, cwd=BASE_DIR)
     try:
         while samples.poll() is None:

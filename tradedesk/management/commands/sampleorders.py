@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import timedelta
 from typing import Any
@@ -12,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from brokers.models import BrokerAccount
-from orders.management.commands.apitoken import make_token
 from orders.models import Scope
+from orders.services.tokens import make_token
 from tradedesk import env
 from tradedesk.demo.inside import account_on
 from tradedesk.demo.orders import FEWEST
@@ -41,13 +40,14 @@ class Command(BaseCommand):
     help = "Send sample orders by REST to the running stack and compare the outcome with the gateway's books."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How many orders, and the seed of the mix."""
+        """How many orders, the seed of the mix, and where the gateway's books can be read."""
         add_arguments(parser)
+        parser.add_argument("--control", default="", help="URL of the simulated gateway's control port")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit 0 when every check passed; otherwise CommandError names those that did not."""
         require_enough(options["orders"])
-        at = stage()
+        at = stage(options["control"])
         try:
             checks = run(at, Console(), count=options["orders"], seed=options["seed"])
         except DemoError as error:
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             raise CommandError(f"Not all is well: {'; '.join(failed)}.")
 
 
-def stage() -> Stage:
+def stage(control: str) -> Stage:
     """The stack that this process's settings name; raises CommandError when none is up."""
     http = env.local_stack().get("http")
     if not http:
@@ -71,5 +71,4 @@ def stage() -> Stage:
         name="sample orders",
         lifetime=timedelta(days=1),
     )
-    control = os.environ.get("TRADEDESK_SIM_CONTROL", "")
     return Stage(http=http, control=control, token=token, session=SESSION, account=account)
