@@ -73,7 +73,8 @@ class OrderDesk:
         self._faults = faults
         self._clock = clock
         self._owners = owners
-        self._muted = False
+        #: (client id, order id) of which nothing is told, while a no_ack fault is at work.
+        self._muted: tuple[int, int] | None = None
         self._handlers: dict[type[m.MarketEvent], Callable[..., None]] = {
             m.Filled: self._filled,
             m.Resting: self._resting,
@@ -87,13 +88,14 @@ class OrderDesk:
         """Take a new order in, or modify the open one that has this id."""
         if self._faults.take("drop_place"):
             return
-        self._muted = self._faults.take("no_ack")
+        self._muted = (self._client_id(link), message.order_id) if self._faults.take("no_ack") else None
         try:
             self._place(link, message)
         except Refused as refused:
-            self._refuse(link, message.order_id, refused.refusal)
+            if self._muted is None:
+                link.error(message.order_id, *refused.refusal)
         finally:
-            self._muted = False
+            self._muted = None
 
     def cancel(self, link: Link, message: CancelOrder) -> None:
         """Cancel an order of this client."""
@@ -136,6 +138,9 @@ class OrderDesk:
     def _place(self, link: Link, message: PlaceOrder) -> None:
         client_id, order_id = self._client_id(link), message.order_id
         order = normalized(message.order)
+        if order.what_if:
+            self._answer_what_if(link, client_id, message)
+            return
         record = self._state.order(client_id, order_id)
         if record is not None:
             self._modify(link, record, message)
@@ -144,16 +149,12 @@ class OrderDesk:
             raise Refused(DUPLICATE_ID)
         instrument = resolve(self._state.universe, message.contract)
         check_new(order, instrument, self._state.accounts)
-        if order.what_if:
-            record = self._new_record(client_id, message, instrument)
-            link.send(what_if(record, instrument, self._state.accounts[record.account], self._valuation))
-            return
         if not order.transmit:
             # Real gateways keep it to themselves: no openOrder, no orderStatus, gone with the session.
             link.held_orders.add(order_id)
             return
         link.held_orders.discard(order_id)
-        self._admit(self._new_record(client_id, message, instrument), instrument)
+        self._admit(self._new_record(client_id, message, instrument))
 
     def _new_record(self, client_id: int, message: PlaceOrder, instrument: Instrument) -> OrderRecord:
         order = message.order
@@ -169,7 +170,13 @@ class OrderDesk:
             why_held="trigger" if order.order_type in ("STP", "STP LMT") else "",
         )
 
-    def _admit(self, record: OrderRecord, instrument: Instrument) -> None:
+    def _answer_what_if(self, link: Link, client_id: int, message: PlaceOrder) -> None:
+        instrument = resolve(self._state.universe, message.contract)
+        check_new(message.order, instrument, self._state.accounts)
+        record = self._new_record(client_id, message, instrument)
+        link.send(what_if(record, instrument, self._state.accounts[record.account], self._valuation))
+
+    def _admit(self, record: OrderRecord) -> None:
         self._state.apply(Placed(record=record))
         if self._faults.take("reject"):
             self._reject(record, rejected(self._faults.reason("reject")))
@@ -199,10 +206,6 @@ class OrderDesk:
             raise Refused(ALREADY_FILLED)
         if record.is_done:
             raise Refused(DUPLICATE_ID)
-
-    def _refuse(self, link: Link, order_id: int, refusal: Refusal) -> None:
-        if not self._muted:
-            link.error(order_id, *refusal)
 
     # -- what the market reports -------------------------------------------------------------------
 
@@ -295,7 +298,9 @@ class OrderDesk:
     # -- telling ------------------------------------------------------------------------------------
 
     def _audience(self, record: OrderRecord) -> Iterable[Link]:
-        return () if self._muted else self._owners(record.client_id)
+        if self._muted == (record.client_id, record.order_id):
+            return ()
+        return self._owners(record.client_id)
 
     def _tell(self, record: OrderRecord, *messages: Record) -> None:
         for link in self._audience(record):

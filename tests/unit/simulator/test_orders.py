@@ -317,6 +317,9 @@ def test_what_if_orders_are_answered_with_margins_and_never_worked(bench: Bench)
     assert answer.state.max_commission == 1
     assert answer.order.what_if
     assert not bench.gateway.state.orders
+    bench.say(limit(1, FAR))
+    bench.say(limit(1, "201.00", what_if=True))
+    assert only(OpenOrder, bench.say(asked.ReqOpenOrders()))[0].order.lmt_price == 200
 
 
 def test_perm_and_exec_ids_do_not_repeat_after_a_reset(bench: Bench) -> None:

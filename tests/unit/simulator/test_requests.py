@@ -207,6 +207,14 @@ def test_no_ack_works_the_order_but_keeps_silent(bench: Bench) -> None:
     assert len(only(said.ExecutionData, bench.say(asked.ReqExecutions(req_id=1)))) == 2
 
 
+def test_no_ack_does_not_silence_the_other_side_of_the_trade(bench: Bench) -> None:
+    other = bench.connect(2)
+    bench.say(limit(1, "230.00"), other)  # inside the makers' spread: first in line
+    fault(bench, "no_ack")
+    assert bench.say(limit(1, "230.00", action="SELL")) == []
+    assert len(only(said.ExecutionData, bench.heard(other))) == 1
+
+
 def test_drop_place_forgets_the_order_altogether(bench: Bench) -> None:
     fault(bench, "drop_place", 2)
     assert bench.place(1) == []
