@@ -11,7 +11,7 @@ import httpx
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T], limit: float = 60, pause: float = 0.1) -> T:
+def eventually(ask: Callable[[], T | None], limit: float = 60, pause: float = 0.1) -> T:
     """Ask until the answer is true and return it; fail with the last answer after `limit` seconds.
 
     A failing assert and a refused connection inside `ask` are answers too: "not yet".
@@ -19,9 +19,10 @@ def eventually(ask: Callable[[], T], limit: float = 60, pause: float = 0.1) -> T
     deadline = time.monotonic() + limit
     while True:
         try:
-            answer: object = ask()
-            if answer:
-                return answer  # type: ignore[return-value]
+            value = ask()
+            if value:
+                return value
+            answer: object = value
         except (AssertionError, httpx.TransportError) as error:
             answer = error
         if time.monotonic() > deadline:

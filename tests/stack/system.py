@@ -160,9 +160,9 @@ class System:
         token = self.manage(
             "apitoken", "scenario", "--accounts", "all", "--scopes", "read,trade,cancel"
         ).strip()
-        return Api(self.urls.http, token)
+        return self.undo.enter_context(Api(self.urls.http, token))
 
     @cached_property
     def control(self) -> Control:
         """The gateway's control port."""
-        return Control(self.urls.control)
+        return self.undo.enter_context(Control(self.urls.control))
