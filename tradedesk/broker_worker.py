@@ -8,6 +8,7 @@ import signal
 from typing import Any
 
 from celery import bootsteps
+from celery.utils.nodenames import gethostname, nodename
 
 from orders.services.runtime import SessionRuntime
 from tradedesk.celery import app
@@ -43,7 +44,7 @@ def run(runtime: SessionRuntime) -> int:
     SessionStep.runtime = runtime
     app.steps["worker"].add(SessionStep)
     worker = app.Worker(
-        hostname=f"broker-{runtime.name}@%h",
+        hostname=nodename(f"broker-{runtime.name}", gethostname()),
         pool="threads",
         concurrency=4,
         queues=[f"broker.{runtime.name}"],
