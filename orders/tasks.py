@@ -6,7 +6,7 @@ import logging
 
 from celery import shared_task
 
-from orders.services import doorbell, housekeeping
+from orders.services import doorbell, housekeeping, submission
 from orders.services.runtime import running
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,12 @@ def reconcile_positions(session: str) -> str:
     """Compare positions with the broker."""
     run = running(session).reconcile_positions()
     return str(run) if run else "the look was not complete"
+
+
+@shared_task
+def expire_stale(session: str) -> int:
+    """Give up stale orders even while no broker worker runs: what is shown must be true."""
+    return submission.expire_stale(session)
 
 
 @shared_task

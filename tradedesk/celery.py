@@ -8,6 +8,8 @@ from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 
+EXPIRE_EVERY = 5.0  # seconds
+
 app = Celery("tradedesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["orders", "brokers"])
@@ -19,13 +21,15 @@ def schedule(sender: Celery, **_: object) -> None:
     from django.conf import settings
 
     for session in settings.BROKER_SESSIONS:
-        for task, every in (
-            ("orders.tasks.reconcile_orders", settings.RECONCILE_ORDERS_EVERY),
-            ("orders.tasks.reconcile_positions", settings.RECONCILE_POSITIONS_EVERY),
+        own = f"broker.{session}"
+        for task, every, queue in (
+            ("orders.tasks.reconcile_orders", settings.RECONCILE_ORDERS_EVERY, own),
+            ("orders.tasks.reconcile_positions", settings.RECONCILE_POSITIONS_EVERY, own),
+            ("orders.tasks.expire_stale", EXPIRE_EVERY, "default"),
         ):
             sender.add_periodic_task(
                 every,
-                sender.signature(task, args=(session,), queue=f"broker.{session}", expires=every),
+                sender.signature(task, args=(session,), queue=queue, expires=every),
                 name=f"{task} {session}",
             )
     sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

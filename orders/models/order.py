@@ -163,6 +163,8 @@ class Order(OrderLifecycle):
         super().__init__(*args, **kwargs)
         #: Events noted in memory, written by `services.book` together with the row.
         self.noted: list[OrderEvent] = []
+        #: Facts that changed without being news (a perm_id learned late): stored, but no event.
+        self.touched = False
 
     def __str__(self) -> str:
         return self.cl_ord_id

@@ -94,8 +94,8 @@ def insert(order: Order, *, command: CommandKind | None) -> bool:
 
 
 def store(orders: Iterable[Order]) -> None:
-    """Write every order with something noted, and its events; the caller holds the row locks."""
-    changed = [order for order in orders if order.noted]
+    """Write every order that changed, and the events noted; the caller holds the row locks."""
+    changed = [order for order in orders if order.noted or order.touched]
     if not changed:
         return
     events = [event for order in changed for event in order.noted]
@@ -114,6 +114,7 @@ def store(orders: Iterable[Order]) -> None:
     _drop_overtaken_commands(changed, events)
     for order in changed:
         order.noted.clear()
+        order.touched = False
 
 
 def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEvent]) -> None:

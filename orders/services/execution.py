@@ -147,22 +147,27 @@ class Applying:
             order = external.adopt_order(self.set, report, cause)
             if order is None:
                 raise NotYet(f"no order known for {report.identity}")
-        self._learn(order, report, cause)
+        if not self._learn(order, report, cause):
+            return  # says something of the other order behind this reference, not of this one
         external.follow_terms(order, report, cause)
         self._follow(order, report, _with(cause, text=report.text))
         self._touched.setdefault(order, cause)
 
-    def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> None:
+    def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> bool:
+        """Take in the perm_id; whether the report is of the order that we know under it."""
         perm_id = report.identity.perm_id
         if perm_id and order.perm_id is None:
             order.perm_id = perm_id
-            order.updated_at = cause.at
+            order.touched = True
             self.set.learn(order)
         elif perm_id and order.perm_id != perm_id:
             # One reference, two orders at the broker: never guessed away, a person must look.
-            text = f"the broker shows this order twice: perm_id {order.perm_id} and {perm_id}"
-            order.held_for_desk = True
-            order.note(EventKind.HELD_FOR_DESK, _with(cause, text=text))
+            if not order.held_for_desk:
+                text = f"the broker shows this order twice: perm_id {order.perm_id} and {perm_id}"
+                order.held_for_desk = True
+                order.note(EventKind.HELD_FOR_DESK, _with(cause, text=text))
+            return False
+        return True
 
     def _follow(self, order: Order, report: OrderReport, cause: Cause) -> None:
         """Move the order to what the broker says it is doing, unless it is already further."""
@@ -302,8 +307,9 @@ def _with(cause: Cause, *, text: str = "", data: dict[str, Any] | None = None) -
 def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
     """The broker has it: no deadline runs any more. `working` None leaves the state to the caller."""
     order.acknowledged_at = order.acknowledged_at or cause.at
-    order.ack_deadline, order.unconfirmed_at, order.held_for_desk = None, None, False
+    order.ack_deadline, order.unconfirmed_at = None, None
     order.absent_rounds, order.absent_snapshot = 0, ""
+    order.held_for_desk &= order.state != State.UNCONFIRMED
     if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
         return
     waiting = (State.CREATED, State.SENT, State.UNCONFIRMED, State.FAILED)

@@ -179,3 +179,27 @@ def test_a_late_execution_of_a_refused_order_puts_it_in_doubt(desk: User) -> Non
     events: list[BrokerEvent] = [story.error(201, Refusal.ORDER_REJECTED), story.execution("01.01", 40, 229)]
     order = story.tell(events)
     assert (order.state, order.cum_qty) == (State.UNCONFIRMED, 40)
+
+
+def test_a_reference_that_the_broker_shows_twice_is_held_and_still_followed(desk: User) -> None:
+    story = Story(desk)
+    other = OrderIdentity(order_ref=story.order.order_ref, perm_id=77)
+    second = OrderReport(identity=other, status=WorkingStatus.CANCELED, source="openOrder")
+    events: list[BrokerEvent] = [
+        story.status(WorkingStatus.WORKING),
+        second,
+        story.status(WorkingStatus.HELD),
+    ]
+    order = story.tell(events)
+    assert (order.state, order.held_for_desk) == (State.ACCEPTED, True)
+
+
+def test_a_perm_id_learned_late_is_stored_though_nothing_else_is_new(desk: User) -> None:
+    story = Story(desk)
+    nameless = OrderReport(
+        identity=OrderIdentity(order_ref=story.order.order_ref),
+        status=WorkingStatus.WORKING,
+        source="openOrder",
+    )
+    order = story.tell([nameless, story.status(WorkingStatus.WORKING)])
+    assert order.perm_id == story.identity.perm_id

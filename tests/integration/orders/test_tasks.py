@@ -1,0 +1,74 @@
+"""Tasks may run twice, late or in a process that does not own the session."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from brokers.fix import OrdType, Side
+from brokers.models import Instrument
+from orders import tasks
+from orders.models import EventKind, Order, Source, State
+from orders.services import doorbell
+from orders.services.order_entry import place_order
+from orders.services.ticket import InstrumentKey, Ticket
+from tradedesk.celery import app
+
+
+@pytest.fixture
+def order(db: None, settings: Any) -> Order:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    call_command("seed")
+    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    ticket = Ticket(
+        cl_ord_id="A1",
+        account="DU1234567",
+        instrument=InstrumentKey(symbol="AAPL"),
+        side=Side.BUY,
+        order_qty=Decimal(10),
+        ord_type=OrdType.LIMIT,
+        price=Decimal(200),
+        max_age=Decimal("0.001"),
+    )
+    client = User.objects.create_user("algo")
+    return place_order(ticket, client=client, source=Source.API, received_at=timezone.now()).order
+
+
+def test_a_stale_order_is_given_up_without_any_broker_worker(order: Order) -> None:
+    assert [tasks.expire_stale("main"), tasks.expire_stale("main")] == [1, 0]
+    order = Order.objects.get()
+    assert (order.state, order.reason_code) == (State.FAILED, "STALE")
+    assert order.events.filter(kind=EventKind.FAILED).count() == 1
+
+
+def test_a_stale_order_is_not_waiting_to_be_sent(order: Order) -> None:
+    tasks.expire_stale("main")
+    assert not order.commands.filter(done_at=None).exists()
+
+
+def test_a_drain_in_a_process_without_the_session_says_so(order: Order) -> None:
+    with pytest.raises(LookupError, match="does not run in this process"):
+        tasks.drain("main")
+
+
+def test_only_the_winner_of_a_ring_publishes_and_an_answer_clears_it(order: Order) -> None:
+    client = doorbell.client()
+    client.delete(doorbell.ring_key("main"), "tradedesk:broker.main")
+    for _ in range(5):
+        doorbell.ring("main")
+    assert client.llen("tradedesk:broker.main") == 1
+    doorbell.answered("main")
+    doorbell.ring("main")
+    assert client.llen("tradedesk:broker.main") == 2
+
+
+def test_every_scheduled_task_exists_and_has_a_queue_that_a_worker_reads() -> None:
+    queues = set(app.amqp.queues)
+    for entry in app.conf.beat_schedule.values():
+        assert entry["task"] in app.tasks
+        assert entry["options"]["queue"] in queues
