@@ -9,10 +9,10 @@ from functools import cache
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db.models import BigIntegerField, Exists, Func, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import BigIntegerField, Count, Exists, Func, OuterRef, Prefetch, Q, QuerySet
 
 from brokers.fix import OrdStatus
-from brokers.models import AccountValue, BrokerAccount, GatewaySession, Position
+from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Position
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
@@ -20,6 +20,7 @@ from orders.models import (
     Order,
     OrderEvent,
     OrderRequest,
+    ReconciliationRun,
     RequestKind,
     State,
     ord_status,
@@ -164,3 +165,44 @@ def newest_settled_event() -> tuple[int, int]:
     """(txid, id) of the newest such event; (0, 0) when there is none."""
     newest = OrderEvent.objects.filter(txid__lt=SnapshotXmin()).order_by("-txid", "-id")
     return newest.values_list("txid", "id").first() or (0, 0)
+
+
+def order_named(text: str) -> Q:
+    """Orders that a person means by this text: an id from its start, a symbol or a broker's number."""
+    found = Q(cl_ord_id__startswith=text) | Q(order_ref__startswith=text) | Q(instrument__symbol=text.upper())
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        found |= Q(perm_id=int(text))
+    return found
+
+
+def open_counts() -> dict[str, int]:
+    """How many orders are in each state in which something is still expected."""
+    moving = Order.objects.filter(state__in=[*ALIVE, State.FILLED]).order_by().values("state")
+    return {str(row["state"]): row["count"] for row in moving.annotate(count=Count("id"))}
+
+
+def needing_a_person(limit: int) -> QuerySet[Order]:
+    """Orders in doubt or held for the desk, the oldest first."""
+    doubtful = Q(state=State.UNCONFIRMED) | Q(state__in=ALIVE, held_for_desk=True)
+    return Order.objects.filter(doubtful).select_related("instrument").order_by("id")[:limit]
+
+
+def recent_orders(limit: int) -> QuerySet[Order]:
+    """The newest orders."""
+    return Order.objects.select_related("instrument").order_by("-id")[:limit]
+
+
+def all_sessions() -> QuerySet[GatewaySession]:
+    """Every broker session."""
+    return GatewaySession.objects.order_by("name")
+
+
+def inbox_errors() -> int:
+    """Broker messages that could not be applied."""
+    return InboxMessage.objects.filter(applied_at=None).exclude(error="").count()
+
+
+def latest_differing_runs() -> list[ReconciliationRun]:
+    """Of each session and kind the newest comparison, if it found the two sides different."""
+    newest = ReconciliationRun.objects.order_by("session_id", "kind", "-id").distinct("session_id", "kind")
+    return [run for run in newest if not run.ok]

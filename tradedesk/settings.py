@@ -117,6 +117,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
@@ -136,4 +137,4 @@ from tradedesk.conf.accounts import ACCOUNTS, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
 from tradedesk.conf.logs import LOGGING  # noqa: E402, F401
 from tradedesk.conf.rest import *  # noqa: E402, F403
-from tradedesk.conf.unfold import UNFOLD  # noqa: E402, F401
+from tradedesk.conf.unfold import FLOWER_URL, UNFOLD  # noqa: E402, F401

@@ -1,0 +1,12 @@
+"""The desk's pages. Importing this registers them all."""
+
+from orders.admin import (  # noqa: F401
+    executions,
+    limits,
+    orders,
+    people,
+    positions,
+    queues,
+    reconciliation,
+    tokens,
+)

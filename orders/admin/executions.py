@@ -1,0 +1,80 @@
+"""Executions, as the broker reported them."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import (
+    FieldTextFilter,
+    RelatedDropdownFilter,
+)
+
+from brokers.desk import LongListAdmin, moment, number
+from orders.admin.filters import UtcRangeFilter
+from orders.admin.marks import side_mark
+from orders.models import Execution
+
+
+@admin.register(Execution)
+class ExecutionAdmin(LongListAdmin):
+    """Executions; a corrected one is struck through."""
+
+    list_display = (
+        "at",
+        "account_id",
+        "order",
+        "instrument",
+        "shown_side",
+        "qty",
+        "price",
+        "venue",
+        "fee",
+        "shown_exec_id",
+    )
+    list_select_related = ("order__instrument",)
+    list_filter = (
+        ("account", RelatedDropdownFilter),
+        ("order__instrument__symbol", FieldTextFilter),
+        "superseded",
+        ("transact_time", UtcRangeFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("exec_id__startswith", "order__cl_ord_id__startswith")
+
+    @admin.display(description="time", ordering="transact_time")
+    def at(self, execution: Execution) -> SafeString:
+        """When it was executed (UTC)."""
+        return moment(execution.transact_time)
+
+    @admin.display(description="instrument")
+    def instrument(self, execution: Execution) -> str:
+        """The order's instrument."""
+        return str(execution.order.instrument)
+
+    @admin.display(description="side")
+    def shown_side(self, execution: Execution) -> SafeString:
+        """Bought or sold."""
+        return side_mark(execution.side)
+
+    @admin.display(description="qty")
+    def qty(self, execution: Execution) -> SafeString:
+        """The executed quantity."""
+        return number(execution.last_qty)
+
+    @admin.display(description="price")
+    def price(self, execution: Execution) -> SafeString:
+        """The price of this execution."""
+        return number(execution.last_px)
+
+    @admin.display(description="commission")
+    def fee(self, execution: Execution) -> SafeString:
+        """It may come later than the execution."""
+        if execution.commission is None:
+            return format_html('<span class="num">{}</span>', "waiting")
+        return format_html("{} {}", number(execution.commission), execution.commission_currency)
+
+    @admin.display(description="exec id", ordering="exec_id")
+    def shown_exec_id(self, execution: Execution) -> SafeString:
+        """Struck through when a correction replaced it."""
+        return format_html("<s>{}</s>" if execution.superseded else "{}", execution.exec_id)

@@ -1,0 +1,181 @@
+"""What the desk can do: cancel, set limits, describe instruments, make and revoke tokens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from brokers.models import Instrument
+from orders.models import AccountLimit, ApiToken, Order, OrderRequest, State
+from tests.integration.api.conftest import ACCOUNT, Api, placed
+from tests.integration.api.test_read import sent
+
+
+def cancel(client: Client, order: Order) -> str:
+    """Press the button; gives the page that follows."""
+    answer = client.post(reverse("admin:orders_order_cancel", args=[order.pk]), follow=True)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_cancel_goes_through_the_service_and_names_the_person(boss: Client) -> None:
+    page = cancel(boss, sent("a-1"))
+    request = OrderRequest.objects.get()
+    assert (request.kind, request.state, request.requested_by) == ("CANCEL", "REQUESTED", "desk:jo-1")
+    assert "can still fill" in page
+    assert "Cancel asked" in page
+    assert LogEntry.objects.get().object_id == str(request.order_id)
+
+
+def test_a_second_press_asks_nothing_new(boss: Client) -> None:
+    order = sent("a-1")
+    cancel(boss, order)
+    assert "A cancel was asked already." in cancel(boss, order)
+    assert OrderRequest.objects.count() == 1
+
+
+def test_an_order_that_never_left_is_canceled_at_once(boss: Client) -> None:
+    order = placed("a-1")
+    assert "had not left us" in cancel(boss, order)
+    assert Order.objects.get().state == State.CANCELED
+    assert "nothing to cancel" in cancel(boss, order)
+
+
+def test_a_cancel_needs_its_right(person: Callable[..., Client]) -> None:
+    order = sent("a-1")
+    viewer, trader = person("orders.view_order"), person("orders.view_order", "orders.cancel_order")
+    url = reverse("admin:orders_order_cancel", args=[order.pk])
+    assert (
+        "Cancel order"
+        not in viewer.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+    )
+    assert viewer.post(url).status_code == 403
+    assert trader.post(url).status_code == 303
+    assert person("orders.cancel_order").post(url).status_code == 403
+
+
+def test_a_cancel_needs_a_csrf_token(boss: Client) -> None:
+    order = sent("a-1")
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = boss.cookies
+    assert strict.post(reverse("admin:orders_order_cancel", args=[order.pk])).status_code == 403
+    assert not OrderRequest.objects.exists()
+
+
+def test_a_cancel_of_nothing_is_404(boss: Client) -> None:
+    missing = "00000000-0000-7000-8000-000000000000"
+    assert boss.post(reverse("admin:orders_order_cancel", args=[missing])).status_code == 404
+    for wrong in (missing, "x", "%00"):
+        assert boss.get(f"/admin/orders/order/{wrong}/change/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        *(
+            ("q=a-1", True),
+            ("q=A-1", False),
+            ("q=aapl", True),
+            ("q=77", True),
+            ("q=TD", True),
+            ("q=%00", True),
+        ),
+        *(("state__in=CREATED", True), ("state__in=FILLED", False), ("side__exact=SELL", False)),
+        *((f"account__code__exact={ACCOUNT}", True), ("instrument__symbol__icontains=ms", False)),
+        ("received_at_from_0=2020-01-01&received_at_from_1=00:00:00", True),
+        ("received_at_from_0=2020-01-01&received_at_to_0=2099-01-01", True),
+        ("received_at_from_0=x&received_at_from_1=%00", True),
+        ("received_at_to_0=2020-01-01&received_at_to_1=00:00:00", False),
+    ],
+)
+def test_orders_are_found(boss: Client, query: str, found: bool) -> None:
+    order = placed("a-1")
+    Order.objects.filter(pk=order.pk).update(perm_id=77)
+    page = boss.get(f"{reverse('admin:orders_order_changelist')}?{query}", follow=True)
+    assert page.status_code == 200
+    assert (str(order.pk) in page.content.decode()) == found
+
+
+def limit_form(**changes: object) -> dict[str, object]:
+    instrument = Instrument.objects.get(symbol="AAPL").pk
+    return {"max_order_qty": "50", "max_notional": "1000", "allowed_instruments": [instrument], **changes}
+
+
+def test_limits_are_changed_and_the_change_is_kept(boss: Client) -> None:
+    limit = AccountLimit.objects.get(account=ACCOUNT)
+    url = reverse("admin:orders_accountlimit_change", args=[limit.pk])
+    assert boss.get(url).status_code == 200
+    assert boss.post(url, limit_form()).status_code == 302
+    limit.refresh_from_db()
+    assert (limit.max_order_qty, limit.allowed_instruments.count()) == (50, 1)
+    assert (
+        "Max order qty"
+        in boss.get(reverse("admin:orders_accountlimit_history", args=[limit.pk])).content.decode()
+    )
+
+
+@pytest.mark.parametrize("value", ["-1", "NaN", "1e400", "", "x"])
+def test_limits_are_numbers_from_zero(boss: Client, value: str) -> None:
+    limit = AccountLimit.objects.get(account=ACCOUNT)
+    answer = boss.post(
+        reverse("admin:orders_accountlimit_change", args=[limit.pk]), limit_form(max_order_qty=value)
+    )
+    assert answer.status_code == 200
+    limit.refresh_from_db()
+    assert limit.max_order_qty == 10_000
+
+
+def test_a_new_instrument_is_only_described(boss: Client) -> None:
+    described = {"symbol": "KO", "sec_type": "STK", "exchange": "SMART", "currency": "USD"}
+    url = reverse("admin:brokers_instrument_add")
+    assert boss.get(url).status_code == 200
+    assert boss.post(url, {**described, "con_id": "7", "min_tick": "1"}).status_code == 302
+    made = Instrument.objects.get(symbol="KO")
+    assert (made.con_id, made.min_tick) == (None, None)
+    assert boss.post(url, described).status_code == 200, "the same again is refused"
+
+
+def token_form(**changes: object) -> dict[str, object]:
+    return {"username": "algo", "accounts": [ACCOUNT], "scopes": ["read"], "days": "3", **changes}
+
+
+def test_a_new_token_is_shown_once_and_works(boss: Client) -> None:
+    url = reverse("admin:orders_apitoken_add")
+    assert boss.get(url).status_code == 200
+    answer = boss.post(url, token_form())
+    token = re.search(r'<pre class="raw">(\w{64})</pre>', answer.content.decode())
+    assert token is not None
+    assert "no-store" in answer["Cache-Control"]
+    assert Api(token[1]).get("orders").status_code == 200
+    assert token[1] not in boss.get(url).content.decode()
+
+
+def test_a_token_list_shows_neither_token_nor_digest(boss: Client) -> None:
+    boss.post(reverse("admin:orders_apitoken_add"), token_form())
+    row = ApiToken.objects.get()
+    page = boss.get(reverse("admin:orders_apitoken_changelist")).content.decode()
+    assert row.token_key in page
+    assert row.digest not in page
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"accounts": []}, {"scopes": ["root"]}, {"username": "a b"}, {"days": "0"}]
+)
+def test_a_wrong_token_form_makes_nothing(boss: Client, wrong: dict[str, object]) -> None:
+    assert boss.post(reverse("admin:orders_apitoken_add"), token_form(**wrong)).status_code == 200
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_is_revoked(boss: Client, person: Callable[..., Client]) -> None:
+    boss.post(reverse("admin:orders_apitoken_add"), token_form())
+    row = ApiToken.objects.get()
+    url = reverse("admin:orders_apitoken_revoke", args=[row.token_key])
+    assert person("orders.view_apitoken").post(url).status_code == 403
+    assert boss.post(url).status_code == 303
+    assert not ApiToken.objects.exists()
+    assert row.digest not in boss.get(reverse("admin:index")).content.decode()

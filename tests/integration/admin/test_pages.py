@@ -1,0 +1,159 @@
+"""Every page of the desk: it opens, it scales, it changes nothing when looked at, it shows text as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from orders.models import ApiToken, Order, OrderEvent
+from orders.services.tokens import make_token
+from tests.integration.admin.conftest import fill
+
+LISTS = [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
+GROWING = [
+    "orders_order",
+    "orders_execution",
+    "orders_outboxcommand",
+    "orders_reconciliationrun",
+    "brokers_inboxmessage",
+    "brokers_position",
+    "brokers_accountvalue",
+]
+
+
+def queries(client: Client, url: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(url).status_code == 200
+    return len(captured)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_opens(boss: Client, name: str) -> None:
+    fill(2)
+    answer = boss.get(reverse(f"admin:{name}_changelist"))
+    assert answer.status_code == 200
+    assert "<script>x" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_list_takes_the_same_queries_for_ten_rows_and_for_a_hundred(boss: Client, name: str) -> None:
+    url = reverse(f"admin:{name}_changelist")
+    fill(10)
+    queries(boss, url)
+    few = queries(boss, url)
+    more(10, 100)
+    assert queries(boss, url) == few
+    assert few <= 10
+
+
+def more(start: int, stop: int) -> None:
+    """Copies of the first row of every table."""
+    for model in admin.site._registry:
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        if name in GROWING and (row := model._default_manager.first()):
+            copy(row, start, stop)
+
+
+def copy(row: Any, start: int, stop: int) -> None:
+    """So many rows like this one, told apart by the fields that must be unique."""
+    unique = {"orders_order": "cl_ord_id", "orders_execution": "exec_id", "brokers_inboxmessage": "dedup_key"}
+    unique |= {"brokers_accountvalue": "key", "brokers_position": "con_id"}
+    label = f"{row._meta.app_label}_{row._meta.model_name}"
+    for number in range(start, stop):
+        row.pk = row._meta.pk.get_default() if row._meta.pk.has_default() else None
+        if label in unique:
+            setattr(row, unique[label], number if label == "brokers_position" else f"copy-{number}")
+        if label == "orders_order":
+            row.order_ref = f"copy-{number}"
+        row._state.adding = True
+        row.save(force_insert=True)
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_every_page_of_one_row_opens_and_shows_text_as_text(boss: Client, name: str) -> None:
+    fill(1)
+    model = next(m for m in admin.site._registry if f"{m._meta.app_label}_{m._meta.model_name}" == name)
+    row = model._default_manager.first()
+    page = boss.get(reverse(f"admin:{name}_change", args=[row.pk]))
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "<script>x" not in text
+    assert "{{7*7}}" in text or name == "orders_outboxcommand"
+
+
+def test_the_page_of_an_order_takes_the_same_queries_for_many_executions(boss: Client) -> None:
+    fill(1)
+    order = Order.objects.get()
+    url = reverse("admin:orders_order_change", args=[order.pk])
+    queries(boss, url)
+    few = queries(boss, url)
+    copy(order.executions.get(), 1, 40)
+    assert queries(boss, url) == few <= 12
+
+
+def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
+    fill(3)
+    Order.objects.update(held_for_desk=True)
+    page = boss.get(reverse("admin:index")).content.decode()
+    assert "Needs a person" in page
+    assert "3</span> broker messages could not be applied" in page
+    assert page.count("o-2") >= 2
+    assert queries(boss, reverse("admin:index")) <= 10
+
+
+def test_looking_changes_nothing(boss: Client) -> None:
+    fill(1)
+    make_token("algo", accounts=[], scopes=["read"])
+    order, token = Order.objects.get(), ApiToken.objects.get()
+    for url in (
+        reverse("admin:orders_order_cancel", args=[order.pk]),
+        reverse("admin:orders_apitoken_revoke", args=[token.token_key]),
+    ):
+        assert boss.get(url).status_code == 405
+    assert OrderEvent.objects.count() == 1
+    assert ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize("name", [*GROWING, "brokers_gatewaysession", "brokers_brokeraccount"])
+def test_what_happened_is_not_edited(boss: Client, name: str) -> None:
+    fill(1)
+    model = next(m for m in admin.site._registry if f"{m._meta.app_label}_{m._meta.model_name}" == name)
+    row = model._default_manager.first()
+    for page, args in (("add", []), ("delete", [row.pk])):
+        assert boss.post(reverse(f"admin:{name}_{page}", args=args), {"post": "yes"}).status_code in (
+            403,
+            404,
+            405,
+        )
+    assert boss.post(reverse(f"admin:{name}_change", args=[row.pk]), {"account": "x"}).status_code in (
+        403,
+        405,
+    )
+
+
+@pytest.mark.parametrize("path", ["", "orders/order/", "brokers/inboxmessage/", "orders/apitoken/"])
+def test_strangers_see_the_login(desk: None, path: str) -> None:
+    assert "/admin/login/" in Client().get(f"/admin/{path}")["Location"]
+
+
+def test_rights_decide_what_is_seen(person: Callable[..., Client]) -> None:
+    fill(1)
+    order = Order.objects.get()
+    viewer, nobody = person("orders.view_order"), person()
+    assert viewer.get(reverse("admin:orders_order_change", args=[order.pk])).status_code == 200
+    assert viewer.get(reverse("admin:orders_apitoken_changelist")).status_code == 403
+    assert nobody.get(reverse("admin:orders_order_changelist")).status_code == 403
+    assert nobody.get(reverse("admin:orders_order_change", args=[order.pk])).status_code == 403
+    assert nobody.get(reverse("admin:index")).status_code == 200
+    assert "o-0" not in nobody.get(reverse("admin:index")).content.decode()
+
+
+def test_the_badge_says_paper_or_live(boss: Client) -> None:
+    assert "PAPER" in boss.get(reverse("admin:index")).content.decode()
