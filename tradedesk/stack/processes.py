@@ -140,6 +140,8 @@ def environment(
         STACK_MARK: str(options.data),
         "TRADEDESK_GATEWAY": options.gateway,
         "TRADEDESK_STREAM_URL": f"http://{HOST}:{options.stream}",
+        "TRADEDESK_WEB_ORIGINS": f"http://{HOST}:{options.http},http://localhost:{options.http}",
+        "TRADEDESK_FLOWER_URL": f"http://{HOST}:{options.flower}",
         "DJANGO_SETTINGS_MODULE": "tradedesk.settings",
         "PYTHONUNBUFFERED": "1",  # a log that stops before the crash helps nobody
     }
