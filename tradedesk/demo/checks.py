@@ -82,7 +82,7 @@ def run_checks(evidence: Evidence) -> list[Check]:
     checks = [check(evidence) for check in OWN_CHECKS]
     if evidence.ledger is None:
         return checks + [
-            Check(name=name, count=0, left_out="this gateway shows no ledger") for name in LEDGER_CHECKS
+            Check(name=name, count=0, left_out="no ledger can be read here") for name in LEDGER_CHECKS
         ]
     return checks + [_check(name, *look(evidence, evidence.ledger)) for name, look in LEDGER_CHECKS.items()]
 
