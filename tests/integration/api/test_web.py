@@ -1,0 +1,78 @@
+"""What only a real web server and real connections show."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from django.conf import settings
+
+from orders.models import Order
+from tests.integration.api.conftest import body
+from tests.stack.polling import eventually
+from tradedesk.env import BASE_DIR
+from tradedesk.stack.ports import free_port
+from tradedesk.stack.process import end, spawn
+from tradedesk.stack.processes import web as web_process
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A web process on the test database."""
+    port = free_port()
+    database = settings.DATABASES["default"]
+    url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
+    env = {**os.environ, "DATABASE_URL": url, "SECRET_KEY": settings.SECRET_KEY}
+    log = tmp_path_factory.mktemp("web") / "log"
+    process = spawn(web_process(port).argv, env=env, log=log, cwd=BASE_DIR)
+    try:
+        eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
+        yield f"http://127.0.0.1:{port}/api/v1/orders"
+    finally:
+        end(process)
+
+
+@pytest.fixture
+def headers(token: Callable[..., str]) -> dict[str, str]:
+    return {"Authorization": f"Token {token()}", "Content-Type": "application/json"}
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    """A body whose length httpx does not know, so it is sent in chunks."""
+    for start in range(0, len(data), 1000):
+        yield data[start : start + 1000]
+
+
+def test_a_body_in_chunks_is_read(server: str, headers: dict[str, str]) -> None:
+    data = json.dumps(body()).encode()
+    assert httpx.post(server, headers=headers, content=chunks(data)).status_code == 201
+
+
+@pytest.mark.parametrize("send", [bytes, chunks])
+def test_a_long_body_is_413(server: str, headers: dict[str, str], send: Callable[[bytes], bytes]) -> None:
+    data = json.dumps(body()).encode() + b" " * 1_500_000
+    answer = httpx.post(server, headers=headers, content=send(data))
+    assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+    assert not Order.objects.exists()
+
+
+def test_a_host_that_is_not_ours_is_400(server: str, headers: dict[str, str]) -> None:
+    answer = httpx.get(server, headers={**headers, "Host": "evil.example"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_the_same_order_sent_at_once_is_one_order(server: str, headers: dict[str, str]) -> None:
+    def send(_: int) -> httpx.Response:
+        return httpx.post(server, headers=headers, json=body(), timeout=60)
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(send, range(50)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Order.objects.count() == 1
