@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import socket
+import struct
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -222,6 +224,7 @@ class IBSession:
         self._set_link(Link.DOWN, reason)
         if client:
             client.apiEnd -= self._down.set
+            _abort(client)
             client.disconnect()
         if not self._stopping.is_set():
             self._down.clear()
@@ -379,6 +382,20 @@ class IBSession:
         self._callbacks.watched[key] = instrument.con_id
         contract = translate.to_contract(instrument)
         self._live_client().reqMktData(key, contract, "", False, False, [])
+
+
+def _abort(client: Any) -> None:
+    """Throw away what the socket has not delivered.
+
+    A plain close would still deliver it, perhaps to a gateway that wakes up long after we asked it,
+    on the next connection, whether it has these orders.
+    """
+    transport = client.conn.transport
+    if transport is None:
+        return
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 def _ask_completed(client: Any) -> None:

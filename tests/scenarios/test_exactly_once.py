@@ -99,3 +99,12 @@ def test_the_gateway_killed_in_a_stream_of_orders(stack: System) -> None:
         stack.start("simgateway")
 
     assert_each_once(stack, during(stack, restart))
+
+
+def test_the_gateway_frozen_in_a_stream_of_orders(stack: System) -> None:
+    def freeze() -> None:
+        stack.freeze("simgateway")
+        eventually(lambda: stack.api.get("/sessions").json()["results"][0]["link"] == "DOWN", limit=60)
+        stack.thaw("simgateway")
+
+    assert_each_once(stack, during(stack, freeze))
