@@ -30,16 +30,20 @@ class Up:
         self.folder = folder
         self.ports = {door: str(free_port()) for door in DOORS}
         self.output = folder.with_suffix(".out")
-        self.process: subprocess.Popen[str] | None = None
+        self.errors = folder.with_suffix(".err")
+        self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, ready: bool = True, **env: str) -> subprocess.Popen[str]:
+    def start(self, *, ready: bool = True, **env: str) -> subprocess.Popen[bytes]:
         ours = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
         options = [word for pair in self.ports.items() for word in pair]
-        with self.output.open("w") as output:
+        with self.output.open("wb") as output, self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--data", str(self.folder), *options],
-                cwd=BASE_DIR, env=ours | env, stdout=output, stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
+                cwd=BASE_DIR,
+                env=ours | env,
+                stdout=output,
+                stderr=errors,
+            )
         if ready:
             eventually(
                 lambda: "Tradedesk is up" in self.output.read_text() or not self.is_running(), limit=180
@@ -54,9 +58,8 @@ class Up:
     def said(self) -> str:
         """What it wrote to stderr, once it has ended."""
         assert self.process is not None
-        assert self.process.stderr is not None
         self.process.wait(120)
-        return self.process.stderr.read()
+        return self.errors.read_text()
 
     def pid(self, name: str) -> int:
         return int((self.folder / "run" / f"{name}.pid").read_text())
@@ -87,7 +90,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
     yield run
     if run.process is not None:
         run.process.kill()
-        run.process.communicate()
+        run.process.wait()
     end_marked((STACK_MARK, str(run.folder)))
 
 
@@ -95,6 +98,7 @@ def test_it_serves_helps_commands_refuses_a_second_one_and_stops_in_order(up: Up
     process = up.start()
     assert up.manage("apitoken", "somebody").strip()
     rival = Up(up.folder)
+    rival.errors = up.folder.with_suffix(".rival")
     rival.start(ready=False)
     assert "Another stack is running on" in rival.said()
     assert len(up.everything()) > 8
@@ -102,6 +106,14 @@ def test_it_serves_helps_commands_refuses_a_second_one_and_stops_in_order(up: Up
     assert (process.wait(60), up.said()) == (0, "")
     assert up.everything() == []
     assert not (up.folder / "stack.json").exists()
+
+
+def test_a_request_to_stop_is_heard_while_it_starts(up: Up) -> None:
+    process = up.start(ready=False)
+    eventually((up.folder / "stack.json").exists)
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(60), up.said()) == (0, "")
+    assert up.everything() == []
 
 
 def test_a_dead_process_is_named_and_everything_else_is_ended(up: Up) -> None:
@@ -124,7 +136,7 @@ def test_nothing_survives_the_death_of_up_itself_and_the_next_start_works(up: Up
     process = up.start()
     process.kill()
     eventually(lambda: not up.everything())
-    process.communicate()
+    process.wait()
     up.start().send_signal(signal.SIGINT)
     assert up.said() == ""
 
