@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from typing import TypeVar
-
-from django.utils import timezone
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument
 from orders.management.commands.seed import SYMBOLS
-from orders.models import ReconciliationKind, ReconciliationRun
-from orders.tasks import reconcile_orders, reconcile_positions
+from orders.services.reconcile_now import reconcile_now
 from tradedesk.demo.checks import Reconciliation
 from tradedesk.demo.orders import Quote
 
 T = TypeVar("T")
 LIMIT = 180.0  # seconds
-ASK_AGAIN = 20.0  # seconds; a task that Redis lost is asked for again
 
 
 def eventually(ask: Callable[[], T], limit: float = LIMIT) -> T:
@@ -58,24 +53,7 @@ def account_on(session: str) -> str:
 
 def reconcile(session: str) -> list[Reconciliation]:
     """Have the broker worker compare orders and positions with the broker now, and give the results."""
-    asked_at = timezone.now()
-
-    def ask() -> list[Reconciliation]:
-        for task in (reconcile_orders, reconcile_positions):
-            task.apply_async(args=(session,), queue=f"broker.{session}", expires=ASK_AGAIN)
-        return eventually(lambda: newest(session, asked_at), ASK_AGAIN)
-
-    return eventually(ask)
-
-
-def newest(session: str, since: datetime) -> list[Reconciliation]:
-    """The newest comparison of each kind that started after `since`; empty until there is one of each."""
-    runs = ReconciliationRun.objects.filter(session=session, started_at__gt=since).order_by("-id")
-    found: Sequence[ReconciliationRun | None] = [
-        runs.filter(kind=kind).first() for kind in ReconciliationKind
-    ]
     return [
         Reconciliation(kind=run.kind, ok=run.ok, differences=run.differences, error=run.error)
-        for run in found
-        if run is not None and all(found)
+        for run in reconcile_now(session, limit=LIMIT)
     ]
