@@ -155,8 +155,9 @@ class InboxStatusFilter(admin.SimpleListFilter):
 class InboxMessageAdmin(LongListAdmin):
     """Every callback of the broker, raw and decoded, and why one could not be applied."""
 
-    list_display = ("id", "received", "session_id", "kind", "status", "attempts", "dedup_key", "short_error")
+    list_display = ("id", "received", "session", "kind", "status", "attempts", "dedup_key", "short_error")
     list_filter = (InboxStatusFilter, ("kind", FieldTextFilter), ("session", RelatedDropdownFilter))
+    list_select_related = ("session",)
     search_fields = ("dedup_key__startswith",)
     fields = (
         ("session", "kind", "status"),
@@ -211,7 +212,8 @@ class InboxMessageAdmin(LongListAdmin):
 class AccountValueAdmin(ReadOnlyAdmin):
     """Account values as the broker reports them."""
 
-    list_display = ("account_id", "key", "shown_value", "currency", "reported")
+    list_display = ("account", "key", "shown_value", "currency", "reported")
+    list_select_related = ("account",)
     list_filter = (("account", RelatedDropdownFilter), ("key", FieldTextFilter))
 
     @admin.display(description="value")

@@ -22,7 +22,7 @@ class ExecutionAdmin(LongListAdmin):
 
     list_display = (
         "at",
-        "account_id",
+        "account",
         "order",
         "instrument",
         "shown_side",
@@ -32,7 +32,7 @@ class ExecutionAdmin(LongListAdmin):
         "fee",
         "shown_exec_id",
     )
-    list_select_related = ("order__instrument",)
+    list_select_related = ("order__instrument", "account")
     list_filter = (
         ("account", RelatedDropdownFilter),
         ("order__instrument__symbol", FieldTextFilter),

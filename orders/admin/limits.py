@@ -18,8 +18,9 @@ from orders.models import AccountLimit
 class AccountLimitAdmin(ModelAdmin):
     """Limits; without a row, or without an instrument in it, nothing may be ordered."""
 
-    list_display = ("account_id", "quantity", "notional", "instruments", "updated")
+    list_display = ("account", "quantity", "notional", "instruments", "updated")
     fields = ("account", "max_order_qty", "max_notional", "allowed_instruments")
+    list_select_related = ("account",)
     autocomplete_fields = ("allowed_instruments",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccountLimit]:

@@ -50,7 +50,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "stop",
         "average",
         "terms",
-        "account_id",
+        "account",
         "cl_ord_id",
     )
     list_display_links = ("cl_ord_id",)
@@ -69,7 +69,10 @@ class OrderAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         """With everything that a row shows."""
         return (
-            super().get_queryset(request).select_related("instrument", "client").prefetch_related("requests")
+            super()
+            .get_queryset(request)
+            .select_related("instrument", "client", "account")
+            .prefetch_related("requests")
         )
 
     def get_search_results(

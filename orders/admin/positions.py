@@ -40,8 +40,9 @@ def add_expected(positions: list[Position]) -> None:
 class PositionAdmin(ReadOnlyAdmin):
     """Positions as the broker reports them, against our own books."""
 
-    list_display = ("account_id", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")
+    list_display = ("account", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")
     list_filter = (("account", RelatedDropdownFilter), ("symbol", FieldTextFilter))
+    list_select_related = ("account",)
     search_fields = ("symbol",)
     fields = ("account", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")
 

@@ -14,8 +14,8 @@ from orders.models import OutboxCommand
 class OutboxCommandAdmin(LongListAdmin):
     """Commands; one without a time under "claimed" waits."""
 
-    list_display = ("id", "kind", "order", "session_id", "created", "due", "attempts", "claimed", "error")
-    list_select_related = ("order",)
+    list_display = ("id", "kind", "order", "session", "created", "due", "attempts", "claimed", "error")
+    list_select_related = ("order", "session")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
         ("session", RelatedDropdownFilter),

@@ -18,7 +18,8 @@ from orders.models import ReconciliationRun
 class ReconciliationRunAdmin(LongListAdmin):
     """Runs, newest first; what differed is on the run's page."""
 
-    list_display = ("started", "kind", "session_id", "result", "found", "took", "counted", "error")
+    list_display = ("started", "kind", "session", "result", "found", "took", "counted", "error")
+    list_select_related = ("session",)
     list_filter = (("kind", ChoicesDropdownFilter), ("session", RelatedDropdownFilter), "ok")
     fields = (("kind", "session", "result"), ("started", "took"), "counted", "differing", "error")
 
