@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from tradedesk.demo import inside, sending
 from tradedesk.demo.checks import Check, Evidence, run_checks
 from tradedesk.demo.client import Desk, Gateway
-from tradedesk.demo.orders import Quote, sample_orders
+from tradedesk.demo.orders import Quote, Sample, sample_orders
 from tradedesk.demo.summary import show
 
 
@@ -45,22 +46,30 @@ def run(at: Stage, console: Console, *, count: int, seed: int) -> list[Check]:
     Raises DemoError when the stack is not ready or the account is not for samples.
     """
     require_paper(at.account, at.control)
-    known = wait_until_tradable(at, console)
-    gateway = Gateway(at.control) if at.control else None
+    quotes = wait_until_tradable(at, console)
     samples = sample_orders(
-        count, known, account=at.account, run=token_hex(4), seed=seed, can_move=gateway is not None
+        count, quotes, account=at.account, run=token_hex(4), seed=seed, can_move=bool(at.control)
     )
+    evidence = trade(at, samples, quotes, console)
+    checks = run_checks(evidence)
+    show(console, evidence, checks)
+    return checks
+
+
+def trade(at: Stage, samples: Sequence[Sample], quotes: Sequence[Quote], console: Console) -> Evidence:
+    """Send the samples, see each of them to its end, and collect what both sides know."""
+    gateway = Gateway(at.control) if at.control else None
     desk, since = Desk(at.http, at.token), sending.now()
     answers = sending.send_all(desk, samples, console)
     repeats = sending.send_again(desk, answers)
     follower = sending.Follower(desk, at.account, since, answers)
     sending.cancel_some(follower, console)
     if gateway:
-        sending.move_markets(follower, gateway, known, console)
+        sending.move_markets(follower, gateway, quotes, console)
     sending.follow_all(follower, console)
     reconciliations = inside.reconcile(at.session)
     follower.look()
-    evidence = Evidence(
+    return Evidence(
         answers=answers,
         repeats=repeats,
         orders=follower.orders,
@@ -69,9 +78,6 @@ def run(at: Stage, console: Console, *, count: int, seed: int) -> list[Check]:
         reconciliations=reconciliations,
         ledger=gateway.ledger() if gateway else None,
     )
-    checks = run_checks(evidence)
-    show(console, evidence, checks)
-    return checks
 
 
 def wait_until_tradable(at: Stage, console: Console) -> list[Quote]:
@@ -82,7 +88,8 @@ def wait_until_tradable(at: Stage, console: Console) -> list[Quote]:
     found = inside.eventually(inside.all_quotes)
     if not found:
         raise DemoError("The broker shows no price for the sample instruments: is its market data up?")
-    console.print("Market: " + ", ".join(f"{quote.symbol} {quote.last_px:.2f}" for quote in found))
+    prices = ", ".join(f"{quote.symbol} {quote.last_px:.2f}" for quote in found)
+    console.print(f"Market: {prices}", soft_wrap=True)
     return found
 
 

@@ -19,7 +19,7 @@ from tradedesk.demo.progress import Advance, stage, tally
 
 #: Orders a second: below what IB lets through, so that latencies are the system's and not a queue's.
 RATE = 25.0
-LIMIT = 300.0  # seconds to wait for anything; only a failure takes that long
+LIMIT = 60.0  # seconds without any progress after which waiting ends; only a failure takes that long
 POLL = 0.25  # seconds
 REPEATS = 3
 NO_MORE = (*DEAD, State.COMPLETED)
@@ -100,8 +100,8 @@ class Follower:
         return [order_id for order_id, sample in self.samples.items() if sample.outcome is outcome]
 
     def wait(self, ids: Sequence[str], there: Callable[[str, str], bool], advance: Advance) -> None:
-        """Look until `there(id, state)` holds for all of these, or LIMIT is over."""
-        deadline = time.monotonic() + LIMIT
+        """Look until `there(id, state)` holds for all of these, or for no further one within LIMIT."""
+        deadline, most = time.monotonic() + LIMIT, 0
         while True:
             self.look()
             states = {order_id: self.orders[order_id]["state"] for order_id in ids if order_id in self.orders}
@@ -109,6 +109,8 @@ class Follower:
             advance(done, tally(states.values()))
             if done == len(ids) or time.monotonic() > deadline:
                 return
+            if done > most:
+                deadline, most = time.monotonic() + LIMIT, done
             time.sleep(POLL)
 
     def settled(self, order_id: str, state: str) -> bool:
