@@ -19,7 +19,7 @@ import msgspec
 from django.db import InterfaceError, OperationalError, connection
 from psycopg.types.json import Jsonb
 
-from brokers.messages import HandedOver, encode
+from brokers.messages import HandedOver, PositionReport, encode
 from brokers.models import InboxMessage
 from brokers.port import Heard, Link
 
@@ -56,6 +56,7 @@ class InboxWriter:
     def __init__(self, name: str, applier: Applier) -> None:
         self.applier = applier
         self.prices: dict[int, str] = {}
+        self.positions: dict[tuple[str, int], PositionReport] = {}
         self._queue: queue.SimpleQueue[Note | Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
 
@@ -74,6 +75,9 @@ class InboxWriter:
 
     def price_seen(self, con_id: int, price: str) -> None:
         self.prices[con_id] = price
+
+    def position_seen(self, report: PositionReport) -> None:
+        self.positions[(report.account, report.instrument.con_id)] = report
 
     # --- life ------------------------------------------------------------------------------------
     def start(self) -> None:

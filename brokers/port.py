@@ -20,6 +20,7 @@ from brokers.messages import (
     InstrumentDetails,
     InstrumentRef,
     NewOrder,
+    PositionReport,
     Snapshot,
 )
 
@@ -57,6 +58,9 @@ class Listener(Protocol):
 
     def next_valid_id(self, broker_order_id: int) -> None:
         """The lowest order id that the gateway will take."""
+
+    def position_seen(self, report: PositionReport) -> None:
+        """A position as the broker reports it, whenever it changes."""
 
     def price_seen(self, con_id: int, price: str) -> None:
         """A last, bid/ask-mid or close price of a watched instrument (a decimal text)."""

@@ -190,6 +190,7 @@ class Callbacks:
             avg_cost=translate.plain(translate.decimal(avg_cost)),
         )
         self.requests.add("positions", report)
+        self.listener.position_seen(report)
 
     def positionEnd(self) -> None:
         self.requests.end("positions")

@@ -307,7 +307,6 @@ class IBSession:
                 lambda client, key: client.reqExecutions(key, ExecutionFilter())
             )
             positions = await self._collect("positions", lambda client: client.reqPositions())
-            self._live_client().cancelPositions()
             values = await self._summary()
             self._require_broker()
             if connected_at is None or connected_at != self.connection_started_at:

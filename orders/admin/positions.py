@@ -14,7 +14,7 @@ from unfold.views import ChangeList
 
 from brokers.desk import ReadOnlyAdmin, moment, number
 from brokers.models import GatewaySession, Position
-from orders.services.reconciliation import executed_quantities
+from orders.services.positions import executed_quantities
 
 
 class PositionList(ChangeList):

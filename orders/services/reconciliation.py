@@ -6,30 +6,25 @@ as "not shown in this look"; what that means for an order is decided in `service
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Sum, When
 from django.utils import timezone
 
-from brokers.fix import Side
 from brokers.messages import (
     OrderAbsent,
     OrderReport,
-    PositionReport,
     Snapshot,
     WorkingStatus,
 )
-from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Position
+from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage
 from brokers.port import Heard
 from orders.models import (
     AT_BROKER,
     DEAD,
     Cause,
-    Execution,
     Order,
     ReconciliationKind,
     ReconciliationRun,
@@ -38,7 +33,7 @@ from orders.models import (
     Source,
     State,
 )
-from orders.services import book
+from orders.services import book, positions
 from orders.services.execution import LookUp, apply_notes
 from orders.services.submission import repeat_cancel
 from orders.services.working_set import WorkingSet
@@ -70,7 +65,7 @@ def apply_snapshot(session: str, snapshot: Snapshot, lease_epoch: int, look_up: 
     look_up.wanted |= bool(missing) and not snapshot.full
     apply_notes(session, [_heard(snapshot, report) for report in absent], look_up)
     repeated = _repeat_lost_cancels(session, snapshot)
-    store_positions(session, snapshot.positions, snapshot.finished_at)
+    positions.store_snapshot(session, snapshot)
     store_account_values(snapshot)
     GatewaySession.objects.filter(name=session).update(reconciled_at=timezone.now())
     counts = {
@@ -93,72 +88,9 @@ def _rearm_parked(session: str) -> None:
 
 def compare_positions(session: str, snapshot: Snapshot) -> ReconciliationRun:
     """The broker's positions against what was there before us plus our executions."""
-    ours = executed_quantities(session)
-    differences = []
-    positions = Position.objects.filter(account__session_id=session)
-    for position in positions:
-        expected = position.baseline_qty + ours.pop((position.account_id, position.con_id), Decimal(0))
-        if expected != position.position_qty:
-            differences.append(
-                _position_difference(position.account_id, position.symbol, expected, position.position_qty)
-            )
-    differences += [
-        _position_difference(account, str(con_id), quantity, Decimal(0))
-        for (account, con_id), quantity in ours.items()
-        if quantity
-    ]
-    counts = {"positions": len(positions), "differences": len(differences)}
-    return _record(session, ReconciliationKind.POSITIONS, snapshot, counts, differences, ok=not differences)
-
-
-def executed_quantities(session: str) -> dict[tuple[str, int], Decimal]:
-    """Signed quantity of all counting executions, by (account, con_id)."""
-    signed = Case(When(side=Side.BUY, then=F("last_qty")), default=-F("last_qty"))
-    rows = (
-        Execution.objects.filter(order__session_id=session, superseded=False)
-        .values("account_id", "con_id")
-        .annotate(quantity=Sum(signed))
-    )
-    return {(row["account_id"], row["con_id"]): row["quantity"] for row in rows.order_by()}
-
-
-def store_positions(session: str, reports: Sequence[PositionReport], at: datetime) -> None:
-    """Positions as reported; one that the broker no longer lists is zero."""
-    ours = executed_quantities(session)
-    accounts = {account.code: account for account in BrokerAccount.objects.filter(session_id=session)}
-    rows = [
-        _position_row(report, accounts[report.account], ours, at)
-        for report in reports
-        if report.account in accounts
-    ]
-    Position.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "con_id"],
-        update_fields=["position_qty", "avg_cost", "reported_at"],
-    )
-    gone = Position.objects.filter(account__session_id=session, reported_at__lt=at).exclude(position_qty=0)
-    gone.update(position_qty=0, reported_at=at)
-    BrokerAccount.objects.filter(session_id=session, baseline_at=None).update(baseline_at=at)
-
-
-def _position_row(
-    report: PositionReport, account: BrokerAccount, ours: dict[tuple[str, int], Decimal], at: datetime
-) -> Position:
-    """What is there at the first look is the baseline; later contracts begin at zero."""
-    own = ours.get((report.account, report.instrument.con_id), Decimal(0))
-    baseline = Decimal(0) if account.baseline_at else report.position_qty - own
-    return Position(
-        account=account,
-        con_id=report.instrument.con_id,
-        symbol=report.instrument.symbol,
-        sec_type=report.instrument.sec_type,
-        currency=report.instrument.currency,
-        position_qty=report.position_qty,
-        avg_cost=report.avg_cost,
-        baseline_qty=baseline,
-        reported_at=at,
-    )
+    found = positions.differences(session, snapshot.started_at)
+    counts = {"positions": len(snapshot.positions), "differences": len(found)}
+    return _record(session, ReconciliationKind.POSITIONS, snapshot, counts, found, ok=not found)
 
 
 def store_account_values(snapshot: Snapshot) -> None:
@@ -294,15 +226,6 @@ def _as_difference(report: OrderReport | OrderAbsent) -> dict[str, str]:
         "order_ref": identity.order_ref,
         "perm_id": str(identity.perm_id),
         "difference": f"the broker says {report.status}",
-    }
-
-
-def _position_difference(account: str, symbol: str, expected: Decimal, reported: Decimal) -> dict[str, str]:
-    return {
-        "account": account,
-        "symbol": symbol,
-        "expected": f"{expected.normalize():f}",
-        "reported": f"{reported.normalize():f}",
     }
 
 

@@ -24,7 +24,7 @@ from brokers.messages import Snapshot
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
-from orders.services import instruments, reconciliation
+from orders.services import instruments, positions, reconciliation
 from orders.services.applier import SessionApplier
 from orders.services.execution import LookUp, retry_parked
 from orders.services.late_requests import close_late
@@ -170,6 +170,7 @@ class SessionRuntime:
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
         retry_parked(self.name, self.look_up)
         instruments.store_prices(self.writer)
+        positions.store_live(self.name, self.writer)
         self._look_where_needed()
         if self.session.link is Link.READY:
             self.instruments.look_after()

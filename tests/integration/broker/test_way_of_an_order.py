@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.models import Position
-from orders.models import EventKind, Order, RequestState, State
+from orders.models import EventKind, Execution, Order, ReconciliationRun, RequestState, State
 from orders.services.order_entry import cancel_order
+from orders.services.positions import SETTLING
 from orders.services.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tests.stack.polling import eventually
@@ -101,9 +102,9 @@ def test_a_refusal_of_the_broker_ends_the_order_with_its_words(
 def test_positions_follow_from_executions(desk: Desk, runtime: SessionRuntime) -> None:
     bought = desk.wait(desk.place(order_qty=Decimal(300)), State.COMPLETED)
     sold = desk.wait(desk.place(order_qty=Decimal(100), side=Side.SELL), State.COMPLETED)
-    run = runtime.reconcile_positions()
-    position = Position.objects.get(symbol="AAPL")
-    assert position.position_qty == bought.cum_qty - sold.cum_qty == 200
+    eventually(lambda: Position.objects.get(symbol="AAPL").position_qty == 200)
+    assert bought.cum_qty - sold.cum_qty == 200
+    run = settled(runtime)
     assert run and run.ok, run and run.differences
 
 
@@ -113,11 +114,24 @@ def test_a_position_that_no_execution_explains_is_a_difference(
     order = desk.wait(desk.place(), State.COMPLETED)
     runtime.reconcile(full=False)
     Position.objects.update(baseline_qty=7)
-    run = runtime.reconcile_positions()
+    run = settled(runtime)
     assert run and not run.ok
     assert run.differences == [
         {"account": order.account_id, "symbol": "AAPL", "expected": "107", "reported": "100"}
     ]
+
+
+def test_a_contract_that_just_traded_is_not_compared(desk: Desk, runtime: SessionRuntime) -> None:
+    desk.wait(desk.place(), State.COMPLETED)
+    Position.objects.update(baseline_qty=7)
+    run = runtime.reconcile_positions()
+    assert run and run.ok
+
+
+def settled(runtime: SessionRuntime) -> ReconciliationRun | None:
+    """The comparison as it will be when the last execution is some time ago."""
+    Execution.objects.update(received_at=timezone.now() - 2 * SETTLING)
+    return runtime.reconcile_positions()
 
 
 def test_a_burst_is_paced_and_sent_in_the_order_recorded(

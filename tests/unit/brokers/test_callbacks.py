@@ -9,7 +9,7 @@ from ib_async import Contract, Order, OrderState
 
 from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
 from brokers.ib.requests import Requests
-from brokers.messages import ErrorReport, HandedOver, OrderReport
+from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
 from brokers.port import Heard, Link
 
 
@@ -32,6 +32,9 @@ class Memory:
 
     def next_valid_id(self, broker_order_id: int) -> None:
         self.valid_ids.append(broker_order_id)
+
+    def position_seen(self, report: PositionReport) -> None:
+        raise AssertionError("no position was told")
 
     def price_seen(self, con_id: int, price: str) -> None:
         self.prices.append((con_id, price))
