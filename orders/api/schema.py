@@ -45,6 +45,8 @@ def number(**options: Any) -> serializers.DecimalField:
 
 
 class InstrumentShape(serializers.Serializer[Any]):
+    """The description by which an instrument is ordered."""
+
     symbol = serializers.CharField(max_length=32)
     sec_type = choice(SecType, default="STK")
     exchange = serializers.CharField(max_length=16, default="SMART")
@@ -52,6 +54,8 @@ class InstrumentShape(serializers.Serializer[Any]):
 
 
 class OrderBody(serializers.Serializer[Any]):
+    """An order to place."""
+
     cl_ord_id = serializers.RegexField(r"^[\x21-\x7e]{1,64}$")
     account = serializers.CharField(max_length=32)
     instrument = InstrumentShape()
@@ -67,15 +71,21 @@ class OrderBody(serializers.Serializer[Any]):
 
 
 class CancelBody(serializers.Serializer[Any]):
+    """A cancel; may be left out."""
+
     cl_ord_id = serializers.RegexField(r"^[\x21-\x7e]{1,64}$", required=False)
 
 
 class ReasonShape(serializers.Serializer[Any]):
+    """Why something was refused or given up."""
+
     code = serializers.CharField()
     text = serializers.CharField()
 
 
 class RequestShape(serializers.Serializer[Any]):
+    """A request to cancel an order."""
+
     id = serializers.UUIDField()
     order_id = serializers.UUIDField()
     kind = choice(RequestKind)
@@ -89,6 +99,8 @@ class RequestShape(serializers.Serializer[Any]):
 
 
 class OrderShape(serializers.Serializer[Any]):
+    """An order."""
+
     id = serializers.UUIDField()
     cl_ord_id = serializers.CharField()
     order_ref = serializers.CharField()
@@ -119,6 +131,8 @@ class OrderShape(serializers.Serializer[Any]):
 
 
 class EventShape(serializers.Serializer[Any]):
+    """One thing that happened to an order."""
+
     order_id = serializers.UUIDField()
     version = serializers.IntegerField()
     kind = choice(EventKind)
@@ -134,6 +148,8 @@ class EventShape(serializers.Serializer[Any]):
 
 
 class ExecutionShape(serializers.Serializer[Any]):
+    """One execution."""
+
     id = serializers.IntegerField()
     exec_id = serializers.CharField()
     superseded = serializers.BooleanField(help_text="A correction has replaced it: it no longer counts.")
@@ -155,6 +171,8 @@ class ExecutionShape(serializers.Serializer[Any]):
 
 
 class PositionShape(serializers.Serializer[Any]):
+    """A position as the broker reports it."""
+
     account = serializers.CharField()
     symbol = serializers.CharField()
     sec_type = serializers.CharField()
@@ -166,6 +184,8 @@ class PositionShape(serializers.Serializer[Any]):
 
 
 class AccountValueShape(serializers.Serializer[Any]):
+    """An account value as the broker reports it."""
+
     account = serializers.CharField()
     key = serializers.CharField()
     currency = serializers.CharField()
@@ -174,6 +194,8 @@ class AccountValueShape(serializers.Serializer[Any]):
 
 
 class SessionShape(serializers.Serializer[Any]):
+    """A broker session and the state of its link."""
+
     name = serializers.CharField()
     accounts = serializers.ListField(child=serializers.CharField())
     link = serializers.CharField()
@@ -185,12 +207,16 @@ class SessionShape(serializers.Serializer[Any]):
 
 
 class FieldErrorShape(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
     field = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
 
 
 class ProblemShape(serializers.Serializer[Any]):
+    """Problem details (RFC 9457)."""
+
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()
@@ -200,6 +226,8 @@ class ProblemShape(serializers.Serializer[Any]):
 
 
 class CheckShape(serializers.Serializer[Any]):
+    """One check: value against limit."""
+
     check = serializers.CharField()
     passed = serializers.BooleanField()
     value = serializers.CharField()
@@ -208,6 +236,8 @@ class CheckShape(serializers.Serializer[Any]):
 
 
 class RefusedShape(ProblemShape):
+    """An order that a check refused, recorded as REJECTED."""
+
     report = CheckShape(many=True)
     order = OrderShape()
 

@@ -129,6 +129,9 @@ class Feed:
             except Error as error:
                 log.warning("order events not read", extra={"error": str(error)})
                 found = False
+            except Exception:  # a feed that ended would be silent for good
+                log.exception("order events not read")
+                found = False
             rang = await self._rang_within(pause)
             pause = FIRST_PAUSE if rang or found else min(2 * pause, POLL)
 

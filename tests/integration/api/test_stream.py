@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class Ear:
         self.heard: list[dict[str, str]] = []
         self.comments: list[str] = []
         self.ended = False
+        self._socket: socket.socket | None = None
         self._client = httpx.Client(timeout=30)
         self._url = f"{base}/api/v1/stream{query}"
         self._headers = headers
@@ -77,13 +79,17 @@ class Ear:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._client.close()
+        if self._socket is not None:
+            with suppress(OSError):  # the server was first
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join(30)
+        self._client.close()
 
     def _listen(self) -> None:
         try:
             with self._client.stream("GET", self._url, headers=self._headers) as answer:
                 assert answer.status_code == 200, answer.read()
+                self._socket = answer.extensions["network_stream"].get_extra_info("socket")
                 block: dict[str, str] = {}
                 for line in answer.iter_lines():
                     block = self._take(line, block)
@@ -199,6 +205,17 @@ def test_orders_of_other_accounts_are_not_told(server: str, headers: dict[str, s
         placed("hidden", account=OTHER)
         mine = placed("mine")
         eventually(lambda: ear.events == [first(mine)])
+
+
+def test_a_lost_database_connection_loses_no_event(server: str, headers: dict[str, str]) -> None:
+    with Ear(server, headers) as ear:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        orders = [first(placed(f"a-{number}")) for number in range(3)]
+        eventually(lambda: ear.events == orders)
 
 
 def test_silence_is_filled_with_heartbeats(server: str, headers: dict[str, str]) -> None:
