@@ -32,8 +32,27 @@ class CommissionPlan(msgspec.Struct, frozen=True, kw_only=True):
         return charge.quantize(Decimal("0.000001")).normalize()
 
 
+class Bond(msgspec.Struct, frozen=True, kw_only=True):
+    """What only bonds have; dates are `yyyymmdd`, the coupon is in percent a year."""
+
+    cusip: str
+    coupon: Decimal
+    maturity: str
+    issue_date: str
+    ratings: str = ""
+    bond_type: str = ""
+    coupon_type: str = "FIXED"
+
+
+class PriceStep(msgspec.Struct, frozen=True, array_like=True):
+    """From `low_edge` upwards prices are multiples of `increment`."""
+
+    low_edge: Decimal
+    increment: Decimal
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that can be traded. `price` is where its simulated market opens."""
+    """One thing that can be traded, or (an index) only looked at. `price` is where its simulated market opens."""
 
     con_id: int
     symbol: str
@@ -52,6 +71,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     quote_size: Decimal = Decimal(500)
     quote_levels: int = 10
     expiry: str = ""
+    #: When it stops trading on that day, as contract details say it (`08:30:00`).
+    last_trade_time: str = ""
+    strike: Decimal = Decimal(0)
+    right: str = ""
+    is_tradable: bool = True
+    market_rule: int = 26
+    bond: Bond | None = None
     long_name: str = ""
     industry: str = ""
     category: str = ""
@@ -67,12 +93,16 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def multiplier_text(self) -> str:
-        """The multiplier as contracts carry it: empty for what has none."""
-        return "" if self.multiplier == 1 else f"{self.multiplier.normalize():f}"
+        """The multiplier as contracts carry it: empty for what has none (a bond's is in its price)."""
+        return "" if self.multiplier == 1 or self.bond else f"{self.multiplier.normalize():f}"
 
     @property
     def is_currency_pair(self) -> bool:
         return self.sec_type == "CASH"
+
+    @property
+    def is_option(self) -> bool:
+        return bool(self.right)
 
     def trades_at(self, exchange: str) -> bool:
         """Whether an order or a request may name this exchange (an empty one means the usual)."""
@@ -100,6 +130,9 @@ class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
     local_symbol: str = ""
     trading_class: str = ""
     multiplier: str = ""
+    strike: Decimal = Decimal(0)
+    right: str = ""
+    isin: str = ""
 
     def fits(self, instrument: Instrument) -> bool:
         """Whether nothing that was said contradicts the instrument."""
@@ -111,6 +144,9 @@ class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
             (self.trading_class, instrument.trading_class),
             (self.primary_exchange, instrument.primary_exchange),
             (self.multiplier, instrument.multiplier_text),
+            (self.strike, instrument.strike),
+            (self.right[:1], instrument.right),
+            (self.isin, instrument.isin),
         )
         return (
             all(not wanted or wanted == value for wanted, value in said)
@@ -121,16 +157,33 @@ class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Universe:
-    """All instruments, by con_id, and the exchange rates to the base currency."""
+    """All instruments, by con_id, the exchange rates to the base currency, and the market rules by id."""
 
-    def __init__(self, instruments: Iterable[Instrument], rates: dict[str, Decimal]) -> None:
-        self.instruments = {instrument.con_id: instrument for instrument in instruments}
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        rates: dict[str, Decimal],
+        market_rules: dict[int, tuple[PriceStep, ...]] | None = None,
+    ) -> None:
+        self.instruments: dict[int, Instrument] = {}
         self.rates = rates
+        self.market_rules = market_rules or {}
         self._by_symbol: dict[str, list[Instrument]] = defaultdict(list)
         self._by_local_symbol: dict[str, list[Instrument]] = defaultdict(list)
-        for instrument in self.instruments.values():
-            self._by_symbol[instrument.symbol].append(instrument)
-            self._by_local_symbol[instrument.local_symbol].append(instrument)
+        self._by_isin: dict[str, list[Instrument]] = defaultdict(list)
+        self._options: dict[int, list[Instrument]] = defaultdict(list)
+        for instrument in instruments:
+            self._add(instrument)
+
+    def _add(self, instrument: Instrument) -> None:
+        known = self.instruments.setdefault(instrument.con_id, instrument)
+        if known is not instrument:
+            raise ValueError(f"{instrument.local_symbol} has the con_id of {known.local_symbol}")
+        self._by_symbol[instrument.symbol].append(instrument)
+        self._by_local_symbol[instrument.local_symbol].append(instrument)
+        self._by_isin[instrument.isin].append(instrument)
+        if instrument.is_option:
+            self._options[instrument.under_con_id].append(instrument)
 
     def __getitem__(self, con_id: int) -> Instrument:
         return self.instruments[con_id]
@@ -145,13 +198,20 @@ class Universe:
             candidates = self._by_symbol.get(query.symbol, [])
         elif query.local_symbol:
             candidates = self._by_local_symbol.get(query.local_symbol, [])
+        elif query.isin:
+            candidates = self._by_isin.get(query.isin, [])
         else:
             return []
         return [instrument for instrument in candidates if query.fits(instrument)]
 
     def symbols(self, symbol: str) -> list[Instrument]:
-        """Return the instruments that go by this symbol or local symbol (`EUR` or `EUR.USD`)."""
-        return self._by_symbol.get(symbol) or self._by_local_symbol.get(symbol, [])
+        """Return the instruments that go by this symbol or local symbol (`EUR` or `EUR.USD`), not their options."""
+        found = [known for known in self._by_symbol.get(symbol, []) if not known.is_option]
+        return found or self._by_local_symbol.get(symbol, [])
+
+    def options(self, con_id: int) -> list[Instrument]:
+        """Return the options on an underlying, in the order of the file."""
+        return self._options.get(con_id, [])
 
     def rate(self, currency: str) -> Decimal:
         """Return how much one unit of `currency` is worth in base currency."""
