@@ -55,7 +55,7 @@ class Hop:
     share: float
 
 
-def page_context(order: Order, *, may_cancel: bool) -> dict[str, Any]:
+def page_context(order: Order, *, may_cancel: bool, may_resolve: bool) -> dict[str, Any]:
     """Everything that the page shows; a fixed number of queries."""
     requests = list(order.requests.all())
     open_kinds = [request.kind for request in requests if request.state in OPEN_REQUESTS]
@@ -75,6 +75,8 @@ def page_context(order: Order, *, may_cancel: bool) -> dict[str, Any]:
         "requests": list(reversed(requests)),
         "may_cancel": may_cancel,
         "no_cancel": why_no_cancel(order, open_kinds),
+        "may_resolve": may_resolve and order.held_for_desk and order.state == State.UNCONFIRMED,
+        "may_send_again": not (order.perm_id or order.cum_qty),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -28,10 +29,12 @@ from orders.admin.filters import UtcRangeFilter
 from orders.admin.marks import filled_bar, order_mark, side_mark
 from orders.admin.order_page import page_context
 from orders.models import Order, RequestState
+from orders.services.desk_decisions import give_held_up, send_held_again
 from orders.services.errors import OrderError
 from orders.services.order_entry import cancel_order
 
 CANCEL = "orders.cancel_order"
+RESOLVE = "orders.resolve_order"
 
 
 @admin.register(Order)
@@ -83,9 +86,17 @@ class OrderAdmin(ReadOnlyAdmin):
         return (queryset.filter(selectors.order_named(text)) if text else queryset), False
 
     def get_urls(self) -> list[URLPattern]:
-        """Cancel has a URL of its own that only takes POST."""
-        wrapped = self.admin_site.admin_view(require_POST(self.cancel_view))
-        return [path("<uuid:order_id>/cancel/", wrapped, name="orders_order_cancel"), *super().get_urls()]
+        """What a person can do to an order has URLs of its own that only take POST."""
+        acts = {"cancel": self.cancel_view, "send_again": self.send_again_view, "give_up": self.give_up_view}
+        own = [
+            path(
+                f"<uuid:order_id>/{name}/",
+                self.admin_site.admin_view(require_POST(view)),
+                name=f"orders_order_{name}",
+            )
+            for name, view in acts.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -102,7 +113,9 @@ class OrderAdmin(ReadOnlyAdmin):
             raise Http404
         context = {
             **self.admin_site.each_context(request),
-            **page_context(order, may_cancel=request.user.has_perm(CANCEL)),
+            **page_context(
+                order, may_cancel=request.user.has_perm(CANCEL), may_resolve=request.user.has_perm(RESOLVE)
+            ),
             "title": order.cl_ord_id,
             "opts": self.opts,
             "is_fullwidth": "1",
@@ -111,20 +124,48 @@ class OrderAdmin(ReadOnlyAdmin):
 
     def cancel_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
         """Ask for the cancel, through the service that the API uses."""
-        if not (self.has_view_permission(request) and request.user.has_perm(CANCEL)):
+
+        def act(actor: str) -> str:
+            asked = cancel_order(order_id, actor=actor, at=timezone.now())
+            if asked.state == RequestState.ACCEPTED:
+                return "Canceled. The order had not left us."
+            return "Cancel asked. Until the broker answers, the order can still fill."
+
+        return self._act(request, order_id, CANCEL, act)
+
+    def send_again_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """Send a held order that never reached the broker."""
+
+        def act(actor: str) -> str:
+            send_held_again(order_id, actor=actor, at=timezone.now())
+            return "It is sent again."
+
+        return self._act(request, order_id, RESOLVE, act)
+
+    def give_up_view(self, request: HttpRequest, order_id: UUID) -> HttpResponse:
+        """Give a held order up."""
+
+        def act(actor: str) -> str:
+            give_held_up(order_id, actor=actor, at=timezone.now())
+            return "Given up: it is FAILED and nobody will send it any more."
+
+        return self._act(request, order_id, RESOLVE, act)
+
+    def _act(
+        self, request: HttpRequest, order_id: UUID, permission: str, act: Callable[[str], str]
+    ) -> HttpResponse:
+        """Let a person who may do it, say what came of it, and go back to the order's page."""
+        if not (self.has_view_permission(request) and request.user.has_perm(permission)):
             raise PermissionDenied
         try:
-            asked = cancel_order(order_id, actor=f"desk:{request.user.get_username()}", at=timezone.now())
+            words = act(f"desk:{request.user.get_username()}")
         except Order.DoesNotExist:
             raise Http404 from None
         except OrderError as error:
             messages.error(request, str(error))
         else:
-            self.log_change(request, asked.order, "Asked for the cancel.")
-            if asked.state == RequestState.ACCEPTED:
-                messages.success(request, "Canceled. The order had not left us.")
-            else:
-                messages.warning(request, "Cancel asked. Until the broker answers, the order can still fill.")
+            self.log_change(request, Order.objects.get(pk=order_id), words)
+            messages.warning(request, words)
         page = reverse("admin:orders_order_change", args=[order_id])
         return HttpResponseRedirect(page, status=303)
 

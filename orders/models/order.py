@@ -126,7 +126,10 @@ class Order(OrderLifecycle):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("cancel_order", "Can ask for the cancel of an order")]
+        permissions = [
+            ("cancel_order", "Can ask for the cancel of an order"),
+            ("resolve_order", "Can decide about an order that is held for the desk"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["client", "cl_ord_id"], name="order_unique_cl_ord_id"),
             models.UniqueConstraint(

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from brokers.formats import decimal_text
+
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
@@ -55,23 +57,24 @@ def _quantity(exposure: Exposure) -> CheckResult:
     return _result(
         "max_order_qty",
         passed=exposure.order_qty <= exposure.max_order_qty,
-        value=plain(exposure.order_qty),
-        limit=plain(exposure.max_order_qty),
+        value=decimal_text(exposure.order_qty),
+        limit=decimal_text(exposure.max_order_qty),
         code="QTY_ABOVE_LIMIT",
     )
 
 
 def _notional(exposure: Exposure) -> CheckResult:
-    limit = plain(exposure.max_notional)
-    if exposure.reference_px is None:
+    limit = decimal_text(exposure.max_notional)
+    px = exposure.reference_px
+    if px is None:
         return _result(
             "max_notional", passed=False, value="no price known", limit=limit, code="NO_REFERENCE_PRICE"
         )
-    notional = exposure.order_qty * exposure.reference_px
+    notional = exposure.order_qty * px
     return _result(
         "max_notional",
         passed=notional <= exposure.max_notional,
-        value=f"{plain(notional)} (at {exposure.reference_source} {plain(exposure.reference_px)})",
+        value=f"{decimal_text(notional)} (at {exposure.reference_source} {decimal_text(px)})",
         limit=limit,
         code="NOTIONAL_ABOVE_LIMIT",
     )
@@ -79,8 +82,3 @@ def _notional(exposure: Exposure) -> CheckResult:
 
 def _result(check: str, *, passed: bool, value: str, limit: str, code: str) -> CheckResult:
     return CheckResult(check=check, passed=passed, value=value, limit=limit, code="" if passed else code)
-
-
-def plain(number: Decimal) -> str:
-    """A Decimal without exponent and without trailing zeros."""
-    return f"{number.normalize():f}"

@@ -91,15 +91,14 @@ def place_order(ticket: Ticket, *, client: User, source: Source, received_at: da
 
 
 def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "") -> OrderRequest:
-    """Ask for the cancel of an order; asking again while one is open returns that one.
+    """Ask for the cancel of an order; asking again, or while one is open, returns the first.
 
     An order that never left us is canceled at once. Raises Order.DoesNotExist, OrderOver, NotOurs.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
-        open_request = order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).first()
-        if open_request:
-            return open_request
+        if known := _asked_before(order, cl_ord_id):
+            return known
         if order.state not in ALIVE:
             raise OrderOver(order)
         if order.source == Source.EXTERNAL:
@@ -110,6 +109,13 @@ def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "
             transaction.on_commit(lambda: _ring(order.session_id), robust=True)
     doorbell.tell_readers()
     return request
+
+
+def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:
+    """The request of this id, answered or not, else one that is still open."""
+    cancels = order.requests.filter(kind=RequestKind.CANCEL)
+    named = cancels.filter(cl_ord_id=cl_ord_id).first() if cl_ord_id else None
+    return named or cancels.filter(state__in=OPEN_REQUESTS).first()
 
 
 def find_venue(ticket: Ticket) -> Venue:

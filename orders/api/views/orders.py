@@ -92,11 +92,9 @@ class OrderCancel(ApiView):
     def post(self, request: Request, order_id: UUID) -> HttpResponse:
         """Ask for the cancel; asking again while one is open gives that one."""
         order = selectors.order_of(self.access.accounts, order_id)
+        actor = f"client:{self.access.user.get_username()}"
         cl_ord_id = read_cancel(request.data)
-        asked = cl_ord_id and next((r for r in order.requests.all() if r.cl_ord_id == cl_ord_id), None)
-        if not asked:
-            actor = f"client:{self.access.user.get_username()}"
-            asked = cancel_order(order.id, actor=actor, at=self.received_at, cl_ord_id=cl_ord_id)
+        asked = cancel_order(order.id, actor=actor, at=self.received_at, cl_ord_id=cl_ord_id)
         return answer(request_document(asked), status=202)
 
 

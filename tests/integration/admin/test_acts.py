@@ -179,3 +179,40 @@ def test_a_token_is_revoked(boss: Client, person: Callable[..., Client]) -> None
     assert boss.post(url).status_code == 303
     assert not ApiToken.objects.exists()
     assert row.digest not in boss.get(reverse("admin:index")).content.decode()
+
+
+def held(cl_ord_id: str) -> Order:
+    """An order that was proven absent twice and left to the desk by its policy."""
+    order = sent(cl_ord_id)
+    doubt = {"held_for_desk": True, "absent_rounds": 2, "on_unconfirmed": "hold", "perm_id": None}
+    Order.objects.filter(pk=order.pk).update(state=State.UNCONFIRMED, **doubt)
+    return order
+
+
+@pytest.mark.parametrize(("act", "state"), [("send_again", State.CREATED), ("give_up", State.FAILED)])
+def test_the_desk_decides_about_a_held_order(boss: Client, act: str, state: State) -> None:
+    order = held("a-1")
+    assert f"{act}-dialog" in boss.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+    answer = boss.post(reverse(f"admin:orders_order_{act}", args=[order.pk]), follow=True)
+    assert answer.status_code == 200
+    order = Order.objects.get()
+    assert (order.state, order.held_for_desk) == (state, False)
+    assert order.events.latest("id").actor == "desk:jo-1"
+
+
+def test_a_decision_needs_its_right_and_a_held_order(boss: Client, person: Callable[..., Client]) -> None:
+    order = held("a-1")
+    url = reverse("admin:orders_order_give_up", args=[order.pk])
+    trader = person("orders.view_order", "orders.cancel_order")
+    assert "give_up-dialog" not in trader.get(f"/admin/orders/order/{order.pk}/change/").content.decode()
+    assert trader.post(url).status_code == 403
+    boss.post(url)
+    assert "not held for the desk" in boss.post(url, follow=True).content.decode()
+
+
+def test_an_order_that_the_broker_once_had_is_not_sent_again(boss: Client) -> None:
+    order = held("a-1")
+    Order.objects.filter(pk=order.pk).update(perm_id=9)
+    url = reverse("admin:orders_order_send_again", args=[order.pk])
+    assert "can not be sent again" in boss.post(url, follow=True).content.decode()
+    assert Order.objects.get().state == State.UNCONFIRMED
