@@ -181,6 +181,24 @@ def shape(argv: Sequence[str]) -> list[str]:
     return re.sub(r"\d+(\.\d+)*", "N", line).split()
 
 
+def test_a_service_waits_for_what_its_process_needs() -> None:
+    """The database is waited for by way of its migration."""
+    waited_for = {"postgres": "migrate", "redis": "redis"}
+    for process in processes(StackOptions(data=Path("/data")), flower_password="x"):
+        depends_on = services(VARIABLES)[process.name].options["depends_on"]
+        assert {waited_for[need] for need in process.needs} <= set(depends_on), process.name
+
+
+def test_every_variable_that_compose_sets_is_read_somewhere() -> None:
+    code = "".join(
+        path.read_text()
+        for folder in ("tradedesk", "orders")
+        for path in Path(BASE_DIR, folder).rglob("*.py")
+    )
+    names = {name for service in OURS for name in services(VARIABLES)[service].environment}
+    assert [name for name in names - {"FLOWER_BASIC_AUTH"} if f'"{name}"' not in code] == []
+
+
 def test_a_missing_secret_stops_compose() -> None:
     for missing in VARIABLES:
         with pytest.raises(KeyError, match=missing):

@@ -17,10 +17,15 @@ UNPRIVILEGED = "nobody"
 SHARED_FOLDER = Path("/var/lib/tradedesk")
 
 
-def server_account() -> Account | None:
-    """The unprivileged account for a server that root starts; None for an ordinary user."""
+def server_account(cluster: Path) -> Account | None:
+    """The unprivileged account for a server that root starts; None for an ordinary user.
+
+    A cluster that is there already keeps its owner, who may be the ordinary user of another day.
+    """
     if os.geteuid() != 0:
         return None
+    if cluster.exists():
+        return Account(uid=cluster.stat().st_uid, gid=cluster.stat().st_gid)
     if not Path("/proc/self/cwd").exists():
         raise StackError(
             "PostgreSQL cannot be started as root here: use an ordinary user, or set DATABASE_URL."

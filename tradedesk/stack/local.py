@@ -48,10 +48,10 @@ class LocalStack:
             self.folder = undo.enter_context(DataFolder(self.options.data))
             try:
                 self._start(undo)
-            except BaseException:
-                interrupts.ignore()  # what was started is ended now, whoever is impatient
-                raise
-            undo.callback(interrupts.ignore)
+            except OSError as error:
+                raise StackError(f"The data folder cannot be used: {error}") from None
+            finally:
+                undo.callback(interrupts.ignore)  # the way down is walked to its end, whoever is impatient
             self.running = undo.pop_all()
         return self
 

@@ -38,7 +38,7 @@ class EmbeddedPostgres(Server):
 
     def __init__(self, folder: Path, *, password: str, log: Path, durable: bool = True) -> None:
         super().__init__(folder, password=password, log=log)
-        self.account = server_account()
+        self.account = server_account(folder)
         self.durable = durable
 
     @property

@@ -94,14 +94,22 @@ def up(tmp_path: Path) -> Iterator[Up]:
     end_marked((STACK_MARK, str(run.folder)))
 
 
-def test_it_serves_helps_commands_refuses_a_second_one_and_stops_in_order(up: Up) -> None:
+def test_a_life_of_it(up: Up) -> None:
+    # Killed with no chance to clean up, it leaves nothing that runs, and nothing that stops the next start.
+    killed = up.start()
+    killed.kill()
+    killed.wait()
+    eventually(lambda: not up.everything())
     process = up.start()
+    # Management commands find it by its data folder.
     assert up.manage("apitoken", "somebody").strip()
+    # It does not share the folder.
     rival = Up(up.folder)
     rival.errors = up.folder.with_suffix(".rival")
     rival.start(ready=False)
     assert "Another stack is running on" in rival.said()
     assert len(up.everything()) > 8
+    # It stops in order, with everything it started.
     process.send_signal(signal.SIGTERM)
     assert (process.wait(60), up.said()) == (0, "")
     assert up.everything() == []
@@ -132,15 +140,6 @@ def test_a_dead_server_is_named_and_everything_else_is_ended(up: Up) -> None:
     assert up.everything() == []
 
 
-def test_nothing_survives_the_death_of_up_itself_and_the_next_start_works(up: Up) -> None:
-    process = up.start()
-    process.kill()
-    eventually(lambda: not up.everything())
-    process.wait()
-    up.start().send_signal(signal.SIGINT)
-    assert up.said() == ""
-
-
 def test_a_port_in_use_is_named_before_anything_is_started(up: Up) -> None:
     with socket.create_server(("127.0.0.1", int(up.ports["--flower"]))):
         process = up.start(ready=False)
@@ -164,3 +163,11 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(up: Up, n
     assert "secret" not in sentence
     assert sentence.count("\n") == 1
     assert up.everything() == []
+
+
+def test_a_file_in_the_way_is_named(up: Up) -> None:
+    (up.folder / "logs" / "postgres.log").mkdir(parents=True)
+    process = up.start(ready=False)
+    assert process.wait(60) == 1
+    assert "postgres.log" in up.said()
+    assert up.said().count("\n") == 1
