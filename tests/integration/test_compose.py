@@ -14,9 +14,9 @@ import redis
 import yaml
 
 from tests.stack.compose import FILE, Service, health_argv, moved, services, surroundings
-from tests.stack.polling import eventually
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.options import StackOptions
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.postgres import EmbeddedPostgres
 from tradedesk.stack.process import end, spawn

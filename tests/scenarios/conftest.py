@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.system import System
+from tradedesk.stack.system import System
 
 HERE = Path(__file__).parent
 

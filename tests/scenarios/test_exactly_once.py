@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.stack.polling import eventually
-from tests.stack.system import System
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.system import System
 
 ORDERS = 120  # three seconds of sending, at the pace a gateway takes
 RESTING: dict[str, Any] = {"ord_type": "LIMIT", "price": "1.00", "max_age": "3600"}

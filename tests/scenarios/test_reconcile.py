@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stack.polling import eventually
-from tests.stack.system import System
 from tradedesk.stack.errors import StackError
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.system import System
 
 
 def test_books_that_agree_are_said_to_agree(stack: System) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stack.polling import eventually
-from tests.stack.system import System
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.system import System
 
 
 def kill_the_broker_worker(stack: System) -> None:

@@ -1,1 +1,1 @@
-"""A whole Tradedesk of real processes for the scenario tests, each of which can be killed for real."""
+"""Reading docker-compose.yml for the test that starts every service of it."""

@@ -21,8 +21,8 @@ from django.test import Client
 
 from orders.models import ApiToken, Order
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
-from tests.stack.polling import eventually
 from tradedesk.env import BASE_DIR
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end, spawn
 from tradedesk.stack.processes import stream as stream_process

@@ -13,8 +13,8 @@ from django.conf import settings
 
 from orders.models import Order
 from tests.integration.api.conftest import body
-from tests.stack.polling import eventually
 from tradedesk.env import BASE_DIR
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end, spawn
 from tradedesk.stack.processes import web as web_process

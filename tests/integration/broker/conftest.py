@@ -21,8 +21,8 @@ from orders.models import Order, Source
 from orders.services.order_entry import place_order
 from orders.services.runtime import SessionRuntime, take_lease
 from orders.services.ticket import InstrumentKey, Ticket
-from tests.stack.clients import Control
-from tests.stack.polling import eventually
+from tradedesk.stack.clients import Control
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 
 ACCOUNT = "DU1234567"

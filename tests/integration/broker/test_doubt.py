@@ -22,7 +22,7 @@ from orders.services.desk_decisions import NotHeld, give_held_up, send_held_agai
 from orders.services.order_entry import cancel_order
 from orders.services.runtime import SessionRuntime, take_lease
 from tests.integration.broker.conftest import Desk, Gateway
-from tests.stack.polling import eventually
+from tradedesk.stack.polling import eventually
 
 
 def test_an_order_whose_answer_was_swallowed_is_found_and_not_sent_again(
@@ -257,3 +257,17 @@ def held(desk: Desk, gateway: Gateway) -> Order:
     order = desk.rest(on_unconfirmed=OnUnconfirmed.HOLD)
     eventually(lambda: Order.objects.get(pk=order.pk).held_for_desk, limit=60)
     return order
+
+
+def test_a_gateway_of_the_other_kind_of_accounts_is_not_used(
+    desk: Desk, gateway: Gateway, settings: Any, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    settings.TRADING_MODE = "live"
+    desk.know("AAPL", 265598)
+    order = desk.rest()
+    runtime = new_runtime()
+    eventually(lambda: "TRADEDESK_TRADING_MODE is live" in GatewaySession.objects.get().link_reason)
+    runtime.sweep()
+    assert runtime.session.link is Link.DOWN
+    assert desk.wait(order, State.CREATED)
+    assert gateway.control.orders() == []

@@ -15,7 +15,7 @@ from orders.services.order_entry import cancel_order
 from orders.services.positions import SETTLING
 from orders.services.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
-from tests.stack.polling import eventually
+from tradedesk.stack.polling import eventually
 
 HOPS = ("received", "recorded", "claimed", "sent", "acknowledged", "first_fill", "completed")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stack.polling import eventually
 from tradedesk.env import BASE_DIR
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end_marked, is_gone, marked
 from tradedesk.stack.processes import STACK_MARK

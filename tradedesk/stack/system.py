@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
-from tests.stack.clients import Api, Control
-from tests.stack.polling import eventually
+import psutil
+
 from tradedesk.env import BASE_DIR
+from tradedesk.stack.clients import Api, Control
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.manage import manage
 from tradedesk.stack.options import StackOptions
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end, family_of, kill, spawn
 from tradedesk.stack.processes import environment, processes
@@ -26,8 +28,8 @@ from tradedesk.stack.urls import Urls, answers
 class System:
     """`with System(folder) as stack:` gives everything, up and ready, on free ports.
 
-    The processes are those of `make up`, but not supervised: what a scenario kills stays dead until it
-    starts it again. `settings` are added to their environment, to shorten deadlines for example.
+    The processes are those of `make up`, but not supervised: what is killed stays dead until it is
+    started again. `settings` are added to their environment, to shorten deadlines for example.
     """
 
     def __init__(self, folder: Path, **settings: str) -> None:
@@ -80,17 +82,21 @@ class System:
     def start(self, *names: str) -> None:
         """Start processes; waits until those with a door of their own answer."""
         for name in names:
-            self.starts += 1
-            process = self.processes[name]
-            self.running[name] = spawn(
-                process.argv,
-                env={**self.environment, **process.env},
-                log=self.folder.logs / f"{name}.{self.starts}.log",
-                cwd=BASE_DIR,
-            )
+            self.launch(name)
         for name in names:
             if url := self.processes[name].health:
                 eventually(partial(answers, url), limit=120)
+
+    def launch(self, name: str) -> None:
+        """Start a process and wait for nothing; each start has a log of its own."""
+        self.starts += 1
+        process = self.processes[name]
+        self.running[name] = spawn(
+            process.argv,
+            env={**self.environment, **process.env},
+            log=self.folder.logs / f"{name}.{self.starts}.log",
+            cwd=BASE_DIR,
+        )
 
     def start_all(self) -> None:
         """Start every process and wait until orders can be sent."""
@@ -119,16 +125,22 @@ class System:
         self.kill(*list(self.running))
 
     def freeze(self, *names: str) -> None:
-        """SIGSTOP: the process is there, holds its sockets and does nothing."""
+        """SIGSTOP: the process or server is there, holds its sockets and does nothing."""
         for name in names:
-            for member in family_of(self.running[name].pid):
-                member.send_signal(signal.SIGSTOP)
+            self._signal(name, signal.SIGSTOP)
 
     def thaw(self, *names: str) -> None:
         """SIGCONT."""
         for name in names:
-            for member in family_of(self.running[name].pid):
-                member.send_signal(signal.SIGCONT)
+            self._signal(name, signal.SIGCONT)
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        """To a process or server and all its descendants; those that are gone meanwhile are left out."""
+        servers = {"postgres": self.postgres.process, "redis": self.redis.process}
+        process = self.running.get(name) or servers.get(name)
+        for member in family_of(process.pid) if process else ():
+            with suppress(psutil.Error):
+                member.send_signal(number)
 
     def restart_postgres(self) -> None:
         """Crash PostgreSQL (`-m immediate`) and start it on the same port."""

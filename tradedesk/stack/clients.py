@@ -1,4 +1,4 @@
-"""The two doors that scenarios look through: the public API, and the gateway's own ledger."""
+"""The two doors of a stack that is tried out: the public API, and the gateway's own ledger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from typing import Any, cast
 import httpx
 
 ACCOUNT = "DU1234567"
+
+
+class OtherAnswer(AssertionError):
+    """The answer was not the one that was needed; to a poll (`eventually`) it means "not yet"."""
+
+
+def require(answer: httpx.Response, status: int) -> httpx.Response:
+    """The answer, when it has this status; raises OtherAnswer with its text when not."""
+    if answer.status_code != status:
+        raise OtherAnswer(f"{answer.status_code}: {answer.text}")
+    return answer
 
 
 class Api(httpx.Client):
@@ -36,14 +47,12 @@ class Api(httpx.Client):
 
     def placed(self, symbol: str = "AAPL", **fields: Any) -> dict[str, Any]:
         """Send an order that must be taken (201); returns it."""
-        answer = self.place(symbol, **fields)
-        assert answer.status_code == httpx.codes.CREATED, answer.text
+        answer = require(self.place(symbol, **fields), httpx.codes.CREATED)
         return cast(dict[str, Any], answer.json())
 
     def order(self, order_id: str) -> dict[str, Any]:
         """One order as it is now."""
-        answer = self.get(f"/orders/{order_id}")
-        assert answer.status_code == httpx.codes.OK, answer.text
+        answer = require(self.get(f"/orders/{order_id}"), httpx.codes.OK)
         return cast(dict[str, Any], answer.json())
 
     def state(self, order_id: str) -> str:
