@@ -13,11 +13,11 @@ _live: dict[str, BrokerSession] = {}
 
 
 def create(
-    name: str, adapter: str, *, host: str, port: int, client_id: int, listener: Listener
+    name: str, adapter: str, *, host: str, port: int, client_id: int, paper: bool, listener: Listener
 ) -> BrokerSession:
     """Build the session `name` with the adapter at this dotted path and register it in this process."""
     session: BrokerSession = import_string(adapter)(
-        name=name, host=host, port=port, client_id=client_id, listener=listener
+        name=name, host=host, port=port, client_id=client_id, paper=paper, listener=listener
     )
     _live[name] = session
     return session

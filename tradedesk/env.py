@@ -76,6 +76,14 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     return int(value)
 
 
+def choice(name: str, default: str, words: tuple[str, ...]) -> str:
+    """One of these words; raises ImproperlyConfigured naming the variable otherwise."""
+    value = os.environ.get(name) or default
+    if value not in words:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}.")
+    return value
+
+
 def secret_key() -> str:
     """`SECRET_KEY` from the environment, else the local stack's own; never a built-in value.
 

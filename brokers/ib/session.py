@@ -50,12 +50,16 @@ SUMMARY_TAGS = "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMar
 class IBSession:
     """`brokers.port.BrokerSession` for Interactive Brokers."""
 
-    def __init__(self, *, name: str, host: str, port: int, client_id: int, listener: Listener) -> None:
+    def __init__(
+        self, *, name: str, host: str, port: int, client_id: int, paper: bool, listener: Listener
+    ) -> None:
         self.name = name
+        self.paper = paper
         self.address = (host, port)
         self.client_id = client_id
         self.listener = listener
         self.link = Link.DOWN
+        self._link_reason = ""
         self.connection_started_at: datetime | None = None
         self._watching: list[InstrumentRef] = []
         self._requests = Requests()
@@ -161,6 +165,7 @@ class IBSession:
         client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect
         client.apiEnd += self._down.set
         await self._handshake(client)
+        self._require_mode(client.getAccounts())
         self.connection_started_at = translate.now()
         self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
         client.reqMarketDataType(3)  # live where allowed, else delayed
@@ -187,6 +192,18 @@ class IBSession:
         await asyncio.gather(connecting, return_exceptions=True)
         text = refused.result() if refused.done() else ""
         raise BrokerUnavailable(text or "the gateway did not accept the connection")
+
+    def _require_mode(self, accounts: Sequence[str]) -> None:
+        """Never trade real money by mistake, nor paper in the belief that it is real.
+
+        IB's paper accounts begin with D.
+        """
+        strangers = [account for account in accounts if account.startswith("D") is not self.paper]
+        if strangers:
+            mode = "paper" if self.paper else "live"
+            raise BrokerUnavailable(
+                f"the gateway is logged in to {', '.join(strangers)}, but TRADEDESK_TRADING_MODE is {mode}"
+            )
 
     async def _serve(self) -> str:
         """Until the connection ends; the reason.
@@ -230,8 +247,8 @@ class IBSession:
             self._down.clear()
 
     def _set_link(self, link: Link, reason: str) -> None:
-        if link is not self.link:
-            self.link = link
+        if (link, reason) != (self.link, self._link_reason):
+            self.link, self._link_reason = link, reason
             log.info("link %s", link, extra={"session": self.name, "reason": reason})
             self.listener.link_changed(link, reason)
 

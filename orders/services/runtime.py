@@ -64,7 +64,13 @@ class SessionRuntime:
         self.applier = SessionApplier(self.name, self.look_up, on_link=self._wake.set)
         self.writer = InboxWriter(self.name, self.applier)
         self.session = registry.create(
-            self.name, adapter, host=host, port=port, client_id=client_id, listener=self.writer
+            self.name,
+            adapter,
+            host=host,
+            port=port,
+            client_id=client_id,
+            paper=settings.TRADING_MODE == "paper",
+            listener=self.writer,
         )
         self.submitter = Submitter(self.session, lease)
         self.instruments = instruments.InstrumentDesk(self.session)
