@@ -8,4 +8,6 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
     from django.core.management import execute_from_command_line
 
+    # What a long-running command says must be there at once, also in a file or a pipe.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     execute_from_command_line(sys.argv)

@@ -34,7 +34,9 @@ class Up:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, ready: bool = True, **env: str) -> subprocess.Popen[bytes]:
+        # As a user's shell has it: no URLs of the test's servers, output buffered by default.
         ours = {name: value for name, value in os.environ.items() if not name.endswith("_URL")}
+        ours.pop("PYTHONUNBUFFERED", None)
         options = [word for pair in self.ports.items() for word in pair]
         with self.output.open("wb") as output, self.errors.open("wb") as errors:
             self.process = subprocess.Popen(
