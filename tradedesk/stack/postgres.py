@@ -81,12 +81,16 @@ class EmbeddedPostgres(Server):
         noted = self.pid_file_lines()
         return self.process is not None and noted[:1] == [str(self.process.pid)] and "ready" in noted
 
-    def restart_immediately(self) -> None:
-        """Stop without a checkpoint, as in a crash, and start again: what is committed is there after it."""
+    def crash(self) -> None:
+        """Stop without a checkpoint (`-m immediate`): what is committed is there after the next start."""
         if self.process is not None:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(30)
             self.process = None
+
+    def restart_immediately(self) -> None:
+        """Crash and start again."""
+        self.crash()
         self.start()
 
     def noted_pid(self) -> int | None:

@@ -1,0 +1,141 @@
+"""What both sides know at one moment: our rows, straight from the database, and the gateway's ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tradedesk.chaos.sending import Answer
+from tradedesk.stack.system import System
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderRow:
+    """An order of ours."""
+
+    id: str
+    cl_ord_id: str
+    order_ref: str
+    source: str
+    state: str
+    cum_qty: Decimal
+    avg_px: Decimal
+    version: int
+    held_for_desk: bool
+    reason_code: str
+    was_claimed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRow:
+    """One event of an order."""
+
+    order_id: str
+    version: int
+    from_state: str
+    to_state: str
+    cum_qty: Decimal
+    avg_px: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionRow:
+    """An execution that counts."""
+
+    exec_id: str
+    order_id: str
+    last_qty: Decimal
+    last_px: Decimal
+    commission: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything that the invariants are about. `waiting` are rows of the inbox and the outbox, in words."""
+
+    answers: Sequence[Answer]
+    orders: dict[str, OrderRow]
+    events: Sequence[EventRow]
+    executions: Sequence[ExecutionRow]
+    positions: dict[int, Decimal]
+    waiting: Sequence[Row]
+    ledger_orders: Sequence[Row]
+    ledger_executions: Sequence[Row]
+    ledger_positions: dict[int, Decimal]
+
+
+ORDERS = """
+    SELECT id::text, cl_ord_id, order_ref, source, state, cum_qty, avg_px, version, held_for_desk,
+           reason_code, claimed_at IS NOT NULL AS was_claimed
+    FROM orders_order ORDER BY id
+"""
+EVENTS = """
+    SELECT order_id::text, version, from_state, to_state, cum_qty, avg_px
+    FROM orders_orderevent ORDER BY order_id, version
+"""
+EXECUTIONS = """
+    SELECT exec_id, order_id::text, last_qty, last_px, commission FROM orders_execution WHERE NOT superseded
+"""
+POSITIONS = "SELECT con_id, position_qty FROM brokers_position WHERE position_qty <> 0"
+WAITING = """
+    SELECT 'inbox' AS where, id, kind, error FROM brokers_inboxmessage WHERE applied_at IS NULL
+    UNION ALL
+    SELECT 'outbox', id, kind, order_id::text || ' ' || error FROM orders_outboxcommand WHERE done_at IS NULL
+"""
+# What still moves by itself; an order that is held waits for a person.
+MOVING = """
+    SELECT state || ' ' || id::text FROM orders_order
+    WHERE state IN ('CREATED', 'SENT', 'FILLED') OR (state = 'UNCONFIRMED' AND NOT held_for_desk)
+    UNION ALL
+    SELECT 'request ' || state || ' of order ' || order_id::text FROM orders_orderrequest
+    WHERE state IN ('REQUESTED', 'SENT', 'UNCONFIRMED')
+    UNION ALL
+    SELECT 'inbox ' || id FROM brokers_inboxmessage WHERE applied_at IS NULL
+    UNION ALL
+    SELECT 'outbox ' || id FROM orders_outboxcommand WHERE done_at IS NULL
+"""
+SENT_AT = "SELECT at FROM orders_orderevent WHERE kind = 'HANDED_OVER' ORDER BY at"
+
+
+def collect(system: System, answers: Sequence[Answer]) -> Evidence:
+    """Look at both sides. The gateway is asked first: what it did before is ours to know already or soon."""
+    ledger = {
+        name: system.control.get(f"/{name}").raise_for_status().json()
+        for name in ("orders", "executions", "positions")
+    }
+    return Evidence(
+        answers=answers,
+        orders={row["id"]: OrderRow(**row) for row in records(system, ORDERS)},
+        events=[EventRow(**row) for row in records(system, EVENTS)],
+        executions=[ExecutionRow(**row) for row in records(system, EXECUTIONS)],
+        positions={row["con_id"]: row["position_qty"] for row in records(system, POSITIONS)},
+        waiting=records(system, WAITING),
+        ledger_orders=ledger["orders"],
+        ledger_executions=ledger["executions"],
+        ledger_positions={
+            row["con_id"]: Decimal(row["position"]) for row in ledger["positions"] if Decimal(row["position"])
+        },
+    )
+
+
+def records(system: System, query: str) -> list[Row]:
+    """Rows of a query by column name."""
+    with system.postgres.connect() as connection:
+        cursor = connection.execute(query.encode())
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def moving(system: System) -> list[str]:
+    """What is still under way, in words."""
+    return [str(row[0]) for row in system.rows(MOVING)]
+
+
+def moments_of_sending(system: System) -> list[datetime]:
+    """When orders were handed to the gateway's socket, in order of time."""
+    return [row[0] for row in system.rows(SENT_AT)]

@@ -1,0 +1,216 @@
+"""Every kind of fault: which part it harms, in which steps, and what is drawn for it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from tradedesk.chaos.ground import Ground
+
+Range = tuple[float, float]
+Act = Callable[[Ground, Mapping[str, object]], None]
+PROCESSES = ("broker", "web", "worker", "beat", "stream", "simgateway")
+BOOT: Range = (6.0, 8.0)  # seconds until a standby is up and waiting for the lease
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One act of a fault, `pause` (seconds, a range to draw from) after the one before."""
+
+    act: Act
+    pause: Range = (0.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of fault: its last step heals. `fields` are numbers to draw for the steps."""
+
+    name: str
+    target: str
+    steps: tuple[Step, ...]
+    weight: int = 2
+    fields: Mapping[str, Sequence[object]] = field(default_factory=dict)
+
+
+def harmful(name: str, target: str, harm: Act, heal: Act, lasts: Range, **more: object) -> Kind:
+    """A kind of two steps: harm, and after a while heal."""
+    steps = (Step(act=harm), Step(act=heal, pause=lasts))
+    return Kind(name=name, target=target, steps=steps, **more)  # type: ignore[arg-type]
+
+
+# --- processes --------------------------------------------------------------------------------------
+def kill(name: str, ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGKILL."""
+    ground.system.kill(name)
+
+
+def terminate(name: str, ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGTERM; what it does about it is waited for by the next step."""
+    ground.ask_to_stop(name)
+
+
+def launch(name: str, ground: Ground, fields: Mapping[str, object]) -> None:
+    """Start it again, once it is gone, as a supervisor does."""
+    ground.wait_until_stopped(name)
+    ground.system.launch(name)
+
+
+def freeze(name: str, ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGSTOP."""
+    ground.system.freeze(name)
+
+
+def thaw(name: str, ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGCONT."""
+    ground.system.thaw(name)
+
+
+def nothing(ground: Ground, fields: Mapping[str, object]) -> None:
+    """For what heals by itself."""
+
+
+def process_kinds() -> list[Kind]:
+    """Each process killed and stopped; the two ends of the broker connection also frozen."""
+    kinds = []
+    for name in PROCESSES:
+        weight = 4 if name == "broker" else 2
+        back = partial(launch, name)
+        kinds.append(harmful(f"kill_{name}", name, partial(kill, name), back, (0.0, 2.0), weight=weight))
+        kinds.append(harmful(f"term_{name}", name, partial(terminate, name), back, (1.0, 3.0)))
+    for name in ("broker", "simgateway", "postgres", "redis"):
+        frozen = harmful(f"freeze_{name}", name, partial(freeze, name), partial(thaw, name), (0.5, 7.0))
+        kinds.append(frozen)
+    return kinds
+
+
+# --- a second broker worker -------------------------------------------------------------------------
+def stand_by(ground: Ground, fields: Mapping[str, object]) -> None:
+    """A second broker worker waits for the lease."""
+    ground.system.launch("standby")
+
+
+def kill_holder(ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGKILL the first one; the second one is the broker worker from now on."""
+    ground.system.kill("broker")
+    ground.promote_standby()
+
+
+def thaw_holder(ground: Ground, fields: Mapping[str, object]) -> None:
+    """The first one wakes up, perhaps without its lease, and must not send."""
+    ground.system.thaw("broker")
+
+
+def retire_holder(ground: Ground, fields: Mapping[str, object]) -> None:
+    """The second one is the broker worker from now on, if it was not before."""
+    ground.ask_to_stop("broker")
+    ground.wait_until_stopped("broker")
+    ground.promote_standby()
+
+
+STANDBY_KINDS = [
+    Kind(
+        name="standby_kill",
+        target="broker",
+        steps=(Step(act=stand_by), Step(act=kill_holder, pause=BOOT)),
+    ),
+    Kind(
+        name="standby_freeze",
+        target="broker",
+        steps=(
+            Step(act=stand_by),
+            Step(act=partial(freeze, "broker"), pause=BOOT),
+            Step(act=thaw_holder, pause=(2.0, 9.0)),
+            Step(act=retire_holder, pause=(0.5, 3.0)),
+        ),
+    ),
+]
+
+
+# --- servers ----------------------------------------------------------------------------------------
+def crash_postgres(ground: Ground, fields: Mapping[str, object]) -> None:
+    """`-m immediate`: no checkpoint, every connection dropped."""
+    ground.system.postgres.crash()
+
+
+def start_postgres(ground: Ground, fields: Mapping[str, object]) -> None:
+    """Start it; it recovers from its log."""
+    ground.system.postgres.start()
+
+
+def kill_redis(ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGKILL: up to a second of what it took is lost."""
+    ground.system.redis.kill()
+
+
+def lose_redis(ground: Ground, fields: Mapping[str, object]) -> None:
+    """SIGKILL and its data with it."""
+    ground.system.redis.kill()
+    shutil.rmtree(ground.system.redis.folder)
+
+
+def start_redis(ground: Ground, fields: Mapping[str, object]) -> None:
+    """Start it with what is there."""
+    ground.system.redis.start()
+
+
+def wipe_redis(ground: Ground, fields: Mapping[str, object]) -> None:
+    """FLUSHALL."""
+    ground.system.wipe_redis()
+
+
+SERVER_KINDS = [
+    harmful("crash_postgres", "postgres", crash_postgres, start_postgres, (0.0, 4.0), weight=3),
+    harmful("kill_redis", "redis", kill_redis, start_redis, (0.0, 4.0)),
+    harmful("lose_redis", "redis", lose_redis, start_redis, (0.0, 4.0)),
+    harmful("wipe_redis", "redis", wipe_redis, nothing, (0.0, 0.0)),
+]
+
+
+# --- the gateway's own ------------------------------------------------------------------------------
+def gateway(kind: str, ground: Ground, fields: Mapping[str, object]) -> None:
+    """Ask the gateway for a fault of its own."""
+    ground.ask_gateway(kind, **fields)
+
+
+def undelay(ground: Ground, fields: Mapping[str, object]) -> None:
+    """Answers come at once again."""
+    ground.ask_gateway("delay_ms", ms=0)
+
+
+def restore_link(ground: Ground, fields: Mapping[str, object]) -> None:
+    """1102, or 1101 with data lost."""
+    ground.ask_gateway("link_restored", **fields)
+
+
+def lose_link(ground: Ground, fields: Mapping[str, object]) -> None:
+    """1100."""
+    ground.ask_gateway("link_lost")
+
+
+def by_gateway(kind: str, heal: Act = nothing, lasts: Range = (0.0, 0.0), **fields: Sequence[object]) -> Kind:
+    """A fault of the gateway's control port."""
+    return harmful(f"gateway_{kind}", "simgateway", partial(gateway, kind), heal, lasts, fields=fields)
+
+
+GATEWAY_KINDS = [
+    by_gateway("no_ack", count=[1, 2, 3]),
+    by_gateway("drop_place", count=[1, 2, 3]),
+    by_gateway("reject", count=[1, 2]),
+    by_gateway("disconnect"),
+    by_gateway("hang", lasts=(4.0, 4.0), seconds=[4.0]),
+    by_gateway("delay_ms", undelay, (1.0, 6.0), ms=[50, 300, 1500]),
+    harmful(
+        "gateway_link_lost",
+        "simgateway",
+        lose_link,
+        restore_link,
+        (0.5, 6.0),
+        fields={"data_lost": [True, False]},
+    ),
+]
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in [*process_kinds(), *STANDBY_KINDS, *SERVER_KINDS, *GATEWAY_KINDS]
+}
