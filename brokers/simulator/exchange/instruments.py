@@ -76,6 +76,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     strike: Decimal = Decimal(0)
     right: str = ""
     is_tradable: bool = True
+    #: Whether this login has live market data of it; the others are to be had delayed.
+    has_live_data: bool = True
     market_rule: int = 26
     bond: Bond | None = None
     long_name: str = ""

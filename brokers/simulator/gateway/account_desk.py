@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from brokers.simulator.exchange.accounts import Account, Position
 from brokers.simulator.gateway import echo
+from brokers.simulator.gateway.advisor_desk import AdvisorDesk
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.texts import validation
+from brokers.simulator.gateway.texts import Refusal, validation
 from brokers.simulator.gateway.valuation import Holding, Valuation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said
@@ -18,15 +20,42 @@ from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.values import UNSET_DOUBLE
 
 ALL_ACCOUNTS = ("", "All")
+#: Real gateways serve no more of them per client.
+MOST_SUMMARIES = 2
+TOO_MANY_SUMMARIES = Refusal(
+    322,
+    "Error processing request.-'bS' : cause - Maximum number of account summary requests exceeded",
+)
 
 
 class AccountDesk:
     """Tells clients about accounts, once or on every change."""
 
-    def __init__(self, state: State, valuation: Valuation, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, state: State, valuation: Valuation, advisor: AdvisorDesk, clock: Callable[[], datetime]
+    ) -> None:
         self._state = state
+        self._advisor = advisor
         self._valuation = valuation
         self._clock = clock
+
+    def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
+        """Return what answers which request."""
+        return {
+            asked.ReqPositions: self.positions,
+            asked.CancelPositions: self.cancel_positions,
+            asked.ReqPositionsMulti: self.positions_multi,
+            asked.CancelPositionsMulti: self.cancel_positions_multi,
+            asked.ReqAccountSummary: self.summary,
+            asked.CancelAccountSummary: self.cancel_summary,
+            asked.ReqAcctData: self.updates,
+            asked.ReqAccountUpdatesMulti: self.updates_multi,
+            asked.CancelAccountUpdatesMulti: self.cancel_updates_multi,
+            asked.ReqPnl: self.pnl,
+            asked.CancelPnl: self.cancel_pnl,
+            asked.ReqPnlSingle: self.pnl_single,
+            asked.CancelPnlSingle: self.cancel_pnl_single,
+        }
 
     # -- positions --------------------------------------------------------------------------------
 
@@ -45,7 +74,10 @@ class AccountDesk:
 
     def positions_multi(self, link: Link, message: asked.ReqPositionsMulti) -> None:
         """Send the open positions of one account or all, and their changes from then on."""
-        for account in self._chosen(link, message.req_id, message.account):
+        accounts = self._chosen(link, message.req_id, message.account)
+        if not accounts:
+            return
+        for account in accounts:
             for con_id, position in account.positions.items():
                 if position.quantity:
                     link.send(self._position_multi(message.req_id, account, con_id, position))
@@ -79,19 +111,22 @@ class AccountDesk:
 
     def summary(self, link: Link, message: asked.ReqAccountSummary) -> None:
         """Send the tags asked for; unknown tags are left out, as real gateways do."""
-        if message.group != "All":
+        if message.group != "All" and self._advisor.group(message.group) is None:
             link.error(message.req_id, *validation(f"Unknown account group '{message.group}'"))
             return
+        if len(link.summaries) >= MOST_SUMMARIES:
+            link.error(message.req_id, *TOO_MANY_SUMMARIES)
+            return
         tags = tuple(tag.strip() for tag in message.tags.split(",") if tag.strip())
-        self._send_summary(link, message.req_id, tags)
-        link.summaries[message.req_id] = tags
+        link.summaries[message.req_id] = message.group, tags
+        self._send_summary(link, message.req_id, message.group, tags)
 
     def cancel_summary(self, link: Link, message: asked.CancelAccountSummary) -> None:
         """End a summary subscription."""
         link.summaries.pop(message.req_id, None)
 
-    def _send_summary(self, link: Link, req_id: int, tags: Iterable[str]) -> None:
-        for account in self._state.accounts.values():
+    def _send_summary(self, link: Link, req_id: int, group: str, tags: Iterable[str]) -> None:
+        for account in self._named(group):
             values = self._valuation.summary(account)
             for tag in tags:
                 if tag in values:
@@ -145,7 +180,10 @@ class AccountDesk:
 
     def updates_multi(self, link: Link, message: asked.ReqAccountUpdatesMulti) -> None:
         """Send the values of one account or all."""
-        self._send_updates_multi(link, message.req_id, self._chosen(link, message.req_id, message.account))
+        accounts = self._chosen(link, message.req_id, message.account)
+        if not accounts:
+            return
+        self._send_updates_multi(link, message.req_id, accounts)
         link.update_requests[message.req_id] = message.account
 
     def cancel_updates_multi(self, link: Link, message: asked.CancelAccountUpdatesMulti) -> None:
@@ -236,7 +274,7 @@ class AccountDesk:
             if link.wants_positions:
                 link.send(self._position_data(account, con_id, position))
             for req_id, wanted in link.position_requests.items():
-                if wanted in (*ALL_ACCOUNTS, name):
+                if account in self._named(wanted):
                     link.send(self._position_multi(req_id, account, con_id, position))
             if link.account_updates == name:
                 holding = self._valuation.holding(self._state.universe[con_id], position)
@@ -253,16 +291,18 @@ class AccountDesk:
     def tell_values(self, links: Iterable[Link]) -> None:
         """Send account values again to those who subscribed (real gateways do so every three minutes)."""
         for link in links:
-            for req_id, tags in link.summaries.items():
-                self._send_summary(link, req_id, tags)
+            for req_id, (group, tags) in link.summaries.items():
+                self._send_summary(link, req_id, group, tags)
+            for req_id, name in link.update_requests.items():
+                self._send_updates_multi(link, req_id, self._named(name))
             for account in self._named(link.account_updates) if link.account_updates else []:
                 self._send_updates(link, account)
 
     def _named(self, name: str) -> list[Account]:
         if name in ALL_ACCOUNTS:
             return list(self._state.accounts.values())
-        account = self._state.accounts.get(name)
-        return [account] if account else []
+        names = [name] if name in self._state.accounts else self._advisor.group(name) or []
+        return [self._state.accounts[known] for known in names if known in self._state.accounts]
 
     def _chosen(self, link: Link, req_id: int, name: str) -> list[Account]:
         """Return the accounts a request names; an error is sent if there is no such account."""

@@ -77,6 +77,9 @@ def query_of(contract: Contract) -> ContractQuery:
         local_symbol=contract.local_symbol,
         trading_class=contract.trading_class,
         multiplier=contract.multiplier,
+        strike=contract.strike or Decimal(0),
+        right="" if contract.right in ("0", "?") else contract.right,
+        isin=contract.sec_id if contract.sec_id_type == "ISIN" else "",
     )
 
 

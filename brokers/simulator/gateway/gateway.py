@@ -13,13 +13,20 @@ from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.gateway import texts
 from brokers.simulator.gateway.account_desk import AccountDesk
+from brokers.simulator.gateway.advisor_desk import AdvisorDesk
 from brokers.simulator.gateway.contract_desk import ContractDesk
+from brokers.simulator.gateway.depth_desk import DepthDesk
 from brokers.simulator.gateway.desk import OrderDesk
 from brokers.simulator.gateway.faults import Faults
+from brokers.simulator.gateway.history_desk import HistoryDesk
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.order_lists import OrderLists
 from brokers.simulator.gateway.quote_desk import QuoteDesk
-from brokers.simulator.gateway.state import Cleared, Executed, Fact, Started, State
+from brokers.simulator.gateway.reference_desk import ReferenceDesk
+from brokers.simulator.gateway.state import AccountOpened, Cleared, Executed, Fact, Started, State
+from brokers.simulator.gateway.tape import BAR_SECONDS, Tapes
+from brokers.simulator.gateway.tick_desk import TickDesk
 from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import codec
@@ -51,13 +58,16 @@ class Gateway:
         seed: int = 0,
         accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,),
         master_client_id: int | None = None,
+        advisor: str = "",
     ) -> None:
         self.universe = universe
         self.clock = clock
         self.faults = Faults()
         self.links: list[Link] = []
         self.link_is_up = True
-        self._account_names = accounts
+        # An advisor's login has an account of its own, which is named first.
+        self._account_names = (advisor, *accounts) if advisor else accounts
+        self._advisor = advisor
         self._master_client_id = master_client_id
         self._seed = seed
         self._waiting: list[tuple[Link, Record]] = []
@@ -67,6 +77,7 @@ class Gateway:
         self._build()
         now = clock()
         self._next_beat, self._next_profits, self._next_values = now, now, now + VALUES_EVERY
+        self._next_bars = _next_bar(now)
         self._midnight = self._next_midnight(now)
 
     def _build(self) -> None:
@@ -74,10 +85,15 @@ class Gateway:
         self.exchange = Exchange(self.universe, self._seed)
         valuation = Valuation(self.exchange)
         self._orders = OrderDesk(self.state, self.exchange, valuation, self.faults, self.clock, self._owners)
-        self._accounts = AccountDesk(self.state, valuation, self.clock)
-        self._quotes = QuoteDesk(self.exchange, self.clock)
+        tapes = self._tapes = Tapes(self.exchange, self._seed, self.clock)
+        advisor = AdvisorDesk(self.state, self._advisor)
+        options = OptionDesk(self.exchange, self.clock)
+        self._accounts = AccountDesk(self.state, valuation, advisor, self.clock)
+        self._quotes = QuoteDesk(self.exchange, tapes, options, self.clock)
+        self._depth = DepthDesk(self.exchange)
+        self._ticks = TickDesk(self.universe, tapes)
+        self._history = HistoryDesk(self.universe, tapes)
         self._lists = OrderLists(self.state, self.clock)
-        contracts = ContractDesk(self.universe, self.clock)
         self._handlers: dict[type[Record], Handler] = {
             PlaceOrder: self._orders.place,
             asked.CancelOrder: self._orders.cancel,
@@ -91,23 +107,15 @@ class Gateway:
             asked.ReqManagedAccts: self._managed_accounts,
             asked.ReqCurrentTime: self._current_time,
             asked.SetServerLogLevel: lambda link, message: None,
-            asked.ReqContractData: contracts.details,
-            asked.ReqMktData: self._quotes.subscribe,
-            asked.CancelMktData: self._quotes.cancel,
-            asked.ReqMarketDataType: self._quotes.data_type,
-            asked.ReqPositions: self._accounts.positions,
-            asked.CancelPositions: self._accounts.cancel_positions,
-            asked.ReqPositionsMulti: self._accounts.positions_multi,
-            asked.CancelPositionsMulti: self._accounts.cancel_positions_multi,
-            asked.ReqAccountSummary: self._accounts.summary,
-            asked.CancelAccountSummary: self._accounts.cancel_summary,
-            asked.ReqAcctData: self._accounts.updates,
-            asked.ReqAccountUpdatesMulti: self._accounts.updates_multi,
-            asked.CancelAccountUpdatesMulti: self._accounts.cancel_updates_multi,
-            asked.ReqPnl: self._accounts.pnl,
-            asked.CancelPnl: self._accounts.cancel_pnl,
-            asked.ReqPnlSingle: self._accounts.pnl_single,
-            asked.CancelPnlSingle: self._accounts.cancel_pnl_single,
+            **self._accounts.handlers(),
+            **advisor.handlers(),
+            **ContractDesk(self.universe, self.clock).handlers(),
+            **ReferenceDesk(self.universe, self._account_names).handlers(),
+            **options.handlers(),
+            **self._quotes.handlers(),
+            **self._depth.handlers(),
+            **self._ticks.handlers(),
+            **self._history.handlers(),
         }
 
     # -- memory -----------------------------------------------------------------------------------
@@ -117,6 +125,9 @@ class Gateway:
         self._journal = journal
         if not self.state.epoch:
             self.state.apply(Started(epoch=int(self.clock().timestamp()), accounts=self._fresh_accounts()))
+        for account in self._fresh_accounts():
+            if account.name not in self.state.accounts:
+                self.state.apply(AccountOpened(account=account))
         # Day orders of an earlier day ended while nobody was here.
         self._orders.expire_day_orders(self._midnight - timedelta(days=1))
         self._orders.readmit()
@@ -206,9 +217,8 @@ class Gateway:
         link.error(req_id, *known.refusal)
 
     def handle_unreadable(self, link: Link, fields: list[str], reason: str) -> None:
-        """Answer a request whose fields make no sense; an order's id is named if it can be read."""
-        text = fields[1] if fields[0] == "3" and len(fields) > 1 else ""
-        link.error(int(text) if text.isascii() and text.isdigit() else -1, *texts.unreadable(reason))
+        """Answer a request whose fields make no sense, under its id if that can be read."""
+        link.error(codec.request_id(fields), *texts.unreadable(reason))
 
     def _managed_accounts(self, link: Link, message: asked.ReqManagedAccts | None) -> None:
         link.send(said.ManagedAccts(accounts=",".join(self._account_names)))
@@ -236,13 +246,24 @@ class Gateway:
             # Beats that were missed (a stopped process) are not made up for.
             self._next_beat = now + BEAT
             self._orders.what_happened(self.exchange.beat())
-            self._quotes.tell(self.links)
+            self._tell_market(now)
         if now >= self._next_profits:
             self._next_profits = now + PROFITS_EVERY
             self._accounts.tell_profits(self.links)
         if now >= self._next_values:
             self._next_values = now + VALUES_EVERY
             self._accounts.tell_values(self.links)
+
+    def _tell_market(self, now: datetime) -> None:
+        """Tell of quotes, depth and ticks; of bars when five seconds are over."""
+        self._tapes.look()
+        self._quotes.tell(self.links)
+        self._depth.tell(self.links)
+        self._ticks.tell(self.links)
+        if now >= self._next_bars:
+            self._next_bars = _next_bar(now)
+            self._ticks.tell_bars(self.links)
+            self._history.tell(self.links)
 
     def move_market(self, symbol: str, price: Decimal) -> list[str]:
         """Move every market that goes by `symbol` to `price`; return the local symbols moved."""
@@ -286,3 +307,9 @@ class Gateway:
     def _notify(self, notice: texts.Refusal) -> None:
         for link in self.links:
             link.error(-1, *notice)
+
+
+def _next_bar(now: datetime) -> datetime:
+    """Return when the present bar of five seconds is over."""
+    seconds = int(now.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % BAR_SECONDS + BAR_SECONDS, UTC)

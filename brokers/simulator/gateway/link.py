@@ -13,6 +13,8 @@ class Subscription:
 
     def __init__(self, con_id: int) -> None:
         self.con_id = con_id
+        self.is_delayed = False
+        self.has_rt_volume = False
         self.sent: dict[int, tuple[Decimal, Decimal]] = {}
 
 
@@ -29,7 +31,7 @@ class Link:
         self.wants_positions = False
         self.account_updates = ""
         self.market_data: dict[int, Subscription] = {}
-        self.summaries: dict[int, tuple[str, ...]] = {}
+        self.summaries: dict[int, tuple[str, tuple[str, ...]]] = {}
         self.position_requests: dict[int, str] = {}
         self.update_requests: dict[int, str] = {}
         self.pnl_requests: dict[int, str] = {}

@@ -158,6 +158,19 @@ class Cleared(Fact):
     accounts: list[Account]
 
 
+class AccountOpened(Fact):
+    """The login has one account more."""
+
+    account: Account
+
+
+class AdvisorConfigured(Fact):
+    """The advisor's groups (1), profiles (2) or aliases (3) are these, as XML."""
+
+    kind: int
+    xml: str
+
+
 class Snapshot(Fact):
     """The whole memory in one fact."""
 
@@ -168,10 +181,22 @@ class Snapshot(Fact):
     accounts: list[Account]
     records: list[OrderRecord]
     executions: list[Executed]
+    advisor: dict[int, str] = {}
 
 
 AnyFact = (
-    Placed | Modified | Repeated | StatusChanged | Elected | Executed | IdSeen | Started | Cleared | Snapshot
+    Placed
+    | Modified
+    | Repeated
+    | StatusChanged
+    | Elected
+    | Executed
+    | IdSeen
+    | Started
+    | AccountOpened
+    | AdvisorConfigured
+    | Cleared
+    | Snapshot
 )
 
 
@@ -186,6 +211,7 @@ class State:
         self.exec_count = 0
         self.order_ids: dict[int, int] = {}
         self.accounts: dict[str, Account] = {}
+        self.advisor: dict[int, str] = {}
         self.orders: dict[int, OrderRecord] = {}
         self.open: dict[int, OrderRecord] = {}
         self.executions: list[Executed] = []
@@ -200,6 +226,8 @@ class State:
             IdSeen: self._id_seen,
             Started: self._started,
             Cleared: self._cleared,
+            AccountOpened: self._account_opened,
+            AdvisorConfigured: self._advisor_configured,
             Snapshot: self._snapshot,
         }
 
@@ -240,11 +268,18 @@ class State:
             accounts=list(self.accounts.values()),
             records=list(self.orders.values()),
             executions=self.executions,
+            advisor=self.advisor,
         )
 
     def _started(self, fact: Started) -> None:
         self.epoch = fact.epoch
         self.accounts = {account.name: account for account in fact.accounts}
+
+    def _account_opened(self, fact: AccountOpened) -> None:
+        self.accounts[fact.account.name] = fact.account
+
+    def _advisor_configured(self, fact: AdvisorConfigured) -> None:
+        self.advisor[fact.kind] = fact.xml
 
     def _placed(self, fact: Placed) -> None:
         record = fact.record
@@ -306,5 +341,6 @@ class State:
         self._cleared(Cleared(accounts=fact.accounts))
         self.epoch, self.perm_count, self.exec_count = fact.epoch, fact.perm_count, fact.exec_count
         self.order_ids, self.executions = fact.order_ids, fact.executions
+        self.advisor = fact.advisor
         for record in fact.records:
             self._remember(record)

@@ -75,6 +75,16 @@ def ambiguous(symbol: str) -> Refusal:
     return Refusal(200, f"The contract description specified for {symbol} is ambiguous.")
 
 
+def no_history(cause: str) -> Refusal:
+    """Data of the past that there is not (162)."""
+    return Refusal(162, f"Historical Market Data Service error message:{cause}")
+
+
+def no_such_ticker(req_id: int) -> Refusal:
+    """A cancel of a subscription that is not there (300)."""
+    return Refusal(NO_SUCH_TICKER.code, NO_SUCH_TICKER.text.format(req_id))
+
+
 class Unsupported(NamedTuple):
     """A request that real gateways have and this one lacks: where its id stands, and the answer."""
 
@@ -82,30 +92,27 @@ class Unsupported(NamedTuple):
     refusal: Refusal
 
 
-_NO_HISTORY = Refusal(
-    162, "Historical Market Data Service error message:No market data permissions for this request"
+_NO_SCANNER = Refusal(
+    162, "Historical Market Data Service error message:Scanner subscription is not allowed for this login"
 )
-_NO_TICKS = Refusal(10189, "Failed to request tick-by-tick data:No market data permissions for this request")
 UNSUPPORTED_REQUESTS = {
-    10: Unsupported(
-        2, Refusal(10092, "Deep market data is not supported for this combination of security type/exchange")
-    ),
-    20: Unsupported(1, _NO_HISTORY),  # historical data
-    22: Unsupported(2, Refusal(492, "You must subscribe to one of the exchanges to use the market scanner")),
-    50: Unsupported(2, Refusal(420, "Invalid Real-time Query:No market data permissions for this request")),
+    21: Unsupported(2, validation("No position to exercise")),
+    22: Unsupported(1, _NO_SCANNER),
+    23: Unsupported(2, Refusal(365, "No scanner subscription found for ticker id")),
     52: Unsupported(
         2, Refusal(430, "We are sorry, but fundamentals data for the security specified is not available.")
     ),
-    54: Unsupported(2, validation("Option calculations are not available")),
-    55: Unsupported(2, validation("Option calculations are not available")),
-    78: Unsupported(1, NO_SUCH_CONTRACT),  # option chain parameters
-    81: Unsupported(1, NO_SUCH_CONTRACT),  # symbol search
-    83: Unsupported(1, validation("Smart components are not available")),
+    53: Unsupported(2, Refusal(432, "No fundamental data subscription found")),
+    65: Unsupported(None, validation("API verification is not available")),
+    66: Unsupported(None, validation("API verification is not available")),
+    68: Unsupported(2, validation("There are no display groups")),
+    69: Unsupported(2, validation("There are no display groups")),
+    72: Unsupported(None, validation("API verification is not available")),
+    73: Unsupported(None, validation("API verification is not available")),
     84: Unsupported(1, Refusal(10276, "News feed is not allowed.")),
     86: Unsupported(1, Refusal(10276, "News feed is not allowed.")),
-    87: Unsupported(1, _NO_HISTORY),  # head timestamp
-    88: Unsupported(1, _NO_HISTORY),  # histogram
-    96: Unsupported(1, _NO_HISTORY),  # historical ticks
-    97: Unsupported(1, _NO_TICKS),
-    100: Unsupported(1, validation("WSH metadata is not available")),
+    100: Unsupported(1, Refusal(10279, "Failed to request WSH metadata:No permissions for this request")),
+    101: Unsupported(1, Refusal(10280, "Failed to cancel WSH metadata:It was not requested")),
+    102: Unsupported(1, Refusal(10282, "WSH metadata not requested")),
+    103: Unsupported(1, Refusal(10284, "Failed to cancel WSH event data:It was not requested")),
 }

@@ -1,4 +1,7 @@
-"""Messages that clients send, and their layouts (tws-wire section 4; placeOrder has a module of its own)."""
+"""Messages that clients send about orders, accounts and quotes (tws-wire section 4).
+
+placeOrder has a module of its own, `client_data` has bars, ticks and depth, `client_reference` the rest.
+"""
 
 from __future__ import annotations
 
@@ -209,6 +212,8 @@ C12: list[Item] = [
     *fields("contract", TEXT, "local_symbol trading_class"),
 ]
 _QUOTE_LEG: list[Item] = [*fields("", ID, "con_id ratio"), *fields("", TEXT, "action exchange")]
+#: The legs of a combination, as requests for data name them.
+QUOTE_LEGS = When("contract.sec_type", "BAG".__eq__, [Repeat("contract.combo_legs", ComboLeg, _QUOTE_LEG)])
 _REQ_ID = Field("req_id", ID)
 _CONTRACT = {"contract": Contract}
 
@@ -231,7 +236,7 @@ _LAYOUTS = [
         Const("11"),
         _REQ_ID,
         *C12,
-        When("contract.sec_type", "BAG".__eq__, [Repeat("contract.combo_legs", ComboLeg, _QUOTE_LEG)]),
+        QUOTE_LEGS,
         Repeat("contract.delta_neutrals", DeltaNeutral, DELTA_NEUTRAL),
         Field("generic_ticks", TEXT),
         *fields("", CLIENT_FLAG, "snapshot regulatory_snapshot"),

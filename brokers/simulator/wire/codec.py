@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from brokers.simulator.wire import client, server_layouts
+from brokers.simulator.wire import (
+    client,
+    client_data,
+    client_reference,
+    server_data,
+    server_layouts,
+    server_reference,
+)
 from brokers.simulator.wire.frames import pack
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.records import Record
@@ -17,8 +24,10 @@ from brokers.simulator.wire.values import WireError
 #: Server versions this codec speaks; the newest is what the gateway announces (tws-wire section 2).
 OLDEST_VERSION, NEWEST_VERSION = 151, 178
 
-_CLIENT_BY_STRUCT = {layout.struct: layout for layout in client.LAYOUTS.values()}
-_SERVER_BY_STRUCT = {layout.struct: layout for layout in server_layouts.LAYOUTS.values()}
+CLIENT_LAYOUTS = client.LAYOUTS | client_data.LAYOUTS | client_reference.LAYOUTS
+SERVER_LAYOUTS = server_layouts.LAYOUTS | server_data.LAYOUTS | server_reference.LAYOUTS
+_CLIENT_BY_STRUCT = {layout.struct: layout for layout in CLIENT_LAYOUTS.values()}
+_SERVER_BY_STRUCT = {layout.struct: layout for layout in SERVER_LAYOUTS.values()}
 
 
 class UnknownMessage(WireError):
@@ -37,6 +46,14 @@ def message_id(fields: Sequence[str]) -> int:
     return int(text)
 
 
+def request_id(fields: Sequence[str]) -> int:
+    """Return the id under which an unreadable message was sent; -1 if it has none that can be read."""
+    layout = CLIENT_LAYOUTS.get(message_id(fields))
+    position = layout.id_position if layout else None
+    text = fields[position] if position is not None and position < len(fields) else ""
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
 def _decode(layouts: Mapping[int, Layout], version: int, fields: Sequence[str]) -> Record:
     number = message_id(fields)
     layout = layouts.get(number)
@@ -48,12 +65,12 @@ def _decode(layouts: Mapping[int, Layout], version: int, fields: Sequence[str]) 
 
 def decode_client(version: int, fields: Sequence[str]) -> Record:
     """Return what a client said; raises UnknownMessage or WireError."""
-    return _decode(client.LAYOUTS, version, fields)
+    return _decode(CLIENT_LAYOUTS, version, fields)
 
 
 def decode_server(version: int, fields: Sequence[str]) -> Record:
     """Return what a gateway said; raises UnknownMessage or WireError."""
-    return _decode(server_layouts.LAYOUTS, version, fields)
+    return _decode(SERVER_LAYOUTS, version, fields)
 
 
 def encode_client(version: int, message: Record) -> list[str]:

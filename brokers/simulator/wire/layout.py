@@ -13,11 +13,13 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
-from brokers.simulator.wire.values import ValueCodec, WireError
+from brokers.simulator.wire.values import NUMBER, WHOLE, ValueCodec, WireError
 
 #: Values read so far, by the part of the message they belong to ("" is the message itself).
 Parts = dict[str, dict[str, Any]]
 LATEST = 10_000
+#: Sizes may have decimals from this server version on; clients of older ones read integers.
+FRACTIONAL_SIZES = 163
 # No real message repeats a block more often; a larger count is garbage and must not allocate.
 _MOST_REPETITIONS = 1_000
 
@@ -264,6 +266,14 @@ class Layout:
         assert isinstance(first, Const)  # noqa: S101 - a layout without an id is a programming error
         return int(first.text)
 
+    @property
+    def id_position(self) -> int | None:
+        """Where the id of the request or order stands, if the message has one."""
+        for position, item in enumerate(self.items):
+            if isinstance(item, Field):
+                return position if item.path in ("req_id", "order_id") else None
+        return None
+
     def _at(self, version: int) -> Plan:
         return Plan(self, version)
 
@@ -280,3 +290,8 @@ def fields(part: str, codec: ValueCodec, names: str, since: int = 0, until: int 
     """Describe several neighbouring fields of one kind; `names` is a space separated list."""
     prefix = f"{part}." if part else ""
     return [Field(prefix + name, codec, since, until) for name in names.split()]
+
+
+def size(path: str) -> list[Item]:
+    """Describe a size of the market, which older clients read as an integer."""
+    return [Field(path, WHOLE, until=FRACTIONAL_SIZES), Field(path, NUMBER, since=FRACTIONAL_SIZES)]

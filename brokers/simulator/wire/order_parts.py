@@ -42,7 +42,7 @@ def is_scaled(increment: Number) -> bool:
 
 
 LEG: list[Item] = [
-    *fields("", INTEGER, "con_id ratio"),
+    *fields("", ID, "con_id ratio"),
     *fields("", TEXT, "action exchange"),
     *fields("", INTEGER, "open_close short_sale_slot"),
     Field("designated_location", TEXT),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, fields, plain
+from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, fields, plain, size
 from brokers.simulator.wire.order_parts import REJECT_JSON
 from brokers.simulator.wire.order_reports import COMPLETED_ORDER, OPEN_ORDER
 from brokers.simulator.wire.records import Contract, Execution, TagValue
@@ -111,8 +111,8 @@ _LAYOUTS = [
     COMPLETED_ORDER,
     _EXECUTION_DATA,
     _CONTRACT_DATA,
-    plain(TickPrice, 1, 6, *_TICK, *fields("", NUMBER, "price size"), Field("attributes", ID)),
-    plain(TickSize, 2, 6, *_TICK, Field("size", NUMBER)),
+    plain(TickPrice, 1, 6, *_TICK, Field("price", NUMBER), *size("size"), Field("attributes", ID)),
+    plain(TickSize, 2, 6, *_TICK, *size("size")),
     plain(TickGeneric, 45, 6, *_TICK, Field("value", NUMBER)),
     plain(TickString, 46, 6, *_TICK, Field("value", TEXT)),
     plain(TickSnapshotEnd, 57, 1, _REQ_ID),

@@ -49,6 +49,10 @@ def encode_number(value: Decimal | None) -> str:
     return text
 
 
+def _encode_whole(value: Decimal | None) -> str:
+    return "" if value is None else str(int(value))
+
+
 def _encode_flag(value: bool | None) -> str:
     return "1" if value else "0" if value is not None else ""
 
@@ -115,6 +119,8 @@ ESCAPED = ValueCodec("escaped", _escape, str)
 ID = ValueCodec("id", str, _decode_required)
 INTEGER = ValueCodec("integer", _encode_optional, _decode_integer)
 NUMBER = ValueCodec("number", encode_number, _decode_number)
+#: Sizes before fractional ones existed: what is left of a whole is not told.
+WHOLE = ValueCodec("whole", _encode_whole, _decode_number)
 FLAG = ValueCodec("flag", _encode_flag, _decode_flag)
 CLIENT_INTEGER = ValueCodec("client integer", _encode_optional, _decode_client_integer)
 CLIENT_NUMBER = ValueCodec("client number", encode_number, _decode_client_number)

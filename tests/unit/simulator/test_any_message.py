@@ -11,14 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.gateway.gateway import STARTING_CASH
-from brokers.simulator.wire import client, codec
+from brokers.simulator.wire import codec
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.server import ErrMsg
 from tests.unit.simulator.kit import UNIVERSE, Bench, contract, only, place
 from tests.unit.simulator.test_codec_properties import built, layouts
 
 
-@pytest.mark.parametrize("layout", layouts(client.LAYOUTS))
+@pytest.mark.parametrize("layout", layouts(codec.CLIENT_LAYOUTS))
 @settings(max_examples=10, deadline=None)
 @given(data=st.data())
 def test_no_message_breaks_the_gateway(layout: Layout, data: st.DataObject) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brokers.simulator.wire import client, codec, server, server_layouts
+from brokers.simulator.wire import client, codec, server
 from brokers.simulator.wire.layout import Field, Item, Layout, Repeat, When
 from brokers.simulator.wire.values import WireError
 
@@ -26,6 +26,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "id": INTEGERS,
     "integer": st.none() | INTEGERS,
     "number": NUMBERS,
+    "whole": NUMBERS,
     "flag": st.none() | st.booleans(),
     "client integer": st.none() | INTEGERS,
     "client number": NUMBERS,
@@ -74,7 +75,7 @@ def layouts(table: Mapping[int, Layout]) -> list[Any]:
 VERSIONS = st.sampled_from([151, 157, 163, 165, 170, 176, 178])
 
 
-@pytest.mark.parametrize("layout", layouts(client.LAYOUTS))
+@pytest.mark.parametrize("layout", layouts(codec.CLIENT_LAYOUTS))
 @settings(max_examples=15, deadline=None)
 @given(data=st.data(), version=VERSIONS)
 def test_what_a_client_says_survives_the_wire(layout: Layout, data: st.DataObject, version: int) -> None:
@@ -82,7 +83,7 @@ def test_what_a_client_says_survives_the_wire(layout: Layout, data: st.DataObjec
     assert codec.encode_client(version, codec.decode_client(version, fields)) == fields
 
 
-@pytest.mark.parametrize("layout", layouts(server_layouts.LAYOUTS))
+@pytest.mark.parametrize("layout", layouts(codec.SERVER_LAYOUTS))
 @settings(max_examples=15, deadline=None)
 @given(data=st.data(), version=VERSIONS)
 def test_what_the_gateway_says_survives_the_wire(layout: Layout, data: st.DataObject, version: int) -> None:
@@ -91,7 +92,11 @@ def test_what_the_gateway_says_survives_the_wire(layout: Layout, data: st.DataOb
 
 
 @settings(max_examples=200, deadline=None)
-@given(fields=st.lists(TEXTS, min_size=1), number=st.sampled_from(sorted(client.LAYOUTS)), version=VERSIONS)
+@given(
+    fields=st.lists(TEXTS, min_size=1),
+    number=st.sampled_from(sorted(codec.CLIENT_LAYOUTS)),
+    version=VERSIONS,
+)
 def test_any_fields_decode_or_are_refused_as_a_wire_error(
     fields: list[str], number: int, version: int
 ) -> None:

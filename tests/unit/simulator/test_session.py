@@ -145,7 +145,7 @@ def test_an_unreadable_field_is_answered_with_320_and_the_session_lives() -> Non
 
 def test_a_request_this_gateway_lacks_is_answered_under_its_id() -> None:
     session = connected(Bench())
-    session.receive(pack(["20", "4711", *[""] * 20]) + pack(["4242", "1"]))
+    session.receive(pack(["22", "4711", *[""] * 20]) + pack(["4242", "1"]))
     assert [fields[2:4] for fields in heard(session)] == [["4711", "162"], ["-1", "320"]]
 
 
