@@ -14,6 +14,7 @@ from tradedesk.chaos.plan import Plan, PlannedFault
 from tradedesk.demo.orders import MOVE, Quote, market_moves, signed
 
 TICK = 0.05  # seconds
+LATER = 0.3  # seconds
 Task = Callable[[], None]
 
 
@@ -34,6 +35,7 @@ class Injector:
         self.plan = plan
         self.quotes = quotes
         self.made: list[MadeFault] = []
+        self._harmed: set[str] = set()
         self._agenda: list[tuple[float, int, Task]] = []
         self._count = 0
 
@@ -54,7 +56,13 @@ class Injector:
         heapq.heappush(self._agenda, (moment, self._count, task))
 
     def _beginning_of(self, planned: PlannedFault) -> Task:
+        target = KINDS[planned.kind].target
+
         def begin() -> None:
+            if target in self._harmed:  # the fault before took longer than planned
+                self._at(time.monotonic() + LATER, begin)
+                return
+            self._harmed.add(target)
             now = datetime.now(UTC)
             made = MadeFault(planned=planned, began_at=now, healed_at=now)
             self.made.append(made)
@@ -70,6 +78,7 @@ class Injector:
             self._at(time.monotonic() + planned.pauses[number], lambda: self._step(made, number + 1))
         else:
             made.healed_at = datetime.now(UTC)
+            self._harmed.remove(KINDS[planned.kind].target)
 
     def _move_markets(self) -> None:
         """Elect the stops that wait for it, each market in its direction."""

@@ -36,13 +36,14 @@ def run(folder: Path, *, orders: int, faults: int, seed: int, say: Say) -> Docum
     with prepared(folder) as ground:
         clock.lap("start")
         say(f"{orders} orders and {faults} faults within {plan.duration:.0f} s ...")
-        sender, injector = Sender(ground.system.api, plan), Injector(ground, plan, quotes)
-        sender.start()
-        injector.run()
-        clock.lap("chaos")
-        say("Healing, and waiting for the last answers ...")
-        ground.heal()
-        answers = sender.wait()
+        injector = Injector(ground, plan, quotes)
+        with Sender(ground.system.api, plan) as sender:
+            sender.start()
+            injector.run()
+            clock.lap("chaos")
+            say("Healing, and waiting for the last answers ...")
+            ground.heal()
+            answers = sender.wait()
         clock.lap("healing")
         say("Waiting for quiet, then comparing ...")
         moving = quiet(ground)
@@ -100,7 +101,7 @@ def quiet(ground: Ground) -> list[str]:
 
 
 def compare(ground: Ground, answers: Sequence[Answer]) -> tuple[Evidence, dict[str, list[Violation]]]:
-    """Compare until both sides agree: the market goes on, so one look may fall between a fill and its report."""
+    """Compare until both sides agree: the market goes on, and a look may fall between a fill and its report."""
     deadline = time.monotonic() + AGREE_LIMIT
     while True:
         found = evidence.collect(ground.system, answers)

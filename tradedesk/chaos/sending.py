@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -54,6 +55,14 @@ class Sender:
         self.repeats: Counter[str] = Counter()
         self._pool = ThreadPoolExecutor(SENDERS)
         self._answers: list[Future[Answer]] = []
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._pool.shutdown(cancel_futures=True)
 
     def start(self) -> None:
         """From now on the plan's clock runs."""
@@ -62,12 +71,10 @@ class Sender:
 
     def wait(self) -> list[Answer]:
         """All answers, once the last is there."""
-        answers = [future.result() for future in self._answers]
-        self._pool.shutdown()
-        return answers
+        return [future.result() for future in self._answers]
 
     def _send(self, planned: PlannedOrder) -> Answer:
-        time.sleep(max(0.0, self.started + planned.at - time.monotonic()))
+        self._over.wait(max(0.0, self.started + planned.at - time.monotonic()))
         answer = self._until_answered(lambda: self.api.post("/orders", json=planned.sample.body))
         if answer is None:
             return Answer(planned=planned, status=0, order={})
@@ -77,7 +84,7 @@ class Sender:
         return self._cancel(sent) if sent.taken and planned.cancel_after is not None else sent
 
     def _cancel(self, sent: Answer) -> Answer:
-        time.sleep(sent.planned.cancel_after or 0.0)
+        self._over.wait(sent.planned.cancel_after or 0.0)
         answer = self._until_answered(lambda: self.api.cancel(sent.order["id"]))
         status = answer.status_code if answer is not None else 0
         return Answer(planned=sent.planned, status=sent.status, order=sent.order, cancel_status=status)
@@ -85,7 +92,7 @@ class Sender:
     def _until_answered(self, ask: Callable[[], httpx.Response]) -> httpx.Response | None:
         """The first answer that is one; None when there was none long after everything was healed."""
         deadline = self.started + self.plan.duration + PATIENCE
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self._over.is_set():
             try:
                 answer = ask()
             except httpx.TransportError as error:
@@ -94,5 +101,5 @@ class Sender:
                 if not answer.is_server_error and answer.status_code != TOO_MANY:
                     return answer
                 self.repeats[str(answer.status_code)] += 1
-            time.sleep(PAUSE)
+            self._over.wait(PAUSE)
         return None

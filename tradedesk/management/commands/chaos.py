@@ -1,4 +1,4 @@
-"""`manage.py chaos`: orders and faults of one seed on a system of its own, and what became of them as JSON."""
+"""`manage.py chaos`: orders and faults of one seed on a system of its own; what became of them, as JSON."""
 
 from __future__ import annotations
 
