@@ -38,7 +38,7 @@ class PlannedFault:
     @property
     def until(self) -> float:
         """When the last step is due."""
-        return self.at + sum(self.pauses)
+        return round(self.at + sum(self.pauses), 3)
 
 
 @dataclass(frozen=True, kw_only=True)

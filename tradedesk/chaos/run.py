@@ -101,7 +101,7 @@ def quiet(ground: Ground) -> list[str]:
 
 
 def compare(ground: Ground, answers: Sequence[Answer]) -> tuple[Evidence, dict[str, list[Violation]]]:
-    """Compare until both sides agree: the market goes on, and a look may fall between a fill and its report."""
+    """Compare until both sides agree: a look may fall between a fill and its report."""
     deadline = time.monotonic() + AGREE_LIMIT
     while True:
         found = evidence.collect(ground.system, answers)

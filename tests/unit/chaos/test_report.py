@@ -1,0 +1,35 @@
+"""Time to recover: from healed to the next order sent, and which of these no other fault disturbed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tradedesk.chaos.injector import MadeFault
+from tradedesk.chaos.plan import PlannedFault
+from tradedesk.chaos.report import recovery
+
+START = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def fault(kind: str, began: float, healed: float) -> MadeFault:
+    planned = PlannedFault(at=began, kind=kind, pauses=(healed - began,), fields={})
+    return MadeFault(planned=planned, began_at=at(began), healed_at=at(healed))
+
+
+def test_it_is_measured_to_the_next_order_sent() -> None:
+    found = recovery([fault("kill_web", 1, 2)], [at(1.5), at(4.5), at(9)])
+    took = {"count": 1, "p50": 2.5, "p99": 2.5}
+    assert found == {"kill_web": {**took, "alone": took}}
+
+
+def test_a_fault_that_another_one_overlapped_was_not_alone() -> None:
+    found = recovery([fault("kill_web", 1, 2), fault("kill_redis", 3, 5)], [at(6)])
+    assert found["kill_web"]["alone"] == {"count": 0}
+
+
+def test_a_fault_after_the_last_order_tells_nothing() -> None:
+    assert recovery([fault("kill_web", 1, 2)], [at(1)]) == {}
