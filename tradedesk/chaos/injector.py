@@ -81,7 +81,10 @@ class Injector:
             self._harmed.remove(KINDS[planned.kind].target)
 
     def _move_markets(self) -> None:
-        """Elect the stops that wait for it, each market in its direction."""
+        """Elect the stops that wait for it, each market in its direction, once the gateway can be asked."""
+        if "simgateway" in self._harmed:
+            self._at(time.monotonic() + LATER, self._move_markets)
+            return
         moves = market_moves(self.quotes)
         for quote in self.quotes:
             price = quote.at(signed(MOVE, moves[quote.symbol]))
