@@ -1,7 +1,8 @@
 """A limit order book with price-time priority.
 
 A price level is an ordered dict of its orders, so that the oldest is found, and any one removed, in
-constant time; the prices of a side are a sorted list, best last, so that the best is a list end.
+constant time; the prices of a side are a sorted list, best last, so that the best is a list end. What an
+order does not display trades after everything displayed at its price, and is in no quote.
 """
 
 from __future__ import annotations
@@ -32,18 +33,43 @@ class Side(StrEnum):
 
 
 class BookOrder:
-    """An order as the market sees it; `price` None is a market order. `remaining` falls as it trades."""
+    """An order as the market sees it; `price` None is a market order. `remaining` falls as it trades.
 
-    __slots__ = ("is_maker", "order_id", "price", "remaining", "side")
+    `display` is how much of it is shown at a time (an iceberg); 0 hides it, None shows all.
+    """
+
+    __slots__ = ("display", "is_maker", "is_pegged", "order_id", "price", "remaining", "side", "tip")
 
     def __init__(
-        self, order_id: int, side: Side, remaining: Decimal, price: Decimal | None, *, is_maker: bool = False
+        self,
+        order_id: int,
+        side: Side,
+        remaining: Decimal,
+        price: Decimal | None,
+        *,
+        is_maker: bool = False,
+        display: Decimal | None = None,
+        is_pegged: bool = False,
     ) -> None:
         self.order_id = order_id
         self.side = side
         self.remaining = remaining
         self.price = price
         self.is_maker = is_maker
+        self.display = display
+        self.is_pegged = is_pegged
+        #: What an iceberg shows now.
+        self.tip = remaining if display is None else min(display, remaining)
+
+    @property
+    def shown(self) -> Decimal:
+        """How much of it stands in quotes."""
+        return self.remaining if self.display is None else self.tip
+
+    def resize(self, remaining: Decimal) -> None:
+        """Make the order want less than before."""
+        self.remaining = remaining
+        self.tip = min(self.tip, remaining)
 
 
 class Trade(NamedTuple):
@@ -56,13 +82,60 @@ class Trade(NamedTuple):
 
 
 class Level:
-    """All orders at one price of one side, oldest first."""
+    """All orders at one price of one side, oldest first. `quantity` is displayed, `reserve` is not."""
 
-    __slots__ = ("orders", "quantity")
+    __slots__ = ("hidden", "orders", "quantity", "reserve")
 
     def __init__(self) -> None:
         self.orders: OrderedDict[int, BookOrder] = OrderedDict()
+        self.hidden: OrderedDict[int, BookOrder] = OrderedDict()
         self.quantity = ZERO
+        self.reserve = ZERO
+
+    def add(self, order: BookOrder) -> None:
+        """Queue the order behind those like it."""
+        queue = self.orders if order.shown else self.hidden
+        queue[order.order_id] = order
+        self.count(order, 1)
+
+    def count(self, order: BookOrder, sign: int) -> None:
+        """Count the order's quantity in (1) or out (-1)."""
+        self.quantity += sign * order.shown
+        self.reserve += sign * (order.remaining - order.shown)
+
+    def discard(self, order: BookOrder) -> bool:
+        """Take the order out; False if it is not there."""
+        found = self.orders.pop(order.order_id, None) or self.hidden.pop(order.order_id, None)
+        if found is None:
+            return False
+        self.count(order, -1)
+        return True
+
+    def take(self, quantity: Decimal) -> tuple[BookOrder, Decimal]:
+        """Trade up to `quantity` with the oldest order, displayed ones first."""
+        queue = self.orders or self.hidden
+        resting = next(iter(queue.values()))
+        if resting.display is None:
+            traded = min(quantity, resting.remaining)
+            resting.remaining -= traded
+            self.quantity -= traded
+        else:
+            traded = self._take_from_iceberg(resting, quantity)
+        if not resting.remaining:
+            del queue[resting.order_id]
+        return resting, traded
+
+    def _take_from_iceberg(self, resting: BookOrder, quantity: Decimal) -> Decimal:
+        """A shown part that is used up is shown anew, behind the others."""
+        self.count(resting, -1)
+        traded = min(quantity, resting.tip or resting.remaining)
+        resting.remaining -= traded
+        resting.tip = max(resting.tip - traded, ZERO)
+        if resting.display and not resting.tip and resting.remaining:
+            resting.tip = min(resting.display, resting.remaining)
+            self.orders.move_to_end(resting.order_id)
+        self.count(resting, 1)
+        return traded
 
 
 class BookSide:
@@ -81,6 +154,11 @@ class BookSide:
     def best(self) -> Decimal | None:
         return abs(self._keys[-1]) if self._keys else None
 
+    @property
+    def best_shown(self) -> Decimal | None:
+        """The best price at which something is displayed."""
+        return next((price for price in self.prices() if self.levels[price].quantity), None)
+
     def prices(self) -> Iterator[Decimal]:
         """Yield the prices, best first."""
         return (abs(key) for key in reversed(self._keys))
@@ -90,32 +168,26 @@ class BookSide:
         if level is None:
             level = self.levels[price] = Level()
             insort(self._keys, self._key(price))
-        level.orders[order.order_id] = order
-        level.quantity += order.remaining
+        level.add(order)
 
     def remove(self, order: BookOrder, price: Decimal) -> bool:
         """Take the order out; False if it is not there."""
         level = self.levels.get(price)
-        if level is None or level.orders.pop(order.order_id, None) is None:
+        if level is None or not level.discard(order):
             return False
-        level.quantity -= order.remaining
         self._drop_if_empty(price, level)
         return True
 
     def take(self, price: Decimal, quantity: Decimal) -> tuple[BookOrder, Decimal]:
         """Trade up to `quantity` with the oldest order at `price`; return it and how much traded."""
         level = self.levels[price]
-        resting = next(iter(level.orders.values()))
-        traded = min(quantity, resting.remaining)
-        resting.remaining -= traded
-        level.quantity -= traded
+        resting, traded = level.take(quantity)
         if not resting.remaining:
-            del level.orders[resting.order_id]
             self._drop_if_empty(price, level)
         return resting, traded
 
     def _drop_if_empty(self, price: Decimal, level: Level) -> None:
-        if level.orders:
+        if level.orders or level.hidden:
             return
         del self.levels[price]
         key = self._key(price)
@@ -133,14 +205,16 @@ class OrderBook:
 
     @property
     def bid(self) -> Decimal | None:
-        return self.sides[Side.BUY].best
+        """The best displayed price to sell at."""
+        return self.sides[Side.BUY].best_shown
 
     @property
     def ask(self) -> Decimal | None:
-        return self.sides[Side.SELL].best
+        """The best displayed price to buy at."""
+        return self.sides[Side.SELL].best_shown
 
     def quantity_at(self, side: Side, price: Decimal | None) -> Decimal:
-        """Return how much rests at a price."""
+        """Return how much is displayed at a price."""
         level = self.sides[side].levels.get(price) if price is not None else None
         return level.quantity if level else ZERO
 
@@ -156,8 +230,15 @@ class OrderBook:
     def reduce(self, order: BookOrder, remaining: Decimal) -> None:
         """Lower a resting order's quantity; it keeps its place in the queue."""
         assert order.price is not None  # noqa: S101
-        self.sides[order.side].levels[order.price].quantity -= order.remaining - remaining
-        order.remaining = remaining
+        level = self.sides[order.side].levels[order.price]
+        level.count(order, -1)
+        order.resize(remaining)
+        level.count(order, 1)
+
+    def holds(self, order: BookOrder) -> bool:
+        """Whether the order rests here."""
+        level = self.sides[order.side].levels.get(order.price) if order.price is not None else None
+        return level is not None and (order.order_id in level.orders or order.order_id in level.hidden)
 
     def crosses(self, order: BookOrder) -> Decimal | None:
         """Return the best opposite price if the order would trade there now."""
@@ -174,17 +255,18 @@ class OrderBook:
         for price in opposite.prices():
             if order.price is not None and (price - order.price) * order.side.sign > 0:
                 break
-            found += opposite.levels[price].quantity
+            found += opposite.levels[price].quantity + opposite.levels[price].reserve
             if found >= order.remaining:
                 break
         return found
 
-    def match(self, order: BookOrder) -> list[Trade]:
-        """Trade the order against the other side as far as it reaches."""
-        trades: list[Trade] = []
+    def match(self, order: BookOrder) -> Iterator[Trade]:
+        """Trade the order against the other side as far as it reaches.
+
+        The book is looked at afresh before every trade: whoever follows the trades may cancel orders.
+        """
         opposite = self.sides[order.side.other]
         while order.remaining and (price := self.crosses(order)) is not None:
             resting, traded = opposite.take(price, order.remaining)
             order.remaining -= traded
-            trades.append(Trade(order, resting, traded, price))
-        return trades
+            yield Trade(order, resting, traded, price)

@@ -2,60 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 
+from brokers.simulator.exchange.book import Side
+from brokers.simulator.exchange.combos import ComboMarket, Leg
+from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.makers import MarketMaker
-from brokers.simulator.exchange.market import Market, MarketEvent, MarketOrder
+from brokers.simulator.exchange.market import Market
+from brokers.simulator.exchange.oca import OcaGroups
+from brokers.simulator.exchange.orders import Auction, MarketEvent, MarketOrder, Phase
 
 
 class Exchange:
     """Markets by con_id. Makers' quotes have negative ids, clients' orders the positive ones they bring.
 
-    A market opens when somebody first looks at it: most of the universe is never asked for.
+    A market begins when it is first asked for. Without `hours` every one is open at any time.
     """
 
-    def __init__(self, universe: Universe, seed: int) -> None:
+    def __init__(self, universe: Universe, seed: int, hours: TradingHours | None = None) -> None:
         self.universe = universe
+        self.hours = hours
+        self.now = datetime.min.replace(tzinfo=UTC)
+        self.oca = OcaGroups(self.cancel, self._shrink)
         self._seed = seed
         self._quote_ids = count(-1, -1)
         self._markets: dict[int, Market] = {}
         self._makers: dict[int, MarketMaker] = {}
+        self._combos: dict[int, ComboMarket] = {}
 
     def market(self, con_id: int) -> Market:
-        """Return the market of an instrument; raises KeyError if there is no such instrument."""
-        return self._markets.get(con_id) or self._open(con_id)
+        """Return the market of an instrument (combinations have none)."""
+        return self._markets.get(con_id) or self._open_market(self.universe.instruments[con_id])
 
-    def _open(self, con_id: int) -> Market:
-        instrument = self.universe[con_id]
-        market = self._markets[con_id] = Market(instrument)
-        maker = self._makers[con_id] = MarketMaker(instrument, self._seed, lambda: next(self._quote_ids))
-        maker.open(market)
-        return market
+    def last_price(self, con_id: int) -> Decimal:
+        """Return the price of the last trade; of a combination, the net of its legs'."""
+        found = self._where(con_id)
+        return found.last if isinstance(found, ComboMarket) else found.day.last
+
+    def has(self, con_id: int, order_id: int) -> bool:
+        """Whether an order is in its market."""
+        return order_id in self._where(con_id).orders
+
+    def working(self, con_id: int, order_id: int) -> Decimal:
+        """Return how much of an order is in its market."""
+        order = self._where(con_id).orders.get(order_id)
+        return order.book_order.remaining if order else Decimal(0)
+
+    def next_opening(self, con_id: int, order_id: int) -> datetime | None:
+        """Return when the market opens for an order that waits for it; None if the order need not wait."""
+        market = self._markets.get(con_id)
+        if market is None or self.hours is None or not market.is_asleep(order_id):
+            return None
+        return self.hours.next_opening(market.instrument, self.now)
 
     def submit(self, con_id: int, order: MarketOrder) -> list[MarketEvent]:
         """Take a client's order in."""
-        return self.market(con_id).submit(order)
+        return self._finish(self._where(con_id).submit(order))
 
     def replace(self, con_id: int, order: MarketOrder) -> list[MarketEvent]:
         """Put new terms in place of a client's order."""
-        return self.market(con_id).replace(order)
+        return self._finish(self._where(con_id).replace(order))
 
     def cancel(self, con_id: int, order_id: int) -> bool:
         """Take a client's order out; False if the market no longer has it."""
-        return self.market(con_id).cancel(order_id)
+        return self._where(con_id).cancel(order_id)
 
     def beat(self) -> Iterator[MarketEvent]:
-        """Let every maker act once, and market orders without a counterpart try again."""
-        for con_id, maker in list(self._makers.items()):
+        """Let every maker act once; who waits in its market reacts."""
+        for con_id, maker in self._makers.items():
             market = self._markets[con_id]
-            yield from maker.beat(market)
-            yield from market.retry_waiting()
+            if market.phase is not Phase.CLOSED:
+                yield from self._finish(maker.beat(market))
+        yield from self._settle_combos()
 
     def move(self, instrument: Instrument, price: Decimal) -> list[MarketEvent]:
         """Move a market to `price` (rounded to its tick)."""
         market = self.market(instrument.con_id)
         events = self._makers[instrument.con_id].move_to(market, price)
-        return events + market.retry_waiting()
+        return self._finish(events + self._settle_combos())
+
+    def hold_auction(self, con_id: int, auction: Auction) -> list[MarketEvent]:
+        """Hold an auction now."""
+        return self._finish(self.market(con_id).hold_auction(auction))
+
+    def keep_hours(self, now: datetime) -> Iterator[MarketEvent]:
+        """Bring every market into the part of the day that it should be in by its hours, if it has any."""
+        self.now = now
+        if self.hours is None:
+            return
+        for market in self._markets.values():
+            yield from self._finish(market.change_phase(self.hours.phase(market.instrument, now)))
+
+    def _where(self, con_id: int) -> Market | ComboMarket:
+        if con_id in self.universe.combos:
+            return self._combos.get(con_id) or self._open_combo(con_id)
+        return self.market(con_id)
+
+    def _open_market(self, instrument: Instrument) -> Market:
+        """Begin a market: nobody has asked for it before, so nothing can have happened in it."""
+        market = Market(instrument, self.oca.traded)
+        maker = MarketMaker(instrument, self._seed, lambda: next(self._quote_ids))
+        if self.hours is not None:
+            market.phase = self.hours.phase(instrument, self.now)
+        maker.open(market)
+        self._markets[instrument.con_id], self._makers[instrument.con_id] = market, maker
+        return market
+
+    def _open_combo(self, con_id: int) -> ComboMarket:
+        instrument = self.universe[con_id]
+        legs = tuple(
+            Leg(self.market(leg.con_id), Side.BUY if leg.ratio > 0 else Side.SELL, Decimal(abs(leg.ratio)))
+            for leg in instrument.legs
+        )
+        combo = self._combos[con_id] = ComboMarket(instrument, legs, self.oca.traded)
+        return combo
+
+    def _settle_combos(self) -> list[MarketEvent]:
+        return [event for combo in self._combos.values() for event in combo.settle()]
+
+    def _shrink(self, con_id: int, order_id: int, quantity: Decimal) -> None:
+        self._where(con_id).shrink(order_id, quantity)
+
+    def _finish(self, events: Iterable[MarketEvent]) -> list[MarketEvent]:
+        """Add what a group's orders have to give up after the fact."""
+        return [*events, *self.oca.flush()]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from zlib import crc32
 
 import msgspec
+
+#: Con_ids of combinations are made from their legs, in a range that nothing else has.
+_COMBOS_FROM, _COMBO_COUNT = 2_100_100_000, 40_000_000
 
 
 class CommissionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +55,15 @@ class PriceStep(msgspec.Struct, frozen=True, array_like=True):
     increment: Decimal
 
 
+class ComboPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A leg of a combination; `ratio` is negative if buying the combination sells the leg."""
+
+    con_id: int
+    ratio: int
+
+
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that can be traded, or (an index) only looked at. `price` is where its simulated market opens."""
+    """One thing that is traded, or (an index) only looked at. `price` is where its market opens."""
 
     con_id: int
     symbol: str
@@ -92,6 +103,9 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     isin: str = ""
     under_con_id: int = 0
     margin_rate: Decimal = Decimal("0.25")
+    #: How long it takes to find shares that can be sold short; 0: they are at hand.
+    locate_seconds: int = 0
+    legs: tuple[ComboPart, ...] = ()
 
     @property
     def multiplier_text(self) -> str:
@@ -168,6 +182,7 @@ class Universe:
         market_rules: dict[int, tuple[PriceStep, ...]] | None = None,
     ) -> None:
         self.instruments: dict[int, Instrument] = {}
+        self.combos: dict[int, Instrument] = {}
         self.rates = rates
         self.market_rules = market_rules or {}
         self._by_symbol: dict[str, list[Instrument]] = defaultdict(list)
@@ -187,8 +202,31 @@ class Universe:
         if instrument.is_option:
             self._options[instrument.under_con_id].append(instrument)
 
+    def add_combo(self, symbol: str, exchange: str, legs: tuple[ComboPart, ...]) -> Instrument:
+        """Return the combination of these legs, the same one for the same legs. All legs share a currency."""
+        first = self.instruments[legs[0].con_id]
+        name = ",".join(f"{leg.con_id}|{leg.ratio}" for leg in legs)
+        con_id = _COMBOS_FROM + crc32(name.encode()) % _COMBO_COUNT
+        while (known := self.combos.get(con_id)) is not None and known.legs != legs:
+            con_id += 1
+        combo = known or Instrument(
+            con_id=con_id,
+            symbol=symbol or first.symbol,
+            sec_type="BAG",
+            currency=first.currency,
+            exchange=exchange or "SMART",
+            local_symbol=symbol or first.symbol,
+            trading_class="COMB",
+            min_tick=first.min_tick,
+            multiplier=first.multiplier,
+            price=Decimal(1),
+            commission=CommissionPlan(),
+            legs=legs,
+        )
+        return self.combos.setdefault(con_id, combo)
+
     def __getitem__(self, con_id: int) -> Instrument:
-        return self.instruments[con_id]
+        return self.instruments.get(con_id) or self.combos[con_id]
 
     def find(self, query: ContractQuery) -> list[Instrument]:
         """Return every instrument that the query may mean, in the order of the file."""
@@ -207,7 +245,7 @@ class Universe:
         return [instrument for instrument in candidates if query.fits(instrument)]
 
     def symbols(self, symbol: str) -> list[Instrument]:
-        """Return the instruments that go by this symbol or local symbol (`EUR` or `EUR.USD`), not their options."""
+        """Return the instruments that go by this symbol or local symbol (`EUR`, `EUR.USD`), without options."""
         found = [known for known in self._by_symbol.get(symbol, []) if not known.is_option]
         return found or self._by_local_symbol.get(symbol, [])
 

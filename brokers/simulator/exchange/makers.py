@@ -12,7 +12,8 @@ from random import Random
 
 from brokers.simulator.exchange.book import BookOrder, Side
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.exchange.market import Market, MarketEvent
+from brokers.simulator.exchange.market import Market
+from brokers.simulator.exchange.orders import MarketEvent
 
 #: How likely the price moves one tick in a beat, and how far from its anchor it may get, in ticks.
 MOVE_PROBABILITY = 0.15
@@ -32,7 +33,7 @@ class MarketMaker:
 
     def open(self, market: Market) -> list[MarketEvent]:
         """Put the first quotes into the book."""
-        return self._requote(market)
+        return self._requote(market) + market.settle()
 
     def beat(self, market: Market) -> list[MarketEvent]:
         """Move the price or refill what was traded away."""
@@ -85,7 +86,7 @@ class MarketMaker:
             fresh = BookOrder(self._next_id(), quote.side, size, quote.price, is_maker=True)
             self._quotes[index] = fresh
             events += market.quote(fresh)
-        return events
+        return events + market.settle()
 
     def _size(self, level: int) -> Decimal:
         """Deeper levels are larger; a fifth more or less, in whole lots."""

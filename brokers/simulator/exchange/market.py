@@ -1,69 +1,29 @@
-"""The market of one instrument: book, stop orders, market orders waiting for liquidity, last trade."""
+"""The market of one instrument: book, orders that wait for a price, for liquidity or for their hour."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from decimal import Decimal
-from enum import StrEnum
-from heapq import heappop, heappush
-from itertools import count
-from typing import NamedTuple
 
+from brokers.simulator.exchange.auction import uncross
 from brokers.simulator.exchange.book import ZERO, BookOrder, OrderBook, Side, Trade
 from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.orders import (
+    Auction,
+    Elected,
+    Filled,
+    Killed,
+    MarketEvent,
+    MarketOrder,
+    Parked,
+    Phase,
+    Repriced,
+    Resting,
+)
+from brokers.simulator.exchange.triggers import Triggers
 
-
-class TimeInForce(StrEnum):
-    """How long an order works."""
-
-    DAY = "DAY"
-    GTC = "GTC"
-    IOC = "IOC"
-    FOK = "FOK"
-
-
-class MarketOrder:
-    """A client's order on its way through the market; `stop` is None once it is elected."""
-
-    __slots__ = ("book_order", "stop", "time_in_force")
-
-    def __init__(
-        self, book_order: BookOrder, time_in_force: TimeInForce, stop: Decimal | None = None
-    ) -> None:
-        self.book_order = book_order
-        self.time_in_force = time_in_force
-        self.stop = stop
-
-
-class Filled(NamedTuple):
-    """`quantity` of the order traded; `added_liquidity` if it was resting."""
-
-    order_id: int
-    quantity: Decimal
-    price: Decimal
-    added_liquidity: bool
-
-
-class Resting(NamedTuple):
-    """The order works: it rests in the book, or waits for liquidity."""
-
-    order_id: int
-
-
-class Elected(NamedTuple):
-    """A stop order was triggered by a trade."""
-
-    order_id: int
-
-
-class Killed(NamedTuple):
-    """The market took the rest out: IOC, or FOK that cannot be filled whole."""
-
-    order_id: int
-    time_in_force: TimeInForce
-
-
-MarketEvent = Filled | Resting | Elected | Killed
+Traded = Callable[[int, Decimal], list[MarketEvent]]
 
 
 class DayStatistics:
@@ -79,58 +39,33 @@ class DayStatistics:
         self.volume += size
 
 
-class StopQueue:
-    """Stop orders of one side, the next one to be elected first. Cancelled ones are skipped when met."""
-
-    def __init__(self, side: Side) -> None:
-        self._sign = side.sign
-        self._heap: list[tuple[Decimal, int, MarketOrder]] = []
-        self._arrivals = count()
-
-    def add(self, order: MarketOrder, stop: Decimal) -> None:
-        heappush(self._heap, (stop * self._sign, next(self._arrivals), order))
-
-    def pop(self, last: Decimal) -> MarketOrder | None:
-        """Return the next order that a trade at `last` elects: at or above a buy stop, below for a sell."""
-        while self._heap:
-            key, _, order = self._heap[0]
-            if order.stop is not None and key == order.stop * self._sign and key > last * self._sign:
-                return None
-            heappop(self._heap)
-            if order.stop is not None and key == order.stop * self._sign:
-                return order
-        return None
-
-
 class Market:
-    """Matches orders of one instrument. Every method returns what happened, in order."""
+    """Matches orders of one instrument. Every method returns what happened, in order.
 
-    def __init__(self, instrument: Instrument) -> None:
+    `traded` is told of every fill of a client's order before the next trade, and returns what follows
+    from it for other orders.
+    """
+
+    def __init__(self, instrument: Instrument, traded: Traded = lambda order_id, quantity: []) -> None:
         self.instrument = instrument
         self.book = OrderBook()
         self.day = DayStatistics(instrument.price)
         self.orders: dict[int, MarketOrder] = {}
-        self._stops = {side: StopQueue(side) for side in Side}
+        self.phase = Phase.OPEN
+        self._traded = traded
+        self._triggers = Triggers(instrument)
         self._waiting: OrderedDict[int, MarketOrder] = OrderedDict()
+        self._pegged: dict[int, MarketOrder] = {}
+        self._parked: dict[int, MarketOrder] = {}
+
+    # -- orders -----------------------------------------------------------------------------------
 
     def submit(self, order: MarketOrder) -> list[MarketEvent]:
         """Take a client's order in."""
         events: list[MarketEvent] = []
-        self.orders[order.book_order.order_id] = order
-        if order.stop is not None:
-            self._stops[order.book_order.side].add(order, order.stop)
-        else:
-            self._work(order, events)
-        self._elect(events)
-        return events
-
-    def quote(self, quote: BookOrder) -> list[MarketEvent]:
-        """Take a market maker's quote in; like any order it first trades with what it crosses."""
-        events: list[MarketEvent] = []
-        self._record(self.book.match(quote), events)
-        if quote.remaining:
-            self.book.rest(quote)
-        self._elect(events)
+        self.orders[order.order_id] = order
+        self._admit(order, events)
+        self._settle(events)
         return events
 
     def cancel(self, order_id: int) -> bool:
@@ -138,9 +73,7 @@ class Market:
         order = self.orders.pop(order_id, None)
         if order is None:
             return False
-        order.stop = None
-        self._waiting.pop(order_id, None)
-        self.book.remove(order.book_order)
+        self._withdraw(order)
         return True
 
     def replace(self, order: MarketOrder) -> list[MarketEvent]:
@@ -148,72 +81,270 @@ class Market:
 
         A smaller quantity at the same price keeps the place in the queue, anything else loses it.
         """
-        old = self.orders[order.book_order.order_id]
-        resting, new = old.book_order, order.book_order
-        same_terms = resting.price == new.price and old.stop == order.stop
-        same_terms &= order.time_in_force in (TimeInForce.DAY, TimeInForce.GTC)
-        if same_terms and old.stop is None and new.price is not None and new.remaining <= resting.remaining:
-            self.book.reduce(resting, new.remaining)
+        old = self.orders[order.order_id]
+        if _is_smaller(old, order):
+            self.book.reduce(old.book_order, order.book_order.remaining)
             old.time_in_force = order.time_in_force
             return []
-        self.cancel(new.order_id)
+        self.cancel(order.order_id)
         return self.submit(order)
 
-    def retry_waiting(self) -> list[MarketEvent]:
-        """Let market orders that ran out of liquidity try again."""
+    def is_asleep(self, order_id: int) -> bool:
+        """Whether the order waits for its auction or for trading hours."""
+        return order_id in self._parked
+
+    def shrink(self, order_id: int, quantity: Decimal) -> None:
+        """Make an order want `quantity` less; it keeps its place."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return
+        remaining = order.book_order.remaining - quantity
+        if remaining <= 0:
+            self.cancel(order_id)
+        elif self.book.holds(order.book_order):
+            self.book.reduce(order.book_order, remaining)
+        else:
+            order.book_order.resize(remaining)
+
+    # -- the market's own life --------------------------------------------------------------------
+
+    def quote(self, quote: BookOrder) -> list[MarketEvent]:
+        """Take a market maker's quote in; like any order it first trades with what it crosses.
+
+        The others react when the maker is done and the market settles.
+        """
         events: list[MarketEvent] = []
-        for order_id, order in list(self._waiting.items()):
-            self._record(self.book.match(order.book_order), events)
-            if not order.book_order.remaining:
-                self._waiting.pop(order_id, None)
-        self._elect(events)
+        self._match(quote, events)
+        if quote.remaining:
+            self.book.rest(quote)
         return events
+
+    def take(self, side: Side, quantity: Decimal, price: Decimal) -> tuple[list[Trade], list[MarketEvent]]:
+        """Trade at once for one leg of a combination, at `price` or better."""
+        events: list[MarketEvent] = []
+        taker = BookOrder(0, side, quantity, price, is_maker=True)
+        trades = self._match(taker, events)
+        self._settle(events)
+        return trades, events
 
     def print_trade(self, price: Decimal, size: Decimal) -> list[MarketEvent]:
         """Report a trade between others; it moves the last price and may elect stops."""
-        events: list[MarketEvent] = []
         self.day.add(price, size)
-        self._elect(events)
+        return self.settle()
+
+    def settle(self) -> list[MarketEvent]:
+        """Let everybody who waits react to what has changed."""
+        events: list[MarketEvent] = []
+        self._settle(events)
         return events
 
-    def _work(self, order: MarketOrder, events: list[MarketEvent]) -> None:
-        book_order = order.book_order
-        if order.time_in_force is TimeInForce.FOK and self.book.available(book_order) < book_order.remaining:
-            self._kill(order, events)
-            return
-        self._record(self.book.match(book_order), events)
-        if not book_order.remaining:
-            return
-        if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK):
-            self._kill(order, events)
-            return
-        if book_order.price is None:
-            self._waiting[book_order.order_id] = order
+    def change_phase(self, phase: Phase) -> list[MarketEvent]:
+        """Begin another part of the day: hold the auction due, park and wake the orders it concerns."""
+        before, self.phase = self.phase, phase
+        if phase is before:
+            return []
+        events: list[MarketEvent] = []
+        if before is Phase.OPEN:
+            events += self.hold_auction(Auction.CLOSE)
+        if phase is Phase.OPEN:
+            events += self.hold_auction(Auction.OPEN)
+        self._park_sleepers(events)
+        self._wake(events)
+        self._settle(events)
+        return events
+
+    def hold_auction(self, auction: Auction) -> list[MarketEvent]:
+        """Trade the auction's orders and the book at one price; what its orders have left is killed."""
+        mine = [order for order in self._parked.values() if order.auction is auction]
+        events: list[MarketEvent] = []
+        if not mine:
+            return events
+        for trade in uncross(self.book, [order.book_order for order in mine], self.day.last, self._is_alive):
+            self._record(trade, events)
+        for order in mine:
+            if order.order_id in self._parked:
+                self._kill(order, events)
+        self._settle(events)
+        return events
+
+    # -- working ----------------------------------------------------------------------------------
+
+    def _admit(self, order: MarketOrder, events: list[MarketEvent]) -> None:
+        if not order.works_in(self.phase):
+            self._parked[order.order_id] = order
+            events.append(Parked(order.order_id))
+        elif order.trigger is not None:
+            self._triggers.add(order, order.trigger)
         else:
-            self.book.rest(book_order)
-        events.append(Resting(book_order.order_id))
-
-    def _kill(self, order: MarketOrder, events: list[MarketEvent]) -> None:
-        self.orders.pop(order.book_order.order_id, None)
-        events.append(Killed(order.book_order.order_id, order.time_in_force))
-
-    def _record(self, trades: list[Trade], events: list[MarketEvent]) -> None:
-        for trade in trades:
-            self.day.add(trade.price, trade.quantity)
-            for order, added in ((trade.resting, True), (trade.taker, False)):
-                if order.is_maker:
-                    continue
-                events.append(Filled(order.order_id, trade.quantity, trade.price, added))
-                if not order.remaining:
-                    self.orders.pop(order.order_id, None)
-
-    def _elect(self, events: list[MarketEvent]) -> None:
-        """Work every stop that the last price reaches; their trades may elect further ones."""
-        while (order := self._next_elected()) is not None:
-            order.stop = None
-            events.append(Elected(order.book_order.order_id))
             self._work(order, events)
 
-    def _next_elected(self) -> MarketOrder | None:
-        last = self.day.last
-        return self._stops[Side.BUY].pop(last) or self._stops[Side.SELL].pop(last)
+    def _work(self, order: MarketOrder, events: list[MarketEvent]) -> None:
+        """Trade what can be traded now; the rest waits, rests or is killed."""
+        book_order = order.book_order
+        if order.peg is not None:
+            self._pegged[order.order_id] = order
+            book_order.price = self._peg_price(order)
+        if self._may_trade(order):
+            self._trade(order, events)
+        if not book_order.remaining or order.order_id not in self.orders:
+            return
+        if order.time_in_force.is_immediate:
+            self._kill(order, events)
+            return
+        if book_order.price is None or order.least:
+            self._waiting[order.order_id] = order
+        else:
+            self.book.rest(book_order)
+        events.append(Resting(order.order_id))
+
+    def _may_trade(self, order: MarketOrder) -> bool:
+        """Whether enough is there; an order pegged to a market that is not there waits for it."""
+        if order.peg is not None and order.book_order.price is None:
+            return False
+        least = order.least
+        return not least or self.book.available(order.book_order) >= least
+
+    def _trade(self, order: MarketOrder, events: list[MarketEvent]) -> None:
+        trades = self._match(order.book_order, events)
+        if not trades:
+            return
+        order.minimum = ZERO
+        if order.to_limit and order.book_order.remaining:
+            order.to_limit = False
+            order.book_order.price = trades[-1].price
+            events.append(Repriced(order.order_id, trades[-1].price))
+
+    def _match(self, taker: BookOrder, events: list[MarketEvent]) -> list[Trade]:
+        trades = []
+        for trade in self.book.match(taker):
+            trades.append(trade)
+            self._record(trade, events)
+            if not self._is_alive(taker):
+                break
+        return trades
+
+    def _record(self, trade: Trade, events: list[MarketEvent]) -> None:
+        self.day.add(trade.price, trade.quantity)
+        self._fill(trade.resting, trade, events, added=True)
+        self._fill(trade.taker, trade, events, added=False)
+
+    def _fill(self, order: BookOrder, trade: Trade, events: list[MarketEvent], *, added: bool) -> None:
+        if order.is_maker:
+            return
+        events.append(Filled(order.order_id, trade.quantity, trade.price, added))
+        if not order.remaining:
+            self._forget(order.order_id)
+        events += self._traded(order.order_id, trade.quantity)
+
+    def _is_alive(self, order: BookOrder) -> bool:
+        return order.is_maker or order.order_id in self.orders
+
+    def _kill(self, order: MarketOrder, events: list[MarketEvent]) -> None:
+        self._forget(order.order_id)
+        events.append(Killed(order.order_id, order.time_in_force))
+
+    def _forget(self, order_id: int) -> None:
+        self.orders.pop(order_id, None)
+        self._waiting.pop(order_id, None)
+        self._pegged.pop(order_id, None)
+        self._parked.pop(order_id, None)
+
+    def _withdraw(self, order: MarketOrder) -> None:
+        """Take the order out of everything it may be in."""
+        self._triggers.drop(order)
+        self._waiting.pop(order.order_id, None)
+        self._pegged.pop(order.order_id, None)
+        self._parked.pop(order.order_id, None)
+        self.book.remove(order.book_order)
+
+    # -- reacting ---------------------------------------------------------------------------------
+
+    def _settle(self, events: list[MarketEvent]) -> None:
+        if self.phase is Phase.CLOSED:
+            return
+        self._elect(events)
+        if self._pegged or self._waiting:
+            self._follow_market(events)
+            self._retry_waiting(events)
+            self._elect(events)
+
+    def _elect(self, events: list[MarketEvent]) -> None:
+        """Work every order whose trigger the last price reaches; their trades may elect further ones."""
+        events += self._triggers.follow(self.day.last)
+        while (order := self._triggers.next_elected(self.day.last)) is not None:
+            events.append(Elected(order.order_id))
+            self._work(order, events)
+            events += self._triggers.follow(self.day.last)
+
+    def _retry_waiting(self, events: list[MarketEvent]) -> None:
+        for order in list(self._waiting.values()):
+            if order.order_id in self._waiting and self._may_trade(order):
+                self._trade(order, events)
+                self._rest_if_free(order)
+
+    def _rest_if_free(self, order: MarketOrder) -> None:
+        """An order that had to wait for its minimum works like any other from then on."""
+        alive = order.order_id in self.orders and order.book_order.remaining
+        if alive and order.book_order.price is not None and not order.least:
+            del self._waiting[order.order_id]
+            self.book.rest(order.book_order)
+
+    def _follow_market(self, events: list[MarketEvent]) -> None:
+        for order in list(self._pegged.values()):
+            price = self._peg_price(order)
+            if order.order_id not in self._pegged or price == order.book_order.price:
+                continue
+            self.book.remove(order.book_order)
+            self._waiting.pop(order.order_id, None)
+            silent: list[MarketEvent] = []
+            self._work(order, silent)
+            events += (event for event in silent if not isinstance(event, Resting))
+
+    def _peg_price(self, order: MarketOrder) -> Decimal | None:
+        assert order.peg is not None  # noqa: S101
+        bid, ask = (self._unpegged_best(side) for side in (Side.BUY, Side.SELL))
+        if bid is None or ask is None:
+            return None
+        return order.peg.price(order.book_order.side, bid, ask, self.instrument)
+
+    def _unpegged_best(self, side: Side) -> Decimal | None:
+        """Return the best price of orders that follow nobody: pegs that followed pegs would run away."""
+        book_side = self.book.sides[side]
+        for price in book_side.prices():
+            if any(not order.is_pegged for order in book_side.levels[price].orders.values()):
+                return price
+        return None
+
+    # -- the trading day --------------------------------------------------------------------------
+
+    def _park_sleepers(self, events: list[MarketEvent]) -> None:
+        for order in list(self.orders.values()):
+            if order.order_id not in self._parked and not order.works_in(self.phase):
+                trigger = order.trigger
+                self._withdraw(order)
+                order.trigger = trigger
+                self._parked[order.order_id] = order
+                events.append(Parked(order.order_id))
+
+    def _wake(self, events: list[MarketEvent]) -> None:
+        for order in list(self._parked.values()):
+            if order.order_id in self._parked and order.works_in(self.phase):
+                del self._parked[order.order_id]
+                self._admit(order, events)
+
+
+def _is_smaller(old: MarketOrder, new: MarketOrder) -> bool:
+    """Whether the new terms only ask for less of a resting order."""
+    return (
+        old.trigger is None
+        and new.trigger is None
+        and old.peg is None
+        and not old.least
+        and not new.least
+        and old.auction is new.auction is None
+        and old.book_order.price is not None
+        and old.book_order.price == new.book_order.price
+        and old.book_order.display == new.book_order.display
+        and not new.time_in_force.is_immediate
+        and new.book_order.remaining <= old.book_order.remaining
+    )

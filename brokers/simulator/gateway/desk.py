@@ -1,20 +1,15 @@
-"""The order desk: takes orders in, follows them through the market, tells their owners.
-
-Message order is that of real gateways (tws-wire 6.3 and 8); every change is in the state, and so in the
-journal, before a word of it is said.
-"""
+"""The order desk: takes orders in, keeps some back, modifies and cancels; `follow.py` tells the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import Decimal
 
-from brokers.simulator.exchange import market as m
-from brokers.simulator.exchange.book import BookOrder, Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.gateway import echo
+from brokers.simulator.exchange.oca import Member, OcaType
+from brokers.simulator.exchange.orders import MarketEvent
+from brokers.simulator.gateway import algos
 from brokers.simulator.gateway.checks import (
     Refused,
     check_modification,
@@ -22,37 +17,34 @@ from brokers.simulator.gateway.checks import (
     normalized,
     resolve,
 )
+from brokers.simulator.gateway.conditions import Conditions
+from brokers.simulator.gateway.families import Families
 from brokers.simulator.gateway.faults import Faults
+from brokers.simulator.gateway.fills import Fills
+from brokers.simulator.gateway.follow import BY_SYSTEM, Follower
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import (
-    Elected,
-    Executed,
-    Modified,
-    OrderRecord,
-    Placed,
-    Repeated,
-    State,
-    Status,
-    StatusChanged,
-)
+from brokers.simulator.gateway.state import Modified, OrderRecord, Placed, Released, Repeated, State, Status
+from brokers.simulator.gateway.telling import Teller
+from brokers.simulator.gateway.terms import TRIGGERED, market_order
 from brokers.simulator.gateway.texts import (
     ALREADY_FILLED,
     CANCELED,
     DUPLICATE_ID,
+    LOCATING,
+    OUTSIDE_RTH_IGNORED,
     Refusal,
     cancel_too_late,
     cancel_unknown,
+    not_yet_at_the_exchange,
     rejected,
 )
 from brokers.simulator.gateway.valuation import Valuation
-from brokers.simulator.gateway.what_if import what_if
+from brokers.simulator.gateway.waiting import WaitingRoom
+from brokers.simulator.gateway.what_if import margin_shortfall, what_if
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
-from brokers.simulator.wire.records import Record
-from brokers.simulator.wire.server import ErrMsg
 
 BY_TRADER = "Cancelled by Trader"
-BY_SYSTEM = "Cancelled by System:\n"
 
 
 class OrderDesk:
@@ -72,15 +64,12 @@ class OrderDesk:
         self._valuation = valuation
         self._faults = faults
         self._clock = clock
-        self._owners = owners
-        #: (client id, order id) of which nothing is told, while a no_ack fault is at work.
-        self._muted: tuple[int, int] | None = None
-        self._handlers: dict[type[m.MarketEvent], Callable[..., None]] = {
-            m.Filled: self._filled,
-            m.Resting: self._resting,
-            m.Elected: self._elected,
-            m.Killed: self._killed,
-        }
+        self._teller = Teller(state, owners)
+        self._room = WaitingRoom(state, Conditions(state, exchange, valuation, clock), clock)
+        self._families = Families(state)
+        self._follower = Follower(state, self._teller, Fills(state, clock), clock, self._ended)
+        #: Orders that are done since children were last looked after.
+        self._done: list[OrderRecord] = []
 
     # -- requests --------------------------------------------------------------------------------
 
@@ -88,20 +77,20 @@ class OrderDesk:
         """Take a new order in, or modify the open one that has this id."""
         if self._faults.take("drop_place"):
             return
-        self._muted = (self._client_id(link), message.order_id) if self._faults.take("no_ack") else None
+        muted = self._faults.take("no_ack")
+        self._teller.muted = (self._client_id(link), message.order_id) if muted else None
         try:
             self._place(link, message)
         except Refused as refused:
-            if self._muted is None:
+            if not muted:
                 link.error(message.order_id, *refused.refusal)
         finally:
-            self._muted = None
+            self._teller.muted = None
 
     def cancel(self, link: Link, message: CancelOrder) -> None:
         """Cancel an order of this client."""
         order_id = message.order_id
-        if order_id in link.held_orders:
-            link.held_orders.discard(order_id)
+        if link.held_orders.pop(order_id, None) is not None:
             link.error(order_id, *CANCELED)
             return
         record = self._state.order(self._client_id(link), order_id)
@@ -115,25 +104,43 @@ class OrderDesk:
     def cancel_all(self) -> None:
         """Cancel every open order of every client (reqGlobalCancel)."""
         for record in self._state.open_orders():
-            self._cancel(record, BY_TRADER)
+            if not record.is_done:
+                self._cancel(record, BY_TRADER)
 
     def expire_day_orders(self, midnight: datetime) -> None:
         """Take out the day orders that were received before `midnight`."""
         for record in self._state.open_orders():
-            if record.order.tif == "DAY" and record.received_at < midnight:
+            is_of_the_day = record.order.tif in ("DAY", "OPG") and record.received_at < midnight
+            if is_of_the_day and not record.is_done:
                 self._cancel(record, "Expired")
 
-    def what_happened(self, events: Iterable[m.MarketEvent]) -> None:
-        """Follow what the market reports."""
-        for event in events:
-            self._handlers[type(event)](self._state.orders[event.order_id], event)
+    def what_happened(self, events: Iterable[MarketEvent]) -> None:
+        """Follow what the market reports, and do what follows from it for attached orders."""
+        self._follower.follow(events)
+        while self._done:
+            self._look_after_children(self._done.pop(0))
+
+    def pass_time(self) -> None:
+        """Let in whose time or condition has come, end what is over, show more of algorithms."""
+        for record in list(self._room.held.values()):
+            if not self._room.is_kept_back(record):
+                self._let_in(record)
+        for record in list(self._room.timed.values()):
+            if record.is_done:
+                continue
+            if self._room.is_over(record):
+                self._cancel(record, "Expired" if record.order.tif == "GTD" else BY_SYSTEM)
+            elif record.order.algo_strategy and record.perm_id not in self._room.held:
+                self._show_more(record)
 
     def readmit(self) -> None:
         """Put the open orders that the journal knew back into the market, in their order of arrival."""
         for record in list(self._state.open_orders()):
-            self.what_happened(self._exchange.submit(record.con_id, _market_order(record)))
+            self._join_group(record)
+            if not self._room.enter(record):
+                self._submit(record)
 
-    # -- placing and modifying ---------------------------------------------------------------------
+    # -- placing ----------------------------------------------------------------------------------
 
     def _place(self, link: Link, message: PlaceOrder) -> None:
         client_id, order_id = self._client_id(link), message.order_id
@@ -143,62 +150,150 @@ class OrderDesk:
             return
         record = self._state.order(client_id, order_id)
         if record is not None:
-            self._modify(link, record, message)
+            self._modify(record, message)
             return
-        if order_id < self._state.next_order_id(client_id):
+        if order_id not in link.held_orders and order_id < self._state.next_order_id(client_id):
             raise Refused(DUPLICATE_ID)
-        instrument = resolve(self._state.universe, message.contract)
-        check_new(order, instrument, self._state.accounts)
+        self._check(message)
+        self._families.check_parent(link, client_id, message)
         if not order.transmit:
             # Real gateways keep it to themselves: no openOrder, no orderStatus, gone with the session.
-            link.held_orders.add(order_id)
+            link.held_orders[order_id] = message
             return
-        link.held_orders.discard(order_id)
-        self._admit(self._new_record(client_id, message, instrument))
+        for member in self._families.released_by(link, message):
+            self.admit(self._new_record(client_id, member))
 
-    def _new_record(self, client_id: int, message: PlaceOrder, instrument: Instrument) -> OrderRecord:
-        order = message.order
-        return OrderRecord(
+    def _check(self, message: PlaceOrder) -> Instrument:
+        instrument = resolve(self._state.universe, message.contract)
+        check_new(message.order, instrument, self._state.accounts, self._state.universe, self._clock())
+        return instrument
+
+    def _new_record(self, client_id: int, message: PlaceOrder) -> OrderRecord:
+        order, contract = message.order, message.contract
+        instrument = resolve(self._state.universe, contract)
+        parent = self._families.parent(client_id, order)
+        if parent is not None:
+            order.oca_group = order.oca_group or str(parent.perm_id)
+        record = OrderRecord(
             perm_id=self._state.next_perm_id(),
             client_id=client_id,
             order_id=message.order_id,
             con_id=instrument.con_id,
-            exchange=message.contract.exchange or instrument.exchange,
+            exchange=contract.exchange or instrument.exchange,
             account=order.account or next(iter(self._state.accounts)),
             order=order,
             received_at=self._clock(),
-            why_held="trigger" if order.order_type in ("STP", "STP LMT") else "",
+            parent_perm_id=parent.perm_id if parent else 0,
+            combo_symbol=contract.symbol if contract.combo_legs else "",
+            combo_legs=contract.combo_legs,
         )
+        record.why_held = self._room.why_held(record, instrument)
+        return record
 
     def _answer_what_if(self, link: Link, client_id: int, message: PlaceOrder) -> None:
-        instrument = resolve(self._state.universe, message.contract)
-        check_new(message.order, instrument, self._state.accounts)
-        record = self._new_record(client_id, message, instrument)
+        instrument = self._check(message)
+        record = self._new_record(client_id, message)
         link.send(what_if(record, instrument, self._state.accounts[record.account], self._valuation))
 
-    def _admit(self, record: OrderRecord) -> None:
+    def admit(self, record: OrderRecord) -> None:
+        """Take a checked order in: reject it, keep it back, or send it to its market."""
         self._state.apply(Placed(record=record))
-        if self._faults.take("reject"):
-            self._reject(record, rejected(self._faults.reason("reject")))
+        refusal = self._rejection(record)
+        if refusal is not None:
+            self._reject(record, refusal)
             return
-        self._tell_order(record)
-        self.what_happened(self._exchange.submit(record.con_id, _market_order(record)))
+        self._join_group(record)
+        is_held = self._room.enter(record)
+        self._give_notice(record)
+        self._teller.order(record)
+        if not is_held:
+            self._submit(record)
+            self._warn_if_parked(record)
 
-    def _modify(self, link: Link, record: OrderRecord, message: PlaceOrder) -> None:
+    def _rejection(self, record: OrderRecord) -> Refusal | None:
+        if self._faults.take("reject"):
+            return rejected(self._faults.reason("reject"))
+        parent = self._state.orders.get(record.parent_perm_id)
+        if parent is not None and parent.is_done and parent.status is not Status.FILLED:
+            return rejected("Parent order is being cancelled.")
+        return margin_shortfall(record, self._state, self._valuation)
+
+    def _give_notice(self, record: OrderRecord) -> None:
+        if record.order.outside_rth and record.order.order_type == "MKT":
+            self._teller.error(record, OUTSIDE_RTH_IGNORED)
+        if record.why_held == "locate":
+            self._teller.error(record, LOCATING)
+
+    def _warn_if_parked(self, record: OrderRecord) -> None:
+        opens = self._exchange.next_opening(record.con_id, record.perm_id)
+        if opens is not None:
+            instrument, order = self._state.universe[record.con_id], record.order
+            what = f"{order.action} {record.quantity:f} {instrument.symbol} {record.exchange}"
+            self._teller.error(record, not_yet_at_the_exchange(what, opens))
+
+    def _join_group(self, record: OrderRecord) -> None:
+        order = record.order
+        if not order.oca_group:
+            return
+        kind = OcaType(order.oca_type or OcaType.REDUCE_LATER)
+        if record.parent_perm_id and order.oca_group == str(record.parent_perm_id):
+            kind = OcaType.REDUCE
+        lot = self._state.universe[record.con_id].lot
+        self._exchange.oca.join(
+            f"{record.account}/{order.oca_group}",
+            kind,
+            Member(record.con_id, record.perm_id, record.remaining, lot),
+        )
+
+    # -- into the market --------------------------------------------------------------------------
+
+    def _submit(self, record: OrderRecord) -> None:
+        instrument = self._state.universe[record.con_id]
+        quantity = record.remaining
+        if record.order.algo_strategy:
+            quantity = min(algos.shown(record, instrument.lot, self._clock()), quantity)
+            if not quantity:
+                return
+        last = self._exchange.last_price(record.con_id)
+        order = market_order(record, instrument, last, quantity)
+        again = self._exchange.has(record.con_id, record.perm_id)
+        work = self._exchange.replace if again else self._exchange.submit
+        self.what_happened(work(record.con_id, order))
+
+    def _show_more(self, record: OrderRecord) -> None:
+        instrument = self._state.universe[record.con_id]
+        wanted = algos.shown(record, instrument.lot, self._clock())
+        if wanted > self._exchange.working(record.con_id, record.perm_id):
+            self._submit(record)
+
+    def _let_in(self, record: OrderRecord) -> None:
+        self._room.held.pop(record.perm_id, None)
+        self._state.apply(Released(perm_id=record.perm_id))
+        why_held = "trigger" if record.order.order_type in TRIGGERED else ""
+        if self._follower.change_status(record, Status.PRE_SUBMITTED, why_held=why_held):
+            self._teller.order(record)
+        self._submit(record)
+
+    # -- modifying --------------------------------------------------------------------------------
+
+    def _modify(self, record: OrderRecord, message: PlaceOrder) -> None:
         try:
             self._check_modifiable(record)
             instrument = resolve(self._state.universe, message.contract)
-            check_modification(record, message.order, instrument, instrument.con_id)
+            check_modification(record, message.order, instrument, self._state.universe, self._clock())
         except Refused:
             self._state.apply(Repeated(perm_id=record.perm_id))
             raise
         if _same_terms(record, message):
             self._state.apply(Repeated(perm_id=record.perm_id))
-            self._tell_order(record)
+            self._teller.order(record)
             return
+        message.order.oca_group = record.order.oca_group
         self._state.apply(Modified(perm_id=record.perm_id, order=message.order))
-        self._tell_order(record)
-        self.what_happened(self._exchange.replace(record.con_id, _market_order(record)))
+        self._teller.order(record)
+        self._join_group(record)
+        if not self._room.retime(record):
+            self._submit(record)
 
     @staticmethod
     def _check_modifiable(record: OrderRecord) -> None:
@@ -207,116 +302,37 @@ class OrderDesk:
         if record.is_done:
             raise Refused(DUPLICATE_ID)
 
-    # -- what the market reports -------------------------------------------------------------------
-
-    def _filled(self, record: OrderRecord, event: m.Filled) -> None:
-        fact = self._executed(record, event)
-        self._state.apply(fact)
-        instrument = self._state.universe[record.con_id]
-        for link in self._audience(record):
-            link.tell(echo.execution_data(fact, record, instrument, -1, link.version))
-        if record.remaining:
-            self._change_status(record, Status.SUBMITTED)
-            self._tell_order(record)
-        else:
-            completed = f"Filled Size: {echo.plain(record.filled):f}"
-            self._change_status(record, Status.FILLED, completed_status=completed)
-            self._tell_order(record)
-            self._tell_order(record, with_commission=True)
-        self._tell(record, echo.commission_report(fact))
-
-    def _executed(self, record: OrderRecord, event: m.Filled) -> Executed:
-        instrument = self._state.universe[record.con_id]
-        filled = record.filled + event.quantity
-        value = record.value + event.quantity * event.price
-        # The plan speaks of the whole order: an execution is charged what the order owes more than before.
-        total = instrument.commission.total(filled, value * instrument.multiplier)
-        return Executed(
-            exec_id=self._state.next_exec_id(),
-            perm_id=record.perm_id,
-            con_id=record.con_id,
-            account=record.account,
-            side=record.order.action,
-            shares=event.quantity,
-            price=event.price,
-            at=self._clock(),
-            venue=self._venue(record, instrument),
-            liquidity=1 if event.added_liquidity else 2,
-            cum_qty=filled,
-            avg_price=round(value / filled, 8).normalize(),
-            commission=max(total - record.commission, Decimal(0)),
-            currency=instrument.currency,
-        )
-
-    def _venue(self, record: OrderRecord, instrument: Instrument) -> str:
-        """SMART is no venue: such an order executes at one after the other."""
-        venues = [venue for venue in instrument.venues if venue != "SMART"]
-        if record.exchange != "SMART" or not venues:
-            return record.exchange
-        return venues[self._state.exec_count % len(venues)]
-
-    def _resting(self, record: OrderRecord, event: m.Resting) -> None:
-        if record.status is Status.PRE_SUBMITTED:
-            self._change_status(record, Status.SUBMITTED)
-            self._tell_order(record)
-
-    def _elected(self, record: OrderRecord, event: m.Elected) -> None:
-        self._state.apply(Elected(perm_id=record.perm_id))
-        self._change_status(record, Status.SUBMITTED)
-        self._tell_order(record)
-
-    def _killed(self, record: OrderRecord, event: m.Killed) -> None:
-        if event.time_in_force is m.TimeInForce.FOK:
-            self._change_status(record, Status.INACTIVE, completed_status=BY_SYSTEM)
-            self._tell_order(record)
-            return
-        self._tell(record, echo.order_status(record, Status.PENDING_CANCEL))
-        self._change_status(record, Status.CANCELLED, completed_status=BY_SYSTEM)
-        self._tell(record, echo.order_status(record))
+    # -- ending -----------------------------------------------------------------------------------
 
     def _cancel(self, record: OrderRecord, completed_status: str) -> None:
         self._exchange.cancel(record.con_id, record.perm_id)
-        self._tell(record, echo.order_status(record, Status.PENDING_CANCEL))
-        self._change_status(record, Status.CANCELLED, completed_status=completed_status)
-        self._tell(record, echo.order_status(record))
-        self._tell_error(record, CANCELED)
+        self._follower.cancel(record, completed_status)
+        self.what_happened(())
 
     def _reject(self, record: OrderRecord, refusal: Refusal) -> None:
         reason = refusal.text.partition("reason:")[2]
-        self._change_status(record, Status.INACTIVE, completed_status=f"Rejected by System:\n{reason}")
-        self._tell_order(record)
-        self._tell_error(record, refusal)
+        completed = f"Rejected by System:\n{reason}"
+        self._follower.change_status(record, Status.INACTIVE, completed_status=completed)
+        self._teller.order(record)
+        self._teller.error(record, refusal)
 
-    def _change_status(self, record: OrderRecord, status: Status, *, completed_status: str = "") -> None:
-        if status is record.status and not record.why_held:
-            return
-        at = self._clock() if completed_status else None
-        self._state.apply(
-            StatusChanged(perm_id=record.perm_id, status=status, at=at, completed_status=completed_status)
-        )
+    def _ended(self, record: OrderRecord) -> None:
+        self._exchange.oca.leave(record.perm_id)
+        self._room.leave(record)
+        if record.parent_perm_id or self._room.has_children(record):
+            self._done.append(record)
 
-    # -- telling ------------------------------------------------------------------------------------
-
-    def _audience(self, record: OrderRecord) -> Iterable[Link]:
-        if self._muted == (record.client_id, record.order_id):
-            return ()
-        return self._owners(record.client_id)
-
-    def _tell(self, record: OrderRecord, *messages: Record) -> None:
-        for link in self._audience(record):
-            for message in messages:
-                link.tell(message)
-
-    def _tell_order(self, record: OrderRecord, *, with_commission: bool = False) -> None:
-        instrument = self._state.universe[record.con_id]
-        self._tell(
-            record,
-            echo.open_order(record, instrument, with_commission=with_commission),
-            echo.order_status(record),
-        )
-
-    def _tell_error(self, record: OrderRecord, refusal: Refusal) -> None:
-        self._tell(record, ErrMsg(req_id=record.order_id, code=refusal.code, text=refusal.text))
+    def _look_after_children(self, record: OrderRecord) -> None:
+        """Children begin to work when their parent is filled, and go with it when it is cancelled."""
+        is_filled = record.status is Status.FILLED
+        for child in self._room.children_of(record):
+            if not is_filled:
+                self._cancel(child, BY_SYSTEM)
+            elif self._room.may_go(child):
+                self._let_in(child)
+        parent = self._state.orders.get(record.parent_perm_id)
+        if parent and not parent.is_done and record.order.auto_cancel_parent and not is_filled:
+            self._cancel(parent, BY_SYSTEM)
 
     @staticmethod
     def _client_id(link: Link) -> int:
@@ -324,26 +340,13 @@ class OrderDesk:
         return link.client_id
 
 
-def _market_order(record: OrderRecord) -> m.MarketOrder:
-    order = record.order
-    is_stop = order.order_type in ("STP", "STP LMT") and not record.elected
-    return m.MarketOrder(
-        BookOrder(
-            record.perm_id,
-            Side(order.action),
-            record.remaining,
-            order.lmt_price if order.order_type in ("LMT", "STP LMT") else None,
-        ),
-        m.TimeInForce(order.tif),
-        order.aux_price if is_stop else None,
-    )
+#: What a modification may change.
+_TERMS = (
+    *("total_quantity", "lmt_price", "aux_price", "tif", "good_till_date", "good_after_time", "outside_rth"),
+    *("trail_stop_price", "trailing_percent", "lmt_price_offset", "percent_offset", "display_size", "hidden"),
+    *("min_qty", "all_or_none", "conditions", "conditions_cancel_order", "conditions_ignore_rth"),
+)
 
 
 def _same_terms(record: OrderRecord, message: PlaceOrder) -> bool:
-    old, new = record.order, message.order
-    return (old.total_quantity, old.lmt_price, old.aux_price, old.tif) == (
-        new.total_quantity,
-        new.lmt_price,
-        new.aux_price,
-        new.tif,
-    )
+    return all(getattr(record.order, term) == getattr(message.order, term) for term in _TERMS)

@@ -245,7 +245,9 @@ class Gateway:
         if now >= self._next_beat:
             # Beats that were missed (a stopped process) are not made up for.
             self._next_beat = now + BEAT
+            self._orders.what_happened(self.exchange.keep_hours(now))
             self._orders.what_happened(self.exchange.beat())
+            self._orders.pass_time()
             self._tell_market(now)
         if now >= self._next_profits:
             self._next_profits = now + PROFITS_EVERY

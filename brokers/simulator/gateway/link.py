@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg
 
@@ -37,7 +38,7 @@ class Link:
         self.pnl_requests: dict[int, str] = {}
         self.pnl_single_requests: dict[int, tuple[str, int]] = {}
         #: Orders sent with transmit off: they live in this session only.
-        self.held_orders: set[int] = set()
+        self.held_orders: dict[int, PlaceOrder] = {}
 
     def send(self, message: Record) -> None:
         self.outbox.append(message)

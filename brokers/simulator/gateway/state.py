@@ -6,7 +6,7 @@ written down is exactly what is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from brokers.simulator.exchange.accounts import Account
-from brokers.simulator.exchange.instruments import Universe
-from brokers.simulator.wire.records import Order
+from brokers.simulator.exchange.instruments import ComboPart, Universe
+from brokers.simulator.wire.records import ComboLeg, Order
 
 ZERO = Decimal(0)
 
@@ -57,6 +57,14 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     modifications: int = 0
     done_at: datetime | None = None
     completed_status: str = ""
+    #: Nothing keeps the order out of the market any more: parent filled, time come, condition met.
+    released: bool = False
+    #: Where the market has moved a trailing trigger, and the limit of an order that got it on its way.
+    trigger: Decimal | None = None
+    limit: Decimal | None = None
+    parent_perm_id: int = 0
+    combo_symbol: str = ""
+    combo_legs: tuple[ComboLeg, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -77,6 +85,13 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     def average_price(self) -> Decimal:
         """Average fill price, to 8 decimals; 0 before the first fill."""
         return round(self.value / self.filled, 8).normalize() if self.filled else ZERO
+
+
+def combo_parts(legs: Iterable[ComboLeg]) -> tuple[ComboPart, ...]:
+    """Return the legs as the exchange knows them: a sold one has a negative ratio."""
+    return tuple(
+        ComboPart(con_id=leg.con_id, ratio=leg.ratio if leg.action == "BUY" else -leg.ratio) for leg in legs
+    )
 
 
 class Fact(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
@@ -116,6 +131,34 @@ class Elected(Fact):
     """A stop order was triggered."""
 
     perm_id: int
+
+
+class Released(Fact):
+    """Nothing keeps the order out of the market any more."""
+
+    perm_id: int
+
+
+class Moved(Fact):
+    """The market gave the order another trigger, another limit or both."""
+
+    perm_id: int
+    trigger: Decimal | None = None
+    limit: Decimal | None = None
+
+
+class Reduced(Fact):
+    """The order wants `quantity` less than before."""
+
+    perm_id: int
+    quantity: Decimal
+
+
+class Bound(Fact):
+    """A manual order got an order id that client 0 can name it by."""
+
+    perm_id: int
+    order_id: int
 
 
 class Executed(Fact):
@@ -190,6 +233,10 @@ AnyFact = (
     | Repeated
     | StatusChanged
     | Elected
+    | Released
+    | Moved
+    | Reduced
+    | Bound
     | Executed
     | IdSeen
     | Started
@@ -222,6 +269,10 @@ class State:
             Repeated: self._repeated,
             StatusChanged: self._status_changed,
             Elected: self._elected,
+            Released: self._released,
+            Moved: self._moved,
+            Reduced: self._reduced,
+            Bound: self._bound,
             Executed: self._executed,
             IdSeen: self._id_seen,
             Started: self._started,
@@ -288,6 +339,8 @@ class State:
         self._use_id(record.client_id, record.order_id)
 
     def _remember(self, record: OrderRecord) -> None:
+        if record.combo_legs:
+            self.universe.add_combo(record.combo_symbol, record.exchange, combo_parts(record.combo_legs))
         self.orders[record.perm_id] = record
         self._by_order_id[record.client_id, record.order_id] = record
         if not record.is_done:
@@ -296,6 +349,7 @@ class State:
     def _modified(self, fact: Modified) -> None:
         record = self.orders[fact.perm_id]
         record.order = fact.order
+        record.trigger = record.limit = None
         record.modifications += 1
         record.place_count += 1
 
@@ -314,15 +368,35 @@ class State:
     def _elected(self, fact: Elected) -> None:
         self.orders[fact.perm_id].elected = True
 
+    def _released(self, fact: Released) -> None:
+        self.orders[fact.perm_id].released = True
+
+    def _moved(self, fact: Moved) -> None:
+        record = self.orders[fact.perm_id]
+        record.trigger = fact.trigger if fact.trigger is not None else record.trigger
+        record.limit = fact.limit if fact.limit is not None else record.limit
+
+    def _reduced(self, fact: Reduced) -> None:
+        order = self.orders[fact.perm_id].order
+        order.total_quantity = (order.total_quantity or ZERO) - fact.quantity
+
+    def _bound(self, fact: Bound) -> None:
+        record = self.orders[fact.perm_id]
+        record.order_id = fact.order_id
+        self._by_order_id[record.client_id, fact.order_id] = record
+
     def _executed(self, fact: Executed) -> None:
         record = self.orders[fact.perm_id]
-        record.filled += fact.shares
-        record.value += fact.shares * fact.price
-        record.last_price = fact.price
+        if fact.con_id == record.con_id:
+            record.filled += fact.shares
+            record.value += fact.shares * fact.price
+            record.last_price = fact.price
         record.commission += fact.commission
         quantity = fact.shares if fact.side == "BUY" else -fact.shares
         instrument = self.universe[fact.con_id]
-        fact.realized = self.accounts[fact.account].trade(instrument, quantity, fact.price, fact.commission)
+        if not instrument.legs:
+            account = self.accounts[fact.account]
+            fact.realized = account.trade(instrument, quantity, fact.price, fact.commission)
         self.exec_count += 1
         self.executions.append(fact)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 
@@ -41,6 +43,38 @@ FARM_NOTICES = (
     Refusal(2106, "HMDS data farm connection is OK:ushmds"),
     Refusal(2158, "Sec-def data farm connection is OK:secdefnj"),
 )
+
+
+MISSING_PARENT = Refusal(10006, "Missing parent order")
+OCA_REVISED = Refusal(10326, "OCA group revision is not allowed.")
+PARENT_REVISED = Refusal(10341, "Parent order id cannot be modified.")
+LOCATING = Refusal(
+    404,
+    "Shares for this order are not immediately available for short sale. "
+    "The order will be held while we attempt to locate the shares.",
+)
+OUTSIDE_RTH_IGNORED = Refusal(
+    2109,
+    "Order Event Warning: Attribute 'Outside Regular Trading Hours' is ignored based on the order type "
+    "and destination. PlaceOrder is now being processed.",
+)
+
+
+def not_yet_at_the_exchange(what: str, opens: datetime) -> Refusal:
+    """A notice (399) that an order waits for the market to open."""
+    return Refusal(
+        399,
+        f"Order Message:\n{what}\nWarning: Your order will not be placed at the exchange until "
+        f"{opens:%Y-%m-%d %H:%M:%S} {opens.tzinfo}.",
+    )
+
+
+def margin_missing(equity: Decimal, margin: Decimal, currency: str) -> Refusal:
+    """An order for which the account is not good enough (201)."""
+    return rejected(
+        "YOUR ORDER IS NOT ACCEPTED. IN ORDER TO OBTAIN THE DESIRED POSITION YOUR EQUITY WITH LOAN VALUE "
+        f"[{equity:.2f} {currency}] MUST EXCEED THE INITIAL MARGIN [{margin:.2f} {currency}]"
+    )
 
 
 def validation(cause: str) -> Refusal:

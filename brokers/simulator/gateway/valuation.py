@@ -47,7 +47,7 @@ class Valuation:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._universe = exchange.universe
+        self._universe = self.universe = exchange.universe
 
     def holdings(self, account: Account) -> list[Holding]:
         """Return the account's positions, those closed today included."""
@@ -63,7 +63,7 @@ class Valuation:
 
     def last_price(self, instrument: Instrument) -> Decimal:
         """Return the price of the last trade."""
-        return self._exchange.market(instrument.con_id).day.last
+        return self._exchange.last_price(instrument.con_id)
 
     def rate(self, instrument: Instrument) -> Decimal:
         """Return what one unit of the instrument's currency is worth in base currency."""

@@ -1,4 +1,4 @@
-"""What-if orders: what an order would do to the account's margin, and what it would cost."""
+"""What an order would do to the account's margin: what-if answers, and rejections for lack of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from decimal import Decimal
 from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.state import OrderRecord
-from brokers.simulator.gateway.valuation import Valuation
+from brokers.simulator.gateway.follow import signed
+from brokers.simulator.gateway.state import OrderRecord, State
+from brokers.simulator.gateway.texts import Refusal, margin_missing
+from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire.order_reports import OpenOrder
 
 ZERO = Decimal(0)
@@ -19,9 +21,8 @@ def what_if(record: OrderRecord, instrument: Instrument, account: Account, valua
     answer = echo.open_order(record, instrument)
     totals = valuation.totals(account)
     price = record.order.lmt_price or valuation.last_price(instrument)
-    value = record.quantity * price * instrument.multiplier
-    change = _margin_change(record, instrument, account, price)
-    change *= valuation.rate(instrument)
+    value = record.quantity * abs(price) * instrument.multiplier
+    change = margin_change(record, instrument, account, valuation)
     commission = echo.java(instrument.commission.total(record.quantity, value))
     net = totals.net_liquidation
     state = answer.state
@@ -35,9 +36,34 @@ def what_if(record: OrderRecord, instrument: Instrument, account: Account, valua
     return answer
 
 
-def _margin_change(record: OrderRecord, instrument: Instrument, account: Account, price: Decimal) -> Decimal:
-    """Margin is asked on the size of a position: an order that closes one frees it."""
-    position = account.positions.get(instrument.con_id)
-    held = position.quantity if position else ZERO
-    signed = record.quantity if record.order.action == "BUY" else -record.quantity
-    return (abs(held + signed) - abs(held)) * price * instrument.multiplier * instrument.margin_rate
+def margin_change(
+    record: OrderRecord, instrument: Instrument, account: Account, valuation: Valuation
+) -> Decimal:
+    """Return how much more margin the account needs once the order is filled, in base currency.
+
+    Margin is asked on the size of a position: an order that closes one frees it.
+    """
+    universe, quantity = valuation.universe, signed(record.remaining, record.order.action)
+    change = ZERO
+    for con_id, ratio in [(leg.con_id, leg.ratio) for leg in instrument.legs] or [(instrument.con_id, 1)]:
+        part = universe[con_id]
+        limit = None if instrument.legs else record.order.lmt_price
+        position = account.positions.get(con_id)
+        held = position.quantity if position else ZERO
+        more = abs(held + quantity * ratio) - abs(held)
+        price = limit or valuation.last_price(part)
+        change += more * price * part.multiplier * part.margin_rate * valuation.rate(part)
+    return change
+
+
+def margin_shortfall(record: OrderRecord, state: State, valuation: Valuation) -> Refusal | None:
+    """Return the rejection (201) of an order that the account's equity does not carry."""
+    account = state.accounts[record.account]
+    change = margin_change(record, state.universe[record.con_id], account, valuation)
+    if change <= 0:
+        return None
+    totals = valuation.totals(account)
+    needed = totals.margin + change
+    if needed <= totals.net_liquidation:
+        return None
+    return margin_missing(totals.net_liquidation, needed, BASE_CURRENCY)

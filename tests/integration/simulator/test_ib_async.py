@@ -79,7 +79,7 @@ def test_a_partial_fill_leaves_the_rest_working(gateway: SimulatedGateway) -> No
             # The two trade inside the makers' spread, so that nobody else is there.
             resting = ib.placeOrder(AAPL, LimitOrder("BUY", 100, 229.99))
             await until(lambda: resting.orderStatus.status in ("Submitted", "Filled"))
-            seller = other.placeOrder(AAPL, LimitOrder("SELL", 100_000, 229.90))
+            seller = other.placeOrder(AAPL, LimitOrder("SELL", 15_000, 229.99))
             await until(lambda: seller.orderStatus.filled > 0)
             assert seller.orderStatus.remaining > 0
             assert seller.orderStatus.status == "Submitted"

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from brokers.simulator.exchange.book import BookOrder, OrderBook, Side
-from brokers.simulator.exchange.market import (
+from brokers.simulator.exchange.market import Market
+from brokers.simulator.exchange.orders import (
     Elected,
     Filled,
     Killed,
-    Market,
     MarketEvent,
     MarketOrder,
     Resting,
     TimeInForce,
+    Trigger,
 )
 from tests.unit.simulator.kit import AAPL, UNIVERSE
 
@@ -33,9 +34,8 @@ def order(
     stop: object = None,
 ) -> MarketOrder:
     limit = None if price is None else Decimal(str(price))
-    return MarketOrder(
-        BookOrder(order_id, side, Decimal(quantity), limit), tif, None if stop is None else Decimal(str(stop))
-    )
+    trigger = None if stop is None else Trigger(Decimal(str(stop)), rising=side is Side.BUY)
+    return MarketOrder(BookOrder(order_id, side, Decimal(quantity), limit), tif, trigger)
 
 
 def fills(events: list[MarketEvent]) -> list[tuple[int, int, str]]:
@@ -95,10 +95,8 @@ def test_fok_trades_whole_or_not_at_all() -> None:
 def test_a_market_order_waits_for_liquidity_that_comes_later() -> None:
     m = market()
     assert m.submit(order(1, Side.BUY, 100)) == [Resting(1)]
-    m.submit(order(2, Side.SELL, 40, "11"))
-    assert fills(m.retry_waiting()) == [(2, 40, "11"), (1, 40, "11")]
-    m.submit(order(3, Side.SELL, 100, "12"))
-    assert fills(m.retry_waiting()) == [(3, 60, "12"), (1, 60, "12")]
+    assert fills(m.submit(order(2, Side.SELL, 40, "11"))) == [(2, 40, "11"), (1, 40, "11")]
+    assert fills(m.submit(order(3, Side.SELL, 100, "12"))) == [(3, 60, "12"), (1, 60, "12")]
 
 
 def test_a_cancelled_order_never_trades() -> None:
@@ -194,8 +192,8 @@ class Trading(RuleBasedStateMachine):
         self.note(self.market.print_trade(Decimal(price), Decimal(1)))
 
     @rule()
-    def retry(self) -> None:
-        self.note(self.market.retry_waiting())
+    def settle(self) -> None:
+        self.note(self.market.settle())
 
     @invariant()
     def the_book_is_never_crossed(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from brokers.simulator.gateway.echo import completed_order
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
+from brokers.simulator.wire.records import Condition, TagValue
 from brokers.simulator.wire.server import CommissionReport, ErrMsg, ExecutionData, NextValidId, OrderStatus
 from brokers.simulator.wire.values import UNSET_DOUBLE
 from tests.unit.simulator.kit import Bench, contract, errors, limit, only, story
@@ -73,7 +74,7 @@ def test_ioc_that_cannot_fill_is_cancelled(bench: Bench) -> None:
 
 
 def test_fok_that_cannot_fill_becomes_inactive(bench: Bench) -> None:
-    said = bench.say(limit(1, "230.01", total_quantity=100_000, tif="FOK"))
+    said = bench.say(limit(1, "230.01", total_quantity=10_000, tif="FOK"))
     assert story(said)[-2:] == ["OpenOrder Inactive", "OrderStatus Inactive"]
     assert not only(ExecutionData, said)
 
@@ -195,16 +196,31 @@ def test_global_cancel_takes_out_the_orders_of_every_client(bench: Bench) -> Non
         ({"order_type": "LMT", "lmt_price": "-5"}, 321),
         ({"order_type": "STP"}, 321),
         ({"order_type": "XYZ"}, 321),
-        ({"order_type": "TRAIL"}, 387),
-        ({"tif": "GTD"}, 387),
+        ({"order_type": "TRAIL"}, 321),
+        ({"order_type": "PEG MID"}, 387),
+        ({"tif": "GTD"}, 321),
+        ({"tif": "GTD", "good_till_date": "20261123 11:00:00"}, 321),
+        ({"tif": "DTC"}, 387),
+        ({"order_type": "MOC", "tif": "GTC"}, 321),
+        ({"order_type": "STP", "aux_price": "229", "tif": "OPG"}, 321),
+        ({"order_type": "LMT", "lmt_price": "230", "display_size": 101}, 321),
+        ({"good_after_time": "tomorrow"}, 321),
+        ({"adjusted_order_type": "STP"}, 201),
+        ({"oca_group": "a", "oca_type": 4}, 321),
+        ({"conditions": (Condition(kind=1, con_id=1, value="5"),)}, 321),
+        ({"conditions": (Condition(kind=3, value="soon"),)}, 321),
         ({"tif": "SOON"}, 321),
         ({"action": "HOLD"}, 321),
         ({"total_quantity": "0"}, 321),
         ({"total_quantity": "1e300"}, 321),
         ({"total_quantity": "0.5"}, 10318),
         ({"account": "DU999"}, 321),
-        ({"parent_id": 9}, 201),
-        ({"algo_strategy": "Vwap"}, 201),
+        ({"parent_id": 9}, 10006),
+        ({"parent_id": 1}, 10006),
+        ({"algo_strategy": "Magic"}, 439),
+        ({"algo_strategy": "Adaptive"}, 441),
+        ({"algo_strategy": "Twap", "algo_params": (TagValue(tag="speed", value="1"),)}, 443),
+        ({"algo_strategy": "Vwap", "tif": "GTC"}, 442),
     ],
 )
 def test_an_order_that_cannot_be_worked_is_refused_and_leaves_no_trace(

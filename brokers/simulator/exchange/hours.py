@@ -1,0 +1,145 @@
+"""Trading hours: what part of its day a market is in, from exchange calendars and a table of sessions.
+
+Holidays and early closes come from the `holidays` library; hours are those that the exchanges publish, in
+their own time.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.orders import Phase
+
+_DAY = timedelta(days=1)
+#: A closed period longer than this means that the table is wrong.
+_LONGEST_SEARCH = 15
+
+
+class Session(NamedTuple):
+    """A trading day: when the market opens and closes for everybody, and for orders that allow more.
+
+    A day that begins on the evening before has `evening` as that time. `half` is the early close.
+    """
+
+    zone: str
+    calendar: str
+    opens: time
+    closes: time
+    early: time | None = None
+    late: time | None = None
+    evening: time | None = None
+    half: time | None = None
+
+
+_US_STOCKS = Session(
+    "America/New_York", "XNYS", time(9, 30), time(16), early=time(4), late=time(20), half=time(13)
+)
+_US_OPTIONS = _US_STOCKS._replace(early=None, late=None)
+_CME = Session("America/Chicago", "XCME", time(0), time(16), evening=time(17))
+_FOREX = Session("America/New_York", "", time(0), time(17), evening=time(17, 15))
+_SESSIONS = {
+    "NSE": Session("Asia/Kolkata", "XNSE", time(9, 15), time(15, 30)),
+    "LSE": Session("Europe/London", "XLON", time(8), time(16, 30), half=time(12, 30)),
+    "IBIS": Session("Europe/Berlin", "XETR", time(9), time(17, 30), half=time(14)),
+    "AEB": Session("Europe/Amsterdam", "XAMS", time(9), time(17, 30), half=time(14, 5)),
+    "SBF": Session("Europe/Paris", "XPAR", time(9), time(17, 30), half=time(14, 5)),
+    "BVME": Session("Europe/Rome", "XMIL", time(9), time(17, 30)),
+    "BM": Session("Europe/Madrid", "XMAD", time(9), time(17, 30), half=time(14)),
+    "EBS": Session("Europe/Zurich", "XSWX", time(9), time(17, 20)),
+    "TSEJ": Session("Asia/Tokyo", "XJPX", time(9), time(15, 30)),
+    "SEHK": Session("Asia/Hong_Kong", "XHKG", time(9, 30), time(16), half=time(12)),
+    "EUREX": Session("Europe/Berlin", "XETR", time(1, 10), time(22)),
+}
+
+
+def session_of(instrument: Instrument) -> Session | None:
+    """Return the instrument's sessions; None if it trades around the clock."""
+    if instrument.sec_type == "CRYPTO":
+        return None
+    for exchange in (instrument.primary_exchange, instrument.exchange):
+        if exchange in _SESSIONS:
+            return _SESSIONS[exchange]
+    if instrument.sec_type == "CASH":
+        return _FOREX
+    if instrument.sec_type in ("FUT", "FOP", "CONTFUT"):
+        return _CME
+    return _US_STOCKS if instrument.sec_type == "STK" else _US_OPTIONS
+
+
+class TradingHours:
+    """The hours of all markets."""
+
+    def phase(self, instrument: Instrument, now: datetime) -> Phase:
+        """Return what part of its day the instrument's market is in."""
+        session = session_of(instrument)
+        return Phase.OPEN if session is None else _phase(session, now.replace(second=0, microsecond=0))
+
+    def next_opening(self, instrument: Instrument, now: datetime) -> datetime | None:
+        """Return when regular trading begins next, in the exchange's time."""
+        session = session_of(instrument)
+        if session is None:
+            return None
+        first = now.astimezone(ZoneInfo(session.zone)).date()
+        for days in range(_LONGEST_SEARCH):
+            opens = _opening(session, first + days * _DAY)
+            if opens is not None and opens > now:
+                return opens
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _phase(session: Session, minute: datetime) -> Phase:
+    local = minute.astimezone(ZoneInfo(session.zone))
+    for day in (local.date(), local.date() + _DAY):
+        opens, closes = _opening(session, day), _closing(session, day)
+        if opens is None or closes is None:
+            continue
+        if opens <= local < closes:
+            return Phase.OPEN
+        if (
+            _at(session, day, session.early or opens.timetz())
+            <= local
+            < _at(session, day, session.late or closes.timetz())
+        ):
+            return Phase.EXTENDED
+    return Phase.CLOSED
+
+
+def _opening(session: Session, day: date) -> datetime | None:
+    if not _is_trading_day(session, day):
+        return None
+    if session.evening is not None:
+        return _at(session, day - _DAY, session.evening)
+    return _at(session, day, session.opens)
+
+
+def _closing(session: Session, day: date) -> datetime | None:
+    if not _is_trading_day(session, day):
+        return None
+    is_half = session.half is not None and day in _calendar(session.calendar, "half_day", day.year)
+    return _at(session, day, session.half if is_half and session.half else session.closes)
+
+
+def _is_trading_day(session: Session, day: date) -> bool:
+    return day.weekday() < 5 and day not in _calendar(session.calendar, "public", day.year)
+
+
+@lru_cache(maxsize=256)
+def _calendar(name: str, category: str, year: int) -> frozenset[date]:
+    """Return the days of a category; a calendar without that category has none."""
+    if not name:
+        return frozenset()
+    known = holidays.financial_holidays(name)
+    if category not in known.supported_categories:
+        return frozenset()
+    return frozenset(holidays.financial_holidays(name, years=year, categories=(category,)))
+
+
+def _at(session: Session, day: date, when: time) -> datetime:
+    return datetime.combine(day, when.replace(tzinfo=None), ZoneInfo(session.zone))

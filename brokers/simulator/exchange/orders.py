@@ -1,0 +1,217 @@
+"""A client's order as the market works it, and what the market reports about orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from brokers.simulator.exchange.book import ZERO, BookOrder, Side
+from brokers.simulator.exchange.instruments import Instrument
+
+
+class TimeInForce(StrEnum):
+    """How long an order works; whoever owns the order ends GTD and DAY."""
+
+    DAY = "DAY"
+    GTC = "GTC"
+    GTD = "GTD"
+    OPG = "OPG"
+    IOC = "IOC"
+    FOK = "FOK"
+
+    @property
+    def is_immediate(self) -> bool:
+        return self in (TimeInForce.IOC, TimeInForce.FOK)
+
+
+class Auction(StrEnum):
+    """The auctions of a trading day."""
+
+    OPEN = "open"
+    CLOSE = "close"
+
+
+class Phase(StrEnum):
+    """The part of its day that a market is in."""
+
+    CLOSED = "closed"
+    EXTENDED = "extended"
+    OPEN = "open"
+
+
+class Trigger(NamedTuple):
+    """A last price that wakes the order: at or above `price` if `rising`, else at or below."""
+
+    price: Decimal
+    rising: bool
+
+
+class Trail(NamedTuple):
+    """How far a trigger follows the market: an amount, or a share of the price (0.01 is one percent).
+
+    `limit_offset` puts the limit of a trailing stop limit that far beyond the trigger.
+    """
+
+    amount: Decimal = ZERO
+    rate: Decimal = ZERO
+    limit_offset: Decimal | None = None
+
+    def distance(self, last: Decimal) -> Decimal:
+        """Return how far from `last` the trigger has to be."""
+        return self.amount or last * self.rate
+
+
+class Peg(NamedTuple):
+    """A price that follows the best bid and ask: the middle, or the order's own side.
+
+    `amount` or `rate` make the own side's price more aggressive; `cap` is the worst price allowed.
+    """
+
+    to_middle: bool = False
+    amount: Decimal = ZERO
+    rate: Decimal = ZERO
+    cap: Decimal | None = None
+
+    def price(self, side: Side, bid: Decimal, ask: Decimal, instrument: Instrument) -> Decimal:
+        """Return where the order stands in this market, on tick and never beyond the cap."""
+        if self.to_middle:
+            wanted = (bid + ask) / 2
+        else:
+            own = bid if side is Side.BUY else ask
+            wanted = own + side.sign * (self.amount or own * self.rate)
+        wanted = passive_tick(wanted, side, instrument)
+        if self.cap is None:
+            return wanted
+        return min(wanted, self.cap) if side is Side.BUY else max(wanted, self.cap)
+
+
+def passive_tick(price: Decimal, side: Side, instrument: Instrument) -> Decimal:
+    """Return the nearest price on tick that is no better for the other side."""
+    rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
+    ticks = (price / instrument.min_tick).to_integral_value(rounding)
+    return max(ticks, Decimal(1)) * instrument.min_tick
+
+
+@dataclass(slots=True)
+class MarketOrder:
+    """An order with everything that decides when and how it trades.
+
+    `trigger` is None once the order is elected. `minimum` is the least first fill; `all_or_none` allows
+    none but the whole. `to_limit` turns the rest of a market order into a limit order at the price of its
+    last fill. `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours.
+    """
+
+    book_order: BookOrder
+    time_in_force: TimeInForce
+    trigger: Trigger | None = None
+    trail: Trail | None = None
+    peg: Peg | None = None
+    minimum: Decimal = ZERO
+    all_or_none: bool = False
+    to_limit: bool = False
+    auction: Auction | None = None
+    outside_rth: bool = False
+
+    @property
+    def order_id(self) -> int:
+        return self.book_order.order_id
+
+    @property
+    def least(self) -> Decimal:
+        """How much must be there before the order may trade."""
+        if self.all_or_none or self.time_in_force is TimeInForce.FOK:
+            return self.book_order.remaining
+        return min(self.minimum, self.book_order.remaining)
+
+    def works_in(self, phase: Phase) -> bool:
+        """Whether the order may trade in this part of the day."""
+        if self.auction is not None:
+            return False
+        return phase is Phase.OPEN or (phase is Phase.EXTENDED and self.outside_rth)
+
+
+class Filled(NamedTuple):
+    """`quantity` of the order traded; `added_liquidity` if it was resting."""
+
+    order_id: int
+    quantity: Decimal
+    price: Decimal
+    added_liquidity: bool
+
+
+class LegFill(NamedTuple):
+    """One leg of a combination traded."""
+
+    con_id: int
+    side: Side
+    quantity: Decimal
+    price: Decimal
+
+
+class ComboFilled(NamedTuple):
+    """`quantity` of a combination traded at a net `price`, its legs as given."""
+
+    order_id: int
+    quantity: Decimal
+    price: Decimal
+    legs: tuple[LegFill, ...]
+
+
+class Resting(NamedTuple):
+    """The order works: it rests in the book, or waits for liquidity."""
+
+    order_id: int
+
+
+class Elected(NamedTuple):
+    """The order's trigger was reached."""
+
+    order_id: int
+
+
+class Trailed(NamedTuple):
+    """The market moved an order's trigger, and its limit if it has one."""
+
+    order_id: int
+    trigger: Decimal
+    limit: Decimal | None
+
+
+class Repriced(NamedTuple):
+    """What a market-to-limit order has left is a limit order at this price."""
+
+    order_id: int
+    price: Decimal
+
+
+class Parked(NamedTuple):
+    """The order waits for its auction or for trading hours."""
+
+    order_id: int
+
+
+class Killed(NamedTuple):
+    """The market took the rest out: IOC, FOK that cannot be filled whole, or an auction that is over."""
+
+    order_id: int
+    time_in_force: TimeInForce
+
+
+class Reduced(NamedTuple):
+    """Another order of its group traded, so this one wants `quantity` less."""
+
+    order_id: int
+    quantity: Decimal
+
+
+class Displaced(NamedTuple):
+    """Another order of its group traded, so this one was taken out."""
+
+    order_id: int
+
+
+MarketEvent = (
+    Filled | ComboFilled | Resting | Elected | Trailed | Repriced | Parked | Killed | Reduced | Displaced
+)

@@ -1,0 +1,94 @@
+"""Fills as facts: ids, venue, liquidity, and the commission that the order owes more than before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+
+from brokers.simulator.exchange.book import ZERO, Side
+from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.orders import ComboFilled, Filled, LegFill
+from brokers.simulator.gateway.state import Executed, OrderRecord, State
+
+
+class Fills:
+    """Books what the market reports as traded."""
+
+    def __init__(self, state: State, clock: Callable[[], datetime]) -> None:
+        self._state = state
+        self._clock = clock
+
+    def book(self, record: OrderRecord, event: Filled) -> Executed:
+        """Book a fill of an ordinary order."""
+        instrument = self._state.universe[record.con_id]
+        total = record.value + event.quantity * event.price
+        # The plan speaks of the whole order: an execution is charged what the order owes more than before.
+        owed = instrument.commission.total(record.filled + event.quantity, total * instrument.multiplier)
+        return self._apply(
+            record,
+            instrument,
+            record.order.action,
+            event.quantity,
+            event.price,
+            max(owed - record.commission, ZERO),
+            1 if event.added_liquidity else 2,
+        )
+
+    def book_combo(self, record: OrderRecord, event: ComboFilled) -> tuple[Executed, list[Executed]]:
+        """Book a fill of a combination: one execution for the whole, which is free, one per leg."""
+        whole = self._apply(
+            record,
+            self._state.universe[record.con_id],
+            record.order.action,
+            event.quantity,
+            event.price,
+            ZERO,
+            2,
+        )
+        return whole, [self._book_leg(record, leg) for leg in event.legs]
+
+    def _book_leg(self, record: OrderRecord, leg: LegFill) -> Executed:
+        instrument = self._state.universe[leg.con_id]
+        value = leg.quantity * leg.price * instrument.multiplier
+        commission = instrument.commission.total(leg.quantity, value)
+        return self._apply(record, instrument, leg.side, leg.quantity, leg.price, commission, 2)
+
+    def _apply(
+        self,
+        record: OrderRecord,
+        instrument: Instrument,
+        side: str | Side,
+        quantity: Decimal,
+        price: Decimal,
+        commission: Decimal,
+        liquidity: int,
+    ) -> Executed:
+        is_whole = instrument.con_id == record.con_id
+        filled = record.filled + quantity if is_whole else quantity
+        value = record.value + quantity * price if is_whole else quantity * price
+        fact = Executed(
+            exec_id=self._state.next_exec_id(),
+            perm_id=record.perm_id,
+            con_id=instrument.con_id,
+            account=record.account,
+            side=str(side),
+            shares=quantity,
+            price=price,
+            at=self._clock(),
+            venue=self._venue(record, instrument),
+            liquidity=liquidity,
+            cum_qty=filled,
+            avg_price=round(value / filled, 8).normalize(),
+            commission=commission,
+            currency=instrument.currency,
+        )
+        self._state.apply(fact)
+        return fact
+
+    def _venue(self, record: OrderRecord, instrument: Instrument) -> str:
+        """SMART is no venue: such an order executes at one after the other."""
+        venues = [venue for venue in instrument.venues if venue != "SMART"]
+        if record.exchange != "SMART" or not venues:
+            return record.exchange
+        return venues[self._state.exec_count % len(venues)]

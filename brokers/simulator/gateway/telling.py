@@ -1,0 +1,52 @@
+"""Who is told what about an order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from brokers.simulator.gateway import echo
+from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.state import Executed, OrderRecord, State
+from brokers.simulator.gateway.texts import Refusal
+from brokers.simulator.wire.records import Record
+from brokers.simulator.wire.server import ErrMsg
+
+
+class Teller:
+    """Tells the owner of an order, and the master client, what happens to it."""
+
+    def __init__(self, state: State, owners: Callable[[int], Iterable[Link]]) -> None:
+        self._state = state
+        self._owners = owners
+        #: (client id, order id) of which nothing is told, while a no_ack fault is at work.
+        self.muted: tuple[int, int] | None = None
+
+    def messages(self, record: OrderRecord, *messages: Record) -> None:
+        """Tell messages as they are."""
+        for link in self._audience(record):
+            for message in messages:
+                link.tell(message)
+
+    def order(self, record: OrderRecord, *, with_commission: bool = False) -> None:
+        """Tell the order as it stands: openOrder and orderStatus."""
+        instrument = self._state.universe[record.con_id]
+        self.messages(
+            record,
+            echo.open_order(record, instrument, with_commission=with_commission),
+            echo.order_status(record),
+        )
+
+    def execution(self, record: OrderRecord, fact: Executed) -> None:
+        """Tell a fill, in the form that each link's version wants."""
+        instrument = self._state.universe[fact.con_id]
+        for link in self._audience(record):
+            link.tell(echo.execution_data(fact, record, instrument, -1, link.version))
+
+    def error(self, record: OrderRecord, refusal: Refusal) -> None:
+        """Tell an error or a notice about the order."""
+        self.messages(record, ErrMsg(req_id=record.order_id, code=refusal.code, text=refusal.text))
+
+    def _audience(self, record: OrderRecord) -> Iterable[Link]:
+        if self.muted == (record.client_id, record.order_id):
+            return ()
+        return self._owners(record.client_id)
