@@ -9,6 +9,7 @@ from zlib import crc32
 
 import msgspec
 
+_MOST_ANSWERS = 10_000
 #: Con_ids of combinations are made from their legs, in a range that nothing else has.
 _COMBOS_FROM, _COMBO_COUNT = 2_100_100_000, 40_000_000
 
@@ -183,6 +184,8 @@ class Universe:
     ) -> None:
         self.instruments: dict[int, Instrument] = {}
         self.combos: dict[int, Instrument] = {}
+        #: Every order of a client asks the same question again.
+        self._answers: dict[ContractQuery, list[Instrument]] = {}
         self.rates = rates
         self.market_rules = market_rules or {}
         self._by_symbol: dict[str, list[Instrument]] = defaultdict(list)
@@ -230,6 +233,14 @@ class Universe:
 
     def find(self, query: ContractQuery) -> list[Instrument]:
         """Return every instrument that the query may mean, in the order of the file."""
+        found = self._answers.get(query)
+        if found is None:
+            if len(self._answers) >= _MOST_ANSWERS:
+                self._answers.clear()
+            found = self._answers[query] = self._look_up(query)
+        return found
+
+    def _look_up(self, query: ContractQuery) -> list[Instrument]:
         if query.con_id > 0:
             # A con_id says it all; gateways then only look at the exchange.
             found = self.instruments.get(query.con_id)
