@@ -36,10 +36,19 @@ def link_mark(link: str) -> SafeString:
 class GatewaySessionAdmin(ReadOnlyAdmin):
     """Link, lease and numbers of each broker session: three separate facts."""
 
-    list_display = ("name", "shown_link", "link_reason", "heartbeat", "reconciled", "lease", "next_id")
+    list_display = (
+        "name",
+        "shown_link",
+        "link_reason",
+        "breaker",
+        "heartbeat",
+        "reconciled",
+        "lease",
+        "next_id",
+    )
     fields = (
         ("name", "client_id"),
-        ("shown_link", "link_reason", "changed"),
+        ("shown_link", "link_reason", "changed", "breaker"),
         ("connected", "reconciled", "heartbeat"),
         ("lease_owner", "lease", "lease_epoch"),
         "next_id",

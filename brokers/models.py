@@ -26,6 +26,7 @@ class GatewaySession(models.Model):
     next_broker_order_id = models.BigIntegerField(default=1)
     link = models.CharField(max_length=16, default="DOWN")
     link_reason = models.CharField(max_length=300, blank=True, default="")
+    breaker = models.CharField(max_length=16, default="CLOSED")
     link_changed_at = models.DateTimeField(null=True, blank=True)
     connected_at = models.DateTimeField(null=True, blank=True)
     reconciled_at = models.DateTimeField(null=True, blank=True)

@@ -98,9 +98,11 @@ PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 4, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
-RESOLUTION_PAUSE = env.number(
-    "TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60
-)  # seconds between two rounds
+# Seconds between the two looks that prove an order absent.
+RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)
+# The breaker opens after so many unanswered orders in a row, and tries one after so many seconds.
+BREAKER_THRESHOLD = env.integer("TRADEDESK_BREAKER_THRESHOLD", 5, low=1, high=10_000)
+BREAKER_COOL_DOWN = env.number("TRADEDESK_BREAKER_COOL_DOWN", 15, low=0.2, high=3600)
 RECONCILE_ORDERS_EVERY = env.number("TRADEDESK_RECONCILE_ORDERS_EVERY", 30, low=1, high=3600)
 RECONCILE_POSITIONS_EVERY = env.number("TRADEDESK_RECONCILE_POSITIONS_EVERY", 60, low=1, high=3600)
 # Seconds an order may be old when it is sent (design section 4, freshness), by order type.

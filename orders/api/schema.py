@@ -200,6 +200,7 @@ class SessionShape(serializers.Serializer[Any]):
     accounts = serializers.ListField(child=serializers.CharField())
     link = serializers.CharField()
     link_reason = serializers.CharField()
+    breaker = serializers.CharField()
     link_changed_at = serializers.DateTimeField(allow_null=True)
     connected_at = serializers.DateTimeField(allow_null=True)
     reconciled_at = serializers.DateTimeField(allow_null=True)

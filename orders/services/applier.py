@@ -9,6 +9,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from brokers import inbox
+from brokers.breaker import Breaker
 from brokers.inbox import Note
 from brokers.models import GatewaySession
 from brokers.port import Heard, Link
@@ -19,15 +20,19 @@ from orders.services.submission import doubt_unanswered
 class SessionApplier:
     """Applies what one session heard."""
 
-    def __init__(self, session: str, look_up: LookUp, on_link: Callable[[], None]) -> None:
+    def __init__(self, session: str, look_up: LookUp, breaker: Breaker, on_link: Callable[[], None]) -> None:
         self.session = session
         self.look_up = look_up
+        self.breaker = breaker
         self.on_link = on_link
 
     def apply(self, notes: Sequence[Note]) -> None:
         """Keep and apply a batch, whole or not at all."""
         wanted = self.look_up.wanted
         apply_notes(self.session, notes, self.look_up)
+        if self.look_up.answered:
+            self.look_up.answered = False
+            self.breaker.answered()
         if self.look_up.wanted and not wanted:
             self.on_link()
 

@@ -43,10 +43,11 @@ class NotYet(Exception):
 
 
 class LookUp:
-    """A flag: something should be looked up at the broker soon."""
+    """Flags for the session: something should be looked up soon; an order was acknowledged."""
 
     def __init__(self) -> None:
         self.wanted = False
+        self.answered = False
 
 
 def apply_notes(session: str, notes: Sequence[Note], look_up: LookUp) -> None:
@@ -149,6 +150,7 @@ class Applying:
                 raise NotYet(f"no order known for {report.identity}")
         if not self._learn(order, report, cause):
             return  # says something of the other order behind this reference, not of this one
+        self._note_answer(order)
         external.follow_terms(order, report, cause)
         self._follow(order, report, _with(cause, text=report.text))
         self._touched.setdefault(order, cause)
@@ -168,6 +170,10 @@ class Applying:
                 order.note(EventKind.HELD_FOR_DESK, _with(cause, text=text))
             return False
         return True
+
+    def _note_answer(self, order: Order) -> None:
+        """The gateway answers orders; what a look finds later, in doubt already, does not show that."""
+        self.look_up.answered |= order.state == State.SENT
 
     def _follow(self, order: Order, report: OrderReport, cause: Cause) -> None:
         """Move the order to what the broker says it is doing, unless it is already further."""
@@ -209,6 +215,7 @@ class Applying:
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
         order = self.set.find(report.identity) or external.adopt_execution(self.set, report, cause)
         self._learn(order, report, cause)
+        self._note_answer(order)
         if any(known.exec_id == report.exec_id for known in self.set.executions(order)):
             return
         execution = Execution(
@@ -253,6 +260,7 @@ class Applying:
         order = self.set.find(report.identity)
         if order is None:
             raise NotYet(f"no order known for {report.identity}")
+        self._note_answer(order)
         cause = _with(cause, text=f"{report.code}: {report.text}", data={"code": report.code})
         match report.meaning:
             case Refusal.ORDER_REJECTED if order.cum_qty == 0:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from brokers import lease as leases
 from brokers import registry
+from brokers.breaker import Breaker
 from brokers.errors import BrokerError
 from brokers.inbox import DATABASE_AWAY, InboxWriter
 from brokers.lease import Lease
@@ -61,7 +62,8 @@ class SessionRuntime:
         self._rung = threading.Event()
         self._stopping = threading.Event()
         self._last_full_look = self._last_commission_look = 0.0
-        self.applier = SessionApplier(self.name, self.look_up, on_link=self._wake.set)
+        self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
+        self.applier = SessionApplier(self.name, self.look_up, self.breaker, on_link=self._wake.set)
         self.writer = InboxWriter(self.name, self.applier)
         self.session = registry.create(
             self.name,
@@ -72,7 +74,7 @@ class SessionRuntime:
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
         )
-        self.submitter = Submitter(self.session, lease)
+        self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = instruments.InstrumentDesk(self.session)
         self._threads = [
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
@@ -103,8 +105,15 @@ class SessionRuntime:
         for thread in self._threads:
             thread.join(timeout=5)
         registry.forget(self.name)
-        leases.release(self.lease)
+        self._release()
         connection.close()
+
+    def _release(self) -> None:
+        """Give the lease back; without a database it runs out by itself."""
+        try:
+            leases.release(self.lease)
+        except DATABASE_AWAY as error:
+            log.warning("lease not given back", extra={"session": self.name, "error": repr(error)})
 
     # --- work --------------------------------------------------------------------------------------
     def ring(self) -> None:
@@ -172,7 +181,8 @@ class SessionRuntime:
         """One look at everything that may wait; each part is harmless to repeat."""
         now = timezone.now()
         expire_stale(self.name)
-        doubt_unanswered(self.name, why="no answer before the deadline")
+        self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
+        self._show_breaker()
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
         retry_parked(self.name, self.look_up)
         instruments.store_prices(self.writer)
@@ -181,6 +191,12 @@ class SessionRuntime:
         if self.session.link is Link.READY:
             self.instruments.look_after()
         self.ring()
+
+    def _show_breaker(self) -> None:
+        """Others decide by it too: an order that is to be refused while the broker is down, a dashboard."""
+        state = self.breaker.state
+        if GatewaySession.objects.filter(name=self.name).exclude(breaker=state).update(breaker=state):
+            log.warning("breaker %s", state, extra={"session": self.name})
 
     def _look_where_needed(self) -> None:
         link, clock = self.session.link, time.monotonic()

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from brokers.breaker import Breaker
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder
@@ -45,9 +46,10 @@ PACING_WAIT = 0.02  # seconds between two looks while pacing holds work back
 class Submitter:
     """Drains one session's outbox; used by one thread only."""
 
-    def __init__(self, session: BrokerSession, lease: Lease) -> None:
+    def __init__(self, session: BrokerSession, lease: Lease, breaker: Breaker) -> None:
         self.session = session
         self.lease = lease
+        self.breaker = breaker
         self.stopping = False
         self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
 
@@ -72,11 +74,12 @@ class Submitter:
 
     def _send_orders(self) -> int:
         """The gate: no new order before the session has reconciled since its last (re)connect."""
-        room = self.pacer.free()
+        room = self.breaker.room(self.pacer.free())
         if not room or self.session.link is not Link.READY:
             return 0
         orders = claim_orders(self.lease, limit=room)
         self.pacer.used(len(orders))
+        self.breaker.sent(len(orders))
         if orders:
             _record_sends(orders, self._place(orders))
         return len(orders)
@@ -92,7 +95,8 @@ class Submitter:
 
     def _held_back(self) -> bool:
         """Whether commands wait only because pacing is used up."""
-        if self.pacer.free() or self.session.link is not Link.READY:
+        blocked = self.session.link is not Link.READY or not self.breaker.room(1)
+        if self.pacer.free() or blocked:
             return False
         return OutboxCommand.objects.filter(
             session_id=self.lease.name,
