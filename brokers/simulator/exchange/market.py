@@ -205,14 +205,15 @@ class Market:
         return not least or self.book.available(order.book_order) >= least
 
     def _trade(self, order: MarketOrder, events: list[MarketEvent]) -> None:
-        trades = self._match(order.book_order, events)
-        if not trades:
+        if order.to_limit:
+            order.book_order.price = self.book.crosses(order.book_order)
+        if not self._match(order.book_order, events):
             return
         order.minimum = ZERO
-        if order.to_limit and order.book_order.remaining:
+        price = order.book_order.price
+        if order.to_limit and price is not None and order.book_order.remaining:
             order.to_limit = False
-            order.book_order.price = trades[-1].price
-            events.append(Repriced(order.order_id, trades[-1].price))
+            events.append(Repriced(order.order_id, price))
 
     def _match(self, taker: BookOrder, events: list[MarketEvent]) -> list[Trade]:
         trades = []

@@ -99,8 +99,8 @@ class MarketOrder:
     """An order with everything that decides when and how it trades.
 
     `trigger` is None once the order is elected. `minimum` is the least first fill; `all_or_none` allows
-    none but the whole. `to_limit` turns the rest of a market order into a limit order at the price of its
-    last fill. `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours.
+    none but the whole. `to_limit` makes of a market order a limit order at the best price that it finds.
+    `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours.
     """
 
     book_order: BookOrder

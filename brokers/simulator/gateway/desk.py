@@ -23,9 +23,18 @@ from brokers.simulator.gateway.faults import Faults
 from brokers.simulator.gateway.fills import Fills
 from brokers.simulator.gateway.follow import BY_SYSTEM, Follower
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import Modified, OrderRecord, Placed, Released, Repeated, State, Status
+from brokers.simulator.gateway.state import (
+    Modified,
+    Moved,
+    OrderRecord,
+    Placed,
+    Released,
+    Repeated,
+    State,
+    Status,
+)
 from brokers.simulator.gateway.telling import Teller
-from brokers.simulator.gateway.terms import TRIGGERED, market_order
+from brokers.simulator.gateway.terms import TRAILING, TRIGGERED, market_order, trailing_trigger
 from brokers.simulator.gateway.texts import (
     ALREADY_FILLED,
     CANCELED,
@@ -205,6 +214,8 @@ class OrderDesk:
         self._join_group(record)
         is_held = self._room.enter(record)
         self._give_notice(record)
+        if not is_held:
+            self._start_trail(record)
         self._teller.order(record)
         if not is_held:
             self._submit(record)
@@ -260,6 +271,14 @@ class OrderDesk:
         work = self._exchange.replace if again else self._exchange.submit
         self.what_happened(work(record.con_id, order))
 
+    def _start_trail(self, record: OrderRecord) -> None:
+        """Note where a trailing order's trigger begins: behind the market of now."""
+        if record.order.order_type not in TRAILING or record.elected:
+            return
+        instrument = self._state.universe[record.con_id]
+        trigger = trailing_trigger(record.order, self._exchange.last_price(record.con_id), instrument)
+        self._state.apply(Moved(perm_id=record.perm_id, trigger=trigger))
+
     def _show_more(self, record: OrderRecord) -> None:
         instrument = self._state.universe[record.con_id]
         wanted = algos.shown(record, instrument.lot, self._clock())
@@ -269,6 +288,7 @@ class OrderDesk:
     def _let_in(self, record: OrderRecord) -> None:
         self._room.held.pop(record.perm_id, None)
         self._state.apply(Released(perm_id=record.perm_id))
+        self._start_trail(record)
         why_held = "trigger" if record.order.order_type in TRIGGERED else ""
         if self._follower.change_status(record, Status.PRE_SUBMITTED, why_held=why_held):
             self._teller.order(record)
@@ -290,6 +310,7 @@ class OrderDesk:
             return
         message.order.oca_group = record.order.oca_group
         self._state.apply(Modified(perm_id=record.perm_id, order=message.order))
+        self._start_trail(record)
         self._teller.order(record)
         self._join_group(record)
         if not self._room.retime(record):

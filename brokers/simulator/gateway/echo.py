@@ -12,6 +12,7 @@ import msgspec
 
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway.state import Executed, OrderRecord, Status
+from brokers.simulator.gateway.terms import LIMITED, PEGGED, STOPS, TOUCHED, TRAILING
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Contract, Execution, Order, OrderState
 from brokers.simulator.wire.server import CommissionReport, ExecutionData, OrderStatus
@@ -19,6 +20,28 @@ from brokers.simulator.wire.values import UNSET_DOUBLE, UNSET_INT
 
 ZERO = Decimal(0)
 NO_PARENT = 9223372036854775807
+_WITH_LIMIT = LIMITED | PEGGED | {"TRAIL LIMIT"}
+_WITH_AUX_PRICE = STOPS | TOUCHED | TRAILING | {"REL"}
+#: What openOrder has where the client said nothing.
+_WHERE_NOTHING_WAS_SAID: dict[str, object] = {
+    **dict.fromkeys(("discretionary_amt", "cash_qty"), ZERO),
+    **dict.fromkeys(("auction_strategy", "volatility_type", "reference_price_type"), 0),
+    **dict.fromkeys(("delta_neutral_con_id", "delta_neutral_short_sale_slot", "adjustable_trailing_unit"), 0),
+    **dict.fromkeys(("display_size", "scale_init_level_size", "scale_subs_level_size"), UNSET_INT),
+    **dict.fromkeys(("delta_neutral_order_type", "adjusted_order_type"), "None"),
+    **dict.fromkeys(("trigger_price", "lmt_price_offset", "adjusted_trailing_amount"), UNSET_DOUBLE),
+    **dict.fromkeys(("adjusted_stop_price", "adjusted_stop_limit_price"), UNSET_DOUBLE),
+    "oca_type": 3,
+    "delta_neutral_open_close": "?",
+    "clearing_intent": "IB",
+}
+#: Numbers that are repeated as doubles are written: at least one decimal.
+_DOUBLES = (
+    *("trailing_percent", "percent_offset", "nbbo_price_cap", "starting_price", "stock_ref_price", "delta"),
+    *("stock_range_lower", "stock_range_upper", "volatility", "delta_neutral_aux_price"),
+    *("scale_price_increment", "scale_price_adjust_value", "scale_profit_offset"),
+    *("pegged_change_amount", "reference_change_amount", "mid_offset_at_whole", "mid_offset_at_half"),
+)
 #: From here on times carry their zone (server version 174).
 _ZONED_TIMES = 174
 
@@ -49,7 +72,8 @@ def execution_time(moment: datetime, version: int) -> str:
 def order_contract(instrument: Instrument, exchange: str) -> Contract:
     """The contract in openOrder and completedOrder: strike `0` and right `?` on everything without them."""
     contract = _identity(instrument)
-    contract.strike, contract.right, contract.exchange = ZERO, "?", exchange
+    contract.strike, contract.right = instrument.strike, instrument.right or "?"
+    contract.exchange = exchange
     return contract
 
 
@@ -68,9 +92,9 @@ def position_contract(instrument: Instrument) -> Contract:
 
 
 def portfolio_contract(instrument: Instrument) -> Contract:
-    """The contract of a portfolio row: strike and right are both `0`."""
+    """The contract of a portfolio row: strike and right are both `0` if it has none."""
     contract = _identity(instrument)
-    contract.strike, contract.right = ZERO, "0"
+    contract.strike, contract.right = instrument.strike, instrument.right or "0"
     contract.primary_exchange = instrument.primary_exchange or instrument.exchange
     return contract
 
@@ -81,6 +105,8 @@ def _identity(instrument: Instrument) -> Contract:
         symbol=instrument.symbol,
         sec_type=instrument.sec_type,
         last_trade_date=instrument.expiry,
+        strike=java(instrument.strike),
+        right=instrument.right,
         multiplier=instrument.multiplier_text,
         currency=instrument.currency,
         local_symbol=instrument.local_symbol,
@@ -94,41 +120,34 @@ def echoed_order(record: OrderRecord, instrument: Instrument) -> Order:
     competes = record.exchange == "SMART" and instrument.sec_type == "STK"
     return msgspec.structs.replace(
         order,
+        **{name: getattr(order, name) or silence for name, silence in _WHERE_NOTHING_WAS_SAID.items()},
+        **{name: _double(getattr(order, name)) for name in _DOUBLES},
         total_quantity=plain(record.quantity),
-        lmt_price=java(order.lmt_price if "LMT" in order.order_type else None),
-        aux_price=java(order.aux_price if "STP" in order.order_type else None),
+        lmt_price=java(_limit(record)),
+        aux_price=java(order.aux_price if order.order_type in _WITH_AUX_PRICE else None),
+        trail_stop_price=_double(record.trigger if record.trigger is not None else order.trail_stop_price),
         account=record.account,
         open_close="",
         client_id=record.client_id,
         perm_id=record.perm_id,
-        discretionary_amt=ZERO,
         shares_allocation=f"{record.perm_id}.{record.modifications}/{record.account}/100",
-        auction_strategy=0,
-        display_size=UNSET_INT,
-        oca_type=3,
-        volatility_type=0,
-        delta_neutral_order_type="None",
-        delta_neutral_con_id=0,
-        delta_neutral_open_close="?",
-        delta_neutral_short_sale_slot=0,
-        reference_price_type=0,
-        scale_init_level_size=UNSET_INT,
-        scale_subs_level_size=UNSET_INT,
-        clearing_intent="IB",
-        adjusted_order_type="None",
-        trigger_price=UNSET_DOUBLE,
         second_trail_stop_price=_second_trail_stop(record),
-        lmt_price_offset=UNSET_DOUBLE,
-        adjusted_stop_price=UNSET_DOUBLE,
-        adjusted_stop_limit_price=UNSET_DOUBLE,
-        adjusted_trailing_amount=UNSET_DOUBLE,
-        adjustable_trailing_unit=0,
-        cash_qty=ZERO,
         dont_use_auto_price_for_hedge=True,
         use_price_mgmt_algo=bool(order.use_price_mgmt_algo),
-        min_compete_size=100 if competes else None,
-        compete_against_best_offset="0.02" if competes else "",
+        min_compete_size=order.min_compete_size or (100 if competes else None),
+        compete_against_best_offset=order.compete_against_best_offset or ("0.02" if competes else ""),
     )
+
+
+def _double(value: Decimal | None) -> Decimal | None:
+    return value if value is None or value == UNSET_DOUBLE else java(value)
+
+
+def _limit(record: OrderRecord) -> Decimal | None:
+    """The limit that the client said, or that the market made of what it said."""
+    if record.limit is not None:
+        return record.limit
+    return record.order.lmt_price if record.order.order_type in _WITH_LIMIT else None
 
 
 def _second_trail_stop(record: OrderRecord) -> Decimal:
@@ -164,10 +183,16 @@ def open_order(record: OrderRecord, instrument: Instrument, *, with_commission: 
         state.commission_currency = instrument.currency
     return OpenOrder(
         order_id=record.order_id,
-        contract=order_contract(instrument, record.exchange),
+        contract=_placed_contract(record, instrument),
         order=echoed_order(record, instrument),
         state=state,
     )
+
+
+def _placed_contract(record: OrderRecord, instrument: Instrument) -> Contract:
+    contract = order_contract(instrument, record.exchange)
+    contract.combo_legs = record.combo_legs
+    return contract
 
 
 def order_status(record: OrderRecord, status: Status | None = None) -> OrderStatus:
@@ -179,6 +204,7 @@ def order_status(record: OrderRecord, status: Status | None = None) -> OrderStat
         remaining=plain(record.remaining),
         avg_fill_price=record.average_price,
         perm_id=record.perm_id,
+        parent_id=record.order.parent_id or 0,
         last_fill_price=plain(record.last_price),
         client_id=record.client_id,
         why_held=record.why_held,
@@ -202,7 +228,7 @@ def completed_order(record: OrderRecord, instrument: Instrument) -> CompletedOrd
         completed_time=f"{done_at:%Y%m%d %H:%M:%S} UTC",
         completed_status=record.completed_status,
     )
-    return CompletedOrder(contract=order_contract(instrument, record.exchange), order=order, state=state)
+    return CompletedOrder(contract=_placed_contract(record, instrument), order=order, state=state)
 
 
 def execution_data(
