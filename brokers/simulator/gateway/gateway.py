@@ -152,7 +152,7 @@ class Gateway:
 
     def _on_fact(self, fact: Fact) -> None:
         self._journal(fact)
-        if isinstance(fact, Executed):
+        if isinstance(fact, Executed) and fact.con_id not in self.universe.combos:
             self._traded[fact.account, fact.con_id] = None
 
     # -- connections ------------------------------------------------------------------------------

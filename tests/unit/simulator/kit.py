@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.exchange.universe import load_universe
 from brokers.simulator.gateway.gateway import BEAT, Gateway
 from brokers.simulator.gateway.link import Link
@@ -24,10 +25,10 @@ AAPL = 265598
 class Bench:
     """A gateway with a clock of its own and client 1 connected as `link`."""
 
-    def __init__(self, seed: int = 0, **options: Any) -> None:
+    def __init__(self, seed: int = 0, universe: Universe = UNIVERSE, **options: Any) -> None:
         self.now = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
         self.facts: list[Fact] = []
-        self.gateway = Gateway(UNIVERSE, clock=lambda: self.now, seed=seed, **options)
+        self.gateway = Gateway(universe, clock=lambda: self.now, seed=seed, **options)
         self.gateway.begin(self.facts.append)
         self.link = self.connect(1)
 
