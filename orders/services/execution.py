@@ -129,7 +129,7 @@ class Applying:
             self._handed_over(note, Cause(actor=f"session:{self.set.session}", at=note.sent_at))
 
     def finish(self) -> None:
-        """Settle the quantities of what was touched and write it all."""
+        """Move what was touched to where its quantities say it is, and write it all."""
         for order, cause in self._touched.items():
             quantities.settle(order, self.set.executions(order), cause)
         self.set.store()
@@ -183,8 +183,7 @@ class Applying:
         elif status in (WorkingStatus.WORKING, WorkingStatus.FILLED):
             _acknowledge(order, cause, working=True)
             # "Filled" without its executions is no execution: they are fetched, not invented.
-            missing = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
-            self.look_up.wanted |= missing and not quantities.all_heard(order, self.set.executions(order))
+            self.look_up.wanted |= status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
         elif status is WorkingStatus.INACTIVE:
             self._held(order, report, cause)
             self.look_up.wanted = True
@@ -238,6 +237,7 @@ class Applying:
         _acknowledge(order, cause, working=None)
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
+        quantities.recount(order, self.set.executions(order))
         order.note(EventKind.EXECUTION, _with(cause, data=_execution_data(report)))
         self._touched[order] = cause
 
@@ -320,6 +320,8 @@ def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
     order.held_for_desk &= order.state != State.UNCONFIRMED
     if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
         return
+    if order.cum_qty >= order.order_qty:
+        return  # executed by this very batch: settling fills it
     waiting = (State.CREATED, State.SENT, State.UNCONFIRMED, State.FAILED)
     if order.cum_qty and order.state in waiting:
         order.part_fill(cause)

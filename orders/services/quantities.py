@@ -11,11 +11,20 @@ from orders.services.absence import put_in_doubt
 PX_STEP = Decimal("1e-10")
 
 
-def settle(order: Order, executions: Sequence[Execution], cause: Cause) -> None:
-    """Recompute cum_qty and avg_px and move the order to where they say it is."""
-    counting = [execution for execution in executions if not execution.superseded]
+def recount(order: Order, executions: Iterable[Execution]) -> None:
+    """Compute cum_qty and avg_px afresh: before the event of an execution is noted, which says them."""
+    counting = in_force(executions)
     order.cum_qty = sum((execution.last_qty for execution in counting), Decimal(0))
     order.avg_px = average_px(counting)
+
+
+def in_force(executions: Iterable[Execution]) -> list[Execution]:
+    """The executions that count: those that no correction replaced."""
+    return [execution for execution in executions if not execution.superseded]
+
+
+def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
+    """Move the order to where its quantities say it is."""
     if order.cum_qty >= order.order_qty:
         if order.state not in (State.FILLED, State.COMPLETED):
             order.fill(cause)
@@ -23,7 +32,7 @@ def settle(order: Order, executions: Sequence[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED):
         order.reopen(cause)
-    if order.state == State.FILLED and _paid(order, counting):
+    if order.state == State.FILLED and _paid(order, in_force(executions)):
         order.completed_at = cause.at
         order.complete(cause)
 
@@ -48,12 +57,6 @@ def average_px(executions: Iterable[Execution]) -> Decimal:
     total = sum((row.last_qty for row in rows), Decimal(0))
     value = sum((row.last_qty * row.last_px for row in rows), Decimal(0))
     return (value / total).quantize(PX_STEP) if total else Decimal(0)
-
-
-def all_heard(order: Order, executions: Iterable[Execution]) -> bool:
-    """Whether the executions at hand account for the whole order."""
-    counting = (execution.last_qty for execution in executions if not execution.superseded)
-    return sum(counting, Decimal(0)) >= order.order_qty
 
 
 def supersede(executions: Sequence[Execution], new: Execution) -> list[Execution]:

@@ -97,7 +97,18 @@ class Story:
                 keep_parked("main", note, error, NOW)
         retry_parked("main", LookUp())
         assert not InboxMessage.objects.filter(applied_at=None).exists()
-        return Order.objects.get(pk=self.order.pk)
+        order = Order.objects.get(pk=self.order.pk)
+        assert_replays(order)
+        return order
+
+
+def assert_replays(order: Order) -> None:
+    """The events of an order are a chain without gaps that ends at its row."""
+    events = list(order.events.order_by("version"))
+    assert [event.version for event in events] == list(range(1, order.version + 1))
+    assert [event.from_state for event in events[1:]] == [event.to_state for event in events[:-1]]
+    last = events[-1]
+    assert (last.to_state, last.cum_qty, last.avg_px) == (order.state, order.cum_qty, order.avg_px)
 
 
 def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
@@ -166,6 +177,19 @@ def test_a_correction_replaces_the_version_before_it(desk: User, indices: list[i
     ]
     order = story.tell([history[index] for index in indices])
     assert (order.state, order.cum_qty, order.avg_px) == (State.PARTIALLY_FILLED, 80, 228)
+
+
+def test_an_execution_after_the_cancel_is_in_the_history_with_its_quantity(desk: User) -> None:
+    story = Story(desk)
+    history: list[BrokerEvent] = [
+        story.status(WorkingStatus.WORKING),
+        story.status(WorkingStatus.CANCELED),
+        story.execution("01.01", 40, 229),
+    ]
+    order = story.tell(history)
+    last = order.events.order_by("version").last()
+    assert last is not None
+    assert (order.state, last.kind, last.cum_qty) == (State.CANCELED, "EXECUTION", 40)
 
 
 def test_an_unknown_code_never_ends_an_order(desk: User) -> None:
