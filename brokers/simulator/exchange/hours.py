@@ -80,6 +80,21 @@ class TradingHours:
         session = session_of(instrument)
         return Phase.OPEN if session is None else _phase(session, now.replace(second=0, microsecond=0))
 
+    def day_end(self, instrument: Instrument, received: datetime, *, outside_rth: bool) -> datetime | None:
+        """Return when an order of the day that was received then ends; None if the market never closes."""
+        session = session_of(instrument)
+        if session is None:
+            return None
+        first = received.astimezone(ZoneInfo(session.zone)).date()
+        for days in range(_LONGEST_SEARCH):
+            day = first + days * _DAY
+            closes = _closing(session, day)
+            if closes is not None and outside_rth and session.late:
+                closes = _at(session, day, session.late)
+            if closes is not None and closes > received:
+                return closes
+        return None
+
     def next_opening(self, instrument: Instrument, now: datetime) -> datetime | None:
         """Return when regular trading begins next, in the exchange's time."""
         session = session_of(instrument)

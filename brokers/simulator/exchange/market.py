@@ -12,6 +12,7 @@ from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import (
     Auction,
     Elected,
+    Expired,
     Filled,
     Killed,
     MarketEvent,
@@ -20,6 +21,7 @@ from brokers.simulator.exchange.orders import (
     Phase,
     Repriced,
     Resting,
+    TimeInForce,
 )
 from brokers.simulator.exchange.triggers import Triggers
 
@@ -146,6 +148,9 @@ class Market:
         events: list[MarketEvent] = []
         if before is Phase.OPEN:
             events += self.hold_auction(Auction.CLOSE)
+            self._expire(events, outside_rth=False)
+        if phase is Phase.CLOSED:
+            self._expire(events, outside_rth=True)
         if phase is Phase.OPEN:
             events += self.hold_auction(Auction.OPEN)
         self._park_sleepers(events)
@@ -317,6 +322,13 @@ class Market:
         return None
 
     # -- the trading day --------------------------------------------------------------------------
+
+    def _expire(self, events: list[MarketEvent], *, outside_rth: bool) -> None:
+        """End the day orders whose day this was; those for the next opening are not in the market yet."""
+        for order in list(self.orders.values()):
+            if order.time_in_force is TimeInForce.DAY and order.outside_rth is outside_rth:
+                self.cancel(order.order_id)
+                events.append(Expired(order.order_id))
 
     def _park_sleepers(self, events: list[MarketEvent]) -> None:
         for order in list(self.orders.values()):

@@ -199,6 +199,12 @@ class Killed(NamedTuple):
     time_in_force: TimeInForce
 
 
+class Expired(NamedTuple):
+    """The day for which the order was meant is over."""
+
+    order_id: int
+
+
 class Reduced(NamedTuple):
     """Another order of its group traded, so this one wants `quantity` less."""
 
@@ -213,5 +219,15 @@ class Displaced(NamedTuple):
 
 
 MarketEvent = (
-    Filled | ComboFilled | Resting | Elected | Trailed | Repriced | Parked | Killed | Reduced | Displaced
+    Filled
+    | ComboFilled
+    | Resting
+    | Elected
+    | Trailed
+    | Repriced
+    | Parked
+    | Killed
+    | Expired
+    | Reduced
+    | Displaced
 )

@@ -117,11 +117,19 @@ class OrderDesk:
                 self._cancel(record, BY_TRADER)
 
     def expire_day_orders(self, midnight: datetime) -> None:
-        """Take out the day orders that were received before `midnight`."""
+        """Take out the day orders whose day is over: without trading hours, those from before `midnight`."""
         for record in self._state.open_orders():
-            is_of_the_day = record.order.tif in ("DAY", "OPG") and record.received_at < midnight
-            if is_of_the_day and not record.is_done:
+            is_of_the_day = record.order.tif in ("DAY", "OPG") and not record.is_done
+            if is_of_the_day and self._day_ended(record, midnight):
                 self._cancel(record, "Expired")
+
+    def _day_ended(self, record: OrderRecord, midnight: datetime) -> bool:
+        hours = self._exchange.hours
+        if hours is None or record.combo_legs:
+            return record.received_at < midnight
+        instrument = self._state.universe[record.con_id]
+        end = hours.day_end(instrument, record.received_at, outside_rth=bool(record.order.outside_rth))
+        return end <= self._clock() if end else record.received_at < midnight
 
     def what_happened(self, events: Iterable[MarketEvent]) -> None:
         """Follow what the market reports, and do what follows from it for attached orders."""
@@ -170,7 +178,15 @@ class OrderDesk:
             link.held_orders[order_id] = message
             return
         for member in self._families.released_by(link, message):
-            self.admit(self._new_record(client_id, member))
+            self._admit(self._new_record(client_id, member))
+
+    def take_in(self, client_id: int, message: PlaceOrder) -> OrderRecord:
+        """Work an order whatever its id; raises Refused if it cannot be worked."""
+        normalized(message.order)
+        self._check(message)
+        record = self._new_record(client_id, message)
+        self._admit(record)
+        return record
 
     def _check(self, message: PlaceOrder) -> Instrument:
         instrument = resolve(self._state.universe, message.contract)
@@ -204,7 +220,7 @@ class OrderDesk:
         record = self._new_record(client_id, message)
         link.send(what_if(record, instrument, self._state.accounts[record.account], self._valuation))
 
-    def admit(self, record: OrderRecord) -> None:
+    def _admit(self, record: OrderRecord) -> None:
         """Take a checked order in: reject it, keep it back, or send it to its market."""
         self._state.apply(Placed(record=record))
         refusal = self._rejection(record)

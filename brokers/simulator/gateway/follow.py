@@ -54,6 +54,7 @@ class Follower:
             m.Repriced: self._repriced,
             m.Parked: self._parked,
             m.Killed: self._killed,
+            m.Expired: lambda record, event: self.cancel(record, "Expired"),
             m.Reduced: self._reduced,
             m.Displaced: self._displaced,
         }

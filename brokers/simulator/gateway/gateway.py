@@ -10,7 +10,9 @@ from typing import Any
 
 from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.exchange import Exchange
+from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Universe
+from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.gateway import texts
 from brokers.simulator.gateway.account_desk import AccountDesk
 from brokers.simulator.gateway.advisor_desk import AdvisorDesk
@@ -20,11 +22,20 @@ from brokers.simulator.gateway.desk import OrderDesk
 from brokers.simulator.gateway.faults import Faults
 from brokers.simulator.gateway.history_desk import HistoryDesk
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.manual import ManualOrder, ManualOrders
 from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.order_lists import OrderLists
 from brokers.simulator.gateway.quote_desk import QuoteDesk
 from brokers.simulator.gateway.reference_desk import ReferenceDesk
-from brokers.simulator.gateway.state import AccountOpened, Cleared, Executed, Fact, Started, State
+from brokers.simulator.gateway.state import (
+    AccountOpened,
+    Cleared,
+    Executed,
+    Fact,
+    OrderRecord,
+    Started,
+    State,
+)
 from brokers.simulator.gateway.tape import BAR_SECONDS, Tapes
 from brokers.simulator.gateway.tick_desk import TickDesk
 from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
@@ -58,6 +69,7 @@ class Gateway:
         seed: int = 0,
         accounts: tuple[str, ...] = (DEFAULT_ACCOUNT,),
         master_client_id: int | None = None,
+        keeps_hours: bool = False,
         advisor: str = "",
     ) -> None:
         self.universe = universe
@@ -70,6 +82,7 @@ class Gateway:
         self._advisor = advisor
         self._master_client_id = master_client_id
         self._seed = seed
+        self._hours = TradingHours() if keeps_hours else None
         self._waiting: list[tuple[Link, Record]] = []
         self.state = State(universe, self._on_fact)
         self._journal: Callable[[Fact], None] = lambda fact: None
@@ -82,9 +95,11 @@ class Gateway:
 
     def _build(self) -> None:
         """Make the exchange and everything that works on it."""
-        self.exchange = Exchange(self.universe, self._seed)
+        self.exchange = Exchange(self.universe, self._seed, self._hours)
+        self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
         self._orders = OrderDesk(self.state, self.exchange, valuation, self.faults, self.clock, self._owners)
+        self._manual = ManualOrders(self.state, self._orders)
         tapes = self._tapes = Tapes(self.exchange, self._seed, self.clock)
         advisor = AdvisorDesk(self.state, self._advisor)
         options = OptionDesk(self.exchange, self.clock)
@@ -98,7 +113,7 @@ class Gateway:
             PlaceOrder: self._orders.place,
             asked.CancelOrder: self._orders.cancel,
             asked.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
-            asked.ReqOpenOrders: self._lists.open_orders,
+            asked.ReqOpenOrders: self._open_orders,
             asked.ReqAllOpenOrders: self._lists.all_open_orders,
             asked.ReqAutoOpenOrders: self._auto_open_orders,
             asked.ReqCompletedOrders: self._lists.completed_orders,
@@ -233,6 +248,13 @@ class Gateway:
     def _auto_open_orders(self, link: Link, message: asked.ReqAutoOpenOrders) -> None:
         if link.client_id:
             link.error(-1, *texts.NOT_CLIENT_ZERO)
+        else:
+            link.auto_bind = bool(message.auto_bind)
+
+    def _open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
+        if link.client_id == 0:
+            self._manual.bind()
+        self._lists.open_orders(link, message)
 
     # -- time and market --------------------------------------------------------------------------
 
@@ -273,6 +295,17 @@ class Gateway:
         for instrument in found:
             self._orders.what_happened(self.exchange.move(instrument, price))
         return [instrument.local_symbol for instrument in found]
+
+    def hold_auction(self, symbol: str, auction: Auction) -> list[str]:
+        """Hold an auction in every market that goes by `symbol`; return their local symbols."""
+        found = [instrument for instrument in self.universe.symbols(symbol) if instrument.is_tradable]
+        for instrument in found:
+            self._orders.what_happened(self.exchange.hold_auction(instrument.con_id, auction))
+        return [instrument.local_symbol for instrument in found]
+
+    def place_manual(self, typed: ManualOrder) -> OrderRecord:
+        """Work an order that somebody made by hand; raises Refused if it cannot be worked."""
+        return self._manual.place(typed, self.links)
 
     def end_turn(self) -> None:
         """Tell subscribers about positions that changed; the shell calls this before it sends."""

@@ -37,6 +37,8 @@ class Link:
         self.update_requests: dict[int, str] = {}
         self.pnl_requests: dict[int, str] = {}
         self.pnl_single_requests: dict[int, tuple[str, int]] = {}
+        #: Whether client 0 wants ids for orders that are made by hand from here on.
+        self.auto_bind = False
         #: Orders sent with transmit off: they live in this session only.
         self.held_orders: dict[int, PlaceOrder] = {}
 
