@@ -9,7 +9,7 @@ from `claim` here (see `states_of`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,10 @@ class Cause:
     text: str = ""
     inbox_id: int | None = None
     data: dict[str, Any] = field(default_factory=dict)
+
+    def saying(self, text: str = "", data: dict[str, Any] | None = None) -> Cause:
+        """The same cause in other words, or with other data."""
+        return replace(self, text=text or self.text, data=data or self.data)
 
 
 def move(

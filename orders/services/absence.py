@@ -7,7 +7,6 @@ UNCONFIRMED and visible.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -33,9 +32,7 @@ def missed(order: Order, snapshot_id: str, cause: Cause) -> None:
         put_in_doubt(order, cause)
     order.absent_rounds += 1
     order.absent_snapshot = snapshot_id
-    order.note(
-        EventKind.ABSENT, _because(cause, f"not at the broker, look {order.absent_rounds} of {ROUNDS}")
-    )
+    order.note(EventKind.ABSENT, cause.saying(f"not at the broker, look {order.absent_rounds} of {ROUNDS}"))
     if order.absent_rounds >= ROUNDS:
         _decide(order, cause)
 
@@ -43,13 +40,13 @@ def missed(order: Order, snapshot_id: str, cause: Cause) -> None:
 def _decide(order: Order, cause: Cause) -> None:
     """Proven absent. An order that the broker once had, or one that is to be held, is a person's."""
     if order.perm_id or order.cum_qty or order.acknowledged_at:
-        _hold(order, _because(cause, "the broker had this order and does not show it any more"))
+        _hold(order, cause.saying("the broker had this order and does not show it any more"))
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:
-        _hold(order, _because(cause, "proven not at the broker; to be decided by the desk"))
+        _hold(order, cause.saying("proven not at the broker; to be decided by the desk"))
     elif order.fresh_until <= timezone.now():
         give_up(order, "STALE", cause)
     else:
-        send_again(order, _because(cause, "proven not at the broker; sent again"))
+        send_again(order, cause.saying("proven not at the broker; sent again"))
 
 
 def _hold(order: Order, cause: Cause) -> None:
@@ -67,7 +64,7 @@ def send_again(order: Order, cause: Cause) -> None:
 def give_up(order: Order, code: str, cause: Cause) -> None:
     """FAILED with this reason: it never reached the market and nobody will send it any more."""
     order.reason_code, order.reason_text = code, reason(code).text
-    order.fail(_because(cause, order.reason_text))
+    order.fail(cause.saying(order.reason_text))
 
 
 def reopen_command(order: Order, why: str, now: datetime) -> None:
@@ -76,7 +73,3 @@ def reopen_command(order: Order, why: str, now: datetime) -> None:
     command.done_at, command.error = None, why
     command.not_before = now + timedelta(seconds=min(MAX_BACKOFF, 0.125 * 2**command.attempts))
     command.save(update_fields=["done_at", "error", "not_before"])
-
-
-def _because(cause: Cause, text: str) -> Cause:
-    return replace(cause, text=text)

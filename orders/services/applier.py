@@ -30,11 +30,16 @@ class SessionApplier:
         """Keep and apply a batch, whole or not at all."""
         wanted = self.look_up.wanted
         apply_notes(self.session, notes, self.look_up)
-        if self.look_up.answered:
-            self.look_up.answered = False
-            self.breaker.answered()
+        self.tell_breaker()
         if self.look_up.wanted and not wanted:
             self.on_link()
+
+    def tell_breaker(self) -> None:
+        """Hand on what applying saw of answers; on the writer's thread, like all that notes it."""
+        if self.look_up.answered:
+            self.breaker.answered()
+        self.breaker.unanswered(self.look_up.unanswered)
+        self.look_up.answered, self.look_up.unanswered = False, 0
 
     def park(self, note: Heard, error: Exception) -> None:
         """Keep what could not be applied; it is tried again."""

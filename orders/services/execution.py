@@ -43,11 +43,12 @@ class NotYet(Exception):
 
 
 class LookUp:
-    """Flags for the session: something should be looked up soon; an order was acknowledged."""
+    """Notes for the session: something should be looked up soon, orders were or were not answered."""
 
     def __init__(self) -> None:
         self.wanted = False
         self.answered = False
+        self.unanswered = 0
 
 
 def apply_notes(session: str, notes: Sequence[Note], look_up: LookUp) -> None:
@@ -152,7 +153,7 @@ class Applying:
             return  # says something of the other order behind this reference, not of this one
         self._note_answer(order)
         external.follow_terms(order, report, cause)
-        self._follow(order, report, _with(cause, text=report.text))
+        self._follow(order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
 
     def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> bool:
@@ -167,7 +168,7 @@ class Applying:
             if not order.held_for_desk:
                 text = f"the broker shows this order twice: perm_id {order.perm_id} and {perm_id}"
                 order.held_for_desk = True
-                order.note(EventKind.HELD_FOR_DESK, _with(cause, text=text))
+                order.note(EventKind.HELD_FOR_DESK, cause.saying(text=text))
             return False
         return True
 
@@ -238,7 +239,7 @@ class Applying:
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
         quantities.recount(order, self.set.executions(order))
-        order.note(EventKind.EXECUTION, _with(cause, data=_execution_data(report)))
+        order.note(EventKind.EXECUTION, cause.saying(data=_execution_data(report)))
         self._touched[order] = cause
 
     def _commission(self, report: CommissionReport, cause: Cause) -> None:
@@ -252,7 +253,7 @@ class Applying:
         execution.realized_pnl = report.realized_pnl
         self.set.touch_execution(execution)
         data = {"exec_id": report.exec_id, "commission": str(report.commission), "currency": report.currency}
-        order.note(EventKind.COMMISSION, _with(cause, data=data))
+        order.note(EventKind.COMMISSION, cause.saying(data=data))
         self._touched[order] = cause
 
     # --- errors ------------------------------------------------------------------------------------
@@ -261,7 +262,7 @@ class Applying:
         if order is None:
             raise NotYet(f"no order known for {report.identity}")
         self._note_answer(order)
-        cause = _with(cause, text=f"{report.code}: {report.text}", data={"code": report.code})
+        cause = cause.saying(text=f"{report.code}: {report.text}", data={"code": report.code})
         match report.meaning:
             case Refusal.ORDER_REJECTED if order.cum_qty == 0:
                 _reject(order, cause)
@@ -299,17 +300,8 @@ class Applying:
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:
         order = next((o for o in self.set.orders.values() if str(o.id) == report.order_id), None)
         if order and order.state in AT_BROKER:
+            self.look_up.unanswered += order.state == State.SENT
             absence.missed(order, report.snapshot_id, cause)
-
-
-def _with(cause: Cause, *, text: str = "", data: dict[str, Any] | None = None) -> Cause:
-    return Cause(
-        actor=cause.actor,
-        at=cause.at,
-        inbox_id=cause.inbox_id,
-        text=text or cause.text,
-        data=data or cause.data,
-    )
 
 
 def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:

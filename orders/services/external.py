@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import uuid_utils.compat as uuid_utils
 
 from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
@@ -70,16 +68,11 @@ def _record(working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms,
         fresh_until=cause.at,
         received_at=cause.at,
     )
-    order.note(EventKind.RECORDED, _with_reference(cause, identity), from_state="")
+    seen = cause.saying("seen at the broker, not placed by us", {"order_ref": identity.order_ref})
+    order.note(EventKind.RECORDED, seen, from_state="")
     book.insert(order, command=None)
     working_set.add_order(order)
     return order
-
-
-def _with_reference(cause: Cause, identity: OrderIdentity) -> Cause:
-    text = "seen at the broker, not placed by us"
-    data = {"order_ref": identity.order_ref}
-    return replace(cause, text=text, data=data)
 
 
 def _instrument(ref: InstrumentRef) -> Instrument:

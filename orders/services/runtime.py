@@ -142,6 +142,7 @@ class SessionRuntime:
 
         def apply() -> None:
             runs.append(reconciliation.apply_snapshot(self.name, snapshot, self.lease.epoch, self.look_up))
+            self.applier.tell_breaker()
 
         self.writer.do(apply, APPLY_TIMEOUT)
         if full:
