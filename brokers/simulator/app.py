@@ -13,7 +13,7 @@ from pathlib import Path
 
 from brokers.simulator.control import serve_control
 from brokers.simulator.exchange.universe import load_universe
-from brokers.simulator.gateway.gateway import Gateway
+from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.server import Connection, Hub
 
@@ -28,6 +28,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=4002, help="TWS port (default %(default)s)")
     parser.add_argument("--control-port", type=int, default=4003, help="HTTP, loopback (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the market makers (default %(default)s)")
+    parser.add_argument(
+        "--calendar",
+        action="store_true",
+        help="keep the exchanges' hours and holidays (default: always open)",
+    )
+    parser.add_argument("--master-client-id", type=int, help="this client hears of every client's orders")
+    parser.add_argument(
+        "--accounts",
+        type=lambda text: tuple(text.split(",")),
+        default=(DEFAULT_ACCOUNT,),
+        help=f"the login's accounts, separated by commas (default {DEFAULT_ACCOUNT})",
+    )
+    parser.add_argument("--advisor", default="", help="the advisor's own account: the others are his clients'")
     parser.add_argument("--scenario", help="name of a built-in scenario")
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 
@@ -54,7 +67,15 @@ def run(options: Namespace, announce: Callable[[str], None] = print) -> None:
 
 
 async def _serve(options: Namespace, journal: Journal, announce: Callable[[str], None]) -> None:
-    gateway = Gateway(load_universe(), clock=lambda: datetime.now(UTC), seed=options.seed)
+    gateway = Gateway(
+        load_universe(),
+        clock=lambda: datetime.now(UTC),
+        seed=options.seed,
+        accounts=options.accounts,
+        advisor=options.advisor,
+        master_client_id=options.master_client_id,
+        keeps_hours=options.calendar,
+    )
     journal.replay(gateway.state)
     gateway.begin(journal.append)
     hub = Hub(gateway, journal)

@@ -12,8 +12,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from brokers.simulator import ledger
-from brokers.simulator.gateway.checks import LARGEST_PRICE
+from brokers.simulator.exchange.orders import Auction
+from brokers.simulator.gateway.checks import LARGEST_PRICE, Refused
 from brokers.simulator.gateway.faults import KINDS, Fault
+from brokers.simulator.gateway.manual import ManualOrder
 from brokers.simulator.gateway.state import State
 from brokers.simulator.server import Hub
 
@@ -26,6 +28,13 @@ class PriceMove(msgspec.Struct, forbid_unknown_fields=True):
 
     symbol: str
     price: Decimal
+
+
+class AuctionCall(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /auction`: an opening or closing auction now, for every market that goes by this symbol."""
+
+    symbol: str
+    auction: Auction
 
 
 class _Handler(RequestHandler):
@@ -85,6 +94,33 @@ class _PricesHandler(_Handler):
             self.answer({"error": f"no instrument goes by {move.symbol!r}"}, 404)
 
 
+class _AuctionHandler(_Handler):
+    def post(self) -> None:
+        call = self.read(AuctionCall)
+        if call is None:
+            return
+        held = self.hub.gateway.hold_auction(call.symbol, call.auction)
+        self.hub.end_turn()
+        if held:
+            self.answer({"held": held})
+        else:
+            self.answer({"error": f"no instrument goes by {call.symbol!r}"}, 404)
+
+
+class _ManualHandler(_Handler):
+    def post(self) -> None:
+        typed = self.read(ManualOrder)
+        if typed is None:
+            return
+        try:
+            record = self.hub.gateway.place_manual(typed)
+        except Refused as refused:
+            self.answer({"error": refused.refusal.text, "code": refused.refusal.code}, 400)
+        else:
+            self.answer({"perm_id": record.perm_id, "order_id": record.order_id, "status": record.status})
+        self.hub.end_turn()
+
+
 class _FaultsHandler(_Handler):
     def get(self) -> None:
         gateway = self.hub.gateway
@@ -132,6 +168,8 @@ def application(hub: Hub) -> Application:
             ("/executions", _ListHandler, {**own, "rows": ledger.executions}),
             ("/positions", _ListHandler, {**own, "rows": ledger.positions}),
             ("/prices", _PricesHandler, own),
+            ("/auction", _AuctionHandler, own),
+            ("/manual", _ManualHandler, own),
             ("/faults", _FaultsHandler, own),
             ("/reset", _ResetHandler, own),
         ],

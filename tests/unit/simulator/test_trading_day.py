@@ -1,0 +1,182 @@
+"""Trading hours, holidays and auctions: when an order may trade, and when its day is over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from brokers.simulator.exchange.hours import TradingHours
+from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.orders import Auction, Phase
+from brokers.simulator.wire.records import Record
+from brokers.simulator.wire.server import ErrMsg, ExecutionData, OrderStatus
+from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, only, story
+
+HOURS = TradingHours()
+ES, INFY, EURUSD = 515416632, 44652017, 12087792
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def bench(text: str) -> Bench:
+    """A gateway that keeps hours, at a moment (UTC)."""
+    made = Bench(keeps_hours=True)
+    go_to(made, text)
+    return made
+
+
+def go_to(made: Bench, text: str) -> list[Record]:
+    return made.skip(at(text) - made.now)
+
+
+def last(messages: list[Record]) -> str:
+    return only(OrderStatus, messages)[-1].status
+
+
+# -- the calendar: 23 November 2026 is a Monday, the 26th is Thanksgiving --------------------------------
+
+
+@pytest.mark.parametrize(
+    ("con_id", "moment", "phase"),
+    [
+        (AAPL, "2026-11-23 08:59", Phase.CLOSED),
+        (AAPL, "2026-11-23 09:00", Phase.EXTENDED),
+        (AAPL, "2026-11-23 14:30", Phase.OPEN),
+        (AAPL, "2026-11-23 21:00", Phase.EXTENDED),
+        (AAPL, "2026-11-24 01:00", Phase.CLOSED),
+        (AAPL, "2026-11-26 15:00", Phase.CLOSED),
+        (AAPL, "2026-11-27 17:59", Phase.OPEN),
+        (AAPL, "2026-11-27 18:00", Phase.EXTENDED),
+        (AAPL, "2026-11-28 15:00", Phase.CLOSED),
+        (ES, "2026-11-23 03:00", Phase.OPEN),
+        (ES, "2026-11-23 22:30", Phase.CLOSED),
+        (ES, "2026-11-22 23:30", Phase.OPEN),
+        (INFY, "2026-11-23 04:00", Phase.OPEN),
+        (INFY, "2026-11-23 10:00", Phase.CLOSED),
+        (EURUSD, "2026-11-28 12:00", Phase.CLOSED),
+    ],
+)
+def test_markets_keep_their_own_hours_and_holidays(con_id: int, moment: str, phase: Phase) -> None:
+    assert HOURS.phase(UNIVERSE[con_id], at(moment)) is phase
+
+
+def test_the_next_opening_skips_holidays_and_weekends() -> None:
+    opens = HOURS.next_opening(UNIVERSE[AAPL], at("2026-11-25 22:00"))
+    assert opens == at("2026-11-27 14:30")
+
+
+def test_every_instrument_has_hours_in_which_it_opens() -> None:
+    def opens_within_days(instrument: Instrument) -> bool:
+        return any(
+            HOURS.phase(instrument, at("2026-11-23 00:00") + timedelta(hours=hour)) is Phase.OPEN
+            for hour in range(48)
+        )
+
+    kinds = {(i.sec_type, i.exchange, i.primary_exchange): i for i in UNIVERSE.instruments.values()}
+    assert [i.local_symbol for i in kinds.values() if not opens_within_days(i)] == []
+
+
+# -- orders and hours ------------------------------------------------------------------------------------
+
+
+def test_an_order_before_the_open_waits_with_a_notice_399() -> None:
+    made = bench("2026-11-23 12:00")
+    said = made.place(1)
+    assert story(said) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted", "ErrMsg 399"]
+    assert "2026-11-23 09:30:00 America/New_York" in only(ErrMsg, said)[0].text
+    assert last(go_to(made, "2026-11-23 14:30")) == "Filled"
+
+
+def test_outside_rth_lets_an_order_trade_before_the_open() -> None:
+    made = bench("2026-11-23 12:00")
+    assert last(made.place(1, order_type="LMT", lmt_price="231", outside_rth=True)) == "Filled"
+
+
+def test_a_market_order_does_not_trade_outside_regular_hours_whatever_it_asks() -> None:
+    made = bench("2026-11-23 12:00")
+    assert last(made.place(1, outside_rth=True)) == "PreSubmitted"
+
+
+def test_day_orders_expire_at_the_close_and_gtc_orders_wait_for_the_next_day() -> None:
+    made = bench("2026-11-23 15:00")
+    for number, tif in ((1, "DAY"), (2, "GTC")):
+        made.place(number, order_type="LMT", lmt_price="200", tif=tif)
+    go_to(made, "2026-11-23 21:00")
+    orders = made.gateway.state.orders.values()
+    assert [(o.status.value, o.completed_status) for o in orders] == [
+        ("Cancelled", "Expired"),
+        ("PreSubmitted", ""),
+    ]
+    go_to(made, "2026-11-24 14:30")
+    assert [o.status.value for o in orders] == ["Cancelled", "Submitted"]
+
+
+def test_an_order_of_the_evening_is_for_the_next_day() -> None:
+    made = bench("2026-11-23 22:00")
+    made.place(1)
+    go_to(made, "2026-11-24 03:00")
+    assert last(go_to(made, "2026-11-24 14:30")) == "Filled"
+
+
+def test_a_closed_market_does_not_move() -> None:
+    made = bench("2026-11-28 15:00")
+    market = made.gateway.exchange.market(AAPL)
+    made.beat(50)
+    assert market.day.volume == 0
+
+
+# -- auctions ------------------------------------------------------------------------------------------
+
+
+def hold(made: Bench, auction: Auction) -> list[Record]:
+    made.gateway.hold_auction("AAPL", auction)
+    return made.heard()
+
+
+def test_opening_orders_trade_in_the_opening_auction_of_the_day() -> None:
+    made = bench("2026-11-23 12:00")
+    made.place(1, tif="OPG")
+    assert last(go_to(made, "2026-11-23 14:30")) == "Filled"
+
+
+def test_closing_orders_trade_in_the_closing_auction_of_the_day() -> None:
+    made = bench("2026-11-23 15:00")
+    made.place(1, order_type="MOC")
+    made.place(2, order_type="LOC", lmt_price="200")
+    go_to(made, "2026-11-23 21:00")
+    assert [o.status.value for o in made.gateway.state.orders.values()] == ["Filled", "Cancelled"]
+
+
+def test_without_hours_an_auction_is_held_when_it_is_called() -> None:
+    made = Bench()
+    assert last(made.place(1, order_type="MOC")) == "PreSubmitted"
+    assert made.beat(20) == []
+    assert last(hold(made, Auction.CLOSE)) == "Filled"
+
+
+def test_everybody_trades_at_the_one_price_of_the_auction() -> None:
+    made = Bench()
+    other = made.connect(2)
+    made.place(1, order_type="MOC", total_quantity=3000)
+    made.place(1, other, order_type="LOC", action="SELL", lmt_price="229", total_quantity=2000)
+    prices = {m.execution.price for m in only(ExecutionData, hold(made, Auction.CLOSE) + made.heard(other))}
+    assert len(prices) == 1
+
+
+@pytest.mark.parametrize(
+    ("terms", "auction"), [({"order_type": "MOC"}, Auction.OPEN), ({"tif": "OPG"}, Auction.CLOSE)]
+)
+def test_an_order_waits_for_its_own_auction(terms: dict[str, Any], auction: Auction) -> None:
+    made = Bench()
+    made.place(1, **terms)
+    assert hold(made, auction) == []
+
+
+def test_what_the_auction_leaves_of_its_orders_is_cancelled() -> None:
+    made = Bench()
+    made.place(1, order_type="LOC", lmt_price="200")
+    assert story(hold(made, Auction.CLOSE)) == ["OrderStatus PendingCancel", "OrderStatus Cancelled"]
