@@ -29,6 +29,7 @@ class OrderRow:
     held_for_desk: bool
     reason_code: str
     was_claimed: bool
+    held_because: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,8 +72,10 @@ class Evidence:
 
 ORDERS = """
     SELECT id::text, cl_ord_id, order_ref, source, state, cum_qty, avg_px, version, held_for_desk,
-           reason_code, claimed_at IS NOT NULL AS was_claimed
-    FROM orders_order ORDER BY id
+           reason_code, claimed_at IS NOT NULL AS was_claimed,
+           coalesce((SELECT text FROM orders_orderevent e WHERE e.order_id = o.id AND kind = 'HELD_FOR_DESK'
+                     ORDER BY version DESC LIMIT 1), '') AS held_because
+    FROM orders_order o ORDER BY id
 """
 EVENTS = """
     SELECT order_id::text, version, from_state, to_state, cum_qty, avg_px

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orders.models import State
 from tradedesk.chaos.evidence import Evidence
 from tradedesk.chaos.ground import Ground
 from tradedesk.chaos.injector import MadeFault
@@ -63,14 +62,13 @@ def document(outcome: Outcome, ground: Ground) -> Document:
 def orders(evidence: Evidence) -> Document:
     """How the orders were answered and what became of them."""
     answers, rows = evidence.answers, evidence.orders.values()
-    held = sum(row.state == State.UNCONFIRMED and row.held_for_desk for row in rows)
     return {
         "planned": len(answers),
         "answers": counted(str(answer.status) for answer in answers),
         "cancel_answers": counted(str(a.cancel_status) for a in answers if a.cancel_status is not None),
         "states": counted(row.state for row in rows),
         "reasons": counted(row.reason_code for row in rows if row.reason_code),
-        "held_for_desk": held,
+        "held_for_desk": counted(row.held_because for row in rows if row.held_for_desk),
         "executions": len(evidence.executions),
         "placed_more_than_once_and_recognised": sum(row["place_count"] > 1 for row in evidence.ledger_orders),
     }
