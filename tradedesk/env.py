@@ -17,6 +17,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
+from brokers.restart_window import RestartWindow
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
@@ -82,6 +84,14 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     if value not in words:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}.")
     return value
+
+
+def restart_window() -> RestartWindow | None:
+    """`TRADEDESK_RESTART_WINDOW`, when the gateway restarts each day; None when it is not set."""
+    try:
+        return RestartWindow.parse(os.environ.get("TRADEDESK_RESTART_WINDOW", ""))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRADEDESK_RESTART_WINDOW is wrong: {error}.") from None
 
 
 def secret_key() -> str:

@@ -92,6 +92,8 @@ REDIS_TIMEOUT = 0.5  # seconds; a frozen Redis must not hold up a request or a w
 BROKER_SESSIONS = env.broker_sessions()
 # A gateway logged in to accounts of the other kind is not used.
 TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
+# New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
+RESTART_WINDOW = env.restart_window()
 # A gateway takes 50 messages/s from a client; ib_async's own queue starts at 45 and is dropped on a
 # disconnect, so ours stays below both. The reserve is kept back for cancels.
 PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)

@@ -73,9 +73,8 @@ class Submitter:
         return len(cancels)
 
     def _send_orders(self) -> int:
-        """The gate: no new order before the session has reconciled since its last (re)connect."""
-        room = self.breaker.room(self.pacer.free())
-        if not room or self.session.link is not Link.READY:
+        room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
+        if not room:
             return 0
         orders = claim_orders(self.lease, limit=room)
         self.pacer.used(len(orders))
@@ -83,6 +82,11 @@ class Submitter:
         if orders:
             _record_sends(orders, self._place(orders))
         return len(orders)
+
+    def _gate_is_open(self) -> bool:
+        """No new order before the session has reconciled since its last (re)connect, nor around a restart."""
+        window = settings.RESTART_WINDOW
+        return self.session.link is Link.READY and not (window and window.covers(timezone.now()))
 
     def _place(self, orders: Sequence[NewOrder]) -> list[Sent]:
         try:
@@ -95,8 +99,7 @@ class Submitter:
 
     def _held_back(self) -> bool:
         """Whether commands wait only because pacing is used up."""
-        blocked = self.session.link is not Link.READY or not self.breaker.room(1)
-        if self.pacer.free() or blocked:
+        if self.pacer.free() or not self._gate_is_open() or not self.breaker.room(1):
             return False
         return OutboxCommand.objects.filter(
             session_id=self.lease.name,

@@ -15,6 +15,7 @@ from django.utils import timezone
 from brokers import lease as leases
 from brokers.models import GatewaySession
 from brokers.port import Link
+from brokers.restart_window import RestartWindow
 from orders.models import EventKind, OnUnconfirmed, Order, State
 from orders.services import doorbell
 from orders.services.claim import claim_orders
@@ -271,3 +272,19 @@ def test_a_gateway_of_the_other_kind_of_accounts_is_not_used(
     assert runtime.session.link is Link.DOWN
     assert desk.wait(order, State.CREATED)
     assert gateway.control.orders() == []
+
+
+def test_no_order_is_sent_around_the_restart_of_the_gateway_but_cancels_are(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, settings: Any
+) -> None:
+    working = desk.wait(desk.rest(), State.PENDING)
+    now = timezone.now()
+    clock = [f"{moment:%H:%M}" for moment in (now - timedelta(minutes=2), now + timedelta(minutes=5))]
+    settings.RESTART_WINDOW = RestartWindow.parse(f"{clock[0]}-{clock[1]} UTC")
+    order = desk.rest()
+    cancel_order(working.id, actor="test", at=timezone.now())
+    runtime.ring()
+    desk.wait(working, State.CANCELED)
+    assert desk.wait(order, State.CREATED).claimed_at is None
+    settings.RESTART_WINDOW = None
+    desk.wait(order, State.PENDING)

@@ -1,0 +1,41 @@
+"""The gateway's daily restart: orders sent in that minute vanish, so none is sent around it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+@dataclass(frozen=True)
+class RestartWindow:
+    """A span of each day in a time zone; it may cross midnight. `begin` is in it, `end` is not."""
+
+    begin: time
+    end: time
+    zone: ZoneInfo
+
+    @classmethod
+    def parse(cls, text: str) -> RestartWindow | None:
+        """From "23:40-23:50 America/New_York"; None for an empty text. Raises ValueError."""
+        if not text.strip():
+            return None
+        found = re.fullmatch(r"\s*(\d\d:\d\d)-(\d\d:\d\d)\s+(\S+)\s*", text)
+        if not found:
+            raise ValueError(f"expected HH:MM-HH:MM Zone, not {text!r}")
+        try:
+            zone = ZoneInfo(found[3])
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone {found[3]!r}") from None
+        begin, end = time.fromisoformat(found[1]), time.fromisoformat(found[2])
+        if begin == end:
+            raise ValueError("the window is empty")
+        return cls(begin, end, zone)
+
+    def covers(self, at: datetime) -> bool:
+        """Whether this moment is in the window."""
+        local = at.astimezone(self.zone).time()
+        if self.begin < self.end:
+            return self.begin <= local < self.end
+        return local >= self.begin or local < self.end
