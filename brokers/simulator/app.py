@@ -40,7 +40,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=(DEFAULT_ACCOUNT,),
         help=f"the login's accounts, separated by commas (default {DEFAULT_ACCOUNT})",
     )
-    parser.add_argument("--advisor", default="", help="the advisor's own account: the others are his clients'")
+    parser.add_argument(
+        "--advisor", default="", help="the login is an advisor's, with this account of its own"
+    )
     parser.add_argument("--scenario", help="name of a built-in scenario")
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 

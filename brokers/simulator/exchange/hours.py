@@ -6,7 +6,7 @@ their own time.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -94,6 +94,19 @@ class TradingHours:
             if closes is not None and closes > received:
                 return closes
         return None
+
+    def span(self, instrument: Instrument, day: date, *, extended: bool) -> tuple[datetime, datetime] | None:
+        """Return when trading begins and ends on a day, in the exchange's time; None if it is closed."""
+        session = session_of(instrument)
+        if session is None:
+            start = datetime.combine(day, time(), UTC)
+            return start, start + _DAY
+        opens, closes = _opening(session, day), _closing(session, day)
+        if opens is None or closes is None:
+            return None
+        if extended and session.early and session.late:
+            return _at(session, day, session.early), _at(session, day, session.late)
+        return opens, closes
 
     def next_opening(self, instrument: Instrument, now: datetime) -> datetime | None:
         """Return when regular trading begins next, in the exchange's time."""

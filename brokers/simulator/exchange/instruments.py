@@ -256,7 +256,7 @@ class Universe:
         return [instrument for instrument in candidates if query.fits(instrument)]
 
     def symbols(self, symbol: str) -> list[Instrument]:
-        """Return the instruments that go by this symbol or local symbol (`EUR`, `EUR.USD`), without options."""
+        """Return the instruments that go by this symbol or local symbol (`EUR`, `EUR.USD`), but options."""
         found = [known for known in self._by_symbol.get(symbol, []) if not known.is_option]
         return found or self._by_local_symbol.get(symbol, [])
 

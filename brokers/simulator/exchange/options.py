@@ -23,7 +23,7 @@ class Greeks(NamedTuple):
 
 
 def greeks(right: str, underlying: float, strike: float, years: float, volatility: float) -> Greeks:
-    """Return price and sensitivities of a call (`C`) or put (`P`); at expiry only the intrinsic value is left."""
+    """Return price and sensitivities of a call (`C`) or put (`P`); at expiry only what it is worth then."""
     sign = 1 if right == "C" else -1
     if years <= 0 or volatility <= 0:
         inside = sign * (underlying - strike)

@@ -50,7 +50,7 @@ class Chain(msgspec.Struct, kw_only=True):
 
 
 class UniverseFile(msgspec.Struct, kw_only=True):
-    """The file: rates of currencies in base currency, market rules by id, kinds by a name of their own, chains."""
+    """The file: currencies in base currency, market rules by id, kinds by a name of their own, chains."""
 
     base_currency: str
     as_of: date
@@ -67,16 +67,15 @@ def load_universe(text: bytes | None = None) -> Universe:
     """
     data = text or resources.files("brokers.simulator").joinpath("data/universe.json").read_bytes()
     file = msgspec.json.decode(data, type=UniverseFile)
-    listed = {
-        instrument.con_id: instrument
-        for kind in file.kinds.values()
-        for instrument in (_instrument({**kind.common, **values}) for values in kind.instruments)
-    }
+    listed = [
+        _instrument({**kind.common, **values}) for kind in file.kinds.values() for values in kind.instruments
+    ]
+    by_con_id = {instrument.con_id: instrument for instrument in listed}
     options = (
-        option for chain in file.chains for option in _options(chain, listed[chain.underlying], file.as_of)
+        option for chain in file.chains for option in _options(chain, by_con_id[chain.underlying], file.as_of)
     )
     rates = {file.base_currency: Decimal(1), **file.rates}
-    return Universe([*listed.values(), *options], rates, file.market_rules)
+    return Universe([*listed, *options], rates, file.market_rules)
 
 
 def _instrument(values: Mapping[str, Any]) -> Instrument:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.gateway.checks import query_of
 from brokers.simulator.gateway.link import Link
@@ -32,8 +33,9 @@ _DAYS_SHOWN = 6
 class ContractDesk:
     """Describes instruments."""
 
-    def __init__(self, universe: Universe, clock: Callable[[], datetime]) -> None:
+    def __init__(self, universe: Universe, hours: TradingHours | None, clock: Callable[[], datetime]) -> None:
         self._universe = universe
+        self._trading_hours = hours
         self._clock = clock
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
@@ -80,8 +82,8 @@ class ContractDesk:
             category=instrument.category,
             subcategory=instrument.subcategory,
             time_zone_id=instrument.time_zone,
-            trading_hours=self._hours(instrument),
-            liquid_hours=self._hours(instrument),
+            trading_hours=self._hours(instrument, extended=True),
+            liquid_hours=self._hours(instrument, extended=False),
             sec_ids=_isin(instrument),
             agg_group=_AGGREGATION_GROUPS.get(instrument.sec_type, UNSET_INT),
             under_symbol=instrument.symbol if is_derivative else "",
@@ -94,12 +96,15 @@ class ContractDesk:
             suggested_size_increment=Decimal(100) if instrument.sec_type == "STK" else instrument.lot,
         )
 
-    def _hours(self, instrument: Instrument) -> str:
-        """The simulated market is open at any hour; each day is a session of its own."""
-        start, end = instrument.open_hours
+    def _hours(self, instrument: Instrument, *, extended: bool) -> str:
+        """The sessions of the next days; without a calendar the market is open at any hour."""
         today = self._clock()
-        days = (f"{today + timedelta(days=offset):%Y%m%d}" for offset in range(_DAYS_SHOWN))
-        return ";".join(f"{day}:{start}-{day}:{end}" for day in days)
+        days = [(today + timedelta(days=offset)).date() for offset in range(_DAYS_SHOWN)]
+        if self._trading_hours is None:
+            start, end = instrument.open_hours
+            return ";".join(f"{day:%Y%m%d}:{start}-{day:%Y%m%d}:{end}" for day in days)
+        spans = ((day, self._trading_hours.span(instrument, day, extended=extended)) for day in days)
+        return ";".join(_span(day, span) for day, span in spans)
 
     # -- search, chains, rules --------------------------------------------------------------------
 
@@ -221,6 +226,12 @@ def _describe_bond(req_id: int, instrument: Instrument, exchange: str) -> said.B
         size_increment=instrument.lot,
         suggested_size_increment=instrument.lot,
     )
+
+
+def _span(day: date, span: tuple[datetime, datetime] | None) -> str:
+    if span is None:
+        return f"{day:%Y%m%d}:CLOSED"
+    return f"{span[0]:%Y%m%d:%H%M}-{span[1]:%Y%m%d:%H%M}"
 
 
 def _isin(instrument: Instrument) -> tuple[TagValue, ...]:

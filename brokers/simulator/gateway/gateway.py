@@ -124,7 +124,7 @@ class Gateway:
             asked.SetServerLogLevel: lambda link, message: None,
             **self._accounts.handlers(),
             **advisor.handlers(),
-            **ContractDesk(self.universe, self.clock).handlers(),
+            **ContractDesk(self.universe, self._hours, self.clock).handlers(),
             **ReferenceDesk(self.universe, self._account_names).handlers(),
             **options.handlers(),
             **self._quotes.handlers(),
