@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from pathlib import Path
+from typing import TextIO
 
 from tradedesk.stack.errors import StackError
 
@@ -11,6 +16,8 @@ HOST = "127.0.0.1"
 # Below the range from which systems take the local port of an outgoing connection (32768 on Linux,
 # 49152 on macOS), so that a server that is killed and restarted finds its port still free.
 CANDIDATES = range(20_000, 32_000)
+#: Open, locked files: a port each.
+_reserved: list[TextIO] = []
 
 
 def is_free(port: int) -> bool:
@@ -26,11 +33,27 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on; raises StackError when none is found."""
+    """A port of 127.0.0.1 that nobody listens on; raises StackError when none is found.
+
+    It is this process's until it ends: two that start stacks side by side are given different ones.
+    """
     for port in random.SystemRandom().sample(CANDIDATES, 200):
-        if is_free(port):
+        if _reserve(port) and is_free(port):
             return port
     raise StackError("No free TCP port was found on 127.0.0.1: stop some servers and start again.")
+
+
+def _reserve(port: int) -> bool:
+    """Lock the file that stands for this port; False when another process holds it."""
+    folder = Path(tempfile.gettempdir()) / f"tradedesk-ports-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = (folder / str(port)).open("a")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    _reserved.append(file)
+    return True
 
 
 def require_free(port: int, option: str) -> None:
