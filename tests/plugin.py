@@ -30,7 +30,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     # The database refuses to empty the history of orders; between tests it must.
     os.environ["PGOPTIONS"] = "-c tradedesk.may_truncate=on"
     early_config.stash[FOLDER] = folder
-    if early_config.known_args_namespace.numprocesses and not in_xdist_worker():
+    if getattr(early_config.known_args_namespace, "numprocesses", None) and not in_xdist_worker():
         return  # the workers run the tests, each with servers of its own
     early_config.stash[SERVERS] = [*missing_postgres(folder), *missing_redis(folder)]
 
