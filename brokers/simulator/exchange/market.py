@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -26,6 +26,7 @@ from brokers.simulator.exchange.orders import (
 from brokers.simulator.exchange.triggers import Triggers
 
 Traded = Callable[[int, Decimal], list[MarketEvent]]
+_MOST_PRINTS = 1_000
 
 
 class DayStatistics:
@@ -34,11 +35,14 @@ class DayStatistics:
     def __init__(self, price: Decimal) -> None:
         self.last = self.open = self.high = self.low = self.close = price
         self.last_size = self.volume = ZERO
+        #: Trades as (price, size) that nobody has taken yet; the oldest are dropped if nobody does.
+        self.prints: deque[tuple[Decimal, Decimal]] = deque(maxlen=_MOST_PRINTS)
 
     def add(self, price: Decimal, size: Decimal) -> None:
         self.last, self.last_size = price, size
         self.high, self.low = max(self.high, price), min(self.low, price)
         self.volume += size
+        self.prints.append((price, size))
 
 
 class Market:
@@ -233,6 +237,10 @@ class Market:
         self.day.add(trade.price, trade.quantity)
         self._fill(trade.resting, trade, events, added=True)
         self._fill(trade.taker, trade, events, added=False)
+        # Both have traded before either takes anything from the rest of its group.
+        for order in (trade.resting, trade.taker):
+            if not order.is_maker:
+                events += self._traded(order.order_id, trade.quantity)
 
     def _fill(self, order: BookOrder, trade: Trade, events: list[MarketEvent], *, added: bool) -> None:
         if order.is_maker:
@@ -240,7 +248,6 @@ class Market:
         events.append(Filled(order.order_id, trade.quantity, trade.price, added))
         if not order.remaining:
             self._forget(order.order_id)
-        events += self._traded(order.order_id, trade.quantity)
 
     def _is_alive(self, order: BookOrder) -> bool:
         return order.is_maker or order.order_id in self.orders

@@ -140,7 +140,8 @@ class OrderDesk:
     def pass_time(self) -> None:
         """Let in whose time or condition has come, end what is over, show more of algorithms."""
         for record in list(self._room.held.values()):
-            if not self._room.is_kept_back(record):
+            # Letting one in may have let in, or ended, others.
+            if self._room.may_go(record):
                 self._let_in(record)
         for record in list(self._room.timed.values()):
             if record.is_done:
