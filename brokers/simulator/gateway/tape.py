@@ -22,7 +22,7 @@ _BARS_KEPT = 86_400 // BAR_SECONDS
 
 
 class Print(NamedTuple):
-    """A trade, or the trades between two beats at their last price; times are epoch seconds."""
+    """A trade; times are epoch seconds."""
 
     time: int
     price: Decimal
@@ -55,17 +55,17 @@ class Tape:
         self.quotes: deque[Quote] = deque(maxlen=_PRINTS_KEPT)
         self.quote_count = 0
         self.bars: deque[Bar] = deque(maxlen=_BARS_KEPT)
-        self._volume = market.day.volume
+        market.day.prints.clear()
         self._current = self._fresh_bar(now)
         self.look(now)
 
     def look(self, now: int) -> None:
         """Take note of what happened since the last time."""
         self._close_bars(now)
-        day = self.market.day
-        if day.volume != self._volume:
-            self._print(Print(now, day.last, day.volume - self._volume))
-            self._volume = day.volume
+        prints = self.market.day.prints
+        while prints:
+            price, size = prints.popleft()
+            self._print(Print(now, price, size))
         self._quote(now)
 
     def unfinished(self) -> Bar:

@@ -14,8 +14,10 @@ from brokers.simulator.gateway.gateway import STARTING_CASH
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.server import ErrMsg
-from tests.unit.simulator.kit import UNIVERSE, Bench, contract, only, place
+from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, contract, only, place
 from tests.unit.simulator.test_codec_properties import built, layouts
+
+ES_DECEMBER = 515416632
 
 
 @pytest.mark.parametrize("layout", layouts(codec.CLIENT_LAYOUTS))
@@ -92,7 +94,7 @@ class Day(RuleBasedStateMachine):
     def the_market_has_exactly_the_open_orders(self) -> None:
         gateway = self.bench.gateway
         working = {
-            number for con_id in UNIVERSE.instruments for number in gateway.exchange.market(con_id).orders
+            number for con_id in (AAPL, ES_DECEMBER) for number in gateway.exchange.market(con_id).orders
         }
         assert working == set(gateway.state.open)
 

@@ -197,11 +197,10 @@ def test_a_wrong_request_for_ticks_is_an_error(bench: Bench, fields: dict[str, o
 def test_every_trade_is_a_tick(bench: Bench) -> None:
     bench.say(asked.ReqTickByTickData(req_id=1, contract=contract(), tick_type="AllLast"))
     bench.place(1, total_quantity=7)
-    ticks = only(said.TickByTick, bench.beat())
-    assert ticks
-    assert sum(tick.size or 0 for tick in ticks) >= 7
+    bench.place(2, total_quantity=11)
+    assert [tick.size for tick in only(said.TickByTick, bench.beat())][:2] == [7, 11]
     bench.say(asked.CancelTickByTickData(req_id=1))
-    bench.place(2)
+    bench.place(3)
     assert not only(said.TickByTick, bench.beat())
 
 
