@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import httpx
+import psycopg
 
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.process import wait_until
+from tradedesk.stack.processes import beat
 from tradedesk.stack.system import System
 
 STOP_LIMIT = 20.0  # seconds, as a supervisor grants before it kills
@@ -29,6 +31,8 @@ class Ground:
     def __init__(self, system: System) -> None:
         self.system = system
         self.system.processes[STANDBY] = self.system.processes["broker"]
+        self.system.processes["second_beat"] = beat(system.folder.run)  # with a schedule file of its own
+        self.crowd: list[psycopg.Connection] = []
         self.stopping: dict[str, subprocess.Popen[bytes]] = {}
         self.ended: Counter[str] = Counter()
         self.stubborn: Counter[str] = Counter()
@@ -60,6 +64,22 @@ class Ground:
     def promote_standby(self) -> None:
         """The second broker worker goes by the name of the first, which is gone."""
         self.system.running["broker"] = self.system.running.pop(STANDBY)
+
+    def limit_redis(self, maxmemory: str) -> None:
+        """Set how many bytes Redis may hold; "0" is no limit."""
+        with self.system.redis.client() as client:
+            client.config_set("maxmemory", maxmemory)
+
+    def crowd_postgres(self) -> None:
+        """Open connections until PostgreSQL refuses more."""
+        with suppress(psycopg.OperationalError):
+            while True:
+                self.crowd.append(self.system.postgres.connect())
+
+    def clear_postgres(self) -> None:
+        """Close them."""
+        while self.crowd:
+            self.crowd.pop().close()
 
     def ask_gateway(self, kind: str, **fields: object) -> None:
         """Have the gateway make a fault; it may just be starting, so it is asked until it answers."""

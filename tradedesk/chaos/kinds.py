@@ -85,7 +85,7 @@ def process_kinds() -> list[Kind]:
     return kinds
 
 
-# --- a second broker worker -------------------------------------------------------------------------
+# --- a second one of a process ----------------------------------------------------------------------
 def stand_by(ground: Ground, fields: Mapping[str, object]) -> None:
     """A second broker worker waits for the lease."""
     ground.system.launch("standby")
@@ -109,7 +109,18 @@ def retire_holder(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.promote_standby()
 
 
-STANDBY_KINDS = [
+def second_beat(ground: Ground, fields: Mapping[str, object]) -> None:
+    """Two schedulers: every task comes twice."""
+    ground.system.launch("second_beat")
+
+
+def one_beat(ground: Ground, fields: Mapping[str, object]) -> None:
+    """One again."""
+    ground.system.kill("second_beat")
+
+
+SECOND_KINDS = [
+    harmful("second_beat", "second_beat", second_beat, one_beat, (8.0, 20.0)),
     Kind(
         name="standby_kill",
         target="broker",
@@ -160,7 +171,29 @@ def wipe_redis(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.system.wipe_redis()
 
 
+def fill_redis(ground: Ground, fields: Mapping[str, object]) -> None:
+    """No room for anything more: every write is refused."""
+    ground.limit_redis("1")
+
+
+def empty_redis(ground: Ground, fields: Mapping[str, object]) -> None:
+    """Room again."""
+    ground.limit_redis("0")
+
+
+def crowd_postgres(ground: Ground, fields: Mapping[str, object]) -> None:
+    """Somebody takes every connection that is left."""
+    ground.crowd_postgres()
+
+
+def clear_postgres(ground: Ground, fields: Mapping[str, object]) -> None:
+    """And gives them back."""
+    ground.clear_postgres()
+
+
 SERVER_KINDS = [
+    harmful("crowd_postgres", "postgres", crowd_postgres, clear_postgres, (1.0, 6.0)),
+    harmful("fill_redis", "redis", fill_redis, empty_redis, (1.0, 6.0)),
     harmful("crash_postgres", "postgres", crash_postgres, start_postgres, (0.0, 4.0), weight=3),
     harmful("kill_redis", "redis", kill_redis, start_redis, (0.0, 4.0)),
     harmful("lose_redis", "redis", lose_redis, start_redis, (0.0, 4.0)),
@@ -212,5 +245,5 @@ GATEWAY_KINDS = [
 ]
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in [*process_kinds(), *STANDBY_KINDS, *SERVER_KINDS, *GATEWAY_KINDS]
+    kind.name: kind for kind in [*process_kinds(), *SECOND_KINDS, *SERVER_KINDS, *GATEWAY_KINDS]
 }
