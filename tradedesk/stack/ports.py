@@ -8,7 +8,6 @@ import random
 import socket
 import tempfile
 from pathlib import Path
-from typing import TextIO
 
 from tradedesk.stack.errors import StackError
 
@@ -16,8 +15,6 @@ HOST = "127.0.0.1"
 # Below the range from which systems take the local port of an outgoing connection (32768 on Linux,
 # 49152 on macOS), so that a server that is killed and restarted finds its port still free.
 CANDIDATES = range(20_000, 32_000)
-#: Open, locked files: a port each.
-_reserved: list[TextIO] = []
 
 
 def is_free(port: int) -> bool:
@@ -48,12 +45,15 @@ def _reserve(port: int) -> bool:
     folder = Path(tempfile.gettempdir()) / f"tradedesk-ports-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        file = (folder / str(port)).open("a")
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock = os.open(folder / str(port), os.O_CREAT | os.O_RDWR, 0o600)
     except OSError:
         return False
-    _reserved.append(file)
-    return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return False
+    return True  # held open, and so locked, until this process ends
 
 
 def require_free(port: int, option: str) -> None:
