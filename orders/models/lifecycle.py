@@ -154,9 +154,9 @@ class OrderLifecycle(FSMModelMixin, models.Model):
 
     @move(state, EventKind.CANCELED, [*ALIVE, State.FAILED], State.CANCELED)
     def cancel(self, cause: Cause) -> None:
-        """Dead by a cancel, ours or the broker's."""
+        """Dead by a cancel, ours or the broker's. From FAILED when an attempt, held lost, did get there."""
 
-    @move(state, EventKind.EXPIRED, [*AT_BROKER, State.CANCELED], State.EXPIRED)
+    @move(state, EventKind.EXPIRED, [*AT_BROKER, State.CANCELED, State.FAILED], State.EXPIRED)
     def expire(self, cause: Cause) -> None:
         """Dead by its time in force; the broker says "Cancelled" first and the reason later."""
 

@@ -201,10 +201,10 @@ class Applying:
     def _close(self, order: Order, status: WorkingStatus, cause: Cause) -> None:
         if status is WorkingStatus.REJECTED and order.cum_qty == 0:
             _reject(order, cause)
-        elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED):
+        elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED, State.FAILED):
             _set_reason(order, "TIME_IN_FORCE", cause.text)
             order.expire(cause)
-        elif order.is_alive:
+        elif order.is_alive or order.state == State.FAILED:
             asked = self.set.open_request(order)
             _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
             _acknowledge(order, cause, working=None)

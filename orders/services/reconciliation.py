@@ -48,7 +48,7 @@ AGREES: dict[WorkingStatus, tuple[State, ...]] = {
     WorkingStatus.FILLED: (State.FILLED, State.COMPLETED),
     WorkingStatus.CANCELED: (State.CANCELED, State.FILLED, State.COMPLETED, State.EXPIRED, State.REJECTED),
     WorkingStatus.EXPIRED: (State.EXPIRED, State.FILLED, State.COMPLETED),
-    WorkingStatus.REJECTED: (State.REJECTED, State.FILLED, State.COMPLETED),
+    WorkingStatus.REJECTED: (State.REJECTED, State.FAILED, State.FILLED, State.COMPLETED),
 }
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,9 +29,12 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage, Instrument
 from brokers.port import Heard
-from orders.models import Order, Source, State
+from orders.models import Cause, Order, Source, State
+from orders.services import book
+from orders.services.absence import give_up
 from orders.services.execution import LookUp, apply_notes, retry_parked
 from orders.services.order_entry import place_order
+from orders.services.reconciliation import differs
 from orders.services.ticket import InstrumentKey, Ticket
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -227,3 +231,20 @@ def test_a_perm_id_learned_late_is_stored_though_nothing_else_is_new(desk: User)
     )
     order = story.tell([nameless, story.status(WorkingStatus.WORKING)])
     assert order.perm_id == story.identity.perm_id
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [(WorkingStatus.CANCELED, State.CANCELED), (WorkingStatus.EXPIRED, State.EXPIRED)],
+)
+def test_an_order_given_up_that_did_reach_the_broker_shows_what_became_of_it(
+    desk: User, said: WorkingStatus, state: State
+) -> None:
+    story = Story(desk)
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(pk=story.order.pk)
+        give_up(order, "STALE", Cause(actor="test", at=NOW))
+        book.store([order])
+    order = story.tell([story.status(said)])
+    assert order.state == state
+    assert not differs(order, story.status(said))

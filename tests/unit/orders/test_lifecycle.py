@@ -32,7 +32,7 @@ ALLOWED = {
     State.CANCELED: "expire fill reject",
     State.EXPIRED: "fill",
     State.REJECTED: "doubt fill",
-    State.FAILED: "accept cancel doubt fill part_fill work",
+    State.FAILED: "accept cancel doubt expire fill part_fill work",
 }
 
 
