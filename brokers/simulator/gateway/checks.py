@@ -15,6 +15,7 @@ from brokers.simulator.gateway.texts import (
     CANNOT_CHANGE_TYPE,
     DOES_NOT_MATCH,
     FRACTIONAL,
+    NO_ACCOUNT,
     NO_SUCH_CONTRACT,
     OCA_REVISED,
     OFF_TICK,
@@ -144,6 +145,8 @@ def check_new(
     order: Order, instrument: Instrument, accounts: Collection[str], universe: Universe, now: datetime
 ) -> None:
     """Raise Refused if an order may not be taken in."""
+    if not order.account and len(accounts) > 1:
+        raise Refused(NO_ACCOUNT)
     if order.account and order.account not in accounts:
         raise Refused(validation(f"Invalid account code '{order.account}'"))
     if order.action not in ("BUY", "SELL"):

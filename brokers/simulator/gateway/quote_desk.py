@@ -12,6 +12,7 @@ from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.market import Market
+from brokers.simulator.exchange.orders import Phase
 from brokers.simulator.gateway.checks import Refused, resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.history import price_at
@@ -88,7 +89,7 @@ class QuoteDesk:
             link.error(message.req_id, *DELAYED_SHOWN)
         subscription = Subscription(instrument.con_id)
         subscription.is_delayed = is_delayed
-        data_type = DELAYED if is_delayed else LIVE
+        data_type = self._shown_data_type(link, subscription)
         link.send(said.MarketDataType(req_id=message.req_id, data_type=data_type))
         self._send_parameters(link, message.req_id, instrument)
         self._send_changes(link, message.req_id, subscription)
@@ -106,6 +107,14 @@ class QuoteDesk:
         if self._data_types.get(link, LIVE) not in (DELAYED, DELAYED_FROZEN):
             raise Refused(NOT_SUBSCRIBED)
         return True
+
+    def _shown_data_type(self, link: Link, subscription: Subscription) -> int:
+        """What is sent: frozen data only while the market is closed, and only to who wants them."""
+        is_closed = self._exchange.market(subscription.con_id).phase is Phase.CLOSED
+        wants_frozen = self._data_types.get(link, LIVE) in (FROZEN, DELAYED_FROZEN)
+        if subscription.is_delayed:
+            return DELAYED_FROZEN if is_closed and wants_frozen else DELAYED
+        return FROZEN if is_closed and wants_frozen else LIVE
 
     @staticmethod
     def _send_parameters(link: Link, req_id: int, instrument: Instrument) -> None:

@@ -49,6 +49,7 @@ def test_an_order_trades_for_the_account_it_names(several: Bench) -> None:
     several.say(plain.ReqPositions())
     assert names(several.place(1, account="DU2"), server.PositionData) == ["DU2"]
     assert errors(several.place(2, account="DU9")) == [321]
+    assert errors(several.place(3)) == [435]
 
 
 def test_multi_requests_are_for_one_account_or_all(several: Bench) -> None:

@@ -349,6 +349,17 @@ def test_who_asks_for_delayed_data_still_gets_live_ones_where_there_are(bench: B
     )
 
 
+@pytest.mark.parametrize(("wanted", "sent"), [(1, 1), (2, 2), (3, 1), (4, 2)])
+def test_frozen_data_are_for_who_asks_while_the_market_is_closed(wanted: int, sent: int) -> None:
+    bench = Bench(keeps_hours=True)
+    bench.skip(timedelta(hours=14))  # Tuesday, 2 UTC: night in New York
+    bench.say(plain.ReqMarketDataType(data_type=wanted))
+    bench.place(1)  # whoever looks opens the market
+    bench.beat()
+    (told,) = only(server.MarketDataType, bench.say(plain.ReqMktData(req_id=1, contract=contract())))
+    assert told.data_type == sent
+
+
 def test_generic_ticks(bench: Bench) -> None:
     ticks = bench.say(plain.ReqMktData(req_id=1, contract=contract(), generic_ticks="233,236"))
     assert [tick.tick_type for tick in only(server.TickGeneric, ticks)] == [46]
