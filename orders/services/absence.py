@@ -11,7 +11,17 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from orders.models import Cause, CommandKind, EventKind, OnUnconfirmed, Order, OutboxCommand, State
+from orders.models import (
+    OPEN_REQUESTS,
+    Cause,
+    CommandKind,
+    EventKind,
+    OnUnconfirmed,
+    Order,
+    OutboxCommand,
+    RequestKind,
+    State,
+)
 from orders.models.reasons import reason
 
 ROUNDS = 2
@@ -38,9 +48,15 @@ def missed(order: Order, snapshot_id: str, cause: Cause) -> None:
 
 
 def _decide(order: Order, cause: Cause) -> None:
-    """Proven absent. An order that the broker once had, or one that is to be held, is a person's."""
+    """Proven absent. An order that the broker once had, or one that is to be held, is a person's.
+
+    Unless its client wants it canceled: then absent is where it should be, and the request is closed
+    like those of any order that is over (`late_requests`).
+    """
     if order.perm_id or order.cum_qty or order.acknowledged_at:
         _hold(order, cause.saying("the broker had this order and does not show it any more"))
+    elif cancel_wanted(order):
+        cancel_unsent(order, cause)
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:
         _hold(order, cause.saying("proven not at the broker; to be decided by the desk"))
     elif order.fresh_until <= timezone.now():
@@ -52,6 +68,17 @@ def _decide(order: Order, cause: Cause) -> None:
 def _hold(order: Order, cause: Cause) -> None:
     order.held_for_desk = True
     order.note(EventKind.HELD_FOR_DESK, cause)
+
+
+def cancel_wanted(order: Order) -> bool:
+    """Whether a cancel request of the order is open."""
+    return order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists()
+
+
+def cancel_unsent(order: Order, cause: Cause) -> None:
+    """CANCELED: nothing of it is at the broker, so the cancel is ours to grant."""
+    order.reason_code, order.reason_text = "CANCELED_BEFORE_SENDING", reason("CANCELED_BEFORE_SENDING").text
+    order.cancel(cause)
 
 
 def send_again(order: Order, cause: Cause) -> None:

@@ -36,6 +36,7 @@ from orders.models.reasons import reason
 from orders.risk.checks import CheckResult, Exposure, run_checks
 from orders.risk.validity import form_errors
 from orders.services import book, doorbell
+from orders.services.absence import cancel_unsent
 from orders.services.errors import ClOrdIdReused, NotOurs, OrderOver, TicketInvalid
 from orders.services.ticket import Ticket
 
@@ -257,8 +258,7 @@ def _record_cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
 
 def _cancel_here(order: Order, request: OrderRequest, cause: Cause) -> None:
     """Nothing has left us: the cancel is ours to grant."""
-    order.reason_code, order.reason_text = "CANCELED_BEFORE_SENDING", reason("CANCELED_BEFORE_SENDING").text
-    order.cancel(cause)
+    cancel_unsent(order, cause)
     request.state = RequestState.ACCEPTED
     request.answered_at = cause.at
 

@@ -35,7 +35,13 @@ from orders.models import (
 )
 from orders.models.reasons import reason
 from orders.services import book, doorbell
-from orders.services.absence import give_up, put_in_doubt, reopen_command
+from orders.services.absence import (
+    cancel_unsent,
+    cancel_wanted,
+    give_up,
+    put_in_doubt,
+    reopen_command,
+)
 from orders.services.claim import claim_cancels, claim_orders
 
 log = logging.getLogger(__name__)
@@ -172,7 +178,10 @@ def _put_back(order: Order, error: BrokerError) -> None:
     order.put_back(Cause(actor="submission", at=now, text=str(error)))
     order.broker_order_id = order.ack_deadline = None
     order.queued_at = now
-    reopen_command(order, str(error), now)
+    if cancel_wanted(order):
+        cancel_unsent(order, Cause(actor="submission", at=now))
+    else:
+        reopen_command(order, str(error), now)
 
 
 def _refused(order: Order, error: BrokerError) -> None:

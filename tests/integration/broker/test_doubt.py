@@ -16,7 +16,7 @@ from brokers import lease as leases
 from brokers.models import GatewaySession
 from brokers.port import Link
 from brokers.restart_window import RestartWindow
-from orders.models import EventKind, OnUnconfirmed, Order, State
+from orders.models import EventKind, OnUnconfirmed, Order, RequestState, State
 from orders.services import doorbell
 from orders.services.claim import claim_orders
 from orders.services.desk_decisions import NotHeld, give_held_up, send_held_again
@@ -138,6 +138,22 @@ def test_a_cancel_whose_answer_was_lost_with_the_link_is_asked_again(
     runtime.ring()
     gateway.control.fault(kind="disconnect")
     desk.wait(order, State.CANCELED)
+
+
+@pytest.mark.parametrize("policy", OnUnconfirmed.values)
+def test_a_lost_order_with_a_lost_cancel_is_canceled_and_never_sent_again(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, policy: str
+) -> None:
+    gateway.control.fault(kind="hang", seconds=60)  # nothing is read any more: both are lost with it
+    order = desk.rest(on_unconfirmed=policy)
+    eventually(lambda: order.events.filter(kind=EventKind.HANDED_OVER).exists())
+    request = cancel_order(order.id, actor="client:algo", at=timezone.now())
+    eventually(lambda: order.requests.get(pk=request.pk).state == RequestState.SENT)
+    gateway.kill()
+    gateway.start()
+    assert desk.wait(order, State.CANCELED).reason_code == "CANCELED_BEFORE_SENDING"
+    eventually(lambda: order.requests.get(pk=request.pk).state == RequestState.ACCEPTED)
+    assert gateway.orders_of(order) == []
 
 
 def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
