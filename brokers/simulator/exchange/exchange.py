@@ -52,10 +52,12 @@ class Exchange:
         order = self._where(con_id).orders.get(order_id)
         return order.book_order.remaining if order else Decimal(0)
 
-    def next_opening(self, con_id: int, order_id: int) -> datetime | None:
-        """Return when the market opens for an order that waits for it; None if the order need not wait."""
-        market = self._markets.get(con_id)
-        if market is None or self.hours is None or not market.is_asleep(order_id):
+    def next_opening(self, con_id: int, *, outside_rth: bool) -> datetime | None:
+        """Return when the market opens for an order that comes now; None if it need not wait."""
+        if self.hours is None or con_id in self.universe.combos:
+            return None
+        market = self.market(con_id)
+        if market.phase is Phase.OPEN or (market.phase is Phase.EXTENDED and outside_rth):
             return None
         return self.hours.next_opening(market.instrument, self.now)
 

@@ -260,6 +260,11 @@ class Universe:
         found = [known for known in self._by_symbol.get(symbol, []) if not known.is_option]
         return found or self._by_local_symbol.get(symbol, [])
 
+    def is_on_tick(self, instrument: Instrument, price: Decimal) -> bool:
+        """Whether an order may have this price: its market rule says how fine prices are at that level."""
+        steps = [step for step in self.market_rules.get(instrument.market_rule, ()) if step.low_edge <= price]
+        return price % (steps[-1].increment if steps else instrument.min_tick) == 0
+
     def options(self, con_id: int) -> list[Instrument]:
         """Return the options on an underlying, in the order of the file."""
         return self._options.get(con_id, [])

@@ -95,10 +95,6 @@ class Market:
         self.cancel(order.order_id)
         return self.submit(order)
 
-    def is_asleep(self, order_id: int) -> bool:
-        """Whether the order waits for its auction or for trading hours."""
-        return order_id in self._parked
-
     def shrink(self, order_id: int, quantity: Decimal) -> None:
         """Make an order want `quantity` less; it keeps its place."""
         order = self.orders.get(order_id)

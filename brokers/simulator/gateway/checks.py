@@ -154,7 +154,7 @@ def check_new(
     if not instrument.is_tradable:
         raise Refused(rejected("Contract is not available for trading."))
     _check_kind(order, instrument)
-    check_terms(order, instrument)
+    check_terms(order, instrument, universe)
     _check_attributes(order, universe, now)
 
 
@@ -179,7 +179,7 @@ def _go_together(order_type: str, tif: str) -> bool:
     return tif == "DAY" or order_type not in _DAY_ONLY
 
 
-def check_terms(order: Order, instrument: Instrument) -> None:
+def check_terms(order: Order, instrument: Instrument, universe: Universe) -> None:
     """Raise Refused if quantity or prices cannot be worked."""
     quantity = order.total_quantity
     if quantity is None or not 0 < quantity <= _LARGEST_QUANTITY:
@@ -191,15 +191,15 @@ def check_terms(order: Order, instrument: Instrument) -> None:
         _check_net_price(order, instrument)
         return
     if order.order_type in LIMITED:
-        _check_price(order.lmt_price, instrument, "limit price")
+        _check_price(order.lmt_price, instrument, universe, "limit price")
     if order.order_type in STOPS:
-        _check_price(order.aux_price, instrument, "stop price")
+        _check_price(order.aux_price, instrument, universe, "stop price")
     if order.order_type in TOUCHED:
-        _check_price(order.aux_price, instrument, "trigger price")
+        _check_price(order.aux_price, instrument, universe, "trigger price")
     if order.order_type in TRAILING:
-        _check_trail(order, instrument)
+        _check_trail(order, instrument, universe)
     if order.order_type in PEGGED:
-        _check_peg(order, instrument)
+        _check_peg(order, instrument, universe)
 
 
 def _check_sizes(order: Order, quantity: Decimal) -> None:
@@ -217,13 +217,13 @@ def _check_net_price(order: Order, instrument: Instrument) -> None:
         raise Refused(OFF_TICK)
 
 
-def _check_trail(order: Order, instrument: Instrument) -> None:
+def _check_trail(order: Order, instrument: Instrument, universe: Universe) -> None:
     """A trail is an amount or a percentage; a trailing limit needs to know where its limit is."""
     amount, percent = order.aux_price or ZERO, order.trailing_percent or ZERO
     if not 0 < amount + percent <= LARGEST_PRICE or (amount and percent) or percent >= 100:
         raise Refused(validation("Please enter a valid trailing amount or percentage"))
     if order.trail_stop_price is not None:
-        _check_price(order.trail_stop_price, instrument, "trail stop price")
+        _check_price(order.trail_stop_price, instrument, universe, "trail stop price")
     if order.order_type == "TRAIL LIMIT":
         has_prices = order.lmt_price is not None and order.trail_stop_price is not None
         if order.lmt_price_offset is None and not has_prices:
@@ -232,17 +232,17 @@ def _check_trail(order: Order, instrument: Instrument) -> None:
             raise Refused(validation("Please enter a valid limit price offset"))
 
 
-def _check_peg(order: Order, instrument: Instrument) -> None:
+def _check_peg(order: Order, instrument: Instrument, universe: Universe) -> None:
     if order.lmt_price:
-        _check_price(order.lmt_price, instrument, "price cap")
+        _check_price(order.lmt_price, instrument, universe, "price cap")
     if not 0 <= (order.aux_price or ZERO) <= LARGEST_PRICE or not 0 <= (order.percent_offset or ZERO) < 1:
         raise Refused(validation("Please enter a valid offset"))
 
 
-def _check_price(price: Decimal | None, instrument: Instrument, name: str) -> None:
+def _check_price(price: Decimal | None, instrument: Instrument, universe: Universe, name: str) -> None:
     if price is None or not 0 < price <= LARGEST_PRICE:
         raise Refused(validation(f"Please enter a valid {name}"))
-    if not instrument.is_on_tick(price):
+    if not universe.is_on_tick(instrument, price):
         raise Refused(OFF_TICK)
 
 
@@ -295,7 +295,7 @@ def check_modification(
     if order.oca_group not in ("", record.order.oca_group):
         raise Refused(OCA_REVISED)
     _check_kind(order, instrument)
-    check_terms(order, instrument)
+    check_terms(order, instrument, universe)
     _check_attributes(order, universe, now)
     if (order.total_quantity or 0) <= record.filled:
         raise Refused(DOES_NOT_MATCH)

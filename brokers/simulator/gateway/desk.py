@@ -236,7 +236,6 @@ class OrderDesk:
         self._teller.order(record)
         if not is_held:
             self._submit(record)
-            self._warn_if_parked(record)
 
     def _rejection(self, record: OrderRecord) -> Refusal | None:
         if self._faults.take("reject"):
@@ -251,12 +250,12 @@ class OrderDesk:
             self._teller.error(record, OUTSIDE_RTH_IGNORED)
         if record.why_held == "locate":
             self._teller.error(record, LOCATING)
-
-    def _warn_if_parked(self, record: OrderRecord) -> None:
-        opens = self._exchange.next_opening(record.con_id, record.perm_id)
+        order = record.order
+        outside_rth = bool(order.outside_rth) and order.order_type != "MKT"
+        opens = self._exchange.next_opening(record.con_id, outside_rth=outside_rth)
         if opens is not None:
-            instrument, order = self._state.universe[record.con_id], record.order
-            what = f"{order.action} {record.quantity:f} {instrument.symbol} {record.exchange}"
+            symbol = self._state.universe[record.con_id].symbol
+            what = f"{order.action} {record.quantity:f} {symbol} {record.exchange}"
             self._teller.error(record, not_yet_at_the_exchange(what, opens))
 
     def _join_group(self, record: OrderRecord) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from brokers.simulator.exchange.book import Side
+from brokers.simulator.gateway.gateway import STARTING_CASH
+from brokers.simulator.gateway.valuation import Valuation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import OpenOrder
-from brokers.simulator.wire.records import Record, TagValue
+from brokers.simulator.wire.records import Contract, Record, TagValue
 from brokers.simulator.wire.server import ExecutionData, OrderStatus
-from tests.unit.simulator.kit import AAPL, Bench, errors, only, place, story
+from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, errors, only, place, story
 
 
 @pytest.fixture
@@ -222,3 +224,40 @@ def test_an_order_that_closes_a_position_needs_no_margin(bench: Bench) -> None:
 
 def test_outside_rth_on_a_market_order_is_ignored_with_a_notice(bench: Bench) -> None:
     assert errors(bench.say(place(1, outside_rth=True))) == [2109]
+
+
+# -- other instruments ----------------------------------------------------------------------------------
+
+
+def con_id(sec_type: str, symbol: str) -> int:
+    return next(
+        i.con_id for i in UNIVERSE.instruments.values() if (i.sec_type, i.symbol) == (sec_type, symbol)
+    )
+
+
+@pytest.mark.parametrize(("price", "codes"), [("2.95", []), ("3.05", [110]), ("3.10", [])])
+def test_ticks_are_wider_where_the_market_rule_says_so(bench: Bench, price: str, codes: list[int]) -> None:
+    option = Contract(con_id=con_id("OPT", "SPX"), exchange="CBOE")
+    said = bench.place(1, contract=option, order_type="LMT", lmt_price=price, total_quantity=1)
+    assert errors(said) == codes
+
+
+def test_an_index_is_not_for_trading(bench: Bench) -> None:
+    index = con_id("IND", "SPX")
+    assert errors(bench.place(1, contract=Contract(con_id=index))) == [201]
+
+
+def test_wealth_is_what_it_was_plus_profits_in_every_currency(bench: Bench) -> None:
+    traded = [AAPL, con_id("STK", "INFY"), con_id("FUT", "ES"), con_id("OPT", "AAPL")]
+    for number, asset in enumerate(traded, start=1):
+        bench.place(number, contract=Contract(con_id=asset), total_quantity=10)
+        bench.place(number + 10, contract=Contract(con_id=asset), total_quantity=4, action="SELL")
+    bench.move("233")
+    (account,) = bench.gateway.state.accounts.values()
+    valuation = Valuation(bench.gateway.exchange)
+    profits = sum(
+        ((item.unrealized + item.position.realized) * valuation.rate(item.instrument))
+        for item in valuation.holdings(account)
+    )
+    assert len(account.positions) == len(traded)
+    assert valuation.totals(account).net_liquidation == STARTING_CASH + profits

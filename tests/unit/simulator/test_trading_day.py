@@ -86,7 +86,7 @@ def test_every_instrument_has_hours_in_which_it_opens() -> None:
 def test_an_order_before_the_open_waits_with_a_notice_399() -> None:
     made = bench("2026-11-23 12:00")
     said = made.place(1)
-    assert story(said) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted", "ErrMsg 399"]
+    assert story(said) == ["ErrMsg 399", "OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
     assert "2026-11-23 09:30:00 America/New_York" in only(ErrMsg, said)[0].text
     assert last(go_to(made, "2026-11-23 14:30")) == "Filled"
 
