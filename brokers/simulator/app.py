@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from os import environ
 from pathlib import Path
 
@@ -20,6 +21,17 @@ from brokers.simulator.server import Connection, Hub
 
 class StartError(Exception):
     """The gateway cannot start; the text is one sentence for the user."""
+
+
+def money(text: str) -> Decimal:
+    """An amount above zero from the command line; raises ArgumentTypeError."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ArgumentTypeError(f"{text!r} is not an amount") from None
+    if not (amount.is_finite() and amount > 0):
+        raise ArgumentTypeError(f"{text!r} is not an amount above zero")
+    return amount
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -42,6 +54,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--advisor", default="", help="the login is an advisor's, with this account of its own"
+    )
+    # A day of tests must not end at the margin check of the million that IB gives a paper account.
+    parser.add_argument(
+        "--cash",
+        type=money,
+        default=Decimal(100_000_000),
+        help="USD that each account begins with (%(default)s)",
     )
     parser.add_argument("--scenario", help="name of a built-in scenario")
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
@@ -77,6 +96,7 @@ async def _serve(options: Namespace, journal: Journal, announce: Callable[[str],
         advisor=options.advisor,
         master_client_id=options.master_client_id,
         keeps_hours=options.calendar,
+        cash=options.cash,
     )
     journal.replay(gateway.state)
     gateway.begin(journal.append)

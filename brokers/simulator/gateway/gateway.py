@@ -71,9 +71,11 @@ class Gateway:
         master_client_id: int | None = None,
         keeps_hours: bool = False,
         advisor: str = "",
+        cash: Decimal = STARTING_CASH,
     ) -> None:
         self.universe = universe
         self.clock = clock
+        self._cash = cash
         self.faults = Faults()
         self.links: list[Link] = []
         self.link_is_up = True
@@ -161,8 +163,7 @@ class Gateway:
 
     def _fresh_accounts(self) -> list[Account]:
         return [
-            Account(name=name, cash={BASE_CURRENCY: STARTING_CASH}, positions={})
-            for name in self._account_names
+            Account(name=name, cash={BASE_CURRENCY: self._cash}, positions={}) for name in self._account_names
         ]
 
     def _on_fact(self, fact: Fact) -> None:
