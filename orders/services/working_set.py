@@ -16,7 +16,7 @@ from brokers.messages import (
     OrderAbsent,
     OrderIdentity,
 )
-from orders.models import OPEN_REQUESTS, Execution, Order, OrderRequest
+from orders.models import OPEN_REQUESTS, Execution, Order, OrderRequest, OutboxCommand
 from orders.models.order import order_id_of
 from orders.services import book
 
@@ -103,7 +103,14 @@ class WorkingSet:
         for row in old:
             row.save(update_fields=["superseded", "commission", "commission_currency", "realized_pnl"])
         for request in self._changed_requests:
-            request.save(update_fields=["state", "answered_at", "reason_code", "reason_text"])
+            self._store_answer(request)
+
+    @staticmethod
+    def _store_answer(request: OrderRequest) -> None:
+        """Write an answered request; its command, when the answer outran it, must not wait any more."""
+        request.save(update_fields=["state", "answered_at", "reason_code", "reason_text"])
+        waiting = OutboxCommand.objects.filter(request=request, done_at=None)
+        waiting.update(done_at=request.answered_at, error="answered before it was sent")
 
     # --- locking ---------------------------------------------------------------------------------
     def _lock(self, items: Sequence[Item]) -> None:

@@ -29,11 +29,11 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage, Instrument
 from brokers.port import Heard
-from orders.models import Cause, Order, Source, State
+from orders.models import Cause, CommandKind, Order, RequestState, Source, State
 from orders.services import book
 from orders.services.absence import give_up
 from orders.services.execution import LookUp, apply_notes, retry_parked
-from orders.services.order_entry import place_order
+from orders.services.order_entry import cancel_order, place_order
 from orders.services.reconciliation import differs
 from orders.services.ticket import InstrumentKey, Ticket
 
@@ -194,6 +194,17 @@ def test_an_execution_after_the_cancel_is_in_the_history_with_its_quantity(desk:
     last = order.events.order_by("version").last()
     assert last is not None
     assert (order.state, last.kind, last.cum_qty) == (State.CANCELED, "EXECUTION", 40)
+
+
+def test_a_cancel_that_the_end_of_its_order_outran_is_not_left_to_be_sent(desk: User) -> None:
+    story = Story(desk)
+    working = story.status(WorkingStatus.WORKING)
+    story.tell([working])
+    request = cancel_order(story.order.id, actor="client:algo", at=NOW)
+    order = story.tell([working, story.status(WorkingStatus.CANCELED)])
+    request.refresh_from_db()
+    assert (order.state, request.state) == (State.CANCELED, RequestState.ACCEPTED)
+    assert not order.commands.filter(kind=CommandKind.CANCEL, done_at=None).exists()
 
 
 def test_an_unknown_code_never_ends_an_order(desk: User) -> None:
