@@ -276,10 +276,19 @@ class Applying:
                 order.note(EventKind.BROKER_NOTICE, cause)
 
     def _refused(self, order: Order, cause: Cause) -> None:
-        """A cancel was refused: the order is over already, or lives on. The next look tells which."""
+        """A cancel was refused: the order is over already, or lives on. The next look tells which.
+
+        Of an order in doubt the refusal proves nothing: the gateway may not know the order *yet*. Its
+        cancel stays wanted, so that it is asked again when the order is found, and the order is not
+        sent again when it is absent.
+        """
         self.look_up.wanted = True
         order.note(EventKind.BROKER_NOTICE, cause)
-        self._answer_request(order, RequestState.REFUSED, cause, "REQUEST_REFUSED")
+        request = self.set.open_request(order)
+        if request and order.state in (State.SENT, State.UNCONFIRMED) and not order.perm_id:
+            self.set.doubt_request(request)
+        else:
+            self._answer_request(order, RequestState.REFUSED, cause, "REQUEST_REFUSED")
 
     def _unclear(self, order: Order, cause: Cause) -> None:
         """A code that proves nothing: never the end of an order, always a reason to look."""

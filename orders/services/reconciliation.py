@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from brokers.messages import (
@@ -26,6 +27,7 @@ from orders.models import (
     DEAD,
     Cause,
     Order,
+    OrderRequest,
     ReconciliationKind,
     ReconciliationRun,
     RequestKind,
@@ -176,27 +178,21 @@ def _answer_overdue(order: Order, snapshot: Snapshot, lease_epoch: int) -> bool:
 
 
 def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
-    """Cancels sent on an earlier connection whose order still works: asked again."""
+    """Cancels of orders that work: sent on an earlier connection, or refused while the order was in doubt."""
     working = [
         report.identity.perm_id
         for report in snapshot.orders
         if report.status in (WorkingStatus.WORKING, WorkingStatus.HELD)
     ]
     with transaction.atomic():
-        orders = list(
-            Order.objects.select_for_update()
-            .filter(
-                session_id=session,
-                perm_id__in=working,
-                state__in=AT_BROKER,
-                requests__kind=RequestKind.CANCEL,
-                requests__state=RequestState.SENT,
-                requests__sent_at__lt=snapshot.connection_started_at,
-            )
-            .order_by("id")
+        lost = Q(state=RequestState.SENT, sent_at__lt=snapshot.connection_started_at)
+        requests = OrderRequest.objects.filter(
+            lost | Q(state=RequestState.UNCONFIRMED), kind=RequestKind.CANCEL
         )
+        living = Order.objects.filter(session_id=session, perm_id__in=working, state__in=AT_BROKER)
+        orders = list(living.filter(requests__in=requests).select_for_update().order_by("id"))
         for order in orders:
-            request = order.requests.get(kind=RequestKind.CANCEL, state=RequestState.SENT)
+            request = requests.get(order=order)
             repeat_cancel(order, request, Cause(actor="reconciliation", at=timezone.now()))
         book.store(orders)
     return len(orders)

@@ -16,7 +16,7 @@ from brokers.messages import (
     OrderAbsent,
     OrderIdentity,
 )
-from orders.models import OPEN_REQUESTS, Execution, Order, OrderRequest, OutboxCommand
+from orders.models import OPEN_REQUESTS, Execution, Order, OrderRequest, OutboxCommand, RequestState
 from orders.models.order import order_id_of
 from orders.services import book
 
@@ -91,6 +91,11 @@ class WorkingSet:
         """The broker answered a request."""
         request.state, request.answered_at = state, at
         request.reason_code, request.reason_text = code, text
+        self._changed_requests.append(request)
+
+    def doubt_request(self, request: OrderRequest) -> None:
+        """The broker's answer does not settle a request: it stays open."""
+        request.state = RequestState.UNCONFIRMED
         self._changed_requests.append(request)
 
     def store(self) -> None:

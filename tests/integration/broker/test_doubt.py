@@ -16,7 +16,15 @@ from brokers import lease as leases
 from brokers.models import GatewaySession
 from brokers.port import Link
 from brokers.restart_window import RestartWindow
-from orders.models import EventKind, OnUnconfirmed, Order, RequestState, State
+from orders.models import (
+    EventKind,
+    OnUnconfirmed,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestState,
+    State,
+)
 from orders.services import doorbell
 from orders.services.claim import claim_orders
 from orders.services.desk_decisions import NotHeld, give_held_up, send_held_again
@@ -304,3 +312,26 @@ def test_no_order_is_sent_around_the_restart_of_the_gateway_but_cancels_are(
     assert desk.wait(order, State.CREATED).claimed_at is None
     settings.RESTART_WINDOW = None
     desk.wait(order, State.PENDING)
+
+
+def test_a_cancel_that_the_gateway_refuses_while_the_order_is_in_doubt_is_still_wanted(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="drop_place", count=1)
+    order = desk.wait(desk.rest(), State.SENT, State.UNCONFIRMED)
+    request = cancel_order(order.id, actor="test", at=timezone.now())
+    runtime.ring()
+    desk.wait(order, State.CANCELED)
+    eventually(lambda: OrderRequest.objects.get(pk=request.pk).state == RequestState.ACCEPTED)
+    assert gateway.orders_of(order) == []
+
+
+def test_a_cancel_refused_in_doubt_is_asked_again_when_the_order_is_found(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    request = cancel_order(order.id, actor="test", at=timezone.now())
+    OutboxCommand.objects.filter(request=request).update(done_at=timezone.now())
+    OrderRequest.objects.filter(pk=request.pk).update(state=RequestState.UNCONFIRMED)
+    runtime.reconcile(full=True)
+    desk.wait(order, State.CANCELED)
