@@ -24,4 +24,4 @@ RUN python -m compileall -q brokers orders tradedesk \
 USER tradedesk
 VOLUME /data
 EXPOSE 8000 8001
-CMD ["granian", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8000", "tradedesk.wsgi:application"]
+CMD ["granian", "--interface", "wsgi", "--no-ws", "--workers-kill-timeout", "8", "--host", "0.0.0.0", "--port", "8000", "tradedesk.wsgi:application"]

@@ -85,7 +85,9 @@ def stream(port: int) -> Process:
 def granian(interface: str, application: str, port: int) -> tuple[str, ...]:
     """A granian server on loopback."""
     address = ("--host", HOST, "--port", str(port))
-    return (PYTHON, "-m", "granian", "--interface", interface, "--no-ws", *address, application)
+    # Without the timeout a SIGTERM in the first second, while a worker starts, is waited for in vain.
+    limits = ("--no-ws", "--workers-kill-timeout", "8")
+    return (PYTHON, "-m", "granian", "--interface", interface, *limits, *address, application)
 
 
 def broker(session: str) -> Process:
