@@ -66,7 +66,7 @@ def during(stack: System, harm: Callable[[], None]) -> list[dict[str, Any]]:
 def test_the_broker_worker_killed_between_claim_and_acknowledgement(stack: System) -> None:
     stack.control.fault(kind="hang", seconds=4)  # claimed and written, but nobody reads or answers
     order = stack.api.placed(**RESTING)
-    eventually(lambda: stack.api.state(order["id"]) == "SENT", limit=60)
+    eventually(lambda: stack.api.order(order["id"])["timestamps"]["claimed"], limit=60, pause=0.02)
     stack.kill("broker")
     stack.start("broker")
     assert_each_once(stack, [order])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -165,8 +166,10 @@ def test_a_lost_order_with_a_lost_cancel_is_canceled_and_never_sent_again(
 
 
 def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
-    gateway.control.fault(kind="hang", seconds=8)
+    assert gateway.process
+    gateway.process.send_signal(signal.SIGSTOP)
     eventually(lambda: runtime.session.link is Link.DOWN, limit=60)
+    gateway.process.send_signal(signal.SIGCONT)
     eventually(lambda: runtime.session.link is Link.READY, limit=60)
     desk.wait(desk.rest(), State.PENDING)
 
@@ -315,12 +318,15 @@ def test_no_order_is_sent_around_the_restart_of_the_gateway_but_cancels_are(
 
 
 def test_a_cancel_that_the_gateway_refuses_while_the_order_is_in_doubt_is_still_wanted(
-    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, settings: Any
 ) -> None:
+    settings.RESOLUTION_PAUSE = 600.0  # no look before the refusal has been heard
     gateway.control.fault(kind="drop_place", count=1)
     order = desk.wait(desk.rest(), State.SENT, State.UNCONFIRMED)
     request = cancel_order(order.id, actor="test", at=timezone.now())
     runtime.ring()
+    eventually(lambda: OrderRequest.objects.get(pk=request.pk).state == RequestState.UNCONFIRMED)
+    settings.RESOLUTION_PAUSE = 0.3
     desk.wait(order, State.CANCELED)
     eventually(lambda: OrderRequest.objects.get(pk=request.pk).state == RequestState.ACCEPTED)
     assert gateway.orders_of(order) == []
