@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db import transaction
@@ -137,7 +138,7 @@ class Applying:
 
     # --- our own note ------------------------------------------------------------------------------
     def _handed_over(self, note: HandedOver, cause: Cause) -> None:
-        order = next((o for o in self.set.orders.values() if str(o.id) == note.order_id), None)
+        order = self.set.orders.get(UUID(note.order_id))
         if order and order.broker_order_id == note.broker_order_id and order.sent_at is None:
             order.sent_at = note.sent_at
             order.note(EventKind.HANDED_OVER, cause)
@@ -307,7 +308,7 @@ class Applying:
 
     # --- absence -----------------------------------------------------------------------------------
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:
-        order = next((o for o in self.set.orders.values() if str(o.id) == report.order_id), None)
+        order = self.set.orders.get(UUID(report.order_id))
         if order and order.state in AT_BROKER:
             self.look_up.unanswered += order.state == State.SENT
             absence.missed(order, report.snapshot_id, cause)

@@ -104,7 +104,6 @@ class SessionRuntime:
         self.writer.stop(timeout=10)
         for thread in self._threads:
             thread.join(timeout=5)
-        registry.forget(self.name)
         self._release()
         connection.close()
 
