@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.simulator.exchange.instruments import Universe
-from brokers.simulator.gateway.state import Executed, OrderRecord, State
+from brokers.simulator.gateway.facts import Executed, OrderRecord
+from brokers.simulator.gateway.state import State
 
 Row = dict[str, Any]
 

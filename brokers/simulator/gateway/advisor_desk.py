@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
+from brokers.simulator.gateway.facts import AdvisorConfigured
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import AdvisorConfigured, State
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import Refusal, validation
 from brokers.simulator.wire import client_reference as asked
 from brokers.simulator.wire import server_reference as said

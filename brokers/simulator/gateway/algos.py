@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from brokers.simulator.exchange.book import ZERO
-from brokers.simulator.gateway.moments import parse_moment
-from brokers.simulator.gateway.state import OrderRecord
+from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.gateway.texts import Refusal
+from brokers.simulator.gateway.time_texts import parse_moment
 from brokers.simulator.wire.records import Order
 
 _SLICES = 20

@@ -8,8 +8,7 @@ from decimal import Decimal
 
 from brokers.simulator.exchange.instruments import ContractQuery, Instrument, Universe
 from brokers.simulator.gateway import algos, conditions
-from brokers.simulator.gateway.moments import parse_moment
-from brokers.simulator.gateway.state import OrderRecord, combo_parts
+from brokers.simulator.gateway.facts import OrderRecord, combo_parts
 from brokers.simulator.gateway.terms import LIMITED, PEGGED, STOPS, TOUCHED, TRAILING
 from brokers.simulator.gateway.texts import (
     CANNOT_CHANGE_TYPE,
@@ -21,11 +20,12 @@ from brokers.simulator.gateway.texts import (
     OFF_TICK,
     PARENT_REVISED,
     UNSUPPORTED_TYPE,
-    Refusal,
+    Refused,
     ambiguous,
     rejected,
     validation,
 )
+from brokers.simulator.gateway.time_texts import parse_moment
 from brokers.simulator.wire.records import ComboLeg, Contract, Order
 
 ORDER_TYPES = {"MKT", "MTL", "MOC", "TRAIL", "TRAIL LIMIT"} | LIMITED | STOPS | TOUCHED | PEGGED
@@ -67,14 +67,6 @@ _UNSUPPORTED_ATTRIBUTES = {
     "fa_group": "faGroup",
     "discretionary_amt": "discretionaryAmt",
 }
-
-
-class Refused(Exception):
-    """The gateway answers with `refusal` and does nothing else."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.text)
-        self.refusal = refusal
 
 
 def query_of(contract: Contract) -> ContractQuery:

@@ -10,8 +10,9 @@ from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.orders import Phase
-from brokers.simulator.gateway.moments import parse_moment
-from brokers.simulator.gateway.state import OrderRecord, State
+from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.time_texts import parse_moment
 from brokers.simulator.gateway.valuation import Valuation
 from brokers.simulator.wire.records import Condition
 

@@ -10,10 +10,10 @@ from weakref import WeakKeyDictionary
 from brokers.simulator.exchange.book import OrderBook, Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.gateway.checks import Refused, resolve
+from brokers.simulator.gateway.checks import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.texts import Refusal
+from brokers.simulator.gateway.texts import Refusal, Refused
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server_data as said
 from brokers.simulator.wire.records import Record

@@ -10,29 +10,15 @@ from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.oca import Member, OcaType
 from brokers.simulator.exchange.orders import MarketEvent
 from brokers.simulator.gateway import algos
-from brokers.simulator.gateway.checks import (
-    Refused,
-    check_modification,
-    check_new,
-    normalized,
-    resolve,
-)
+from brokers.simulator.gateway.checks import check_modification, check_new, normalized, resolve
 from brokers.simulator.gateway.conditions import Conditions
+from brokers.simulator.gateway.facts import Modified, Moved, OrderRecord, Placed, Released, Repeated, Status
 from brokers.simulator.gateway.families import Families
 from brokers.simulator.gateway.faults import Faults
 from brokers.simulator.gateway.fills import Fills
 from brokers.simulator.gateway.follow import BY_SYSTEM, Follower
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import (
-    Modified,
-    Moved,
-    OrderRecord,
-    Placed,
-    Released,
-    Repeated,
-    State,
-    Status,
-)
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.telling import Teller
 from brokers.simulator.gateway.terms import TRAILING, TRIGGERED, market_order, trailing_trigger
 from brokers.simulator.gateway.texts import (
@@ -42,6 +28,7 @@ from brokers.simulator.gateway.texts import (
     LOCATING,
     OUTSIDE_RTH_IGNORED,
     Refusal,
+    Refused,
     cancel_too_late,
     cancel_unknown,
     not_yet_at_the_exchange,

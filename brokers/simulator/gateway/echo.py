@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.gateway.state import Executed, OrderRecord, Status
+from brokers.simulator.gateway.facts import Executed, OrderRecord, Status
 from brokers.simulator.gateway.terms import LIMITED, PEGGED, STOPS, TOUCHED, TRAILING
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Contract, Execution, Order, OrderState

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from brokers.simulator.gateway.checks import Refused
+from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import OrderRecord, State
-from brokers.simulator.gateway.texts import MISSING_PARENT
+from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.texts import MISSING_PARENT, Refused
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Order
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 from brokers.simulator.exchange.book import ZERO, Side
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import ComboFilled, Filled, LegFill
-from brokers.simulator.gateway.state import Executed, OrderRecord, State
+from brokers.simulator.gateway.facts import Executed, OrderRecord
+from brokers.simulator.gateway.state import State
 
 
 class Fills:

@@ -12,17 +12,17 @@ from typing import Any
 
 from brokers.simulator.exchange import orders as m
 from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.fills import Fills
-from brokers.simulator.gateway.state import (
+from brokers.simulator.gateway.facts import (
     Elected,
     Executed,
     Moved,
     OrderRecord,
     Reduced,
-    State,
     Status,
     StatusChanged,
 )
+from brokers.simulator.gateway.fills import Fills
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.telling import Teller
 from brokers.simulator.gateway.texts import CANCELED
 

@@ -19,6 +19,7 @@ from brokers.simulator.gateway.advisor_desk import AdvisorDesk
 from brokers.simulator.gateway.contract_desk import ContractDesk
 from brokers.simulator.gateway.depth_desk import DepthDesk
 from brokers.simulator.gateway.desk import OrderDesk
+from brokers.simulator.gateway.facts import AccountOpened, Cleared, Executed, Fact, OrderRecord, Started
 from brokers.simulator.gateway.faults import Faults
 from brokers.simulator.gateway.history_desk import HistoryDesk
 from brokers.simulator.gateway.link import Link
@@ -27,15 +28,7 @@ from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.order_lists import OrderLists
 from brokers.simulator.gateway.quote_desk import QuoteDesk
 from brokers.simulator.gateway.reference_desk import ReferenceDesk
-from brokers.simulator.gateway.state import (
-    AccountOpened,
-    Cleared,
-    Executed,
-    Fact,
-    OrderRecord,
-    Started,
-    State,
-)
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.tape import BAR_SECONDS, Tapes
 from brokers.simulator.gateway.tick_desk import TickDesk
 from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation

@@ -11,12 +11,12 @@ from weakref import WeakKeyDictionary
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway import time_texts as times
-from brokers.simulator.gateway.checks import Refused, resolve
+from brokers.simulator.gateway.checks import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.history import bar_at, bars, price_at
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.tape import BAR_SECONDS, Tape, Tapes
-from brokers.simulator.gateway.texts import no_history, validation
+from brokers.simulator.gateway.texts import Refused, no_history, validation
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server_data as said
 from brokers.simulator.wire.records import Record

@@ -11,8 +11,9 @@ from decimal import Decimal
 import msgspec
 
 from brokers.simulator.gateway.desk import OrderDesk
+from brokers.simulator.gateway.facts import Bound, OrderRecord
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import Bound, OrderRecord, State
+from brokers.simulator.gateway.state import State
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract, Order
 

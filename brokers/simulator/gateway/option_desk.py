@@ -10,9 +10,9 @@ from typing import Any
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.options import Greeks, greeks, implied_volatility
-from brokers.simulator.gateway.checks import Refused, resolve
+from brokers.simulator.gateway.checks import resolve
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.texts import validation
+from brokers.simulator.gateway.texts import Refused, validation
 from brokers.simulator.gateway.time_texts import years_until
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire.records import Contract, Number, Record

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from brokers.simulator.gateway import echo
+from brokers.simulator.gateway.facts import Executed, IdSeen, OrderRecord
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import Executed, IdSeen, OrderRecord, State
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import validation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said

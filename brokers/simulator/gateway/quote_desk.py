@@ -13,14 +13,14 @@ from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.orders import Phase
-from brokers.simulator.gateway.checks import Refused, resolve
+from brokers.simulator.gateway.checks import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.history import price_at
 from brokers.simulator.gateway.link import Link, Subscription
 from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.reference_desk import BBO_EXCHANGE
 from brokers.simulator.gateway.tape import Tapes
-from brokers.simulator.gateway.texts import Refusal, no_such_ticker, validation
+from brokers.simulator.gateway.texts import Refusal, Refused, no_such_ticker, validation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said
 from brokers.simulator.wire.records import Record

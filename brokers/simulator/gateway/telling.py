@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from brokers.simulator.gateway import echo
+from brokers.simulator.gateway.facts import Executed, OrderRecord
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import Executed, OrderRecord, State
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import Refusal
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg

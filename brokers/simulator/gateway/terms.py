@@ -15,7 +15,7 @@ from brokers.simulator.exchange.orders import (
     Trigger,
     passive_tick,
 )
-from brokers.simulator.gateway.state import OrderRecord
+from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.wire.records import Order
 
 #: Types whose limit the client says.

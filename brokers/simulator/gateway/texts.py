@@ -14,6 +14,14 @@ class Refusal(NamedTuple):
     text: str
 
 
+class Refused(Exception):
+    """The gateway answers with `refusal` and does nothing else."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.text)
+        self.refusal = refusal
+
+
 DUPLICATE_ID = Refusal(103, "Duplicate order id")
 ALREADY_FILLED = Refusal(104, "Cannot modify a filled order.")
 DOES_NOT_MATCH = Refusal(105, "Order being modified does not match original order.")

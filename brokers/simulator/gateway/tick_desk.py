@@ -10,11 +10,11 @@ from weakref import WeakKeyDictionary
 
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
-from brokers.simulator.gateway.checks import Refused, resolve
+from brokers.simulator.gateway.checks import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.tape import Print, Quote, Tape, Tapes
-from brokers.simulator.gateway.texts import Refusal, no_such_ticker
+from brokers.simulator.gateway.texts import Refusal, Refused, no_such_ticker
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server_data as said
 from brokers.simulator.wire.records import Record

@@ -1,4 +1,4 @@
-"""Times and durations as requests for data say them, and as the answers do."""
+"""Times and durations as clients write them, and as the answers do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from brokers.simulator.gateway.checks import Refused
-from brokers.simulator.gateway.texts import Refusal, validation
+from brokers.simulator.gateway.texts import Refusal, Refused, validation
 
 DAY = 86_400
 _UNITS = {"S": 1, "D": DAY, "W": 7 * DAY, "M": 30 * DAY, "Y": 365 * DAY}
@@ -24,22 +23,52 @@ BAR_SIZES = {
 }
 #: Other spellings that gateways take.
 _SPELLINGS = {"1 sec": "1 secs", "1 W": "1 week", "1W": "1 week", "1 M": "1 month", "1M": "1 month"}
-_TIME = re.compile(r"(\d{8})(?:[ -]+(\d\d:\d\d:\d\d))?(?: +(\S.*))?")
+#: `20261123 15:30:00 US/Eastern`, `20261123-20:30:00` (UTC), `20261123`, `15:30:00` (today).
+_MOMENT = re.compile(
+    r"(?:([0-9]{8})(?:[ -]+|$))?([0-9]{1,2}:[0-9]{2}:[0-9]{2})?(?: *([A-Za-z]\S*))?", re.ASCII
+)
+#: Short names that gateways write; as zones of their own they would know no summer.
+_SHORT_ZONES = {"EST": "US/Eastern", "EDT": "US/Eastern", "PST": "US/Pacific"}
+#: The gateway's own zone: that of times without one.
+HOME = UTC
+_BAD_TIME = Refusal(
+    10314,
+    "End Date/Time: The date, time, or time-zone entered is invalid. "
+    "The correct format is yyyymmdd hh:mm:ss xx/xxxx",
+)
 
 
-def read_time(text: str, zone: tzinfo = UTC) -> int:
-    """Return the epoch seconds of `yyyymmdd hh:mm:ss [zone]` or `yyyymmdd-hh:mm:ss` (UTC); or Refused."""
-    found = _TIME.fullmatch(text.strip())
-    if found is None:
-        raise Refused(_bad_time())
-    date, time, name = found.groups()
-    in_utc = name is None and "-" in text
+def parse_moment(text: str, now: datetime | None, home: tzinfo = HOME) -> datetime:
+    """Return the moment that a text means; `now` says which day a time without a date is on.
+
+    A dash between date and time means UTC, no zone means `home`. Raises ValueError if the text is none.
+    """
+    found = _MOMENT.fullmatch(text.strip())
+    date, time, name = found.groups() if found else (None, None, None)
+    where = _named_zone(name) if name else UTC if "-" in text else home
+    if time and not date and now:
+        date = f"{now.astimezone(where):%Y%m%d}"
+    if not date:
+        raise ValueError(f"no time: {text!r}")
+    moment = datetime.strptime(f"{date} {time or '00:00:00'}", "%Y%m%d %H:%M:%S").replace(tzinfo=where)
+    if not 1970 <= moment.year <= 2100:
+        raise ValueError(f"no time of ours: {text!r}")
+    return moment
+
+
+def _named_zone(name: str) -> tzinfo:
     try:
-        where = ZoneInfo(name) if name else UTC if in_utc else zone
-        moment = datetime.strptime(f"{date} {time or '00:00:00'}", "%Y%m%d %H:%M:%S").replace(tzinfo=where)
-    except (ValueError, ZoneInfoNotFoundError):
-        raise Refused(_bad_time()) from None
-    return int(moment.timestamp())
+        return ZoneInfo(_SHORT_ZONES.get(name, name))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"no time zone: {name!r}") from error
+
+
+def read_time(text: str, zone: tzinfo = HOME) -> int:
+    """Return the epoch seconds of a date with or without a time; raises Refused (10314)."""
+    try:
+        return int(parse_moment(text, None, zone).timestamp())
+    except ValueError:
+        raise Refused(_BAD_TIME) from None
 
 
 def read_duration(text: str) -> int:
@@ -102,11 +131,3 @@ def years_until(expiry: str, now: datetime) -> float:
     """Return the time to the end of a day `yyyymmdd`, in years, at least 0."""
     end = datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=UTC) + timedelta(days=1)
     return max((end - now).total_seconds() / (365 * DAY), 0.0)
-
-
-def _bad_time() -> Refusal:
-    return Refusal(
-        10314,
-        "End Date/Time: The date, time, or time-zone entered is invalid. "
-        "The correct format is yyyymmdd hh:mm:ss xx/xxxx",
-    )

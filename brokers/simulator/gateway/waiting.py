@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from brokers.simulator.exchange.book import ZERO
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway.conditions import Conditions
+from brokers.simulator.gateway.facts import OrderRecord, Status
 from brokers.simulator.gateway.follow import signed
-from brokers.simulator.gateway.moments import parse_moment
-from brokers.simulator.gateway.state import OrderRecord, State, Status
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.terms import TRIGGERED
+from brokers.simulator.gateway.time_texts import parse_moment
 
 
 class WaitingRoom:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway import echo
+from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.gateway.follow import signed
-from brokers.simulator.gateway.state import OrderRecord, State
+from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import Refusal, margin_missing
 from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire.order_reports import OpenOrder

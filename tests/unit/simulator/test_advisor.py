@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from brokers.simulator.exchange.universe import load_universe
+from brokers.simulator.gateway.facts import AnyFact
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import AnyFact
 from brokers.simulator.wire import client as plain
 from brokers.simulator.wire import client_reference as asked
 from brokers.simulator.wire import server

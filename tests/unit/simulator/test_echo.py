@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.state import OrderRecord
+from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder

@@ -24,7 +24,7 @@ from ibapi.tag_value import TagValue as OfficialTag
 from ibapi.wrapper import EWrapper
 
 from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.state import OrderRecord
+from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import unpack
 from brokers.simulator.wire.place_order import PlaceOrder
