@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from brokers.models import GatewaySession, InboxMessage
 from brokers.port import Link
-from orders.models import ALIVE, Execution, Order, OutboxCommand, State
+from orders.models import ALIVE, Alert, Execution, Order, OutboxCommand, State
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class DeskCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families, or only `tradedesk_database_up 0`."""
         try:
-            families = [*orders(), *queues(), *sessions(), *latencies(), executions()]
+            families = [*orders(), *queues(), *sessions(), *alerts(), *latencies(), executions()]
         except Error as error:
             log.warning("metrics not read", extra={"error": str(error)})
             families = []
@@ -152,6 +152,17 @@ def sessions() -> Iterator[Metric]:
         [((row.name,), row.lease_epoch) for row in rows],
         ("session",),
     )
+
+
+def alerts() -> Iterator[Metric]:
+    """What waits for a person, by kind."""
+    now = timezone.now()
+    rows = Alert.objects.filter(cleared_at=None).order_by().values("kind")
+    found = list(rows.annotate(count=Count("id"), oldest=Min("raised_at")))
+    counts = [((row["kind"],), row["count"]) for row in found]
+    ages = [((row["kind"],), seconds(now - row["oldest"])) for row in found]
+    yield gauge("tradedesk_alerts_open", "Alerts that are open, by kind.", counts, ("kind",))
+    yield gauge("tradedesk_alerts_oldest_seconds", "Age of the oldest open alert.", ages, ("kind",))
 
 
 def latencies() -> Iterator[Metric]:

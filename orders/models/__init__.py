@@ -1,5 +1,6 @@
 """The tables of the order domain."""
 
+from orders.models.alert import Alert, AlertKind
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
 from orders.models.lifecycle import Cause
@@ -18,6 +19,8 @@ __all__ = [
     "DEAD",
     "OPEN_REQUESTS",
     "AccountLimit",
+    "Alert",
+    "AlertKind",
     "ApiToken",
     "Cause",
     "CommandKind",

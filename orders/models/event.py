@@ -34,6 +34,7 @@ class EventKind(models.TextChoices):
     BROKER_NOTICE = "BROKER_NOTICE"
     TERMS_CHANGED = "TERMS_CHANGED"
     HELD_FOR_DESK = "HELD_FOR_DESK"
+    RELEASED = "RELEASED"
 
 
 class CurrentTransaction(models.Func):

@@ -182,6 +182,17 @@ class Order(OrderLifecycle):
         """Whether the order may still execute."""
         return self.state in ALIVE
 
+    def hold(self, cause: Cause) -> None:
+        """Leave the order to a person: nothing is sent for it until somebody decides, or the broker does."""
+        self.held_for_desk = True
+        self.note(EventKind.HELD_FOR_DESK, cause)
+
+    def release(self, cause: Cause) -> None:
+        """No person is needed any more."""
+        if self.held_for_desk:
+            self.held_for_desk = False
+            self.note(EventKind.RELEASED, cause)
+
     def note(self, kind: EventKind, cause: Cause, *, from_state: str | None = None) -> None:
         """Note an event: one version further, with the facts as they are now."""
         self.version += 1

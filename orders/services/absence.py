@@ -54,20 +54,15 @@ def _decide(order: Order, cause: Cause) -> None:
     like those of any order that is over (`late_requests`).
     """
     if order.perm_id or order.cum_qty or order.acknowledged_at:
-        _hold(order, cause.saying("the broker had this order and does not show it any more"))
+        order.hold(cause.saying("the broker had this order and does not show it any more"))
     elif cancel_wanted(order):
         cancel_unsent(order, cause)
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:
-        _hold(order, cause.saying("proven not at the broker; to be decided by the desk"))
+        order.hold(cause.saying("proven not at the broker; to be decided by the desk"))
     elif order.fresh_until <= timezone.now():
         give_up(order, "STALE", cause)
     else:
         send_again(order, cause.saying("proven not at the broker; sent again"))
-
-
-def _hold(order: Order, cause: Cause) -> None:
-    order.held_for_desk = True
-    order.note(EventKind.HELD_FOR_DESK, cause)
 
 
 def cancel_wanted(order: Order) -> bool:

@@ -14,6 +14,7 @@ from django.db.models import Model
 from psycopg.types.json import Jsonb
 
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
+from orders.services import alerts
 
 #: Columns of an order that may change after it was recorded, with their SQL types.
 MUTABLE = {
@@ -112,6 +113,7 @@ def store(orders: Iterable[Order]) -> None:
             _columns(events, EVENT),
         )
     _drop_overtaken_commands(changed, events)
+    alerts.follow_holds(changed, events)
     for order in changed:
         order.noted.clear()
         order.touched = False

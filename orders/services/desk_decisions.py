@@ -42,10 +42,11 @@ def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
         order = _held(order_id)
         if order.perm_id or order.cum_qty or order.absent_rounds < ROUNDS:
             raise NotProvenAbsent(order)
-        order.held_for_desk = False
+        cause = Cause(actor=actor, at=at, text="the desk sends it again")
+        order.release(cause)
         order.fresh_until = max(order.fresh_until, at + (order.fresh_until - order.received_at))
         order.save(update_fields=["fresh_until"])
-        send_again(order, Cause(actor=actor, at=at, text="the desk sends it again"))
+        send_again(order, cause)
         book.store([order])
         transaction.on_commit(lambda: doorbell.ring(order.session_id), robust=True)
     doorbell.tell_readers()
@@ -56,8 +57,9 @@ def give_held_up(order_id: UUID, *, actor: str, at: datetime) -> Order:
     """Give a held order up: FAILED, nobody will send it any more. Raises NotHeld."""
     with transaction.atomic():
         order = _held(order_id)
-        order.held_for_desk = False
-        give_up(order, "NEVER_REACHED_BROKER", Cause(actor=actor, at=at))
+        cause = Cause(actor=actor, at=at)
+        order.release(cause.saying("the desk gives it up"))
+        give_up(order, "NEVER_REACHED_BROKER", cause)
         book.store([order])
     doorbell.tell_readers()
     return order

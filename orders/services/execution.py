@@ -30,9 +30,10 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage
 from brokers.port import Heard
-from orders.models import AT_BROKER, Cause, EventKind, Execution, Order, RequestState, State
+from orders.models import AT_BROKER, AlertKind, Cause, EventKind, Execution, Order, RequestState, State
 from orders.models.reasons import reason
 from orders.services import absence, doorbell, external, quantities
+from orders.services.alerts import clear_alert, raise_alert
 from orders.services.working_set import WorkingSet
 
 #: A message that matches nothing is tried this often, then left in the inbox with its error.
@@ -87,6 +88,8 @@ def _retry(row: InboxMessage, look_up: LookUp) -> bool:
             applying.finish()
             row.applied_at, row.error = timezone.now(), ""
             row.save(update_fields=["applied_at", "error"])
+            if row.attempts >= MAX_ATTEMPTS:
+                clear_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=row.dedup_key)
     except NotYet as error:
         _postpone(row, error)
         return False
@@ -104,6 +107,9 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
     again = row.attempts < MAX_ATTEMPTS
     row.retry_at = timezone.now() + inbox.retry_delay(row.attempts) if again else None
     row.save(update_fields=["attempts", "error", "retry_at"])
+    if row.attempts == MAX_ATTEMPTS:
+        text = f"A {row.kind} of the broker could not be applied: {row.error}"
+        raise_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=row.dedup_key, text=text)
 
 
 class Applying:
@@ -165,13 +171,18 @@ class Applying:
             order.touched = True
             self.set.learn(order)
         elif perm_id and order.perm_id != perm_id:
-            # One reference, two orders at the broker: never guessed away, a person must look.
-            if not order.held_for_desk:
-                text = f"the broker shows this order twice: perm_id {order.perm_id} and {perm_id}"
-                order.held_for_desk = True
-                order.note(EventKind.HELD_FOR_DESK, cause.saying(text=text))
+            self._freeze(order, perm_id, cause)
             return False
         return True
+
+    def _freeze(self, order: Order, second: int, cause: Cause) -> None:
+        """One reference, two orders at the broker: never guessed away, a person must look, once."""
+        known = order.events.filter(kind=EventKind.HELD_FOR_DESK, data__second_perm_id=second)
+        if order.held_for_desk or known.exists():
+            return
+        text = f"the broker shows this order twice: perm_id {order.perm_id} and {second}"
+        order.hold(cause.saying(text, {"second_perm_id": second}))
+        raise_alert(AlertKind.DUPLICATE_ORDER, order=order, subject=str(second), text=text)
 
     def _note_answer(self, order: Order) -> None:
         """The gateway answers orders; what a look finds later, in doubt already, does not show that."""
@@ -319,7 +330,8 @@ def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
     order.acknowledged_at = order.acknowledged_at or cause.at
     order.ack_deadline, order.unconfirmed_at = None, None
     order.absent_rounds, order.absent_snapshot = 0, ""
-    order.held_for_desk &= order.state != State.UNCONFIRMED
+    if order.state == State.UNCONFIRMED:
+        order.release(cause)
     if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
         return
     if order.cum_qty >= order.order_qty:

@@ -25,7 +25,7 @@ from brokers.messages import Snapshot
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
-from orders.services import instruments, positions, reconciliation
+from orders.services import alerts, instruments, positions, reconciliation
 from orders.services.applier import SessionApplier
 from orders.services.execution import LookUp, retry_parked
 from orders.services.late_requests import close_late
@@ -185,6 +185,7 @@ class SessionRuntime:
         self._show_breaker()
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
         retry_parked(self.name, self.look_up)
+        alerts.follow_doubts(self.name)
         instruments.store_prices(self.writer)
         positions.store_live(self.name, self.writer)
         self._look_where_needed()

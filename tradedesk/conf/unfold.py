@@ -44,6 +44,7 @@ NAVIGATION = [
         "title": "Broker",
         "separator": True,
         "items": [
+            page("Alerts", "notifications", "orders.alert"),
             page("Sessions", "cable", "brokers.gatewaysession"),
             page("Reconciliation", "compare_arrows", "orders.reconciliationrun"),
             page("Inbox", "inbox", "brokers.inboxmessage"),

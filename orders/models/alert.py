@@ -1,0 +1,60 @@
+"""What a person should look at: one open row per thing, however often it happens."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class AlertKind(models.TextChoices):
+    """What is the matter."""
+
+    HELD_ORDER = "HELD_ORDER", "Order held for the desk"
+    IN_DOUBT = "IN_DOUBT", "Order unconfirmed for long"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER", "One reference, two orders at the broker"
+    OVERFILL = "OVERFILL", "More executed than ordered"
+    UNKNOWN_CODE = "UNKNOWN_CODE", "Error code that is not in our table"
+    COMMISSION_MISSING = "COMMISSION_MISSING", "Commission missing"
+    BREAK = "BREAK", "Our books and the broker's differ"
+    INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
+    SESSION = "SESSION", "Broker session needs a person"
+
+
+class Alert(models.Model):
+    """Something that a person should look at.
+
+    Open until `cleared_at`: when what it tells of is over, or when a person says so. While it is open
+    the same thing only counts up `times`. `subject` tells things of one kind apart that have no order.
+    """
+
+    kind = models.CharField(max_length=24, choices=AlertKind.choices)
+    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, null=True, related_name="alerts")
+    session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT, null=True)
+    subject = models.CharField(max_length=120, blank=True, default="")
+    text = models.TextField()
+    times = models.IntegerField(default=1)
+    raised_at = models.DateTimeField()
+    last_raised_at = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True, blank=True)
+    seen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    cleared_by = models.CharField(max_length=100, blank=True, default="")
+    cleared_note = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("clear_alert", "Can mark alerts as seen and clear them")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "order", "session", "subject"],
+                condition=Q(cleared_at=None),
+                nulls_distinct=False,
+                name="alert_one_open_per_thing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
