@@ -1,4 +1,7 @@
-"""The broker worker: a Celery worker that owns one gateway session, joined to it by a bootstep."""
+"""The broker worker: a Celery worker beside one gateway session, joined to it by a bootstep.
+
+The session needs no Redis: it goes on while Celery's consumer waits for one or begins again.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,16 @@ log = logging.getLogger(__name__)
 
 
 class SessionStep(bootsteps.StartStopStep):
-    """Starts the session once the pool is there, stops it before the pool goes."""
+    """Stops the session before the pool goes, unless only Celery's consumer failed and begins again."""
 
     requires = ("celery.worker.components:Pool",)
     runtime: SessionRuntime
 
-    def start(self, parent: Any) -> None:
-        self.runtime.start()
-
     def stop(self, parent: Any) -> None:
-        self.runtime.stop()
+        if not parent.failed:
+            self.runtime.stop()
 
-    def terminate(self, parent: Any) -> None:
-        self.runtime.stop()
+    terminate = stop
 
 
 def run(runtime: SessionRuntime) -> int:
@@ -52,5 +52,6 @@ def run(runtime: SessionRuntime) -> int:
         without_mingle=True,
         loglevel="INFO",
     )
+    runtime.start()
     worker.start()
     return 1 if lost else int(worker.exitcode or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 
 from celery import Celery
 
@@ -10,7 +11,19 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 
 EXPIRE_EVERY = 5.0  # seconds
 
-app = Celery("tradedesk")
+
+class Application(Celery):
+    """Celery with a worker that outlives what Redis does to it."""
+
+    @cached_property
+    def Worker(self) -> type:
+        """The class behind `celery worker` and the broker worker."""
+        from tradedesk.steady_worker import SteadyWorker  # only workers need the worker program
+
+        return self.subclass_with_self(SteadyWorker)
+
+
+app = Application("tradedesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["orders", "brokers"])
 

@@ -1,0 +1,52 @@
+"""A Celery worker that begins again when its consumer dies.
+
+Celery 5.7 over Redis ends the whole process with exit code 1 when Redis goes at an unlucky moment: while a
+task is unacknowledged, kombu closes the channel, tries to restore the message on a connection that is
+gone, and the AttributeError counts as unrecoverable; a full Redis does the same by an error of its own.
+A broker worker that ends for that reason would take the connection to the gateway with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from celery.apps.worker import Worker
+from celery.platforms import EX_FAILURE
+from celery.worker import state
+from kombu.asynchronous import set_event_loop
+
+log = logging.getLogger(__name__)
+
+PAUSE = 1.0  # seconds before it begins again: a Redis that refuses everything must not make a busy loop
+
+
+class SteadyWorker(Worker):
+    """Celery's worker; `start` returns only when somebody asked it to end, or its set-up is wrong."""
+
+    def __init__(self, app: Any = None, hostname: str | None = None, **options: Any) -> None:
+        self._options = options
+        super().__init__(app, hostname, **options)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ends, or has ended, without having been asked to."""
+        asked = state.should_stop is not None or state.should_terminate is not None
+        return self.exitcode == EX_FAILURE and not asked
+
+    def start(self) -> None:
+        """Work; after a failure of the consumer build everything anew and go on."""
+        super().start()
+        while self.failed:
+            log.error("the consumer failed and begins again")
+            time.sleep(PAUSE)
+            self._build_anew()
+            super().start()
+
+    def _build_anew(self) -> None:
+        """What was reserved is gone with its connection: Redis delivers it again, or the sweep finds it."""
+        self.exitcode = None
+        state.reset_state()
+        set_event_loop(None)  # the old loop's poller watches closed sockets
+        self.setup_instance(**self.prepare_args(**self._options))
