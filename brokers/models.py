@@ -31,6 +31,13 @@ class GatewaySession(models.Model):
     connected_at = models.DateTimeField(null=True, blank=True)
     reconciled_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    #: While set, nothing new is claimed for this session; cancels are.
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=150, blank=True, default="")
+    pause_reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        permissions = [("operate_session", "Can pause, resume and reconcile a session")]
 
     def __str__(self) -> str:
         return self.name

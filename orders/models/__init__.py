@@ -1,6 +1,15 @@
 """The tables of the order domain."""
 
 from orders.models.alert import Alert, AlertKind
+from orders.models.desk import (
+    DeskAct,
+    DeskAction,
+    DeskJob,
+    DeskJobRow,
+    DeskProfile,
+    JobKind,
+    SavedView,
+)
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
 from orders.models.lifecycle import Cause
@@ -24,9 +33,15 @@ __all__ = [
     "ApiToken",
     "Cause",
     "CommandKind",
+    "DeskAct",
+    "DeskAction",
+    "DeskJob",
+    "DeskJobRow",
+    "DeskProfile",
     "EventKind",
     "Execution",
     "IfBrokerDown",
+    "JobKind",
     "OnUnconfirmed",
     "Order",
     "OrderEvent",
@@ -36,6 +51,7 @@ __all__ = [
     "ReconciliationRun",
     "RequestKind",
     "RequestState",
+    "SavedView",
     "Scope",
     "Source",
     "State",

@@ -127,7 +127,11 @@ class Order(OrderLifecycle):
     class Meta:
         ordering = ["-id"]
         permissions = [
+            ("view_all_accounts", "Can see the orders of every account"),
+            ("place_order", "Can place an order"),
+            ("replace_order", "Can ask for other terms of an order"),
             ("cancel_order", "Can ask for the cancel of an order"),
+            ("review_order", "Can mark a refused or failed order as reviewed"),
             ("resolve_order", "Can decide about an order that is held for the desk"),
         ]
         constraints = [
@@ -160,6 +164,12 @@ class Order(OrderLifecycle):
                 name="order_moving",
             ),
             models.Index(fields=["account", "-id"], name="order_account"),
+            # What a person may have to look at: counted on every page of the desk.
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["UNCONFIRMED", "REJECTED", "FAILED"]) | Q(held_for_desk=True),
+                name="order_attention",
+            ),
         ]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

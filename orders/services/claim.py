@@ -27,6 +27,7 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
+      AND paused_at IS NULL
 ), picked AS (
     SELECT c.id AS command_id, o.id AS order_id,
            o.broker_order_id IS NOT NULL AS again,
