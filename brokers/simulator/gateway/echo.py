@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
+from operator import attrgetter
 
 import msgspec
 
@@ -42,10 +44,13 @@ _DOUBLES = (
     *("scale_price_increment", "scale_price_adjust_value", "scale_profit_offset"),
     *("pegged_change_amount", "reference_change_amount", "mid_offset_at_whole", "mid_offset_at_half"),
 )
+_SILENT_VALUES, _SILENCES = attrgetter(*_WHERE_NOTHING_WAS_SAID), tuple(_WHERE_NOTHING_WAS_SAID.values())
+_DOUBLE_VALUES = attrgetter(*_DOUBLES)
 #: From here on times carry their zone (server version 174).
 _ZONED_TIMES = 174
 
 
+@lru_cache(maxsize=4096)
 def java(value: Decimal | None) -> Decimal:
     """Return the number as Java prints a double: at least one decimal."""
     value = (value or ZERO).normalize()
@@ -114,14 +119,36 @@ def _identity(instrument: Instrument) -> Contract:
     )
 
 
+class _Echoes:
+    """Remembers the last echo: a fill tells the same terms three times in a row."""
+
+    def __init__(self) -> None:
+        self._terms: tuple[object, ...] = ()
+        self._echo = Order()
+
+    def of(self, record: OrderRecord, instrument: Instrument) -> Order:
+        """Return the order's terms as openOrder repeats them; nobody may change what is returned."""
+        # The order itself may be changed in two ways after it was placed: see `Reduced` and `Bound`.
+        order = record.order
+        terms = (order.total_quantity, record.order_id, record.limit, record.trigger, record.modifications)
+        if not self._terms or self._terms[0] is not order or self._terms[1:] != terms:
+            self._terms, self._echo = (order, *terms), echoed_order(record, instrument)
+        return self._echo
+
+
+_echoes = _Echoes()
+
+
 def echoed_order(record: OrderRecord, instrument: Instrument) -> Order:
     """Return the order's terms as openOrder repeats them."""
     order = record.order
     competes = record.exchange == "SMART" and instrument.sec_type == "STK"
+    silent = zip(_WHERE_NOTHING_WAS_SAID, _SILENT_VALUES(order), _SILENCES, strict=True)
+    doubles = zip(_DOUBLES, _DOUBLE_VALUES(order), strict=True)
     return msgspec.structs.replace(
         order,
-        **{name: getattr(order, name) or silence for name, silence in _WHERE_NOTHING_WAS_SAID.items()},
-        **{name: _double(getattr(order, name)) for name in _DOUBLES},
+        **{name: value or silence for name, value, silence in silent},
+        **{name: _double(value) for name, value in doubles if value is not None},
         total_quantity=plain(record.quantity),
         lmt_price=java(_limit(record)),
         aux_price=java(order.aux_price if order.order_type in _WITH_AUX_PRICE else None),
@@ -184,7 +211,7 @@ def open_order(record: OrderRecord, instrument: Instrument, *, with_commission: 
     return OpenOrder(
         order_id=record.order_id,
         contract=_placed_contract(record, instrument),
-        order=echoed_order(record, instrument),
+        order=_echoes.of(record, instrument),
         state=state,
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, NamedTuple, Protocol
 
 from brokers.simulator.wire.values import NUMBER, WHOLE, ValueCodec, WireError
@@ -22,6 +22,9 @@ LATEST = 10_000
 FRACTIONAL_SIZES = 163
 # No real message repeats a block more often; a larger count is garbage and must not allocate.
 _MOST_REPETITIONS = 1_000
+# One order says much the same as the one before: fields are worked in groups of this size, and a group
+# that has not changed is not worked again.
+_GROUP = 16
 
 
 class Const(NamedTuple):
@@ -109,20 +112,36 @@ class _FieldsStep:
         self.names = [_split(field.path)[1] for field in fields]
         self.encoders = [field.codec.encode for field in fields]
         self.decoders = [field.codec.decode for field in fields]
-        getter = attrgetter(*(field.path for field in fields))
-        self.values = getter if len(fields) > 1 else lambda message: (getter(message),)
+        getter = attrgetter(*self.names)
+        self.values = getter if len(fields) > 1 else lambda owner: (getter(owner),)
+        self._written: tuple[Sequence[Any], list[str]] = (), []
+        self._read: tuple[Sequence[str], dict[str, Any]] = (), {}
 
     def write(self, message: Any, out: list[str]) -> None:
-        out += [encode(value) for encode, value in zip(self.encoders, self.values(message), strict=True)]
+        values = self.values(getattr(message, self.part) if self.part else message)
+        known, texts = self._written
+        # Equal is not enough: 0 and 0.0 are written differently. Field values never change in place.
+        if len(known) != len(values) or not all(map(is_, known, values)):
+            texts = [encode(value) for encode, value in zip(self.encoders, values, strict=True)]
+            self._written = values, texts
+        out += texts
 
     def read(self, reader: _Reader, parts: Parts) -> None:
         texts = reader.take(len(self.names))
-        target = parts[self.part]
+        known, values = self._read
+        if texts != known:
+            values = self._decoded(texts)
+            self._read = texts, values
+        parts[self.part].update(values)
+
+    def _decoded(self, texts: Sequence[str]) -> dict[str, Any]:
+        values = {}
         for name, decode, text in zip(self.names, self.decoders, texts, strict=True):
             try:
-                target[name] = decode(text)
+                values[name] = decode(text)
             except WireError as error:
                 raise WireError(f"{name}: {error}") from None
+        return values
 
 
 class _WhenStep:
@@ -196,7 +215,8 @@ def _compile(items: Iterable[Item], version: int) -> list[_Step]:
                 flush()
             texts.append(item.text)
         elif isinstance(item, Field):
-            if texts or (fields and _split(fields[-1].path)[0] != _split(item.path)[0]):
+            is_full = len(fields) == _GROUP
+            if texts or is_full or (fields and _split(fields[-1].path)[0] != _split(item.path)[0]):
                 flush()
             fields.append(item)
         else:
