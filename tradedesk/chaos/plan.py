@@ -11,7 +11,8 @@ from tradedesk.chaos.kinds import KINDS, Kind, Range
 from tradedesk.demo.orders import Outcome, Quote, Sample, sample_orders
 from tradedesk.stack.clients import ACCOUNT
 
-GAP: Range = (0.2, 3.0)  # seconds from one fault to the next
+GAP = 1.6  # seconds from one fault to the next, on average
+SPREAD: Range = (0.125, 1.875)  # of it
 LEAD, TAIL = 1.0, 4.0  # seconds with orders before the first fault and after the last
 CANCEL_AFTER: Range = (0.0, 3.0)  # seconds from the answer
 MOVES_AT = 0.6  # of the run: then the markets move and elect the stops that wait for it
@@ -52,10 +53,10 @@ class Plan:
     duration: float
 
 
-def make_plan(*, orders: int, faults: int, seed: int, quotes: Sequence[Quote]) -> Plan:
+def make_plan(*, orders: int, faults: int, seed: int, quotes: Sequence[Quote], gap: float = GAP) -> Plan:
     """The plan of this seed: the same one every time."""
     random = Random(seed)  # noqa: S311 - that it can be repeated is the point
-    planned = plan_faults(faults, random)
+    planned = plan_faults(faults, random, gap)
     duration = max([fault.until for fault in planned], default=LEAD) + TAIL
     return Plan(
         seed=seed,
@@ -66,11 +67,11 @@ def make_plan(*, orders: int, faults: int, seed: int, quotes: Sequence[Quote]) -
     )
 
 
-def plan_faults(count: int, random: Random) -> list[PlannedFault]:
+def plan_faults(count: int, random: Random, gap: float = GAP) -> list[PlannedFault]:
     """Faults at random moments. Two may overlap, but no part is harmed twice at once."""
     free_at: dict[str, float] = {}
     planned: list[PlannedFault] = []
-    for moment in accumulate((random.uniform(*GAP) for _ in range(count)), initial=LEAD):
+    for moment in accumulate((gap * random.uniform(*SPREAD) for _ in range(count)), initial=LEAD):
         if len(planned) == count:
             break
         kind = random.choices(list(KINDS.values()), [kind.weight for kind in KINDS.values()])[0]

@@ -59,6 +59,23 @@ def document(outcome: Outcome, ground: Ground) -> Document:
     }
 
 
+def campaign(runs: Sequence[Document]) -> Document:
+    """Several seeds in one document: whether all went well, sums, and each run as it is."""
+    kinds: Counter[str] = Counter()
+    against: Counter[str] = Counter(dict.fromkeys(runs[0]["invariants"], 0))
+    for report in runs:
+        kinds.update(report["faults"]["by_kind"])
+        against.update({name: found["violations"] for name, found in report["invariants"].items()})
+    return {
+        "ok": all(report["ok"] for report in runs),
+        "seeds": [report["seed"] for report in runs],
+        "orders": sum(report["orders"]["planned"] for report in runs),
+        "faults": {"made": kinds.total(), "by_kind": dict(sorted(kinds.items()))},
+        "violations": dict(against),
+        "runs": list(runs),
+    }
+
+
 def orders(evidence: Evidence) -> Document:
     """How the orders were answered and what became of them."""
     answers, rows = evidence.answers, evidence.orders.values()

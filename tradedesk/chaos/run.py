@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ import psycopg
 from brokers.simulator.exchange.universe import load_universe
 from orders.management.commands.seed import SYMBOLS
 from tradedesk.chaos import evidence
+from tradedesk.chaos.drills import run_drills
 from tradedesk.chaos.evidence import Evidence
 from tradedesk.chaos.ground import Ground, prepared
 from tradedesk.chaos.injector import Injector
@@ -27,15 +29,26 @@ POLL = 0.5  # seconds
 Say = Callable[[str], None]
 
 
-def run(folder: Path, *, orders: int, faults: int, seed: int, say: Say) -> Document:
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """How much a run does: orders, faults with the mean seconds between two, drills with orders at rest."""
+
+    orders: int
+    faults: int
+    gap: float
+    drills: int = 0
+    resting: int = 0
+
+
+def run(folder: Path, size: Size, *, seed: int, say: Say) -> Document:
     """Run the chaos of this seed in a system of its own in `folder`; its report."""
     quotes = opening_quotes()
-    plan = make_plan(orders=orders, faults=faults, seed=seed, quotes=quotes)
+    plan = make_plan(orders=size.orders, faults=size.faults, seed=seed, quotes=quotes, gap=size.gap)
     clock = Clock()
     say(f"Starting a system in {folder} ...")
     with prepared(folder) as ground:
         clock.lap("start")
-        say(f"{orders} orders and {faults} faults within {plan.duration:.0f} s ...")
+        say(f"{size.orders} orders and {size.faults} faults within {plan.duration:.0f} s ...")
         injector = Injector(ground, plan, quotes)
         with Sender(ground.system.api, plan) as sender:
             sender.start()
@@ -60,7 +73,11 @@ def run(folder: Path, *, orders: int, faults: int, seed: int, say: Say) -> Docum
             durations=clock.laps,
             repeats=sender.repeats,
         )
-        return document(outcome, ground)
+        report = document(outcome, ground)
+        if size.drills:
+            say(f"{size.drills} rounds of drills with {size.resting} orders at rest ...")
+            report["drills"] = run_drills(ground, rounds=size.drills, resting=size.resting)
+        return report
 
 
 class Clock:

@@ -19,8 +19,8 @@ from tradedesk.stack.manage import manage
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.process import end, family_of, kill, spawn
-from tradedesk.stack.processes import environment, processes
+from tradedesk.stack.process import end, family_of, kill, marked, spawn
+from tradedesk.stack.processes import STACK_MARK, environment, processes
 from tradedesk.stack.servers import embedded_postgres, embedded_redis
 from tradedesk.stack.urls import Urls, answers
 
@@ -120,9 +120,10 @@ class System:
             end(self.running.pop(name))
 
     def stop_all(self) -> None:
-        """End everything, at once and without ceremony."""
+        """End everything, at once and without ceremony; also what no longer goes by a name of ours."""
         self.thaw(*self.running)
         self.kill(*list(self.running))
+        kill(marked((STACK_MARK, str(self.options.data))))
 
     def freeze(self, *names: str) -> None:
         """SIGSTOP: the process or server is there, holds its sockets and does nothing."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from tradedesk.chaos import drills
 from tradedesk.chaos.injector import MadeFault
 from tradedesk.chaos.plan import PlannedFault
-from tradedesk.chaos.report import recovery
+from tradedesk.chaos.report import Document, campaign, recovery
 
 START = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -33,3 +34,29 @@ def test_a_fault_that_another_one_overlapped_was_not_alone() -> None:
 
 def test_a_fault_after_the_last_order_tells_nothing() -> None:
     assert recovery([fault("kill_web", 1, 2)], [at(1)]) == {}
+
+
+def one_run(seed: int, violations: int) -> Document:
+    found = {"every request is answered": {"ok": not violations, "violations": violations, "evidence": []}}
+    faults = {"made": 2, "by_kind": {"kill_web": 2}}
+    return {
+        "ok": not violations,
+        "seed": seed,
+        "orders": {"planned": 5},
+        "faults": faults,
+        "invariants": found,
+    }
+
+
+def test_a_campaign_sums_up_its_runs_and_is_only_as_good_as_the_worst() -> None:
+    found = campaign([one_run(1, 0), one_run(2, 3)])
+    assert (found["ok"], found["seeds"], found["orders"]) == (False, [1, 2], 10)
+    assert found["faults"] == {"made": 4, "by_kind": {"kill_web": 4}}
+    assert found["violations"] == {"every request is answered": 3}
+
+
+def test_a_drill_is_within_its_target_only_when_its_longest_is() -> None:
+    assert drills.spread([1.0, 2.0, 4.0], 3.0) == {
+        **{"count": 3, "p50": 2.0, "p99": 4.0, "max": 4.0},
+        **{"target": 3.0, "within": False},
+    }
