@@ -16,6 +16,7 @@ from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMes
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
+    ApiToken,
     Execution,
     Order,
     OrderEvent,
@@ -143,6 +144,14 @@ def sessions_of(accounts: Accounts) -> QuerySet[GatewaySession]:
     visible = Prefetch("accounts", queryset=BrokerAccount.objects.filter(pk__in=accounts))
     carrying = BrokerAccount.objects.filter(session=OuterRef("pk"), pk__in=accounts)
     return GatewaySession.objects.filter(Exists(carrying)).prefetch_related(visible).order_by("name")
+
+
+def tokens_of(accounts: Accounts) -> QuerySet[ApiToken]:
+    """Tokens that open nothing but these accounts, the newest first."""
+    opened = ApiToken.accounts.through.objects.filter(apitoken=OuterRef("pk"))
+    beyond = opened.exclude(brokeraccount__in=accounts)
+    shown = ApiToken.objects.filter(~Exists(beyond)).select_related("user", "successor")
+    return shown.prefetch_related("accounts").order_by("-created", "token_key")
 
 
 class SnapshotXmin(Func):

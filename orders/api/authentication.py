@@ -12,9 +12,10 @@ from django.db.models import Q
 from django.utils import timezone
 from knox.crypto import hash_token
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
+from orders.api import throttle
 from orders.models import ApiToken
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ class Access:
     scopes: frozenset[str]
     accounts: frozenset[str]
     expiry: datetime | None = None
+    key: str = ""  # the token's first characters, by which it is named; empty for a desk login
+    rate: int | None = None  # requests per second; None: what the settings say
+
+    @property
+    def actor(self) -> str:
+        """The caller as events and audit name it."""
+        return f"client:{self.user.get_username()}"
 
     @property
     def valid(self) -> bool:
@@ -50,6 +58,8 @@ class TokenAuthentication(BaseAuthentication):
             return None
         access = access_of(words[1]) if len(words) == 2 else None
         if access is None:
+            if wait := throttle.bad_token(str(request.META.get("REMOTE_ADDR", ""))):
+                raise Throttled(wait, "Too many bad tokens from this address.")
             raise AuthenticationFailed("The token is not valid.")
         return access.user, access
 
@@ -103,7 +113,8 @@ def access_of(token: bytes) -> Access | None:
 
 def read_access(digest: str) -> Access | None:
     """Read a token from the database and note its use, at most once a minute."""
-    token: Any = ApiToken.objects.filter(digest=digest, user__is_active=True).select_related("user").first()
+    living = ApiToken.objects.filter(digest=digest, user__is_active=True, revoked_at=None)
+    token: Any = living.select_related("user").first()
     if token is None:
         return None
     note_use(token)
@@ -112,6 +123,8 @@ def read_access(digest: str) -> Access | None:
         scopes=frozenset(token.scopes),
         accounts=frozenset(token.accounts.values_list("pk", flat=True)),
         expiry=token.expiry,
+        key=token.token_key,
+        rate=token.rate,
     )
 
 

@@ -19,7 +19,7 @@ from orders.models import Scope
 class ApiView(APIView):
     """A view of the API; `scopes` names the scope that each method needs."""
 
-    scopes: ClassVar[Mapping[str, Scope]] = {"GET": Scope.READ}
+    scopes: ClassVar[Mapping[str, Scope | None]] = {"GET": Scope.READ}
     http_method_names = ["get", "head", "post"]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from orders.api.fields import Field, Wrong, decimal, nested, read_fields, text, word
-from orders.models import IfBrokerDown, OnUnconfirmed
+from orders.api.fields import Field, Wrong, decimal, listed, nested, read_fields, text, whole, word
+from orders.models import IfBrokerDown, OnUnconfirmed, Scope
 from orders.services.ticket import InstrumentKey, Ticket
 
 MAX_AGE_LIMIT = 86_400
@@ -45,6 +45,15 @@ ORDER_FIELDS = {
     "if_broker_down": Field(word(IfBrokerDown)),
     "max_age": Field(seconds),
 }
+TOKEN_FIELDS = {
+    "username": Field(text(r"[A-Za-z0-9_.@+-]{1,150}", "1 to 150 letters, digits and @.+-_"), required=True),
+    "name": Field(text(r"[\x20-\x7e]{1,100}", "1 to 100 printable ASCII characters")),
+    "scopes": Field(listed(word(Scope), most=len(Scope), least=1), required=True),
+    "accounts": Field(listed(account, most=1000, least=1), required=True),
+    "expires_in": Field(whole(60, 10 * 366 * 86_400)),
+    "rate": Field(whole(1, 1_000_000)),
+}
+ROTATE_FIELDS = {"overlap": Field(whole(0, 7 * 86_400))}
 CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
 
 

@@ -139,6 +139,32 @@ def decimal(raw: Any) -> Decimal:
     return value
 
 
+def listed(read: Reader, *, most: int, least: int = 0) -> Reader:
+    """A JSON list of `least` to `most` values; errors name the place, such as "accounts.0"."""
+
+    def read_all(raw: Any) -> list[Any]:
+        if not isinstance(raw, list):
+            raise Wrong("NOT_A_LIST", "This must be a list.")
+        if not least <= len(raw) <= most:
+            raise Wrong("OUT_OF_RANGE", f"This must have {least} to {most} entries, not {len(raw)}.")
+        values, errors = collect(
+            {str(place): "" if value is None else value for place, value in enumerate(raw)},
+            {str(place): Field(read, required=True) for place in range(len(raw))},
+        )
+        if errors:
+            raise Nested(errors)
+        return list(values.values())
+
+    return read_all
+
+
+def boolean(raw: Any) -> bool:
+    """true or false in a JSON body."""
+    if not isinstance(raw, bool):
+        raise Wrong("NOT_A_BOOLEAN", "This must be true or false.")
+    return raw
+
+
 def flag(raw: Any) -> bool:
     """ "true" or "false" in a query."""
     if raw not in ("true", "false"):

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class HasScope(BasePermission):
-    """Allows a method if the token has the scope that the view names for it in `scopes`."""
+    """Allows a method if the token has the scope that the view names for it in `scopes`.
+
+    None there means that every valid token will do.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """False answers 401 without a token and 403 with one; the text names the scope.
@@ -25,8 +28,10 @@ class HasScope(BasePermission):
         Raises MethodNotAllowed where the view names none: it has no such method.
         """
         method = "GET" if request.method == "HEAD" else str(request.method)
-        scopes: Mapping[str, Scope] = getattr(view, "scopes", {})
+        scopes: Mapping[str, Scope | None] = getattr(view, "scopes", {})
         if method not in scopes:
             raise MethodNotAllowed(method)
         self.message = f"The token lacks the scope {scopes[method]}."
-        return isinstance(request.auth, Access) and scopes[method] in request.auth.scopes
+        if not isinstance(request.auth, Access):
+            return False
+        return scopes[method] is None or scopes[method] in request.auth.scopes

@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from orders.models import Order
+from orders.models import ApiToken, Order
 from orders.services.errors import OrderError
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "NOT_FOUND": (404, "There is no such thing"),
     "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
     "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
+    "TOKEN_OVER": (409, "The token is over"),
     "ORDER_OVER": (409, "The order is over"),
     "NOT_OURS": (409, "The order was placed by another client of the broker"),
     "BODY_TOO_LARGE": (413, "The body is too large"),
@@ -124,7 +125,7 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case OrderError():
             return problem_of_service(error)
-        case Http404() | Order.DoesNotExist():
+        case Http404() | Order.DoesNotExist() | ApiToken.DoesNotExist():
             return Problem("NOT_FOUND")
         case PermissionDenied():
             return Problem("FORBIDDEN")

@@ -7,7 +7,7 @@ from typing import Any
 
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import AccountValue, GatewaySession, Instrument, Position
-from orders.models import OPEN_REQUESTS, Execution, Order, OrderEvent, OrderRequest, ord_status
+from orders.models import OPEN_REQUESTS, ApiToken, Execution, Order, OrderEvent, OrderRequest, ord_status
 from orders.selectors import STEPS
 
 Document = dict[str, Any]
@@ -74,6 +74,25 @@ def request_document(request: OrderRequest) -> Document:
         "requested_at": time_text(request.requested_at),
         "sent_at": time_or_none(request.sent_at),
         "answered_at": time_or_none(request.answered_at),
+    }
+
+
+def token_document(token: ApiToken) -> Document:
+    """An API token without its text; `user`, `accounts` and `successor` must be loaded."""
+    return {
+        "id": token.token_key,
+        "owner": token.user.get_username(),
+        "name": token.name,
+        "scopes": token.scopes,
+        "accounts": sorted(account.code for account in token.accounts.all()),
+        "rate": token.rate,
+        "made_by": token.made_by,
+        "made_at": time_text(token.created),
+        "expires_at": time_or_none(token.expiry),
+        "last_used_at": time_or_none(token.last_used_at),
+        "revoked_at": time_or_none(token.revoked_at),
+        "revoked_by": token.revoked_by,
+        "successor": token.successor.token_key if token.successor else None,
     }
 
 

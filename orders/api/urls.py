@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, orders, root
+from orders.api.views import books, orders, root, tokens
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -19,6 +19,10 @@ urlpatterns = [
     path("positions", books.Positions.as_view(), name="api-positions"),
     path("account-values", books.AccountValues.as_view(), name="api-account-values"),
     path("sessions", books.Sessions.as_view(), name="api-sessions"),
+    path("tokens", tokens.TokenList.as_view(), name="api-tokens"),
+    path("tokens/<str:key>", tokens.TokenDetail.as_view(), name="api-token"),
+    path("tokens/<str:key>/rotate", tokens.TokenRotate.as_view(), name="api-token-rotate"),
+    path("tokens/<str:key>/revoke", tokens.TokenRevoke.as_view(), name="api-token-revoke"),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", root.Unknown.as_view()),

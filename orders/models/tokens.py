@@ -16,12 +16,22 @@ class Scope(models.TextChoices):
 
 
 class ApiToken(AbstractAuthToken):
-    """A token of one API client (a user), for some accounts; shown once when made."""
+    """A token of one API client (its owner, a user), for some accounts; shown once when made.
+
+    Revoked ones stay, so that it is known who could do what, and when.
+    """
 
     name = models.CharField(max_length=100, blank=True, default="")
     scopes = models.JSONField(default=list)
     accounts = models.ManyToManyField("brokers.BrokerAccount", blank=True, related_name="+")
+    rate = models.PositiveIntegerField(null=True, blank=True, help_text="Requests per second; empty: as set.")
+    made_by = models.CharField(max_length=100, blank=True, default="")
     last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.CharField(max_length=100, blank=True, default="")
+    successor = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="predecessor"
+    )
 
     def __str__(self) -> str:
         return f"{self.user} {self.token_key}"

@@ -9,6 +9,7 @@ from tradedesk import env
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["orders.api.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["orders.api.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["orders.api.throttle.TokenThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -17,6 +18,10 @@ REST_FRAMEWORK: dict[str, Any] = {
     "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter like any other
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
+#: Requests per second that a token may make, unless it has a rate of its own.
+API_RATE = env.integer("TRADEDESK_API_RATE", 1000, low=1, high=1_000_000)
+#: Bad tokens per minute that an address may show before it is told to wait.
+BAD_TOKEN_RATE = env.integer("TRADEDESK_BAD_TOKEN_RATE", 20, low=1, high=1_000_000)
 #: Origins of the desk's own pages: they may read the stream with the desk's login.
 WEB_ORIGINS = env.read(
     env.env.list, "TRADEDESK_WEB_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"]

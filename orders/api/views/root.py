@@ -14,7 +14,7 @@ from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.problems import Problem
 
-RESOURCES = ("orders", "executions", "positions", "account-values", "sessions", "schema", "docs")
+RESOURCES = ("orders", "executions", "positions", "account-values", "sessions", "tokens", "schema", "docs")
 
 
 class Root(ApiView):

@@ -1,4 +1,4 @@
-"""`manage.py apitoken`: make an API token and print it, once."""
+"""`manage.py apitoken`: make, rotate, revoke and list API tokens."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from brokers.models import BrokerAccount
-from orders.models import Scope
-from orders.services.tokens import make_token
+from orders.models import ApiToken, Scope
+from orders.services.tokens import LONGEST_OVERLAP, OVERLAP, TokenOver, make_token, revoke_token, rotate_token
 
 ALL = "all"
 DEFAULT_SCOPES = f"{Scope.READ},{Scope.TRADE},{Scope.CANCEL}"
+BY = "command"
 
 
 class Command(BaseCommand):
@@ -22,28 +23,72 @@ class Command(BaseCommand):
     help = "Make an API token for a user, who is made when missing (without password, not staff)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Who, for which accounts, with which scopes, for how long."""
-        parser.add_argument("username")
+        """Who, for which accounts, with which scopes, for how long; or what becomes of an old one."""
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("username", nargs="?")
+        what.add_argument("--list", action="store_true", help="tokens that work, without their text")
+        what.add_argument("--rotate", metavar="ID", help="replace a token; prints the new one")
+        what.add_argument("--revoke", metavar="ID", help="end a token")
         parser.add_argument("--accounts", default=ALL, help='codes, separated by commas, or "all" (default)')
         parser.add_argument("--scopes", default=DEFAULT_SCOPES, help=f"default: {DEFAULT_SCOPES}")
         parser.add_argument("--name", default="", help="what the token is for")
         parser.add_argument("--days", type=int, help="days until it expires; never by default")
+        parser.add_argument("--rate", type=int, help="requests per second; default: TRADEDESK_API_RATE")
+        overlap = int(OVERLAP.total_seconds())
+        parser.add_argument("--overlap", type=int, default=overlap, help=f"seconds; default: {overlap}")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it; raises CommandError for unknown accounts and scopes."""
-        accounts = accounts_named(options["accounts"])
-        scopes = scopes_named(options["scopes"])
-        days = options["days"]
-        if days is not None and not 0 < days <= 36_500:
-            raise CommandError("--days must be between 1 and 36500.")
-        token = make_token(
-            options["username"],
-            accounts=accounts,
-            scopes=scopes,
-            name=options["name"],
-            lifetime=timedelta(days=days) if days else None,
+        """Do it; raises CommandError for unknown tokens, accounts and scopes."""
+        try:
+            self.stdout.write(told(options))
+        except ApiToken.DoesNotExist:
+            raise CommandError("There is no such token; `apitoken --list` names them.") from None
+        except TokenOver as error:
+            raise CommandError(str(error)) from None
+
+
+def told(options: dict[str, Any]) -> str:
+    """What is printed."""
+    if options["list"]:
+        return "\n".join(
+            line(token) for token in ApiToken.objects.filter(revoked_at=None).order_by("created")
         )
-        self.stdout.write(token)
+    if options["revoke"]:
+        return f"Revoked {revoke_token(options['revoke'], by=BY).token_key}."
+    if options["rotate"]:
+        between("--overlap", options["overlap"], 0, int(LONGEST_OVERLAP.total_seconds()))
+        return rotate_token(options["rotate"], overlap=timedelta(seconds=options["overlap"]), by=BY)
+    return made(options)
+
+
+def made(options: dict[str, Any]) -> str:
+    """The text of a new token."""
+    between("--days", options["days"], 1, 36_500)
+    between("--rate", options["rate"], 1, 1_000_000)
+    return make_token(
+        options["username"],
+        accounts=accounts_named(options["accounts"]),
+        scopes=scopes_named(options["scopes"]),
+        name=options["name"],
+        lifetime=timedelta(days=options["days"]) if options["days"] else None,
+        rate=options["rate"],
+        made_by=BY,
+    )
+
+
+def between(option: str, value: int | None, low: int, high: int) -> None:
+    """Raise CommandError for a number outside [low, high]."""
+    if value is not None and not low <= value <= high:
+        raise CommandError(f"{option} must be between {low} and {high}.")
+
+
+def line(token: ApiToken) -> str:
+    """A token in one line: id, owner, scopes, accounts, end."""
+    accounts = ",".join(sorted(account.code for account in token.accounts.all()))
+    end = token.expiry.isoformat(timespec="seconds") if token.expiry else "never"
+    return (
+        f"{token.token_key}  {token.user}  {','.join(token.scopes)}  {accounts}  expires {end}  {token.name}"
+    )
 
 
 def accounts_named(text: str) -> list[BrokerAccount]:

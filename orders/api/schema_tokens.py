@@ -1,0 +1,113 @@
+"""The OpenAPI description of tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from orders.api.schema import Operation, choice, page_of, problems
+from orders.models import Scope
+
+KEY = OpenApiParameter("key", str, "path", description="The token's id, or `self`.")
+
+
+class TokenBody(serializers.Serializer[Any]):
+    """A token to make; it can have no more than its maker."""
+
+    username = serializers.RegexField(r"^[A-Za-z0-9_.@+-]{1,150}$", help_text="The client it is for.")
+    name = serializers.RegexField(r"^[\x20-\x7e]{1,100}$", required=False, help_text="What it is for.")
+    scopes = serializers.ListField(child=choice(Scope), min_length=1, max_length=len(Scope))
+    accounts = serializers.ListField(
+        child=serializers.RegexField(r"^[\x21-\x7e]{1,32}$"), min_length=1, max_length=1000
+    )
+    expires_in = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=60,
+        max_value=10 * 366 * 86_400,
+        help_text="Seconds; for good if not given.",
+    )
+    rate = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=1_000_000, help_text="Requests per second."
+    )
+
+
+class RotateBody(serializers.Serializer[Any]):
+    """A rotation."""
+
+    overlap = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=7 * 86_400,
+        help_text="Seconds for which the old one goes on; 3600.",
+    )
+
+
+class TokenShape(serializers.Serializer[Any]):
+    """A token, without its text."""
+
+    id = serializers.CharField(help_text="Its first characters.")
+    owner = serializers.CharField(help_text="The API client whose orders are placed with it.")
+    name = serializers.CharField()
+    scopes = serializers.ListField(child=choice(Scope))
+    accounts = serializers.ListField(child=serializers.CharField())
+    rate = serializers.IntegerField(allow_null=True, help_text="Requests per second; null: the usual.")
+    made_by = serializers.CharField()
+    made_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    revoked_by = serializers.CharField()
+    successor = serializers.CharField(allow_null=True, help_text="The token that replaces it.")
+
+
+class NewTokenShape(TokenShape):
+    """A token with its text, which is told once."""
+
+    token = serializers.CharField()
+
+
+LIST_TOKENS: Operation = {
+    "operation_id": "list_tokens",
+    "responses": {200: page_of("TokenList", TokenShape), **problems(400)},
+}
+MAKE_TOKEN: Operation = {
+    "operation_id": "make_token",
+    "request": TokenBody,
+    "responses": {
+        201: OpenApiResponse(NewTokenShape, "Made; the text is in this answer and nowhere else."),
+        **problems(400, 413, 415),
+    },
+    "examples": [
+        OpenApiExample(
+            "reader",
+            value={
+                "username": "reports",
+                "scopes": ["read"],
+                "accounts": ["DU1234567"],
+                "expires_in": 7776000,
+            },
+            request_only=True,
+        )
+    ],
+}
+READ_TOKEN: Operation = {
+    "operation_id": "read_token",
+    "parameters": [KEY],
+    "responses": {200: TokenShape, **problems(404)},
+}
+ROTATE_TOKEN: Operation = {
+    "operation_id": "rotate_token",
+    "parameters": [KEY],
+    "request": RotateBody,
+    "responses": {201: NewTokenShape, **problems(400, 404, 409, 413, 415)},
+}
+REVOKE_TOKEN: Operation = {
+    "operation_id": "revoke_token",
+    "parameters": [KEY],
+    "request": None,
+    "responses": {200: TokenShape, **problems(404)},
+}

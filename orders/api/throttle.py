@@ -1,0 +1,96 @@
+"""How often: requests of a token, and bad tokens of an address, counted in Redis for all processes.
+
+Without Redis each process counts for itself: a limit that holds a little less strictly is better than
+requests refused, or held up, because a counter is away.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from functools import cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from orders.services.doorbell import REDIS_ERRORS
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+log = logging.getLogger(__name__)
+
+REDIS_AWAY_FOR = 5.0  # seconds until Redis is asked again after it failed
+
+
+class Counter:
+    """Counts hits within fixed windows."""
+
+    def __init__(self) -> None:
+        self._here = FixedWindowRateLimiter(MemoryStorage())
+        self._shared = FixedWindowRateLimiter(
+            RedisStorage(
+                settings.REDIS_URL,
+                key_prefix=f"{settings.REDIS_KEY_PREFIX}throttle",
+                socket_timeout=settings.REDIS_TIMEOUT,
+                socket_connect_timeout=settings.REDIS_TIMEOUT / 2,
+                retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]  # passed on to redis as it is
+            )
+        )
+        self._away_until = 0.0
+
+    def hit(self, item: RateLimitItem, *names: str) -> int:
+        """Count one; 0 when it is within the limit, else the seconds to wait."""
+        if time.monotonic() >= self._away_until:
+            try:
+                return _hit(self._shared, item, names)
+            except REDIS_ERRORS as error:
+                self._away_until = time.monotonic() + REDIS_AWAY_FOR
+                log.warning("throttle counts without Redis", extra={"error": repr(error)})
+        return _hit(self._here, item, names)
+
+
+def _hit(limiter: FixedWindowRateLimiter, item: RateLimitItem, names: tuple[str, ...]) -> int:
+    if limiter.hit(item, *names):
+        return 0
+    return max(1, math.ceil(limiter.get_window_stats(item, *names).reset_time - time.time()))
+
+
+@cache
+def counter() -> Counter:
+    """The process's counter."""
+    return Counter()
+
+
+class TokenThrottle(BaseThrottle):
+    """Holds each token to its requests per second (429 with Retry-After)."""
+
+    waiting: int = 0
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """Count this request; one without a token is not counted here."""
+        key = getattr(request.auth, "key", "")
+        if key:
+            rate = getattr(request.auth, "rate", None) or settings.API_RATE
+            self.waiting = counter().hit(RateLimitItemPerSecond(rate), "token", key)
+        return not self.waiting
+
+    def wait(self) -> float | None:
+        """Seconds after which the next request is welcome."""
+        return self.waiting or None
+
+
+def bad_token(address: str) -> int:
+    """Count a bad token of this address; the seconds it has to wait, 0 while there were few.
+
+    Only bad tokens are held up: others behind the same proxy go on.
+    """
+    return counter().hit(RateLimitItemPerMinute(settings.BAD_TOKEN_RATE), "bad", address)

@@ -1,0 +1,133 @@
+"""API tokens: who has which, made, rotated and revoked. A caller can give no more than it has itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from brokers.models import BrokerAccount
+from orders import selectors
+from orders.api import schema_tokens as schema
+from orders.api.authentication import Access
+from orders.api.base import ApiView, answer
+from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS
+from orders.api.fields import read_fields
+from orders.api.problems import FieldError, Problem, invalid
+from orders.api.queries import read_query
+from orders.api.resources import token_document
+from orders.models import ApiToken, Scope
+from orders.services.tokens import OVERLAP, make_token, revoke_token, rotate_token
+
+SELF = "self"
+
+
+class TokenList(ApiView):
+    """Tokens that open nothing but the caller's accounts."""
+
+    scopes = {"GET": Scope.ADMIN, "POST": Scope.ADMIN}
+
+    @extend_schema(**schema.LIST_TOKENS)
+    def get(self, request: Request) -> HttpResponse:
+        """Tokens, newest first, revoked ones too."""
+        read_query(request.query_params, {})
+        rows = selectors.tokens_of(self.access.accounts)
+        return answer({"results": [token_document(token) for token in rows], "next": None})
+
+    @extend_schema(**schema.MAKE_TOKEN)
+    def post(self, request: Request) -> HttpResponse:
+        """Make a token; its text is in this answer and nowhere else."""
+        wanted = read_fields(request.data, TOKEN_FIELDS)
+        if errors := beyond(self.access, wanted):
+            raise invalid(errors)
+        lifetime = timedelta(seconds=wanted["expires_in"]) if "expires_in" in wanted else None
+        text = make_token(
+            wanted["username"],
+            accounts=list(BrokerAccount.objects.filter(pk__in=wanted["accounts"])),
+            scopes=[str(scope) for scope in wanted["scopes"]],
+            name=wanted.get("name", ""),
+            lifetime=lifetime,
+            rate=wanted.get("rate"),
+            made_by=self.access.actor,
+        )
+        return shown_once(text, status=201)
+
+
+class TokenDetail(ApiView):
+    """One token by its first characters, or `self`."""
+
+    scopes = {"GET": None}
+
+    @extend_schema(**schema.READ_TOKEN)
+    def get(self, request: Request, key: str) -> HttpResponse:
+        """The token, without its text."""
+        return answer(token_document(visible(self.access, key)))
+
+
+class TokenRotate(ApiView):
+    """Replacing a token by a new one of the same rights."""
+
+    scopes = {"POST": None}
+
+    @extend_schema(**schema.ROTATE_TOKEN)
+    def post(self, request: Request, key: str) -> HttpResponse:
+        """Make the successor; the old one works for `overlap` seconds more."""
+        token = visible(self.access, key)
+        if not self.access.scopes.issuperset(token.scopes):
+            raise Problem("FORBIDDEN", "The token may do more than yours, so you can not rotate it.")
+        seconds = read_fields(request.data, ROTATE_FIELDS).get("overlap")
+        overlap = OVERLAP if seconds is None else timedelta(seconds=seconds)
+        return shown_once(rotate_token(token.token_key, overlap=overlap, by=self.access.actor), status=201)
+
+
+class TokenRevoke(ApiView):
+    """Ending a token."""
+
+    scopes = {"POST": None}
+
+    @extend_schema(**schema.REVOKE_TOKEN)
+    def post(self, request: Request, key: str) -> HttpResponse:
+        """Revoke it; it stops working within five seconds."""
+        token = visible(self.access, key)
+        revoke_token(token.token_key, by=self.access.actor)
+        return answer(token_document(selectors.tokens_of(self.access.accounts).get(pk=token.pk)))
+
+
+def visible(access: Access, key: str) -> ApiToken:
+    """The token of this name: one's own, or, with the scope admin, one within one's accounts.
+
+    Raises Problem 403 without that scope, ApiToken.DoesNotExist for all others.
+    """
+    if key in (SELF, access.key):
+        return selectors.tokens_of(access.accounts).get(token_key=access.key)
+    if Scope.ADMIN not in access.scopes:
+        raise Problem("FORBIDDEN", f"The token lacks the scope {Scope.ADMIN}.")
+    return selectors.tokens_of(access.accounts).get(token_key=key)
+
+
+def beyond(access: Access, wanted: dict[str, Any]) -> list[FieldError]:
+    """What a new token would have beyond its maker, and an owner who is a person at the desk."""
+    errors = [
+        FieldError(f"accounts.{place}", "UNKNOWN", "There is no such account.")
+        for place, account in enumerate(wanted["accounts"])
+        if account not in access.accounts
+    ]
+    errors += [
+        FieldError(f"scopes.{place}", "BEYOND", "Your own token lacks this scope.")
+        for place, scope in enumerate(wanted["scopes"])
+        if scope not in access.scopes
+    ]
+    if User.objects.filter(username=wanted["username"], is_staff=True).exists():
+        errors.append(FieldError("username", "NOT_A_CLIENT", "This is a person at the desk, not a client."))
+    return errors
+
+
+def shown_once(text: str, status: int) -> HttpResponse:
+    """The new token with its text."""
+    token = ApiToken.objects.select_related("user", "successor").get(token_key=text[:15], revoked_at=None)
+    headers = {"Location": f"/api/v1/tokens/{token.token_key}", "Cache-Control": "no-store"}
+    return answer({**token_document(token), "token": text}, status=status, headers=headers)
