@@ -1,24 +1,15 @@
-"""What the desk's pages share: rows that are only looked at, numbers, times, raw data."""
+"""What the desk's lists share: rows that are only looked at. How values look is told by `brokers.shown`."""
 
 from __future__ import annotations
 
-import json
-from datetime import datetime
-from decimal import Decimal
-from typing import Any
-
 from django.db.models import Model
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
-from brokers.formats import decimal_text
+from brokers.shown import NOTHING, moment, number, raw
 
-NOTHING = "–"
-MINUS = "−"
+__all__ = ["NOTHING", "LongListAdmin", "ReadOnlyAdmin", "moment", "number", "raw"]
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -46,30 +37,3 @@ class LongListAdmin(ReadOnlyAdmin):
     """For tables that grow without end: previous and next instead of a count of all rows."""
 
     paginator = InfinitePaginator
-
-
-def number(value: Decimal | int | None) -> SafeString:
-    """A number aligned to the right: thousands by comma, no trailing zeros, a real minus."""
-    if value is None:
-        return format_html('<span class="num">{}</span>', NOTHING)
-    plain = decimal_text(Decimal(value))
-    whole, point, fraction = plain.lstrip("-").partition(".")
-    text = f"{MINUS if plain.startswith('-') else ''}{int(whole):,}{point}{fraction}"
-    return format_html('<span class="num" data-plain="{}">{}</span>', plain, text)
-
-
-def moment(at: datetime | None, precision: str = "seconds") -> SafeString:
-    """A time in UTC; the date comes first when it is not today's."""
-    if at is None:
-        return format_html("{}", NOTHING)
-    text = at.time().isoformat(precision)
-    if at.date() != timezone.now().date():
-        text = f"{at.date()} {text}"
-    return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>', at.isoformat(), at.isoformat(" "), text
-    )
-
-
-def raw(value: Any) -> SafeString:
-    """Stored JSON, as it is."""
-    return format_html('<pre class="raw">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.contrib.auth.models import AnonymousUser, User
 
 from brokers.models import BrokerAccount
 from orders.models import DeskProfile
 
+Accounts = Collection[str]
 SEES_ALL = "orders.view_all_accounts"
 _KEPT = "_desk_accounts"
 

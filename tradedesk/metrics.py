@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from datetime import UTC, timedelta
 
 from django.db import Error, connection
 from django.db.models import Count, Min, Q
@@ -24,6 +23,7 @@ from prometheus_client.registry import Collector
 from brokers.models import GatewaySession, InboxMessage
 from brokers.port import Link
 from orders.models import ALIVE, Alert, Execution, Order, OutboxCommand, State
+from orders.models.order import first_id_at
 
 log = logging.getLogger(__name__)
 
@@ -208,11 +208,6 @@ def executions() -> Metric:
         )
         (count,) = cursor.fetchone()
     return gauge("tradedesk_executions", "Executions stored; an estimate above a million.", [((), count)])
-
-
-def first_id_at(at: datetime) -> UUID:
-    """The lowest order id that can have been made at this time (RFC 9562, 5.7: UUIDv7)."""
-    return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
 
 
 def seconds(span: timedelta) -> float:

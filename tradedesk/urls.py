@@ -14,6 +14,7 @@ handler404 = "tradedesk.failures.page_not_found"
 handler500 = "tradedesk.failures.server_error"
 
 urlpatterns = [
+    path("admin/desk/", include("orders.admin.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("orders.api.urls")),
     path("healthz", health.healthz, name="healthz"),

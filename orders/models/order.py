@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -64,6 +65,11 @@ def order_id_of(order_ref: str) -> UUID | None:
         return UUID(bytes=base64.b32decode(base[2:] + "======"))
     except binascii.Error:
         return None
+
+
+def first_id_at(at: datetime) -> UUID:
+    """The lowest order id that can have been made at this time (RFC 9562, 5.7: UUIDv7)."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
 
 
 class Order(OrderLifecycle):

@@ -80,10 +80,11 @@ UNFOLD: dict[str, Any] = {
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "ENVIRONMENT": "orders.admin.dashboard.environment",
+    "ENVIRONMENT": "orders.admin.frame.environment",
+    "ENVIRONMENT_TITLE_PREFIX": "orders.admin.frame.title_prefix",
     "DASHBOARD_CALLBACK": "orders.admin.dashboard.dashboard",
     "STYLES": [lambda request: static("desk/desk.css")],
-    "SCRIPTS": [lambda request: static("desk/desk.js")],
+    "SCRIPTS": [lambda request: static("desk/desk.js"), lambda request: static("desk/live.js")],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     # Measured for contrast on light and dark pages; 600 is also the colour of what is alive (desk.css).
     "COLORS": {

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 
-from brokers.models import BrokerAccount
+from orders.access import accounts_of_person
 from orders.api.authentication import Access, access_of
 from orders.api.problems import Problem
 from orders.models import Scope
@@ -53,8 +53,7 @@ def access_of_cookie(headers: Headers) -> Access | None:
     user = user_of_session(key)
     if user is None or not (user.is_active and user.is_staff and user.has_perm(VIEW_ORDERS)):
         return None
-    accounts = frozenset(BrokerAccount.objects.values_list("pk", flat=True))
-    return Access(user=user, scopes=frozenset({Scope.READ}), accounts=accounts)
+    return Access(user=user, scopes=frozenset({Scope.READ}), accounts=accounts_of_person(user))
 
 
 def session_key(cookie: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from django.db import Error
+from django.utils import timezone
 
+from brokers.formats import time_text
 from orders.api.authentication import Access
 from orders.api.problems import Problem
 from orders.api.stream.feed import Cursor, Feed, Item, parse_cursor
@@ -44,7 +46,7 @@ class Listener:
                 if seen := b"".join(item.block for item in items if item.account in self._access.accounts):
                     yield seen
             elif self._feed.fresh:
-                yield b": heartbeat\n\n"
+                yield heartbeat()
 
     async def _check_access(self) -> None:
         if time.monotonic() - self._checked_at < CHECK_ACCESS_EVERY:
@@ -62,6 +64,11 @@ class Listener:
         with suppress(Error):
             return await self._feed.after(cursor)
         return []
+
+
+def heartbeat() -> bytes:
+    """An event without an id: browsers do not show comments to their scripts."""
+    return f'event: heartbeat\ndata: {{"at":"{time_text(timezone.now())}"}}\n\n'.encode()
 
 
 def start(wanted: str, head: Cursor) -> tuple[Cursor, bytes]:

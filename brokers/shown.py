@@ -1,0 +1,58 @@
+"""How the desk shows values: numbers, times, ages, raw data. Plain functions, no admin."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from brokers.formats import decimal_text
+
+NOTHING = "–"
+MINUS = "−"
+
+
+def number(value: Decimal | int | None, places: int | None = None) -> SafeString:
+    """A number aligned to the right: thousands by comma, a real minus, no trailing zeros unless `places`."""
+    if value is None:
+        return format_html('<span class="num">{}</span>', NOTHING)
+    plain = decimal_text(Decimal(value))
+    text = number_text(Decimal(value), places)
+    return format_html('<span class="num" data-plain="{}">{}</span>', plain, text)
+
+
+def number_text(value: Decimal, places: int | None = None) -> str:
+    """The words of `number`."""
+    text = decimal_text(value) if places is None else f"{value:.{places}f}"
+    whole, point, fraction = text.lstrip("-").partition(".")
+    return f"{MINUS if text.startswith('-') else ''}{int(whole):,}{point}{fraction}"
+
+
+def moment(at: datetime | None, precision: str = "seconds") -> SafeString:
+    """A time in the person's zone, UTC in its title; the date comes first when it is not today's."""
+    if at is None:
+        return format_html("{}", NOTHING)
+    here = timezone.localtime(at)
+    text = here.time().isoformat(precision)
+    if here.date() != timezone.localdate():
+        text = f"{here.date()} {text}"
+    utc = at.astimezone(UTC).isoformat(" ").removesuffix("+00:00")
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', at.isoformat(), utc, text)
+
+
+def age_text(seconds: float) -> str:
+    """An age in the largest unit that tells something: 41 s, 4 min, 3 h, 2 d."""
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{int(seconds // unit)} {name}"
+    return f"{max(int(seconds), 0)} s"
+
+
+def raw(value: Any) -> SafeString:
+    """Stored JSON, as it is."""
+    return format_html('<pre class="raw">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))

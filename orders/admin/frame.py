@@ -1,0 +1,54 @@
+"""What every page shows: PAPER or LIVE, the way to the workers, the number of things that wait."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from brokers.models import BrokerAccount
+from orders import desk_figures
+from orders.access import accounts_of_person
+from orders.admin.pages import desk_page
+
+PAPER_PREFIX = "DU"
+_KEPT = "_desk_attention"
+
+
+def environment(request: HttpRequest) -> list[str]:
+    """PAPER or LIVE, by the accounts and not by a setting; both at once is an error that nobody may miss."""
+    paper = {code.startswith(PAPER_PREFIX) for code in BrokerAccount.objects.values_list("code", flat=True)}
+    if not paper:
+        return ["no account", "info"]
+    if paper == {True}:
+        return ["PAPER", "success"]
+    return ["LIVE - real money", "danger"] if paper == {False} else ["PAPER AND LIVE MIXED", "danger"]
+
+
+def flower_url(request: HttpRequest) -> str:
+    """Where the view of the workers is."""
+    return str(settings.FLOWER_URL)
+
+
+def attention(request: HttpRequest) -> int:
+    """How many things wait for this person; counted once per request."""
+    if not request.user.has_perm("orders.view_order"):
+        return 0
+    if not hasattr(request, _KEPT):
+        setattr(request, _KEPT, desk_figures.attention_count(accounts_of_person(request.user)))
+    count: int = getattr(request, _KEPT)
+    return count
+
+
+def title_prefix(request: HttpRequest) -> str:
+    """The tab's title begins with what waits."""
+    count = attention(request)
+    return f"({count})" if count else ""
+
+
+@desk_page("orders.view_order")
+def attention_part(request: HttpRequest) -> HttpResponse:
+    """The number of things that wait, for a page that is open already."""
+    return TemplateResponse(
+        request, "desk/attention_part.html", {"environment_title_prefix": title_prefix(request)}
+    )

@@ -1,0 +1,36 @@
+"""How a page of the desk is made that is not a list of one model: who may see it, in which frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def desk_page(*rights: str) -> Callable[[View[P]], View[P]]:
+    """A view for people who are logged in and have all these rights."""
+
+    def declare(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.has_perms(rights):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return admin.site.admin_view(guarded)  # type: ignore[return-value]
+
+    return declare
+
+
+def show(request: HttpRequest, template: str, title: str, **context: Any) -> TemplateResponse:
+    """The page in the desk's frame, as wide as the window."""
+    frame = admin.site.each_context(request)
+    return TemplateResponse(request, template, {**frame, "title": title, "is_fullwidth": "1", **context})

@@ -1,0 +1,62 @@
+"""Tags and filters of the desk's templates. No admin module may be imported here: unfold loads tags first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from brokers.shown import age_text, moment, number
+
+register = template.Library()
+
+
+@register.simple_tag
+def stream_url() -> str:
+    """Where the browser listens for news."""
+    return f"{settings.STREAM_URL.rstrip('/')}/api/v1/stream"
+
+
+@register.simple_tag
+def zone_name() -> str:
+    """The zone in which this page shows times."""
+    return timezone.get_current_timezone_name()
+
+
+@register.filter
+def num(value: Decimal | int | None, places: int | None = None) -> SafeString:
+    """A number as the desk reads it."""
+    return number(value, places)
+
+
+@register.filter
+def ms(value: float | None) -> str:
+    """Milliseconds with one decimal."""
+    return "–" if value is None else f"{value:,.1f}"
+
+
+@register.filter
+def at(value: datetime | None, precision: str = "seconds") -> SafeString:
+    """A time with its UTC in the title."""
+    return moment(value, precision)
+
+
+@register.filter
+def age(value: datetime | None) -> SafeString:
+    """How long ago; desk.js lets it tick."""
+    if value is None:
+        return format_html("{}", "–")
+    text = age_text((timezone.now() - value).total_seconds())
+    return format_html('<span class="age" data-age="{}">{}</span>', value.timestamp(), text)
+
+
+@register.simple_tag(takes_context=True)
+def attention(context: dict[str, Any]) -> str:
+    """The number that the title prefix has counted already."""
+    return str(context.get("environment_title_prefix") or "").strip("()")

@@ -1,0 +1,82 @@
+"""The desk in a real browser against a whole running system."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tradedesk.stack.system import System
+
+HERE = Path(__file__).parent
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT = 60_000  # ms; the machine may be busy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These wait for real processes and a browser on a machine that may be busy."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One running system for all pages."""
+    with System(tmp_path_factory.mktemp("stack")) as system:
+        yield system
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, or whichever playwright brought along."""
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or shutil.which("chromium-browser")
+        with playwright.chromium.launch(executable_path=found, args=FLAGS) as chromium:
+            yield chromium
+
+
+def log_in(stack: System, browser: Browser, name: str, password: str) -> BrowserContext:
+    """A browser window of a person who has logged in by the form."""
+    context = browser.new_context(
+        base_url=stack.urls.http, viewport={"width": 1280, "height": 800}, accept_downloads=True
+    )
+    context.set_default_timeout(WAIT)
+    page = context.new_page()
+    page.goto("/admin/")
+    page.fill("#id_username", name)
+    page.fill("#id_password", password)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#desk-frame")
+    page.close()
+    return context
+
+
+@pytest.fixture(scope="session")
+def boss_window(stack: System, browser: Browser) -> Iterator[BrowserContext]:
+    """The desk's first user."""
+    password = (stack.options.data / "desk_password").read_text().strip()
+    with log_in(stack, browser, "desk", password) as context:
+        yield context
+
+
+@pytest.fixture
+def boss(boss_window: BrowserContext) -> Iterator[Page]:
+    """A page of the desk's first user; no script error goes unseen."""
+    page = boss_window.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    page.close()
+    assert errors == []

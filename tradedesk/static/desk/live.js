@@ -1,0 +1,181 @@
+// What is shown follows what happens. The stream says what changed; the page asks the web process for it anew.
+// Nothing moves under the cursor: only the text inside existing cells and parts is replaced.
+"use strict";
+
+const Live = {
+    COLLECT: 400, // ms between the first news and the question
+    STALE: 5000, // ms without a sign of life
+    seen: performance.now(),
+    offset: 0, // ms that the server's clock is ahead of ours
+    changed: new Set(),
+
+    start() {
+        const frame = document.getElementById("desk-frame");
+        if (!frame || !window.SharedWorker) {
+            return;
+        }
+        const url = new URL(frame.dataset.stream);
+        const loopback = ["127.0.0.1", "localhost"];
+        if (loopback.includes(url.hostname) && loopback.includes(location.hostname)) {
+            url.hostname = location.hostname; // another name would be another site, and the login would not go along
+        }
+        const worker = new SharedWorker(frame.dataset.worker);
+        worker.port.onmessage = ({ data }) => Live.hear(data);
+        worker.port.postMessage({ url: url.href });
+        addEventListener("pagehide", () => worker.port.postMessage({ bye: true }));
+        addEventListener("pageshow", (event) => event.persisted && location.reload());
+        document.addEventListener("visibilitychange", () => document.hidden || Live.news(null));
+        setInterval(Live.tick, 1000);
+    },
+
+    hear(message) {
+        Live.seen = performance.now();
+        if (message.kind === "beat") {
+            Live.offset = Date.parse(message.at) - Date.now();
+        } else if (message.kind === "order") {
+            Live.news(message);
+        } else {
+            Live.news(null);
+        }
+        Live.tick();
+    },
+
+    /** Something changed: one order, or nobody knows what (null). */
+    news(message) {
+        Live.changed.add(message ? message.order_id : "*");
+        document.dispatchEvent(new CustomEvent("desk:news", { detail: message }));
+        Live.timer ||= setTimeout(Live.ask, Live.COLLECT);
+    },
+
+    ask() {
+        Live.timer = null;
+        const changed = Live.changed;
+        Live.changed = new Set();
+        document.querySelectorAll("[data-live-url]").forEach((area) => Live.refresh(area, changed));
+        Rows.refresh(changed);
+    },
+
+    /** Ask for an area again, at most every `data-live-every` ms; `data-live-order` limits it to one order. */
+    refresh(area, changed) {
+        const only = area.dataset.liveOrder;
+        if (document.hidden || (only && !changed.has(only) && !changed.has("*")) || area.waiting) {
+            return;
+        }
+        const every = Number(area.dataset.liveEvery || 1000);
+        area.waiting = true;
+        setTimeout(async () => {
+            area.asked = performance.now();
+            const page = await Live.fetch(area.dataset.liveUrl);
+            area.waiting = false;
+            page && Live.patch(page);
+        }, Math.max(0, (area.asked || -every) + every - performance.now()));
+    },
+
+    async fetch(url) {
+        try {
+            const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "error" });
+            return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
+        } catch {
+            return null; // the indicator tells that the page is old
+        }
+    },
+
+    patch(page) {
+        page.querySelectorAll("[data-part]").forEach((part) => {
+            const here = document.querySelector(`[data-part="${part.dataset.part}"]`);
+            if (here && here.innerHTML !== part.innerHTML) {
+                Live.replace(here, part);
+            }
+        });
+        const count = document.querySelector("#desk-attention [data-count]")?.dataset.count;
+        if (count !== undefined) {
+            const title = document.title.replace(/^\s*\(\d+\)\s*/, "").trim();
+            document.title = count === "0" ? title : `(${count}) ${title}`;
+        }
+    },
+
+    /** New content, the focus where it was. */
+    replace(here, part) {
+        const focused = here.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+        here.innerHTML = part.innerHTML;
+        if (focused) {
+            here.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+        }
+    },
+
+    tick() {
+        const silent = performance.now() - Live.seen;
+        const stale = silent > Live.STALE;
+        const text = document.getElementById("desk-live-text");
+        const words = stale ? `Not live for ${Math.floor(silent / 1000)} s. What you see may be old.` : "Live";
+        if (text && text.textContent !== words) {
+            text.textContent = words;
+        }
+        document.documentElement.classList.toggle("desk-stale", stale);
+        const now = (Date.now() + Live.offset) / 1000;
+        document.querySelectorAll("[data-age]").forEach((cell) => {
+            const shown = Live.age(now - Number(cell.dataset.age));
+            cell.textContent === shown || (cell.textContent = shown);
+        });
+    },
+
+    age(seconds) {
+        for (const [unit, name] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+            if (seconds >= unit) {
+                return `${Math.floor(seconds / unit)} ${name}`;
+            }
+        }
+        return `${Math.max(0, Math.floor(seconds))} s`;
+    },
+};
+
+// Tables whose rows are orders: <table data-rows-url> with <tr data-id data-version><td data-c="name">.
+const Rows = {
+    fresh: new Set(),
+
+    async refresh(changed) {
+        const table = document.querySelector("table[data-rows-url]");
+        if (!table || document.hidden) {
+            return;
+        }
+        const rows = new Map([...table.querySelectorAll("tr[data-id]")].map((row) => [row.dataset.id, row]));
+        const known = changed.has("*") ? [...rows.keys()] : [...changed].filter((id) => rows.has(id));
+        [...changed].filter((id) => id !== "*" && !rows.has(id)).forEach((id) => Rows.fresh.add(id));
+        Rows.showPill();
+        if (known.length) {
+            const page = await Live.fetch(`${table.dataset.rowsUrl}?ids=${known.slice(0, 200).join(",")}`);
+            page?.querySelectorAll("tr[data-id]").forEach((row) => Rows.patch(rows.get(row.dataset.id), row));
+        }
+    },
+
+    patch(row, news) {
+        if (!row || Number(news.dataset.version) <= Number(row.dataset.version)) {
+            return;
+        }
+        row.dataset.version = news.dataset.version;
+        row.className = news.className;
+        news.querySelectorAll("td[data-c]").forEach((cell) => {
+            const here = row.querySelector(`td[data-c="${cell.dataset.c}"]`);
+            if (here && here.innerHTML !== cell.innerHTML) {
+                here.innerHTML = cell.innerHTML;
+                here.classList.remove("flash");
+                requestAnimationFrame(() => here.classList.add("flash"));
+            }
+        });
+        const [button, wanted] = [row, news].map((each) => each.querySelector("button[data-cancel]"));
+        if (button) {
+            button.disabled = !wanted || wanted.disabled;
+        }
+    },
+
+    /** New rows wait until a person wants them. */
+    showPill() {
+        const pill = document.getElementById("desk-pill");
+        if (pill && Rows.fresh.size) {
+            pill.hidden = false;
+            pill.textContent = `${Rows.fresh.size} new or changed - show (n)`;
+        }
+    },
+};
+
+document.addEventListener("DOMContentLoaded", () => Live.start());
