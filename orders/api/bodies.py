@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from orders.api.fields import Field, Wrong, decimal, listed, nested, read_fields, text, whole, word
+from orders.api.fields import Field, Wrong, decimal, integer, listed, nested, read_fields, reads, text, word
 from orders.models import IfBrokerDown, OnUnconfirmed, Scope
 from orders.services.ticket import InstrumentKey, Ticket
 
@@ -17,9 +17,10 @@ account = text(r"[\x21-\x7e]{1,32}", "an account code")
 symbol = text(r"[\x21-\x7e](?:[\x20-\x7e]{0,30}[\x21-\x7e])?", "1 to 32 printable ASCII characters")
 
 
+@reads(**decimal.schema)
 def seconds(raw: Any) -> Decimal:
     """A time span in seconds, at most a day."""
-    value = decimal(raw)
+    value: Decimal = decimal(raw)
     if not 0 < value <= MAX_AGE_LIMIT:
         raise Wrong("OUT_OF_RANGE", f"This must be above 0 and at most {MAX_AGE_LIMIT} seconds.")
     return value
@@ -50,10 +51,10 @@ TOKEN_FIELDS = {
     "name": Field(text(r"[\x20-\x7e]{1,100}", "1 to 100 printable ASCII characters")),
     "scopes": Field(listed(word(Scope), most=len(Scope), least=1), required=True),
     "accounts": Field(listed(account, most=1000, least=1), required=True),
-    "expires_in": Field(whole(60, 10 * 366 * 86_400)),
-    "rate": Field(whole(1, 1_000_000)),
+    "expires_in": Field(integer(60, 10 * 366 * 86_400)),
+    "rate": Field(integer(1, 1_000_000)),
 }
-ROTATE_FIELDS = {"overlap": Field(whole(0, 7 * 86_400))}
+ROTATE_FIELDS = {"overlap": Field(integer(0, 7 * 86_400))}
 CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
 
 

@@ -16,7 +16,7 @@ MAX_ERRORS = 50
 INTEGER_DIGITS, DECIMALS = 18, 10
 PLAIN_NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
 
-Reader = Callable[[Any], Any]
+Schema = dict[str, Any]
 Word = TypeVar("Word", bound=Enum)
 
 
@@ -36,11 +36,49 @@ class Nested(Exception):
 
 
 @dataclass(frozen=True)
+class Reader:
+    """Reads one raw value; `schema` (JSON Schema) tells clients what it takes."""
+
+    function: Callable[[Any], Any]
+    schema: Schema
+
+    def __call__(self, raw: Any) -> Any:
+        """The checked value; raises Wrong, or Nested."""
+        return self.function(raw)
+
+
+def reads(**schema: Any) -> Callable[[Callable[[Any], Any]], Reader]:
+    """Make a function a reader of values of this schema."""
+    return lambda function: Reader(function, schema)
+
+
+@dataclass(frozen=True)
 class Field:
     """A field of an object: how to read it, and whether it must be there (null counts as absent)."""
 
-    read: Reader
+    read: Callable[[Any], Any]
     required: bool = False
+    says: str = ""
+
+    @property
+    def schema(self) -> Schema:
+        """What it takes, without the null that stands for "not given"."""
+        schema: Schema = getattr(self.read, "schema", {})
+        return {**schema, "description": self.says} if self.says else schema
+
+
+def object_schema(fields: Mapping[str, Field]) -> Schema:
+    """The JSON Schema of an object of these fields."""
+
+    def of(field: Field) -> Schema:
+        return field.schema if field.required else {"anyOf": [field.schema, {"type": "null"}]}
+
+    return {
+        "type": "object",
+        "properties": {name: of(field) for name, field in fields.items()},
+        "required": [name for name, field in fields.items() if field.required],
+        "additionalProperties": False,
+    }
 
 
 def read_fields(data: object, fields: Mapping[str, Field]) -> dict[str, Any]:
@@ -84,6 +122,7 @@ def inside(name: str, error: FieldError) -> FieldError:
 def nested(fields: Mapping[str, Field]) -> Reader:
     """A field that is an object."""
 
+    @reads(**object_schema(fields))
     def read(raw: Any) -> dict[str, Any]:
         values, errors = collect(raw, fields)
         if errors:
@@ -97,6 +136,7 @@ def text(pattern: str, says: str) -> Reader:
     """A string that matches the whole pattern; `says` tells people what it must be."""
     compiled = re.compile(pattern, re.ASCII)
 
+    @reads(type="string", pattern=f"^(?:{pattern})$")
     def read(raw: Any) -> str:
         if not isinstance(raw, str) or isinstance(raw, Number):
             raise Wrong("NOT_A_STRING", "This must be a string.")
@@ -112,6 +152,7 @@ def word(words: type[Word]) -> Reader:
     known: dict[str, Word] = {member.value: member for member in words}
     says = f"This must be one of {', '.join(known)}."
 
+    @reads(type="string", enum=list(known))
     def read(raw: Any) -> Word:
         found = known.get(raw) if isinstance(raw, str) else None
         if found is None:
@@ -121,6 +162,7 @@ def word(words: type[Word]) -> Reader:
     return read
 
 
+@reads(anyOf=[{"type": "string", "pattern": r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,10})?$"}, {"type": "number"}])
 def decimal(raw: Any) -> Decimal:
     """A number, or a string that holds one, in plain notation: what was meant is then beyond doubt."""
     if not isinstance(raw, str):
@@ -139,9 +181,23 @@ def decimal(raw: Any) -> Decimal:
     return value
 
 
-def listed(read: Reader, *, most: int, least: int = 0) -> Reader:
+def integer(low: int, high: int) -> Reader:
+    """A whole number within [low, high] in a JSON body, where a string is none."""
+    read_whole = whole(low, high)
+
+    @reads(**read_whole.schema)
+    def read(raw: Any) -> int:
+        if not isinstance(raw, Number):
+            raise Wrong("NOT_A_NUMBER", f"This must be a whole number from {low} to {high}.")
+        return int(read_whole(raw))
+
+    return read
+
+
+def listed(read: Callable[[Any], Any], *, most: int, least: int = 0) -> Reader:
     """A JSON list of `least` to `most` values; errors name the place, such as "accounts.0"."""
 
+    @reads(type="array", items=getattr(read, "schema", {}), minItems=least, maxItems=most)
     def read_all(raw: Any) -> list[Any]:
         if not isinstance(raw, list):
             raise Wrong("NOT_A_LIST", "This must be a list.")
@@ -158,6 +214,7 @@ def listed(read: Reader, *, most: int, least: int = 0) -> Reader:
     return read_all
 
 
+@reads(type="boolean")
 def boolean(raw: Any) -> bool:
     """true or false in a JSON body."""
     if not isinstance(raw, bool):
@@ -165,6 +222,7 @@ def boolean(raw: Any) -> bool:
     return raw
 
 
+@reads(type="boolean")
 def flag(raw: Any) -> bool:
     """ "true" or "false" in a query."""
     if raw not in ("true", "false"):
@@ -175,8 +233,9 @@ def flag(raw: Any) -> bool:
 def whole(low: int, high: int) -> Reader:
     """A whole number within [low, high]."""
 
+    @reads(type="integer", minimum=low, maximum=high)
     def read(raw: Any) -> int:
-        plain = isinstance(raw, str) and re.fullmatch(r"[0-9]{1,18}", raw, re.ASCII)
+        plain = isinstance(raw, str) and re.fullmatch(r"[0-9]{1,19}", raw, re.ASCII)
         if not plain or not low <= int(raw) <= high:
             raise Wrong("OUT_OF_RANGE", f"This must be a whole number from {low} to {high}.")
         return int(raw)

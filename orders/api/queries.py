@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,42 +14,47 @@ from rest_framework.request import Request
 from brokers.fix import OrdStatus, Side
 from orders.api import bodies
 from orders.api.base import answer
-from orders.api.fields import Field, Reader, Wrong, flag, read_fields, whole, word
+from orders.api.fields import Field, Wrong, flag, read_fields, reads, whole, word
 from orders.api.problems import FieldError, invalid
 from orders.models import State
 
 Row = TypeVar("Row", bound=Model)
 MAX_LIMIT, DEFAULT_LIMIT = 500, 100
 BIGGEST_ID = 2**63 - 1
+UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
+@reads(type="string", format="uuid")
 def uuid(raw: Any) -> UUID:
     """A UUID in its usual form."""
-    try:
-        return UUID(raw)
-    except ValueError:
-        raise Wrong("BAD_FORMAT", "This must be a cursor as given by `next`.") from None
+    if not UUID_FORM.fullmatch(raw):
+        raise Wrong("BAD_FORMAT", "This must be a UUID in its usual form.")
+    return UUID(raw)
 
 
+@reads(type="string", pattern=f"^({'|'.join(State.values)})(,({'|'.join(State.values)}))*$")
 def states(raw: Any) -> list[State]:
     """States, separated by commas."""
     read = word(State)
     return [read(one) for one in raw.split(",")]
 
 
-def paged(cursor: Reader) -> dict[str, Field]:
+def paged(cursor: Callable[[Any], Any]) -> dict[str, Field]:
     """The fields of every paged list."""
-    return {"limit": Field(whole(1, MAX_LIMIT)), "cursor": Field(cursor)}
+    return {
+        "limit": Field(whole(1, MAX_LIMIT), says=f"Rows per page; {DEFAULT_LIMIT} if not given."),
+        "cursor": Field(cursor, says="Where the page starts, as given by `next`."),
+    }
 
 
-ACCOUNT_FIELDS = {"account": Field(bodies.account)}
+ACCOUNT_FIELDS = {"account": Field(bodies.account, says="Only this account.")}
 ORDER_FIELDS = {
-    "state": Field(states),
+    "state": Field(states, says="States, separated by commas."),
     "ord_status": Field(word(OrdStatus)),
     "account": Field(bodies.account),
     "symbol": Field(bodies.symbol),
     "side": Field(word(Side)),
-    "open": Field(flag),
+    "open": Field(flag, says="true: only orders that may still execute; false: only those that may not."),
     "cl_ord_id": Field(bodies.cl_ord_id),
     **paged(uuid),
 }

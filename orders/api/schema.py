@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -9,7 +10,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
-from brokers.fix import OrdStatus, OrdType, SecType, Side, TimeInForce
+from brokers.fix import OrdStatus, SecType, Side
+from orders.api import bodies, queries
+from orders.api.fields import Field, object_schema
 from orders.api.problems import PROBLEMS
 from orders.models import EventKind, IfBrokerDown, OnUnconfirmed, RequestKind, RequestState, Source, State
 from orders.selectors import STEPS
@@ -51,29 +54,6 @@ class InstrumentShape(serializers.Serializer[Any]):
     sec_type = choice(SecType, default="STK")
     exchange = serializers.CharField(max_length=16, default="SMART")
     currency = serializers.CharField(max_length=3, default="USD")
-
-
-class OrderBody(serializers.Serializer[Any]):
-    """An order to place."""
-
-    cl_ord_id = serializers.RegexField(r"^[\x21-\x7e]{1,64}$")
-    account = serializers.CharField(max_length=32)
-    instrument = InstrumentShape()
-    side = choice(Side)
-    order_qty = number()
-    ord_type = choice(OrdType)
-    price = number(required=False, allow_null=True, help_text="Limit price; LIMIT and STOP_LIMIT only.")
-    stop_px = number(required=False, allow_null=True, help_text="Trigger price; STOP and STOP_LIMIT only.")
-    time_in_force = choice(TimeInForce, default="DAY")
-    on_unconfirmed = choice(OnUnconfirmed, default="resend")
-    if_broker_down = choice(IfBrokerDown, default="queue")
-    max_age = number(required=False, allow_null=True, help_text="Seconds; older than that it is not sent.")
-
-
-class CancelBody(serializers.Serializer[Any]):
-    """A cancel; may be left out."""
-
-    cl_ord_id = serializers.RegexField(r"^[\x21-\x7e]{1,64}$", required=False)
 
 
 class ReasonShape(serializers.Serializer[Any]):
@@ -256,7 +236,7 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     """The answers that are not a success: those of every operation, and these."""
     return {
         (status, "application/problem+json"): OpenApiResponse(ProblemShape, describe(status))
-        for status in sorted({401, 403, 503, *statuses})
+        for status in sorted({401, 403, 429, 503, *statuses})
     }
 
 
@@ -265,21 +245,18 @@ def describe(status: int) -> str:
     return "; ".join(f"{code}: {title}" for code, (its, title) in PROBLEMS.items() if its == status)
 
 
-def query(name: str, kind: Any = str, says: str = "", **options: Any) -> OpenApiParameter:
-    """A query parameter."""
-    return OpenApiParameter(name, kind, description=says, **options)
+def json_body(fields: Mapping[str, Field]) -> Operation:
+    """The request body that these fields read."""
+    return {"application/json": object_schema(fields)}
 
 
-def words(enum: Any) -> list[str]:
-    """The words of an enumeration."""
-    return [member.value for member in enum]
+def parameters(fields: Mapping[str, Field]) -> list[OpenApiParameter]:
+    """The query parameters that these fields read."""
+    return [
+        OpenApiParameter(name, field.schema, required=field.required, description=field.says)
+        for name, field in fields.items()
+    ]
 
-
-PAGE = [
-    query("limit", int, "Rows per page, 1 to 500; 100 if not given."),
-    query("cursor", says="Where the page starts, as given by `next`."),
-]
-ACCOUNT = query("account", says="Only this account.")
 
 READ_ROOT: Operation = {
     "operation_id": "read_root",
@@ -288,7 +265,7 @@ READ_ROOT: Operation = {
 }
 PLACE_ORDER: Operation = {
     "operation_id": "place_order",
-    "request": OrderBody,
+    "request": json_body(bodies.ORDER_FIELDS),
     "responses": {
         201: OpenApiResponse(OrderShape, "Recorded; the broker has not spoken yet."),
         200: OpenApiResponse(OrderShape, "Recorded before (Idempotent-Replayed: true)."),
@@ -313,16 +290,7 @@ PLACE_ORDER: Operation = {
 }
 LIST_ORDERS: Operation = {
     "operation_id": "list_orders",
-    "parameters": [
-        query("state", says=f"States, separated by commas: {', '.join(words(State))}."),
-        query("ord_status", enum=words(OrdStatus)),
-        ACCOUNT,
-        query("symbol"),
-        query("side", enum=words(Side)),
-        query("open", bool, "true: only orders that may still execute; false: only those that may not."),
-        query("cl_ord_id"),
-        *PAGE,
-    ],
+    "parameters": parameters(queries.ORDER_FIELDS),
     "responses": {200: page_of("OrderPage", OrderShape), **problems(400)},
 }
 READ_ORDER: Operation = {
@@ -335,27 +303,27 @@ READ_ORDER_BY_CL_ORD_ID: Operation = {
 }
 LIST_EVENTS: Operation = {
     "operation_id": "list_order_events",
-    "parameters": PAGE,
+    "parameters": parameters(queries.EVENT_FIELDS),
     "responses": {200: page_of("EventPage", EventShape), **problems(400, 404)},
 }
 CANCEL_ORDER: Operation = {
     "operation_id": "cancel_order",
-    "request": CancelBody,
+    "request": json_body(bodies.CANCEL_FIELDS),
     "responses": {202: RequestShape, **problems(400, 404, 409, 413, 415)},
 }
 LIST_EXECUTIONS: Operation = {
     "operation_id": "list_executions",
-    "parameters": [ACCOUNT, query("order_id", says="Only this order."), query("symbol"), *PAGE],
+    "parameters": parameters(queries.EXECUTION_FIELDS),
     "responses": {200: page_of("ExecutionPage", ExecutionShape), **problems(400)},
 }
 LIST_POSITIONS: Operation = {
     "operation_id": "list_positions",
-    "parameters": [ACCOUNT],
+    "parameters": parameters(queries.ACCOUNT_FIELDS),
     "responses": {200: page_of("PositionList", PositionShape), **problems(400)},
 }
 LIST_ACCOUNT_VALUES: Operation = {
     "operation_id": "list_account_values",
-    "parameters": [ACCOUNT],
+    "parameters": parameters(queries.ACCOUNT_FIELDS),
     "responses": {200: page_of("AccountValueList", AccountValueShape), **problems(400)},
 }
 LIST_SESSIONS: Operation = {

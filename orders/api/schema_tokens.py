@@ -7,43 +7,11 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from orders.api.schema import Operation, choice, page_of, problems
+from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS
+from orders.api.schema import Operation, choice, json_body, page_of, problems
 from orders.models import Scope
 
 KEY = OpenApiParameter("key", str, "path", description="The token's id, or `self`.")
-
-
-class TokenBody(serializers.Serializer[Any]):
-    """A token to make; it can have no more than its maker."""
-
-    username = serializers.RegexField(r"^[A-Za-z0-9_.@+-]{1,150}$", help_text="The client it is for.")
-    name = serializers.RegexField(r"^[\x20-\x7e]{1,100}$", required=False, help_text="What it is for.")
-    scopes = serializers.ListField(child=choice(Scope), min_length=1, max_length=len(Scope))
-    accounts = serializers.ListField(
-        child=serializers.RegexField(r"^[\x21-\x7e]{1,32}$"), min_length=1, max_length=1000
-    )
-    expires_in = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        min_value=60,
-        max_value=10 * 366 * 86_400,
-        help_text="Seconds; for good if not given.",
-    )
-    rate = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=1_000_000, help_text="Requests per second."
-    )
-
-
-class RotateBody(serializers.Serializer[Any]):
-    """A rotation."""
-
-    overlap = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        min_value=0,
-        max_value=7 * 86_400,
-        help_text="Seconds for which the old one goes on; 3600.",
-    )
 
 
 class TokenShape(serializers.Serializer[Any]):
@@ -76,7 +44,7 @@ LIST_TOKENS: Operation = {
 }
 MAKE_TOKEN: Operation = {
     "operation_id": "make_token",
-    "request": TokenBody,
+    "request": json_body(TOKEN_FIELDS),
     "responses": {
         201: OpenApiResponse(NewTokenShape, "Made; the text is in this answer and nowhere else."),
         **problems(400, 413, 415),
@@ -102,7 +70,7 @@ READ_TOKEN: Operation = {
 ROTATE_TOKEN: Operation = {
     "operation_id": "rotate_token",
     "parameters": [KEY],
-    "request": RotateBody,
+    "request": json_body(ROTATE_FIELDS),
     "responses": {201: NewTokenShape, **problems(400, 404, 409, 413, 415)},
 }
 REVOKE_TOKEN: Operation = {
