@@ -16,7 +16,7 @@ up: venv
 	@$(IN_VENV) manage.py up $(ARGS)
 
 test: lint
-	$(IN_VENV) -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/scenarios tests/browser $(ARGS)
+	$(IN_VENV) -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/scenarios tests/browser tests/benchmarks $(ARGS)
 
 lint: venv
 	$(IN_VENV) -m ruff check .

@@ -72,6 +72,12 @@ class _ListHandler(_Handler):
         self.answer(self._rows(self.hub.gateway.state))
 
 
+class _ExecutionsHandler(_Handler):
+    def get(self) -> None:
+        rows, clock = ledger.executions(self.hub.gateway.state), self.hub.wire_clock
+        self.answer([row | {"sent_at": ledger.time_text(clock.sent_at(row["exec_id"]))} for row in rows])
+
+
 class _HealthHandler(_Handler):
     def get(self) -> None:
         gateway = self.hub.gateway
@@ -166,7 +172,7 @@ def application(hub: Hub) -> Application:
         [
             ("/healthz", _HealthHandler, own),
             ("/orders", _ListHandler, {**own, "rows": ledger.orders}),
-            ("/executions", _ListHandler, {**own, "rows": ledger.executions}),
+            ("/executions", _ExecutionsHandler, own),
             ("/positions", _ListHandler, {**own, "rows": ledger.positions}),
             ("/prices", _PricesHandler, own),
             ("/auction", _AuctionHandler, own),

@@ -67,8 +67,8 @@ def _order(record: OrderRecord, universe: Universe) -> Row:
         "average_price": _text(record.average_price),
         "commission": _text(record.commission),
         "place_count": record.place_count,
-        "received_at": _time(record.received_at),
-        "done_at": _time(record.done_at),
+        "received_at": time_text(record.received_at),
+        "done_at": time_text(record.done_at),
         "completed_status": record.completed_status,
     }
 
@@ -90,7 +90,7 @@ def _execution(fact: Executed, record: OrderRecord, universe: Universe) -> Row:
         "commission_currency": fact.currency,
         "realized_pnl": _text(fact.realized),
         "exchange": fact.venue,
-        "time": _time(fact.at),
+        "time": time_text(fact.at),
     }
 
 
@@ -98,5 +98,6 @@ def _text(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-def _time(moment: datetime | None) -> str | None:
+def time_text(moment: datetime | None) -> str | None:
+    """A time in UTC with microseconds; None stays None."""
     return None if moment is None else moment.astimezone(UTC).isoformat(timespec="microseconds")

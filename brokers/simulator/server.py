@@ -10,6 +10,7 @@ from typing import cast
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.session import Session
+from brokers.simulator.wire_clock import WireClock
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Hub:
         self.gateway = gateway
         self.connections: set[Connection] = set()
         self.is_hanging = False
+        self.wire_clock = WireClock()
         self.failed: asyncio.Future[JournalError] = asyncio.get_running_loop().create_future()
         self._journal = journal
         self._loop = asyncio.get_running_loop()
@@ -48,6 +50,7 @@ class Hub:
             return
         for connection in list(self.connections):
             connection.flush(self.gateway.faults.delay_ms / 1000)
+        self.wire_clock.note(self.gateway.state.executions, self.gateway.clock())
 
     def disconnect_all(self, reason: str) -> None:
         """Close every client's connection now."""

@@ -1,0 +1,128 @@
+"""The system that is measured: everything of `make up` on free ports, warm, with one session or more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tradedesk.bench.client import Answer, Connection, market_order
+from tradedesk.stack.clients import ACCOUNT
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.system import System
+
+WARM_UP = 60  # orders
+CLIENTS = 16
+SETTLE_LIMIT = 600.0  # seconds
+UNPACED = 10_000  # messages a second: more than anything here can do
+STILL_MOVING = """
+    SELECT count(*) FROM orders_order WHERE cl_ord_id LIKE 'bench-%' AND state NOT IN
+        ('COMPLETED', 'CANCELED', 'EXPIRED', 'REJECTED', 'FAILED')
+"""
+
+Say = Callable[[str], None]
+Row = dict[str, Any]
+
+
+class Ground:
+    """A running system with one account for each session, and what both sides say of its orders."""
+
+    def __init__(self, system: System, accounts: Sequence[str]) -> None:
+        self.system = system
+        self.accounts = tuple(accounts)
+        self.token = str(system.api.headers["Authorization"]).removeprefix("Token ")
+
+    def connection(self) -> Connection:
+        """A new connection to the API."""
+        return Connection(self.system.urls.http, self.token)
+
+    def order(self, number: int = 0, **fields: Any) -> Row:
+        """An order of one of the accounts, in turn."""
+        return market_order(self.accounts[number % len(self.accounts)], **fields)
+
+    def place_all(self, orders: Sequence[Row], clients: int = CLIENTS) -> list[Answer]:
+        """Send these as fast as so many clients can, each waiting for its answer; all answers."""
+        parts = [orders[start::clients] for start in range(min(clients, len(orders)))]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return [answer for answers in pool.map(self._place_part, parts) for answer in answers]
+
+    def _place_part(self, orders: Sequence[Row]) -> list[Answer]:
+        with self.connection() as connection:
+            return [connection.place(order) for order in orders]
+
+    def warm_up(self) -> None:
+        """Send some orders first: a cold process imports, connects and plans."""
+        self.place_all([self.order(number) for number in range(WARM_UP)], clients=4)
+        self.wait_until_done()
+
+    def wait_until_done(self) -> float:
+        """Wait until no order of ours moves any more; the time (epoch seconds) when that was seen."""
+        with self.system.postgres.connect() as connection:
+            eventually(
+                lambda: connection.execute(STILL_MOVING.encode()).fetchone() == (0,),
+                limit=SETTLE_LIMIT,
+                pause=0.02,
+            )
+            return time.time()
+
+    def received_at(self) -> dict[str, float]:
+        """When the gateway had read each order: epoch seconds by order_ref."""
+        return {row["order_ref"]: epoch(row["received_at"]) for row in self.system.control.orders()}
+
+    def fills_sent_at(self) -> dict[str, float]:
+        """When the gateway had written the first fill of each order: epoch seconds by order_ref."""
+        fills: dict[str, float] = {}
+        for row in self.system.control.executions():
+            if row["sent_at"]:
+                fills.setdefault(row["order_ref"], epoch(row["sent_at"]))
+        return fills
+
+
+def epoch(text: str) -> float:
+    """Epoch seconds of a time as the ledger writes it."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+@contextmanager
+def prepared(
+    folder: Path, *, sessions: int = 1, pacing: int | None = None, **settings: str
+) -> Iterator[Ground]:
+    """A system of its own in `folder`, up, ready and warm; `pacing` None leaves the default."""
+    accounts = [f"{ACCOUNT[:-1]}{int(ACCOUNT[-1]) + number}" for number in range(sessions)]
+    paced = {"TRADEDESK_PACING": str(pacing)} if pacing else {}
+    with MeasuredSystem(folder, accounts, **paced, **settings) as system:
+        ground = Ground(system, accounts)
+        ground.warm_up()
+        yield ground
+
+
+class MeasuredSystem(System):
+    """A system with one broker session, and one broker worker, for each account."""
+
+    def __init__(self, folder: Path, accounts: Sequence[str], **settings: str) -> None:
+        super().__init__(folder, **settings)
+        self.accounts = accounts
+        names = ["main", *(f"s{number}" for number in range(2, len(accounts) + 1))]
+        gateway = self.options.gateway
+        self.settings |= {
+            "TRADEDESK_SESSIONS": ",".join(
+                f"{name}={gateway}/{client_id}" for client_id, name in enumerate(names, start=1)
+            ),
+            "TRADEDESK_ACCOUNTS": ",".join(
+                f"{account}@{name}" for account, name in zip(accounts, names, strict=True)
+            ),
+        }
+        self.names = names
+
+    def _start_servers(self, undo: Any) -> None:
+        super()._start_servers(undo)
+        gateway, broker = self.processes["simgateway"], self.processes["broker"]
+        logins = ("--accounts", ",".join(self.accounts))
+        self.processes["simgateway"] = replace(gateway, argv=(*gateway.argv, *logins))
+        for name in self.names[1:]:
+            self.processes[f"broker {name}"] = replace(broker, argv=(*broker.argv[:-1], name))

@@ -1,0 +1,58 @@
+"""The most orders a second, from POST to COMPLETED, and what each costs in processor time."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from tradedesk.bench.client import Answer
+from tradedesk.bench.figures import Document, per_second, spread
+from tradedesk.bench.ground import Ground, Row
+from tradedesk.bench.machine import processor_seconds, spent_per
+
+#: What must be empty when all is over: name and the query that counts it.
+LEFT_BEHIND = {
+    "orders_moving": "SELECT count(*) FROM orders_order WHERE state IN "
+    "('CREATED','SENT','UNCONFIRMED','ACCEPTED','PENDING','PARTIALLY_FILLED','FILLED')",
+    "commands_waiting": "SELECT count(*) FROM orders_outboxcommand WHERE done_at IS NULL",
+    "inbox_waiting": "SELECT count(*) FROM brokers_inboxmessage WHERE applied_at IS NULL",
+    "orders_sent_twice": "SELECT count(*) FROM (SELECT 1 FROM orders_submissionattempt"
+    " GROUP BY order_id HAVING count(*) > 1) AS twice",
+}
+
+
+def throughput(ground: Ground, *, orders: int) -> Document:
+    """A burst of single POSTs, followed until its last order is COMPLETED."""
+    return {
+        "single": burst(ground, orders, ground.place_all),
+        "left_behind": left_behind(ground),
+    }
+
+
+def burst(ground: Ground, count: int, place: Callable[[Sequence[Row]], list[Answer]]) -> Document:
+    """One burst: rates, answer times and processor time per order."""
+    rows = [ground.order(number) for number in range(count)]
+    before, begin = processor_seconds(ground.system), time.time()
+    answers = place(rows)
+    accepted = time.time()
+    done = ground.wait_until_done()
+    spent = spent_per(count, before, processor_seconds(ground.system))
+    return {
+        "orders": count,
+        "statuses": statuses(answers),
+        "accepted_per_second": per_second(count, accepted - begin),
+        "completed_per_second": per_second(count, done - begin),
+        "post_ms": spread(answer.seconds for answer in answers),
+        "processor_ms_per_order": spent,
+    }
+
+
+def statuses(answers: Sequence[Answer]) -> Document:
+    """How many answers had which HTTP status."""
+    return {str(status): count for status, count in sorted(Counter(a.status for a in answers).items())}
+
+
+def left_behind(ground: Ground) -> Document:
+    """What is not as it should be when all is over: only zeros are right."""
+    return {name: ground.system.rows(query)[0][0] for name, query in LEFT_BEHIND.items()}

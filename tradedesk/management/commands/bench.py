@@ -1,0 +1,53 @@
+"""`manage.py bench KIND`: measure a system of its own; prints one JSON document."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tradedesk.bench.run import KINDS, Wanted, run
+from tradedesk.stack.errors import StackError
+from tradedesk.stack.interrupts import Interrupts
+
+
+class Command(BaseCommand):
+    """Works in a temporary folder, which stays when something went wrong."""
+
+    help = "Measure a whole system of its own with the simulated gateway; prints one JSON document."
+    requires_system_checks = []  # the database of the settings is not used
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What is measured and how much of it."""
+        parser.add_argument("kind", choices=sorted(KINDS))
+        parser.add_argument("--orders", type=int, help="how many (each kind has its own default)")
+        parser.add_argument("--runs", type=int, default=1, help="median and range over these (%(default)s)")
+        parser.add_argument("--sessions", type=int, default=1, help="gateway sessions (%(default)s)")
+        parser.add_argument("--keep", action="store_true", help="keep logs and data")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Measure and print; what goes on is told on standard error."""
+        orders = options["orders"] or KINDS[options["kind"]].orders
+        if min(orders, options["runs"], options["sessions"]) < 1 or options["sessions"] > 8:
+            raise CommandError("--orders and --runs must be at least 1, --sessions 1 to 8.")
+        wanted = Wanted(
+            kind=options["kind"], orders=orders, runs=options["runs"], sessions=options["sessions"]
+        )
+        self.stdout.write(json.dumps(self._measure(wanted, keep=options["keep"]), indent=2))
+
+    def _measure(self, wanted: Wanted, *, keep: bool) -> dict[str, Any]:
+        folder = Path(tempfile.mkdtemp(prefix="tradedesk-bench-")).resolve()
+        try:
+            with Interrupts():
+                document = run(folder, wanted, self.stderr.write)
+        except (StackError, AssertionError, OSError) as error:
+            raise CommandError(f"The measurement broke off: {error} (logs: {folder})") from None
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped before the end (logs: {folder}).") from None
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        return document
