@@ -19,6 +19,7 @@ import msgspec
 from django.db import InterfaceError, OperationalError, connection
 from psycopg.types.json import Jsonb
 
+from brokers import prepared
 from brokers.messages import HandedOver, PositionReport, encode
 from brokers.models import InboxMessage
 from brokers.port import Heard, Link
@@ -203,9 +204,7 @@ def keep(session: str, messages: Sequence[Heard]) -> list[tuple[int, Heard]]:
         return []
     first = {message.dedup_key: message for message in reversed(messages)}
     unique = sorted(first.values(), key=messages.index)
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP, [session, *_columns(unique)])
-        new = {key: row_id for row_id, key in cursor.fetchall()}
+    new = {key: row_id for row_id, key in prepared.rows(KEEP, [session, *_columns(unique)])}
     return [(new[message.dedup_key], message) for message in unique if message.dedup_key in new]
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse_lazy
 
 from tradedesk import env
 from tradedesk.env import BASE_DIR
+from tradedesk.pooled import PooledConnection
 
 SECRET_KEY = env.secret_key()
 DEBUG = env.read(env.env.bool, "DEBUG", False)
@@ -77,8 +78,10 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
             "min_size": 1,
             "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200),
             "timeout": 5,
+            "connection_class": PooledConnection,
         },
         "connect_timeout": 3,
+        "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
     }
 )

@@ -6,13 +6,16 @@ every order passes. State is never set here: orders come with what the lifecycle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from django.db import connection
 from django.db.models import Model
 from psycopg.types.json import Jsonb
+from psycopg.types.numeric import Int2, Int4, Int8
 
+from brokers import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
 from orders.services import alerts
 
@@ -59,21 +62,47 @@ EVENT = {
 }
 
 
+TYPES: dict[str, Callable[[Any], Any]] = {
+    "text": str,
+    "jsonb": Jsonb,
+    "smallint": Int2,
+    "integer": Int4,
+    "bigint": Int8,
+}
+
+
 def insert(order: Order, *, command: CommandKind | None) -> bool:
     """Record a new order, its events and its command; False when its cl_ord_id is taken.
 
     One statement, so that it is whole or absent without a transaction around it.
     """
-    fields = [
+    values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in _given_fields()]
+    times = prepared.rows(
+        _record_sql(queued=command is not None), [*values, *_columns(order.noted, EVENT), command or ""]
+    )
+    order.noted.clear()
+    if times:
+        order.recorded_at, order.queued_at = times[0]
+    return bool(times)
+
+
+@cache
+def _given_fields() -> list[Any]:
+    """The fields of a new order that we give; the rest are the database's moments."""
+    return [
         field for field in Order._meta.concrete_fields if field.column not in ("recorded_at", "queued_at")
     ]
-    columns = [str(field.column) for field in fields]
-    values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in fields]
-    queued = "clock_timestamp()" if command else "NULL"
-    sql = f"""
+
+
+@cache
+def _record_sql(*, queued: bool) -> str:
+    columns = [str(field.column) for field in _given_fields()]
+    return f"""
         WITH recorded AS (
             INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
-            VALUES ({", ".join(["%s"] * len(columns))}, clock_timestamp(), {queued})
+            VALUES ({", ".join(["%s"] * len(columns))}, clock_timestamp(), {
+        "clock_timestamp()" if queued else "NULL"
+    })
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
             RETURNING id, session_id, recorded_at, queued_at
         ), noted AS (
@@ -81,17 +110,10 @@ def insert(order: Order, *, command: CommandKind | None) -> bool:
             SELECT e.* FROM recorded, {_unnest(EVENT)} AS e
         ), queued AS (
             INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
-            SELECT session_id, id, %s, 0, '' FROM recorded WHERE %s
+            SELECT session_id, id, %s, 0, '' FROM recorded WHERE {queued}
         )
         SELECT recorded_at, queued_at FROM recorded
     """  # noqa: S608 - column names come from the model, values are parameters
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [*values, *_columns(order.noted, EVENT), command or "", command is not None])
-        times = cursor.fetchone()
-    order.noted.clear()
-    if times:
-        order.recorded_at, order.queued_at = times
-    return times is not None
 
 
 def store(orders: Iterable[Order]) -> None:
@@ -100,23 +122,26 @@ def store(orders: Iterable[Order]) -> None:
     if not changed:
         return
     events = [event for order in changed for event in order.noted]
-    columns = {"id": "uuid", **MUTABLE}
-    assignments = ", ".join(f"{name} = u.{name}" for name in MUTABLE)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE orders_order o SET {assignments} FROM {_unnest(columns)} AS u({', '.join(columns)})"  # noqa: S608
-            " WHERE o.id = u.id",
-            _columns(changed, columns),
-        )
-        cursor.execute(
-            f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {_unnest(EVENT)}",  # noqa: S608
-            _columns(events, EVENT),
-        )
+    prepared.rows(_update_sql(), _columns(changed, {"id": "uuid", **MUTABLE}))
+    prepared.rows(_note_sql(), _columns(events, EVENT))
     _drop_overtaken_commands(changed, events)
     alerts.follow_holds(changed, events)
     for order in changed:
         order.noted.clear()
         order.touched = False
+
+
+@cache
+def _update_sql() -> str:
+    columns = {"id": "uuid", **MUTABLE}
+    assignments = ", ".join(f"{name} = u.{name}" for name in MUTABLE)
+    changed = f"{_unnest(columns)} AS u({', '.join(columns)})"
+    return f"UPDATE orders_order o SET {assignments} FROM {changed} WHERE o.id = u.id"  # noqa: S608
+
+
+@cache
+def _note_sql() -> str:
+    return f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {_unnest(EVENT)}"  # noqa: S608
 
 
 def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEvent]) -> None:
@@ -137,6 +162,7 @@ def _columns(rows: Sequence[Model], columns: dict[str, str]) -> list[list[Any]]:
 
 
 def _sql_value(value: Any, kind: str) -> Any:
-    if kind == "jsonb":
-        return Jsonb(value)
-    return str(value) if kind == "text" else value
+    """A value as its type; integers by their size, else each size would be another prepared statement."""
+    if value is None:
+        return None
+    return TYPES[kind](value) if kind in TYPES else value

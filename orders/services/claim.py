@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.db import connection
 
+from brokers import prepared
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder
 from orders.models import AT_BROKER, EventKind, Order
@@ -123,9 +123,8 @@ def claim_orders(lease: Lease, *, limit: int) -> list[NewOrder]:
         "kind": EventKind.CLAIMED.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM_ORDERS, facts)
-        orders = [msgspec.json.decode(payload, type=NewOrder) for (payload,) in cursor.fetchall()]
+    claimed = prepared.rows(CLAIM_ORDERS, facts)
+    orders = [msgspec.json.decode(payload, type=NewOrder) for (payload,) in claimed]
     return sorted(orders, key=lambda order: order.broker_order_id)
 
 
@@ -137,9 +136,8 @@ def claim_cancels(lease: Lease, *, limit: int) -> list[CancelOrder]:
         "at_broker": [state.value for state in AT_BROKER],
         "kind": EventKind.CANCEL_SENT.value,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM_CANCELS, facts)
-        return [CancelOrder(order_id=key, broker_order_id=number) for key, number in cursor.fetchall()]
+    claimed = prepared.rows(CLAIM_CANCELS, facts)
+    return [CancelOrder(order_id=key, broker_order_id=number) for key, number in claimed]
 
 
 def _fence(lease: Lease) -> dict[str, Any]:

@@ -1,13 +1,18 @@
 """Ringing: telling the broker worker that there is work, and readers that there is news.
 
-A lost ring costs at most one sweep (a second); nothing here can lose or repeat an order. The ring is
-coalesced: `SET ring NX PX` has one winner, only it publishes the Celery task, and the worker deletes
-the key before it reads the outbox, so whoever lost the race committed before that read.
+Three looks find every order: the wake, a published message that the session's worker waits for (under
+a millisecond, lost when nobody listens); Celery's doorbell some moments later; the worker's own sweep each
+second. Nothing here can lose or repeat an order.
+
+Celery's doorbell is coalesced: `SET ring NX PX` has one winner, only it publishes the task, and the
+worker deletes the key before it reads the outbox, so whoever lost the race committed before that read.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from functools import cache
 
 import redis
@@ -20,6 +25,9 @@ from redis.retry import Retry
 log = logging.getLogger(__name__)
 
 RING_TTL_MS = 200
+#: Celery's doorbell follows the wake after this time (seconds): publishing it costs more than all the
+#: rest of a request, and one that finds the work done costs the worker a look.
+CELERY_AFTER = 0.05
 #: What a Redis that is down, slow or full raises, directly and through kombu.
 REDIS_ERRORS = (redis.RedisError, OperationalError, OSError)
 
@@ -35,13 +43,22 @@ def client() -> redis.Redis:
     )
 
 
-def ring_key(session: str) -> str:
-    """The key whose presence means that a ring for this session is under way."""
-    return f"{settings.REDIS_KEY_PREFIX}ring:{session}"
-
-
 def ring(session: str) -> bool:
-    """Wake the broker worker of this session; False when Redis could not be told (the sweep will find it)."""
+    """Wake the session's broker worker, tell the readers, and have Celery ring too; False without Redis."""
+    try:
+        with client().pipeline(transaction=False) as both:
+            both.publish(wake_channel(session), "1")
+            both.publish(events_channel(), "1")
+            both.execute()
+    except REDIS_ERRORS as error:
+        log.warning("doorbell not rung", extra={"session": session, "error": repr(error)})
+        return False
+    _bell.ring(session)
+    return True
+
+
+def ring_celery(session: str) -> bool:
+    """Publish Celery's doorbell unless one is under way; False when Redis could not be told."""
     try:
         if client().set(ring_key(session), "1", nx=True, px=RING_TTL_MS):
             current_app.send_task("orders.tasks.drain", args=[session], queue=f"broker.{session}")
@@ -51,12 +68,57 @@ def ring(session: str) -> bool:
     return True
 
 
+class Bell:
+    """Rings by Celery from a thread of its own, so that no request waits for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: set[str] = set()
+        self._rung = threading.Event()
+        self._thread = threading.Thread()
+
+    def ring(self, session: str) -> None:
+        """Have this session rung."""
+        with self._lock:
+            self._sessions.add(session)
+            if not self._thread.is_alive():  # never started, or left behind by a fork
+                self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
+                self._thread.start()
+        self._rung.set()
+
+    def _run(self) -> None:
+        while True:
+            self._rung.wait()
+            time.sleep(CELERY_AFTER)
+            self._rung.clear()
+            with self._lock:
+                sessions, self._sessions = self._sessions, set()
+            for session in sessions:
+                try:
+                    ring_celery(session)
+                except Exception:  # this thread must outlive whatever it meets
+                    log.exception("doorbell not rung", extra={"session": session})
+
+
+_bell = Bell()
+
+
 def answered(session: str) -> None:
     """The worker is awake: the next ring must be published again. Called before the outbox is read."""
     try:
         client().delete(ring_key(session))
     except REDIS_ERRORS as error:
         log.warning("ring key not deleted", extra={"session": session, "error": repr(error)})
+
+
+def ring_key(session: str) -> str:
+    """The key whose presence means that a ring for this session is under way."""
+    return f"{settings.REDIS_KEY_PREFIX}ring:{session}"
+
+
+def wake_channel(session: str) -> str:
+    """The pub/sub channel on which a session's broker worker waits for work."""
+    return f"{settings.REDIS_KEY_PREFIX}wake:{session}"
 
 
 def events_channel() -> str:

@@ -269,4 +269,3 @@ def _actor(client: User) -> str:
 
 def _ring(session: str) -> None:
     doorbell.ring(session)
-    doorbell.tell_readers()

@@ -30,6 +30,7 @@ from orders.services.applier import SessionApplier
 from orders.services.execution import LookUp, retry_parked
 from orders.services.late_requests import close_late
 from orders.services.submission import Submitter, doubt_unanswered, expire_stale
+from orders.services.wake import WakeListener
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +77,10 @@ class SessionRuntime:
         )
         self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = instruments.InstrumentDesk(self.session)
+        wake = WakeListener(self.name, self.ring, self._stopping)
         self._threads = [
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
+            threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
             threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
         ]

@@ -60,10 +60,10 @@ def test_only_the_winner_of_a_ring_publishes_and_an_answer_clears_it(order: Orde
     client = doorbell.client()
     client.delete(doorbell.ring_key("main"), "tradedesk:broker.main")
     for _ in range(5):
-        doorbell.ring("main")
+        doorbell.ring_celery("main")
     assert client.llen("tradedesk:broker.main") == 1
     doorbell.answered("main")
-    doorbell.ring("main")
+    doorbell.ring_celery("main")
     assert client.llen("tradedesk:broker.main") == 2
 
 

@@ -1,0 +1,76 @@
+"""The wake: a ring reaches the session's worker at once, and Celery's doorbell follows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orders.services import doorbell
+from orders.services.wake import WakeListener
+from tradedesk.stack.polling import eventually
+
+SESSION = "wake-test"
+
+
+@pytest.fixture(autouse=True)
+def celery_rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The sessions that Celery's doorbell rang for; these have no queue."""
+    rung: list[str] = []
+    monkeypatch.setattr(doorbell, "ring_celery", rung.append)
+    return rung
+
+
+@pytest.fixture
+def woken() -> Iterator[threading.Semaphore]:
+    """Released once for each wake of a listener that runs."""
+    count, stopping = threading.Semaphore(0), threading.Event()
+    thread = threading.Thread(target=WakeListener(SESSION, count.release, stopping).run)
+    thread.start()
+    assert count.acquire(timeout=30)  # the look when it began to listen
+    yield count
+    stopping.set()
+    thread.join(30)
+
+
+def test_a_ring_wakes_the_session(woken: threading.Semaphore) -> None:
+    assert doorbell.ring(SESSION)
+    assert woken.acquire(timeout=30)
+
+
+def test_a_ring_of_another_session_does_not(woken: threading.Semaphore) -> None:
+    doorbell.ring("another")
+    assert not woken.acquire(timeout=0.5)
+
+
+def test_a_listener_hears_again_when_redis_has_cut_it_off(woken: threading.Semaphore) -> None:
+    doorbell.client().client_kill_filter(_type="pubsub")
+    assert woken.acquire(timeout=30)  # it looks for what it missed
+    doorbell.ring(SESSION)
+    assert woken.acquire(timeout=30)
+
+
+def test_celerys_doorbell_follows_every_ring(celery_rung: list[str]) -> None:
+    doorbell.ring(SESSION)
+    doorbell.ring("another")
+    eventually(lambda: {SESSION, "another"} <= set(celery_rung), limit=30)
+
+
+def test_celerys_doorbell_outlives_an_error(celery_rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(doorbell, "ring_celery", lambda session: celery_rung.append("tried") or 1 / 0)
+        doorbell.ring(SESSION)
+        eventually(lambda: "tried" in celery_rung, limit=30)
+    doorbell.ring(SESSION)
+    eventually(lambda: SESSION in celery_rung, limit=30)
+
+
+def test_a_ring_without_redis_says_so(settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    doorbell.client.cache_clear()
+    try:
+        assert not doorbell.ring(SESSION)
+    finally:
+        doorbell.client.cache_clear()
