@@ -15,6 +15,7 @@ from pathlib import Path
 from brokers.simulator.control import serve_control
 from brokers.simulator.exchange.universe import load_universe
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
+from brokers.simulator.gateway.retention import MOST_FINISHED
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.server import Connection, Hub
 
@@ -62,6 +63,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=Decimal(100_000_000),
         help="USD that each account begins with (%(default)s)",
     )
+    parser.add_argument(
+        "--keep-finished",
+        type=int,
+        default=MOST_FINISHED,
+        help="finished orders remembered at most, until the end of the next day (default %(default)s)",
+    )
     parser.add_argument("--scenario", help="name of a built-in scenario")
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 
@@ -97,6 +104,7 @@ async def _serve(options: Namespace, journal: Journal, announce: Callable[[str],
         master_client_id=options.master_client_id,
         keeps_hours=options.calendar,
         cash=options.cash,
+        keep_finished=options.keep_finished,
     )
     journal.replay(gateway.state)
     gateway.begin(journal.append)

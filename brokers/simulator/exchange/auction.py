@@ -39,20 +39,29 @@ def _priority(order: BookOrder, side: Side) -> tuple[bool, Decimal]:
 
 
 def _clearing_price(buys: list[BookOrder], sells: list[BookOrder], reference: Decimal) -> Decimal | None:
-    prices = {order.price for order in buys + sells if order.price is not None} | {reference}
-    best = min(prices, key=lambda price: _badness(buys, sells, price, reference))
-    return best if min(_wanted(buys, best), _wanted(sells, best)) else None
+    prices = sorted({order.price for order in buys + sells if order.price is not None} | {reference})
+    bought = dict(zip(reversed(prices), _wanted(buys, reversed(prices)), strict=True))
+    sold = dict(zip(prices, _wanted(sells, prices), strict=True))
+    best = min(
+        prices,
+        key=lambda price: (
+            -min(bought[price], sold[price]),
+            abs(bought[price] - sold[price]),
+            abs(price - reference),
+            price,
+        ),
+    )
+    return best if min(bought[best], sold[best]) else None
 
 
-def _badness(
-    buys: list[BookOrder], sells: list[BookOrder], price: Decimal, reference: Decimal
-) -> tuple[Decimal, Decimal, Decimal, Decimal]:
-    bought, sold = _wanted(buys, price), _wanted(sells, price)
-    return -min(bought, sold), abs(bought - sold), abs(price - reference), price
-
-
-def _wanted(orders: list[BookOrder], price: Decimal) -> Decimal:
-    return sum((order.remaining for order in orders if _accepts(order, price)), start=ZERO)
+def _wanted(queue: list[BookOrder], prices: Iterable[Decimal]) -> Iterator[Decimal]:
+    """Yield how much the queue (best first) trades at each price, the worst for others first."""
+    position, wanted = 0, ZERO
+    for price in prices:
+        while position < len(queue) and _accepts(queue[position], price):
+            wanted += queue[position].remaining
+            position += 1
+        yield wanted
 
 
 def _accepts(order: BookOrder, price: Decimal) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from itertools import takewhile
 
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Universe
@@ -104,10 +105,8 @@ class Conditions:
         return _compare(cushion, condition)
 
     def _execution(self, record: OrderRecord, condition: Condition) -> bool:
-        return any(
-            fact.at >= record.received_at and self._is_about(fact.con_id, condition)
-            for fact in reversed(self._state.executions)
-        )
+        since = takewhile(lambda fact: fact.at >= record.received_at, reversed(self._state.executions))
+        return any(self._is_about(fact.con_id, condition) for fact in since)
 
     def _is_about(self, con_id: int, condition: Condition) -> bool:
         instrument = self._state.universe[con_id]

@@ -124,6 +124,10 @@ class OrderDesk:
         while self._done:
             self._look_after_children(self._done.pop(0))
 
+    def forget(self, perm_ids: set[int]) -> None:
+        """Forget what is still known of orders that were done long ago."""
+        self._room.forget(perm_ids)
+
     def pass_time(self) -> None:
         """Let in whose time or condition has come, end what is over, show more of algorithms."""
         for record in list(self._room.held.values()):

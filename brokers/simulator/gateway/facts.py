@@ -176,6 +176,12 @@ class Executed(Fact):
     realized: Decimal | None = None
 
 
+class Forgotten(Fact):
+    """These orders were done long ago: they and their executions are kept no longer."""
+
+    perm_ids: list[int]
+
+
 class IdSeen(Fact):
     """A client saw or used this order id: its next ones must be higher."""
 
@@ -233,6 +239,7 @@ AnyFact = (
     | Reduced
     | Bound
     | Executed
+    | Forgotten
     | IdSeen
     | Started
     | AccountOpened

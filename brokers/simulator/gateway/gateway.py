@@ -28,6 +28,7 @@ from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.order_lists import OrderLists
 from brokers.simulator.gateway.quote_desk import QuoteDesk
 from brokers.simulator.gateway.reference_desk import ReferenceDesk
+from brokers.simulator.gateway.retention import MOST_FINISHED, Retention
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.tape import BAR_SECONDS, Tapes
 from brokers.simulator.gateway.tick_desk import TickDesk
@@ -65,10 +66,12 @@ class Gateway:
         keeps_hours: bool = False,
         advisor: str = "",
         cash: Decimal = STARTING_CASH,
+        keep_finished: int = MOST_FINISHED,
     ) -> None:
         self.universe = universe
         self.clock = clock
         self._cash = cash
+        self._keep_finished = keep_finished
         self.faults = Faults()
         self.links: list[Link] = []
         self.link_is_up = True
@@ -94,6 +97,7 @@ class Gateway:
         self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
         self._orders = OrderDesk(self.state, self.exchange, valuation, self.faults, self.clock, self._owners)
+        self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
         tapes = self._tapes = Tapes(self.exchange, self._seed, self.clock)
         advisor = AdvisorDesk(self.state, self._advisor)
@@ -139,7 +143,9 @@ class Gateway:
             if account.name not in self.state.accounts:
                 self.state.apply(AccountOpened(account=account))
         # Day orders of an earlier day ended while nobody was here.
-        self._orders.expire_day_orders(self._midnight - timedelta(days=1))
+        today = self._midnight - timedelta(days=1)
+        self._orders.expire_day_orders(today)
+        self._retention.end_day(today)
         self._orders.readmit()
 
     def reset(self) -> None:
@@ -258,12 +264,14 @@ class Gateway:
         if now >= self._midnight:
             self._orders.expire_day_orders(self._midnight)
             self._midnight = self._next_midnight(now)
+            self._retention.end_day(self._midnight - timedelta(days=1))
         if now >= self._next_beat:
             # Beats that were missed (a stopped process) are not made up for.
             self._next_beat = now + BEAT
             self._orders.what_happened(self.exchange.keep_hours(now))
             self._orders.what_happened(self.exchange.beat())
             self._orders.pass_time()
+            self._retention.keep_within_bounds()
             self._tell_market(now)
         if now >= self._next_profits:
             self._next_profits = now + PROFITS_EVERY

@@ -20,6 +20,7 @@ from brokers.simulator.gateway.facts import (
     Elected,
     Executed,
     Fact,
+    Forgotten,
     IdSeen,
     Modified,
     Moved,
@@ -62,6 +63,7 @@ class State:
             Reduced: self._reduced,
             Bound: self._bound,
             Executed: self._executed,
+            Forgotten: self._forget,
             IdSeen: self._id_seen,
             Started: self._started,
             Cleared: self._cleared,
@@ -187,6 +189,14 @@ class State:
             fact.realized = account.trade(instrument, quantity, fact.price, fact.commission)
         self.exec_count += 1
         self.executions.append(fact)
+
+    def _forget(self, fact: Forgotten) -> None:
+        gone = set(fact.perm_ids)
+        for perm_id in fact.perm_ids:
+            record = self.orders.pop(perm_id)
+            if self.order(record.client_id, record.order_id) is record:
+                del self._by_order_id[record.client_id, record.order_id]
+        self.executions = [known for known in self.executions if known.perm_id not in gone]
 
     def _id_seen(self, fact: IdSeen) -> None:
         self._use_id(fact.client_id, fact.order_id)

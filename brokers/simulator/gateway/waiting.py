@@ -45,6 +45,11 @@ class WaitingRoom:
         self.held.pop(record.perm_id, None)
         self.timed.pop(record.perm_id, None)
 
+    def forget(self, perm_ids: set[int]) -> None:
+        """Forget whose children were known: nothing asks for orders that are done for long."""
+        for parent in perm_ids & self._children.keys():
+            del self._children[parent]
+
     def retime(self, record: OrderRecord) -> bool:
         """Look at modified terms anew; return whether the order is kept back still."""
         order = record.order
