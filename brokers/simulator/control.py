@@ -13,10 +13,10 @@ from tornado.web import Application, RequestHandler
 
 from brokers.simulator import ledger
 from brokers.simulator.exchange.orders import Auction
-from brokers.simulator.gateway.checks import LARGEST_PRICE
 from brokers.simulator.gateway.faults import KINDS, Fault
 from brokers.simulator.gateway.manual import ManualOrder
 from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.term_checks import LARGEST_PRICE
 from brokers.simulator.gateway.texts import Refused
 from brokers.simulator.server import Hub
 

@@ -75,7 +75,8 @@ class Exchange:
 
     def beat(self) -> Iterator[MarketEvent]:
         """Let every maker act once; who waits in its market reacts."""
-        for con_id, maker in self._makers.items():
+        # Whoever follows the events may open further markets.
+        for con_id, maker in list(self._makers.items()):
             market = self._markets[con_id]
             if market.phase is not Phase.CLOSED:
                 yield from self._finish(maker.beat(market))
@@ -96,7 +97,7 @@ class Exchange:
         self.now = now
         if self.hours is None:
             return
-        for market in self._markets.values():
+        for market in list(self._markets.values()):
             yield from self._finish(market.change_phase(self.hours.phase(market.instrument, now)))
 
     def _where(self, con_id: int) -> Market | ComboMarket:
@@ -124,7 +125,7 @@ class Exchange:
         return combo
 
     def _settle_combos(self) -> list[MarketEvent]:
-        return [event for combo in self._combos.values() for event in combo.settle()]
+        return [event for combo in list(self._combos.values()) for event in combo.settle()]
 
     def _shrink(self, con_id: int, order_id: int, quantity: Decimal) -> None:
         self._where(con_id).shrink(order_id, quantity)

@@ -107,6 +107,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     #: How long it takes to find shares that can be sold short; 0: they are at hand.
     locate_seconds: int = 0
     legs: tuple[ComboPart, ...] = ()
+    #: What its market rule says; without any, prices are multiples of `min_tick` everywhere.
+    price_steps: tuple[PriceStep, ...] = ()
 
     @property
     def multiplier_text(self) -> str:
@@ -125,13 +127,31 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """Whether an order or a request may name this exchange (an empty one means the usual)."""
         return exchange in ("", self.exchange, self.primary_exchange) or exchange in self.venues
 
+    def increment(self, price: Decimal) -> Decimal:
+        """Return how fine prices are at this level."""
+        found = self.min_tick
+        for step in self.price_steps:
+            if step.low_edge > price:
+                break
+            found = step.increment
+        return found
+
     def is_on_tick(self, price: Decimal) -> bool:
-        return price % self.min_tick == 0
+        """Whether an order may have this price."""
+        return price % self.increment(price) == 0
 
     def round_to_tick(self, price: Decimal) -> Decimal:
-        """Return the nearest price that is a multiple of the tick, at least one tick."""
-        ticks = (price / self.min_tick).to_integral_value()
-        return max(ticks, Decimal(1)) * self.min_tick
+        """Return the nearest price that an order may have, at least one tick."""
+        increment = self.increment(price)
+        return max((price / increment).to_integral_value(), Decimal(1)) * increment
+
+    def next_tick(self, price: Decimal, *, up: bool) -> Decimal:
+        """Return the next price on tick above or below; 0 below the first."""
+        if up:
+            return price + self.increment(price)
+        # Just below an edge the finer increment of the band underneath holds.
+        below = self.increment(price)
+        return price - self.increment(price - below if price > below else price)
 
 
 class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,11 +279,6 @@ class Universe:
         """Return the instruments that go by this symbol or local symbol (`EUR`, `EUR.USD`), but options."""
         found = [known for known in self._by_symbol.get(symbol, []) if not known.is_option]
         return found or self._by_local_symbol.get(symbol, [])
-
-    def is_on_tick(self, instrument: Instrument, price: Decimal) -> bool:
-        """Whether an order may have this price: its market rule says how fine prices are at that level."""
-        steps = [step for step in self.market_rules.get(instrument.market_rule, ()) if step.low_edge <= price]
-        return price % (steps[-1].increment if steps else instrument.min_tick) == 0
 
     def options(self, con_id: int) -> list[Instrument]:
         """Return the options on an underlying, in the order of the file."""

@@ -39,11 +39,11 @@ class MarketMaker:
         """Move the price or refill what was traded away."""
         if self._random.random() >= MOVE_PROBABILITY:
             return self._refill(market)
-        tick = self._instrument.min_tick
+        tick = self._instrument.increment(self._fair)
         distance = int((self._fair - self._anchor) / tick)
         # The further away, the likelier the way back; at the edge it is certain.
         up = self._random.random() < 0.5 - distance / (2 * FURTHEST_TICKS)
-        self._fair = max(self._fair + (tick if up else -tick), tick)
+        self._fair = max(self._instrument.next_tick(self._fair, up=up), tick)
         return self._trade_at(market, self._fair)
 
     def move_to(self, market: Market, price: Decimal) -> list[MarketEvent]:
@@ -62,9 +62,10 @@ class MarketMaker:
             market.book.remove(quote)
         events: list[MarketEvent] = []
         self._quotes, self._sizes = [], []
+        prices = dict.fromkeys(Side, self._fair)
         for level in range(1, self._instrument.quote_levels + 1):
             for side in Side:
-                price = self._fair - side.sign * level * self._instrument.min_tick
+                price = prices[side] = self._instrument.next_tick(prices[side], up=side is Side.SELL)
                 if price > 0:
                     self._quote(market, side, price, self._size(level), events)
         return events

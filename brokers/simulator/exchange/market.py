@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 
 from brokers.simulator.exchange.auction import uncross
 from brokers.simulator.exchange.book import ZERO, BookOrder, OrderBook, Side, Trade
+from brokers.simulator.exchange.day import DayStatistics
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import (
     Auction,
@@ -23,26 +24,10 @@ from brokers.simulator.exchange.orders import (
     Resting,
     TimeInForce,
 )
+from brokers.simulator.exchange.pegs import Peg
 from brokers.simulator.exchange.triggers import Triggers
 
 Traded = Callable[[int, Decimal], list[MarketEvent]]
-_MOST_PRINTS = 1_000
-
-
-class DayStatistics:
-    """What a quote screen shows beside bid and ask."""
-
-    def __init__(self, price: Decimal) -> None:
-        self.last = self.open = self.high = self.low = self.close = price
-        self.last_size = self.volume = ZERO
-        #: Trades as (price, size) that nobody has taken yet; the oldest are dropped if nobody does.
-        self.prints: deque[tuple[Decimal, Decimal]] = deque(maxlen=_MOST_PRINTS)
-
-    def add(self, price: Decimal, size: Decimal) -> None:
-        self.last, self.last_size = price, size
-        self.high, self.low = max(self.high, price), min(self.low, price)
-        self.volume += size
-        self.prints.append((price, size))
 
 
 class Market:
@@ -62,6 +47,7 @@ class Market:
         self._triggers = Triggers(instrument)
         self._waiting: OrderedDict[int, MarketOrder] = OrderedDict()
         self._pegged: dict[int, MarketOrder] = {}
+        self._discreet: dict[int, MarketOrder] = {}
         self._parked: dict[int, MarketOrder] = {}
 
     # -- orders -----------------------------------------------------------------------------------
@@ -187,8 +173,7 @@ class Market:
         """Trade what can be traded now; the rest waits, rests or is killed."""
         book_order = order.book_order
         if order.peg is not None:
-            self._pegged[order.order_id] = order
-            book_order.price = self._peg_price(order)
+            self._take_aim(order, order.peg)
         if self._may_trade(order):
             self._trade(order, events)
         if not book_order.remaining or order.order_id not in self.orders:
@@ -199,8 +184,22 @@ class Market:
         if book_order.price is None or order.least:
             self._waiting[order.order_id] = order
         else:
-            self.book.rest(book_order)
+            self._rest(order)
         events.append(Resting(order.order_id))
+
+    def _take_aim(self, order: MarketOrder, peg: Peg) -> None:
+        """Price the order by the market; one that aims only once is a limit order from then on."""
+        order.book_order.price = self._peg_price(order)
+        if peg.once and order.book_order.price is not None:
+            order.peg = None
+            self._pegged.pop(order.order_id, None)
+        else:
+            self._pegged[order.order_id] = order
+
+    def _rest(self, order: MarketOrder) -> None:
+        self.book.rest(order.book_order)
+        if order.discretion:
+            self._discreet[order.order_id] = order
 
     def _may_trade(self, order: MarketOrder) -> bool:
         """Whether enough is there; an order pegged to a market that is not there waits for it."""
@@ -212,13 +211,17 @@ class Market:
     def _trade(self, order: MarketOrder, events: list[MarketEvent]) -> None:
         if order.to_limit:
             order.book_order.price = self.book.crosses(order.book_order)
-        if not self._match(order.book_order, events):
+        limit = order.book_order.price
+        if limit is not None:
+            order.book_order.price = limit + order.book_order.side.sign * order.discretion
+        trades = self._match(order.book_order, events)
+        order.book_order.price = limit
+        if not trades:
             return
         order.minimum = ZERO
-        price = order.book_order.price
-        if order.to_limit and price is not None and order.book_order.remaining:
+        if order.to_limit and limit is not None and order.book_order.remaining:
             order.to_limit = False
-            events.append(Repriced(order.order_id, price))
+            events.append(Repriced(order.order_id, limit))
 
     def _match(self, taker: BookOrder, events: list[MarketEvent]) -> list[Trade]:
         trades = []
@@ -256,6 +259,7 @@ class Market:
         self.orders.pop(order_id, None)
         self._waiting.pop(order_id, None)
         self._pegged.pop(order_id, None)
+        self._discreet.pop(order_id, None)
         self._parked.pop(order_id, None)
 
     def _withdraw(self, order: MarketOrder) -> None:
@@ -263,6 +267,7 @@ class Market:
         self._triggers.drop(order)
         self._waiting.pop(order.order_id, None)
         self._pegged.pop(order.order_id, None)
+        self._discreet.pop(order.order_id, None)
         self._parked.pop(order.order_id, None)
         self.book.remove(order.book_order)
 
@@ -272,9 +277,10 @@ class Market:
         if self.phase is Phase.CLOSED:
             return
         self._elect(events)
-        if self._pegged or self._waiting:
+        if self._pegged or self._waiting or self._discreet:
             self._follow_market(events)
             self._retry_waiting(events)
+            self._use_discretion(events)
             self._elect(events)
 
     def _elect(self, events: list[MarketEvent]) -> None:
@@ -291,12 +297,29 @@ class Market:
                 self._trade(order, events)
                 self._rest_if_free(order)
 
+    def _use_discretion(self, events: list[MarketEvent]) -> None:
+        """Let orders that show less than they would pay take what has come within their reach."""
+        for order in list(self._discreet.values()):
+            if order.order_id not in self._discreet or not self._reaches(order):
+                continue
+            self.book.remove(order.book_order)
+            self._trade(order, events)
+            if order.order_id in self.orders and order.book_order.remaining:
+                self.book.rest(order.book_order)
+
+    def _reaches(self, order: MarketOrder) -> bool:
+        side, limit = order.book_order.side, order.book_order.price
+        best = self.book.sides[side.other].best
+        if best is None or limit is None:
+            return False
+        return (best - limit) * side.sign <= order.discretion
+
     def _rest_if_free(self, order: MarketOrder) -> None:
         """An order that had to wait for its minimum works like any other from then on."""
         alive = order.order_id in self.orders and order.book_order.remaining
         if alive and order.book_order.price is not None and not order.least:
             del self._waiting[order.order_id]
-            self.book.rest(order.book_order)
+            self._rest(order)
 
     def _follow_market(self, events: list[MarketEvent]) -> None:
         for order in list(self._pegged.values()):
@@ -355,6 +378,8 @@ def _is_smaller(old: MarketOrder, new: MarketOrder) -> bool:
         old.trigger is None
         and new.trigger is None
         and old.peg is None
+        and new.peg is None
+        and old.discretion == new.discretion
         and not old.least
         and not new.least
         and old.auction is new.auction is None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from brokers.simulator.exchange.book import ZERO, BookOrder, Side
-from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.pegs import Peg
 
 
 class TimeInForce(StrEnum):
@@ -63,44 +63,14 @@ class Trail(NamedTuple):
         return self.amount or last * self.rate
 
 
-class Peg(NamedTuple):
-    """A price that follows the best bid and ask: the middle, or the order's own side.
-
-    `amount` or `rate` make the own side's price more aggressive; `cap` is the worst price allowed.
-    """
-
-    to_middle: bool = False
-    amount: Decimal = ZERO
-    rate: Decimal = ZERO
-    cap: Decimal | None = None
-
-    def price(self, side: Side, bid: Decimal, ask: Decimal, instrument: Instrument) -> Decimal:
-        """Return where the order stands in this market, on tick and never beyond the cap."""
-        if self.to_middle:
-            wanted = (bid + ask) / 2
-        else:
-            own = bid if side is Side.BUY else ask
-            wanted = own + side.sign * (self.amount or own * self.rate)
-        wanted = passive_tick(wanted, side, instrument)
-        if self.cap is None:
-            return wanted
-        return min(wanted, self.cap) if side is Side.BUY else max(wanted, self.cap)
-
-
-def passive_tick(price: Decimal, side: Side, instrument: Instrument) -> Decimal:
-    """Return the nearest price on tick that is no better for the other side."""
-    rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-    ticks = (price / instrument.min_tick).to_integral_value(rounding)
-    return max(ticks, Decimal(1)) * instrument.min_tick
-
-
 @dataclass(slots=True)
 class MarketOrder:
     """An order with everything that decides when and how it trades.
 
     `trigger` is None once the order is elected. `minimum` is the least first fill; `all_or_none` allows
     none but the whole. `to_limit` makes of a market order a limit order at the best price that it finds.
-    `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours.
+    `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours. `discretion` is
+    how far beyond its price it trades when somebody is there, without showing it.
     """
 
     book_order: BookOrder
@@ -113,6 +83,7 @@ class MarketOrder:
     to_limit: bool = False
     auction: Auction | None = None
     outside_rth: bool = False
+    discretion: Decimal = ZERO
 
     @property
     def order_id(self) -> int:

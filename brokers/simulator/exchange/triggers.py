@@ -9,7 +9,8 @@ from itertools import count
 
 from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.exchange.orders import MarketOrder, Trailed, Trigger, passive_tick
+from brokers.simulator.exchange.orders import MarketOrder, Trailed, Trigger
+from brokers.simulator.exchange.pegs import passive_tick
 
 
 class TriggerQueue:

@@ -10,7 +10,7 @@ from typing import Any
 
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
-from brokers.simulator.gateway.checks import query_of
+from brokers.simulator.gateway.contracts import query_of
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.texts import NO_SUCH_CONTRACT, validation
 from brokers.simulator.wire import client as asked

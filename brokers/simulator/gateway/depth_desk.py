@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from brokers.simulator.exchange.book import OrderBook, Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.gateway.checks import resolve
+from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.texts import Refusal, Refused

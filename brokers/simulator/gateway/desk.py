@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.oca import Member, OcaType
 from brokers.simulator.exchange.orders import MarketEvent
-from brokers.simulator.gateway import algos
-from brokers.simulator.gateway.checks import check_modification, check_new, normalized, resolve
+from brokers.simulator.gateway import adjusting, cash, pegging, portions
+from brokers.simulator.gateway.checks import check_modification, check_new, normalized, same_terms
 from brokers.simulator.gateway.conditions import Conditions
-from brokers.simulator.gateway.facts import Modified, Moved, OrderRecord, Placed, Released, Repeated, Status
+from brokers.simulator.gateway.contracts import resolve
+from brokers.simulator.gateway.facts import (
+    Adjusted,
+    Modified,
+    Moved,
+    OrderRecord,
+    Placed,
+    Released,
+    Repeated,
+    Status,
+)
 from brokers.simulator.gateway.families import Families
 from brokers.simulator.gateway.faults import Faults
 from brokers.simulator.gateway.fills import Fills
@@ -35,7 +46,7 @@ from brokers.simulator.gateway.texts import (
     rejected,
 )
 from brokers.simulator.gateway.valuation import Valuation
-from brokers.simulator.gateway.waiting import WaitingRoom
+from brokers.simulator.gateway.waiting import WaitingRoom, changes
 from brokers.simulator.gateway.what_if import margin_shortfall, what_if
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
@@ -139,8 +150,8 @@ class OrderDesk:
                 continue
             if self._room.is_over(record):
                 self._cancel(record, "Expired" if record.order.tif == "GTD" else BY_SYSTEM)
-            elif record.order.algo_strategy and record.perm_id not in self._room.held:
-                self._show_more(record)
+            elif record.perm_id not in self._room.held and changes(record.order):
+                self._change(record)
 
     def readmit(self) -> None:
         """Put the open orders that the journal knew back into the market, in their order of arrival."""
@@ -181,8 +192,16 @@ class OrderDesk:
         return record
 
     def _check(self, message: PlaceOrder) -> Instrument:
-        instrument = resolve(self._state.universe, message.contract)
+        instrument = self._completed(message)
         check_new(message.order, instrument, self._state.accounts, self._state.universe, self._clock())
+        return instrument
+
+    def _completed(self, message: PlaceOrder) -> Instrument:
+        """Fill in what the order leaves open, and return its instrument; raises Refused."""
+        instrument = resolve(self._state.universe, message.contract)
+        if instrument.is_tradable:
+            cash.complete(message.order, instrument, self._exchange)
+            pegging.complete(message.order, instrument, self._exchange)
         return instrument
 
     def _new_record(self, client_id: int, message: PlaceOrder) -> OrderRecord:
@@ -266,14 +285,10 @@ class OrderDesk:
     # -- into the market --------------------------------------------------------------------------
 
     def _submit(self, record: OrderRecord) -> None:
-        instrument = self._state.universe[record.con_id]
-        quantity = record.remaining
-        if record.order.algo_strategy:
-            quantity = min(algos.shown(record, instrument.lot, self._clock()), quantity)
-            if not quantity:
-                return
-        last = self._exchange.last_price(record.con_id)
-        order = market_order(record, instrument, last, quantity)
+        quantity = self._shown(record)
+        if not quantity:
+            return
+        order = market_order(record, self._exchange, quantity)
         again = self._exchange.has(record.con_id, record.perm_id)
         work = self._exchange.replace if again else self._exchange.submit
         self.what_happened(work(record.con_id, order))
@@ -286,10 +301,18 @@ class OrderDesk:
         trigger = trailing_trigger(record.order, self._exchange.last_price(record.con_id), instrument)
         self._state.apply(Moved(perm_id=record.perm_id, trigger=trigger))
 
-    def _show_more(self, record: OrderRecord) -> None:
-        instrument = self._state.universe[record.con_id]
-        wanted = algos.shown(record, instrument.lot, self._clock())
-        if wanted > self._exchange.working(record.con_id, record.perm_id):
+    def _shown(self, record: OrderRecord) -> Decimal:
+        return portions.shown(record, self._state.universe[record.con_id].lot, self._clock())
+
+    def _change(self, record: OrderRecord) -> None:
+        """Adjust an order whose market has come that far; show the next part of one in parts."""
+        if adjusting.is_due(record.order, self._exchange.last_price(record.con_id)):
+            self._state.apply(Adjusted(perm_id=record.perm_id, order=adjusting.adjusted(record.order)))
+            self._room.retime(record)
+            self._start_trail(record)
+            self._teller.order(record)
+            self._submit(record)
+        elif self._shown(record) > self._exchange.working(record.con_id, record.perm_id):
             self._submit(record)
 
     def _let_in(self, record: OrderRecord) -> None:
@@ -306,12 +329,12 @@ class OrderDesk:
     def _modify(self, record: OrderRecord, message: PlaceOrder) -> None:
         try:
             self._check_modifiable(record)
-            instrument = resolve(self._state.universe, message.contract)
+            instrument = self._completed(message)
             check_modification(record, message.order, instrument, self._state.universe, self._clock())
         except Refused:
             self._state.apply(Repeated(perm_id=record.perm_id))
             raise
-        if _same_terms(record, message):
+        if same_terms(record.order, message.order):
             self._state.apply(Repeated(perm_id=record.perm_id))
             self._teller.order(record)
             return
@@ -366,15 +389,3 @@ class OrderDesk:
     def _client_id(link: Link) -> int:
         assert link.client_id is not None  # noqa: S101 - the gateway dispatches nothing before START_API
         return link.client_id
-
-
-#: What a modification may change.
-_TERMS = (
-    *("total_quantity", "lmt_price", "aux_price", "tif", "good_till_date", "good_after_time", "outside_rth"),
-    *("trail_stop_price", "trailing_percent", "lmt_price_offset", "percent_offset", "display_size", "hidden"),
-    *("min_qty", "all_or_none", "conditions", "conditions_cancel_order", "conditions_ignore_rth"),
-)
-
-
-def _same_terms(record: OrderRecord, message: PlaceOrder) -> bool:
-    return all(getattr(record.order, term) == getattr(message.order, term) for term in _TERMS)

@@ -23,7 +23,7 @@ from brokers.simulator.wire.values import UNSET_DOUBLE, UNSET_INT
 ZERO = Decimal(0)
 NO_PARENT = 9223372036854775807
 _WITH_LIMIT = LIMITED | PEGGED | {"TRAIL LIMIT"}
-_WITH_AUX_PRICE = STOPS | TOUCHED | TRAILING | {"REL"}
+_WITH_AUX_PRICE = STOPS | TOUCHED | TRAILING | PEGGED
 #: What openOrder has where the client said nothing.
 _WHERE_NOTHING_WAS_SAID: dict[str, object] = {
     **dict.fromkeys(("discretionary_amt", "cash_qty"), ZERO),

@@ -106,6 +106,13 @@ class Modified(Fact):
     order: Order
 
 
+class Adjusted(Fact):
+    """The market has turned the order into the one that its client wanted it to become."""
+
+    perm_id: int
+    order: Order
+
+
 class Repeated(Fact):
     """A further placeOrder came for a known order and changed nothing."""
 
@@ -231,6 +238,7 @@ class Snapshot(Fact):
 AnyFact = (
     Placed
     | Modified
+    | Adjusted
     | Repeated
     | StatusChanged
     | Elected

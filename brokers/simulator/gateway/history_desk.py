@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway import time_texts as times
-from brokers.simulator.gateway.checks import resolve
+from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.history import bar_at, bars, price_at
 from brokers.simulator.gateway.link import Link

@@ -10,7 +10,7 @@ from typing import Any
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.options import Greeks, greeks, implied_volatility
-from brokers.simulator.gateway.checks import resolve
+from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.texts import Refused, validation
 from brokers.simulator.gateway.time_texts import years_until

@@ -13,7 +13,7 @@ from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.orders import Phase
-from brokers.simulator.gateway.checks import resolve
+from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.history import price_at
 from brokers.simulator.gateway.link import Link, Subscription

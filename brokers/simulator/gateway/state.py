@@ -14,6 +14,7 @@ from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.gateway.facts import (
     ZERO,
     AccountOpened,
+    Adjusted,
     AdvisorConfigured,
     Bound,
     Cleared,
@@ -55,6 +56,7 @@ class State:
         self._appliers: dict[type[Fact], Callable[[Any], None]] = {
             Placed: self._placed,
             Modified: self._modified,
+            Adjusted: self._adjusted,
             Repeated: self._repeated,
             StatusChanged: self._status_changed,
             Elected: self._elected,
@@ -142,6 +144,11 @@ class State:
         record.trigger = record.limit = None
         record.modifications += 1
         record.place_count += 1
+
+    def _adjusted(self, fact: Adjusted) -> None:
+        record = self.orders[fact.perm_id]
+        record.order = fact.order
+        record.trigger = record.limit = None
 
     def _repeated(self, fact: Repeated) -> None:
         self.orders[fact.perm_id].place_count += 1

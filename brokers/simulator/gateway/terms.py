@@ -5,37 +5,45 @@ from __future__ import annotations
 from decimal import Decimal
 
 from brokers.simulator.exchange.book import ZERO, BookOrder, Side
+from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import (
     Auction,
     MarketOrder,
-    Peg,
     TimeInForce,
     Trail,
     Trigger,
-    passive_tick,
 )
+from brokers.simulator.exchange.pegs import passive_tick
+from brokers.simulator.gateway import pegging, scales
 from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.wire.records import Order
 
 #: Types whose limit the client says.
 LIMITED = frozenset({"LMT", "STP LMT", "LIT", "LOC"})
 #: Types that wait for a price given in aux_price, and those whose trigger follows the market.
-STOPS, TOUCHED = frozenset({"STP", "STP LMT"}), frozenset({"MIT", "LIT"})
+STOPS, TOUCHED = frozenset({"STP", "STP LMT", "STP PRT"}), frozenset({"MIT", "LIT"})
 TRAILING = frozenset({"TRAIL", "TRAIL LIMIT"})
 TRIGGERED = STOPS | TOUCHED | TRAILING
-PEGGED = frozenset({"REL", "MIDPRICE"})
+#: Types whose price follows something; `pegging.py` says what.
+PEGGED = frozenset(
+    {
+        *("REL", "PASSV REL", "MIDPRICE", "MKT PRT", "STP PRT", "SNAP MKT", "SNAP MID", "SNAP PRIM", "VOL"),
+        *("PEG PRIM", "PEG MKT", "PEG MID", "PEG BEST", "PEG STK", "PEG BENCH"),
+    }
+)
+_TO_LIMIT = frozenset({"MTL", "BOX TOP"})
 AT_CLOSE = frozenset({"MOC", "LOC"})
 
 
-def market_order(
-    record: OrderRecord, instrument: Instrument, last: Decimal, quantity: Decimal
-) -> MarketOrder:
-    """Return the order for `quantity` of what remains; `last` is the last price, where a trail begins."""
+def market_order(record: OrderRecord, exchange: Exchange, quantity: Decimal) -> MarketOrder:
+    """Return the order for `quantity` of what remains, as the market of now makes it."""
+    instrument = exchange.universe[record.con_id]
+    last = exchange.last_price(record.con_id)
     order, side = record.order, Side(record.order.action)
     trail = _trail(order, side)
     trigger = None if record.elected else _trigger(record, side, trail, last, instrument)
-    peg = _peg(order)
+    peg = pegging.peg_of(order, instrument, exchange)
     return MarketOrder(
         BookOrder(
             record.perm_id,
@@ -51,9 +59,10 @@ def market_order(
         peg=peg,
         minimum=ZERO if record.filled else Decimal(order.min_qty or 0),
         all_or_none=bool(order.all_or_none),
-        to_limit=order.order_type == "MTL" and record.limit is None,
+        to_limit=order.order_type in _TO_LIMIT and record.limit is None,
         auction=auction_of(order),
         outside_rth=bool(order.outside_rth) and order.order_type != "MKT",
+        discretion=order.discretionary_amt or ZERO,
     )
 
 
@@ -105,19 +114,10 @@ def _limit(
     if record.limit is not None:
         return record.limit
     if record.order.order_type in LIMITED:
-        return record.order.lmt_price
+        return scales.limit(record)
     if trail is None or trail.limit_offset is None or trigger is None:
         return None
     return passive_tick(trigger.price + side.sign * trail.limit_offset, side, instrument)
-
-
-def _peg(order: Order) -> Peg | None:
-    cap = order.lmt_price or None
-    if order.order_type == "MIDPRICE":
-        return Peg(to_middle=True, cap=cap)
-    if order.order_type == "REL":
-        return Peg(amount=order.aux_price or ZERO, rate=order.percent_offset or ZERO, cap=cap)
-    return None
 
 
 def _display(order: Order) -> Decimal | None:

@@ -34,6 +34,8 @@ CLIENT_ID_IN_USE = Refusal(
 )
 NOT_CLIENT_ZERO = Refusal(327, "Only the default client (i.e 0) can set the auto bind property.")
 CANNOT_CHANGE_TYPE = Refusal(329, "Order modify failed. Cannot change to the new order type.")
+WHAT_IF_KEPT_BACK = Refusal(413, "What if order should have the transmit flag set to true.")
+NO_CASH_QUANTITY = Refusal(10244, "Cash Quantity cannot be used for this order")
 NO_ACCOUNT = Refusal(435, "You must specify an account.")
 UNSUPPORTED_TYPE = Refusal(387, "Unsupported order type for this exchange and security type.")
 FRACTIONAL = Refusal(10318, "This order doesn't support fractional quantity trading")

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
-from brokers.simulator.gateway.checks import resolve
+from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.echo import java
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.tape import Print, Quote, Tape, Tapes

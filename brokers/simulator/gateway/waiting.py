@@ -11,12 +11,19 @@ from datetime import datetime, timedelta
 
 from brokers.simulator.exchange.book import ZERO
 from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.gateway import adjusting, portions
 from brokers.simulator.gateway.conditions import Conditions
 from brokers.simulator.gateway.facts import OrderRecord, Status
 from brokers.simulator.gateway.follow import signed
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.terms import TRIGGERED
 from brokers.simulator.gateway.time_texts import parse_moment
+from brokers.simulator.wire.records import Order
+
+
+def changes(order: Order) -> bool:
+    """Whether the order as the market has it changes with time or with the market."""
+    return portions.is_portioned(order) or adjusting.is_adjustable(order)
 
 
 class WaitingRoom:
@@ -53,7 +60,7 @@ class WaitingRoom:
     def retime(self, record: OrderRecord) -> bool:
         """Look at modified terms anew; return whether the order is kept back still."""
         order = record.order
-        if order.algo_strategy or order.conditions_cancel_order or order.tif == "GTD":
+        if changes(order) or order.conditions_cancel_order or order.tif == "GTD":
             self.timed[record.perm_id] = record
         else:
             self.timed.pop(record.perm_id, None)
