@@ -112,6 +112,8 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     transact_time: datetime
     venue: str = ""
     liquidity: str = ""
+    sec_type: str = "STK"  # the broker's own word: executions of others may be of any type
+    multiplier: Decimal = Decimal(1)
 
 
 class CommissionReport(
@@ -151,7 +153,16 @@ class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     snapshot_id: str
 
 
-BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | OrderAbsent
+class ExecutionsMissing(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="executions_missing"
+):
+    """The broker says that so much of an order was executed and does not show all of its executions."""
+
+    order_id: str
+    cum_qty: Decimal
+
+
+BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | OrderAbsent | ExecutionsMissing
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -198,7 +209,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: Whether completed orders were asked for too; without them absence proves nothing.
     full: bool
     orders: tuple[OrderReport, ...]
-    execution_count: int
+    executions: tuple[ExecutionReport, ...]
     positions: tuple[PositionReport, ...]
     account_values: tuple[AccountValueReport, ...]
 

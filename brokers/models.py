@@ -48,8 +48,10 @@ class BrokerAccount(models.Model):
 
     code = models.CharField(primary_key=True, max_length=32)
     session = models.ForeignKey(GatewaySession, on_delete=models.PROTECT, related_name="accounts")
-    #: When positions were first seen; what was there then is each position's baseline.
+    #: When positions and cash were first seen: what comparisons with executions start from.
     baseline_at = models.DateTimeField(null=True, blank=True)
+    #: The baseline holds our executions up to this id; it is carried forward over settled ones.
+    baseline_execution = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return self.code
@@ -120,8 +122,8 @@ class InboxMessage(models.Model):
 class Position(models.Model):
     """The position as the broker reports it. Never an input to order state.
 
-    `baseline_qty` is what was there before our first execution was booked, so that positions and
-    executions can be compared.
+    `baseline_qty` is what was there at the account's baseline, so that positions and executions can
+    be compared.
     """
 
     account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="positions")
@@ -140,6 +142,25 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.symbol} {self.position_qty}"
+
+
+class CashBalance(models.Model):
+    """Cash of an account in one currency as the broker reports it, and what it was at the baseline."""
+
+    account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="cash")
+    currency = models.CharField(max_length=8)
+    amount = models.DecimalField(max_digits=28, decimal_places=10)
+    baseline_amount = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["account", "currency"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "currency"], name="cash_balance_unique_currency")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.amount} {self.currency}"
 
 
 class AccountValue(models.Model):

@@ -17,6 +17,7 @@ from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
     ApiToken,
+    Break,
     Execution,
     Order,
     OrderEvent,
@@ -152,6 +153,12 @@ def tokens_of(accounts: Accounts) -> QuerySet[ApiToken]:
     beyond = opened.exclude(brokeraccount__in=accounts)
     shown = ApiToken.objects.filter(~Exists(beyond)).select_related("user", "successor")
     return shown.prefetch_related("accounts").order_by("-created", "token_key")
+
+
+def breaks_of(accounts: Accounts, *, is_open: bool | None = None) -> QuerySet[Break]:
+    """Breaks of these accounts, newest first, with their owner; open ones, closed ones or both."""
+    found = Break.objects.filter(account__in=accounts).select_related("owner").order_by("-id")
+    return found if is_open is None else found.filter(closed_at__isnull=is_open)
 
 
 class SnapshotXmin(Func):

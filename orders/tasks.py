@@ -6,7 +6,8 @@ import logging
 
 from celery import shared_task
 
-from orders.services import doorbell, housekeeping, submission
+from orders.models import BreakKind
+from orders.services import breaks, doorbell, housekeeping, submission
 from orders.services.runtime import running
 
 log = logging.getLogger(__name__)
@@ -21,16 +22,16 @@ def drain(session: str) -> None:
 
 @shared_task
 def reconcile_orders(session: str) -> str:
-    """Compare orders and executions with the broker."""
-    run = running(session).reconcile(full=False)
+    """Compare orders and executions with the broker; with completed orders while an order's break is open."""
+    run = running(session).reconcile(full=breaks.is_open(session, BreakKind.ORDER))
     return str(run) if run else "the look was not complete"
 
 
 @shared_task
 def reconcile_positions(session: str) -> str:
-    """Compare positions with the broker."""
-    run = running(session).reconcile_positions()
-    return str(run) if run else "the look was not complete"
+    """Compare positions and cash with the broker."""
+    runs = running(session).reconcile_positions()
+    return ", ".join(map(str, runs)) or "the look was not complete"
 
 
 @shared_task

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from brokers.models import GatewaySession, InboxMessage
 from brokers.port import Link
-from orders.models import ALIVE, Alert, Execution, Order, OutboxCommand, State
+from orders.models import ALIVE, Alert, Break, Execution, Order, OutboxCommand, State
 from orders.models.order import first_id_at
 
 log = logging.getLogger(__name__)
@@ -155,14 +155,17 @@ def sessions() -> Iterator[Metric]:
 
 
 def alerts() -> Iterator[Metric]:
-    """What waits for a person, by kind."""
+    """What waits for a person, by kind: alerts and breaks."""
     now = timezone.now()
-    rows = Alert.objects.filter(cleared_at=None).order_by().values("kind")
-    found = list(rows.annotate(count=Count("id"), oldest=Min("raised_at")))
-    counts = [((row["kind"],), row["count"]) for row in found]
-    ages = [((row["kind"],), seconds(now - row["oldest"])) for row in found]
-    yield gauge("tradedesk_alerts_open", "Alerts that are open, by kind.", counts, ("kind",))
-    yield gauge("tradedesk_alerts_oldest_seconds", "Age of the oldest open alert.", ages, ("kind",))
+    for name, says, rows, since in (
+        ("alerts", "Alerts", Alert.objects.filter(cleared_at=None), "raised_at"),
+        ("breaks", "Differences with the broker", Break.objects.filter(closed_at=None), "first_seen"),
+    ):
+        found = list(rows.order_by().values("kind").annotate(count=Count("id"), oldest=Min(since)))
+        counts = [((row["kind"],), row["count"]) for row in found]
+        ages = [((row["kind"],), seconds(now - row["oldest"])) for row in found]
+        yield gauge(f"tradedesk_{name}_open", f"{says} that are open, by kind.", counts, ("kind",))
+        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{says}: age of the oldest.", ages, ("kind",))
 
 
 def latencies() -> Iterator[Metric]:

@@ -44,7 +44,10 @@ PROBE_EVERY = 1.5  # seconds
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BACKOFF = (0.1, 5.0)  # seconds, first and longest
-SUMMARY_TAGS = "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq"
+#: $LEDGER:ALL adds the cash of every currency.
+SUMMARY_TAGS = (
+    "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq,$LEDGER:ALL"
+)
 
 
 class IBSession:
@@ -335,7 +338,7 @@ class IBSession:
                 connection_started_at=connected_at,
                 full=full,
                 orders=_one_each(orders),
-                execution_count=len(executions),
+                executions=tuple(executions),
                 positions=tuple(positions),
                 account_values=tuple(values),
             )

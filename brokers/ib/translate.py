@@ -195,6 +195,8 @@ def execution_report(contract: Contract, execution: Execution) -> ExecutionRepor
         transact_time=execution.time.astimezone(UTC),
         venue=execution.exchange,
         liquidity={1: "ADDED", 2: "REMOVED"}.get(execution.lastLiquidity, ""),
+        sec_type=contract.secType,
+        multiplier=plain(decimal(contract.multiplier or 1)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from orders.admin import (  # noqa: F401
     alerts,
+    breaks,
     executions,
     limits,
     orders,

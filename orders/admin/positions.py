@@ -66,7 +66,7 @@ class PositionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="ours")
     def ours(self, position: Position) -> SafeString:
-        """What was there before us plus our executions."""
+        """What was there at the baseline plus our executions since."""
         return number(position.expected_qty)  # type: ignore[attr-defined]
 
     @admin.display(description="broker", ordering="position_qty")
@@ -84,7 +84,7 @@ class PositionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="baseline")
     def baseline(self, position: Position) -> SafeString:
-        """What was there before our first execution was booked."""
+        """What was there where our comparison begins."""
         return number(position.baseline_qty)
 
     @admin.display(description="avg cost")

@@ -159,7 +159,7 @@ class PositionShape(serializers.Serializer[Any]):
     currency = serializers.CharField()
     position_qty = number()
     avg_cost = number()
-    baseline_qty = number(help_text="What was there before our first execution was booked.")
+    baseline_qty = number(help_text="What was there where our comparison begins.")
     reported_at = serializers.DateTimeField()
 
 

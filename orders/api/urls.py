@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, orders, root, tokens
+from orders.api.views import books, breaks, orders, root, tokens
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -18,6 +18,7 @@ urlpatterns = [
     path("executions", books.Executions.as_view(), name="api-executions"),
     path("positions", books.Positions.as_view(), name="api-positions"),
     path("account-values", books.AccountValues.as_view(), name="api-account-values"),
+    path("breaks", breaks.Breaks.as_view(), name="api-breaks"),
     path("sessions", books.Sessions.as_view(), name="api-sessions"),
     path("tokens", tokens.TokenList.as_view(), name="api-tokens"),
     path("tokens/<str:key>", tokens.TokenDetail.as_view(), name="api-token"),

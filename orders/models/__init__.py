@@ -1,6 +1,7 @@
 """The tables of the order domain."""
 
 from orders.models.alert import Alert, AlertKind
+from orders.models.breaks import Break, BreakKind, BreakNote
 from orders.models.desk import (
     DeskAct,
     DeskAction,
@@ -31,6 +32,9 @@ __all__ = [
     "Alert",
     "AlertKind",
     "ApiToken",
+    "Break",
+    "BreakKind",
+    "BreakNote",
     "Cause",
     "CommandKind",
     "DeskAct",

@@ -10,6 +10,7 @@ class ReconciliationKind(models.TextChoices):
 
     ORDERS = "ORDERS"
     POSITIONS = "POSITIONS"
+    CASH = "CASH"
 
 
 class ReconciliationRun(models.Model):

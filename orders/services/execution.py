@@ -21,6 +21,7 @@ from brokers.messages import (
     CommissionReport,
     ErrorReport,
     ExecutionReport,
+    ExecutionsMissing,
     HandedOver,
     OrderAbsent,
     OrderReport,
@@ -30,7 +31,17 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage
 from brokers.port import Heard
-from orders.models import AT_BROKER, AlertKind, Cause, EventKind, Execution, Order, RequestState, State
+from orders.models import (
+    AT_BROKER,
+    AlertKind,
+    Cause,
+    EventKind,
+    Execution,
+    Order,
+    RequestState,
+    Source,
+    State,
+)
 from orders.models.reasons import reason
 from orders.services import absence, doorbell, external, quantities
 from orders.services.alerts import clear_alert, raise_alert
@@ -126,6 +137,7 @@ class Applying:
             CommissionReport: self._commission,
             ErrorReport: self._error,
             OrderAbsent: self._absent,
+            ExecutionsMissing: self._unexplained,
         }
 
     def apply(self, note: Note, row_id: int | None) -> None:
@@ -196,7 +208,8 @@ class Applying:
         elif status in (WorkingStatus.WORKING, WorkingStatus.FILLED):
             _acknowledge(order, cause, working=True)
             # "Filled" without its executions is no execution: they are fetched, not invented.
-            self.look_up.wanted |= status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
+            short = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
+            self.look_up.wanted |= short and not order.held_for_desk and order.source != Source.EXTERNAL
         elif status is WorkingStatus.INACTIVE:
             self._held(order, report, cause)
             self.look_up.wanted = True
@@ -236,6 +249,10 @@ class Applying:
             exec_id=report.exec_id,
             exec_root=report.exec_id.rpartition(".")[0],
             con_id=report.instrument.con_id,
+            symbol=report.instrument.symbol,
+            sec_type=report.sec_type,
+            currency=report.instrument.currency,
+            multiplier=report.multiplier,
             side=report.side,
             last_qty=report.last_qty,
             last_px=report.last_px,
@@ -323,6 +340,13 @@ class Applying:
         if order and order.state in AT_BROKER:
             self.look_up.unanswered += order.state == State.SENT
             absence.missed(order, report.snapshot_id, cause)
+
+    def _unexplained(self, report: ExecutionsMissing, cause: Cause) -> None:
+        """Nothing is invented from a total: a person must find the executions, or say what became of them."""
+        order = self.set.orders.get(UUID(report.order_id))
+        if order and order.cum_qty < report.cum_qty and not order.held_for_desk:
+            text = f"the broker says {report.cum_qty} executed and shows executions of {order.cum_qty:f}"
+            order.hold(cause.saying(text=text))
 
 
 def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:

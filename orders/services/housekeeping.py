@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from orders.services import reconciliation
+from orders.services import baseline, reconciliation
 
 
 def tidy() -> dict[str, int]:
-    """What was deleted, by kind."""
-    return {"reconciliation_runs": reconciliation.forget_old_runs()}
+    """What was deleted or carried forward, by kind."""
+    return {
+        "reconciliation_runs": reconciliation.forget_old_runs(),
+        "baselines": baseline.carry_forward(),
+    }

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, F, Sum, When
+from django.db.models import Min
 from django.utils import timezone
 
-from brokers.fix import Side
+from brokers.formats import decimal_text
 from brokers.inbox import InboxWriter
 from brokers.messages import PositionReport, Snapshot
-from brokers.models import BrokerAccount, Position
-from orders.models import Execution
+from brokers.models import BrokerAccount, Instrument, Position
+from orders.models import BreakKind, Execution
+from orders.services import baseline
+from orders.services.baseline import Contract
+from orders.services.breaks import Finding
 
-#: Executions and positions are independent streams: a contract that just traded is not compared.
+#: Executions and positions are independent streams: what just traded is not compared.
 SETTLING = timedelta(seconds=5)
-
-Contract = tuple[str, int]  # account, con_id
 
 
 def store_live(session: str, writer: InboxWriter) -> None:
@@ -31,7 +32,7 @@ def store_live(session: str, writer: InboxWriter) -> None:
 def store_snapshot(session: str, snapshot: Snapshot) -> None:
     """Store the positions of a look; one that the broker no longer lists is zero.
 
-    What was reported after the look stays. The first look at an account is its baseline.
+    What was reported after the look stays.
     """
     newer = Position.objects.filter(account__session_id=session, reported_at__gt=snapshot.finished_at)
     keep = set(newer.values_list("account_id", "con_id"))
@@ -41,80 +42,98 @@ def store_snapshot(session: str, snapshot: Snapshot) -> None:
     older = Position.objects.filter(account__session_id=session, reported_at__lt=snapshot.finished_at)
     gone = [row.pk for row in older.exclude(position_qty=0) if (row.account_id, row.con_id) not in listed]
     Position.objects.filter(pk__in=gone).update(position_qty=0, reported_at=snapshot.finished_at)
-    new_accounts = BrokerAccount.objects.filter(session_id=session, baseline_at=None)
-    new_accounts.update(baseline_at=snapshot.finished_at)
 
 
 def _store(session: str, reports: Iterable[PositionReport], at: datetime) -> None:
-    accounts = {account.code: account for account in BrokerAccount.objects.filter(session_id=session)}
-    first_look = any(account.baseline_at is None for account in accounts.values())
-    ours = executed_quantities(session) if first_look else {}
-    rows = [
-        _row(report, accounts[report.account], ours, at) for report in reports if report.account in accounts
-    ]
+    accounts = set(BrokerAccount.objects.filter(session_id=session).values_list("code", flat=True))
     Position.objects.bulk_create(
-        rows,
+        [_row(report, at) for report in reports if report.account in accounts],
         update_conflicts=True,
         unique_fields=["account", "con_id"],
         update_fields=["position_qty", "avg_cost", "reported_at"],
     )
 
 
-def _row(
-    report: PositionReport, account: BrokerAccount, ours: dict[Contract, Decimal], at: datetime
-) -> Position:
-    """What is there at the first look is the baseline; later contracts begin at zero."""
-    own = ours.get((report.account, report.instrument.con_id), Decimal(0))
+def _row(report: PositionReport, at: datetime) -> Position:
     return Position(
-        account=account,
+        account_id=report.account,
         con_id=report.instrument.con_id,
         symbol=report.instrument.symbol,
         sec_type=report.instrument.sec_type,
         currency=report.instrument.currency,
         position_qty=report.position_qty,
         avg_cost=report.avg_cost,
-        baseline_qty=Decimal(0) if account.baseline_at else report.position_qty - own,
         reported_at=at,
     )
 
 
-def differences(session: str, since: datetime) -> list[dict[str, str]]:
-    """Where positions are not baseline plus executions; `since` is when the look began."""
+def differences(session: str, moving: Collection[Contract]) -> tuple[list[Finding], set[str]]:
+    """(where positions are not baseline plus executions, keys that were not judged).
+
+    `moving` are contracts that just traded: executions and positions are independent streams.
+    """
     ours = executed_quantities(session)
-    settling = _settling(session, since - SETTLING)
     found = []
     for position in Position.objects.filter(account__session_id=session):
         contract = (position.account_id, position.con_id)
         expected = position.baseline_qty + ours.pop(contract, Decimal(0))
-        if expected != position.position_qty and contract not in settling:
-            found.append(_difference(contract, position.symbol, expected, position.position_qty))
-    return found + [
-        _difference(contract, str(contract[1]), quantity, Decimal(0))
-        for contract, quantity in ours.items()
-        if quantity and contract not in settling
-    ]
+        if expected != position.position_qty and contract not in moving:
+            found.append(_finding(position, expected))
+    for contract, quantity in ours.items():
+        if quantity and contract not in moving:
+            found.append(_finding(_unlisted(contract), quantity))
+    return found, {_key(contract) for contract in moving}
 
 
 def executed_quantities(session: str) -> dict[Contract, Decimal]:
-    """Signed quantity of all counting executions, by contract."""
-    signed = Case(When(side=Side.BUY, then=F("last_qty")), default=-F("last_qty"))
-    rows = (
-        Execution.objects.filter(order__session_id=session, superseded=False)
-        .values("account_id", "con_id")
-        .annotate(quantity=Sum(signed))
-    )
-    return {(row["account_id"], row["con_id"]): row["quantity"] for row in rows.order_by()}
+    """Signed quantity that our executions added to the baseline, by contract."""
+    found: dict[Contract, Decimal] = {}
+    for account in BrokerAccount.objects.filter(session_id=session).exclude(baseline_at=None):
+        found |= baseline.quantities(account.code, baseline.traded_since_baseline(account))
+    return found
 
 
-def _settling(session: str, since: datetime) -> set[Contract]:
-    recent = Execution.objects.filter(order__session_id=session, received_at__gt=since)
+def just_traded(session: str, since: datetime) -> set[Contract]:
+    """Contracts with an execution after this time."""
+    accounts = BrokerAccount.objects.filter(session_id=session)
+    after = accounts.aggregate(least=Min("baseline_execution"))["least"] or 0
+    recent = Execution.objects.filter(id__gt=after, account__in=accounts, received_at__gt=since)
     return set(recent.order_by().values_list("account_id", "con_id"))
 
 
-def _difference(contract: Contract, symbol: str, expected: Decimal, reported: Decimal) -> dict[str, str]:
-    return {
-        "account": contract[0],
-        "symbol": symbol,
-        "expected": f"{expected.normalize():f}",
-        "reported": f"{reported.normalize():f}",
-    }
+def _unlisted(contract: Contract) -> Position:
+    """A contract that we have executions of and the broker no position."""
+    instrument = Instrument.objects.filter(con_id=contract[1]).first()
+    return Position(
+        account_id=contract[0],
+        con_id=contract[1],
+        symbol=instrument.symbol if instrument else str(contract[1]),
+        sec_type=instrument.sec_type if instrument else "",
+        currency=instrument.currency if instrument else "",
+        position_qty=Decimal(0),
+    )
+
+
+def _finding(position: Position, expected: Decimal) -> Finding:
+    reported = decimal_text(position.position_qty)
+    ours = decimal_text(expected)
+    return Finding(
+        kind=BreakKind.POSITION,
+        key=_key((position.account_id, position.con_id)),
+        account=position.account_id,
+        instrument_id=Instrument.objects.filter(con_id=position.con_id).values_list("pk", flat=True).first(),
+        text=f"{position.symbol} in {position.account_id}: ours is {ours}, the broker's {reported}.",
+        ours={
+            "con_id": str(position.con_id),
+            "symbol": position.symbol,
+            "sec_type": position.sec_type,
+            "currency": position.currency,
+            "baseline": decimal_text(position.baseline_qty),
+            "expected": ours,
+        },
+        broker={"reported": reported},
+    )
+
+
+def _key(contract: Contract) -> str:
+    return f"{contract[0]} {contract[1]}"

@@ -6,7 +6,7 @@ as "not shown in this look"; what that means for an order is decided in `service
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,17 +14,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from brokers.messages import (
-    OrderAbsent,
-    OrderReport,
-    Snapshot,
-    WorkingStatus,
-)
-from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage
+from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
+from brokers.models import BrokerAccount, GatewaySession, InboxMessage
 from brokers.port import Heard
 from orders.models import (
     AT_BROKER,
-    DEAD,
+    BreakKind,
     Cause,
     Order,
     OrderRequest,
@@ -35,27 +30,16 @@ from orders.models import (
     Source,
     State,
 )
-from orders.services import book, positions
+from orders.services import account_values, baseline, book, breaks, cash, comparison, positions
+from orders.services.absence import ROUNDS
+from orders.services.breaks import Finding
 from orders.services.execution import LookUp, apply_notes
 from orders.services.submission import repeat_cancel
 from orders.services.working_set import WorkingSet
 
-#: Which of our states agree with what a snapshot says; any other pair is news.
-AGREES: dict[WorkingStatus, tuple[State, ...]] = {
-    WorkingStatus.HELD: (State.ACCEPTED, State.PARTIALLY_FILLED),
-    WorkingStatus.IN_TRANSIT: (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
-    WorkingStatus.WORKING: (State.PENDING, State.PARTIALLY_FILLED),
-    WorkingStatus.PENDING_CANCEL: (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
-    WorkingStatus.INACTIVE: (State.ACCEPTED, State.PARTIALLY_FILLED, *DEAD),
-    WorkingStatus.FILLED: (State.FILLED, State.COMPLETED),
-    WorkingStatus.CANCELED: (State.CANCELED, State.FILLED, State.COMPLETED, State.EXPIRED, State.REJECTED),
-    WorkingStatus.EXPIRED: (State.EXPIRED, State.FILLED, State.COMPLETED),
-    WorkingStatus.REJECTED: (State.REJECTED, State.FAILED, State.FILLED, State.COMPLETED),
-}
-
 
 def apply_snapshot(session: str, snapshot: Snapshot, lease_epoch: int, look_up: LookUp) -> ReconciliationRun:
-    """Bring our books to the snapshot: what it shows, then what it does not show.
+    """Bring our books to the snapshot: what it shows, then what it does not show; what is left is a break.
 
     Runs on the inbox writer's thread, so all callbacks of the look have been applied before.
     """
@@ -67,19 +51,60 @@ def apply_snapshot(session: str, snapshot: Snapshot, lease_epoch: int, look_up: 
     look_up.wanted |= bool(missing) and not snapshot.full
     apply_notes(session, [_heard(snapshot, report) for report in absent], look_up)
     repeated = _repeat_lost_cancels(session, snapshot)
-    positions.store_snapshot(session, snapshot)
-    store_account_values(snapshot)
-    GatewaySession.objects.filter(name=session).update(reconciled_at=timezone.now())
+    _store_account(session, snapshot)
+    findings = _record_breaks(session, snapshot, news, missing)
+    _hold_unexplained(session, snapshot, news, look_up)
     counts = {
         "orders": len(snapshot.orders),
-        "executions": snapshot.execution_count,
+        "executions": len(snapshot.executions),
         "news": len(news),
         "missing": len(missing),
         "cancels_repeated": repeated,
+        "breaks": len(findings),
     }
     differences = [_as_difference(report) for report in news]
-    differences += [_as_difference(report) for report in missing]
-    return _record(session, ReconciliationKind.ORDERS, snapshot, counts, differences, ok=not missing)
+    differences += [finding.as_difference() for finding in findings]
+    ok = not findings and not missing
+    return _record(session, ReconciliationKind.ORDERS, snapshot, counts, differences, ok=ok)
+
+
+def _store_account(session: str, snapshot: Snapshot) -> None:
+    """Positions, cash and account values as reported; the first look at an account is its baseline."""
+    with transaction.atomic():
+        positions.store_snapshot(session, snapshot)
+        cash.store(session, snapshot)
+        account_values.store_snapshot(snapshot)
+        for account in BrokerAccount.objects.filter(session_id=session, baseline_at=None):
+            baseline.begin(account, snapshot.finished_at)
+        GatewaySession.objects.filter(name=session).update(reconciled_at=timezone.now())
+
+
+def _record_breaks(
+    session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
+) -> list[Finding]:
+    """What differs still. Without completed orders a look can not judge orders."""
+    kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION]
+    found = [*comparison.executions(session, snapshot), *comparison.commissions(session)]
+    if snapshot.full:
+        kinds.append(BreakKind.ORDER)
+        found += comparison.orders(session, snapshot, news, missing)
+    return breaks.record(session, kinds, found)
+
+
+def _hold_unexplained(session: str, snapshot: Snapshot, news: Sequence[OrderReport], look_up: LookUp) -> None:
+    """Executed by the broker's word, its executions not to be had: after two looks it is a person's."""
+    with transaction.atomic():
+        known = WorkingSet(session, news)
+    found = [(order, report) for report in news if (order := known.find(report.identity))]
+    held = [
+        ExecutionsMissing(order_id=str(order.id), cum_qty=report.cum_qty or order.order_qty)
+        for order, report in found
+        if not order.held_for_desk
+        and order.source != Source.EXTERNAL
+        and comparison.executions_missing(order, report)
+        and breaks.times_seen(session, BreakKind.ORDER, str(order.id)) >= ROUNDS
+    ]
+    apply_notes(session, [_heard(snapshot, report) for report in held], look_up)
 
 
 def _rearm_parked(session: str) -> None:
@@ -88,33 +113,29 @@ def _rearm_parked(session: str) -> None:
     waiting.update(retry_at=timezone.now())
 
 
-def compare_positions(session: str, snapshot: Snapshot) -> ReconciliationRun:
-    """The broker's positions against what was there before us plus our executions."""
-    found = positions.differences(session, snapshot.started_at)
-    counts = {"positions": len(snapshot.positions), "differences": len(found)}
-    return _record(session, ReconciliationKind.POSITIONS, snapshot, counts, found, ok=not found)
-
-
-def store_account_values(snapshot: Snapshot) -> None:
-    """Account values as reported."""
-    known = set(BrokerAccount.objects.values_list("code", flat=True))
-    rows = [
-        AccountValue(
-            account_id=report.account,
-            key=report.key,
-            currency=report.currency,
-            value=report.value,
-            reported_at=snapshot.finished_at,
-        )
-        for report in snapshot.account_values
-        if report.account in known
+def compare_account(session: str, snapshot: Snapshot) -> list[ReconciliationRun]:
+    """The broker's positions and cash against what was there at the baseline plus our executions."""
+    moving = positions.just_traded(session, snapshot.started_at - positions.SETTLING)
+    of_positions = positions.differences(session, moving)
+    of_cash = cash.differences(session, snapshot, {account for account, _ in moving})
+    return [
+        _compare(session, snapshot, ReconciliationKind.POSITIONS, BreakKind.POSITION, *of_positions),
+        _compare(session, snapshot, ReconciliationKind.CASH, BreakKind.CASH, *of_cash),
     ]
-    AccountValue.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "key", "currency"],
-        update_fields=["value", "reported_at"],
-    )
+
+
+def _compare(
+    session: str,
+    snapshot: Snapshot,
+    kind: ReconciliationKind,
+    breaking: BreakKind,
+    found: list[Finding],
+    not_judged: set[str],
+) -> ReconciliationRun:
+    found = breaks.record(session, [breaking], found, not_judged)
+    counts = {"differences": len(found), "just_traded": len(not_judged)}
+    differences = [{**finding.as_difference(), **finding.ours, **finding.broker} for finding in found]
+    return _record(session, kind, snapshot, counts, differences, ok=not found)
 
 
 def record_failure(session: str, kind: ReconciliationKind, started_at: datetime, error: Exception) -> None:
@@ -139,18 +160,9 @@ def _news(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID
         order = known.find(report.identity)
         if order is not None:
             seen.add(order.id)
-        if order is None or differs(order, report):
+        if order is None or comparison.differs(order, report):
             news.append(report)
     return news, seen
-
-
-def differs(order: Order, report: OrderReport) -> bool:
-    """Whether the report says something that the order's row does not."""
-    if order.perm_id is None and report.identity.perm_id:
-        return True
-    if order.source == Source.EXTERNAL and report.terms and report.terms.order_qty != order.order_qty:
-        return True
-    return State(order.state) not in AGREES[report.status]
 
 
 def _missing(session: str, snapshot: Snapshot, seen: set[UUID], lease_epoch: int) -> list[OrderAbsent]:
@@ -158,9 +170,13 @@ def _missing(session: str, snapshot: Snapshot, seen: set[UUID], lease_epoch: int
 
     One that was just sent is not judged: on a socket of ours that still lives, its answer may be on
     the way until the acknowledgement deadline. A former holder's or a former connection's is.
+    Orders of others are judged like ours, from when we first saw them.
     """
+    known_before = Q(claimed_at__lt=snapshot.started_at) | Q(
+        source=Source.EXTERNAL, received_at__lt=snapshot.started_at
+    )
     candidates = Order.objects.filter(
-        session_id=session, state__in=AT_BROKER, held_for_desk=False, claimed_at__lt=snapshot.started_at
+        known_before, session_id=session, state__in=AT_BROKER, held_for_desk=False
     ).exclude(pk__in=seen)
     return [
         OrderAbsent(order_id=str(order.id), snapshot_id=snapshot.snapshot_id)
@@ -198,7 +214,7 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
     return len(orders)
 
 
-def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent) -> Heard:
+def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> Heard:
     return Heard(
         event=report,
         dedup_key=_dedup_key(snapshot, report),
@@ -207,16 +223,16 @@ def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent) -> Heard:
     )
 
 
-def _dedup_key(snapshot: Snapshot, report: OrderReport | OrderAbsent) -> str:
+def _dedup_key(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> str:
     if isinstance(report, OrderAbsent):
         return f"absent:{snapshot.snapshot_id}:{report.order_id}"
+    if isinstance(report, ExecutionsMissing):
+        return f"unexplained:{snapshot.snapshot_id}:{report.order_id}"
     identity = report.identity
     return f"look:{snapshot.snapshot_id}:{identity.perm_id}:{identity.order_ref}:{report.source}"
 
 
-def _as_difference(report: OrderReport | OrderAbsent) -> dict[str, str]:
-    if isinstance(report, OrderAbsent):
-        return {"order_id": report.order_id, "difference": "not shown by the broker"}
+def _as_difference(report: OrderReport) -> dict[str, str]:
     identity = report.identity
     return {
         "order_ref": identity.order_ref,

@@ -127,10 +127,10 @@ class SessionRuntime:
         found = self._look(ReconciliationKind.ORDERS, full=full)
         return found[1] if found else None
 
-    def reconcile_positions(self) -> ReconciliationRun | None:
-        """Compare the broker's positions with our executions; None when the look was not complete."""
+    def reconcile_positions(self) -> list[ReconciliationRun]:
+        """Compare positions and cash with our executions; empty when the look was not complete."""
         found = self._look(ReconciliationKind.POSITIONS, full=False)
-        return reconciliation.compare_positions(self.name, found[0]) if found else None
+        return reconciliation.compare_account(self.name, found[0]) if found else []
 
     def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
         started_at = timezone.now()

@@ -12,6 +12,7 @@ from django.db.models import Q
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
+    ExecutionsMissing,
     HandedOver,
     OrderAbsent,
     OrderIdentity,
@@ -158,5 +159,9 @@ class WorkingSet:
 
 
 def _ids(items: Iterable[Item], identities: Iterable[OrderIdentity]) -> set[UUID]:
-    named = {UUID(item.order_id) for item in items if isinstance(item, HandedOver | OrderAbsent)}
+    named = {
+        UUID(item.order_id)
+        for item in items
+        if isinstance(item, HandedOver | OrderAbsent | ExecutionsMissing)
+    }
     return named | {own for i in identities if (own := order_id_of(i.order_ref))}

@@ -45,6 +45,7 @@ NAVIGATION = [
         "separator": True,
         "items": [
             page("Alerts", "notifications", "orders.alert"),
+            page("Breaks", "difference", "orders.break"),
             page("Sessions", "cable", "brokers.gatewaysession"),
             page("Reconciliation", "compare_arrows", "orders.reconciliationrun"),
             page("Inbox", "inbox", "brokers.inboxmessage"),

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side, TimeInForce
-from brokers.models import Position
-from orders.models import EventKind, Execution, Order, ReconciliationRun, RequestState, State
+from brokers.models import CashBalance, Position
+from orders.models import Break, EventKind, Execution, Order, ReconciliationRun, RequestState, State
 from orders.services.order_entry import cancel_order
 from orders.services.positions import SETTLING
 from orders.services.runtime import SessionRuntime
@@ -104,34 +104,57 @@ def test_positions_follow_from_executions(desk: Desk, runtime: SessionRuntime) -
     sold = desk.wait(desk.place(order_qty=Decimal(100), side=Side.SELL), State.COMPLETED)
     eventually(lambda: Position.objects.get(symbol="AAPL").position_qty == 200)
     assert bought.cum_qty - sold.cum_qty == 200
-    run = settled(runtime)
-    assert run and run.ok, run and run.differences
+    assert differing(settled(runtime)) == {}
 
 
-def test_a_position_that_no_execution_explains_is_a_difference(
+def test_cash_follows_from_executions_and_commissions(desk: Desk, runtime: SessionRuntime) -> None:
+    desk.wait(desk.place(order_qty=Decimal(300)), State.COMPLETED)
+    desk.wait(desk.place(order_qty=Decimal(100), side=Side.SELL), State.COMPLETED)
+    runs = eventually(lambda: both(settled(runtime)))
+    assert [run.counts["just_traded"] for run in runs] == [0, 0]
+    assert differing(runs) == {}
+    row = CashBalance.objects.get(currency="USD")
+    assert row.amount != row.baseline_amount
+
+
+def test_a_position_that_no_execution_explains_is_a_break_until_two_runs_agree(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.place(), State.COMPLETED)
     runtime.reconcile(full=False)
     Position.objects.update(baseline_qty=7)
-    run = settled(runtime)
-    assert run and not run.ok
-    assert run.differences == [
-        {"account": order.account_id, "symbol": "AAPL", "expected": "107", "reported": "100"}
-    ]
+    assert differing(settled(runtime)) == {"POSITIONS": [("107", "100")]}
+    row = Break.objects.get()
+    assert (row.account_id, row.closed_at) == (order.account_id, None)
+    Position.objects.update(baseline_qty=0)
+    for _ in range(2):
+        settled(runtime)
+    row.refresh_from_db()
+    assert row.closed_by == "system"
 
 
-def test_a_contract_that_just_traded_is_not_compared(desk: Desk, runtime: SessionRuntime) -> None:
+def test_what_just_traded_is_not_compared(desk: Desk, runtime: SessionRuntime) -> None:
     desk.wait(desk.place(), State.COMPLETED)
     Position.objects.update(baseline_qty=7)
-    run = runtime.reconcile_positions()
-    assert run and run.ok
+    assert differing(runtime.reconcile_positions()) == {}
 
 
-def settled(runtime: SessionRuntime) -> ReconciliationRun | None:
+def settled(runtime: SessionRuntime) -> list[ReconciliationRun]:
     """The comparison as it will be when the last execution is some time ago."""
     Execution.objects.update(received_at=timezone.now() - 2 * SETTLING)
     return runtime.reconcile_positions()
+
+
+def both(runs: list[ReconciliationRun]) -> list[ReconciliationRun]:
+    """The comparisons of positions and cash; empty when the look was not complete."""
+    assert [run.kind for run in runs] in ([], ["POSITIONS", "CASH"])
+    return runs
+
+
+def differing(runs: list[ReconciliationRun]) -> dict[str, list[tuple[str, str]]]:
+    """(expected, reported) of all differences, by what was compared."""
+    found = {run.kind: [(row["expected"], row["reported"]) for row in run.differences] for run in runs}
+    return {kind: rows for kind, rows in found.items() if rows}
 
 
 def test_a_burst_is_paced_and_sent_in_the_order_recorded(

@@ -32,9 +32,9 @@ from brokers.port import Heard
 from orders.models import Cause, CommandKind, Order, RequestState, Source, State
 from orders.services import book
 from orders.services.absence import give_up
+from orders.services.comparison import differs
 from orders.services.execution import LookUp, apply_notes, retry_parked
 from orders.services.order_entry import cancel_order, place_order
-from orders.services.reconciliation import differs
 from orders.services.ticket import InstrumentKey, Ticket
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

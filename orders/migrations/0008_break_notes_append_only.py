@@ -1,0 +1,28 @@
+"""The database itself keeps what people said about breaks: no update, no delete, no truncate."""
+
+from django.db import migrations
+
+FORWARD = """
+CREATE FUNCTION orders_refuse_note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' AND current_setting('tradedesk.may_truncate', true) = 'on' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'notes of breaks are append-only: % refused', TG_OP USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE TRIGGER break_note_append_only BEFORE UPDATE OR DELETE ON orders_breaknote
+    FOR EACH ROW EXECUTE FUNCTION orders_refuse_note_change();
+CREATE TRIGGER break_note_no_truncate BEFORE TRUNCATE ON orders_breaknote
+    FOR EACH STATEMENT EXECUTE FUNCTION orders_refuse_note_change();
+"""
+
+BACKWARD = """
+DROP TRIGGER break_note_no_truncate ON orders_breaknote;
+DROP TRIGGER break_note_append_only ON orders_breaknote;
+DROP FUNCTION orders_refuse_note_change();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("orders", "0007_breaks")]
+    operations = [migrations.RunSQL(FORWARD, BACKWARD)]

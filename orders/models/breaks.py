@@ -1,0 +1,79 @@
+"""Breaks: what our books and the broker's do not agree on, with both sides' evidence."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class BreakKind(models.TextChoices):
+    """What differs."""
+
+    ORDER = "ORDER", "Order"
+    EXECUTION = "EXECUTION", "Execution"
+    COMMISSION = "COMMISSION", "Commission"
+    POSITION = "POSITION", "Position"
+    CASH = "CASH", "Cash"
+
+
+class Break(models.Model):
+    """One difference, from when it was first seen until both sides agree or a person resolves it.
+
+    `key` names the thing within its kind (an order's id, an execution's, account and contract, account
+    and currency); there is one open break for each. `agreeing_runs` counts the comparisons in a row
+    that did not show it any more: after two it closes itself.
+    """
+
+    session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT)
+    kind = models.CharField(max_length=12, choices=BreakKind.choices)
+    key = models.CharField(max_length=100)
+    account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.PROTECT, null=True)
+    instrument = models.ForeignKey("brokers.Instrument", on_delete=models.PROTECT, null=True)
+    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, null=True, related_name="breaks")
+    text = models.TextField()
+    ours = models.JSONField(default=dict)
+    broker = models.JSONField(default=dict)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    times = models.IntegerField(default=1)
+    agreeing_runs = models.SmallIntegerField(default=0)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=100, blank=True, default="")
+    resolution = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("resolve_break", "Can own, note and resolve breaks")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["session", "kind", "key"],
+                condition=Q(closed_at=None),
+                name="break_one_open_per_thing",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.text}"
+
+
+class BreakNote(models.Model):
+    """What a person did or said about a break; append-only, held so by the database."""
+
+    parent = models.ForeignKey(Break, on_delete=models.PROTECT, related_name="notes")
+    at = models.DateTimeField(db_default=Now())
+    by = models.CharField(max_length=100)
+    act = models.CharField(
+        max_length=10, choices=[(word, word.lower()) for word in ("OWNED", "NOTE", "RESOLVED", "CLOSED")]
+    )
+    text = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.by}"
