@@ -117,8 +117,8 @@ def today(accounts: Accounts) -> Today:
 def notional_today(accounts: Accounts) -> list[dict[str, Any]]:
     """Executions of the day by account and currency: how many, and their value."""
     rows = Execution.objects.filter(account__in=accounts, superseded=False, transact_time__gte=midnight())
-    by_account = rows.order_by().values("account", currency=F("order__instrument__currency"))
-    value = Sum(F("last_qty") * F("last_px"), output_field=MONEY)
+    by_account = rows.order_by().values("account", "currency")
+    value = Sum(F("last_qty") * F("last_px") * F("multiplier"), output_field=MONEY)
     found = by_account.annotate(fills=Count("id"), value=value).order_by("account", "currency")
     return [dict(row) for row in found]
 
