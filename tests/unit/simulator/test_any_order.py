@@ -15,6 +15,7 @@ from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.gateway.gateway import STARTING_CASH
+from brokers.simulator.gateway.portions import is_portioned
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.records import ComboLeg, Condition, Contract, TagValue
@@ -32,6 +33,14 @@ SPREAD = Contract(
     ),
 )
 ADAPTIVE = (TagValue(tag="adaptivePriority", value="Urgent"),)
+SCALE = {"scale_init_level_size": 2, "scale_subs_level_size": 1, "scale_price_increment": Decimal("0.01")}
+ADJUSTS = {"trigger_price": Decimal("230.05"), "adjusted_trailing_amount": Decimal("0.03")}
+BENCHMARK = {
+    "reference_contract_id": NEAR,
+    "starting_price": Decimal("230.00"),
+    "pegged_change_amount": Decimal("0.01"),
+    "reference_change_amount": Decimal("0.25"),
+}
 #: (terms, the prices they need), prices in ticks from 230.
 KINDS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     *[({"order_type": name}, ()) for name in ("MKT", "MTL", "MOC", "MIDPRICE")],
@@ -42,6 +51,12 @@ KINDS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"order_type": "TRAIL", "trailing_percent": Decimal("0.1")}, ()),
     ({"order_type": "TRAIL LIMIT", "aux_price": "0.05", "lmt_price_offset": Decimal("0.02")}, ()),
     ({"order_type": "REL", "aux_price": "0.01"}, ("lmt_price",)),
+    *[({"order_type": name}, ()) for name in ("PEG MID", "PEG BEST", "SNAP MKT", "SNAP PRIM", "SNAP MID")],
+    *[({"order_type": name, "aux_price": "0.03"}, ()) for name in ("PASSV REL", "PEG PRIM", "PEG MKT")],
+    ({"order_type": "PEG BENCH", **BENCHMARK}, ()),
+    ({"order_type": "LMT", "discretionary_amt": Decimal("0.05")}, ("lmt_price",)),
+    ({"order_type": "LMT", **SCALE}, ("lmt_price",)),
+    ({"order_type": "STP", "adjusted_order_type": "TRAIL", **ADJUSTS}, ("aux_price",)),
     *[({"order_type": "LMT", "tif": tif}, ("lmt_price",)) for tif in ("GTC", "IOC", "FOK", "OPG")],
     ({"order_type": "LMT", "tif": "GTD", "good_till_date": "20261123-12:00:03"}, ("lmt_price",)),
     ({"order_type": "MKT", "good_after_time": "20261123-12:00:02"}, ()),
@@ -169,9 +184,9 @@ class AnyOrder(RuleBasedStateMachine):
         for record in gateway.state.orders.values():
             in_market = gateway.exchange.has(record.con_id, record.perm_id)
             assert not (in_market and (record.is_done or record.perm_id in room.held))
-            waits = record.perm_id in room.held or record.order.algo_strategy
+            waits = record.perm_id in room.held or is_portioned(record.order)
             assert record.is_done or in_market or waits
-            if in_market and not record.order.algo_strategy:
+            if in_market and not is_portioned(record.order):
                 assert gateway.exchange.working(record.con_id, record.perm_id) == record.remaining
 
 
