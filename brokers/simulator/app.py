@@ -16,7 +16,7 @@ from brokers.simulator.control import serve_control
 from brokers.simulator.exchange.universe import load_universe
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
 from brokers.simulator.gateway.retention import MOST_FINISHED
-from brokers.simulator.journal import Journal, JournalError
+from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
 from brokers.simulator.server import Connection, Hub
 
 
@@ -69,6 +69,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=MOST_FINISHED,
         help="finished orders remembered at most, until the end of the next day (default %(default)s)",
     )
+    parser.add_argument(
+        "--snapshot-above",
+        type=int,
+        default=COMPACT_ABOVE,
+        help="bytes above which the journal is replaced by a snapshot (default %(default)s)",
+    )
     parser.add_argument("--scenario", help="name of a built-in scenario")
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 
@@ -83,7 +89,7 @@ def run(options: Namespace, announce: Callable[[str], None] = print) -> None:
     if options.scenario:
         raise StartError(f"there is no scenario named {options.scenario!r}; none are built in yet")
     try:
-        journal = Journal(data_directory(options.data))
+        journal = Journal(data_directory(options.data), options.snapshot_above)
     except JournalError as error:
         raise StartError(str(error)) from error
     try:
