@@ -20,6 +20,7 @@ from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
+from orders.models.rulebook import Rulebook
 from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
 from orders.models.tokens import ApiToken, Scope
 
@@ -55,6 +56,7 @@ __all__ = [
     "ReconciliationRun",
     "RequestKind",
     "RequestState",
+    "Rulebook",
     "SavedView",
     "Scope",
     "Source",

@@ -7,8 +7,10 @@ every order passes. State is never set here: orders come with what the lifecycle
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model
@@ -17,6 +19,7 @@ from psycopg.types.numeric import Int2, Int4, Int8
 
 from brokers import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
+from orders.models.rulebook import NO_EDITION
 from orders.services import alerts
 
 #: Columns of an order that may change after it was recorded, with their SQL types.
@@ -71,19 +74,30 @@ TYPES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def insert(order: Order, *, command: CommandKind | None) -> bool:
-    """Record a new order, its events and its command; False when its cl_ord_id is taken.
+class Recording(Enum):
+    """What became of a new order."""
 
+    RECORDED = "recorded"
+    TAKEN = "taken"  # its cl_ord_id belongs to an order that was recorded before
+    OUTDATED = "outdated"  # the rules by which it was checked are not in force any more
+
+
+def insert(order: Order, *, command: CommandKind | None, edition: UUID | None = None) -> Recording:
+    """Record a new order, its events and its command, if this edition of the rulebook is still in force.
+
+    None is for an order that was not ours to check.
     One statement, so that it is whole or absent without a transaction around it.
     """
     values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in _given_fields()]
-    times = prepared.rows(
-        _record_sql(queued=command is not None), [*values, *_columns(order.noted, EVENT), command or ""]
+    noted, kind = _columns(order.noted, EVENT), command or ""
+    ((in_force, recorded_at, queued_at),) = prepared.rows(
+        _record_sql(queued=command is not None), [edition, *values, *noted, kind]
     )
+    if recorded_at is None:
+        return Recording.TAKEN if in_force else Recording.OUTDATED
     order.noted.clear()
-    if times:
-        order.recorded_at, order.queued_at = times[0]
-    return bool(times)
+    order.recorded_at, order.queued_at = recorded_at, queued_at
+    return Recording.RECORDED
 
 
 @cache
@@ -97,12 +111,15 @@ def _given_fields() -> list[Any]:
 @cache
 def _record_sql(*, queued: bool) -> str:
     columns = [str(field.column) for field in _given_fields()]
+    queued_at = "clock_timestamp()" if queued else "NULL"
     return f"""
-        WITH recorded AS (
+        WITH rules AS (
+            SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_EDITION}'), true)
+                AS in_force
+        ), recorded AS (
             INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
-            VALUES ({", ".join(["%s"] * len(columns))}, clock_timestamp(), {
-        "clock_timestamp()" if queued else "NULL"
-    })
+            SELECT {", ".join(["%s"] * len(columns))}, clock_timestamp(), {queued_at}
+            FROM rules WHERE in_force
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
             RETURNING id, session_id, recorded_at, queued_at
         ), noted AS (
@@ -112,7 +129,7 @@ def _record_sql(*, queued: bool) -> str:
             INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
             SELECT session_id, id, %s, 0, '' FROM recorded WHERE {queued}
         )
-        SELECT recorded_at, queued_at FROM recorded
+        SELECT in_force, recorded_at, queued_at FROM rules LEFT JOIN recorded ON true
     """  # noqa: S608 - column names come from the model, values are parameters
 
 

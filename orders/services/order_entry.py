@@ -11,14 +11,12 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from brokers.models import BrokerAccount, Instrument
+from brokers.models import BrokerAccount, GatewaySession, Instrument
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
-    AccountLimit,
     Cause,
     CommandKind,
     EventKind,
@@ -37,8 +35,10 @@ from orders.risk.checks import CheckResult, Exposure, run_checks
 from orders.risk.validity import form_errors
 from orders.services import book, doorbell
 from orders.services.absence import cancel_unsent
+from orders.services.book import Recording
 from orders.services.errors import ClOrdIdReused, NotOurs, OrderOver, TicketInvalid
 from orders.services.ticket import Ticket
+from orders.services.venue import Venue, last_prices, library, venue_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -54,16 +54,6 @@ class Placed:
     created: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Venue:
-    """Where a ticket leads: the rows it names."""
-
-    account: BrokerAccount
-    instrument: Instrument
-    instrument_allowed: bool
-    limit: AccountLimit | None
-
-
 def place_order(ticket: Ticket, *, client: User, source: Source, received_at: datetime) -> Placed:
     """Check and record an order; what happens next is the broker worker's.
 
@@ -71,22 +61,36 @@ def place_order(ticket: Ticket, *, client: User, source: Source, received_at: da
     is stored) and ClOrdIdReused. The same request again gives the first order, whatever the rules
     and limits say by now.
     """
-    try:
-        venue = find_venue(ticket)
-        _require_form(ticket, venue)
-    except TicketInvalid:
-        if replayed := _placed_before(ticket, client):
-            return replayed
-        raise
-    order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
-    _check(order, ticket, venue)
-    alive = order.state == State.CREATED
-    if not book.insert(order, command=CommandKind.NEW if alive else None):
-        replayed = _placed_before(ticket, client)
+    while True:
+        rules = library.rules()
+        try:
+            venue = venue_by(rules, ticket)
+            _require_form(ticket, venue)
+        except TicketInvalid:
+            if replayed := _placed_before(ticket, client):
+                return replayed
+            if library.forget_outdated():
+                continue
+            raise
+        order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
+        _check(order, ticket, venue)
+        if placed := _record(order, ticket, venue):
+            return placed
+        library.forget_outdated()
+
+
+def _record(order: Order, ticket: Ticket, venue: Venue) -> Placed | None:
+    """Record a checked order and ring; None when the rules have changed since it was checked."""
+    command = CommandKind.NEW if order.state == State.CREATED else None
+    outcome = book.insert(order, command=command, edition=venue.edition)
+    if outcome is Recording.TAKEN:
+        replayed = _placed_before(ticket, order.client)
         if replayed is None:  # pragma: no cover - orders are never deleted
             raise RuntimeError("the order that holds this cl_ord_id is gone")
         return replayed
-    if alive:
+    if outcome is Recording.OUTDATED:
+        return None
+    if command:
         transaction.on_commit(lambda: _ring(order.session_id), robust=True)
     return Placed(order=order, created=True)
 
@@ -119,41 +123,12 @@ def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:
     return named or cancels.filter(state__in=OPEN_REQUESTS).first()
 
 
-def find_venue(ticket: Ticket) -> Venue:
-    """The account, instrument and limits a ticket names; raises TicketInvalid for an unknown one."""
-    account = BrokerAccount.objects.select_related("session", "limit").filter(pk=ticket.account).first()
-    key = ticket.instrument
-    listed = AccountLimit.allowed_instruments.through.objects.filter(
-        instrument_id=OuterRef("pk"), accountlimit__account_id=ticket.account
-    )
-    instrument = (
-        Instrument.objects.filter(
-            symbol=key.symbol, sec_type=key.sec_type, exchange=key.exchange, currency=key.currency
-        )
-        .annotate(listed=Exists(listed))
-        .first()
-    )
-    errors: dict[str, list[str]] = {}
-    if account is None:
-        errors["account"] = ["There is no such account."]
-    if instrument is None:
-        errors["instrument.symbol"] = [
-            f"There is no instrument {key.symbol} {key.sec_type} {key.exchange} {key.currency}."
-        ]
-    elif instrument.con_id is None:
-        errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
-    if account is None or instrument is None or errors:
-        raise TicketInvalid(errors)
-    limit = getattr(account, "limit", None)
-    return Venue(account=account, instrument=instrument, instrument_allowed=instrument.listed, limit=limit)
-
-
 def _require_form(ticket: Ticket, venue: Venue) -> None:
     if errors := form_errors(ticket, venue.instrument):
         raise TicketInvalid(errors)
 
 
-def _placed_before(ticket: Ticket, client: User) -> Placed | None:
+def _placed_before(ticket: Ticket, client: User | None) -> Placed | None:
     order = Order.objects.filter(client=client, cl_ord_id=ticket.cl_ord_id).first()
     if order is None:
         return None
@@ -223,7 +198,7 @@ def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decima
         return "price", ticket.price
     if ticket.stop_px is not None:
         return "stop_px", ticket.stop_px
-    return "last_px", instrument.last_px
+    return "last_px", last_prices.of(instrument)
 
 
 def _no_limits(account: BrokerAccount) -> CheckResult:
@@ -231,7 +206,7 @@ def _no_limits(account: BrokerAccount) -> CheckResult:
 
 
 def _reachable(account: BrokerAccount) -> bool:
-    session = account.session
+    session = GatewaySession.objects.get(pk=account.session_id)
     fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
     return session.link == "READY" and session.breaker == "CLOSED" and bool(fresh)
 

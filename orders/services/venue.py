@@ -1,0 +1,162 @@
+"""Where an order leads: account, instrument and limits, remembered while they are in force.
+
+The look-up would cost each order three queries. What it finds changes when a person changes it, so each
+process remembers it together with the rulebook's edition, and the statement that records an order requires
+that this edition is still in force (`book.insert`): a changed limit holds for the very next order, at no
+further round trip.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from brokers.models import BrokerAccount, Instrument
+from orders.models import AccountLimit
+from orders.models.rulebook import NO_EDITION, Rulebook
+from orders.services.errors import TicketInvalid
+from orders.services.ticket import InstrumentKey, Ticket
+
+PRICES_KEPT_FOR = 1.0  # seconds; the broker worker writes them as often
+
+
+@dataclass(frozen=True, kw_only=True)
+class Venue:
+    """Where a ticket leads: the rows it names, by an edition of the rulebook. Shared: never change them."""
+
+    account: BrokerAccount
+    instrument: Instrument
+    instrument_allowed: bool
+    limit: AccountLimit | None
+    edition: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRules:
+    """An account with its session and limits, and the instruments it may trade."""
+
+    account: BrokerAccount
+    limit: AccountLimit | None
+    allowed: frozenset[int]
+
+
+class Rules:
+    """One edition of the rules, read as orders ask for them.
+
+    Safe among threads without a lock: each step is one dictionary operation, the worst race reads twice.
+    What is not there is not kept, so strangers' names do not fill the memory.
+    """
+
+    def __init__(self, edition: UUID) -> None:
+        self.edition = edition
+        self._accounts: dict[str, AccountRules] = {}
+        self._instruments: dict[InstrumentKey, Instrument] = {}
+
+    def account(self, code: str) -> AccountRules | None:
+        """The rules of an account; None when there is no such account."""
+        if code not in self._accounts and (found := read_account(code)):
+            self._accounts[code] = found
+        return self._accounts.get(code)
+
+    def instrument(self, key: InstrumentKey) -> Instrument | None:
+        """The instrument of this description; None when there is none."""
+        if key not in self._instruments and (found := read_instrument(key)):
+            self._instruments[key] = found
+        return self._instruments.get(key)
+
+
+class Library:
+    """The rules in force, as far as this process knows."""
+
+    def __init__(self) -> None:
+        self._rules: Rules | None = None
+
+    def rules(self) -> Rules:
+        """The rules last known to be in force. The edition is read first: what is read later is not older."""
+        rules = self._rules
+        if rules is None:
+            rules = self._rules = Rules(edition_in_force())
+        return rules
+
+    def forget_outdated(self) -> bool:
+        """Forget what is not in force any more; whether there was something to forget."""
+        if self._rules is None or self._rules.edition == edition_in_force():
+            return False
+        self._rules = None
+        return True
+
+
+library = Library()
+
+
+def edition_in_force() -> UUID:
+    """The rulebook's edition now."""
+    edition = Rulebook.objects.values_list("edition", flat=True).first()
+    return edition or NO_EDITION
+
+
+def read_account(code: str) -> AccountRules | None:
+    """An account as it is now."""
+    account = BrokerAccount.objects.select_related("session", "limit").filter(pk=code).first()
+    if account is None:
+        return None
+    limit: AccountLimit | None = getattr(account, "limit", None)
+    allowed = limit.allowed_instruments.values_list("pk", flat=True) if limit else ()
+    return AccountRules(account=account, limit=limit, allowed=frozenset(allowed))
+
+
+def read_instrument(key: InstrumentKey) -> Instrument | None:
+    """An instrument as it is now."""
+    return Instrument.objects.filter(
+        symbol=key.symbol, sec_type=key.sec_type, exchange=key.exchange, currency=key.currency
+    ).first()
+
+
+def find_venue(ticket: Ticket) -> Venue:
+    """The account, instrument and limits that a ticket names, as they are now; raises TicketInvalid."""
+    library.forget_outdated()
+    return venue_by(library.rules(), ticket)
+
+
+def venue_by(rules: Rules, ticket: Ticket) -> Venue:
+    """The same by rules that are remembered: whoever uses it requires their edition to be in force."""
+    account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
+    key, errors = ticket.instrument, dict[str, list[str]]()
+    if account is None:
+        errors["account"] = ["There is no such account."]
+    if instrument is None:
+        errors["instrument.symbol"] = [
+            f"There is no instrument {key.symbol} {key.sec_type} {key.exchange} {key.currency}."
+        ]
+    elif instrument.con_id is None:
+        errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
+    if account is None or instrument is None or errors:
+        raise TicketInvalid(errors)
+    return Venue(
+        account=account.account,
+        instrument=instrument,
+        instrument_allowed=instrument.pk in account.allowed,
+        limit=account.limit,
+        edition=rules.edition,
+    )
+
+
+class LastPrices:
+    """Last prices of the instruments that orders name, read all at once and kept for a second."""
+
+    def __init__(self) -> None:
+        self._prices: dict[int, Decimal | None] = {}
+        self._read_at = 0.0
+
+    def of(self, instrument: Instrument) -> Decimal | None:
+        """The last price of an instrument; None when none is known."""
+        if instrument.pk not in self._prices or time.monotonic() - self._read_at > PRICES_KEPT_FOR:
+            wanted = Instrument.objects.filter(pk__in=[*self._prices, instrument.pk])
+            self._prices = dict(wanted.values_list("pk", "last_px"))
+            self._read_at = time.monotonic()
+        return self._prices.get(instrument.pk)
+
+
+last_prices = LastPrices()
