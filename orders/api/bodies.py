@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
@@ -46,6 +47,28 @@ ORDER_FIELDS = {
     "if_broker_down": Field(word(IfBrokerDown)),
     "max_age": Field(seconds),
 }
+
+
+@reads(type="object", description="An order as POST /orders takes it; each is answered by itself.")
+def order_item(raw: Any) -> Any:
+    """An order of a bulk, read later: what is wrong with it concerns it alone."""
+    if not isinstance(raw, dict):
+        raise Wrong("NOT_AN_OBJECT", "This must be a JSON object.")
+    return raw
+
+
+class BulkMode(StrEnum):
+    """Whether a bulk is its orders one by one, or whole or not at all."""
+
+    PER_ITEM = "per_item"
+    ALL_OR_NONE = "all_or_none"
+
+
+BULK_FIELDS = {
+    "mode": Field(word(BulkMode), says="per_item if not given."),
+    "orders": Field(listed(order_item, most=1000, least=1), required=True),
+}
+idempotency_key = text(r"[\x21-\x7e]{1,255}", "1 to 255 printable ASCII characters without spaces")
 TOKEN_FIELDS = {
     "username": Field(text(r"[A-Za-z0-9_.@+-]{1,150}", "1 to 150 letters, digits and @.+-_"), required=True),
     "name": Field(text(r"[\x20-\x7e]{1,100}", "1 to 100 printable ASCII characters")),

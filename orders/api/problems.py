@@ -33,6 +33,9 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "BODY_TOO_LARGE": (413, "The body is too large"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json"),
     "REFUSED_BY_CHECK": (422, "The order was refused by a check"),
+    "IDEMPOTENCY_KEY_REUSED": (422, "The Idempotency-Key was used for another request"),
+    "BULK_REFUSED": (422, "Orders of the bulk were refused, so none was placed"),
+    "NOT_PLACED": (424, "Not placed, because others of its bulk were refused"),
     "THROTTLED": (429, "Too many requests"),
     "INTERNAL_ERROR": (500, "Something failed on our side"),
     "UNAVAILABLE": (503, "The database can not be reached"),
@@ -85,8 +88,8 @@ class Problem(Exception):
         self.members = members
 
 
-def problem_response(problem: Problem) -> HttpResponse:
-    """The problem as application/problem+json."""
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """The problem as a document (RFC 9457)."""
     status, title = PROBLEMS[problem.kind]
     document = {
         "type": f"urn:tradedesk:problem:{problem.code.lower().replace('_', '-')}",
@@ -98,9 +101,14 @@ def problem_response(problem: Problem) -> HttpResponse:
     }
     if problem.errors:
         document["errors"] = [asdict(error) for error in problem.errors]
+    return document
+
+
+def problem_response(problem: Problem) -> HttpResponse:
+    """The problem as application/problem+json."""
     return HttpResponse(
-        msgspec.json.encode(document),
-        status=status,
+        msgspec.json.encode(problem_document(problem)),
+        status=PROBLEMS[problem.kind][0],
         content_type="application/problem+json",
         headers=problem.headers,
     )

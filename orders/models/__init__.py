@@ -13,6 +13,7 @@ from orders.models.desk import (
 )
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
+from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit
 from orders.models.ord_status import ord_status
@@ -45,6 +46,7 @@ __all__ = [
     "DeskProfile",
     "EventKind",
     "Execution",
+    "IdempotencyKey",
     "IfBrokerDown",
     "JobKind",
     "OnUnconfirmed",

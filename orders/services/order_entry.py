@@ -38,7 +38,7 @@ from orders.services.absence import cancel_unsent
 from orders.services.book import Recording
 from orders.services.errors import ClOrdIdReused, NotOurs, OrderOver, TicketInvalid
 from orders.services.ticket import Ticket
-from orders.services.venue import Venue, last_prices, library, venue_by
+from orders.services.venue import Rules, Venue, last_prices, library, venue_by
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -64,25 +64,34 @@ def place_order(ticket: Ticket, *, client: User, source: Source, received_at: da
     while True:
         rules = library.rules()
         try:
-            venue = venue_by(rules, ticket)
-            _require_form(ticket, venue)
+            order = drafted(ticket, rules, client=client, source=source, received_at=received_at)
         except TicketInvalid:
             if replayed := _placed_before(ticket, client):
                 return replayed
             if library.forget_outdated():
                 continue
             raise
-        order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
-        _check(order, ticket, venue)
-        if placed := _record(order, ticket, venue):
+        if placed := _record(order, ticket, rules):
             return placed
         library.forget_outdated()
 
 
-def _record(order: Order, ticket: Ticket, venue: Venue) -> Placed | None:
+def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, received_at: datetime) -> Order:
+    """The order in memory, with its check report; a breach has rejected it. Raises TicketInvalid.
+
+    Whoever records it requires the edition of these rules to be in force.
+    """
+    venue = venue_by(rules, ticket)
+    _require_form(ticket, venue)
+    order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
+    _check(order, ticket, venue)
+    return order
+
+
+def _record(order: Order, ticket: Ticket, rules: Rules) -> Placed | None:
     """Record a checked order and ring; None when the rules have changed since it was checked."""
     command = CommandKind.NEW if order.state == State.CREATED else None
-    outcome = book.insert(order, command=command, edition=venue.edition)
+    outcome = book.insert(order, command=command, edition=rules.edition)
     if outcome is Recording.TAKEN:
         replayed = _placed_before(ticket, order.client)
         if replayed is None:  # pragma: no cover - orders are never deleted

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from orders import selectors
 from orders.api import schema
+from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
 from orders.api.bodies import read_cancel, read_ticket
@@ -31,8 +32,7 @@ class OrderList(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Record an order and answer before the broker speaks."""
         ticket = read_ticket(request.data)
-        if ticket.account not in self.access.accounts:
-            raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
+        require_account(self.access, ticket.account)
         placed = place_order(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
         return placed_answer(placed)
 
@@ -96,6 +96,12 @@ class OrderCancel(ApiView):
         cl_ord_id = read_cancel(request.data)
         asked = cancel_order(order.id, actor=actor, at=self.received_at, cl_ord_id=cl_ord_id)
         return answer(request_document(asked), status=202)
+
+
+def require_account(access: Access, account: str) -> None:
+    """Raise Problem INVALID for an account that does not exist for this caller."""
+    if account not in access.accounts:
+        raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
 
 
 def shown(order: Order) -> dict[str, object]:

@@ -1,0 +1,115 @@
+"""Many orders in one request: placed one by one or all or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from orders import selectors
+from orders.api import schema_bulk as schema
+from orders.api.base import ApiView, answer
+from orders.api.bodies import BULK_FIELDS, BulkMode, idempotency_key, read_ticket
+from orders.api.fields import Wrong, read_fields
+from orders.api.problems import FieldError, Problem, invalid, problem_document, problem_of
+from orders.api.resources import Document
+from orders.api.views.orders import require_account, shown
+from orders.models import Scope, Source, State
+from orders.services.bulk_entry import Line, place_orders
+from orders.services.idempotency import once
+
+
+class OrderBulk(ApiView):
+    """Up to 1,000 orders at once."""
+
+    scopes = {"POST": Scope.TRADE}
+
+    @extend_schema(**schema.PLACE_ORDERS)
+    def post(self, request: Request) -> HttpResponse:
+        """Record them and answer for each, in the order in which they came."""
+        body = read_fields(request.data, BULK_FIELDS)
+        mode = body.get("mode", BulkMode.PER_ITEM)
+
+        def act() -> list[Document]:
+            return self._place(body["orders"], mode)
+
+        key, replayed = key_of(request), False
+        if key:
+            meant = json.dumps([mode, body["orders"]], sort_keys=True).encode()
+            results, replayed = once(self.access.user, key, hashlib.sha256(meant).hexdigest(), act)
+        else:
+            results = act()
+        return self._answer(results, mode, {"Idempotent-Replayed": "true"} if replayed else {})
+
+    def _place(self, items: list[Any], mode: BulkMode) -> list[Document]:
+        lines = [self._line(item) for item in items]
+        place_orders(
+            lines,
+            client=self.access.user,
+            source=Source.API,
+            received_at=self.received_at,
+            all_or_none=mode == BulkMode.ALL_OR_NONE,
+        )
+        return [result(index, line) for index, line in enumerate(lines)]
+
+    def _line(self, item: Any) -> Line:
+        try:
+            ticket = read_ticket(item)
+            require_account(self.access, ticket.account)
+        except Problem as problem:
+            return Line(ticket=None, error=problem)
+        return Line(ticket=ticket)
+
+    def _answer(self, results: list[Document], mode: BulkMode, headers: dict[str, str]) -> HttpResponse:
+        """The results with their orders as they are now."""
+        rows = selectors.orders_of(self.access.accounts).filter(pk__in=[r["order_id"] for r in results])
+        orders = {str(order.id): shown(order) for order in rows}
+        told = [{**each, "order": orders.get(each["order_id"])} for each in results]
+        if mode == BulkMode.ALL_OR_NONE and any(each["problem"] for each in results):
+            wrong = sum(each["status"] != 424 for each in results if each["problem"])
+            detail = f"{wrong} of {len(results)} orders were refused, so none was placed."
+            raise Problem("BULK_REFUSED", detail, headers=headers, results=told)
+        summary = Counter(str(each["status"]) for each in results)
+        return answer({"results": told, "summary": summary}, headers=headers)
+
+
+def key_of(request: Request) -> str:
+    """The Idempotency-Key; empty when there is none. Raises Problem INVALID."""
+    raw = request.headers.get("Idempotency-Key")
+    try:
+        return str(idempotency_key(raw)) if raw is not None else ""
+    except Wrong as wrong:
+        raise invalid([FieldError("Idempotency-Key", wrong.code, str(wrong))]) from None
+
+
+def result(index: int, line: Line) -> Document:
+    """What became of one order, in the form that is stored: the order itself is read anew each time."""
+    problem = problem_of_line(line)
+    return {
+        "index": index,
+        "cl_ord_id": line.ticket.cl_ord_id if line.ticket else None,
+        "status": problem["status"] if problem else 201 if line.created else 200,
+        "order_id": str(line.order.id) if line.order and line.kept else None,
+        "problem": problem,
+    }
+
+
+def problem_of_line(line: Line) -> Document | None:
+    """The problem that a line alone would have been answered with."""
+    if line.error:
+        problem = problem_of(line.error)
+        if problem is None:
+            raise line.error
+        return problem_document(problem)
+    order = line.order
+    if order and order.state == State.REJECTED and order.claimed_at is None:
+        refused = Problem(
+            order.reason_code, order.reason_text, kind="REFUSED_BY_CHECK", report=order.check_report
+        )
+        return problem_document(refused)
+    return None
