@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -101,6 +102,17 @@ class BrokerAccountAdmin(ReadOnlyAdmin):
     list_select_related = ("session",)
 
 
+class DescriptionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A new instrument as the desk describes it."""
+
+    def clean(self) -> dict[str, Any]:
+        """The same description again is refused: the form shows only a part of the constraint's fields."""
+        described: dict[str, Any] = super().clean() or {}
+        if self.instance.pk is None and Instrument.objects.filter(**described).exists():
+            raise forms.ValidationError("There is an instrument of this description.")
+        return described
+
+
 @admin.register(Instrument)
 class InstrumentAdmin(ReadOnlyAdmin):
     """Instruments. The desk describes a new one; everything else is the broker's."""
@@ -109,7 +121,11 @@ class InstrumentAdmin(ReadOnlyAdmin):
     search_fields = ("symbol", "long_name")
     list_filter = (("sec_type", ChoicesDropdownFilter), "currency")
 
-    DESCRIPTION: ClassVar = ("symbol", "sec_type", "exchange", "currency")
+    DESCRIPTION: ClassVar = (
+        *("symbol", "sec_type", "exchange", "currency"),
+        *("maturity", "strike_price", "put_or_call", "trading_class", "local_symbol"),
+    )
+    form = DescriptionForm
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """By the model's own permission."""

@@ -8,10 +8,15 @@ from enum import StrEnum
 class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
+    SELL_SHORT = "SELL_SHORT"
 
 
 class SecType(StrEnum):
     STK = "STK"
+    FUT = "FUT"
+    OPT = "OPT"
+    CASH = "CASH"
+    BAG = "BAG"
 
 
 class OrdType(StrEnum):
@@ -19,23 +24,24 @@ class OrdType(StrEnum):
     LIMIT = "LIMIT"
     STOP = "STOP"
     STOP_LIMIT = "STOP_LIMIT"
-
-    @property
-    def has_price(self) -> bool:
-        """Whether the order carries a limit price."""
-        return self in (OrdType.LIMIT, OrdType.STOP_LIMIT)
-
-    @property
-    def has_stop_px(self) -> bool:
-        """Whether the order carries a trigger price."""
-        return self in (OrdType.STOP, OrdType.STOP_LIMIT)
+    TRAIL = "TRAIL"
+    TRAIL_LIMIT = "TRAIL_LIMIT"
+    MIT = "MIT"  # market if touched
+    LIT = "LIT"  # limit if touched
+    MOC = "MOC"  # market on close
+    LOC = "LOC"  # limit on close
+    RELATIVE = "RELATIVE"
+    MIDPRICE = "MIDPRICE"
+    MARKET_TO_LIMIT = "MARKET_TO_LIMIT"
 
 
 class TimeInForce(StrEnum):
     DAY = "DAY"
     GTC = "GTC"
+    GTD = "GTD"
     IOC = "IOC"
     FOK = "FOK"
+    OPG = "OPG"  # at the opening: with MARKET or LIMIT
 
 
 class OrdStatus(StrEnum):

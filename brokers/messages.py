@@ -13,6 +13,16 @@ from enum import StrEnum
 import msgspec
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.special import Special
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One leg of a combination; `side` is what buying the combination does to it."""
+
+    con_id: int
+    ratio: int
+    side: Side
+    exchange: str
 
 
 class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -23,9 +33,10 @@ class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     exchange: str
     currency: str
     con_id: int = 0
+    legs: tuple[Leg, ...] = ()
 
 
-class NewOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class NewOrder(Special, frozen=True, kw_only=True, omit_defaults=True):
     """One order as frozen at the claim: exactly these values may be on the wire, never others."""
 
     order_id: str

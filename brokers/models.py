@@ -58,18 +58,42 @@ class BrokerAccount(models.Model):
 
 
 class Instrument(models.Model):
-    """A tradable contract with the broker's own rules; `con_id` null until the broker resolved it."""
+    """A tradable contract with the broker's own rules, as of `resolved_at`.
+
+    `con_id` is null until the broker resolved it; a combination never gets one, it is its legs. The
+    same con_id at another exchange is another row: orders are routed there.
+    """
 
     symbol = models.CharField(max_length=32)
     sec_type = models.CharField(max_length=8, choices=[(t.value, t.value) for t in SecType])
     exchange = models.CharField(max_length=16, default="SMART")
     currency = models.CharField(max_length=3, default="USD")
-    con_id = models.BigIntegerField(null=True, blank=True, unique=True)
+    #: Last trading day of a future or an option, YYYYMMDD.
+    maturity = models.CharField(max_length=8, blank=True, default="")
+    strike_price = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    put_or_call = models.CharField(max_length=4, blank=True, default="")
+    local_symbol = models.CharField(max_length=40, blank=True, default="")
+    trading_class = models.CharField(max_length=20, blank=True, default="")
+    multiplier = models.DecimalField(default=Decimal(1), max_digits=28, decimal_places=10)
+    #: Of a combination: [{"con_id", "ratio", "side", "exchange"}].
+    legs = models.JSONField(default=list, blank=True)
+    con_id = models.BigIntegerField(null=True, blank=True, db_index=True)
     long_name = models.CharField(max_length=200, blank=True, default="")
     primary_exchange = models.CharField(max_length=32, blank=True, default="")
+    #: Currency units of a price: London shares are priced in pence, 100.
+    price_magnifier = models.IntegerField(default=1)
     min_tick = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    #: Price steps: [[lower edge, step], ...], rising, as decimal texts.
+    price_bands = models.JSONField(default=list, blank=True)
     min_size = models.DecimalField(default=Decimal(1), max_digits=28, decimal_places=10)
     size_increment = models.DecimalField(default=Decimal(1), max_digits=28, decimal_places=10)
+    #: Our words for what its exchanges take: order types, times in force, attributes.
+    order_types = models.JSONField(default=list, blank=True)
+    exchanges = models.JSONField(default=list, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    #: [[start, end], ...] of the next days, UTC in ISO 8601.
+    trading_hours = models.JSONField(default=list, blank=True)
+    liquid_hours = models.JSONField(default=list, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolve_error = models.CharField(max_length=300, blank=True, default="")
     last_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
@@ -79,12 +103,37 @@ class Instrument(models.Model):
         ordering = ["symbol", "currency"]
         constraints = [
             models.UniqueConstraint(
-                fields=["symbol", "sec_type", "exchange", "currency"], name="instrument_unique_description"
-            )
+                fields=[
+                    "symbol",
+                    "sec_type",
+                    "exchange",
+                    "currency",
+                    "maturity",
+                    "strike_price",
+                    "put_or_call",
+                    "trading_class",
+                    "local_symbol",
+                    "legs",
+                ],
+                name="instrument_unique_description",
+                nulls_distinct=False,
+            ),
+            models.UniqueConstraint(fields=["con_id", "exchange"], name="instrument_unique_contract"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.sec_type} {self.exchange} {self.currency}"
+        words = [self.symbol, self.sec_type, self.maturity, self.strike_text, self.put_or_call]
+        return " ".join(word for word in (*words, self.exchange, self.currency) if word)
+
+    @property
+    def strike_text(self) -> str:
+        """The strike as it is written, empty for what has none."""
+        return "" if self.strike_price is None else f"{self.strike_price.normalize():f}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the broker knows it, so that it may be ordered."""
+        return self.con_id is not None or bool(self.legs)
 
 
 class InboxMessage(models.Model):

@@ -113,10 +113,22 @@ RECONCILE_ORDERS_EVERY = env.number("TRADEDESK_RECONCILE_ORDERS_EVERY", 30, low=
 RECONCILE_POSITIONS_EVERY = env.number("TRADEDESK_RECONCILE_POSITIONS_EVERY", 60, low=1, high=3600)
 # Seconds an order may be old when it is sent (design section 4, freshness), by order type.
 MAX_AGE = {
-    "MARKET": env.number("TRADEDESK_MAX_AGE_MARKET", 10, low=1, high=86_400),
-    "LIMIT": env.number("TRADEDESK_MAX_AGE_LIMIT", 300, low=1, high=86_400),
-    "STOP": env.number("TRADEDESK_MAX_AGE_STOP", 60, low=1, high=86_400),
-    "STOP_LIMIT": env.number("TRADEDESK_MAX_AGE_STOP_LIMIT", 300, low=1, high=86_400),
+    name: env.number(f"TRADEDESK_MAX_AGE_{name}", default, low=1, high=86_400)
+    for name, default in {
+        "MARKET": 10,
+        "LIMIT": 300,
+        "STOP": 60,
+        "STOP_LIMIT": 300,
+        "TRAIL": 60,
+        "TRAIL_LIMIT": 300,
+        "MIT": 60,
+        "LIT": 300,
+        "MOC": 300,
+        "LOC": 300,
+        "RELATIVE": 60,
+        "MIDPRICE": 60,
+        "MARKET_TO_LIMIT": 10,
+    }.items()
 }
 
 # --- Web ------------------------------------------------------------------------------------------

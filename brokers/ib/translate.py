@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from ib_async import ComboLeg, Contract, ContractDetails, Execution, OrderState
 from ib_async import CommissionReport as IBCommission
-from ib_async import Contract, ContractDetails, Execution, OrderState
 from ib_async import Order as IBOrder
 from ib_async.util import UNSET_DOUBLE
 
 from brokers.errors import BrokerRefused
 from brokers.fix import OrdType, SecType, Side
+from brokers.ib.special import add_special, number_text
 from brokers.messages import (
     CommissionReport,
     ExecutionReport,
@@ -30,7 +31,19 @@ ORDER_TYPES = {
     OrdType.LIMIT: "LMT",
     OrdType.STOP: "STP",
     OrdType.STOP_LIMIT: "STP LMT",
+    OrdType.TRAIL: "TRAIL",
+    OrdType.TRAIL_LIMIT: "TRAIL LIMIT",
+    OrdType.MIT: "MIT",
+    OrdType.LIT: "LIT",
+    OrdType.MOC: "MOC",
+    OrdType.LOC: "LOC",
+    OrdType.RELATIVE: "REL",
+    OrdType.MIDPRICE: "MIDPRICE",
+    OrdType.MARKET_TO_LIMIT: "MTL",
 }
+#: Orders by others carry these only where they mean something.
+LIMITED = frozenset({"LMT", "STP LMT", "LIT", "LOC", "REL", "MIDPRICE"})
+STOPPED = frozenset({"STP", "STP LMT", "MIT", "LIT"})
 OUR_ORDER_TYPES = {theirs: ours.value for ours, theirs in ORDER_TYPES.items()}
 SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
 STATUSES = {
@@ -48,7 +61,12 @@ STATUSES = {
 
 def to_contract(instrument: InstrumentRef) -> Contract:
     """The contract as it goes on the wire."""
+    legs = [
+        ComboLeg(conId=leg.con_id, ratio=leg.ratio, action=leg.side.value, exchange=leg.exchange)
+        for leg in instrument.legs
+    ]
     return Contract(
+        comboLegs=legs,
         conId=instrument.con_id,
         symbol=instrument.symbol,
         secType=instrument.sec_type,
@@ -66,22 +84,17 @@ def to_order(order: NewOrder) -> IBOrder:
     if order.ord_type not in ORDER_TYPES:
         raise BrokerRefused(f"IB has no order type {order.ord_type}.", code="NO_SUCH_ADAPTER_ORDER")
     wire = IBOrder(
-        action=order.side.value,
+        action="BUY" if order.side is Side.BUY else "SELL",  # short or not, the broker sees by itself
         orderType=ORDER_TYPES[order.ord_type],
         tif=order.time_in_force.value,
         account=order.account,
         orderRef=order.order_ref,
-        outsideRth=False,
         transmit=True,
     )
-    texts: dict[str, Decimal | None] = {
-        "totalQuantity": order.order_qty,
-        "lmtPrice": order.price,
-        "auxPrice": order.stop_px,
-    }
-    for name, value in texts.items():
-        if value is not None:
-            setattr(wire, name, f"{value.normalize():f}")
+    wire.totalQuantity = number_text(order.order_qty)  # type: ignore[assignment]
+    if order.price is not None:
+        wire.lmtPrice = number_text(order.price)  # type: ignore[assignment]
+    add_special(wire, order)
     return wire
 
 
@@ -129,8 +142,8 @@ def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
         order_qty=plain(decimal(quantity if quantity != UNSET_DOUBLE else 0)),
         ord_type=OUR_ORDER_TYPES.get(order.orderType, order.orderType),
         time_in_force=order.tif,
-        price=price_or_none(order.lmtPrice) if order.orderType in ("LMT", "STP LMT") else None,
-        stop_px=price_or_none(order.auxPrice) if order.orderType in ("STP", "STP LMT") else None,
+        price=price_or_none(order.lmtPrice) if order.orderType in LIMITED else None,
+        stop_px=price_or_none(order.auxPrice) if order.orderType in STOPPED else None,
     )
 
 

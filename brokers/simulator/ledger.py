@@ -9,9 +9,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.gateway.facts import Executed, OrderRecord
 from brokers.simulator.gateway.state import State
+from brokers.simulator.wire.records import Order
 
 Row = dict[str, Any]
 
@@ -70,7 +73,14 @@ def _order(record: OrderRecord, universe: Universe) -> Row:
         "received_at": time_text(record.received_at),
         "done_at": time_text(record.done_at),
         "completed_status": record.completed_status,
+        # All that the client said of the order, beyond what a plain order says.
+        "terms": _terms(order),
     }
+
+
+def _terms(order: Order) -> Row:
+    said = msgspec.to_builtins(order, builtin_types=(Decimal,))
+    return {name: _text(value) if isinstance(value, Decimal) else value for name, value in said.items()}
 
 
 def _execution(fact: Executed, record: OrderRecord, universe: Universe) -> Row:

@@ -8,6 +8,7 @@ from typing import Any
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from orders.api.fields import Field, Wrong, decimal, integer, listed, nested, read_fields, reads, text, word
+from orders.api.special_fields import SPECIAL_FIELDS, exchange, symbol
 from orders.models import IfBrokerDown, OnUnconfirmed, Scope
 from orders.services.ticket import InstrumentKey, Ticket
 
@@ -15,7 +16,6 @@ MAX_AGE_LIMIT = 86_400
 
 cl_ord_id = text(r"[\x21-\x7e]{1,64}", "1 to 64 printable ASCII characters without spaces")
 account = text(r"[\x21-\x7e]{1,32}", "an account code")
-symbol = text(r"[\x21-\x7e](?:[\x20-\x7e]{0,30}[\x21-\x7e])?", "1 to 32 printable ASCII characters")
 
 
 @reads(**decimal.schema)
@@ -30,7 +30,7 @@ def seconds(raw: Any) -> Decimal:
 INSTRUMENT_FIELDS = {
     "symbol": Field(symbol, required=True),
     "sec_type": Field(word(SecType)),
-    "exchange": Field(text(r"[A-Z0-9._-]{1,16}", "an exchange in capital letters, such as SMART")),
+    "exchange": Field(exchange),
     "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
 }
 ORDER_FIELDS = {
@@ -43,6 +43,7 @@ ORDER_FIELDS = {
     "price": Field(decimal),
     "stop_px": Field(decimal),
     "time_in_force": Field(word(TimeInForce)),
+    **SPECIAL_FIELDS,
     "on_unconfirmed": Field(word(OnUnconfirmed)),
     "if_broker_down": Field(word(IfBrokerDown)),
     "max_age": Field(seconds),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeVar
@@ -220,6 +221,24 @@ def boolean(raw: Any) -> bool:
     if not isinstance(raw, bool):
         raise Wrong("NOT_A_BOOLEAN", "This must be true or false.")
     return raw
+
+
+@reads(type="string", format="date-time")
+def moment(raw: Any) -> datetime:
+    """A time with its zone, ISO 8601, of this century; it comes out in UTC."""
+    try:
+        found = datetime.fromisoformat(raw) if isinstance(raw, str) and not isinstance(raw, Number) else None
+        if found is not None and found.tzinfo is not None and 2000 <= found.year < 2100:
+            return found.astimezone(UTC)
+    except ValueError:
+        pass
+    raise Wrong("NOT_A_TIME", 'This must be a time with its zone, such as "2026-11-23T15:30:00Z".')
+
+
+def built(make: Callable[..., Any], fields: Mapping[str, Field]) -> Reader:
+    """An object that becomes a value of ours."""
+    read_object = nested(fields)
+    return Reader(lambda raw: make(**read_object(raw)), read_object.schema)
 
 
 @reads(type="boolean")

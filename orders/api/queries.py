@@ -16,6 +16,7 @@ from orders.api import bodies
 from orders.api.base import answer
 from orders.api.fields import Field, Wrong, flag, read_fields, reads, whole, word
 from orders.api.problems import FieldError, invalid
+from orders.api.special_fields import symbol
 from orders.models import State
 
 Row = TypeVar("Row", bound=Model)
@@ -52,7 +53,7 @@ ORDER_FIELDS = {
     "state": Field(states, says="States, separated by commas."),
     "ord_status": Field(word(OrdStatus)),
     "account": Field(bodies.account),
-    "symbol": Field(bodies.symbol),
+    "symbol": Field(symbol),
     "side": Field(word(Side)),
     "open": Field(flag, says="true: only orders that may still execute; false: only those that may not."),
     "cl_ord_id": Field(bodies.cl_ord_id),
@@ -61,7 +62,7 @@ ORDER_FIELDS = {
 EXECUTION_FIELDS = {
     "account": Field(bodies.account),
     "order_id": Field(uuid),
-    "symbol": Field(bodies.symbol),
+    "symbol": Field(symbol),
     **paged(whole(0, BIGGEST_ID)),
 }
 EVENT_FIELDS = paged(whole(0, 2**31 - 1))

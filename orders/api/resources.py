@@ -7,10 +7,13 @@ from typing import Any
 
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import AccountValue, GatewaySession, Instrument, Position
+from brokers.special import SPECIAL_FIELDS
 from orders.models import OPEN_REQUESTS, ApiToken, Execution, Order, OrderEvent, OrderRequest, ord_status
 from orders.selectors import STEPS
 
 Document = dict[str, Any]
+#: An order shows all optional terms, null where not given.
+NOTHING_SPECIAL: Document = dict.fromkeys(SPECIAL_FIELDS)
 
 
 def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
@@ -29,6 +32,8 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "price": decimal_or_none(order.price),
         "stop_px": decimal_or_none(order.stop_px),
         "time_in_force": order.time_in_force,
+        **NOTHING_SPECIAL,
+        **order.special,
         "state": order.state,
         "ord_status": ord_status(order.state, order.cum_qty, open_kinds),
         "cum_qty": decimal_text(order.cum_qty),

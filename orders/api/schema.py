@@ -11,6 +11,16 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from brokers.fix import OrdStatus, SecType, Side
+from brokers.special import (
+    AlgoStrategy,
+    ConditionKind,
+    ConditionsAction,
+    Direction,
+    Join,
+    Priority,
+    RiskAversion,
+    TradeStyle,
+)
 from orders.api import bodies, queries
 from orders.api.fields import Field, object_schema
 from orders.api.problems import PROBLEMS
@@ -56,6 +66,57 @@ class InstrumentShape(serializers.Serializer[Any]):
     currency = serializers.CharField(max_length=3, default="USD")
 
 
+class ConditionShape(serializers.Serializer[Any]):
+    """One condition; which fields a kind has: docs/order-kinds.md."""
+
+    kind = choice(ConditionKind)
+    direction = choice(Direction, default="ABOVE")
+    value = number(required=False, help_text="A price, a volume or a percentage.")
+    time = serializers.DateTimeField(required=False)
+    con_id = serializers.IntegerField(required=False)
+    exchange = serializers.CharField(required=False)
+    symbol = serializers.CharField(required=False)
+    sec_type = choice(SecType, required=False)
+    join = choice(Join, default="AND", help_text="How it is joined to the next one; AND binds closer.")
+
+
+class AlgoShape(serializers.Serializer[Any]):
+    """One of the broker's algorithms; which parameters it has: docs/order-kinds.md."""
+
+    strategy = choice(AlgoStrategy)
+    priority = choice(Priority, required=False)
+    trade_style = choice(TradeStyle, required=False)
+    start_time = serializers.DateTimeField(required=False)
+    end_time = serializers.DateTimeField(required=False)
+    allow_past_end_time = serializers.BooleanField(required=False)
+    participation_rate = number(required=False, help_text="Percent of the market's volume, 1 to 50.")
+    avoid_taking_liquidity = serializers.BooleanField(required=False)
+    speed_up = serializers.BooleanField(required=False)
+    risk_aversion = choice(RiskAversion, required=False)
+    force_completion = serializers.BooleanField(required=False)
+
+
+class SpecialTerms(serializers.Serializer[Any]):
+    """Optional terms of an order."""
+
+    trail_amount = number(required=False, allow_null=True)
+    trail_percent = number(required=False, allow_null=True)
+    limit_offset = number(required=False, allow_null=True)
+    peg_offset = number(required=False, allow_null=True)
+    peg_percent = number(required=False, allow_null=True)
+    display_qty = number(required=False, allow_null=True, help_text="Shown to the market: an iceberg.")
+    min_qty = number(required=False, allow_null=True)
+    all_or_none = serializers.BooleanField(required=False, allow_null=True)
+    outside_regular_hours = serializers.BooleanField(required=False, allow_null=True)
+    effective_time = serializers.DateTimeField(required=False, allow_null=True)
+    expire_time = serializers.DateTimeField(required=False, allow_null=True, help_text="GTD only.")
+    conditions = ConditionShape(many=True, required=False, allow_null=True)
+    conditions_action = choice(ConditionsAction, required=False, allow_null=True)
+    conditions_outside_hours = serializers.BooleanField(required=False, allow_null=True)
+    algo = AlgoShape(required=False, allow_null=True)
+    locate_broker = serializers.CharField(required=False, allow_null=True)
+
+
 class ReasonShape(serializers.Serializer[Any]):
     """Why something was refused or given up."""
 
@@ -78,7 +139,7 @@ class RequestShape(serializers.Serializer[Any]):
     answered_at = serializers.DateTimeField(allow_null=True)
 
 
-class OrderShape(serializers.Serializer[Any]):
+class OrderShape(SpecialTerms):
     """An order."""
 
     id = serializers.UUIDField()

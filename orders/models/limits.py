@@ -13,6 +13,9 @@ class AccountLimit(models.Model):
     max_notional = models.DecimalField(
         help_text="In the instrument's currency, per order.", max_digits=28, decimal_places=10
     )
+    any_instrument = models.BooleanField(
+        default=False, help_text="Whatever the broker knows may be traded, not only what is listed."
+    )
     allowed_instruments = models.ManyToManyField("brokers.Instrument", blank=True, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from brokers.fix import Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
-from orders.models.states import ALIVE
+from orders.models.states import ALIVE, OPEN_REQUESTS
 
 
 def choices(words: Any) -> list[tuple[str, str]]:
@@ -88,12 +88,14 @@ class Order(OrderLifecycle):
     account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders")
     session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT, related_name="orders")
     instrument = models.ForeignKey("brokers.Instrument", on_delete=models.PROTECT, related_name="orders")
-    side = models.CharField(max_length=8, choices=choices(Side))
+    side = models.CharField(max_length=12, choices=choices(Side))
     order_qty = models.DecimalField(max_digits=28, decimal_places=10)
     ord_type = models.CharField(max_length=16)
     price = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     stop_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     time_in_force = models.CharField(max_length=8)
+    #: The optional terms that were given: a `brokers.special.Special` as JSON.
+    special = models.JSONField(default=dict, blank=True)
 
     on_unconfirmed = models.CharField(
         max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
@@ -208,6 +210,14 @@ class Order(OrderLifecycle):
         if self.held_for_desk:
             self.held_for_desk = False
             self.note(EventKind.RELEASED, cause)
+
+    def time_is_over(self, at: datetime) -> bool:
+        """Whether the order was good till a time that has come, and nobody asked for its cancel."""
+        text = self.special.get("expire_time")
+        # Brokers count in whole seconds.
+        if text is None or datetime.fromisoformat(text).replace(microsecond=0) > at:
+            return False
+        return not self.requests.filter(kind="CANCEL", state__in=OPEN_REQUESTS).exists()
 
     def note(self, kind: EventKind, cause: Cause, *, from_state: str | None = None) -> None:
         """Note an event: one version further, with the facts as they are now."""

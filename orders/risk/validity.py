@@ -1,77 +1,109 @@
-"""Rules of form: is this an order that could be placed at all? Pure functions, no I/O."""
+"""Rules of form: is this an order that could be placed at all? Pure functions, no I/O.
+
+What a kind of order needs is in `kinds`; what the contract itself demands comes with the instrument.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
 
-from brokers.fix import OrdType, TimeInForce
-
-
-class Rules(Protocol):
-    """What the broker says about the instrument."""
-
-    min_tick: Decimal | None
-    min_size: Decimal
-    size_increment: Decimal
+from brokers.fix import OrdType, SecType, Side, TimeInForce
+from orders.risk.contract_rules import Errors, Rules, check_contract
+from orders.risk.kinds import COMBO_TYPES, IMMEDIATE, KIND_FIELDS, KINDS, OUTSIDE_HOURS_TYPES, SHORT_SEC_TYPES
+from orders.risk.special_rules import check_algo, check_conditions
+from orders.risk.terms import Terms
 
 
-class Terms(Protocol):
-    """The part of a ticket that the rules look at."""
-
-    @property
-    def order_qty(self) -> Decimal: ...
-    @property
-    def ord_type(self) -> OrdType: ...
-    @property
-    def time_in_force(self) -> TimeInForce: ...
-    @property
-    def price(self) -> Decimal | None: ...
-    @property
-    def stop_px(self) -> Decimal | None: ...
-
-
-Errors = dict[str, list[str]]
-
-
-def form_errors(terms: Terms, rules: Rules) -> Errors:
-    """Every rule that the terms break, by field; empty when they keep all."""
+def form_errors(terms: Terms, rules: Rules, now: datetime) -> Errors:
+    """Every rule that the terms break, by field; empty when they keep all. `now` is UTC."""
     errors: Errors = defaultdict(list)
-    _check_price(errors, "price", terms.price, terms.ord_type, needed=terms.ord_type.has_price)
-    _check_price(errors, "stop_px", terms.stop_px, terms.ord_type, needed=terms.ord_type.has_stop_px)
-    for name, px in (("price", terms.price), ("stop_px", terms.stop_px)):
-        if px is not None and px > 0:
-            _check_tick(errors, name, px, rules)
-    _check_size(errors, terms.order_qty, rules)
-    _check_time_in_force(errors, terms)
+    _check_kind(errors, terms)
+    _check_signs(errors, terms, rules)
+    _check_sizes(errors, terms)
+    _check_times(errors, terms, now)
+    _check_fit(errors, terms, rules)
+    check_conditions(errors, terms, now)
+    check_algo(errors, terms, now)
+    check_contract(errors, terms, rules, now)
     return dict(errors)
 
 
-def _check_price(errors: Errors, name: str, px: Decimal | None, ord_type: OrdType, *, needed: bool) -> None:
-    if needed and px is None:
-        errors[name].append(f"A {ord_type} order needs {name}.")
-    elif not needed and px is not None:
-        errors[name].append(f"A {ord_type} order takes no {name}.")
-    elif px is not None and px <= 0:
-        errors[name].append("Must be above zero.")
+def _check_kind(errors: Errors, terms: Terms) -> None:
+    """The fields that the order type needs, and no others."""
+    kind = KINDS[terms.ord_type]
+    given = {name for name in KIND_FIELDS if getattr(terms, name) is not None}
+    for name in kind.needs:
+        if name not in given:
+            errors[name].append(f"A {terms.ord_type} order needs {name}.")
+    for name in sorted(given - {*kind.needs, *kind.one_of, *kind.may}):
+        errors[name].append(f"A {terms.ord_type} order takes no {name}.")
+    if kind.one_of and len(given & set(kind.one_of)) != 1:
+        errors[kind.one_of[0]].append(f"A {terms.ord_type} order needs one of {' and '.join(kind.one_of)}.")
+    if terms.time_in_force not in kind.times:
+        words = ", ".join(kind.times)
+        errors["time_in_force"].append(
+            f"{terms.time_in_force} can not go with a {terms.ord_type} order, only {words}."
+        )
 
 
-def _check_tick(errors: Errors, name: str, px: Decimal, rules: Rules) -> None:
-    if rules.min_tick is not None and px % rules.min_tick != 0:
-        errors[name].append(f"Must be a multiple of the tick {rules.min_tick.normalize():f}.")
-
-
-def _check_size(errors: Errors, order_qty: Decimal, rules: Rules) -> None:
-    if order_qty <= 0:
+def _check_signs(errors: Errors, terms: Terms, rules: Rules) -> None:
+    """Only a combination has prices of zero and below: a credit. Only a peg may have no distance."""
+    for name in KIND_FIELDS:
+        value = getattr(terms, name)
+        if value is None or (name == "price" and rules.sec_type == SecType.BAG):
+            continue
+        if value < 0 or (value == 0 and name not in ("peg_offset", "peg_percent", "limit_offset")):
+            errors[name].append("Must be above zero.")
+    for name in ("trail_percent", "peg_percent"):
+        percent = getattr(terms, name)
+        if percent is not None and percent >= 100:
+            errors[name].append("Must be below 100 percent.")
+    if terms.order_qty <= 0:
         errors["order_qty"].append("Must be above zero.")
-    elif order_qty < rules.min_size:
-        errors["order_qty"].append(f"Must be at least {rules.min_size.normalize():f}.")
-    elif order_qty % rules.size_increment != 0:
-        errors["order_qty"].append(f"Must be a multiple of {rules.size_increment.normalize():f}.")
 
 
-def _check_time_in_force(errors: Errors, terms: Terms) -> None:
-    at_once = terms.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
-    if at_once and terms.ord_type.has_stop_px:
-        errors["time_in_force"].append(f"{terms.time_in_force} can not go with a {terms.ord_type} order.")
+def _check_sizes(errors: Errors, terms: Terms) -> None:
+    for name in ("display_qty", "min_qty"):
+        size: Decimal | None = getattr(terms, name)
+        if size is None:
+            continue
+        if not 0 < size <= terms.order_qty:
+            errors[name].append(f"Must be above zero and at most order_qty, {terms.order_qty:f}.")
+        elif size != int(size):
+            errors[name].append("Must be a whole number.")
+        elif terms.all_or_none:
+            errors["all_or_none"].append(f"All or none can not go with {name}.")
+
+
+def _check_times(errors: Errors, terms: Terms, now: datetime) -> None:
+    wants_end = terms.time_in_force == TimeInForce.GTD
+    if wants_end and terms.expire_time is None:
+        errors["expire_time"].append("A GTD order needs expire_time.")
+    elif not wants_end and terms.expire_time is not None:
+        errors["expire_time"].append(f"A {terms.time_in_force} order takes no expire_time, only GTD does.")
+    elif terms.expire_time is not None and terms.expire_time <= now:
+        errors["expire_time"].append(f"{terms.expire_time.isoformat()} is in the past.")
+    if terms.effective_time is None:
+        return
+    if terms.time_in_force in (*IMMEDIATE, TimeInForce.OPG):
+        errors["effective_time"].append(f"A {terms.time_in_force} order can not wait for a time.")
+    if terms.expire_time and terms.effective_time >= terms.expire_time:
+        errors["effective_time"].append("Must be before expire_time.")
+
+
+def _check_fit(errors: Errors, terms: Terms, rules: Rules) -> None:
+    """What does not go together with this kind of instrument or order."""
+    if terms.side == Side.SELL_SHORT and rules.sec_type not in SHORT_SEC_TYPES:
+        errors["side"].append(f"{rules.sec_type} is sold with SELL; SELL_SHORT is for shares.")
+    if terms.locate_broker and terms.side != Side.SELL_SHORT:
+        errors["locate_broker"].append("Only a SELL_SHORT order says where the shares were located.")
+    if terms.outside_regular_hours and (
+        terms.ord_type not in OUTSIDE_HOURS_TYPES or terms.time_in_force == TimeInForce.OPG
+    ):
+        what = "OPG" if terms.time_in_force == TimeInForce.OPG else terms.ord_type
+        errors["outside_regular_hours"].append(f"A {what} order is not worked outside regular hours.")
+    if rules.sec_type == SecType.BAG and terms.ord_type not in COMBO_TYPES:
+        words = " and ".join(OrdType(kind) for kind in COMBO_TYPES)
+        errors["ord_type"].append(f"A combination takes {words} orders, not {terms.ord_type}.")

@@ -75,7 +75,7 @@ SELECT o.id, o.attempt, o.order_ref, o.broker_client_id, o.broker_order_id, o.le
         'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
         'stop_px', trim_scale(o.stop_px)::text,
         'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
-            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0)))
+            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special
 FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
 """

@@ -224,6 +224,8 @@ class Applying:
         _acknowledge(order, cause, working=False)
 
     def _close(self, order: Order, status: WorkingStatus, cause: Cause) -> None:
+        if status is WorkingStatus.CANCELED and order.time_is_over(cause.at):
+            status = WorkingStatus.EXPIRED  # IB says "Cancelled"; why, only completed orders tell
         if status is WorkingStatus.REJECTED and order.cum_qty == 0:
             _reject(order, cause)
         elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED, State.FAILED):

@@ -133,7 +133,7 @@ def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:
 
 
 def _require_form(ticket: Ticket, venue: Venue) -> None:
-    if errors := form_errors(ticket, venue.instrument):
+    if errors := form_errors(ticket, venue.instrument, timezone.now()):
         raise TicketInvalid(errors)
 
 
@@ -165,6 +165,7 @@ def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, receiv
         price=ticket.price,
         stop_px=ticket.stop_px,
         time_in_force=ticket.time_in_force,
+        special=ticket.special(),
         on_unconfirmed=ticket.on_unconfirmed,
         if_broker_down=ticket.if_broker_down,
         fresh_until=received_at + timedelta(seconds=max_age),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
-from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.fix import SecType
+from brokers.special import SPECIAL_FIELDS, Special
 from orders.models import IfBrokerDown, OnUnconfirmed
+from orders.risk.terms import Terms
 
 
 class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,26 +23,35 @@ class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True):
     currency: str = "USD"
 
 
-class Ticket(msgspec.Struct, frozen=True, kw_only=True):
+class Ticket(Terms, frozen=True, kw_only=True, omit_defaults=True):
     """One order as asked for. Quantities and prices are finite Decimals; None means not given."""
 
     cl_ord_id: str
     account: str
     instrument: InstrumentKey
-    side: Side
-    order_qty: Decimal
-    ord_type: OrdType
-    time_in_force: TimeInForce = TimeInForce.DAY
-    price: Decimal | None = None
-    stop_px: Decimal | None = None
     on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND
     if_broker_down: IfBrokerDown = IfBrokerDown.QUEUE
     max_age: Decimal | None = None  # seconds; None = the default of the order type
 
     def fingerprint(self) -> str:
-        """SHA-256 of the meaning of the request: 10 and 10.0 are the same, another price is not."""
-        plain = {
-            name: str(value.normalize()) if isinstance(value, Decimal) else value
-            for name, value in msgspec.structs.asdict(self).items()
-        }
-        return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
+        """SHA-256 of the meaning of the request: 10 and 10.0 are the same, another price is not.
+
+        What is not given does not count, so a field that a later version adds changes no fingerprint.
+        """
+        return hashlib.sha256(msgspec.json.encode(_plain(self), order="sorted")).hexdigest()
+
+    def special(self) -> dict[str, Any]:
+        """The optional terms that are given, as JSON values."""
+        given = {name: getattr(self, name) for name in SPECIAL_FIELDS}
+        plain: dict[str, Any] = msgspec.to_builtins(Special(**given))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    """JSON values with numbers in one form, without defaults."""
+    if isinstance(value, Decimal):
+        return str(value.normalize())
+    if isinstance(value, msgspec.Struct):
+        given = {name: getattr(value, name) for name in msgspec.to_builtins(value)}
+        return {name: _plain(found) for name, found in given.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value

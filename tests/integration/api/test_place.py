@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from brokers.special import SPECIAL_FIELDS
 from orders.models import Order
 from tests.integration.api.conftest import OTHER, Api, body, is_utc_microseconds
 
@@ -24,6 +25,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         *("stop_px", "time_in_force", "state", "ord_status", "cum_qty", "leaves_qty", "avg_px", "reason"),
         *("perm_id", "broker_order_id", "version", "requests", "timestamps", "source", "on_unconfirmed"),
         "if_broker_down",
+        *SPECIAL_FIELDS,
     }
     assert (order["order_qty"], order["price"], order["cum_qty"]) == ("100", "229.95", "0")
     assert is_utc_microseconds(order["timestamps"]["received"])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.risk.validity import form_errors
 from orders.services.ticket import InstrumentKey, Ticket
+from tests.unit.orders.test_risk import NOW, Rules
 from tradedesk.demo.orders import (
     FAR_TOO_MANY,
     FEWEST,
@@ -81,14 +82,7 @@ def test_every_body_is_an_order_that_keeps_the_rules_of_form(seed: int) -> None:
             price=price,
             stop_px=stop_px,
         )
-        assert form_errors(ticket, Rules(quote.min_tick)) == {}
-
-
-class Rules:
-    min_size = size_increment = Decimal(1)
-
-    def __init__(self, min_tick: Decimal) -> None:
-        self.min_tick: Decimal | None = min_tick
+        assert form_errors(ticket, Rules(min_tick=quote.min_tick), NOW) == {}
 
 
 def test_limits_that_should_fill_cross_the_market_and_those_that_rest_stay_away() -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.fix import OrdType, TimeInForce
+from brokers.fix import OrdType, Side, TimeInForce
 from orders.models.reasons import REASONS
 from orders.risk.checks import Exposure, run_checks
+from orders.risk.terms import Terms
 from orders.risk.validity import form_errors
 
 
@@ -20,18 +24,22 @@ class Rules:
     min_tick: Decimal | None = Decimal("0.01")
     min_size: Decimal = Decimal(1)
     size_increment: Decimal = Decimal(1)
+    sec_type: str = "STK"
+    price_bands: list[list[str]] = field(default_factory=list)
+    order_types: list[str] = field(default_factory=list)
+    liquid_hours: list[list[str]] = field(default_factory=list)
+    trading_hours: list[list[str]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Terms:
-    order_qty: Decimal = Decimal(100)
-    ord_type: OrdType = OrdType.LIMIT
-    time_in_force: TimeInForce = TimeInForce.DAY
-    price: Decimal | None = Decimal("229.95")
-    stop_px: Decimal | None = None
+NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
+GOOD = Terms(side=Side.BUY, order_qty=Decimal(100), ord_type=OrdType.LIMIT, price=Decimal("229.95"))
 
 
-GOOD = Terms()
+def broken(rules: Rules | None = None, **change: Any) -> dict[str, list[str]]:
+    """What the good order breaks with this change."""
+    return form_errors(msgspec.structs.replace(GOOD, **change), rules or Rules(), NOW)
+
+
 EXPOSURE = Exposure(
     order_qty=Decimal(100),
     reference_px=Decimal(200),
@@ -44,7 +52,7 @@ EXPOSURE = Exposure(
 
 
 def test_a_good_order_breaks_no_rule() -> None:
-    assert form_errors(GOOD, Rules()) == {}
+    assert broken() == {}
 
 
 @pytest.mark.parametrize(
@@ -67,15 +75,15 @@ def test_a_good_order_breaks_no_rule() -> None:
         ),
     ],
 )
-def test_each_rule_names_the_field_that_broke_it(change: dict[str, object], field: str) -> None:
-    assert list(form_errors(replace(GOOD, **change), Rules())) == [field]
+def test_each_rule_names_the_field_that_broke_it(change: dict[str, Any], field: str) -> None:
+    assert list(broken(**change)) == [field]
 
 
 @given(st.integers(1, 10**9))
 def test_a_price_on_the_tick_passes_and_one_beside_it_does_not(ticks: int) -> None:
     price = ticks * Decimal("0.01")
-    assert form_errors(replace(GOOD, price=price), Rules()) == {}
-    assert "price" in form_errors(replace(GOOD, price=price + Decimal("0.005")), Rules())
+    assert broken(price=price) == {}
+    assert "price" in broken(price=price + Decimal("0.005"))
 
 
 def test_limits_are_inclusive_and_report_value_against_limit() -> None:
