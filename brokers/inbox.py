@@ -17,7 +17,6 @@ from typing import Protocol
 
 import msgspec
 from django.db import InterfaceError, OperationalError, connection
-from psycopg.types.json import Jsonb
 
 from brokers import prepared
 from brokers.messages import HandedOver, PositionReport, encode
@@ -185,14 +184,14 @@ def _runs(items: list[Note | Job]) -> list[list[Note] | Job]:
     return runs
 
 
-KEEP = """
+HEARD = {"dedup_key": "text", "kind": "text", "event": "jsonb", "raw": "jsonb", "received_at": "timestamptz"}
+KEEP = f"""
     INSERT INTO brokers_inboxmessage
-        (session_id, dedup_key, kind, event, raw, received_at, applied_at, attempts, error)
-    SELECT %s, u.*, now(), 0, ''
-    FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::timestamptz[]) AS u
+        (session_id, {", ".join(HEARD)}, applied_at, attempts, error)
+    SELECT %s, h.*, now(), 0, '' FROM {prepared.recordset(HEARD, "h")}
     ON CONFLICT (session_id, dedup_key) DO NOTHING
     RETURNING id, dedup_key
-"""
+"""  # noqa: S608 - our own column names
 
 
 def keep(session: str, messages: Sequence[Heard]) -> list[tuple[int, Heard]]:
@@ -202,20 +201,22 @@ def keep(session: str, messages: Sequence[Heard]) -> list[tuple[int, Heard]]:
     """
     if not messages:
         return []
-    first = {message.dedup_key: message for message in reversed(messages)}
-    unique = sorted(first.values(), key=messages.index)
-    new = {key: row_id for row_id, key in prepared.rows(KEEP, [session, *_columns(unique)])}
-    return [(new[message.dedup_key], message) for message in unique if message.dedup_key in new]
+    unique: dict[str, Heard] = {}
+    for message in messages:
+        unique.setdefault(message.dedup_key, message)
+    document = msgspec.json.encode([_record(message) for message in unique.values()]).decode()
+    new = {key: row_id for row_id, key in prepared.rows(KEEP, [session, document])}
+    return [(new[key], message) for key, message in unique.items() if key in new]
 
 
-def _columns(messages: Sequence[Heard]) -> list[list[object]]:
-    return [
-        [message.dedup_key for message in messages],
-        [kind_of(message) for message in messages],
-        [Jsonb(_event_json(message)) for message in messages],
-        [Jsonb(message.raw) for message in messages],
-        [message.received_at for message in messages],
-    ]
+def _record(message: Heard) -> dict[str, object]:
+    return {
+        "dedup_key": message.dedup_key,
+        "kind": kind_of(message),
+        "event": msgspec.Raw(encode(message.event)),
+        "raw": message.raw,
+        "received_at": message.received_at,
+    }
 
 
 def kind_of(message: Heard) -> str:

@@ -6,9 +6,10 @@ connection, and so the same transaction, is asked with the server's own binding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import psycopg
 from django.db import connection
 
@@ -21,3 +22,19 @@ def rows(sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> list[Row]:
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(sql.encode(), parameters, prepare=True)
         return cursor.fetchall() if cursor.description else []
+
+
+def recordset(columns: Mapping[str, str], alias: str) -> str:
+    """A parameter as a table: the rows that `records` made of it, columns by name with their SQL types."""
+    return (
+        f"json_to_recordset(%s::json) AS {alias}({', '.join(f'{n} {kind}' for n, kind in columns.items())})"
+    )
+
+
+def records(rows: Iterable[object], columns: Iterable[str]) -> str:
+    """These attributes of every row, for `recordset`.
+
+    One document in place of an array for each column: encoding the arrays took a third of the time of
+    applying, and each mixture of types and nulls was another statement to prepare.
+    """
+    return msgspec.json.encode([{name: getattr(row, name) for name in columns} for row in rows]).decode()

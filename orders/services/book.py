@@ -6,16 +6,13 @@ every order passes. State is never set here: orders come with what the lifecycle
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model
-from psycopg.types.json import Jsonb
-from psycopg.types.numeric import Int2, Int4, Int8
 
 from brokers import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
@@ -65,15 +62,6 @@ EVENT = {
 }
 
 
-TYPES: dict[str, Callable[[Any], Any]] = {
-    "text": str,
-    "jsonb": Jsonb,
-    "smallint": Int2,
-    "integer": Int4,
-    "bigint": Int8,
-}
-
-
 class Recording(Enum):
     """What became of a new order."""
 
@@ -89,9 +77,9 @@ def insert(order: Order, *, command: CommandKind | None, edition: UUID | None = 
     One statement, so that it is whole or absent without a transaction around it.
     """
     values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in _given_fields()]
-    noted, kind = _columns(order.noted, EVENT), command or ""
+    noted, kind = prepared.records(order.noted, EVENT), command or ""
     ((in_force, recorded_at, queued_at),) = prepared.rows(
-        _record_sql(queued=command is not None), [edition, *values, *noted, kind]
+        _record_sql(queued=command is not None), [edition, *values, noted, kind]
     )
     if recorded_at is None:
         return Recording.TAKEN if in_force else Recording.OUTDATED
@@ -124,7 +112,7 @@ def _record_sql(*, queued: bool) -> str:
             RETURNING id, session_id, recorded_at, queued_at
         ), noted AS (
             INSERT INTO orders_orderevent ({", ".join(EVENT)})
-            SELECT e.* FROM recorded, {_unnest(EVENT)} AS e
+            SELECT e.* FROM recorded, {prepared.recordset(EVENT, "e")}
         ), queued AS (
             INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
             SELECT session_id, id, %s, 0, '' FROM recorded WHERE {queued}
@@ -139,8 +127,9 @@ def store(orders: Iterable[Order]) -> None:
     if not changed:
         return
     events = [event for order in changed for event in order.noted]
-    prepared.rows(_update_sql(), _columns(changed, {"id": "uuid", **MUTABLE}))
-    prepared.rows(_note_sql(), _columns(events, EVENT))
+    prepared.rows(_update_sql(), [prepared.records(changed, ("id", *MUTABLE))])
+    if events:
+        prepared.rows(_note_sql(), [prepared.records(events, EVENT)])
     _drop_overtaken_commands(changed, events)
     alerts.follow_holds(changed, events)
     for order in changed:
@@ -150,15 +139,15 @@ def store(orders: Iterable[Order]) -> None:
 
 @cache
 def _update_sql() -> str:
-    columns = {"id": "uuid", **MUTABLE}
     assignments = ", ".join(f"{name} = u.{name}" for name in MUTABLE)
-    changed = f"{_unnest(columns)} AS u({', '.join(columns)})"
+    changed = prepared.recordset({"id": "uuid", **MUTABLE}, "u")
     return f"UPDATE orders_order o SET {assignments} FROM {changed} WHERE o.id = u.id"  # noqa: S608
 
 
 @cache
 def _note_sql() -> str:
-    return f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {_unnest(EVENT)}"  # noqa: S608
+    noted = prepared.recordset(EVENT, "e")
+    return f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {noted}"  # noqa: S608
 
 
 def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEvent]) -> None:
@@ -168,18 +157,3 @@ def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEven
     if left:
         waiting = OutboxCommand.objects.filter(order_id__in=left, kind=CommandKind.NEW, done_at=None)
         waiting.update(done_at=orders[0].updated_at, error="overtaken: the order moved on")
-
-
-def _unnest(columns: dict[str, str]) -> str:
-    return "unnest(" + ", ".join(f"%s::{kind}[]" for kind in columns.values()) + ")"
-
-
-def _columns(rows: Sequence[Model], columns: dict[str, str]) -> list[list[Any]]:
-    return [[_sql_value(getattr(row, name), kind) for row in rows] for name, kind in columns.items()]
-
-
-def _sql_value(value: Any, kind: str) -> Any:
-    """A value as its type; integers by their size, else each size would be another prepared statement."""
-    if value is None:
-        return None
-    return TYPES[kind](value) if kind in TYPES else value
