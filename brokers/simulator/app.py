@@ -12,12 +12,16 @@ from decimal import Decimal, InvalidOperation
 from os import environ
 from pathlib import Path
 
+from brokers.simulator.acts import Acts
+from brokers.simulator.connection import Connection
 from brokers.simulator.control import serve_control
 from brokers.simulator.exchange.universe import load_universe
+from brokers.simulator.faults.scenarios import Scenario, ScenarioError, load
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
+from brokers.simulator.gateway.pacing import RATE, PacingMode
 from brokers.simulator.gateway.retention import MOST_FINISHED
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
-from brokers.simulator.server import Connection, Hub
+from brokers.simulator.server import Hub, Listener
 
 
 class StartError(Exception):
@@ -75,7 +79,14 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=COMPACT_ABOVE,
         help="bytes above which the journal is replaced by a snapshot (default %(default)s)",
     )
-    parser.add_argument("--scenario", help="name of a built-in scenario")
+    parser.add_argument("--scenario", help="what goes wrong: a built-in scenario's name, or a file")
+    parser.add_argument(
+        "--pacing",
+        type=PacingMode,
+        choices=list(PacingMode),
+        default=PacingMode.OFF,
+        help=f"more than {RATE} messages a second: reject (error 100), delay, or off (default)",
+    )
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 
 
@@ -86,22 +97,56 @@ def data_directory(data: Path | None) -> Path:
 
 def run(options: Namespace, announce: Callable[[str], None] = print) -> None:
     """Serve until SIGTERM or SIGINT; raises StartError if that is not possible."""
-    if options.scenario:
-        raise StartError(f"there is no scenario named {options.scenario!r}; none are built in yet")
+    try:
+        scenario = load(options.scenario) if options.scenario else None
+    except ScenarioError as error:
+        raise StartError(str(error)) from error
     try:
         journal = Journal(data_directory(options.data), options.snapshot_above)
     except JournalError as error:
         raise StartError(str(error)) from error
     try:
-        asyncio.run(_serve(options, journal, announce))
+        asyncio.run(_serve(options, scenario, journal, announce))
     except JournalError as error:
         raise StartError(str(error)) from error
     finally:
         journal.close()
 
 
-async def _serve(options: Namespace, journal: Journal, announce: Callable[[str], None]) -> None:
-    gateway = Gateway(
+async def _serve(
+    options: Namespace, scenario: Scenario | None, journal: Journal, announce: Callable[[str], None]
+) -> None:
+    gateway = _gateway(options)
+    journal.replay(gateway.state)
+    gateway.begin(journal.append)
+    hub = Hub(gateway, journal)
+    hub.end_turn()
+    acts = Acts(hub)
+    loop = asyncio.get_running_loop()
+    hub.listener = Listener(options.host, options.port, lambda: Connection(hub))
+    with _port(options.port):
+        await hub.listener.open()
+    with _port(options.control_port):
+        control = serve_control(hub, acts, options.control_port)
+    if scenario is not None:
+        gateway.faults.seed = options.seed if scenario.seed is None else scenario.seed
+        acts.ask(scenario.fault)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    hub.failed.add_done_callback(lambda failed: stop.set())
+    where = f"{options.host}:{options.port}, control on 127.0.0.1:{options.control_port}"
+    announce(f"simulated gateway ready on {where}")
+    await stop.wait()
+    hub.listener.close()
+    control.stop()
+    hub.close()
+    if hub.failed.done():
+        raise hub.failed.result()
+
+
+def _gateway(options: Namespace) -> Gateway:
+    return Gateway(
         load_universe(),
         clock=lambda: datetime.now(UTC),
         seed=options.seed,
@@ -111,28 +156,8 @@ async def _serve(options: Namespace, journal: Journal, announce: Callable[[str],
         keeps_hours=options.calendar,
         cash=options.cash,
         keep_finished=options.keep_finished,
+        pacing=options.pacing,
     )
-    journal.replay(gateway.state)
-    gateway.begin(journal.append)
-    hub = Hub(gateway, journal)
-    hub.end_turn()
-    loop = asyncio.get_running_loop()
-    with _port(options.port):
-        server = await loop.create_server(lambda: Connection(hub), options.host, options.port)
-    with _port(options.control_port):
-        control = serve_control(hub, options.control_port)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    hub.failed.add_done_callback(lambda failed: stop.set())
-    where = f"{options.host}:{options.port}, control on 127.0.0.1:{options.control_port}"
-    announce(f"simulated gateway ready on {where}")
-    await stop.wait()
-    server.close()
-    control.stop()
-    hub.close()
-    if hub.failed.done():
-        raise hub.failed.result()
 
 
 @contextmanager

@@ -12,8 +12,10 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from brokers.simulator import ledger
+from brokers.simulator.acts import Acts
 from brokers.simulator.exchange.orders import Auction
-from brokers.simulator.gateway.faults import KINDS, Fault
+from brokers.simulator.faults.fault import Fault
+from brokers.simulator.faults.kinds import KINDS
 from brokers.simulator.gateway.manual import ManualOrder
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.term_checks import LARGEST_PRICE
@@ -41,8 +43,9 @@ class AuctionCall(msgspec.Struct, forbid_unknown_fields=True):
 class _Handler(RequestHandler):
     """Base: JSON in, JSON out; `hub` is the gateway's shell."""
 
-    def initialize(self, hub: Hub) -> None:
+    def initialize(self, hub: Hub, acts: Acts) -> None:
         self.hub = hub
+        self.acts = acts
 
     def prepare(self) -> None:
         self.set_header("Content-Type", "application/json")
@@ -64,8 +67,10 @@ class _Handler(RequestHandler):
 
 
 class _ListHandler(_Handler):
-    def initialize(self, hub: Hub, rows: Callable[[State], list[ledger.Row]]) -> None:  # type: ignore[override]
-        super().initialize(hub)
+    def initialize(  # type: ignore[override]
+        self, hub: Hub, acts: Acts, rows: Callable[[State], list[ledger.Row]]
+    ) -> None:
+        super().initialize(hub, acts)
         self._rows = rows
 
     def get(self) -> None:
@@ -82,7 +87,7 @@ class _HealthHandler(_Handler):
     def get(self) -> None:
         gateway = self.hub.gateway
         clients = [link.client_id for link in gateway.links]
-        self.answer({"status": "ok", "clients": clients, "link": "up" if gateway.link_is_up else "lost"})
+        self.answer({"status": "ok", "clients": clients, "link": "up" if gateway.uplink.is_up else "lost"})
 
 
 class _PricesHandler(_Handler):
@@ -129,45 +134,43 @@ class _ManualHandler(_Handler):
 
 
 class _FaultsHandler(_Handler):
+    """What is armed and what lasts; POST a list of faults; DELETE disarms and heals everything."""
+
     def get(self) -> None:
-        gateway = self.hub.gateway
-        lost = [] if gateway.link_is_up else [Fault(kind="link_lost")]
-        hanging = [Fault(kind="hang")] if self.hub.is_hanging else []
-        self.answer([*gateway.faults.active(), *lost, *hanging])
+        self.answer([*self.hub.gateway.faults.rows(), *self.acts.lasting()])
 
     def post(self) -> None:
         faults = self.read(list[Fault])
         if faults is None:
             return
-        for fault in faults:
-            self._ask_for(fault)
+        self.acts.ask(faults)
         self.hub.end_turn()
         self.get()
 
-    def _ask_for(self, fault: Fault) -> None:
-        gateway = self.hub.gateway
-        if fault.kind == "disconnect":
-            self.hub.disconnect_all("a fault was asked for")
-        elif fault.kind == "hang":
-            self.hub.hang(fault.seconds)
-        elif fault.kind == "link_lost":
-            gateway.lose_link()
-        elif fault.kind == "link_restored":
-            gateway.restore_link(data_lost=fault.data_lost)
-        else:
-            gateway.faults.add(fault)
+    def delete(self) -> None:
+        self.acts.clear()
+        self.hub.end_turn()
+        self.get()
+
+
+class _StrikesHandler(_Handler):
+    """The last faults that struck, oldest first."""
+
+    def get(self) -> None:
+        self.answer(list(self.hub.gateway.faults.strikes))
 
 
 class _ResetHandler(_Handler):
     def post(self) -> None:
+        self.acts.clear()
         self.hub.gateway.reset()
         self.hub.end_turn()
         self.answer({"status": "ok"})
 
 
-def application(hub: Hub) -> Application:
+def application(hub: Hub, acts: Acts) -> Application:
     """Return the control port's routes."""
-    own = {"hub": hub}
+    own = {"hub": hub, "acts": acts}
     return Application(
         [
             ("/healthz", _HealthHandler, own),
@@ -178,6 +181,7 @@ def application(hub: Hub) -> Application:
             ("/auction", _AuctionHandler, own),
             ("/manual", _ManualHandler, own),
             ("/faults", _FaultsHandler, own),
+            ("/strikes", _StrikesHandler, own),
             ("/reset", _ResetHandler, own),
         ],
         default_handler_class=_NotFoundHandler,
@@ -192,8 +196,8 @@ class _NotFoundHandler(_Handler):
         self.answer({"error": f"nothing here; faults known: {', '.join(KINDS)}"}, 404)
 
 
-def serve_control(hub: Hub, port: int) -> HTTPServer:
+def serve_control(hub: Hub, acts: Acts, port: int) -> HTTPServer:
     """Listen on loopback only; raises OSError if the port is in use."""
-    server = HTTPServer(application(hub), max_body_size=_MOST_BODY)
+    server = HTTPServer(application(hub, acts), max_body_size=_MOST_BODY)
     server.add_sockets(bind_sockets(port, address="127.0.0.1"))
     return server

@@ -25,8 +25,12 @@ def orders(state: State) -> list[Row]:
 
 
 def executions(state: State) -> list[Row]:
-    """Return one row per execution, in order of time."""
-    return [_execution(fact, state.orders[fact.perm_id], state.universe) for fact in state.executions]
+    """Return one row per execution in its newest version, in order of time."""
+    return [
+        _execution(fact, state.orders[fact.perm_id], state.universe)
+        for fact in state.executions
+        if not fact.is_superseded
+    ]
 
 
 def positions(state: State) -> list[Row]:

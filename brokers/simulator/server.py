@@ -4,19 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from typing import cast
+from collections.abc import Callable
+from typing import NamedTuple
 
+from brokers.simulator.connection import Connection
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
-from brokers.simulator.session import Session
 from brokers.simulator.wire_clock import WireClock
 
 logger = logging.getLogger(__name__)
 
-#: A client that does not read gets this many bytes ahead of it, then it is closed.
-MOST_UNREAD = 256 << 20
 _TICK_SECONDS = 0.05
+
+
+class DripRule(NamedTuple):
+    """Lines are slow: `size` bytes every `pause` seconds, for one client or (None) all."""
+
+    client_id: int | None
+    size: int
+    pause: float
+
+
+class Listener:
+    """The TWS port: open, or closed as while a gateway restarts."""
+
+    def __init__(self, host: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._host, self._port, self._protocol = host, port, protocol
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Listen; raises OSError if the port is in use."""
+        if self._server is None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self._protocol, self._host, self._port)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether clients may come."""
+        return self._server is not None
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
 
 
 class Hub:
@@ -29,12 +60,15 @@ class Hub:
     def __init__(self, gateway: Gateway, journal: Journal) -> None:
         self.gateway = gateway
         self.connections: set[Connection] = set()
-        self.is_hanging = False
         self.wire_clock = WireClock()
+        self.hanging: set[int | None] = set()
+        self.drip: DripRule | None = None
+        self.listener: Listener | None = None
         self.failed: asyncio.Future[JournalError] = asyncio.get_running_loop().create_future()
         self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
+        self._opening: asyncio.Task[None] | None = None
 
     def end_turn(self) -> None:
         """Write down what happened, then say it."""
@@ -46,101 +80,80 @@ class Hub:
         except JournalError as error:
             # Nothing may be said that is not written down: stop, like a gateway whose disk is gone.
             self.failed.set_result(error)
-            self.disconnect_all(str(error))
+            self.disconnect(str(error))
             return
         for connection in list(self.connections):
             connection.flush(self.gateway.faults.delay_ms / 1000)
         self.wire_clock.note(self.gateway.state.executions, self.gateway.clock())
 
-    def disconnect_all(self, reason: str) -> None:
-        """Close every client's connection now."""
-        for connection in list(self.connections):
+    def disconnect(self, reason: str, client_id: int | None = None) -> None:
+        """Close one client's connection, or all of them, now."""
+        for connection in self.of_client(client_id):
             connection.session.end(reason)
             connection.abort()
 
-    def hang(self, seconds: float) -> None:
-        """Stop reading from every client for a while; what they send waits in the sockets."""
-        self.is_hanging = True
-        for connection in self.connections:
+    def of_client(self, client_id: int | None) -> list[Connection]:
+        """Return the connections of one client, or all."""
+        return [
+            connection
+            for connection in self.connections
+            if client_id in (None, connection.session.link.client_id)
+        ]
+
+    def is_hanging(self, client_id: int | None) -> bool:
+        """Whether nothing is read from this client now."""
+        return None in self.hanging or (client_id is not None and client_id in self.hanging)
+
+    def hang(self, client_id: int | None) -> None:
+        """Stop reading from one client or all; what they send waits in the sockets."""
+        self.hanging.add(client_id)
+        for connection in self.of_client(client_id):
             connection.pause()
-        self._loop.call_later(seconds, self._resume)
+
+    def resume(self, client_id: int | None = None) -> None:
+        """Read again."""
+        self.hanging.discard(client_id)
+        for connection in self.connections:
+            if not self.is_hanging(connection.session.link.client_id):
+                connection.resume()
+
+    def slow_down(self, rule: DripRule | None) -> None:
+        """Make lines slow, or (None) fast again."""
+        self.drip = rule
+        for connection in self.connections:
+            connection.set_drip(rule)
+
+    def close_port(self, reason: str) -> None:
+        """Be gone, as while a gateway restarts."""
+        if self.listener is not None:
+            self.listener.close()
+        self.disconnect(reason)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody can connect now."""
+        return self.listener is not None and not self.listener.is_open
+
+    def open_port(self) -> None:
+        """Be there again."""
+        if self.listener is not None and (self._opening is None or self._opening.done()):
+            self._opening = self._loop.create_task(self._open(self.listener))
+
+    async def _open(self, listener: Listener) -> None:
+        try:
+            await listener.open()
+        except OSError as error:  # somebody took the port meanwhile
+            logger.warning("cannot listen again: %s", error)
+            self._loop.call_later(1, self.open_port)
 
     def close(self) -> None:
         """Stop the clock and every connection."""
         self._timer.cancel()
-        self.disconnect_all("the gateway stops")
-
-    def _resume(self) -> None:
-        self.is_hanging = False
-        for connection in self.connections:
-            connection.resume()
+        self.disconnect("the gateway stops")
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
         self.gateway.pass_time()
+        for connection in list(self.connections):
+            connection.catch_up()
         self.end_turn()
-
-
-class Connection(asyncio.Protocol):
-    """One socket. Delayed answers wait in a queue so that they keep their order."""
-
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-        self._delayed: deque[tuple[float, bytes]] = deque()
-        self._loop = asyncio.get_running_loop()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
-        peer = self._transport.get_extra_info("peername")
-        self.session = Session(self._hub.gateway, f"{peer[0]}:{peer[1]}" if peer else "?")
-        self._hub.connections.add(self)
-        if self._hub.is_hanging:
-            self.pause()
-
-    def data_received(self, data: bytes) -> None:
-        self.session.receive(data)
-        self._hub.end_turn()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._hub.connections.discard(self)
-        self.session.end("the client left" if exc is None else str(exc))
-
-    def flush(self, delay: float) -> None:
-        """Send what the session has to say, and close if it is over."""
-        data = self.session.data_to_send()
-        if data:
-            if delay or self._delayed:
-                self._delay(data, delay)
-            else:
-                self._transport.write(data)
-        if self.session.is_closed and not self._delayed:
-            self._transport.close()
-        elif self._transport.get_write_buffer_size() > MOST_UNREAD:
-            self.session.end("the client does not read")
-            self.abort()
-
-    def pause(self) -> None:
-        """Stop reading."""
-        self._transport.pause_reading()
-
-    def resume(self) -> None:
-        """Read again."""
-        self._transport.resume_reading()
-
-    def abort(self) -> None:
-        """Drop the connection with whatever is unsent."""
-        self._transport.abort()
-
-    def _delay(self, data: bytes, delay: float) -> None:
-        due = self._loop.time() + delay
-        self._delayed.append((due, data))
-        if len(self._delayed) == 1:
-            self._loop.call_at(due, self._send_due)
-
-    def _send_due(self) -> None:
-        if self._delayed and not self._transport.is_closing():
-            self._transport.write(self._delayed.popleft()[1])
-        if self._delayed:
-            self._loop.call_at(self._delayed[0][0], self._send_due)
-        elif self.session.is_closed:
-            self._transport.close()

@@ -11,8 +11,9 @@ from enum import Enum, auto
 
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.unserved import answer_unreadable, answer_unsupported
 from brokers.simulator.wire import codec
-from brokers.simulator.wire.frames import FrameBuffer, pack
+from brokers.simulator.wire.frames import FrameBuffer, pack, unpack
 from brokers.simulator.wire.values import WireError
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,13 @@ class Session:
         outbox, self.link.outbox = self.link.outbox, []
         version = self.link.version
         greeting, self._greeting = self._greeting, b""
-        return greeting + b"".join([codec.server_frame(version, message) for message in outbox])
+        data = greeting + b"".join([codec.server_frame(version, message) for message in outbox])
+        if self.link.torn is not None:
+            frame = codec.server_frame(version, self.link.torn)
+            data += frame[: len(frame) // 2]
+        if self.link.closing:
+            self.end(self.link.closing)
+        return data
 
     def end(self, reason: str) -> None:
         """Close the conversation; what is in the outbox may still be sent."""
@@ -87,9 +94,17 @@ class Session:
         self._greeting = pack([str(version), f"{self._gateway.clock():%Y%m%d %H:%M:%S} UTC"])
         self.phase = Phase.READY
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether messages may wait here because more came than may be read in a second."""
+        return not self.is_closed and not self._gateway.pacing.may_read(self.link)
+
     def _serve(self) -> None:
-        for fields in self._buffer.frames():
-            self._dispatch(fields)
+        pacing = self._gateway.pacing
+        while pacing.may_read(self.link) and (payload := self._buffer.payload()) is not None:
+            fields = unpack(payload)
+            if not pacing.refuses(self.link):
+                self._dispatch(fields)
             if self.link.closing:
                 self.end(self.link.closing)
                 return
@@ -100,9 +115,9 @@ class Session:
         try:
             message = codec.decode_client(self.link.version, fields)
         except codec.UnknownMessage:
-            self._gateway.handle_unsupported(self.link, fields)
+            answer_unsupported(self.link, fields)
         except WireError as error:
             logger.info("client %s sent an unreadable message %s: %s", self.peer, fields[0], error)
-            self._gateway.handle_unreadable(self.link, fields, str(error))
+            answer_unreadable(self.link, fields, str(error))
         else:
             self._gateway.handle(self.link, message)

@@ -11,6 +11,7 @@ from brokers.simulator.exchange.accounts import Account, Position
 from brokers.simulator.gateway import echo
 from brokers.simulator.gateway.advisor_desk import AdvisorDesk
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.shown_accounts import ShownAccounts
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import Refusal, validation
 from brokers.simulator.gateway.valuation import Holding, Valuation
@@ -32,9 +33,15 @@ class AccountDesk:
     """Tells clients about accounts, once or on every change."""
 
     def __init__(
-        self, state: State, valuation: Valuation, advisor: AdvisorDesk, clock: Callable[[], datetime]
+        self,
+        state: State,
+        shown: ShownAccounts,
+        valuation: Valuation,
+        advisor: AdvisorDesk,
+        clock: Callable[[], datetime],
     ) -> None:
         self._state = state
+        self._shown = shown
         self._advisor = advisor
         self._valuation = valuation
         self._clock = clock
@@ -61,7 +68,7 @@ class AccountDesk:
 
     def positions(self, link: Link, message: asked.ReqPositions) -> None:
         """Send every open position and keep telling about changes."""
-        for account in self._state.accounts.values():
+        for account in self._shown.accounts.values():
             for con_id, position in account.positions.items():
                 if position.quantity:
                     link.send(self._position_data(account, con_id, position))
@@ -153,8 +160,8 @@ class AccountDesk:
 
     def updates(self, link: Link, message: asked.ReqAcctData) -> None:
         """Subscribe to one account's values and portfolio, or end that."""
-        name = message.account or next(iter(self._state.accounts))
-        account = self._state.accounts.get(name)
+        name = message.account or next(iter(self._shown.accounts))
+        account = self._shown.accounts.get(name)
         if account is None:
             link.error(-1, *validation(f"Invalid account code '{name}'"))
         elif not message.subscribe:
@@ -268,7 +275,7 @@ class AccountDesk:
 
     def tell_trade(self, links: Iterable[Link], name: str, con_id: int) -> None:
         """Tell every subscriber that an account's position in one instrument changed."""
-        account = self._state.accounts[name]
+        account = self._shown.accounts[name]
         position = account.positions[con_id]
         for link in links:
             if link.wants_positions:
@@ -300,9 +307,9 @@ class AccountDesk:
 
     def _named(self, name: str) -> list[Account]:
         if name in ALL_ACCOUNTS:
-            return list(self._state.accounts.values())
-        names = [name] if name in self._state.accounts else self._advisor.group(name) or []
-        return [self._state.accounts[known] for known in names if known in self._state.accounts]
+            return list(self._shown.accounts.values())
+        names = [name] if name in self._shown.accounts else self._advisor.group(name) or []
+        return [self._shown.accounts[known] for known in names if known in self._shown.accounts]
 
     def _chosen(self, link: Link, req_id: int, name: str) -> list[Account]:
         """Return the accounts a request names; an error is sent if there is no such account."""

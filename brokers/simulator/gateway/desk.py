@@ -9,8 +9,11 @@ from decimal import Decimal
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.oca import Member, OcaType
-from brokers.simulator.exchange.orders import MarketEvent
-from brokers.simulator.gateway import adjusting, cash, pegging, portions
+from brokers.simulator.exchange.orders import Filled, MarketEvent
+from brokers.simulator.faults.agenda import Agenda
+from brokers.simulator.faults.armed import Faults
+from brokers.simulator.faults.fault import Fault
+from brokers.simulator.gateway import adjusting, admission, cash, pegging, portions
 from brokers.simulator.gateway.checks import check_modification, check_new, normalized, same_terms
 from brokers.simulator.gateway.conditions import Conditions
 from brokers.simulator.gateway.contracts import resolve
@@ -25,10 +28,10 @@ from brokers.simulator.gateway.facts import (
     Status,
 )
 from brokers.simulator.gateway.families import Families
-from brokers.simulator.gateway.faults import Faults
 from brokers.simulator.gateway.fills import Fills
 from brokers.simulator.gateway.follow import BY_SYSTEM, Follower
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.notices import refusal_of
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.telling import Teller
 from brokers.simulator.gateway.terms import TRAILING, TRIGGERED, market_order, trailing_trigger
@@ -36,18 +39,14 @@ from brokers.simulator.gateway.texts import (
     ALREADY_FILLED,
     CANCELED,
     DUPLICATE_ID,
-    LOCATING,
-    OUTSIDE_RTH_IGNORED,
     Refusal,
     Refused,
     cancel_too_late,
     cancel_unknown,
-    not_yet_at_the_exchange,
-    rejected,
 )
 from brokers.simulator.gateway.valuation import Valuation
 from brokers.simulator.gateway.waiting import WaitingRoom, changes
-from brokers.simulator.gateway.what_if import margin_shortfall, what_if
+from brokers.simulator.gateway.what_if import what_if
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 
@@ -55,7 +54,7 @@ BY_TRADER = "Cancelled by Trader"
 
 
 class OrderDesk:
-    """Works orders. `owners` names the links that are told about a client's orders."""
+    """Works orders."""
 
     def __init__(
         self,
@@ -63,15 +62,17 @@ class OrderDesk:
         exchange: Exchange,
         valuation: Valuation,
         faults: Faults,
+        agenda: Agenda,
         clock: Callable[[], datetime],
-        owners: Callable[[int], Iterable[Link]],
+        teller: Teller,
     ) -> None:
         self._state = state
         self._exchange = exchange
         self._valuation = valuation
         self._faults = faults
+        self._agenda = agenda
         self._clock = clock
-        self._teller = Teller(state, owners)
+        self._teller = teller
         self._room = WaitingRoom(state, Conditions(state, exchange, valuation, clock), clock)
         self._families = Families(state)
         self._follower = Follower(state, self._teller, Fills(state, clock), clock, self._ended)
@@ -82,17 +83,10 @@ class OrderDesk:
 
     def place(self, link: Link, message: PlaceOrder) -> None:
         """Take a new order in, or modify the open one that has this id."""
-        if self._faults.take("drop_place"):
-            return
-        muted = self._faults.take("no_ack")
-        self._teller.muted = (self._client_id(link), message.order_id) if muted else None
         try:
             self._place(link, message)
         except Refused as refused:
-            if not muted:
-                link.error(message.order_id, *refused.refusal)
-        finally:
-            self._teller.muted = None
+            link.error(message.order_id, *refused.refusal)
 
     def cancel(self, link: Link, message: CancelOrder) -> None:
         """Cancel an order of this client."""
@@ -114,20 +108,9 @@ class OrderDesk:
             if not record.is_done:
                 self._cancel(record, BY_TRADER)
 
-    def expire_day_orders(self, midnight: datetime) -> None:
-        """Take out the day orders whose day is over: without trading hours, those from before `midnight`."""
-        for record in self._state.open_orders():
-            is_of_the_day = record.order.tif in ("DAY", "OPG") and not record.is_done
-            if is_of_the_day and self._day_ended(record, midnight):
-                self._cancel(record, "Expired")
-
-    def _day_ended(self, record: OrderRecord, midnight: datetime) -> bool:
-        hours = self._exchange.hours
-        if hours is None or record.combo_legs:
-            return record.received_at < midnight
-        instrument = self._state.universe[record.con_id]
-        end = hours.day_end(instrument, record.received_at, outside_rth=bool(record.order.outside_rth))
-        return end <= self._clock() if end else record.received_at < midnight
+    def expire(self, record: OrderRecord) -> None:
+        """Take out an order whose day is over."""
+        self._cancel(record, "Expired")
 
     def what_happened(self, events: Iterable[MarketEvent]) -> None:
         """Follow what the market reports, and do what follows from it for attached orders."""
@@ -234,39 +217,39 @@ class OrderDesk:
     def _admit(self, record: OrderRecord) -> None:
         """Take a checked order in: reject it, keep it back, or send it to its market."""
         self._state.apply(Placed(record=record))
-        refusal = self._rejection(record)
+        fault = self._faults.strike("reject", record) or self._faults.strike("inactive", record)
+        if fault and fault.delay_ms:
+            self._agenda.after(fault.delay, lambda: self._throw_out(record, fault))
+        elif fault:
+            self._throw_out(record, fault)
+            return
+        refusal = admission.rejection(record, self._state, self._valuation)
         if refusal is not None:
             self._reject(record, refusal)
             return
         self._join_group(record)
         is_held = self._room.enter(record)
-        self._give_notice(record)
+        for notice in admission.notices(record, self._state.universe, self._exchange):
+            self._teller.error(record, notice)
         if not is_held:
             self._start_trail(record)
         self._teller.order(record)
         if not is_held:
             self._submit(record)
 
-    def _rejection(self, record: OrderRecord) -> Refusal | None:
-        if self._faults.take("reject"):
-            return rejected(self._faults.reason("reject"))
-        parent = self._state.orders.get(record.parent_perm_id)
-        if parent is not None and parent.is_done and parent.status is not Status.FILLED:
-            return rejected("Parent order is being cancelled.")
-        return margin_shortfall(record, self._state, self._valuation)
+    def resubmit(self, record: OrderRecord) -> None:
+        """Have the market work what is left of an open order, which is not what it knows."""
+        if self._exchange.has(record.con_id, record.perm_id):
+            self._submit(record)
 
-    def _give_notice(self, record: OrderRecord) -> None:
-        if record.order.outside_rth and record.order.order_type == "MKT":
-            self._teller.error(record, OUTSIDE_RTH_IGNORED)
-        if record.why_held == "locate":
-            self._teller.error(record, LOCATING)
-        order = record.order
-        outside_rth = bool(order.outside_rth) and order.order_type != "MKT"
-        opens = self._exchange.next_opening(record.con_id, outside_rth=outside_rth)
-        if opens is not None:
-            symbol = self._state.universe[record.con_id].symbol
-            what = f"{order.action} {record.quantity:f} {symbol} {record.exchange}"
-            self._teller.error(record, not_yet_at_the_exchange(what, opens))
+    def fill_elsewhere(self, fill: Filled) -> None:
+        """Book a fill of an open order that was not made in its market."""
+        record = self._state.orders[fill.order_id]
+        was_working = self._exchange.has(record.con_id, record.perm_id)
+        self._exchange.cancel(record.con_id, record.perm_id)
+        self.what_happened([fill])
+        if was_working and not record.is_done:
+            self._submit(record)
 
     def _join_group(self, record: OrderRecord) -> None:
         order = record.order
@@ -360,12 +343,25 @@ class OrderDesk:
         self._follower.cancel(record, completed_status)
         self.what_happened(())
 
-    def _reject(self, record: OrderRecord, refusal: Refusal) -> None:
-        reason = refusal.text.partition("reason:")[2]
+    def _reject(self, record: OrderRecord, refusal: Refusal | None, status: Status = Status.INACTIVE) -> None:
+        reason = refusal.text.partition("reason:")[2] if refusal else ""
         completed = f"Rejected by System:\n{reason}"
-        self._follower.change_status(record, Status.INACTIVE, completed_status=completed)
+        self._follower.change_status(record, status, completed_status=completed)
         self._teller.order(record)
-        self._teller.error(record, refusal)
+        if refusal is not None:
+            self._teller.error(record, refusal)
+
+    def _throw_out(self, record: OrderRecord, fault: Fault) -> None:
+        """Reject an order because a fault says so, at once or after it was taken."""
+        if record.is_done or record.perm_id not in self._state.orders:
+            return
+        was_taken = bool(fault.delay_ms)
+        if was_taken:
+            self._exchange.cancel(record.con_id, record.perm_id)
+        self._reject(record, refusal_of(fault), Status(fault.status))
+        if was_taken:
+            self._ended(record)
+            self.what_happened(())
 
     def _ended(self, record: OrderRecord) -> None:
         self._exchange.oca.leave(record.perm_id)

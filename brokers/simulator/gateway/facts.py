@@ -181,6 +181,28 @@ class Executed(Fact):
     commission: Decimal
     currency: str
     realized: Decimal | None = None
+    #: A corrected version has taken its place.
+    is_superseded: bool = False
+
+
+class Corrected(Fact):
+    """An execution has another version; one of no shares is a bust, which costs nothing."""
+
+    of: str
+    exec_id: str
+    shares: Decimal
+    price: Decimal
+    commission: Decimal
+
+
+class IdsReset(Fact):
+    """Order ids begin at 1 again, for every client."""
+
+
+class DayEnded(Fact):
+    """A day is over before its midnight: executions from before are no longer listed."""
+
+    at: datetime
 
 
 class Forgotten(Fact):
@@ -233,6 +255,8 @@ class Snapshot(Fact):
     records: list[OrderRecord]
     executions: list[Executed]
     advisor: dict[int, str] = {}
+    day_began_at: datetime | None = None
+    ids_reset_at: int = 0
 
 
 AnyFact = (
@@ -248,7 +272,10 @@ AnyFact = (
     | Bound
     | Executed
     | Forgotten
+    | Corrected
     | IdSeen
+    | IdsReset
+    | DayEnded
     | Started
     | AccountOpened
     | AdvisorConfigured

@@ -13,28 +13,46 @@ from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.exchange.orders import Auction
+from brokers.simulator.faults.agenda import Agenda
+from brokers.simulator.faults.armed import Faults
+from brokers.simulator.faults.callbacks import CallbackFaults
+from brokers.simulator.faults.mishaps import Mishaps
+from brokers.simulator.faults.requests import RequestFaults
 from brokers.simulator.gateway import texts
 from brokers.simulator.gateway.account_desk import AccountDesk
 from brokers.simulator.gateway.advisor_desk import AdvisorDesk
 from brokers.simulator.gateway.contract_desk import ContractDesk
+from brokers.simulator.gateway.day_end import DayEnd
 from brokers.simulator.gateway.depth_desk import DepthDesk
 from brokers.simulator.gateway.desk import OrderDesk
-from brokers.simulator.gateway.facts import AccountOpened, Cleared, Executed, Fact, OrderRecord, Started
-from brokers.simulator.gateway.faults import Faults
+from brokers.simulator.gateway.facts import (
+    AccountOpened,
+    Cleared,
+    Corrected,
+    DayEnded,
+    Executed,
+    Fact,
+    IdsReset,
+    OrderRecord,
+    Started,
+)
 from brokers.simulator.gateway.history_desk import HistoryDesk
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.manual import ManualOrder, ManualOrders
 from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.order_lists import OrderLists
+from brokers.simulator.gateway.pacing import Pacing, PacingMode
 from brokers.simulator.gateway.quote_desk import QuoteDesk
 from brokers.simulator.gateway.reference_desk import ReferenceDesk
 from brokers.simulator.gateway.retention import MOST_FINISHED, Retention
+from brokers.simulator.gateway.shown_accounts import ShownAccounts
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.tape import BAR_SECONDS, Tapes
+from brokers.simulator.gateway.telling import Teller
 from brokers.simulator.gateway.tick_desk import TickDesk
+from brokers.simulator.gateway.uplink import Uplink
 from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import codec
 from brokers.simulator.wire import server as said
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
@@ -66,25 +84,30 @@ class Gateway:
         keeps_hours: bool = False,
         advisor: str = "",
         cash: Decimal = STARTING_CASH,
+        pacing: PacingMode = PacingMode.OFF,
         keep_finished: int = MOST_FINISHED,
     ) -> None:
         self.universe = universe
         self.clock = clock
         self._cash = cash
+        self.agenda = Agenda(clock)
+        self.faults = Faults(universe, clock, seed)
+        self.pacing = Pacing(clock, pacing)
         self._keep_finished = keep_finished
-        self.faults = Faults()
         self.links: list[Link] = []
-        self.link_is_up = True
+        self.uplink = Uplink(self.links, self._serve)
         # An advisor's login has an account of its own, which is named first.
         self._account_names = (advisor, *accounts) if advisor else accounts
         self._advisor = advisor
         self._master_client_id = master_client_id
         self._seed = seed
         self._hours = TradingHours() if keeps_hours else None
-        self._waiting: list[tuple[Link, Record]] = []
         self.state = State(universe, self._on_fact)
         self._journal: Callable[[Fact], None] = lambda fact: None
         self._traded: dict[tuple[str, int], None] = {}
+        self.shown = ShownAccounts(self.state, self.agenda, self._note_trade)
+        self._callbacks = CallbackFaults(self.state, self.faults, self.agenda)
+        self._teller = Teller(self.state, self._owners)
         self._build()
         now = clock()
         self._next_beat, self._next_profits, self._next_values = now, now, now + VALUES_EVERY
@@ -96,13 +119,29 @@ class Gateway:
         self.exchange = Exchange(self.universe, self._seed, self._hours)
         self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
-        self._orders = OrderDesk(self.state, self.exchange, valuation, self.faults, self.clock, self._owners)
+        self._orders = OrderDesk(
+            self.state, self.exchange, valuation, self.faults, self.agenda, self.clock, self._teller
+        )
+        self._day_end = DayEnd(self.state, self.exchange, self.clock, self._orders.expire)
+        self._mishaps = Mishaps(
+            self.state,
+            self.faults,
+            self.agenda,
+            self._callbacks,
+            self._orders,
+            self.exchange,
+            self._teller,
+            self.clock,
+        )
+        self._requests = RequestFaults(
+            self.state, self.faults, self.agenda, self._callbacks, self._mishaps, self._serve
+        )
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
         tapes = self._tapes = Tapes(self.exchange, self._seed, self.clock)
         advisor = AdvisorDesk(self.state, self._advisor)
         options = OptionDesk(self.exchange, self.clock)
-        self._accounts = AccountDesk(self.state, valuation, advisor, self.clock)
+        self._accounts = AccountDesk(self.state, self.shown, valuation, advisor, self.clock)
         self._quotes = QuoteDesk(self.exchange, tapes, options, self.clock)
         self._depth = DepthDesk(self.exchange)
         self._ticks = TickDesk(self.universe, tapes)
@@ -144,21 +183,35 @@ class Gateway:
                 self.state.apply(AccountOpened(account=account))
         # Day orders of an earlier day ended while nobody was here.
         today = self._midnight - timedelta(days=1)
-        self._orders.expire_day_orders(today)
+        self._day_end.come(today)
         self._retention.end_day(today)
         self._orders.readmit()
 
     def reset(self) -> None:
         """Forget all orders, executions and positions; connections stay."""
+        self.heal()
+        self.faults.strikes.clear()
+        self.forget_all()
+
+    def forget_all(self) -> None:
+        """Forget all orders, executions and positions, as a gateway does that lost its data; faults stay."""
         self.state.apply(Cleared(accounts=self._fresh_accounts()))
-        self.faults.clear()
-        self._waiting.clear()
-        self.link_is_up = True
+        self.uplink.reset()
         for link in self.links:
             link.held_orders.clear()
             link.market_data.clear()
-            link.withheld = None
         self._build()
+
+    def heal(self) -> None:
+        """Disarm every fault and end what lasts."""
+        self.faults.clear()
+        self.agenda.clear()
+        self.pacing.restore()
+        self.shown.begin(0)
+        self._callbacks.no_commission.clear()
+        self.uplink.restore()
+        for link in self.links:
+            link.is_half_open = False
 
     def _fresh_accounts(self) -> list[Account]:
         return [
@@ -167,8 +220,14 @@ class Gateway:
 
     def _on_fact(self, fact: Fact) -> None:
         self._journal(fact)
-        if isinstance(fact, Executed) and fact.con_id not in self.universe.combos:
-            self._traded[fact.account, fact.con_id] = None
+        traded = self.state.execution(fact.exec_id) if isinstance(fact, Corrected) else fact
+        if isinstance(traded, Executed) and traded.con_id not in self.universe.combos:
+            self.shown.traded(traded.account, traded.con_id)
+        if isinstance(fact, Executed):
+            self._mishaps.executed(fact)
+
+    def _note_trade(self, account: str, con_id: int) -> None:
+        self._traded[account, con_id] = None
 
     # -- connections ------------------------------------------------------------------------------
 
@@ -187,15 +246,13 @@ class Gateway:
         self._next_valid_id(link, None)
         for notice in texts.FARM_NOTICES:
             link.error(-1, *notice)
-        if not self.link_is_up:
-            link.error(-1, *texts.LINK_LOST)
-            link.withheld = []
+        self.uplink.greet(link)
 
     def leave(self, link: Link) -> None:
         """Forget a link whose connection is gone."""
         if link in self.links:
             self.links.remove(link)
-        self._waiting = [entry for entry in self._waiting if entry[0] is not link]
+        self.uplink.forget(link)
 
     def _owners(self, client_id: int) -> Iterator[Link]:
         for link in self.links:
@@ -211,29 +268,12 @@ class Gateway:
                 self.start(link, message)
         elif link.client_id is None:
             link.close(f"{type(message).__name__} before the start of the API")
-        elif not self.link_is_up and isinstance(
-            message, (PlaceOrder, asked.CancelOrder, asked.ReqGlobalCancel)
-        ):
-            # "Maintain and resubmit orders when connection is restored": kept here, lost with this process.
-            self._waiting.append((link, message))
-        else:
+        elif not link.is_half_open:
+            self._requests.pass_on(link, message)
+
+    def _serve(self, link: Link, message: Record) -> None:
+        if not self.uplink.holds(link, message):
             self._handlers[type(message)](link, message)
-
-    def handle_unsupported(self, link: Link, fields: list[str]) -> None:
-        """Answer a request that this gateway does not have, as real ones do when they cannot serve it."""
-        number = codec.message_id(fields)
-        known = texts.UNSUPPORTED_REQUESTS.get(number)
-        if known is None:
-            link.error(-1, *texts.unreadable(f"Message type {number} is unknown"))
-            return
-        position = known.id_field
-        text = fields[position] if position is not None and position < len(fields) else ""
-        req_id = int(text) if text.lstrip("-").isdigit() else -1
-        link.error(req_id, *known.refusal)
-
-    def handle_unreadable(self, link: Link, fields: list[str], reason: str) -> None:
-        """Answer a request whose fields make no sense, under its id if that can be read."""
-        link.error(codec.request_id(fields), *texts.unreadable(reason))
 
     def _managed_accounts(self, link: Link, message: asked.ReqManagedAccts | None) -> None:
         link.send(said.ManagedAccts(accounts=",".join(self._account_names)))
@@ -261,8 +301,9 @@ class Gateway:
     def pass_time(self) -> None:
         """Do what is due by the clock: market moves, ticks, P&L, account values, the end of the day."""
         now = self.clock()
+        self.agenda.run_due()
         if now >= self._midnight:
-            self._orders.expire_day_orders(self._midnight)
+            self._day_end.come(self._midnight)
             self._midnight = self._next_midnight(now)
             self._retention.end_day(self._midnight - timedelta(days=1))
         if now >= self._next_beat:
@@ -298,6 +339,12 @@ class Gateway:
             self._orders.what_happened(self.exchange.move(instrument, price))
         return [instrument.local_symbol for instrument in found]
 
+    def shift_market(self, symbol: str, percent: Decimal) -> None:
+        """Move every market that goes by `symbol` by so much of its last price."""
+        for instrument in self.universe.symbols(symbol):
+            last = self.exchange.last_price(instrument.con_id)
+            self._orders.what_happened(self.exchange.move(instrument, last * (1 + percent / 100)))
+
     def hold_auction(self, symbol: str, auction: Auction) -> list[str]:
         """Hold an auction in every market that goes by `symbol`; return their local symbols."""
         found = [instrument for instrument in self.universe.symbols(symbol) if instrument.is_tradable]
@@ -311,39 +358,35 @@ class Gateway:
 
     def end_turn(self) -> None:
         """Tell subscribers about positions that changed; the shell calls this before it sends."""
+        self.agenda.run_due()
         traded, self._traded = self._traded, {}
         for account, con_id in traded:
             self._accounts.tell_trade(self.links, account, con_id)
+        self._callbacks.end_turn(self.links)
+        for link in self.links:
+            if link.is_half_open:
+                link.outbox.clear()
 
     @staticmethod
     def _next_midnight(now: datetime) -> datetime:
         return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
 
-    # -- the link to IB ---------------------------------------------------------------------------
+    # -- what faults ask for -----------------------------------------------------------------------
 
-    def lose_link(self) -> None:
-        """Lose the connection to IB: orders wait, and what happens to them is told later."""
-        if self.link_is_up:
-            self.link_is_up = False
-            self._notify(texts.LINK_LOST)
-            for link in self.links:
-                link.withheld = []
-
-    def restore_link(self, *, data_lost: bool = False) -> None:
-        """Bring it back: first what was withheld, then what waited."""
-        if self.link_is_up:
-            return
-        self.link_is_up = True
-        self._notify(texts.LINK_BACK_DATA_LOST if data_lost else texts.LINK_BACK)
+    def notify(self, notice: texts.Refusal, client_id: int | None = None) -> None:
+        """Say something about the system to one client or to all."""
         for link in self.links:
-            link.release()
-        waiting, self._waiting = self._waiting, []
-        for link, message in waiting:
-            self.handle(link, message)
+            if client_id in (None, link.client_id):
+                link.error(-1, *notice)
 
-    def _notify(self, notice: texts.Refusal) -> None:
-        for link in self.links:
-            link.error(-1, *notice)
+    def end_day(self) -> None:
+        """Let it be midnight: DAY orders expire, executions are listed no more, completed orders are."""
+        self._day_end.come_now()
+        self.state.apply(DayEnded(at=self.clock()))
+
+    def forget_order_ids(self) -> None:
+        """Let nextValidId be 1 again for every client."""
+        self.state.apply(IdsReset())
 
 
 def _next_bar(now: datetime) -> datetime:

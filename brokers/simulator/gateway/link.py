@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
 from brokers.simulator.wire.place_order import PlaceOrder
@@ -19,6 +20,15 @@ class Subscription:
         self.sent: dict[int, tuple[Decimal, Decimal]] = {}
 
 
+class Pace:
+    """How much a client sent in this second (which began at `since`), and in how many it was too much."""
+
+    def __init__(self) -> None:
+        self.since: datetime | None = None
+        self.received = 0
+        self.violations = 0
+
+
 class Link:
     """A connected client. Messages for it collect in `outbox`; `closing` holds why it is to be closed."""
 
@@ -27,6 +37,13 @@ class Link:
         self.client_id: int | None = None
         self.outbox: list[Record] = []
         self.closing = ""
+        #: A message of which only half is sent before the connection is closed.
+        self.torn: Record | None = None
+        #: Messages that faults held back until now.
+        self.late: list[Record] = []
+        #: The other end is gone without a word: nothing goes through any more, nothing is closed.
+        self.is_half_open = False
+        self.pace = Pace()
         #: Unasked messages that wait because the gateway has lost IB; None while it has not.
         self.withheld: list[Record] | None = None
         self.wants_positions = False
@@ -57,6 +74,11 @@ class Link:
     def error(self, req_id: int, code: int, text: str) -> None:
         """Send an error or a notice; `req_id` -1 for those of the system."""
         self.send(ErrMsg(req_id=req_id, code=code, text=text))
+
+    def drop(self, reason: str) -> None:
+        """Close the connection with everything unsaid."""
+        self.outbox.clear()
+        self.close(reason)
 
     def close(self, reason: str) -> None:
         """Ask the shell to close the connection once the outbox is sent."""

@@ -64,15 +64,16 @@ class OrderLists:
 
     def _since(self, link: Link, message: asked.ReqExecutions) -> datetime | None:
         """Return from when on executions are wanted; None after an error was sent."""
+        day = max(self._midnight(), self._state.day_began_at or self._midnight())
         if not message.time:
-            return self._midnight()
+            return day
         text = message.time.replace("-", " ").split(" ")
         try:
             wanted = datetime.strptime(" ".join(text[:2]), "%Y%m%d %H:%M:%S").replace(tzinfo=UTC)
         except ValueError:
             link.error(message.req_id, *validation("Invalid date/time format"))
             return None
-        return max(wanted, self._midnight())
+        return max(wanted, day)
 
     def _passes(self, wanted: asked.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
         instrument = self._state.universe[fact.con_id]

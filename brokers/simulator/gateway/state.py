@@ -7,7 +7,10 @@ written down is exactly what is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.instruments import Universe
@@ -18,11 +21,14 @@ from brokers.simulator.gateway.facts import (
     AdvisorConfigured,
     Bound,
     Cleared,
+    Corrected,
+    DayEnded,
     Elected,
     Executed,
     Fact,
     Forgotten,
     IdSeen,
+    IdsReset,
     Modified,
     Moved,
     OrderRecord,
@@ -35,6 +41,9 @@ from brokers.simulator.gateway.facts import (
     StatusChanged,
     combo_parts,
 )
+
+#: How many permIds one data directory has to give.
+PERM_IDS = 1_000_000
 
 
 class State:
@@ -52,6 +61,9 @@ class State:
         self.orders: dict[int, OrderRecord] = {}
         self.open: dict[int, OrderRecord] = {}
         self.executions: list[Executed] = []
+        self.day_began_at: datetime | None = None
+        #: How many orders there were when order ids last began at 1.
+        self.ids_reset_at = 0
         self._by_order_id: dict[tuple[int, int], OrderRecord] = {}
         self._appliers: dict[type[Fact], Callable[[Any], None]] = {
             Placed: self._placed,
@@ -66,7 +78,10 @@ class State:
             Bound: self._bound,
             Executed: self._executed,
             Forgotten: self._forget,
+            Corrected: self._corrected,
             IdSeen: self._id_seen,
+            IdsReset: self._ids_reset,
+            DayEnded: self._day_ended,
             Started: self._started,
             Cleared: self._cleared,
             AccountOpened: self._account_opened,
@@ -83,6 +98,10 @@ class State:
         """Return the order that a client calls `order_id`."""
         return self._by_order_id.get((client_id, order_id))
 
+    def execution(self, exec_id: str) -> Executed | None:
+        """Return an execution; recent ones are found fast."""
+        return next((fact for fact in reversed(self.executions) if fact.exec_id == exec_id), None)
+
     def open_orders(self, client_id: int | None = None) -> Iterator[OrderRecord]:
         """Yield open orders, of one client or all, oldest first."""
         for record in list(self.open.values()):
@@ -95,7 +114,7 @@ class State:
 
     def next_perm_id(self) -> int:
         """Return a permId: an int32 that another data directory begun at another time does not have."""
-        return (self.epoch // 30 % 2_000) * 1_000_000 + self.perm_count + 1
+        return (self.epoch // 30 % 2_000) * PERM_IDS + self.perm_count + 1
 
     def next_exec_id(self) -> str:
         """Return an execution id in the shape of real ones; the last part counts corrections."""
@@ -112,6 +131,8 @@ class State:
             records=list(self.orders.values()),
             executions=self.executions,
             advisor=self.advisor,
+            day_began_at=self.day_began_at,
+            ids_reset_at=self.ids_reset_at,
         )
 
     def _started(self, fact: Started) -> None:
@@ -134,7 +155,8 @@ class State:
         if record.combo_legs:
             self.universe.add_combo(record.combo_symbol, record.exchange, combo_parts(record.combo_legs))
         self.orders[record.perm_id] = record
-        self._by_order_id[record.client_id, record.order_id] = record
+        if not record.is_done or record.perm_id % PERM_IDS > self.ids_reset_at:
+            self._by_order_id[record.client_id, record.order_id] = record
         if not record.is_done:
             self.open[record.perm_id] = record
 
@@ -205,6 +227,41 @@ class State:
                 del self._by_order_id[record.client_id, record.order_id]
         self.executions = [known for known in self.executions if known.perm_id not in gone]
 
+    def _corrected(self, fact: Corrected) -> None:
+        old = self.execution(fact.of)
+        if old is None:
+            return  # forgotten by a reset
+        record, instrument = self.orders[old.perm_id], self.universe[old.con_id]
+        old.is_superseded = True
+        if old.con_id == record.con_id:
+            record.filled += fact.shares - old.shares
+            record.value += fact.shares * fact.price - old.shares * old.price
+            record.last_price = fact.price
+        record.commission += fact.commission - old.commission
+        new = msgspec.structs.replace(
+            old,
+            exec_id=fact.exec_id,
+            shares=fact.shares,
+            price=fact.price,
+            commission=fact.commission,
+            cum_qty=old.cum_qty + fact.shares - old.shares,
+            avg_price=record.average_price,
+            is_superseded=False,
+        )
+        if not instrument.legs:
+            account, sign = self.accounts[old.account], 1 if old.side == "BUY" else -1
+            account.trade(instrument, -sign * old.shares, old.price, -old.commission)
+            new.realized = account.trade(instrument, sign * new.shares, new.price, new.commission)
+        self.executions.append(new)
+
+    def _ids_reset(self, fact: IdsReset) -> None:
+        # Orders that are open keep their ids; those that are done lose them, so that the ids serve again.
+        self.order_ids, self.ids_reset_at = {}, self.perm_count
+        self._by_order_id = {key: record for key, record in self._by_order_id.items() if not record.is_done}
+
+    def _day_ended(self, fact: DayEnded) -> None:
+        self.day_began_at = fact.at
+
     def _id_seen(self, fact: IdSeen) -> None:
         self._use_id(fact.client_id, fact.order_id)
 
@@ -214,12 +271,13 @@ class State:
     def _cleared(self, fact: Cleared) -> None:
         self.accounts = {account.name: account for account in fact.accounts}
         self.order_ids, self.orders, self.open = {}, {}, {}
-        self.executions, self._by_order_id = [], {}
+        self.executions, self._by_order_id, self.day_began_at = [], {}, None
 
     def _snapshot(self, fact: Snapshot) -> None:
         self._cleared(Cleared(accounts=fact.accounts))
         self.epoch, self.perm_count, self.exec_count = fact.epoch, fact.perm_count, fact.exec_count
         self.order_ids, self.executions = fact.order_ids, fact.executions
-        self.advisor = fact.advisor
+        self.advisor, self.day_began_at = fact.advisor, fact.day_began_at
+        self.ids_reset_at = fact.ids_reset_at
         for record in fact.records:
             self._remember(record)

@@ -19,8 +19,6 @@ class Teller:
     def __init__(self, state: State, owners: Callable[[int], Iterable[Link]]) -> None:
         self._state = state
         self._owners = owners
-        #: (client id, order id) of which nothing is told, while a no_ack fault is at work.
-        self.muted: tuple[int, int] | None = None
 
     def messages(self, record: OrderRecord, *messages: Record) -> None:
         """Tell messages as they are."""
@@ -48,6 +46,4 @@ class Teller:
         self.messages(record, ErrMsg(req_id=record.order_id, code=refusal.code, text=refusal.text))
 
     def _audience(self, record: OrderRecord) -> Iterable[Link]:
-        if self.muted == (record.client_id, record.order_id):
-            return ()
         return self._owners(record.client_id)

@@ -27,14 +27,15 @@ def free_port() -> int:
 class SimulatedGateway:
     """Starts, kills and asks one simulated gateway; its data folder stays the same across restarts."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.port, self.control_port = free_port(), free_port()
         self._data = data
+        self._options = options
         self._process: subprocess.Popen[str] | None = None
 
     def command(self) -> list[str]:
         ports = ["--port", str(self.port), "--control-port", str(self.control_port)]
-        return [sys.executable, "-m", "brokers.simulator", *ports, "--data", str(self._data)]
+        return [sys.executable, "-m", "brokers.simulator", *ports, "--data", str(self._data), *self._options]
 
     def start(self) -> None:
         """Start it and wait for its ready line."""
@@ -63,6 +64,14 @@ class SimulatedGateway:
 
     def post(self, path: str, body: object = None) -> httpx.Response:
         return httpx.post(f"http://127.0.0.1:{self.control_port}{path}", json=body)
+
+    def delete(self, path: str) -> httpx.Response:
+        return httpx.delete(f"http://127.0.0.1:{self.control_port}{path}")
+
+    def fault(self, kind: str, **fields: object) -> None:
+        """Ask for a fault."""
+        answer = self.post("/faults", [{"kind": kind, **fields}])
+        assert answer.status_code == 200, answer.text
 
     async def connect(self, client_id: int = 1) -> IB:
         """Connect as a foreign program would, with everything the library fetches at the start."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.simulator.gateway import faults as gateway_faults
+from brokers.simulator.faults import kinds as gateway_faults
 from tradedesk.chaos.kinds import GATEWAY_KINDS, KINDS, PROCESSES
 from tradedesk.chaos.plan import Plan, make_plan
 from tradedesk.chaos.run import opening_quotes

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.simulator.gateway.faults import Fault
+from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.gateway import MOST_CLIENTS
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said
@@ -231,11 +231,11 @@ def test_reject_makes_the_order_inactive_with_201(bench: Bench) -> None:
 
 
 def test_while_the_link_is_lost_orders_wait_and_then_go_through(bench: Bench) -> None:
-    bench.gateway.lose_link()
+    bench.gateway.uplink.lose()
     assert errors(bench.heard()) == [1100]
     assert bench.place(1) == []
     assert not bench.gateway.state.orders
-    bench.gateway.restore_link()
+    bench.gateway.uplink.restore()
     told = story(bench.heard())
     assert told[0] == "ErrMsg 1102"
     assert "OrderStatus Filled" in told
@@ -243,9 +243,9 @@ def test_while_the_link_is_lost_orders_wait_and_then_go_through(bench: Bench) ->
 
 def test_fills_during_a_lost_link_are_told_when_it_is_back(bench: Bench) -> None:
     bench.say(limit(1, "220"))
-    bench.gateway.lose_link()
+    bench.gateway.uplink.lose()
     assert errors(bench.move("215")) == [1100]
-    bench.gateway.restore_link(data_lost=True)
+    bench.gateway.uplink.restore(data_lost=True)
     told = bench.heard()
     assert errors(told) == [1101]
     assert len(only(said.ExecutionData, told)) == 1

@@ -1,0 +1,1 @@
+"""What can go wrong with the simulated gateway: one record, one place that decides."""

@@ -1,0 +1,381 @@
+"""What each kind of fault does to requests, callbacks, orders and executions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from brokers.simulator.faults.fault import Fault
+from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import server as said
+from brokers.simulator.wire.order_reports import CompletedOrder
+from brokers.simulator.wire.records import Record
+from tests.unit.simulator.kit import Bench, errors, limit, only, story
+
+WORKING = [
+    "OpenOrder PreSubmitted",
+    "OrderStatus PreSubmitted",
+    "OpenOrder Submitted",
+    "OrderStatus Submitted",
+]
+CANCELED = ["OrderStatus PendingCancel", "OrderStatus Cancelled", "ErrMsg 202"]
+
+
+def arm(bench: Bench, kind: str, **fields: Any) -> None:
+    bench.gateway.faults.add(Fault(kind=kind, **fields))
+
+
+def rest(bench: Bench, order_id: int = 1, **terms: Any) -> list[Record]:
+    """Place an order that nobody wants to trade with."""
+    return bench.say(limit(order_id, "200.00", **terms))
+
+
+def wait(bench: Bench, milliseconds: int) -> list[Record]:
+    return bench.skip(timedelta(milliseconds=milliseconds))
+
+
+def executions(bench: Bench) -> list[said.ExecutionData]:
+    return only(said.ExecutionData, bench.say(asked.ReqExecutions(req_id=1)))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+# -- requests ----------------------------------------------------------------------------------------
+
+
+def test_a_request_is_never_answered(bench: Bench) -> None:
+    arm(bench, "drop_request", message="reqOpenOrders")
+    assert bench.say(asked.ReqCurrentTime())
+    assert bench.say(asked.ReqOpenOrders()) == []
+    assert story(bench.say(asked.ReqOpenOrders())) == ["OpenOrderEnd"]
+
+
+def test_a_late_request_is_overtaken_by_the_next(bench: Bench) -> None:
+    arm(bench, "late_request", message="placeOrder", delay_ms=500)
+    assert rest(bench, 1) == []
+    assert story(bench.say(asked.ReqCurrentTime())) == ["CurrentTime"]
+    assert story(wait(bench, 500))[:4] == WORKING
+
+
+@pytest.mark.parametrize(("where", "orders"), [("before", 0), ("middle", 0), ("after", 1)])
+def test_the_link_is_cut_around_a_request(bench: Bench, where: Any, orders: int) -> None:
+    arm(bench, "cut_in", message="placeOrder", where=where)
+    assert rest(bench) == []
+    assert bench.link.closing
+    assert len(bench.gateway.state.orders) == orders
+
+
+def test_a_refused_cancel_leaves_the_order_working(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "cancel_reject")
+    assert errors(bench.cancel(1)) == [161]
+    assert len(bench.gateway.state.open) == 1
+    assert story(bench.cancel(1)) == CANCELED
+
+
+@pytest.mark.parametrize("code", [136, 10147, 10148])
+def test_a_cancel_may_be_refused_with_any_code(bench: Bench, code: int) -> None:
+    rest(bench)
+    arm(bench, "cancel_reject", code=code)
+    assert errors(bench.cancel(1)) == [code]
+
+
+def test_a_refused_modification_leaves_the_terms(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "modify_reject", code=201, text="Order rejected - reason:not now")
+    (error,) = only(said.ErrMsg, bench.say(limit(1, "201.00")))
+    assert (error.code, error.text) == (201, "Order rejected - reason:not now")
+    (record,) = bench.gateway.state.orders.values()
+    assert (record.order.lmt_price, record.place_count, record.modifications) == (Decimal("200.00"), 2, 0)
+
+
+def test_a_new_order_is_no_modification(bench: Bench) -> None:
+    arm(bench, "modify_reject")
+    assert story(rest(bench)) == WORKING
+
+
+def test_a_cancel_comes_after_the_fill(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "fill_on_cancel")
+    told = bench.cancel(1)
+    assert "OrderStatus Filled" in story(told)
+    (error,) = only(said.ErrMsg, told)
+    assert error.code == 10148
+    assert error.text.endswith("state: Filled.")
+
+
+def test_a_cancel_comes_after_a_part_of_the_fill(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "fill_on_cancel", fraction=0.4)
+    told = bench.cancel(1)
+    assert [fill.execution.shares for fill in only(said.ExecutionData, told)] == [40]
+    last = only(said.OrderStatus, told)[-1]
+    assert (last.status, last.filled, last.remaining) == ("Cancelled", 40, 60)
+
+
+def test_a_fill_comes_after_the_confirmed_cancel(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "fill_after_cancel", delay_ms=300)
+    assert story(bench.cancel(1)) == CANCELED
+    told = wait(bench, 300)
+    assert story(told)[0] == "ExecutionData"
+    assert "OrderStatus Filled" in story(told)
+    assert bench.gateway.state.accounts["DU1234567"].positions[265598].quantity == 100
+
+
+def test_a_part_is_filled_after_the_confirmed_cancel(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "fill_after_cancel", fraction=0.3)
+    bench.cancel(1)
+    (record,) = bench.gateway.state.orders.values()
+    wait(bench, 50)
+    assert (record.status, record.filled) == ("Cancelled", 30)
+
+
+@pytest.mark.parametrize("code", [10349, 399, 2109, 202, 161, 10147, 10148])
+def test_a_notice_that_looks_like_a_rejection_leaves_the_order_alone(bench: Bench, code: int) -> None:
+    arm(bench, "order_notice", code=code)
+    assert story(rest(bench)) == [f"ErrMsg {code}", *WORKING]
+
+
+def test_a_notice_may_follow_with_a_code_that_nobody_knows(bench: Bench) -> None:
+    arm(bench, "order_notice", code=10999, text="news", where="after", delay_ms=100)
+    assert story(rest(bench)) == WORKING
+    (notice,) = only(said.ErrMsg, wait(bench, 100))
+    assert (notice.req_id, notice.code, notice.text) == (1, 10999, "news")
+
+
+def test_a_cancel_may_bring_a_notice_too(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "order_notice", code=10147, message="cancelOrder", where="after")
+    assert story(bench.cancel(1)) == [*CANCELED, "ErrMsg 10147"]
+
+
+# -- callbacks ---------------------------------------------------------------------------------------
+
+
+def test_a_callback_is_missing(bench: Bench) -> None:
+    arm(bench, "drop_callback", message="orderStatus", count=2)
+    assert story(rest(bench)) == ["OpenOrder PreSubmitted", "OpenOrder Submitted"]
+
+
+def test_the_end_of_a_list_is_missing(bench: Bench) -> None:
+    arm(bench, "drop_callback", message="execDetailsEnd")
+    assert bench.say(asked.ReqExecutions(req_id=1)) == []
+
+
+def test_a_callback_comes_twice(bench: Bench) -> None:
+    arm(bench, "duplicate_callback", message="execDetails")
+    first, second = only(said.ExecutionData, bench.place(1))
+    assert first == second
+    assert len(executions(bench)) == 1
+
+
+def test_a_callback_comes_again_later(bench: Bench) -> None:
+    arm(bench, "duplicate_callback", message="commissionReport", delay_ms=200)
+    assert len(only(said.CommissionReport, bench.place(1))) == 1
+    assert story(wait(bench, 200)) == ["CommissionReport"]
+
+
+def test_a_callback_comes_behind_the_others(bench: Bench) -> None:
+    arm(bench, "reorder_callback", message="execDetails")
+    told = story(bench.place(1))
+    assert told[-1] == "ExecutionData"
+    assert "CommissionReport" in told
+
+
+def test_the_last_callback_comes_first_when_it_is_moved(bench: Bench) -> None:
+    arm(bench, "reorder_callback", message="commissionReport")
+    assert story(bench.place(1))[0] == "CommissionReport"
+
+
+def test_a_late_callback_is_overtaken(bench: Bench) -> None:
+    arm(bench, "late_callback", message="openOrder", delay_ms=400)
+    assert story(rest(bench)) == WORKING[1:]
+    assert story(wait(bench, 399)) == []
+    assert story(wait(bench, 1)) == WORKING[:1]
+
+
+def test_the_fill_comes_before_any_word_of_its_order(bench: Bench) -> None:
+    arm(bench, "fill_before_ack")
+    assert story(bench.place(1))[:2] == ["ExecutionData", "OpenOrder PreSubmitted"]
+    assert story(bench.place(2))[0] == "OpenOrder PreSubmitted"
+
+
+def test_callbacks_are_chosen_by_their_order_and_listener(bench: Bench) -> None:
+    arm(bench, "drop_callback", message="openOrder", order_ref="desk-1", count="always")
+    arm(bench, "drop_callback", message="orderStatus", client_id=2, count="always")
+    assert story(rest(bench, 1, order_ref="desk-1")) == [WORKING[1], WORKING[3]]
+    assert story(rest(bench, 2, order_ref="desk-2")) == WORKING
+
+
+@pytest.mark.parametrize(
+    ("where", "heard", "torn"), [("before", 1, False), ("middle", 1, True), ("after", 2, False)]
+)
+def test_the_link_is_cut_around_a_callback(bench: Bench, where: Any, heard: int, torn: bool) -> None:
+    arm(bench, "cut_out", message="orderStatus", where=where)
+    assert story(rest(bench)) == WORKING[:heard]
+    assert bench.link.closing
+    assert isinstance(bench.link.torn, said.OrderStatus) == torn
+
+
+# -- orders ------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_rejected_with_any_code_and_status(bench: Bench) -> None:
+    arm(bench, "reject", code=203, status="Cancelled", reason="not allowed", side="SELL")
+    assert story(rest(bench)) == WORKING
+    told = bench.say(limit(2, "300.00", action="SELL"))
+    assert story(told) == ["OpenOrder Cancelled", "OrderStatus Cancelled", "ErrMsg 203"]
+
+
+def test_an_order_is_rejected_after_it_was_taken(bench: Bench) -> None:
+    arm(bench, "reject", delay_ms=250)
+    assert story(rest(bench)) == WORKING
+    assert story(wait(bench, 250)) == ["OpenOrder Inactive", "OrderStatus Inactive", "ErrMsg 201"]
+    assert not bench.gateway.exchange.has(265598, next(iter(bench.gateway.state.orders)))
+    assert bench.move("150.00") == []
+
+
+@pytest.mark.parametrize(("code", "codes"), [(None, []), (461, [461])])
+def test_an_order_is_inactive_with_or_without_a_word(
+    bench: Bench, code: int | None, codes: list[int]
+) -> None:
+    arm(bench, "inactive", code=code)
+    told = rest(bench)
+    assert story(told)[:2] == ["OpenOrder Inactive", "OrderStatus Inactive"]
+    assert errors(told) == codes
+
+
+# -- executions --------------------------------------------------------------------------------------
+
+
+def test_an_execution_is_corrected_under_the_next_version_of_its_id(bench: Bench) -> None:
+    arm(bench, "correct_execution", price_change=Decimal("0.05"), delay_ms=100)
+    (first,) = only(said.ExecutionData, bench.place(1))
+    told = wait(bench, 100)
+    (second,) = only(said.ExecutionData, told)
+    assert second.execution.exec_id == first.execution.exec_id[:-2] + "02"
+    assert second.execution.price - first.execution.price == Decimal("0.05")
+    assert only(said.OrderStatus, told)[-1].avg_fill_price == second.execution.price
+    assert [fill.execution.exec_id[-2:] for fill in executions(bench)] == ["01", "02"]
+
+
+def test_a_correction_is_booked_in_cash_and_position(bench: Bench) -> None:
+    account = bench.gateway.state.accounts["DU1234567"]
+    arm(bench, "correct_execution", price_change=Decimal(1), delay_ms=10)
+    bench.place(1)
+    before = account.cash["USD"]
+    wait(bench, 10)
+    assert account.cash["USD"] - before == -100
+    assert account.positions[265598].quantity == 100
+
+
+def test_a_bust_takes_the_trade_back(bench: Bench) -> None:
+    account = bench.gateway.state.accounts["DU1234567"]
+    before = account.cash["USD"]
+    arm(bench, "bust_execution", delay_ms=10)
+    bench.place(1)
+    told = wait(bench, 10)
+    (bust,) = only(said.ExecutionData, told)
+    assert (bust.execution.exec_id[-2:], bust.execution.shares, bust.execution.cum_qty) == ("02", 0, 0)
+    assert (account.cash["USD"], account.positions[265598].quantity) == (before, 0)
+    last = only(said.OrderStatus, told)[-1]
+    assert (last.status, last.filled, last.remaining) == ("Cancelled", 0, 100)
+
+
+def test_what_a_bust_takes_from_a_working_order_is_worked_again(bench: Bench) -> None:
+    other = bench.connect(2)
+    bench.say(limit(1, "230.00", total_quantity=100))
+    arm(bench, "bust_execution", side="BUY")
+    bench.say(limit(1, "230.00", action="SELL", total_quantity=40), other)
+    wait(bench, 1)
+    (order,) = [record for record in bench.gateway.state.orders.values() if record.order.action == "BUY"]
+    assert (order.status, order.filled) == ("Submitted", 0)
+    assert bench.gateway.exchange.working(265598, order.perm_id) == 100
+
+
+def test_a_second_correction_is_the_third_version(bench: Bench) -> None:
+    arm(bench, "correct_execution", delay_ms=100, count=1)
+    arm(bench, "bust_execution", delay_ms=200)
+    bench.place(1)
+    wait(bench, 100)
+    (bust,) = only(said.ExecutionData, wait(bench, 100))
+    assert bust.execution.exec_id.endswith(".03")
+
+
+def test_a_commission_comes_late(bench: Bench) -> None:
+    arm(bench, "late_commission", delay_ms=1000)
+    told = story(bench.place(1))
+    assert not {"CommissionReport", "OpenOrder Filled commission"} & set(told)
+    assert not only(said.CommissionReport, bench.say(asked.ReqExecutions(req_id=1)))
+    assert {"CommissionReport", "OpenOrder Filled commission"} <= set(story(wait(bench, 1000)))
+    assert only(said.CommissionReport, bench.say(asked.ReqExecutions(req_id=1)))
+
+
+def test_a_commission_never_comes(bench: Bench) -> None:
+    arm(bench, "no_commission")
+    assert "CommissionReport" not in story(bench.place(1))
+    assert not only(said.CommissionReport, bench.say(asked.ReqExecutions(req_id=1)))
+    assert "CommissionReport" in story(bench.place(2))
+
+
+# -- the day, the ids, the accounts ------------------------------------------------------------------
+
+
+def test_at_midnight_day_orders_expire_and_executions_are_listed_no_more(bench: Bench) -> None:
+    bench.place(1)
+    rest(bench, 2)
+    rest(bench, 3, tif="GTC")
+    bench.beat()
+    bench.gateway.end_day()
+    assert "OrderStatus Cancelled" in story(bench.heard())
+    assert executions(bench) == []
+    done = [m.state.completed_status for m in only(CompletedOrder, bench.say(asked.ReqCompletedOrders()))]
+    assert done == ["Filled Size: 100", "Expired"]
+    assert len(bench.gateway.state.open) == 1
+    bench.beat()
+    bench.place(4)
+    assert len(executions(bench)) == 1
+
+
+def test_order_ids_begin_at_one_again_but_open_orders_keep_theirs(bench: Bench) -> None:
+    bench.place(1)
+    rest(bench, 2)
+    bench.gateway.forget_order_ids()
+    assert bench.say(asked.ReqIds()) == [said.NextValidId(order_id=1)]
+    assert "OrderStatus Filled" in story(bench.place(1))
+    assert len(bench.gateway.state.orders) == 3
+    assert story(bench.cancel(2)) == CANCELED
+
+
+def test_positions_and_values_lag(bench: Bench) -> None:
+    bench.say(asked.ReqPositions())
+    bench.gateway.shown.begin(2.0)
+    assert not only(said.PositionData, bench.place(1))
+    assert not only(said.PositionData, bench.say(asked.ReqPositions()))
+    (told,) = only(said.PositionData, wait(bench, 2000))
+    assert told.position == 100
+
+
+def test_what_lags_is_told_when_the_lag_ends(bench: Bench) -> None:
+    bench.say(asked.ReqPositions())
+    bench.gateway.shown.begin(60.0)
+    bench.place(1)
+    bench.gateway.shown.begin(0)
+    assert [row.position for row in only(said.PositionData, bench.heard())] == [100]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_orders_of_an_outage_are_held_or_dropped(bench: Bench, kept: bool) -> None:
+    bench.gateway.uplink.lose(2110, keeps_orders=kept)
+    assert errors(bench.heard()) == [2110]
+    assert rest(bench) == []
+    bench.gateway.uplink.restore()
+    assert story(bench.heard()) == ["ErrMsg 1102", *(WORKING if kept else [])]
