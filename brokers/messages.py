@@ -59,6 +59,18 @@ class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     broker_order_id: int
 
 
+class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Change the order at the broker to `order`, frozen at the claim like a new one.
+
+    `cum_qty` is what we knew executed then: a quantity not above it means "cancel the balance".
+    """
+
+    order_id: str
+    request_id: str
+    cum_qty: Decimal
+    order: NewOrder
+
+
 class OrderIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a broker message says about whose order it is; 0 and "" mean not said.
 
@@ -107,6 +119,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     cum_qty: Decimal | None = None
     text: str = ""
     terms: OrderTerms | None = None
+    #: When the complete look began that shows the order so; None when it was told unasked.
+    looked_at: datetime | None = None
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="execution_report"):
@@ -143,18 +157,22 @@ class Refusal(StrEnum):
 
     ORDER_REJECTED = "ORDER_REJECTED"
     ORDER_CANCELED = "ORDER_CANCELED"
-    REQUEST_REFUSED = "REQUEST_REFUSED"
+    CANCEL_REFUSED = "CANCEL_REFUSED"
+    REPLACE_REFUSED = "REPLACE_REFUSED"
+    REPLACE_TOO_EARLY = "REPLACE_TOO_EARLY"  # nothing was changed; asking again later may help
+    REQUEST_REFUSED = "REQUEST_REFUSED"  # a cancel or a replace: which one, the code does not tell
     LOOK_UP = "LOOK_UP"
     WARNING = "WARNING"
 
 
 class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="error_report"):
-    """An error or notice that names an order."""
+    """An error or notice that names an order; `cl_ord_id` is the request it answers, if the broker says."""
 
     identity: OrderIdentity
     code: int
     text: str
     meaning: Refusal
+    cl_ord_id: str = ""
 
 
 class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order_absent"):

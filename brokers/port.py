@@ -21,6 +21,7 @@ from brokers.messages import (
     InstrumentRef,
     NewOrder,
     PositionReport,
+    ReplaceOrder,
     Snapshot,
 )
 
@@ -100,6 +101,9 @@ class BrokerSession(Protocol):
 
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         """Hand cancels to the socket, in this order; one answer each."""
+
+    def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
+        """Hand changed terms to the socket, in this order; one answer each, like `place`."""
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
         """A complete look at the broker; raises BrokerUnavailable or OutcomeUnknown when it is not complete.

@@ -23,7 +23,8 @@ _REJECTED = {
 }  # fmt: skip
 #: Refused before the order lived, or a modify refused: which one, the order's own state tells.
 _REJECTED_IF_NEW = {110, 321, 329}
-_REQUEST_REFUSED = {104, 105, 134, 135, 136, 161, 2102, 10147, 10148}
+_CANCEL_REFUSED = {136, 161, 10147, 10148}
+_REPLACE_REFUSED = {104, 105, 134, 10326, 10327, 10341}
 _WARNING = {
     165, 399, 404, 481, 492, 2109, 2111, 2137, 2168, 2169, 10167, 10233, 10311, 10329, 10331, 10349,
 }  # fmt: skip
@@ -31,7 +32,10 @@ _WARNING = {
 MEANING: dict[int, Refusal] = {
     202: Refusal.ORDER_CANCELED,
     **dict.fromkeys(_REJECTED | _REJECTED_IF_NEW, Refusal.ORDER_REJECTED),
-    **dict.fromkeys(_REQUEST_REFUSED, Refusal.REQUEST_REFUSED),
+    **dict.fromkeys(_CANCEL_REFUSED, Refusal.CANCEL_REFUSED),
+    **dict.fromkeys(_REPLACE_REFUSED, Refusal.REPLACE_REFUSED),
+    135: Refusal.REQUEST_REFUSED,
+    2102: Refusal.REPLACE_TOO_EARLY,
     **dict.fromkeys(_WARNING, Refusal.WARNING),
 }
 

@@ -32,12 +32,14 @@ from brokers.messages import (
     InstrumentRef,
     NewOrder,
     OrderReport,
+    ReplaceOrder,
     Snapshot,
 )
 from brokers.port import Link, Listener, Sent
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Command = NewOrder | ReplaceOrder | CancelOrder
 
 CONNECT_TIMEOUT = 10.0  # seconds
 PROBE_EVERY = 1.5  # seconds
@@ -91,6 +93,9 @@ class IBSession:
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         return self._hand_over(self._cancel_all(cancels), cancels)
 
+    def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
+        return self._hand_over(self._replace_all(replaces), replaces)
+
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
         return self._ask(self._look(full), timeout)
 
@@ -106,9 +111,7 @@ class IBSession:
             self._loop.call_soon_threadsafe(self._watch_new, list(instruments))
 
     # --- across threads ----------------------------------------------------------------------------
-    def _hand_over(
-        self, sending: Coroutine[Any, Any, list[Sent]], commands: Sequence[NewOrder | CancelOrder]
-    ) -> list[Sent]:
+    def _hand_over(self, sending: Coroutine[Any, Any, list[Sent]], commands: Sequence[Command]) -> list[Sent]:
         """Run a send on the loop. No loop: nothing left. No answer in time: anything may have left."""
         try:
             return self._on_loop(sending, HAND_OVER_TIMEOUT)
@@ -274,10 +277,13 @@ class IBSession:
     async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
         return [self._sent(order.order_id, self._place_one, order) for order in orders]
 
+    async def _replace_all(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
+        return [self._sent(replace.order_id, self._replace_one, replace) for replace in replaces]
+
     async def _cancel_all(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         return [self._sent(cancel.order_id, self._cancel_one, cancel) for cancel in cancels]
 
-    def _sent(self, order_id: str, send: Any, command: NewOrder | CancelOrder) -> Sent:
+    def _sent(self, order_id: str, send: Any, command: Command) -> Sent:
         try:
             send(command)
         except BrokerError as error:
@@ -290,16 +296,29 @@ class IBSession:
         return Sent(order_id=order_id)
 
     def _place_one(self, order: NewOrder) -> None:
-        if self.link is not Link.READY:
-            raise BrokerUnavailable(f"the link is {self.link}")
-        client = self._live_client()
-        contract, wire = translate.to_contract(order.instrument), translate.to_order(order)
-        client.placeOrder(order.broker_order_id, contract, wire)
+        self._write_order(order)
         self.listener.handed_over(
             HandedOver(
                 order_id=order.order_id, broker_order_id=order.broker_order_id, sent_at=translate.now()
             )
         )
+
+    def _replace_one(self, replace: ReplaceOrder) -> None:
+        """IB changes an open order when it is placed again under its id.
+
+        It refuses a quantity that is executed already, where FIX means "cancel the balance".
+        """
+        if replace.order.order_qty <= replace.cum_qty:
+            self._live_client().cancelOrder(replace.order.broker_order_id, "")
+        else:
+            self._write_order(replace.order)
+
+    def _write_order(self, order: NewOrder) -> None:
+        if self.link is not Link.READY:
+            raise BrokerUnavailable(f"the link is {self.link}")
+        client = self._live_client()
+        contract, wire = translate.to_contract(order.instrument), translate.to_order(order)
+        client.placeOrder(order.broker_order_id, contract, wire)
 
     def _cancel_one(self, cancel: CancelOrder) -> None:
         self._live_client().cancelOrder(cancel.broker_order_id, "")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from orders.api.fields import Field, Wrong, decimal, integer, listed, nested, read_fields, reads, text, word
+from orders.api.problems import Problem
 from orders.api.special_fields import SPECIAL_FIELDS, exchange, symbol
 from orders.models import IfBrokerDown, OnUnconfirmed, Scope
+from orders.services.replacing import Change
 from orders.services.ticket import InstrumentKey, Ticket
 
 MAX_AGE_LIMIT = 86_400
@@ -80,6 +83,13 @@ TOKEN_FIELDS = {
 }
 ROTATE_FIELDS = {"overlap": Field(integer(0, 7 * 86_400))}
 CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
+REPLACE_FIELDS = {
+    "cl_ord_id": Field(cl_ord_id, required=True),
+    "order_qty": Field(decimal),
+    "price": Field(decimal),
+    "stop_px": Field(decimal),
+    "time_in_force": Field(word(TimeInForce)),
+}
 
 
 def read_ticket(body: object) -> Ticket:
@@ -91,3 +101,18 @@ def read_ticket(body: object) -> Ticket:
 def read_cancel(body: object) -> str:
     """The cl_ord_id of a cancel's body, "" when it gives none; raises Problem INVALID."""
     return str(read_fields(body, CANCEL_FIELDS).get("cl_ord_id", ""))
+
+
+def read_change(body: object) -> Change:
+    """The change that a replace's body asks for; raises Problem INVALID."""
+    return Change(**read_fields(body, REPLACE_FIELDS))
+
+
+def read_if_match(header: str | None) -> int | None:
+    """The version that If-Match names, None for "*"; raises Problem when it is missing or names none."""
+    if header is None:
+        raise Problem("PRECONDITION_REQUIRED", 'Send If-Match with the version that you saw, such as "7".')
+    found = re.fullmatch(r'\s*(?:\*|(?:W/)?"?([0-9]{1,9})"?)\s*', header, re.ASCII)
+    if not found:
+        raise Problem("MALFORMED_REQUEST", 'If-Match must be the version of the order, such as "7".')
+    return int(found[1]) if found[1] else None

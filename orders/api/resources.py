@@ -8,7 +8,17 @@ from typing import Any
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import AccountValue, GatewaySession, Instrument, Position
 from brokers.special import SPECIAL_FIELDS
-from orders.models import OPEN_REQUESTS, ApiToken, Execution, Order, OrderEvent, OrderRequest, ord_status
+from orders.models import (
+    OPEN_REQUESTS,
+    ApiToken,
+    Execution,
+    Order,
+    OrderEvent,
+    OrderRequest,
+    RequestKind,
+    RequestState,
+    ord_status,
+)
 from orders.selectors import STEPS
 
 Document = dict[str, Any]
@@ -20,14 +30,17 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
     """An order with its requests; `instrument` must be loaded."""
     requests = list(requests)
     open_kinds = [request.kind for request in requests if request.state in OPEN_REQUESTS]
+    chain = cl_ord_id_chain(order.cl_ord_id, requests)
     return {
         "id": str(order.id),
         "cl_ord_id": order.cl_ord_id,
+        "current_cl_ord_id": next(reversed(chain)),
+        "replaced_by": chain[order.cl_ord_id],
         "order_ref": order.order_ref,
         "account": order.account_id,
         "instrument": instrument_document(order.instrument),
         "side": order.side,
-        "order_qty": decimal_text(order.order_qty),
+        "order_qty": decimal_text(order.reported_qty),
         "ord_type": order.ord_type,
         "price": decimal_or_none(order.price),
         "stop_px": decimal_or_none(order.stop_px),
@@ -46,7 +59,8 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "source": order.source,
         "on_unconfirmed": order.on_unconfirmed,
         "if_broker_down": order.if_broker_down,
-        "requests": [request_document(request) for request in requests],
+        "overfilled": order.overfilled,
+        "requests": [request_document(request, chain.get(request.cl_ord_id)) for request in requests],
         "timestamps": {step: time_or_none(getattr(order, f"{step}_at")) for step in STEPS},
     }
 
@@ -66,14 +80,24 @@ def reason_document(code: str, text: str) -> Document | None:
     return {"code": code, "text": text} if code else None
 
 
-def request_document(request: OrderRequest) -> Document:
-    """A cancel or replace request."""
+def cl_ord_id_chain(root: str, requests: Iterable[OrderRequest]) -> dict[str, str | None]:
+    """Each ClOrdID that the order had, first to last, with the one that replaced it."""
+    taken = [r for r in requests if r.kind == RequestKind.REPLACE and r.state == RequestState.ACCEPTED]
+    names = [root, *(request.cl_ord_id for request in sorted(taken, key=lambda request: request.id))]
+    return dict(zip(names, [*names[1:], None], strict=True))
+
+
+def request_document(request: OrderRequest, replaced_by: str | None = None) -> Document:
+    """A cancel or replace request; `terms` are those that a replace asks for."""
     return {
         "id": str(request.id),
         "order_id": str(request.order_id),
         "kind": request.kind,
         "cl_ord_id": request.cl_ord_id,
+        "orig_cl_ord_id": request.orig_cl_ord_id,
+        "replaced_by": replaced_by,
         "state": request.state,
+        "terms": request.terms.as_json() if request.kind == RequestKind.REPLACE else None,
         "reason": reason_document(request.reason_code, request.reason_text),
         "requested_by": request.requested_by,
         "requested_at": time_text(request.requested_at),

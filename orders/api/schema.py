@@ -117,6 +117,15 @@ class SpecialTerms(serializers.Serializer[Any]):
     locate_broker = serializers.CharField(required=False, allow_null=True)
 
 
+class TermsShape(serializers.Serializer[Any]):
+    """The terms that a replace asks for."""
+
+    order_qty = number()
+    price = number(allow_null=True)
+    stop_px = number(allow_null=True)
+    time_in_force = serializers.CharField()
+
+
 class ReasonShape(serializers.Serializer[Any]):
     """Why something was refused or given up."""
 
@@ -125,13 +134,16 @@ class ReasonShape(serializers.Serializer[Any]):
 
 
 class RequestShape(serializers.Serializer[Any]):
-    """A request to cancel an order."""
+    """A request to cancel or replace an order."""
 
     id = serializers.UUIDField()
     order_id = serializers.UUIDField()
     kind = choice(RequestKind)
     cl_ord_id = serializers.CharField()
+    orig_cl_ord_id = serializers.CharField()
+    replaced_by = serializers.CharField(allow_null=True)
     state = choice(RequestState)
+    terms = TermsShape(allow_null=True)
     reason = ReasonShape(allow_null=True)
     requested_by = serializers.CharField()
     requested_at = serializers.DateTimeField()
@@ -144,6 +156,8 @@ class OrderShape(SpecialTerms):
 
     id = serializers.UUIDField()
     cl_ord_id = serializers.CharField()
+    current_cl_ord_id = serializers.CharField()
+    replaced_by = serializers.CharField(allow_null=True)
     order_ref = serializers.CharField()
     account = serializers.CharField()
     instrument = InstrumentShape()
@@ -165,6 +179,7 @@ class OrderShape(SpecialTerms):
     source = choice(Source)  # type: ignore[assignment]
     on_unconfirmed = choice(OnUnconfirmed)
     if_broker_down = choice(IfBrokerDown)
+    overfilled = serializers.BooleanField()
     requests = RequestShape(many=True)
     timestamps = inline_serializer(
         "Timestamps", {step: serializers.DateTimeField(allow_null=True) for step in STEPS}
@@ -371,6 +386,14 @@ CANCEL_ORDER: Operation = {
     "operation_id": "cancel_order",
     "request": json_body(bodies.CANCEL_FIELDS),
     "responses": {202: RequestShape, **problems(400, 404, 409, 413, 415)},
+}
+REPLACE_ORDER: Operation = {
+    "operation_id": "replace_order",
+    "request": json_body(bodies.REPLACE_FIELDS),
+    "parameters": [
+        OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True, description='"version"')
+    ],
+    "responses": {202: RequestShape, **problems(400, 404, 409, 412, 413, 415, 422, 428)},
 }
 LIST_EXECUTIONS: Operation = {
     "operation_id": "list_executions",

@@ -14,6 +14,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>", orders.OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", orders.OrderEvents.as_view(), name="api-order-events"),
     path("orders/<uuid:order_id>/cancel", orders.OrderCancel.as_view(), name="api-order-cancel"),
+    path("orders/<uuid:order_id>/replace", orders.OrderReplace.as_view(), name="api-order-replace"),
     # A cl_ord_id may hold slashes.
     path("orders/by-cl-ord-id/<path:cl_ord_id>", orders.OrderByClOrdId.as_view(), name="api-order-by-id"),
     path("executions", books.Executions.as_view(), name="api-executions"),

@@ -23,6 +23,7 @@ from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.rulebook import Rulebook
 from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
+from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
 
 __all__ = [
@@ -64,5 +65,6 @@ __all__ = [
     "Source",
     "State",
     "SubmissionAttempt",
+    "Terms",
     "ord_status",
 ]

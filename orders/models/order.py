@@ -18,6 +18,7 @@ from brokers.fix import Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
 from orders.models.states import ALIVE, OPEN_REQUESTS
+from orders.models.terms import Terms
 
 
 def choices(words: Any) -> list[tuple[str, str]]:
@@ -119,6 +120,7 @@ class Order(OrderLifecycle):
     absent_rounds = models.SmallIntegerField(default=0)
     absent_snapshot = models.CharField(max_length=40, blank=True, default="")
     held_for_desk = models.BooleanField(default=False)
+    overfilled = models.BooleanField(default=False, help_text="More executed than was ever ordered.")
     version = models.IntegerField(default=0)
 
     received_at = models.DateTimeField()
@@ -194,6 +196,23 @@ class Order(OrderLifecycle):
     def leaves_qty(self) -> Decimal:
         """What may still execute; 0 once the order is over."""
         return max(self.order_qty - self.cum_qty, Decimal(0)) if self.state in ALIVE else Decimal(0)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms that are in force: those of the last accepted replace, or of the order itself."""
+        return Terms(self.order_qty, self.price, self.stop_px, self.time_in_force)
+
+    @terms.setter
+    def terms(self, terms: Terms) -> None:
+        self.order_qty, self.price, self.stop_px, self.time_in_force = terms
+
+    @property
+    def reported_qty(self) -> Decimal:
+        """OrderQty as it is shown: never below what was executed (FIX: a quantity replaced too late).
+
+        An overfilled order shows what was ordered, so that the difference is seen.
+        """
+        return self.order_qty if self.overfilled else max(self.order_qty, self.cum_qty)
 
     @property
     def is_alive(self) -> bool:

@@ -12,6 +12,7 @@ class CommandKind(models.TextChoices):
 
     NEW = "NEW"
     CANCEL = "CANCEL"
+    REPLACE = "REPLACE"
 
 
 class OutboxCommand(models.Model):

@@ -103,6 +103,18 @@ _ALL = (
         desk="Read the broker's words and ask again.",
     ),
     Reason(
+        code="TOO_LATE_TO_REPLACE",
+        text="The order was over before the replace could take effect.",
+        retryable=False,
+        desk="Nothing: look at the executions.",
+    ),
+    Reason(
+        code="REPLACE_NOT_TAKEN",
+        text="Two complete looks show the order with its old terms: the replace did not take effect.",
+        retryable=True,
+        desk="Ask again if the new terms are still wanted.",
+    ),
+    Reason(
         code="NOT_OURS",
         text="The order was placed by another client, which alone may cancel it.",
         retryable=False,

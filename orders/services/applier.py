@@ -13,6 +13,7 @@ from brokers.breaker import Breaker
 from brokers.inbox import Note
 from brokers.models import GatewaySession
 from brokers.port import Heard, Link
+from orders.services import replace_sending
 from orders.services.execution import LookUp, apply_notes
 from orders.services.submission import doubt_unanswered
 
@@ -53,7 +54,9 @@ class SessionApplier:
             facts["connected_at"] = now
         GatewaySession.objects.filter(name=self.session).update(**facts)
         if link in (Link.DOWN, Link.BROKER_LOST):
-            doubt_unanswered(self.session, before=now, why=f"the link went down: {reason}")
+            why = f"the link went down: {reason}"
+            doubt_unanswered(self.session, before=now, why=why)
+            replace_sending.doubt_unanswered(self.session, before=now, why=why)
         self.on_link()
 
     def next_valid_id(self, broker_order_id: int) -> None:

@@ -115,7 +115,7 @@ def claim_orders(lease: Lease, *, limit: int) -> list[NewOrder]:
     """Claim up to `limit` fresh new orders of the session, oldest first; the frozen payloads to send."""
     sources, target = states_of(Order.claim)
     facts = {
-        **_fence(lease),
+        **fence(lease),
         "limit": min(limit, BATCH),
         "from": list(sources),
         "from_state": sources[0],
@@ -131,7 +131,7 @@ def claim_orders(lease: Lease, *, limit: int) -> list[NewOrder]:
 def claim_cancels(lease: Lease, *, limit: int) -> list[CancelOrder]:
     """Claim up to `limit` cancels of orders that may be at the broker."""
     facts = {
-        **_fence(lease),
+        **fence(lease),
         "limit": min(limit, BATCH),
         "at_broker": [state.value for state in AT_BROKER],
         "kind": EventKind.CANCEL_SENT.value,
@@ -140,7 +140,8 @@ def claim_cancels(lease: Lease, *, limit: int) -> list[CancelOrder]:
     return [CancelOrder(order_id=key, broker_order_id=number) for key, number in claimed]
 
 
-def _fence(lease: Lease) -> dict[str, Any]:
+def fence(lease: Lease) -> dict[str, Any]:
+    """What every claim gives, so that only the holder of the lease can claim."""
     return {
         "session": lease.name,
         "owner": lease.owner,

@@ -13,7 +13,8 @@ from django.utils import timezone
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount
-from orders.models import AT_BROKER, DEAD, BreakKind, Execution, Order, Source, State
+from orders.models import AT_BROKER, DEAD, BreakKind, Execution, Order, State
+from orders.services import replies
 from orders.services.baseline import COMBINATION
 from orders.services.breaks import Finding, as_evidence
 from orders.services.working_set import WorkingSet
@@ -39,7 +40,7 @@ def differs(order: Order, report: OrderReport) -> bool:
     """Whether the report says something that the order's row does not."""
     if order.perm_id is None and report.identity.perm_id:
         return True
-    if order.source == Source.EXTERNAL and report.terms and report.terms.order_qty != order.order_qty:
+    if report.terms and order.is_alive and replies.comparable(report.terms, order.terms) != order.terms:
         return True
     return executions_missing(order, report) or State(order.state) not in AGREES[report.status]
 

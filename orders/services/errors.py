@@ -25,22 +25,23 @@ class TicketInvalid(OrderError):
 
 
 class ClOrdIdReused(OrderError):
-    """The same cl_ord_id was used before for another order; that order is not disturbed."""
+    """The same cl_ord_id was used before for something else, which is not disturbed."""
 
     code = "CL_ORD_ID_REUSED"
 
-    def __init__(self, order: Order) -> None:
-        super().__init__(f"cl_ord_id {order.cl_ord_id} already names another order; nothing was stored.")
+    def __init__(self, order: Order, cl_ord_id: str = "") -> None:
+        named = cl_ord_id or order.cl_ord_id
+        super().__init__(f"cl_ord_id {named} already names another order or request; nothing was stored.")
         self.order = order
 
 
 class OrderOver(OrderError):
-    """The order is over, so there is nothing to cancel."""
+    """The order is over, so there is nothing to cancel or replace."""
 
     code = "ORDER_OVER"
 
     def __init__(self, order: Order) -> None:
-        super().__init__(f"The order is {order.state}; there is nothing to cancel.")
+        super().__init__(f"The order is {order.state}; there is nothing to cancel or replace.")
         self.order = order
 
 
@@ -51,4 +52,35 @@ class NotOurs(OrderError):
 
     def __init__(self, order: Order) -> None:
         super().__init__("The order was placed by another client of the broker, which alone may cancel it.")
+        self.order = order
+
+
+class OrderFrozen(OrderError):
+    """The order waits for a person, so nothing is changed until one has decided."""
+
+    code = "ORDER_FROZEN"
+
+    def __init__(self, order: Order) -> None:
+        why = "more was executed than ordered" if order.overfilled else "it is held for the desk"
+        super().__init__(f"The order is frozen: {why}. Nothing is changed until a person has decided.")
+        self.order = order
+
+
+class CancelPending(OrderError):
+    """A cancel is open, so the order can not be replaced."""
+
+    code = "CANCEL_PENDING"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__("A cancel of this order was asked and not answered yet; it can not be replaced.")
+        self.order = order
+
+
+class VersionMoved(OrderError):
+    """The order has changed since the caller saw it; nothing was stored."""
+
+    code = "VERSION_MOVED"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(f"The order is at version {order.version} by now; look at it and decide again.")
         self.order = order

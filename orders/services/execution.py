@@ -38,12 +38,12 @@ from orders.models import (
     EventKind,
     Execution,
     Order,
-    RequestState,
+    RequestKind,
     Source,
     State,
 )
 from orders.models.reasons import reason
-from orders.services import absence, doorbell, external, quantities
+from orders.services import absence, doorbell, external, quantities, replies
 from orders.services.alerts import clear_alert, raise_alert
 from orders.services.working_set import WorkingSet
 
@@ -151,6 +151,7 @@ class Applying:
     def finish(self) -> None:
         """Move what was touched to where its quantities say it is, and write it all."""
         for order, cause in self._touched.items():
+            quantities.watch_overfill(order, replies.ceiling(self.set, order), cause)
             quantities.settle(order, self.set.executions(order), cause)
         self.set.store()
 
@@ -171,7 +172,10 @@ class Applying:
         if not self._learn(order, report, cause):
             return  # says something of the other order behind this reference, not of this one
         self._note_answer(order)
-        external.follow_terms(order, report, cause)
+        if order.source == Source.EXTERNAL:
+            external.follow_terms(order, report, cause)
+        else:
+            replies.follow_terms(self.set, order, report, cause)
         self._follow(order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
 
@@ -232,11 +236,14 @@ class Applying:
             _set_reason(order, "TIME_IN_FORCE", cause.text)
             order.expire(cause)
         elif order.is_alive or order.state == State.FAILED:
-            asked = self.set.open_request(order)
-            _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
             _acknowledge(order, cause, working=None)
+            if replies.balance_canceled(self.set, order, cause):
+                self._touched.setdefault(order, cause)
+                return
+            asked = replies.open_of(self.set, order, RequestKind.CANCEL)
+            _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
             order.cancel(cause)
-        self._answer_request(order, RequestState.ACCEPTED, cause, "")
+        replies.close(self.set, order, cause)
 
     # --- executions --------------------------------------------------------------------------------
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
@@ -271,6 +278,7 @@ class Applying:
         order.last_fill_at = cause.at
         quantities.recount(order, self.set.executions(order))
         order.note(EventKind.EXECUTION, cause.saying(data=_execution_data(report)))
+        replies.accept_proven(self.set, order, cause)
         self._touched[order] = cause
 
     def _commission(self, report: CommissionReport, cause: Cause) -> None:
@@ -295,46 +303,40 @@ class Applying:
         self._note_answer(order)
         cause = cause.saying(text=f"{report.code}: {report.text}", data={"code": report.code})
         match report.meaning:
-            case Refusal.ORDER_REJECTED if order.cum_qty == 0:
-                _reject(order, cause)
-            case Refusal.ORDER_REJECTED | Refusal.ORDER_CANCELED:
-                self._close(order, WorkingStatus.CANCELED, cause)
-            case Refusal.REQUEST_REFUSED:
-                self._refused(order, cause)
-            case Refusal.LOOK_UP:
-                self._unclear(order, cause)
             case Refusal.WARNING:
                 order.note(EventKind.BROKER_NOTICE, cause)
+            case Refusal.LOOK_UP:
+                self._unclear(order, cause)
+            case Refusal.ORDER_REJECTED if self._is_of_replace(order):
+                self._refused(order, report, cause, Refusal.REPLACE_REFUSED)
+            case Refusal.ORDER_REJECTED if order.cum_qty == 0:
+                _reject(order, cause)
+                replies.close(self.set, order, cause)
+            case Refusal.ORDER_REJECTED | Refusal.ORDER_CANCELED:
+                self._close(order, WorkingStatus.CANCELED, cause)
+            case _:
+                self._refused(order, report, cause, report.meaning)
 
-    def _refused(self, order: Order, cause: Cause) -> None:
-        """A cancel was refused: the order is over already, or lives on. The next look tells which.
+    def _is_of_replace(self, order: Order) -> bool:
+        """Whether the code of a rejection means a replace: the order itself was taken long ago."""
+        taken = order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
+        return taken and bool(replies.in_flight(self.set, order))
 
-        Of an order in doubt the refusal proves nothing: the gateway may not know the order *yet*. Its
-        cancel stays wanted, so that it is asked again when the order is found, and the order is not
-        sent again when it is absent.
-        """
+    def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
+        """A request was refused: the order is over already, or lives on. The next look tells which."""
         self.look_up.wanted = True
         order.note(EventKind.BROKER_NOTICE, cause)
-        request = self.set.open_request(order)
-        if request and order.state in (State.SENT, State.UNCONFIRMED) and not order.perm_id:
-            self.set.doubt_request(request)
-        else:
-            self._answer_request(order, RequestState.REFUSED, cause, "REQUEST_REFUSED")
+        request = replies.refused_one(self.set, order, meaning, report.cl_ord_id)
+        if request:
+            replies.refuse_one(self.set, order, request, meaning, cause)
 
     def _unclear(self, order: Order, cause: Cause) -> None:
         """A code that proves nothing: never the end of an order, always a reason to look."""
         self.look_up.wanted = True
         order.note(EventKind.BROKER_NOTICE, cause)
+        replies.doubt_replaces(self.set, order, cause)
         if order.state == State.SENT:
             absence.put_in_doubt(order, cause)
-
-    def _answer_request(self, order: Order, state: str, cause: Cause, code: str) -> None:
-        request = self.set.open_request(order)
-        if request is None or (state == RequestState.ACCEPTED and order.state != State.CANCELED):
-            return
-        self.set.answer_request(request, state, cause.at, code, cause.text)
-        accepted = state == RequestState.ACCEPTED
-        order.note(EventKind.CANCEL_ACCEPTED if accepted else EventKind.CANCEL_REFUSED, cause)
 
     # --- absence -----------------------------------------------------------------------------------
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:

@@ -1,57 +1,67 @@
-"""Cancel requests that the order outran: whoever waits for them is released."""
+"""Requests that the order outran: whoever waits for them is released."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
     Cause,
-    CommandKind,
     EventKind,
     Order,
     OrderRequest,
     OutboxCommand,
+    RequestKind,
     RequestState,
     State,
 )
-from orders.models.reasons import reason
 from orders.services import book
+from orders.services.replace_sending import FILLED
+from orders.services.replacing import refuse
 
-LATE = "TOO_LATE_TO_CANCEL"
+LATE = {
+    RequestKind.CANCEL: "TOO_LATE_TO_CANCEL",
+    RequestKind.REPLACE: "TOO_LATE_TO_REPLACE",
+}
 
 
 def close_late(session: str, *, asked_before: datetime) -> int:
-    """Answer open requests of orders that are over, asked before this time; how many."""
+    """Answer open requests of orders that are over, asked before this time; how many orders.
+
+    A replace that would raise the quantity of a filled order is not late: it goes out.
+    """
     waiting = OrderRequest.objects.filter(
         order__session_id=session, state__in=OPEN_REQUESTS, requested_at__lt=asked_before
     ).exclude(order__state__in=ALIVE)
-    ids = sorted(set(waiting.values_list("order_id", flat=True)))
+    raising = Q(kind=RequestKind.REPLACE, order_qty__gt=F("order__cum_qty"), order__state__in=FILLED)
+    late = waiting.exclude(raising & Q(state__in=(RequestState.REQUESTED, RequestState.SENT)))
+    ids = sorted(set(late.values_list("order_id", flat=True)))
     if not ids:
         return 0
     now = timezone.now()
     with transaction.atomic():
         orders = list(Order.objects.select_for_update().filter(pk__in=ids).order_by("id"))
+        requests = list(late.filter(order__in=orders).order_by("id"))
         for order in orders:
-            _close(order, Cause(actor="lifecycle", at=now))
+            for request in requests:
+                if request.order_id == order.id:
+                    _close(order, request, Cause(actor="lifecycle", at=now))
         book.store(orders)
-        waiting_commands = OutboxCommand.objects.filter(
-            order__in=orders, kind=CommandKind.CANCEL, done_at=None
+        OutboxCommand.objects.filter(request__in=requests, done_at=None).update(
+            done_at=now, error="the order was over"
         )
-        waiting_commands.update(done_at=now, error="the order was over")
     return len(orders)
 
 
-def _close(order: Order, cause: Cause) -> None:
-    canceled = order.state == State.CANCELED
-    for request in order.requests.filter(state__in=OPEN_REQUESTS):
-        request.state = RequestState.ACCEPTED if canceled else RequestState.REFUSED
-        request.reason_code = "" if canceled else LATE
-        request.reason_text = "" if canceled else reason(LATE).text
-        request.answered_at = cause.at
-        request.save(update_fields=["state", "reason_code", "reason_text", "answered_at"])
-        order.note(EventKind.CANCEL_ACCEPTED if canceled else EventKind.CANCEL_REFUSED, cause)
+def _close(order: Order, request: OrderRequest, cause: Cause) -> None:
+    if request.kind == RequestKind.CANCEL and order.state == State.CANCELED:
+        request.answer(RequestState.ACCEPTED, cause.at)
+        order.note(EventKind.CANCEL_ACCEPTED, cause)
+    else:
+        refuse(order, request, LATE[RequestKind(request.kind)], cause)
+    request.save()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from brokers.models import BrokerAccount, GatewaySession, Instrument
@@ -82,7 +82,7 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     Whoever records it requires the edition of these rules to be in force.
     """
     venue = venue_by(rules, ticket)
-    _require_form(ticket, venue)
+    require_form(ticket, venue)
     order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
     _check(order, ticket, venue)
     return order
@@ -107,21 +107,30 @@ def _record(order: Order, ticket: Ticket, rules: Rules) -> Placed | None:
 def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "") -> OrderRequest:
     """Ask for the cancel of an order; asking again, or while one is open, returns the first.
 
-    An order that never left us is canceled at once. Raises Order.DoesNotExist, OrderOver, NotOurs.
+    An order that never left us is canceled at once. Raises Order.DoesNotExist, ClOrdIdReused, OrderOver
+    and NotOurs.
     """
-    with transaction.atomic():
-        order = Order.objects.select_for_update().get(pk=order_id)
-        if known := _asked_before(order, cl_ord_id):
-            return known
-        if order.state not in ALIVE:
-            raise OrderOver(order)
-        if order.source == Source.EXTERNAL:
-            raise NotOurs(order)
-        request = _record_cancel(order, Cause(actor=actor, at=at), cl_ord_id)
-        book.store([order])
-        if request.state == RequestState.REQUESTED:
-            transaction.on_commit(lambda: _ring(order.session_id), robust=True)
+    try:
+        with transaction.atomic():
+            order = Order.objects.select_for_update().get(pk=order_id)
+            request = _cancel(order, Cause(actor=actor, at=at), cl_ord_id)
+    except IntegrityError as error:
+        raise ClOrdIdReused(order, cl_ord_id) from error
     doorbell.tell_readers()
+    return request
+
+
+def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
+    if known := _asked_before(order, cl_ord_id):
+        return known
+    if order.state not in ALIVE:
+        raise OrderOver(order)
+    if order.source == Source.EXTERNAL:
+        raise NotOurs(order)
+    request = _record_cancel(order, cause, cl_ord_id)
+    book.store([order])
+    if request.state == RequestState.REQUESTED:
+        transaction.on_commit(lambda: _ring(order.session_id), robust=True)
     return request
 
 
@@ -132,7 +141,8 @@ def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:
     return named or cancels.filter(state__in=OPEN_REQUESTS).first()
 
 
-def _require_form(ticket: Ticket, venue: Venue) -> None:
+def require_form(ticket: Ticket, venue: Venue) -> None:
+    """Raise TicketInvalid when the ticket is no order that could be placed."""
     if errors := form_errors(ticket, venue.instrument, timezone.now()):
         raise TicketInvalid(errors)
 
@@ -177,7 +187,7 @@ def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, receiv
 
 def _check(order: Order, ticket: Ticket, venue: Venue) -> None:
     """Run the limit checks and the broker-down policy; a failed one rejects the order in memory."""
-    report = run_checks(_exposure(ticket, venue)) if venue.limit else [_no_limits(venue.account)]
+    report = check_report(ticket, venue)
     order.check_report = [result.as_json() for result in report]
     failed = next((result.code for result in report if not result.passed), "")
     if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(venue.account):
@@ -185,6 +195,11 @@ def _check(order: Order, ticket: Ticket, venue: Venue) -> None:
     if failed:
         order.reason_code, order.reason_text = failed, reason(failed).text
         order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
+
+
+def check_report(ticket: Ticket, venue: Venue) -> list[CheckResult]:
+    """Every limit check on these terms, passed or not."""
+    return run_checks(_exposure(ticket, venue)) if venue.limit else [_no_limits(venue.account)]
 
 
 def _exposure(ticket: Ticket, venue: Venue) -> Exposure:
@@ -222,9 +237,12 @@ def _reachable(account: BrokerAccount) -> bool:
 
 
 def _record_cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
+    last = order.requests.exclude(state=RequestState.REFUSED).filter(kind=RequestKind.REPLACE).last()
     request = OrderRequest(
         order=order,
+        client_id=order.client_id,
         kind=RequestKind.CANCEL,
+        orig_cl_ord_id=last.cl_ord_id if last else order.cl_ord_id,
         requested_by=cause.actor,
         requested_at=cause.at,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from orders.models import Cause, Execution, Order, State
+from brokers.formats import decimal_text
+from orders.models import AlertKind, Cause, EventKind, Execution, Order, State
 from orders.services.absence import put_in_doubt
+from orders.services.alerts import clear_alert, raise_alert
 
 PX_STEP = Decimal("1e-10")
 
@@ -23,6 +25,24 @@ def in_force(executions: Iterable[Execution]) -> list[Execution]:
     return [execution for execution in executions if not execution.superseded]
 
 
+def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
+    """More executed than the broker was ever allowed: booked, frozen, and a person is told.
+
+    A bust may take it back. What was executed before a quantity was lowered is no overfill.
+    """
+    over = order.cum_qty > ceiling
+    if over == order.overfilled:
+        return
+    order.overfilled = over
+    if over:
+        text = f"{decimal_text(order.cum_qty)} executed, {decimal_text(ceiling)} ordered at most"
+        order.note(EventKind.OVERFILLED, cause.saying(text))
+        raise_alert(AlertKind.OVERFILL, order=order, text=text)
+    else:
+        order.touched = True
+        clear_alert(AlertKind.OVERFILL, order=order)
+
+
 def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
     """Move the order to where its quantities say it is."""
     if order.cum_qty >= order.order_qty:
@@ -31,7 +51,7 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
     elif order.cum_qty > 0:
         _partly(order, cause)
     elif order.state in (State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED):
-        order.reopen(cause)
+        _reopen(order, cause)
     if order.state == State.FILLED and _paid(order, in_force(executions)):
         order.completed_at = cause.at
         order.complete(cause)
@@ -39,16 +59,21 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
 
 def _partly(order: Order, cause: Cause) -> None:
     if order.state in (State.FILLED, State.COMPLETED):
-        order.reopen(cause)
+        _reopen(order, cause)
     elif order.state in (State.REJECTED, State.FAILED):
         put_in_doubt(order, cause)  # held dead, yet executed: the rest may be alive
     elif order.is_alive and order.state != State.PARTIALLY_FILLED:
         order.part_fill(cause)
 
 
+def _reopen(order: Order, cause: Cause) -> None:
+    order.completed_at = None
+    order.reopen(cause)
+
+
 def _paid(order: Order, counting: Iterable[Execution]) -> bool:
     """Every execution has its commission and the sums agree; more than ordered is for a person."""
-    return order.cum_qty == order.order_qty and all(e.commission is not None for e in counting)
+    return not order.overfilled and all(e.commission is not None for e in counting if e.last_qty)
 
 
 def average_px(executions: Iterable[Execution]) -> Decimal:

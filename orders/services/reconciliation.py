@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -30,7 +31,7 @@ from orders.models import (
     Source,
     State,
 )
-from orders.services import account_values, baseline, book, breaks, cash, comparison, positions
+from orders.services import account_values, baseline, book, breaks, cash, comparison, positions, replies
 from orders.services.absence import ROUNDS
 from orders.services.breaks import Finding
 from orders.services.execution import LookUp, apply_notes
@@ -160,7 +161,7 @@ def _news(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID
         order = known.find(report.identity)
         if order is not None:
             seen.add(order.id)
-        if order is None or comparison.differs(order, report):
+        if order is None or comparison.differs(order, report) or replies.in_flight(known, order):
             news.append(report)
     return news, seen
 
@@ -215,6 +216,8 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
 
 
 def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> Heard:
+    if isinstance(report, OrderReport):
+        report = msgspec.structs.replace(report, looked_at=snapshot.started_at)
     return Heard(
         event=report,
         dedup_key=_dedup_key(snapshot, report),

@@ -25,7 +25,7 @@ from brokers.messages import Snapshot
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
-from orders.services import alerts, instruments, positions, reconciliation
+from orders.services import alerts, instruments, positions, reconciliation, replace_sending
 from orders.services.applier import SessionApplier
 from orders.services.execution import LookUp, retry_parked
 from orders.services.late_requests import close_late
@@ -89,7 +89,9 @@ class SessionRuntime:
     # --- life --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
-        doubt_unanswered(self.name, before=timezone.now(), why="the former holder of the session is gone")
+        gone = "the former holder of the session is gone"
+        doubt_unanswered(self.name, before=timezone.now(), why=gone)
+        replace_sending.doubt_unanswered(self.name, before=timezone.now(), why=gone)
         self.writer.start()
         self.session.start()
         for thread in self._threads:
@@ -184,6 +186,8 @@ class SessionRuntime:
         """One look at everything that may wait; each part is harmless to repeat."""
         now = timezone.now()
         expire_stale(self.name)
+        replace_sending.expire_stale(self.name)
+        replace_sending.doubt_unanswered(self.name, why="no answer before the deadline")
         self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
         self._show_breaker()
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
@@ -219,9 +223,8 @@ class SessionRuntime:
         self.reconcile(full=True)
 
     def _in_doubt(self) -> bool:
-        return Order.objects.filter(
-            session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False
-        ).exists()
+        doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
+        return doubtful.exists() or replace_sending.in_doubt(self.name)
 
     def _commission_late(self) -> bool:
         late = timezone.now() - COMMISSION_GRACE

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -19,13 +20,12 @@ from django.utils import timezone
 from brokers.breaker import Breaker
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
 from brokers.lease import Lease
-from brokers.messages import CancelOrder, NewOrder
+from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from brokers.pacing import Pacer
 from brokers.port import BrokerSession, Link, Sent
 from orders.models import (
     Cause,
     CommandKind,
-    EventKind,
     Order,
     OrderRequest,
     OutboxCommand,
@@ -34,7 +34,7 @@ from orders.models import (
     State,
 )
 from orders.models.reasons import reason
-from orders.services import book, doorbell
+from orders.services import book, doorbell, replace_sending
 from orders.services.absence import (
     cancel_unsent,
     cancel_wanted,
@@ -43,8 +43,11 @@ from orders.services.absence import (
     reopen_command,
 )
 from orders.services.claim import claim_cancels, claim_orders
+from orders.services.replacing import refuse
 
 log = logging.getLogger(__name__)
+
+C = TypeVar("C", NewOrder, ReplaceOrder)
 
 PACING_WAIT = 0.02  # seconds between two looks while pacing holds work back
 
@@ -62,7 +65,7 @@ class Submitter:
     def drain(self) -> None:
         """Send all that may be sent, at the pace the gateway takes, until nothing waits."""
         while not self.stopping:
-            sent = self._send_cancels() + self._send_orders()
+            sent = self._send_cancels() + self._send_replaces() + self._send_orders()
             if not sent and not self._held_back():
                 return
             if not sent:
@@ -78,6 +81,14 @@ class Submitter:
             _record_cancels(cancels, self.session.cancel(cancels))
         return len(cancels)
 
+    def _send_replaces(self) -> int:
+        room = self.pacer.free() if self._gate_is_open() else 0
+        replaces = replace_sending.claim_replaces(self.lease, limit=room) if room else []
+        self.pacer.used(len(replaces))
+        if replaces:
+            replace_sending.record_answers(replaces, self._hand_over(self.session.replace, replaces))
+        return len(replaces)
+
     def _send_orders(self) -> int:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
@@ -86,7 +97,7 @@ class Submitter:
         self.pacer.used(len(orders))
         self.breaker.sent(len(orders))
         if orders:
-            _record_sends(orders, self._place(orders))
+            _record_sends(orders, self._hand_over(self.session.place, orders))
         return len(orders)
 
     def _gate_is_open(self) -> bool:
@@ -94,26 +105,29 @@ class Submitter:
         window = settings.RESTART_WINDOW
         return self.session.link is Link.READY and not (window and window.covers(timezone.now()))
 
-    def _place(self, orders: Sequence[NewOrder]) -> list[Sent]:
+    def _hand_over(self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C]) -> list[Sent]:
         try:
-            return self.session.place(orders)
+            return send(commands)
         except Exception as error:
             # The hand-over itself broke: any of them may have gone out.
             log.exception("hand-over failed", extra={"session": self.lease.name})
             unknown = BrokerError(f"hand-over failed: {error!r}")
-            return [Sent(order_id=order.order_id, error=unknown) for order in orders]
+            return [Sent(order_id=command.order_id, error=unknown) for command in commands]
 
     def _held_back(self) -> bool:
         """Whether commands wait only because pacing is used up."""
         if self.pacer.free() or not self._gate_is_open() or not self.breaker.room(1):
             return False
-        return OutboxCommand.objects.filter(
-            session_id=self.lease.name,
-            done_at=None,
-            kind=CommandKind.NEW,
-            not_before__lte=timezone.now(),
-            order__state=State.CREATED,
-        ).exists()
+        return (
+            replace_sending.waiting(self.lease.name)
+            or OutboxCommand.objects.filter(
+                session_id=self.lease.name,
+                done_at=None,
+                kind=CommandKind.NEW,
+                not_before__lte=timezone.now(),
+                order__state=State.CREATED,
+            ).exists()
+        )
 
 
 def expire_stale(session: str) -> int:
@@ -210,18 +224,11 @@ def _record_cancels(cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> 
             order = next(row for row in orders if row.id == request.order_id)
             cause = Cause(actor="submission", at=now, text=str(error))
             if isinstance(error, BrokerRefused):
-                refuse_request(order, request, "REQUEST_REFUSED", cause)
+                refuse(order, request, "REQUEST_REFUSED", cause)
+                request.save()
             else:
                 repeat_cancel(order, request, cause)
         book.store(orders)
-
-
-def refuse_request(order: Order, request: OrderRequest, code: str, cause: Cause) -> None:
-    """The request is over, the order lives on exactly as it was."""
-    request.state, request.answered_at = RequestState.REFUSED, cause.at
-    request.reason_code, request.reason_text = code, cause.text or reason(code).text
-    request.save(update_fields=["state", "answered_at", "reason_code", "reason_text"])
-    order.note(EventKind.CANCEL_REFUSED, cause)
 
 
 def repeat_cancel(order: Order, request: OrderRequest, cause: Cause) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q
@@ -17,7 +16,15 @@ from brokers.messages import (
     OrderAbsent,
     OrderIdentity,
 )
-from orders.models import OPEN_REQUESTS, Execution, Order, OrderRequest, OutboxCommand, RequestState
+from orders.models import (
+    OPEN_REQUESTS,
+    Execution,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestKind,
+    RequestState,
+)
 from orders.models.order import order_id_of
 from orders.services import book
 
@@ -60,9 +67,9 @@ class WorkingSet:
         """All versions of all executions of the order, in the order heard."""
         return self._executions[order.id]
 
-    def open_request(self, order: Order) -> OrderRequest | None:
-        """The request that the broker has not answered yet."""
-        return next((r for r in self._requests[order.id] if r.state in OPEN_REQUESTS), None)
+    def requests(self, order: Order) -> list[OrderRequest]:
+        """Open requests and accepted replaces of the order, in the order asked."""
+        return self._requests[order.id]
 
     # --- changing --------------------------------------------------------------------------------
     def add_order(self, order: Order) -> None:
@@ -88,16 +95,10 @@ class WorkingSet:
         if execution not in self._changed:
             self._changed.append(execution)
 
-    def answer_request(self, request: OrderRequest, state: str, at: datetime, code: str, text: str) -> None:
-        """The broker answered a request."""
-        request.state, request.answered_at = state, at
-        request.reason_code, request.reason_text = code, text
-        self._changed_requests.append(request)
-
-    def doubt_request(self, request: OrderRequest) -> None:
-        """The broker's answer does not settle a request: it stays open."""
-        request.state = RequestState.UNCONFIRMED
-        self._changed_requests.append(request)
+    def touch_request(self, request: OrderRequest) -> None:
+        """A request has changed."""
+        if request not in self._changed_requests:
+            self._changed_requests.append(request)
 
     def store(self) -> None:
         """Write everything that changed; the caller's transaction holds the locks."""
@@ -109,14 +110,7 @@ class WorkingSet:
         for row in old:
             row.save(update_fields=["superseded", "commission", "commission_currency", "realized_pnl"])
         for request in self._changed_requests:
-            self._store_answer(request)
-
-    @staticmethod
-    def _store_answer(request: OrderRequest) -> None:
-        """Write an answered request; its command, when the answer outran it, must not wait any more."""
-        request.save(update_fields=["state", "answered_at", "reason_code", "reason_text"])
-        waiting = OutboxCommand.objects.filter(request=request, done_at=None)
-        waiting.update(done_at=request.answered_at, error="answered before it was sent")
+            _store_request(request)
 
     # --- locking ---------------------------------------------------------------------------------
     def _lock(self, items: Sequence[Item]) -> None:
@@ -129,7 +123,11 @@ class WorkingSet:
         for execution in Execution.objects.filter(order__in=self.orders).order_by("id"):
             self._executions[execution.order_id].append(execution)
             self._order_of_exec[execution.exec_id] = execution.order_id
-        for request in OrderRequest.objects.filter(order__in=self.orders, state__in=OPEN_REQUESTS):
+        open_ones = Q(state__in=OPEN_REQUESTS)
+        accepted = Q(kind=RequestKind.REPLACE, state=RequestState.ACCEPTED)
+        for request in OrderRequest.objects.filter(open_ones | accepted, order__in=self.orders).order_by(
+            "id"
+        ):
             self._requests[request.order_id].append(request)
 
     def _wanted(self, items: Sequence[Item]) -> Q | None:
@@ -156,6 +154,14 @@ class WorkingSet:
             return set()
         rows = Execution.objects.filter(exec_id__in=exec_ids, order__session_id=self.session)
         return set(rows.values_list("order_id", flat=True))
+
+
+def _store_request(request: OrderRequest) -> None:
+    """Write a request; the command of one that is answered, when the answer outran it, must not wait."""
+    request.save()
+    if not request.is_open:
+        waiting = OutboxCommand.objects.filter(request=request, done_at=None)
+        waiting.update(done_at=request.answered_at, error="answered before it was sent")
 
 
 def _ids(items: Iterable[Item], identities: Iterable[OrderIdentity]) -> set[UUID]:

@@ -13,7 +13,7 @@ from orders.api import schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
-from orders.api.bodies import read_cancel, read_ticket
+from orders.api.bodies import read_cancel, read_change, read_if_match, read_ticket
 from orders.api.fields import Wrong
 from orders.api.problems import FieldError, Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
@@ -21,6 +21,7 @@ from orders.api.resources import event_document, order_document, request_documen
 from orders.models import Order, OrderRequest, Scope, Source, State
 from orders.selectors import OrderFilter
 from orders.services.order_entry import Placed, cancel_order, place_order
+from orders.services.replacing import Asked, replace_order
 
 
 class OrderList(ApiView):
@@ -98,6 +99,22 @@ class OrderCancel(ApiView):
         return answer(request_document(asked), status=202)
 
 
+class OrderReplace(ApiView):
+    """Requests to change the terms of an order."""
+
+    scopes = {"POST": Scope.TRADE}
+
+    @extend_schema(**schema.REPLACE_ORDER)
+    def post(self, request: Request, order_id: UUID) -> HttpResponse:
+        """Ask for other terms; If-Match names the version that the caller has seen."""
+        order = selectors.order_of(self.access.accounts, order_id)
+        version = read_if_match(request.headers.get("If-Match"))
+        change = read_change(request.data)
+        actor = f"client:{self.access.user.get_username()}"
+        asked = replace_order(order.id, change, actor=actor, at=self.received_at, version=version)
+        return replace_answer(asked)
+
+
 def require_account(access: Access, account: str) -> None:
     """Raise Problem INVALID for an account that does not exist for this caller."""
     if account not in access.accounts:
@@ -107,6 +124,23 @@ def require_account(access: Access, account: str) -> None:
 def shown(order: Order) -> dict[str, object]:
     """An order that a selector loaded."""
     return order_document(order, order.requests.all())
+
+
+def replace_answer(asked: Asked) -> HttpResponse:
+    """202 with the request, also when it was asked before; 422 with the report when a check refuses it."""
+    request = asked.request
+    headers = {} if asked.created else {"Idempotent-Replayed": "true"}
+    document = request_document(request)
+    if any(not check["passed"] for check in request.check_report):
+        raise Problem(
+            request.reason_code,
+            request.reason_text,
+            kind="REFUSED_BY_CHECK",
+            headers=headers,
+            report=request.check_report,
+            request=document,
+        )
+    return answer(document, status=202, headers=headers)
 
 
 def placed_answer(placed: Placed) -> HttpResponse:

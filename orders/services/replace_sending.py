@@ -1,0 +1,216 @@
+"""Sending replaces: claimed like new orders, never repeated while their outcome is unknown.
+
+A replace is on the wire alone: IB answers by order, so two at once could not be told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from brokers.errors import BrokerRefused, BrokerUnavailable
+from brokers.lease import Lease
+from brokers.messages import ReplaceOrder
+from brokers.port import Sent
+from orders.models import (
+    DEAD,
+    Cause,
+    CommandKind,
+    EventKind,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestKind,
+    RequestState,
+    State,
+)
+from orders.models.reasons import reason
+from orders.services import book
+from orders.services.claim import BATCH, fence
+from orders.services.replacing import refuse
+
+#: The broker has acknowledged the order and works it.
+ACKNOWLEDGED = (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
+FILLED = (State.FILLED, State.COMPLETED)
+
+# The payload is that of the last attempt, so that whatever else the order carries stays as it is. A
+# request on the wire holds back the next one, and a cancel holds back every replace.
+CLAIM_REPLACES = """
+WITH holder AS (
+    SELECT name FROM brokers_gatewaysession
+    WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
+), picked AS (
+    SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
+        a.payload || jsonb_build_object(
+            'order_qty', trim_scale(r.order_qty)::text, 'price', trim_scale(r.price)::text,
+            'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force) AS payload
+    FROM orders_outboxcommand c JOIN holder h ON h.name = c.session_id
+    JOIN orders_orderrequest r ON r.id = c.request_id JOIN orders_order o ON o.id = c.order_id
+    JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
+                  WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
+    WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
+      AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.overfilled AND NOT o.held_for_desk
+      AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(filled)s) AND r.order_qty > o.cum_qty)
+      AND NOT EXISTS (
+          SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
+              other.state IN ('SENT', 'UNCONFIRMED')
+              OR other.state = 'REQUESTED' AND (other.kind = 'CANCEL' OR other.id < r.id)))
+    ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c, r SKIP LOCKED
+), requests AS (
+    UPDATE orders_orderrequest r SET state = 'SENT', sent_at = clock_timestamp(),
+        ack_deadline = clock_timestamp() + make_interval(secs => %(ack_deadline)s)
+    FROM picked p WHERE r.id = p.request_id RETURNING r.cl_ord_id, r.order_id
+), versioned AS (
+    UPDATE orders_order o SET version = o.version + 1, updated_at = clock_timestamp()
+    FROM picked p WHERE o.id = p.order_id RETURNING o.*
+), noted AS (
+    INSERT INTO orders_orderevent
+        (order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at)
+    SELECT o.id, o.version, %(kind)s, o.state, o.state, o.cum_qty, o.avg_px, %(actor)s, '',
+           jsonb_build_object('cl_ord_id', r.cl_ord_id), o.updated_at
+    FROM versioned o JOIN requests r ON r.order_id = o.id
+), done AS (
+    UPDATE orders_outboxcommand c SET done_at = now(), attempts = c.attempts + 1
+    FROM picked p WHERE c.id = p.command_id
+)
+SELECT jsonb_build_object('order_id', order_id, 'request_id', request_id,
+    'cum_qty', trim_scale(cum_qty)::text, 'order', payload)::text FROM picked
+"""
+
+
+def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
+    """Claim up to `limit` replaces of orders that the broker works; the frozen payloads to send."""
+    facts = {
+        **fence(lease),
+        "limit": min(limit, BATCH),
+        "acknowledged": [state.value for state in ACKNOWLEDGED],
+        "filled": [state.value for state in FILLED],
+        "kind": EventKind.REPLACE_SENT.value,
+        "ack_deadline": settings.ACK_DEADLINE,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM_REPLACES, facts)
+        return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in cursor.fetchall()]
+
+
+def waiting(session: str) -> bool:
+    """Whether a replace could go out but for pacing."""
+    return OutboxCommand.objects.filter(
+        session_id=session,
+        kind=CommandKind.REPLACE,
+        done_at=None,
+        not_before__lte=timezone.now(),
+        request__state=RequestState.REQUESTED,
+        order__state__in=ACKNOWLEDGED,
+    ).exists()
+
+
+def record_answers(replaces: Sequence[ReplaceOrder], answers: Sequence[Sent]) -> None:
+    """What the port said of the replaces that were not simply handed over."""
+    errors = {answer.order_id: answer.error for answer in answers if answer.error}
+    asked = [replace.request_id for replace in replaces if replace.order_id in errors]
+    if not asked:
+        return
+    with transaction.atomic():
+        rows = _locked(OrderRequest.objects.filter(pk__in=asked, state=RequestState.SENT))
+        for order, request in rows:
+            error = errors[str(order.id)]
+            cause = Cause(actor="submission", at=timezone.now(), text=str(error))
+            if isinstance(error, BrokerUnavailable):
+                ask_again(order, request, cause)
+            elif isinstance(error, BrokerRefused):
+                refuse(order, request, "REQUEST_REFUSED", cause)
+            else:
+                _doubt(order, request, cause)
+        _store(rows)
+
+
+def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
+    """Replaces without an answer are in doubt: past their deadline, or sent before `before`; how many."""
+    late = {"sent_at__lt": before} if before else {"ack_deadline__lt": timezone.now()}
+    open_ones = OrderRequest.objects.filter(
+        order__session_id=session, kind=RequestKind.REPLACE, state=RequestState.SENT, **late
+    )
+    if not open_ones.exists():
+        return 0
+    with transaction.atomic():
+        rows = _locked(open_ones)
+        for order, request in rows:
+            _doubt(order, request, Cause(actor="submission", at=timezone.now(), text=why))
+        _store(rows)
+    return len(rows)
+
+
+def expire_stale(session: str) -> int:
+    """Refuse replaces that were not sent while fresh: nobody means their price any more; how many."""
+    now = timezone.now()
+    stale = OrderRequest.objects.filter(
+        order__session_id=session,
+        kind=RequestKind.REPLACE,
+        state=RequestState.REQUESTED,
+        fresh_until__lte=now,
+    )
+    if not stale.exists():
+        return 0
+    with transaction.atomic():
+        rows = _locked(stale)
+        for order, request in rows:
+            refuse(order, request, "STALE", Cause(actor="freshness", at=now, text=reason("STALE").text))
+        _store(rows)
+    return len(rows)
+
+
+def in_doubt(session: str) -> bool:
+    """Whether a look is needed to find out about a replace."""
+    doubtful = OrderRequest.objects.filter(
+        order__session_id=session, kind=RequestKind.REPLACE, state=RequestState.UNCONFIRMED
+    )
+    return doubtful.exclude(order__state__in=DEAD).exclude(order__held_for_desk=True).exists()
+
+
+def not_taken(order: Order, request: OrderRequest, cause: Cause) -> None:
+    """Proven not to have taken effect: sent again while fresh. The terms are absolute, so twice is once."""
+    if request.fresh_until and request.fresh_until > timezone.now():
+        ask_again(order, request, cause)
+    else:
+        refuse(order, request, "REPLACE_NOT_TAKEN", cause.saying(reason("REPLACE_NOT_TAKEN").text))
+
+
+def ask_again(order: Order, request: OrderRequest, cause: Cause) -> None:
+    """It is known not to be at the broker: its command waits again. The caller stores the request."""
+    request.ask_again()
+    command = OutboxCommand.objects.filter(request=request).latest("id")
+    command.done_at, command.error = None, cause.text
+    command.not_before = timezone.now() + timedelta(seconds=min(2.0, 0.25 * 2**command.attempts))
+    command.save(update_fields=["done_at", "error", "not_before"])
+
+
+def _doubt(order: Order, request: OrderRequest, cause: Cause) -> None:
+    request.doubt()
+    order.note(EventKind.REPLACE_IN_DOUBT, cause.saying(data={"cl_ord_id": request.cl_ord_id}))
+
+
+Row = tuple[Order, OrderRequest]
+
+
+def _locked(requests: QuerySet[OrderRequest]) -> list[Row]:
+    """These requests as they are once their orders are locked, with their orders."""
+    ids = sorted(set(requests.values_list("order_id", flat=True)))
+    orders = {o.id: o for o in Order.objects.select_for_update().filter(pk__in=ids).order_by("id")}
+    return [(orders[r.order_id], r) for r in requests.order_by("id") if r.order_id in orders]
+
+
+def _store(rows: Sequence[Row]) -> None:
+    for _, request in rows:
+        request.save()
+        if not request.is_open:
+            OutboxCommand.objects.filter(request=request, done_at=None).update(
+                done_at=timezone.now(), error=request.reason_code
+            )
+    book.store({order.id: order for order, _ in rows}.values())
