@@ -26,6 +26,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         *("perm_id", "broker_order_id", "version", "requests", "timestamps", "source", "on_unconfirmed"),
         "if_broker_down",
         *SPECIAL_FIELDS,
+        *("current_cl_ord_id", "replaced_by", "overfilled"),
     }
     assert (order["order_qty"], order["price"], order["cum_qty"]) == ("100", "229.95", "0")
     assert is_utc_microseconds(order["timestamps"]["received"])

@@ -91,7 +91,7 @@ def test_a_completed_order_is_read_by_its_words(status: str, words: str, read: W
     [
         (201, Refusal.ORDER_REJECTED),
         (202, Refusal.ORDER_CANCELED),
-        (10147, Refusal.REQUEST_REFUSED),
+        (10147, Refusal.CANCEL_REFUSED),
         (10349, Refusal.WARNING),
         (2150, Refusal.WARNING),
         (103, Refusal.LOOK_UP),
