@@ -60,7 +60,7 @@ class Hub:
     def __init__(self, gateway: Gateway, journal: Journal) -> None:
         self.gateway = gateway
         self.connections: set[Connection] = set()
-        self.wire_clock = WireClock()
+        self.wire_clock = WireClock(gateway.state.executions)
         self.hanging: set[int | None] = set()
         self.drip: DripRule | None = None
         self.listener: Listener | None = None

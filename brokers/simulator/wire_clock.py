@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
 
@@ -14,8 +14,8 @@ KEPT = 200_000  # executions; the oldest half is forgotten above it
 class WireClock:
     """The time at which each execution's messages had been given to the sockets, for as many as are kept."""
 
-    def __init__(self) -> None:
-        self._sent_at: dict[str, datetime] = {}
+    def __init__(self, earlier: Iterable[Executed] = ()) -> None:
+        self._sent_at: dict[str, datetime | None] = dict.fromkeys(fact.exec_id for fact in earlier)
 
     def note(self, executions: Sequence[Executed], now: datetime) -> None:
         """All of these have been sent by now; those noted before keep their time."""

@@ -222,7 +222,7 @@ def test_orders_survive_sigkill_and_can_be_cancelled_afterwards(restartable: Sim
         filled = ib.placeOrder(AAPL, MarketOrder("BUY", 100, orderRef="filled"))
         resting = ib.placeOrder(AAPL, LimitOrder("BUY", 100, 200.0, tif="GTC", orderRef="resting"))
         await until(lambda: filled.isDone() and resting.orderStatus.status == "Submitted")
-        before = restartable.get("/executions")
+        before = [fill | {"sent_at": None} for fill in restartable.get("/executions")]
         restartable.end(signal.SIGKILL)
         await until(lambda: not ib.isConnected())
         restartable.start()

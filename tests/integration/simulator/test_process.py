@@ -118,10 +118,11 @@ def test_delayed_answers_come_late_but_in_order(gateway: SimulatedGateway) -> No
 def test_a_hanging_gateway_reads_later_what_was_sent(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         ib = await gateway.connect()
-        gateway.post("/faults", [{"kind": "hang", "seconds": 0.5}]).raise_for_status()
+        gateway.fault("hang", seconds=60)
         trade = ib.placeOrder(AAPL, MarketOrder("BUY", 100))
         assert gateway.get("/faults")[0]["kind"] == "hang"
         assert gateway.get("/orders") == []
+        gateway.fault("clear")
         await until(trade.isDone)
         assert gateway.get("/faults") == []
         ib.disconnect()

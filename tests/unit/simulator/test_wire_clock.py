@@ -25,3 +25,10 @@ def test_an_execution_keeps_the_time_of_its_first_turn() -> None:
 
 def test_an_execution_of_an_earlier_run_has_none() -> None:
     assert WireClock().sent_at("a") is None
+
+
+def test_what_an_earlier_process_sent_has_no_time() -> None:
+    earlier = facts("a")
+    clock = WireClock(earlier)
+    clock.note(facts("a", "b"), NOON)
+    assert (clock.sent_at("a"), clock.sent_at("b")) == (None, NOON)
