@@ -1,7 +1,8 @@
 """The lease of a gateway session: one holder at a time, told apart by a fencing epoch.
 
 A claim carries the epoch in its WHERE, so a former holder that was paused can claim nothing. A
-holder renews well before the lease runs out; the clock is PostgreSQL's, there is only one of it.
+holder renews well before the lease runs out; the clock is PostgreSQL's, there is only one of it. A
+holder that is a dead process of this machine can not come back: its lease is taken without waiting.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import socket
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from django.db import connection
 
@@ -17,9 +19,10 @@ TAKE = """
     UPDATE brokers_gatewaysession
     SET lease_owner = %(owner)s, lease_epoch = lease_epoch + 1, client_id = %(client_id)s,
         lease_until = now() + make_interval(secs => %(ttl)s), heartbeat_at = now()
-    WHERE name = %(name)s AND (lease_until IS NULL OR lease_until < now())
+    WHERE name = %(name)s AND (lease_until IS NULL OR lease_until < now() OR lease_owner = %(dead)s)
     RETURNING lease_epoch
 """
+OWNER = "SELECT lease_owner FROM brokers_gatewaysession WHERE name = %s"
 RENEW = """
     UPDATE brokers_gatewaysession
     SET lease_until = now() + make_interval(secs => %(ttl)s), heartbeat_at = now()
@@ -43,15 +46,47 @@ class Lease:
 
 
 def this_process() -> str:
-    """A name for this process that no other one has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+    """A name for this process that no other one has: machine, process, thread."""
+    return f"{_machine()}:{os.getpid()}:{threading.get_ident()}"
+
+
+def _machine() -> str:
+    """Host and, where there are such, the namespace in which process ids count (containers)."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()}/{namespace}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether this owner is a process of this machine that has ended; False when that can not be told."""
+    machine, _, rest = owner.partition(":")
+    pid = rest.partition(":")[0]
+    if machine != _machine() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ENDED
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+
+
+#: A killed process that its parent has not asked after yet: zombie, dead.
+ENDED = ("Z", "X")
 
 
 def take(name: str, *, client_id: int, ttl: float) -> Lease | None:
-    """Take the lease if nobody holds it; None while somebody does."""
+    """Take the lease if nobody holds it, or who held it is dead; None while somebody does."""
     owner = this_process()
     with connection.cursor() as cursor:
-        cursor.execute(TAKE, {"name": name, "owner": owner, "ttl": ttl, "client_id": client_id})
+        cursor.execute(OWNER, [name])
+        (holder,) = cursor.fetchone() or ("",)
+        # A name that no owner has, so that an empty one is not taken for a dead one.
+        dead = holder if is_dead(holder) else "-"
+        cursor.execute(TAKE, {"name": name, "owner": owner, "ttl": ttl, "client_id": client_id, "dead": dead})
         row = cursor.fetchone()
     return Lease(name=name, owner=owner, epoch=row[0], ttl=ttl) if row else None
 

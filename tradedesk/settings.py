@@ -102,7 +102,7 @@ RESTART_WINDOW = env.restart_window()
 # disconnect, so ours stays below both. The reserve is kept back for cancels.
 PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
-LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 4, low=1, high=60)  # seconds
+LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
 # Seconds between the two looks that prove an order absent.
 RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)

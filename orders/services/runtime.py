@@ -39,6 +39,7 @@ LOOK_TIMEOUT = 30.0  # seconds
 APPLY_TIMEOUT = 60.0  # seconds
 COMMISSION_GRACE = timedelta(seconds=3)
 COMMISSION_LOOK_EVERY = 10.0  # seconds
+SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker is to stop
 LATE_REQUEST_GRACE = timedelta(seconds=3)
 
 _running: dict[str, SessionRuntime] = {}
@@ -78,10 +79,11 @@ class SessionRuntime:
         self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = instruments.InstrumentDesk(self.session)
         wake = WakeListener(self.name, self.ring, self._stopping)
+        self._drain = threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True)
         self._threads = [
+            self._drain,
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
             threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
-            threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
         ]
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -105,11 +107,12 @@ class SessionRuntime:
         self._stopping.set()
         self._wake.set()
         self._rung.set()
+        self._drain.join(timeout=SENDS_FINISH)
         self.session.stop()
         self.writer.stop(timeout=10)
+        self._release()  # the next one need not wait for threads that can send nothing any more
         for thread in self._threads:
             thread.join(timeout=5)
-        self._release()
         connection.close()
 
     def _release(self) -> None:
