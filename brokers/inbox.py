@@ -49,6 +49,9 @@ class Applier(Protocol):
     def next_valid_id(self, broker_order_id: int) -> None:
         """The lowest order id the gateway takes."""
 
+    def unreadable(self, text: str) -> None:
+        """Something was said that could not be read."""
+
 
 class InboxWriter:
     """The writer thread of one session, and the Listener that feeds it."""
@@ -72,6 +75,9 @@ class InboxWriter:
 
     def next_valid_id(self, broker_order_id: int) -> None:
         self._queue.put(lambda: self.applier.next_valid_id(broker_order_id))
+
+    def unreadable(self, text: str) -> None:
+        self._queue.put(lambda: self.applier.unreadable(text))
 
     def price_seen(self, con_id: int, price: str) -> None:
         self.prices[con_id] = price

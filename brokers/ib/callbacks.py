@@ -16,8 +16,9 @@ from typing import Any
 from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
+from brokers.errors import OutcomeUnknown
 from brokers.ib import codes, translate
-from brokers.ib.requests import Requests
+from brokers.ib.requests import PROBE, Requests
 from brokers.messages import (
     AccountValueReport,
     BrokerEvent,
@@ -81,11 +82,16 @@ class Callbacks:
         """The socket closed after the connection had been ready."""
         self.requests.connection_lost()
 
+    def unreadable(self, text: str) -> None:
+        """A message about our books could not be read: no answer under way is whole any more."""
+        self.requests.spoil(OutcomeUnknown(f"a message of the gateway could not be read: {text}"))
+        self.listener.unreadable(text)
+
     def nextValidId(self, order_id: int) -> None:
         self.listener.next_valid_id(order_id)
 
     def currentTime(self, _: int) -> None:
-        self.requests.end("currentTime")
+        self.requests.end(PROBE)
 
     # --- orders ------------------------------------------------------------------------------------
     def orderStatus(

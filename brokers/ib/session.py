@@ -24,7 +24,8 @@ from ib_async.client import Client
 from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
 from brokers.ib import codes, translate
 from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
-from brokers.ib.requests import RequestFailed, Requests
+from brokers.ib.decoder import StrictDecoder
+from brokers.ib.requests import PROBE, RequestFailed, Requests
 from brokers.messages import (
     CancelOrder,
     HandedOver,
@@ -41,11 +42,16 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Command = NewOrder | ReplaceOrder | CancelOrder
 
-CONNECT_TIMEOUT = 10.0  # seconds
+#: Seconds for the handshake, first and longest: short at first, so that a connection on which nothing
+#: comes back does not hold up the next one; longer each time, for a gateway that is only slow.
+CONNECT_TIMEOUT = (4.0, 16.0)
 PROBE_EVERY = 1.5  # seconds
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
+#: So many looks in a row that the gateway did not answer end the connection: an end marker may be lost,
+#: and on a new connection no answer is owed.
+MOST_UNANSWERED = 2
 HAND_OVER_TIMEOUT = 10.0  # seconds
-BACKOFF = (0.1, 5.0)  # seconds, first and longest
+BACKOFF = (0.1, 1.5)  # seconds between attempts, first and longest
 #: $LEDGER:ALL adds the cash of every currency.
 SUMMARY_TAGS = (
     "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq,$LEDGER:ALL"
@@ -74,6 +80,7 @@ class IBSession:
         self._down = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking = asyncio.Lock()
+        self._unanswered = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"ib-{name}", daemon=True)
 
@@ -143,22 +150,26 @@ class IBSession:
 
     async def _stay_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
-        backoff = BACKOFF[0]
+        backoff, timeout = BACKOFF[0], CONNECT_TIMEOUT[0]
         while not self._stopping.is_set():
             try:
-                await self._connect()
-                backoff = BACKOFF[0]
+                await self._connect(timeout)
+                backoff, timeout = BACKOFF[0], CONNECT_TIMEOUT[0]
                 reason = await self._serve()
             except (OSError, TimeoutError, BrokerError) as error:
                 reason = str(error) or type(error).__name__
+            except Exception as error:
+                log.exception("connection broke", extra={"session": self.name})
+                reason = repr(error)
             self._drop(reason)
             await self._pause(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            backoff = min(BACKOFF[1], backoff * 2)
+            backoff, timeout = min(BACKOFF[1], backoff * 2), min(CONNECT_TIMEOUT[1], timeout * 2)
         self._drop("stopped")
 
-    async def _connect(self) -> None:
+    async def _connect(self, timeout: float) -> None:
         """Open the socket and wait until the gateway has told ids and accounts."""
         self._down.clear()
+        self._unanswered = 0
         self._requests = Requests()
         self._callbacks = Callbacks(
             connection_id=uuid4().hex[:12],
@@ -170,7 +181,7 @@ class IBSession:
         self._client = client = new_client(self._callbacks)
         client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect
         client.apiEnd += self._down.set
-        await self._handshake(client)
+        await self._handshake(client, timeout)
         self._require_mode(client.getAccounts())
         self.connection_started_at = translate.now()
         self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
@@ -178,7 +189,7 @@ class IBSession:
         for instrument in self._watching:
             self._subscribe(instrument)
 
-    async def _handshake(self, client: Any) -> None:
+    async def _handshake(self, client: Any, timeout: float) -> None:
         """ib_async waits out its whole timeout when the peer closes before it is ready; we do not."""
         refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -188,7 +199,7 @@ class IBSession:
 
         client.apiError += on_error
         connecting = asyncio.ensure_future(
-            client.connectAsync(*self.address, self.client_id, timeout=CONNECT_TIMEOUT)
+            client.connectAsync(*self.address, self.client_id, timeout=timeout)
         )
         await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
         if connecting.done() and not connecting.exception():
@@ -223,8 +234,8 @@ class IBSession:
         return "stopped" if self._stopping.is_set() else "the gateway closed the connection"
 
     async def _probe(self) -> bool:
-        self._requests.open("currentTime")
-        answer = self._requests.collect("currentTime")
+        self._requests.open(PROBE)
+        answer = self._requests.collect(PROBE)
         try:
             self._live_client().reqCurrentTime()
             await asyncio.wait_for(answer, PROBE_TIMEOUT)
@@ -261,9 +272,9 @@ class IBSession:
     def _link_code(self, code: int, text: str) -> None:
         """1100: the gateway lost IB. 1101, 1102: it is back, and anything may have happened meanwhile."""
         if code in codes.LINK_LOST:
-            self._requests.connection_lost()
+            self._requests.spoil(BrokerUnavailable(f"{code}: {text}"))
             self._set_link(Link.BROKER_LOST, f"{code}: {text}")
-        elif code in codes.LINK_RESTORED and self.link is Link.BROKER_LOST:
+        elif code in codes.LINK_RESTORED and self.link in (Link.BROKER_LOST, Link.READY):
             self._set_link(Link.CONNECTED, f"{code}: {text}")
         elif code == codes.CLIENT_ID_IN_USE:
             log.warning("client id in use", extra={"session": self.name, "text": text})
@@ -335,32 +346,40 @@ class IBSession:
     async def _look(self, full: bool) -> Snapshot:
         """A whole look, or an error. One at a time: the gateway's answers carry no request id."""
         async with self._looking:
-            self._require_broker()
-            started_at, connected_at = translate.now(), self.connection_started_at
-            orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
-            if full:
-                orders += await self._collect(
-                    "completedOrders", lambda client: client.reqCompletedOrders(False)
-                )
-            executions = await self._collect_id(
-                lambda client, key: client.reqExecutions(key, ExecutionFilter())
-            )
-            positions = await self._collect("positions", lambda client: client.reqPositions())
-            values = await self._summary()
-            self._require_broker()
-            if connected_at is None or connected_at != self.connection_started_at:
-                raise OutcomeUnknown("the connection changed during the look")
-            return Snapshot(
-                snapshot_id=uuid4().hex[:16],
-                started_at=started_at,
-                finished_at=translate.now(),
-                connection_started_at=connected_at,
-                full=full,
-                orders=_one_each(orders),
-                executions=tuple(executions),
-                positions=tuple(positions),
-                account_values=tuple(values),
-            )
+            try:
+                snapshot = await self._ask_all(full)
+            except asyncio.CancelledError:  # the time is up
+                self._unanswered += 1
+                if self._unanswered >= MOST_UNANSWERED:
+                    self._down.set()
+                raise
+            self._unanswered = 0
+            return snapshot
+
+    async def _ask_all(self, full: bool) -> Snapshot:
+        """Every question of a look, one after the other."""
+        self._require_broker()
+        started_at, connected_at = translate.now(), self.connection_started_at
+        orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
+        if full:
+            orders += await self._collect("completedOrders", lambda client: client.reqCompletedOrders(False))
+        executions = await self._collect_id(lambda client, key: client.reqExecutions(key, ExecutionFilter()))
+        positions = await self._collect("positions", lambda client: client.reqPositions())
+        values = await self._summary()
+        self._require_broker()
+        if connected_at is None or connected_at != self.connection_started_at:
+            raise OutcomeUnknown("the connection changed during the look")
+        return Snapshot(
+            snapshot_id=uuid4().hex[:16],
+            started_at=started_at,
+            finished_at=translate.now(),
+            connection_started_at=connected_at,
+            full=full,
+            orders=_one_each(orders),
+            executions=tuple(executions),
+            positions=tuple(positions),
+            account_values=tuple(values),
+        )
 
     def _require_broker(self) -> None:
         if self.link not in (Link.CONNECTED, Link.READY):
@@ -389,8 +408,7 @@ class IBSession:
         try:
             ask(self._live_client())
         except Exception:
-            self._requests.end(key)
-            await self._requests.collect(key)
+            self._requests.close(key, answered=True)  # nothing was asked
             raise
         return await self._requests.collect(key)
 
@@ -442,7 +460,9 @@ def _ask_completed(client: Any) -> None:
 
 def new_client(callbacks: Callbacks) -> Any:
     """The library's client around our callbacks."""
-    return Client(callbacks)  # type: ignore[no-untyped-call]
+    client = Client(callbacks)  # type: ignore[no-untyped-call]
+    client.decoder = StrictDecoder(callbacks, 0)  # type: ignore[arg-type]
+    return client
 
 
 def _one_each(reports: Sequence[OrderReport]) -> tuple[OrderReport, ...]:

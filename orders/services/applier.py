@@ -13,7 +13,9 @@ from brokers.breaker import Breaker
 from brokers.inbox import Note
 from brokers.models import GatewaySession
 from brokers.port import Heard, Link
+from orders.models import AlertKind
 from orders.services import replace_sending
+from orders.services.alerts import raise_alert
 from orders.services.execution import LookUp, apply_notes
 from orders.services.submission import doubt_unanswered
 
@@ -64,3 +66,10 @@ class SessionApplier:
         GatewaySession.objects.filter(name=self.session).update(
             next_broker_order_id=Greatest(F("next_broker_order_id"), broker_order_id)
         )
+
+    def unreadable(self, text: str) -> None:
+        """What was missed is in the next look, if that can be read."""
+        self.look_up.wanted = True
+        said = f"A message of the gateway could not be read, so looks at it may be incomplete: {text}"
+        raise_alert(AlertKind.INBOX_STUCK, session=self.session, subject="unreadable", text=said)
+        self.on_link()

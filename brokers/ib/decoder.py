@@ -1,0 +1,40 @@
+"""The library's decoder, without its habit of dropping what it can not read.
+
+ib_async catches every error of decoding and of our callbacks, logs it and goes on: an execution would
+be lost, and an open order would seem to be absent. Here such a message spoils the answers it may have
+been a row of, and is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ib_async.decoder import Decoder
+
+if TYPE_CHECKING:
+    from brokers.ib.callbacks import Callbacks
+
+log = logging.getLogger(__name__)
+
+#: Messages about orders, executions and positions, by IB's numbers; the rest is prices and reference data.
+ABOUT_OUR_BOOKS = frozenset({"3", "4", "5", "9", "11", "53", "55", "59", "61", "62", "101", "102"})
+SHOWN = 400  # characters of the message
+
+
+class StrictDecoder(Decoder):
+    """Tells the callbacks of messages that could not be read."""
+
+    wrapper: Callbacks  # type: ignore[assignment]
+
+    def interpret(self, fields: list[str]) -> None:
+        """Decode one message and call its callback."""
+        try:
+            self.handlers[int(fields[0])](fields)
+        except Exception as error:
+            text = f"{error!r} in {fields}"[:SHOWN]
+            if fields and fields[0] in ABOUT_OUR_BOOKS:
+                log.exception("a message of the gateway could not be read", extra={"fields": text})
+                self.wrapper.unreadable(text)
+            else:
+                log.warning("a message of the gateway was left out", extra={"fields": text})

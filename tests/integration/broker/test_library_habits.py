@@ -1,0 +1,442 @@
+"""Habits of ib_async that have cost others money, and why they can not hurt here.
+
+The real library over TCP, through a proxy, to the simulated gateway; only the order domain is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from brokers.errors import BrokerUnavailable, OutcomeUnknown
+from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.ib.requests import RequestFailed
+from brokers.ib.session import PROBE_EVERY, PROBE_TIMEOUT, IBSession
+from brokers.messages import (
+    CancelOrder,
+    CommissionReport,
+    ErrorReport,
+    ExecutionReport,
+    HandedOver,
+    InstrumentRef,
+    NewOrder,
+    OrderReport,
+    PositionReport,
+    Snapshot,
+    WorkingStatus,
+)
+from brokers.port import Heard, Link
+from tests.integration.broker.conftest import ACCOUNT, Gateway
+from tests.integration.broker.proxy import Frame, Proxy, kind, message
+from tradedesk.stack.polling import eventually
+
+Event = TypeVar("Event")
+AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
+STATUS, ERROR, OPEN_ORDER, EXECUTION, COMMISSION = "3", "4", "5", "11", "59"
+END_OF_OPEN_ORDERS, END_OF_EXECUTIONS, END_OF_POSITIONS = "53", "55", "62"
+END_OF_SUMMARY, END_OF_COMPLETED = "64", "102"
+
+
+class Memory:
+    """A Listener that remembers."""
+
+    def __init__(self) -> None:
+        self.messages: list[Heard] = []
+        self.lost: list[str] = []
+        self.next_id = 1
+
+    def heard(self, message: Heard) -> None:
+        self.messages.append(message)
+
+    def handed_over(self, note: HandedOver) -> None:
+        pass
+
+    def link_changed(self, link: Link, reason: str) -> None:
+        pass
+
+    def next_valid_id(self, broker_order_id: int) -> None:
+        self.next_id = max(self.next_id, broker_order_id)
+
+    def unreadable(self, text: str) -> None:
+        self.lost.append(text)
+
+    def position_seen(self, report: PositionReport) -> None:
+        pass
+
+    def price_seen(self, con_id: int, price: str) -> None:
+        pass
+
+    def told(self, what: type[Event], order: NewOrder | None = None) -> list[Event]:
+        """Events of a kind, of one order if given."""
+        events = [message.event for message in list(self.messages)]
+        return [event for event in events if isinstance(event, what) and (not order or is_of(event, order))]
+
+
+def is_of(event: Any, order: NewOrder) -> bool:
+    said = event.identity
+    return bool(said.order_ref == order.order_ref or said.broker_order_id == order.broker_order_id)
+
+
+@pytest.fixture(scope="module")
+def middle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Gateway, Proxy]]:
+    gateway = Gateway(Path(tmp_path_factory.mktemp("gateway")))
+    gateway.start()
+    proxy = Proxy(gateway.port)
+    proxy.start()
+    yield gateway, proxy
+    proxy.stop()
+    gateway.kill()
+    gateway.control.close()
+
+
+@pytest.fixture(scope="module")
+def memory() -> Memory:
+    return Memory()
+
+
+@pytest.fixture(scope="module")
+def lasting(middle: tuple[Gateway, Proxy], memory: Memory) -> Iterator[IBSession]:
+    session = IBSession(
+        name="main", host="127.0.0.1", port=middle[1].port, client_id=1, paper=True, listener=memory
+    )
+    session.start()
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def gateway(middle: tuple[Gateway, Proxy]) -> Gateway:
+    return middle[0]
+
+
+@pytest.fixture
+def proxy(middle: tuple[Gateway, Proxy], lasting: IBSession) -> Iterator[Proxy]:
+    """Passing everything on, at the beginning and at the end; what a test lost is not waited for after it."""
+    yield middle[1]
+    middle[1].pass_on()
+    if middle[1].lossy:
+        middle[1].lossy = False
+        began = lasting.connection_started_at
+        middle[1].cut()
+        eventually(lambda: lasting.connection_started_at not in (began, None), limit=60)
+
+
+@pytest.fixture
+def session(lasting: IBSession, memory: Memory, proxy: Proxy) -> IBSession:
+    """The connected session with its gate open, and a memory that is empty."""
+    eventually(lambda: open_gate(lasting), limit=60)
+    memory.messages.clear()
+    memory.lost.clear()
+    return lasting
+
+
+def open_gate(session: IBSession) -> bool:
+    """Look and open the gate, as the session's runtime does."""
+    if session.link is Link.CONNECTED and (snapshot := _try(lambda: session.snapshot(20, full=True))):
+        session.ready(snapshot)
+    return session.link is Link.READY
+
+
+numbers = count(1)
+
+
+def order(memory: Memory, **terms: Any) -> NewOrder:
+    """A limit order far below the market, with the next id."""
+    number = memory.next_id + 1000 + next(numbers)
+    return NewOrder(**{
+        "order_id": str(number), "order_ref": f"HABIT-{number}", "broker_order_id": number,
+        "account": ACCOUNT, "instrument": AAPL, "side": Side.BUY, "order_qty": Decimal(10),
+        "ord_type": OrdType.LIMIT, "price": Decimal("1.00"), "time_in_force": TimeInForce.DAY, **terms,
+    })  # fmt: skip
+
+
+def market(memory: Memory) -> NewOrder:
+    return order(memory, ord_type=OrdType.MARKET, price=None)
+
+
+def resting(session: IBSession, memory: Memory) -> NewOrder:
+    """An order that works at the gateway."""
+    placed = order(memory)
+    send(session, placed)
+    eventually(lambda: works(memory, placed))
+    return placed
+
+
+def send(session: IBSession, *orders: NewOrder) -> None:
+    assert [answer.error for answer in session.place(orders)] == [None] * len(orders)
+
+
+def works(memory: Memory, placed: NewOrder) -> bool:
+    return any(report.status is WorkingStatus.WORKING for report in memory.told(OrderReport, placed))
+
+
+# --- connecting ---------------------------------------------------------------------------------------
+def test_a_client_id_in_use_is_waited_for_and_no_other_one_taken(
+    session: IBSession, gateway: Gateway, memory: Memory
+) -> None:
+    second = IBSession(
+        name="b", host="127.0.0.1", port=gateway.port, client_id=7, paper=True, listener=memory
+    )
+    first = IBSession(name="a", host="127.0.0.1", port=gateway.port, client_id=7, paper=True, listener=memory)
+    first.start()
+    eventually(lambda: first.link is Link.CONNECTED, limit=30)
+    second.start()
+    eventually(lambda: "in use" in second._link_reason, limit=30)
+    first.stop()
+    eventually(lambda: second.link is Link.CONNECTED, limit=60)
+    second.stop()
+
+
+def test_a_half_open_link_is_found_by_probes(session: IBSession, proxy: Proxy) -> None:
+    assert PROBE_EVERY + PROBE_TIMEOUT < 5
+    proxy.filter = lambda frame: []
+    eventually(lambda: session.link is Link.DOWN, limit=60)
+    assert "no answer to a probe" in session._link_reason or "accept" in session._link_reason
+
+
+def test_1102_without_1100_before_is_a_reason_to_look_again(session: IBSession, proxy: Proxy) -> None:
+    proxy.say(message(ERROR, 2, -1, 1102, "restored", ""))
+    eventually(lambda: session.link is Link.CONNECTED)
+
+
+# --- sending ------------------------------------------------------------------------------------------
+def test_a_burst_leaves_no_order_in_the_librarys_own_queue(
+    session: IBSession, gateway: Gateway, memory: Memory
+) -> None:
+    burst = [order(memory) for _ in range(60)]
+    send(session, *burst)
+    assert not session._client._msgQ
+    refs = {placed.order_ref for placed in burst}
+    eventually(lambda: refs <= {row["order_ref"] for row in gateway.control.orders()}, limit=30)
+
+
+def test_a_send_on_a_closing_socket_is_told_as_not_sent(session: IBSession, memory: Memory) -> None:
+    assert session._loop
+    session._loop.call_soon_threadsafe(session._client.conn.transport.close)
+    (answer,) = session.place([order(memory)])
+    assert isinstance(answer.error, BrokerUnavailable)
+
+
+def test_an_id_whose_order_is_filled_can_be_sent_again_and_makes_no_second_order(
+    session: IBSession, gateway: Gateway, memory: Memory
+) -> None:
+    placed = market(memory)
+    send(session, placed)
+    eventually(lambda: memory.told(CommissionReport))
+    send(session, placed)
+    eventually(lambda: memory.told(ErrorReport, placed))
+    assert len([row for row in gateway.control.orders() if row["order_ref"] == placed.order_ref]) == 1
+
+
+def test_an_order_of_before_a_reconnect_is_still_heard_of(
+    session: IBSession, proxy: Proxy, memory: Memory
+) -> None:
+    placed = resting(session, memory)
+    proxy.cut()
+    eventually(lambda: session.link is not Link.READY)
+    eventually(lambda: open_gate(session), limit=60)
+    session.cancel([CancelOrder(order_id=placed.order_id, broker_order_id=placed.broker_order_id)])
+    eventually(lambda: memory.told(OrderReport, placed)[-1].status is WorkingStatus.CANCELED)
+
+
+def test_the_id_on_the_wire_is_the_one_that_was_recorded(
+    session: IBSession, gateway: Gateway, memory: Memory
+) -> None:
+    placed = resting(session, memory)
+    rows = {row["order_ref"]: row["order_id"] for row in gateway.control.orders()}
+    assert rows[placed.order_ref] == placed.broker_order_id
+
+
+# --- receiving ----------------------------------------------------------------------------------------
+def test_a_completed_order_is_told_with_its_identity_and_what_was_executed(
+    session: IBSession, memory: Memory
+) -> None:
+    placed = market(memory)
+    send(session, placed)
+    eventually(lambda: memory.told(CommissionReport))
+    reports = {report.identity.order_ref: report for report in session.snapshot(20, full=True).orders}
+    report = reports[placed.order_ref]
+    assert (report.status, report.cum_qty) == (WorkingStatus.FILLED, 10)
+    assert report.identity.perm_id > 0
+
+
+@pytest.mark.parametrize("code", [103, 110, 165, 202, 321, 399, 404, 481, 10148, 10349, 99_999])
+def test_a_code_about_a_living_order_makes_no_status_of_its_own(
+    session: IBSession, proxy: Proxy, memory: Memory, code: int
+) -> None:
+    placed = order(memory)
+    proxy.say(message(ERROR, 2, placed.broker_order_id, code, "words", ""))
+    eventually(lambda: memory.told(ErrorReport, placed))
+    assert memory.told(OrderReport, placed) == []
+
+
+def test_what_the_gateway_repeats_is_told_once(session: IBSession, proxy: Proxy, memory: Memory) -> None:
+    proxy.repeat(3)
+    placed = market(memory)
+    send(session, placed)
+    eventually(lambda: memory.told(CommissionReport))
+    executions = memory.told(ExecutionReport, placed)
+    assert len({report.exec_id for report in executions}) == len(executions)
+    keys = [heard.dedup_key for heard in memory.messages]
+    assert len(keys) == len(set(keys))
+
+
+def test_an_execution_of_a_look_and_its_live_copy_have_one_key(
+    session: IBSession, proxy: Proxy, memory: Memory
+) -> None:
+    copies: list[Frame] = []
+
+    def hold_back(frame: Frame) -> list[Frame]:
+        if kind(frame) == EXECUTION and frame.split(b"\0")[1] == b"-1":
+            copies.append(frame)
+            return []
+        return [frame]
+
+    proxy.filter = hold_back
+    placed = market(memory)
+    send(session, placed)
+    eventually(lambda: copies)
+    session.snapshot(20, full=False)
+    assert memory.told(ExecutionReport, placed)
+    proxy.say(copies[0])
+    session.snapshot(20, full=False)
+    executions = [heard for heard in memory.messages if heard.event in memory.told(ExecutionReport, placed)]
+    assert len({heard.dedup_key for heard in executions}) == len(executions)
+
+
+def test_an_execution_and_its_commission_are_told_of_an_order_never_shown(
+    session: IBSession, proxy: Proxy, memory: Memory
+) -> None:
+    proxy.drop(OPEN_ORDER, STATUS)
+    placed = market(memory)
+    send(session, placed)
+    eventually(lambda: memory.told(CommissionReport))
+    executed = {report.exec_id for report in memory.told(ExecutionReport, placed)}
+    assert {report.exec_id for report in memory.told(CommissionReport)} <= executed
+    assert memory.told(OrderReport, placed) == []
+
+
+def test_an_order_is_acknowledged_while_a_look_is_under_way(
+    session: IBSession, proxy: Proxy, memory: Memory
+) -> None:
+    proxy.drop(END_OF_OPEN_ORDERS)
+    with ThreadPoolExecutor(1) as pool:
+        look = pool.submit(session.snapshot, 3, full=False)
+        resting(session, memory)
+        assert not look.done()
+        with pytest.raises(OutcomeUnknown):
+            look.result()
+
+
+def test_two_looks_at_once_are_both_answered(session: IBSession) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        looks = [pool.submit(session.snapshot, 20, full=True) for _ in range(2)]
+        assert len({look.result().snapshot_id for look in looks}) == 2
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [END_OF_OPEN_ORDERS, END_OF_COMPLETED, END_OF_EXECUTIONS, END_OF_POSITIONS, END_OF_SUMMARY],
+)
+def test_a_look_without_one_of_its_end_markers_is_none(session: IBSession, proxy: Proxy, marker: str) -> None:
+    proxy.drop(marker)
+    with pytest.raises(OutcomeUnknown, match="no complete answer"):
+        session.snapshot(0.5, full=True)
+
+
+def test_a_gateway_that_twice_does_not_answer_a_look_is_asked_on_a_new_connection(
+    session: IBSession, proxy: Proxy
+) -> None:
+    began = session.connection_started_at
+    proxy.drop(END_OF_POSITIONS)
+    for _ in range(2):
+        with pytest.raises((OutcomeUnknown, BrokerUnavailable)):
+            session.snapshot(0.5, full=False)
+    proxy.pass_on()
+    eventually(lambda: session.connection_started_at not in (began, None), limit=60)
+    assert snapshot(session).positions is not None
+
+
+def snapshot(session: IBSession) -> Snapshot:
+    return eventually(lambda: _try(lambda: session.snapshot(20, full=True)), limit=60)
+
+
+def _try(ask: Callable[[], Snapshot]) -> Snapshot | None:
+    try:
+        return ask()
+    except (OutcomeUnknown, BrokerUnavailable):
+        return None
+
+
+def test_the_late_end_of_one_look_does_not_end_the_next(
+    session: IBSession, proxy: Proxy, memory: Memory
+) -> None:
+    late: list[Frame] = []
+
+    def hold_back(frame: Frame) -> list[Frame]:
+        if kind(frame) != END_OF_OPEN_ORDERS:
+            return [frame]
+        late.append(frame)
+        return []
+
+    def let_go(frame: Frame) -> list[Frame]:
+        released, late[:] = list(late), []
+        return [*released, frame]
+
+    resting(session, memory)
+    proxy.filter = hold_back
+    with pytest.raises(OutcomeUnknown):
+        session.snapshot(0.5, full=False)
+    placed = resting(session, memory)
+    proxy.filter = let_go
+    shown = {report.identity.order_ref for report in session.snapshot(20, full=False).orders}
+    assert placed.order_ref in shown
+
+
+@pytest.mark.parametrize("number", [OPEN_ORDER, STATUS, EXECUTION, COMMISSION])
+def test_a_message_that_can_not_be_read_is_told_and_spoils_the_look(
+    session: IBSession, proxy: Proxy, memory: Memory, number: str
+) -> None:
+    def garble(frame: Frame) -> list[Frame]:
+        return [message(number, "?"), frame] if kind(frame) == END_OF_OPEN_ORDERS else [frame]
+
+    proxy.filter = garble
+    with pytest.raises(OutcomeUnknown, match="could not be read"):
+        session.snapshot(20, full=False)
+    assert len(memory.lost) == 1
+
+
+def test_a_price_that_can_not_be_read_harms_nothing(session: IBSession, proxy: Proxy, memory: Memory) -> None:
+    proxy.say(message("1", "?"))
+    assert session.snapshot(20, full=False)
+    assert memory.lost == []
+
+
+def test_a_question_that_the_gateway_refuses_has_no_empty_answer(session: IBSession, proxy: Proxy) -> None:
+    def refuse(frame: Frame) -> list[Frame]:
+        if kind(frame) != END_OF_EXECUTIONS:
+            return [frame]
+        return [message(ERROR, 2, frame.split(b"\0")[2].decode(), 321, "no", "")]
+
+    proxy.filter = refuse
+    with pytest.raises(RequestFailed, match="321"):
+        session.snapshot(20, full=False)
+
+
+def test_a_look_during_which_the_broker_was_lost_is_none(session: IBSession, proxy: Proxy) -> None:
+    def lose(frame: Frame) -> list[Frame]:
+        lost = message(ERROR, 2, -1, 1100, "lost", "")
+        return [lost, frame] if kind(frame) == END_OF_EXECUTIONS else [frame]
+
+    proxy.filter = lose
+    with pytest.raises(BrokerUnavailable, match="1100"):
+        session.snapshot(20, full=False)
+    proxy.pass_on()
+    proxy.say(message(ERROR, 2, -1, 1101, "restored", ""))
+    eventually(lambda: open_gate(session), limit=60)
