@@ -16,33 +16,34 @@ from brokers.port import Heard, Link
 from orders.models import AlertKind
 from orders.services import replace_sending
 from orders.services.alerts import raise_alert
-from orders.services.execution import LookUp, apply_notes
+from orders.services.execution import apply_notes
+from orders.services.signals import Signals
 from orders.services.submission import doubt_unanswered
 
 
 class SessionApplier:
     """Applies what one session heard."""
 
-    def __init__(self, session: str, look_up: LookUp, breaker: Breaker, on_link: Callable[[], None]) -> None:
+    def __init__(self, session: str, signals: Signals, breaker: Breaker, on_link: Callable[[], None]) -> None:
         self.session = session
-        self.look_up = look_up
+        self.signals = signals
         self.breaker = breaker
         self.on_link = on_link
 
     def apply(self, notes: Sequence[Note]) -> None:
         """Keep and apply a batch, whole or not at all."""
-        wanted = self.look_up.wanted
-        apply_notes(self.session, notes, self.look_up)
+        wanted = self.signals.look_wanted
+        apply_notes(self.session, notes, self.signals)
         self.tell_breaker()
-        if self.look_up.wanted and not wanted:
+        if self.signals.look_wanted and not wanted:
             self.on_link()
 
     def tell_breaker(self) -> None:
         """Hand on what applying saw of answers; on the writer's thread, like all that notes it."""
-        if self.look_up.answered:
+        if self.signals.answered:
             self.breaker.answered()
-        self.breaker.unanswered(self.look_up.unanswered)
-        self.look_up.answered, self.look_up.unanswered = False, 0
+        self.breaker.unanswered(self.signals.unanswered)
+        self.signals.answered, self.signals.unanswered = False, 0
 
     def park(self, note: Heard, error: Exception) -> None:
         """Keep what could not be applied; it is tried again."""
@@ -69,7 +70,7 @@ class SessionApplier:
 
     def unreadable(self, text: str) -> None:
         """What was missed is in the next look, if that can be read."""
-        self.look_up.wanted = True
+        self.signals.look_wanted = True
         said = f"A message of the gateway could not be read, so looks at it may be incomplete: {text}"
         raise_alert(AlertKind.INBOX_STUCK, session=self.session, subject="unreadable", text=said)
         self.on_link()

@@ -45,6 +45,7 @@ from orders.models import (
 from orders.models.reasons import reason
 from orders.services import absence, doorbell, external, quantities, replies
 from orders.services.alerts import clear_alert, raise_alert
+from orders.services.signals import Signals
 from orders.services.working_set import WorkingSet
 
 #: A message that matches nothing is tried this often, then left in the inbox with its error.
@@ -55,16 +56,7 @@ class NotYet(Exception):
     """What this message belongs to has not arrived."""
 
 
-class LookUp:
-    """Notes for the session: something should be looked up soon, orders were or were not answered."""
-
-    def __init__(self) -> None:
-        self.wanted = False
-        self.answered = False
-        self.unanswered = 0
-
-
-def apply_notes(session: str, notes: Sequence[Note], look_up: LookUp) -> None:
+def apply_notes(session: str, notes: Sequence[Note], signals: Signals) -> None:
     """Keep and apply a batch in one transaction, then tell the readers."""
     with transaction.atomic():
         new = dict(inbox.keep(session, [note for note in notes if isinstance(note, Heard)]))
@@ -74,27 +66,27 @@ def apply_notes(session: str, notes: Sequence[Note], look_up: LookUp) -> None:
         if not fresh:
             return
         events = [note.event if isinstance(note, Heard) else note for note, _ in fresh]
-        applying = Applying(WorkingSet(session, events), look_up)
+        applying = Applying(WorkingSet(session, events), signals)
         for note, row_id in fresh:
             applying.apply(note, row_id)
         applying.finish()
     doorbell.tell_readers()
 
 
-def retry_parked(session: str, look_up: LookUp) -> int:
+def retry_parked(session: str, signals: Signals) -> int:
     """Try the parked messages again that are due; how many could be applied."""
     due = InboxMessage.objects.filter(
         session_id=session, applied_at=None, retry_at__lte=timezone.now()
     ).order_by("id")[:100]
-    return sum(_retry(row, look_up) for row in list(due))
+    return sum(_retry(row, signals) for row in list(due))
 
 
-def _retry(row: InboxMessage, look_up: LookUp) -> bool:
+def _retry(row: InboxMessage, signals: Signals) -> bool:
     event = decode_event(msgspec.json.encode(row.event))
     note = Heard(event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at)
     try:
         with transaction.atomic():
-            applying = Applying(WorkingSet(row.session_id, [event]), look_up)
+            applying = Applying(WorkingSet(row.session_id, [event]), signals)
             applying.apply(note, row.pk)
             applying.finish()
             row.applied_at, row.error = timezone.now(), ""
@@ -106,7 +98,7 @@ def _retry(row: InboxMessage, look_up: LookUp) -> bool:
         return False
     except Exception as error:
         _postpone(row, error)
-        look_up.wanted = True
+        signals.look_wanted = True
         return False
     doorbell.tell_readers()
     return True
@@ -126,9 +118,9 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
 class Applying:
     """One batch being applied to its working set."""
 
-    def __init__(self, working_set: WorkingSet, look_up: LookUp) -> None:
+    def __init__(self, working_set: WorkingSet, signals: Signals) -> None:
         self.set = working_set
-        self.look_up = look_up
+        self.signals = signals
         self._touched: dict[Order, Cause] = {}
         self._handlers: dict[type, Callable[[Any, Cause], None]] = {
             HandedOver: self._handed_over,
@@ -202,7 +194,7 @@ class Applying:
 
     def _note_answer(self, order: Order) -> None:
         """The gateway answers orders; what a look finds later, in doubt already, does not show that."""
-        self.look_up.answered |= order.state == State.SENT
+        self.signals.answered |= order.state == State.SENT
 
     def _follow(self, order: Order, report: OrderReport, cause: Cause) -> None:
         """Move the order to what the broker says it is doing, unless it is already further."""
@@ -213,10 +205,10 @@ class Applying:
             _acknowledge(order, cause, working=True)
             # "Filled" without its executions is no execution: they are fetched, not invented.
             short = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
-            self.look_up.wanted |= short and not order.held_for_desk and order.source != Source.EXTERNAL
+            self.signals.look_wanted |= short and not order.held_for_desk and order.source != Source.EXTERNAL
         elif status is WorkingStatus.INACTIVE:
             self._held(order, report, cause)
-            self.look_up.wanted = True
+            self.signals.look_wanted = True
         else:
             self._close(order, status, cause)
 
@@ -324,7 +316,7 @@ class Applying:
 
     def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
         """A request was refused: the order is over already, or lives on. The next look tells which."""
-        self.look_up.wanted = True
+        self.signals.look_wanted = True
         order.note(EventKind.BROKER_NOTICE, cause)
         request = replies.refused_one(self.set, order, meaning, report.cl_ord_id)
         if request:
@@ -332,7 +324,7 @@ class Applying:
 
     def _unclear(self, order: Order, cause: Cause) -> None:
         """A code that proves nothing: never the end of an order, always a reason to look."""
-        self.look_up.wanted = True
+        self.signals.look_wanted = True
         order.note(EventKind.BROKER_NOTICE, cause)
         replies.doubt_replaces(self.set, order, cause)
         if order.state == State.SENT:
@@ -342,7 +334,7 @@ class Applying:
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:
         order = self.set.orders.get(UUID(report.order_id))
         if order and order.state in AT_BROKER:
-            self.look_up.unanswered += order.state == State.SENT
+            self.signals.unanswered += order.state == State.SENT
             absence.missed(order, report.snapshot_id, cause)
 
     def _unexplained(self, report: ExecutionsMissing, cause: Cause) -> None:

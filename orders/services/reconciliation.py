@@ -34,27 +34,28 @@ from orders.models import (
 from orders.services import account_values, baseline, book, breaks, cash, comparison, positions, replies
 from orders.services.absence import ROUNDS
 from orders.services.breaks import Finding
-from orders.services.execution import LookUp, apply_notes
+from orders.services.execution import apply_notes
+from orders.services.signals import Signals
 from orders.services.submission import repeat_cancel
 from orders.services.working_set import WorkingSet
 
 
-def apply_snapshot(session: str, snapshot: Snapshot, lease_epoch: int, look_up: LookUp) -> ReconciliationRun:
+def apply_snapshot(session: str, snapshot: Snapshot, lease_epoch: int, signals: Signals) -> ReconciliationRun:
     """Bring our books to the snapshot: what it shows, then what it does not show; what is left is a break.
 
     Runs on the inbox writer's thread, so all callbacks of the look have been applied before.
     """
     _rearm_parked(session)
     news, seen = _news(session, snapshot)
-    apply_notes(session, [_heard(snapshot, report) for report in news], look_up)
+    apply_notes(session, [_heard(snapshot, report) for report in news], signals)
     missing = _missing(session, snapshot, seen, lease_epoch)
     absent = missing if snapshot.full else []
-    look_up.wanted |= bool(missing) and not snapshot.full
-    apply_notes(session, [_heard(snapshot, report) for report in absent], look_up)
+    signals.look_wanted |= bool(missing) and not snapshot.full
+    apply_notes(session, [_heard(snapshot, report) for report in absent], signals)
     repeated = _repeat_lost_cancels(session, snapshot)
     _store_account(session, snapshot)
     findings = _record_breaks(session, snapshot, news, missing)
-    _hold_unexplained(session, snapshot, news, look_up)
+    _hold_unexplained(session, snapshot, news, signals)
     counts = {
         "orders": len(snapshot.orders),
         "executions": len(snapshot.executions),
@@ -92,7 +93,9 @@ def _record_breaks(
     return breaks.record(session, kinds, found)
 
 
-def _hold_unexplained(session: str, snapshot: Snapshot, news: Sequence[OrderReport], look_up: LookUp) -> None:
+def _hold_unexplained(
+    session: str, snapshot: Snapshot, news: Sequence[OrderReport], signals: Signals
+) -> None:
     """Executed by the broker's word, its executions not to be had: after two looks it is a person's."""
     with transaction.atomic():
         known = WorkingSet(session, news)
@@ -105,7 +108,7 @@ def _hold_unexplained(session: str, snapshot: Snapshot, news: Sequence[OrderRepo
         and comparison.executions_missing(order, report)
         and breaks.times_seen(session, BreakKind.ORDER, str(order.id)) >= ROUNDS
     ]
-    apply_notes(session, [_heard(snapshot, report) for report in held], look_up)
+    apply_notes(session, [_heard(snapshot, report) for report in held], signals)
 
 
 def _rearm_parked(session: str) -> None:

@@ -27,8 +27,9 @@ from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
 from orders.services import alerts, instruments, positions, reconciliation, replace_sending
 from orders.services.applier import SessionApplier
-from orders.services.execution import LookUp, retry_parked
+from orders.services.execution import retry_parked
 from orders.services.late_requests import close_late
+from orders.services.signals import Signals
 from orders.services.submission import Submitter, doubt_unanswered, expire_stale
 from orders.services.wake import WakeListener
 
@@ -59,13 +60,13 @@ class SessionRuntime:
     def __init__(self, lease: Lease, *, adapter: str, host: str, port: int, client_id: int) -> None:
         self.name = lease.name
         self.lease = lease
-        self.look_up = LookUp()
+        self.signals = Signals()
         self._wake = threading.Event()
         self._rung = threading.Event()
         self._stopping = threading.Event()
         self._last_full_look = self._last_commission_look = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
-        self.applier = SessionApplier(self.name, self.look_up, self.breaker, on_link=self._wake.set)
+        self.applier = SessionApplier(self.name, self.signals, self.breaker, on_link=self._wake.set)
         self.writer = InboxWriter(self.name, self.applier)
         self.session = registry.create(
             self.name,
@@ -148,7 +149,7 @@ class SessionRuntime:
         runs: list[ReconciliationRun] = []
 
         def apply() -> None:
-            runs.append(reconciliation.apply_snapshot(self.name, snapshot, self.lease.epoch, self.look_up))
+            runs.append(reconciliation.apply_snapshot(self.name, snapshot, self.lease.epoch, self.signals))
             self.applier.tell_breaker()
 
         self.writer.do(apply, APPLY_TIMEOUT)
@@ -194,7 +195,7 @@ class SessionRuntime:
         self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
         self._show_breaker()
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
-        retry_parked(self.name, self.look_up)
+        retry_parked(self.name, self.signals)
         alerts.follow_doubts(self.name)
         instruments.store_prices(self.writer)
         positions.store_live(self.name, self.writer)
@@ -214,14 +215,14 @@ class SessionRuntime:
         if link is Link.CONNECTED:
             self._full_look(clock)
         elif link is Link.READY and clock - self._last_full_look >= settings.RESOLUTION_PAUSE:
-            if self.look_up.wanted or self._in_doubt():
+            if self.signals.look_wanted or self._in_doubt():
                 self._full_look(clock)
             elif clock - self._last_commission_look >= COMMISSION_LOOK_EVERY and self._commission_late():
                 self._last_commission_look = clock
                 self.reconcile(full=False)
 
     def _full_look(self, clock: float) -> None:
-        self.look_up.wanted = False
+        self.signals.look_wanted = False
         self._last_full_look = clock
         self.reconcile(full=True)
 

@@ -33,8 +33,9 @@ from orders.models import Cause, CommandKind, Order, RequestState, Source, State
 from orders.services import book
 from orders.services.absence import give_up
 from orders.services.comparison import differs
-from orders.services.execution import LookUp, apply_notes, retry_parked
+from orders.services.execution import apply_notes, retry_parked
 from orders.services.order_entry import cancel_order, place_order
+from orders.services.signals import Signals
 from orders.services.ticket import InstrumentKey, Ticket
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -96,10 +97,10 @@ class Story:
         for number, event in enumerate(events):
             note = Heard(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
             try:
-                apply_notes("main", [note], LookUp())
+                apply_notes("main", [note], Signals())
             except Exception as error:
                 keep_parked("main", note, error, NOW)
-        retry_parked("main", LookUp())
+        retry_parked("main", Signals())
         assert not InboxMessage.objects.filter(applied_at=None).exists()
         order = Order.objects.get(pk=self.order.pk)
         assert_replays(order)
