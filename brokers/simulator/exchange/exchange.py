@@ -11,9 +11,10 @@ from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.combos import ComboMarket, Leg
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
-from brokers.simulator.exchange.makers import MarketMaker
+from brokers.simulator.exchange.makers import MarketMaker, OptionModel
 from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.oca import OcaGroups
+from brokers.simulator.exchange.options import years_until
 from brokers.simulator.exchange.orders import Auction, MarketEvent, MarketOrder, Phase
 
 
@@ -107,13 +108,21 @@ class Exchange:
 
     def _open_market(self, instrument: Instrument) -> Market:
         """Begin a market: nobody has asked for it before, so nothing can have happened in it."""
-        market = Market(instrument, self.oca.traded)
-        maker = MarketMaker(instrument, self._seed, lambda: next(self._quote_ids))
+        model = self._model(instrument)
+        market = Market(instrument, self.oca.traded, model.worth() if model else None)
+        maker = MarketMaker(instrument, self._seed, lambda: next(self._quote_ids), model)
         if self.hours is not None:
             market.phase = self.hours.phase(instrument, self.now)
         maker.open(market)
         self._markets[instrument.con_id], self._makers[instrument.con_id] = market, maker
         return market
+
+    def _model(self, instrument: Instrument) -> OptionModel | None:
+        """Return the model of an option whose underlying has a market; that begins, and moves, before it."""
+        if not instrument.is_option or instrument.under_con_id not in self.universe.instruments:
+            return None
+        underlying = self.market(instrument.under_con_id)
+        return OptionModel(instrument, underlying, lambda: years_until(instrument.expiry, self.now))
 
     def _open_combo(self, con_id: int) -> ComboMarket:
         instrument = self.universe[con_id]

@@ -13,6 +13,7 @@ from random import Random
 from brokers.simulator.exchange.book import BookOrder, Side
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.market import Market
+from brokers.simulator.exchange.options import implied_volatility, option_price
 from brokers.simulator.exchange.orders import MarketEvent
 
 #: How likely the price moves one tick in a beat, and how far from its anchor it may get, in ticks.
@@ -20,14 +21,44 @@ MOVE_PROBABILITY = 0.15
 FURTHEST_TICKS = 12
 
 
+class OptionModel:
+    """What an option is worth at its underlying's last price, at the volatility of its opening price.
+
+    `years` tells how long it has to go. An option without a volatility is worth what it is worth at expiry.
+    """
+
+    def __init__(self, option: Instrument, underlying: Market, years: Callable[[], float]) -> None:
+        self._option = option
+        self._underlying = underlying
+        self._years = years
+        self._strike = float(option.strike)
+        opening = float(option.price), float(underlying.instrument.price)
+        self._volatility = implied_volatility(option.right, *opening, self._strike, years()) or 0.0
+
+    def worth(self) -> Decimal:
+        """Return the option's worth now, at least a tick and on one."""
+        last = float(self._underlying.day.last)
+        price = option_price(self._option.right, last, self._strike, self._years(), self._volatility)
+        return self._option.round_to_tick(Decimal(repr(price)))
+
+
 class MarketMaker:
     """The makers of one instrument, as one."""
 
-    def __init__(self, instrument: Instrument, seed: int, next_id: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        seed: int,
+        next_id: Callable[[], int],
+        model: OptionModel | None = None,
+    ) -> None:
         self._instrument = instrument
         self._random = Random(f"{seed}/{instrument.con_id}")  # noqa: S311 - a day that can be repeated is the point
         self._next_id = next_id
         self._anchor = self._fair = instrument.round_to_tick(instrument.price)
+        self._model = model
+        self._worth = model.worth() if model else self._fair
+        self._anchor = self._fair = self._worth
         self._quotes: list[BookOrder] = []
         self._sizes: list[Decimal] = []
 
@@ -36,7 +67,9 @@ class MarketMaker:
         return self._requote(market) + market.settle()
 
     def beat(self, market: Market) -> list[MarketEvent]:
-        """Move the price or refill what was traded away."""
+        """Move the price or refill what was traded away; options first follow their underlying."""
+        if self._model is not None and self._follows(self._model):
+            return self._trade_at(market, self._fair)
         if self._random.random() >= MOVE_PROBABILITY:
             return self._refill(market)
         tick = self._instrument.increment(self._fair)
@@ -50,6 +83,15 @@ class MarketMaker:
         """Make `price` the new anchor and quote around it at once."""
         self._anchor = self._fair = self._instrument.round_to_tick(price)
         return self._trade_at(market, self._fair)
+
+    def _follows(self, model: OptionModel) -> bool:
+        """Move with the model; False if it has not moved. What else happened to the price stays."""
+        before, self._worth = self._worth, model.worth()
+        if self._worth == before:
+            return False
+        self._anchor = self._instrument.round_to_tick(self._anchor + self._worth - before)
+        self._fair = self._instrument.round_to_tick(self._fair + self._worth - before)
+        return True
 
     def _trade_at(self, market: Market, price: Decimal) -> list[MarketEvent]:
         """Quote around `price` first, so that no better order of a client is passed; then report a trade."""

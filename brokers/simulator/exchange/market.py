@@ -34,13 +34,18 @@ class Market:
     """Matches orders of one instrument. Every method returns what happened, in order.
 
     `traded` is told of every fill of a client's order before the next trade, and returns what follows
-    from it for other orders.
+    from it for other orders. `opening` is where it begins if that is not the instrument's own price.
     """
 
-    def __init__(self, instrument: Instrument, traded: Traded = lambda order_id, quantity: []) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        traded: Traded = lambda order_id, quantity: [],
+        opening: Decimal | None = None,
+    ) -> None:
         self.instrument = instrument
         self.book = OrderBook()
-        self.day = DayStatistics(instrument.price)
+        self.day = DayStatistics(opening or instrument.price)
         self.orders: dict[int, MarketOrder] = {}
         self.phase = Phase.OPEN
         self._traded = traded

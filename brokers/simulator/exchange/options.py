@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from math import exp, log, pi, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
@@ -39,6 +40,12 @@ def greeks(right: str, underlying: float, strike: float, years: float, volatilit
         vega=underlying * density * sqrt(years) / 100,
         theta=-underlying * density * volatility / (2 * sqrt(years)) / _DAYS,
     )
+
+
+def years_until(expiry: str, now: datetime) -> float:
+    """Return the time to the end of a day `yyyymmdd`, in years, at least 0."""
+    end = datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=UTC) + timedelta(days=1)
+    return max((end - now) / timedelta(days=_DAYS), 0.0)
 
 
 def option_price(right: str, underlying: float, strike: float, years: float, volatility: float) -> float:

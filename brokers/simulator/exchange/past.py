@@ -39,8 +39,11 @@ class Bar(NamedTuple):
 class Past:
     """One instrument's past up to `opened_at` (epoch seconds), where its price is the opening one."""
 
-    def __init__(self, instrument: Instrument, seed: int, opened_at: float) -> None:
+    def __init__(
+        self, instrument: Instrument, seed: int, opened_at: float, price: Decimal | None = None
+    ) -> None:
         self._instrument = instrument
+        self._price = price or instrument.price
         self._key = _mixed(seed * 1_000_003 + instrument.con_id)
         self._lattice: dict[tuple[int, int], float] = {}
         self._offset = self._noise(opened_at)
@@ -48,7 +51,7 @@ class Past:
     def price(self, moment: float) -> Decimal:
         """Return the price at a time, on tick."""
         relative = exp(self._noise(moment) - self._offset)
-        return self._instrument.round_to_tick(self._instrument.price * Decimal(repr(relative)))
+        return self._instrument.round_to_tick(self._price * Decimal(repr(relative)))
 
     def bar(self, start: int, seconds: int) -> Bar:
         """Return the bar of that length; the next one opens where it closes."""

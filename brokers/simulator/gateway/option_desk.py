@@ -9,11 +9,10 @@ from typing import Any
 
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.exchange.options import Greeks, greeks, implied_volatility
+from brokers.simulator.exchange.options import Greeks, greeks, implied_volatility, years_until
 from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.texts import Refused, validation
-from brokers.simulator.gateway.time_texts import years_until
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire.records import Contract, Number, Record
 from brokers.simulator.wire.server_data import TickOptionComputation

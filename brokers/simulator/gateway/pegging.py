@@ -14,8 +14,7 @@ from math import sqrt
 from brokers.simulator.exchange import pegs
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.exchange.options import option_price
-from brokers.simulator.gateway.time_texts import years_until
+from brokers.simulator.exchange.options import option_price, years_until
 from brokers.simulator.wire.records import Order
 
 ZERO = Decimal(0)

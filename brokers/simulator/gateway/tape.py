@@ -129,8 +129,9 @@ class Tapes:
         tape = self._tapes.get(con_id)
         if tape is None:
             instrument = self._exchange.universe[con_id]
-            past = Past(instrument, self._seed, self._started_at)
-            tape = self._tapes[con_id] = Tape(self._exchange.market(con_id), past, self.now())
+            market = self._exchange.market(con_id)
+            past = Past(instrument, self._seed, self._started_at, market.day.open)
+            tape = self._tapes[con_id] = Tape(market, past, self.now())
         return tape
 
     def look(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from brokers.simulator.gateway.texts import Refusal, Refused, validation
@@ -125,9 +125,3 @@ def zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except ZoneInfoNotFoundError:
         return UTC
-
-
-def years_until(expiry: str, now: datetime) -> float:
-    """Return the time to the end of a day `yyyymmdd`, in years, at least 0."""
-    end = datetime.strptime(expiry, "%Y%m%d").replace(tzinfo=UTC) + timedelta(days=1)
-    return max((end - now).total_seconds() / (365 * DAY), 0.0)

@@ -102,7 +102,8 @@ def test_an_option_pegged_to_its_stock_moves_by_delta(bench: Bench, right: str, 
     bench.place(1, contract=option(right), order_type="PEG STK", total_quantity=1, **terms)
     bench.move("230.50")
     bench.beat()
-    assert stands_at(bench, con_id) == D(price)
+    found = stands_at(bench, con_id)
+    assert found is not None and abs(found - D(price)) <= D("0.02")
 
 
 def test_a_volatility_order_is_priced_by_the_model(bench: Bench) -> None:
