@@ -49,7 +49,7 @@ class Market:
         self.orders: dict[int, MarketOrder] = {}
         self.phase = Phase.OPEN
         self._traded = traded
-        self._triggers = Triggers(instrument)
+        self._triggers = Triggers(instrument, lambda: (self.book.bid, self.book.ask))
         self._waiting: OrderedDict[int, MarketOrder] = OrderedDict()
         self._pegged: dict[int, MarketOrder] = {}
         self._discreet: dict[int, MarketOrder] = {}
@@ -289,12 +289,14 @@ class Market:
             self._elect(events)
 
     def _elect(self, events: list[MarketEvent]) -> None:
-        """Work every order whose trigger the last price reaches; their trades may elect further ones."""
+        """Work every order whose trigger the market reaches; their trades may elect further ones."""
         events += self._triggers.follow(self.day.last)
-        while (order := self._triggers.next_elected(self.day.last)) is not None:
+        self._triggers.look(self.day.last, self.day.volume)
+        while (order := self._triggers.next_elected()) is not None:
             events.append(Elected(order.order_id))
             self._work(order, events)
             events += self._triggers.follow(self.day.last)
+            self._triggers.look(self.day.last, self.day.volume)
 
     def _retry_waiting(self, events: list[MarketEvent]) -> None:
         for order in list(self._waiting.values()):

@@ -41,6 +41,10 @@ class Phase(StrEnum):
     OPEN = "open"
 
 
+#: The usual trigger method.
+LAST_TRADE = 2
+
+
 class Trigger(NamedTuple):
     """A last price that wakes the order: at or above `price` if `rising`, else at or below."""
 
@@ -70,7 +74,8 @@ class MarketOrder:
     `trigger` is None once the order is elected. `minimum` is the least first fill; `all_or_none` allows
     none but the whole. `to_limit` makes of a market order a limit order at the best price that it finds.
     `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours. `discretion` is
-    how far beyond its price it trades when somebody is there, without showing it.
+    how far beyond its price it trades when somebody is there, without showing it. `watched` is what its
+    trigger is compared with, by IB's trigger methods.
     """
 
     book_order: BookOrder
@@ -84,6 +89,7 @@ class MarketOrder:
     auction: Auction | None = None
     outside_rth: bool = False
     discretion: Decimal = ZERO
+    watched: int = LAST_TRADE
 
     @property
     def order_id(self) -> int:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from operator import attrgetter
 
 from brokers.simulator.exchange.instruments import Instrument, Universe
+from brokers.simulator.exchange.triggers import Watched
 from brokers.simulator.gateway import algos, conditions
 from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.gateway.kinds import check_kind, spelled
@@ -74,6 +75,8 @@ def _check_attributes(order: Order, universe: Universe, now: datetime) -> None:
             raise Refused(rejected(f"The '{name}' order attribute is not supported."))
     if order.what_if and not order.transmit:
         raise Refused(WHAT_IF_KEPT_BACK)
+    if order.trigger_method and order.trigger_method not in set(Watched):
+        raise Refused(validation("Invalid trigger method was entered"))
     if order.oca_type not in (None, 0, 1, 2, 3):
         raise Refused(validation("Invalid OCA type was entered"))
     check_times(order, now)

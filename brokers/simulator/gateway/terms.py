@@ -8,6 +8,7 @@ from brokers.simulator.exchange.book import ZERO, BookOrder, Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import (
+    LAST_TRADE,
     Auction,
     MarketOrder,
     TimeInForce,
@@ -63,6 +64,7 @@ def market_order(record: OrderRecord, exchange: Exchange, quantity: Decimal) -> 
         auction=auction_of(order),
         outside_rth=bool(order.outside_rth) and order.order_type != "MKT",
         discretion=order.discretionary_amt or ZERO,
+        watched=order.trigger_method or LAST_TRADE,
     )
 
 

@@ -46,6 +46,40 @@ def test_a_buy_if_touched_order_waits_for_a_lower_price(bench: Bench) -> None:
     assert status(bench.move("227.50")) == "Filled"
 
 
+@pytest.mark.parametrize(
+    ("method", "price", "elects"),
+    [
+        # Quotes are a cent on either side of the trade between others.
+        (0, "232.00", True),
+        (2, "232.00", True),
+        (4, "232.00", False),
+        (4, "232.01", True),
+        (7, "232.00", True),
+        (8, "231.99", False),
+        (8, "232.00", True),
+        (3, "232.00", False),
+        (1, "232.01", False),
+    ],
+)
+def test_a_stop_watches_what_its_trigger_method_says(
+    bench: Bench, method: int, price: str, elects: bool
+) -> None:
+    bench.place(1, order_type="STP", aux_price="232", trigger_method=method)
+    said = bench.move(price)
+    assert bool(only(ExecutionData, said)) == elects
+
+
+@pytest.mark.parametrize("method", [1, 3])
+def test_a_double_method_wants_to_see_the_price_twice(bench: Bench, method: int) -> None:
+    bench.place(1, order_type="STP", aux_price="232", trigger_method=method)
+    assert not only(ExecutionData, bench.move("232.05"))
+    assert status(bench.move("232.06")) == "Filled"
+
+
+def test_an_unknown_trigger_method_is_refused(bench: Bench) -> None:
+    assert errors(bench.place(1, order_type="STP", aux_price="232", trigger_method=5)) == [321]
+
+
 def test_a_limit_if_touched_order_rests_at_its_limit_once_touched(bench: Bench) -> None:
     bench.place(1, order_type="LIT", aux_price="228", lmt_price="226")
     assert status(bench.move("227.50")) == "Submitted"
