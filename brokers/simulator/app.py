@@ -60,11 +60,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--advisor", default="", help="the login is an advisor's, with this account of its own"
     )
-    # A day of tests must not end at the margin check of the million that IB gives a paper account.
+    # A day of tests, or 100,000 resting orders, must not end at the margin check of the million that IB
+    # gives a paper account.
     parser.add_argument(
         "--cash",
         type=money,
-        default=Decimal(100_000_000),
+        default=Decimal(1_000_000_000),
         help="USD that each account begins with (%(default)s)",
     )
     parser.add_argument(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Universe
+from brokers.simulator.gateway.exposure import Exposure
 from brokers.simulator.gateway.facts import OrderRecord, Status
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import (
@@ -19,12 +20,12 @@ from brokers.simulator.gateway.valuation import Valuation
 from brokers.simulator.gateway.what_if import margin_shortfall
 
 
-def rejection(record: OrderRecord, state: State, valuation: Valuation) -> Refusal | None:
+def rejection(record: OrderRecord, state: State, valuation: Valuation, exposure: Exposure) -> Refusal | None:
     """Return why a well-formed order ends at once: its parent is gone, or the account cannot carry it."""
     parent = state.orders.get(record.parent_perm_id)
     if parent is not None and parent.is_done and parent.status is not Status.FILLED:
         return rejected("Parent order is being cancelled.")
-    return margin_shortfall(record, state, valuation)
+    return margin_shortfall(record, state, valuation, exposure)
 
 
 def notices(record: OrderRecord, universe: Universe, exchange: Exchange) -> Iterator[Refusal]:

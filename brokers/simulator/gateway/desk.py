@@ -17,6 +17,7 @@ from brokers.simulator.gateway import adjusting, admission, cash, pegging, porti
 from brokers.simulator.gateway.checks import check_modification, check_new, normalized, same_terms
 from brokers.simulator.gateway.conditions import Conditions
 from brokers.simulator.gateway.contracts import resolve
+from brokers.simulator.gateway.exposure import Exposure
 from brokers.simulator.gateway.facts import (
     Adjusted,
     Modified,
@@ -65,10 +66,12 @@ class OrderDesk:
         agenda: Agenda,
         clock: Callable[[], datetime],
         teller: Teller,
+        exposure: Exposure,
     ) -> None:
         self._state = state
         self._exchange = exchange
         self._valuation = valuation
+        self._exposure = exposure
         self._faults = faults
         self._agenda = agenda
         self._clock = clock
@@ -210,9 +213,10 @@ class OrderDesk:
         return record
 
     def _answer_what_if(self, link: Link, client_id: int, message: PlaceOrder) -> None:
-        instrument = self._check(message)
+        self._check(message)
         record = self._new_record(client_id, message)
-        link.send(what_if(record, instrument, self._state.accounts[record.account], self._valuation))
+        account = self._state.accounts[record.account]
+        link.send(what_if(record, account, self._valuation, self._exposure))
 
     def _admit(self, record: OrderRecord) -> None:
         """Take a checked order in: reject it, keep it back, or send it to its market."""
@@ -223,7 +227,7 @@ class OrderDesk:
         elif fault:
             self._throw_out(record, fault)
             return
-        refusal = admission.rejection(record, self._state, self._valuation)
+        refusal = admission.rejection(record, self._state, self._valuation, self._exposure)
         if refusal is not None:
             self._reject(record, refusal)
             return

@@ -25,6 +25,7 @@ from brokers.simulator.gateway.contract_desk import ContractDesk
 from brokers.simulator.gateway.day_end import DayEnd
 from brokers.simulator.gateway.depth_desk import DepthDesk
 from brokers.simulator.gateway.desk import OrderDesk
+from brokers.simulator.gateway.exposure import Exposure
 from brokers.simulator.gateway.facts import (
     AccountOpened,
     Cleared,
@@ -102,6 +103,7 @@ class Gateway:
         self._master_client_id = master_client_id
         self._seed = seed
         self._hours = TradingHours() if keeps_hours else None
+        self._exposure = Exposure()
         self.state = State(universe, self._on_fact)
         self._journal: Callable[[Fact], None] = lambda fact: None
         self._traded: dict[tuple[str, int], None] = {}
@@ -120,7 +122,14 @@ class Gateway:
         self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
         self._orders = OrderDesk(
-            self.state, self.exchange, valuation, self.faults, self.agenda, self.clock, self._teller
+            self.state,
+            self.exchange,
+            valuation,
+            self.faults,
+            self.agenda,
+            self.clock,
+            self._teller,
+            self._exposure,
         )
         self._day_end = DayEnd(self.state, self.exchange, self.clock, self._orders.expire)
         self._mishaps = Mishaps(
@@ -220,6 +229,7 @@ class Gateway:
 
     def _on_fact(self, fact: Fact) -> None:
         self._journal(fact)
+        self._exposure.hear(fact, self.state)
         traded = self.state.execution(fact.exec_id) if isinstance(fact, Corrected) else fact
         if isinstance(traded, Executed) and traded.con_id not in self.universe.combos:
             self.shown.traded(traded.account, traded.con_id)

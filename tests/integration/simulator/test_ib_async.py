@@ -38,7 +38,7 @@ def test_connecting_fetches_everything_at_version_178(gateway: SimulatedGateway)
             assert ib.managedAccounts() == ["DU1234567"]
             assert ib.client.isReady()
             values = {value.tag: value.value for value in ib.accountValues()}
-            assert values["NetLiquidation"] == "100000000.00"
+            assert values["NetLiquidation"] == "1000000000.00"
 
     run(test)
 
@@ -156,7 +156,7 @@ def test_account_summary_pnl_and_time(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         async with client(gateway) as ib:
             summary = {value.tag: value.value for value in await ib.accountSummaryAsync()}
-            assert summary["NetLiquidation"] == "100000000.00"
+            assert summary["NetLiquidation"] == "1000000000.00"
             trade = ib.placeOrder(AAPL, MarketOrder("BUY", 100))
             await until(trade.isDone)
             pnl = ib.reqPnL("DU1234567")

@@ -249,6 +249,29 @@ def test_an_order_beyond_the_accounts_means_is_rejected_with_201(bench: Bench) -
     assert story(said) == ["OpenOrder Inactive", "OrderStatus Inactive", "ErrMsg 201"]
 
 
+def test_open_orders_count_for_the_margin_of_the_next(bench: Bench) -> None:
+    """Of the account's million 8,000 open shares need 460,000."""
+    for order_id in (1, 2):
+        assert not errors(bench.place(order_id, order_type="LMT", lmt_price="200", total_quantity=8_000))
+    assert errors(bench.place(3, order_type="LMT", lmt_price="200", total_quantity=8_000)) == [201]
+    bench.cancel(2)
+    assert not errors(bench.place(4, order_type="LMT", lmt_price="200", total_quantity=8_000))
+
+
+def test_buying_and_selling_orders_do_not_add_up(bench: Bench) -> None:
+    assert not errors(bench.place(1, order_type="LMT", lmt_price="200", total_quantity=15_000))
+    sells = {"action": "SELL", "order_type": "LMT", "lmt_price": "250"}
+    assert not errors(bench.place(2, **sells, total_quantity=14_000))
+
+
+def test_what_open_orders_need_is_known_after_a_restart(bench: Bench) -> None:
+    bench.place(1, order_type="LMT", lmt_price="200", total_quantity=15_000)
+    again = Bench()
+    again.gateway.state.apply(bench.gateway.state.snapshot())
+    link = again.connect(7)
+    assert errors(again.place(1, link, order_type="LMT", lmt_price="200", total_quantity=8_000)) == [201]
+
+
 def test_an_order_that_closes_a_position_needs_no_margin(bench: Bench) -> None:
     bench.place(1, total_quantity=15_000)
     bench.beat(60)
