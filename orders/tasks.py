@@ -7,7 +7,7 @@ import logging
 from celery import shared_task
 
 from orders.models import BreakKind
-from orders.services import breaks, doorbell, housekeeping, submission
+from orders.services import breaks, desk_jobs, doorbell, housekeeping, submission
 from orders.services.runtime import running
 
 log = logging.getLogger(__name__)
@@ -44,3 +44,9 @@ def expire_stale(session: str) -> int:
 def tidy() -> dict[str, int]:
     """Forget what nobody will ask for again."""
     return housekeeping.tidy()
+
+
+@shared_task
+def work_desk_jobs() -> int:
+    """Work the desk's baskets and bulk cancels."""
+    return desk_jobs.work()

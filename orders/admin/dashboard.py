@@ -18,7 +18,7 @@ from orders.admin.pages import desk_page
 from orders.models import ALIVE, Order, State
 from orders.models.reasons import REASONS
 
-SHOWN = 10
+SHOWN = 8
 VIEW = "orders.view_order"
 
 
@@ -28,7 +28,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     accounts = accounts_of_person(request.user)
     charts = desk_figures.over_the_day(accounts)
-    return {**context, **figures(accounts), "charts": charts, "is_fullwidth": "1"}
+    return {**context, **figures(accounts), "charts": charts, "is_fullwidth": "1", "title": "Dashboard"}
 
 
 @desk_page(VIEW)
@@ -74,7 +74,12 @@ def blotter_url(**query: str) -> str:
 
 def tile(state: State, count: int) -> dict[str, Any]:
     """One number and the list that it counts."""
-    return {"mark": state_mark(state), "count": number(count), "url": blotter_url(state__in=state.value)}
+    family = "" if count else "idle"
+    return {
+        "mark": state_mark(state, family),
+        "count": number(count),
+        "url": blotter_url(state__in=state.value),
+    }
 
 
 def reject_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.desk import number
 from brokers.fix import Side
+from brokers.models import Instrument
+from brokers.shown import NOTHING, number, number_text
 from orders.models import OPEN_REQUESTS, Order, OrderRequest, RequestKind, State
 
 
@@ -39,17 +40,25 @@ MARKS = {
 ASKED = {RequestKind.CANCEL: "Cancel asked", RequestKind.REPLACE: "Replace asked"}
 
 
-def state_mark(state: str) -> SafeString:
-    """A state."""
+def state_mark(state: str, family: str = "", suffix: str = "") -> SafeString:
+    """A state; filled only where a person must act."""
     mark, word = MARKS[State(state)], State(state).label
     return format_html(
-        '<span class="state {}"><span aria-hidden="true">{}</span> {}</span>', mark.family, mark.glyph, word
+        '<span class="state {}"><span aria-hidden="true">{}</span> {}</span>',
+        family or mark.family,
+        mark.glyph,
+        f"{word} {suffix}" if suffix else word,
     )
 
 
-def order_mark(order: Order, requests: Iterable[OrderRequest]) -> SafeString:
-    """The state of an order with its reason, and beside it what was asked and not answered yet."""
-    shown = state_mark(order.state)
+def order_mark(order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False) -> SafeString:
+    """The state of an order with its reason, and beside it what was asked and not answered yet.
+
+    A refused order is filled red until somebody marks it reviewed: old ones must not shout.
+    """
+    executed = number_text(order.cum_qty) if order.state == State.CANCELED and order.cum_qty else ""
+    family = "bad-text" if reviewed and MARKS[State(order.state)].family == "bad" else ""
+    shown = state_mark(order.state, family, executed)
     if order.state in (State.REJECTED, State.FAILED) and order.reason_code:
         shown = format_html('{} <span class="reason">{}</span>', shown, order.reason_code)
     for request in requests:
@@ -76,3 +85,23 @@ def filled_bar(order: Order) -> SafeString:
         number(order.cum_qty),
         int(share * 100),
     )
+
+
+def tick_places(instrument: Instrument) -> int | None:
+    """Decimals of the instrument's prices; None while the broker has not told its tick."""
+    if not instrument.min_tick:
+        return None
+    exponent = instrument.min_tick.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else None
+
+
+def price_text(px: Decimal | None, instrument: Instrument, extra: int = 0) -> str:
+    """A price with the instrument's decimals, and `extra` more; a finer one is shown in full."""
+    if px is None:
+        return NOTHING
+    places = tick_places(instrument)
+    if places is None:
+        return number_text(px)
+    exponent = px.normalize().as_tuple().exponent
+    own = max(-exponent, 0) if isinstance(exponent, int) else 0
+    return number_text(px, places + extra if extra else max(places, own))

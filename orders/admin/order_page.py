@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
-from brokers.desk import NOTHING, number
+from brokers.fix import Side
+from brokers.shown import NOTHING, number
 from orders import selectors
-from orders.admin.marks import order_mark, side_mark
+from orders.admin.acts import ACTS
+from orders.admin.marks import order_mark, price_text, side_mark
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
+    DeskAction,
     Execution,
     Order,
     OrderEvent,
@@ -27,6 +32,8 @@ from orders.models.reasons import REASONS
 from orders.selectors import STEPS
 
 EVENTS_SHOWN = 200
+ACTS_SHOWN = 50
+BROKER_STEPS = {"acknowledged", "first_fill", "last_fill", "completed"}
 #: What a state means for the desk, in one sentence; reasons add theirs.
 SENTENCES = {
     State.CREATED: "Recorded and checked; it has not left us yet.",
@@ -53,59 +60,100 @@ class Hop:
     start: float
     took: float
     share: float
+    x: float  # where its bar begins on the common axis, percent
+    broker: bool  # the broker's time, not ours
 
 
-def page_context(order: Order, *, may_cancel: bool, may_resolve: bool) -> dict[str, Any]:
+def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
     """Everything that the page shows; a fixed number of queries."""
     requests = list(order.requests.all())
     open_kinds = [request.kind for request in requests if request.state in OPEN_REQUESTS]
-    events = list(selectors.events_of(order.id).order_by("-version")[: EVENTS_SHOWN + 1])
+    events = list(
+        selectors.events_of(order.id).select_related("inbox").order_by("-version")[: EVENTS_SHOWN + 1]
+    )
+    executions = list(order.executions.order_by("-id"))
+    done = list(order.desk_acts.select_related("user")[:ACTS_SHOWN])
+    reviewed = any(act.action == DeskAction.REVIEW and act.ok for act in done)
     return {
         "order": order,
-        "mark": order_mark(order, requests),
+        "mark": order_mark(order, requests, reviewed=reviewed),
         "sentence": sentence(order, open_kinds),
         "advice": advice(order),
         "hops": hops(order),
         "events": timeline(events[:EVENTS_SHOWN], order.received_at),
         "more_events": len(events) > EVENTS_SHOWN,
-        "executions": [execution_row(execution) for execution in order.executions.order_by("-id")],
+        "executions": [execution_row(execution, order) for execution in executions],
+        "slippage": slippage(order, executions),
         "terms": terms(order),
-        "identity": identity(order),
+        "identity": identity(order, open_kinds),
         "attempts": list(order.attempts.order_by("-id")),
         "requests": list(reversed(requests)),
-        "may_cancel": may_cancel,
-        "no_cancel": why_no_cancel(order, open_kinds),
-        "may_resolve": may_resolve and order.held_for_desk and order.state == State.UNCONFIRMED,
-        "may_send_again": not (order.perm_id or order.cum_qty),
+        "acts": done,
+        "buttons": buttons(order, open_kinds, user, reviewed),
     }
 
 
-def terms(order: Order) -> dict[str, SafeString]:
+def buttons(
+    order: Order, open_kinds: list[str], user: User | AnonymousUser, reviewed: bool
+) -> list[dict[str, str]]:
+    """What this person could do to this order, and why not when not; what cannot be meant is left out."""
+    held = order.held_for_desk and order.state == State.UNCONFIRMED
+    had = "The broker has had it, so it cannot be sent again." if order.perm_id or order.cum_qty else ""
+    refused = order.state in (State.REJECTED, State.FAILED)
+    offered = [
+        ("replace", order.state in ALIVE, why_no_replace(order, open_kinds)),
+        ("cancel", True, why_no_cancel(order, open_kinds)),
+        ("send_again", held, had),
+        ("give_up", held, ""),
+        ("review", refused and not reviewed, ""),
+    ]
+    return [
+        {"name": name, "verb": ACTS[name].verb, "why_not": why_not}
+        for name, meant, why_not in offered
+        if meant and name in ACTS and user.has_perm(ACTS[name].permission)
+    ]
+
+
+def slippage(order: Order, executions: list[Execution]) -> dict[str, SafeString | str] | None:
+    """What the fills cost against the price when the request came; above zero is worse than that price."""
+    if not order.cum_qty or not order.arrival_px:
+        return None
+    sign = 1 if order.side == Side.BUY else -1
+    worse = sign * (order.avg_px - order.arrival_px)
+    money = worse * order.cum_qty * (executions[0].multiplier if executions else 1)
+    return {
+        "arrival": price_text(order.arrival_px, order.instrument),
+        "bps": number(10_000 * worse / order.arrival_px, 1),
+        "money": number(money, 2),
+        "currency": order.instrument.currency,
+    }
+
+
+def terms(order: Order) -> dict[str, SafeString | str]:
     """The figures of the order as the desk reads them."""
     return {
         "side": side_mark(order.side),
         "qty": number(order.order_qty),
-        "price": number(order.price),
-        "stop": number(order.stop_px),
+        "price": price_text(order.price, order.instrument),
+        "stop": price_text(order.stop_px, order.instrument),
         "filled": number(order.cum_qty),
         "leaves": number(order.leaves_qty),
-        "average": number(order.avg_px if order.cum_qty else None),
+        "average": price_text(order.avg_px if order.cum_qty else None, order.instrument, 2),
     }
 
 
-def execution_row(execution: Execution) -> dict[str, Any]:
+def execution_row(execution: Execution, order: Order) -> dict[str, Any]:
     """An execution with its figures."""
     return {
         "execution": execution,
         "qty": number(execution.last_qty),
-        "px": number(execution.last_px),
+        "px": price_text(execution.last_px, order.instrument),
         "commission": number(execution.commission),
     }
 
 
-def identity(order: Order) -> list[tuple[str, object]]:
+def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
     """By which names the order is known, and how it was asked for."""
-    open_kinds = [request.kind for request in order.requests.all() if request.state in OPEN_REQUESTS]
     named = {
         "id": order.id,
         "cl_ord_id": order.cl_ord_id,
@@ -153,6 +201,13 @@ def why_no_cancel(order: Order, open_kinds: list[str]) -> str:
     return ""
 
 
+def why_no_replace(order: Order, open_kinds: list[str]) -> str:
+    """Why other terms can not be asked for now; empty when they can."""
+    if open_kinds:
+        return "A request is open already."
+    return "It was placed by another client." if order.source == Source.EXTERNAL else ""
+
+
 def hops(order: Order) -> list[Hop]:
     """The steps that were reached, in the order of time; one that is missing is a gap, not zero."""
     reached = [(step, at) for step in STEPS if (at := getattr(order, f"{step}_at"))]
@@ -165,14 +220,23 @@ def hops(order: Order) -> list[Hop]:
             start=milliseconds(order.received_at, before),
             took=milliseconds(before, at),
             share=100 * milliseconds(before, at) / total,
+            x=100 * milliseconds(reached[0][1], before) / total,
+            broker=name in BROKER_STEPS,
         )
         for (_, before), (name, at) in pairwise(reached)
     ]
 
 
 def timeline(events: list[OrderEvent], start: datetime) -> list[dict[str, Any]]:
-    """Events with the time since receipt in milliseconds."""
-    return [{"event": event, "after": milliseconds(start, event.at)} for event in events]
+    """Events with the time since receipt in milliseconds and the broker's raw message, if one caused them."""
+    return [
+        {
+            "event": event,
+            "after": milliseconds(start, event.at),
+            "raw": json.dumps(event.inbox.raw, ensure_ascii=False) if event.inbox else "",
+        }
+        for event in events
+    ]
 
 
 def milliseconds(begin: datetime, end: datetime) -> float:

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -34,3 +35,10 @@ def show(request: HttpRequest, template: str, title: str, **context: Any) -> Tem
     """The page in the desk's frame, as wide as the window."""
     frame = admin.site.each_context(request)
     return TemplateResponse(request, template, {**frame, "title": title, "is_fullwidth": "1", **context})
+
+
+def person_of(request: HttpRequest) -> User:
+    """Who is logged in; only for views of `desk_page`, which let nobody else in."""
+    if isinstance(request.user, AnonymousUser):
+        raise PermissionDenied
+    return request.user

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.urls import path
 
-from orders.admin import dashboard, frame
+from orders.admin import acts, blotter, bulk_cancel, dashboard, exports, frame, jobs, views
 
 app_name = "desk"
 
@@ -12,4 +13,15 @@ urlpatterns = [
     path("attention/", frame.attention_part, name="attention"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
+    path("orders/rows/", blotter.rows, name="rows"),
+    path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
+    path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
+    path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
+    path("orders/<uuid:order_id>/<str:name>/", acts.act_view, name="act"),
+    path("views/", views.save, name="view_save"),
+    path("views/<int:view_id>/delete/", views.delete, name="view_delete"),
+    path("jobs/", jobs.index, name="jobs"),
+    path("jobs/<uuid:job_id>/", jobs.page, name="job"),
+    path("jobs/<uuid:job_id>/live/", jobs.live, name="job_live"),
+    path("jobs/<uuid:job_id>/stop/", jobs.stop, name="job_stop"),
 ]

@@ -123,6 +123,8 @@ class Order(OrderLifecycle):
     overfilled = models.BooleanField(default=False, help_text="More executed than was ever ordered.")
     version = models.IntegerField(default=0)
 
+    #: The last price known when the request came: what slippage is measured against.
+    arrival_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     received_at = models.DateTimeField()
     recorded_at = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField(null=True, blank=True)

@@ -104,6 +104,13 @@ def _record(order: Order, ticket: Ticket, rules: Rules) -> Placed | None:
     return Placed(order=order, created=True)
 
 
+def dry_run(ticket: Ticket) -> list[CheckResult]:
+    """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
+    venue = venue_by(library.rules(), ticket)
+    require_form(ticket, venue)
+    return check_report(ticket, venue)
+
+
 def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "") -> OrderRequest:
     """Ask for the cancel of an order; asking again, or while one is open, returns the first.
 
@@ -180,6 +187,7 @@ def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, receiv
         if_broker_down=ticket.if_broker_down,
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
+        arrival_px=last_prices.of(venue.instrument),
     )
     order.note(EventKind.RECORDED, Cause(actor=_actor(client), at=received_at), from_state="")
     return order

@@ -35,6 +35,12 @@ NAVIGATION = [
         "items": [
             {"title": "Dashboard", "icon": "dashboard", "link": reverse_lazy("admin:index")},
             page("Orders", "receipt_long", "orders.order"),
+            {
+                "title": "Baskets",
+                "icon": "shopping_basket",
+                "link": reverse_lazy("desk:jobs"),
+                "permission": may("orders.view_order"),
+            },
             page("Executions", "done_all", "orders.execution"),
             page("Positions", "balance", "brokers.position"),
             page("Account values", "account_balance", "brokers.accountvalue"),
@@ -78,6 +84,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Tradedesk",
     "SITE_HEADER": "Tradedesk",
     "SITE_SYMBOL": "candlestick_chart",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("desk/favicon.svg")}
+    ],
     "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import AccountValue, InboxMessage, Position
-from orders.models import Execution, Order, ReconciliationRun
+from brokers.models import AccountValue, BrokerAccount, InboxMessage, Position
+from orders.models import DeskProfile, Execution, Order, ReconciliationRun
 from tests.integration.api.conftest import ACCOUNT, desk, placed
 
 __all__ = ["desk"]
@@ -26,6 +26,7 @@ def person(desk: None) -> Callable[..., Client]:
         user = User.objects.create(
             username=f"jo-{User.objects.count()}", is_staff=True, is_superuser=superuser
         )
+        DeskProfile.objects.create(user=user).accounts.set(BrokerAccount.objects.all())
         for right in rights:
             app, codename = right.split(".")
             user.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
 from brokers.models import Instrument
-from orders.models import AccountLimit, ApiToken, Order, OrderRequest, State
+from orders.models import AccountLimit, ApiToken, DeskAct, Order, OrderRequest, State
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 from tests.integration.api.test_read import sent
 
 
-def cancel(client: Client, order: Order) -> str:
+def press(key: UUID | None = None, reason: str = "because") -> dict[str, str]:
+    """What the dialog posts."""
+    return {"key": str(key or uuid4()), "reason": reason}
+
+
+def act(order: Order, name: str) -> str:
+    """The URL of an act."""
+    return reverse("desk:act", args=[order.pk, name])
+
+
+def cancel(client: Client, order: Order, key: UUID | None = None) -> str:
     """Press the button; gives the page that follows."""
-    answer = client.post(reverse("admin:orders_order_cancel", args=[order.pk]), follow=True)
+    answer = client.post(act(order, "cancel"), press(key), follow=True)
     assert answer.status_code == 200
     return answer.content.decode()
 
@@ -29,7 +39,8 @@ def test_a_cancel_goes_through_the_service_and_names_the_person(boss: Client) ->
     assert (request.kind, request.state, request.requested_by) == ("CANCEL", "REQUESTED", "desk:jo-1")
     assert "can still fill" in page
     assert "Cancel asked" in page
-    assert LogEntry.objects.get().object_id == str(request.order_id)
+    done = DeskAct.objects.get()
+    assert (done.order_id, done.ok, done.reason) == (request.order_id, True, "because")
 
 
 def test_a_second_press_asks_nothing_new(boss: Client) -> None:
@@ -37,6 +48,30 @@ def test_a_second_press_asks_nothing_new(boss: Client) -> None:
     cancel(boss, order)
     assert "A cancel was asked already." in cancel(boss, order)
     assert OrderRequest.objects.count() == 1
+
+
+def test_the_same_key_gives_the_first_answer(boss: Client) -> None:
+    order, key = placed("a-1"), uuid4()
+    first, second = cancel(boss, order, key), cancel(boss, order, key)
+    assert "had not left us" in first
+    assert "had not left us" in second
+    assert DeskAct.objects.count() == 1
+
+
+def test_an_act_needs_a_reason(boss: Client) -> None:
+    order = sent("a-1")
+    answer = boss.post(act(order, "cancel"), press(reason=" "))
+    assert answer.status_code == 400
+    assert "Say why." in answer.content.decode()
+    assert not OrderRequest.objects.exists()
+
+
+def test_a_reviewed_refusal_does_not_call_any_more(boss: Client) -> None:
+    order = placed("a-1")
+    Order.objects.filter(pk=order.pk).update(state=State.REJECTED, reason_code="STALE")
+    assert "1 needs a person" in boss.get(reverse("admin:index")).content.decode()
+    boss.post(act(order, "review"), press())
+    assert "Nothing waits" in boss.get(reverse("admin:index")).content.decode()
 
 
 def test_an_order_that_never_left_is_canceled_at_once(boss: Client) -> None:
@@ -49,27 +84,27 @@ def test_an_order_that_never_left_is_canceled_at_once(boss: Client) -> None:
 def test_a_cancel_needs_its_right(person: Callable[..., Client]) -> None:
     order = sent("a-1")
     viewer, trader = person("orders.view_order"), person("orders.view_order", "orders.cancel_order")
-    url = reverse("admin:orders_order_cancel", args=[order.pk])
+    url = act(order, "cancel")
     assert (
         "Cancel order"
         not in viewer.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
     )
-    assert viewer.post(url).status_code == 403
-    assert trader.post(url).status_code == 303
-    assert person("orders.cancel_order").post(url).status_code == 403
+    assert viewer.post(url, press()).status_code == 403
+    assert trader.post(url, press()).status_code == 303
+    assert person("orders.cancel_order").post(url, press()).status_code == 403
 
 
 def test_a_cancel_needs_a_csrf_token(boss: Client) -> None:
     order = sent("a-1")
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = boss.cookies
-    assert strict.post(reverse("admin:orders_order_cancel", args=[order.pk])).status_code == 403
+    assert strict.post(act(order, "cancel"), press()).status_code == 403
     assert not OrderRequest.objects.exists()
 
 
 def test_a_cancel_of_nothing_is_404(boss: Client) -> None:
     missing = "00000000-0000-7000-8000-000000000000"
-    assert boss.post(reverse("admin:orders_order_cancel", args=[missing])).status_code == 404
+    assert boss.post(reverse("desk:act", args=[missing, "cancel"]), press()).status_code == 404
     for wrong in (missing, "x", "%00"):
         assert boss.get(f"/admin/orders/order/{wrong}/change/").status_code == 404
 
@@ -191,11 +226,14 @@ def held(cl_ord_id: str) -> Order:
     return order
 
 
-@pytest.mark.parametrize(("act", "state"), [("send_again", State.CREATED), ("give_up", State.FAILED)])
-def test_the_desk_decides_about_a_held_order(boss: Client, act: str, state: State) -> None:
+@pytest.mark.parametrize(("name", "state"), [("send_again", State.CREATED), ("give_up", State.FAILED)])
+def test_the_desk_decides_about_a_held_order(boss: Client, name: str, state: State) -> None:
     order = held("a-1")
-    assert f"{act}-dialog" in boss.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
-    answer = boss.post(reverse(f"admin:orders_order_{act}", args=[order.pk]), follow=True)
+    assert (
+        f'data-act="{name}"'
+        in boss.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+    )
+    answer = boss.post(act(order, name), press(), follow=True)
     assert answer.status_code == 200
     order = Order.objects.get()
     assert (order.state, order.held_for_desk) == (state, False)
@@ -204,17 +242,18 @@ def test_the_desk_decides_about_a_held_order(boss: Client, act: str, state: Stat
 
 def test_a_decision_needs_its_right_and_a_held_order(boss: Client, person: Callable[..., Client]) -> None:
     order = held("a-1")
-    url = reverse("admin:orders_order_give_up", args=[order.pk])
+    url = act(order, "give_up")
     trader = person("orders.view_order", "orders.cancel_order")
-    assert "give_up-dialog" not in trader.get(f"/admin/orders/order/{order.pk}/change/").content.decode()
-    assert trader.post(url).status_code == 403
-    boss.post(url)
-    assert "not held for the desk" in boss.post(url, follow=True).content.decode()
+    assert "give_up" not in trader.get(f"/admin/orders/order/{order.pk}/change/").content.decode()
+    assert trader.post(url, press()).status_code == 403
+    boss.post(url, press())
+    assert "not held for the desk" in boss.post(url, press(), follow=True).content.decode()
 
 
 def test_an_order_that_the_broker_once_had_is_not_sent_again(boss: Client) -> None:
     order = held("a-1")
     Order.objects.filter(pk=order.pk).update(perm_id=9)
-    url = reverse("admin:orders_order_send_again", args=[order.pk])
-    assert "can not be sent again" in boss.post(url, follow=True).content.decode()
+    assert (
+        "can not be sent again" in boss.post(act(order, "send_again"), press(), follow=True).content.decode()
+    )
     assert Order.objects.get().state == State.UNCONFIRMED

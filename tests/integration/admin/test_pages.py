@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from orders.models import ApiToken, Order, OrderEvent
+from orders.models import ApiToken, DeskAct, Order, OrderEvent
 from orders.services.tokens import make_token
 from tests.integration.admin.conftest import fill
 
@@ -105,18 +105,18 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert "Needs a person" in page
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
-    assert queries(boss, reverse("admin:index")) <= 16
+    assert queries(boss, reverse("admin:index")) <= 18
 
 
 def test_looking_changes_nothing(boss: Client) -> None:
     fill(1)
     make_token("algo", accounts=[], scopes=["read"])
     order, token = Order.objects.get(), ApiToken.objects.get()
-    for url in (
-        reverse("admin:orders_order_cancel", args=[order.pk]),
-        reverse("admin:orders_apitoken_revoke", args=[token.token_key]),
-    ):
-        assert boss.get(url).status_code == 405
+    for name in ("cancel", "review"):
+        assert boss.get(reverse("desk:act", args=[order.pk, name])).status_code == 200
+    assert boss.get(reverse("desk:bulk_cancel")).status_code == 405
+    assert boss.get(reverse("admin:orders_apitoken_revoke", args=[token.token_key])).status_code == 405
+    assert not DeskAct.objects.exists()
     assert OrderEvent.objects.count() == 1
     assert ApiToken.objects.exists()
 

@@ -1,15 +1,44 @@
-// Dialogs before a change, and no second click. Without this script the buttons still post.
+// Dialogs before a change, no second click, keys. Without this script links open pages and forms still post.
 "use strict";
 
+document.cookie = `desk_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone};path=/admin/;max-age=31536000;samesite=lax`;
+
+// Tables need the width: the sidebar begins shut, and stays as the person leaves it.
+localStorage.getItem("sidebarDesktopOpen") ?? localStorage.setItem("sidebarDesktopOpen", "0");
+
+async function openDialog(url) {
+    const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "follow" }).catch(() => null);
+    if (!answer?.ok) {
+        location.href = url; // the page says what is wrong
+        return;
+    }
+    const holder = document.createElement("div");
+    holder.innerHTML = await answer.text();
+    const dialog = holder.querySelector("dialog");
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => dialog.remove());
+    const next = dialog.querySelector("input[name=next]");
+    if (next && !next.value) {
+        next.value = location.pathname + location.search;
+    }
+    dialog.showModal();
+}
+
 document.addEventListener("click", (event) => {
-    const opener = event.target.closest("[data-dialog]");
-    if (opener) {
+    const opener = event.target.closest("[data-dialog-url]");
+    if (opener && !opener.disabled) {
         event.preventDefault();
-        document.getElementById(opener.dataset.dialog).showModal();
+        openDialog(opener.dataset.dialogUrl);
+        return;
+    }
+    const local = event.target.closest("[data-open]");
+    if (local) {
+        document.getElementById(local.dataset.open).showModal();
     }
     const closer = event.target.closest("[data-close]");
     if (closer) {
-        closer.closest("dialog").close();
+        const dialog = closer.closest("dialog");
+        dialog ? dialog.close() : history.back();
     }
 });
 
@@ -22,6 +51,63 @@ document.addEventListener("submit", (event) => {
         event.preventDefault();
         return;
     }
+    if (event.target.dataset.sent) {
+        event.preventDefault();
+        return;
+    }
+    event.target.dataset.sent = "1";
     // After the form's data was taken: a disabled button would not be part of it.
     setTimeout(() => { button.disabled = true; }, 0);
 });
+
+// Keys work while no field and no dialog has the focus; none of them sends anything by itself.
+const Keys = {
+    pages: { d: "/admin/", b: "/admin/orders/order/?view=open", t: "/admin/desk/ticket/", p: "/admin/brokers/position/", s: "/admin/brokers/gatewaysession/", e: "/admin/orders/execution/" },
+    row: null,
+
+    press(event) {
+        if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog") || document.querySelector("dialog[open]")) {
+            return;
+        }
+        const go = Keys.going && Keys.pages[event.key];
+        Keys.going = event.key === "g";
+        if (go) {
+            location.href = go;
+        } else if (Keys.acts[event.key]) {
+            Keys.acts[event.key](event);
+        }
+    },
+
+    move(event, step) {
+        const rows = [...document.querySelectorAll(".desk-table tbody tr[data-id]")];
+        if (!rows.length) {
+            return;
+        }
+        event.preventDefault();
+        const at = rows.indexOf(Keys.row);
+        Keys.row?.classList.remove("here");
+        Keys.row = rows[Math.min(Math.max(at + step, 0), rows.length - 1)];
+        Keys.row.classList.add("here");
+        Keys.row.scrollIntoView({ block: "nearest" });
+    },
+
+    inRow: (selector) => Keys.row?.querySelector(selector),
+};
+
+Keys.acts = {
+    j: (event) => Keys.move(event, 1),
+    k: (event) => Keys.move(event, -1),
+    ArrowDown: (event) => Keys.row && Keys.move(event, 1),
+    ArrowUp: (event) => Keys.row && Keys.move(event, -1),
+    Enter: (event) => event.target === document.body && Keys.inRow("th a")?.click(),
+    x: () => Keys.inRow(".action-select")?.click(),
+    c: () => (Keys.inRow("button[data-cancel]") || document.querySelector("button[data-cancel]:not(td *)"))?.click(),
+    r: () => document.querySelector("[data-act=replace]")?.click(),
+    n: () => document.getElementById("desk-pill")?.click(),
+    ".": () => Keys.inRow("[data-peek]")?.click(),
+    f: () => document.querySelector("[x-on\\:click^='filterOpen']")?.click(),
+    "?": () => document.getElementById("desk-keys")?.showModal(),
+};
+
+document.addEventListener("keydown", Keys.press);
+document.addEventListener("click", (event) => event.target.id === "desk-pill" && location.reload());

@@ -1,0 +1,178 @@
+"""What a person can do to an order: one dialog that names it and says the consequence, one POST.
+
+A dialog is asked from the server when it is opened: its key makes the POST count once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods
+
+from orders import selectors
+from orders.access import accounts_of_person
+from orders.admin.pages import desk_page, person_of, show
+from orders.models import DeskAction, Order, RequestState
+from orders.services.desk_acts import act_on_order
+from orders.services.desk_decisions import give_held_up, send_held_again
+from orders.services.order_entry import cancel_order
+
+
+class ActForm(forms.Form):
+    """What every act is asked for."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+    next = forms.CharField(widget=forms.HiddenInput, required=False)
+    reason = forms.CharField(max_length=500, label="Reason", error_messages={"required": "Say why."})
+
+
+Do = Callable[[Order, dict[str, Any], str], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """One act: its right, its words, and the service that does it (order, form, actor) -> outcome."""
+
+    action: DeskAction
+    permission: str
+    verb: str
+    keep: str
+    consequence: str
+    do: Do
+    reason: str = ""  # what the field begins with
+    form: type[ActForm] = ActForm
+
+
+def cancel(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Ask for the cancel, through the service that the API uses."""
+    asked = cancel_order(order.id, actor=actor, at=timezone.now())
+    if asked.state == RequestState.ACCEPTED:
+        return "Canceled. The order had not left us."
+    return "Cancel asked. Until the broker answers, the order can still fill."
+
+
+def send_again(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Send a held order that never reached the broker."""
+    send_held_again(order.id, actor=actor, at=timezone.now())
+    return "It is sent again."
+
+
+def give_up(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Give a held order up."""
+    give_held_up(order.id, actor=actor, at=timezone.now())
+    return "Given up: it is FAILED and nobody will send it any more."
+
+
+def review(order: Order, form: dict[str, Any], actor: str) -> str:
+    """It was looked at: it does not call any more."""
+    return "Marked reviewed. It does not wait for a person any more."
+
+
+ACTS = {
+    "cancel": Act(
+        action=DeskAction.CANCEL,
+        permission="orders.cancel_order",
+        verb="Cancel order",
+        keep="Keep order",
+        consequence="Until the broker answers, it can still fill.",
+        do=cancel,
+        reason="Asked by the desk",
+    ),
+    "send_again": Act(
+        action=DeskAction.SEND_AGAIN,
+        permission="orders.resolve_order",
+        verb="Send it again",
+        keep="Leave it",
+        consequence="It was proven twice not to be at the broker. It goes out anew, at its old terms.",
+        do=send_again,
+    ),
+    "give_up": Act(
+        action=DeskAction.GIVE_UP,
+        permission="orders.resolve_order",
+        verb="Give it up",
+        keep="Leave it",
+        consequence="It becomes FAILED and nobody will send it any more.",
+        do=give_up,
+    ),
+    "review": Act(
+        action=DeskAction.REVIEW,
+        permission="orders.review_order",
+        verb="Mark reviewed",
+        keep="Not yet",
+        consequence="It no longer waits for a person. The order itself does not change.",
+        do=review,
+    ),
+}
+
+
+@desk_page("orders.view_order")
+@require_http_methods(["GET", "POST"])
+def act_view(request: HttpRequest, order_id: UUID, name: str) -> HttpResponse:
+    """GET gives the dialog and changes nothing; POST does it, says what came of it and goes back."""
+    act = ACTS.get(name)
+    if act is None:
+        raise Http404
+    if not request.user.has_perm(act.permission):
+        raise PermissionDenied
+    order = order_of(request, order_id)
+    if request.method == "GET":
+        return dialog(request, name, order, first_form(request, act, order))
+    form = act.form(request.POST)
+    if not form.is_valid():
+        return dialog(request, name, order, form, status=400)
+    done = act_on_order(
+        form.cleaned_data["key"],
+        act.action,
+        order.id,
+        user=person_of(request),
+        reason=form.cleaned_data["reason"],
+        do=lambda actor: act.do(order, form.cleaned_data, actor),
+    )
+    (messages.warning if done.ok else messages.error)(request, f"{order.cl_ord_id}: {done.outcome}")
+    return HttpResponseRedirect(back(request, order, form.cleaned_data["next"]), status=303)
+
+
+def first_form(request: HttpRequest, act: Act, order: Order) -> ActForm:
+    """The form as it is shown first, with a key of its own."""
+    given = {field: getattr(order, field) for field in act.form.base_fields if hasattr(order, field)}
+    return act.form(
+        initial={**given, "key": uuid4(), "reason": act.reason, "next": request.GET.get("next", "")}
+    )
+
+
+def dialog(
+    request: HttpRequest, name: str, order: Order, form: forms.Form, status: int = 200
+) -> TemplateResponse:
+    """The dialog alone for a page that is open, or a page of its own."""
+    context = {"act": ACTS[name], "name": name, "order": order, "form": form}
+    if "X-Desk-Live" in request.headers:
+        return TemplateResponse(request, "desk/act_dialog.html", context, status=status)
+    page = show(request, "desk/act_page.html", f"{ACTS[name].verb}: {order.cl_ord_id}", **context)
+    page.status_code = status
+    return page
+
+
+def order_of(request: HttpRequest, order_id: UUID) -> Order:
+    """The order, if it is one of the person's accounts."""
+    try:
+        return selectors.order_of(accounts_of_person(request.user), order_id)
+    except Order.DoesNotExist:
+        raise Http404 from None
+
+
+def back(request: HttpRequest, order: Order, wanted: str) -> str:
+    """Where the person came from, if that is ours; else the order's page."""
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()}):
+        return wanted
+    return reverse("admin:orders_order_change", args=[order.id])

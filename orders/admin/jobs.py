@@ -1,0 +1,90 @@
+"""Baskets and bulk cancels: a list of them, and one page each with its progress row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from orders.access import SEES_ALL
+from orders.admin.pages import desk_page, person_of, show
+from orders.models import DeskJob, JobKind
+from orders.services import desk_jobs
+
+ROWS = 100
+
+
+def job_of(request: HttpRequest, job_id: UUID) -> DeskJob:
+    """The job, if the person started it or sees all accounts."""
+    mine = Q() if request.user.has_perm(SEES_ALL) else Q(owner_id=request.user.pk)
+    job = DeskJob.objects.filter(mine, pk=job_id).select_related("owner").first()
+    if job is None:
+        raise Http404
+    return job
+
+
+@desk_page("orders.view_order")
+@require_GET
+def page(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """One job."""
+    job = job_of(request, job_id)
+    return show(request, "desk/job.html", job.name, **progress(request, job))
+
+
+@desk_page("orders.view_order")
+@require_GET
+def live(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """The part of the page that changes."""
+    return TemplateResponse(request, "desk/job_live.html", progress(request, job_of(request, job_id)))
+
+
+def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
+    """How far it is, and its rows (problems first, then by line)."""
+    counts = job.rows.aggregate(
+        total=Count("id"),
+        wrong=Count("id", filter=~Q(errors={})),
+        done=Count("id", filter=Q(done_at__isnull=False)),
+        good=Count("id", filter=Q(ok=True)),
+    )
+    rows = job.rows.select_related("order__instrument").order_by("line")
+    sendable = counts["total"] - counts["wrong"]
+    return {
+        "job": job,
+        **counts,
+        "sendable": sendable,
+        "refused": counts["done"] - counts["good"],
+        "running": bool(job.started_at and not job.stopped_at and counts["done"] < sendable),
+        "mine": job.owner_id == request.user.pk,
+        "is_basket": job.kind == JobKind.PLACE,
+        "rows": Paginator(rows, ROWS).get_page(request.GET.get("page")),
+    }
+
+
+@desk_page("orders.view_order")
+@require_POST
+def stop(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Work no further row."""
+    job = job_of(request, job_id)
+    try:
+        desk_jobs.stop(job.id, user=person_of(request))
+        messages.warning(request, "Stopped. What was recorded stays.")
+    except DeskJob.DoesNotExist:
+        messages.error(request, "Only the one who started it can stop it.")
+    return HttpResponseRedirect(reverse("desk:job", args=[job_id]), status=303)
+
+
+@desk_page("orders.view_order")
+@require_GET
+def index(request: HttpRequest) -> HttpResponse:
+    """The newest jobs that the person may see."""
+    mine = Q() if request.user.has_perm(SEES_ALL) else Q(owner_id=request.user.pk)
+    jobs = DeskJob.objects.filter(mine).select_related("owner")
+    counted = jobs.annotate(total=Count("rows"), done=Count("rows", filter=Q(rows__done_at__isnull=False)))
+    return show(request, "desk/jobs.html", "Baskets and bulk cancels", jobs=list(counted[:100]))

@@ -1,0 +1,33 @@
+"""Only the accounts of the person: in lists, pages, search, autocomplete, filters, export and history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+
+from brokers.desk import ReadOnlyAdmin
+from orders.access import accounts_of_person
+
+
+class OwnAccounts(ReadOnlyAdmin):
+    """Base of a list whose rows belong to accounts; `account_path` leads from a row to its account."""
+
+    account_path = "account"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Rows of the person's accounts: everything in the admin that finds a row begins here."""
+        mine = accounts_of_person(request.user)
+        rows: QuerySet[Any] = super().get_queryset(request)
+        found = rows.filter(**{f"{self.account_path}__in": mine})
+        return found.distinct() if self.account_path.endswith("accounts") else found
+
+
+class OwnAccountFilter(RelatedDropdownFilter):
+    """Filter by account, offering the person's own."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        """Codes of the person's accounts."""
+        return [(code, code) for code in sorted(accounts_of_person(request.user))]

@@ -1,0 +1,80 @@
+"""The blotter: live, by keyboard, with views, sums, files and a cancel of many."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import WAIT
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.system import System
+
+FAR = {"ord_type": "LIMIT", "price": "1"}  # never filled
+
+
+def test_a_row_follows_its_order_without_a_reload(boss: Page, stack: System) -> None:
+    order = stack.api.placed(**FAR)
+    boss.goto("/admin/orders/order/?view=open")
+    row = boss.locator(f'tr[data-id="{order["id"]}"]')
+    expect(row).to_contain_text("Working", timeout=WAIT)
+    stack.api.cancel(order["id"])
+    expect(row).to_contain_text("Canceled", timeout=WAIT)
+
+
+def test_new_orders_wait_behind_a_pill(boss: Page, stack: System) -> None:
+    boss.goto("/admin/orders/order/")
+    order = stack.api.placed(**FAR)
+    expect(boss.locator("#desk-pill")).to_be_visible(timeout=WAIT)
+    assert boss.locator(f'tr[data-id="{order["id"]}"]').count() == 0
+    boss.keyboard.press("n")
+    expect(boss.locator(f'tr[data-id="{order["id"]}"]')).to_be_visible()
+
+
+def test_an_order_is_found_and_canceled_by_keys_alone(boss: Page, stack: System) -> None:
+    order = stack.api.placed(**FAR)
+    boss.goto("/admin/orders/order/")
+    boss.wait_for_timeout(300)
+    boss.keyboard.press("/")
+    boss.keyboard.type(order["cl_ord_id"])
+    boss.keyboard.press("Enter")
+    expect(boss.locator("tbody tr[data-id]")).to_have_count(1)
+    expect(boss.locator("tbody tr[data-id]")).to_contain_text("Working", timeout=WAIT)
+    boss.keyboard.press("j")
+    boss.keyboard.press("c")
+    expect(boss.locator("dialog[open]")).to_contain_text("can still fill")
+    expect(boss.get_by_role("button", name="Keep order")).to_be_focused()
+    boss.keyboard.press("Tab")
+    boss.keyboard.press("Enter")
+    expect(boss.locator("tbody tr[data-id]")).to_contain_text("Canceled", timeout=WAIT)
+
+
+def test_many_orders_are_canceled_after_their_number_was_typed(boss: Page, stack: System) -> None:
+    orders = [stack.api.placed("IBM", **FAR) for _ in range(12)]
+    eventually(lambda: all(stack.api.state(order["id"]) == "PENDING" for order in orders), limit=60)
+    boss.goto("/admin/orders/order/?view=open&q=IBM")
+    boss.check("#action-toggle")
+    boss.select_option("select[name=action]", "cancel_chosen")
+    boss.get_by_role("button", name="Run").click()
+    expect(boss.locator('p[role="status"]')).to_contain_text("can be canceled")
+    boss.fill("#typed", str(boss.locator("tbody tr[data-id]").count()))
+    boss.locator("button.strong").click()
+    expect(boss.locator('[data-part="job"]')).to_contain_text("Done.", timeout=WAIT)
+    eventually(lambda: all(stack.api.state(order["id"]) == "CANCELED" for order in orders), limit=60)
+
+
+def test_a_view_is_saved_and_shown_as_a_chip(boss: Page, stack: System) -> None:
+    boss.goto("/admin/orders/order/?side__exact=SELL")
+    boss.get_by_role("button", name="+ save this view").click()
+    boss.fill("#view-name", "Sells")
+    boss.get_by_role("button", name="Save view").click()
+    expect(boss.locator('a.desk-chip[aria-current="page"]')).to_have_text("Sells")
+
+
+def test_a_view_is_taken_home_as_csv_and_xlsx(boss: Page, stack: System) -> None:
+    order = stack.api.placed(**FAR)
+    boss.goto(f"/admin/orders/order/?q={order['cl_ord_id']}")
+    for kind, start in (("CSV", b"id,cl_ord_id"), ("XLSX", b"PK")):
+        with boss.expect_download() as download:
+            boss.get_by_role("link", name=kind, exact=True).click()
+        content = download.value.path().read_bytes()
+        assert content.startswith(start)
+        assert kind == "XLSX" or order["cl_ord_id"].encode() in content
