@@ -16,7 +16,7 @@ from brokers.simulator.wire.frames import MAX_FRAME, FrameBuffer, pack, unpack
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg, ManagedAccts, NextValidId
 from brokers.simulator.wire.values import WireError
-from tests.unit.simulator.kit import Bench
+from tests.unit.simulator.kit import Bench, limit
 
 
 def frame(version: int, message: Record) -> bytes:
@@ -38,6 +38,12 @@ def connected(bench: Bench, client_id: int = 5, versions: str = "v157..178") -> 
     session.receive(greeting(versions) + frame(178, asked.StartApi(client_id=client_id)))
     heard(session)
     return session
+
+
+def assert_lives(session: Session) -> None:
+    """Somebody else's session is answered as ever."""
+    session.receive(frame(178, asked.ReqCurrentTime()))
+    assert [fields[0] for fields in heard(session)] == ["49"]
 
 
 @pytest.mark.parametrize(
@@ -103,16 +109,63 @@ def test_a_client_id_is_free_again_after_its_session_ends() -> None:
     assert not connected(bench, 5).is_closed
 
 
-@settings(max_examples=100, deadline=None)
-@given(soup=st.binary(min_size=1, max_size=200), start=st.sampled_from([b"", b"API\0", greeting()]))
+VERSIONS = [157, 163, 165, 176, 178]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    soup=st.binary(min_size=1, max_size=200),
+    start=st.sampled_from([b"", b"API\0", *[greeting(f"v100..{version}") for version in VERSIONS]]),
+)
 def test_byte_soup_hurts_nobody_else(soup: bytes, start: bytes) -> None:
     bench = Bench()
     neighbour = connected(bench, 9)
     victim = Session(bench.gateway, "victim")
     victim.receive(start + soup)
     victim.data_to_send()
-    neighbour.receive(frame(178, asked.ReqCurrentTime()))
-    assert [fields[0] for fields in heard(neighbour)] == ["49"]
+    assert_lives(neighbour)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@settings(max_examples=25, deadline=None)
+@given(soup=st.binary(min_size=1, max_size=120), number=st.sampled_from(sorted(codec.CLIENT_LAYOUTS)))
+def test_soup_in_any_request_at_any_version_hurts_nobody_else(version: int, soup: bytes, number: int) -> None:
+    bench = Bench()
+    neighbour = connected(bench, 9)
+    victim = connected(bench, 5, f"v100..{version}")
+    payload = f"{number}\0".encode() + soup + b"\0"
+    victim.receive(len(payload).to_bytes(4, "big") + payload)
+    victim.data_to_send()
+    assert_lives(neighbour)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@settings(max_examples=25, deadline=None)
+@given(cut=st.floats(0, 1, exclude_max=True))
+def test_half_an_order_is_no_order_at_any_version(version: int, cut: float) -> None:
+    bench = Bench()
+    neighbour = connected(bench, 9)
+    victim = connected(bench, 5, f"v100..{version}")
+    order = frame(version, limit(1, "200.00"))
+    victim.receive(order[: int(len(order) * cut)])
+    victim.end("the client left")
+    assert not bench.gateway.state.orders
+    assert_lives(neighbour)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, 600), max_size=8))
+def test_an_order_in_pieces_is_the_order_at_any_version(version: int, cuts: list[int]) -> None:
+    bench = Bench()
+    session = connected(bench, 5, f"v100..{version}")
+    order = frame(version, limit(1, "200.00", order_ref="pieces"))
+    edges = sorted({0, len(order), *(cut for cut in cuts if cut < len(order))})
+    for start, end in pairwise(edges):
+        assert not bench.gateway.state.orders
+        session.receive(order[start:end])
+    (record,) = bench.gateway.state.orders.values()
+    assert (record.order.order_ref, record.order.lmt_price) == ("pieces", 200)
 
 
 @pytest.mark.parametrize(
