@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, SELECTORS, Site
 from brokers.simulator.faults.scenarios import BUILT_IN, ScenarioError, load
 from tests.unit.simulator.kit import Bench, contract, limit, place
+
+PAGE = Path(__file__).parents[3] / "docs" / "simulated-gateway.md"
 
 
 def arm(bench: Bench, kind: str, **fields: Any) -> None:
@@ -187,3 +190,14 @@ def test_a_scenario_with_a_mistake_names_it(tmp_path: Any) -> None:
 
 def test_what_the_clock_strikes_has_every_and_no_nth() -> None:
     assert SELECTORS[Site.NOW] == {"every"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_has_the_catalogue(kind: str) -> None:
+    fields = ", ".join(f"`{name}`" for name in sorted(KINDS[kind].fields))
+    assert f"| `{kind}` | {KINDS[kind].text} | {fields} |\n" in PAGE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted(BUILT_IN.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_page_has_the_scenarios(path: Path) -> None:
+    assert f"| `{path.stem}` | {load(path.stem).description} |" in PAGE.read_text(encoding="utf-8")
