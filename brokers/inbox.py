@@ -49,8 +49,8 @@ class Applier(Protocol):
     def next_valid_id(self, broker_order_id: int) -> None:
         """The lowest order id the gateway takes."""
 
-    def unreadable(self, text: str) -> None:
-        """Something was said that could not be read."""
+    def alarm(self, subject: str, text: str) -> None:
+        """Something that a person should know."""
 
 
 class InboxWriter:
@@ -76,8 +76,8 @@ class InboxWriter:
     def next_valid_id(self, broker_order_id: int) -> None:
         self._queue.put(lambda: self.applier.next_valid_id(broker_order_id))
 
-    def unreadable(self, text: str) -> None:
-        self._queue.put(lambda: self.applier.unreadable(text))
+    def alarm(self, subject: str, text: str) -> None:
+        self._queue.put(lambda: self.applier.alarm(subject, text))
 
     def price_seen(self, con_id: int, price: str) -> None:
         self.prices[con_id] = price

@@ -153,15 +153,17 @@ class CommissionReport(
 
 
 class Refusal(StrEnum):
-    """What an error code on an order means for it; an unknown code is LOOK_UP, never the end of an order."""
+    """What an error code on an order means for it; an unknown code is never the end of an order."""
 
     ORDER_REJECTED = "ORDER_REJECTED"
+    REJECTED_IF_NEW = "REJECTED_IF_NEW"  # of an order that was taken before: a request is refused
     ORDER_CANCELED = "ORDER_CANCELED"
     CANCEL_REFUSED = "CANCEL_REFUSED"
     REPLACE_REFUSED = "REPLACE_REFUSED"
     REPLACE_TOO_EARLY = "REPLACE_TOO_EARLY"  # nothing was changed; asking again later may help
     REQUEST_REFUSED = "REQUEST_REFUSED"  # a cancel or a replace: which one, the code does not tell
-    LOOK_UP = "LOOK_UP"
+    LOOK_UP = "LOOK_UP"  # proves nothing: the order may live
+    UNKNOWN = "UNKNOWN"  # not in the adapter's table: looked up, and a person should know
     WARNING = "WARNING"
 
 

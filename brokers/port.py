@@ -60,8 +60,8 @@ class Listener(Protocol):
     def next_valid_id(self, broker_order_id: int) -> None:
         """The lowest order id that the gateway will take."""
 
-    def unreadable(self, text: str) -> None:
-        """A message about orders, executions or positions could not be read; `text` is for people."""
+    def alarm(self, subject: str, text: str) -> None:
+        """Something that a person should know; what was said of orders may have been missed."""
 
     def position_seen(self, report: PositionReport) -> None:
         """A position as the broker reports it, whenever it changes."""

@@ -18,6 +18,7 @@ from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
 from brokers.errors import OutcomeUnknown
 from brokers.ib import codes, translate
+from brokers.ib.codes import Notice
 from brokers.ib.requests import PROBE, Requests
 from brokers.messages import (
     AccountValueReport,
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 FIRST_REQUEST_ID = 1_000_000_000
 LAST_PRICE_TICKS = {4, 68}
 CLOSE_PRICE_TICKS = {9, 75}
+LINK_NOTICES = (Notice.LINK_LOST, Notice.LINK_RESTORED, Notice.CLIENT_ID_IN_USE)
 
 
 class TimezoneOfGateway:
@@ -84,8 +86,9 @@ class Callbacks:
 
     def unreadable(self, text: str) -> None:
         """A message about our books could not be read: no answer under way is whole any more."""
-        self.requests.spoil(OutcomeUnknown(f"a message of the gateway could not be read: {text}"))
-        self.listener.unreadable(text)
+        said = f"a message of the gateway could not be read: {text}"
+        self.requests.spoil(OutcomeUnknown(said))
+        self.listener.alarm("unreadable", said)
 
     def nextValidId(self, order_id: int) -> None:
         self.listener.next_valid_id(order_id)
@@ -168,12 +171,15 @@ class Callbacks:
 
     # --- errors ------------------------------------------------------------------------------------
     def error(self, request_id: int, code: int, text: str, advanced_json: str = "") -> None:
-        if code in codes.LINK_LOST | codes.LINK_RESTORED or code == codes.CLIENT_ID_IN_USE:
+        what = codes.classify(code)
+        if what in LINK_NOTICES:
             self.on_link_code(code, text)
         elif request_id >= FIRST_REQUEST_ID:
             self.requests.fail(request_id, code, text)
         elif request_id > 0:
             self._order_error(request_id, code, text, advanced_json)
+        elif what in (Notice.PACING, Notice.PORT_CHANGED):
+            self.listener.alarm(what.lower(), f"{code}: {text}")
         else:
             log.info("gateway notice", extra={"code": code, "text": text})
 

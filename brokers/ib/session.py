@@ -24,6 +24,7 @@ from ib_async.client import Client
 from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
 from brokers.ib import codes, translate
 from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
+from brokers.ib.codes import Notice
 from brokers.ib.decoder import StrictDecoder
 from brokers.ib.requests import PROBE, RequestFailed, Requests
 from brokers.messages import (
@@ -271,12 +272,13 @@ class IBSession:
 
     def _link_code(self, code: int, text: str) -> None:
         """1100: the gateway lost IB. 1101, 1102: it is back, and anything may have happened meanwhile."""
-        if code in codes.LINK_LOST:
+        what = codes.classify(code)
+        if what is Notice.LINK_LOST:
             self._requests.spoil(BrokerUnavailable(f"{code}: {text}"))
             self._set_link(Link.BROKER_LOST, f"{code}: {text}")
-        elif code in codes.LINK_RESTORED and self.link in (Link.BROKER_LOST, Link.READY):
+        elif what is Notice.LINK_RESTORED and self.link in (Link.BROKER_LOST, Link.READY):
             self._set_link(Link.CONNECTED, f"{code}: {text}")
-        elif code == codes.CLIENT_ID_IN_USE:
+        elif what is Notice.CLIENT_ID_IN_USE:
             log.warning("client id in use", extra={"session": self.name, "text": text})
 
     def _open_gate(self, snapshot: Snapshot) -> None:

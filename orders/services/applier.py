@@ -68,9 +68,8 @@ class SessionApplier:
             next_broker_order_id=Greatest(F("next_broker_order_id"), broker_order_id)
         )
 
-    def unreadable(self, text: str) -> None:
-        """What was missed is in the next look, if that can be read."""
+    def alarm(self, subject: str, text: str) -> None:
+        """Put it before a person, and look: what was missed is in the next look, if that can be read."""
         self.signals.look_wanted = True
-        said = f"A message of the gateway could not be read, so looks at it may be incomplete: {text}"
-        raise_alert(AlertKind.INBOX_STUCK, session=self.session, subject="unreadable", text=said)
+        raise_alert(AlertKind.SESSION, session=self.session, subject=subject, text=text)
         self.on_link()

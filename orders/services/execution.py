@@ -299,20 +299,23 @@ class Applying:
                 order.note(EventKind.BROKER_NOTICE, cause)
             case Refusal.LOOK_UP:
                 self._unclear(order, cause)
-            case Refusal.ORDER_REJECTED if self._is_of_replace(order):
+            case Refusal.UNKNOWN:
+                self._unknown_code(order, report, cause)
+            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._is_of_replace(order):
                 self._refused(order, report, cause, Refusal.REPLACE_REFUSED)
-            case Refusal.ORDER_REJECTED if order.cum_qty == 0:
+            case Refusal.REJECTED_IF_NEW if _is_taken(order):
+                self._refused(order, report, cause, Refusal.REQUEST_REFUSED)
+            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if order.cum_qty == 0:
                 _reject(order, cause)
                 replies.close(self.set, order, cause)
-            case Refusal.ORDER_REJECTED | Refusal.ORDER_CANCELED:
+            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW | Refusal.ORDER_CANCELED:
                 self._close(order, WorkingStatus.CANCELED, cause)
             case _:
                 self._refused(order, report, cause, report.meaning)
 
     def _is_of_replace(self, order: Order) -> bool:
         """Whether the code of a rejection means a replace: the order itself was taken long ago."""
-        taken = order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
-        return taken and bool(replies.in_flight(self.set, order))
+        return _is_taken(order) and bool(replies.in_flight(self.set, order))
 
     def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
         """A request was refused: the order is over already, or lives on. The next look tells which."""
@@ -321,6 +324,12 @@ class Applying:
         request = replies.refused_one(self.set, order, meaning, report.cl_ord_id)
         if request:
             replies.refuse_one(self.set, order, request, meaning, cause)
+
+    def _unknown_code(self, order: Order, report: ErrorReport, cause: Cause) -> None:
+        """Nobody has seen this code yet: the order is looked up, and a person should know."""
+        text = f"Code {report.code} is not in our table, so the order was looked up: {report.text}"
+        raise_alert(AlertKind.UNKNOWN_CODE, order=order, subject=str(report.code), text=text)
+        self._unclear(order, cause)
 
     def _unclear(self, order: Order, cause: Cause) -> None:
         """A code that proves nothing: never the end of an order, always a reason to look."""
@@ -343,6 +352,11 @@ class Applying:
         if order and order.cum_qty < report.cum_qty and not order.held_for_desk:
             text = f"the broker says {report.cum_qty} executed and shows executions of {order.cum_qty:f}"
             order.hold(cause.saying(text=text))
+
+
+def _is_taken(order: Order) -> bool:
+    """Whether the broker has taken the order before: a refusal can not mean that it is new."""
+    return order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
 
 
 def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:

@@ -63,8 +63,8 @@ class Memory:
     def next_valid_id(self, broker_order_id: int) -> None:
         self.next_id = max(self.next_id, broker_order_id)
 
-    def unreadable(self, text: str) -> None:
-        self.lost.append(text)
+    def alarm(self, subject: str, text: str) -> None:
+        self.lost.append(subject)
 
     def position_seen(self, report: PositionReport) -> None:
         pass

@@ -29,7 +29,7 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage, Instrument
 from brokers.port import Heard
-from orders.models import Cause, CommandKind, Order, RequestState, Source, State
+from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestState, Source, State
 from orders.services import book
 from orders.services.absence import give_up
 from orders.services.comparison import differs
@@ -208,10 +208,34 @@ def test_a_cancel_that_the_end_of_its_order_outran_is_not_left_to_be_sent(desk: 
     assert not order.commands.filter(kind=CommandKind.CANCEL, done_at=None).exists()
 
 
-def test_an_unknown_code_never_ends_an_order(desk: User) -> None:
+def test_an_unknown_code_ends_no_order_and_is_told_to_a_person(desk: User) -> None:
     story = Story(desk)
-    order = story.tell([story.status(WorkingStatus.WORKING), story.error(99_999, Refusal.LOOK_UP)])
+    order = story.tell([story.status(WorkingStatus.WORKING), story.error(99_999, Refusal.UNKNOWN)])
     assert order.state == State.PENDING
+    assert "99999" in Alert.objects.get(kind=AlertKind.UNKNOWN_CODE, order=order).text
+
+
+ENDS = (Refusal.ORDER_REJECTED, Refusal.ORDER_CANCELED)
+
+
+@pytest.mark.parametrize("meaning", [meaning for meaning in Refusal if meaning not in ENDS])
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_does_not_prove_the_end_of_a_living_order_does_not_end_it(
+    desk: User, meaning: Refusal, asked: bool
+) -> None:
+    story = Story(desk)
+    working = story.status(WorkingStatus.WORKING)
+    story.tell([working])
+    if asked:
+        cancel_order(story.order.id, actor="client:algo", at=NOW)
+    order = story.tell([working, story.error(321, meaning)])
+    assert order.state == State.PENDING
+
+
+def test_a_refusal_of_a_new_order_ends_it(desk: User) -> None:
+    story = Story(desk)
+    order = story.tell([story.error(321, Refusal.REJECTED_IF_NEW)])
+    assert (order.state, order.reason_code) == (State.REJECTED, "BROKER_REJECTED")
 
 
 def test_a_late_execution_of_a_refused_order_puts_it_in_doubt(desk: User) -> None:

@@ -12,8 +12,8 @@ from ib_async import Contract, OrderState
 from ib_async import Order as IBOrder
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from brokers.ib import codes, translate
-from brokers.messages import InstrumentRef, NewOrder, Refusal, WorkingStatus
+from brokers.ib import translate
+from brokers.messages import InstrumentRef, NewOrder, WorkingStatus
 
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
 
@@ -84,20 +84,3 @@ def test_a_completed_order_is_read_by_its_words(status: str, words: str, read: W
     state = OrderState(status=status, completedStatus=words)
     report = translate.completed_order_report(Contract(symbol="AAPL", secType="STK"), order, state)
     assert (report.status, report.terms and report.terms.order_qty) == (read, 100)
-
-
-@pytest.mark.parametrize(
-    ("code", "meaning"),
-    [
-        (201, Refusal.ORDER_REJECTED),
-        (202, Refusal.ORDER_CANCELED),
-        (10147, Refusal.CANCEL_REFUSED),
-        (10349, Refusal.WARNING),
-        (2150, Refusal.WARNING),
-        (103, Refusal.LOOK_UP),
-        (133, Refusal.LOOK_UP),
-        (99_999, Refusal.LOOK_UP),
-    ],
-)
-def test_a_code_means_what_it_proves_and_no_more(code: int, meaning: Refusal) -> None:
-    assert codes.meaning(code) is meaning

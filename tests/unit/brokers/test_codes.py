@@ -1,0 +1,47 @@
+"""Every code that is known to matter has a class, and only a code that proves it ends an order."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brokers.ib import codes
+from brokers.messages import Refusal
+
+GROUPS: list[dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parents[2] / "data" / "ib_codes.toml").read_text()
+)["group"]
+LISTED = {code: group["right"] for group in GROUPS for code in group["codes"]}
+ENDS = {Refusal.ORDER_REJECTED, Refusal.REJECTED_IF_NEW, Refusal.ORDER_CANCELED}
+
+
+@pytest.mark.parametrize("code", LISTED)
+def test_a_code_that_is_known_to_matter_has_its_class(code: int) -> None:
+    assert code in codes.MEANING
+    assert codes.classify(code) in LISTED[code]
+
+
+def test_a_code_has_one_class() -> None:
+    assert len(codes.MEANING) == sum(len(found) for found in codes._TABLE.values())
+
+
+@pytest.mark.parametrize("code", [1, 99, 350, 999, 2200, 10_500, 99_999])
+def test_a_code_that_nobody_knows_is_unknown(code: int) -> None:
+    assert codes.meaning(code) is Refusal.UNKNOWN
+
+
+def test_no_code_outside_the_table_can_end_an_order() -> None:
+    for code in range(20_000):
+        assert code in codes.MEANING or codes.meaning(code) not in ENDS
+
+
+@pytest.mark.parametrize("code", [100, 502, 504, 1100, 1300, 326])
+def test_trouble_of_the_session_proves_nothing_about_an_order(code: int) -> None:
+    assert codes.meaning(code) is Refusal.LOOK_UP
+
+
+def test_a_farm_is_no_reason_to_look_for_an_order() -> None:
+    assert codes.meaning(2104) is Refusal.WARNING
