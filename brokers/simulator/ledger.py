@@ -104,6 +104,7 @@ def _execution(fact: Executed, record: OrderRecord, universe: Universe) -> Row:
         "commission_currency": fact.currency,
         "realized_pnl": _text(fact.realized),
         "exchange": fact.venue,
+        "share_of": fact.share_of or None,
         "time": time_text(fact.at),
     }
 

@@ -308,7 +308,8 @@ class AccountDesk:
     def _named(self, name: str) -> list[Account]:
         if name in ALL_ACCOUNTS:
             return list(self._shown.accounts.values())
-        names = [name] if name in self._shown.accounts else self._advisor.group(name) or []
+        group = self._advisor.group(name)
+        names = [name] if name in self._shown.accounts else list(group.accounts) if group else []
         return [self._shown.accounts[known] for known in names if known in self._shown.accounts]
 
     def _chosen(self, link: Link, req_id: int, name: str) -> list[Account]:

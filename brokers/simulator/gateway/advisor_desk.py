@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from brokers.simulator.gateway.facts import AdvisorConfigured
@@ -18,7 +19,14 @@ GROUPS, PROFILES, ALIASES = 1, 2, 3
 _ROOTS = {GROUPS: "ListOfGroups", PROFILES: "ListOfAllocationProfiles", ALIASES: "ListOfAccountAliases"}
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NO_ADVISOR = validation("FA data operations ignored for non FA customers.")
-_LARGEST = 1 << 18
+_LARGEST, _LARGEST_AMOUNT = 1 << 18, Decimal(10) ** 12
+
+
+class Group(NamedTuple):
+    """Accounts that trade together, with what each is down for, and how orders are usually allocated."""
+
+    accounts: dict[str, Decimal]
+    method: str
 
 
 class AdvisorDesk:
@@ -53,8 +61,8 @@ class AdvisorDesk:
         """Return the configuration as it is: without any, all accounts are one group named after them."""
         return self._state.advisor.get(kind) or self._initial(kind)
 
-    def group(self, name: str) -> list[str] | None:
-        """Return the accounts of a group; None if there is no such group, or no advisor."""
+    def group(self, name: str) -> Group | None:
+        """Return a group; None if there is no such group, or no advisor."""
         if not self._advisor:
             return None
         return _groups(self.xml(GROUPS)).get(name)
@@ -92,11 +100,29 @@ def _parsed(text: str) -> ElementTree.Element:
         raise ValueError(str(error)) from error
 
 
-def _groups(text: str) -> dict[str, list[str]]:
+def _groups(text: str) -> dict[str, Group]:
     return {
-        group.findtext("name", ""): [account.text or "" for account in group.iter("String")]
+        group.findtext("name", ""): Group(_members(group), group.findtext("defaultMethod", ""))
         for group in _parsed(text).iter("Group")
     }
+
+
+def _members(group: ElementTree.Element) -> dict[str, Decimal]:
+    """Return the accounts with their amounts; the older form of the list has none."""
+    members = {account.text or "": Decimal(1) for account in group.iter("String")}
+    for account in group.iter("Account"):
+        members[account.findtext("acct", "")] = _amount(account.findtext("amount", "1"))
+    return members
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is no amount") from None
+    if not (amount.is_finite() and 0 <= amount < _LARGEST_AMOUNT):
+        raise ValueError(f"{text!r} is no amount")
+    return amount
 
 
 def _flaw(kind: int, text: str, accounts: set[str]) -> Refusal | None:
@@ -104,7 +130,8 @@ def _flaw(kind: int, text: str, accounts: set[str]) -> Refusal | None:
         root = _parsed(text)
         if root.tag != _ROOTS[kind]:
             return Refusal(10230, f"Failed to replace FA data:{_ROOTS[kind]} expected")
-        named = {name for names in _groups(text).values() for name in names} if kind == GROUPS else set()
+        groups = _groups(text) if kind == GROUPS else {}
+        named = {name for group in groups.values() for name in group.accounts}
     except ValueError as error:
         return Refusal(10230, f"Failed to replace FA data:{error}")
     unknown = sorted(named - accounts)

@@ -33,7 +33,7 @@ _PRICES = (
     *("discretionary_amt", "starting_price", "stock_ref_price", "scale_price_increment"),
 )
 #: Order attributes that change what would be executed: ignoring one of them would be worse than an error.
-_UNSUPPORTED_ATTRIBUTES = {"hedge_type": "hedgeType", "fa_group": "faGroup"}
+_UNSUPPORTED_ATTRIBUTES = {"hedge_type": "hedgeType", "fa_profile": "faProfile"}
 
 
 def normalized(order: Order) -> Order:
@@ -56,12 +56,14 @@ def check_new(
     order: Order, instrument: Instrument, accounts: Collection[str], universe: Universe, now: datetime
 ) -> None:
     """Raise Refused if an order may not be taken in."""
-    if not order.account and len(accounts) > 1:
+    if not order.account and len(accounts) > 1 and not order.fa_group:
         raise Refused(NO_ACCOUNT)
     if order.account and order.account not in accounts:
         raise Refused(validation(f"Invalid account code '{order.account}'"))
     if order.action not in ("BUY", "SELL"):
         raise Refused(validation("Invalid side was entered"))
+    if order.fa_group and (order.account or instrument.legs):
+        raise Refused(validation("An FA group order names no account and is for no combination"))
     if not instrument.is_tradable:
         raise Refused(rejected("Contract is not available for trading."))
     check_kind(order, instrument)

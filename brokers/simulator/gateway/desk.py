@@ -14,6 +14,7 @@ from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway import adjusting, admission, cash, pegging, portions
+from brokers.simulator.gateway.allocation import Allocations
 from brokers.simulator.gateway.checks import check_modification, check_new, normalized, same_terms
 from brokers.simulator.gateway.conditions import Conditions
 from brokers.simulator.gateway.contracts import resolve
@@ -67,11 +68,13 @@ class OrderDesk:
         clock: Callable[[], datetime],
         teller: Teller,
         exposure: Exposure,
+        allocations: Allocations,
     ) -> None:
         self._state = state
         self._exchange = exchange
         self._valuation = valuation
         self._exposure = exposure
+        self._allocations = allocations
         self._faults = faults
         self._agenda = agenda
         self._clock = clock
@@ -208,6 +211,7 @@ class OrderDesk:
             parent_perm_id=parent.perm_id if parent else 0,
             combo_symbol=contract.symbol if contract.combo_legs else "",
             combo_legs=contract.combo_legs,
+            allocation=self._allocations.weights(order, instrument.con_id),
         )
         record.why_held = self._room.why_held(record, instrument)
         return record

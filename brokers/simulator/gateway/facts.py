@@ -60,6 +60,8 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     parent_perm_id: int = 0
     combo_symbol: str = ""
     combo_legs: tuple[ComboLeg, ...] = ()
+    #: For an advisor's order for several accounts: in which proportions they share it.
+    allocation: dict[str, Decimal] = {}
 
     @property
     def is_done(self) -> bool:
@@ -183,6 +185,8 @@ class Executed(Fact):
     realized: Decimal | None = None
     #: A corrected version has taken its place.
     is_superseded: bool = False
+    #: The execution that this one allocates a part of, to one of several accounts.
+    share_of: str = ""
 
 
 class Corrected(Fact):

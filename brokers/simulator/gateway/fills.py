@@ -6,11 +6,17 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from brokers.simulator.exchange.book import ZERO, Side
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import ComboFilled, Filled, LegFill
+from brokers.simulator.gateway.allocation import allot
 from brokers.simulator.gateway.facts import Executed, OrderRecord
 from brokers.simulator.gateway.state import State
+
+#: Commissions are worked out to this.
+_LEAST_CHARGE = Decimal("0.000001")
 
 
 class Fills:
@@ -21,7 +27,37 @@ class Fills:
         self._clock = clock
 
     def book(self, record: OrderRecord, event: Filled) -> Executed:
-        """Book a fill of an ordinary order."""
+        """Book a fill of an ordinary order, with the shares that several accounts have in it."""
+        whole = self._book_whole(record, event)
+        if record.allocation:
+            self._allocate(record, whole)
+        return whole
+
+    def _allocate(self, record: OrderRecord, whole: Executed) -> None:
+        """Give every account what it is short of its share of all that was filled."""
+        lot = self._state.universe[record.con_id].lot
+        before = allot(record.filled - whole.shares, record.allocation, lot)
+        after = allot(record.filled, record.allocation, lot)
+        # A remainder may move on to another account as the order fills: nobody gives anything back.
+        wanted = {name: max(after[name] - before[name], ZERO) for name in after}
+        allotted = allot(whole.shares, wanted, lot)
+        charged = allot(whole.commission, allotted, _LEAST_CHARGE)
+        for account, shares in allotted.items():
+            if shares:
+                self._state.apply(
+                    msgspec.structs.replace(
+                        whole,
+                        exec_id=self._state.next_exec_id(),
+                        account=account,
+                        shares=shares,
+                        cum_qty=after[account],
+                        commission=charged[account].normalize(),
+                        realized=None,
+                        share_of=whole.exec_id,
+                    )
+                )
+
+    def _book_whole(self, record: OrderRecord, event: Filled) -> Executed:
         instrument = self._state.universe[record.con_id]
         total = record.value + event.quantity * event.price
         # The plan speaks of the whole order: an execution is charged what the order owes more than before.

@@ -21,6 +21,7 @@ from brokers.simulator.faults.requests import RequestFaults
 from brokers.simulator.gateway import texts
 from brokers.simulator.gateway.account_desk import AccountDesk
 from brokers.simulator.gateway.advisor_desk import AdvisorDesk
+from brokers.simulator.gateway.allocation import Allocations
 from brokers.simulator.gateway.contract_desk import ContractDesk
 from brokers.simulator.gateway.day_end import DayEnd
 from brokers.simulator.gateway.depth_desk import DepthDesk
@@ -121,6 +122,7 @@ class Gateway:
         self.exchange = Exchange(self.universe, self._seed, self._hours)
         self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
+        advisor = AdvisorDesk(self.state, self._advisor)
         self._orders = OrderDesk(
             self.state,
             self.exchange,
@@ -130,6 +132,7 @@ class Gateway:
             self.clock,
             self._teller,
             self._exposure,
+            Allocations(self.state, advisor, valuation),
         )
         self._day_end = DayEnd(self.state, self.exchange, self.clock, self._orders.expire)
         self._mishaps = Mishaps(
@@ -148,7 +151,6 @@ class Gateway:
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
         tapes = self._tapes = Tapes(self.exchange, self._seed, self.clock)
-        advisor = AdvisorDesk(self.state, self._advisor)
         options = OptionDesk(self.exchange, self.clock)
         self._accounts = AccountDesk(self.state, self.shown, valuation, advisor, self.clock)
         self._quotes = QuoteDesk(self.exchange, tapes, options, self.clock)
@@ -231,7 +233,7 @@ class Gateway:
         self._journal(fact)
         self._exposure.hear(fact, self.state)
         traded = self.state.execution(fact.exec_id) if isinstance(fact, Corrected) else fact
-        if isinstance(traded, Executed) and traded.con_id not in self.universe.combos:
+        if isinstance(traded, Executed) and traded.con_id in self.state.accounts[traded.account].positions:
             self.shown.traded(traded.account, traded.con_id)
         if isinstance(fact, Executed):
             self._mishaps.executed(fact)

@@ -84,6 +84,8 @@ class OrderLists:
             and wanted.sec_type in ("", instrument.sec_type)
             and wanted.exchange in ("", fact.venue, record.exchange)
             and (not wanted.side or _SIDES.get(wanted.side) == fact.side)
+            # An advisor's order is listed whole; its shares for whom asks of one account.
+            and (not fact.share_of or bool(wanted.account))
         )
 
     def _midnight(self) -> datetime:

@@ -206,14 +206,16 @@ class State:
 
     def _executed(self, fact: Executed) -> None:
         record = self.orders[fact.perm_id]
-        if fact.con_id == record.con_id:
-            record.filled += fact.shares
-            record.value += fact.shares * fact.price
-            record.last_price = fact.price
-        record.commission += fact.commission
+        if not fact.share_of:
+            if fact.con_id == record.con_id:
+                record.filled += fact.shares
+                record.value += fact.shares * fact.price
+                record.last_price = fact.price
+            record.commission += fact.commission
         quantity = fact.shares if fact.side == "BUY" else -fact.shares
         instrument = self.universe[fact.con_id]
-        if not instrument.legs:
+        # What is traded for several accounts is booked share by share.
+        if not instrument.legs and (fact.share_of or not record.allocation):
             account = self.accounts[fact.account]
             fact.realized = account.trade(instrument, quantity, fact.price, fact.commission)
         self.exec_count += 1

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brokers.simulator.exchange.universe import load_universe
+from brokers.simulator.gateway.allocation import allot
 from brokers.simulator.gateway.facts import AnyFact
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.gateway.link import Link
@@ -13,6 +18,7 @@ from brokers.simulator.wire import client as plain
 from brokers.simulator.wire import client_reference as asked
 from brokers.simulator.wire import server
 from brokers.simulator.wire import server_reference as said
+from brokers.simulator.wire.order_reports import OpenOrder
 from tests.unit.simulator.kit import AAPL, Bench, errors, only, story
 
 ACCOUNTS = ("DU1", "DU2", "DU3")
@@ -155,3 +161,93 @@ def test_a_configuration_that_makes_no_sense_is_refused(advisor: Bench, xml: str
     before = story(advisor.say(asked.RequestFa(kind=kind)))
     assert errors(advisor.say(asked.ReplaceFa(kind=kind, xml=xml, req_id=5))) == [10230]
     assert story(advisor.say(asked.RequestFa(kind=kind))) == before == ["ReceiveFa"]
+
+
+# -- orders for a group ------------------------------------------------------------------------------
+
+RATIO = (
+    "<ListOfGroups><Group><name>Split</name><ListOfAccts varName='list'>"
+    "<Account><acct>DU1</acct><amount>70</amount></Account>"
+    "<Account><acct>DU2</acct><amount>30</amount></Account>"
+    "</ListOfAccts><defaultMethod>Ratio</defaultMethod></Group></ListOfGroups>"
+)
+
+
+def positions(bench: Bench) -> dict[str, Decimal]:
+    accounts = bench.gateway.state.accounts.values()
+    return {a.name: a.positions[AAPL].quantity for a in accounts if AAPL in a.positions}
+
+
+def executions(bench: Bench, **wanted: object) -> list[tuple[str, Decimal | None]]:
+    said = bench.say(plain.ReqExecutions(req_id=1, **wanted))  # type: ignore[arg-type]
+    return [(m.execution.account, m.execution.shares) for m in only(server.ExecutionData, said)]
+
+
+def test_an_order_for_a_group_fills_once_and_is_shared_out(advisor: Bench) -> None:
+    heard = advisor.place(1, fa_group="AllClients", fa_method="EqualQuantity", total_quantity=100)
+    fills = only(server.ExecutionData, heard)
+    assert [(m.execution.account, m.execution.shares) for m in fills] == [("DF1", 100)]
+    assert positions(advisor) == {"DU1": 34, "DU2": 33, "DU3": 33}
+    opened = only(OpenOrder, heard)[0]
+    assert (opened.order.account, opened.order.fa_group) == ("DF1", "AllClients")
+
+
+def test_each_account_sees_its_own_share(advisor: Bench) -> None:
+    advisor.place(1, fa_group="AllClients", total_quantity=90)
+    assert executions(advisor) == [("DF1", 90)]
+    assert executions(advisor, account="DU2") == [("DU2", 30)]
+    commissions = [fact.commission for fact in advisor.gateway.state.executions]
+    assert commissions[0] == sum(commissions[1:])
+
+
+def test_a_group_may_share_by_ratio(advisor: Bench) -> None:
+    advisor.say(asked.ReplaceFa(kind=1, xml=RATIO, req_id=9))
+    advisor.place(1, fa_group="Split", total_quantity=10)
+    assert positions(advisor) == {"DU1": 7, "DU2": 3}
+
+
+def test_net_liquidation_decides_who_gets_more(advisor: Bench) -> None:
+    advisor.say(asked.ReplaceFa(kind=1, xml=TWO, req_id=9))
+    advisor.gateway.state.accounts["DU2"].cash["USD"] *= 3
+    advisor.place(1, fa_group="Two", total_quantity=100)
+    assert positions(advisor) == {"DU1": 25, "DU2": 75}
+
+
+def test_shares_follow_positions_when_the_group_closes_them(advisor: Bench) -> None:
+    advisor.place(1, account="DU1", total_quantity=30)
+    advisor.place(2, account="DU3", total_quantity=10)
+    closing = {"fa_group": "AllClients", "fa_method": "PctChange", "action": "SELL"}
+    advisor.place(3, total_quantity=40, **closing)
+    assert positions(advisor) == {"DU1": 0, "DU3": 0}
+
+
+def test_a_group_order_filled_in_parts_adds_up_and_a_restart_knows_it(advisor: Bench) -> None:
+    advisor.place(1, fa_group="AllClients", total_quantity=3_001)
+    assert sum(positions(advisor).values()) == 3_001
+    assert max(positions(advisor).values()) - min(positions(advisor).values()) <= 2
+    again = Bench(accounts=ACCOUNTS, advisor="DF1")
+    again.gateway.state.apply(advisor.gateway.state.snapshot())
+    assert positions(again) == positions(advisor)
+
+
+@pytest.mark.parametrize(
+    "terms", [{"fa_group": "Nobody"}, {"fa_group": "AllClients", "fa_method": "Astrology"}]
+)
+def test_a_group_or_method_that_is_not_there_is_refused(advisor: Bench, terms: dict[str, str]) -> None:
+    assert errors(advisor.place(1, **terms)) == [321]
+
+
+def test_without_an_advisor_there_is_no_group_order(several: Bench) -> None:
+    assert errors(several.place(1, fa_group="AllClients")) == [321]
+
+
+@given(
+    total=st.integers(0, 10**6),
+    weights=st.lists(st.integers(0, 10**6), min_size=1, max_size=8).filter(any),
+)
+def test_shares_add_up_and_are_within_a_lot_of_what_is_right(total: int, weights: list[int]) -> None:
+    named = {str(number): Decimal(weight) for number, weight in enumerate(weights)}
+    shares = allot(Decimal(total), named, Decimal(1))
+    assert sum(shares.values()) == total
+    for name, share in shares.items():
+        assert abs(share - total * named[name] / sum(weights)) < 1
