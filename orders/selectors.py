@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from uuid import UUID
@@ -41,35 +40,6 @@ STEPS = (
     "last_fill",
     "completed",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderFilter:
-    """Which orders are wanted; None and empty mean any."""
-
-    states: Collection[str] = ()
-    status: OrdStatus | None = None
-    account: str | None = None
-    symbol: str | None = None
-    side: str | None = None
-    open: bool | None = None
-    cl_ord_id: str | None = None
-
-    def condition(self) -> Q:
-        """The filter as a condition on Order."""
-        given = {
-            "account_id": self.account,
-            "instrument__symbol": self.symbol,
-            "side": self.side,
-            "cl_ord_id": self.cl_ord_id,
-        }
-        condition = Q(**{name: value for name, value in given.items() if value is not None})
-        if self.states:
-            condition &= Q(state__in=self.states)
-        if self.open is not None:
-            alive = Q(state__in=ALIVE)
-            condition &= alive if self.open else ~alive
-        return condition if self.status is None else condition & shown_as(self.status)
 
 
 def shown_as(status: OrdStatus) -> Q:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -31,12 +32,33 @@ class ApiView(APIView):
         """There is one representation, JSON; asking for another one gets it all the same."""
         return JSONRenderer(), "application/json"
 
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Let a reader who knows the answer already keep it (RFC 9110, 13.1.2)."""
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if request.method in ("GET", "HEAD") and final.status_code == 200 and not final.streaming:
+            final.setdefault("ETag", etag_of(final.content))
+            final.setdefault("Cache-Control", "private, no-cache")
+            if not_changed(request.headers.get("If-None-Match", ""), final["ETag"]):
+                kept = {name: final[name] for name in ("ETag", "Cache-Control")}
+                return HttpResponse(status=304, headers=kept)
+        return final
+
     @property
     def access(self) -> Access:
         """What the caller may do; only for views that need a scope."""
         access = self.request.auth
         assert isinstance(access, Access)  # noqa: S101 - HasScope has let it pass
         return access
+
+
+def etag_of(content: bytes, prefix: str = "") -> str:
+    """The entity tag of these bytes."""
+    return f'"{prefix}{hashlib.blake2s(content, digest_size=8).hexdigest()}"'
+
+
+def not_changed(known: str, etag: str) -> bool:
+    """Whether an If-None-Match names this tag; tags are compared weakly, as GET asks for."""
+    return etag in [each.strip().removeprefix("W/") for each in known.split(",")]
 
 
 def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -112,7 +112,7 @@ def read_if_match(header: str | None) -> int | None:
     """The version that If-Match names, None for "*"; raises Problem when it is missing or names none."""
     if header is None:
         raise Problem("PRECONDITION_REQUIRED", 'Send If-Match with the version that you saw, such as "7".')
-    found = re.fullmatch(r'\s*(?:\*|(?:W/)?"?([0-9]{1,9})"?)\s*', header, re.ASCII)
+    found = re.fullmatch(r'\s*(?:\*|(?:W/)?"?([0-9]{1,9})(?:-[0-9a-f]{1,64})?"?)\s*', header, re.ASCII)
     if not found:
         raise Problem("MALFORMED_REQUEST", 'If-Match must be the version of the order, such as "7".')
     return int(found[1]) if found[1] else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from rest_framework.request import Request
 from brokers.fix import OrdStatus, Side
 from orders.api import bodies
 from orders.api.base import answer
-from orders.api.fields import Field, Wrong, flag, read_fields, reads, whole, word
+from orders.api.fields import Field, Reader, Wrong, flag, read_fields, reads, whole, word
+from orders.api.parsers import printable
 from orders.api.problems import FieldError, invalid
+from orders.api.shapes import ExecutionShape, OrderShape, columns, members
 from orders.api.special_fields import symbol
 from orders.models import State
 
@@ -48,8 +51,45 @@ def paged(cursor: Callable[[Any], Any]) -> dict[str, Field]:
     }
 
 
+DAY = (
+    r"((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-9]))"
+)
+TIME_FORM = rf"(19[7-9][0-9]|20[0-9]{{2}})-{DAY}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?Z"
+
+
+@reads(type="string", pattern=f"^{TIME_FORM.replace('1[0-9]|2[0-9]', '1[0-9]|2[0-8]')}$")
+def moment(raw: Any) -> datetime:
+    """A moment in UTC as ISO 8601, such as 2026-11-22T10:51:30.861308Z."""
+    wrong = Wrong("BAD_FORMAT", "This must be a time in UTC, such as 2026-11-22T10:51:30Z.")
+    if not re.fullmatch(TIME_FORM, raw, re.ASCII):
+        raise wrong
+    try:
+        return datetime.fromisoformat(raw)
+    except ValueError:  # the 29th of February of most years
+        raise wrong from None
+
+
+def some_of(names: Sequence[str]) -> Reader:
+    """Names of members, separated by commas."""
+    one = "|".join(map(re.escape, names))
+
+    @reads(type="string", pattern=f"^({one})(,({one}))*$")
+    def read(raw: Any) -> list[str]:
+        wanted = list(raw.split(","))
+        if unknown := [name for name in wanted if name not in names]:
+            raise Wrong("UNKNOWN_WORD", f"There is no {printable(unknown[0])} here.")
+        return wanted
+
+    return read
+
+
+def sparse(names: Sequence[str]) -> dict[str, Field]:
+    """The parameter that chooses members."""
+    return {"fields": Field(some_of(names), says="Only these members, separated by commas.")}
+
+
 ACCOUNT_FIELDS = {"account": Field(bodies.account, says="Only this account.")}
-ORDER_FIELDS = {
+ORDER_FILTERS = {
     "state": Field(states, says="States, separated by commas."),
     "ord_status": Field(word(OrdStatus)),
     "account": Field(bodies.account),
@@ -57,14 +97,25 @@ ORDER_FIELDS = {
     "side": Field(word(Side)),
     "open": Field(flag, says="true: only orders that may still execute; false: only those that may not."),
     "cl_ord_id": Field(bodies.cl_ord_id),
-    **paged(uuid),
+    "since": Field(moment, says="Recorded at or after this time (UTC)."),
+    "until": Field(moment, says="Recorded before this time (UTC)."),
 }
-EXECUTION_FIELDS = {
+ORDER_FIELDS = {**ORDER_FILTERS, **sparse(members(OrderShape)), **paged(uuid)}
+ORDER_EXPORT_FIELDS = {**ORDER_FILTERS, **sparse(columns(OrderShape))}
+EXECUTION_FILTERS = {
     "account": Field(bodies.account),
     "order_id": Field(uuid),
     "symbol": Field(symbol),
+    "side": Field(word(Side)),
+    "since": Field(moment, says="Executed at or after this time (UTC)."),
+    "until": Field(moment, says="Executed before this time (UTC)."),
+}
+EXECUTION_FIELDS = {
+    **EXECUTION_FILTERS,
+    **sparse(members(ExecutionShape)),
     **paged(whole(0, BIGGEST_ID)),
 }
+EXECUTION_EXPORT_FIELDS = {**EXECUTION_FILTERS, **sparse(columns(ExecutionShape))}
 EVENT_FIELDS = paged(whole(0, 2**31 - 1))
 
 
@@ -78,13 +129,17 @@ def read_query(query: QueryDict, fields: Mapping[str, Field]) -> dict[str, Any]:
 
 def page(
     request: Request,
-    rows: QuerySet[Row],
+    rows: QuerySet[Row] | Sequence[Row],
     document: Callable[[Row], Any],
     *,
     limit: int = DEFAULT_LIMIT,
     cursor: Callable[[Row], object],
+    fields: Sequence[str] | None = None,
 ) -> HttpResponse:
-    """One page and the path of the next one; `rows` are filtered, ordered and start after the cursor."""
+    """One page and the path of the next one; `rows` are filtered, ordered and start after the cursor.
+
+    A list of rows holds one more than `limit` when there is a next page. `fields`: only these members.
+    """
     found = list(rows[: limit + 1])
     shown = found[:limit]
     following = None
@@ -92,4 +147,7 @@ def page(
         query = request.query_params.copy()
         query["cursor"] = str(cursor(shown[-1]))
         following = f"{request.path}?{query.urlencode()}"
-    return answer({"results": [document(row) for row in shown], "next": following})
+    documents = [document(row) for row in shown]
+    if fields is not None:
+        documents = [{name: each[name] for name in fields if name in each} for each in documents]
+    return answer({"results": documents, "next": following})

@@ -8,7 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from orders.api.bodies import BULK_FIELDS, idempotency_key
-from orders.api.schema import Operation, OrderShape, ProblemShape, describe, json_body, problems
+from orders.api.schema import Operation, describe, json_body, problems
+from orders.api.shapes import OrderShape, ProblemShape
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",

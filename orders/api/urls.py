@@ -5,11 +5,14 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, breaks, bulk, orders, root, tokens
+from orders.api.views import books, breaks, bulk, exports, orders, root, tokens
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
     path("orders", orders.OrderList.as_view(), name="api-orders"),
+    path("orders.csv", exports.OrderExport.as_view(), name="api-orders-csv"),
+    path("executions.csv", exports.ExecutionExport.as_view(), name="api-executions-csv"),
+    path("reasons", books.Reasons.as_view(), name="api-reasons"),
     path("orders/bulk", bulk.OrderBulk.as_view(), name="api-orders-bulk"),
     path("orders/<uuid:order_id>", orders.OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", orders.OrderEvents.as_view(), name="api-order-events"),

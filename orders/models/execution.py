@@ -14,7 +14,9 @@ class Execution(models.Model):
     """
 
     order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="executions")
-    account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="executions")
+    account = models.ForeignKey(
+        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="executions", db_index=False
+    )
     exec_id = models.CharField(max_length=64)
     exec_root = models.CharField(max_length=64)
     superseded = models.BooleanField(default=False)
@@ -40,9 +42,11 @@ class Execution(models.Model):
             models.UniqueConstraint(fields=["account", "exec_id"], name="execution_unique_exec_id")
         ]
         indexes = [
+            models.Index(fields=["account", "-id"], name="execution_account"),
+            models.Index(fields=["account", "con_id", "-id"], name="execution_account_contract"),
             models.Index(
                 fields=["order"], condition=Q(commission__isnull=True), name="execution_no_commission"
-            )
+            ),
         ]
 
     def __str__(self) -> str:

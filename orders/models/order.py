@@ -78,7 +78,7 @@ class Order(OrderLifecycle):
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.uuid7, editable=False)
     client = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="orders"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="orders", db_index=False
     )
     source = models.CharField(max_length=10, choices=Source.choices, default=Source.API)
     cl_ord_id = models.CharField(max_length=64)
@@ -86,9 +86,15 @@ class Order(OrderLifecycle):
     order_ref = models.CharField(max_length=64, unique=True)
     attempt = models.SmallIntegerField(default=1)
 
-    account = models.ForeignKey("brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders")
-    session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT, related_name="orders")
-    instrument = models.ForeignKey("brokers.Instrument", on_delete=models.PROTECT, related_name="orders")
+    account = models.ForeignKey(
+        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
+    session = models.ForeignKey(
+        "brokers.GatewaySession", on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
+    instrument = models.ForeignKey(
+        "brokers.Instrument", on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     side = models.CharField(max_length=12, choices=choices(Side))
     order_qty = models.DecimalField(max_digits=28, decimal_places=10)
     ord_type = models.CharField(max_length=16)
@@ -175,7 +181,10 @@ class Order(OrderLifecycle):
                 condition=Q(state__in=[*(s.value for s in ALIVE), "FILLED"]),
                 name="order_moving",
             ),
+            # The lists (orders.order_search): each is walked in its own order, none is sorted.
             models.Index(fields=["account", "-id"], name="order_account"),
+            models.Index(fields=["account", "state", "-id"], name="order_account_state"),
+            models.Index(fields=["account", "instrument", "-id"], name="order_account_instrument"),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(
                 fields=["id"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpResponse
@@ -19,6 +20,8 @@ from orders.api.resources import (
     position_document,
     session_document,
 )
+from orders.models.reasons import REASONS
+from orders.order_search import find_executions
 
 
 class Executions(ApiView):
@@ -28,16 +31,10 @@ class Executions(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Executions, newest first."""
         query = read_query(request.query_params, EXECUTION_FIELDS)
-        names = {
-            "account": "account_id",
-            "order_id": "order_id",
-            "symbol": "order__instrument__symbol",
-            "cursor": "id__lt",
-        }
-        wanted = {names[name]: value for name, value in query.items() if name in names}
-        rows = selectors.executions_of(self.access.accounts).filter(**wanted)
-        limit = query.get("limit", DEFAULT_LIMIT)
-        return page(request, rows, execution_document, limit=limit, cursor=lambda row: row.pk)
+        limit, cursor = query.pop("limit", DEFAULT_LIMIT), query.pop("cursor", None)
+        fields = query.pop("fields", None)
+        rows = find_executions(self.access.accounts, before=cursor, limit=limit + 1, **filter_of(query))
+        return page(request, rows, execution_document, limit=limit, cursor=lambda row: row.pk, fields=fields)
 
 
 class Positions(ApiView):
@@ -71,6 +68,22 @@ class Sessions(ApiView):
             session_document(session, [account.code for account in session.accounts.all()])
             for session in selectors.sessions_of(self.access.accounts)
         )
+
+
+class Reasons(ApiView):
+    """Why orders are refused or given up, and requests refused."""
+
+    @extend_schema(**schema.LIST_REASONS)
+    def get(self, request: Request) -> HttpResponse:
+        """The registry of reasons."""
+        read_query(request.query_params, {})
+        return whole_list(asdict(reason) for reason in REASONS.values())
+
+
+def filter_of(query: dict[str, Any]) -> dict[str, Any]:
+    """The executions that a query asks for, in the words of `find_executions`."""
+    times = {"since": "transact_time__gte", "until": "transact_time__lt"}
+    return {times.get(name, name): value for name, value in query.items()}
 
 
 def account_filter(request: Request) -> dict[str, Any]:

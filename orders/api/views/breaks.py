@@ -15,6 +15,7 @@ from orders.api import bodies, schema
 from orders.api.base import ApiView
 from orders.api.fields import Field, flag, whole, word
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
+from orders.api.shapes import choice
 from orders.models import Break, BreakKind
 
 FIELDS = {
@@ -29,7 +30,7 @@ class BreakShape(serializers.Serializer[Any]):
     """A difference with both sides' evidence."""
 
     id = serializers.IntegerField()
-    kind = schema.choice(BreakKind)
+    kind = choice(BreakKind)
     account = serializers.CharField(allow_null=True)
     order_id = serializers.UUIDField(allow_null=True)
     text = serializers.CharField()

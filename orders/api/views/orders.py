@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -11,15 +13,16 @@ from rest_framework.request import Request
 from orders import selectors
 from orders.api import schema
 from orders.api.authentication import Access
-from orders.api.base import ApiView, answer
+from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
 from orders.api.bodies import read_cancel, read_change, read_if_match, read_ticket
 from orders.api.fields import Wrong
+from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import FieldError, Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document, request_document
 from orders.models import Order, OrderRequest, Scope, Source, State
-from orders.selectors import OrderFilter
+from orders.order_search import OrderFilter, find_orders
 from orders.services.order_entry import Placed, cancel_order, place_order
 from orders.services.replacing import Asked, replace_order
 
@@ -35,18 +38,22 @@ class OrderList(ApiView):
         ticket = read_ticket(request.data)
         require_account(self.access, ticket.account)
         placed = place_order(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
-        return placed_answer(placed)
+        wait = wanted_wait(request)
+        if not wait_for_broker(placed.order, wait):
+            return placed_answer(placed)
+        answered = Placed(
+            order=selectors.order_of(self.access.accounts, placed.order.id), created=placed.created
+        )
+        return placed_answer(answered, {"Preference-Applied": f"wait={wait}"})
 
     @extend_schema(**schema.LIST_ORDERS)
     def get(self, request: Request) -> HttpResponse:
         """Orders, newest first."""
         query = read_query(request.query_params, ORDER_FIELDS)
         limit, cursor = query.pop("limit", DEFAULT_LIMIT), query.pop("cursor", None)
-        wanted = OrderFilter(states=query.pop("state", ()), status=query.pop("ord_status", None), **query)
-        rows = selectors.orders_of(self.access.accounts).filter(wanted.condition())
-        if cursor is not None:
-            rows = rows.filter(id__lt=cursor)
-        return page(request, rows, shown, limit=limit, cursor=lambda order: order.id)
+        fields = query.pop("fields", None)
+        rows = find_orders(self.access.accounts, filter_of(query), before=cursor, limit=limit + 1)
+        return page(request, rows, shown, limit=limit, cursor=lambda order: order.id, fields=fields)
 
 
 class OrderDetail(ApiView):
@@ -55,7 +62,7 @@ class OrderDetail(ApiView):
     @extend_schema(**schema.READ_ORDER)
     def get(self, request: Request, order_id: UUID) -> HttpResponse:
         """The order."""
-        return answer(shown(selectors.order_of(self.access.accounts, order_id)))
+        return order_answer(selectors.order_of(self.access.accounts, order_id))
 
 
 class OrderByClOrdId(ApiView):
@@ -69,7 +76,7 @@ class OrderByClOrdId(ApiView):
         except Wrong:
             raise Http404 from None
         access = self.access
-        return answer(shown(selectors.order_of_client(access.accounts, access.user, cl_ord_id)))
+        return order_answer(selectors.order_of_client(access.accounts, access.user, cl_ord_id))
 
 
 class OrderEvents(ApiView):
@@ -115,6 +122,18 @@ class OrderReplace(ApiView):
         return replace_answer(asked)
 
 
+def filter_of(query: dict[str, Any]) -> OrderFilter:
+    """The filter that a query asks for; takes it out of the query."""
+    return OrderFilter(states=query.pop("state", ()), status=query.pop("ord_status", None), **query)
+
+
+def order_answer(order: Order, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """An order; its ETag begins with the version, which is what If-Match compares."""
+    response = answer(shown(order), status, headers)
+    response["ETag"] = etag_of(response.content, f"{order.version}-")
+    return response
+
+
 def require_account(access: Access, account: str) -> None:
     """Raise Problem INVALID for an account that does not exist for this caller."""
     if account not in access.accounts:
@@ -143,12 +162,12 @@ def replace_answer(asked: Asked) -> HttpResponse:
     return answer(document, status=202, headers=headers)
 
 
-def placed_answer(placed: Placed) -> HttpResponse:
+def placed_answer(placed: Placed, more: Mapping[str, str] | None = None) -> HttpResponse:
     """201 for a new order, 200 for one placed before, 422 with the report for one that a check refused."""
     order = placed.order
-    requests: list[OrderRequest] = [] if placed.created else list(order.requests.all())
+    requests: list[OrderRequest] = [] if order.version == 1 else list(order.requests.all())
     document = order_document(order, requests)
-    headers = {"Location": f"/api/v1/orders/{order.id}"}
+    headers = {"Location": f"/api/v1/orders/{order.id}", **(more or {})}
     if not placed.created:
         headers["Idempotent-Replayed"] = "true"
     if order.state == State.REJECTED and order.claimed_at is None:

@@ -14,7 +14,17 @@ from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.problems import Problem
 
-RESOURCES = ("orders", "executions", "positions", "account-values", "sessions", "tokens", "schema", "docs")
+RESOURCES = (
+    "orders",
+    "executions",
+    "positions",
+    "account-values",
+    "sessions",
+    "tokens",
+    "reasons",
+    "schema",
+    "docs",
+)
 
 
 class Root(ApiView):

@@ -1,0 +1,298 @@
+"""What answers look like, for their description: resources.py writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+
+from brokers.fix import OrdStatus, SecType, Side
+from brokers.special import (
+    AlgoStrategy,
+    ConditionKind,
+    ConditionsAction,
+    Direction,
+    Join,
+    Priority,
+    RiskAversion,
+    TradeStyle,
+)
+from orders.models import EventKind, IfBrokerDown, OnUnconfirmed, RequestKind, RequestState, Source, State
+from orders.selectors import STEPS
+
+
+def choice(words: Any, **options: Any) -> serializers.ChoiceField:
+    """One word of an enumeration."""
+    choices = getattr(words, "choices", None) or [(word.value, word.value) for word in words]
+    return serializers.ChoiceField(choices=choices, **options)
+
+
+def number(**options: Any) -> serializers.DecimalField:
+    """A decimal; a string in answers, a string or a number in requests."""
+    return serializers.DecimalField(max_digits=28, decimal_places=10, **options)
+
+
+class InstrumentShape(serializers.Serializer[Any]):
+    """The description by which an instrument is ordered."""
+
+    symbol = serializers.CharField(max_length=32)
+    sec_type = choice(SecType, default="STK")
+    exchange = serializers.CharField(max_length=16, default="SMART")
+    currency = serializers.CharField(max_length=3, default="USD")
+
+
+class ConditionShape(serializers.Serializer[Any]):
+    """One condition; which fields a kind has: docs/order-kinds.md."""
+
+    kind = choice(ConditionKind)
+    direction = choice(Direction, default="ABOVE")
+    value = number(required=False, help_text="A price, a volume or a percentage.")
+    time = serializers.DateTimeField(required=False)
+    con_id = serializers.IntegerField(required=False)
+    exchange = serializers.CharField(required=False)
+    symbol = serializers.CharField(required=False)
+    sec_type = choice(SecType, required=False)
+    join = choice(Join, default="AND", help_text="How it is joined to the next one; AND binds closer.")
+
+
+class AlgoShape(serializers.Serializer[Any]):
+    """One of the broker's algorithms; which parameters it has: docs/order-kinds.md."""
+
+    strategy = choice(AlgoStrategy)
+    priority = choice(Priority, required=False)
+    trade_style = choice(TradeStyle, required=False)
+    start_time = serializers.DateTimeField(required=False)
+    end_time = serializers.DateTimeField(required=False)
+    allow_past_end_time = serializers.BooleanField(required=False)
+    participation_rate = number(required=False, help_text="Percent of the market's volume, 1 to 50.")
+    avoid_taking_liquidity = serializers.BooleanField(required=False)
+    speed_up = serializers.BooleanField(required=False)
+    risk_aversion = choice(RiskAversion, required=False)
+    force_completion = serializers.BooleanField(required=False)
+
+
+class SpecialTerms(serializers.Serializer[Any]):
+    """Optional terms of an order."""
+
+    trail_amount = number(required=False, allow_null=True)
+    trail_percent = number(required=False, allow_null=True)
+    limit_offset = number(required=False, allow_null=True)
+    peg_offset = number(required=False, allow_null=True)
+    peg_percent = number(required=False, allow_null=True)
+    display_qty = number(required=False, allow_null=True, help_text="Shown to the market: an iceberg.")
+    min_qty = number(required=False, allow_null=True)
+    all_or_none = serializers.BooleanField(required=False, allow_null=True)
+    outside_regular_hours = serializers.BooleanField(required=False, allow_null=True)
+    effective_time = serializers.DateTimeField(required=False, allow_null=True)
+    expire_time = serializers.DateTimeField(required=False, allow_null=True, help_text="GTD only.")
+    conditions = ConditionShape(many=True, required=False, allow_null=True)
+    conditions_action = choice(ConditionsAction, required=False, allow_null=True)
+    conditions_outside_hours = serializers.BooleanField(required=False, allow_null=True)
+    algo = AlgoShape(required=False, allow_null=True)
+    locate_broker = serializers.CharField(required=False, allow_null=True)
+
+
+class TermsShape(serializers.Serializer[Any]):
+    """The terms that a replace asks for."""
+
+    order_qty = number()
+    price = number(allow_null=True)
+    stop_px = number(allow_null=True)
+    time_in_force = serializers.CharField()
+
+
+class ReasonShape(serializers.Serializer[Any]):
+    """Why something was refused or given up."""
+
+    code = serializers.CharField()
+    text = serializers.CharField()
+
+
+class ReasonEntryShape(ReasonShape):
+    """An entry of the registry of reasons."""
+
+    retryable = serializers.BooleanField(help_text="Whether sending the same again can help.")
+    desk = serializers.CharField(help_text="What a person at the desk does about it.")
+
+
+class RequestShape(serializers.Serializer[Any]):
+    """A request to cancel or replace an order."""
+
+    id = serializers.UUIDField()
+    order_id = serializers.UUIDField()
+    kind = choice(RequestKind)
+    cl_ord_id = serializers.CharField()
+    orig_cl_ord_id = serializers.CharField()
+    replaced_by = serializers.CharField(allow_null=True)
+    state = choice(RequestState)
+    terms = TermsShape(allow_null=True)
+    reason = ReasonShape(allow_null=True)
+    requested_by = serializers.CharField()
+    requested_at = serializers.DateTimeField()
+    sent_at = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderShape(SpecialTerms):
+    """An order."""
+
+    id = serializers.UUIDField()
+    cl_ord_id = serializers.CharField()
+    current_cl_ord_id = serializers.CharField()
+    replaced_by = serializers.CharField(allow_null=True)
+    order_ref = serializers.CharField()
+    account = serializers.CharField()
+    instrument = InstrumentShape()
+    side = choice(Side)
+    order_qty = number()
+    ord_type = serializers.CharField()
+    price = number(allow_null=True)
+    stop_px = number(allow_null=True)
+    time_in_force = serializers.CharField()
+    state = choice(State)
+    ord_status = choice(OrdStatus)
+    cum_qty = number()
+    leaves_qty = number()
+    avg_px = number()
+    reason = ReasonShape(allow_null=True)
+    perm_id = serializers.IntegerField(allow_null=True)
+    broker_order_id = serializers.IntegerField(allow_null=True)
+    version = serializers.IntegerField()
+    source = choice(Source)  # type: ignore[assignment]
+    on_unconfirmed = choice(OnUnconfirmed)
+    if_broker_down = choice(IfBrokerDown)
+    overfilled = serializers.BooleanField()
+    requests = RequestShape(many=True)
+    timestamps = inline_serializer(
+        "Timestamps", {step: serializers.DateTimeField(allow_null=True) for step in STEPS}
+    )
+
+
+class EventShape(serializers.Serializer[Any]):
+    """One thing that happened to an order."""
+
+    order_id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    kind = choice(EventKind)
+    from_state = serializers.CharField()
+    to_state = choice(State)
+    cum_qty = number()
+    avg_px = number()
+    actor = serializers.CharField()
+    text = serializers.CharField()
+    data = serializers.DictField()  # type: ignore[assignment]
+    at = serializers.DateTimeField()
+    recorded_at = serializers.DateTimeField()
+
+
+class ExecutionShape(serializers.Serializer[Any]):
+    """One execution."""
+
+    id = serializers.IntegerField()
+    exec_id = serializers.CharField()
+    superseded = serializers.BooleanField(help_text="A correction has replaced it: it no longer counts.")
+    order_id = serializers.UUIDField()
+    cl_ord_id = serializers.CharField()
+    order_ref = serializers.CharField()
+    account = serializers.CharField()
+    instrument = InstrumentShape()
+    side = choice(Side)
+    last_qty = number()
+    last_px = number()
+    venue = serializers.CharField()
+    liquidity = serializers.CharField()
+    transact_time = serializers.DateTimeField()
+    commission = number(allow_null=True)
+    commission_currency = serializers.CharField()
+    realized_pnl = number(allow_null=True)
+    received_at = serializers.DateTimeField()
+
+
+class PositionShape(serializers.Serializer[Any]):
+    """A position as the broker reports it."""
+
+    account = serializers.CharField()
+    symbol = serializers.CharField()
+    sec_type = serializers.CharField()
+    currency = serializers.CharField()
+    position_qty = number()
+    avg_cost = number()
+    baseline_qty = number(help_text="What was there where our comparison begins.")
+    reported_at = serializers.DateTimeField()
+
+
+class AccountValueShape(serializers.Serializer[Any]):
+    """An account value as the broker reports it."""
+
+    account = serializers.CharField()
+    key = serializers.CharField()
+    currency = serializers.CharField()
+    value = serializers.CharField()
+    reported_at = serializers.DateTimeField()
+
+
+class SessionShape(serializers.Serializer[Any]):
+    """A broker session and the state of its link."""
+
+    name = serializers.CharField()
+    accounts = serializers.ListField(child=serializers.CharField())
+    link = serializers.CharField()
+    link_reason = serializers.CharField()
+    breaker = serializers.CharField()
+    link_changed_at = serializers.DateTimeField(allow_null=True)
+    connected_at = serializers.DateTimeField(allow_null=True)
+    reconciled_at = serializers.DateTimeField(allow_null=True)
+    heartbeat_at = serializers.DateTimeField(allow_null=True)
+
+
+class FieldErrorShape(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemShape(serializers.Serializer[Any]):
+    """Problem details (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    errors = FieldErrorShape(many=True, required=False)  # type: ignore[assignment]
+
+
+class CheckShape(serializers.Serializer[Any]):
+    """One check: value against limit."""
+
+    check = serializers.CharField()
+    passed = serializers.BooleanField()
+    value = serializers.CharField()
+    limit = serializers.CharField()
+    code = serializers.CharField()
+
+
+class RefusedShape(ProblemShape):
+    """An order that a check refused, recorded as REJECTED."""
+
+    report = CheckShape(many=True)
+    order = OrderShape()
+
+
+def columns(shape: type[serializers.Serializer[Any]]) -> list[str]:
+    """Names of the members of an answer, those of an object inside it with a dot; lists are left out."""
+    found: list[str] = []
+    for name, field in shape().fields.items():
+        if isinstance(field, serializers.Serializer):
+            found += [f"{name}.{inner}" for inner in columns(type(field))]
+        elif not isinstance(field, serializers.ListSerializer | serializers.DictField):
+            found.append(name)
+    return found
+
+
+def members(shape: type[serializers.Serializer[Any]]) -> list[str]:
+    """Names of the members of an answer."""
+    return list(shape().fields)
