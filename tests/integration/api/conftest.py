@@ -22,14 +22,16 @@ from orders.models import AccountLimit, Order, Source
 from orders.services.order_entry import place_order
 from orders.services.ticket import InstrumentKey, Ticket
 from orders.services.tokens import make_token
+from orders.services.venue import library
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 
 
 @pytest.fixture(autouse=True)
 def fresh_tokens() -> Iterator[None]:
-    """Tokens of another test are not remembered."""
+    """Tokens and rules of another test are not remembered: a rollback brings back old editions too."""
     authentication.cache.clear()
+    library._rules = None
     yield
     authentication.cache.clear()
 
