@@ -11,6 +11,13 @@ class Side(StrEnum):
     SELL_SHORT = "SELL_SHORT"
 
 
+class LegSide(StrEnum):
+    """What buying a combination does to one of its legs."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
 class SecType(StrEnum):
     STK = "STK"
     FUT = "FUT"

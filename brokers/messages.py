@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.fix import LegSide, OrdType, SecType, Side, TimeInForce
 from brokers.special import Special
 
 
@@ -21,12 +21,15 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     con_id: int
     ratio: int
-    side: Side
+    side: LegSide
     exchange: str
 
 
 class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The contract as the adapter needs it: `con_id` is the broker's own number, 0 when not resolved."""
+    """The contract as the adapter needs it: `con_id` is the broker's own number, 0 when not resolved.
+
+    With a con_id the rest is only for people; without one it is the description to be resolved.
+    """
 
     symbol: str
     sec_type: SecType
@@ -34,6 +37,13 @@ class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     currency: str
     con_id: int = 0
     legs: tuple[Leg, ...] = ()
+    maturity: str = ""  # YYYYMM or YYYYMMDD
+    strike_price: Decimal | None = None
+    put_or_call: str = ""
+    local_symbol: str = ""
+    trading_class: str = ""
+    primary_exchange: str = ""
+    multiplier: Decimal = Decimal(1)
 
 
 class NewOrder(Special, frozen=True, kw_only=True, omit_defaults=True):
@@ -219,10 +229,35 @@ class InstrumentDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
     instrument: InstrumentRef
     long_name: str
-    primary_exchange: str
     min_tick: Decimal
     min_size: Decimal
     size_increment: Decimal
+    price_magnifier: int = 1
+    price_bands: tuple[tuple[Decimal, Decimal], ...] = ()  # (lower edge, step), rising
+    order_types: tuple[str, ...] = ()  # our words: order types, times in force, attributes
+    exchanges: tuple[str, ...] = ()
+    time_zone: str = ""
+    trading_hours: tuple[tuple[datetime, datetime], ...] = ()  # UTC
+    liquid_hours: tuple[tuple[datetime, datetime], ...] = ()
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the broker says an order would do, in the account's currency; None where it does not say."""
+
+    init_margin_before: Decimal | None = None
+    init_margin_change: Decimal | None = None
+    init_margin_after: Decimal | None = None
+    maint_margin_before: Decimal | None = None
+    maint_margin_change: Decimal | None = None
+    maint_margin_after: Decimal | None = None
+    equity_before: Decimal | None = None
+    equity_change: Decimal | None = None
+    equity_after: Decimal | None = None
+    commission: Decimal | None = None
+    min_commission: Decimal | None = None
+    max_commission: Decimal | None = None
+    commission_currency: str = ""
+    warning: str = ""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import uuid_utils.compat as uuid_utils
 from django.db import models
 from django.db.models.functions import Now
 
@@ -134,6 +135,41 @@ class Instrument(models.Model):
     def is_known(self) -> bool:
         """Whether the broker knows it, so that it may be ordered."""
         return self.con_id is not None or bool(self.legs)
+
+
+class QuestionKind(models.TextChoices):
+    """What a process without a broker connection may ask the one that has it."""
+
+    INSTRUMENTS = "INSTRUMENTS"
+    PREVIEW = "PREVIEW"
+
+
+class BrokerQuestion(models.Model):
+    """A question that the session's broker worker puts to the broker; the asker waits for the row.
+
+    Not a record of anything: a question that nobody answered in time is forgotten.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid_utils.uuid7, editable=False)
+    session = models.ForeignKey(GatewaySession, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=16, choices=QuestionKind.choices)
+    body = models.JSONField()
+    answer = models.JSONField(null=True)
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error = models.TextField(blank=True, default="")
+    asked_at = models.DateTimeField(db_default=Now())
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["session", "id"], condition=models.Q(answered_at=None), name="question_waiting"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.session_id}"
 
 
 class InboxMessage(models.Model):

@@ -21,6 +21,7 @@ from brokers.messages import (
     InstrumentRef,
     NewOrder,
     PositionReport,
+    Preview,
     ReplaceOrder,
     Snapshot,
 )
@@ -120,6 +121,12 @@ class BrokerSession(Protocol):
 
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
         """What the broker knows under this description; an empty list when there is no such contract."""
+
+    def preview(self, order: NewOrder, timeout: float) -> Preview:
+        """What the order would do to the account; nothing is placed. `broker_order_id` must be a fresh one.
+
+        Raises BrokerRefused with the broker's words for an order that it would not take.
+        """
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
         """Subscribe to prices of these instruments on this and every later connection."""

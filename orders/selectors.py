@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import BigIntegerField, Count, Exists, Func, OuterRef, Prefetch, Q, QuerySet
+from django.shortcuts import get_object_or_404
 
 from brokers.fix import OrdStatus
-from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Position
+from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Instrument, Position
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
@@ -192,3 +193,22 @@ def latest_differing_runs() -> list[ReconciliationRun]:
     """Of each session and kind the newest comparison, if it found the two sides different."""
     newest = ReconciliationRun.objects.order_by("session_id", "kind", "-id").distinct("session_id", "kind")
     return [run for run in newest if not run.ok]
+
+
+def instruments(
+    q: str = "", sec_type: str = "", currency: str = "", cursor: int | None = None
+) -> QuerySet[Instrument]:
+    """Instruments whose symbol begins with, or whose name holds, the words; newest first."""
+    rows = Instrument.objects.order_by("-id")
+    if q:
+        rows = rows.filter(
+            Q(symbol__istartswith=q) | Q(local_symbol__istartswith=q) | Q(long_name__icontains=q)
+        )
+    wanted = {"sec_type": sec_type, "currency": currency}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    return rows if cursor is None else rows.filter(id__lt=cursor)
+
+
+def instrument(pk: int) -> Instrument:
+    """One instrument; raises Http404."""
+    return get_object_or_404(Instrument, pk=pk)

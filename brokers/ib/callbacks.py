@@ -13,11 +13,11 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState
+from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState, PriceIncrement
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
 from brokers.errors import OutcomeUnknown
-from brokers.ib import codes, translate
+from brokers.ib import codes, contracts, translate
 from brokers.ib.codes import Notice
 from brokers.ib.requests import PROBE, Requests
 from brokers.messages import (
@@ -27,6 +27,7 @@ from brokers.messages import (
     OrderIdentity,
     OrderReport,
     PositionReport,
+    Refusal,
     commission_key,
     execution_key,
 )
@@ -121,7 +122,7 @@ class Callbacks:
             identity=OrderIdentity(perm_id=perm_id, client_id=client_id, broker_order_id=max(order_id, 0)),
             status=translate.status_of(status, why_held),
             source="orderStatus",
-            cum_qty=translate.plain(translate.decimal(filled)),
+            cum_qty=contracts.plain(contracts.decimal(filled)),
             text=why_held,
         )
         self._tell(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
@@ -129,6 +130,8 @@ class Callbacks:
 
     def openOrder(self, _: int, contract: Contract, order: Order, state: OrderState) -> None:
         if order.whatIf:
+            self.requests.add(order.orderId, translate.preview(state))
+            self.requests.end(order.orderId)
             return
         report = translate.open_order_report(contract, order, state)
         self.requests.add("openOrders", report)
@@ -176,6 +179,9 @@ class Callbacks:
             self.on_link_code(code, text)
         elif request_id >= FIRST_REQUEST_ID:
             self.requests.fail(request_id, code, text)
+        elif self.requests.is_open(request_id):  # a what-if order
+            if codes.meaning(code) is not Refusal.WARNING:
+                self.requests.fail(request_id, code, text)
         elif request_id > 0:
             self._order_error(request_id, code, text, advanced_json)
         elif what in (Notice.PACING, Notice.PORT_CHANGED):
@@ -197,9 +203,9 @@ class Callbacks:
     def position(self, account: str, contract: Contract, quantity: float, avg_cost: float) -> None:
         report = PositionReport(
             account=account,
-            instrument=translate.instrument_of(contract),
-            position_qty=translate.plain(translate.decimal(quantity)),
-            avg_cost=translate.plain(translate.decimal(avg_cost)),
+            instrument=contracts.instrument_of(contract),
+            position_qty=contracts.plain(contracts.decimal(quantity)),
+            avg_cost=contracts.plain(contracts.decimal(avg_cost)),
         )
         self.requests.add("positions", report)
         self.listener.position_seen(report)
@@ -215,10 +221,14 @@ class Callbacks:
         self.requests.end(request_id)
 
     def contractDetails(self, request_id: int, details: ContractDetails) -> None:
-        self.requests.add(request_id, translate.instrument_details(details))
+        self.requests.add(request_id, details)
 
     def contractDetailsEnd(self, request_id: int) -> None:
         self.requests.end(request_id)
+
+    def marketRule(self, rule_id: int, increments: list[PriceIncrement]) -> None:
+        self.requests.add(rule_key(rule_id), increments)
+        self.requests.end(rule_key(rule_id))
 
     def priceSizeTick(self, request_id: int, tick_type: int, price: float, size: float) -> None:
         con_id = self.watched.get(request_id)
@@ -246,6 +256,11 @@ class Callbacks:
             received_at=translate.now(),
         )
         self.listener.heard(message)
+
+
+def rule_key(rule_id: int) -> str:
+    """The request under which a market rule is awaited."""
+    return f"marketRule:{rule_id}"
 
 
 def raw_kind(event: BrokerEvent) -> str:

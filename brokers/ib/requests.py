@@ -45,6 +45,10 @@ class Requests:
         self._done[key] = asyncio.get_running_loop().create_future()
         return self._done[key]
 
+    def is_open(self, key: Key) -> bool:
+        """Whether somebody waits for this."""
+        return key in self._done
+
     async def collect(self, key: Key) -> list[Any]:
         """Wait for the end of a request; its rows. Raises RequestFailed or BrokerUnavailable."""
         answered = False

@@ -18,12 +18,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from ib_async import ExecutionFilter
+from ib_async import ExecutionFilter, PriceIncrement
 from ib_async.client import Client
 
-from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
-from brokers.ib import codes, translate
-from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
+from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
+from brokers.ib import codes, contracts, translate
+from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks, rule_key
 from brokers.ib.codes import Notice
 from brokers.ib.decoder import StrictDecoder
 from brokers.ib.requests import PROBE, RequestFailed, Requests
@@ -34,6 +34,7 @@ from brokers.messages import (
     InstrumentRef,
     NewOrder,
     OrderReport,
+    Preview,
     ReplaceOrder,
     Snapshot,
 )
@@ -54,6 +55,8 @@ MOST_UNANSWERED = 2
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BACKOFF = (0.1, 1.5)  # seconds between attempts, first and longest
 #: $LEDGER:ALL adds the cash of every currency.
+RULE_TIMEOUT = 2.0  # seconds
+MANY = 4  # contracts; more of them are a description that fits too much
 SUMMARY_TAGS = (
     "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq,$LEDGER:ALL"
 )
@@ -82,6 +85,7 @@ class IBSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking = asyncio.Lock()
         self._unanswered = 0
+        self._asking_rule = asyncio.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"ib-{name}", daemon=True)
 
@@ -113,6 +117,9 @@ class IBSession:
 
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
         return self._ask(self._details(instrument), timeout)
+
+    def preview(self, order: NewOrder, timeout: float) -> Preview:
+        return self._ask(self._preview(order), timeout)
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
         if self._loop:
@@ -330,7 +337,7 @@ class IBSession:
         if self.link is not Link.READY:
             raise BrokerUnavailable(f"the link is {self.link}")
         client = self._live_client()
-        contract, wire = translate.to_contract(order.instrument), translate.to_order(order)
+        contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
         client.placeOrder(order.broker_order_id, contract, wire)
 
     def _cancel_one(self, cancel: CancelOrder) -> None:
@@ -397,13 +404,46 @@ class IBSession:
         return values
 
     async def _details(self, instrument: InstrumentRef) -> list[InstrumentDetails]:
-        contract = translate.to_contract(instrument)
+        contract = contracts.to_contract(instrument)
         try:
-            return await self._collect_id(lambda client, key: client.reqContractDetails(key, contract))
+            found = await self._collect_id(lambda client, key: client.reqContractDetails(key, contract))
         except RequestFailed as error:
             if error.ib_code == codes.NO_SUCH_CONTRACT:
                 return []
             raise
+        if len(found) > MANY:  # an ambiguous description is for a person, who needs no price steps
+            return [contracts.instrument_details(details) for details in found]
+        return [contracts.instrument_details(one, await self._bands(contracts.rule_of(one))) for one in found]
+
+    async def _bands(self, rule_id: int | None) -> Sequence[PriceIncrement]:
+        """The price steps of a market rule; none when the gateway has none (its error names no request)."""
+        if rule_id is None:
+            return ()
+        async with self._asking_rule:
+            try:
+                ask = self._collect(rule_key(rule_id), lambda client: client.reqMarketRule(rule_id))
+                (increments,) = await asyncio.wait_for(ask, RULE_TIMEOUT)
+            except TimeoutError:
+                return ()
+        return increments  # type: ignore[no-any-return]
+
+    async def _preview(self, order: NewOrder) -> Preview:
+        contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
+        wire.whatIf = True
+        key = order.broker_order_id
+        self._require_broker()
+        self._requests.open(key)
+        try:
+            self._live_client().placeOrder(key, contract, wire)
+        except Exception:
+            self._requests.end(key)
+            await self._requests.collect(key)
+            raise
+        try:
+            (preview,) = await self._requests.collect(key)
+        except RequestFailed as error:
+            raise BrokerRefused(str(error), code="BROKER_REJECTED") from None
+        return preview  # type: ignore[no-any-return]
 
     async def _collect(self, key: str, ask: Any) -> list[Any]:
         self._requests.open(key)
@@ -438,7 +478,7 @@ class IBSession:
             return
         key = self._next_request_id()
         self._callbacks.watched[key] = instrument.con_id
-        contract = translate.to_contract(instrument)
+        contract = contracts.to_contract(instrument)
         self._live_client().reqMktData(key, contract, "", False, False, [])
 
 

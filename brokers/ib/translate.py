@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
-from ib_async import ComboLeg, Contract, ContractDetails, Execution, OrderState
 from ib_async import CommissionReport as IBCommission
+from ib_async import Contract, Execution, OrderState
 from ib_async import Order as IBOrder
 from ib_async.util import UNSET_DOUBLE
 
 from brokers.errors import BrokerRefused
-from brokers.fix import OrdType, SecType, Side
+from brokers.fix import OrdType, Side
+from brokers.ib.contracts import decimal, instrument_of, plain
 from brokers.ib.special import add_special, number_text
 from brokers.messages import (
     CommissionReport,
     ExecutionReport,
-    InstrumentDetails,
-    InstrumentRef,
     NewOrder,
     OrderIdentity,
     OrderReport,
     OrderTerms,
+    Preview,
     WorkingStatus,
 )
 
@@ -59,22 +58,6 @@ STATUSES = {
 }
 
 
-def to_contract(instrument: InstrumentRef) -> Contract:
-    """The contract as it goes on the wire."""
-    legs = [
-        ComboLeg(conId=leg.con_id, ratio=leg.ratio, action=leg.side.value, exchange=leg.exchange)
-        for leg in instrument.legs
-    ]
-    return Contract(
-        comboLegs=legs,
-        conId=instrument.con_id,
-        symbol=instrument.symbol,
-        secType=instrument.sec_type,
-        exchange=instrument.exchange,
-        currency=instrument.currency,
-    )
-
-
 def to_order(order: NewOrder) -> IBOrder:
     """The order as it goes on the wire; raises BrokerRefused for what IB has no words for.
 
@@ -98,19 +81,9 @@ def to_order(order: NewOrder) -> IBOrder:
     return wire
 
 
-def decimal(value: Any) -> Decimal:
-    """An exact Decimal of a wire number: the shortest text that reads back as this float."""
-    return Decimal(str(value)) if value not in ("", None) else Decimal(0)
-
-
 def price_or_none(value: float | Decimal | None) -> Decimal | None:
     """A price; None for IB's "not set" and for the 0.0 it sends where a price does not apply."""
     return None if not value or value == UNSET_DOUBLE else plain(decimal(value))
-
-
-def plain(number: Decimal) -> Decimal:
-    """Without the trailing `.0` that a float brings."""
-    return number.to_integral_value() if number == number.to_integral_value() else number.normalize()
 
 
 def status_of(status: str, why_held: str = "") -> WorkingStatus:
@@ -118,18 +91,6 @@ def status_of(status: str, why_held: str = "") -> WorkingStatus:
     if status == "Inactive" and "locate" in why_held:
         return WorkingStatus.HELD
     return STATUSES.get(status, WorkingStatus.INACTIVE)
-
-
-def instrument_of(contract: Contract) -> InstrumentRef:
-    """The instrument of a contract; SMART where the message names the executing venue or none."""
-    sec_type = contract.secType if contract.secType in SecType.__members__ else SecType.STK
-    return InstrumentRef(
-        symbol=contract.symbol,
-        sec_type=SecType(sec_type),
-        exchange=contract.exchange or "SMART",
-        currency=contract.currency,
-        con_id=contract.conId,
-    )
 
 
 def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
@@ -224,30 +185,31 @@ def commission_report(report: IBCommission) -> CommissionReport:
     )
 
 
-def instrument_details(details: ContractDetails) -> InstrumentDetails:
-    """The rules of a contract.
-
-    IB states increments of 0.0001 for stocks, but takes fractions through its API only with an
-    account permission: whole shares here.
-    """
-    contract = details.contract
-    assert contract is not None  # noqa: S101 - the decoder always sets it
-    whole = contract.secType == "STK"
-    return InstrumentDetails(
-        instrument=instrument_of(contract),
-        long_name=details.longName,
-        primary_exchange=contract.primaryExchange,
-        min_tick=plain(decimal(details.minTick)),
-        min_size=_at_least_one(details.minSize, whole),
-        size_increment=_at_least_one(details.sizeIncrement, whole),
-    )
-
-
-def _at_least_one(value: Any, whole: bool) -> Decimal:
-    number = plain(decimal(value or 0))
-    return max(number, Decimal(1)) if whole or not number else number
-
-
 def now() -> datetime:
     """The time of arrival, UTC."""
     return datetime.now(UTC)
+
+
+def preview(state: OrderState) -> Preview:
+    """The answer to a what-if order."""
+    return Preview(
+        init_margin_before=_said(state.initMarginBefore),
+        init_margin_change=_said(state.initMarginChange),
+        init_margin_after=_said(state.initMarginAfter),
+        maint_margin_before=_said(state.maintMarginBefore),
+        maint_margin_change=_said(state.maintMarginChange),
+        maint_margin_after=_said(state.maintMarginAfter),
+        equity_before=_said(state.equityWithLoanBefore),
+        equity_change=_said(state.equityWithLoanChange),
+        equity_after=_said(state.equityWithLoanAfter),
+        commission=_said(state.commission),
+        min_commission=_said(state.minCommission),
+        max_commission=_said(state.maxCommission),
+        commission_currency=state.commissionCurrency,
+        warning=state.warningText or "",
+    )
+
+
+def _said(value: str | float) -> Decimal | None:
+    """A number that IB may leave out, as an empty text or as its largest double."""
+    return None if value == "" or float(value) == UNSET_DOUBLE else plain(decimal(value))

@@ -7,10 +7,23 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from brokers.fix import OrdType, SecType, Side, TimeInForce
-from orders.api.fields import Field, Wrong, decimal, integer, listed, nested, read_fields, reads, text, word
+from brokers.fix import LegSide, OrdType, SecType, Side, TimeInForce
+from brokers.messages import Leg
+from orders.api.fields import (
+    Field,
+    Wrong,
+    built,
+    decimal,
+    integer,
+    listed,
+    nested,
+    read_fields,
+    reads,
+    text,
+    word,
+)
 from orders.api.problems import Problem
-from orders.api.special_fields import SPECIAL_FIELDS, exchange, symbol
+from orders.api.special_fields import SPECIAL_FIELDS, con_id, exchange, symbol
 from orders.models import IfBrokerDown, OnUnconfirmed, Scope
 from orders.services.replacing import Change
 from orders.services.ticket import InstrumentKey, Ticket
@@ -30,11 +43,37 @@ def seconds(raw: Any) -> Decimal:
     return value
 
 
+LEG_FIELDS = {
+    "con_id": Field(con_id, required=True),
+    "ratio": Field(integer(1, 1000), required=True),
+    "side": Field(word(LegSide), required=True, says="What buying the combination does to the leg."),
+    "exchange": Field(exchange, required=True),
+}
+_leg_list = listed(built(Leg, LEG_FIELDS), least=2, most=6)
+
+
+@reads(**_leg_list.schema)
+def legs(raw: Any) -> tuple[Leg, ...]:
+    """The legs of a combination."""
+    return tuple(_leg_list(raw))
+
+
 INSTRUMENT_FIELDS = {
     "symbol": Field(symbol, required=True),
     "sec_type": Field(word(SecType)),
     "exchange": Field(exchange),
     "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
+    "con_id": Field(con_id, says="The broker's own number; the rest must fit it."),
+    "maturity": Field(
+        text(r"[0-9]{6}(?:[0-9]{2})?", "a month or a day, YYYYMM or YYYYMMDD"),
+        says="Last trading day of a future or an option.",
+    ),
+    "strike_price": Field(decimal),
+    "put_or_call": Field(text(r"PUT|CALL", "PUT or CALL")),
+    "local_symbol": Field(text(r"[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?", "1 to 40 ASCII characters")),
+    "trading_class": Field(text(r"[\x21-\x7e]{1,20}", "1 to 20 ASCII characters")),
+    "primary_exchange": Field(exchange),
+    "legs": Field(legs, says="Of a combination (BAG): two to six legs."),
 }
 ORDER_FIELDS = {
     "cl_ord_id": Field(cl_ord_id, required=True),
@@ -73,6 +112,8 @@ BULK_FIELDS = {
     "orders": Field(listed(order_item, most=1000, least=1), required=True),
 }
 idempotency_key = text(r"[\x21-\x7e]{1,255}", "1 to 255 printable ASCII characters without spaces")
+PREVIEW_FIELDS = {**ORDER_FIELDS, "cl_ord_id": Field(cl_ord_id)}
+RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, says="Whose broker is asked.")}
 TOKEN_FIELDS = {
     "username": Field(text(r"[A-Za-z0-9_.@+-]{1,150}", "1 to 150 letters, digits and @.+-_"), required=True),
     "name": Field(text(r"[\x20-\x7e]{1,100}", "1 to 100 printable ASCII characters")),
@@ -96,6 +137,20 @@ def read_ticket(body: object) -> Ticket:
     """The ticket of an order's body; raises Problem INVALID naming every field that is wrong."""
     values = read_fields(body, ORDER_FIELDS)
     return Ticket(**{**values, "instrument": InstrumentKey(**values["instrument"])})
+
+
+def read_preview(body: object) -> Ticket:
+    """The ticket of an order that is only to be looked at: it needs no cl_ord_id."""
+    values = read_fields(body, PREVIEW_FIELDS)
+    key = InstrumentKey(**values["instrument"])
+    return Ticket(**{"cl_ord_id": "preview", **values, "instrument": key})
+
+
+def read_instrument(body: object) -> tuple[InstrumentKey, str | None]:
+    """(the description to be resolved, the account whose broker is asked)."""
+    values = read_fields(body, RESOLVE_FIELDS)
+    account_code = values.pop("account", None)
+    return InstrumentKey(**values), account_code
 
 
 def read_cancel(body: object) -> str:

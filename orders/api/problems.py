@@ -14,7 +14,7 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from orders.models import ApiToken, Order
-from orders.services.errors import OrderError
+from orders.services.errors import BrokerSilent, InstrumentAmbiguous, OrderError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,9 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "FORBIDDEN": (403, "The token may not do this"),
     "NOT_FOUND": (404, "There is no such thing"),
     "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
+    "AMBIGUOUS_INSTRUMENT": (400, "The description fits several contracts"),
+    "BROKER_UNAVAILABLE": (503, "The broker can not be asked now"),
+    "BROKER_WOULD_REJECT": (422, "The broker would not take the order"),
     "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
     "TOKEN_OVER": (409, "The token is over"),
     "ORDER_OVER": (409, "The order is over"),
@@ -160,6 +163,11 @@ def problem_of(error: Exception) -> Problem | None:
 def problem_of_service(error: OrderError) -> Problem:
     """An error of the order services; field errors keep their fields."""
     fields: dict[str, list[str]] = getattr(error, "errors", {})
+    if isinstance(error, InstrumentAmbiguous):
+        what = [FieldError("instrument", error.code, error.errors["instrument"][0])]
+        return Problem(error.code, str(error), errors=what, candidates=error.candidates)
+    if isinstance(error, BrokerSilent):
+        return Problem(error.code, str(error), headers={"Retry-After": "2"})
     if fields:
         wrong = ((name, text) for name, texts in fields.items() for text in texts)
         return invalid([FieldError(name, "INVALID", text) for name, text in wrong])

@@ -72,6 +72,12 @@ def instrument_document(instrument: Instrument) -> Document:
         "sec_type": instrument.sec_type,
         "exchange": instrument.exchange,
         "currency": instrument.currency,
+        "con_id": instrument.con_id,
+        "maturity": instrument.maturity or None,
+        "strike_price": decimal_or_none(instrument.strike_price),
+        "put_or_call": instrument.put_or_call or None,
+        "local_symbol": instrument.local_symbol or None,
+        "legs": instrument.legs or None,
     }
 
 

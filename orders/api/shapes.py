@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from brokers.fix import OrdStatus, SecType, Side
+from brokers.fix import LegSide, OrdStatus, SecType, Side
 from brokers.special import (
     AlgoStrategy,
     ConditionKind,
@@ -33,6 +33,15 @@ def number(**options: Any) -> serializers.DecimalField:
     return serializers.DecimalField(max_digits=28, decimal_places=10, **options)
 
 
+class LegShape(serializers.Serializer[Any]):
+    """One leg of a combination."""
+
+    con_id = serializers.IntegerField()
+    ratio = serializers.IntegerField()
+    side = choice(LegSide)
+    exchange = serializers.CharField()
+
+
 class InstrumentShape(serializers.Serializer[Any]):
     """The description by which an instrument is ordered."""
 
@@ -40,6 +49,12 @@ class InstrumentShape(serializers.Serializer[Any]):
     sec_type = choice(SecType, default="STK")
     exchange = serializers.CharField(max_length=16, default="SMART")
     currency = serializers.CharField(max_length=3, default="USD")
+    con_id = serializers.IntegerField(allow_null=True, help_text="The broker's own number.")
+    maturity = serializers.CharField(allow_null=True, help_text="Last trading day, YYYYMMDD.")
+    strike_price = number(allow_null=True)
+    put_or_call = serializers.ChoiceField(["PUT", "CALL"], allow_null=True)
+    local_symbol = serializers.CharField(allow_null=True)
+    legs = LegShape(many=True, allow_null=True)
 
 
 class ConditionShape(serializers.Serializer[Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, breaks, bulk, exports, orders, root, tokens
+from orders.api.views import books, breaks, bulk, exports, instruments, orders, root, tokens
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -20,6 +20,9 @@ urlpatterns = [
     path("orders/<uuid:order_id>/replace", orders.OrderReplace.as_view(), name="api-order-replace"),
     # A cl_ord_id may hold slashes.
     path("orders/by-cl-ord-id/<path:cl_ord_id>", orders.OrderByClOrdId.as_view(), name="api-order-by-id"),
+    path("orders/preview", instruments.OrderPreview.as_view(), name="api-order-preview"),
+    path("instruments", instruments.Instruments.as_view(), name="api-instruments"),
+    path("instruments/<int:instrument_id>", instruments.InstrumentDetail.as_view(), name="api-instrument"),
     path("executions", books.Executions.as_view(), name="api-executions"),
     path("positions", books.Positions.as_view(), name="api-positions"),
     path("account-values", books.AccountValues.as_view(), name="api-account-values"),

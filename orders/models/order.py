@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from brokers.fix import Side
+from brokers.fix import SecType, Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
 from orders.models.states import ALIVE, OPEN_REQUESTS
@@ -240,6 +240,12 @@ class Order(OrderLifecycle):
         if self.held_for_desk:
             self.held_for_desk = False
             self.note(EventKind.RELEASED, cause)
+
+    @property
+    def is_combination(self) -> bool:
+        """Whether it is for a combination; queries that loaded the `sec_type` save a look."""
+        sec_type = self.__dict__.get("sec_type") or self.instrument.sec_type
+        return bool(sec_type == SecType.BAG)
 
     def time_is_over(self, at: datetime) -> bool:
         """Whether the order was good till a time that has come, and nobody asked for its cancel."""

@@ -17,6 +17,8 @@ class Exposure:
     #: What one unit is valued at: the limit price, else the stop, else the last known price.
     reference_px: Decimal | None
     reference_source: str
+    #: Units of currency that one unit of price is worth (of a future or an option, its multiplier).
+    multiplier: Decimal = Decimal(1)
     instrument: str
     instrument_allowed: bool
     max_order_qty: Decimal
@@ -70,7 +72,7 @@ def _notional(exposure: Exposure) -> CheckResult:
         return _result(
             "max_notional", passed=False, value="no price known", limit=limit, code="NO_REFERENCE_PRICE"
         )
-    notional = exposure.order_qty * px
+    notional = exposure.order_qty * abs(px) * exposure.multiplier
     return _result(
         "max_notional",
         passed=notional <= exposure.max_notional,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orders.models import Order
@@ -22,6 +22,35 @@ class TicketInvalid(OrderError):
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__("The order is not valid: " + "; ".join(f"{k}: {v[0]}" for k, v in errors.items()))
         self.errors = errors
+
+
+class InstrumentUnknown(TicketInvalid):
+    """No instrument of this description is known here; the broker may know one."""
+
+
+class InstrumentAmbiguous(TicketInvalid):
+    """The description fits several contracts; `candidates` are their descriptions."""
+
+    code = "AMBIGUOUS_INSTRUMENT"
+
+    def __init__(self, candidates: list[dict[str, Any]]) -> None:
+        super().__init__({"instrument": [f"{len(candidates)} contracts fit this description."]})
+        self.candidates = candidates
+
+
+class BrokerSilent(OrderError):
+    """The broker could not be asked, or did not answer in time; nothing was done."""
+
+    code = "BROKER_UNAVAILABLE"
+
+    def __init__(self, session: str, why: str = "") -> None:
+        super().__init__(f"The broker of session {session} gave no answer{f': {why}' if why else '.'}")
+
+
+class BrokerRefusedPreview(OrderError):
+    """The broker would not take the order."""
+
+    code = "BROKER_WOULD_REJECT"
 
 
 class ClOrdIdReused(OrderError):

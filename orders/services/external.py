@@ -77,13 +77,20 @@ def _record(working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms,
 
 def _instrument(ref: InstrumentRef) -> Instrument:
     """The instrument by the broker's number, else by its description."""
-    if ref.con_id and (known := Instrument.objects.filter(con_id=ref.con_id).first()):
-        return known
+    known = Instrument.objects.filter(con_id=ref.con_id) if ref.con_id else Instrument.objects.none()
+    if found := known.filter(exchange=ref.exchange).first() or known.first():
+        return found
     described, _ = Instrument.objects.get_or_create(
         symbol=ref.symbol,
         sec_type=ref.sec_type,
         exchange=ref.exchange,
         currency=ref.currency,
-        defaults={"con_id": ref.con_id or None},
+        maturity=ref.maturity,
+        strike_price=ref.strike_price,
+        put_or_call=ref.put_or_call,
+        trading_class=ref.trading_class,
+        local_symbol=ref.local_symbol,
+        legs=[],
+        defaults={"con_id": ref.con_id or None, "multiplier": ref.multiplier},
     )
     return described

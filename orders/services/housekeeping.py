@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orders.services import baseline, idempotency, reconciliation
+from orders.services import baseline, idempotency, questions, reconciliation
 
 
 def tidy() -> dict[str, int]:
@@ -10,5 +10,6 @@ def tidy() -> dict[str, int]:
     return {
         "reconciliation_runs": reconciliation.forget_old_runs(),
         "baselines": baseline.carry_forward(),
+        "questions": questions.forget_old(),
         "idempotency_keys": idempotency.forget_old_keys(),
     }

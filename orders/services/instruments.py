@@ -1,45 +1,98 @@
-"""Instruments: resolved through the broker once, and their last known prices."""
+"""Instruments: resolved through the broker once, kept with their rules and age, and their last prices."""
 
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+import msgspec
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from brokers.errors import BrokerError
 from brokers.fix import SecType
 from brokers.inbox import InboxWriter
-from brokers.messages import InstrumentDetails, InstrumentRef
+from brokers.messages import InstrumentDetails, InstrumentRef, Leg
 from brokers.models import Instrument
 from brokers.port import BrokerSession
 
 log = logging.getLogger(__name__)
 
-DETAILS_TIMEOUT = 10.0  # seconds
+DETAILS_TIMEOUT = 6.0  # seconds
 RETRY_AFTER = timedelta(minutes=1)
+#: Trading hours are told for some days ahead, the other rules change rarely.
+REFRESH_AFTER = timedelta(hours=12)
+AT_ONCE = 10
+MAX_CANDIDATES = 50
 
 
 class InstrumentDesk:
-    """Keeps the instruments of one session resolved and their prices watched."""
+    """Keeps the instruments of one session resolved, fresh, and their prices watched."""
 
     def __init__(self, session: BrokerSession) -> None:
         self.session = session
-        self._watched: set[int] = set()
+        self._watched: set[tuple[int, str]] = set()
 
     def look_after(self) -> None:
-        """Ask the broker for instruments without a con_id, and watch the prices of all that have one."""
-        retry = timezone.now() - RETRY_AFTER
-        new = Instrument.objects.filter(con_id=None).filter(Q(resolved_at=None) | Q(resolved_at__lt=retry))
-        for instrument in new[:20]:
-            _resolve(self.session, instrument)
+        """Ask the broker for what is new or old, and watch the prices of all that it knows."""
+        now = timezone.now()
+        described = Instrument.objects.exclude(sec_type=SecType.BAG)
+        tried = Q(resolved_at=None) | Q(resolved_at__lt=now - RETRY_AFTER)
+        new = described.filter(con_id=None).filter(tried)
+        old = described.filter(Q(resolved_at=None) | Q(resolved_at__lt=now - REFRESH_AFTER)).exclude(
+            con_id=None
+        )
+        for instrument in [*new[:AT_ONCE], *old[:AT_ONCE]]:
+            self._refresh(instrument)
+        self._watch()
+
+    def _watch(self) -> None:
         rows = Instrument.objects.exclude(con_id=None)
-        fresh = [reference(instrument) for instrument in rows if instrument.con_id not in self._watched]
+        fresh = [row for row in rows if (row.con_id or 0, row.exchange) not in self._watched]
         if fresh:
-            self.session.watch(fresh)
-            self._watched.update(instrument.con_id for instrument in fresh)
+            self.session.watch([reference(row) for row in fresh])
+            self._watched.update((row.con_id or 0, row.exchange) for row in fresh)
+
+    def _refresh(self, instrument: Instrument) -> None:
+        try:
+            found = self.session.instrument_details(reference(instrument), DETAILS_TIMEOUT)
+        except BrokerError as error:
+            log.warning("instrument not resolved", extra={"instrument": str(instrument), "error": str(error)})
+            return
+        instrument.resolved_at = timezone.now()
+        if len(found) == 1 and (other := _known_as(found[0], instrument)):
+            instrument.resolve_error = f"It is the same contract as {other}."
+        elif len(found) == 1:
+            _take_over(instrument, found[0], instrument.resolved_at)
+        else:
+            instrument.resolve_error = _why(len(found))
+        instrument.save()
+
+    def answer(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """Answer a question (INSTRUMENTS): what fits a description; stored when it is just one."""
+        wanted = msgspec.convert(body, InstrumentRef)
+        found = self.session.instrument_details(wanted, DETAILS_TIMEOUT)
+        if len(found) != 1:
+            return [candidate(details) for details in found[:MAX_CANDIDATES]]
+        row = store(found[0])
+        self._watch()
+        return [{"id": row.pk}]
+
+
+def _known_as(details: InstrumentDetails, instrument: Instrument) -> Instrument | None:
+    """Another row of the contract that this description turns out to mean."""
+    ref = details.instrument
+    same = Instrument.objects.filter(con_id=ref.con_id, exchange=ref.exchange)
+    return same.exclude(pk=instrument.pk).first()
+
+
+def _why(count: int) -> str:
+    if not count:
+        return "The broker knows no such contract."
+    return f"The broker knows {count} contracts under this description; describe it more closely."
 
 
 def reference(instrument: Instrument) -> InstrumentRef:
@@ -50,35 +103,98 @@ def reference(instrument: Instrument) -> InstrumentRef:
         exchange=instrument.exchange,
         currency=instrument.currency,
         con_id=instrument.con_id or 0,
+        legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
+        maturity=instrument.maturity,
+        strike_price=instrument.strike_price,
+        put_or_call=instrument.put_or_call,
+        local_symbol=instrument.local_symbol,
+        trading_class=instrument.trading_class,
+        multiplier=instrument.multiplier,
     )
 
 
-def _resolve(session: BrokerSession, instrument: Instrument) -> None:
-    try:
-        found = session.instrument_details(reference(instrument), DETAILS_TIMEOUT)
-    except BrokerError as error:
-        log.warning("instrument not resolved", extra={"instrument": str(instrument), "error": str(error)})
-        return
-    instrument.resolved_at = timezone.now()
-    if len(found) == 1:
-        _take_over(instrument, found[0])
-    else:
-        instrument.resolve_error = (
-            f"The broker knows {len(found)} contracts under this description; describe it more closely."
-            if found
-            else "The broker knows no such contract."
-        )
-    instrument.save()
+def candidate(details: InstrumentDetails) -> dict[str, Any]:
+    """One contract that a description may mean, by what tells it from the others."""
+    ref = details.instrument
+    return {
+        "con_id": ref.con_id,
+        "symbol": ref.symbol,
+        "sec_type": ref.sec_type.value,
+        "exchange": ref.exchange,
+        "currency": ref.currency,
+        "maturity": ref.maturity,
+        "strike_price": None if ref.strike_price is None else f"{ref.strike_price:f}",
+        "put_or_call": ref.put_or_call,
+        "local_symbol": ref.local_symbol,
+        "trading_class": ref.trading_class,
+        "primary_exchange": ref.primary_exchange,
+        "long_name": details.long_name,
+    }
 
 
-def _take_over(instrument: Instrument, details: InstrumentDetails) -> None:
-    instrument.con_id = details.instrument.con_id
-    instrument.long_name = details.long_name
-    instrument.primary_exchange = details.primary_exchange
-    instrument.min_tick = details.min_tick
-    instrument.min_size = details.min_size
+def store(details: InstrumentDetails) -> Instrument:
+    """The row of this contract at this exchange, made when it is new, with the rules as told now."""
+    ref = details.instrument
+    with transaction.atomic():
+        row = Instrument.objects.select_for_update().filter(con_id=ref.con_id, exchange=ref.exchange).first()
+        row = row or Instrument(symbol=ref.symbol, sec_type=ref.sec_type)
+        _take_over(row, details, timezone.now())
+        row.save()
+    return row
+
+
+def store_combination(ref: InstrumentRef) -> Instrument:
+    """The row of a combination: its rules are those of its legs. The legs must be stored."""
+    legs = {row.con_id: row for row in Instrument.objects.filter(con_id__in=[leg.con_id for leg in ref.legs])}
+    ticks = [row.min_tick for row in legs.values() if row.min_tick]
+    row, _ = Instrument.objects.get_or_create(
+        symbol=ref.symbol,
+        sec_type=SecType.BAG,
+        exchange=ref.exchange,
+        currency=ref.currency,
+        legs=_plain_legs(ref.legs),
+        defaults={
+            "min_tick": min(ticks, default=None),
+            "multiplier": max(row.multiplier for row in legs.values()),
+            "resolved_at": timezone.now(),
+            "long_name": " ".join(f"{leg.side} {leg.ratio} {legs[leg.con_id]}" for leg in ref.legs),
+        },
+    )
+    return row
+
+
+def _plain_legs(legs: tuple[Leg, ...]) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(leg) for leg in legs]
+
+
+def legs_value(instrument: Instrument) -> Decimal | None:
+    """What one combination's legs are worth, all added up: a bound for its value; None without prices."""
+    total = Decimal(0)
+    for leg in instrument.legs:
+        last = Instrument.objects.filter(con_id=leg["con_id"]).values_list("last_px", flat=True).first()
+        if last is None:
+            return None
+        total += last * leg["ratio"]
+    return total
+
+
+def _take_over(instrument: Instrument, details: InstrumentDetails, at: datetime) -> None:
+    ref = details.instrument
+    instrument.exchange, instrument.currency = ref.exchange, ref.currency
+    instrument.con_id = ref.con_id
+    instrument.maturity, instrument.strike_price = ref.maturity, ref.strike_price
+    instrument.put_or_call = ref.put_or_call
+    instrument.local_symbol, instrument.trading_class = ref.local_symbol, ref.trading_class
+    instrument.multiplier, instrument.price_magnifier = ref.multiplier, details.price_magnifier
+    instrument.long_name, instrument.primary_exchange = details.long_name, ref.primary_exchange
+    instrument.min_tick, instrument.min_size = details.min_tick, details.min_size
     instrument.size_increment = details.size_increment
-    instrument.resolve_error = ""
+    instrument.price_bands = [[f"{edge:f}", f"{step:f}"] for edge, step in details.price_bands]
+    instrument.order_types, instrument.exchanges = list(details.order_types), list(details.exchanges)
+    instrument.time_zone = details.time_zone
+    instrument.trading_hours = [[start.isoformat(), end.isoformat()] for start, end in details.trading_hours]
+    instrument.liquid_hours = [[start.isoformat(), end.isoformat()] for start, end in details.liquid_hours]
+    instrument.resolved_at, instrument.resolve_error = at, ""
 
 
 def store_prices(writer: InboxWriter) -> None:

@@ -36,7 +36,8 @@ from orders.risk.validity import form_errors
 from orders.services import book, doorbell
 from orders.services.absence import cancel_unsent
 from orders.services.book import Recording
-from orders.services.errors import ClOrdIdReused, NotOurs, OrderOver, TicketInvalid
+from orders.services.errors import ClOrdIdReused, InstrumentUnknown, NotOurs, OrderOver, TicketInvalid
+from orders.services.resolution import resolve_for_order
 from orders.services.ticket import Ticket
 from orders.services.venue import Rules, Venue, last_prices, library, venue_by
 
@@ -61,14 +62,19 @@ def place_order(ticket: Ticket, *, client: User, source: Source, received_at: da
     is stored) and ClOrdIdReused. The same request again gives the first order, whatever the rules
     and limits say by now.
     """
+    asked = False
     while True:
         rules = library.rules()
         try:
             order = drafted(ticket, rules, client=client, source=source, received_at=received_at)
-        except TicketInvalid:
+        except TicketInvalid as error:
             if replayed := _placed_before(ticket, client):
                 return replayed
             if library.forget_outdated():
+                continue
+            if isinstance(error, InstrumentUnknown) and not asked:
+                asked = True
+                resolve_for_order(ticket.instrument, ticket.account)
                 continue
             raise
         if placed := _record(order, ticket, rules):
@@ -220,6 +226,7 @@ def _exposure(ticket: Ticket, venue: Venue) -> Exposure:
         reference_source=source,
         instrument=str(venue.instrument),
         instrument_allowed=venue.instrument_allowed,
+        multiplier=venue.instrument.multiplier / venue.instrument.price_magnifier,
         max_order_qty=limit.max_order_qty,
         max_notional=limit.max_notional,
     )

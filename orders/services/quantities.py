@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from brokers.fix import SecType
 from brokers.formats import decimal_text
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, State
 from orders.services.absence import put_in_doubt
@@ -15,7 +16,7 @@ PX_STEP = Decimal("1e-10")
 
 def recount(order: Order, executions: Iterable[Execution]) -> None:
     """Compute cum_qty and avg_px afresh: before the event of an execution is noted, which says them."""
-    counting = in_force(executions)
+    counting = executed(order, executions)
     order.cum_qty = sum((execution.last_qty for execution in counting), Decimal(0))
     order.avg_px = average_px(counting)
 
@@ -43,6 +44,18 @@ def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
         clear_alert(AlertKind.OVERFILL, order=order)
 
 
+def executed(order: Order, executions: Iterable[Execution]) -> list[Execution]:
+    """The executions that make up the order's quantity: of a combination, those of the whole."""
+    counting = in_force(executions)
+    return [one for one in counting if one.sec_type == SecType.BAG] if order.is_combination else counting
+
+
+def _charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
+    """The executions that a commission is charged for: of a combination, those of its legs."""
+    counting = in_force(executions)
+    return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
+
+
 def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
     """Move the order to where its quantities say it is."""
     if order.cum_qty >= order.order_qty:
@@ -52,7 +65,7 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED):
         _reopen(order, cause)
-    if order.state == State.FILLED and _paid(order, in_force(executions)):
+    if order.state == State.FILLED and _paid(order, _charged(order, executions)):
         order.completed_at = cause.at
         order.complete(cause)
 

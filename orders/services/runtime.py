@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import close_old_connections, connection
@@ -22,10 +23,18 @@ from brokers.errors import BrokerError
 from brokers.inbox import DATABASE_AWAY, InboxWriter
 from brokers.lease import Lease
 from brokers.messages import Snapshot
-from brokers.models import GatewaySession
+from brokers.models import GatewaySession, QuestionKind
 from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
-from orders.services import alerts, instruments, positions, reconciliation, replace_sending
+from orders.services import (
+    alerts,
+    instruments,
+    positions,
+    preview,
+    questions,
+    reconciliation,
+    replace_sending,
+)
 from orders.services.applier import SessionApplier
 from orders.services.execution import retry_parked
 from orders.services.late_requests import close_late
@@ -63,6 +72,7 @@ class SessionRuntime:
         self.signals = Signals()
         self._wake = threading.Event()
         self._rung = threading.Event()
+        self._asked = threading.Event()
         self._stopping = threading.Event()
         self._last_full_look = self._last_commission_look = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
@@ -85,6 +95,7 @@ class SessionRuntime:
             self._drain,
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
             threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
+            threading.Thread(target=self._answer_forever, name=f"answer-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
         ]
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -108,6 +119,7 @@ class SessionRuntime:
         self._stopping.set()
         self._wake.set()
         self._rung.set()
+        self._asked.set()
         self._drain.join(timeout=SENDS_FINISH)
         self.session.stop()
         self.writer.stop(timeout=10)
@@ -125,8 +137,9 @@ class SessionRuntime:
 
     # --- work --------------------------------------------------------------------------------------
     def ring(self) -> None:
-        """There may be something to send; a ring while a drain runs makes it look again."""
+        """There may be something to send or to ask; a ring while a drain runs makes it look again."""
         self._rung.set()
+        self._asked.set()
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
         """Look at the broker and bring our books to it; None when the look was not complete."""
@@ -184,6 +197,25 @@ class SessionRuntime:
                 connection.close()
             except Exception:
                 log.exception("drain failed", extra={"session": self.name})
+        connection.close()
+
+    def _answer_forever(self) -> None:
+        """What other processes ask the broker; a slow answer holds up no order."""
+        answers: dict[QuestionKind, questions.Answer] = {
+            QuestionKind.INSTRUMENTS: self.instruments.answer,
+            QuestionKind.PREVIEW: partial(preview.answer_preview, self.session, self.lease),
+        }
+        while not self._stopping.is_set():
+            self._asked.wait()
+            self._asked.clear()
+            try:
+                close_old_connections()
+                questions.answer_waiting(self.name, answers)
+            except DATABASE_AWAY as error:
+                log.warning("questions wait for the database", extra={"error": repr(error)})
+                connection.close()
+            except Exception:
+                log.exception("questions not answered", extra={"session": self.name})
         connection.close()
 
     def sweep(self) -> None:

@@ -9,18 +9,43 @@ from typing import Any
 import msgspec
 
 from brokers.fix import SecType
+from brokers.messages import InstrumentRef, Leg
 from brokers.special import SPECIAL_FIELDS, Special
 from orders.models import IfBrokerDown, OnUnconfirmed
 from orders.risk.terms import Terms
 
+LAST_DAY = len("YYYYMMDD")
 
-class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True):
+
+class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The caller's description of an instrument."""
 
     symbol: str
     sec_type: SecType = SecType.STK
     exchange: str = "SMART"
     currency: str = "USD"
+    con_id: int = 0
+    maturity: str = ""
+    strike_price: Decimal | None = None
+    put_or_call: str = ""
+    local_symbol: str = ""
+    trading_class: str = ""
+    primary_exchange: str = ""
+    legs: tuple[Leg, ...] = ()
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it can mean one contract only, so that a stored one that fits is the one that is meant."""
+        if self.con_id or self.local_symbol or self.legs:
+            return True
+        if self.sec_type == SecType.OPT:
+            told = (self.maturity, self.strike_price, self.put_or_call, self.trading_class)
+            return all(part not in ("", None) for part in told) and len(self.maturity) == LAST_DAY
+        return self.sec_type != SecType.FUT or len(self.maturity) == LAST_DAY
+
+    def reference(self) -> InstrumentRef:
+        """The same as messages to the broker name it."""
+        return InstrumentRef(**{name: getattr(self, name) for name in self.__struct_fields__})
 
 
 class Ticket(Terms, frozen=True, kw_only=True, omit_defaults=True):

@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+import msgspec
+
 from brokers.models import BrokerAccount, Instrument
 from orders.models import AccountLimit
 from orders.models.rulebook import NO_EDITION, Rulebook
-from orders.services.errors import TicketInvalid
+from orders.services.errors import InstrumentUnknown, TicketInvalid
+from orders.services.instruments import legs_value
 from orders.services.ticket import InstrumentKey, Ticket
 
+#: What tells instruments of one symbol apart.
+TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
 PRICES_KEPT_FOR = 1.0  # seconds; the broker worker writes them as often
 
 
@@ -40,6 +45,10 @@ class AccountRules:
     account: BrokerAccount
     limit: AccountLimit | None
     allowed: frozenset[int]
+
+    def allows(self, instrument: Instrument) -> bool:
+        """Whether the account may trade it."""
+        return instrument.pk in self.allowed or bool(self.limit and self.limit.any_instrument)
 
 
 class Rules:
@@ -65,6 +74,10 @@ class Rules:
         if key not in self._instruments and (found := read_instrument(key)):
             self._instruments[key] = found
         return self._instruments.get(key)
+
+    def remember(self, key: InstrumentKey, instrument: Instrument) -> None:
+        """The broker says that this description means this instrument."""
+        self._instruments[key] = instrument
 
 
 class Library:
@@ -109,9 +122,15 @@ def read_account(code: str) -> AccountRules | None:
 
 def read_instrument(key: InstrumentKey) -> Instrument | None:
     """An instrument as it is now."""
-    return Instrument.objects.filter(
-        symbol=key.symbol, sec_type=key.sec_type, exchange=key.exchange, currency=key.currency
-    ).first()
+    if not key.is_exact:
+        return None  # only the broker can tell how many it fits
+    rows = Instrument.objects.filter(sec_type=key.sec_type, exchange=key.exchange, currency=key.currency)
+    if key.con_id:
+        return rows.filter(con_id=key.con_id, symbol=key.symbol).first()
+    given = {name: getattr(key, name) for name in TELLING if getattr(key, name)}
+    legs = [msgspec.to_builtins(leg) for leg in key.legs]
+    found = rows.filter(symbol=key.symbol, legs=legs, **given)[:2]
+    return found[0] if len(found) == 1 else None
 
 
 def find_venue(ticket: Ticket) -> Venue:
@@ -130,21 +149,26 @@ def venue_by(rules: Rules, ticket: Ticket) -> Venue:
         errors["instrument.symbol"] = [
             f"There is no instrument {key.symbol} {key.sec_type} {key.exchange} {key.currency}."
         ]
-    elif instrument.con_id is None:
+    elif not instrument.is_known:
         errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
+    if account is not None and instrument is None:
+        raise InstrumentUnknown(errors)
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)
     return Venue(
         account=account.account,
         instrument=instrument,
-        instrument_allowed=instrument.pk in account.allowed,
+        instrument_allowed=account.allows(instrument),
         limit=account.limit,
         edition=rules.edition,
     )
 
 
 class LastPrices:
-    """Last prices of the instruments that orders name, read all at once and kept for a second."""
+    """Last prices of the instruments that orders name, read all at once and kept for a second.
+
+    A combination has none: it is valued by its legs.
+    """
 
     def __init__(self) -> None:
         self._prices: dict[int, Decimal | None] = {}
@@ -152,6 +176,8 @@ class LastPrices:
 
     def of(self, instrument: Instrument) -> Decimal | None:
         """The last price of an instrument; None when none is known."""
+        if instrument.legs:
+            return legs_value(instrument)
         if instrument.pk not in self._prices or time.monotonic() - self._read_at > PRICES_KEPT_FOR:
             wanted = Instrument.objects.filter(pk__in=[*self._prices, instrument.pk])
             self._prices = dict(wanted.values_list("pk", "last_px"))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from brokers.messages import (
     BrokerEvent,
@@ -118,6 +118,7 @@ class WorkingSet:
         if wanted is None:
             return
         locked = Order.objects.select_for_update(of=("self",)).filter(wanted).order_by("id")
+        locked = locked.annotate(sec_type=F("instrument__sec_type"))
         for order in locked:
             self.add_order(order)
         for execution in Execution.objects.filter(order__in=self.orders).order_by("id"):

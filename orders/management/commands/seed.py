@@ -62,7 +62,13 @@ def seed_accounts(instruments: list[Instrument]) -> None:
     for code, session in settings.ACCOUNTS.items():
         account, _ = BrokerAccount.objects.get_or_create(code=code, defaults={"session_id": session})
         limit, created = AccountLimit.objects.get_or_create(
-            account=account, defaults={"max_order_qty": MAX_ORDER_QTY, "max_notional": MAX_NOTIONAL}
+            account=account,
+            defaults={
+                "max_order_qty": MAX_ORDER_QTY,
+                "max_notional": MAX_NOTIONAL,
+                # Play money: whatever the broker knows may be tried out.
+                "any_instrument": settings.TRADING_MODE == "paper",
+            },
         )
         if created:
             limit.allowed_instruments.set(instruments)

@@ -58,6 +58,7 @@ def test_a_changed_limit_holds_for_the_next_order() -> None:
 
 
 def test_an_instrument_taken_from_the_list_is_refused_at_once() -> None:
+    AccountLimit.objects.update(any_instrument=False)
     assert place().state == State.CREATED
     limit = AccountLimit.objects.get()
     limit.allowed_instruments.remove(Instrument.objects.get(symbol="AAPL"))

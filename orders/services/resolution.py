@@ -1,0 +1,62 @@
+"""Finding the one contract that a description means: here, else through the broker, once."""
+
+from __future__ import annotations
+
+import msgspec
+
+from brokers.fix import SecType
+from brokers.models import BrokerAccount, Instrument, QuestionKind
+from orders.services import instruments, questions
+from orders.services.errors import InstrumentAmbiguous, InstrumentUnknown
+from orders.services.ticket import InstrumentKey
+from orders.services.venue import library, read_instrument
+
+
+def resolve(key: InstrumentKey, account: str) -> Instrument:
+    """The instrument of this description; the broker is asked when it is not known here.
+
+    Raises InstrumentUnknown (nobody knows it), InstrumentAmbiguous (with the candidates) and
+    BrokerSilent. Never call it in a transaction.
+    """
+    known = read_instrument(key)
+    if known and known.is_known:
+        return known
+    session = BrokerAccount.objects.values_list("session_id", flat=True).get(pk=account)
+    if key.sec_type == SecType.BAG:
+        return _combination(key, session)
+    return _ask(key, session)
+
+
+def resolve_for_order(key: InstrumentKey, account: str) -> None:
+    """Make the instrument known to the next look of this process at its rules."""
+    found = resolve(key, account)
+    library.forget_outdated()
+    library.rules().remember(key, found)
+
+
+def _ask(key: InstrumentKey, session: str) -> Instrument:
+    body = msgspec.to_builtins(key.reference())
+    answer = questions.ask(session, QuestionKind.INSTRUMENTS, body)
+    if not answer:
+        words = f"{key.symbol} {key.sec_type} {key.exchange} {key.currency}"
+        raise InstrumentUnknown({"instrument.symbol": [f"The broker knows no instrument {words}."]})
+    if len(answer) > 1 or "id" not in answer[0]:
+        raise InstrumentAmbiguous(answer)
+    return Instrument.objects.get(pk=answer[0]["id"])
+
+
+def _combination(key: InstrumentKey, session: str) -> Instrument:
+    """A combination is its legs: each must be an instrument that the broker knows."""
+    if len(key.legs) < 2:
+        raise InstrumentUnknown({"instrument.legs": ["A combination has two legs at least."]})
+    for number, leg in enumerate(key.legs):
+        if not Instrument.objects.filter(con_id=leg.con_id).exists():
+            _ask_leg(number, leg.con_id, leg.exchange, session)
+    return instruments.store_combination(key.reference())
+
+
+def _ask_leg(number: int, con_id: int, exchange: str, session: str) -> None:
+    body = {"symbol": "", "sec_type": "STK", "exchange": exchange, "currency": "", "con_id": con_id}
+    if not questions.ask(session, QuestionKind.INSTRUMENTS, body):
+        text = f"The broker knows no instrument {con_id} at {exchange}."
+        raise InstrumentUnknown({f"instrument.legs.{number}.con_id": [text]})
