@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
+from brokers.formats import decimal_text
 from orders import selectors
 from orders.access import accounts_of_person
 from orders.admin.pages import desk_page, person_of, show
@@ -27,6 +29,7 @@ from orders.models import DeskAction, Order, RequestState
 from orders.services.desk_acts import act_on_order
 from orders.services.desk_decisions import give_held_up, send_held_again
 from orders.services.order_entry import cancel_order
+from orders.services.replacing import Change, replace_order
 
 
 class ActForm(forms.Form):
@@ -35,6 +38,24 @@ class ActForm(forms.Form):
     key = forms.UUIDField(widget=forms.HiddenInput)
     next = forms.CharField(widget=forms.HiddenInput, required=False)
     reason = forms.CharField(max_length=500, label="Reason", error_messages={"required": "Say why."})
+
+
+def price_field(label: str, *, required: bool = False) -> forms.DecimalField:
+    """A number without the arrows of a browser: a turn of the wheel must change no price."""
+    typed = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+    return forms.DecimalField(
+        label=label, required=required, min_value=0, max_digits=28, decimal_places=10, widget=typed
+    )
+
+
+class ReplaceForm(ActForm):
+    """The terms that can be replaced, and the version of the order that the person saw."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    order_qty = price_field("Quantity", required=True)
+    price = price_field("Limit")
+    stop_px = price_field("Stop")
+    field_order = ("key", "next", "version", "order_qty", "price", "stop_px", "reason")
 
 
 Do = Callable[[Order, dict[str, Any], str], str]
@@ -62,6 +83,20 @@ def cancel(order: Order, form: dict[str, Any], actor: str) -> str:
     return "Cancel asked. Until the broker answers, the order can still fill."
 
 
+def replace(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Ask for other terms; a version that moved since the form was shown sends nothing."""
+    change = Change(
+        cl_ord_id=f"desk-{form['key']}",
+        order_qty=form["order_qty"],
+        price=form["price"],
+        stop_px=form["stop_px"],
+    )
+    asked = replace_order(order.id, change, actor=actor, at=timezone.now(), version=form["version"])
+    if asked.request.state == RequestState.REFUSED:
+        return f"Refused by the checks: {asked.request.reason_text}"
+    return "Replace asked. Until the broker answers, the order works at its old terms."
+
+
 def send_again(order: Order, form: dict[str, Any], actor: str) -> str:
     """Send a held order that never reached the broker."""
     send_held_again(order.id, actor=actor, at=timezone.now())
@@ -80,6 +115,16 @@ def review(order: Order, form: dict[str, Any], actor: str) -> str:
 
 
 ACTS = {
+    "replace": Act(
+        action=DeskAction.REPLACE,
+        permission="orders.replace_order",
+        verb="Replace order",
+        keep="Leave as it is",
+        consequence="The checks run on the new terms. Until the broker answers, it works at its old terms.",
+        do=replace,
+        reason="Asked by the desk",
+        form=ReplaceForm,
+    ),
     "cancel": Act(
         action=DeskAction.CANCEL,
         permission="orders.cancel_order",
@@ -145,10 +190,16 @@ def act_view(request: HttpRequest, order_id: UUID, name: str) -> HttpResponse:
 
 def first_form(request: HttpRequest, act: Act, order: Order) -> ActForm:
     """The form as it is shown first, with a key of its own."""
-    given = {field: getattr(order, field) for field in act.form.base_fields if hasattr(order, field)}
+    named = [field for field in act.form.base_fields if hasattr(order, field)]
+    given = {field: plain(getattr(order, field)) for field in named}
     return act.form(
         initial={**given, "key": uuid4(), "reason": act.reason, "next": request.GET.get("next", "")}
     )
+
+
+def plain(value: Any) -> Any:
+    """A decimal as a person types it."""
+    return decimal_text(value) if isinstance(value, Decimal) else value
 
 
 def dialog(

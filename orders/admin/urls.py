@@ -5,7 +5,19 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from orders.admin import acts, blotter, bulk_cancel, dashboard, exports, frame, jobs, views
+from orders.admin import (
+    acts,
+    basket,
+    blotter,
+    bulk_cancel,
+    dashboard,
+    exports,
+    frame,
+    jobs,
+    quotes,
+    ticket,
+    views,
+)
 
 app_name = "desk"
 
@@ -20,6 +32,15 @@ urlpatterns = [
     path("orders/<uuid:order_id>/<str:name>/", acts.act_view, name="act"),
     path("views/", views.save, name="view_save"),
     path("views/<int:view_id>/delete/", views.delete, name="view_delete"),
+    path("ticket/", ticket.page, name="ticket"),
+    path("ticket/check/", ticket.check, name="ticket_check"),
+    path("ticket/send/", ticket.send, name="ticket_send"),
+    path("instruments/", quotes.search, name="instruments"),
+    path("instruments/quote/", quotes.quote, name="quote"),
+    path("instruments/ask/", quotes.ask, name="instrument_ask"),
+    path("basket/", basket.upload, name="basket"),
+    path("basket/template/", basket.template, name="basket_template"),
+    path("basket/<uuid:job_id>/send/", basket.send, name="basket_send"),
     path("jobs/", jobs.index, name="jobs"),
     path("jobs/<uuid:job_id>/", jobs.page, name="job"),
     path("jobs/<uuid:job_id>/live/", jobs.live, name="job_live"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.shown import age_text, moment, number
+from brokers.shown import age_text, moment, number, number_text
 
 register = template.Library()
 
@@ -60,3 +61,21 @@ def age(value: datetime | None) -> SafeString:
 def attention(context: dict[str, Any]) -> str:
     """The number that the title prefix has counted already."""
     return str(context.get("environment_title_prefix") or "").strip("()")
+
+
+@register.filter
+def cut_words(text: str) -> list[str]:
+    """The words of a text."""
+    return text.split()
+
+
+@register.filter
+def lookup(values: Mapping[str, str], name: str) -> str:
+    """A value by a name that is itself a value; empty when there is none."""
+    return values.get(name, "")
+
+
+@register.filter
+def plain(value: Decimal | None) -> str:
+    """A number as text, for attributes."""
+    return "" if value is None else number_text(value)

@@ -1,0 +1,114 @@
+"""Baskets: upload a file, see every row with its errors by cell, send what is good."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from orders.access import accounts_of_person
+from orders.admin.basket_files import FileRefused, read_rows
+from orders.admin.jobs import job_of
+from orders.admin.pages import desk_page, person_of, show
+from orders.models import DeskJob
+from orders.services.desk_jobs import keep_basket, start_basket
+from orders.services.errors import TicketInvalid
+from orders.services.order_entry import dry_run
+from orders.services.ticket_texts import columns, ticket_from_texts
+
+BASKET = ("orders.view_order", "orders.place_order", "orders.place_basket")
+TYPED_ABOVE = 10
+TEMPLATE = (
+    "account,symbol,side,order_qty,ord_type,price,time_in_force\r\nDU1234567,AAPL,BUY,10,LIMIT,200.00,DAY\r\n"
+)
+Row = tuple[dict[str, str], dict[str, list[str]]]
+
+
+@desk_page(*BASKET)
+@require_http_methods(["GET", "POST"])
+def upload(request: HttpRequest) -> HttpResponse:
+    """The form; a file becomes a preview on its own page, and nothing is sent."""
+    problem = ""
+    if request.method == "POST":
+        try:
+            return preview(request, request.FILES.get("file"))
+        except FileRefused as error:
+            problem = str(error)
+    page = show(request, "desk/basket.html", "Upload a basket", problem=problem, columns=columns())
+    page.status_code = 400 if problem else 200
+    return page
+
+
+def preview(request: HttpRequest, file: Any) -> HttpResponse:
+    """Check every row and keep the result; the same file again leads to the first basket."""
+    if file is None:
+        raise FileRefused("Choose a file first.")
+    rows, content = read_rows(file)
+    digest = hashlib.sha256(content).hexdigest()
+    accounts = accounts_of_person(request.user)
+    checked = [checked_row(texts, digest, line, accounts) for line, texts in enumerate(rows, start=1)]
+    job, new = keep_basket(person_of(request), str(file.name)[:200], digest, named_once(checked))
+    if not new:
+        messages.warning(request, "This file was uploaded before: this is its basket. Nothing new was sent.")
+    return HttpResponseRedirect(reverse("desk:job", args=[job.id]), status=303)
+
+
+def checked_row(texts: dict[str, str], digest: str, line: int, accounts: frozenset[str]) -> Row:
+    """A row with its errors by column; without an id of its own, file and line make one."""
+    given = {**texts, "cl_ord_id": texts.get("cl_ord_id") or f"basket-{digest[:12]}-{line}"}
+    try:
+        ticket = ticket_from_texts(given)
+        if ticket.account not in accounts:
+            return given, {"account": ["There is no such account of yours."]}
+        failed = [result for result in dry_run(ticket) if not result.passed]
+    except TicketInvalid as error:
+        return given, {name.removeprefix("instrument."): words for name, words in error.errors.items()}
+    words = [f"{one.code}: {one.value} against {one.limit}" for one in failed]
+    return given, {"checks": words} if words else {}
+
+
+def named_once(rows: list[Row]) -> list[Row]:
+    """The rows, with an error on every one whose cl_ord_id stands in the file before."""
+    seen: set[str] = set()
+    for texts, errors in rows:
+        if texts["cl_ord_id"] in seen:
+            errors["cl_ord_id"] = ["Stands in the file twice."]
+        seen.add(texts["cl_ord_id"])
+    return rows
+
+
+@desk_page(*BASKET)
+@require_POST
+def send(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """Send the good rows, once."""
+    job = job_of(request, job_id)
+    good = job.rows.filter(errors={}).count()
+    if good > TYPED_ABOVE and request.POST.get("typed", "").strip() != str(good):
+        messages.error(request, f"Type {good}, the number of orders; nothing was sent.")
+    elif not good:
+        messages.error(request, "No row is good; nothing was sent.")
+    else:
+        start(request, job)
+    return HttpResponseRedirect(reverse("desk:job", args=[job_id]), status=303)
+
+
+def start(request: HttpRequest, job: DeskJob) -> None:
+    """Start it for its owner."""
+    try:
+        start_basket(job.id, user=person_of(request))
+        messages.warning(request, "The basket is being sent. You may leave this page.")
+    except DeskJob.DoesNotExist:
+        messages.error(request, "Only the one who uploaded it can send it; nothing was sent.")
+
+
+@desk_page(*BASKET)
+@require_GET
+def template(request: HttpRequest) -> HttpResponse:
+    """A file to begin with."""
+    headers: Any = {"Content-Disposition": 'attachment; filename="basket.csv"'}
+    return HttpResponse(TEMPLATE, content_type="text/csv; charset=utf-8", headers=headers)

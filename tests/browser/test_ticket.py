@@ -1,0 +1,100 @@
+"""From an empty ticket to a filled order of one's own; changes of it; a basket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import WAIT
+from tradedesk.stack.system import System
+
+
+def fill(boss: Page, **values: str) -> None:
+    """Type a ticket and wait until the check has nothing against it."""
+    boss.goto("/admin/desk/ticket/")
+    boss.check(f'input[name=side][value="{values.pop("side", "BUY")}"]')
+    boss.select_option("#f-ord_type", values.pop("ord_type", "LIMIT"))
+    for name, text in values.items():
+        boss.fill(f"#f-{name}", text)
+
+
+def send(boss: Page) -> None:
+    """Confirm what is typed."""
+    expect(boss.locator("#review")).to_be_enabled(timeout=WAIT)
+    boss.click("#review")
+    expect(boss.locator("#confirm")).to_be_visible()
+    boss.click("#send")
+    boss.wait_for_url("**/orders/order/**")
+
+
+def test_an_order_of_ones_own_is_filled_before_ones_eyes(boss: Page, stack: System) -> None:
+    fill(boss, symbol="AAPL", order_qty="7", ord_type="MARKET")
+    send(boss)
+    expect(boss.locator('[data-part="head"]')).to_contain_text("Completed", timeout=WAIT)
+    expect(boss.locator("#executions-title")).to_contain_text("7 at")
+    expect(boss.locator('[data-part="events"]')).to_contain_text("client:desk")
+
+
+def test_what_is_wrong_is_said_at_its_field_while_typing(boss: Page, stack: System) -> None:
+    fill(boss, symbol="AAPL", order_qty="7", price="200.001")
+    expect(boss.locator("#e-price")).to_contain_text("tick", timeout=WAIT)
+    expect(boss.locator("#review")).to_be_disabled()
+    boss.fill("#f-symbol", "NOSUCH")
+    expect(boss.locator("#e-symbol")).to_contain_text("no instrument", timeout=WAIT)
+
+
+TWICE = """async () => {
+    const form = document.getElementById("ticket");
+    const post = () => fetch(form.action, { method: "POST", body: new FormData(form) });
+    return (await Promise.all([post(), post()])).map((answer) => answer.url);
+}"""
+
+
+def test_the_same_ticket_sent_three_times_is_one_order(boss: Page, stack: System) -> None:
+    fill(boss, symbol="MSFT", order_qty="3", price="1.00")
+    before = stack.rows("SELECT count(*) FROM orders_order")[0][0]
+    first, second = boss.evaluate(TWICE)
+    assert first == second
+    send(boss)
+    assert boss.url == first
+    assert stack.rows("SELECT count(*) FROM orders_order")[0][0] == before + 1
+
+
+def test_an_order_gets_other_terms(boss: Page, stack: System) -> None:
+    order = stack.api.placed(ord_type="LIMIT", price="1")
+    boss.goto(f"/admin/orders/order/{order['id']}/change/")
+    expect(boss.locator('[data-part="head"]')).to_contain_text("Working", timeout=WAIT)
+    boss.click("[data-act=replace]")
+    boss.fill("dialog input[name=price]", "2")
+    boss.get_by_role("button", name="Replace order", exact=True).click()
+    expect(boss.locator('[data-part="head"]')).to_contain_text("2.00", timeout=WAIT)
+
+
+def basket(folder: Path) -> Path:
+    """A file with twelve good rows and one with two wrong cells."""
+    head = "account,symbol,side,order_qty,ord_type,price,time_in_force"
+    good = [f"DU1234567,AAPL,BUY,{number},MARKET,," for number in range(1, 13)]
+    file = folder / "basket.csv"
+    file.write_text("\n".join([head, *good, "DU1234567,AAPL,HOLD,x,LIMIT,1,DAY"]))
+    return file
+
+
+def test_a_basket_shows_errors_by_cell_and_sends_the_good_rows_once(
+    boss: Page, stack: System, tmp_path: Path
+) -> None:
+    file = basket(tmp_path)
+    boss.goto("/admin/desk/basket/")
+    boss.set_input_files("#file", file)
+    boss.get_by_role("button", name="Check the file").click()
+    bad = boss.locator("tr.doubt-row")
+    expect(bad).to_contain_text("'HOLD' is not possible here")
+    expect(bad).to_contain_text("'x' is not possible here")
+    boss.fill("#typed", "12")
+    boss.get_by_role("button", name="Send 12 orders").click()
+    expect(boss.locator('[data-part="job"]')).to_contain_text("12 of 12 done, 12 accepted", timeout=WAIT)
+    boss.goto("/admin/desk/basket/")
+    boss.set_input_files("#file", file)
+    boss.get_by_role("button", name="Check the file").click()
+    expect(boss.locator("body")).to_contain_text("uploaded before")
+    assert stack.rows("SELECT count(*) FROM orders_order WHERE cl_ord_id LIKE %s", "basket-%")[0][0] == 12

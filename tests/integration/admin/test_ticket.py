@@ -1,0 +1,122 @@
+"""The ticket and baskets without a browser: what is refused, and that nobody trades for another's account."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from openpyxl import Workbook
+
+from orders.models import DeskJob, DeskProfile, Order
+from orders.services import desk_jobs
+from orders.services.errors import TicketInvalid
+from orders.services.ticket_texts import ticket_from_texts
+from tests.integration.api.conftest import ACCOUNT, OTHER
+
+GOOD = {
+    "account": ACCOUNT,
+    "symbol": "aapl",
+    "side": "buy",
+    "order_qty": "1,000",
+    "ord_type": "LMT",
+    "price": "229.95",
+    "cl_ord_id": "t-1",
+}
+
+
+def test_a_ticket_is_what_a_person_means() -> None:
+    ticket = ticket_from_texts(GOOD)
+    assert (ticket.instrument.symbol, ticket.order_qty, ticket.ord_type) == ("AAPL", 1000, "LIMIT")
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "1e99", "x", "1.2.3", "０"])
+def test_every_wrong_cell_is_named(wrong: str) -> None:
+    with pytest.raises(TicketInvalid) as caught:
+        ticket_from_texts({**GOOD, "order_qty": wrong, "side": "HOLD", "color": "red"})
+    assert set(caught.value.errors) >= {"side", "color"}
+
+
+def send(client: Client, **changes: str) -> Any:
+    return client.post(reverse("desk:ticket_send"), {**GOOD, "cl_ord_id": "", "key": str(uuid4()), **changes})
+
+
+def test_a_ticket_needs_its_right_and_an_account_of_ones_own(person: Callable[..., Client]) -> None:
+    assert send(person("orders.view_order")).status_code == 403
+    trader = person("orders.view_order", "orders.place_order")
+    assert send(trader).status_code == 303
+    DeskProfile.objects.get(user__username="jo-2").accounts.remove(OTHER)
+    refused = send(trader, account=OTHER)
+    assert (refused.status_code, Order.objects.count()) == (400, 1)
+    assert "no such account of yours" in refused.content.decode()
+
+
+def test_the_same_key_with_other_terms_sends_nothing(boss: Client) -> None:
+    key = str(uuid4())
+    assert send(boss, key=key).status_code == 303
+    assert send(boss, key=key, price="1.00").status_code == 409
+    assert Order.objects.count() == 1
+
+
+def upload(client: Client, content: bytes, name: str = "b.csv") -> str:
+    answer = client.post(reverse("desk:basket"), {"file": SimpleUploadedFile(name, content)}, follow=True)
+    return answer.content.decode()
+
+
+HEAD = "account,symbol,side,order_qty,ord_type,price\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "must name the columns"),
+        (b"a,b\n1,2", "must name the columns"),
+        (HEAD.encode(), "no rows"),
+        (b"\xff\xff\x00", "cannot be read as CSV"),
+        (b"PK\x03\x04rest", "cannot be read as a workbook"),
+        ((HEAD + "x,x,x,1,x,1\n" * 1001).encode(), "more than 1,000 rows"),
+        (b"x" * 1_000_001, "larger than 1 MB"),
+    ],
+)
+def test_a_file_that_is_no_basket_is_refused_with_words(boss: Client, content: bytes, says: str) -> None:
+    assert says in upload(boss, content)
+    assert not DeskJob.objects.exists()
+
+
+def workbook(*rows: list[Any]) -> bytes:
+    book, buffer = Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def test_a_workbook_is_read_and_its_formulas_are_not(boss: Client) -> None:
+    head = HEAD.strip().split(",")
+    row = [ACCOUNT, "AAPL", "BUY", 5, "LIMIT", 229.95]
+    assert "good" in upload(boss, workbook(head, row), "b.xlsx")
+    assert "holds a formula" in upload(boss, workbook(head, [*row[:3], "=2+3", *row[4:]]), "c.xlsx")
+
+
+def test_a_basket_is_worked_once_however_often_it_is_started(boss: Client) -> None:
+    upload(boss, (HEAD + f"{ACCOUNT},AAPL,BUY,5,LIMIT,229.95\n{ACCOUNT},AAPL,BUY,5,LIMIT,0\n").encode())
+    job = DeskJob.objects.get()
+    assert desk_jobs.work() == 0, "a preview sends nothing"
+    for _ in range(2):
+        boss.post(reverse("desk:basket_send", args=[job.id]))
+        desk_jobs.work()
+    assert Order.objects.count() == 1
+    assert job.rows.filter(ok=True).count() == 1
+
+
+def test_a_basket_of_another_person_is_not_there(boss: Client, person: Callable[..., Client]) -> None:
+    upload(boss, (HEAD + f"{ACCOUNT},AAPL,BUY,5,LIMIT,229.95\n").encode())
+    job = DeskJob.objects.get()
+    trader = person("orders.view_order", "orders.place_order", "orders.place_basket")
+    assert trader.get(reverse("desk:job", args=[job.id])).status_code == 404
+    assert trader.post(reverse("desk:basket_send", args=[job.id])).status_code == 404
