@@ -1,8 +1,10 @@
-"""The circuit breaker of a gateway: after silent failures no new orders, then one as a probe.
+"""The circuit breaker of a gateway: after failures in a row no new orders, then one as a probe.
 
-A gateway may hold its connection and never answer an order. Each such order is in doubt; the breaker
-keeps their number small. The breaker libraries (pybreaker, purgatory) wrap a call that fails or
-returns; here the answer comes later, by another thread, or not at all, so the two dozen lines are ours.
+Failures are orders that were not answered in time, connections that were refused or lost, and probes of
+the link that were missed. A gateway may hold its connection and never answer an order: each such order
+is in doubt, and the breaker keeps their number small. The breaker libraries (pybreaker, purgatory) wrap
+a call that fails or returns; here the answer comes later, by another thread, or not at all, so these
+few dozen lines are ours.
 """
 
 from __future__ import annotations
@@ -22,13 +24,18 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """Opens after `threshold` unanswered orders in a row; tries again after `cool_down` seconds."""
+    """Opens after `threshold` failures in a row; tries again after `cool_down` seconds.
+
+    If it was the connection that failed, a look at the broker that was answered whole allows the probe at
+    once; an unanswered order is waited out.
+    """
 
     def __init__(self, threshold: int, cool_down: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.threshold = threshold
         self.cool_down = cool_down
         self._clock = clock
         self._failures = 0
+        self._by_orders = False
         self._state = BreakerState.CLOSED
         self._opened_at = 0.0
         self._probed_at: float | None = None
@@ -58,14 +65,33 @@ class Breaker:
     def unanswered(self, count: int) -> None:
         """So many orders were not answered in time."""
         with self._lock:
-            self._failures += count
-            if count and (self._failures >= self.threshold or self._state is BreakerState.HALF_OPEN):
-                self._state, self._opened_at, self._probed_at = BreakerState.OPEN, self._clock(), None
+            self._by_orders |= count > 0
+            self._fail(count)
+
+    def connection_failed(self) -> None:
+        """The gateway refused the connection, closed it or missed a probe."""
+        with self._lock:
+            self._fail(1)
+
+    def looked(self) -> None:
+        """A look at the broker was answered whole."""
+        with self._lock:
+            if self._by_orders:
+                return
+            self._failures = 0
+            if self._state is BreakerState.OPEN:
+                self._state, self._probed_at = BreakerState.HALF_OPEN, None
 
     def answered(self) -> None:
         """The broker acknowledged an order."""
         with self._lock:
-            self._failures, self._state, self._probed_at = 0, BreakerState.CLOSED, None
+            self._failures, self._by_orders = 0, False
+            self._state, self._probed_at = BreakerState.CLOSED, None
+
+    def _fail(self, count: int) -> None:
+        self._failures += count
+        if count and (self._failures >= self.threshold or self._state is BreakerState.HALF_OPEN):
+            self._state, self._opened_at, self._probed_at = BreakerState.OPEN, self._clock(), None
 
     def _cool(self) -> None:
         if self._state is BreakerState.OPEN and self._clock() - self._opened_at >= self.cool_down:

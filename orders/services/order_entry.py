@@ -248,7 +248,7 @@ def _no_limits(account: BrokerAccount) -> CheckResult:
 def _reachable(account: BrokerAccount) -> bool:
     session = GatewaySession.objects.get(pk=account.session_id)
     fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
-    return session.link == "READY" and session.breaker == "CLOSED" and bool(fresh)
+    return session.link == "READY" and session.breaker != "OPEN" and bool(fresh)
 
 
 def _record_cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:

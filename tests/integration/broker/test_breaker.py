@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from brokers.breaker import BreakerState
@@ -49,3 +50,32 @@ def test_an_order_that_asked_for_it_is_refused_while_the_breaker_is_open(
     eventually(lambda: GatewaySession.objects.get().breaker == BreakerState.OPEN)
     order = desk.rest(if_broker_down=IfBrokerDown.REJECT)
     assert (order.state, order.reason_code) == (State.REJECTED, "BROKER_DOWN")
+
+
+def test_a_gateway_that_is_gone_opens_it_and_orders_flow_when_it_is_back(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any
+) -> None:
+    settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN = 2, 600.0
+    runtime = new_runtime()
+    eventually(lambda: runtime.session.link is Link.READY and has_prices(), limit=60)
+    gateway.kill()
+    eventually(lambda: GatewaySession.objects.get().breaker == BreakerState.OPEN, limit=60)
+    refused = desk.rest(if_broker_down=IfBrokerDown.REJECT)
+    assert (refused.state, refused.reason_code) == (State.REJECTED, "BROKER_DOWN")
+    waiting = [desk.rest() for _ in range(3)]
+    gateway.start()
+    for order in waiting:
+        desk.wait(order, State.PENDING)
+    eventually(lambda: GatewaySession.objects.get().breaker == BreakerState.CLOSED, limit=60)
+
+
+def test_an_order_that_grew_stale_while_it_was_open_is_not_sent_when_it_closes(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any
+) -> None:
+    settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN = 2, 600.0
+    runtime = opened(desk, gateway, new_runtime)
+    stale = desk.wait(desk.rest(max_age=Decimal(1)), State.FAILED)
+    assert stale.reason_code == "STALE"
+    runtime.breaker.cool_down = 0.0
+    desk.wait(desk.rest(), State.PENDING)
+    assert gateway.orders_of(stale) == []
