@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 #: More in one transaction would make the first of them wait for the last.
 BATCH = 150
 DATABASE_RETRY = 0.25  # seconds
+#: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
+#: for again on a new connection.
+MOST_WAITING = 100_000
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Note = Heard | HandedOver
@@ -46,6 +49,12 @@ class Applier(Protocol):
     def link_changed(self, link: Link, reason: str) -> None:
         """The link opened or closed."""
 
+    def connection_failed(self) -> None:
+        """A connection was refused or lost."""
+
+    def overflowed(self, count: int) -> None:
+        """So many callbacks were dropped because the database was away for too long."""
+
     def next_valid_id(self, broker_order_id: int) -> None:
         """The lowest order id the gateway takes."""
 
@@ -61,11 +70,18 @@ class InboxWriter:
         self.prices: dict[int, str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self._queue: queue.SimpleQueue[Note | Job | None] = queue.SimpleQueue()
+        self._dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
 
     # --- Listener: called on the adapter's loop, only enqueues -----------------------------------
     def heard(self, message: Heard) -> None:
+        if self._queue.qsize() >= MOST_WAITING:
+            self._dropped += 1
+            return
         self._queue.put(message)
+
+    def connection_failed(self) -> None:
+        self._queue.put(self.applier.connection_failed)
 
     def handed_over(self, note: HandedOver) -> None:
         self._queue.put(note)
@@ -126,6 +142,8 @@ class InboxWriter:
             batch, stop = self._take()
             for part in _runs(batch):
                 self._until_stored(part)
+            if self._dropped and self._queue.empty():
+                self._tell_dropped()
             if stop:
                 connection.close()
                 return
@@ -139,6 +157,12 @@ class InboxWriter:
             except queue.Empty:
                 break
         return [item for item in items if item is not None], None in items
+
+    def _tell_dropped(self) -> None:
+        """What was heard before is stored: now what was not heard can be asked for again."""
+        count, self._dropped = self._dropped, 0
+        log.error("callbacks were dropped", extra={"count": count})
+        self._until_stored(lambda: self.applier.overflowed(count))
 
     def _until_stored(self, part: list[Note] | Job) -> None:
         """Try until PostgreSQL has it: what was heard is never dropped because the database is away."""

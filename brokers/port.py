@@ -58,6 +58,9 @@ class Listener(Protocol):
     def link_changed(self, link: Link, reason: str) -> None:
         """The link opened or closed; `reason` is for people."""
 
+    def connection_failed(self) -> None:
+        """The gateway refused a connection, closed it or missed a probe: once for each failure."""
+
     def next_valid_id(self, broker_order_id: int) -> None:
         """The lowest order id that the gateway will take."""
 
@@ -115,6 +118,9 @@ class BrokerSession(Protocol):
         Open orders, executions, positions and account values; with `full` the day's completed orders
         too (many, late in the day).
         """
+
+    def reconnect(self, reason: str) -> None:
+        """Give the connection up and make a new one: what was told on the old one has been missed."""
 
     def ready(self, snapshot: Snapshot) -> None:
         """The snapshot has been applied: the gate may open, if it is of the present connection."""

@@ -69,7 +69,7 @@ class Callbacks:
         self.requests = requests
         self.on_link_code = on_link_code
         self.watched: dict[int, int] = {}
-        self._last: dict[str, bytes] = {}
+        self._last: dict[str, int] = {}
         self._count = 0
         self._highest_of_others = 0
         self._has_last: set[int] = set()
@@ -244,7 +244,7 @@ class Callbacks:
     def _tell(self, event: BrokerEvent, raw: dict[str, Any], *, about: str = "", key: str = "") -> None:
         """To the inbox, unless it repeats word for word the last one of its kind about this order."""
         kind = raw_kind(event)
-        words = repr(raw).encode()
+        words = hash(repr(raw))  # the words themselves, of every order of a day, would fill the memory
         if self._last.get(topic := key or f"{kind}:{about}") == words:
             return
         self._last[topic] = words

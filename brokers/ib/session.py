@@ -111,6 +111,11 @@ class IBSession:
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
         return self._ask(self._look(full), timeout)
 
+    def reconnect(self, reason: str) -> None:
+        log.warning("reconnecting", extra={"session": self.name, "reason": reason})
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._down.set)
+
     def ready(self, snapshot: Snapshot) -> None:
         if self._loop:
             self._loop.call_soon_threadsafe(self._open_gate, snapshot)
@@ -170,9 +175,14 @@ class IBSession:
                 log.exception("connection broke", extra={"session": self.name})
                 reason = repr(error)
             self._drop(reason)
+            self._tell_failure()
             await self._pause(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             backoff, timeout = min(BACKOFF[1], backoff * 2), min(CONNECT_TIMEOUT[1], timeout * 2)
         self._drop("stopped")
+
+    def _tell_failure(self) -> None:
+        if not self._stopping.is_set():
+            self.listener.connection_failed()
 
     async def _connect(self, timeout: float) -> None:
         """Open the socket and wait until the gateway has told ids and accounts."""

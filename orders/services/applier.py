@@ -29,6 +29,7 @@ class SessionApplier:
         self.signals = signals
         self.breaker = breaker
         self.on_link = on_link
+        self.reconnect: Callable[[str], None] = lambda reason: None
 
     def apply(self, notes: Sequence[Note]) -> None:
         """Keep and apply a batch, whole or not at all."""
@@ -60,7 +61,18 @@ class SessionApplier:
             why = f"the link went down: {reason}"
             doubt_unanswered(self.session, before=now, why=why)
             replace_sending.doubt_unanswered(self.session, before=now, why=why)
+        if link is Link.READY:
+            self.breaker.looked()
         self.on_link()
+
+    def connection_failed(self) -> None:
+        """The breaker counts what the gateway refuses."""
+        self.breaker.connection_failed()
+
+    def overflowed(self, count: int) -> None:
+        """What was not kept is told again, whole, on a new connection."""
+        self.alarm("overflow", f"{count} callbacks of the broker were dropped while the database was away.")
+        self.reconnect(f"{count} callbacks were dropped")
 
     def next_valid_id(self, broker_order_id: int) -> None:
         """Never lowered: a gateway that lost its settings starts over, our ids do not."""

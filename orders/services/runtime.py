@@ -87,6 +87,7 @@ class SessionRuntime:
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
         )
+        self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = instruments.InstrumentDesk(self.session)
         wake = WakeListener(self.name, self.ring, self._stopping)

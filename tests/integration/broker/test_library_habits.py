@@ -60,6 +60,9 @@ class Memory:
     def link_changed(self, link: Link, reason: str) -> None:
         pass
 
+    def connection_failed(self) -> None:
+        pass
+
     def next_valid_id(self, broker_order_id: int) -> None:
         self.next_id = max(self.next_id, broker_order_id)
 
