@@ -16,7 +16,7 @@ from brokers.simulator.wire import (
     server_layouts,
     server_reference,
 )
-from brokers.simulator.wire.frames import pack
+from brokers.simulator.wire.frames import framed
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.values import WireError
@@ -85,4 +85,4 @@ def encode_server(version: int, message: Record) -> list[str]:
 
 def server_frame(version: int, message: Record) -> bytes:
     """Return a gateway's message as bytes."""
-    return pack(encode_server(version, message))
+    return framed(_SERVER_BY_STRUCT[type(message)].at(version).payload(message))

@@ -15,7 +15,12 @@ _LENGTH_SIZE = 4
 
 def pack(fields: Sequence[str]) -> bytes:
     """Return the frame of `fields`."""
-    payload = ("\0".join(fields) + "\0").encode("utf-8", "replace")
+    return framed("\0".join(fields) + "\0")
+
+
+def framed(text: str) -> bytes:
+    """Return the frame of a payload."""
+    payload = text.encode("utf-8", "replace")
     return len(payload).to_bytes(_LENGTH_SIZE, "big") + payload
 
 

@@ -84,6 +84,8 @@ class _Reader:
 
 
 class _Step(Protocol):
+    """Writes its fields as one text, with NUL between them."""
+
     def write(self, message: Any, out: list[str]) -> None: ...
     def read(self, reader: _Reader, parts: Parts) -> None: ...
 
@@ -95,13 +97,14 @@ def _split(path: str) -> tuple[str, str]:
 
 class _ConstStep:
     def __init__(self, texts: list[str]) -> None:
-        self.texts = texts
+        self.count = len(texts)
+        self.text = "\0".join(texts)
 
     def write(self, message: Any, out: list[str]) -> None:
-        out += self.texts
+        out.append(self.text)
 
     def read(self, reader: _Reader, parts: Parts) -> None:
-        reader.take(len(self.texts))
+        reader.take(self.count)
 
 
 class _FieldsStep:
@@ -114,17 +117,17 @@ class _FieldsStep:
         self.decoders = [field.codec.decode for field in fields]
         getter = attrgetter(*self.names)
         self.values = getter if len(fields) > 1 else lambda owner: (getter(owner),)
-        self._written: tuple[Sequence[Any], list[str]] = (), []
+        self._written: Sequence[Any] = [object()] * len(fields)
+        self._text = ""
         self._read: tuple[Sequence[str], dict[str, Any]] = (), {}
 
     def write(self, message: Any, out: list[str]) -> None:
         values = self.values(getattr(message, self.part) if self.part else message)
-        known, texts = self._written
         # Equal is not enough: 0 and 0.0 are written differently. Field values never change in place.
-        if len(known) != len(values) or not all(map(is_, known, values)):
+        if not all(map(is_, self._written, values)):
             texts = [encode(value) for encode, value in zip(self.encoders, values, strict=True)]
-            self._written = values, texts
-        out += texts
+            self._written, self._text = values, "\0".join(texts)
+        out.append(self._text)
 
     def read(self, reader: _Reader, parts: Parts) -> None:
         texts = reader.take(len(self.names))
@@ -233,12 +236,17 @@ class Plan:
         self._layout = layout
         self._steps = _compile(layout.items, version)
 
-    def write(self, message: Any) -> list[str]:
-        """Return the fields of `message`, the message id first."""
+    def payload(self, message: Any) -> str:
+        """Return the fields of `message`, the message id first, each followed by NUL."""
         out: list[str] = []
         for step in self._steps:
             step.write(message, out)
-        return out
+        out.append("")
+        return "\0".join(out)
+
+    def write(self, message: Any) -> list[str]:
+        """Return the fields of `message` one by one."""
+        return self.payload(message)[:-1].split("\0")
 
     def read(self, fields: Sequence[str]) -> Any:
         """Return the message that `fields` say; surplus fields at the end are ignored, as real peers do.
