@@ -156,7 +156,7 @@ class Gateway:
         self._quotes = QuoteDesk(self.exchange, tapes, options, self.clock)
         self._depth = DepthDesk(self.exchange)
         self._ticks = TickDesk(self.universe, tapes)
-        self._history = HistoryDesk(self.universe, tapes)
+        self._history = HistoryDesk(self.universe, tapes, self._hours)
         self._lists = OrderLists(self.state, self.clock)
         self._handlers: dict[type[Record], Handler] = {
             PlaceOrder: self._orders.place,

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from brokers.simulator.exchange.past import Bar
+from brokers.simulator.gateway.sessions import Span
 from brokers.simulator.gateway.tape import Tape
+from brokers.simulator.gateway.time_texts import DAY
 
 ZERO = Decimal(0)
 
@@ -17,6 +19,19 @@ def bars(tape: Tape, start: int, end: int, seconds: int) -> Iterator[Bar]:
     while moment < end:
         yield bar_at(tape, moment, seconds)
         moment += seconds
+
+
+def session_bars(tape: Tape, spans: Iterable[Span], seconds: int) -> Iterator[Bar]:
+    """Yield the bars of trading days: none goes beyond one, a day's own begins at its midnight."""
+    for span in spans:
+        if seconds == DAY:
+            yield bar_at(tape, span.opens, span.closes - span.opens)._replace(start=span.midnight)
+            continue
+        moment = span.opens
+        while moment < span.closes:
+            stop = min(moment - moment % seconds + seconds, span.closes)
+            yield bar_at(tape, moment, stop - moment)
+            moment = stop
 
 
 def bar_at(tape: Tape, start: int, seconds: int) -> Bar:

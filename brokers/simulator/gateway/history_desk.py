@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway import time_texts as times
 from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.echo import java
-from brokers.simulator.gateway.history import bar_at, bars, price_at
+from brokers.simulator.gateway.history import bar_at, bars, price_at, session_bars
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.sessions import Sessions
 from brokers.simulator.gateway.tape import BAR_SECONDS, Tape, Tapes
 from brokers.simulator.gateway.texts import Refused, no_history, validation
 from brokers.simulator.wire import client_data as asked
@@ -50,9 +53,10 @@ class BarRequest(NamedTuple):
 class HistoryDesk:
     """Tells what was, and keeps bars up to date."""
 
-    def __init__(self, universe: Universe, tapes: Tapes) -> None:
+    def __init__(self, universe: Universe, tapes: Tapes, hours: TradingHours | None) -> None:
         self._universe = universe
         self._tapes = tapes
+        self._sessions = None if hours is None else Sessions(hours)
         self._kept: WeakKeyDictionary[Link, dict[int, BarRequest]] = WeakKeyDictionary()
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
@@ -82,10 +86,20 @@ class HistoryDesk:
             link.error(message.req_id, *refused.refusal)
             return
         tape = self._tapes.of(instrument.con_id)
-        rows = [self._row(link, request, bar) for bar in bars(tape, start, end, request.seconds)]
+        found = self._bars(message, tape, start, end)
+        rows = [self._row(link, request, bar) for bar in found]
         self._send_bars(link, message.req_id, instrument, start, end, rows)
         if message.keep_up_to_date:
             self._kept.setdefault(link, {})[message.req_id] = request
+
+    def _bars(self, message: asked.ReqHistoricalData, tape: Tape, start: int, end: int) -> Iterator[Bar]:
+        """Yield the bars; of an exchange with hours only those in which it traded, weeks and months whole."""
+        seconds = times.read_bar_size(message.bar_size)
+        if self._sessions is None or seconds > times.DAY:
+            return bars(tape, start, end, seconds)
+        instrument = tape.market.instrument
+        spans = self._sessions.spans(instrument, start, end, extended=not message.use_rth)
+        return session_bars(tape, spans, seconds)
 
     def _send_bars(
         self,
@@ -125,12 +139,21 @@ class HistoryDesk:
         zone = times.zone(instrument.time_zone)
         end = min(times.read_time(message.end, zone) if message.end else self._tapes.now(), self._tapes.now())
         seconds = times.read_bar_size(message.bar_size)
-        start = max(end - times.read_duration(message.duration), self._head(instrument))
-        if (end - start) / seconds > MOST_BARS:
+        length = times.read_duration(message.duration)
+        start = max(self._start(message, instrument, end), self._head(instrument))
+        if min(end - start, length) / seconds > MOST_BARS:
             raise Refused(no_history("Time length exceed max."))
         if end <= start:
             raise Refused(no_history(f"HMDS query returned no data: {instrument.local_symbol}"))
         return start, end
+
+    def _start(self, message: asked.ReqHistoricalData, instrument: Instrument, end: int) -> int:
+        """Return when a duration begins that ends then: days are trading days where there are any."""
+        length = times.read_duration(message.duration)
+        if self._sessions is None or not message.duration.strip().endswith("D"):
+            return end - length
+        days = length // times.DAY
+        return self._sessions.days_back(instrument, end, days, extended=not message.use_rth)
 
     def _row(self, link: Link, request: BarRequest, bar: Bar) -> said.HistoricalBar:
         low, high = _spread(request)
@@ -180,14 +203,16 @@ class HistoryDesk:
         )
 
     def _schedule(self, link: Link, message: asked.ReqHistoricalData, instrument: Instrument) -> None:
-        """Send one session a day: the simulated market is open at any hour."""
+        """Send one session a trading day; a market that is open at any hour has one every day."""
         start, end = self._span(message, instrument)
-        days = range(start - start % times.DAY, end, times.DAY)
-        hours = [f"{text[:2]}:{text[2:]}:00" for text in instrument.open_hours]
-        dates = [times.bar_date(day, times.DAY, "", link.version, as_epoch=False) for day in days]
-        sessions = [
-            said.Session(start=f"{d}-{hours[0]}", end=f"{d}-{hours[1]}", reference_date=d) for d in dates
-        ]
+        sessions = list(self._kept_sessions(message, instrument, start, end))
+        if not sessions:
+            days = range(start - start % times.DAY, end, times.DAY)
+            hours = [f"{text[:2]}:{text[2:]}:00" for text in instrument.open_hours]
+            dates = [times.bar_date(day, times.DAY, "", link.version, as_epoch=False) for day in days]
+            sessions = [
+                said.Session(start=f"{d}-{hours[0]}", end=f"{d}-{hours[1]}", reference_date=d) for d in dates
+            ]
         link.send(
             said.HistoricalSchedule(
                 req_id=message.req_id,
@@ -197,6 +222,17 @@ class HistoryDesk:
                 sessions=tuple(sessions),
             )
         )
+
+    def _kept_sessions(
+        self, message: asked.ReqHistoricalData, instrument: Instrument, start: int, end: int
+    ) -> Iterator[said.Session]:
+        """Yield the sessions of an exchange that keeps hours, in its instrument's time."""
+        if self._sessions is None:
+            return
+        zone = times.zone(instrument.time_zone)
+        for span in self._sessions.spans(instrument, start, end, extended=not message.use_rth):
+            ends = (f"{datetime.fromtimestamp(at, zone):%Y%m%d-%H:%M:%S}" for at in (span.opens, span.closes))
+            yield said.Session(start=next(ends), end=next(ends), reference_date=f"{span.day:%Y%m%d}")
 
     # -- the rest ---------------------------------------------------------------------------------
 
