@@ -46,7 +46,10 @@ def round_trip(ids: range) -> dict[int, bytes]:
 
 
 class RawClient:
-    """A blocking connection that looks at nothing but orderStatus and the id of other messages."""
+    """A blocking connection that looks at nothing but orderStatus and the id of other messages.
+
+    Raises ConnectionError if the gateway does not let it in.
+    """
 
     def __init__(self, port: int, client_id: int = 1) -> None:
         self.bytes_read = 0
@@ -56,9 +59,13 @@ class RawClient:
         self._rest = b""
         version = f"v{codec.NEWEST_VERSION}..{codec.NEWEST_VERSION}".encode()
         self._socket.sendall(PREFIX + len(version).to_bytes(4, "big") + version)
-        self.until(lambda frame: True)
-        self.say(asked.StartApi(client_id=client_id))
-        self.next_id = int(self.until(lambda frame: frame.startswith(b"9\0")).split(b"\0")[2])
+        try:
+            self.until(lambda frame: True)
+            self.say(asked.StartApi(client_id=client_id))
+            self.next_id = int(self.until(lambda frame: frame.startswith(b"9\0")).split(b"\0")[2])
+        except ConnectionError:
+            self.close()
+            raise
 
     def say(self, message: Record) -> None:
         """Send a message."""
