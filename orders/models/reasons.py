@@ -71,6 +71,12 @@ _ALL = (
         desk="Send a new order if it is still wanted.",
     ),
     Reason(
+        code="GONE_AT_BROKER",
+        text="The broker had the order and does not show it any more; the desk closed it.",
+        retryable=False,
+        desk="Compare the position; send a new order if it is still wanted.",
+    ),
+    Reason(
         code="NO_SUCH_ADAPTER_ORDER",
         text="The broker connection can not carry this order.",
         retryable=False,

@@ -38,8 +38,8 @@ AGREES: dict[WorkingStatus, tuple[State, ...]] = {
 
 def differs(order: Order, report: OrderReport) -> bool:
     """Whether the report says something that the order's row does not."""
-    if order.perm_id is None and report.identity.perm_id:
-        return True
+    if report.identity.perm_id and order.perm_id != report.identity.perm_id:
+        return True  # not known yet, or of a second order behind the same reference
     if report.terms and order.is_alive and replies.comparable(report.terms, order.terms) != order.terms:
         return True
     return executions_missing(order, report) or State(order.state) not in AGREES[report.status]
@@ -81,8 +81,14 @@ def _told_otherwise(session: str, snapshot: Snapshot, news: Sequence[OrderReport
         said = as_evidence(
             status=report.status, perm_id=report.identity.perm_id, cum_qty=report.cum_qty, text=report.text
         )
-        found.append(_finding(order, f"is {order.state} here, the broker says {report.status}", said))
+        found.append(_finding(order, _what_differs(order, report), said))
     return found
+
+
+def _what_differs(order: Order, report: OrderReport) -> str:
+    if order.perm_id != report.identity.perm_id:
+        return f"is at the broker a second time, as perm_id {report.identity.perm_id}"
+    return f"is {order.state} here, the broker says {report.status}"
 
 
 def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:

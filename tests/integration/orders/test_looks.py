@@ -1,0 +1,241 @@
+"""What a complete look at the broker means, for our orders and for those of others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from brokers.fix import Side
+from brokers.messages import (
+    ExecutionReport,
+    OrderIdentity,
+    OrderReport,
+    OrderTerms,
+    Snapshot,
+    WorkingStatus,
+)
+from brokers.models import BrokerAccount, Instrument
+from brokers.port import Heard
+from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
+from orders.services import positions
+from orders.services.desk_decisions import FoundExecution, enter_execution, give_held_up, release_held
+from orders.services.execution import apply_notes
+from orders.services.reconciliation import apply_snapshot
+from orders.services.signals import Signals
+from tests.integration.orders.test_any_order import AAPL, Story
+
+LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)
+TERMS = OrderTerms(
+    account="DU1234567", instrument=AAPL, side="BUY", order_qty=Decimal(100), ord_type="LIMIT",
+    time_in_force="DAY", price=Decimal(230),
+)  # fmt: skip
+
+
+@pytest.fixture
+def desk(db: None, settings: Any) -> User:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    call_command("seed")
+    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    BrokerAccount.objects.update(baseline_at=LONG_AGO)
+    return User.objects.create_user("algo")
+
+
+def look(*orders: OrderReport, full: bool = True, executions: tuple[ExecutionReport, ...] = ()) -> Signals:
+    """A complete look that shows this, applied; what it tells the session."""
+    now = timezone.now()
+    snapshot = Snapshot(
+        snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=LONG_AGO, full=full,
+        orders=orders, executions=executions, positions=(), account_values=(),
+    )  # fmt: skip
+    signals = Signals()
+    apply_snapshot("main", snapshot, 1, signals)
+    return signals
+
+
+def hear(*events: Any) -> None:
+    for event in events:
+        note = Heard(event=event, dedup_key=uuid4().hex, raw={}, received_at=LONG_AGO)
+        apply_notes("main", [note], Signals())
+
+
+def working(desk: User) -> Story:
+    """An order of ours that works at the broker since long ago."""
+    story = Story(desk)
+    Order.objects.filter(pk=story.order.pk).update(state=State.SENT, claimed_at=LONG_AGO, lease_epoch=1)
+    hear(shown(story))
+    return story
+
+
+def shown(story: Story, status: WorkingStatus = WorkingStatus.WORKING, **facts: Any) -> OrderReport:
+    """The order as a look shows it."""
+    facts = {"source": "openOrder", "terms": TERMS, **facts}
+    return OrderReport(identity=story.identity, status=status, **facts)
+
+
+def completed(story: Story, quantity: int) -> OrderReport:
+    return shown(story, WorkingStatus.FILLED, source="completedOrder", cum_qty=Decimal(quantity))
+
+
+def now_is(story: Story) -> Order:
+    return Order.objects.get(pk=story.order.pk)
+
+
+# --- absence ------------------------------------------------------------------------------------------
+def test_an_order_that_the_broker_had_and_two_looks_do_not_show_is_held(desk: User) -> None:
+    story = working(desk)
+    look()
+    assert (now_is(story).state, now_is(story).held_for_desk) == (State.UNCONFIRMED, False)
+    look()
+    assert now_is(story).held_for_desk
+    assert Alert.objects.filter(kind=AlertKind.HELD_ORDER, order=story.order, cleared_at=None).exists()
+
+
+def test_a_look_without_completed_orders_proves_no_absence_but_asks_for_more(desk: User) -> None:
+    story = working(desk)
+    for _ in range(3):
+        assert look(full=False).look_wanted
+    assert now_is(story).state == State.PENDING
+    assert not Break.objects.exists()
+
+
+def test_an_order_that_is_not_shown_is_a_break_until_two_looks_agree(desk: User) -> None:
+    story = working(desk)
+    look()
+    assert Break.objects.get(kind=BreakKind.ORDER).key == str(story.order.id)
+    look(shown(story))
+    look(shown(story), full=False)
+    assert Break.objects.get(kind=BreakKind.ORDER).closed_at is None
+    look(shown(story))
+    assert Break.objects.get(kind=BreakKind.ORDER).closed_by == "system"
+
+
+def external(perm_id: int = 77) -> OrderReport:
+    identity = OrderIdentity(perm_id=perm_id, client_id=9, broker_order_id=5)
+    return OrderReport(identity=identity, status=WorkingStatus.WORKING, source="openOrder", terms=TERMS)
+
+
+def test_an_order_of_another_client_that_two_looks_do_not_show_is_a_persons(desk: User) -> None:
+    look(external())
+    order = Order.objects.get(perm_id=77)
+    look()
+    look()
+    order.refresh_from_db()
+    assert (order.state, order.held_for_desk) == (State.UNCONFIRMED, True)
+    given_up = give_held_up(order.id, actor="desk:ops", at=timezone.now())
+    assert (given_up.state, given_up.reason_code) == (State.FAILED, "GONE_AT_BROKER")
+
+
+def test_an_order_of_another_client_among_the_completed_ones_is_over(desk: User) -> None:
+    look(external())
+    gone = OrderIdentity(perm_id=77)
+    over = OrderReport(identity=gone, status=WorkingStatus.CANCELED, source="completedOrder", terms=TERMS)
+    look(over)
+    assert Order.objects.get(perm_id=77).state == State.CANCELED
+
+
+# --- executions ---------------------------------------------------------------------------------------
+def executed(story: Story, number: str = "01.01", quantity: int = 40) -> ExecutionReport:
+    return story.execution(number, quantity, 230)
+
+
+def test_fills_of_another_clients_order_count_for_the_position(desk: User) -> None:
+    look(external())
+    identity = OrderIdentity(perm_id=77, client_id=9)
+    fill = ExecutionReport(
+        identity=identity, exec_id="e.01", account="DU1234567", instrument=AAPL, side=Side.SELL,
+        last_qty=Decimal(30), last_px=Decimal(230), cum_qty=Decimal(30), transact_time=LONG_AGO,
+    )  # fmt: skip
+    hear(fill)
+    assert positions.executed_quantities("main") == {("DU1234567", 265598): -30}
+
+
+def test_an_execution_that_only_the_broker_has_is_a_break(desk: User) -> None:
+    story = working(desk)
+    fill = executed(story)
+    look(shown(story), executions=(fill,))
+    row = Break.objects.get(kind=BreakKind.EXECUTION)
+    assert (row.key, row.ours, row.broker["last_qty"]) == (fill.exec_id, {}, "40")
+
+
+def test_an_execution_that_differs_is_a_break_with_both_sides(desk: User) -> None:
+    story = working(desk)
+    hear(executed(story, quantity=40))
+    partly = shown(story, WorkingStatus.WORKING)
+    look(partly, executions=(executed(story, quantity=50),))
+    row = Break.objects.get(kind=BreakKind.EXECUTION)
+    assert (row.ours["last_qty"], row.broker["last_qty"]) == ("40", "50")
+
+
+def test_an_execution_that_the_answer_should_hold_and_does_not_is_a_break(desk: User) -> None:
+    story = working(desk)
+    early, late = executed(story, "01.01"), executed(story, "02.01")
+    hear(early, late)
+    Order.objects.update(broker_client_id=0)
+    Execution.objects.filter(exec_id=late.exec_id).update(transact_time=LONG_AGO + timedelta(hours=30))
+    look(shown(story), executions=(early,))
+    assert Break.objects.get(kind=BreakKind.EXECUTION).key == late.exec_id
+
+
+def test_executions_of_before_midnight_that_the_answer_does_not_hold_are_no_break(desk: User) -> None:
+    story = working(desk)
+    yesterday, today = executed(story, "01.01"), executed(story, "02.01")
+    hear(yesterday, today)
+    Order.objects.update(broker_client_id=0)
+    Execution.objects.filter(exec_id=yesterday.exec_id).update(transact_time=LONG_AGO - timedelta(hours=30))
+    look(shown(story), executions=(today,))
+    assert not Break.objects.filter(kind=BreakKind.EXECUTION).exists()
+
+
+def test_a_commission_that_does_not_come_is_a_break(desk: User) -> None:
+    story = working(desk)
+    hear(executed(story))
+    look(shown(story), full=False)
+    assert Break.objects.get(kind=BreakKind.COMMISSION).order_id == story.order.id
+
+
+# --- a gap across midnight ----------------------------------------------------------------------------
+def test_executed_in_a_gap_across_midnight_is_held_for_a_person_and_never_invented(desk: User) -> None:
+    story = working(desk)
+    for _ in range(4):
+        look(completed(story, 100))
+    order = now_is(story)
+    assert (order.cum_qty, order.held_for_desk) == (0, True)
+    assert Break.objects.get(kind=BreakKind.ORDER).broker["cum_qty"] == "100"
+    assert not look(completed(story, 100)).look_wanted  # asking on would not bring them
+
+
+def test_a_person_enters_the_executions_of_the_statement_and_the_order_completes(desk: User) -> None:
+    story = working(desk)
+    for _ in range(4):
+        look(completed(story, 100))
+    found = FoundExecution(
+        exec_id="S1.01", last_qty=Decimal(100), last_px=Decimal(229), transact_time=LONG_AGO,
+        commission=Decimal(1), commission_currency="USD",
+    )  # fmt: skip
+    enter_execution(story.order.id, found, actor="desk:ops", at=timezone.now(), reason="statement")
+    order = now_is(story)
+    assert (order.state, order.cum_qty, order.held_for_desk) == (State.COMPLETED, 100, False)
+    for _ in range(2):
+        look(completed(story, 100))
+    assert Break.objects.get(kind=BreakKind.ORDER).closed_by == "system"
+
+
+# --- twice at the broker ------------------------------------------------------------------------------
+def test_one_reference_with_two_orders_is_frozen_and_alarmed_once(desk: User) -> None:
+    story = working(desk)
+    other = OrderIdentity(order_ref=story.order.order_ref, perm_id=5)
+    twin = OrderReport(identity=other, status=WorkingStatus.WORKING, source="openOrder", terms=TERMS)
+    look(shown(story), twin)
+    assert now_is(story).held_for_desk
+    alert = Alert.objects.get(kind=AlertKind.DUPLICATE_ORDER)
+    assert "5" in alert.text
+    release_held(story.order.id, actor="desk:ops", at=timezone.now(), reason="canceled the second one")
+    look(shown(story), twin)
+    assert not now_is(story).held_for_desk
