@@ -60,6 +60,13 @@ class NewOrder(Special, frozen=True, kw_only=True, omit_defaults=True):
     time_in_force: TimeInForce
     price: Decimal | None = None
     stop_px: Decimal | None = None
+    #: The order that this one is attached to, 0 for none: it is worked once that one has executed.
+    parent_broker_order_id: int = 0
+    #: Orders of one such group end each other; `oca_type` says how, in the broker's numbers.
+    oca_group: str = ""
+    oca_type: int = 0
+    #: Not worked before the last order of its group has arrived.
+    wait_for_rest: bool = False
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

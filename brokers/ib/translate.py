@@ -72,7 +72,10 @@ def to_order(order: NewOrder) -> IBOrder:
         tif=order.time_in_force.value,
         account=order.account,
         orderRef=order.order_ref,
-        transmit=True,
+        transmit=not order.wait_for_rest,
+        parentId=order.parent_broker_order_id,
+        ocaGroup=order.oca_group,
+        ocaType=order.oca_type,
     )
     wire.totalQuantity = number_text(order.order_qty)  # type: ignore[assignment]
     if order.price is not None:

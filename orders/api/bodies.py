@@ -24,7 +24,8 @@ from orders.api.fields import (
 )
 from orders.api.problems import Problem
 from orders.api.special_fields import SPECIAL_FIELDS, con_id, exchange, symbol
-from orders.models import IfBrokerDown, OnUnconfirmed, Scope
+from orders.models import GroupKind, IfBrokerDown, OcaType, OnUnconfirmed, Scope
+from orders.services.groups import GroupTicket
 from orders.services.replacing import Change
 from orders.services.ticket import InstrumentKey, Ticket
 
@@ -112,6 +113,16 @@ BULK_FIELDS = {
     "orders": Field(listed(order_item, most=1000, least=1), required=True),
 }
 idempotency_key = text(r"[\x21-\x7e]{1,255}", "1 to 255 printable ASCII characters without spaces")
+GROUP_FIELDS = {
+    "list_id": Field(cl_ord_id, required=True, says="The group's id, unique among yours."),
+    "kind": Field(word(GroupKind), required=True),
+    "oca_type": Field(word(OcaType), says="What an execution of one does to the others (OCA)."),
+    "orders": Field(
+        listed(nested(ORDER_FIELDS), least=2, most=6),
+        required=True,
+        says="Of a BRACKET the first is the entry, the others are its exits.",
+    ),
+}
 PREVIEW_FIELDS = {**ORDER_FIELDS, "cl_ord_id": Field(cl_ord_id)}
 RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, says="Whose broker is asked.")}
 TOKEN_FIELDS = {
@@ -137,6 +148,15 @@ def read_ticket(body: object) -> Ticket:
     """The ticket of an order's body; raises Problem INVALID naming every field that is wrong."""
     values = read_fields(body, ORDER_FIELDS)
     return Ticket(**{**values, "instrument": InstrumentKey(**values["instrument"])})
+
+
+def read_group(body: object) -> GroupTicket:
+    """The group of a body; raises Problem INVALID naming every field that is wrong."""
+    values = read_fields(body, GROUP_FIELDS)
+    orders = tuple(
+        Ticket(**{**order, "instrument": InstrumentKey(**order["instrument"])}) for order in values["orders"]
+    )
+    return GroupTicket(**{**values, "orders": orders})
 
 
 def read_preview(body: object) -> Ticket:

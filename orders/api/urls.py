@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, breaks, bulk, exports, instruments, orders, root, tokens
+from orders.api.views import books, breaks, bulk, exports, groups, instruments, orders, root, tokens
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -21,6 +21,9 @@ urlpatterns = [
     # A cl_ord_id may hold slashes.
     path("orders/by-cl-ord-id/<path:cl_ord_id>", orders.OrderByClOrdId.as_view(), name="api-order-by-id"),
     path("orders/preview", instruments.OrderPreview.as_view(), name="api-order-preview"),
+    path("groups", groups.Groups.as_view(), name="api-groups"),
+    path("groups/<uuid:group_id>", groups.GroupDetail.as_view(), name="api-group"),
+    path("groups/<uuid:group_id>/cancel", groups.GroupCancel.as_view(), name="api-group-cancel"),
     path("instruments", instruments.Instruments.as_view(), name="api-instruments"),
     path("instruments/<int:instrument_id>", instruments.InstrumentDetail.as_view(), name="api-instrument"),
     path("executions", books.Executions.as_view(), name="api-executions"),

@@ -13,6 +13,7 @@ from orders.models.desk import (
 )
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
+from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit
@@ -47,12 +48,15 @@ __all__ = [
     "DeskProfile",
     "EventKind",
     "Execution",
+    "GroupKind",
     "IdempotencyKey",
     "IfBrokerDown",
     "JobKind",
+    "OcaType",
     "OnUnconfirmed",
     "Order",
     "OrderEvent",
+    "OrderGroup",
     "OrderRequest",
     "OutboxCommand",
     "ReconciliationKind",

@@ -18,6 +18,7 @@ class AlertKind(models.TextChoices):
     COMMISSION_MISSING = "COMMISSION_MISSING", "Commission missing"
     BREAK = "BREAK", "Our books and the broker's differ"
     INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
+    GROUP_BROKEN = "GROUP_BROKEN", "Group not placed whole although a part of it executed"
     SESSION = "SESSION", "Broker session needs a person"
 
 

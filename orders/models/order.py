@@ -104,6 +104,14 @@ class Order(OrderLifecycle):
     #: The optional terms that were given: a `brokers.special.Special` as JSON.
     special = models.JSONField(default=dict, blank=True)
 
+    group = models.ForeignKey(
+        "orders.OrderGroup", on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
+    )
+    #: Place in its group; of a bracket, 0 is the entry.
+    group_rank = models.SmallIntegerField(null=True, blank=True)
+    #: What ties it to others at the broker: fields of `brokers.messages.NewOrder`.
+    links = models.JSONField(default=dict, blank=True)
+
     on_unconfirmed = models.CharField(
         max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
     )

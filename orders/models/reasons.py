@@ -121,6 +121,12 @@ _ALL = (
         desk="Ask again if the new terms are still wanted.",
     ),
     Reason(
+        code="GROUP_BROKEN",
+        text="Its group could not be placed whole, so all of it was taken back.",
+        retryable=True,
+        desk="Look at the group's other orders for the cause.",
+    ),
+    Reason(
         code="NOT_OURS",
         text="The order was placed by another client, which alone may cancel it.",
         retryable=False,

@@ -7,6 +7,7 @@ are locked in id order like everywhere, the session's row last and briefly.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -32,14 +33,23 @@ WITH holder AS (
     SELECT c.id AS command_id, o.id AS order_id,
            o.broker_order_id IS NOT NULL AS again,
            COALESCE(o.broker_order_id = h.next_broker_order_id - 1
-                    AND o.broker_client_id = h.client_id, false) AS same_id
+                    AND o.broker_client_id = h.client_id, false) AS same_id,
+           COALESCE(o.broker_order_id >= h.next_broker_order_id - %(limit)s
+                    AND o.broker_client_id = h.client_id, false) AS among_last,
+           o.group_id, o.group_rank
     FROM orders_outboxcommand c
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
     WHERE c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
       AND o.state = ANY(%(from)s) AND o.fresh_until > now()
+      AND CASE WHEN %(commands)s::bigint[] IS NULL THEN o.group_id IS NULL ELSE c.id = ANY(%(commands)s) END
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
+), whole AS (
+    -- A group keeps its ids only if it can keep all of them: the entry's must be the lowest.
+    SELECT command_id, order_id, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
+        ELSE bool_and(among_last) OVER (PARTITION BY group_id) END AS same_id
+    FROM picked
 ), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY same_id ORDER BY order_id) - 1 AS nth FROM picked
+    SELECT *, row_number() OVER (PARTITION BY same_id ORDER BY group_rank, order_id) - 1 AS nth FROM whole
 ), session AS (
     UPDATE brokers_gatewaysession s
     SET next_broker_order_id = s.next_broker_order_id + (SELECT count(*) FROM numbered WHERE NOT same_id)
@@ -75,7 +85,7 @@ SELECT o.id, o.attempt, o.order_ref, o.broker_client_id, o.broker_order_id, o.le
         'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
         'stop_px', trim_scale(o.stop_px)::text,
         'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
-            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special
+            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
 FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
 """
@@ -111,8 +121,11 @@ SELECT order_id::text, broker_order_id FROM picked
 """
 
 
-def claim_orders(lease: Lease, *, limit: int) -> list[NewOrder]:
-    """Claim up to `limit` fresh new orders of the session, oldest first; the frozen payloads to send."""
+def claim_orders(lease: Lease, *, limit: int, commands: Sequence[int] | None = None) -> list[NewOrder]:
+    """Claim up to `limit` fresh new orders of the session, oldest first; the frozen payloads to send.
+
+    Orders of groups are claimed by `group_claim` only, which names the `commands` of a whole group.
+    """
     sources, target = states_of(Order.claim)
     facts = {
         **fence(lease),
@@ -121,6 +134,7 @@ def claim_orders(lease: Lease, *, limit: int) -> list[NewOrder]:
         "from_state": sources[0],
         "to": target,
         "kind": EventKind.CLAIMED.value,
+        "commands": list(commands) if commands is not None else None,
         "ack_deadline": settings.ACK_DEADLINE,
     }
     claimed = prepared.rows(CLAIM_ORDERS, facts)

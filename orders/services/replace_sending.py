@@ -47,7 +47,7 @@ WITH holder AS (
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
-        a.payload || jsonb_build_object(
+        a.payload - 'wait_for_rest' || jsonb_build_object(
             'order_qty', trim_scale(r.order_qty)::text, 'price', trim_scale(r.price)::text,
             'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force) AS payload
     FROM orders_outboxcommand c JOIN holder h ON h.name = c.session_id

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.messages import Leg
 from brokers.special import SPECIAL_FIELDS, Special
 from orders.models import (
     DEAD,
@@ -182,6 +183,8 @@ def ticket_of(order: Order, terms: Terms) -> Ticket:
             sec_type=SecType(instrument.sec_type),
             exchange=instrument.exchange,
             currency=instrument.currency,
+            con_id=instrument.con_id or 0,
+            legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
         ),
         "side": Side(order.side),
         "ord_type": OrdType(order.ord_type),

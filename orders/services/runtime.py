@@ -28,6 +28,7 @@ from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
 from orders.services import (
     alerts,
+    groups,
     instruments,
     positions,
     preview,
@@ -227,6 +228,8 @@ class SessionRuntime:
         replace_sending.doubt_unanswered(self.name, why="no answer before the deadline")
         self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
         self._show_breaker()
+        groups.settle_groups(self.name)
+        groups.watch_exits(self.name)
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
         retry_parked(self.name, self.signals)
         alerts.follow_doubts(self.name)

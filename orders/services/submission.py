@@ -43,6 +43,7 @@ from orders.services.absence import (
     reopen_command,
 )
 from orders.services.claim import claim_cancels, claim_orders
+from orders.services.group_claim import claim_group
 from orders.services.replacing import refuse
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Submitter:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
             return 0
-        orders = claim_orders(self.lease, limit=room)
+        orders = claim_orders(self.lease, limit=room) or claim_group(self.lease, limit=room)
         self.pacer.used(len(orders))
         self.breaker.sent(len(orders))
         if orders:

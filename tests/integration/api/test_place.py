@@ -25,6 +25,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         *("stop_px", "time_in_force", "state", "ord_status", "cum_qty", "leaves_qty", "avg_px", "reason"),
         *("perm_id", "broker_order_id", "version", "requests", "timestamps", "source", "on_unconfirmed"),
         "if_broker_down",
+        "group_id",
         *SPECIAL_FIELDS,
         *("current_cl_ord_id", "replaced_by", "overfilled"),
     }
