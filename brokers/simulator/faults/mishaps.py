@@ -63,7 +63,7 @@ class Mishaps:
         fact = self._fills.book(record, self._fill(record, fraction))
         self._teller.execution(record, fact)
         if not record.remaining:
-            self._end(record, Status.FILLED, f"Filled Size: {echo.plain(record.filled):f}")
+            self._end(record, Status.FILLED, _filled(record))
         self._teller.order(record)
         self._teller.messages(record, echo.commission_report(fact))
 
@@ -104,9 +104,9 @@ class Mishaps:
         self._teller.messages(record, echo.commission_report(fact))
 
     def _correct(self, exec_id: str, wrong: Fault) -> None:
-        fact = self._state.execution(exec_id)
-        if fact is None:
-            return
+        fact = self._newest(exec_id)
+        if fact is None or not fact.shares:
+            return  # forgotten, or a bust, which nothing brings back
         price_change = wrong.price_change
         if not (price_change or wrong.shares_change):
             price_change = self._state.universe[fact.con_id].min_tick
@@ -144,6 +144,8 @@ class Mishaps:
             self._desk.resubmit(record)
         elif record.status is Status.FILLED and record.remaining > 0:
             self._end(record, Status.CANCELLED, _BUSTED)
+        elif record.status is Status.CANCELLED and record.remaining <= 0:
+            self._end(record, Status.FILLED, _filled(record))
 
     def _end(self, record: OrderRecord, status: Status, completed_status: str) -> None:
         self._state.apply(
@@ -151,3 +153,7 @@ class Mishaps:
                 perm_id=record.perm_id, status=status, at=self._clock(), completed_status=completed_status
             )
         )
+
+
+def _filled(record: OrderRecord) -> str:
+    return f"Filled Size: {echo.plain(record.filled):f}"

@@ -310,6 +310,24 @@ def test_a_second_correction_is_the_third_version(bench: Bench) -> None:
     assert bust.execution.exec_id.endswith(".03")
 
 
+def test_nothing_brings_a_busted_trade_back(bench: Bench) -> None:
+    arm(bench, "bust_execution")
+    arm(bench, "correct_execution", delay_ms=100)
+    bench.place(1)
+    assert wait(bench, 100) == []
+    (record,) = bench.gateway.state.orders.values()
+    assert (record.status, record.filled) == ("Cancelled", 0)
+
+
+def test_a_correction_may_fill_what_was_cancelled(bench: Bench) -> None:
+    other = bench.connect(2)
+    bench.say(limit(1, "230.00"))
+    arm(bench, "correct_execution", shares_change=Decimal(60), delay_ms=100, side="BUY")
+    bench.say(limit(1, "230.00", action="SELL", total_quantity=40), other)
+    bench.cancel(1)
+    assert only(said.OrderStatus, wait(bench, 100))[-1].status == "Filled"
+
+
 def test_a_commission_comes_late(bench: Bench) -> None:
     arm(bench, "late_commission", delay_ms=1000)
     told = story(bench.place(1))
