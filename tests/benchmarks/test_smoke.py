@@ -2,36 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from tradedesk.bench.figures import Document
-from tradedesk.bench.run import KINDS, Wanted, run
+from tests.stack.promql import parse
+from tests.unit.test_alert_rules import ALERTS
+from tradedesk.bench.floor import HOPS, floor
+from tradedesk.bench.ground import UNPACED, Ground, prepared
+from tradedesk.bench.growth import LISTS, growth
+from tradedesk.bench.latency import latency
+from tradedesk.bench.run import KINDS
+from tradedesk.bench.spike import spike
+from tradedesk.bench.throughput import LEFT_BEHIND, throughput
 
-SAID = "orders_moving", "commands_waiting", "inbox_waiting", "orders_sent_twice"
+pytestmark = pytest.mark.timeout(600)  # a whole system is started first, on a machine that may be busy
+NOTHING = dict.fromkeys(LEFT_BEHIND, 0)
 
 
 @pytest.fixture(scope="module")
-def throughput(tmp_path_factory: pytest.TempPathFactory) -> Document:
-    wanted = Wanted(kind="throughput", orders=40, sessions=2)
-    return run(tmp_path_factory.mktemp("bench"), wanted, lambda text: None)
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """One system with two sessions for all of them, without the pacing that would make them wait."""
+    with prepared(tmp_path_factory.mktemp("bench"), sessions=2, pacing=UNPACED) as ground:
+        yield ground
 
 
-def test_every_order_is_completed_and_nothing_left_behind(throughput: Document) -> None:
-    (measured,) = throughput["runs"]
+def test_throughput_completes_every_order_and_leaves_nothing_behind(ground: Ground) -> None:
+    measured = throughput(ground, orders=40)
     assert measured["single"]["statuses"] == {"201": 40}
-    assert measured["left_behind"] == dict.fromkeys(SAID, 0)
-    assert measured["single"]["completed_per_second"] > 0
-
-
-def test_the_processor_time_of_every_process_is_told(throughput: Document) -> None:
-    spent = throughput["runs"][0]["single"]["processor_ms_per_order"]
+    assert measured["bulk"]["completed_per_second"] > 0
+    assert measured["left_behind"] == NOTHING
+    spent = measured["single"]["processor_ms_per_order"]
     assert {"web", "broker", "broker s2", "postgres", "redis", "simgateway", "all"} <= set(spent)
 
 
-def test_machine_and_versions_are_told(throughput: Document) -> None:
-    assert throughput["machine"]["cores"] > 0
-    assert {"python", "django", "postgresql"} <= set(throughput["versions"])
+def test_latency_sees_every_order_at_the_wire_by_the_api_and_by_the_stream(ground: Ground) -> None:
+    for measured in latency(ground, orders=4).values():
+        assert measured["statuses"] == {"201": 4}
+        for name in ("post_to_wire_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms"):
+            assert measured[name]["count"] == 4
+            assert measured[name]["min"] > 0
+
+
+def test_the_floor_is_the_sum_of_three_bare_hops(ground: Ground) -> None:
+    measured = floor(ground, count=4)
+    assert [measured[hop]["count"] for hop in HOPS] == [4, 4, 4]
+    assert measured["sum_of_p50_ms"] == pytest.approx(sum(measured[hop]["p50"] for hop in HOPS))
+
+
+def test_a_spike_loses_nothing_and_sends_nothing_stale(ground: Ground) -> None:
+    measured = spike(ground, orders=60)
+    assert (measured["lost"], measured["sent_when_stale"]) == (0, 0)
+    assert measured["cancel_to_gateway_ms"]["count"] == 40
+    assert measured["left_behind"] == NOTHING
+
+
+def test_growth_stores_what_it_says_and_reads_every_list(ground: Ground) -> None:
+    measured = growth(ground, orders=2, levels=(0, 300), say=lambda text: None)
+    few, many = measured["stored"].values()
+    assert many["orders_stored"] - few["orders_stored"] == 300 + 2
+    assert set(many["lists_ms"]) == set(LISTS)
+    assert set(measured["p50_change_percent"]) >= set(LISTS)
 
 
 def test_every_kind_has_a_default_size() -> None:
     assert all(kind.orders > 0 for kind in KINDS.values())
+
+
+def test_every_alert_finds_its_metric_on_the_live_system_and_none_fires(ground: Ground) -> None:
+    exposed = httpx.get(f"{ground.system.urls.http}/metrics", trust_env=False).text
+    known = {family.name: family for family in text_string_to_metric_families(exposed)}
+    for name, rule in ALERTS.items():
+        condition = parse(rule["expr"])
+        if ":" in condition.name:
+            continue  # a recorded rule: what it is made of is looked at below
+        assert condition.name in known, name
+        labels = {label for sample in known[condition.name].samples for label in sample.labels}
+        assert not labels or set(condition.labels) <= labels, name
+    assert "tradedesk_hop_seconds" in known
+    dead = {"OrdersGivenUp", "SendingSlow", "PacingExhausted"}  # the benchmarks before may well cause these
+    assert [name for name in set(ALERTS) - dead if parse(ALERTS[name]["expr"]).fires(exposed)] == []
+
+
+def test_the_stream_process_tells_its_readers(ground: Ground) -> None:
+    exposed = httpx.get(f"{ground.system.urls.stream}/metrics", trust_env=False).text
+    assert "tradedesk_stream_readers" in exposed

@@ -57,7 +57,11 @@ class Connection:
 
     def place(self, order: dict[str, Any]) -> Answer:
         """Send one order."""
-        return self.ask("POST", "/orders", json.dumps(order).encode())
+        return self.send("/orders", order)
+
+    def send(self, path: str, body: dict[str, Any]) -> Answer:
+        """POST a document."""
+        return self.ask("POST", path, json.dumps(body).encode())
 
 
 def market_order(account: str, **fields: Any) -> dict[str, Any]:

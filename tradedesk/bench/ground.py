@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tradedesk.bench.client import Answer, Connection, market_order
 from tradedesk.stack.clients import ACCOUNT
@@ -21,7 +22,7 @@ CLIENTS = 16
 SETTLE_LIMIT = 600.0  # seconds
 UNPACED = 10_000  # messages a second: more than anything here can do
 STILL_MOVING = """
-    SELECT count(*) FROM orders_order WHERE cl_ord_id LIKE 'bench-%' AND state NOT IN
+    SELECT count(*) FROM orders_order WHERE left(cl_ord_id, 6) = 'bench-' AND state NOT IN
         ('COMPLETED', 'CANCELED', 'EXPIRED', 'REJECTED', 'FAILED')
 """
 
@@ -35,11 +36,19 @@ class Ground:
     def __init__(self, system: System, accounts: Sequence[str]) -> None:
         self.system = system
         self.accounts = tuple(accounts)
+        self.undo = ExitStack()  # connections that live as long as the measuring
+        self._local = threading.local()
         self.token = str(system.api.headers["Authorization"]).removeprefix("Token ")
 
     def connection(self) -> Connection:
         """A new connection to the API."""
         return Connection(self.system.urls.http, self.token)
+
+    def own_connection(self) -> Connection:
+        """This thread's connection to the API, opened once."""
+        if not hasattr(self._local, "connection"):
+            self._local.connection = self.undo.enter_context(self.connection())
+        return cast(Connection, self._local.connection)
 
     def order(self, number: int = 0, **fields: Any) -> Row:
         """An order of one of the accounts, in turn."""
@@ -94,11 +103,13 @@ def prepared(
 ) -> Iterator[Ground]:
     """A system of its own in `folder`, up, ready and warm; `pacing` None leaves the default."""
     accounts = [f"{ACCOUNT[:-1]}{int(ACCOUNT[-1]) + number}" for number in range(sessions)]
+    settings = {"TRADEDESK_API_RATE": "1000000", **settings}  # the throttle is on, and lets all through
     paced = {"TRADEDESK_PACING": str(pacing)} if pacing else {}
     with MeasuredSystem(folder, accounts, **paced, **settings) as system:
         ground = Ground(system, accounts)
-        ground.warm_up()
-        yield ground
+        with ground.undo:
+            ground.warm_up()
+            yield ground
 
 
 class MeasuredSystem(System):

@@ -9,9 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tradedesk.bench.figures import Document, over_runs
+from tradedesk.bench.floor import floor
 from tradedesk.bench.ground import UNPACED, Ground, Say, prepared
+from tradedesk.bench.growth import growth
+from tradedesk.bench.latency import latency
 from tradedesk.bench.machine import machine, versions
-from tradedesk.bench.throughput import throughput
+from tradedesk.bench.spike import PACING, spike
+from tradedesk.bench.throughput import left_behind, throughput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,20 +26,41 @@ class Wanted:
     orders: int
     runs: int = 1
     sessions: int = 1
+    levels: tuple[int, ...] = (0, 1_000_000, 10_000_000)  # orders stored, for growth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of benchmark: messages a second that the broker is given (None: the default), and how."""
 
-    measure: Callable[[Ground, Wanted], Document]
+    measure: Callable[[Ground, Wanted, Say], Document]
     orders: int
     pacing: int | None = None
 
 
+def latency_with_floor(ground: Ground, wanted: Wanted, say: Say) -> Document:
+    """Latency, the floor of the same run, and how far we are above it."""
+    ours, bare = latency(ground, orders=wanted.orders), floor(ground, count=wanted.orders)
+    to_wire = {name: measures["post_to_wire_ms"]["p50"] for name, measures in ours.items()}
+    ratios = {name: round(p50 / bare["sum_of_p50_ms"], 2) for name, p50 in to_wire.items()}
+    return {**ours, "floor": bare, "post_to_wire_p50_to_floor": ratios, "left_behind": left_behind(ground)}
+
+
 KINDS = {
+    "latency": Kind(measure=latency_with_floor, orders=300),
     "throughput": Kind(
-        measure=lambda ground, wanted: throughput(ground, orders=wanted.orders), orders=3000, pacing=UNPACED
+        measure=lambda ground, wanted, say: throughput(ground, orders=wanted.orders),
+        orders=3000,
+        pacing=UNPACED,
+    ),
+    "spike": Kind(
+        measure=lambda ground, wanted, say: spike(ground, orders=wanted.orders), orders=10_000, pacing=PACING
+    ),
+    "growth": Kind(
+        measure=lambda ground, wanted, say: growth(
+            ground, orders=wanted.orders, levels=wanted.levels, say=say
+        ),
+        orders=200,
     ),
 }
 
@@ -50,7 +75,7 @@ def run(folder: Path, wanted: Wanted, say: Say) -> Document:
         with prepared(place, sessions=wanted.sessions, pacing=kind.pacing) as ground:
             say("Measuring ...")
             document["versions"] = versions(ground.system)
-            runs.append(kind.measure(ground, wanted))
+            runs.append(kind.measure(ground, wanted, say))
         shutil.rmtree(place, ignore_errors=True)
     document["runs"] = runs
     return document | ({"over_runs": over_runs(runs)} if len(runs) > 1 else {})

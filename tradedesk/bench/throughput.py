@@ -22,10 +22,14 @@ LEFT_BEHIND = {
 }
 
 
+BULK = 50  # orders in one POST
+
+
 def throughput(ground: Ground, *, orders: int) -> Document:
-    """A burst of single POSTs, followed until its last order is COMPLETED."""
+    """Bursts of single and of bulk POSTs, each followed until its last order is COMPLETED."""
     return {
         "single": burst(ground, orders, ground.place_all),
+        "bulk": burst(ground, orders, lambda rows: place_in_bulk(ground, rows)),
         "left_behind": left_behind(ground),
     }
 
@@ -46,6 +50,15 @@ def burst(ground: Ground, count: int, place: Callable[[Sequence[Row]], list[Answ
         "post_ms": spread(answer.seconds for answer in answers),
         "processor_ms_per_order": spent,
     }
+
+
+def place_in_bulk(ground: Ground, rows: Sequence[Row]) -> list[Answer]:
+    """All orders, BULK of them in each POST, one POST after the other."""
+    with ground.connection() as connection:
+        return [
+            connection.send("/orders/bulk", {"orders": rows[start : start + BULK]})
+            for start in range(0, len(rows), BULK)
+        ]
 
 
 def statuses(answers: Sequence[Answer]) -> Document:

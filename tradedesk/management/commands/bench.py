@@ -27,6 +27,9 @@ class Command(BaseCommand):
         parser.add_argument("--orders", type=int, help="how many (each kind has its own default)")
         parser.add_argument("--runs", type=int, default=1, help="median and range over these (%(default)s)")
         parser.add_argument("--sessions", type=int, default=1, help="gateway sessions (%(default)s)")
+        parser.add_argument(
+            "--stored", default="0,1000000,10000000", help="growth: orders stored (%(default)s)"
+        )
         parser.add_argument("--keep", action="store_true", help="keep logs and data")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,7 +38,11 @@ class Command(BaseCommand):
         if min(orders, options["runs"], options["sessions"]) < 1 or options["sessions"] > 8:
             raise CommandError("--orders and --runs must be at least 1, --sessions 1 to 8.")
         wanted = Wanted(
-            kind=options["kind"], orders=orders, runs=options["runs"], sessions=options["sessions"]
+            kind=options["kind"],
+            orders=orders,
+            runs=options["runs"],
+            sessions=options["sessions"],
+            levels=levels_of(options["stored"]),
         )
         self.stdout.write(json.dumps(self._measure(wanted, keep=options["keep"]), indent=2))
 
@@ -51,3 +58,14 @@ class Command(BaseCommand):
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
         return document
+
+
+def levels_of(text: str) -> tuple[int, ...]:
+    """Numbers of stored orders from "0,1000000"; raises CommandError."""
+    try:
+        levels = tuple(sorted(int(part) for part in text.split(",")))
+    except ValueError:
+        levels = (-1,)
+    if levels[0] < 0:
+        raise CommandError(f"--stored must be whole numbers separated by commas, not {text!r}.")
+    return levels
