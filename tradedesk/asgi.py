@@ -1,4 +1,4 @@
-"""ASGI application of the stream process: `GET /api/v1/stream` and /healthz, nothing else."""
+"""ASGI application of the stream process: `GET /api/v1/stream`, /healthz and /metrics, nothing else."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from django.http import JsonResponse  # noqa: E402
 
 from orders.api.problems import Problem, problem_response  # noqa: E402
 from orders.api.stream.app import Stream, respond  # noqa: E402
+from tradedesk.metrics import stream_metrics  # noqa: E402
 
 _streams: list[Stream] = []
 
@@ -52,6 +53,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await stream()(scope, receive, send)
     elif scope["path"] == "/healthz":
         await respond(send, JsonResponse({"status": "alive"}), {})
+    elif scope["path"] == "/metrics":
+        await respond(send, stream_metrics(sum(each.readers for each in _streams)), {})
     else:
         await respond(send, problem_response(Problem("NOT_FOUND")), {})
 

@@ -51,6 +51,7 @@ class Stream:
     def __init__(self) -> None:
         self.feed = Feed(in_thread(feed.read_items), in_thread(feed.newest))
         self._authorise = in_thread(door.authorise)
+        self.readers = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
 
@@ -71,7 +72,11 @@ class Stream:
             await respond(send, problem_response(problem), door.cors(headers))
             return
         self._start_feed()
-        await self._until_gone(receive, self._write(headers, wanted_cursor(scope, headers), access, send))
+        self.readers += 1
+        try:
+            await self._until_gone(receive, self._write(headers, wanted_cursor(scope, headers), access, send))
+        finally:
+            self.readers -= 1
 
     def end(self) -> None:
         """End every stream."""

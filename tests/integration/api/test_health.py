@@ -14,11 +14,10 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
-from orders.models import Order
+from orders.models.order import first_id_at
 from orders.services import doorbell
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent
-from tradedesk.metrics import first_id_at
 
 
 def ready(**fields: Any) -> None:
@@ -115,15 +114,6 @@ def test_metrics_show_what_waits(desk: None) -> None:
     assert (found["tradedesk_outbox_waiting"], found["tradedesk_inbox_waiting"]) == (1, 2)
     assert found["tradedesk_inbox_errors"] == 1
     assert 30 <= found["tradedesk_inbox_oldest_seconds"] < 60
-
-
-def test_metrics_show_hop_times(desk: None) -> None:
-    order = placed("a")
-    Order.objects.filter(pk=order.pk).update(recorded_at=order.received_at + timedelta(milliseconds=250))
-    found = metrics()
-    assert found['tradedesk_hop_seconds{hop="record",quantile="0.5"}'] == pytest.approx(0.25)
-    assert found['tradedesk_hop_orders{hop="record"}'] == 1
-    assert found['tradedesk_hop_orders{hop="send"}'] == 0
 
 
 def test_metrics_say_when_the_database_is_away(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:

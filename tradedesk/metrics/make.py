@@ -1,0 +1,31 @@
+"""Building metric families from samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+Samples = Iterable[tuple[tuple[str, ...], float]]
+
+
+def gauge(name: str, says: str, samples: Samples, labels: tuple[str, ...] = ()) -> GaugeMetricFamily:
+    """A gauge with its samples: (label values, value)."""
+    family = GaugeMetricFamily(name, says, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def counter(name: str, says: str, samples: Samples, labels: tuple[str, ...] = ()) -> CounterMetricFamily:
+    """A counter (its name gets `_total`) with its samples: (label values, value)."""
+    family = CounterMetricFamily(name, says, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def seconds(span: timedelta) -> float:
+    """A time span as Prometheus wants it."""
+    return span.total_seconds()

@@ -1,0 +1,94 @@
+"""What the processes behind the API do: sessions, pacing, breakers, comparisons, Celery's queues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import Count, Max
+from django.utils import timezone
+from prometheus_client.core import Metric
+
+from brokers.breaker import BreakerState
+from brokers.models import GatewaySession
+from orders.models import Order, ReconciliationRun
+from orders.models.order import first_id_at
+from orders.services import doorbell
+from tradedesk.metrics.make import gauge, seconds
+
+PACED_OVER = timedelta(seconds=10)
+#: An order that waited longer than this before it was claimed is left out of the pacing.
+WAITED_AT_MOST = timedelta(minutes=5)
+
+
+def collect() -> Iterator[Metric]:
+    """All of them."""
+    yield from breakers()
+    yield pacing()
+    yield comparisons()
+    yield from celery_queues()
+
+
+def breakers() -> Iterator[Metric]:
+    """State of each session's circuit breaker."""
+    rows = GatewaySession.objects.order_by("name").values_list("name", "breaker")
+    yield gauge(
+        "tradedesk_session_breaker",
+        "1 for the state in which a session's circuit breaker is.",
+        [((name, state.value), float(breaker == state)) for name, breaker in rows for state in BreakerState],
+        ("session", "state"),
+    )
+
+
+def pacing() -> Metric:
+    """How much of what the gateway takes is used."""
+    now = timezone.now()
+    claimed = Order.objects.filter(
+        id__gte=first_id_at(now - WAITED_AT_MOST), claimed_at__gte=now - PACED_OVER
+    )
+    counts = dict(claimed.order_by().values_list("session").annotate(Count("id")))
+    allowed = settings.PACING_PER_SECOND * PACED_OVER.total_seconds()
+    return gauge(
+        "tradedesk_session_pacing_used_ratio",
+        "New orders sent in the last ten seconds, of those that pacing allows.",
+        [((name,), counts.get(name, 0) / allowed) for name in settings.BROKER_SESSIONS],
+        ("session",),
+    )
+
+
+def comparisons() -> Metric:
+    """When each kind of comparison with the broker last came to its end."""
+    now = timezone.now()
+    last = (
+        ReconciliationRun.objects.filter(error="", started_at__gte=now - timedelta(days=1))
+        .order_by()
+        .values_list("session", "kind")
+        .annotate(Max("finished_at"))
+    )
+    return gauge(
+        "tradedesk_reconciliation_age_seconds",
+        "Time since the last complete comparison with the broker.",
+        [((session, kind), seconds(now - at)) for session, kind, at in last],
+        ("session", "kind"),
+    )
+
+
+def celery_queues() -> Iterator[Metric]:
+    """Messages that wait in Celery's queues; nothing when Redis is away, and that is told."""
+    names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
+    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+    try:
+        with doorbell.client().pipeline(transaction=False) as asking:
+            for name in names:
+                asking.llen(f"{prefix}{name}")
+            lengths = asking.execute()
+    except doorbell.REDIS_ERRORS:
+        lengths = None
+    yield gauge("tradedesk_redis_up", "Whether Redis answers.", [((), float(lengths is not None))])
+    yield gauge(
+        "tradedesk_celery_queue_messages",
+        "Messages that wait in each of Celery's queues.",
+        [((name,), length) for name, length in zip(names, lengths or (), strict=False)],
+        ("queue",),
+    )
