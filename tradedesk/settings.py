@@ -155,6 +155,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; larger bodies are refused with 413
 STREAM_URL = env.read(env.env.str, "TRADEDESK_STREAM_URL", "http://127.0.0.1:8001")
 
+# Spans go there (OTLP over HTTP); empty: none are made. Needs the extra `otel`.
+OTLP_ENDPOINT = env.read(env.env.str, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
+
 from tradedesk.conf.accounts import ACCOUNTS, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
 from tradedesk.conf.logs import LOGGING  # noqa: E402, F401

@@ -17,7 +17,7 @@ from django.db import connection
 from brokers import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
 from orders.models.rulebook import NO_EDITION
-from orders.services import alerts
+from orders.services import alerts, order_log
 
 #: Columns of an order that may change after it was recorded, with their SQL types.
 MUTABLE = {
@@ -85,6 +85,7 @@ def insert(order: Order, *, command: CommandKind | None, edition: UUID | None = 
     )
     if recorded_at is None:
         return Recording.TAKEN if in_force else Recording.OUTDATED
+    order_log.tell({order.id: order}, order.noted)
     order.noted.clear()
     order.recorded_at, order.queued_at = recorded_at, queued_at
     return Recording.RECORDED
@@ -134,6 +135,7 @@ def store(orders: Iterable[Order]) -> None:
         prepared.rows(_note_sql(), [prepared.records(events, EVENT)])
     _drop_overtaken_commands(changed, events)
     alerts.follow_holds(changed, events)
+    order_log.tell({order.id: order for order in changed}, events)
     for order in changed:
         order.noted.clear()
         order.touched = False

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from orders.models import CommandKind, Order, State
 from orders.models.rulebook import NO_EDITION
+from orders.services import order_log
 from orders.services.book import EVENT
 
 BY_DATABASE = ("recorded_at", "queued_at")
@@ -35,6 +36,7 @@ def insert_all(orders: Sequence[Order], command: CommandKind, edition: UUID) -> 
     if not rows[0][0]:
         return None
     times = {row[1]: row[2:] for row in rows if row[1]}
+    order_log.tell({order.id: order for order in orders}, (e for e in events if e.order_id in times))
     for order in orders:
         order.noted.clear()
         order.recorded_at, order.queued_at = times.get(order.id, (None, None))

@@ -34,7 +34,7 @@ ROWS = """
             make_interval(secs => (n::float8 / %(all)s - 1) * 86400.0 * %(days)s) AS ago
     ), ordered AS (
         INSERT INTO orders_order SELECT grown.*
-        FROM made, (SELECT * FROM orders_order WHERE id = %(like)s) AS o,
+        FROM made JOIN orders_order o ON o.id = %(like)s,
         jsonb_populate_record(o, jsonb_build_object(
             'id', made.id, 'cl_ord_id', 'grown-' || n, 'order_ref', 'GROWN' || n, 'perm_id', 1000000000 + n,
             'broker_order_id', NULL, 'received_at', at, 'recorded_at', at, 'queued_at', at, 'claimed_at', at,
@@ -48,7 +48,7 @@ ROWS = """
         SELECT made.id, 1, 'COMPLETED', 'FILLED', 'COMPLETED', 1, 100, 'grown', '', '{}', at FROM made
     )
     INSERT INTO orders_execution SELECT grown.*
-    FROM made, (SELECT * FROM orders_execution WHERE order_id = %(like)s LIMIT 1) AS e,
+    FROM made JOIN orders_execution e ON e.order_id = %(like)s,
     jsonb_populate_record(e, jsonb_build_object(
         'id', nextval(pg_get_serial_sequence('orders_execution', 'id')), 'order_id', made.id,
         'exec_id', 'grown.' || n || '.01', 'exec_root', 'grown.' || n, 'transact_time', at, 'received_at', at
