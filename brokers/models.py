@@ -44,6 +44,21 @@ class GatewaySession(models.Model):
         return self.name
 
 
+class LinkChange(models.Model):
+    """The link of a session changed: what happened to the way to the broker, and why in its own words."""
+
+    session = models.ForeignKey(GatewaySession, on_delete=models.CASCADE, related_name="link_changes")
+    link = models.CharField(max_length=16)
+    reason = models.CharField(max_length=300, blank=True, default="")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.link} {self.reason}"
+
+
 class BrokerAccount(models.Model):
     """A trading account at the broker and the session that carries its orders."""
 

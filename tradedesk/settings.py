@@ -31,6 +31,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_fsm",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "tradedesk",
     "brokers",
     "orders",
@@ -45,7 +48,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "orders.admin.login.WorkingSession",
     "orders.admin.zone.ZoneMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "tradedesk.urls"
@@ -160,6 +165,7 @@ OTLP_ENDPOINT = env.read(env.env.str, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
 
 from tradedesk.conf.accounts import ACCOUNTS, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
+from tradedesk.conf.login import *  # noqa: E402, F403
 from tradedesk.conf.logs import LOGGING  # noqa: E402, F401
 from tradedesk.conf.rest import *  # noqa: E402, F403
 from tradedesk.conf.unfold import FLOWER_URL, UNFOLD  # noqa: E402, F401

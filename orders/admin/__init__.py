@@ -3,6 +3,7 @@
 from orders.admin import (  # noqa: F401
     alerts,
     breaks,
+    broker_rows,
     executions,
     limits,
     orders,
@@ -10,5 +11,6 @@ from orders.admin import (  # noqa: F401
     positions,
     queues,
     reconciliation,
+    sessions,
     tokens,
 )

@@ -7,18 +7,21 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import (
     FieldTextFilter,
-    RelatedDropdownFilter,
 )
+from unfold.paginator import InfinitePaginator
 
-from brokers.desk import LongListAdmin, moment, number
+from brokers.desk import moment, number
 from orders.admin.filters import UtcRangeFilter
 from orders.admin.marks import side_mark
+from orders.admin.own import OwnAccountFilter, OwnAccounts
 from orders.models import Execution
 
 
 @admin.register(Execution)
-class ExecutionAdmin(LongListAdmin):
+class ExecutionAdmin(OwnAccounts):
     """Executions; a corrected one is struck through."""
+
+    paginator = InfinitePaginator
 
     list_display = (
         "at",
@@ -34,7 +37,7 @@ class ExecutionAdmin(LongListAdmin):
     )
     list_select_related = ("order__instrument", "account")
     list_filter = (
-        ("account", RelatedDropdownFilter),
+        ("account", OwnAccountFilter),
         ("order__instrument__symbol", FieldTextFilter),
         "superseded",
         ("transact_time", UtcRangeFilter),

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from brokers.desk import ReadOnlyAdmin
+from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
 
 
@@ -16,12 +17,16 @@ class OwnAccounts(ReadOnlyAdmin):
     """Base of a list whose rows belong to accounts; `account_path` leads from a row to its account."""
 
     account_path = "account"
+    #: The row tells of everything on a session: only for who has all accounts of it.
+    whole_session = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Rows of the person's accounts: everything in the admin that finds a row begins here."""
         mine = accounts_of_person(request.user)
         rows: QuerySet[Any] = super().get_queryset(request)
         found = rows.filter(**{f"{self.account_path}__in": mine})
+        if self.whole_session:
+            found = found.exclude(session__accounts__in=BrokerAccount.objects.exclude(pk__in=mine))
         return found.distinct() if self.account_path.endswith("accounts") else found
 
 

@@ -1,16 +1,43 @@
-"""Users and groups in the desk's look."""
+"""Users and groups in the desk's look: which accounts a person sees, and a lost second factor."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
-from unfold.admin import ModelAdmin
+from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple
+from django.http import HttpRequest
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from orders.admin.login import LoginForm, forget_second_factor
+from orders.models import DeskProfile
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+admin.site.unregister(TOTPDevice)  # its page would show the secret
+# Not by unfold's setting: that imports the form before the models are there.
+admin.site.login_form = LoginForm
+
+
+class ProfileInline(StackedInline):
+    """The person's accounts; who may see all accounts needs none."""
+
+    model = DeskProfile
+    fields = ("accounts",)
+    can_delete = False
+    min_num = max_num = 1
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """All accounts at a glance."""
+        return super().formfield_for_manytomany(
+            db_field, request, **{**kwargs, "widget": CheckboxSelectMultiple}
+        )
 
 
 @admin.register(User)
@@ -20,17 +47,73 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
+    inlines = (ProfileInline,)
+    actions = ("remove_second_factor",)
     list_display = (
         "username",
         "first_name",
         "last_name",
+        "roles",
+        "sees",
+        "second_factor",
         "is_active",
         "is_staff",
         "is_superuser",
         "last_login",
     )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With what a row shows."""
+        return super().get_queryset(request).prefetch_related("groups", "desk__accounts", "totpdevice_set")
+
+    def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """A new person gets accounts after being made."""
+        return self.inlines if obj else ()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Who is no superuser makes none, and gives nobody rights one by one."""
+        return () if request.user.is_superuser else ("is_superuser", "user_permissions", "groups")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nobody raises their own rights, and only a superuser touches a superuser."""
+        allowed: bool = super().has_change_permission(request, obj)
+        own_or_above = obj is not None and (obj.is_superuser or obj.pk == request.user.pk)
+        return allowed and (request.user.is_superuser or not own_or_above)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """What a person did stays theirs: deactivate instead."""
+        return False
+
+    @admin.action(description="Remove the second factor (lost phone)", permissions=["change"])
+    def remove_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """The person can log in with the password alone and set a new one up."""
+        for user in queryset:
+            if self.has_change_permission(request, user) and forget_second_factor(user):
+                self.log_change(request, user, "Removed the second factor.")
+                messages.warning(request, f"{user} has no second factor any more.")
+
+    @admin.display(description="groups")
+    def roles(self, user: User) -> str:
+        """Groups of the person."""
+        return ", ".join(group.name for group in user.groups.all()) or "–"
+
+    @admin.display(description="accounts")
+    def sees(self, user: User) -> str:
+        """Accounts that the person was given."""
+        profile: DeskProfile | None = getattr(user, "desk", None)
+        return ", ".join(account.code for account in profile.accounts.all()) if profile else "–"
+
+    @admin.display(description="second factor")
+    def second_factor(self, user: User) -> str:
+        """Whether it is set up."""
+        devices: Any = user.totpdevice_set
+        return "yes" if any(device.confirmed for device in devices.all()) else "no"
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
     """Groups of rights."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """A group's rights are its members' rights: for superusers alone."""
+        return bool(request.user.is_superuser)

@@ -9,11 +9,12 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import FieldTextFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.views import ChangeList
 
-from brokers.desk import ReadOnlyAdmin, moment, number
+from brokers.desk import moment, number
 from brokers.models import GatewaySession, Position
+from orders.admin.own import OwnAccountFilter, OwnAccounts
 from orders.services.positions import executed_quantities
 
 
@@ -37,11 +38,11 @@ def add_expected(positions: list[Position]) -> None:
 
 
 @admin.register(Position)
-class PositionAdmin(ReadOnlyAdmin):
+class PositionAdmin(OwnAccounts):
     """Positions as the broker reports them, against our own books."""
 
     list_display = ("account", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")
-    list_filter = (("account", RelatedDropdownFilter), ("symbol", FieldTextFilter))
+    list_filter = (("account", OwnAccountFilter), ("symbol", FieldTextFilter))
     list_select_related = ("account",)
     search_fields = ("symbol",)
     fields = ("account", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")

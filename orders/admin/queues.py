@@ -5,14 +5,19 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.paginator import InfinitePaginator
 
-from brokers.desk import LongListAdmin, moment
+from brokers.desk import moment
+from orders.admin.own import OwnAccounts
 from orders.models import OutboxCommand
 
 
 @admin.register(OutboxCommand)
-class OutboxCommandAdmin(LongListAdmin):
+class OutboxCommandAdmin(OwnAccounts):
     """Commands; one without a time under "claimed" waits."""
+
+    paginator = InfinitePaginator
+    account_path = "order__account"
 
     list_display = ("id", "kind", "order", "session", "created", "due", "attempts", "claimed", "error")
     list_select_related = ("order", "session")

@@ -9,14 +9,20 @@ from django.contrib import admin
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.paginator import InfinitePaginator
 
-from brokers.desk import NOTHING, LongListAdmin, moment, number
+from brokers.desk import NOTHING, moment, number
+from orders.admin.own import OwnAccounts
 from orders.models import ReconciliationRun
 
 
 @admin.register(ReconciliationRun)
-class ReconciliationRunAdmin(LongListAdmin):
+class ReconciliationRunAdmin(OwnAccounts):
     """Runs, newest first; what differed is on the run's page."""
+
+    paginator = InfinitePaginator
+    account_path = "session__accounts"
+    whole_session = True
 
     list_display = ("started", "kind", "session", "result", "found", "took", "counted", "error")
     list_select_related = ("session",)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from brokers import inbox
 from brokers.breaker import Breaker
 from brokers.inbox import Note
-from brokers.models import GatewaySession
+from brokers.models import GatewaySession, LinkChange
 from brokers.port import Heard, Link
 from orders.models import AlertKind
 from orders.services import replace_sending
@@ -57,6 +57,7 @@ class SessionApplier:
         if link is Link.CONNECTED:
             facts["connected_at"] = now
         GatewaySession.objects.filter(name=self.session).update(**facts)
+        LinkChange.objects.create(session_id=self.session, link=link, reason=reason[:300], at=now)
         if link in (Link.DOWN, Link.BROKER_LOST):
             why = f"the link went down: {reason}"
             doubt_unanswered(self.session, before=now, why=why)

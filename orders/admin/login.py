@@ -1,0 +1,109 @@
+"""The way in: password and, for who has one, the second factor; out again when nobody works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import segno
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+from django_otp import devices_for_user, match_token, user_has_device
+from django_otp.plugins.otp_totp.models import TOTPDevice
+from unfold.forms import AuthenticationForm
+
+from orders.admin.pages import desk_page, person_of, show
+
+SEEN = "desk_seen"
+VERIFIED = "desk_second_factor"
+NOTED_EVERY = 30  # seconds; the session is not written for every page
+
+
+class LoginForm(AuthenticationForm):
+    """Name, password, and the six digits of who has set them up."""
+
+    otp_token = forms.CharField(
+        required=False, label="Code of your second factor, if you have one", max_length=12
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        style = self.fields["password"].widget.attrs.get("class", "")
+        self.fields["otp_token"].widget.attrs |= {"class": style, "autocomplete": "one-time-code"}
+
+    def clean(self) -> dict[str, Any]:
+        """The same words whether password or code is wrong: neither is told apart."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        user = self.get_user()
+        if user is None or not user_has_device(user):
+            return cleaned
+        device = match_token(user, cleaned.get("otp_token", "").replace(" ", ""))
+        if device is None:
+            raise self.get_invalid_login_error()
+        if self.request is not None:
+            self.request.session[VERIFIED] = str(device.persistent_id)
+        return cleaned
+
+
+class WorkingSession:
+    """Ends an idle login, and keeps who must have a second factor to the page that sets it up."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/admin/") or not request.user.is_authenticated:
+            return self.get_response(request)
+        if self.is_idle(request):
+            logout(request)
+            messages.info(request, "You were logged out because nothing was done for a while.")
+            return HttpResponseRedirect(f"{reverse('admin:login')}?next={request.path}")
+        setup = reverse("desk:second_factor")
+        free = (setup, reverse("admin:logout"))
+        if settings.REQUIRE_SECOND_FACTOR and request.path not in free and not user_has_device(request.user):
+            return HttpResponseRedirect(setup)
+        return self.get_response(request)
+
+    def is_idle(self, request: HttpRequest) -> bool:
+        """Whether nobody has worked for too long; a page that refreshes itself is not work."""
+        now, seen = time.time(), request.session.get(SEEN, 0)
+        if seen and now - seen > settings.IDLE_MINUTES * 60:
+            return True
+        if "X-Desk-Live" not in request.headers and now - seen > NOTED_EVERY:
+            request.session[SEEN] = int(now)
+        return False
+
+
+@desk_page()
+@require_http_methods(["GET", "POST"])
+def second_factor(request: HttpRequest) -> HttpResponse:
+    """Set up an authenticator app: scan, type one code, done; from then on every login asks for a code."""
+    user = person_of(request)
+    if user_has_device(user):
+        return show(request, "desk/second_factor.html", "Second factor", ready=True)
+    device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "app"})
+    problem = ""
+    if request.method == "POST":
+        if device.verify_token(request.POST.get("code", "").replace(" ", "")):
+            device.confirmed = True
+            device.save(update_fields=["confirmed"])
+            messages.success(request, "Your second factor works. The next login asks for it.")
+            return HttpResponseRedirect(reverse("admin:index"), status=303)
+        problem = "That code is not right. Codes change every 30 seconds; is the clock of your phone right?"
+    code = segno.make(device.config_url, error="m")
+    picture = code.svg_data_uri(scale=5, dark="#111827", light="#ffffff")
+    return show(request, "desk/second_factor.html", "Second factor", picture=picture, problem=problem)
+
+
+def forget_second_factor(user: Any) -> int:
+    """Remove the devices of a person who has lost them; how many there were."""
+    found = list(devices_for_user(user, confirmed=None))
+    for device in found:
+        device.delete()
+    return len(found)

@@ -1,0 +1,137 @@
+"""Broker sessions: link, gate and breaker as three facts, who holds the lease, what waits, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Min, Q
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from brokers.admin import GatewaySessionAdmin, link_mark
+from brokers.models import GatewaySession
+from orders.admin.acts import ActForm
+from orders.admin.broker_rows import replaces
+from orders.admin.own import OwnAccounts
+from orders.admin.pages import desk_page, person_of, show
+from orders.models import DeskAction, Order, OutboxCommand, ReconciliationRun, State
+from orders.services import sessions
+from orders.services.desk_acts import once
+
+OPERATE = "brokers.operate_session"
+SHOWN = 50
+Do = Callable[..., str]
+ACTS: dict[str, tuple[DeskAction, Do]] = {
+    "pause": (DeskAction.PAUSE, sessions.pause),
+    "resume": (DeskAction.RESUME, sessions.resume),
+    "reconcile": (DeskAction.RECONCILE, sessions.ask_for_comparison),
+}
+
+
+@replaces(GatewaySession)
+class SessionAdmin(OwnAccounts, GatewaySessionAdmin):  # type: ignore[misc]
+    """Sessions that carry the person's accounts."""
+
+    account_path = "accounts"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The session's page."""
+        return require_GET(self.session_view)(request, object_id)
+
+    def session_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """One session."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        session = self.get_object(request, object_id)
+        if session is None:
+            raise Http404
+        context = {**page_context(session), "opts": self.opts, "key": uuid4()}
+        if request.GET.get("live"):
+            return TemplateResponse(request, "desk/session_live.html", context)
+        return show(request, "desk/session.html", f"Session {session.name}", **context)
+
+
+def page_context(session: GatewaySession) -> dict[str, Any]:
+    """Everything that the page shows; a fixed number of queries."""
+    now = timezone.now()
+    waiting = OutboxCommand.objects.filter(session=session, done_at=None).aggregate(
+        count=Count("id"), oldest=Min("created_at")
+    )
+    sent = OutboxCommand.objects.filter(session=session, done_at__gt=now - timedelta(seconds=1)).count()
+    orders = Order.objects.filter(session=session)
+    return {
+        "session": session,
+        "mark": link_mark(session.link),
+        "gate": why_shut(session, now),
+        "lease_left": (session.lease_until - now).total_seconds() if session.lease_until else None,
+        "waiting": waiting,
+        "sent": sent,
+        "pacing": settings.PACING_PER_SECOND,
+        "flight": orders.filter(Q(state=State.SENT) | Q(state=State.UNCONFIRMED)).count(),
+        "window": settings.RESTART_WINDOW,
+        "next_restart": next_restart(now),
+        "changes": list(session.link_changes.all()[:SHOWN]),
+        "acts": list(session.desk_acts.select_related("user")[:10]),
+        "runs": list(ReconciliationRun.objects.filter(session=session)[:8]),
+    }
+
+
+def why_shut(session: GatewaySession, now: datetime) -> str:
+    """Why no new order goes out; empty when the gate is open."""
+    window = settings.RESTART_WINDOW
+    reasons = [
+        (session.paused_at, f"paused by {session.paused_by}: {session.pause_reason}"),
+        (session.link != "READY", f"the link is {session.link}: {session.link_reason}"),
+        (window and window.covers(now), "the gateway's restart window"),
+        (session.breaker == "OPEN", "the breaker is open: orders got no answer"),
+    ]
+    return "; ".join(text for shut, text in reasons if shut)
+
+
+def next_restart(now: datetime) -> datetime | None:
+    """When the restart window begins next; None when none is set."""
+    window = settings.RESTART_WINDOW
+    if window is None:
+        return None
+    local = now.astimezone(window.zone)
+    begin = datetime.combine(local.date(), window.begin, tzinfo=window.zone)
+    return begin if begin > local else begin + timedelta(days=1)
+
+
+@desk_page("brokers.view_gatewaysession", OPERATE)
+@require_POST
+def act(request: HttpRequest, name: str, act_name: str) -> HttpResponse:
+    """Pause, resume or reconcile, with a reason, once per key."""
+    if act_name not in ACTS:
+        raise Http404
+    action, do = ACTS[act_name]
+    person = person_of(request)
+    session = GatewaySession.objects.filter(name=name).first()
+    if session is None:
+        raise Http404
+    form = ActForm(request.POST)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        done = once(
+            form.cleaned_data["key"],
+            action,
+            user=person,
+            reason=reason,
+            do=lambda actor: do(name, user=person, reason=reason),
+            session=session,
+        )
+        messages.warning(request, done.outcome)
+    else:
+        messages.error(request, "Say why; nothing was changed.")
+    return HttpResponseRedirect(reverse("admin:brokers_gatewaysession_change", args=[name]), status=303)

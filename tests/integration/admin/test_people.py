@@ -1,0 +1,202 @@
+"""Who gets in, who sees which account, who may do what."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from django_otp.oath import totp
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from brokers.models import GatewaySession
+from orders.models import Break, DeskProfile, Execution, Order
+from tests.integration.admin.conftest import fill
+from tests.integration.api.conftest import ACCOUNT, OTHER, placed
+
+LOGIN = "/admin/login/"
+
+
+def member(group: str, *accounts: str) -> Client:
+    """A person of a group with these accounts, logged in."""
+    user = User.objects.create(username=f"{group}-{User.objects.count()}", is_staff=True)
+    user.groups.add(Group.objects.get(name=group))
+    DeskProfile.objects.create(user=user).accounts.set(accounts)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def two_accounts(desk: None) -> tuple[Order, Order]:
+    fill(1)
+    return Order.objects.get(), placed("secret-1", account=OTHER)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/orders/order/",
+        "/admin/orders/order/?q=secret",
+        "/admin/desk/orders/export/csv/",
+        "/admin/",
+        "/admin/orders/execution/",
+        "/admin/brokers/brokeraccount/",
+        "/admin/desk/dashboard/live/",
+    ],
+)
+def test_another_account_is_nowhere(two_accounts: tuple[Order, Order], path: str) -> None:
+    viewer, supervisor = member("viewer", ACCOUNT), member("supervisor")
+    answer = viewer.get(path)
+    text = b"".join(answer) if answer.streaming else answer.content
+    assert answer.status_code == 200
+    assert b"secret-1" not in text
+    assert OTHER.encode() not in text
+    assert supervisor.get(path).status_code == 200
+
+
+def test_another_accounts_order_is_not_found_by_any_door(two_accounts: tuple[Order, Order]) -> None:
+    _, hidden = two_accounts
+    trader = member("trader", ACCOUNT)
+    for path in (
+        reverse("admin:orders_order_change", args=[hidden.id]),
+        reverse("admin:orders_order_history", args=[hidden.id]),
+        reverse("desk:act", args=[hidden.id, "cancel"]),
+        reverse("desk:peek", args=[hidden.id]),
+    ):
+        assert trader.get(path).status_code in (302, 404), path
+    rows = trader.get(reverse("desk:rows"), {"ids": str(hidden.id)})
+    assert str(hidden.id) not in rows.content.decode()
+    assert "secret" not in trader.get(reverse("desk:ticket"), {"copy": str(hidden.id)}).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("group", "may"),
+    [
+        ("viewer", set()),
+        ("trader", {"place_order", "cancel_order", "replace_order"}),
+        ("supervisor", {"place_order", "cancel_order", "replace_order", "resolve_order", "resolve_break"}),
+        ("risk", {"cancel_order", "change_accountlimit", "resolve_break"}),
+        ("ops", {"resolve_break"}),
+    ],
+)
+def test_a_group_may_what_it_is_for(db: None, group: str, may: set[str]) -> None:
+    rights = set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
+    every = {"place_order", "cancel_order", "replace_order", "resolve_order", "change_accountlimit"}
+    assert rights & {*every, "resolve_break"} == may
+
+
+def log_in(client: Client, **fields: str) -> Any:
+    return client.post(LOGIN, {"username": "jo", "password": "right-one-9", **fields})
+
+
+@pytest.fixture
+def jo(desk: None) -> User:
+    return User.objects.create_user("jo", password="right-one-9", is_staff=True)
+
+
+def test_the_sixth_try_is_not_looked_at(jo: User) -> None:
+    client = Client()
+    answers = [log_in(client, password="wrong").status_code for _ in range(5)]
+    assert answers[-1] == 429
+    locked = log_in(client)
+    assert locked.status_code == 429
+    assert "Too many tries" in locked.content.decode()
+    AccessAttempt.objects.all().delete()
+    assert log_in(client).status_code == 302
+
+
+def test_who_has_a_second_factor_needs_its_code(jo: User) -> None:
+    client = Client()
+    client.force_login(jo)
+    page = client.get(reverse("desk:second_factor"))
+    assert "data:image/svg+xml" in page.content.decode()
+    device = TOTPDevice.objects.get(user=jo)
+    code = f"{totp(device.bin_key):06d}"
+    assert client.post(reverse("desk:second_factor"), {"code": "000000"}).status_code == 200
+    TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
+    assert client.post(reverse("desk:second_factor"), {"code": code}).status_code == 303
+    fresh = Client()
+    assert log_in(fresh).status_code == 200, "the password alone does not open"
+    TOTPDevice.objects.update(last_t=-1, throttling_failure_count=0, throttling_failure_timestamp=None)
+    assert log_in(fresh, otp_token=f"{totp(device.bin_key):06d}").status_code == 302
+
+
+def test_without_a_second_factor_there_is_only_its_setup_when_it_is_required(jo: User, settings: Any) -> None:
+    settings.REQUIRE_SECOND_FACTOR = True
+    client = Client()
+    client.force_login(jo)
+    assert client.get("/admin/")["Location"] == reverse("desk:second_factor")
+
+
+def test_an_idle_login_ends_and_refreshing_is_not_work(jo: User, settings: Any) -> None:
+    client = Client()
+    client.force_login(jo)
+    client.get("/admin/")
+    session = client.session
+    session["desk_seen"] = int(time.time()) - 60 * int(settings.IDLE_MINUTES) - 5
+    session.save()
+    assert LOGIN in client.get("/admin/", headers={"X-Desk-Live": "1"})["Location"]
+    assert LOGIN in client.get("/admin/")["Location"]
+
+
+def test_nobody_raises_their_own_rights(person: Callable[..., Client]) -> None:
+    manager = person("auth.view_user", "auth.change_user", "auth.delete_user")
+    me, boss = User.objects.get(username="jo-1"), User.objects.create_superuser("boss")
+    for user in (me, boss):
+        url = reverse("admin:auth_user_change", args=[user.pk])
+        assert manager.post(url, {"username": user.username, "is_superuser": "on"}).status_code == 403
+    me.refresh_from_db()
+    assert not me.is_superuser
+
+
+def test_sending_is_paused_and_resumed_with_a_reason(boss: Client, person: Callable[..., Client]) -> None:
+    url = reverse("desk:session_act", args=["main", "pause"])
+    press = {"key": "00000000-0000-4000-8000-000000000001", "reason": "maintenance"}
+    assert person("brokers.view_gatewaysession").post(url, press).status_code == 403
+    assert "Paused" in boss.post(url, press, follow=True).content.decode()
+    session = GatewaySession.objects.get()
+    assert (session.pause_reason, session.paused_by) == ("maintenance", "jo-1")
+    page = boss.get(reverse("admin:brokers_gatewaysession_change", args=["main"])).content.decode()
+    assert "Gate shut" in page
+    resume = reverse("desk:session_act", args=["main", "resume"])
+    boss.post(resume, {**press, "key": "00000000-0000-4000-8000-000000000002"})
+    session.refresh_from_db()
+    assert session.paused_at is None
+
+
+def a_break() -> Break:
+    seen = timezone.now()
+    return Break.objects.create(
+        session_id="main",
+        kind="ORDER",
+        key="an-order",
+        account_id=ACCOUNT,
+        text="AAPL differs by 5",
+        ours={"quantity": "10"},
+        broker={"quantity": "15"},
+        first_seen=seen,
+        last_seen=seen,
+    )
+
+
+def test_a_break_is_owned_noted_and_resolved_and_not_by_everybody(boss: Client) -> None:
+    row = a_break()
+    url = lambda name: reverse("desk:break_act", args=[row.pk, name])  # noqa: E731
+    assert member("viewer", ACCOUNT).post(url("resolve"), {"text": "x"}).status_code == 403
+    boss.post(url("take"))
+    boss.post(url("note"), {"text": "asked the broker"})
+    assert "Say why" in boss.post(url("resolve"), {"text": " "}, follow=True).content.decode()
+    assert (
+        "Resolved" in boss.post(url("resolve"), {"text": "it was a transfer"}, follow=True).content.decode()
+    )
+    page = boss.get(reverse("admin:orders_break_change", args=[row.pk])).content.decode()
+    assert "asked the broker" in page
+    assert "differs" in page
+    assert Execution.objects.count() == 0
