@@ -1,0 +1,90 @@
+"""The link to the gateway, and the gateway's own to IB: what is missed meanwhile is asked for afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from brokers.models import GatewaySession
+from brokers.port import Link
+from orders.models import Alert, AlertKind, Break, BreakKind, Order, State
+from orders.services.runtime import SessionRuntime
+from tests.integration.broker.conftest import Desk, Gateway
+from tradedesk.stack.polling import eventually
+
+
+def move(gateway: Gateway, price: str) -> None:
+    """Let the market of AAPL come to this price."""
+    gateway.control.post("/prices", json={"symbol": "AAPL", "price": price}).raise_for_status()
+
+
+def is_filled(gateway: Gateway, order: Order) -> bool:
+    return {row["status"] for row in gateway.orders_of(order)} == {"Filled"}
+
+
+@pytest.mark.parametrize("data_lost", [True, False])  # 1101, 1102
+def test_what_was_filled_while_ib_was_lost_is_booked_when_it_is_back(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, data_lost: bool
+) -> None:
+    order = desk.wait(desk.rest(order_qty=Decimal(10)), State.PENDING)
+    gateway.control.fault(kind="link_lost")
+    eventually(lambda: runtime.session.link is Link.BROKER_LOST)
+    move(gateway, "0.50")
+    gateway.control.fault(kind="link_restored", data_lost=data_lost)
+    desk.wait(order, State.COMPLETED)
+    eventually(lambda: runtime.session.link is Link.READY)
+
+
+def test_what_was_filled_while_no_worker_ran_is_booked_by_the_next(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    runtime = new_runtime()
+    desk.know("AAPL", 265598)
+    order = desk.wait(desk.rest(order_qty=Decimal(10)), State.PENDING)
+    runtime.stop()
+    move(gateway, "0.50")
+    eventually(lambda: is_filled(gateway, order))
+    new_runtime()
+    desk.wait(order, State.COMPLETED)
+
+
+def test_what_was_filled_in_a_gap_across_midnight_is_left_to_a_person(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    runtime = new_runtime()
+    desk.know("AAPL", 265598)
+    order = desk.wait(desk.rest(order_qty=Decimal(10)), State.PENDING)
+    runtime.stop()
+    move(gateway, "0.50")
+    eventually(lambda: is_filled(gateway, order))
+    gateway.control.fault(kind="midnight")
+    new_runtime()
+    eventually(lambda: Order.objects.get(pk=order.pk).held_for_desk, limit=60)
+    assert Order.objects.get(pk=order.pk).cum_qty == 0  # the gateway shows no execution of yesterday
+    assert Break.objects.filter(kind=BreakKind.ORDER, order=order, closed_at=None).exists()
+
+
+def test_a_gateway_that_starts_its_ids_over_does_not_get_ours_to(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    first = desk.wait(desk.rest(), State.PENDING)
+    gateway.control.fault(kind="ids_reset")
+    gateway.control.fault(kind="disconnect")
+    second = desk.wait(desk.rest(), State.PENDING)
+    assert first.broker_order_id and second.broker_order_id
+    assert second.broker_order_id > first.broker_order_id
+    assert GatewaySession.objects.get().next_broker_order_id > second.broker_order_id
+
+
+@pytest.mark.parametrize("code", [399, 10148, 161, 10349, 10999])
+def test_a_code_that_looks_like_the_end_of_an_order_that_is_well_does_not_end_it(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, code: int
+) -> None:
+    gateway.control.fault(kind="order_notice", code=code, count=1)
+    order = desk.wait(desk.rest(), State.PENDING)
+    eventually(lambda: order.events.filter(data__code=code).exists())
+    runtime.reconcile(full=True)
+    desk.wait(order, State.PENDING)
+    assert Alert.objects.filter(kind=AlertKind.UNKNOWN_CODE, order=order).exists() is (code == 10999)
