@@ -63,13 +63,21 @@ class OrdStatus(StrEnum):
     REJECTED = "REJECTED"
     PENDING_CANCEL = "PENDING_CANCEL"
     PENDING_REPLACE = "PENDING_REPLACE"
+    DONE_FOR_DAY = "DONE_FOR_DAY"
+    CALCULATED = "CALCULATED"
+    STOPPED = "STOPPED"
+    SUSPENDED = "SUSPENDED"
 
 
 #: Which status is shown when several are true, higher wins (FIX order state changes, OrdStatus precedence).
 ORD_STATUS_PRECEDENCE = {
     OrdStatus.PENDING_CANCEL: 12,
     OrdStatus.PENDING_REPLACE: 11,
+    OrdStatus.DONE_FOR_DAY: 10,
+    OrdStatus.CALCULATED: 9,
     OrdStatus.FILLED: 8,
+    OrdStatus.STOPPED: 7,
+    OrdStatus.SUSPENDED: 6,
     OrdStatus.CANCELED: 5,
     OrdStatus.EXPIRED: 5,
     OrdStatus.PARTIALLY_FILLED: 4,

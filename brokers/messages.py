@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from brokers.fix import LegSide, OrdType, SecType, Side, TimeInForce
+from brokers.fix import LegSide, OrdStatus, OrdType, SecType, Side, TimeInForce
 from brokers.special import Special
 
 
@@ -107,6 +107,11 @@ class WorkingStatus(StrEnum):
     HELD = "HELD"  # acknowledged, not working yet
     WORKING = "WORKING"
     PENDING_CANCEL = "PENDING_CANCEL"
+    PENDING_REPLACE = "PENDING_REPLACE"
+    STOPPED = "STOPPED"  # guaranteed at a price, not executed
+    SUSPENDED = "SUSPENDED"  # held off the market for now
+    DONE_FOR_DAY = "DONE_FOR_DAY"
+    CALCULATED = "CALCULATED"  # done for the day, and its costs are computed
     FILLED = "FILLED"
     CANCELED = "CANCELED"
     EXPIRED = "EXPIRED"
@@ -138,6 +143,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     terms: OrderTerms | None = None
     #: When the complete look began that shows the order so; None when it was told unasked.
     looked_at: datetime | None = None
+    #: A corporate action changed quantity and price of the order and of what it has executed.
+    corporate_action: bool = False
 
 
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="execution_report"):
@@ -156,6 +163,8 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     liquidity: str = ""
     sec_type: str = "STK"  # the broker's own word: executions of others may be of any type
     multiplier: Decimal = Decimal(1)
+    #: The status that the broker shows with it; IB shows none.
+    ord_status: OrdStatus | None = None
 
 
 class CommissionReport(

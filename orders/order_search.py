@@ -47,7 +47,8 @@ class OrderFilter:
         if self.open is not None:
             given.append(set(ALIVE) if self.open else set(State) - set(ALIVE))
         if self.status not in (None, OrdStatus.PENDING_CANCEL, OrdStatus.PENDING_REPLACE):
-            given.append({state for states in states_shown_as(self.status) for state in states})
+            shown = states_shown_as(self.status)
+            given.append({state for _, empty, filled in shown for state in (*empty, *filled)})
         return [state for state in State if all(state in each for each in given)] if given else None
 
     def rest(self) -> Q:

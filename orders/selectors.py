@@ -27,6 +27,7 @@ from orders.models import (
     State,
     ord_status,
 )
+from orders.models.ord_status import STANDINGS
 
 Accounts = Collection[str]
 #: Steps of an order's life in the order in which they happen; `<step>_at` is its time.
@@ -50,18 +51,22 @@ def shown_as(status: OrdStatus) -> Q:
         return Q(cancel)
     if status == OrdStatus.PENDING_REPLACE:
         return Q(replace) & ~Q(cancel)
-    empty, filled = states_shown_as(status)
-    return (Q(state__in=empty, cum_qty=0) | Q(state__in=filled, cum_qty__gt=0)) & ~Q(cancel) & ~Q(replace)
+    shown = Q()
+    for standing, empty, filled in states_shown_as(status):
+        of_state = Q(state__in=empty, cum_qty=0) | Q(state__in=filled, cum_qty__gt=0)
+        shown |= Q(of_state, standing=standing)
+    return shown & ~Q(cancel) & ~Q(replace)
 
 
 @cache
-def states_shown_as(status: OrdStatus) -> tuple[list[State], list[State]]:
-    """States shown as this status without and with something executed, no request being open."""
+def states_shown_as(status: OrdStatus) -> list[tuple[str, list[State], list[State]]]:
+    """By standing: states shown as this status without and with something executed, no request open."""
 
-    def states(cum_qty: Decimal) -> list[State]:
-        return [state for state in State if ord_status(state, cum_qty, ()) == status]
+    def states(standing: str, cum_qty: int) -> list[State]:
+        return [state for state in State if ord_status(state, Decimal(cum_qty), (), standing) == status]
 
-    return states(Decimal(0)), states(Decimal(1))
+    found = [(standing, states(standing, 0), states(standing, 1)) for standing in ("", *STANDINGS)]
+    return [row for row in found if row[1] or row[2]]
 
 
 def open_request(kind: RequestKind) -> Exists:

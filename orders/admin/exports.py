@@ -102,7 +102,7 @@ def lines(orders: QuerySet[Order], *, numbers: bool = False) -> Iterator[list[An
     """The values of each order; text that a spreadsheet would run as a formula is quoted."""
     for order in orders.prefetch_related("requests").iterator(chunk_size=CHUNK):
         asked = [request.kind for request in order.requests.all() if request.state in OPEN_REQUESTS]
-        status = ord_status(order.state, order.cum_qty, asked)
+        status = ord_status(order.state, order.cum_qty, asked, order.standing)
         yield [*(cell(value_of(order, name), numbers) for name in COLUMNS), str(status)]
 
 

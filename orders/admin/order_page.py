@@ -165,7 +165,7 @@ def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
         "session": order.session_id,
         "source": order.source,
         "version": order.version,
-        "OrdStatus": ord_status(order.state, order.cum_qty, open_kinds),
+        "OrdStatus": ord_status(order.state, order.cum_qty, open_kinds, order.standing),
         "if unconfirmed": order.on_unconfirmed,
         "if the broker is down": order.if_broker_down,
         "fresh until": order.fresh_until.isoformat(" ", "seconds"),

@@ -48,7 +48,7 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         **NOTHING_SPECIAL,
         **order.special,
         "state": order.state,
-        "ord_status": ord_status(order.state, order.cum_qty, open_kinds),
+        "ord_status": ord_status(order.state, order.cum_qty, open_kinds, order.standing),
         "cum_qty": decimal_text(order.cum_qty),
         "leaves_qty": decimal_text(order.leaves_qty),
         "avg_px": decimal_text(order.avg_px),
@@ -61,6 +61,7 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "on_unconfirmed": order.on_unconfirmed,
         "if_broker_down": order.if_broker_down,
         "overfilled": order.overfilled,
+        "commission_missing": order.commission_missing,
         "requests": [request_document(request, chain.get(request.cl_ord_id)) for request in requests],
         "timestamps": {step: time_or_none(getattr(order, f"{step}_at")) for step in STEPS},
     }

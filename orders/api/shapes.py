@@ -179,6 +179,7 @@ class OrderShape(SpecialTerms):
     on_unconfirmed = choice(OnUnconfirmed)
     if_broker_down = choice(IfBrokerDown)
     overfilled = serializers.BooleanField()
+    commission_missing = serializers.BooleanField()
     requests = RequestShape(many=True)
     timestamps = inline_serializer(
         "Timestamps", {step: serializers.DateTimeField(allow_null=True) for step in STEPS}

@@ -28,6 +28,9 @@ class Execution(models.Model):
     side = models.CharField(max_length=8)
     last_qty = models.DecimalField(max_digits=28, decimal_places=10)
     last_px = models.DecimalField(max_digits=28, decimal_places=10)
+    scale = models.DecimalField(
+        default=1, max_digits=18, decimal_places=9, help_text="Shares now for one then, after a split."
+    )
     venue = models.CharField(max_length=32, blank=True)
     liquidity = models.CharField(max_length=8, blank=True)
     transact_time = models.DateTimeField()

@@ -29,9 +29,15 @@ _OF_REQUEST = {
 }
 
 
-def ord_status(state: str, cum_qty: Decimal, open_requests: Iterable[str]) -> OrdStatus:
+#: What the broker may say of an order besides its state; `Order.standing` is one of them or "".
+STANDINGS = (OrdStatus.DONE_FOR_DAY, OrdStatus.CALCULATED, OrdStatus.STOPPED, OrdStatus.SUSPENDED)
+
+
+def ord_status(state: str, cum_qty: Decimal, open_requests: Iterable[str], standing: str = "") -> OrdStatus:
     """The highest ranked status that is true (`open_requests`: kinds of the requests not answered yet)."""
     true = {_OF_STATE[State(state)], *(_OF_REQUEST[RequestKind(kind)] for kind in open_requests)}
     if cum_qty > 0 and state == State.UNCONFIRMED:
         true.add(OrdStatus.PARTIALLY_FILLED)
+    if standing:
+        true.add(OrdStatus(standing))
     return max(true, key=ORD_STATUS_PRECEDENCE.__getitem__)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from brokers.fix import SecType, Side
+from brokers.fix import OrdStatus, SecType, Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
 from orders.models.states import ALIVE, OPEN_REQUESTS
@@ -135,6 +135,16 @@ class Order(OrderLifecycle):
     absent_snapshot = models.CharField(max_length=40, blank=True, default="")
     held_for_desk = models.BooleanField(default=False)
     overfilled = models.BooleanField(default=False, help_text="More executed than was ever ordered.")
+    commission_missing = models.BooleanField(default=False, help_text="Filled, and past the grace.")
+    standing = models.CharField(
+        max_length=16, blank=True, default="", help_text="Done for the day, calculated, stopped, suspended."
+    )
+    closed_as = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        help_text="How a filled order ended.",
+    )
     version = models.IntegerField(default=0)
 
     #: The last price known when the request came: what slippage is measured against.
@@ -214,7 +224,9 @@ class Order(OrderLifecycle):
     @property
     def leaves_qty(self) -> Decimal:
         """What may still execute; 0 once the order is over."""
-        return max(self.order_qty - self.cum_qty, Decimal(0)) if self.state in ALIVE else Decimal(0)
+        if self.state not in ALIVE or self.standing == OrdStatus.CALCULATED:
+            return Decimal(0)
+        return max(self.order_qty - self.cum_qty, Decimal(0))
 
     @property
     def terms(self) -> Terms:

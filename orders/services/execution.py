@@ -38,12 +38,10 @@ from orders.models import (
     EventKind,
     Execution,
     Order,
-    RequestKind,
     Source,
     State,
 )
-from orders.models.reasons import reason
-from orders.services import absence, doorbell, external, quantities, replies
+from orders.services import absence, doorbell, external, following, quantities, replies
 from orders.services.alerts import clear_alert, raise_alert
 from orders.services.signals import Signals
 from orders.services.working_set import WorkingSet
@@ -168,7 +166,7 @@ class Applying:
             external.follow_terms(order, report, cause)
         else:
             replies.follow_terms(self.set, order, report, cause)
-        self._follow(order, report, cause.saying(text=report.text))
+        self.signals.look_wanted |= following.follow(self.set, order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
 
     def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> bool:
@@ -195,47 +193,6 @@ class Applying:
     def _note_answer(self, order: Order) -> None:
         """The gateway answers orders; what a look finds later, in doubt already, does not show that."""
         self.signals.answered |= order.state == State.SENT
-
-    def _follow(self, order: Order, report: OrderReport, cause: Cause) -> None:
-        """Move the order to what the broker says it is doing, unless it is already further."""
-        status = report.status
-        if status in (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.PENDING_CANCEL):
-            self._held(order, report, cause)
-        elif status in (WorkingStatus.WORKING, WorkingStatus.FILLED):
-            _acknowledge(order, cause, working=True)
-            # "Filled" without its executions is no execution: they are fetched, not invented.
-            short = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
-            self.signals.look_wanted |= short and not order.held_for_desk and order.source != Source.EXTERNAL
-        elif status is WorkingStatus.INACTIVE:
-            self._held(order, report, cause)
-            self.signals.look_wanted = True
-        else:
-            self._close(order, status, cause)
-
-    def _held(self, order: Order, report: OrderReport, cause: Cause) -> None:
-        if report.status is WorkingStatus.IN_TRANSIT and not report.identity.perm_id:
-            return  # proves nothing: the gateway has it, the broker may not
-        if report.status is WorkingStatus.PENDING_CANCEL and order.state in (State.PENDING, State.ACCEPTED):
-            return
-        _acknowledge(order, cause, working=False)
-
-    def _close(self, order: Order, status: WorkingStatus, cause: Cause) -> None:
-        if status is WorkingStatus.CANCELED and order.time_is_over(cause.at):
-            status = WorkingStatus.EXPIRED  # IB says "Cancelled"; why, only completed orders tell
-        if status is WorkingStatus.REJECTED and order.cum_qty == 0:
-            _reject(order, cause)
-        elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED, State.FAILED):
-            _set_reason(order, "TIME_IN_FORCE", cause.text)
-            order.expire(cause)
-        elif order.is_alive or order.state == State.FAILED:
-            _acknowledge(order, cause, working=None)
-            if replies.balance_canceled(self.set, order, cause):
-                self._touched.setdefault(order, cause)
-                return
-            asked = replies.open_of(self.set, order, RequestKind.CANCEL)
-            _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
-            order.cancel(cause)
-        replies.close(self.set, order, cause)
 
     # --- executions --------------------------------------------------------------------------------
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
@@ -265,7 +222,8 @@ class Applying:
         self.set.add_execution(order, execution)
         for replaced in quantities.supersede(self.set.executions(order), execution):
             self.set.touch_execution(replaced)
-        _acknowledge(order, cause, working=None)
+        following.acknowledge(order, cause, working=None)
+        following.executed(order, report, cause)
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
         quantities.recount(order, self.set.executions(order))
@@ -306,10 +264,9 @@ class Applying:
             case Refusal.REJECTED_IF_NEW if _is_taken(order):
                 self._refused(order, report, cause, Refusal.REQUEST_REFUSED)
             case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if order.cum_qty == 0:
-                _reject(order, cause)
-                replies.close(self.set, order, cause)
+                following.close(self.set, order, WorkingStatus.REJECTED, cause)
             case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW | Refusal.ORDER_CANCELED:
-                self._close(order, WorkingStatus.CANCELED, cause)
+                following.close(self.set, order, WorkingStatus.CANCELED, cause)
             case _:
                 self._refused(order, report, cause, report.meaning)
 
@@ -323,7 +280,8 @@ class Applying:
         order.note(EventKind.BROKER_NOTICE, cause)
         request = replies.refused_one(self.set, order, meaning, report.cl_ord_id)
         if request:
-            replies.refuse_one(self.set, order, request, meaning, cause)
+            named = bool(report.cl_ord_id)
+            replies.refuse_one(self.set, order, request, meaning, cause, named=named)
 
     def _unknown_code(self, order: Order, report: ErrorReport, cause: Cause) -> None:
         """Nobody has seen this code yet: the order is looked up, and a person should know."""
@@ -357,41 +315,6 @@ class Applying:
 def _is_taken(order: Order) -> bool:
     """Whether the broker has taken the order before: a refusal can not mean that it is new."""
     return order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
-
-
-def _acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
-    """The broker has it: no deadline runs any more. `working` None leaves the state to the caller."""
-    order.acknowledged_at = order.acknowledged_at or cause.at
-    order.ack_deadline, order.unconfirmed_at = None, None
-    order.absent_rounds, order.absent_snapshot = 0, ""
-    if order.state == State.UNCONFIRMED:
-        order.release(cause)
-    if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
-        return
-    if order.cum_qty >= order.order_qty:
-        return  # executed by this very batch: settling fills it
-    waiting = (State.CREATED, State.SENT, State.UNCONFIRMED, State.FAILED)
-    if order.cum_qty and order.state in waiting:
-        order.part_fill(cause)
-    elif working and order.state in (*waiting, State.ACCEPTED):
-        order.work(cause)
-    elif not working and order.state in (*waiting, State.PENDING):
-        order.accept(cause)
-
-
-def _reject(order: Order, cause: Cause) -> None:
-    """Refused by the broker. Its "Cancelled" may have come before the reason."""
-    if order.state == State.REJECTED or not (order.is_alive or order.state == State.CANCELED):
-        return
-    if order.state == State.CANCELED and order.reason_code == "CANCELED_ON_REQUEST":
-        return  # it was our cancel that ended it
-    _acknowledge(order, cause, working=None)
-    _set_reason(order, "BROKER_REJECTED", cause.text)
-    order.reject(cause)
-
-
-def _set_reason(order: Order, code: str, text: str) -> None:
-    order.reason_code, order.reason_text = code, text or reason(code).text
 
 
 def _execution_data(report: ExecutionReport) -> dict[str, str]:

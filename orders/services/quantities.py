@@ -11,13 +11,15 @@ from orders.models import AlertKind, Cause, EventKind, Execution, Order, State
 from orders.services.absence import put_in_doubt
 from orders.services.alerts import clear_alert, raise_alert
 
+#: Ends after which the broker executes nothing more, whatever is taken back later.
+ENDS = (State.CANCELED, State.EXPIRED)
 PX_STEP = Decimal("1e-10")
 
 
 def recount(order: Order, executions: Iterable[Execution]) -> None:
     """Compute cum_qty and avg_px afresh: before the event of an execution is noted, which says them."""
     counting = executed(order, executions)
-    order.cum_qty = sum((execution.last_qty for execution in counting), Decimal(0))
+    order.cum_qty = sum((execution.last_qty * execution.scale for execution in counting), Decimal(0))
     order.avg_px = average_px(counting)
 
 
@@ -56,10 +58,27 @@ def _charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
     return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
 
 
+def remember_end(order: Order, status: str) -> None:
+    """The broker says that a filled order is over: what a bust takes back will not be executed again."""
+    if order.state in (State.FILLED, State.COMPLETED) and status in ENDS and order.closed_as != status:
+        order.closed_as = status
+        order.touched = True
+
+
+def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -> list[Execution]:
+    """A corporate action: quantities of the past count as many times as the order's own (FIX rule 7)."""
+    factor = order_qty / order.order_qty
+    changed = list(executions) if factor != 1 else []
+    for execution in changed:
+        execution.scale *= factor
+    return changed
+
+
 def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
     """Move the order to where its quantities say it is."""
     if order.cum_qty >= order.order_qty:
         if order.state not in (State.FILLED, State.COMPLETED):
+            order.closed_as = order.state if order.state in ENDS else order.closed_as
             order.fill(cause)
     elif order.cum_qty > 0:
         _partly(order, cause)
@@ -92,7 +111,7 @@ def _paid(order: Order, counting: Iterable[Execution]) -> bool:
 def average_px(executions: Iterable[Execution]) -> Decimal:
     """Quantity-weighted price of the executions; 0 when nothing was executed."""
     rows = list(executions)
-    total = sum((row.last_qty for row in rows), Decimal(0))
+    total = sum((row.last_qty * row.scale for row in rows), Decimal(0))
     value = sum((row.last_qty * row.last_px for row in rows), Decimal(0))
     return (value / total).quantize(PX_STEP) if total else Decimal(0)
 

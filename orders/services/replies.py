@@ -22,7 +22,7 @@ from orders.models import (
     Terms,
 )
 from orders.models.reasons import reason
-from orders.services import replace_sending
+from orders.services import quantities, replace_sending
 from orders.services.replacing import accept, refuse
 from orders.services.working_set import WorkingSet
 
@@ -34,6 +34,9 @@ LIVING = (
     WorkingStatus.HELD,
     WorkingStatus.WORKING,
     WorkingStatus.PENDING_CANCEL,
+    WorkingStatus.PENDING_REPLACE,
+    WorkingStatus.STOPPED,
+    WorkingStatus.SUSPENDED,
 )
 
 
@@ -53,6 +56,8 @@ def follow_terms(known: WorkingSet, order: Order, report: OrderReport, cause: Ca
     """Take the terms in that the broker shows for an order of ours: a replace was taken, or it was not."""
     if report.terms is None:
         return
+    if report.corporate_action:
+        _rescale(known, order, report.terms, cause)
     for request in in_flight(known, order):
         if shows(report.terms, order.terms, request.terms, report.cum_qty):
             accept_up_to(known, order, request, cause)
@@ -107,6 +112,16 @@ def _count_looks(known: WorkingSet, order: Order, report: OrderReport, cause: Ca
             replace_sending.not_taken(order, request, cause)
 
 
+def _rescale(known: WorkingSet, order: Order, shown: OrderTerms, cause: Cause) -> None:
+    """Quantity and price of the order follow as restated; what it has executed is scaled alike."""
+    for execution in quantities.rescale(order, known.executions(order), shown.order_qty):
+        known.touch_execution(execution)
+        order.touched = True
+    if order.touched:
+        quantities.recount(order, known.executions(order))
+        order.note(EventKind.RESCALED, cause.saying("quantities restated by a corporate action"))
+
+
 def comparable(shown: OrderTerms, present: Terms) -> Terms:
     """The shown terms where both sides name one; presets rename the time in force, so ours stays."""
     return present._replace(
@@ -152,9 +167,9 @@ def refused_one(known: WorkingSet, order: Order, meaning: Refusal, cl_ord_id: st
 
 
 def refuse_one(
-    known: WorkingSet, order: Order, request: OrderRequest, meaning: Refusal, cause: Cause
+    known: WorkingSet, order: Order, request: OrderRequest, meaning: Refusal, cause: Cause, *, named: bool
 ) -> None:
-    """The broker refuses this request. Some refusals prove nothing, some ask for another way.
+    """The broker refuses this request (`named`: in so many words). Some refusals prove nothing.
 
     Of an order in doubt a refused cancel proves nothing: the gateway may not know the order *yet*. The
     cancel stays wanted, so that it is asked again when the order is found, and the order is not sent
@@ -162,7 +177,7 @@ def refuse_one(
     """
     in_doubt = order.state in (State.SENT, State.UNCONFIRMED) and not order.perm_id
     known.touch_request(request)
-    if request.kind == RequestKind.CANCEL and in_doubt:
+    if request.kind == RequestKind.CANCEL and in_doubt and not named:
         request.doubt()
     elif meaning is Refusal.REPLACE_TOO_EARLY or _is_balance_only(order, request, meaning):
         replace_sending.ask_again(order, request, cause)

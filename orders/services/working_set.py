@@ -28,6 +28,8 @@ from orders.models import (
 from orders.models.order import order_id_of
 from orders.services import book
 
+#: What may change of a stored execution.
+CHANGING = ["superseded", "scale", "commission", "commission_currency", "realized_pnl"]
 Item = BrokerEvent | HandedOver
 
 
@@ -108,7 +110,7 @@ class WorkingSet:
         if new:
             Execution.objects.bulk_create(new)
         for row in old:
-            row.save(update_fields=["superseded", "commission", "commission_currency", "realized_pnl"])
+            row.save(update_fields=CHANGING)
         for request in self._changed_requests:
             _store_request(request)
 

@@ -27,7 +27,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         "if_broker_down",
         "group_id",
         *SPECIAL_FIELDS,
-        *("current_cl_ord_id", "replaced_by", "overfilled"),
+        *("current_cl_ord_id", "replaced_by", "overfilled", "commission_missing"),
     }
     assert (order["order_qty"], order["price"], order["cum_qty"]) == ("100", "229.95", "0")
     assert is_utc_microseconds(order["timestamps"]["received"])

@@ -45,3 +45,19 @@ def test_a_refused_request_falls_back_to_what_the_quantities_say() -> None:
 
 def test_an_unconfirmed_order_with_fills_shows_them() -> None:
     assert ord_status(State.UNCONFIRMED, Decimal(5), []) == OrdStatus.PARTIALLY_FILLED
+
+
+@pytest.mark.parametrize(
+    ("standing", "state", "shown"),
+    [
+        (OrdStatus.DONE_FOR_DAY, State.FILLED, OrdStatus.DONE_FOR_DAY),
+        (OrdStatus.CALCULATED, State.FILLED, OrdStatus.CALCULATED),
+        (OrdStatus.STOPPED, State.PARTIALLY_FILLED, OrdStatus.STOPPED),
+        (OrdStatus.STOPPED, State.FILLED, OrdStatus.FILLED),
+        (OrdStatus.SUSPENDED, State.ACCEPTED, OrdStatus.SUSPENDED),
+    ],
+)
+def test_a_standing_outranks_what_fix_ranks_below_it(
+    standing: OrdStatus, state: State, shown: OrdStatus
+) -> None:
+    assert ord_status(state, Decimal(5), [], standing) == shown

@@ -1,0 +1,140 @@
+"""Following the broker's word on what an order is doing, unless the order is already further."""
+
+from __future__ import annotations
+
+from brokers.fix import TimeInForce
+from brokers.messages import ExecutionReport, OrderReport, WorkingStatus
+from orders.models import AT_BROKER, Cause, EventKind, Order, RequestKind, Source, State
+from orders.models.ord_status import STANDINGS
+from orders.models.reasons import reason
+from orders.services import quantities, replies
+from orders.services.working_set import WorkingSet
+
+#: Not (yet) said to be working. A pending request says nothing of the order's own state.
+HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
+PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
+WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
+DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
+#: Orders with these outlive the day.
+LASTING = (TimeInForce.GTC, TimeInForce.GTD)
+
+
+def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> bool:
+    """Move the order to what the broker says it is doing; whether a look at the broker is needed."""
+    status = report.status
+    if status not in (*PENDING, WorkingStatus.IN_TRANSIT, WorkingStatus.INACTIVE):
+        _stand(order, status, cause)
+    if status in (*HELD, *PENDING):
+        _hold(order, report, cause)
+    elif status in WORKING:
+        acknowledge(order, cause, working=True)
+    elif status is WorkingStatus.INACTIVE:
+        _hold(order, report, cause)
+    elif status in DAY_OVER:
+        _end_day(order, cause)
+    else:
+        close(known, order, status, cause)
+    # "Filled" without its executions is no execution: they are fetched, not invented.
+    short = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
+    short = short and not order.held_for_desk and order.source != Source.EXTERNAL
+    return short or status is WorkingStatus.INACTIVE
+
+
+def executed(order: Order, report: ExecutionReport, cause: Cause) -> None:
+    """An execution whose broker shows a plain status with it ends what outranked that status."""
+    if report.ord_status and report.ord_status not in STANDINGS:
+        _set_standing(order, "", cause)
+
+
+def _hold(order: Order, report: OrderReport, cause: Cause) -> None:
+    if report.status is WorkingStatus.IN_TRANSIT and not report.identity.perm_id:
+        return  # proves nothing: the gateway has it, the broker may not
+    if report.status in PENDING and order.state in (State.PENDING, State.ACCEPTED):
+        return
+    acknowledge(order, cause, working=False)
+
+
+def _end_day(order: Order, cause: Cause) -> None:
+    """Nothing more today. A lasting order keeps its balance, any other is over."""
+    acknowledge(order, cause, working=None)
+    if order.time_in_force in LASTING or order.cum_qty >= order.order_qty:
+        if order.state in (State.SENT, State.UNCONFIRMED, State.CREATED):
+            acknowledge(order, cause, working=False)
+    elif order.state in AT_BROKER:
+        _set_reason(order, "TIME_IN_FORCE", cause.text)
+        order.expire(cause)
+
+
+# --- standing ---------------------------------------------------------------------------------------
+def _stand(order: Order, status: WorkingStatus, cause: Cause) -> None:
+    """Done for the day, calculated, stopped or suspended: true until the broker says otherwise.
+
+    What it says late of a dead order changes nothing.
+    """
+    if status.value in STANDINGS:
+        _set_standing(order, status.value, cause)
+    elif order.is_alive:
+        _set_standing(order, "", cause)
+
+
+def _set_standing(order: Order, standing: str, cause: Cause) -> None:
+    if order.standing != standing:
+        order.standing = standing
+        order.note(EventKind.STANDING, cause.saying(data={"standing": standing}))
+
+
+# --- the end ----------------------------------------------------------------------------------------
+def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) -> None:
+    """The broker says that the order is over; what is open on it is answered."""
+    if status is WorkingStatus.CANCELED and order.time_is_over(cause.at):
+        status = WorkingStatus.EXPIRED  # IB says "Cancelled"; why, only completed orders tell
+    if status is WorkingStatus.REJECTED and order.cum_qty == 0:
+        _reject(order, cause)
+    elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED, State.FAILED):
+        _set_reason(order, "TIME_IN_FORCE", cause.text)
+        order.expire(cause)
+    elif order.is_alive or order.state == State.FAILED:
+        acknowledge(order, cause, working=None)
+        if replies.balance_canceled(known, order, cause):
+            return
+        asked = replies.open_of(known, order, RequestKind.CANCEL)
+        _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
+        order.cancel(cause)
+    else:
+        quantities.remember_end(order, status)
+    replies.close(known, order, cause)
+
+
+def acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
+    """The broker has it: no deadline runs any more. `working` None leaves the state to the caller."""
+    order.acknowledged_at = order.acknowledged_at or cause.at
+    order.ack_deadline, order.unconfirmed_at = None, None
+    order.absent_rounds, order.absent_snapshot = 0, ""
+    if order.state == State.UNCONFIRMED:
+        order.release(cause)
+    if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
+        return
+    if order.cum_qty >= order.order_qty:
+        return  # executed by this very batch: settling fills it
+    waiting = (State.CREATED, State.SENT, State.UNCONFIRMED, State.FAILED)
+    if order.cum_qty and order.state in waiting:
+        order.part_fill(cause)
+    elif working and order.state in (*waiting, State.ACCEPTED):
+        order.work(cause)
+    elif not working and order.state in (*waiting, State.PENDING):
+        order.accept(cause)
+
+
+def _reject(order: Order, cause: Cause) -> None:
+    """Refused by the broker. Its "Cancelled" may have come before the reason."""
+    if order.state == State.REJECTED or not (order.is_alive or order.state == State.CANCELED):
+        return
+    if order.state == State.CANCELED and order.reason_code == "CANCELED_ON_REQUEST":
+        return  # it was our cancel that ended it
+    acknowledge(order, cause, working=None)
+    _set_reason(order, "BROKER_REJECTED", cause.text)
+    order.reject(cause)
+
+
+def _set_reason(order: Order, code: str, text: str) -> None:
+    order.reason_code, order.reason_text = code, text or reason(code).text

@@ -1,0 +1,288 @@
+"""Playing a FIX scenario through the real services: we ask, the broker speaks into the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from brokers.fix import OrdStatus, OrdType, SecType, Side, TimeInForce
+from brokers.lease import Lease
+from brokers.messages import (
+    BrokerEvent,
+    ErrorReport,
+    ExecutionReport,
+    InstrumentRef,
+    OrderIdentity,
+    OrderReport,
+    OrderTerms,
+    Refusal,
+    WorkingStatus,
+)
+from brokers.models import GatewaySession
+from brokers.port import Heard
+from orders.models import Order, OrderRequest, OutboxCommand, RequestKind, Source, ord_status
+from orders.services import replace_sending, submission
+from orders.services.claim import claim_cancels, claim_orders
+from orders.services.errors import OrderError
+from orders.services.execution import apply_notes
+from orders.services.order_entry import cancel_order, place_order
+from orders.services.replacing import Change, replace_order
+from orders.services.runtime import take_lease
+from orders.services.signals import Signals
+from orders.services.ticket import InstrumentKey, Ticket
+from tests.integration.orders.fix_tables import Row
+
+ACCOUNT = "DU1234567"
+AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
+PX = Decimal(50)
+REPORTS = {
+    "New": WorkingStatus.WORKING,
+    "PendingNew": WorkingStatus.IN_TRANSIT,
+    "Triggered": WorkingStatus.WORKING,
+    "Restated": WorkingStatus.WORKING,
+    "Replaced": WorkingStatus.WORKING,
+    "PendingCancel": WorkingStatus.PENDING_CANCEL,
+    "PendingReplace": WorkingStatus.PENDING_REPLACE,
+    "Canceled": WorkingStatus.CANCELED,
+    "Expired": WorkingStatus.EXPIRED,
+    "DoneForDay": WorkingStatus.DONE_FOR_DAY,
+    "Calculated": WorkingStatus.CALCULATED,
+    "Stopped": WorkingStatus.STOPPED,
+    "Suspended": WorkingStatus.SUSPENDED,
+}
+TRADES = ("Trade", "PartialFill", "Fill", "TradeCorrect", "TradeCancel")
+REFUSALS = {
+    RequestKind.CANCEL: Refusal.CANCEL_REFUSED,
+    RequestKind.REPLACE: Refusal.REPLACE_REFUSED,
+}
+
+
+class Player:
+    """One run of a scenario; `repeat`: the broker says everything twice, `restart`: between any two rows."""
+
+    def __init__(self, client: User, *, repeat: bool = False, restart: bool = False) -> None:
+        self.client = client
+        self.repeat = repeat
+        self.restarts = restart
+        self.run = uuid4().hex[:8]
+        self.perm_id = uuid4().int % 2**40
+        self.signals = Signals()
+        self.lease = self._take_lease()
+        self.names: dict[str, Order] = {}
+        self.seen: set[str] = set()
+        self.refused_here: set[str] = set()
+        self.versions: dict[str, tuple[str, int]] = {}
+        self.counting: dict[str, tuple[Decimal, Decimal]] = {}
+
+    def play(self, rows: Sequence[Row]) -> None:
+        """Every row, and after each row of the broker the facts that it names."""
+        for row in rows:
+            if row.ours:
+                self._ask(row)
+            elif row.dir == "B>C":
+                self._hear(row)
+                self._compare(row)
+            if self.restarts:
+                self.restart()
+        self._compare_average()
+
+    def restart(self) -> None:
+        """The process is gone with all it had in memory; the next one begins as a session does."""
+        self.signals = Signals()
+        now = timezone.now()
+        GatewaySession.objects.update(lease_until=now - timedelta(seconds=60))
+        self.lease = self._take_lease()
+        submission.doubt_unanswered("main", before=now, why="restart")
+        replace_sending.doubt_unanswered("main", before=now, why="restart")
+
+    @staticmethod
+    def _take_lease() -> Lease:
+        GatewaySession.objects.update(lease_until=timezone.now() - timedelta(seconds=60))
+        lease = take_lease("main", 1)
+        assert lease
+        return lease
+
+    # --- we ask ------------------------------------------------------------------------------------
+    def _ask(self, row: Row) -> None:
+        asking = {"NEW": self._new, "CANCEL": self._cancel, "REPLACE": self._replace}
+        try:
+            if row.msg in asking:
+                asking[row.msg](row)
+        except OrderError:
+            self.refused_here.add(row.name)
+        self._send()
+
+    def _send(self) -> None:
+        """What the submitter would claim and hand over now; in one transaction the clock stands still."""
+        OutboxCommand.objects.filter(done_at=None).update(not_before=timezone.now() - timedelta(days=1))
+        claim_cancels(self.lease, limit=10)
+        replace_sending.claim_replaces(self.lease, limit=10)
+        claim_orders(self.lease, limit=10)
+
+    def _new(self, row: Row) -> None:
+        assert row.order_qty
+        ticket = Ticket(
+            cl_ord_id=self._id(row.name),
+            account=ACCOUNT,
+            instrument=InstrumentKey(symbol="AAPL"),
+            side=Side.BUY,
+            order_qty=row.order_qty,
+            ord_type=OrdType.LIMIT,
+            price=PX,
+            time_in_force=TimeInForce(row.more.get("tif", "DAY")),
+            max_age=Decimal(3600),
+        )
+        placed = place_order(ticket, client=self.client, source=Source.API, received_at=timezone.now())
+        if not placed.created and "poss_resend" not in row.more:
+            self.refused_here.add(row.name)
+        self.names.setdefault(row.name, placed.order)
+
+    def _cancel(self, row: Row) -> None:
+        order = self._order(row.orig)
+        if order is None:
+            self.refused_here.add(row.name)
+            return
+        self.names[row.name] = order
+        cancel_order(order.id, actor="client:algo", at=timezone.now(), cl_ord_id=self._id(row.name))
+
+    def _replace(self, row: Row) -> None:
+        order = self._order(row.orig)
+        if order is None:
+            self.refused_here.add(row.name)
+            return
+        assert order.price is not None
+        self.names[row.name] = order
+        # The tables carry no prices: one that leaves the quantity means another price.
+        px = None if row.order_qty != order.order_qty else order.price + Decimal("0.01")
+        change = Change(cl_ord_id=self._id(row.name), order_qty=row.order_qty, price=px)
+        replace_order(order.id, change, actor="client:algo", at=timezone.now())
+
+    # --- the broker speaks -------------------------------------------------------------------------
+    def _hear(self, row: Row) -> None:
+        event = self._event(row)
+        for _ in range(2 if self.repeat else 1):
+            if event:
+                note = Heard(event=event, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
+                apply_notes("main", [note], self.signals)
+        if row.exec_type in ("PendingCancel", "PendingReplace"):
+            self.seen.add(row.name)
+        self._send()
+
+    def _event(self, row: Row) -> BrokerEvent | None:
+        if row.msg == "CXLREJ":
+            return self._refusal(row)
+        if row.exec_type == "OrderStatus" or row.name in self.refused_here:
+            return None  # our own answer to a question, or to what was refused here
+        if row.exec_type == "Rejected":
+            text, code = "Order rejected", 201
+            return ErrorReport(
+                identity=self._identity(row), code=code, text=text, meaning=Refusal.ORDER_REJECTED
+            )
+        return self._trade(row) if row.exec_type in TRADES else self._report(row)
+
+    def _refusal(self, row: Row) -> ErrorReport | None:
+        request = self._request(row.name)
+        if request is None:
+            return None
+        meaning = REFUSALS[RequestKind(request.kind)]
+        return ErrorReport(
+            identity=self._identity(row), code=105, text="no", meaning=meaning, cl_ord_id=request.cl_ord_id
+        )
+
+    def _report(self, row: Row) -> OrderReport:
+        order = self._order(row.name)
+        status = WorkingStatus.HELD if "held" in row.more else REPORTS[row.exec_type]
+        return OrderReport(
+            identity=self._identity(row),
+            status=status,
+            source="openOrder",
+            cum_qty=row.cum_qty,
+            corporate_action="corporate_action" in row.more,
+            terms=OrderTerms(
+                account=ACCOUNT,
+                instrument=AAPL,
+                side="BUY",
+                order_qty=row.order_qty or Decimal(0),
+                ord_type="LIMIT",
+                time_in_force=order.time_in_force if order else "DAY",
+                price=self._shown_price(row, order),
+            ),
+        )
+
+    def _shown_price(self, row: Row, order: Order | None) -> Decimal | None:
+        if row.exec_type == "Replaced" and (request := self._request(row.name)):
+            return request.price
+        if order and order.price and "corporate_action" in row.more and row.order_qty:
+            return order.price * order.order_qty / row.order_qty
+        return order.price if order else PX
+
+    def _trade(self, row: Row) -> ExecutionReport:
+        name = row.more.get("exec", f"T{len(self.versions)}")
+        root, version = self.versions.get(row.more.get("refs", ""), (f"{self.run}.{name}", 0))
+        qty = Decimal(0) if row.exec_type == "TradeCancel" else row.last_qty
+        px = Decimal(row.more.get("px", PX))
+        self.versions[name] = (root, version + 1)
+        self.counting[root] = (qty, px)
+        return ExecutionReport(
+            identity=self._identity(row),
+            exec_id=f"{root}.{version + 1:02}",
+            account=ACCOUNT,
+            instrument=AAPL,
+            side=Side.BUY,
+            last_qty=qty,
+            last_px=px,
+            cum_qty=row.cum_qty or Decimal(0),
+            transact_time=timezone.now(),
+            ord_status=row.ord_status,
+        )
+
+    # --- what must be true -------------------------------------------------------------------------
+    def _compare(self, row: Row) -> None:
+        order = self._order(row.name)
+        if order is None:
+            assert row.ord_status == OrdStatus.REJECTED, "an order that nobody knows is refused"
+            return
+        pending = [r.kind for r in order.requests.all() if r.is_open and self._is_seen(r)]
+        status = ord_status(order.state, order.cum_qty, pending, order.standing)
+        found = (status, order.reported_qty, order.cum_qty, order.leaves_qty)
+        wanted = (row.ord_status, row.order_qty, row.cum_qty, row.leaves_qty)
+        said = tuple(was if must is None else must for must, was in zip(wanted, found, strict=True))
+        step = f"step {row.t}: {row.msg} {row.exec_type} of {row.name}"
+        assert found == said, f"{step}: {[*map(str, found)]}, not {[*map(str, said)]}"
+
+    def _is_seen(self, request: OrderRequest) -> bool:
+        return request.cl_ord_id.removeprefix(f"{self.run}-") in self.seen
+
+    def _compare_average(self) -> None:
+        order = self._order(next(iter(self.names), ""))
+        quantity = sum((qty for qty, _ in self.counting.values()), Decimal(0))
+        if order and quantity and order.cum_qty == quantity:
+            value = sum((qty * px for qty, px in self.counting.values()), Decimal(0))
+            assert abs(order.avg_px - value / quantity) < Decimal("1e-9")
+
+    # --- names -------------------------------------------------------------------------------------
+    def _id(self, name: str) -> str:
+        return f"{self.run}-{name}"
+
+    def _order(self, name: str) -> Order | None:
+        if not name:
+            return Order.objects.filter(perm_id=self.perm_id).first()
+        known = self.names.get(name)
+        return Order.objects.get(pk=known.pk) if known else None
+
+    def _request(self, name: str) -> OrderRequest | None:
+        if name in self.refused_here:
+            return None
+        return OrderRequest.objects.filter(client=self.client, cl_ord_id=self._id(name)).first()
+
+    def _identity(self, row: Row) -> OrderIdentity:
+        order = self._order(row.name)
+        if order is None or not row.name:
+            return OrderIdentity(perm_id=self.perm_id, client_id=0, broker_order_id=0)
+        perm_id = 0 if row.exec_type == "PendingNew" else order.id.int % 2**40
+        return OrderIdentity(order_ref=order.order_ref, perm_id=perm_id)
