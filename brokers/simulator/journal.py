@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -36,6 +37,7 @@ class Journal:
         self._turn: list[bytes] = []
         self._compact_above = compact_above
         self._size_at_snapshot = 0
+        self._snapshot: _SnapshotWriter | None = None
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(directory / "lock")
@@ -82,28 +84,47 @@ class Journal:
         try:
             self._file.write(line)
             self._file.flush()
-            size = self._file.tell()
-            if size > self._compact_above and size > 2 * self._size_at_snapshot:
-                self.compact(state)
+            self._shorten(line, state)
         except OSError as error:
             raise JournalError(f"cannot write to {self.path}: {error.strerror}") from error
 
     def compact(self, state: State) -> None:
         """Replace the file by one snapshot of `state`, at once or not at all."""
-        fresh = self.path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(self._encoder.encode([state.snapshot()]) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            self._size_at_snapshot = file.tell()
-        fresh.replace(self.path)
-        self._file.close()
-        self._file = self.path.open("ab")
+        self._begin_snapshot(state)
+        self._use_snapshot()
 
     def close(self) -> None:
-        """Release the file and the lock."""
+        """Release the file and the lock; a snapshot that is still being written is not needed."""
+        if self._snapshot is not None:
+            self._snapshot.join()
         self._file.close()
         self._lock.close()
+
+    def _shorten(self, line: bytes, state: State) -> None:
+        """Begin a snapshot when the file has grown, and use it once the disk has it."""
+        size = self._file.tell()
+        if self._snapshot is not None:
+            self._snapshot.lines.append(line)
+            if not self._snapshot.is_alive():
+                self._use_snapshot()
+        elif size > self._compact_above and size > 2 * self._size_at_snapshot:
+            self._begin_snapshot(state)
+
+    def _begin_snapshot(self, state: State) -> None:
+        # Encoded now, because the state goes on changing; the disk is what takes long.
+        data = self._encoder.encode([state.snapshot()]) + b"\n"
+        self._snapshot = _SnapshotWriter(self.path.with_suffix(".new"), data)
+        self._snapshot.start()
+
+    def _use_snapshot(self) -> None:
+        """Put the snapshot, with the turns since, in place of the file; raises OSError."""
+        snapshot, self._snapshot = self._snapshot, None
+        assert snapshot is not None  # noqa: S101 - asked for by those who began one
+        snapshot.finish()
+        snapshot.path.replace(self.path)
+        self._file.close()
+        self._file = self.path.open("ab")
+        self._size_at_snapshot = self._file.tell()
 
     def _lines(self) -> Iterator[tuple[bytes, bool]]:
         """Yield every line and whether it is the last."""
@@ -111,6 +132,36 @@ class Journal:
         with self.path.open("rb") as file:
             for line in file:
                 yield line, file.tell() >= size
+
+
+class _SnapshotWriter(threading.Thread):
+    """Writes a snapshot down while work goes on; `lines` are the turns that come meanwhile."""
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        super().__init__(name="snapshot", daemon=True)
+        self.path = path
+        self.lines: list[bytes] = []
+        self._data = data
+        self._error: OSError | None = None
+
+    def run(self) -> None:
+        try:
+            self._write("wb", self._data)
+        except OSError as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """Wait for the disk and add what came meanwhile; raises OSError."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        self._write("ab", b"".join(self.lines))
+
+    def _write(self, mode: str, data: bytes) -> None:
+        with self.path.open(mode) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _locked(path: Path) -> IO[str]:

@@ -30,7 +30,7 @@ class Status(StrEnum):
 DONE = frozenset({Status.CANCELLED, Status.FILLED, Status.INACTIVE})
 
 
-class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """One order of one client. `order` is what the client sent last; `value` sums up price * quantity."""
 
     perm_id: int
@@ -91,7 +91,7 @@ def combo_parts(legs: Iterable[ComboLeg]) -> tuple[ComboPart, ...]:
     )
 
 
-class Fact(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True):
+class Fact(msgspec.Struct, kw_only=True, omit_defaults=True, tag=True, gc=False):
     """Base of what can happen to the gateway's memory."""
 
 

@@ -15,8 +15,8 @@ Count = int | None
 Flag = bool | None
 
 
-class Record(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Base of everything the codec reads and writes."""
+class Record(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
+    """Base of everything the codec reads and writes. None ever holds itself, so no collector has to look."""
 
 
 class ComboLeg(Record):

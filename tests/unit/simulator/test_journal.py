@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,6 +120,16 @@ def test_a_snapshot_replaces_the_journal_and_says_the_same(tmp_path: Path) -> No
     assert books(replayed(tmp_path)) == books(bench.gateway)
 
 
+def until_small(journal: Journal, bench: Bench, size: int) -> None:
+    """Go on working until the snapshots, which are written beside the work, have made the file small."""
+    end = time.monotonic() + 60
+    while journal.path.stat().st_size >= size:
+        assert time.monotonic() < end
+        bench.say(limit(10_000, "200.00"))
+        journal.commit(bench.gateway.state)
+        time.sleep(0.001)
+
+
 def test_the_journal_is_bounded_by_what_it_says(tmp_path: Path) -> None:
     journal = Journal(tmp_path, compact_above=4_000)
     bench = Bench()
@@ -130,8 +141,29 @@ def test_the_journal_is_bounded_by_what_it_says(tmp_path: Path) -> None:
         bench.say(limit(1, "201.00"))
         bench.say(limit(1, "200.00"))
         journal.commit(bench.gateway.state)
-    assert journal.path.stat().st_size < 10_000
+    until_small(journal, bench, 10_000)
     journal.close()
+
+
+def test_turns_that_come_while_a_snapshot_is_written_are_in_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, compact_above=1)
+    bench = Bench()
+    bench.gateway.begin(journal.append)
+    for fact in bench.facts:
+        journal.append(fact)
+    for order_id in range(1, 30):
+        bench.place(order_id)
+        journal.commit(bench.gateway.state)
+    journal.close()
+    assert books(replayed(tmp_path)) == books(bench.gateway)
+
+
+def test_a_snapshot_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    bench, _ = working_day(journal)
+    journal.close()
+    journal.path.with_suffix(".new").write_bytes(b"[{")
+    assert books(replayed(tmp_path)) == books(bench.gateway)
 
 
 def test_a_damaged_line_in_the_middle_is_an_error_not_a_guess(tmp_path: Path) -> None:
