@@ -99,15 +99,8 @@ class Ground:
                 server.start()
         system.thaw(*system.running, "postgres", "redis")
         self.supervise()
-        self._disarm_gateway()
+        self.ask_gateway("clear")
         system.wait_until_ready()
-
-    def _disarm_gateway(self) -> None:
-        for kind in ("no_ack", "drop_place", "reject"):
-            self.ask_gateway(kind, count=0)
-        self.ask_gateway("delay_ms", ms=0)
-        if self.control.get("/healthz").json()["link"] != "up":
-            self.ask_gateway("link_restored")
 
 
 @contextmanager

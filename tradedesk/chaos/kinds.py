@@ -214,12 +214,12 @@ def undelay(ground: Ground, fields: Mapping[str, object]) -> None:
 
 def restore_link(ground: Ground, fields: Mapping[str, object]) -> None:
     """1102, or 1101 with data lost."""
-    ground.ask_gateway("link_restored", **fields)
+    ground.ask_gateway("link_restored", data_lost=fields["data_lost"])
 
 
 def lose_link(ground: Ground, fields: Mapping[str, object]) -> None:
-    """1100."""
-    ground.ask_gateway("link_lost")
+    """1100 or 2110; orders that come meanwhile are held by the gateway, or gone."""
+    ground.ask_gateway("link_lost", code=fields["code"], orders=fields["orders"])
 
 
 def by_gateway(kind: str, heal: Act = nothing, lasts: Range = (0.0, 0.0), **fields: Sequence[object]) -> Kind:
@@ -227,6 +227,8 @@ def by_gateway(kind: str, heal: Act = nothing, lasts: Range = (0.0, 0.0), **fiel
     return harmful(f"gateway_{kind}", "simgateway", partial(gateway, kind), heal, lasts, fields=fields)
 
 
+CALLBACKS = ["openOrder", "orderStatus", "execDetails", "commissionReport"]
+# No midnight: what a gateway lists no more nobody can ask it for, and the books would rightly differ.
 GATEWAY_KINDS = [
     by_gateway("no_ack", count=[1, 2, 3]),
     by_gateway("drop_place", count=[1, 2, 3]),
@@ -240,8 +242,31 @@ GATEWAY_KINDS = [
         lose_link,
         restore_link,
         (0.5, 6.0),
-        fields={"data_lost": [True, False]},
+        fields={"data_lost": [True, False], "code": [1100, 2110], "orders": ["held", "dropped"]},
     ),
+    by_gateway("restart", seconds=[1.0, 4.0], ids_reset=[True, False]),
+    by_gateway("half_open", seconds=[4.0, 8.0]),
+    by_gateway("slow_drip", bytes=[40, 400], ms=[2], seconds=[3.0]),
+    by_gateway("pacing", mode=["reject", "delay"], rate=[5, 20], seconds=[4.0]),
+    by_gateway("lag", delay_ms=[500, 3000], seconds=[6.0]),
+    by_gateway("notice", code=[2103, 2105, 2107, 2108, 2119, 2157], seconds=[1.0]),
+    by_gateway("cut_in", message=["placeOrder"], where=["before", "middle", "after"]),
+    by_gateway("cut_out", message=CALLBACKS, where=["before", "middle", "after"]),
+    by_gateway("drop_callback", message=CALLBACKS, count=[1, 3]),
+    by_gateway("duplicate_callback", message=CALLBACKS, delay_ms=[0, 700], count=[1, 10]),
+    by_gateway("reorder_callback", message=CALLBACKS, count=[1, 10]),
+    by_gateway("late_callback", message=CALLBACKS, delay_ms=[200, 2000], count=[1, 10]),
+    by_gateway("fill_before_ack", count=[1, 10]),
+    by_gateway("order_notice", code=[399, 2109, 10349, 161, 10148, 10999], count=[1, 3]),
+    by_gateway("inactive", code=[0, 461], count=[1, 2]),
+    by_gateway("cancel_reject", code=[136, 161, 10148], count=[1, 2]),
+    by_gateway("fill_on_cancel", fraction=[0.5, 1.0], count=[1, 2]),
+    by_gateway("fill_after_cancel", fraction=[0.5, 1.0], delay_ms=[0, 800], count=[1, 2]),
+    by_gateway("late_commission", delay_ms=[300, 3000], count=[1, 5]),
+    by_gateway("correct_execution", price_change=["0.01", "-0.01"], delay_ms=[0, 1000], count=[1, 3]),
+    by_gateway("no_commission", count=[1, 2]),
+    by_gateway("ids_reset"),
+    by_gateway("bust_execution", delay_ms=[0, 1000], count=[1]),
 ]
 
 KINDS: dict[str, Kind] = {

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.simulator.faults import kinds as gateway_faults
-from tradedesk.chaos.kinds import GATEWAY_KINDS, KINDS, PROCESSES
+from brokers.simulator.faults.fault import Fault
+from tradedesk.chaos.kinds import KINDS, PROCESSES
 from tradedesk.chaos.plan import Plan, make_plan
 from tradedesk.chaos.run import opening_quotes
 
@@ -63,6 +64,8 @@ def test_every_process_is_killed_and_stopped(process: str) -> None:
     assert {f"kill_{process}", f"term_{process}"} <= set(KINDS)
 
 
-def test_the_gateway_knows_its_faults() -> None:
-    asked = {kind.name.removeprefix("gateway_") for kind in GATEWAY_KINDS}
-    assert asked <= set(gateway_faults.KINDS)
+def test_the_gateway_knows_its_faults_and_every_field_that_is_drawn_for_them() -> None:
+    for planned in plan(5, faults=1500).faults:
+        if planned.kind.startswith("gateway_") and planned.kind != "gateway_link_lost":
+            kind = planned.kind.removeprefix("gateway_")
+            assert msgspec.convert({"kind": kind, **planned.fields}, Fault).kind == kind
