@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -22,6 +23,8 @@ from orders.services.working_set import WorkingSet
 #: A commission is a message of its own that may lag behind its execution.
 COMMISSION_GRACE = timedelta(seconds=60)
 
+#: What is compared of an execution, after its id.
+COMPARED = ("exec_id", "side", "last_qty", "last_px")
 #: Which of our states agree with what a snapshot says; any other pair is news.
 AGREES: dict[WorkingStatus, tuple[State, ...]] = {
     WorkingStatus.HELD: (State.ACCEPTED, State.PARTIALLY_FILLED),
@@ -108,9 +111,12 @@ def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
 def executions(session: str, snapshot: Snapshot) -> list[Finding]:
     """Executions that one side has and the other has not, or that are not the same."""
     shown = {report.exec_id: report for report in snapshot.executions}
-    ours = {row.exec_id: row for row in _ours(session).filter(exec_id__in=list(shown))}
+    # Bare values: a day may have a hundred thousand, of which hardly one is needed as a whole.
+    facts = _ours(session).filter(exec_id__in=list(shown))
+    ours = {key: (side, qty, px) for key, side, qty, px in facts.values_list(*COMPARED)}
     found = [_only_there(report) for key, report in shown.items() if key not in ours]
-    found += [_unlike(row, shown[key]) for key, row in ours.items() if not _same(row, shown[key])]
+    unlike = [key for key, fact in ours.items() if not _same(fact, shown[key])]
+    found += [_unlike(row, shown[row.exec_id]) for row in _ours(session).filter(exec_id__in=unlike)]
     return found + [_only_here(row) for row in _not_listed(session, snapshot)]
 
 
@@ -118,8 +124,8 @@ def _ours(session: str) -> QuerySet[Execution]:
     return Execution.objects.filter(account__session_id=session).select_related("order")
 
 
-def _same(row: Execution, report: ExecutionReport) -> bool:
-    return (row.side, row.last_qty, row.last_px) == (report.side, report.last_qty, report.last_px)
+def _same(fact: tuple[str, Decimal, Decimal], report: ExecutionReport) -> bool:
+    return fact == (report.side, report.last_qty, report.last_px)
 
 
 def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
@@ -135,7 +141,8 @@ def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
         received_at__lt=snapshot.started_at,
         order__broker_client_id__in=clients,
     )
-    return [row for row in rows.select_related("order") if row.exec_root not in roots]
+    absent = [pk for pk, root in rows.values_list("pk", "exec_root") if root not in roots]
+    return list(_ours(session).filter(pk__in=absent))
 
 
 def _since_baseline(session: str) -> QuerySet[Execution]:
