@@ -5,6 +5,7 @@ The session needs no Redis: it goes on while Celery's consumer waits for one or 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -40,6 +41,8 @@ def run(runtime: SessionRuntime) -> int:
         lost.append(True)
         os.kill(os.getpid(), signal.SIGTERM)
 
+    gc.collect()
+    gc.freeze()  # what start-up has made stays: the collector need not look through it while an order waits
     runtime.on_lease_lost = lease_lost
     SessionStep.runtime = runtime
     app.steps["worker"].add(SessionStep)

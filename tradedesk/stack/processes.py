@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tradedesk.env import BASE_DIR
+from tradedesk.env import BASE_DIR, broker_sessions
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.ports import HOST
 
@@ -44,7 +44,7 @@ def processes(options: StackOptions, *, flower_password: str) -> list[Process]:
         *own_gateway,
         web(options.http),
         stream(options.stream),
-        broker("main"),
+        *(broker(session) for session in broker_sessions()),
         worker(),
         beat(options.data),
         flower(options.flower, flower_password),
@@ -92,7 +92,8 @@ def granian(interface: str, application: str, port: int) -> tuple[str, ...]:
 
 def broker(session: str) -> Process:
     """The broker worker of one session: it owns the connection to the gateway."""
-    return Process(name="broker", argv=(*MANAGE, "brokerworker", session))
+    name = "broker" if session == "main" else f"broker-{session}"
+    return Process(name=name, argv=(*MANAGE, "brokerworker", session))
 
 
 def worker() -> Process:
