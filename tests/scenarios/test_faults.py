@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,14 +11,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from celery import Task
 
+from orders import tasks
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes import beat
 from tradedesk.stack.system import System
 
 FRESH: dict[str, Any] = {"max_age": "3600"}
 SESSION = "SELECT lease_owner, lease_epoch, link FROM brokers_gatewaysession WHERE name = 'main'"
-ALL_TASKS = ("drain", "reconcile_orders", "reconcile_positions", "expire_stale", "tidy")
+ALL_TASKS = {name: task for name, task in vars(tasks).items() if isinstance(task, Task)}
+OWN_QUEUE = ("drain", "reconcile_orders", "reconcile_positions")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +103,7 @@ def test_a_frozen_worker_that_wakes_up_without_its_lease_sends_nothing_and_ends(
 def test_a_worker_killed_while_a_task_runs_loses_nothing(stack: System) -> None:
     with stack.postgres.connect() as holder, holder.transaction():
         holder.execute("LOCK TABLE orders_order IN ACCESS EXCLUSIVE MODE")
-        ring(stack, "orders.tasks.expire_stale", queue="default")
+        ring(stack, "expire_stale")
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         eventually(lambda: stack.rows(waiting)[0][0] > 0, limit=120)
         stack.kill("worker")
@@ -108,27 +112,27 @@ def test_a_worker_killed_while_a_task_runs_loses_nothing(stack: System) -> None:
 
 
 # --- Redis and Celery ---------------------------------------------------------------------------------
-def ring(stack: System, task: str, queue: str = "broker.main", times: int = 1) -> None:
-    """Publish a task as any sender may, over and over."""
-    arguments = "[]" if task.endswith("tidy") else '["main"]'
-    lines = f"from tradedesk.celery import app\nfor _ in range({times}):\n"
-    lines += f"    app.send_task({task!r}, args={arguments}, queue={queue!r})\n"
-    stack.manage("shell", "--no-imports", "-c", lines)
+def ring(stack: System, *names: str, times: int = 1) -> None:
+    """Publish tasks as any sender may, over and over."""
+    lines = ["from tradedesk.celery import app", f"for _ in range({times}):"]
+    for name in names:
+        arguments = ["main"] if inspect.signature(ALL_TASKS[name].run).parameters else []
+        queue = "broker.main" if name in OWN_QUEUE else "default"
+        lines.append(f"    app.send_task('orders.tasks.{name}', args={arguments}, queue={queue!r})")
+    stack.manage("shell", "--no-imports", "-c", "\n".join(lines))
 
 
 def test_duplicates_of_every_task_at_any_moment_change_nothing(stack: System) -> None:
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(flows, stack, 12)
-        for name in ALL_TASKS:
-            queue = "default" if name in ("expire_stale", "tidy") else "broker.main"
-            ring(stack, f"orders.tasks.{name}", queue, times=20)
+        ring(stack, *ALL_TASKS, times=20)
         sending.result()
 
 
 def test_a_message_delivered_again_after_the_visibility_timeout_sends_nothing_twice(stack: System) -> None:
     stack.freeze("broker")
     order = stack.api.placed("MSFT", **FRESH)
-    ring(stack, "orders.tasks.drain", times=3)
+    ring(stack, "drain", times=3)
     with stack.redis.client() as redis:
         doorbell = eventually(lambda: copies(redis), limit=60)
         for _ in range(10):

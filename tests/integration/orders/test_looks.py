@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from brokers.fix import Side
@@ -25,7 +25,7 @@ from brokers.models import BrokerAccount, Instrument
 from brokers.port import Heard
 from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
 from orders.services import positions
-from orders.services.desk_decisions import FoundExecution, enter_execution, give_held_up, release_held
+from orders.services.desk_decisions import give_held_up, release_held
 from orders.services.execution import apply_notes
 from orders.services.reconciliation import apply_snapshot
 from orders.services.signals import Signals
@@ -211,20 +211,32 @@ def test_executed_in_a_gap_across_midnight_is_held_for_a_person_and_never_invent
     assert not look(completed(story, 100)).look_wanted  # asking on would not bring them
 
 
-def test_a_person_enters_the_executions_of_the_statement_and_the_order_completes(desk: User) -> None:
+STATEMENT = (
+    "--exec-id=S1.01", "--qty=100", "--px=229", "--time=2026-11-20T20:00:00", "--commission=1",
+    "--currency=USD", "--by=ops", "--reason=statement of the 20th",
+)  # fmt: skip
+
+
+def test_a_person_enters_the_executions_of_the_statement_and_the_order_completes(
+    desk: User, capsys: pytest.CaptureFixture[str]
+) -> None:
     story = working(desk)
     for _ in range(4):
         look(completed(story, 100))
-    found = FoundExecution(
-        exec_id="S1.01", last_qty=Decimal(100), last_px=Decimal(229), transact_time=LONG_AGO,
-        commission=Decimal(1), commission_currency="USD",
-    )  # fmt: skip
-    enter_execution(story.order.id, found, actor="desk:ops", at=timezone.now(), reason="statement")
+    call_command("enterexecution", str(story.order.id), *STATEMENT)
+    assert capsys.readouterr().out.endswith("is COMPLETED, 100 executed\n")
     order = now_is(story)
     assert (order.state, order.cum_qty, order.held_for_desk) == (State.COMPLETED, 100, False)
     for _ in range(2):
         look(completed(story, 100))
     assert Break.objects.get(kind=BreakKind.ORDER).closed_by == "system"
+
+
+def test_nothing_is_entered_for_an_order_that_is_not_held(desk: User) -> None:
+    story = working(desk)
+    with pytest.raises(CommandError, match="not held"):
+        call_command("enterexecution", str(story.order.id), *STATEMENT)
+    assert not Execution.objects.exists()
 
 
 # --- twice at the broker ------------------------------------------------------------------------------
