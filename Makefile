@@ -4,7 +4,7 @@
 PYTHON ?=
 IN_VENV := .venv/bin/python
 
-.PHONY: help demo up test lint lock clean venv
+.PHONY: help demo up test pictures lint lock clean venv
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
@@ -17,6 +17,9 @@ up: venv
 
 test: lint
 	$(IN_VENV) -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/scenarios tests/browser tests/benchmarks $(ARGS)
+
+pictures: venv
+	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py -k serious
 
 lint: venv
 	$(IN_VENV) -m ruff check .
