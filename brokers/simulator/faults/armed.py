@@ -106,17 +106,24 @@ class Faults:
         same = fault.identity()
         is_every = fault.count == 0 and not fault.chooses
         armed = self._armed.get(fault.kind, [])
-        self._armed[fault.kind] = [one for one in armed if not is_every and one.fault.identity() != same]
+        self._keep(fault.kind, [one for one in armed if not is_every and one.fault.identity() != same])
+
+    def _keep(self, kind: str, armed: list[Armed]) -> None:
+        # Every request asks what is armed: of kinds without a fault there is nothing to look through.
+        if armed:
+            self._armed[kind] = armed
+        else:
+            self._armed.pop(kind, None)
 
     def _arm(self, fault: Fault) -> Armed:
         self._number += 1
         armed = Armed(fault, self._clock(), f"{self.seed}/{fault.kind}/{self._number}")
-        self._armed[fault.kind].append(armed)
+        self._armed.setdefault(fault.kind, []).append(armed)
         return armed
 
     def is_armed(self, kinds: Iterable[str]) -> bool:
         """Whether a fault of one of these kinds may strike."""
-        return any(self._armed.get(kind) for kind in kinds)
+        return bool(self._armed) and any(kind in self._armed for kind in kinds)
 
     def strike(
         self,
@@ -133,7 +140,7 @@ class Faults:
         now = self._clock()
         subject = self._subject(what, client_id, message)
         struck = next((armed for armed in candidates if armed.strikes(subject, now)), None)
-        self._armed[kind] = [armed for armed in candidates if not armed.is_over(now)]
+        self._keep(kind, [armed for armed in candidates if not armed.is_over(now)])
         if struck is None:
             return None
         self._note(kind, subject)
@@ -145,7 +152,7 @@ class Faults:
         if armed not in self._armed.get(kind, []) or not armed.draw():
             return False
         if armed.left == 0:
-            self._armed[kind].remove(armed)
+            self._keep(kind, [one for one in self._armed[kind] if one is not armed])
         self._note(kind, Subject(armed.fault.client_id, "", (), "", "", ""))
         return True
 

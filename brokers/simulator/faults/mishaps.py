@@ -53,12 +53,13 @@ class Mishaps:
 
     def fill_first(self, record: OrderRecord, fraction: float) -> None:
         """Fill a part of an open order just before the cancel that is being read."""
-        if not record.combo_legs:
+        if _is_one_trade(record):
             self._desk.fill_elsewhere(self._fill(record, fraction))
 
     def late_fill(self, record: OrderRecord, fraction: float) -> None:
         """Report a fill of an order whose cancel was confirmed."""
-        if record.perm_id not in self._state.orders or record.combo_legs or record.remaining <= 0:
+        is_known = record.perm_id in self._state.orders
+        if not (is_known and _is_one_trade(record) and record.remaining > 0):
             return
         fact = self._fills.book(record, self._fill(record, fraction))
         self._teller.execution(record, fact)
@@ -82,6 +83,8 @@ class Mishaps:
             return
         record = self._state.orders[fact.perm_id]
         self._withhold_commission(record, fact)
+        if not _is_one_trade(record):
+            return
         wrong = self._faults.strike("correct_execution", record)
         if wrong:
             self._agenda.after(wrong.delay, lambda: self._correct(fact.exec_id, wrong))
@@ -153,6 +156,11 @@ class Mishaps:
                 perm_id=record.perm_id, status=status, at=self._clock(), completed_status=completed_status
             )
         )
+
+
+def _is_one_trade(record: OrderRecord) -> bool:
+    """Whether a fill is one execution, and not one per leg or per account of a group."""
+    return not (record.combo_legs or record.allocation)
 
 
 def _filled(record: OrderRecord) -> str:

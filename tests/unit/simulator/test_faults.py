@@ -328,6 +328,15 @@ def test_a_correction_may_fill_what_was_cancelled(bench: Bench) -> None:
     assert only(said.OrderStatus, wait(bench, 100))[-1].status == "Filled"
 
 
+@pytest.mark.parametrize("kind", ["bust_execution", "correct_execution"])
+def test_what_is_shared_among_accounts_is_spared(kind: str) -> None:
+    bench = Bench(accounts=("DU1", "DU2"), advisor="DF1")
+    arm(bench, kind, count="always")
+    bench.place(1, fa_group="AllClients", fa_method="EqualQuantity", total_quantity=100)
+    wait(bench, 1)
+    assert {fact.exec_id[-2:] for fact in bench.gateway.state.executions} == {"01"}
+
+
 def test_a_commission_comes_late(bench: Bench) -> None:
     arm(bench, "late_commission", delay_ms=1000)
     told = story(bench.place(1))
