@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from psycopg.types.json import Jsonb
 
+from brokers import prepared
 from orders.models import CommandKind, Order, State
 from orders.models.rulebook import NO_EDITION
 from orders.services import order_log
@@ -28,11 +28,9 @@ def insert_all(orders: Sequence[Order], command: CommandKind, edition: UUID) -> 
     if not orders:
         return set()
     events = [event for order in orders for event in order.noted]
-    values = [[_value(order, field) for order in orders] for field in _fields()]
-    told = [[_event_value(event, name) for event in events] for name in EVENT]
-    with connection.cursor() as cursor:
-        cursor.execute(_sql(), [edition, *values, *told, command, State.CREATED])
-        rows = cursor.fetchall()
+    given = prepared.records(orders, [field.attname for field in _fields()])
+    told = prepared.records(events, EVENT)
+    rows = prepared.rows(_sql(), [edition, given, told, command, State.CREATED])
     if not rows[0][0]:
         return None
     times = {row[1]: row[2:] for row in rows if row[1]}
@@ -48,18 +46,6 @@ def _fields() -> list[Any]:
     return [field for field in Order._meta.concrete_fields if field.column not in BY_DATABASE]
 
 
-def _value(order: Order, field: Any) -> Any:
-    value = field.get_db_prep_save(field.pre_save(order, True), connection)
-    return str(value) if _type(field) == "text" and value is not None else value
-
-
-def _event_value(event: Any, name: str) -> Any:
-    value = getattr(event, name)
-    if EVENT[name] == "jsonb":
-        return Jsonb(value)
-    return str(value) if EVENT[name] == "text" else value
-
-
 def _type(field: Any) -> str:
     """The SQL type of a field, without its size: a cast would cut silently what an insert refuses."""
     kind = str(field.db_type(connection)).split("(")[0]
@@ -69,15 +55,15 @@ def _type(field: Any) -> str:
 @cache
 def _sql() -> str:
     columns = [str(field.column) for field in _fields()]
-    given = ", ".join(f"%s::{_type(field)}[]" for field in _fields())
-    events = ", ".join(f"%s::{kind}[]" for kind in EVENT.values())
+    given = ", ".join(f"{field.column} {_type(field)}" for field in _fields())
     return f"""
         WITH rules AS (
             SELECT %s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_EDITION}') AS in_force
         ), given AS (
-            SELECT * FROM unnest({given}) WITH ORDINALITY AS g({", ".join(columns)}, place)
+            SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
+                WITH ORDINALITY AS g({", ".join(columns)}, place)
         ), told AS (
-            SELECT * FROM unnest({events}) AS t({", ".join(EVENT)})
+            SELECT * FROM {prepared.recordset(EVENT, "t")}
         ), recorded AS (
             INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
             SELECT {", ".join(columns)}, clock_timestamp(),
