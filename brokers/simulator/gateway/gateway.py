@@ -49,7 +49,7 @@ from brokers.simulator.gateway.reference_desk import ReferenceDesk
 from brokers.simulator.gateway.retention import MOST_FINISHED, Retention
 from brokers.simulator.gateway.shown_accounts import ShownAccounts
 from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.tape import BAR_SECONDS, Tapes
+from brokers.simulator.gateway.tape import Tapes, next_bar
 from brokers.simulator.gateway.telling import Teller
 from brokers.simulator.gateway.tick_desk import TickDesk
 from brokers.simulator.gateway.uplink import Uplink
@@ -114,7 +114,7 @@ class Gateway:
         self._build()
         now = clock()
         self._next_beat, self._next_profits, self._next_values = now, now, now + VALUES_EVERY
-        self._next_bars = _next_bar(now)
+        self._next_bars = next_bar(now)
         self._midnight = self._next_midnight(now)
 
     def _build(self) -> None:
@@ -123,6 +123,13 @@ class Gateway:
         self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
         advisor = AdvisorDesk(self.state, self._advisor)
+        self._build_orders(valuation, advisor)
+        self._tapes = Tapes(self.exchange, self._seed, self.clock)
+        self._accounts = AccountDesk(self.state, self.shown, valuation, advisor, self.clock)
+        self._build_desks(advisor)
+
+    def _build_orders(self, valuation: Valuation, advisor: AdvisorDesk) -> None:
+        """Make what works orders, and what goes wrong with them."""
         self._orders = OrderDesk(
             self.state,
             self.exchange,
@@ -150,27 +157,26 @@ class Gateway:
         )
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
-        tapes = self._tapes = Tapes(self.exchange, self._seed, self.clock)
-        options = OptionDesk(self.exchange, self.clock)
-        self._accounts = AccountDesk(self.state, self.shown, valuation, advisor, self.clock)
-        self._quotes = QuoteDesk(self.exchange, tapes, options, self.clock)
-        self._depth = DepthDesk(self.exchange)
-        self._ticks = TickDesk(self.universe, tapes)
-        self._history = HistoryDesk(self.universe, tapes, self._hours)
         self._lists = OrderLists(self.state, self.clock)
+
+    def _build_desks(self, advisor: AdvisorDesk) -> None:
+        """Make what tells of the market, and the table of who answers what."""
+        options = OptionDesk(self.exchange, self.clock)
+        self._quotes = QuoteDesk(self.exchange, self._tapes, options, self.clock)
+        self._depth = DepthDesk(self.exchange)
+        self._ticks = TickDesk(self.universe, self._tapes)
+        self._history = HistoryDesk(self.universe, self._tapes, self._hours)
         self._handlers: dict[type[Record], Handler] = {
             PlaceOrder: self._orders.place,
             asked.CancelOrder: self._orders.cancel,
             asked.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
             asked.ReqOpenOrders: self._open_orders,
-            asked.ReqAllOpenOrders: self._lists.all_open_orders,
             asked.ReqAutoOpenOrders: self._auto_open_orders,
-            asked.ReqCompletedOrders: self._lists.completed_orders,
-            asked.ReqExecutions: self._lists.executions,
             asked.ReqIds: self._next_valid_id,
             asked.ReqManagedAccts: self._managed_accounts,
             asked.ReqCurrentTime: self._current_time,
             asked.SetServerLogLevel: lambda link, message: None,
+            **self._lists.handlers(),
             **self._accounts.handlers(),
             **advisor.handlers(),
             **ContractDesk(self.universe, self._hours, self.clock).handlers(),
@@ -340,7 +346,7 @@ class Gateway:
         self._depth.tell(self.links)
         self._ticks.tell(self.links)
         if now >= self._next_bars:
-            self._next_bars = _next_bar(now)
+            self._next_bars = next_bar(now)
             self._ticks.tell_bars(self.links)
             self._history.tell(self.links)
 
@@ -399,9 +405,3 @@ class Gateway:
     def forget_order_ids(self) -> None:
         """Let nextValidId be 1 again for every client."""
         self.state.apply(IdsReset())
-
-
-def _next_bar(now: datetime) -> datetime:
-    """Return when the present bar of five seconds is over."""
-    seconds = int(now.timestamp())
-    return datetime.fromtimestamp(seconds - seconds % BAR_SECONDS + BAR_SECONDS, UTC)

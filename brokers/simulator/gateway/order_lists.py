@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from brokers.simulator.gateway import echo
 from brokers.simulator.gateway.facts import Executed, IdSeen, OrderRecord
@@ -12,6 +13,7 @@ from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import validation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said
+from brokers.simulator.wire.records import Record
 
 _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 
@@ -22,6 +24,14 @@ class OrderLists:
     def __init__(self, state: State, clock: Callable[[], datetime]) -> None:
         self._state = state
         self._clock = clock
+
+    def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
+        """Return what answers which request; for open orders the gateway has more to do."""
+        return {
+            asked.ReqAllOpenOrders: self.all_open_orders,
+            asked.ReqCompletedOrders: self.completed_orders,
+            asked.ReqExecutions: self.executions,
+        }
 
     def open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
         """Send this client's open orders."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -142,3 +142,9 @@ class Tapes:
 
     def __iter__(self) -> Iterator[Tape]:
         return iter(self._tapes.values())
+
+
+def next_bar(now: datetime) -> datetime:
+    """Return when the present bar of five seconds is over."""
+    seconds = int(now.timestamp())
+    return datetime.fromtimestamp(seconds - seconds % BAR_SECONDS + BAR_SECONDS, UTC)
