@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,7 @@ from orders.api.fields import (
     decimal,
     integer,
     listed,
+    moment,
     nested,
     read_fields,
     reads,
@@ -27,9 +29,17 @@ from orders.api.special_fields import SPECIAL_FIELDS, con_id, exchange, symbol
 from orders.models import GroupKind, IfBrokerDown, OcaType, OnUnconfirmed, Scope
 from orders.services.groups import GroupTicket
 from orders.services.replacing import Change
+from orders.services.slicer import MAX_SLICES
 from orders.services.ticket import InstrumentKey, Ticket
 
 MAX_AGE_LIMIT = 86_400
+
+
+class SliceStrategy(StrEnum):
+    """How a sliced order is spread over its time."""
+
+    TWAP = "TWAP"
+
 
 cl_ord_id = text(r"[\x21-\x7e]{1,64}", "1 to 64 printable ASCII characters without spaces")
 account = text(r"[\x21-\x7e]{1,32}", "an account code")
@@ -123,6 +133,18 @@ GROUP_FIELDS = {
         says="Of a BRACKET the first is the entry, the others are its exits.",
     ),
 }
+SLICED_FIELDS = {
+    **ORDER_FIELDS,
+    "cl_ord_id": Field(
+        text(r"[\x21-\x7e]{1,50}", "1 to 50 printable ASCII characters without spaces"),
+        required=True,
+        says="Slices are named after it: .1, .2, ...",
+    ),
+    "strategy": Field(word(SliceStrategy)),
+    "slices": Field(integer(1, MAX_SLICES), required=True),
+    "start_time": Field(moment, says="Now, when it is not given."),
+    "end_time": Field(moment, required=True),
+}
 PREVIEW_FIELDS = {**ORDER_FIELDS, "cl_ord_id": Field(cl_ord_id)}
 RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, says="Whose broker is asked.")}
 TOKEN_FIELDS = {
@@ -157,6 +179,16 @@ def read_group(body: object) -> GroupTicket:
         Ticket(**{**order, "instrument": InstrumentKey(**order["instrument"])}) for order in values["orders"]
     )
     return GroupTicket(**{**values, "orders": orders})
+
+
+def read_sliced(body: object) -> tuple[Ticket, int, datetime | None, datetime]:
+    """(what every slice is made of, number of slices, start, end); raises Problem INVALID."""
+    values = read_fields(body, SLICED_FIELDS)
+    values.pop("strategy", None)
+    slices, end = values.pop("slices"), values.pop("end_time")
+    start = values.pop("start_time", None)
+    ticket = Ticket(**{**values, "instrument": InstrumentKey(**values["instrument"])})
+    return ticket, slices, start, end
 
 
 def read_preview(body: object) -> Ticket:

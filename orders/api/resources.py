@@ -57,6 +57,7 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "broker_order_id": order.broker_order_id,
         "version": order.version,
         "source": order.source,
+        "parent_id": str(order.parent_id) if order.parent_id else None,
         "group_id": str(order.group_id) if order.group_id else None,
         "on_unconfirmed": order.on_unconfirmed,
         "if_broker_down": order.if_broker_down,

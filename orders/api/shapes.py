@@ -174,6 +174,7 @@ class OrderShape(SpecialTerms):
     perm_id = serializers.IntegerField(allow_null=True)
     broker_order_id = serializers.IntegerField(allow_null=True)
     version = serializers.IntegerField()
+    parent_id = serializers.UUIDField(allow_null=True, help_text="The sliced order that it is a slice of.")
     group_id = serializers.UUIDField(allow_null=True)
     source = choice(Source)  # type: ignore[assignment]
     on_unconfirmed = choice(OnUnconfirmed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, breaks, bulk, exports, groups, instruments, orders, root, tokens
+from orders.api.views import books, breaks, bulk, exports, groups, instruments, orders, root, sliced, tokens
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -24,6 +24,11 @@ urlpatterns = [
     path("groups", groups.Groups.as_view(), name="api-groups"),
     path("groups/<uuid:group_id>", groups.GroupDetail.as_view(), name="api-group"),
     path("groups/<uuid:group_id>/cancel", groups.GroupCancel.as_view(), name="api-group-cancel"),
+    path("slices", sliced.SlicedList.as_view(), name="api-slices"),
+    path("slices/<uuid:parent_id>", sliced.SlicedDetail.as_view(), name="api-slice"),
+    path("slices/<uuid:parent_id>/pause", sliced.SlicedPause.as_view(), name="api-slice-pause"),
+    path("slices/<uuid:parent_id>/resume", sliced.SlicedResume.as_view(), name="api-slice-resume"),
+    path("slices/<uuid:parent_id>/cancel", sliced.SlicedCancel.as_view(), name="api-slice-cancel"),
     path("instruments", instruments.Instruments.as_view(), name="api-instruments"),
     path("instruments/<int:instrument_id>", instruments.InstrumentDetail.as_view(), name="api-instrument"),
     path("executions", books.Executions.as_view(), name="api-executions"),

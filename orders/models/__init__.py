@@ -23,6 +23,7 @@ from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.rulebook import Rulebook
+from orders.models.sliced import SLICING, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
@@ -32,6 +33,7 @@ __all__ = [
     "AT_BROKER",
     "DEAD",
     "OPEN_REQUESTS",
+    "SLICING",
     "AccountLimit",
     "Alert",
     "AlertKind",
@@ -66,6 +68,8 @@ __all__ = [
     "Rulebook",
     "SavedView",
     "Scope",
+    "SliceState",
+    "SlicedOrder",
     "Source",
     "State",
     "SubmissionAttempt",

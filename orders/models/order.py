@@ -31,6 +31,7 @@ class Source(models.TextChoices):
 
     API = "API"
     DESK = "DESK"
+    SLICER = "SLICER"  # a slice of a parent order of ours
     EXTERNAL = "EXTERNAL"  # another client of the broker, or somebody's hands in TWS
 
 
@@ -104,6 +105,10 @@ class Order(OrderLifecycle):
     #: The optional terms that were given: a `brokers.special.Special` as JSON.
     special = models.JSONField(default=dict, blank=True)
 
+    #: The order that this one is a slice of.
+    parent = models.ForeignKey(
+        "orders.SlicedOrder", on_delete=models.PROTECT, null=True, blank=True, related_name="children"
+    )
     group = models.ForeignKey(
         "orders.OrderGroup", on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
     )

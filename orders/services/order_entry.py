@@ -138,13 +138,18 @@ def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
         return known
     if order.state not in ALIVE:
         raise OrderOver(order)
-    if order.source == Source.EXTERNAL:
+    if order.source == Source.EXTERNAL and not _placed_under_our_id(order):
         raise NotOurs(order)
     request = _record_cancel(order, cause, cl_ord_id)
     book.store([order])
     if request.state == RequestState.REQUESTED:
         transaction.on_commit(lambda: _ring(order.session_id), robust=True)
     return request
+
+
+def _placed_under_our_id(order: Order) -> bool:
+    """IB lets a client cancel what was placed under its client id, by whichever program."""
+    return bool(order.broker_order_id) and order.broker_client_id == order.session.client_id
 
 
 def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:

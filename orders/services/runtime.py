@@ -35,6 +35,7 @@ from orders.services import (
     questions,
     reconciliation,
     replace_sending,
+    slicer,
 )
 from orders.services.applier import SessionApplier
 from orders.services.execution import retry_parked
@@ -228,14 +229,15 @@ class SessionRuntime:
         replace_sending.doubt_unanswered(self.name, why="no answer before the deadline")
         self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
         self._show_breaker()
-        groups.settle_groups(self.name)
-        groups.watch_exits(self.name)
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
         retry_parked(self.name, self.signals)
         alerts.follow_doubts(self.name)
         instruments.store_prices(self.writer)
         positions.store_live(self.name, self.writer)
         self._look_where_needed()
+        groups.settle_groups(self.name)
+        groups.watch_exits(self.name)
+        slicer.work_slices(self.name)
         if self.session.link is Link.READY:
             self.instruments.look_after()
         self.ring()

@@ -26,6 +26,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         *("perm_id", "broker_order_id", "version", "requests", "timestamps", "source", "on_unconfirmed"),
         "if_broker_down",
         "group_id",
+        "parent_id",
         *SPECIAL_FIELDS,
         *("current_cl_ord_id", "replaced_by", "overfilled", "commission_missing"),
     }
