@@ -95,6 +95,11 @@ def order_of_client(accounts: Accounts, client: User, cl_ord_id: str) -> Order:
     return orders_of(accounts).get(client=client, cl_ord_id=cl_ord_id)
 
 
+def request_of(accounts: Accounts, request_id: UUID) -> OrderRequest:
+    """One request; raises OrderRequest.DoesNotExist also for one on an order of another account."""
+    return OrderRequest.objects.get(pk=request_id, order__account__in=accounts)
+
+
 def events_of(order_id: UUID) -> QuerySet[OrderEvent]:
     """What happened to an order, first to last."""
     return OrderEvent.objects.filter(order_id=order_id).order_by("version")

@@ -13,6 +13,7 @@ from brokers.messages import Leg
 from orders.api.fields import (
     Field,
     Wrong,
+    boolean,
     built,
     decimal,
     integer,
@@ -156,6 +157,13 @@ TOKEN_FIELDS = {
     "rate": Field(integer(1, 1_000_000)),
 }
 ROTATE_FIELDS = {"overlap": Field(integer(0, 7 * 86_400))}
+CANCEL_MANY_FIELDS = {
+    "account": Field(account),
+    "symbol": Field(symbol),
+    "side": Field(word(Side)),
+    "dry_run": Field(boolean, says="Only tell what would be asked."),
+    "limit": Field(integer(1, 500), says="Orders at once; 500 if not given."),
+}
 CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
 REPLACE_FIELDS = {
     "cl_ord_id": Field(cl_ord_id, required=True),

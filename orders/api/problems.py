@@ -13,7 +13,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from orders.models import ApiToken, Order
+from orders.models import ApiToken, Order, OrderRequest
 from orders.services.errors import BrokerSilent, InstrumentAmbiguous, OrderError
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case OrderError():
             return problem_of_service(error)
-        case Http404() | Order.DoesNotExist() | ApiToken.DoesNotExist():
+        case Http404() | Order.DoesNotExist() | ApiToken.DoesNotExist() | OrderRequest.DoesNotExist():
             return Problem("NOT_FOUND")
         case PermissionDenied():
             return Problem("FORBIDDEN")

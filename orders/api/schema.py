@@ -22,7 +22,6 @@ from orders.api.shapes import (
     ProblemShape,
     ReasonEntryShape,
     RefusedShape,
-    RequestShape,
     SessionShape,
 )
 
@@ -137,25 +136,6 @@ LIST_EVENTS: Operation = {
     "operation_id": "list_order_events",
     "parameters": parameters(queries.EVENT_FIELDS),
     "responses": read(page_of("EventPage", EventShape), 400, 404),
-}
-CANCEL_ORDER: Operation = {
-    "operation_id": "cancel_order",
-    "request": json_body(bodies.CANCEL_FIELDS),
-    "responses": {202: RequestShape, **problems(400, 404, 409, 413, 415)},
-}
-REPLACE_ORDER: Operation = {
-    "operation_id": "replace_order",
-    "request": json_body(bodies.REPLACE_FIELDS),
-    "parameters": [
-        OpenApiParameter(
-            "If-Match",
-            {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}(-[0-9a-f]{1,64})?")$'},
-            OpenApiParameter.HEADER,
-            required=True,
-            description="The version that you saw, or the ETag of the order; * for any.",
-        )
-    ],
-    "responses": {202: RequestShape, **problems(400, 404, 409, 412, 413, 415, 422, 428)},
 }
 LIST_EXECUTIONS: Operation = {
     "operation_id": "list_executions",

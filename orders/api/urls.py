@@ -5,7 +5,19 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from orders.api.views import books, breaks, bulk, exports, groups, instruments, orders, root, sliced, tokens
+from orders.api.views import (
+    books,
+    breaks,
+    bulk,
+    exports,
+    groups,
+    instruments,
+    orders,
+    requests,
+    root,
+    sliced,
+    tokens,
+)
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -14,10 +26,13 @@ urlpatterns = [
     path("executions.csv", exports.ExecutionExport.as_view(), name="api-executions-csv"),
     path("reasons", books.Reasons.as_view(), name="api-reasons"),
     path("orders/bulk", bulk.OrderBulk.as_view(), name="api-orders-bulk"),
+    path("orders/cancel-all", requests.OrdersCancel.as_view(), name="api-orders-cancel-all"),
+    path("requests/<uuid:request_id>", requests.RequestDetail.as_view(), name="api-request"),
+    path("orders/<uuid:order_id>/requests", requests.OrderRequests.as_view(), name="api-order-requests"),
     path("orders/<uuid:order_id>", orders.OrderDetail.as_view(), name="api-order"),
     path("orders/<uuid:order_id>/events", orders.OrderEvents.as_view(), name="api-order-events"),
-    path("orders/<uuid:order_id>/cancel", orders.OrderCancel.as_view(), name="api-order-cancel"),
-    path("orders/<uuid:order_id>/replace", orders.OrderReplace.as_view(), name="api-order-replace"),
+    path("orders/<uuid:order_id>/cancel", requests.OrderCancel.as_view(), name="api-order-cancel"),
+    path("orders/<uuid:order_id>/replace", requests.OrderReplace.as_view(), name="api-order-replace"),
     # A cl_ord_id may hold slashes.
     path("orders/by-cl-ord-id/<path:cl_ord_id>", orders.OrderByClOrdId.as_view(), name="api-order-by-id"),
     path("orders/preview", instruments.OrderPreview.as_view(), name="api-order-preview"),

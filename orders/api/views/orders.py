@@ -15,16 +15,15 @@ from orders.api import schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
-from orders.api.bodies import read_cancel, read_change, read_if_match, read_ticket
+from orders.api.bodies import read_ticket
 from orders.api.fields import Wrong
 from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import FieldError, Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
-from orders.api.resources import event_document, order_document, request_document
+from orders.api.resources import event_document, order_document
 from orders.models import Order, OrderRequest, Scope, Source, State
 from orders.order_search import OrderFilter, find_orders
-from orders.services.order_entry import Placed, cancel_order, place_order
-from orders.services.replacing import Asked, replace_order
+from orders.services.order_entry import Placed, place_order
 
 
 class OrderList(ApiView):
@@ -91,37 +90,6 @@ class OrderEvents(ApiView):
         return page(request, rows, event_document, cursor=lambda event: event.version, **query)
 
 
-class OrderCancel(ApiView):
-    """Requests to cancel an order."""
-
-    scopes = {"POST": Scope.CANCEL}
-
-    @extend_schema(**schema.CANCEL_ORDER)
-    def post(self, request: Request, order_id: UUID) -> HttpResponse:
-        """Ask for the cancel; asking again while one is open gives that one."""
-        order = selectors.order_of(self.access.accounts, order_id)
-        actor = f"client:{self.access.user.get_username()}"
-        cl_ord_id = read_cancel(request.data)
-        asked = cancel_order(order.id, actor=actor, at=self.received_at, cl_ord_id=cl_ord_id)
-        return answer(request_document(asked), status=202)
-
-
-class OrderReplace(ApiView):
-    """Requests to change the terms of an order."""
-
-    scopes = {"POST": Scope.TRADE}
-
-    @extend_schema(**schema.REPLACE_ORDER)
-    def post(self, request: Request, order_id: UUID) -> HttpResponse:
-        """Ask for other terms; If-Match names the version that the caller has seen."""
-        order = selectors.order_of(self.access.accounts, order_id)
-        version = read_if_match(request.headers.get("If-Match"))
-        change = read_change(request.data)
-        actor = f"client:{self.access.user.get_username()}"
-        asked = replace_order(order.id, change, actor=actor, at=self.received_at, version=version)
-        return replace_answer(asked)
-
-
 def filter_of(query: dict[str, Any]) -> OrderFilter:
     """The filter that a query asks for; takes it out of the query."""
     return OrderFilter(states=query.pop("state", ()), status=query.pop("ord_status", None), **query)
@@ -143,23 +111,6 @@ def require_account(access: Access, account: str) -> None:
 def shown(order: Order) -> dict[str, object]:
     """An order that a selector loaded."""
     return order_document(order, order.requests.all())
-
-
-def replace_answer(asked: Asked) -> HttpResponse:
-    """202 with the request, also when it was asked before; 422 with the report when a check refuses it."""
-    request = asked.request
-    headers = {} if asked.created else {"Idempotent-Replayed": "true"}
-    document = request_document(request)
-    if any(not check["passed"] for check in request.check_report):
-        raise Problem(
-            request.reason_code,
-            request.reason_text,
-            kind="REFUSED_BY_CHECK",
-            headers=headers,
-            report=request.check_report,
-            request=document,
-        )
-    return answer(document, status=202, headers=headers)
 
 
 def placed_answer(placed: Placed, more: Mapping[str, str] | None = None) -> HttpResponse:
