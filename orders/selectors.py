@@ -25,6 +25,7 @@ from orders.models import (
     ReconciliationRun,
     RequestKind,
     State,
+    Webhook,
     ord_status,
 )
 from orders.models.ord_status import STANDINGS
@@ -140,6 +141,13 @@ def breaks_of(accounts: Accounts, *, is_open: bool | None = None) -> QuerySet[Br
     """Breaks of these accounts, newest first, with their owner; open ones, closed ones or both."""
     found = Break.objects.filter(account__in=accounts).select_related("owner").order_by("-id")
     return found if is_open is None else found.filter(closed_at__isnull=is_open)
+
+
+def webhooks_of(accounts: Accounts) -> QuerySet[Webhook]:
+    """Webhooks that tell of nothing but these accounts, the newest first."""
+    told = Webhook.accounts.through.objects.filter(webhook=OuterRef("pk"))
+    shown = Webhook.objects.filter(~Exists(told.exclude(brokeraccount__in=accounts)))
+    return shown.select_related("client").prefetch_related("accounts").order_by("-id")
 
 
 class SnapshotXmin(Func):

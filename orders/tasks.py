@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 from celery import shared_task
 
 from orders.models import BreakKind
 from orders.services import breaks, desk_jobs, doorbell, housekeeping, submission
 from orders.services.runtime import running
+from orders.services.webhooks.collect import collect
+from orders.services.webhooks.deliver import deliver, due
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,22 @@ def reconcile_positions(session: str) -> str:
 def expire_stale(session: str) -> int:
     """Give up stale orders even while no broker worker runs: what is shown must be true."""
     return submission.expire_stale(session)
+
+
+@shared_task
+def tell_webhooks() -> int:
+    """Ring for every webhook that may be worked on; how many."""
+    found = due()
+    for webhook_id in found:
+        tell_webhook.apply_async(args=(str(webhook_id),), queue="default", expires=30)
+    return len(found)
+
+
+@shared_task
+def tell_webhook(webhook_id: str) -> int:
+    """Bring one webhook up to date; how many posts were taken."""
+    collect(UUID(webhook_id))
+    return deliver(UUID(webhook_id))
 
 
 @shared_task

@@ -27,7 +27,7 @@ from orders.api.fields import (
 )
 from orders.api.problems import Problem
 from orders.api.special_fields import SPECIAL_FIELDS, con_id, exchange, symbol
-from orders.models import GroupKind, IfBrokerDown, OcaType, OnUnconfirmed, Scope
+from orders.models import EventKind, GroupKind, IfBrokerDown, OcaType, OnUnconfirmed, Scope
 from orders.services.groups import GroupTicket
 from orders.services.replacing import Change
 from orders.services.slicer import MAX_SLICES
@@ -155,6 +155,11 @@ TOKEN_FIELDS = {
     "accounts": Field(listed(account, most=1000, least=1), required=True),
     "expires_in": Field(integer(60, 10 * 366 * 86_400)),
     "rate": Field(integer(1, 1_000_000)),
+}
+WEBHOOK_FIELDS = {
+    "url": Field(text(r"https?://[\x21-\x7e]{1,480}", "an https URL of printable ASCII"), required=True),
+    "accounts": Field(listed(account, most=1000, least=1), required=True),
+    "kinds": Field(listed(word(EventKind), most=len(EventKind)), says="Kinds of events; all if not given."),
 }
 ROTATE_FIELDS = {"overlap": Field(integer(0, 7 * 86_400))}
 CANCEL_MANY_FIELDS = {

@@ -190,7 +190,7 @@ def integer(low: int, high: int) -> Reader:
     def read(raw: Any) -> int:
         if not isinstance(raw, Number):
             raise Wrong("NOT_A_NUMBER", f"This must be a whole number from {low} to {high}.")
-        return int(read_whole(raw))
+        return int(read_whole(re.sub(r"\.0{1,9}$", "", raw)))  # to JSON Schema 7.0 is an integer
 
     return read
 

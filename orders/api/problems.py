@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from orders.models import ApiToken, Order, OrderRequest
 from orders.services.errors import BrokerSilent, InstrumentAmbiguous, OrderError
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "AMBIGUOUS_INSTRUMENT": (400, "The description fits several contracts"),
     "BROKER_UNAVAILABLE": (503, "The broker can not be asked now"),
     "BROKER_WOULD_REJECT": (422, "The broker would not take the order"),
+    "WEBHOOK_OVER": (409, "The webhook was ended"),
     "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
     "TOKEN_OVER": (409, "The token is over"),
     "ORDER_OVER": (409, "The order is over"),
@@ -140,7 +145,7 @@ def problem_of(error: Exception) -> Problem | None:
             return error
         case OrderError():
             return problem_of_service(error)
-        case Http404() | Order.DoesNotExist() | ApiToken.DoesNotExist() | OrderRequest.DoesNotExist():
+        case Http404() | ObjectDoesNotExist():
             return Problem("NOT_FOUND")
         case PermissionDenied():
             return Problem("FORBIDDEN")

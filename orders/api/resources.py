@@ -17,6 +17,8 @@ from orders.models import (
     OrderRequest,
     RequestKind,
     RequestState,
+    Webhook,
+    WebhookDelivery,
     ord_status,
 )
 from orders.selectors import STEPS
@@ -131,6 +133,46 @@ def token_document(token: ApiToken) -> Document:
         "revoked_at": time_or_none(token.revoked_at),
         "revoked_by": token.revoked_by,
         "successor": token.successor.token_key if token.successor else None,
+    }
+
+
+def webhook_document(webhook: Webhook) -> Document:
+    """A webhook without its secret; `client` and `accounts` must be loaded."""
+    return {
+        "id": str(webhook.id),
+        "owner": webhook.client.get_username(),
+        "url": webhook.url,
+        "accounts": sorted(account.code for account in webhook.accounts.all()),
+        "kinds": webhook.kinds,
+        "active": webhook.active,
+        "made_by": webhook.made_by,
+        "created_at": time_or_none(webhook.created_at),
+        "rotated_at": time_or_none(webhook.rotated_at),
+        "last_event_id": f"{webhook.txid}-{webhook.event_id}",
+        "failures": webhook.failures,
+        "not_before": time_or_none(webhook.not_before),
+    }
+
+
+def delivery_document(delivery: WebhookDelivery) -> Document:
+    """A delivery with its attempts; `log` must be loaded."""
+    return {
+        "id": str(delivery.id),
+        "webhook_id": str(delivery.webhook_id),
+        "state": delivery.state,
+        "events": delivery.events,
+        "attempts": delivery.attempts,
+        "created_at": time_or_none(delivery.created_at),
+        "delivered_at": time_or_none(delivery.delivered_at),
+        "log": [
+            {
+                "at": time_text(attempt.at),
+                "status_code": attempt.status_code,
+                "duration_ms": attempt.duration_ms,
+                "error": attempt.error,
+            }
+            for attempt in delivery.log.all()
+        ],
     }
 
 

@@ -53,6 +53,19 @@ def page_of(name: str, shape: type[serializers.Serializer[Any]]) -> serializers.
     return inline_serializer(name, fields)
 
 
+def partly(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """The same shape when `fields` chooses members: any may be left out."""
+
+    def get_fields(self: Any) -> Any:
+        fields = shape.get_fields(self)
+        for field in fields.values():
+            field.required = False
+        return fields
+
+    name = f"Partly{shape.__name__}"
+    return type(name, (shape,), {"get_fields": get_fields, "__doc__": shape.__doc__})
+
+
 def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     """The answers that are not a success: those of every operation, and these."""
     return {
@@ -122,7 +135,7 @@ PLACE_ORDER: Operation = {
 LIST_ORDERS: Operation = {
     "operation_id": "list_orders",
     "parameters": parameters(queries.ORDER_FIELDS),
-    "responses": read(page_of("OrderPage", OrderShape), 400),
+    "responses": read(page_of("OrderPage", partly(OrderShape)), 400),
 }
 READ_ORDER: Operation = {
     "operation_id": "read_order",
@@ -140,7 +153,7 @@ LIST_EVENTS: Operation = {
 LIST_EXECUTIONS: Operation = {
     "operation_id": "list_executions",
     "parameters": parameters(queries.EXECUTION_FIELDS),
-    "responses": read(page_of("ExecutionPage", ExecutionShape), 400),
+    "responses": read(page_of("ExecutionPage", partly(ExecutionShape)), 400),
 }
 LIST_POSITIONS: Operation = {
     "operation_id": "list_positions",

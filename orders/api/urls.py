@@ -17,6 +17,7 @@ from orders.api.views import (
     root,
     sliced,
     tokens,
+    webhooks,
 )
 
 urlpatterns = [
@@ -55,6 +56,17 @@ urlpatterns = [
     path("tokens/<str:key>", tokens.TokenDetail.as_view(), name="api-token"),
     path("tokens/<str:key>/rotate", tokens.TokenRotate.as_view(), name="api-token-rotate"),
     path("tokens/<str:key>/revoke", tokens.TokenRevoke.as_view(), name="api-token-revoke"),
+    path("webhooks", webhooks.WebhookList.as_view(), name="api-webhooks"),
+    path("webhooks/<uuid:webhook_id>", webhooks.WebhookDetail.as_view(), name="api-webhook"),
+    path("webhooks/<uuid:webhook_id>/end", webhooks.WebhookEnd.as_view(), name="api-webhook-end"),
+    path("webhooks/<uuid:webhook_id>/ping", webhooks.WebhookPing.as_view(), name="api-webhook-ping"),
+    path("webhooks/<uuid:webhook_id>/rotate", webhooks.WebhookRotate.as_view(), name="api-webhook-rotate"),
+    path("webhooks/<uuid:webhook_id>/deliveries", webhooks.Deliveries.as_view(), name="api-deliveries"),
+    path(
+        "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/redeliver",
+        webhooks.Redeliver.as_view(),
+        name="api-redeliver",
+    ),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", root.Unknown.as_view()),

@@ -27,6 +27,7 @@ from orders.models.sliced import SLICING, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
+from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
     "ALIVE",
@@ -43,6 +44,7 @@ __all__ = [
     "BreakNote",
     "Cause",
     "CommandKind",
+    "DeliveryState",
     "DeskAct",
     "DeskAction",
     "DeskJob",
@@ -74,5 +76,8 @@ __all__ = [
     "State",
     "SubmissionAttempt",
     "Terms",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
     "ord_status",
 ]

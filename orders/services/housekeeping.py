@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orders.services import baseline, idempotency, questions, reconciliation
+from orders.services.webhooks.desk import forget_old_deliveries
 
 
 def tidy() -> dict[str, int]:
@@ -12,4 +13,5 @@ def tidy() -> dict[str, int]:
         "baselines": baseline.carry_forward(),
         "questions": questions.forget_old(),
         "idempotency_keys": idempotency.forget_old_keys(),
+        "webhook_deliveries": forget_old_deliveries(),
     }

@@ -22,6 +22,8 @@ REST_FRAMEWORK: dict[str, Any] = {
 API_RATE = env.integer("TRADEDESK_API_RATE", 1000, low=1, high=1_000_000)
 #: Bad tokens per minute that an address may show before it is told to wait.
 BAD_TOKEN_RATE = env.integer("TRADEDESK_BAD_TOKEN_RATE", 20, low=1, high=1_000_000)
+#: Whether webhooks may go to private addresses and by plain http: for tests and closed networks.
+WEBHOOK_PRIVATE = env.read(env.env.bool, "TRADEDESK_WEBHOOK_PRIVATE", False)
 #: Origins of the desk's own pages: they may read the stream with the desk's login.
 WEB_ORIGINS = env.read(
     env.env.list, "TRADEDESK_WEB_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import parse_qs
 
 import redis.asyncio
 from asgiref.sync import sync_to_async
@@ -21,12 +21,14 @@ from orders.api.authentication import Access
 from orders.api.problems import Problem, problem_of, problem_response
 from orders.api.stream import door, feed
 from orders.api.stream.feed import Feed
-from orders.api.stream.listener import Listener
+from orders.api.stream.listener import Listener, dropped
+from orders.api.stream.wanted import Wanted, read_wanted
 from orders.services.doorbell import events_channel
 
 log = logging.getLogger(__name__)
 
-SEND_LIMIT = 30.0  # seconds; a reader that takes nothing for so long is dropped, and may resume
+SEND_LIMIT = 30.0  # seconds; a reader that takes nothing for so long is cut off, and may resume
+SLOW = 10.0  # seconds; one that takes so long is told that it is dropped, and may resume
 LISTEN = 2.0  # seconds until the connection to Redis is looked after
 Headers = dict[str, str]
 P = ParamSpec("P")
@@ -66,7 +68,8 @@ class Stream:
         try:
             if scope["method"] != "GET":
                 raise Problem("METHOD_NOT_ALLOWED", headers={"Allow": "GET, OPTIONS"})
-            access = await self._authorise(headers)
+            wanted = read_wanted(scope["query_string"].decode("latin-1"), headers.get("last-event-id", ""))
+            access = await self._authorise(headers, address_of(scope))
         except (Problem, Error) as error:
             problem = problem_of(error) or Problem("INTERNAL_ERROR")
             await respond(send, problem_response(problem), door.cors(headers))
@@ -74,7 +77,7 @@ class Stream:
         self._start_feed()
         self.readers += 1
         try:
-            await self._until_gone(receive, self._write(headers, wanted_cursor(scope, headers), access, send))
+            await self._until_gone(receive, self._write(headers, wanted, access, send))
         finally:
             self.readers -= 1
 
@@ -109,21 +112,29 @@ class Stream:
                 if isinstance(result, Exception):
                     log.info("stream ended", extra={"error": repr(result)})
 
-    async def _write(self, headers: Headers, wanted: str, access: Access, send: ASGISendCallable) -> None:
+    async def _write(self, headers: Headers, wanted: Wanted, access: Access, send: ASGISendCallable) -> None:
         start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         start += [(b"cache-control", b"no-store"), *encoded(door.cors(headers))]
         await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
-        listener = Listener(self.feed, access, lambda: self._authorise(headers))
-        async for block in listener.blocks(wanted):
-            async with asyncio.timeout(SEND_LIMIT):
-                await send({"type": "http.response.body", "body": block, "more_body": True})
+        listener = Listener(self.feed, access, lambda: self._authorise(headers), wanted)
+        async for block in listener.blocks():
+            if await self._send(send, block) > SLOW:
+                await self._send(send, dropped("SLOW_READER", "Resume from your last event id."))
+                break
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def _send(self, send: ASGISendCallable, block: bytes) -> float:
+        """Send a block; the seconds until the reader had room for it. Raises TimeoutError."""
+        started = time.monotonic()
+        async with asyncio.timeout(SEND_LIMIT):
+            await send({"type": "http.response.body", "body": block, "more_body": True})
+        return time.monotonic() - started
 
-def wanted_cursor(scope: HTTPScope, headers: Headers) -> str:
-    """Where the listener wants to go on: Last-Event-ID, else ?last_event_id=; empty for "from now"."""
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    return headers.get("last-event-id") or query.get("last_event_id", [""])[0]
+
+def address_of(scope: HTTPScope) -> str:
+    """Where the listener is."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def preflight(headers: Headers) -> dict[str, str]:

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 
 from orders.access import accounts_of_person
+from orders.api import throttle
 from orders.api.authentication import Access, access_of
 from orders.api.problems import Problem
 from orders.models import Scope
@@ -21,13 +22,16 @@ Headers = Mapping[str, str]
 VIEW_ORDERS = "orders.view_order"
 
 
-def authorise(headers: Headers) -> Access:
-    """The listener's access; raises Problem 400, 401 or 403."""
+def authorise(headers: Headers, address: str = "") -> Access:
+    """The listener's access; raises Problem 400, 401, 403, or 429 for repeated bad tokens of an address."""
     host, _ = split_domain_port(headers.get("host", ""))
     if not validate_host(host, settings.ALLOWED_HOSTS):
         raise Problem("MALFORMED_REQUEST", "The Host header is not one of ours.")
     access = access_of_header(headers) if "authorization" in headers else access_of_cookie(headers)
     if access is None:
+        if "authorization" in headers and address and (wait := throttle.bad_token(address)):
+            detail = "Too many bad tokens from this address."
+            raise Problem("THROTTLED", detail, headers={"Retry-After": str(wait)})
         challenge = {"WWW-Authenticate": 'Token realm="tradedesk"'}
         raise Problem("NOT_AUTHENTICATED", "A valid token or login is needed.", headers=challenge)
     if Scope.READ not in access.scopes:

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import msgspec
 from django.db import Error
 
-from brokers.formats import time_text
 from orders import selectors
 from orders.models import OrderEvent
+from orders.services.notices import notice
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,10 @@ FIRST_PAUSE = 0.05  # after a ring: an older transaction may still hold the news
 PAGE = 500
 KEPT = 10_000  # events; who is further behind reads from the database
 BIGGEST = 2**63 - 1
-COLUMNS = ("txid", "id", "order_id", "order__account_id", "version", "kind", "to_state", "at")
+COLUMNS = (
+    *("txid", "id", "order_id", "version", "kind", "to_state", "at"),
+    *("order__account_id", "order__cl_ord_id", "order__instrument__symbol"),
+)
 
 
 class Cursor(NamedTuple):
@@ -58,26 +61,26 @@ class Item:
     cursor: Cursor
     account: str
     block: bytes
+    symbol: str = ""
+    order_id: str = ""
+    kind: str = ""
 
 
 def read_items(after: Cursor) -> list[Item]:
     """The next page of events whose order is final, from the database."""
-    rows = selectors.settled_events(after.txid, after.id).select_related("order")
+    rows = selectors.settled_events(after.txid, after.id).select_related("order__instrument")
     return [item(event) for event in rows.only(*COLUMNS)[:PAGE]]
 
 
 def item(event: OrderEvent) -> Item:
     """An event as it is sent (WHATWG HTML, 9.2.6)."""
     cursor = Cursor(event.txid, event.pk)
-    data = {
-        "order_id": str(event.order_id),
-        "version": event.version,
-        "kind": event.kind,
-        "state": event.to_state,
-        "at": time_text(event.at),
-    }
-    block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(cursor).encode(), msgspec.json.encode(data))
-    return Item(cursor, event.order.account_id, block)
+    told = msgspec.json.encode(notice(event))
+    block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(cursor).encode(), told)
+    order = event.order
+    return Item(
+        cursor, order.account_id, block, order.instrument.symbol, str(event.order_id), str(event.kind)
+    )
 
 
 def newest() -> Cursor:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+import msgspec
 from django.db import Error
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from brokers.formats import time_text
 from orders.api.authentication import Access
 from orders.api.problems import Problem
 from orders.api.stream.feed import Cursor, Feed, Item, parse_cursor
+from orders.api.stream.wanted import Wanted
 
 HEARTBEAT = 2.0  # seconds
 CHECK_ACCESS_EVERY = 5.0  # seconds: so long may a revoked token still listen
@@ -21,32 +23,38 @@ CHECK_ACCESS_EVERY = 5.0  # seconds: so long may a revoked token still listen
 class Listener:
     """Follows the feed for one client; `authorise` gives its access anew, or raises Problem."""
 
-    def __init__(self, feed: Feed, access: Access, authorise: Callable[[], Awaitable[Access]]) -> None:
+    def __init__(
+        self, feed: Feed, access: Access, authorise: Callable[[], Awaitable[Access]], wanted: Wanted
+    ) -> None:
         self._feed = feed
+        self._wanted = wanted
         self._access = access
         self._authorise = authorise
         self._checked_at = time.monotonic()
 
-    async def blocks(self, wanted: str) -> AsyncIterator[bytes]:
-        """What is sent, until the access ends. `wanted` is the last event id the client has, or "" for now.
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """What is sent, until the access ends.
 
         No heartbeat is sent while the database can not be read: silence then says so.
         """
-        cursor, first = start(wanted, await self._feed.newest_place())
+        cursor, first = start(self._wanted.last_event_id, await self._feed.newest_place())
         yield first
         while True:
             try:
                 await self._check_access()
             except Problem as problem:
-                yield f": ended: {problem.detail}\n\n".encode()
+                yield dropped("ACCESS_ENDED", problem.detail)
                 return
             items = await self._news(cursor)
             if items:
                 cursor = items[-1].cursor
-                if seen := b"".join(item.block for item in items if item.account in self._access.accounts):
+                if seen := b"".join(item.block for item in items if self._is_for_me(item)):
                     yield seen
             elif self._feed.fresh:
-                yield heartbeat()
+                yield heartbeat(cursor)
+
+    def _is_for_me(self, item: Item) -> bool:
+        return item.account in self._access.accounts and self._wanted.fits(item)
 
     async def _check_access(self) -> None:
         if time.monotonic() - self._checked_at < CHECK_ACCESS_EVERY:
@@ -66,9 +74,18 @@ class Listener:
         return []
 
 
-def heartbeat() -> bytes:
-    """An event without an id: browsers do not show comments to their scripts."""
-    return f'event: heartbeat\ndata: {{"at":"{time_text(timezone.now())}"}}\n\n'.encode()
+def heartbeat(cursor: Cursor) -> bytes:
+    """An event, because browsers do not show comments to their scripts.
+
+    Its id is the listener's place, which moves on with what others hear: resuming skips that too.
+    """
+    return f'id: {cursor}\nevent: heartbeat\ndata: {{"at":"{time_text(timezone.now())}"}}\n\n'.encode()
+
+
+def dropped(reason: str, detail: str) -> bytes:
+    """The last block: why the stream ends. The client may come back with its last event id."""
+    told = msgspec.json.encode({"reason": reason, "detail": detail})
+    return b"event: dropped\ndata: %s\n\n" % told
 
 
 def start(wanted: str, head: Cursor) -> tuple[Cursor, bytes]:

@@ -21,7 +21,9 @@ RESOURCES = (
     "account-values",
     "sessions",
     "tokens",
+    "webhooks",
     "reasons",
+    "breaks",
     "schema",
     "docs",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -65,7 +66,6 @@ class Ear:
 
     def __init__(self, base: str, headers: dict[str, str], query: str = "") -> None:
         self.heard: list[dict[str, str]] = []
-        self.comments: list[str] = []
         self.ended = False
         self._socket: socket.socket | None = None
         self._client = httpx.Client(timeout=30)
@@ -98,9 +98,7 @@ class Ear:
         self.ended = True
 
     def _take(self, line: str, block: dict[str, str]) -> dict[str, str]:
-        if line.startswith(":"):
-            self.comments.append(line)
-        elif line:
+        if line:
             name, _, value = line.partition(": ")
             block[name] = value
         elif block:
@@ -113,6 +111,11 @@ class Ear:
         """(order id, version) of the order events so far."""
         data = [json.loads(block["data"]) for block in self.heard if block.get("event") == "order"]
         return [(told["order_id"], told["version"]) for told in data]
+
+    @property
+    def beats(self) -> int:
+        """Heartbeats so far."""
+        return sum(block.get("event") == "heartbeat" for block in self.heard)
 
     @property
     def last_id(self) -> str:
@@ -134,7 +137,7 @@ def test_changes_arrive_as_they_are_committed(server: str, headers: dict[str, st
         order = placed("a-1")
         eventually(lambda: ear.events == [first(order)])
     told = json.loads(ear.heard[-1]["data"])
-    assert told.keys() == {"order_id", "version", "kind", "state", "at"}
+    assert told.keys() == {"order_id", "cl_ord_id", "account", "symbol", "version", "kind", "state", "at"}
     assert (told["kind"], told["state"]) == ("RECORDED", "CREATED")
 
 
@@ -183,8 +186,8 @@ def test_no_event_is_lost_when_the_lower_id_is_committed_last(server: str, heade
         note(slow, early)  # takes the lower transaction id and the lower event id, and waits
         note(quick, late)
         quick.commit()
-        beats = len(ear.comments)
-        eventually(lambda: len(ear.comments) > beats + 1)
+        beats = ear.beats
+        eventually(lambda: ear.beats > beats + 1)
         assert ear.events == []
         slow.commit()
         eventually(lambda: ear.events == [(str(early.id), 2), (str(late.id), 2)])
@@ -218,9 +221,62 @@ def test_a_lost_database_connection_loses_no_event(server: str, headers: dict[st
         eventually(lambda: ear.events == orders)
 
 
+@pytest.mark.parametrize(
+    ("query", "heard"),
+    [("symbol=MSFT", ["m"]), ("account=DU1234567&kind=RECORDED", ["a", "m"]), ("kind=FILLED", [])],
+)
+def test_a_listener_hears_what_it_asked_for(
+    server: str, headers: dict[str, str], query: str, heard: list[str]
+) -> None:
+    with Ear(server, headers, f"?{query}") as ear, Ear(server, headers) as all_of_it:
+        orders = {name: placed(name, symbol=symbol) for name, symbol in (("a", "AAPL"), ("m", "MSFT"))}
+        eventually(lambda: len(all_of_it.events) == 2)
+        eventually(lambda: ear.events == [first(orders[name]) for name in heard])
+
+
+def test_a_listener_hears_one_order(server: str, headers: dict[str, str]) -> None:
+    order = placed("mine")
+    with Ear(server, {**headers, "Last-Event-ID": "0-0"}, f"?order_id={order.id}") as ear:
+        eventually(lambda: ear.events == [first(order)])
+
+
+@pytest.mark.parametrize("query", ["foo=1", "account=", "order_id=1", "kind=NOPE", "kind=FILLED&kind=FILLED"])
+def test_a_wrong_wish_is_named(server: str, headers: dict[str, str], query: str) -> None:
+    answer = httpx.get(f"{server}/api/v1/stream?{query}", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
+
+
+def test_a_slow_reader_is_told_why_it_is_dropped_and_resumes(
+    server: str, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orders.api.stream import app
+
+    async def scene() -> list[bytes]:
+        sent: list[bytes] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+            await asyncio.sleep(0.02)
+
+        stream = app.Stream()
+        monkeypatch.setattr(app, "SLOW", 0.01)
+        wanted = app.Wanted(last_event_id="0-0")
+        access = await stream._authorise({**lower(headers), "host": "localhost"})
+        await stream._write(lower(headers), wanted, access, send)
+        return sent
+
+    sent = asyncio.run(scene())
+    assert b"SLOW_READER" in sent[-2]
+    assert sent[1].startswith(b"retry: 1000\nid: 0-0")
+
+
+def lower(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
 def test_silence_is_filled_with_heartbeats(server: str, headers: dict[str, str]) -> None:
     with Ear(server, headers) as ear:
-        eventually(lambda: len(ear.comments) >= 2)
+        eventually(lambda: ear.beats >= 2)
 
 
 def test_a_revoked_token_ends_the_stream(server: str, headers: dict[str, str]) -> None:

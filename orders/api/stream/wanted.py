@@ -1,0 +1,75 @@
+"""What a listener wants to hear: parameters of the stream's URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from orders.api import bodies
+from orders.api.fields import Field, Wrong, read_fields, reads, word
+from orders.api.problems import FieldError, Problem, invalid
+from orders.api.queries import uuid
+from orders.api.special_fields import symbol
+from orders.api.stream.feed import Item
+from orders.models import EventKind
+
+
+@reads(type="string", description="Kinds of events, separated by commas.")
+def kinds(raw: Any) -> frozenset[str]:
+    """Kinds of events, separated by commas."""
+    return frozenset(word(EventKind)(one) for one in raw.split(","))
+
+
+@reads(type="string")
+def place(raw: Any) -> str:
+    """An event id; one that is none is answered by a reset, not by an error."""
+    if len(raw) > 100:
+        raise Wrong("TOO_LONG", "This must be an event id.")
+    return str(raw)
+
+
+FIELDS = {
+    "account": Field(bodies.account, says="Only this account."),
+    "symbol": Field(symbol, says="Only this symbol."),
+    "order_id": Field(uuid, says="Only this order."),
+    "kind": Field(kinds, says="Kinds of events, separated by commas."),
+    "last_event_id": Field(place, says="Go on after this event; the header Last-Event-ID comes first."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which events are wanted; None means any."""
+
+    account: str | None = None
+    symbol: str | None = None
+    order_id: str | None = None
+    kind: frozenset[str] | None = None
+    last_event_id: str = ""
+
+    def fits(self, item: Item) -> bool:
+        """Whether the listener wants this event."""
+        return (
+            self.account in (None, item.account)
+            and self.symbol in (None, item.symbol)
+            and self.order_id in (None, item.order_id)
+            and (self.kind is None or item.kind in self.kind)
+        )
+
+
+def read_wanted(query: str, last_event_id: str) -> Wanted:
+    """What the URL asks for; raises Problem INVALID for unknown, repeated and wrong parameters."""
+    try:
+        given = parse_qsl(query, keep_blank_values=True, max_num_fields=50, strict_parsing=bool(query))
+    except ValueError:
+        raise Problem("MALFORMED_REQUEST", "The query string can not be understood.") from None
+    values = dict(given)
+    if len(values) < len(given):
+        raise invalid([FieldError("", "REPEATED", "Give each parameter once.")])
+    read = read_fields(values, FIELDS)
+    if "order_id" in read:
+        read["order_id"] = str(read["order_id"])
+    if last_event_id:
+        read["last_event_id"] = last_event_id
+    return Wanted(**read)

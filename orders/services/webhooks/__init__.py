@@ -1,0 +1,1 @@
+"""Webhooks: made and rotated (desk), fed (collect), posted (deliver), signed, kept off private nets."""
