@@ -19,6 +19,7 @@ COPY manage.py ./
 COPY brokers ./brokers
 COPY orders ./orders
 COPY tradedesk ./tradedesk
+COPY tradedesk_client ./tradedesk_client
 RUN python -m compileall -q brokers orders tradedesk \
  && python manage.py collectstatic --no-input --verbosity 0
 USER tradedesk

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from tradedesk.demo import inside, sending
 from tradedesk.demo.checks import Check, Evidence, run_checks
-from tradedesk.demo.client import Desk, Gateway
+from tradedesk.demo.client import CONNECTIONS, Gateway, executions_since
 from tradedesk.demo.orders import Quote, Sample, sample_orders
 from tradedesk.demo.summary import show
+from tradedesk_client import Tradedesk
 
 
 class DemoError(Exception):
@@ -59,7 +60,7 @@ def run(at: Stage, console: Console, *, count: int, seed: int) -> list[Check]:
 def trade(at: Stage, samples: Sequence[Sample], quotes: Sequence[Quote], console: Console) -> Evidence:
     """Send the samples, see each of them to its end, and collect what both sides know."""
     gateway = Gateway(at.control) if at.control else None
-    desk, since = Desk(at.http, at.token), sending.now()
+    desk, since = Tradedesk(at.http, at.token, connections=CONNECTIONS), sending.now()
     answers = sending.send_all(desk, samples, console)
     repeats = sending.send_again(desk, answers)
     follower = sending.Follower(desk, at.account, since, answers)
@@ -73,8 +74,8 @@ def trade(at: Stage, samples: Sequence[Sample], quotes: Sequence[Quote], console
         answers=answers,
         repeats=repeats,
         orders=follower.orders,
-        executions=desk.executions(at.account, since),
-        positions=desk.positions(at.account),
+        executions=executions_since(desk, at.account, since),
+        positions=list(desk.positions(account=at.account)),
         reconciliations=reconciliations,
         ledger=gateway.ledger() if gateway else None,
     )

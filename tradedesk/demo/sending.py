@@ -13,9 +13,10 @@ from rich.console import Console
 
 from orders.models import State
 from orders.models.states import DEAD
-from tradedesk.demo.client import CONNECTIONS, Desk, Document, Gateway
+from tradedesk.demo.client import CONNECTIONS, Document, Gateway
 from tradedesk.demo.orders import MOVE, Outcome, Quote, Sample, market_moves, signed
 from tradedesk.demo.progress import Advance, stage, tally
+from tradedesk_client import ApiError, Tradedesk
 
 #: Orders a second: below what IB lets through, so that latencies are the system's and not a queue's.
 RATE = 25.0
@@ -46,20 +47,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def place(desk: Desk, sample: Sample) -> Answer:
+def place(desk: Tradedesk, sample: Sample) -> Answer:
     """Send one sample."""
-    answer = desk.place(sample.body)
-    said = answer.json()
-    order = said if answer.is_success else said.get("order", {})
-    return Answer(
-        sample=sample,
-        status=answer.status_code,
-        order=order,
-        replayed=answer.headers.get("Idempotent-Replayed") == "true",
-    )
+    try:
+        placed = desk.place(sample.body)
+    except ApiError as refused:
+        order = refused.problem.get("order", {})
+        return Answer(sample=sample, status=refused.status, order=order, replayed=refused.replayed)
+    status = httpx.codes.OK if placed.replayed else httpx.codes.CREATED
+    return Answer(sample=sample, status=status, order=placed.order, replayed=placed.replayed)
 
 
-def send_all(desk: Desk, samples: Sequence[Sample], console: Console) -> list[Answer]:
+def send_all(desk: Tradedesk, samples: Sequence[Sample], console: Console) -> list[Answer]:
     """Send every sample, at RATE, over several connections; answers in the order of the samples."""
     with (
         stage(console, "Sending orders", len(samples)) as advance,
@@ -76,7 +75,7 @@ def send_all(desk: Desk, samples: Sequence[Sample], console: Console) -> list[An
     return answers
 
 
-def send_again(desk: Desk, answers: Iterable[Answer]) -> list[Answer]:
+def send_again(desk: Tradedesk, answers: Iterable[Answer]) -> list[Answer]:
     """Send some that were taken once more, as a client does that missed the answer."""
     taken = [answer for answer in answers if answer.taken]
     return [place(desk, answer.sample) for answer in taken[:REPEATS]]
@@ -85,14 +84,14 @@ def send_again(desk: Desk, answers: Iterable[Answer]) -> list[Answer]:
 class Follower:
     """Asks the API what became of the orders of one run."""
 
-    def __init__(self, desk: Desk, account: str, since: str, answers: Sequence[Answer]) -> None:
+    def __init__(self, desk: Tradedesk, account: str, since: str, answers: Sequence[Answer]) -> None:
         self.desk, self.account, self.since = desk, account, since
         self.samples = {answer.order["id"]: answer.sample for answer in answers if answer.taken}
         self.orders: dict[str, Document] = {}
 
     def look(self) -> None:
         """Read all orders of the run as they are now."""
-        found = self.desk.orders(self.account, self.since)
+        found = self.desk.orders(account=self.account, since=self.since)
         self.orders = {order["id"]: order for order in found if order["id"] in self.samples}
 
     def of(self, outcome: Outcome) -> list[str]:

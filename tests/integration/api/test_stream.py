@@ -303,7 +303,8 @@ def test_a_token_without_the_scope_is_refused(server: str, token: Callable[..., 
 def login(**fields: Any) -> str:
     """The cookie of a person who has logged in to the admin."""
     user = User.objects.create_user("jo", password="x", is_staff=True, **fields)
-    user.user_permissions.add(Permission.objects.get(codename="view_order"))
+    rights = Permission.objects.filter(codename__in=["view_order", "view_all_accounts"])
+    user.user_permissions.add(*rights)
     client = Client()
     client.force_login(user)
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
