@@ -111,6 +111,8 @@ LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
 # Seconds between the two looks that prove an order absent.
 RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)
+# Seconds a commission may lag behind its execution before the order is marked and somebody is told.
+COMMISSION_GRACE = env.number("TRADEDESK_COMMISSION_GRACE", 60, low=1, high=86_400)
 # The breaker opens after so many unanswered orders in a row, and tries one after so many seconds.
 BREAKER_THRESHOLD = env.integer("TRADEDESK_BREAKER_THRESHOLD", 5, low=1, high=10_000)
 BREAKER_COOL_DOWN = env.number("TRADEDESK_BREAKER_COOL_DOWN", 15, low=0.2, high=3600)

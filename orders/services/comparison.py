@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,10 +17,8 @@ from orders.models import AT_BROKER, DEAD, BreakKind, Execution, Order, State
 from orders.services import replies
 from orders.services.baseline import COMBINATION
 from orders.services.breaks import Finding, as_evidence
+from orders.services.commissions import grace
 from orders.services.working_set import WorkingSet
-
-#: A commission is a message of its own that may lag behind its execution.
-COMMISSION_GRACE = timedelta(seconds=60)
 
 #: What is compared of an execution, after its id.
 COMPARED = ("exec_id", "side", "last_qty", "last_px")
@@ -201,7 +198,7 @@ def _said(report: ExecutionReport) -> dict[str, str]:
 # --- commissions --------------------------------------------------------------------------------------
 def commissions(session: str) -> list[Finding]:
     """Executions that wait for their commission for longer than it may lag."""
-    late = timezone.now() - COMMISSION_GRACE
+    late = timezone.now() - grace()
     rows = _since_baseline(session).filter(commission=None, superseded=False, received_at__lt=late)
     return [
         Finding(

@@ -52,7 +52,7 @@ def executed(order: Order, executions: Iterable[Execution]) -> list[Execution]:
     return [one for one in counting if one.sec_type == SecType.BAG] if order.is_combination else counting
 
 
-def _charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
+def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
     """The executions that a commission is charged for: of a combination, those of its legs."""
     counting = in_force(executions)
     return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
@@ -84,7 +84,12 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED):
         _reopen(order, cause)
-    if order.state == State.FILLED and _paid(order, _charged(order, executions)):
+    missing = uncharged(charged(order, executions))
+    if order.commission_missing and not missing:
+        order.commission_missing = False
+        order.touched = True
+        clear_alert(AlertKind.COMMISSION_MISSING, order=order)
+    if order.state == State.FILLED and not (missing or order.overfilled):
         order.completed_at = cause.at
         order.complete(cause)
 
@@ -103,9 +108,9 @@ def _reopen(order: Order, cause: Cause) -> None:
     order.reopen(cause)
 
 
-def _paid(order: Order, counting: Iterable[Execution]) -> bool:
-    """Every execution has its commission and the sums agree; more than ordered is for a person."""
-    return not order.overfilled and all(e.commission is not None for e in counting if e.last_qty)
+def uncharged(executions: Iterable[Execution]) -> list[Execution]:
+    """Those that wait for their commission; nothing is charged for a busted one."""
+    return [one for one in executions if one.commission is None and one.last_qty]
 
 
 def average_px(executions: Iterable[Execution]) -> Decimal:

@@ -28,6 +28,7 @@ from brokers.port import Link
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
 from orders.services import (
     alerts,
+    commissions,
     groups,
     instruments,
     positions,
@@ -49,7 +50,7 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY = 1.0  # seconds
 LOOK_TIMEOUT = 30.0  # seconds
 APPLY_TIMEOUT = 60.0  # seconds
-COMMISSION_GRACE = timedelta(seconds=3)
+COMMISSION_LOOK_AFTER = timedelta(seconds=3)
 COMMISSION_LOOK_EVERY = 10.0  # seconds
 SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker is to stop
 LATE_REQUEST_GRACE = timedelta(seconds=3)
@@ -231,6 +232,7 @@ class SessionRuntime:
         self._show_breaker()
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
         retry_parked(self.name, self.signals)
+        commissions.mark_missing(self.name)
         alerts.follow_doubts(self.name)
         instruments.store_prices(self.writer)
         positions.store_live(self.name, self.writer)
@@ -269,7 +271,7 @@ class SessionRuntime:
         return doubtful.exists() or replace_sending.in_doubt(self.name)
 
     def _commission_late(self) -> bool:
-        late = timezone.now() - COMMISSION_GRACE
+        late = timezone.now() - COMMISSION_LOOK_AFTER
         return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
 
     # --- the lease ---------------------------------------------------------------------------------

@@ -6,14 +6,17 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from orders.models import ALIVE, AT_BROKER, DEAD, State, ord_status
+from brokers.fix import ORD_STATUS_PRECEDENCE, OrdStatus
+from orders.models import DEAD, RequestKind, State, ord_status
 from orders.models.lifecycle import OrderLifecycle
+from orders.models.ord_status import STANDINGS
 from orders.models.reasons import REASONS
 
 MEANINGS = {
@@ -30,6 +33,39 @@ MEANINGS = {
     State.REJECTED: "refused by our checks, the broker or the exchange",
     State.FAILED: "given up; as far as is proven it never reached the market",
 }
+GROUPS = {
+    "Local": (State.CREATED,),
+    "InFlight": (State.SENT, State.UNCONFIRMED),
+    "Open": (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
+    "Filled": (State.FILLED, State.COMPLETED),
+    "Closed": DEAD,
+}
+REQUESTS = """Each is a row of its own with its own ClOrdID.
+
+```mermaid
+stateDiagram-v2
+    [*] --> REQUESTED
+    REQUESTED --> SENT: claimed
+    REQUESTED --> ACCEPTED: the order had not left us
+    SENT --> ACCEPTED: the broker shows it
+    SENT --> REFUSED: an error of the broker
+    SENT --> UNCONFIRMED: no answer, link lost, crash
+    UNCONFIRMED --> ACCEPTED: a look shows the new terms
+    UNCONFIRMED --> REQUESTED: two looks show the old terms, still fresh
+    UNCONFIRMED --> REFUSED: the same, too old
+    REQUESTED --> REFUSED: too old, or the order is over
+```
+
+- A refused request uses up only its own ClOrdID; the order goes on exactly as it was.
+- One replace of an order is on the wire at a time; more wait in the order asked. A cancel goes out at
+  once, and holds back every replace.
+- Executions while a replace is open carry the old terms. A quantity not above what is executed cancels
+  the balance: the order is FILLED with what it has.
+- IB acknowledges a replace by echoing the order: the new terms in openOrder are the answer.
+- A filled order may be replaced to a higher quantity (FIX). IB refuses that (104), and it is shown.
+- More executed than was ever ordered is booked, an alert is raised, and nothing is changed any more.
+- FILLED becomes COMPLETED with the last commission. One that lags more than `TRADEDESK_COMMISSION_GRACE`
+  seconds marks the order `commission_missing` and raises an alert; it is booked whenever it comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +96,16 @@ def document() -> str:
         "# Order lifecycle",
         "Generated from the code by `manage.py drawlifecycle`; changes by hand are lost.",
         "```mermaid\n" + "\n".join(picture(moves())) + "\n```",
+        "An arrow between two boxes holds for some states of both; the table of transitions says which.",
         "## States",
-        table(("state", "on the desk", "OrdStatus", "kind", "meaning"), map(state_row, State)),
+        table(("state", "on the desk", "OrdStatus", "group", "meaning"), map(state_row, State)),
         "## Transitions",
         table(("move", "from", "to", "when"), map(move_row, moves())),
+        "## Cancel and replace",
+        REQUESTS,
+        "## OrdStatus",
+        "Of all that is true at the same time, the highest rank is shown (FIX order state changes).",
+        table(("rank", "OrdStatus", "shown when"), precedence_rows()),
         "## Reasons",
         table(
             ("code", "meaning", "may help to send again", "what the desk does"),
@@ -71,6 +113,22 @@ def document() -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def precedence_rows() -> list[tuple[str, ...]]:
+    """OrdStatus by rank, highest first, with what makes each true."""
+    ranked = sorted(ORD_STATUS_PRECEDENCE, key=lambda status: -ORD_STATUS_PRECEDENCE[status])
+    return [(str(ORD_STATUS_PRECEDENCE[status]), status.value, shown_when(status)) for status in ranked]
+
+
+def shown_when(status: OrdStatus) -> str:
+    """The states, requests or words of the broker that make this status true."""
+    kinds = [kind.value for kind in RequestKind if ord_status(State.CREATED, Decimal(0), [kind]) == status]
+    if kinds:
+        return f"a {kinds[0].lower()} is open"
+    if status in STANDINGS:
+        return "the broker says so, until it says otherwise"
+    return ", ".join(state.value for state in State if ord_status(state, Decimal(0), ()) == status)
 
 
 def moves() -> list[Move]:
@@ -96,33 +154,43 @@ def read_move(name: str, method: Any) -> Move:
 
 
 def picture(found: list[Move]) -> Iterable[str]:
-    """A mermaid state diagram; moves between the same two states share an arrow."""
-    arrows: dict[tuple[str, str], list[str]] = {}
+    """A mermaid state diagram: a box for each group, one arrow for all moves between two of them."""
+    inside: dict[tuple[str, str], list[str]] = {}
+    between: dict[tuple[str, str], list[str]] = {}
     for move in found:
-        for source in move.sources:
-            for target in move.targets:
-                if source != target:
-                    arrows.setdefault((source, target), []).append(move.name)
+        for source, target in product(move.sources, move.targets):
+            homes = group_of(source), group_of(target)
+            arrows = inside if homes[0] == homes[1] else between
+            names = arrows.setdefault((source, target) if arrows is inside else homes, [])
+            if move.name not in names:
+                names.append(move.name)
     yield "stateDiagram-v2"
-    yield f"    [*] --> {State.CREATED.value}"
-    for (source, target), names in arrows.items():
-        yield f"    {source} --> {target}: {', '.join(names)}"
-    for state in (State.COMPLETED, *DEAD):
-        yield f"    {state.value} --> [*]"
+    yield f"    [*] --> {group_of(State.CREATED)}"
+    for name, states in GROUPS.items():
+        yield f"    state {name} {{"
+        yield from (f"        {state.value}" for state in states)
+        for (source, target), names in inside.items():
+            if group_of(source) == name and source != target:
+                yield f"        {source} --> {target}: {', '.join(names)}"
+        yield "    }"
+    for (home, goal), names in between.items():
+        yield f"    {home} --> {goal}: {', '.join(names)}"
+
+
+def group_of(state: str) -> str:
+    """The box that a state is drawn in."""
+    return next(name for name, states in GROUPS.items() if state in states)
 
 
 def state_row(state: State) -> tuple[str, ...]:
     """A state: word, OrdStatus, kind, meaning."""
-    kind = (
-        "at the broker"
-        if state in AT_BROKER
-        else "alive"
-        if state in ALIVE
-        else "dead"
-        if state in DEAD
-        else "filled"
+    return (
+        f"`{state.value}`",
+        str(state.label),
+        ord_status(state, Decimal(0), ()),
+        group_of(state),
+        MEANINGS[state],
     )
-    return f"`{state.value}`", str(state.label), ord_status(state, Decimal(0), ()), kind, MEANINGS[state]
 
 
 def move_row(move: Move) -> tuple[str, ...]:
