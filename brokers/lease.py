@@ -18,7 +18,8 @@ from django.db import connection
 TAKE = """
     UPDATE brokers_gatewaysession
     SET lease_owner = %(owner)s, lease_epoch = lease_epoch + 1, client_id = %(client_id)s,
-        lease_until = now() + make_interval(secs => %(ttl)s), heartbeat_at = now()
+        lease_until = now() + make_interval(secs => %(ttl)s), heartbeat_at = now(),
+        link = 'DOWN', link_reason = 'taken over, not connected yet'
     WHERE name = %(name)s AND (lease_until IS NULL OR lease_until < now() OR lease_owner = %(dead)s)
     RETURNING lease_epoch
 """

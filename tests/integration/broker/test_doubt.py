@@ -216,6 +216,13 @@ def test_a_former_holder_of_the_lease_can_claim_nothing(desk: Desk) -> None:
     assert desk.wait(order, State.CREATED)
 
 
+def test_what_a_killed_holder_said_of_its_link_is_not_believed(desk: Desk) -> None:
+    assert take_lease("main", 1)
+    GatewaySession.objects.update(link="READY", lease_until=timezone.now() - timedelta(seconds=1))
+    assert take_lease("main", 1)
+    assert GatewaySession.objects.get().link == "DOWN"
+
+
 def test_the_next_holder_resolves_what_the_killed_one_left_claimed(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
