@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -11,12 +12,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from brokers.formats import decimal_text
 from brokers.models import Instrument
+from orders.access import accounts_of_person
 from orders.admin.marks import price_text
 from orders.admin.pages import desk_page
+from orders.services.errors import InstrumentAmbiguous, OrderError
+from orders.services.resolution import resolve
+from orders.services.ticket import InstrumentKey
 
 FOUND = 12
 OLD = 5.0  # seconds; an older price is struck through
 KEY = ("symbol", "sec_type", "exchange", "currency")
+ASKED_BY = (*KEY, "maturity", "strike_price", "put_or_call")
 
 
 @desk_page("orders.view_order")
@@ -37,18 +43,26 @@ def quote(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"found": shown(instrument) if instrument else None})
 
 
-@desk_page("orders.place_order", "brokers.add_instrument")
+@desk_page("orders.place_order")
 @require_POST
 def ask(request: HttpRequest) -> HttpResponse:
-    """Ask the broker for a contract of this description; it answers within seconds on the instrument."""
-    key: dict[str, Any] = {name: request.POST.get(name, "").strip().upper()[:16] for name in KEY}
-    if not all(key.values()):
-        return JsonResponse({"error": "Symbol, kind, exchange and currency are needed."}, status=400)
-    instrument, _ = Instrument.objects.get_or_create(**key)
-    if instrument.con_id is None:
-        Instrument.objects.filter(pk=instrument.pk).update(resolved_at=None, resolve_error="")
-        instrument.refresh_from_db()
-    return JsonResponse({"found": shown(instrument)})
+    """Ask the broker for the contract that the ticket describes; it is known to everybody from then on."""
+    account = request.POST.get("account", "")
+    if account not in accounts_of_person(request.user):
+        return JsonResponse({"error": "Choose an account of yours first."}, status=400)
+    given = {name: request.POST.get(name, "").strip().upper()[:32] for name in ASKED_BY}
+    try:
+        key = msgspec.convert(
+            {name: text for name, text in given.items() if text}, InstrumentKey, strict=False
+        )
+        return JsonResponse({"found": shown(resolve(key, account))})
+    except msgspec.ValidationError as error:
+        return JsonResponse({"error": f"The description is not complete: {error}."}, status=400)
+    except InstrumentAmbiguous as error:
+        named = ", ".join(one.get("local_symbol") or one.get("maturity", "") for one in error.candidates[:12])
+        return JsonResponse({"error": f"{error} Describe it more closely: {named}"}, status=409)
+    except OrderError as error:
+        return JsonResponse({"error": str(error)}, status=409)
 
 
 def shown(instrument: Instrument) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from orders.risk.checks import CheckResult
 from orders.risk.kinds import KIND_FIELDS, KINDS
 from orders.services.errors import OrderError, TicketInvalid
 from orders.services.order_entry import dry_run, place_order, reference_price
+from orders.services.preview import preview_order
 from orders.services.ticket import Ticket
 from orders.services.ticket_texts import INSTRUMENT_COLUMNS, ticket_from_texts
 from orders.services.venue import find_venue
@@ -59,6 +60,9 @@ FIELDS = (
     Field(name="sec_type", label="Kind", group="What", value="STK"),
     Field(name="exchange", label="Exchange", group="What", value="SMART"),
     Field(name="currency", label="Currency", group="What", value="USD"),
+    Field(name="maturity", label="Maturity", group="What", hint="YYYYMMDD"),
+    Field(name="strike_price", label="Strike", group="What", number=True),
+    Field(name="put_or_call", label="Put or call", group="What", hint="CALL or PUT"),
     Field(name="order_qty", label="Quantity", group="Terms", number=True),
     Field(name="ord_type", label="Type", group="Terms", choices=words(OrdType), value="LIMIT"),
     Field(name="price", label="Limit", group="Terms", number=True),
@@ -123,7 +127,7 @@ def copied(request: HttpRequest) -> dict[str, str]:
     if order is None:
         return {}
     plain = {name: getattr(order, name, None) for name in NAMES if name not in NOT_COPIED}
-    instrument = {name: getattr(order.instrument, name) for name in INSTRUMENT_COLUMNS}
+    instrument = {name: getattr(order.instrument, name) for name in INSTRUMENT_COLUMNS if name in NAMES}
     found = {**plain, **order.special, **instrument, "account": order.account_id}
     return {name: text_of(value) for name, value in found.items() if name in NAMES and value is not None}
 
@@ -165,6 +169,19 @@ def check(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(
         request, "desk/ticket_check.html", {**context, "confirm": "confirm" in request.POST}
     )
+
+
+@desk_page(*PLACE)
+@require_POST
+def what_if(request: HttpRequest) -> HttpResponse:
+    """What the broker says the order would do to the account, before it is confirmed; nothing is placed."""
+    context: dict[str, Any] = {}
+    try:
+        previewed = preview_order(read(request), client=person_of(request), received_at=timezone.now())
+        context["broker"] = previewed.broker
+    except OrderError as error:
+        context["problem"] = str(error)
+    return TemplateResponse(request, "desk/ticket_what_if.html", context)
 
 
 def by_field(errors: Mapping[str, list[str]]) -> dict[str, str]:

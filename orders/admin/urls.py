@@ -42,6 +42,7 @@ urlpatterns = [
     path("views/<int:view_id>/delete/", views.delete, name="view_delete"),
     path("ticket/", ticket.page, name="ticket"),
     path("ticket/check/", ticket.check, name="ticket_check"),
+    path("ticket/what-if/", ticket.what_if, name="ticket_what_if"),
     path("ticket/send/", ticket.send, name="ticket_send"),
     path("instruments/", quotes.search, name="instruments"),
     path("instruments/quote/", quotes.quote, name="quote"),

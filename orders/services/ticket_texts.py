@@ -13,9 +13,10 @@ import msgspec
 from orders.services.errors import TicketInvalid
 from orders.services.ticket import InstrumentKey, Ticket
 
-INSTRUMENT_COLUMNS = InstrumentKey.__struct_fields__
+#: What describes an instrument by texts; a combination has legs, which are no text.
+INSTRUMENT_COLUMNS = tuple(name for name in InstrumentKey.__struct_fields__ if name != "legs")
 #: What is a word and not a number, and is meant in capitals however it was typed.
-CAPITALS = {"side", "ord_type", "time_in_force", "sec_type", "currency", "symbol", "exchange"}
+CAPITALS = {"put_or_call", "side", "ord_type", "time_in_force", "sec_type", "currency", "symbol", "exchange"}
 PLAIN = re.compile(r"[ -~]{1,200}")
 ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 SHORT_TYPES = {"LMT": "LIMIT", "MKT": "MARKET", "STP": "STOP", "STP LMT": "STOP_LIMIT"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -24,6 +25,7 @@ def send(boss: Page) -> None:
     expect(boss.locator("#review")).to_be_enabled(timeout=WAIT)
     boss.click("#review")
     expect(boss.locator("#confirm")).to_be_visible()
+    expect(boss.locator("#what-if")).to_contain_text("margin", timeout=WAIT)
     boss.click("#send")
     boss.wait_for_url("**/orders/order/**")
 
@@ -42,6 +44,13 @@ def test_what_is_wrong_is_said_at_its_field_while_typing(boss: Page, stack: Syst
     expect(boss.locator("#review")).to_be_disabled()
     boss.fill("#f-symbol", "NOSUCH")
     expect(boss.locator("#e-symbol")).to_contain_text("no instrument", timeout=WAIT)
+
+
+def test_an_instrument_is_asked_from_the_broker(boss: Page, stack: System) -> None:
+    fill(boss, symbol="KO", order_qty="1", price="1.00")
+    boss.click("#ask")
+    said = boss.locator("#quote")
+    expect(said).to_contain_text(re.compile("KO .*tick|The broker knows no"), timeout=WAIT)
 
 
 TWICE = """async () => {

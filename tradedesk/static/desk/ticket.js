@@ -13,10 +13,13 @@ document.addEventListener("DOMContentLoaded", () => {
     const get = (url) => fetch(url, { headers: { "X-Desk-Live": "1" } }).then((answer) => answer.json()).catch(() => ({}));
     let timer = null;
     let asked = 0;
+    let problem = ""; // what the broker said when it was asked
 
     function showFields() {
         const wanted = kinds[field("ord_type").value] || [];
         special.forEach((name) => { const box = form.querySelector(`[data-field="${name}"]`); if (box) { box.hidden = !wanted.includes(name); } });
+        const derived = { FUT: ["maturity"], OPT: ["maturity", "strike_price", "put_or_call"] }[field("sec_type").value.toUpperCase()] || [];
+        ["maturity", "strike_price", "put_or_call"].forEach((name) => { form.querySelector(`[data-field="${name}"]`).hidden = !derived.includes(name); });
         form.dataset.side = form.querySelector("[name=side]:checked")?.value || "";
     }
 
@@ -40,11 +43,18 @@ document.addEventListener("DOMContentLoaded", () => {
         by("review").disabled = !by("check").querySelector("[data-good]");
     }
 
+    /** Margin and commission by the broker; the order can be sent without waiting for them. */
+    async function whatIf() {
+        by("what-if").textContent = "Asking the broker for margin and commission…";
+        const answer = await fetch(form.dataset.whatIf, { method: "POST", body: new FormData(form), headers: { "X-Desk-Live": "1" } }).catch(() => null);
+        by("what-if").innerHTML = answer?.ok ? await answer.text() : "The broker was not asked.";
+    }
+
     function shown(found) {
         const ask = by("ask");
         ask.hidden = Boolean(found?.known) || !field("symbol").value;
         if (!found) {
-            by("quote").textContent = field("symbol").value ? "Not known here. The broker may know it." : "Type a symbol.";
+            by("quote").textContent = field("symbol").value ? problem || "Not known here. The broker may know it." : "Type a symbol.";
             return;
         }
         const place = by("quote");
@@ -73,6 +83,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
     form.addEventListener("input", (event) => {
         showFields();
+        problem = "";
         if (event.target.name === "symbol") {
             search();
         }
@@ -81,14 +92,18 @@ document.addEventListener("DOMContentLoaded", () => {
         timer = setTimeout(check, 250);
     });
     by("ask").addEventListener("click", async () => {
-        await fetch(form.dataset.ask, { method: "POST", body: new FormData(form) }).catch(() => null);
+        by("quote").textContent = "Asking the broker…";
+        const answer = await fetch(form.dataset.ask, { method: "POST", body: new FormData(form) }).then((each) => each.json()).catch(() => ({ error: "The broker was not asked." }));
+        problem = answer.error || "";
         await quote();
+        check();
     });
     by("review").addEventListener("click", () => {
         const text = by("check").querySelector("[data-good]");
         by("confirm-text").innerHTML = by("check").innerHTML;
         by("send").textContent = `${document.querySelector(".desk-mode")?.textContent || ""}: ${text.dataset.button}`;
         by("confirm").showModal();
+        whatIf();
     });
     // Enter in a field checks; only the button of the dialog sends.
     form.addEventListener("submit", (event) => {
