@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.simulator import ledger
+from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.wire import client as asked
@@ -197,3 +198,27 @@ def test_a_failed_write_is_an_error_so_that_nothing_is_said(
         with pytest.raises(JournalError, match="No space left"):
             journal.commit(bench.gateway.state)
     journal.close()
+
+
+@pytest.mark.parametrize("as_snapshot", [False, True])
+def test_what_faults_did_to_the_books_is_remembered(tmp_path: Path, as_snapshot: bool) -> None:
+    journal = Journal(tmp_path)
+    bench, _ = working_day(journal)
+    bench.gateway.faults.add(Fault(kind="bust_execution", symbol="MSFT"), Fault(kind="correct_execution"))
+    bench.say(place(6))
+    bench.say(place(7, symbol="MSFT"))
+    bench.gateway.end_day()
+    bench.gateway.forget_order_ids()
+    bench.say(limit(1, "200.00", order_ref="again"))
+    journal.commit(bench.gateway.state)
+    if as_snapshot:
+        journal.compact(bench.gateway.state)
+    journal.close()
+    again = replayed(tmp_path)
+    assert books(again) == books(bench.gateway)
+    assert [fill["exec_id"][-2:] for fill in ledger.executions(again.state)][-2:] == ["02", "02"]
+    assert again.state.day_began_at == bench.now
+    known = again.state.order(1, 1)
+    assert known is not None
+    assert known.order.order_ref == "again"
+    assert again.state.order(1, 6) is None
