@@ -38,9 +38,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, or whichever playwright brought along."""
+    """Debian's Chromium, or whichever playwright brought along.
+
+    Not for longer than a module: while it is open an event loop counts as running in this thread, and
+    Django refuses its database to every other test of the process.
+    """
     with sync_playwright() as playwright:
         found = shutil.which("chromium") or shutil.which("chromium-browser")
         with playwright.chromium.launch(executable_path=found, args=FLAGS) as chromium:
@@ -63,7 +67,7 @@ def log_in(stack: System, browser: Browser, name: str, password: str) -> Browser
     return context
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def boss_window(stack: System, browser: Browser) -> Iterator[BrowserContext]:
     """The desk's first user."""
     password = (stack.options.data / "desk_password").read_text().strip()
