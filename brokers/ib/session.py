@@ -18,22 +18,21 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from ib_async import ExecutionFilter, PriceIncrement
 from ib_async.client import Client
 
-from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
+from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
 from brokers.ib import codes, contracts, translate
-from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks, rule_key
+from brokers.ib.asking import Asking
+from brokers.ib.callbacks import Callbacks
 from brokers.ib.codes import Notice
 from brokers.ib.decoder import StrictDecoder
-from brokers.ib.requests import PROBE, RequestFailed, Requests
+from brokers.ib.requests import PROBE, Requests
 from brokers.messages import (
     CancelOrder,
     HandedOver,
     InstrumentDetails,
     InstrumentRef,
     NewOrder,
-    OrderReport,
     Preview,
     ReplaceOrder,
     Snapshot,
@@ -49,17 +48,8 @@ Command = NewOrder | ReplaceOrder | CancelOrder
 CONNECT_TIMEOUT = (4.0, 16.0)
 PROBE_EVERY = 1.5  # seconds
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
-#: So many looks in a row that the gateway did not answer end the connection: an end marker may be lost,
-#: and on a new connection no answer is owed.
-MOST_UNANSWERED = 2
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BACKOFF = (0.1, 1.5)  # seconds between attempts, first and longest
-#: $LEDGER:ALL adds the cash of every currency.
-RULE_TIMEOUT = 2.0  # seconds
-MANY = 4  # contracts; more of them are a description that fits too much
-SUMMARY_TAGS = (
-    "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq,$LEDGER:ALL"
-)
 
 
 class IBSession:
@@ -77,15 +67,12 @@ class IBSession:
         self._link_reason = ""
         self.connection_started_at: datetime | None = None
         self._watching: list[InstrumentRef] = []
-        self._requests = Requests()
+        self.requests = Requests()
         self._callbacks: Callbacks | None = None
         self._client: Any = None  # ib_async.client.Client, which carries no types
-        self._request_id = FIRST_REQUEST_ID
         self._down = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._looking = asyncio.Lock()
-        self._unanswered = 0
-        self._asking_rule = asyncio.Lock()
+        self._asking = Asking(self)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"ib-{name}", daemon=True)
 
@@ -109,22 +96,22 @@ class IBSession:
         return self._hand_over(self._replace_all(replaces), replaces)
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
-        return self._ask(self._look(full), timeout)
+        return self._ask(self._asking.look(full), timeout)
 
     def reconnect(self, reason: str) -> None:
         log.warning("reconnecting", extra={"session": self.name, "reason": reason})
         if self._loop:
-            self._loop.call_soon_threadsafe(self._down.set)
+            self._loop.call_soon_threadsafe(self.give_up)
 
     def ready(self, snapshot: Snapshot) -> None:
         if self._loop:
             self._loop.call_soon_threadsafe(self._open_gate, snapshot)
 
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
-        return self._ask(self._details(instrument), timeout)
+        return self._ask(self._asking.details(instrument), timeout)
 
     def preview(self, order: NewOrder, timeout: float) -> Preview:
-        return self._ask(self._preview(order), timeout)
+        return self._ask(self._asking.preview(order), timeout)
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
         if self._loop:
@@ -187,13 +174,13 @@ class IBSession:
     async def _connect(self, timeout: float) -> None:
         """Open the socket and wait until the gateway has told ids and accounts."""
         self._down.clear()
-        self._unanswered = 0
-        self._requests = Requests()
+        self._asking.unanswered = 0
+        self.requests = Requests()
         self._callbacks = Callbacks(
             connection_id=uuid4().hex[:12],
             client_id=self.client_id,
             listener=self.listener,
-            requests=self._requests,
+            requests=self.requests,
             on_link_code=self._link_code,
         )
         self._client = client = new_client(self._callbacks)
@@ -252,10 +239,10 @@ class IBSession:
         return "stopped" if self._stopping.is_set() else "the gateway closed the connection"
 
     async def _probe(self) -> bool:
-        self._requests.open(PROBE)
-        answer = self._requests.collect(PROBE)
+        self.requests.open(PROBE)
+        answer = self.requests.collect(PROBE)
         try:
-            self._live_client().reqCurrentTime()
+            self.live_client().reqCurrentTime()
             await asyncio.wait_for(answer, PROBE_TIMEOUT)
         except (TimeoutError, BrokerError, ConnectionError):
             answer.close()
@@ -269,10 +256,14 @@ class IBSession:
         except TimeoutError:
             return
 
+    def give_up(self) -> None:
+        """End this connection; on the loop."""
+        self._down.set()
+
     def _drop(self, reason: str) -> None:
         client, self._client = self._client, None
         self.connection_started_at = None
-        self._requests.connection_lost()
+        self.requests.connection_lost()
         self._set_link(Link.DOWN, reason)
         if client:
             client.apiEnd -= self._down.set
@@ -291,7 +282,7 @@ class IBSession:
         """1100: the gateway lost IB. 1101, 1102: it is back, and anything may have happened meanwhile."""
         what = codes.classify(code)
         if what is Notice.LINK_LOST:
-            self._requests.spoil(BrokerUnavailable(f"{code}: {text}"))
+            self.requests.spoil(BrokerUnavailable(f"{code}: {text}"))
             self._set_link(Link.BROKER_LOST, f"{code}: {text}")
         elif what is Notice.LINK_RESTORED and self.link in (Link.BROKER_LOST, Link.READY):
             self._set_link(Link.CONNECTED, f"{code}: {text}")
@@ -339,140 +330,27 @@ class IBSession:
         It refuses a quantity that is executed already, where FIX means "cancel the balance".
         """
         if replace.order.order_qty <= replace.cum_qty:
-            self._live_client().cancelOrder(replace.order.broker_order_id, "")
+            self.live_client().cancelOrder(replace.order.broker_order_id, "")
         else:
             self._write_order(replace.order)
 
     def _write_order(self, order: NewOrder) -> None:
         if self.link is not Link.READY:
             raise BrokerUnavailable(f"the link is {self.link}")
-        client = self._live_client()
+        client = self.live_client()
         contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
         client.placeOrder(order.broker_order_id, contract, wire)
 
     def _cancel_one(self, cancel: CancelOrder) -> None:
-        self._live_client().cancelOrder(cancel.broker_order_id, "")
+        self.live_client().cancelOrder(cancel.broker_order_id, "")
 
-    def _live_client(self) -> Any:
+    def live_client(self) -> Any:
         """The client, if its socket would really take bytes: a closing transport drops them silently."""
         client = self._client
         transport = client.conn.transport if client else None
         if client is None or not client.isReady() or transport is None or transport.is_closing():
             raise BrokerUnavailable("no live connection to the gateway")
         return client
-
-    # --- asking, on the loop -------------------------------------------------------------------------
-    async def _look(self, full: bool) -> Snapshot:
-        """A whole look, or an error. One at a time: the gateway's answers carry no request id."""
-        async with self._looking:
-            try:
-                snapshot = await self._ask_all(full)
-            except asyncio.CancelledError:  # the time is up
-                self._unanswered += 1
-                if self._unanswered >= MOST_UNANSWERED:
-                    self._down.set()
-                raise
-            self._unanswered = 0
-            return snapshot
-
-    async def _ask_all(self, full: bool) -> Snapshot:
-        """Every question of a look, one after the other."""
-        self._require_broker()
-        started_at, connected_at = translate.now(), self.connection_started_at
-        orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
-        if full:
-            orders += await self._collect("completedOrders", lambda client: client.reqCompletedOrders(False))
-        executions = await self._collect_id(lambda client, key: client.reqExecutions(key, ExecutionFilter()))
-        positions = await self._collect("positions", lambda client: client.reqPositions())
-        values = await self._summary()
-        self._require_broker()
-        if connected_at is None or connected_at != self.connection_started_at:
-            raise OutcomeUnknown("the connection changed during the look")
-        return Snapshot(
-            snapshot_id=uuid4().hex[:16],
-            started_at=started_at,
-            finished_at=translate.now(),
-            connection_started_at=connected_at,
-            full=full,
-            orders=_one_each(orders),
-            executions=tuple(executions),
-            positions=tuple(positions),
-            account_values=tuple(values),
-        )
-
-    def _require_broker(self) -> None:
-        if self.link not in (Link.CONNECTED, Link.READY):
-            raise BrokerUnavailable(f"the link is {self.link}")
-
-    async def _summary(self) -> list[Any]:
-        key = self._next_request_id()
-        self._requests.open(key)
-        client = self._live_client()
-        client.reqAccountSummary(key, "All", SUMMARY_TAGS)
-        values = await self._requests.collect(key)
-        client.cancelAccountSummary(key)
-        return values
-
-    async def _details(self, instrument: InstrumentRef) -> list[InstrumentDetails]:
-        contract = contracts.to_contract(instrument)
-        try:
-            found = await self._collect_id(lambda client, key: client.reqContractDetails(key, contract))
-        except RequestFailed as error:
-            if error.ib_code == codes.NO_SUCH_CONTRACT:
-                return []
-            raise
-        if len(found) > MANY:  # an ambiguous description is for a person, who needs no price steps
-            return [contracts.instrument_details(details) for details in found]
-        return [contracts.instrument_details(one, await self._bands(contracts.rule_of(one))) for one in found]
-
-    async def _bands(self, rule_id: int | None) -> Sequence[PriceIncrement]:
-        """The price steps of a market rule; none when the gateway has none (its error names no request)."""
-        if rule_id is None:
-            return ()
-        async with self._asking_rule:
-            try:
-                ask = self._collect(rule_key(rule_id), lambda client: client.reqMarketRule(rule_id))
-                (increments,) = await asyncio.wait_for(ask, RULE_TIMEOUT)
-            except TimeoutError:
-                return ()
-        return increments  # type: ignore[no-any-return]
-
-    async def _preview(self, order: NewOrder) -> Preview:
-        contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
-        wire.whatIf = True
-        key = order.broker_order_id
-        self._require_broker()
-        self._requests.open(key)
-        try:
-            self._live_client().placeOrder(key, contract, wire)
-        except Exception:
-            self._requests.end(key)
-            await self._requests.collect(key)
-            raise
-        try:
-            (preview,) = await self._requests.collect(key)
-        except RequestFailed as error:
-            raise BrokerRefused(str(error), code="BROKER_REJECTED") from None
-        return preview  # type: ignore[no-any-return]
-
-    async def _collect(self, key: str, ask: Any) -> list[Any]:
-        self._requests.open(key)
-        try:
-            ask(self._live_client())
-        except Exception:
-            self._requests.close(key, answered=True)  # nothing was asked
-            raise
-        return await self._requests.collect(key)
-
-    async def _collect_id(self, ask: Any) -> list[Any]:
-        key = self._next_request_id()
-        self._requests.open(key)
-        ask(self._live_client(), key)
-        return await self._requests.collect(key)
-
-    def _next_request_id(self) -> int:
-        self._request_id += 1
-        return self._request_id
 
     # --- prices, on the loop -------------------------------------------------------------------------
     def _watch_new(self, instruments: list[InstrumentRef]) -> None:
@@ -486,10 +364,10 @@ class IBSession:
     def _subscribe(self, instrument: InstrumentRef) -> None:
         if self._callbacks is None:
             return
-        key = self._next_request_id()
+        key = self._asking.next_id()
         self._callbacks.watched[key] = instrument.con_id
         contract = contracts.to_contract(instrument)
-        self._live_client().reqMktData(key, contract, "", False, False, [])
+        self.live_client().reqMktData(key, contract, "", False, False, [])
 
 
 def _abort(client: Any) -> None:
@@ -506,18 +384,8 @@ def _abort(client: Any) -> None:
     transport.abort()
 
 
-def _ask_completed(client: Any) -> None:
-    client.reqCompletedOrders(False)  # not only those placed by API
-
-
 def new_client(callbacks: Callbacks) -> Any:
     """The library's client around our callbacks."""
     client = Client(callbacks)  # type: ignore[no-untyped-call]
     client.decoder = StrictDecoder(callbacks, 0)  # type: ignore[arg-type]
     return client
-
-
-def _one_each(reports: Sequence[OrderReport]) -> tuple[OrderReport, ...]:
-    """One report per order: completed orders come last and are the last word."""
-    latest = {(r.identity.perm_id, r.identity.order_ref): r for r in reports}
-    return tuple(latest.values())

@@ -1,0 +1,171 @@
+"""Questions to the gateway: the whole look, contracts, previews. All on the session's loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import uuid4
+
+from ib_async import ExecutionFilter, PriceIncrement
+
+from brokers.errors import BrokerRefused, BrokerUnavailable, OutcomeUnknown
+from brokers.ib import codes, contracts, translate
+from brokers.ib.callbacks import FIRST_REQUEST_ID, rule_key
+from brokers.ib.requests import RequestFailed, Requests
+from brokers.messages import InstrumentDetails, InstrumentRef, NewOrder, OrderReport, Preview, Snapshot
+from brokers.port import Link
+
+#: So many looks in a row that the gateway did not answer end the connection: an end marker may be lost,
+#: and on a new connection no answer is owed.
+MOST_UNANSWERED = 2
+RULE_TIMEOUT = 2.0  # seconds
+MANY = 4  # contracts; more of them are a description that fits too much
+#: $LEDGER:ALL adds the cash of every currency.
+SUMMARY_TAGS = (
+    "NetLiquidation,TotalCashValue,AvailableFunds,BuyingPower,InitMarginReq,MaintMarginReq,$LEDGER:ALL"
+)
+
+
+class Connected(Protocol):
+    """What asking needs of the session, all of the present connection."""
+
+    link: Link
+    requests: Requests
+    connection_started_at: datetime | None
+
+    def live_client(self) -> Any:
+        """The client; raises BrokerUnavailable when its socket would not take bytes."""
+
+    def give_up(self) -> None:
+        """End this connection."""
+
+
+class Asking:
+    """Asks, and collects what is answered."""
+
+    def __init__(self, session: Connected) -> None:
+        self.unanswered = 0
+        self._session = session
+        self._request_id = FIRST_REQUEST_ID
+        self._looking = asyncio.Lock()
+        self._asking_rule = asyncio.Lock()
+
+    async def look(self, full: bool) -> Snapshot:
+        """A whole look, or an error. One at a time: the gateway's answers carry no request id."""
+        async with self._looking:
+            try:
+                snapshot = await self._ask_all(full)
+            except asyncio.CancelledError:  # the time is up
+                self.unanswered += 1
+                if self.unanswered >= MOST_UNANSWERED:
+                    self._session.give_up()
+                raise
+            self.unanswered = 0
+            return snapshot
+
+    async def _ask_all(self, full: bool) -> Snapshot:
+        """Every question of a look, one after the other."""
+        self._require_broker()
+        started_at, connected_at = translate.now(), self._session.connection_started_at
+        orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
+        if full:
+            orders += await self._collect("completedOrders", lambda client: client.reqCompletedOrders(False))
+        executions = await self._collect_id(lambda client, key: client.reqExecutions(key, ExecutionFilter()))
+        positions = await self._collect("positions", lambda client: client.reqPositions())
+        values = await self._summary()
+        self._require_broker()
+        if connected_at is None or connected_at != self._session.connection_started_at:
+            raise OutcomeUnknown("the connection changed during the look")
+        return Snapshot(
+            snapshot_id=uuid4().hex[:16],
+            started_at=started_at,
+            finished_at=translate.now(),
+            connection_started_at=connected_at,
+            full=full,
+            orders=_one_each(orders),
+            executions=tuple(executions),
+            positions=tuple(positions),
+            account_values=tuple(values),
+        )
+
+    def _require_broker(self) -> None:
+        if self._session.link not in (Link.CONNECTED, Link.READY):
+            raise BrokerUnavailable(f"the link is {self._session.link}")
+
+    async def _summary(self) -> list[Any]:
+        key = self.next_id()
+        self._session.requests.open(key)
+        client = self._session.live_client()
+        client.reqAccountSummary(key, "All", SUMMARY_TAGS)
+        values = await self._session.requests.collect(key)
+        client.cancelAccountSummary(key)
+        return values
+
+    async def details(self, instrument: InstrumentRef) -> list[InstrumentDetails]:
+        contract = contracts.to_contract(instrument)
+        try:
+            found = await self._collect_id(lambda client, key: client.reqContractDetails(key, contract))
+        except RequestFailed as error:
+            if error.ib_code == codes.NO_SUCH_CONTRACT:
+                return []
+            raise
+        if len(found) > MANY:  # an ambiguous description is for a person, who needs no price steps
+            return [contracts.instrument_details(details) for details in found]
+        return [contracts.instrument_details(one, await self._bands(contracts.rule_of(one))) for one in found]
+
+    async def _bands(self, rule_id: int | None) -> Sequence[PriceIncrement]:
+        """The price steps of a market rule; none when the gateway has none (its error names no request)."""
+        if rule_id is None:
+            return ()
+        async with self._asking_rule:
+            try:
+                ask = self._collect(rule_key(rule_id), lambda client: client.reqMarketRule(rule_id))
+                (increments,) = await asyncio.wait_for(ask, RULE_TIMEOUT)
+            except TimeoutError:
+                return ()
+        return increments  # type: ignore[no-any-return]
+
+    async def preview(self, order: NewOrder) -> Preview:
+        contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
+        wire.whatIf = True
+        key = order.broker_order_id
+        self._require_broker()
+        self._session.requests.open(key)
+        try:
+            self._session.live_client().placeOrder(key, contract, wire)
+        except Exception:
+            self._session.requests.end(key)
+            await self._session.requests.collect(key)
+            raise
+        try:
+            (preview,) = await self._session.requests.collect(key)
+        except RequestFailed as error:
+            raise BrokerRefused(str(error), code="BROKER_REJECTED") from None
+        return preview  # type: ignore[no-any-return]
+
+    async def _collect(self, key: str, ask: Any) -> list[Any]:
+        self._session.requests.open(key)
+        try:
+            ask(self._session.live_client())
+        except Exception:
+            self._session.requests.close(key, answered=True)  # nothing was asked
+            raise
+        return await self._session.requests.collect(key)
+
+    async def _collect_id(self, ask: Any) -> list[Any]:
+        key = self.next_id()
+        self._session.requests.open(key)
+        ask(self._session.live_client(), key)
+        return await self._session.requests.collect(key)
+
+    def next_id(self) -> int:
+        self._request_id += 1
+        return self._request_id
+
+
+def _one_each(reports: Sequence[OrderReport]) -> tuple[OrderReport, ...]:
+    """One report per order: completed orders come last and are the last word."""
+    latest = {(r.identity.perm_id, r.identity.order_ref): r for r in reports}
+    return tuple(latest.values())
