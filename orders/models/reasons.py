@@ -127,6 +127,12 @@ _ALL = (
         desk="Look at the group's other orders for the cause.",
     ),
     Reason(
+        code="ORDER_FROZEN",
+        text="The order waits for a person's decision, so it is not changed.",
+        retryable=True,
+        desk="Decide about the order, then ask again.",
+    ),
+    Reason(
         code="NOT_OURS",
         text="The order was placed by another client, which alone may cancel it.",
         retryable=False,

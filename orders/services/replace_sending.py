@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from brokers.errors import BrokerRefused, BrokerUnavailable
@@ -148,20 +148,22 @@ def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) 
 
 
 def expire_stale(session: str) -> int:
-    """Refuse replaces that were not sent while fresh: nobody means their price any more; how many."""
+    """Refuse replaces that were not sent while fresh, or whose order a person must decide; how many."""
     now = timezone.now()
+    frozen = Q(order__held_for_desk=True) | Q(order__overfilled=True)
     stale = OrderRequest.objects.filter(
+        frozen | Q(fresh_until__lte=now),
         order__session_id=session,
         kind=RequestKind.REPLACE,
         state=RequestState.REQUESTED,
-        fresh_until__lte=now,
     )
     if not stale.exists():
         return 0
     with transaction.atomic():
         rows = _locked(stale)
         for order, request in rows:
-            refuse(order, request, "STALE", Cause(actor="freshness", at=now, text=reason("STALE").text))
+            code = "ORDER_FROZEN" if order.held_for_desk or order.overfilled else "STALE"
+            refuse(order, request, code, Cause(actor="freshness", at=now, text=reason(code).text))
         _store(rows)
     return len(rows)
 

@@ -28,6 +28,7 @@ class OrderRow:
     version: int
     held_for_desk: bool
     reason_code: str
+    order_qty: Decimal = Decimal(0)
     was_claimed: bool
     held_because: str = ""
 
@@ -72,7 +73,7 @@ class Evidence:
 
 ORDERS = """
     SELECT id::text, cl_ord_id, order_ref, source, state, cum_qty, avg_px, version, held_for_desk,
-           reason_code, claimed_at IS NOT NULL AS was_claimed,
+           reason_code, order_qty, claimed_at IS NOT NULL AS was_claimed,
            coalesce((SELECT text FROM orders_orderevent e WHERE e.order_id = o.id AND kind = 'HELD_FOR_DESK'
                      ORDER BY version DESC LIMIT 1), '') AS held_because
     FROM orders_order o ORDER BY id
@@ -97,6 +98,7 @@ MOVING = """
     UNION ALL
     SELECT 'request ' || state || ' of order ' || order_id::text FROM orders_orderrequest
     WHERE state IN ('REQUESTED', 'SENT', 'UNCONFIRMED')
+      AND order_id NOT IN (SELECT id FROM orders_order WHERE held_for_desk)
     UNION ALL
     SELECT 'inbox ' || id FROM brokers_inboxmessage WHERE applied_at IS NULL
     UNION ALL

@@ -30,12 +30,14 @@ def broken(evidence: Evidence) -> dict[str, list[Violation]]:
 
 # --- what was answered ------------------------------------------------------------------------------
 def every_request_answered(evidence: Evidence) -> Iterator[Violation]:
-    """Each order got 201, 200 or 422, each cancel 202 or 409."""
+    """Each order got 201, 200 or 422, each cancel 202 or 409, each replace one of these or 422."""
     for answer in evidence.answers:
         if answer.status not in (CREATED, REPLAYED, REFUSED):
             yield {"cl_ord_id": answer.cl_ord_id, "answered": answer.status}
         if answer.cancel_status not in (None, ACCEPTED, OVER):
             yield {"cl_ord_id": answer.cl_ord_id, "cancel answered": answer.cancel_status}
+        if answer.replace_status not in (None, ACCEPTED, OVER, REFUSED):
+            yield {"cl_ord_id": answer.cl_ord_id, "replace answered": answer.replace_status}
 
 
 def every_taken_order_known(evidence: Evidence) -> Iterator[Violation]:
@@ -100,6 +102,17 @@ def states_agree(evidence: Evidence) -> Iterator[Violation]:
                 yield {**named(order), "is": order.state, "at the gateway": in_short(row)}
         if not found and order.state in (*WORKING, State.FILLED, State.COMPLETED):
             yield {**named(order), "is": order.state, "at the gateway": "nothing"}
+
+
+def terms_agree(evidence: Evidence) -> Iterator[Violation]:
+    """What works at the gateway works with our quantity."""
+    rows = by_base(evidence.ledger_orders)
+    for order in evidence.orders.values():
+        for row in rows.get(base_of(order.order_ref), []):
+            working = order.state in WORKING and not is_held(order) and row["status"] not in GONE_AT_GATEWAY
+            theirs = Decimal(row["total_quantity"])
+            if working and theirs != order.order_qty:
+                yield {**named(order), "quantity": str(order.order_qty), "at the gateway": str(theirs)}
 
 
 def executions_equal(evidence: Evidence) -> Iterator[Violation]:
@@ -196,6 +209,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[Violation]]] = {
     "no order is twice at the gateway": at_most_once,
     "nothing is at the gateway that we hold never sent": nothing_unexpected,
     "states agree": states_agree,
+    "terms agree": terms_agree,
     "quantities and prices are equal": quantities_equal,
     "executions and commissions are equal": executions_equal,
     "positions are equal": positions_equal,

@@ -15,16 +15,22 @@ GAP = 1.6  # seconds from one fault to the next, on average
 SPREAD: Range = (0.125, 1.875)  # of it
 LEAD, TAIL = 1.0, 4.0  # seconds with orders before the first fault and after the last
 CANCEL_AFTER: Range = (0.0, 3.0)  # seconds from the answer
+REPLACE_AFTER: Range = (0.0, 1.5)  # seconds from the answer
+RAISE_BY = 10  # shares
 MOVES_AT = 0.6  # of the run: then the markets move and elect the stops that wait for it
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedOrder:
-    """An order and its moment (seconds from the start); canceled so long after its answer, or not (None)."""
+    """An order and its moment (seconds from the start).
+
+    Replaced to a higher quantity and canceled so long after its answer, or not (None).
+    """
 
     at: float
     sample: Sample
     cancel_after: float | None
+    replace_after: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +110,7 @@ def plan_orders(count: int, duration: float, random: Random, quotes: Sequence[Qu
             at=round(moment, 3),
             sample=varied(sample, random),
             cancel_after=cancel_after(sample, random),
+            replace_after=replace_after(sample, random),
         )
         for moment, sample in zip(moments, samples, strict=True)
     ]
@@ -113,6 +120,12 @@ def cancel_after(sample: Sample, random: Random) -> float | None:
     """Those that rest to be canceled are, and now and then another one, whatever it is doing by then."""
     wanted = sample.outcome is Outcome.CANCELED or random.random() < 0.1
     return round(random.uniform(*CANCEL_AFTER), 3) if wanted else None
+
+
+def replace_after(sample: Sample, random: Random) -> float | None:
+    """Some of the limit orders get another quantity, whatever they are doing by then."""
+    wanted = sample.body["ord_type"] == "LIMIT" and random.random() < 0.3
+    return round(random.uniform(*REPLACE_AFTER), 3) if wanted else None
 
 
 def varied(sample: Sample, random: Random) -> Sample:

@@ -82,6 +82,7 @@ def orders(evidence: Evidence) -> Document:
     return {
         "planned": len(answers),
         "answers": counted(str(answer.status) for answer in answers),
+        "replace_answers": counted(str(a.replace_status) for a in answers if a.replace_status is not None),
         "cancel_answers": counted(str(a.cancel_status) for a in answers if a.cancel_status is not None),
         "states": counted(row.state for row in rows),
         "reasons": counted(row.reason_code for row in rows if row.reason_code),

@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Self
 
 import httpx
 
-from tradedesk.chaos.plan import Plan, PlannedOrder
+from tradedesk.chaos.plan import RAISE_BY, Plan, PlannedOrder
 from tradedesk.stack.clients import Api
 
 SENDERS = 8
@@ -30,6 +31,7 @@ class Answer:
     status: int
     order: dict[str, Any]
     cancel_status: int | None = None
+    replace_status: int | None = None
 
     @property
     def cl_ord_id(self) -> str:
@@ -81,13 +83,35 @@ class Sender:
         said = answer.json()
         order = said if answer.is_success else said.get("order", {})
         sent = Answer(planned=planned, status=answer.status_code, order=order)
+        if sent.taken and planned.replace_after is not None:
+            sent = self._replace(sent)
         return self._cancel(sent) if sent.taken and planned.cancel_after is not None else sent
+
+    def _replace(self, sent: Answer) -> Answer:
+        """Ask for more shares, guarded by the version; one that moved is looked at again."""
+        self._over.wait(sent.planned.replace_after or 0.0)
+        status: int = httpx.codes.PRECONDITION_FAILED
+        while status == httpx.codes.PRECONDITION_FAILED and not self._over.is_set():
+            answer = self._until_answered(lambda: self._ask_for_more(sent))
+            status = answer.status_code if answer is not None else 0
+        return replace(sent, replace_status=status)
+
+    def _ask_for_more(self, sent: Answer) -> httpx.Response:
+        seen = self.api.get(f"/orders/{sent.order['id']}")
+        if not seen.is_success:
+            return seen
+        wanted = Decimal(sent.planned.sample.body["order_qty"]) + RAISE_BY
+        return self.api.post(
+            f"/orders/{sent.order['id']}/replace",
+            json={"cl_ord_id": f"{sent.cl_ord_id}-r", "order_qty": str(wanted)},
+            headers={"If-Match": f'"{seen.json()["version"]}"'},
+        )
 
     def _cancel(self, sent: Answer) -> Answer:
         self._over.wait(sent.planned.cancel_after or 0.0)
         answer = self._until_answered(lambda: self.api.cancel(sent.order["id"]))
         status = answer.status_code if answer is not None else 0
-        return Answer(planned=sent.planned, status=sent.status, order=sent.order, cancel_status=status)
+        return replace(sent, cancel_status=status)
 
     def _until_answered(self, ask: Callable[[], httpx.Response]) -> httpx.Response | None:
         """The first answer that is one; None when there was none long after everything was healed."""

@@ -26,6 +26,7 @@ def answer(order_id: str, status: int = 201) -> Answer:
 
 def order(order_id: str, state: str, cum_qty: str = "0", avg_px: str = "0", **more: Any) -> OrderRow:
     facts = {"source": "API", "version": 2, "held_for_desk": False, "reason_code": "", "was_claimed": True}
+    facts["order_qty"] = Decimal(10)
     return OrderRow(
         **{"id": order_id, "cl_ord_id": f"c-{order_id}", "order_ref": f"TD{order_id}", "state": state},
         **{"cum_qty": Decimal(cum_qty), "avg_px": Decimal(avg_px)},
@@ -43,7 +44,7 @@ def chain(row: OrderRow) -> list[EventRow]:
 
 
 def ledger_row(order_ref: str, status: str, filled: str) -> dict[str, Any]:
-    ids = {"order_id": 7, "perm_id": 70, "place_count": 1}
+    ids = {"order_id": 7, "perm_id": 70, "place_count": 1, "total_quantity": "10"}
     return {"order_ref": order_ref, "status": status, "filled": filled, **ids}
 
 
@@ -138,6 +139,11 @@ BROKEN: list[tuple[str, Callable[[], Evidence]]] = [
     ),
     ("states agree", lambda: with_order(order(RESTING, "CANCELED"))),
     ("states agree", lambda: with_order(order(STALE, "PENDING"))),
+    ("terms agree", lambda: with_order(order(RESTING, "PENDING", order_qty=Decimal(20)))),
+    (
+        "every request is answered",
+        lambda: replace(agreeing(), answers=[replace(answer(FILLED), replace_status=500)]),
+    ),
     ("quantities and prices are equal", lambda: with_order(order(FILLED, "COMPLETED", "9", "9.5"))),
     ("quantities and prices are equal", lambda: with_order(order(FILLED, "COMPLETED", "10", "9.6"))),
     ("executions and commissions are equal", lambda: replace(agreeing(), executions=[])),
