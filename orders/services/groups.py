@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from brokers.fix import Side, TimeInForce
@@ -244,11 +245,12 @@ def settle_groups(session: str) -> int:
     Part of the sweep: each step is harmless to repeat. How many groups were looked at.
     """
     groups = OrderGroup.objects.filter(session_id=session, settled_at=None)
-    looked = 0
-    for group in groups.exclude(orders__state__in=[State.SENT]).distinct().order_by("id")[:200]:
+    moved = Order.objects.filter(group=OuterRef("pk")).exclude(state__in=ALIVE)
+    sent = Order.objects.filter(group=OuterRef("pk"), state=State.SENT)
+    looked = list(groups.filter(Exists(moved) & ~Exists(sent)).order_by("id")[:200])
+    for group in looked:
         _settle(group)
-        looked += 1
-    return looked
+    return len(looked)
 
 
 def _settle(group: OrderGroup) -> None:
@@ -259,9 +261,11 @@ def _settle(group: OrderGroup) -> None:
         why = breaks(GroupKind(group.kind), orders)
         if why:
             _take_back(group, orders, why, now)
-        if all(order.state not in ALIVE for order in orders):
+        over = all(order.state not in ALIVE for order in orders)
+        if over:
             group.settled_at = now
-        group.save(update_fields=["broken", "settled_at"])
+        if why or over:
+            group.save(update_fields=["broken", "settled_at"])
     if why:
         cancel_group(group, actor="groups", at=now)
 
@@ -296,16 +300,22 @@ def _take_back(group: OrderGroup, orders: Sequence[Order], why: str, now: dateti
 def watch_exits(session: str) -> int:
     """An entry that executed while an exit of it failed: a person must protect the position."""
     failed = Order.objects.filter(
-        session_id=session, state__in=FAILED_STATES, group__settled_at=None, group_rank__gt=0
+        session_id=session,
+        state__in=FAILED_STATES,
+        group_rank__gt=0,
+        group__kind=GroupKind.BRACKET,
+        group__broken="",
+        group__orders__group_rank=0,
+        group__orders__cum_qty__gt=0,
     ).select_related("group")
-    count = 0
     for order in failed:
-        entry = order.group.orders.get(group_rank=0) if order.group else None
-        if entry and entry.cum_qty and order.group and order.group.kind == GroupKind.BRACKET:
-            text = f"{order.cl_ord_id} of list {order.group.list_id} is {order.state}, its entry has executed"
+        group = order.group
+        assert group is not None  # noqa: S101 - asked for orders of groups only
+        text = f"{order.cl_ord_id} of list {group.list_id} is {order.state}, its entry has executed"
+        with transaction.atomic():
+            OrderGroup.objects.filter(pk=group.pk).update(broken=text)
             raise_alert(AlertKind.GROUP_BROKEN, text=text, order=order)
-            count += 1
-    return count
+    return len(failed)
 
 
 def find_group(group_id: UUID, accounts: Sequence[str]) -> OrderGroup:

@@ -85,7 +85,7 @@ class PreviewShape(serializers.Serializer[Any]):
 class Instruments(ApiView):
     """Instruments that are known."""
 
-    scopes = {"GET": Scope.READ, "POST": Scope.READ}
+    scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 
     @extend_schema(
         operation_id="list_instruments",
