@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import time
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ def test_delayed_reads_lose_nothing(gateway: SimulatedGateway) -> None:
     gateway.fault("pacing", mode="delay", rate=20)
     with RawClient(gateway, 3) as client:
         client.read_until(b"2158")
+        began = time.monotonic()
         for number in range(50):
             client.send(
                 "9",
@@ -156,7 +158,9 @@ def test_delayed_reads_lose_nothing(gateway: SimulatedGateway) -> None:
             )
         asked_all = client.read_until(b"\x001049\x00")
         assert asked_all.count(b"52\x001\x00") >= 49
-        assert gateway.get("/strikes") is not None
+    # 50 messages at 20 a second: a whole second lies between the first of them and the last.
+    assert time.monotonic() - began >= 1
+    assert gateway.get("/faults") == [{"kind": "pacing", "mode": "delay", "rate": 20}]
 
 
 def test_the_link_to_ib_comes_back_by_itself(gateway: SimulatedGateway) -> None:
