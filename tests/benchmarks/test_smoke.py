@@ -34,6 +34,7 @@ def test_throughput_completes_every_order_and_leaves_nothing_behind(ground: Grou
     assert measured["single"]["statuses"] == {"201": 40}
     assert measured["bulk"]["completed_per_second"] > 0
     assert measured["left_behind"] == NOTHING
+    assert measured["memory_mb"]["after"]["web"] > 0
     spent = measured["single"]["processor_ms_per_order"]
     assert {"web", "broker", "broker s2", "postgres", "redis", "simgateway", "all"} <= set(spent)
 

@@ -87,10 +87,15 @@ def spent_per(count: int, before: dict[str, float], after: dict[str, float]) -> 
     return {**each, "all": round(sum(each.values()), 3)}
 
 
-def resident_mb(system: System, name: str) -> float:
-    """Memory of a process and its descendants in MiB (resident set)."""
+def resident_mb(system: System) -> Document:
+    """Memory of each process of ours with its descendants in MiB (resident set)."""
+    return {name: family_mb(process.pid) for name, process in system.running.items()}
+
+
+def family_mb(pid: int) -> float:
+    """Memory of a process and its descendants in MiB."""
     total = 0
-    for member in family_of(system.running[name].pid):
+    for member in family_of(pid):
         try:
             total += member.memory_info().rss
         except psutil.Error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from tradedesk.bench.client import Answer
 from tradedesk.bench.figures import Document, per_second, spread
 from tradedesk.bench.ground import Ground, Row
-from tradedesk.bench.machine import processor_seconds, spent_per
+from tradedesk.bench.machine import processor_seconds, resident_mb, spent_per
 
 #: What must be empty when all is over: name and the query that counts it.
 LEFT_BEHIND = {
@@ -27,11 +27,13 @@ BULK = 50  # orders in one POST
 
 def throughput(ground: Ground, *, orders: int) -> Document:
     """Bursts of single and of bulk POSTs, each followed until its last order is COMPLETED."""
-    return {
+    before = resident_mb(ground.system)
+    measured = {
         "single": burst(ground, orders, ground.place_all),
         "bulk": burst(ground, orders, lambda rows: place_in_bulk(ground, rows)),
         "left_behind": left_behind(ground),
     }
+    return {**measured, "memory_mb": {"before": before, "after": resident_mb(ground.system)}}
 
 
 def burst(ground: Ground, count: int, place: Callable[[Sequence[Row]], list[Answer]]) -> Document:
