@@ -233,6 +233,8 @@ class Applying:
 
     def _commission(self, report: CommissionReport, cause: Cause) -> None:
         order = self.set.order_of_execution(report.exec_id)
+        if order is None and report.exec_id in self.set.elsewhere:
+            return  # a look tells all accounts of the login, and commissions name none: theirs to book
         if order is None:
             raise NotYet(f"execution {report.exec_id} has not arrived")
         execution = next(e for e in self.set.executions(order) if e.exec_id == report.exec_id)

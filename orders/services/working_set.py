@@ -42,6 +42,8 @@ class WorkingSet:
         self._changed: list[Execution] = []
         self._requests: dict[UUID, list[OrderRequest]] = defaultdict(list)
         self._changed_requests: list[OrderRequest] = []
+        #: Executions named in the batch that belong to another session's orders.
+        self.elsewhere: set[str] = set()
         self.orders: dict[UUID, Order] = {}
         self._by_perm: dict[int, Order] = {}
         self._by_broker_id: dict[tuple[int, int], Order] = {}
@@ -155,8 +157,11 @@ class WorkingSet:
         exec_ids = [item.exec_id for item in items if isinstance(item, CommissionReport)]
         if not exec_ids:
             return set()
-        rows = Execution.objects.filter(exec_id__in=exec_ids, order__session_id=self.session)
-        return set(rows.values_list("order_id", flat=True))
+        rows = Execution.objects.filter(exec_id__in=exec_ids).values_list(
+            "exec_id", "order_id", "order__session_id"
+        )
+        self.elsewhere = {exec_id for exec_id, _, session in rows if session != self.session}
+        return {order_id for _, order_id, session in rows if session == self.session}
 
 
 def _store_request(request: OrderRequest) -> None:

@@ -27,7 +27,7 @@ from brokers.messages import (
     Refusal,
     WorkingStatus,
 )
-from brokers.models import InboxMessage, Instrument
+from brokers.models import GatewaySession, InboxMessage, Instrument
 from brokers.port import Heard
 from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestState, Source, State
 from orders.services import book
@@ -284,3 +284,16 @@ def test_an_order_given_up_that_did_reach_the_broker_shows_what_became_of_it(
     order = story.tell([story.status(said)])
     assert order.state == state
     assert not differs(order, story.status(said))
+
+
+def test_a_commission_of_another_sessions_execution_is_theirs_to_book(desk: User) -> None:
+    """A look tells all accounts of the login to every session, and a commission names no account."""
+    story = Story(desk)
+    story.tell([story.execution("01.01", 40, 229)])
+    GatewaySession.objects.create(name="second")
+    note = Heard(event=story.commission("01.01"), dedup_key="look:1", raw={}, received_at=NOW)
+    apply_notes("second", [note], Signals())
+    assert InboxMessage.objects.get(session="second").applied_at
+    assert story.order.executions.get().commission is None
+    story.tell([story.execution("01.01", 40, 229), story.commission("01.01")])
+    assert story.order.executions.get().commission == 1
