@@ -84,3 +84,13 @@ def test_everything_that_make_names_exists() -> None:
 
 def makefile() -> str:
     return (BASE_DIR / "Makefile").read_text()
+
+
+def test_every_setting_that_is_read_is_documented() -> None:
+    read = re.compile(r'env\.\w+\([^)]*?"([A-Z][A-Z_]+)"')
+    names = {
+        name for path in (BASE_DIR / "tradedesk").rglob("*.py") for name in read.findall(path.read_text())
+    }
+    page = (BASE_DIR / "docs/settings.md").read_text()
+    assert len(names) > 20
+    assert {name for name in names if f"`{name}" not in page} == set()
