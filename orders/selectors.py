@@ -92,8 +92,10 @@ def order_of(accounts: Accounts, order_id: UUID) -> Order:
 
 
 def order_of_client(accounts: Accounts, client: User, cl_ord_id: str) -> Order:
-    """The order that this client gave this id; raises Order.DoesNotExist."""
-    return orders_of(accounts).get(client=client, cl_ord_id=cl_ord_id)
+    """The order that this client gave this id, itself or by a request on it; raises Order.DoesNotExist."""
+    mine = orders_of(accounts)
+    found = mine.filter(client=client, cl_ord_id=cl_ord_id).first()
+    return found or mine.get(requests__client=client, requests__cl_ord_id=cl_ord_id)
 
 
 def request_of(accounts: Accounts, request_id: UUID) -> OrderRequest:

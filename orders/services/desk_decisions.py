@@ -19,9 +19,10 @@ from brokers.messages import (
     execution_key,
 )
 from brokers.port import Heard
-from orders.models import Cause, Order, State
-from orders.services import book, doorbell
+from orders.models import AlertKind, Cause, Order, State
+from orders.services import book, doorbell, quantities
 from orders.services.absence import ROUNDS, give_up, send_again
+from orders.services.alerts import clear_alert
 from orders.services.errors import OrderError
 from orders.services.execution import apply_notes
 from orders.services.instruments import reference
@@ -103,13 +104,18 @@ def _held(order_id: UUID) -> Order:
 def release_held(order_id: UUID, *, actor: str, at: datetime, reason: str) -> Order:
     """A person has looked at an order that lives or is over, and says why nothing more is to be done.
 
+    An overfilled one is completed then: what was executed too much is the account's.
     Raises NotHeld, also for an order in doubt: that is sent again or given up.
     """
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
         if not order.held_for_desk or order.state == State.UNCONFIRMED:
             raise NotHeld(order)
-        order.release(Cause(actor=actor, at=at, text=reason))
+        cause = Cause(actor=actor, at=at, text=reason)
+        order.release(cause)
+        if order.overfilled:
+            clear_alert(AlertKind.OVERFILL, order=order, by=actor)
+            quantities.settle(order, order.executions.order_by("id"), cause)
         book.store([order])
     doorbell.tell_readers()
     return order

@@ -40,9 +40,11 @@ def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
     if over:
         text = f"{decimal_text(order.cum_qty)} executed, {decimal_text(ceiling)} ordered at most"
         order.note(EventKind.OVERFILLED, cause.saying(text))
+        order.hold(cause.saying(text))
         raise_alert(AlertKind.OVERFILL, order=order, text=text)
     else:
         order.touched = True
+        order.release(cause)
         clear_alert(AlertKind.OVERFILL, order=order)
 
 
@@ -89,7 +91,8 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         order.commission_missing = False
         order.touched = True
         clear_alert(AlertKind.COMMISSION_MISSING, order=order)
-    if order.state == State.FILLED and not (missing or order.overfilled):
+    frozen = order.overfilled and order.held_for_desk
+    if order.state == State.FILLED and not (missing or frozen):
         order.completed_at = cause.at
         order.complete(cause)
 

@@ -55,7 +55,7 @@ WITH holder AS (
     JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
                   WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
-      AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.overfilled AND NOT o.held_for_desk
+      AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(filled)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
@@ -150,9 +150,8 @@ def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) 
 def expire_stale(session: str) -> int:
     """Refuse replaces that were not sent while fresh, or whose order a person must decide; how many."""
     now = timezone.now()
-    frozen = Q(order__held_for_desk=True) | Q(order__overfilled=True)
     stale = OrderRequest.objects.filter(
-        frozen | Q(fresh_until__lte=now),
+        Q(order__held_for_desk=True) | Q(fresh_until__lte=now),
         order__session_id=session,
         kind=RequestKind.REPLACE,
         state=RequestState.REQUESTED,
@@ -162,7 +161,7 @@ def expire_stale(session: str) -> int:
     with transaction.atomic():
         rows = _locked(stale)
         for order, request in rows:
-            code = "ORDER_FROZEN" if order.held_for_desk or order.overfilled else "STALE"
+            code = "ORDER_FROZEN" if order.held_for_desk else "STALE"
             refuse(order, request, code, Cause(actor="freshness", at=now, text=reason(code).text))
         _store(rows)
     return len(rows)

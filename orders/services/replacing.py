@@ -143,7 +143,7 @@ def _draft(order: Order, change: Change, cause: Cause) -> OrderRequest:
 def _require_replaceable(order: Order, request: OrderRequest) -> None:
     if order.source == Source.EXTERNAL:
         raise NotOurs(order)
-    if order.overfilled or order.held_for_desk:
+    if order.held_for_desk:
         raise OrderFrozen(order)
     over = order.state in DEAD or (
         order.state in (State.FILLED, State.COMPLETED) and request.terms.order_qty <= order.cum_qty

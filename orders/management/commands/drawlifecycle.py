@@ -63,7 +63,8 @@ stateDiagram-v2
   the balance: the order is FILLED with what it has.
 - IB acknowledges a replace by echoing the order: the new terms in openOrder are the answer.
 - A filled order may be replaced to a higher quantity (FIX). IB refuses that (104), and it is shown.
-- More executed than was ever ordered is booked, an alert is raised, and nothing is changed any more.
+- More executed than was ever ordered is booked, the order is held and an alert raised; nothing is
+  changed until a person releases it with a reason, or a bust takes it back.
 - FILLED becomes COMPLETED with the last commission. One that lags more than `TRADEDESK_COMMISSION_GRACE`
   seconds marks the order `commission_missing` and raises an alert; it is booked whenever it comes."""
 

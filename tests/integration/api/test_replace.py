@@ -27,6 +27,7 @@ def test_an_order_that_never_left_has_its_new_terms_at_once(api: Api) -> None:
     answer = replace(api, order, order_qty="150", price="230.10")
     assert (answer.status_code, answer.json()["state"]) == (202, "ACCEPTED")
     shown = api.get(f"orders/{order.id}").json()
+    assert api.get("orders/by-cl-ord-id/r-1").json() == shown == api.get("orders/by-cl-ord-id/a-1").json()
     assert (shown["order_qty"], shown["price"], shown["state"]) == ("150", "230.1", "CREATED")
     assert (shown["cl_ord_id"], shown["replaced_by"], shown["current_cl_ord_id"]) == ("a-1", "r-1", "r-1")
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from brokers.messages import BrokerEvent, OrderReport, OrderTerms, Refusal, WorkingStatus
 from orders.models import Alert, AlertKind, Execution, Order, OrderRequest, OutboxCommand, State
 from orders.services.commissions import mark_missing
+from orders.services.desk_decisions import release_held
 from orders.services.errors import OrderFrozen
 from orders.services.replacing import Change, replace_order
 from tests.integration.orders.test_any_order import (
@@ -65,6 +66,15 @@ def test_more_executed_than_ordered_is_booked_frozen_and_told(desk: User) -> Non
     change = Change(cl_ord_id="r-1", order_qty=Decimal(200))
     with pytest.raises(OrderFrozen):
         replace_order(order.id, change, actor="client:algo", at=timezone.now())
+
+
+def test_a_person_releases_an_overfilled_order_and_it_is_completed(desk: User) -> None:  # noqa: F811
+    story = Story(desk)
+    events: list[BrokerEvent] = [story.execution("01.01", 130, 229), story.commission("01.01")]
+    held = story.tell(events)
+    order = release_held(held.id, actor="desk:ann", at=timezone.now(), reason="confirmed by the broker")
+    assert (held.state, order.state, order.cum_qty) == (State.FILLED, State.COMPLETED, 130)
+    assert not Alert.objects.filter(order=order, cleared_at=None).exists()
 
 
 def test_a_bust_takes_an_overfill_back(desk: User) -> None:  # noqa: F811
