@@ -17,6 +17,7 @@ from orders.access import Accounts
 from orders.models import (
     ALIVE,
     Alert,
+    Break,
     DeskAct,
     DeskAction,
     Execution,
@@ -67,6 +68,12 @@ def open_alerts(accounts: Accounts) -> QuerySet[Alert]:
     """Alerts that nobody has cleared; those about an order are told by the order itself."""
     theirs = Q(session__accounts__in=accounts) | Q(session=None)
     return Alert.objects.filter(theirs, cleared_at=None, order=None).distinct().order_by("id")
+
+
+def open_breaks(accounts: Accounts) -> int:
+    """How many differences with the broker nobody has closed."""
+    theirs = Q(account__in=accounts) | Q(account=None, session__accounts__in=accounts)
+    return Break.objects.filter(theirs, closed_at=None).distinct().count()
 
 
 def attention_count(accounts: Accounts) -> int:

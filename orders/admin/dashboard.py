@@ -59,6 +59,7 @@ def figures(accounts: Accounts) -> dict[str, Any]:
         "hops": desk_figures.hop_times(accounts),
         "calling": [calling_row(order) for order in desk_figures.calling_orders(accounts)[:SHOWN]],
         "alerts": list(desk_figures.open_alerts(accounts)[:SHOWN]),
+        "breaks": desk_figures.open_breaks(accounts),
         "stuck": list(desk_figures.stuck_orders(accounts)[:SHOWN]),
         "sessions": [
             {"session": row, "mark": link_mark(row.link)} for row in desk_figures.sessions_seen(accounts)

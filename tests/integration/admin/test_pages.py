@@ -105,7 +105,7 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert "Needs a person" in page
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
-    assert queries(boss, reverse("admin:index")) <= 18
+    assert queries(boss, reverse("admin:index")) <= 19
 
 
 def test_looking_changes_nothing(boss: Client) -> None:
