@@ -14,7 +14,8 @@ from typing import Any
 from django.utils import timezone
 
 from brokers.errors import BrokerError, BrokerRefused
-from brokers.models import BrokerQuestion, QuestionKind
+from brokers.models import BrokerQuestion, GatewaySession, QuestionKind
+from brokers.port import Link
 from orders.services import doorbell
 from orders.services.errors import BrokerRefusedPreview, BrokerSilent
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 TIMEOUT = 8.0  # seconds that an asker waits
 PAUSES = (0.01, 0.25)  # seconds between two looks at the row, first and longest
+HEARTBEAT_LIMIT = timedelta(seconds=10)
 FORGET_AFTER = timedelta(hours=1)
 
 Body = dict[str, Any]
@@ -34,6 +36,7 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
     Raises BrokerSilent when no answer came (no worker, no link, a slow broker) and BrokerRefusedPreview
     when the broker said no.
     """
+    _require_link(session)
     question = BrokerQuestion.objects.create(session_id=session, kind=kind, body=body)
     doorbell.ring(session)
     deadline, pause = time.monotonic() + timeout, PAUSES[0]
@@ -44,6 +47,15 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
         if question.answered_at:
             return _read(question)
     raise BrokerSilent(session)
+
+
+def _require_link(session: str) -> None:
+    """Nobody need wait for an answer that can not come."""
+    row = GatewaySession.objects.get(pk=session)
+    if row.link not in (Link.CONNECTED, Link.READY):
+        raise BrokerSilent(session, row.link_reason or row.link)
+    if row.heartbeat_at is None or timezone.now() - row.heartbeat_at > HEARTBEAT_LIMIT:
+        raise BrokerSilent(session, "its broker worker does not run")
 
 
 def _read(question: BrokerQuestion) -> Any:

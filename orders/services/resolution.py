@@ -7,7 +7,7 @@ import msgspec
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument, QuestionKind
 from orders.services import instruments, questions
-from orders.services.errors import InstrumentAmbiguous, InstrumentUnknown
+from orders.services.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown
 from orders.services.ticket import InstrumentKey
 from orders.services.venue import library, read_instrument
 
@@ -28,8 +28,16 @@ def resolve(key: InstrumentKey, account: str) -> Instrument:
 
 
 def resolve_for_order(key: InstrumentKey, account: str) -> None:
-    """Make the instrument known to the next look of this process at its rules."""
-    found = resolve(key, account)
+    """Make the instrument known to the next look of this process at its rules.
+
+    An order for what is not known here is not valid, also while the broker can not be asked.
+    """
+    try:
+        found = resolve(key, account)
+    except BrokerSilent as silent:
+        words = f"{key.symbol} {key.sec_type} {key.exchange} {key.currency}"
+        text = f"There is no instrument {words} here, and the broker can not be asked: {silent}"
+        raise InstrumentUnknown({"instrument.symbol": [text]}) from silent
     library.forget_outdated()
     library.rules().remember(key, found)
 

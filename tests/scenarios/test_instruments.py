@@ -144,8 +144,11 @@ def test_a_preview_of_what_the_broker_would_reject_says_its_words(stack: System)
 def test_the_broker_that_can_not_be_asked_is_a_503(stack: System) -> None:
     stack.kill("simgateway")
     try:
-        answer = stack.api.place(symbol="GOOGL")
+        eventually(lambda: stack.api.get("/sessions").json()["results"][0]["link"] == "DOWN")
+        answer = stack.api.post("/instruments", json={"symbol": "GOOGL"})
         assert (answer.status_code, answer.json()["code"]) == (503, "BROKER_UNAVAILABLE")
+        refused = stack.api.place(symbol="GOOGL")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "instrument.symbol")
     finally:
         stack.start("simgateway")
         stack.wait_until_ready()
