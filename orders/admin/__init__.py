@@ -13,4 +13,5 @@ from orders.admin import (  # noqa: F401
     reconciliation,
     sessions,
     tokens,
+    webhooks,
 )

@@ -26,7 +26,7 @@ ACCOUNT, OTHER = "DU1234567", "DU7654321"
 #: Without a token every answer is 401, so a few cases per operation say it all.
 OPTIONS = {
     "nobody": ["--max-examples", "6", "--phases", "examples,fuzzing"],
-    "one account": ["--max-examples", "10"],
+    "one account": ["--max-examples", "5", "--workers", "2"],
 }
 
 

@@ -66,6 +66,7 @@ NAVIGATION = [
             page("Limits", "speed", "orders.accountlimit"),
             page("Accounts", "badge", "brokers.brokeraccount"),
             page("API tokens", "key", "orders.apitoken"),
+            page("Webhooks", "webhook", "orders.webhook"),
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
         ],
