@@ -67,6 +67,14 @@ class OrderRequest(models.Model):
                 name="order_request_one_open_cancel",
             ),
         ]
+        indexes = [
+            # The sweep asks for these every second, however many were ever answered.
+            models.Index(
+                fields=["kind", "state"],
+                condition=Q(state__in=[s.value for s in OPEN_REQUESTS]),
+                name="order_request_open",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"

@@ -45,6 +45,7 @@ CLAIM_REPLACES = """
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
+      AND paused_at IS NULL
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
         a.payload - 'wait_for_rest' || jsonb_build_object(

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from brokers.fix import OrdType, TimeInForce
+from brokers.models import GatewaySession
 from orders.models import EventKind, Order, OrderRequest, RequestState, State
 from orders.services.order_entry import cancel_order
 from orders.services.replace_sending import claim_replaces
@@ -153,6 +154,16 @@ def test_a_raise_of_a_filled_order_is_asked_and_refused_by_ib(
     request = answered(ask(order, order_qty=Decimal(200)))
     assert (request.state, order.state) == (RequestState.REFUSED, State.COMPLETED)
     assert "104" in request.reason_text
+
+
+def test_a_paused_session_holds_replaces_back(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    GatewaySession.objects.update(paused_at=timezone.now())
+    request = ask(order, order_qty=Decimal(120))
+    assert claim_replaces(runtime.lease, limit=10) == []
+    GatewaySession.objects.update(paused_at=None)
+    assert answered(request).state == RequestState.ACCEPTED
+    assert at_gateway(gateway, order)[0] == 120
 
 
 def test_a_cancel_overtakes_a_replace_that_waits(
