@@ -108,9 +108,9 @@ def test_a_refused_one_leaves_the_order_as_it_was_and_uses_up_only_its_own_id(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
-    refused = ask(order, "R1", price=Decimal("1.02"))
-    OrderRequest.objects.filter(pk=refused.pk).update(price=Decimal("1.021"))  # off the gateway's tick
-    assert answered(refused).state == RequestState.REFUSED
+    gateway.control.fault(kind="modify_reject", code=110, count=1)
+    refused = answered(ask(order, "R1", price=Decimal("1.02")))
+    assert refused.state == RequestState.REFUSED
     assert "110" in refused.reason_text
     order.refresh_from_db()
     assert (order.state, order.price) == (State.PENDING, 1)
