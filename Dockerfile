@@ -20,7 +20,7 @@ COPY brokers ./brokers
 COPY orders ./orders
 COPY tradedesk ./tradedesk
 COPY tradedesk_client ./tradedesk_client
-RUN python -m compileall -q brokers orders tradedesk \
+RUN python -m compileall -q brokers orders tradedesk tradedesk_client \
  && python manage.py collectstatic --no-input --verbosity 0
 USER tradedesk
 VOLUME /data
