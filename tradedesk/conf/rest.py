@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from brokers.fix import Side
 from tradedesk import env
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -41,6 +42,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrderState": "orders.models.State",
         "RequestState": "orders.models.RequestState",
+        "SliceState": "orders.models.SliceState",
+        "DeliveryState": "orders.models.DeliveryState",
+        "EventKind": "orders.models.EventKind",
+        # Words without labels: as pairs, which is how shapes.choice() gives them.
+        "Side": [(side.value, side.value) for side in Side],
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
