@@ -20,6 +20,7 @@ from orders.models import Break, DeskProfile, Execution, Order
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
 
+pytestmark = pytest.mark.usefixtures("groups")
 LOGIN = "/admin/login/"
 
 
