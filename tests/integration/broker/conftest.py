@@ -17,8 +17,8 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.models import Instrument
 from brokers.port import Link
-from orders.models import Order, Source
-from orders.services.order_entry import place_order
+from orders.models import Order, Source, State
+from orders.services.order_entry import cancel_order, place_order
 from orders.services.runtime import SessionRuntime, take_lease
 from orders.services.ticket import InstrumentKey, Ticket
 from tradedesk.stack.clients import Control
@@ -109,6 +109,12 @@ class Desk:
 
         eventually(there, limit=60, pause=0.02)
         return order
+
+    def cancel(self, order: Order, runtime: SessionRuntime) -> None:
+        """Cancel an order and wait until it is; every drain that had begun before is over then."""
+        cancel_order(order.id, actor="test", at=timezone.now())
+        runtime.ring()
+        self.wait(order, State.CANCELED)
 
 
 @pytest.fixture

@@ -311,14 +311,14 @@ def test_a_gateway_of_the_other_kind_of_accounts_is_not_used(
 def test_no_order_is_sent_around_the_restart_of_the_gateway_but_cancels_are(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, settings: Any
 ) -> None:
-    working = desk.wait(desk.rest(), State.PENDING)
+    working = [desk.wait(desk.rest(), State.PENDING) for _ in range(3)]
     now = timezone.now()
     clock = [f"{moment:%H:%M}" for moment in (now - timedelta(minutes=2), now + timedelta(minutes=5))]
     settings.RESTART_WINDOW = RestartWindow.parse(f"{clock[0]}-{clock[1]} UTC")
+    desk.cancel(working[0], runtime)  # a drain that looked at the gate before is over
     order = desk.rest()
-    cancel_order(working.id, actor="test", at=timezone.now())
-    runtime.ring()
-    desk.wait(working, State.CANCELED)
+    desk.cancel(working[1], runtime)
+    desk.cancel(working[2], runtime)  # and the drain that met the order
     assert desk.wait(order, State.CREATED).claimed_at is None
     settings.RESTART_WINDOW = None
     desk.wait(order, State.PENDING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -59,8 +60,11 @@ def test_a_limit_far_from_the_market_rests_and_can_be_canceled(desk: Desk, runti
     assert (request.state, order.reason_code) == (RequestState.ACCEPTED, "CANCELED_ON_REQUEST")
 
 
-def test_a_second_cancel_while_one_is_open_is_the_same_request(desk: Desk, runtime: SessionRuntime) -> None:
+def test_a_second_cancel_while_one_is_open_is_the_same_request(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
+    gateway.control.fault(kind="hang", seconds=60)  # the first is not answered, so it stays open
     first = cancel_order(order.id, actor="test", at=timezone.now())
     assert cancel_order(order.id, actor="test", at=timezone.now()).id == first.id
 
@@ -166,13 +170,15 @@ def test_a_burst_is_paced_and_sent_in_the_order_recorded(
     assert [row["order_ref"] for row in rows] == [order.order_ref for order in orders]
 
 
-def test_cancels_go_before_new_orders(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
-    order = desk.wait(desk.rest(), State.PENDING)
-    runtime.submitter.pacer.used(runtime.submitter.pacer.free())  # new orders must wait now, cancels not
-    late = desk.rest()
-    cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.ring()
-    desk.wait(order, State.CANCELED)
+def test_cancels_go_before_new_orders(
+    desk: Desk, runtime: SessionRuntime, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = [desk.wait(desk.rest(), State.PENDING) for _ in range(2)]
+    with monkeypatch.context() as patched:  # new orders must wait now, cancels not
+        patched.setattr(runtime.submitter.pacer, "reserve", settings.PACING_PER_SECOND)
+        desk.cancel(orders[0], runtime)  # a drain that saw room before is over
+        late = desk.rest()
+        desk.cancel(orders[1], runtime)
     desk.wait(late, State.PENDING)
-    canceled = order.events.get(kind=EventKind.CANCEL_SENT)
+    canceled = orders[1].events.get(kind=EventKind.CANCEL_SENT)
     assert canceled.at < late.events.get(kind=EventKind.CLAIMED).at
