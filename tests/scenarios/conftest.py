@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A running system; the scenarios of one module share it, because its start costs seconds."""
-    with System(tmp_path_factory.mktemp("stack")) as system:
+    without = getattr(request.module, "WITHOUT", ONLOOKERS)
+    with System(tmp_path_factory.mktemp("stack"), without=without) as system:
         yield system
 
 

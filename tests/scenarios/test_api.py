@@ -19,6 +19,7 @@ import pytest
 
 from tradedesk.stack.clients import Api as Client
 from tradedesk.stack.polling import eventually
+from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
@@ -34,7 +35,7 @@ OPTIONS = {
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system of two accounts that does not slow down those who show bad tokens."""
     settings = {"TRADEDESK_ACCOUNTS": f"{ACCOUNT},{OTHER}", "TRADEDESK_BAD_TOKEN_RATE": "1000000"}
-    with System(tmp_path_factory.mktemp("stack"), **settings) as system:
+    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS, **settings) as system:
         yield system
 
 

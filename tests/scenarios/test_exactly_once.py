@@ -14,6 +14,7 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
 ORDERS = 120  # three seconds of sending, at the pace a gateway takes
+STATES = "SELECT state FROM orders_order WHERE id = ANY(%s::uuid[])"
 RESTING: dict[str, Any] = {"ord_type": "LIMIT", "price": "1.00", "max_age": "3600"}
 
 
@@ -41,7 +42,7 @@ def assert_each_once(stack: System, orders: list[dict[str, Any]]) -> None:
     """All work, each under one reference, placed by one message."""
 
     def all_work() -> bool:
-        states = Counter(stack.api.state(order["id"]) for order in orders)
+        states = Counter(state for (state,) in stack.rows(STATES, [order["id"] for order in orders]))
         assert states == {"PENDING": len(orders)}, states
         return True
 

@@ -10,15 +10,18 @@ import pytest
 from ib_async import IB, LimitOrder, Stock
 
 from tradedesk.stack.polling import eventually
+from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
 AAPL = Stock("AAPL", "SMART", "USD", conId=265598)
+
+OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """Looks come every two seconds, because a gateway tells nobody of other clients' orders."""
-    with System(tmp_path_factory.mktemp("stack"), TRADEDESK_RECONCILE_ORDERS_EVERY="2") as system:
+    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS, **OFTEN) as system:
         yield system
 
 

@@ -15,7 +15,7 @@ from celery import Task
 
 from orders import tasks
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import beat
+from tradedesk.stack.processes import ONLOOKERS, beat
 from tradedesk.stack.system import System
 
 FRESH: dict[str, Any] = {"max_age": "3600"}
@@ -27,7 +27,7 @@ OWN_QUEUE = ("drain", "reconcile_orders", "reconcile_positions")
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system that may have a second broker worker and a second scheduler."""
-    with System(tmp_path_factory.mktemp("faults"), TRADEDESK_LEASE_TTL="30") as system:
+    with System(tmp_path_factory.mktemp("faults"), without=ONLOOKERS, TRADEDESK_LEASE_TTL="30") as system:
         system.processes["standby"] = system.processes["broker"]
         system.processes["second_beat"] = beat(system.folder.run)
         yield system

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tradedesk.stack.polling import eventually
+from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
 ALL_WAIT = 3  # the broker worker's sweep and inbox writer, and a task of the other worker
@@ -15,11 +16,13 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 RECEIVED = "] received"
 WORKERS = ("worker", "broker")
 
+OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system whose workers soon have a task each."""
-    with System(tmp_path_factory.mktemp("steady"), TRADEDESK_RECONCILE_ORDERS_EVERY="2") as system:
+    with System(tmp_path_factory.mktemp("steady"), without=ONLOOKERS, **OFTEN) as system:
         yield system
 
 

@@ -12,6 +12,7 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 from tradedesk_client import Tradedesk
 
+WITHOUT = ("flower",)
 RESTING = {"ord_type": "LIMIT", "price": "1.00", "max_age": "3600"}
 
 

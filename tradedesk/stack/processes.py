@@ -19,6 +19,8 @@ from tradedesk.stack.ports import HOST
 PYTHON = sys.executable
 MANAGE = (PYTHON, str(BASE_DIR / "manage.py"))
 FLOWER_USER = "desk"
+#: No order passes through these; a system that is started for a moment can do without.
+ONLOOKERS = ("flower", "stream")
 STACK_MARK = "TRADEDESK_STACK_OF"  # set for the processes of a local stack alone: by it they are found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
+from collections.abc import Collection
 from contextlib import ExitStack, suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,10 +30,11 @@ class System:
     """`with System(folder) as stack:` gives everything, up and ready, on free ports.
 
     The processes are those of `make up`, but not supervised: what is killed stays dead until it is
-    started again. `settings` are added to their environment, to shorten deadlines for example.
+    started again. `settings` are added to their environment, to shorten deadlines for example; processes
+    named in `without` are left out.
     """
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, without: Collection[str] = (), **settings: str) -> None:
         self.options = StackOptions(
             data=folder.resolve(),
             http=free_port(),
@@ -43,6 +45,7 @@ class System:
         )
         self.urls = Urls.of(self.options)
         self.settings = settings
+        self.without = frozenset(without)
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.starts = 0
         self.undo = ExitStack()
@@ -76,7 +79,9 @@ class System:
         )
         self.environment = shared | self.settings
         self.processes = {
-            process.name: process for process in processes(self.options, flower_password="x" * 12)
+            process.name: process
+            for process in processes(self.options, flower_password="x" * 12)
+            if process.name not in self.without
         }
 
     def start(self, *names: str) -> None:

@@ -6,6 +6,7 @@ LOOK = [
     *("orders.view_order", "orders.view_execution", "orders.view_reconciliationrun", "orders.view_savedview"),
     *("brokers.view_position", "brokers.view_accountvalue", "brokers.view_brokeraccount"),
     *("brokers.view_instrument", "brokers.view_gatewaysession", "orders.view_alert"),
+    "orders.view_break",
 ]
 TRADE = [
     *("orders.place_order", "orders.replace_order", "orders.cancel_order", "orders.review_order"),
@@ -15,18 +16,24 @@ EVERYWHERE = ["orders.view_all_accounts", "orders.view_accountlimit", "orders.vi
 GROUPS = {
     "viewer": LOOK,
     "trader": [*LOOK, *TRADE],
-    "supervisor": [*LOOK, *TRADE, *EVERYWHERE, "orders.resolve_order", "orders.clear_alert", "brokers.operate_session"],
+    "supervisor": [
+        *LOOK,
+        *TRADE,
+        *EVERYWHERE,
+        *("orders.resolve_order", "orders.resolve_break", "orders.clear_alert", "brokers.operate_session"),
+    ],
     "risk": [
         *LOOK,
         *EVERYWHERE,
         *("orders.cancel_order", "orders.review_order", "orders.change_accountlimit"),
         *("orders.add_accountlimit", "brokers.operate_session", "orders.clear_alert"),
+        "orders.resolve_break",
     ],
     "ops": [
         *LOOK,
         *EVERYWHERE,
         *("brokers.operate_session", "brokers.view_inboxmessage", "orders.view_outboxcommand"),
-        "orders.clear_alert",
+        *("orders.clear_alert", "orders.resolve_break"),
         *("orders.view_apitoken", "orders.add_apitoken", "orders.delete_apitoken"),
     ],
 }
@@ -57,7 +64,7 @@ def permission(apps, right):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0004_desk"),
+        ("orders", "0003_rulebook"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

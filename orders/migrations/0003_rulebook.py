@@ -1,8 +1,6 @@
 """The rulebook: a new edition with every change of accounts, instruments, limits and what they allow."""
 
-import uuid
-
-from django.db import migrations, models
+from django.db import migrations
 
 FORWARD = """
 CREATE FUNCTION orders_new_edition() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -39,14 +37,5 @@ DROP FUNCTION orders_new_edition();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0008_break_notes_append_only"), ("brokers", "0001_initial")]
-    operations = [
-        migrations.CreateModel(
-            name="Rulebook",
-            fields=[
-                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ("edition", models.UUIDField(default=uuid.uuid4)),
-            ],
-        ),
-        migrations.RunSQL(FORWARD, BACKWARD),
-    ]
+    dependencies = [("orders", "0002_append_only"), ("brokers", "0001_initial")]
+    operations = [migrations.RunSQL(FORWARD, BACKWARD)]
