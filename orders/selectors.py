@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal
 from functools import cache
+from typing import NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -31,6 +32,7 @@ from orders.models import (
 from orders.models.ord_status import STANDINGS
 
 Accounts = Collection[str]
+BIGGEST = 2**63 - 1
 #: Steps of an order's life in the order in which they happen; `<step>_at` is its time.
 STEPS = (
     "received",
@@ -159,6 +161,25 @@ class SnapshotXmin(Func):
     output_field = BigIntegerField()
 
 
+class Cursor(NamedTuple):
+    """A place in the feed; as text "txid-id", the id of a server-sent event."""
+
+    txid: int
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.txid}-{self.id}"
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """The cursor that a text names; None when it names none."""
+    txid, dash, number = text.partition("-")
+    plain = dash and all(part.isascii() and part.isdigit() and len(part) < 20 for part in (txid, number))
+    if not plain or max(int(txid), int(number)) > BIGGEST:
+        return None
+    return Cursor(int(txid), int(number))
+
+
 def settled_events(txid: int, event_id: int) -> QuerySet[OrderEvent]:
     """Events after this place in commit order that no later commit can come before.
 
@@ -168,10 +189,16 @@ def settled_events(txid: int, event_id: int) -> QuerySet[OrderEvent]:
     return OrderEvent.objects.filter(later, txid__gte=txid, txid__lt=SnapshotXmin()).order_by("txid", "id")
 
 
-def newest_settled_event() -> tuple[int, int]:
-    """(txid, id) of the newest such event; (0, 0) when there is none."""
+def newest_settled_event() -> Cursor:
+    """The place of the newest such event; (0, 0) when there is none."""
     newest = OrderEvent.objects.filter(txid__lt=SnapshotXmin()).order_by("-txid", "-id")
-    return newest.values_list("txid", "id").first() or (0, 0)
+    return Cursor(*(newest.values_list("txid", "id").first() or (0, 0)))
+
+
+def changed_since(place: Cursor, accounts: Accounts) -> QuerySet[OrderEvent, UUID]:
+    """The ids of these accounts' orders to which something happened after a place; one of them once."""
+    events = settled_events(*place).filter(order__account__in=accounts).order_by()
+    return events.values_list("order_id", flat=True).distinct()
 
 
 def order_named(text: str) -> Q:

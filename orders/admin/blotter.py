@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from brokers.shown import NOTHING, number_text
-from orders import desk_figures
+from orders import desk_figures, selectors
 from orders.access import Accounts, accounts_of_person
 from orders.admin.marks import order_mark, price_text, side_mark
 from orders.admin.pages import desk_page
@@ -112,11 +112,24 @@ def page_rows(request: HttpRequest, orders: list[Order]) -> list[dict[str, Any]]
 @desk_page("orders.view_order")
 @require_GET
 def rows(request: HttpRequest) -> HttpResponse:
-    """These rows as they are now (`?ids=`): what a page asks when it hears of a change."""
+    """These rows as they are now (`?ids=`): asked by a page that heard of a change or may have missed one."""
     wanted = [found for text in request.GET.get("ids", "").split(",")[:MOST_ROWS] if (found := as_id(text))]
     mine = Order.objects.filter(pk__in=wanted, account__in=accounts_of_person(request.user))
-    context = {"rows": page_rows(request, list(with_row(mine)))}
+    context = {"rows": page_rows(request, list(with_row(mine))), **missed(request)}
     return TemplateResponse(request, "desk/blotter_answer.html", context)
+
+
+def missed(request: HttpRequest) -> dict[str, Any]:
+    """The orders to which something happened after `?after=`, and the place up to which that is told.
+
+    A page hears of nothing between its making and the start of its stream, nor while it is hidden.
+    """
+    after = selectors.parse_cursor(request.GET.get("after", ""))
+    if after is None:
+        return {}
+    place = selectors.newest_settled_event()  # before the question: rather told twice than never
+    changed = selectors.changed_since(after, accounts_of_person(request.user))[:MOST_ROWS]
+    return {"place": place, "changed": ",".join(str(order_id) for order_id in changed)}
 
 
 def as_id(text: str) -> UUID | None:

@@ -65,6 +65,7 @@ class OrderAdmin(OwnAccounts):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list, with rows, views and sums of our own."""
+        place = selectors.newest_settled_event()  # before the rows are read: what happens later is news
         answer = super().changelist_view(request, extra_context)
         context = getattr(answer, "context_data", None) or {}
         if cl := context.get("cl"):
@@ -73,6 +74,7 @@ class OrderAdmin(OwnAccounts):
                 "chips": blotter.chips(request, accounts_of_person(request.user)),
                 "totals": blotter.totals(cl.queryset),
                 "headings": blotter.headings(cl),
+                "place": place,
             }
             answer.context_data = context
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import WAIT
 from tradedesk.stack.polling import eventually
@@ -27,6 +27,17 @@ def test_new_orders_wait_behind_a_pill(boss: Page, stack: System) -> None:
     assert boss.locator(f'tr[data-id="{order["id"]}"]').count() == 0
     boss.keyboard.press("n")
     expect(boss.locator(f'tr[data-id="{order["id"]}"]')).to_be_visible()
+
+
+def test_an_order_that_comes_while_the_page_loads_waits_behind_it_too(boss: Page, stack: System) -> None:
+    def place_first(route: Route) -> None:  # the page is made, and listens to nothing yet
+        order = stack.api.placed(**FAR)
+        eventually(lambda: stack.api.state(order["id"]) == "PENDING", limit=60)
+        route.continue_()
+
+    boss.route("**/desk/live*.js*", place_first, times=1)
+    boss.goto("/admin/orders/order/")
+    expect(boss.locator("#desk-pill")).to_contain_text("1 new", timeout=WAIT)
 
 
 def test_an_order_is_found_and_canceled_by_keys_alone(boss: Page, stack: System) -> None:

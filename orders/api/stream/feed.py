@@ -13,13 +13,13 @@ import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import msgspec
 from django.db import Error
 
 from orders import selectors
 from orders.models import OrderEvent
+from orders.selectors import Cursor
 from orders.services.notices import notice
 
 log = logging.getLogger(__name__)
@@ -28,30 +28,10 @@ POLL = 1.0  # seconds between two looks when nobody rings
 FIRST_PAUSE = 0.05  # after a ring: an older transaction may still hold the news back
 PAGE = 500
 KEPT = 10_000  # events; who is further behind reads from the database
-BIGGEST = 2**63 - 1
 COLUMNS = (
     *("txid", "id", "order_id", "version", "kind", "to_state", "at"),
     *("order__account_id", "order__cl_ord_id", "order__instrument__symbol"),
 )
-
-
-class Cursor(NamedTuple):
-    """A place in the feed; as text "txid-id", the id of a server-sent event."""
-
-    txid: int
-    id: int
-
-    def __str__(self) -> str:
-        return f"{self.txid}-{self.id}"
-
-
-def parse_cursor(text: str) -> Cursor | None:
-    """The cursor that a text names; None when it names none."""
-    txid, dash, number = text.partition("-")
-    plain = dash and all(part.isascii() and part.isdigit() and len(part) < 20 for part in (txid, number))
-    if not plain or max(int(txid), int(number)) > BIGGEST:
-        return None
-    return Cursor(int(txid), int(number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +65,7 @@ def item(event: OrderEvent) -> Item:
 
 def newest() -> Cursor:
     """The place of the newest event whose order is final."""
-    return Cursor(*selectors.newest_settled_event())
+    return selectors.newest_settled_event()
 
 
 class Feed:

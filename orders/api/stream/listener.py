@@ -13,8 +13,9 @@ from django.utils import timezone
 from brokers.formats import time_text
 from orders.api.authentication import Access
 from orders.api.problems import Problem
-from orders.api.stream.feed import Cursor, Feed, Item, parse_cursor
+from orders.api.stream.feed import Feed, Item
 from orders.api.stream.wanted import Wanted
+from orders.selectors import Cursor, parse_cursor
 
 HEARTBEAT = 2.0  # seconds
 CHECK_ACCESS_EVERY = 5.0  # seconds: so long may a revoked token still listen

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orders.api.stream import feed as module
-from orders.api.stream.feed import Cursor, Feed, Item, parse_cursor
+from orders.api.stream.feed import Feed, Item
 from orders.api.stream.listener import start
+from orders.selectors import Cursor, parse_cursor
 
 ids = st.integers(min_value=0, max_value=2**63 - 1)
 

@@ -130,6 +130,7 @@ const Live = {
 };
 
 // Tables whose rows are orders: <table data-rows-url> with <tr data-id data-version><td data-c="name">.
+// data-place is the place in the events at which the rows were read: from there we ask for what we did not hear.
 const Rows = {
     fresh: new Set(),
 
@@ -140,12 +141,21 @@ const Rows = {
         }
         const rows = new Map([...table.querySelectorAll("tr[data-id]")].map((row) => [row.dataset.id, row]));
         const known = changed.has("*") ? [...rows.keys()] : [...changed].filter((id) => rows.has(id));
-        [...changed].filter((id) => id !== "*" && !rows.has(id)).forEach((id) => Rows.fresh.add(id));
-        Rows.showPill();
-        if (known.length) {
-            const page = await Live.fetch(`${table.dataset.rowsUrl}?ids=${known.slice(0, 200).join(",")}`);
+        Rows.tellNew([...changed].filter((id) => id !== "*" && !rows.has(id)));
+        const after = changed.has("*") && table.dataset.place ? `&after=${table.dataset.place}` : "";
+        if (known.length || after) {
+            const ids = known.slice(0, 200).join(",");
+            const page = await Live.fetch(`${table.dataset.rowsUrl}?ids=${ids}${after}`);
             page?.querySelectorAll("tr[data-id]").forEach((row) => Rows.patch(rows.get(row.dataset.id), row));
+            page && after && Rows.catchUp(table, rows, page.querySelector("table[data-place]"));
         }
+    },
+
+    /** What happened after the rows were read and that nobody told us. */
+    catchUp(table, rows, news) {
+        const changed = news.dataset.changed.split(",");
+        Rows.tellNew(changed.filter((id) => id && !rows.has(id)));
+        table.dataset.place = news.dataset.place;
     },
 
     patch(row, news) {
@@ -169,7 +179,8 @@ const Rows = {
     },
 
     /** New rows wait until a person wants them. */
-    showPill() {
+    tellNew(ids) {
+        ids.forEach((id) => Rows.fresh.add(id));
         const pill = document.getElementById("desk-pill");
         if (pill && Rows.fresh.size) {
             pill.hidden = false;

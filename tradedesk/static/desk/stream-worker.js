@@ -3,12 +3,27 @@
 
 const tabs = new Set();
 let source = null;
+let opened = false; // and nothing heard yet
 
 self.onconnect = ({ ports: [tab] }) => {
     tabs.add(tab);
-    tab.onmessage = ({ data }) => (data.bye ? tabs.delete(tab) : source || listen(data.url));
+    tab.onmessage = ({ data }) => (data.bye ? tabs.delete(tab) : greet(tab, data.url));
     tab.start();
 };
+
+/** A tab that comes later has missed what was told since its page was made. */
+function greet(tab, url) {
+    source ? tab.postMessage({ kind: "open" }) : listen(url);
+}
+
+/** The first thing heard says that the server has taken our place in the events; what was before it was missed. */
+function heard(message) {
+    if (opened) {
+        opened = false;
+        tell({ kind: "open" });
+    }
+    tell(message);
+}
 
 function tell(message) {
     tabs.forEach((tab) => tab.postMessage(message));
@@ -16,10 +31,10 @@ function tell(message) {
 
 function listen(url) {
     source = new EventSource(url, { withCredentials: true });
-    source.addEventListener("order", (event) => tell({ ...JSON.parse(event.data), kind: "order" }));
-    source.addEventListener("heartbeat", (event) => tell({ kind: "beat", at: JSON.parse(event.data).at }));
-    source.addEventListener("reset", () => tell({ kind: "reset" }));
-    source.onopen = () => tell({ kind: "open" });
+    source.addEventListener("order", (event) => heard({ ...JSON.parse(event.data), kind: "order" }));
+    source.addEventListener("heartbeat", (event) => heard({ kind: "beat", at: JSON.parse(event.data).at }));
+    source.addEventListener("reset", () => heard({ kind: "reset" }));
+    source.onopen = () => (opened = true);
     source.onerror = () => {
         // EventSource tries again by itself unless the server refused, as it does when the login has ended.
         if (source.readyState === EventSource.CLOSED) {
