@@ -224,6 +224,7 @@ def test_a_send_on_a_closing_socket_is_told_as_not_sent(session: IBSession, memo
     session._loop.call_soon_threadsafe(session._client.conn.transport.close)
     (answer,) = session.place([order(memory)])
     assert isinstance(answer.error, BrokerUnavailable)
+    eventually(lambda: session.link is not Link.READY)
 
 
 def test_an_id_whose_order_is_filled_can_be_sent_again_and_makes_no_second_order(
