@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
-from django.core.management import call_command
-from django.utils import timezone
 from kombu import Queue
 
-from brokers.fix import OrdType, Side
-from brokers.models import Instrument
 from orders import tasks
-from orders.models import EventKind, Order, Source, State
+from orders.models import EventKind, Order, State
 from orders.services import doorbell
-from orders.services.order_entry import place_order
-from orders.services.ticket import InstrumentKey, Ticket
 from tradedesk.celery import app
 
-
-@pytest.fixture
-def order(db: None, settings: Any) -> Order:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    call_command("seed")
-    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
-    ticket = Ticket(
-        cl_ord_id="A1",
-        account="DU1234567",
-        instrument=InstrumentKey(symbol="AAPL"),
-        side=Side.BUY,
-        order_qty=Decimal(10),
-        ord_type=OrdType.LIMIT,
-        price=Decimal(200),
-        max_age=Decimal("0.001"),
-    )
-    client = User.objects.create_user("algo")
-    return place_order(ticket, client=client, source=Source.API, received_at=timezone.now()).order
+MAX_AGE = Decimal("0.001")
 
 
 def test_a_stale_order_is_given_up_without_any_broker_worker(order: Order) -> None:

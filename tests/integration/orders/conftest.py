@@ -1,0 +1,37 @@
+"""What the tests of orders share."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from brokers.fix import OrdType, Side
+from brokers.models import Instrument
+from orders.models import Order, Source
+from orders.services.order_entry import place_order
+from orders.services.ticket import InstrumentKey, Ticket
+
+
+@pytest.fixture
+def order(request: pytest.FixtureRequest, db: None, settings: Any) -> Order:
+    """An order to buy 10 AAPL at 200 that nobody sends; a module's MAX_AGE says how long it stays fresh."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    call_command("seed")
+    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    ticket = Ticket(
+        cl_ord_id="A1",
+        account="DU1234567",
+        instrument=InstrumentKey(symbol="AAPL"),
+        side=Side.BUY,
+        order_qty=Decimal(10),
+        ord_type=OrdType.LIMIT,
+        price=Decimal(200),
+        max_age=getattr(request.module, "MAX_AGE", None),
+    )
+    client = User.objects.create_user("algo")
+    return place_order(ticket, client=client, source=Source.API, received_at=timezone.now()).order
