@@ -36,7 +36,7 @@ class Acts:
             "link_restored": lambda fault: self._gateway.uplink.restore(data_lost=fault.data_lost),
             "notice": self._notify,
             "restart": self._restart,
-            "ids_reset": lambda fault: self._gateway.forget_order_ids(),
+            "ids_reset": self._forget_ids,
             "midnight": self._end_day,
             "lag": self._lag,
             "move": self._move,
@@ -151,6 +151,11 @@ class Acts:
         if fault.ids_reset:
             self._gateway.forget_order_ids()
         self._gateway.agenda.after(fault.seconds, self._hub.open_port)
+
+    def _forget_ids(self, fault: Fault) -> None:
+        """TWS begins its ids anew only where its settings were lost and it was started again: links break."""
+        self._gateway.forget_order_ids()
+        self._hub.disconnect("the order ids were reset", fault.client_id)
 
     def _end_day(self, fault: Fault) -> None:
         self._gateway.end_day()

@@ -21,8 +21,7 @@ from orders.models import (
     State,
 )
 from orders.services import book
-from orders.services.replace_sending import FILLED
-from orders.services.replacing import refuse
+from orders.services.replacing import FILLED, raisable, refuse
 
 LATE = {
     RequestKind.CANCEL: "TOO_LATE_TO_CANCEL",
@@ -33,13 +32,16 @@ LATE = {
 def close_late(session: str, *, asked_before: datetime) -> int:
     """Answer open requests of orders that are over, asked before this time; how many orders.
 
-    A replace that would raise the quantity of a filled order is not late: it goes out.
+    A replace that raises the quantity of a filled order is not late while the broker has it: it may have
+    taken it before the last fill. One that waits is late unless such an order can be raised.
     """
     waiting = OrderRequest.objects.filter(
         order__session_id=session, state__in=OPEN_REQUESTS, requested_at__lt=asked_before
     ).exclude(order__state__in=ALIVE)
-    raising = Q(kind=RequestKind.REPLACE, order_qty__gt=F("order__cum_qty"), order__state__in=FILLED)
-    late = waiting.exclude(raising & Q(state__in=(RequestState.REQUESTED, RequestState.SENT)))
+    raising = Q(kind=RequestKind.REPLACE, order_qty__gt=F("order__cum_qty"))
+    asked = Q(state=RequestState.SENT, order__state__in=FILLED)
+    goes_out = Q(state=RequestState.REQUESTED, order__state__in=raisable())
+    late = waiting.exclude(raising & (asked | goes_out))
     ids = sorted(set(late.values_list("order_id", flat=True)))
     if not ids:
         return 0

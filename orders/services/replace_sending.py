@@ -33,11 +33,10 @@ from orders.models import (
 from orders.models.reasons import reason
 from orders.services import book
 from orders.services.claim import BATCH, fence
-from orders.services.replacing import refuse
+from orders.services.replacing import raisable, refuse
 
 #: The broker has acknowledged the order and works it.
 ACKNOWLEDGED = (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
-FILLED = (State.FILLED, State.COMPLETED)
 
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is. A
 # request on the wire holds back the next one, and a cancel holds back every replace.
@@ -57,7 +56,7 @@ WITH holder AS (
                   WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
-      AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(filled)s) AND r.order_qty > o.cum_qty)
+      AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
               other.state IN ('SENT', 'UNCONFIRMED')
@@ -91,7 +90,7 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         **fence(lease),
         "limit": min(limit, BATCH),
         "acknowledged": [state.value for state in ACKNOWLEDGED],
-        "filled": [state.value for state in FILLED],
+        "raisable": [state.value for state in raisable()],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }
@@ -108,7 +107,7 @@ def waiting(session: str) -> bool:
         done_at=None,
         not_before__lte=timezone.now(),
         request__state=RequestState.REQUESTED,
-        order__state__in=ACKNOWLEDGED,
+        order__state__in=(*ACKNOWLEDGED, *raisable()),
     ).exists()
 
 

@@ -43,6 +43,18 @@ from orders.services.errors import (
 from orders.services.ticket import InstrumentKey, Ticket
 from orders.services.venue import find_venue
 
+#: An order that has executed all it was asked to.
+FILLED = (State.FILLED, State.COMPLETED)
+
+
+def raisable() -> tuple[State, ...]:
+    """The states of a filled order in which the broker may be asked for more (FIX C.1.c); none at IB.
+
+    IB refuses to modify a filled order (error 104), and a gateway whose order ids began anew would take
+    the used id for a new order: nothing to win by asking, and a second order to lose.
+    """
+    return FILLED if settings.BROKER_RAISES_FILLED else ()
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """The terms wanted; None leaves one as the last request that was not refused wanted it."""
@@ -145,10 +157,8 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
         raise NotOurs(order)
     if order.held_for_desk:
         raise OrderFrozen(order)
-    over = order.state in DEAD or (
-        order.state in (State.FILLED, State.COMPLETED) and request.terms.order_qty <= order.cum_qty
-    )
-    if over:
+    raised = order.state in raisable() and request.terms.order_qty > order.cum_qty
+    if order.state in (*DEAD, *FILLED) and not raised:
         raise OrderOver(order)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
         raise CancelPending(order)

@@ -157,7 +157,7 @@ _NOW = {
         "data",
         "ids_reset",
     ),
-    "ids_reset": _kind(Site.NOW, "nextValidId goes back to 1"),
+    "ids_reset": _kind(Site.NOW, "nextValidId goes back to 1, as after lost settings; links are closed"),
     "midnight": _kind(
         Site.NOW, "the day ends: DAY orders expire, executions are no longer listed, clients log in again"
     ),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from brokers.fix import OrdType, TimeInForce
 from brokers.models import GatewaySession
 from orders.models import EventKind, Order, OrderRequest, RequestState, State
+from orders.services.errors import OrderOver
 from orders.services.order_entry import cancel_order
 from orders.services.replace_sending import claim_replaces
 from orders.services.replacing import Change, replace_order
@@ -147,13 +148,28 @@ def filled_there(gateway: Gateway, order: Order) -> Decimal:
     return Decimal(row["filled"])
 
 
-def test_a_raise_of_a_filled_order_is_asked_and_refused_by_ib(
+def test_a_filled_order_is_never_raised_not_even_where_its_id_would_be_free_again(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.place(), State.COMPLETED)
-    request = answered(ask(order, order_qty=Decimal(200)))
-    assert (request.state, order.state) == (RequestState.REFUSED, State.COMPLETED)
-    assert "104" in request.reason_text
+    gateway.control.fault(kind="ids_reset")
+    with pytest.raises(OrderOver):
+        ask(order, order_qty=Decimal(200))
+    assert len(gateway.orders_of(order)) == 1
+
+
+def test_a_raise_that_waits_while_the_order_fills_is_too_late(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    GatewaySession.objects.update(paused_at=timezone.now())
+    request = ask(order, order_qty=Decimal(200))
+    require(gateway.control.post("/prices", json={"symbol": "AAPL", "price": "0.50"}), 200)
+    desk.wait(order, State.COMPLETED)
+    gateway.control.fault(kind="ids_reset")
+    GatewaySession.objects.update(paused_at=None)
+    assert answered(request).reason_code == "TOO_LATE_TO_REPLACE"
+    assert len(gateway.orders_of(order)) == 1
 
 
 def test_a_paused_session_holds_replaces_back(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:

@@ -20,6 +20,7 @@ CROSSED = [path.crossed() for path in PATHS if crossings(path.rows)]
 
 @pytest.fixture
 def client_(db: None, settings: Any) -> User:
+    settings.BROKER_RAISES_FILLED = True  # C.1.c
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
     Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
