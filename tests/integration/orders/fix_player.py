@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from brokers.fix import OrdStatus, OrdType, SecType, Side, TimeInForce
@@ -63,7 +65,7 @@ REFUSALS = {
 
 
 class Player:
-    """One run of a scenario; `repeat`: the broker says everything twice, `restart`: between any two rows."""
+    """One run of a scenario; `repeat`: the broker says everything twice, `restart`: after every row."""
 
     def __init__(self, client: User, *, repeat: bool = False, restart: bool = False) -> None:
         self.client = client
@@ -76,20 +78,48 @@ class Player:
         self.names: dict[str, Order] = {}
         self.seen: set[str] = set()
         self.refused_here: set[str] = set()
+        self.duplicates: set[str] = set()
         self.versions: dict[str, tuple[str, int]] = {}
         self.counting: dict[str, tuple[Decimal, Decimal]] = {}
+        self.days = 1
+        self.at = timezone.now()
 
     def play(self, rows: Sequence[Row]) -> None:
         """Every row, and after each row of the broker the facts that it names."""
+        self.days = max(row.day for row in rows)
         for row in rows:
-            if row.ours:
-                self._ask(row)
-            elif row.dir == "B>C":
-                self._hear(row)
-                self._compare(row)
+            self._step(row)
             if self.restarts:
                 self.restart()
         self._compare_average()
+
+    def play_with_one_restart(self, rows: Sequence[Row], *, since: int = 1) -> None:
+        """Once through, and from each gap after `since` rows once more to the end, after a restart there."""
+        self.days = max(row.day for row in rows)
+        for number, row in enumerate(rows[:-1], start=1):
+            self._step(row)
+            if number < since:
+                continue
+            with transaction.atomic():
+                other = self._fork()
+                other.restart()
+                other.play(rows[number:])
+                transaction.set_rollback(True)
+
+    def _step(self, row: Row) -> None:
+        self.at = timezone.now() - timedelta(days=self.days - row.day)
+        if row.ours:
+            self._ask(row)
+        elif row.dir == "B>C":
+            self._hear(row)
+            self._compare(row)
+
+    def _fork(self) -> Player:
+        other = copy(self)
+        other.names, other.versions = dict(self.names), dict(self.versions)
+        other.seen, other.refused_here = set(self.seen), set(self.refused_here)
+        other.duplicates, other.counting = set(self.duplicates), dict(self.counting)
+        return other
 
     def restart(self) -> None:
         """The process is gone with all it had in memory; the next one begins as a session does."""
@@ -114,7 +144,8 @@ class Player:
             if row.msg in asking:
                 asking[row.msg](row)
         except OrderError:
-            self.refused_here.add(row.name)
+            # The order that holds a ClOrdID goes on when another one is refused for it.
+            (self.duplicates if row.msg == "NEW" else self.refused_here).add(row.name)
         self._send()
 
     def _send(self) -> None:
@@ -139,7 +170,7 @@ class Player:
         )
         placed = place_order(ticket, client=self.client, source=Source.API, received_at=timezone.now())
         if not placed.created and "poss_resend" not in row.more:
-            self.refused_here.add(row.name)
+            self.duplicates.add(row.name)
         self.names.setdefault(row.name, placed.order)
 
     def _cancel(self, row: Row) -> None:
@@ -167,7 +198,7 @@ class Player:
         event = self._event(row)
         for _ in range(2 if self.repeat else 1):
             if event:
-                note = Heard(event=event, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
+                note = Heard(event=event, dedup_key=uuid4().hex, raw={}, received_at=self.at)
                 apply_notes("main", [note], self.signals)
         if row.exec_type in ("PendingCancel", "PendingReplace"):
             self.seen.add(row.name)
@@ -176,7 +207,8 @@ class Player:
     def _event(self, row: Row) -> BrokerEvent | None:
         if row.msg == "CXLREJ":
             return self._refusal(row)
-        if row.exec_type == "OrderStatus" or row.name in self.refused_here:
+        duplicate = row.exec_type == "Rejected" and row.name in self.duplicates
+        if row.exec_type == "OrderStatus" or row.name in self.refused_here or duplicate:
             return None  # our own answer to a question, or to what was refused here
         if row.exec_type == "Rejected":
             text, code = "Order rejected", 201
@@ -237,7 +269,7 @@ class Player:
             last_qty=qty,
             last_px=px,
             cum_qty=row.cum_qty or Decimal(0),
-            transact_time=timezone.now(),
+            transact_time=self.at,
             ord_status=row.ord_status,
         )
 

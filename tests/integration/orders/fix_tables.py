@@ -23,6 +23,8 @@ WORDS = {
     "held": r"held=(Y)|WorkingIndicator=(N)",
     "poss_resend": r"(?:poss_resend|PossResend)=(Y)",
     "corporate_action": r"corporate_action=(Y)|(corporate action|split)",
+    "day_order": r"day_order=(\d+)|DayOrderQty (\d+)",
+    "day_cum": r"day_cum=(\d+)|DayCumQty (\d+)",
 }
 
 
@@ -48,6 +50,11 @@ class Row:
         """Whether it is a message of ours."""
         return self.dir == "C>B"
 
+    @property
+    def day(self) -> int:
+        """The day of a scenario over several days, counted from 1: step 2.3 is of the second."""
+        return int(self.t.partition(".")[0]) if "." in self.t else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Path_:
@@ -55,6 +62,11 @@ class Path_:
 
     name: str
     rows: Sequence[Row]
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it ends in an alternative row."""
+        return self.rows[-1].t.endswith("r")
 
     def crossed(self) -> Path_:
         """The same with the crossing messages in their other order of arrival."""
