@@ -16,6 +16,7 @@ from urllib.request import urlopen
 from brokers.simulator.wire.frames import pack
 
 _LIMIT = 300.0
+_TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -59,6 +60,13 @@ class GatewayProcess:
         """Return the bytes of memory that it holds."""
         assert self._process is not None  # noqa: S101 - asked of a running one
         return int(Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]) * _PAGE
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time that it has used so far, in user and system mode."""
+        assert self._process is not None  # noqa: S101 - asked of a running one
+        # The name in brackets may hold spaces; utime and stime are fields 14 and 15 of proc(5).
+        after_name = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(after_name[11]) + int(after_name[12])) / _TICKS
 
     def get(self, path: str) -> bytes:
         """Return what the control port answers."""

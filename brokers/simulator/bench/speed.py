@@ -42,7 +42,11 @@ def measure(orders: int, rounds: int) -> dict[str, Any]:
             per_order = (client.bytes_read - before) // _WARM_UP
             echo = EchoProcess(per_order)
             echo.wait()
-            return _compare(client, RawClient(echo.port), orders, rounds) | {"bytes_per_order": per_order}
+            used = gateway.cpu_seconds()
+            report = _compare(client, RawClient(echo.port), orders, rounds)
+            # Unlike rates, this says the same on a busy machine.
+            cpu = (gateway.cpu_seconds() - used) / (orders * rounds)
+            return report | {"gateway_cpu_us_per_order": round(cpu * 1e6), "bytes_per_order": per_order}
         finally:
             gateway.kill()
             if echo is not None:

@@ -5,6 +5,7 @@ Where a value looks odd, it is: tws-wire 6.1 lists what recorded frames have the
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -70,8 +71,13 @@ def money(value: Decimal) -> str:
 
 def execution_time(moment: datetime, version: int) -> str:
     """Return an execution's time; the gateway's own zone is UTC."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y%m%d %H:%M:%S} UTC" if version >= _ZONED_TIMES else f"{moment:%Y%m%d  %H:%M:%S}"
+    return _second(int(moment.timestamp()), version >= _ZONED_TIMES)
+
+
+@lru_cache(maxsize=1024)
+def _second(epoch_seconds: int, is_zoned: bool) -> str:
+    moment = datetime.fromtimestamp(epoch_seconds, UTC)
+    return f"{moment:%Y%m%d %H:%M:%S} UTC" if is_zoned else f"{moment:%Y%m%d  %H:%M:%S}"
 
 
 def order_contract(instrument: Instrument, exchange: str) -> Contract:
@@ -125,6 +131,17 @@ class _Echoes:
     def __init__(self) -> None:
         self._terms: tuple[object, ...] = ()
         self._echo = Order()
+        self._place: tuple[object, ...] = (None, "", ())
+        self._contract = Contract()
+
+    def contract(self, record: OrderRecord, instrument: Instrument) -> Contract:
+        """Return the order's contract as openOrder has it; nobody may change what is returned."""
+        known, exchange, legs = self._place
+        if known is not instrument or exchange != record.exchange or legs is not record.combo_legs:
+            self._place = (instrument, record.exchange, record.combo_legs)
+            self._contract = order_contract(instrument, record.exchange)
+            self._contract.combo_legs = record.combo_legs
+        return self._contract
 
     def of(self, record: OrderRecord, instrument: Instrument) -> Order:
         """Return the order's terms as openOrder repeats them; nobody may change what is returned."""
@@ -187,39 +204,27 @@ def _second_trail_stop(record: OrderRecord) -> Decimal:
     return java(order.lmt_price + 1)
 
 
-def _state(status: str) -> OrderState:
-    return OrderState(
-        status=status,
-        init_margin_before=UNSET_DOUBLE,
-        maint_margin_before=UNSET_DOUBLE,
-        equity_with_loan_before=UNSET_DOUBLE,
-        init_margin_change=UNSET_DOUBLE,
-        maint_margin_change=UNSET_DOUBLE,
-        equity_with_loan_change=UNSET_DOUBLE,
-        init_margin_after=UNSET_DOUBLE,
-        maint_margin_after=UNSET_DOUBLE,
-        equity_with_loan_after=UNSET_DOUBLE,
-    )
+#: An order's state before its margin and commission are known.
+_NO_FIGURES = OrderState(
+    **dict.fromkeys(("init_margin_before", "maint_margin_before", "equity_with_loan_before"), UNSET_DOUBLE),
+    **dict.fromkeys(("init_margin_change", "maint_margin_change", "equity_with_loan_change"), UNSET_DOUBLE),
+    **dict.fromkeys(("init_margin_after", "maint_margin_after", "equity_with_loan_after"), UNSET_DOUBLE),
+)
 
 
 def open_order(record: OrderRecord, instrument: Instrument, *, with_commission: bool = False) -> OpenOrder:
     """The order as it stands; the commission comes only once, after the order is filled."""
-    state = _state(record.status)
+    state = copy(_NO_FIGURES)
+    state.status = record.status
     if with_commission:
         state.commission = java(record.commission)
         state.commission_currency = instrument.currency
     return OpenOrder(
         order_id=record.order_id,
-        contract=_placed_contract(record, instrument),
+        contract=_echoes.contract(record, instrument),
         order=_echoes.of(record, instrument),
         state=state,
     )
-
-
-def _placed_contract(record: OrderRecord, instrument: Instrument) -> Contract:
-    contract = order_contract(instrument, record.exchange)
-    contract.combo_legs = record.combo_legs
-    return contract
 
 
 def order_status(record: OrderRecord, status: Status | None = None) -> OrderStatus:
@@ -255,7 +260,7 @@ def completed_order(record: OrderRecord, instrument: Instrument) -> CompletedOrd
         completed_time=f"{done_at:%Y%m%d %H:%M:%S} UTC",
         completed_status=record.completed_status,
     )
-    return CompletedOrder(contract=_placed_contract(record, instrument), order=order, state=state)
+    return CompletedOrder(contract=_echoes.contract(record, instrument), order=order, state=state)
 
 
 def execution_data(

@@ -29,6 +29,7 @@ def test_every_order_of_the_speed_part_was_filled(report: dict[str, dict[str, ob
     assert speed["orders"] == 60
     assert float(str(speed["filled_per_second"])) > 0
     assert 0 < float(str(speed["share_of_echo"])) < 1
+    assert int(str(speed["gateway_cpu_us_per_order"])) >= 0
 
 
 def test_growth_looks_at_every_step_and_after_a_restart(report: dict[str, dict[str, object]]) -> None:
