@@ -24,6 +24,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._delayed: deque[tuple[float, bytes]] = deque()
+        self._delayed_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._in: Drip | None = None
         self._out: Drip | None = None
@@ -52,6 +53,11 @@ class Connection(asyncio.Protocol):
                 drip.stop()
         self.session.end("the client left" if exc is None else str(exc))
 
+    def resume_writing(self) -> None:
+        """The client has read: long answers go on (asyncio calls this)."""
+        self._note_unread()
+        self._hub.end_turn()
+
     def flush(self, delay: float) -> None:
         """Send what the session has to say, and close if it is over."""
         data = self.session.data_to_send()
@@ -61,6 +67,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._send(data)
         self._close_if_over()
+        self._note_unread()
         if self._transport.get_write_buffer_size() > MOST_UNREAD:
             self.session.end("the client does not read")
             self.abort()
@@ -120,6 +127,10 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
         self._close_if_over()
 
+    def _note_unread(self) -> None:
+        unsent = self._delayed_bytes + (len(self._out) if self._out is not None else 0)
+        self.session.link.is_full = unsent + self._transport.get_write_buffer_size() > _MOST_WAITING
+
     def _close_if_over(self) -> None:
         # A drip with nothing in it is false.
         if self.session.is_closed and not self._delayed and not self._out:
@@ -128,12 +139,15 @@ class Connection(asyncio.Protocol):
     def _delay(self, data: bytes, delay: float) -> None:
         due = self._loop.time() + delay
         self._delayed.append((due, data))
+        self._delayed_bytes += len(data)
         if len(self._delayed) == 1:
             self._loop.call_at(due, self._send_due)
 
     def _send_due(self) -> None:
         if self._delayed:
-            self._send(self._delayed.popleft()[1])
+            _, data = self._delayed.popleft()
+            self._delayed_bytes -= len(data)
+            self._send(data)
         if self._delayed:
             self._loop.call_at(self._delayed[0][0], self._send_due)
         else:

@@ -68,6 +68,7 @@ class Hub:
         self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
+        self._next_slice: asyncio.Handle | None = None
         self._opening: asyncio.Task[None] | None = None
 
     def end_turn(self) -> None:
@@ -84,7 +85,20 @@ class Hub:
             return
         for connection in list(self.connections):
             connection.flush(self.gateway.faults.delay_ms / 1000)
+        self._go_on_soon()
         self.wire_clock.note(self.gateway.state.executions, self.gateway.clock())
+
+    def _go_on_soon(self) -> None:
+        """Send the next slice of long answers after whoever has something to say now was served."""
+        if self._next_slice is None and any(link.may_go_on for link in self.gateway.links):
+            self._next_slice = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._next_slice = None
+        for link in self.gateway.links:
+            if link.may_go_on:
+                link.go_on()
+        self.end_turn()
 
     def disconnect(self, reason: str, client_id: int | None = None) -> None:
         """Close one client's connection, or all of them, now."""
@@ -149,6 +163,8 @@ class Hub:
     def close(self) -> None:
         """Stop the clock and every connection."""
         self._timer.cancel()
+        if self._next_slice is not None:
+            self._next_slice.cancel()
         self.disconnect("the gateway stops")
 
     def _tick(self) -> None:

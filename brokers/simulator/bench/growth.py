@@ -26,7 +26,7 @@ class GrowthBench:
         self.gateway = GatewayProcess(folder)
         self.gateway.start()
         self.samples = samples
-        self.client = RawClient(self.gateway.port)
+        self.client, self.other = RawClient(self.gateway.port), RawClient(self.gateway.port, 2)
         self.resting = 0
         self._tails = [
             order_tail(order_type="LMT", tif="GTC", lmt_price=_HIGHEST - Decimal(cents) / 100)
@@ -53,6 +53,7 @@ class GrowthBench:
             "cancel_ms": percentiles(self._work(self._cancels(rest), b"Cancelled", 1)[1]),
             "match_ms": percentiles(self._work(self._market_frames(), b"Filled", 1)[1]),
             "open_orders_seconds": self._timed(self._ask_open_orders),
+            "time_asked_meanwhile_ms": self._ask_the_time_meanwhile(),
             "control_healthz_ms": self._timed(lambda: self.gateway.get("/healthz"), 1_000),
             "control_orders_seconds": self._timed(lambda: self.gateway.get("/orders")),
             "memory_mb": round(self.gateway.memory() / 1e6, 1),
@@ -62,6 +63,7 @@ class GrowthBench:
     def restart(self) -> dict[str, float]:
         """Kill the gateway and start it again from its journal; return how long that took."""
         self.client.close()
+        self.other.close()
         self.gateway.kill()
         seconds = self.gateway.start()
         self.client = RawClient(self.gateway.port)
@@ -89,6 +91,14 @@ class GrowthBench:
         self.client.say(asked.ReqOpenOrders())
         self.client.until(lambda frame: frame.startswith(b"53\0"))
         return (self.client.frames_read - before) // 2
+
+    def _ask_the_time_meanwhile(self) -> float:
+        """Ask for the open orders; return how long another client waits for an answer then."""
+        self.client.say(asked.ReqOpenOrders())
+        self.other.say(asked.ReqCurrentTime())
+        waited = self._timed(lambda: self.other.until(lambda frame: frame.startswith(b"49\0")), 1_000)
+        self.client.until(lambda frame: frame.startswith(b"53\0"))
+        return waited
 
     @staticmethod
     def _timed(work: Callable[[], object], scale: float = 1) -> float:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg
+
+#: One step of a long answer: the messages to send next, often none.
+Step = Sequence[Record]
+# So many steps and messages of long answers are worked out in one go; others are served in between.
+_SLICE = 200
 
 
 class Subscription:
@@ -39,6 +46,10 @@ class Link:
         self.closing = ""
         #: A message of which only half is sent before the connection is closed.
         self.torn: Record | None = None
+        #: Answers too long for one turn; the first is being sent.
+        self.answers: deque[Iterator[Step]] = deque()
+        #: Whether so much waits to be read by the client that nothing long should be added.
+        self.is_full = False
         #: Messages that faults held back until now.
         self.late: list[Record] = []
         #: The other end is gone without a word: nothing goes through any more, nothing is closed.
@@ -61,6 +72,28 @@ class Link:
 
     def send(self, message: Record) -> None:
         self.outbox.append(message)
+
+    def answer(self, steps: Iterable[Step]) -> None:
+        """Answer at length: the first slice now, the others turn by turn, after the answers before it."""
+        self.answers.append(iter(steps))
+        if len(self.answers) == 1:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Send the next slice of the long answers."""
+        left = _SLICE
+        while self.answers and left > 0:
+            step = next(self.answers[0], None)
+            if step is None:
+                self.answers.popleft()
+            else:
+                self.outbox += step
+                left -= 1 + len(step)
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a long answer waits for its next turn, and the client reads."""
+        return bool(self.answers) and not self.is_full
 
     def tell(self, message: Record) -> None:
         """Send what IB reports unasked; without a link to IB it waits."""

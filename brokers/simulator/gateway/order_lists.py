@@ -1,14 +1,17 @@
-"""Lists of orders and executions on request: open, completed, executed today."""
+"""Lists of orders and executions on request: open, completed, executed today.
+
+A list may be long: it is sent slice by slice, and what happens meanwhile is told in between.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from brokers.simulator.gateway import echo
 from brokers.simulator.gateway.facts import Executed, IdSeen, OrderRecord
-from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.link import Link, Step
 from brokers.simulator.gateway.state import State
 from brokers.simulator.gateway.texts import validation
 from brokers.simulator.wire import client as asked
@@ -35,42 +38,55 @@ class OrderLists:
 
     def open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
         """Send this client's open orders."""
-        self._send_open(link, self._state.open_orders(link.client_id))
+        link.answer(self._open(link.client_id))
 
     def all_open_orders(self, link: Link, message: asked.ReqAllOpenOrders) -> None:
         """Send every client's open orders; from here on this client's new ids must exceed all of them."""
-        records = list(self._state.open_orders())
-        self._send_open(link, records)
-        highest = max((record.order_id for record in records), default=0)
+        link.answer(self._open())
+        highest = max((record.order_id for record in self._state.open_orders()), default=0)
         if link.client_id is not None and highest >= self._state.next_order_id(link.client_id):
             self._state.apply(IdSeen(client_id=link.client_id, order_id=highest))
 
-    def _send_open(self, link: Link, records: Iterable[OrderRecord]) -> None:
-        for record in records:
-            link.send(echo.open_order(record, self._state.universe[record.con_id]))
-            link.send(echo.order_status(record))
-        link.send(said.OpenOrderEnd())
+    def _open(self, client_id: int | None = None) -> Iterator[Step]:
+        """List orders as they are when it is their turn; one that is done by then is open no more."""
+        for record in self._state.open_orders(client_id):
+            if record.perm_id not in self._state.open:
+                yield ()
+            else:
+                instrument = self._state.universe[record.con_id]
+                yield echo.open_order(record, instrument), echo.order_status(record)
+        yield (said.OpenOrderEnd(),)
 
     def completed_orders(self, link: Link, message: asked.ReqCompletedOrders) -> None:
         """Send the orders that were done today; all of them came by the API."""
-        midnight = self._midnight()
-        for record in self._state.orders.values():
+        link.answer(self._completed(self._midnight()))
+
+    def _completed(self, midnight: datetime) -> Iterator[Step]:
+        for record in list(self._state.orders.values()):
             if record.done_at is not None and record.done_at >= midnight:
-                link.send(echo.completed_order(record, self._state.universe[record.con_id]))
-        link.send(said.CompletedOrdersEnd())
+                yield (echo.completed_order(record, self._state.universe[record.con_id]),)
+            else:
+                yield ()
+        yield (said.CompletedOrdersEnd(),)
 
     def executions(self, link: Link, message: asked.ReqExecutions) -> None:
         """Send today's executions that pass the filter, each with its commission."""
         since = self._since(link, message)
-        if since is None:
-            return
-        for fact in self._state.executions:
-            record = self._state.orders[fact.perm_id]
-            if fact.at >= since and self._passes(message, fact, record):
-                instrument = self._state.universe[fact.con_id]
-                link.send(echo.execution_data(fact, record, instrument, message.req_id, link.version))
-                link.send(echo.commission_report(fact))
-        link.send(said.ExecutionDataEnd(req_id=message.req_id))
+        if since is not None:
+            link.answer(self._executed(link, message, since))
+
+    def _executed(self, link: Link, message: asked.ReqExecutions, since: datetime) -> Iterator[Step]:
+        for fact in list(self._state.executions):
+            record = self._state.orders.get(fact.perm_id)
+            if record is None or fact.at < since or not self._passes(message, fact, record):
+                yield ()
+                continue
+            instrument = self._state.universe[fact.con_id]
+            yield (
+                echo.execution_data(fact, record, instrument, message.req_id, link.version),
+                echo.commission_report(fact),
+            )
+        yield (said.ExecutionDataEnd(req_id=message.req_id),)
 
     def _since(self, link: Link, message: asked.ReqExecutions) -> datetime | None:
         """Return from when on executions are wanted; None after an error was sent."""

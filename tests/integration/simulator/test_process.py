@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from ib_async import LimitOrder, MarketOrder, Stock
 
+from brokers.simulator.bench.wire import RawClient, order_frame, order_tail
+from brokers.simulator.wire import client as asked
 from tests.integration.simulator.process import LIMIT, SimulatedGateway, run, until
 
 AAPL = Stock("AAPL", "SMART", "USD", conId=265598)
@@ -215,3 +218,21 @@ def test_the_management_command_serves_without_a_database(tmp_path: Path) -> Non
     process.terminate()
     assert process.wait(LIMIT) == 0
     process.stdout.close()
+
+
+def test_a_client_that_reads_no_list_keeps_nobody_waiting(gateway: SimulatedGateway) -> None:
+    lister, other = RawClient(gateway.port, 11), RawClient(gateway.port, 12)
+    tail = order_tail(order_type="LMT", lmt_price=Decimal("100.00"), tif="GTC")
+    placed = {number: order_frame(number, tail) for number in lister.take_ids(4_000)}
+    lister.work(placed, b"Submitted", 64)
+    for _ in range(4):  # more than any socket holds
+        lister.say(asked.ReqAllOpenOrders())
+    other.say(asked.ReqCurrentTime())
+    assert other.until(lambda frame: frame.startswith(b"49\0"))
+    listed: list[bytes] = []
+    while listed.count(b"53") < 4:
+        listed += [frame.split(b"\0", 1)[0] for frame in lister.frames()]
+    assert listed.count(b"5") == 4 * len(placed)
+    assert listed[-1] == b"53"
+    lister.close()
+    other.close()
