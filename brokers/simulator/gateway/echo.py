@@ -206,9 +206,15 @@ def _second_trail_stop(record: OrderRecord) -> Decimal:
 
 #: An order's state before its margin and commission are known.
 _NO_FIGURES = OrderState(
-    **dict.fromkeys(("init_margin_before", "maint_margin_before", "equity_with_loan_before"), UNSET_DOUBLE),
-    **dict.fromkeys(("init_margin_change", "maint_margin_change", "equity_with_loan_change"), UNSET_DOUBLE),
-    **dict.fromkeys(("init_margin_after", "maint_margin_after", "equity_with_loan_after"), UNSET_DOUBLE),
+    init_margin_before=UNSET_DOUBLE,
+    maint_margin_before=UNSET_DOUBLE,
+    equity_with_loan_before=UNSET_DOUBLE,
+    init_margin_change=UNSET_DOUBLE,
+    maint_margin_change=UNSET_DOUBLE,
+    equity_with_loan_change=UNSET_DOUBLE,
+    init_margin_after=UNSET_DOUBLE,
+    maint_margin_after=UNSET_DOUBLE,
+    equity_with_loan_after=UNSET_DOUBLE,
 )
 
 
