@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +39,7 @@ from brokers.simulator.gateway.facts import (
 )
 from brokers.simulator.gateway.history_desk import HistoryDesk
 from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.login_desk import LoginDesk
 from brokers.simulator.gateway.manual import ManualOrder, ManualOrders
 from brokers.simulator.gateway.option_desk import OptionDesk
 from brokers.simulator.gateway.order_lists import OrderLists
@@ -49,25 +49,19 @@ from brokers.simulator.gateway.reference_desk import ReferenceDesk
 from brokers.simulator.gateway.retention import MOST_FINISHED, Retention
 from brokers.simulator.gateway.shown_accounts import ShownAccounts
 from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.tape import Tapes, next_bar
+from brokers.simulator.gateway.tape import Tapes
 from brokers.simulator.gateway.telling import Teller
 from brokers.simulator.gateway.tick_desk import TickDesk
+from brokers.simulator.gateway.timetable import Tellers, Timetable
 from brokers.simulator.gateway.uplink import Uplink
 from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import server as said
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_ACCOUNT = "DU1234567"
 STARTING_CASH = Decimal(1_000_000)
 MOST_CLIENTS = 32
-#: How often the market moves, and how often account values are told again.
-BEAT = timedelta(milliseconds=200)
-VALUES_EVERY = timedelta(minutes=3)
-PROFITS_EVERY = timedelta(seconds=1)
 
 Handler = Callable[[Link, Any], None]
 
@@ -112,10 +106,6 @@ class Gateway:
         self._callbacks = CallbackFaults(self.state, self.faults, self.agenda)
         self._teller = Teller(self.state, self._owners)
         self._build()
-        now = clock()
-        self._next_beat, self._next_profits, self._next_values = now, now, now + VALUES_EVERY
-        self._next_bars = next_bar(now)
-        self._midnight = self._next_midnight(now)
 
     def _build(self) -> None:
         """Make the exchange and everything that works on it."""
@@ -124,7 +114,7 @@ class Gateway:
         valuation = Valuation(self.exchange)
         advisor = AdvisorDesk(self.state, self._advisor)
         self._build_orders(valuation, advisor)
-        self._tapes = Tapes(self.exchange, self._seed, self.clock)
+        self._login = LoginDesk(self.state, self._account_names, self.clock)
         self._accounts = AccountDesk(self.state, self.shown, valuation, advisor, self.clock)
         self._build_desks(advisor)
 
@@ -162,30 +152,34 @@ class Gateway:
     def _build_desks(self, advisor: AdvisorDesk) -> None:
         """Make what tells of the market, and the table of who answers what."""
         options = OptionDesk(self.exchange, self.clock)
-        self._quotes = QuoteDesk(self.exchange, self._tapes, options, self.clock)
-        self._depth = DepthDesk(self.exchange)
-        self._ticks = TickDesk(self.universe, self._tapes)
-        self._history = HistoryDesk(self.universe, self._tapes, self._hours)
+        tapes = Tapes(self.exchange, self._seed, self.clock)
+        tellers = Tellers(
+            tapes,
+            QuoteDesk(self.exchange, tapes, options, self.clock),
+            DepthDesk(self.exchange),
+            TickDesk(self.universe, tapes),
+            HistoryDesk(self.universe, tapes, self._hours),
+            self._accounts,
+        )
+        self._timetable = Timetable(
+            self.clock, self.links, self.exchange, self._orders, self._day_end, self._retention, tellers
+        )
         self._handlers: dict[type[Record], Handler] = {
             PlaceOrder: self._orders.place,
             asked.CancelOrder: self._orders.cancel,
             asked.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
             asked.ReqOpenOrders: self._open_orders,
-            asked.ReqAutoOpenOrders: self._auto_open_orders,
-            asked.ReqIds: self._next_valid_id,
-            asked.ReqManagedAccts: self._managed_accounts,
-            asked.ReqCurrentTime: self._current_time,
-            asked.SetServerLogLevel: lambda link, message: None,
+            **self._login.handlers(),
             **self._lists.handlers(),
             **self._accounts.handlers(),
             **advisor.handlers(),
             **ContractDesk(self.universe, self._hours, self.clock).handlers(),
             **ReferenceDesk(self.universe, self._account_names).handlers(),
             **options.handlers(),
-            **self._quotes.handlers(),
-            **self._depth.handlers(),
-            **self._ticks.handlers(),
-            **self._history.handlers(),
+            **tellers.quotes.handlers(),
+            **tellers.depth.handlers(),
+            **tellers.ticks.handlers(),
+            **tellers.history.handlers(),
         }
 
     # -- memory -----------------------------------------------------------------------------------
@@ -198,10 +192,7 @@ class Gateway:
         for account in self._fresh_accounts():
             if account.name not in self.state.accounts:
                 self.state.apply(AccountOpened(account=account))
-        # Day orders of an earlier day ended while nobody was here.
-        today = self._midnight - timedelta(days=1)
-        self._day_end.come(today)
-        self._retention.end_day(today)
+        self._timetable.begin()
         self._orders.readmit()
 
     def reset(self) -> None:
@@ -260,10 +251,7 @@ class Gateway:
             return
         link.client_id = message.client_id
         self.links.append(link)
-        self._managed_accounts(link, None)
-        self._next_valid_id(link, None)
-        for notice in texts.FARM_NOTICES:
-            link.error(-1, *notice)
+        self._login.greet(link)
         self.uplink.greet(link)
 
     def leave(self, link: Link) -> None:
@@ -293,22 +281,6 @@ class Gateway:
         if not self.uplink.holds(link, message):
             self._handlers[type(message)](link, message)
 
-    def _managed_accounts(self, link: Link, message: asked.ReqManagedAccts | None) -> None:
-        link.send(said.ManagedAccts(accounts=",".join(self._account_names)))
-
-    def _next_valid_id(self, link: Link, message: asked.ReqIds | None) -> None:
-        assert link.client_id is not None  # noqa: S101
-        link.send(said.NextValidId(order_id=self.state.next_order_id(link.client_id)))
-
-    def _current_time(self, link: Link, message: asked.ReqCurrentTime) -> None:
-        link.send(said.CurrentTime(epoch_seconds=int(self.clock().timestamp())))
-
-    def _auto_open_orders(self, link: Link, message: asked.ReqAutoOpenOrders) -> None:
-        if link.client_id:
-            link.error(-1, *texts.NOT_CLIENT_ZERO)
-        else:
-            link.auto_bind = bool(message.auto_bind)
-
     def _open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
         if link.client_id == 0:
             self._manual.bind()
@@ -317,38 +289,9 @@ class Gateway:
     # -- time and market --------------------------------------------------------------------------
 
     def pass_time(self) -> None:
-        """Do what is due by the clock: market moves, ticks, P&L, account values, the end of the day."""
-        now = self.clock()
+        """Do what is due by the clock."""
         self.agenda.run_due()
-        if now >= self._midnight:
-            self._day_end.come(self._midnight)
-            self._midnight = self._next_midnight(now)
-            self._retention.end_day(self._midnight - timedelta(days=1))
-        if now >= self._next_beat:
-            # Beats that were missed (a stopped process) are not made up for.
-            self._next_beat = now + BEAT
-            self._orders.what_happened(self.exchange.keep_hours(now))
-            self._orders.what_happened(self.exchange.beat())
-            self._orders.pass_time()
-            self._retention.keep_within_bounds()
-            self._tell_market(now)
-        if now >= self._next_profits:
-            self._next_profits = now + PROFITS_EVERY
-            self._accounts.tell_profits(self.links)
-        if now >= self._next_values:
-            self._next_values = now + VALUES_EVERY
-            self._accounts.tell_values(self.links)
-
-    def _tell_market(self, now: datetime) -> None:
-        """Tell of quotes, depth and ticks; of bars when five seconds are over."""
-        self._tapes.look()
-        self._quotes.tell(self.links)
-        self._depth.tell(self.links)
-        self._ticks.tell(self.links)
-        if now >= self._next_bars:
-            self._next_bars = next_bar(now)
-            self._ticks.tell_bars(self.links)
-            self._history.tell(self.links)
+        self._timetable.pass_time()
 
     def move_market(self, symbol: str, price: Decimal) -> list[str]:
         """Move every market that goes by `symbol` to `price`; return the local symbols moved."""
@@ -384,10 +327,6 @@ class Gateway:
         for link in self.links:
             if link.is_half_open:
                 link.outbox.clear()
-
-    @staticmethod
-    def _next_midnight(now: datetime) -> datetime:
-        return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), datetime.min.time(), UTC)
 
     # -- what faults ask for -----------------------------------------------------------------------
 
