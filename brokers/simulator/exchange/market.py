@@ -150,7 +150,10 @@ class Market:
         return events
 
     def hold_auction(self, auction: Auction) -> list[MarketEvent]:
-        """Trade the auction's orders and the book at one price; what its orders have left is killed."""
+        """Trade the auction's orders and the book at one price; what its orders have left is killed.
+
+        Orders for the auction and what follows (AUC) go on as limit orders at its price.
+        """
         mine = [order for order in self._parked.values() if order.auction is auction]
         events: list[MarketEvent] = []
         if not mine:
@@ -158,10 +161,23 @@ class Market:
         for trade in uncross(self.book, [order.book_order for order in mine], self.day.last, self._is_alive):
             self._record(trade, events)
         for order in mine:
-            if order.order_id in self._parked:
+            if order.order_id not in self._parked:
+                continue
+            if order.time_in_force is TimeInForce.AUC:
+                self._work_after_auction(order, events)
+            else:
                 self._kill(order, events)
         self._settle(events)
         return events
+
+    def _work_after_auction(self, order: MarketOrder, events: list[MarketEvent]) -> None:
+        """Work the rest at the auction's price; if it had none, at the best price that is there now."""
+        del self._parked[order.order_id]
+        order.auction, order.time_in_force = None, TimeInForce.DAY
+        if any(isinstance(event, Filled) and event.order_id == order.order_id for event in events):
+            order.book_order.price, order.to_limit = self.day.last, False
+            events.append(Repriced(order.order_id, self.day.last))
+        self._admit(order, events)
 
     # -- working ----------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ class TimeInForce(StrEnum):
     GTC = "GTC"
     GTD = "GTD"
     OPG = "OPG"
+    AUC = "AUC"
     IOC = "IOC"
     FOK = "FOK"
 

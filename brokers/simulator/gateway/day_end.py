@@ -9,7 +9,7 @@ from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.gateway.state import State
 
-_OF_THE_DAY = ("DAY", "OPG")
+_OF_THE_DAY = ("DAY", "OPG", "AUC")
 
 
 class DayEnd:

@@ -8,10 +8,10 @@ from brokers.simulator.gateway.texts import UNSUPPORTED_TYPE, Refused, validatio
 from brokers.simulator.wire.records import Order
 
 ORDER_TYPES = {"MKT", "MTL", "BOX TOP", "MOC"} | TRAILING | LIMITED | STOPS | TOUCHED | PEGGED
-TIMES_IN_FORCE = {"DAY", "GTC", "IOC", "FOK", "GTD", "OPG"}
+TIMES_IN_FORCE = {"DAY", "GTC", "IOC", "FOK", "GTD", "OPG", "AUC"}
 #: Real ones that this exchange does not match: refused in other words than nonsense is.
 UNMATCHED_TYPES = {"LWH", "RPI", "TRAIL MIT", "TRAIL LIT", "TRAIL REL", "REL + LMT", "REL + MKT", "LMT + MKT"}
-UNMATCHED_TIMES = {"DTC", "AUC", "GTX"}
+UNMATCHED_TIMES = {"DTC", "GTX"}
 #: Types that only some kinds of instrument have.
 _OPTIONS, _FUTURES, _SHARES = ("OPT", "FOP"), ("FUT", "FOP"), ("STK", "OPT", "CFD")
 _ONLY_FOR = {
@@ -21,6 +21,8 @@ _ONLY_FOR = {
 }
 #: Times in force that only some order types have.
 _OPENING_TYPES, _DAY_ONLY = {"MKT", "LMT"}, {"MOC", "LOC", "MIDPRICE"}
+#: An order for the opening auction that goes on after it (tif AUC, type MTL) is for these.
+_WITH_AUCTIONS = ("STK", "FUT")
 _IMMEDIATE_TYPES = {"MKT", "LMT", "MTL"}
 _SPELLINGS = {
     **{name.replace(" ", ""): name for name in ("PEG MKT", "PEG MID", "PEG BEST", "PEG BENCH", "PEG PRIM")},
@@ -48,6 +50,8 @@ def check_kind(order: Order, instrument: Instrument) -> None:
         raise Refused(validation("Invalid order type was entered"))
     if order.tif not in TIMES_IN_FORCE:
         raise Refused(validation("Invalid time in force was entered"))
+    if order.tif == "AUC" and instrument.sec_type not in _WITH_AUCTIONS:
+        raise Refused(UNSUPPORTED_TYPE)
     if not _go_together(order.order_type, order.tif):
         raise Refused(validation(f"Invalid time in force for a {order.order_type} order"))
     if instrument.sec_type not in _ONLY_FOR.get(order.order_type, (instrument.sec_type,)):
@@ -57,6 +61,8 @@ def check_kind(order: Order, instrument: Instrument) -> None:
 
 
 def _go_together(order_type: str, tif: str) -> bool:
+    if tif == "AUC":
+        return order_type == "MTL"
     if tif == "OPG":
         return order_type in _OPENING_TYPES
     if tif in ("IOC", "FOK"):

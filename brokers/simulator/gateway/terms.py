@@ -54,25 +54,31 @@ def market_order(record: OrderRecord, exchange: Exchange, quantity: Decimal) -> 
             display=_display(order),
             is_pegged=peg is not None,
         ),
-        TimeInForce(order.tif),
+        _time_in_force(record),
         trigger,
         trail=trail if trigger else None,
         peg=peg,
         minimum=ZERO if record.filled else Decimal(order.min_qty or 0),
         all_or_none=bool(order.all_or_none),
         to_limit=order.order_type in _TO_LIMIT and record.limit is None,
-        auction=auction_of(order),
+        auction=_auction(record),
         outside_rth=bool(order.outside_rth) and order.order_type != "MKT",
         discretion=order.discretionary_amt or ZERO,
         watched=order.trigger_method or LAST_TRADE,
     )
 
 
-def auction_of(order: Order) -> Auction | None:
+def _auction(record: OrderRecord) -> Auction | None:
     """Return the auction that the order is for."""
-    if order.order_type in AT_CLOSE:
+    if record.order.order_type in AT_CLOSE:
         return Auction.CLOSE
-    return Auction.OPEN if order.tif == "OPG" else None
+    return Auction.OPEN if _time_in_force(record) in (TimeInForce.OPG, TimeInForce.AUC) else None
+
+
+def _time_in_force(record: OrderRecord) -> TimeInForce:
+    """An order for the opening auction that has its price from it is a limit order of that day."""
+    tif = TimeInForce(record.order.tif)
+    return TimeInForce.DAY if tif is TimeInForce.AUC and record.limit is not None else tif
 
 
 def trailing_trigger(order: Order, last: Decimal, instrument: Instrument) -> Decimal | None:

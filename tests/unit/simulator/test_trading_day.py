@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import Auction, Phase
-from brokers.simulator.wire.records import Record
+from brokers.simulator.gateway.terms import market_order
+from brokers.simulator.wire.records import Contract, Record
 from brokers.simulator.wire.server import ErrMsg, ExecutionData, OrderStatus
-from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, only, story
+from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, errors, only, story
 
 HOURS = TradingHours()
 ES, INFY, EURUSD = 515416632, 44652017, 12087792
@@ -180,3 +182,45 @@ def test_what_the_auction_leaves_of_its_orders_is_cancelled() -> None:
     made = Bench()
     made.place(1, order_type="LOC", lmt_price="200")
     assert story(hold(made, Auction.CLOSE)) == ["OrderStatus PendingCancel", "OrderStatus Cancelled"]
+
+
+# -- orders for the opening auction that go on after it (tif AUC, type MTL) -------------------------------
+
+
+def test_an_auction_order_trades_in_the_opening_auction() -> None:
+    made = bench("2026-11-23 12:00")
+    made.place(1, order_type="MTL", tif="AUC")
+    assert last(go_to(made, "2026-11-23 14:30")) == "Filled"
+
+
+def test_what_the_auction_leaves_of_an_auction_order_is_a_limit_order_at_its_price() -> None:
+    made = Bench(cash=Decimal(10**9))
+    made.place(1, order_type="MTL", tif="AUC", total_quantity=200_000)
+    (record,) = made.gateway.state.orders.values()
+    executed = only(ExecutionData, hold(made, Auction.OPEN))
+    assert 0 < record.filled < record.quantity
+    assert record.limit == executed[0].execution.price
+    assert record.status == "Submitted"
+    assert made.gateway.exchange.market(record.con_id).book.bid == record.limit
+
+
+def test_an_auction_order_that_got_its_price_goes_on_after_a_restart() -> None:
+    made = Bench(cash=Decimal(10**9))
+    made.place(1, order_type="MTL", tif="AUC", total_quantity=200_000)
+    hold(made, Auction.OPEN)
+    (record,) = made.gateway.state.orders.values()
+    again = market_order(record, made.gateway.exchange, record.remaining)
+    assert (again.auction, again.time_in_force, again.book_order.price) == (None, "DAY", record.limit)
+
+
+@pytest.mark.parametrize(
+    ("terms", "code"),
+    [({"order_type": "LMT", "lmt_price": "230"}, 321), ({"order_type": "MTL", "symbol": "EUR"}, 387)],
+)
+def test_auction_orders_are_market_to_limit_orders_for_shares_and_futures(
+    terms: dict[str, Any], code: int
+) -> None:
+    made = Bench()
+    if terms.pop("symbol", None):
+        terms["contract"] = Contract(symbol="EUR", sec_type="CASH", exchange="IDEALPRO", currency="USD")
+    assert errors(made.place(1, **{"tif": "AUC", "total_quantity": 20_000, **terms})) == [code]
