@@ -8,6 +8,8 @@ from functools import cached_property
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
+# `migrate` has run Django's checks; a worker that is back after a crash need not load every page for them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 EXPIRE_EVERY = 5.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds

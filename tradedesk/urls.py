@@ -13,6 +13,7 @@ handler403 = "tradedesk.failures.permission_denied"
 handler404 = "tradedesk.failures.page_not_found"
 handler500 = "tradedesk.failures.server_error"
 
+admin.autodiscover()
 urlpatterns = [
     path("admin/desk/", include("orders.admin.urls")),
     path("admin/", admin.site.urls),

@@ -8,8 +8,6 @@ import zipfile
 from collections.abc import Iterable
 from typing import Any
 
-from openpyxl import load_workbook
-
 MOST_BYTES = 1_000_000
 MOST_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
 MOST_ROWS = 1_000
@@ -65,6 +63,8 @@ def csv_lines(content: bytes) -> list[list[str]]:
 
 def xlsx_lines(content: bytes) -> list[list[str]]:
     """The lines of a workbook's first sheet; a formula is no value that somebody typed."""
+    from openpyxl import load_workbook  # a fifth of a second at every start, for what is rarely asked
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:

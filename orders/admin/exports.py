@@ -16,7 +16,6 @@ from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
-from openpyxl import Workbook
 
 from brokers.formats import decimal_text
 from orders.models import Order, ord_status
@@ -76,6 +75,8 @@ def taken(buffer: io.StringIO) -> str:
 
 def xlsx_answer(orders: QuerySet[Order], name: str) -> HttpResponse:
     """A workbook with one sheet; numbers are numbers in it."""
+    from openpyxl import Workbook  # a fifth of a second at every start, for what is rarely asked
+
     if orders.count() > MOST_XLSX:
         words = f"More than {MOST_XLSX:,} orders: take the CSV, or a narrower filter."
         return HttpResponse(words, status=413, content_type="text/plain")

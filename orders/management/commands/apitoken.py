@@ -21,6 +21,7 @@ class Command(BaseCommand):
     """Prints nothing but the token, so that it can be captured; only its digest is stored."""
 
     help = "Make an API token for a user, who is made when missing (without password, not staff)."
+    requires_system_checks = []  # `migrate` has made them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Who, for which accounts, with which scopes, for how long; or what becomes of an old one."""

@@ -15,6 +15,7 @@ from orders.services.reconcile_now import reconcile_now
 
 class Command(BaseCommand):
     help = "Compare orders, executions and positions with the broker now; exit 1 when something differs."
+    requires_system_checks = []  # `migrate` has made them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--account", help="only the session that carries this account")

@@ -27,6 +27,7 @@ class Command(BaseCommand):
     """Makes what is missing and changes nothing that is there: the desk's limits stay the desk's."""
 
     help = "Make the sessions, accounts, first instruments and limits, and the desk's first user."
+    requires_system_checks = []  # `migrate` has made them
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Sessions and accounts come from the settings; the password's place is printed, not the password."""

@@ -16,6 +16,7 @@ from orders.models import ApiToken, DeskAct, Order, OrderEvent
 from orders.services.tokens import make_token
 from tests.integration.admin.conftest import fill
 
+admin.autodiscover()  # as the URLs do
 LISTS = [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
 GROWING = [
     "orders_order",

@@ -22,6 +22,7 @@ STAND_BY_EVERY = 0.25  # seconds
 
 class Command(BaseCommand):
     help = "Own one gateway session: send its orders, hear the broker, reconcile. A second one stands by."
+    requires_system_checks = []  # `migrate` has made them; orders wait for this process to be back
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("session", help="name of the session, as in TRADEDESK_SESSIONS")
