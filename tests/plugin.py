@@ -17,6 +17,7 @@ import pytest
 from tradedesk.stack.postgres import EmbeddedPostgres
 from tradedesk.stack.redis import EmbeddedRedis
 from tradedesk.stack.server import Server
+from tradedesk.stack.template import TEMPLATE
 
 FOLDER = pytest.StashKey[Path]()
 SERVERS = pytest.StashKey[list[Server]]()
@@ -27,6 +28,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Start what is missing and point the settings to it; the developer's own local stack is left alone."""
     folder = Path(tempfile.mkdtemp(prefix="tradedesk-tests-")).resolve()
     os.environ["TRADEDESK_DATA"] = str(folder)
+    os.environ.setdefault(TEMPLATE, str(folder / "system-template"))  # one for all workers
     # The database refuses to empty the history of orders; between tests it must.
     os.environ["PGOPTIONS"] = "-c tradedesk.may_truncate=on"
     early_config.stash[FOLDER] = folder

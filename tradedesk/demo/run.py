@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
 
-import httpx
 from rich.console import Console
 
 from tradedesk.demo import inside, sending
@@ -14,6 +13,7 @@ from tradedesk.demo.checks import Check, Evidence, run_checks
 from tradedesk.demo.client import CONNECTIONS, Gateway, executions_since
 from tradedesk.demo.orders import Quote, Sample, sample_orders
 from tradedesk.demo.summary import show
+from tradedesk.stack import urls
 from tradedesk_client import Tradedesk
 
 
@@ -84,7 +84,7 @@ def trade(at: Stage, samples: Sequence[Sample], quotes: Sequence[Quote], console
 def wait_until_tradable(at: Stage, console: Console) -> list[Quote]:
     """Prices of all sample instruments, once orders reach the broker; raises DemoError when they do not."""
     console.print("Waiting for the broker session and the prices of the instruments ...")
-    if not inside.eventually(lambda: ready(at.http)):
+    if not inside.eventually(lambda: urls.answers(f"{at.http}/readyz")):
         raise DemoError(f"The broker session is not ready; {at.http}/readyz says why.")
     found = inside.eventually(inside.all_quotes)
     if not found:
@@ -92,11 +92,3 @@ def wait_until_tradable(at: Stage, console: Console) -> list[Quote]:
     prices = ", ".join(f"{quote.symbol} {quote.last_px:.2f}" for quote in found)
     console.print(f"Market: {prices}", soft_wrap=True)
     return found
-
-
-def ready(http: str) -> bool:
-    """Whether the system says that orders reach the broker."""
-    try:
-        return httpx.get(f"{http}/readyz", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False

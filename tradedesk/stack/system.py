@@ -14,6 +14,7 @@ from typing import Any, Self
 import psutil
 
 from tradedesk.env import BASE_DIR
+from tradedesk.stack import template
 from tradedesk.stack.clients import Api, Control
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.manage import manage
@@ -53,9 +54,12 @@ class System:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self.folder = undo.enter_context(DataFolder(self.options.data))
+            migrated = template.fill(self.folder)
             self._start_servers(undo)
             undo.callback(self.stop_all)
-            self.manage("migrate", "--no-input", "--verbosity", "0")
+            if not migrated:
+                self.manage("migrate", "--no-input", "--verbosity", "0")
+                template.keep(self.folder, self.postgres)
             self.manage("seed")
             self.start_all()
             self.undo = undo.pop_all()

@@ -27,6 +27,7 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end, spawn
 from tradedesk.stack.processes import stream as stream_process
+from tradedesk.stack.urls import answers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 ORIGIN = "http://127.0.0.1:8000"
@@ -48,7 +49,7 @@ def serving(log: Path) -> Iterator[str]:
     process = spawn(stream_process(port).argv, env=env, log=log, cwd=BASE_DIR)
     base = f"http://127.0.0.1:{port}"
     try:
-        eventually(lambda: httpx.get(f"{base}/healthz").status_code == 200)
+        eventually(lambda: answers(f"{base}/healthz"), limit=120)
         yield base
     finally:
         end(process)
@@ -68,7 +69,7 @@ class Ear:
         self.heard: list[dict[str, str]] = []
         self.ended = False
         self._socket: socket.socket | None = None
-        self._client = httpx.Client(timeout=30)
+        self._client = httpx.Client(timeout=60)
         self._url = f"{base}/api/v1/stream{query}"
         self._headers = headers
         self._thread = threading.Thread(target=self._listen, daemon=True)

@@ -18,6 +18,7 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end, spawn
 from tradedesk.stack.processes import web as web_process
+from tradedesk.stack.urls import answers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
 
@@ -32,7 +33,7 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
     log = tmp_path_factory.mktemp("web") / "log"
     process = spawn(web_process(port).argv, env=env, log=log, cwd=BASE_DIR)
     try:
-        eventually(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200)
+        eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), limit=120)
         yield f"http://127.0.0.1:{port}/api/v1/orders"
     finally:
         end(process)

@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 from ib_async import IB
 
-LIMIT = 20.0
+from tradedesk.stack.urls import PLAIN
+
+LIMIT = 60.0
 
 
 def free_port() -> int:
@@ -60,13 +62,15 @@ class SimulatedGateway:
         return self._process is not None
 
     def get(self, path: str) -> Any:
-        return httpx.get(f"http://127.0.0.1:{self.control_port}{path}").raise_for_status().json()
+        return (
+            httpx.get(f"http://127.0.0.1:{self.control_port}{path}", verify=PLAIN).raise_for_status().json()
+        )
 
     def post(self, path: str, body: object = None) -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{self.control_port}{path}", json=body)
+        return httpx.post(f"http://127.0.0.1:{self.control_port}{path}", json=body, verify=PLAIN)
 
     def delete(self, path: str) -> httpx.Response:
-        return httpx.delete(f"http://127.0.0.1:{self.control_port}{path}")
+        return httpx.delete(f"http://127.0.0.1:{self.control_port}{path}", verify=PLAIN)
 
     def fault(self, kind: str, **fields: object) -> None:
         """Ask for a fault."""
