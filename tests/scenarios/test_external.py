@@ -35,7 +35,7 @@ def place_elsewhere(stack: System, client_id: int, price: float) -> None:
 
     async def run() -> None:
         ib = IB()
-        await ib.connectAsync("127.0.0.1", stack.options.gateway_port, clientId=client_id, timeout=30)
+        await ib.connectAsync("127.0.0.1", stack.options.gateway_port, clientId=client_id, timeout=60)
         trade = ib.placeOrder(AAPL, LimitOrder("BUY", 3, price))
         for _ in range(600):
             if trade.orderStatus.status == "Submitted":

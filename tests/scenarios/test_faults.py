@@ -65,14 +65,14 @@ def standing_by(stack: System) -> Iterator[int]:
 def test_a_standby_takes_over_from_a_killed_worker_without_waiting_for_its_lease(stack: System) -> None:
     with standing_by(stack) as before:
         stack.kill("broker")  # its lease has half a minute to run
-        eventually(lambda: epoch(stack) == before + 1, limit=20)
+        eventually(lambda: epoch(stack) == before + 1, limit=60)
     flows(stack)
 
 
 def test_a_standby_takes_over_from_a_worker_that_stops(stack: System) -> None:
     with standing_by(stack) as before:
         stack.stop("broker")
-        eventually(lambda: epoch(stack) == before + 1, limit=20)
+        eventually(lambda: epoch(stack) == before + 1, limit=60)
     flows(stack)
 
 

@@ -134,7 +134,7 @@ def new_runtime(desk: Desk, gateway: Gateway) -> Iterator[Callable[[], SessionRu
     started: list[SessionRuntime] = []
 
     def start() -> SessionRuntime:
-        lease = eventually(lambda: take_lease("main", 1), limit=30)
+        lease = eventually(lambda: take_lease("main", 1), limit=60)
         runtime = SessionRuntime(
             lease,
             adapter="brokers.ib.session.IBSession",

@@ -255,7 +255,7 @@ def place_by_hand(gateway: Gateway, client_id: int) -> int:
 
     async def place() -> int:
         ib = IB()
-        await ib.connectAsync("127.0.0.1", gateway.port, clientId=client_id, timeout=20)
+        await ib.connectAsync("127.0.0.1", gateway.port, clientId=client_id, timeout=60)
         contract = Stock("MSFT", "SMART", "USD")
         await ib.qualifyContractsAsync(contract)
         trade = ib.placeOrder(contract, LimitOrder("BUY", 5, 1.0, tif="GTC"))

@@ -188,9 +188,9 @@ def test_a_client_id_in_use_is_waited_for_and_no_other_one_taken(
     )
     first = IBSession(name="a", host="127.0.0.1", port=gateway.port, client_id=7, paper=True, listener=memory)
     first.start()
-    eventually(lambda: first.link is Link.CONNECTED, limit=30)
+    eventually(lambda: first.link is Link.CONNECTED, limit=60)
     second.start()
-    eventually(lambda: "in use" in second._link_reason, limit=30)
+    eventually(lambda: "in use" in second._link_reason, limit=60)
     first.stop()
     eventually(lambda: second.link is Link.CONNECTED, limit=60)
     second.stop()
@@ -216,7 +216,7 @@ def test_a_burst_leaves_no_order_in_the_librarys_own_queue(
     send(session, *burst)
     assert not session._client._msgQ
     refs = {placed.order_ref for placed in burst}
-    eventually(lambda: refs <= {row["order_ref"] for row in gateway.control.orders()}, limit=30)
+    eventually(lambda: refs <= {row["order_ref"] for row in gateway.control.orders()}, limit=60)
 
 
 def test_a_send_on_a_closing_socket_is_told_as_not_sent(session: IBSession, memory: Memory) -> None:

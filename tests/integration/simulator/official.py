@@ -13,7 +13,7 @@ from ibapi.contract import Contract
 from ibapi.order import Order
 from ibapi.wrapper import EWrapper
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 class OfficialClient(EWrapper, EClient):  # type: ignore[misc]

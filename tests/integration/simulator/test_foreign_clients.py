@@ -48,7 +48,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 @asynccontextmanager
 async def connected(library: ModuleType, gateway: SimulatedGateway, client_id: int = 1) -> AsyncIterator[Any]:
     ib = library.IB()
-    await ib.connectAsync("127.0.0.1", gateway.port, client_id, timeout=20)
+    await ib.connectAsync("127.0.0.1", gateway.port, client_id, timeout=60)
     try:
         yield ib
     finally:

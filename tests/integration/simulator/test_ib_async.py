@@ -209,7 +209,7 @@ def test_a_client_id_in_use_is_refused_and_the_first_client_lives(gateway: Simul
             second.errorEvent += lambda req_id, code, text, contract: codes.append(code)
             with pytest.raises((ConnectionError, asyncio.TimeoutError)):
                 # The library waits out its timeout although the peer has closed.
-                await second.connectAsync("127.0.0.1", gateway.port, 1, timeout=1)
+                await second.connectAsync("127.0.0.1", gateway.port, 1, timeout=5)
             assert codes == [326]
             assert await ib.reqCurrentTimeAsync()
 

@@ -24,14 +24,14 @@ def run(tmp_path: Path, *argv: str, **env: str) -> subprocess.Popen[bytes]:
 
 def test_what_ignores_the_signal_is_killed_after_the_grace(tmp_path: Path) -> None:
     process = run(tmp_path, *STUBBORN)
-    assert wait_until(lambda: "ready" in (tmp_path / "log").read_text(), limit=10)
+    assert wait_until(lambda: "ready" in (tmp_path / "log").read_text(), limit=60)
     end(process, grace=0.5)
     assert process.returncode == -signal.SIGKILL
 
 
 def test_descendants_end_with_their_ancestor(tmp_path: Path) -> None:
     process = run(tmp_path, "sh", "-c", "sh -c 'sleep 300 & wait' & wait")
-    assert wait_until(lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2, limit=10)
+    assert wait_until(lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2, limit=60)
     family = psutil.Process(process.pid).children(recursive=True)
     end(process)
     assert all(is_gone(member) for member in family)
@@ -51,7 +51,7 @@ def test_a_process_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> Non
     child = psutil.Process(int(started.stdout.readline()))
     started.kill()
     started.communicate()
-    assert wait_until(lambda: is_gone(child), limit=10)
+    assert wait_until(lambda: is_gone(child), limit=60)
 
 
 def test_a_leftover_is_ended_only_when_it_carries_our_mark(tmp_path: Path) -> None:

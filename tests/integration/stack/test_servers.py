@@ -99,7 +99,7 @@ def test_the_server_of_a_dead_stack_is_replaced(postgres: EmbeddedPostgres) -> N
     successor.start()
     try:
         assert noted(successor) == 1
-        assert wait_until(lambda: not postgres.alive, limit=10)
+        assert wait_until(lambda: not postgres.alive, limit=60)
     finally:
         successor.kill()
 
@@ -115,7 +115,7 @@ def test_redis_keeps_its_keys_when_killed(redis: EmbeddedRedis) -> None:
     with redis.client() as client:
         client.set("bell", "rung")
         # everysec: what is older than a second is on disk
-        assert wait_until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, limit=10)
+        assert wait_until(lambda: client.info("persistence")["aof_pending_bio_fsync"] == 0, limit=60)
     redis.kill()
     redis.start()
     with redis.client() as client:

@@ -34,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         plan = plan_for(listed, logs=tmp_path / "logs", run=tmp_path / "run", echo=False)
         argv = [sys.executable, "-m", "tradedesk.stack.supervisor", str(write_plan(plan))]
         started.append(spawn(argv, env=os.environ, log=tmp_path / "supervisor.log", cwd=BASE_DIR))
-        assert wait_until(lambda: all("hello" in log(plan, name) for name in commands), limit=30)
+        assert wait_until(lambda: all("hello" in log(plan, name) for name in commands), limit=60)
         return started[0], plan
 
     yield run
@@ -55,7 +55,7 @@ def test_all_processes_end_with_the_first_that_dies(start: Start) -> None:
     supervisor, plan = start(one=SLEEP, two=SLEEP)
     other = pid(plan, "two")
     os.kill(pid(plan, "one"), signal.SIGKILL)
-    assert supervisor.wait(30) == 1
+    assert supervisor.wait(60) == 1
     assert json.loads(plan.obituary.read_text()) == {"name": "one", "code": -9}
     assert not psutil.pid_exists(other)
 
@@ -63,7 +63,7 @@ def test_all_processes_end_with_the_first_that_dies(start: Start) -> None:
 def test_a_request_to_stop_is_no_failure(start: Start) -> None:
     supervisor, plan = start(one=SLEEP, two=SLEEP)
     supervisor.terminate()
-    assert supervisor.wait(30) == 0
+    assert supervisor.wait(60) == 0
     assert not plan.obituary.exists()
 
 
@@ -71,8 +71,8 @@ def test_grandchildren_end_too(start: Start) -> None:
     supervisor, plan = start(one=("sh", "-c", "sleep 300 & echo hello; wait"))
     (grandchild,) = psutil.Process(pid(plan, "one")).children()
     supervisor.terminate()
-    supervisor.wait(30)
-    assert wait_until(lambda: not grandchild.is_running() or grandchild.status() == "zombie", limit=10)
+    supervisor.wait(60)
+    assert wait_until(lambda: not grandchild.is_running() or grandchild.status() == "zombie", limit=60)
 
 
 def test_passwords_do_not_stay_on_disk(start: Start, tmp_path: Path) -> None:

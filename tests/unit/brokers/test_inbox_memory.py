@@ -68,8 +68,8 @@ def test_what_waited_is_applied_in_order_and_what_was_dropped_is_told(books: Boo
     for number in range(500):
         writer.heard(heard(number))
     books.back.set()
-    assert books.told.wait(20)
-    writer.stop(timeout=20)
+    assert books.told.wait(60)
+    writer.stop(timeout=60)
     assert books.applied == [str(number) for number in range(len(books.applied))]
     assert len(books.applied) + sum(books.dropped) == 500
 
@@ -80,5 +80,5 @@ def test_as_long_as_there_is_room_nothing_is_dropped(books: Books) -> None:
     for number in range(40):
         writer.heard(heard(number))
     books.back.set()
-    writer.stop(timeout=20)
+    writer.stop(timeout=60)
     assert (len(books.applied), books.dropped) == (40, [])
