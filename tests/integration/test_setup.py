@@ -16,13 +16,25 @@ TOO_OLD = '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.1" && exit 0\nexi
 WITHOUT_VENV = '#!/bin/sh\n[ "$2" = venv ] && echo "ensurepip is not available" && exit 1\nexit 0\n'
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def new_checkout(folder: Path) -> Path:
     """A checkout that needs no packages, so that no package index is asked."""
-    made = tmp_path / "checkout"
+    made = folder / "checkout"
     (made / ".ci").mkdir(parents=True)
     shutil.copy(BASE_DIR / ".ci/venv", made / ".ci/venv")
     (made / "requirements.lock").write_text("# nothing\n")
+    return made
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return new_checkout(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with its environment, which takes seconds to make: who breaks it has it made anew."""
+    made = new_checkout(tmp_path_factory.mktemp("ready"))
+    assert "installing" in set_up(made).stderr
     return made
 
 
@@ -49,18 +61,16 @@ def interpreter(checkout: Path, script: str) -> str:
     return str(path)
 
 
-def test_a_second_start_does_nothing_until_the_lock_file_changes(checkout: Path) -> None:
-    assert "installing" in set_up(checkout).stderr
-    assert set_up(checkout).stderr == ""
-    (checkout / "requirements.lock").write_text("# something else\n")
-    assert "installing" in set_up(checkout).stderr
+def test_a_second_start_does_nothing_until_the_lock_file_changes(ready: Path) -> None:
+    assert set_up(ready).stderr == ""
+    (ready / "requirements.lock").write_text("# something else\n")
+    assert "installing" in set_up(ready).stderr
 
 
-def test_a_broken_environment_is_made_anew(checkout: Path) -> None:
-    set_up(checkout)
-    (checkout / ".venv/bin/python").unlink()
-    assert set_up(checkout).returncode == 0
-    assert works(checkout)
+def test_a_broken_environment_is_made_anew(ready: Path) -> None:
+    (ready / ".venv/bin/python").unlink()
+    assert set_up(ready).returncode == 0
+    assert works(ready)
 
 
 def test_an_environment_without_pip_is_made_anew(checkout: Path) -> None:
@@ -69,11 +79,11 @@ def test_an_environment_without_pip_is_made_anew(checkout: Path) -> None:
     assert works(checkout)
 
 
-def test_a_moved_checkout_gets_a_new_environment(checkout: Path) -> None:
-    set_up(checkout)
-    moved = checkout.rename(checkout.with_name("moved"))
+def test_a_moved_checkout_gets_a_new_environment(ready: Path) -> None:
+    moved = ready.rename(ready.with_name("moved"))
     assert set_up(moved).returncode == 0
     assert str(moved) in (moved / ".venv/bin/pip").read_text().splitlines()[0]
+    moved.rename(ready)
 
 
 def test_an_old_python_is_refused_in_one_sentence(checkout: Path) -> None:
