@@ -51,6 +51,10 @@ class TimeInForce(StrEnum):
     OPG = "OPG"  # at the opening: with MARKET or LIMIT
 
 
+#: Orders with these outlive the day.
+LASTING = (TimeInForce.GTC, TimeInForce.GTD)
+
+
 class OrdStatus(StrEnum):
     """FIX OrdStatus (tag 39), as shown to clients."""
 

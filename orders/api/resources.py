@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.utils import timezone
+
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import AccountValue, GatewaySession, Instrument, Position
 from brokers.special import SPECIAL_FIELDS
@@ -33,6 +35,7 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
     requests = list(requests)
     open_kinds = [request.kind for request in requests if request.state in OPEN_REQUESTS]
     chain = cl_ord_id_chain(order.cl_ord_id, requests)
+    day = order.day_quantities(timezone.now())
     return {
         "id": str(order.id),
         "cl_ord_id": order.cl_ord_id,
@@ -54,6 +57,9 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "cum_qty": decimal_text(order.cum_qty),
         "leaves_qty": decimal_text(order.leaves_qty),
         "avg_px": decimal_text(order.avg_px),
+        "day_order_qty": decimal_text(day.order_qty),
+        "day_cum_qty": decimal_text(day.cum_qty),
+        "day_avg_px": decimal_text(day.avg_px),
         "reason": reason_document(order.reason_code, order.reason_text),
         "perm_id": order.perm_id,
         "broker_order_id": order.broker_order_id,
@@ -211,6 +217,7 @@ def execution_document(execution: Execution) -> Document:
         "venue": execution.venue,
         "liquidity": execution.liquidity,
         "transact_time": time_text(execution.transact_time),
+        "trade_date": execution.trade_date.isoformat() if execution.trade_date else None,
         "commission": decimal_or_none(execution.commission),
         "commission_currency": execution.commission_currency,
         "realized_pnl": decimal_or_none(execution.realized_pnl),

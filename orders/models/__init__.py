@@ -27,6 +27,7 @@ from orders.models.sliced import SLICING, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
+from orders.models.used_id import UsedId
 from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "State",
     "SubmissionAttempt",
     "Terms",
+    "UsedId",
     "Webhook",
     "WebhookAttempt",
     "WebhookDelivery",

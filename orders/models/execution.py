@@ -34,6 +34,7 @@ class Execution(models.Model):
     venue = models.CharField(max_length=32, blank=True)
     liquidity = models.CharField(max_length=8, blank=True)
     transact_time = models.DateTimeField()
+    trade_date = models.DateField(null=True, help_text="The trading day of its time.")
     commission = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     commission_currency = models.CharField(max_length=8, blank=True, default="")
     realized_pnl = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from brokers.fix import OrdStatus, SecType, Side
+from brokers.fix import LASTING, OrdStatus, SecType, Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
-from orders.models.states import ALIVE, OPEN_REQUESTS
+from orders.models.states import ALIVE, OPEN_REQUESTS, State
 from orders.models.terms import Terms
+from orders.models.trade_date import DayQuantities, trade_date
 
 
 def choices(words: Any) -> list[tuple[str, str]]:
@@ -50,6 +51,7 @@ class IfBrokerDown(models.TextChoices):
 
 
 REF_PREFIX = "TD"
+ZERO = Decimal(0)
 
 
 def order_ref_of(order_id: UUID, attempt: int = 1) -> str:
@@ -125,6 +127,10 @@ class Order(OrderLifecycle):
 
     cum_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
     avg_px = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
+    #: The last trading day with an execution, and what was executed on it: see `day_quantities`.
+    trade_date = models.DateField(null=True, blank=True)
+    day_cum_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
+    day_avg_px = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
     reason_code = models.CharField(max_length=40, blank=True, default="")
     reason_text = models.TextField(blank=True, default="")
     check_report = models.JSONField(default=list)
@@ -232,6 +238,22 @@ class Order(OrderLifecycle):
         if self.state not in ALIVE or self.standing == OrdStatus.CALCULATED:
             return Decimal(0)
         return max(self.order_qty - self.cum_qty, Decimal(0))
+
+    def day_quantities(self, at: datetime) -> DayQuantities:
+        """Ordered and executed of its trading day: the present one, or its last. `instrument` is read.
+
+        What was executed on earlier days is no part of the day's order (FIX rule 7). An order that does
+        not outlive its day is all of one.
+        """
+        if self.time_in_force not in LASTING:
+            return DayQuantities(order_qty=self.reported_qty, cum_qty=self.cum_qty, avg_px=self.avg_px)
+        day, place = self.trade_date, self.instrument
+        if self.state not in (State.FILLED, State.COMPLETED):
+            moment = at if self.is_alive else self.updated_at
+            day = trade_date(moment, place.time_zone, place.trading_hours)
+        executed, px = (self.day_cum_qty, self.day_avg_px) if day == self.trade_date else (ZERO, ZERO)
+        earlier = self.cum_qty - executed
+        return DayQuantities(order_qty=self.reported_qty - earlier, cum_qty=executed, avg_px=px)
 
     @property
     def terms(self) -> Terms:

@@ -144,7 +144,8 @@ def _record(lines: Sequence[Line], client: User, edition: UUID) -> bool:
     late = [line for line in lines if line.created and not line.kept]
     known = _known(late, client)
     for line in late:
-        _replay(line, known)
+        if line.order and not _replay(line, known):  # it names a cancel, a replace or a sliced order
+            line.error, line.order, line.created = ClOrdIdReused(line.order), None, False
     return True
 
 

@@ -41,7 +41,7 @@ from orders.models import (
     Source,
     State,
 )
-from orders.services import absence, doorbell, external, following, quantities, replies
+from orders.services import absence, doorbell, external, following, quantities, replies, trading_days
 from orders.services.alerts import clear_alert, raise_alert
 from orders.services.signals import Signals
 from orders.services.working_set import WorkingSet
@@ -219,6 +219,7 @@ class Applying:
             transact_time=report.transact_time,
             received_at=cause.at,
         )
+        execution.trade_date = trading_days.date_of(order, report.transact_time)
         self.set.add_execution(order, execution)
         for replaced in quantities.supersede(self.set.executions(order), execution):
             self.set.touch_execution(replaced)

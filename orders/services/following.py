@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brokers.fix import TimeInForce
+from brokers.fix import LASTING
 from brokers.messages import ExecutionReport, OrderReport, WorkingStatus
 from orders.models import AT_BROKER, Cause, EventKind, Order, RequestKind, Source, State
 from orders.models.ord_status import STANDINGS
@@ -15,8 +15,6 @@ HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
 PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
 WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
-#: Orders with these outlive the day.
-LASTING = (TimeInForce.GTC, TimeInForce.GTD)
 
 
 def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> bool:

@@ -157,6 +157,7 @@ def store_combination(ref: InstrumentRef) -> Instrument:
             "min_tick": min(ticks, default=None),
             "multiplier": max(row.multiplier for row in legs.values()),
             "resolved_at": timezone.now(),
+            "time_zone": legs[ref.legs[0].con_id].time_zone,
             "long_name": " ".join(f"{leg.side} {leg.ratio} {legs[leg.con_id]}" for leg in ref.legs),
         },
     )

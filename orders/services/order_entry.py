@@ -100,8 +100,8 @@ def _record(order: Order, ticket: Ticket, rules: Rules) -> Placed | None:
     outcome = book.insert(order, command=command, edition=rules.edition)
     if outcome is Recording.TAKEN:
         replayed = _placed_before(ticket, order.client)
-        if replayed is None:  # pragma: no cover - orders are never deleted
-            raise RuntimeError("the order that holds this cl_ord_id is gone")
+        if replayed is None:
+            raise ClOrdIdReused(order)  # it names a cancel, a replace or a sliced order
         return replayed
     if outcome is Recording.OUTDATED:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 
 from brokers.fix import SecType
@@ -17,10 +18,28 @@ PX_STEP = Decimal("1e-10")
 
 
 def recount(order: Order, executions: Iterable[Execution]) -> None:
-    """Compute cum_qty and avg_px afresh: before the event of an execution is noted, which says them."""
-    counting = executed(order, executions)
-    order.cum_qty = sum((execution.last_qty * execution.scale for execution in counting), Decimal(0))
-    order.avg_px = average_px(counting)
+    """Compute the quantities afresh: before the event of an execution is noted, which says them."""
+    known = list(executions)
+    counting, days = executed(order, known), first_days(known)
+    order.cum_qty, order.avg_px = total_qty(counting), average_px(counting)
+    order.trade_date = max((days[version_root(one)] for one in counting), default=None)
+    of_day = [one for one in counting if days[version_root(one)] == order.trade_date]
+    order.day_cum_qty, order.day_avg_px = total_qty(of_day), average_px(of_day)
+
+
+def first_days(executions: Iterable[Execution]) -> dict[str, date]:
+    """The trading day of each execution: that of its earliest version, whenever it was corrected."""
+    found: dict[str, date] = {}
+    for one in executions:
+        day = one.trade_date or one.transact_time.date()  # stored before trading days were
+        root = version_root(one)
+        found[root] = min(found.get(root, day), day)
+    return found
+
+
+def version_root(execution: Execution) -> str:
+    """What all versions of one execution have in common."""
+    return execution.exec_root or execution.exec_id
 
 
 def in_force(executions: Iterable[Execution]) -> list[Execution]:
@@ -116,10 +135,15 @@ def uncharged(executions: Iterable[Execution]) -> list[Execution]:
     return [one for one in executions if one.commission is None and one.last_qty]
 
 
+def total_qty(executions: Iterable[Execution]) -> Decimal:
+    """What the executions come to, in the units of today."""
+    return sum((one.last_qty * one.scale for one in executions), Decimal(0))
+
+
 def average_px(executions: Iterable[Execution]) -> Decimal:
     """Quantity-weighted price of the executions; 0 when nothing was executed."""
     rows = list(executions)
-    total = sum((row.last_qty * row.scale for row in rows), Decimal(0))
+    total = total_qty(rows)
     value = sum((row.last_qty * row.last_px for row in rows), Decimal(0))
     return (value / total).quantize(PX_STEP) if total else Decimal(0)
 

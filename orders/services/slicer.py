@@ -43,12 +43,12 @@ CLOSED_BADLY = (State.REJECTED, State.FAILED)
 
 
 class SlicedIdReused(OrderError):
-    """The same cl_ord_id was used before for another sliced order."""
+    """The same cl_ord_id was used before for something else."""
 
     code = "CL_ORD_ID_REUSED"
 
     def __init__(self, cl_ord_id: str) -> None:
-        super().__init__(f"cl_ord_id {cl_ord_id} already names another sliced order; nothing was stored.")
+        super().__init__(f"cl_ord_id {cl_ord_id} already names another order or request; nothing was stored.")
 
 
 class SlicedOver(OrderError):
@@ -124,7 +124,7 @@ def place_sliced(
     except IntegrityError:
         if known := _placed_before(ticket, client, request_hash):
             return known, False
-        raise
+        raise SlicedIdReused(ticket.cl_ord_id) from None  # it names an order, a cancel or a replace
     return parent, True
 
 

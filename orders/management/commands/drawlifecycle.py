@@ -56,6 +56,8 @@ stateDiagram-v2
     REQUESTED --> REFUSED: too old, or the order is over
 ```
 
+- One ClOrdID names one thing of a client, for good: an order, a sliced order, a cancel or a replace. What comes
+  second is refused (409), also when both come at the same moment (register `orders_usedid`).
 - A refused request uses up only its own ClOrdID; the order goes on exactly as it was.
 - One replace of an order is on the wire at a time; more wait in the order asked. A cancel goes out at
   once, and holds back every replace.
@@ -65,6 +67,9 @@ stateDiagram-v2
 - A filled order may be replaced to a higher quantity (FIX). IB refuses that (104), and it is shown.
 - More executed than was ever ordered is booked, the order is held and an alert raised; nothing is
   changed until a person releases it with a reason, or a bust takes it back.
+- GTC and GTD orders outlive the day: `day_cum_qty` and `day_avg_px` are of the present trading day (of an
+  order that is over: its last), `day_order_qty` is ordered less what was executed on earlier days. An
+  evening session counts for the day on which it ends; a bust counts for the day of what it takes back.
 - FILLED becomes COMPLETED with the last commission. One that lags more than `TRADEDESK_COMMISSION_GRACE`
   seconds marks the order `commission_missing` and raises an alert; it is booked whenever it comes."""
 

@@ -29,6 +29,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         "parent_id",
         *SPECIAL_FIELDS,
         *("current_cl_ord_id", "replaced_by", "overfilled", "commission_missing"),
+        *("day_order_qty", "day_cum_qty", "day_avg_px"),
     }
     assert (order["order_qty"], order["price"], order["cum_qty"]) == ("100", "229.95", "0")
     assert is_utc_microseconds(order["timestamps"]["received"])

@@ -286,6 +286,9 @@ class Player:
         said = tuple(was if must is None else must for must, was in zip(wanted, found, strict=True))
         step = f"step {row.t}: {row.msg} {row.exec_type} of {row.name}"
         assert found == said, f"{step}: {[*map(str, found)]}, not {[*map(str, said)]}"
+        day = order.day_quantities(self.at)
+        for word, quantity in (("day_order", day.order_qty), ("day_cum", day.cum_qty)):
+            assert Decimal(row.more.get(word, quantity)) == quantity, f"{step}: {word} is {quantity}"
 
     def _is_seen(self, request: OrderRequest) -> bool:
         return request.cl_ord_id.removeprefix(f"{self.run}-") in self.seen

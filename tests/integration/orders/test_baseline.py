@@ -76,6 +76,11 @@ def test_shares_are_paid_for_with_commission(order: Order) -> None:
     assert moved() == (60, {"USD": Decimal(-1000 + 440 - 2)})
 
 
+def test_a_split_counts_for_shares_and_not_for_cash(order: Order) -> None:
+    executed(order, "BUY", 100, "10", scale=Decimal(2))
+    assert moved() == (200, {"USD": Decimal(-1000 - 1)})
+
+
 def test_an_option_counts_its_multiplier(order: Order) -> None:
     executed(order, "BUY", 2, "3.5", sec_type="OPT", multiplier=Decimal(100))
     assert moved()[1] == {"USD": Decimal(-701)}
