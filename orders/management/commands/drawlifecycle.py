@@ -56,8 +56,8 @@ stateDiagram-v2
     REQUESTED --> REFUSED: too old, or the order is over
 ```
 
-- One ClOrdID names one thing of a client, for good: an order, a sliced order, a cancel or a replace. What comes
-  second is refused (409), also when both come at the same moment (register `orders_usedid`).
+- One ClOrdID names one thing of a client, for good: an order, a sliced order, a cancel or a replace. What
+  comes second is refused (409), also when both come at the same moment (register `orders_usedid`).
 - A refused request uses up only its own ClOrdID; the order goes on exactly as it was.
 - One replace of an order is on the wire at a time; more wait in the order asked. A cancel goes out at
   once, and holds back every replace.
