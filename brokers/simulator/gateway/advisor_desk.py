@@ -67,6 +67,10 @@ class AdvisorDesk:
             return None
         return _groups(self.xml(GROUPS)).get(name)
 
+    def profile(self, name: str) -> dict[str, Decimal]:
+        """Return what an allocation profile gives to each account; nothing if there is no such profile."""
+        return _profiles(self.xml(PROFILES)).get(name, {}) if self._advisor else {}
+
     def _refusal(self, kind: int) -> Refusal | None:
         if not self._advisor:
             return NO_ADVISOR
@@ -107,6 +111,17 @@ def _groups(text: str) -> dict[str, Group]:
     }
 
 
+def _profiles(text: str) -> dict[str, dict[str, Decimal]]:
+    """Return the profiles by name: percentages, ratios and shares are all proportions of an order."""
+    return {
+        profile.findtext("name", ""): {
+            share.findtext("acct", ""): _amount(share.findtext("amount", "0"))
+            for share in profile.iter("Allocation")
+        }
+        for profile in _parsed(text).iter("AllocationProfile")
+    }
+
+
 def _members(group: ElementTree.Element) -> dict[str, Decimal]:
     """Return the accounts with their amounts; the older form of the list has none."""
     members = {account.text or "": Decimal(1) for account in group.iter("String")}
@@ -130,8 +145,9 @@ def _flaw(kind: int, text: str, accounts: set[str]) -> Refusal | None:
         root = _parsed(text)
         if root.tag != _ROOTS[kind]:
             return Refusal(10230, f"Failed to replace FA data:{_ROOTS[kind]} expected")
-        groups = _groups(text) if kind == GROUPS else {}
-        named = {name for group in groups.values() for name in group.accounts}
+        lists = [group.accounts for group in _groups(text).values()] if kind == GROUPS else []
+        lists += _profiles(text).values() if kind == PROFILES else []
+        named = {name for accounts_of_one in lists for name in accounts_of_one}
     except ValueError as error:
         return Refusal(10230, f"Failed to replace FA data:{error}")
     unknown = sorted(named - accounts)

@@ -37,10 +37,12 @@ class Allocations:
         }
 
     def weights(self, order: Order, con_id: int) -> Weights:
-        """Return the accounts of the order's group with their weights, nothing for an order of one account.
+        """Return the accounts of the order's group or profile with weights, nothing if it is for one account.
 
         Raises Refused (321) for a login without groups, an unknown group or method, or weights of nothing.
         """
+        if order.fa_profile:
+            return self._of_profile(order.fa_profile)
         if not order.fa_group:
             return {}
         group = self._advisor.group(order.fa_group)
@@ -50,6 +52,13 @@ class Allocations:
         if not sum(found.values()):
             raise Refused(validation(f"The FA group '{order.fa_group}' has nothing to allocate by"))
         return found
+
+    def _of_profile(self, name: str) -> Weights:
+        """A profile says itself what each account gets; clients of server versions up to 176 name one."""
+        shares = self._advisor.profile(name)
+        if not sum(shares.values()):
+            raise Refused(validation(f"Invalid FA profile '{name}'"))
+        return shares
 
     def _weights(self, order: Order, group: Group, con_id: int) -> Weights:
         method = order.fa_method or group.method

@@ -251,3 +251,36 @@ def test_shares_add_up_and_are_within_a_lot_of_what_is_right(total: int, weights
     assert sum(shares.values()) == total
     for name, share in shares.items():
         assert abs(share - total * named[name] / sum(weights)) < 1
+
+
+# -- allocation profiles, which clients up to server version 176 may name -------------------------------
+
+PROFILE = (
+    "<ListOfAllocationProfiles><AllocationProfile><name>Split</name><type>1</type>"
+    "<ListOfAllocations varName='listOfAllocations'>"
+    "<Allocation><acct>DU1</acct><amount>75.0</amount></Allocation>"
+    "<Allocation><acct>DU3</acct><amount>25.0</amount></Allocation>"
+    "</ListOfAllocations></AllocationProfile></ListOfAllocationProfiles>"
+)
+
+
+def test_an_order_for_a_profile_is_shared_out_by_it(advisor: Bench) -> None:
+    assert errors(advisor.say(asked.ReplaceFa(kind=2, xml=PROFILE, req_id=1))) == []
+    advisor.place(1, fa_profile="Split")
+    accounts = advisor.gateway.state.accounts
+    held = {name: accounts[name].positions[AAPL].quantity for name in ("DU1", "DU3")}
+    assert held == {"DU1": Decimal(75), "DU3": Decimal(25)}
+
+
+def test_a_profile_is_known_or_refused(advisor: Bench, several: Bench) -> None:
+    assert errors(advisor.place(1, fa_profile="Split")) == [321]
+    assert errors(several.place(1, fa_profile="Split")) == [321]
+    advisor.say(asked.ReplaceFa(kind=2, xml=PROFILE, req_id=1))
+    assert errors(advisor.place(1, fa_profile="Split", account="DU1")) == [321]
+    assert errors(advisor.place(1, fa_profile="Split", fa_group="AllClients")) == [321]
+
+
+@pytest.mark.parametrize("wrong", [("DU3", "DU9"), ("25.0", "all")])
+def test_a_profile_that_cannot_be_is_not_taken_in(advisor: Bench, wrong: tuple[str, str]) -> None:
+    xml = PROFILE.replace(*wrong)
+    assert errors(advisor.say(asked.ReplaceFa(kind=2, xml=xml, req_id=1))) == [10230]
