@@ -32,8 +32,6 @@ _PRICES = (
     *("trigger_price", "adjusted_stop_price", "adjusted_stop_limit_price", "adjusted_trailing_amount"),
     *("discretionary_amt", "starting_price", "stock_ref_price", "scale_price_increment"),
 )
-#: Order attributes that change what would be executed: ignoring one of them would be worse than an error.
-_UNSUPPORTED_ATTRIBUTES = {"hedge_type": "hedgeType", "fa_profile": "faProfile"}
 
 
 def normalized(order: Order) -> Order:
@@ -56,14 +54,17 @@ def check_new(
     order: Order, instrument: Instrument, accounts: Collection[str], universe: Universe, now: datetime
 ) -> None:
     """Raise Refused if an order may not be taken in."""
-    if not order.account and len(accounts) > 1 and not order.fa_group:
+    for_several = order.fa_group or order.fa_profile
+    if not order.account and len(accounts) > 1 and not for_several:
         raise Refused(NO_ACCOUNT)
     if order.account and order.account not in accounts:
         raise Refused(validation(f"Invalid account code '{order.account}'"))
     if order.action not in ("BUY", "SELL"):
         raise Refused(validation("Invalid side was entered"))
-    if order.fa_group and (order.account or instrument.legs):
+    if for_several and (order.account or instrument.legs):
         raise Refused(validation("An FA group order names no account and is for no combination"))
+    if order.fa_group and order.fa_profile:
+        raise Refused(validation("An FA order names a group or a profile, not both"))
     if not instrument.is_tradable:
         raise Refused(rejected("Contract is not available for trading."))
     check_kind(order, instrument)
@@ -72,9 +73,6 @@ def check_new(
 
 
 def _check_attributes(order: Order, universe: Universe, now: datetime) -> None:
-    for attribute, name in _UNSUPPORTED_ATTRIBUTES.items():
-        if getattr(order, attribute):
-            raise Refused(rejected(f"The '{name}' order attribute is not supported."))
     if order.what_if and not order.transmit:
         raise Refused(WHAT_IF_KEPT_BACK)
     if order.trigger_method and order.trigger_method not in set(Watched):
@@ -114,6 +112,7 @@ def check_modification(
         and order.account in ("", record.account)
         and order.order_ref == record.order.order_ref
         and order.algo_strategy == record.order.algo_strategy
+        and (order.hedge_type, order.hedge_param) == (record.order.hedge_type, record.order.hedge_param)
     )
     if not same:
         raise Refused(DOES_NOT_MATCH)
@@ -124,7 +123,7 @@ def check_modification(
     check_kind(order, instrument)
     check_terms(order, instrument)
     _check_attributes(order, universe, now)
-    if (order.total_quantity or 0) <= record.filled:
+    if not order.hedge_type and (order.total_quantity or 0) <= record.filled:
         raise Refused(DOES_NOT_MATCH)
 
 

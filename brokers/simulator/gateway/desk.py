@@ -8,7 +8,6 @@ from decimal import Decimal
 
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.exchange.oca import Member, OcaType
 from brokers.simulator.exchange.orders import Filled, MarketEvent
 from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
@@ -32,6 +31,8 @@ from brokers.simulator.gateway.facts import (
 from brokers.simulator.gateway.families import Families
 from brokers.simulator.gateway.fills import Fills
 from brokers.simulator.gateway.follow import BY_SYSTEM, Follower
+from brokers.simulator.gateway.groups import join_group
+from brokers.simulator.gateway.hedges import ZERO, Hedges
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.notices import refusal_of
 from brokers.simulator.gateway.state import State
@@ -81,6 +82,7 @@ class OrderDesk:
         self._teller = teller
         self._room = WaitingRoom(state, Conditions(state, exchange, valuation, clock), clock)
         self._families = Families(state)
+        self._hedges = Hedges(state, exchange, clock)
         self._follower = Follower(state, self._teller, Fills(state, clock), clock, self._ended)
         #: Orders that are done since children were last looked after.
         self._done: list[OrderRecord] = []
@@ -163,8 +165,9 @@ class OrderDesk:
             return
         if order_id not in link.held_orders and order_id < self._state.next_order_id(client_id):
             raise Refused(DUPLICATE_ID)
-        self._check(message)
+        instrument = self._check(message)
         self._families.check_parent(link, client_id, message)
+        self._hedges.check(order, instrument, self._families.parent_instrument(link, client_id, order))
         if not order.transmit:
             # Real gateways keep it to themselves: no openOrder, no orderStatus, gone with the session.
             link.held_orders[order_id] = message
@@ -197,7 +200,11 @@ class OrderDesk:
         order, contract = message.order, message.contract
         instrument = resolve(self._state.universe, contract)
         parent = self._families.parent(client_id, order)
-        if parent is not None:
+        if parent is not None and order.hedge_type:
+            order.total_quantity = (
+                self._hedges.quantity(order, instrument, parent) if parent.is_done else ZERO
+            )
+        elif parent is not None:
             order.oca_group = order.oca_group or str(parent.perm_id)
         record = OrderRecord(
             perm_id=self._state.next_perm_id(),
@@ -260,18 +267,7 @@ class OrderDesk:
             self._submit(record)
 
     def _join_group(self, record: OrderRecord) -> None:
-        order = record.order
-        if not order.oca_group:
-            return
-        kind = OcaType(order.oca_type or OcaType.REDUCE_LATER)
-        if record.parent_perm_id and order.oca_group == str(record.parent_perm_id):
-            kind = OcaType.REDUCE
-        lot = self._state.universe[record.con_id].lot
-        self._exchange.oca.join(
-            f"{record.account}/{order.oca_group}",
-            kind,
-            Member(record.con_id, record.perm_id, record.remaining, lot),
-        )
+        join_group(record, self._exchange.oca, self._state.universe)
 
     # -- into the market --------------------------------------------------------------------------
 
@@ -330,6 +326,8 @@ class OrderDesk:
             self._teller.order(record)
             return
         message.order.oca_group = record.order.oca_group
+        if record.order.hedge_type:
+            message.order.total_quantity = record.quantity
         self._state.apply(Modified(perm_id=record.perm_id, order=message.order))
         self._start_trail(record)
         self._teller.order(record)
@@ -381,7 +379,8 @@ class OrderDesk:
         """Children begin to work when their parent is filled, and go with it when it is cancelled."""
         is_filled = record.status is Status.FILLED
         for child in self._room.children_of(record):
-            if not is_filled:
+            is_wanted = is_filled or bool(record.filled and child.order.hedge_type)
+            if not (is_wanted and self._hedges.has_size(child, record)):
                 self._cancel(child, BY_SYSTEM)
             elif self._room.may_go(child):
                 self._let_in(child)

@@ -151,6 +151,13 @@ class Moved(Fact):
     limit: Decimal | None = None
 
 
+class Hedged(Fact):
+    """A hedge order's whole quantity is known: its parent is done."""
+
+    perm_id: int
+    quantity: Decimal
+
+
 class Reduced(Fact):
     """The order wants `quantity` less than before."""
 
@@ -272,6 +279,7 @@ AnyFact = (
     | Elected
     | Released
     | Moved
+    | Hedged
     | Reduced
     | Bound
     | Executed

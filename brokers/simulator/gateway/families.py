@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.facts import OrderRecord
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.state import State
@@ -19,6 +21,14 @@ class Families:
     def parent(self, client_id: int, order: Order) -> OrderRecord | None:
         """Return the order that this one is attached to."""
         return self._state.order(client_id, order.parent_id) if order.parent_id else None
+
+    def parent_instrument(self, link: Link, client_id: int, order: Order) -> Instrument | None:
+        """Return what the order that this one is attached to trades, be it held or at work."""
+        held = link.held_orders.get(order.parent_id or 0)
+        if held is not None:
+            return resolve(self._state.universe, held.contract)
+        parent = self.parent(client_id, order)
+        return self._state.universe[parent.con_id] if parent else None
 
     def check_parent(self, link: Link, client_id: int, message: PlaceOrder) -> None:
         """Raise Refused (10006) if the parent is neither known nor held."""

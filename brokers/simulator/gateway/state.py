@@ -27,6 +27,7 @@ from brokers.simulator.gateway.facts import (
     Executed,
     Fact,
     Forgotten,
+    Hedged,
     IdSeen,
     IdsReset,
     Modified,
@@ -74,6 +75,7 @@ class State:
             Elected: self._elected,
             Released: self._released,
             Moved: self._moved,
+            Hedged: self._hedged,
             Reduced: self._reduced,
             Bound: self._bound,
             Executed: self._executed,
@@ -194,6 +196,9 @@ class State:
         record = self.orders[fact.perm_id]
         record.trigger = fact.trigger if fact.trigger is not None else record.trigger
         record.limit = fact.limit if fact.limit is not None else record.limit
+
+    def _hedged(self, fact: Hedged) -> None:
+        self.orders[fact.perm_id].order.total_quantity = fact.quantity
 
     def _reduced(self, fact: Reduced) -> None:
         order = self.orders[fact.perm_id].order

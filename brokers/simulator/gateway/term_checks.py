@@ -17,7 +17,8 @@ _LARGEST_QUANTITY = LARGEST_PRICE = Decimal(10) ** 9
 def check_terms(order: Order, instrument: Instrument) -> None:
     """Raise Refused if quantity or prices cannot be worked."""
     quantity = order.total_quantity
-    if quantity is None or not 0 < quantity <= _LARGEST_QUANTITY:
+    least = 0 if order.hedge_type else Decimal("1e-9")
+    if quantity is None or not least <= quantity <= _LARGEST_QUANTITY:
         raise Refused(validation("The size value cannot be zero"))
     if quantity % instrument.lot:
         raise Refused(FRACTIONAL)

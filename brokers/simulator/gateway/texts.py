@@ -57,6 +57,10 @@ FARM_NOTICES = (
 
 
 MISSING_PARENT = Refusal(10006, "Missing parent order")
+BAD_HEDGE_TYPE = Refusal(10007, "Invalid hedge type.")
+BAD_BETA = Refusal(10008, "Invalid beta value.")
+BAD_HEDGE_RATIO = Refusal(10009, "Invalid hedge ratio.")
+BAD_DELTA_HEDGE = Refusal(10010, "Invalid delta hedge order.")
 OCA_REVISED = Refusal(10326, "OCA group revision is not allowed.")
 PARENT_REVISED = Refusal(10341, "Parent order id cannot be modified.")
 LOCATING = Refusal(

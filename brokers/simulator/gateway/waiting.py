@@ -107,7 +107,10 @@ class WaitingRoom:
     def _waits_for_parent(self, record: OrderRecord) -> bool:
         if not record.parent_perm_id or record.released:
             return False
-        return self._state.orders[record.parent_perm_id].status is not Status.FILLED
+        parent = self._state.orders[record.parent_perm_id]
+        if record.order.hedge_type:
+            return not (parent.is_done and parent.filled)
+        return parent.status is not Status.FILLED
 
     def _needs_locate(self, record: OrderRecord, instrument: Instrument) -> bool:
         if not instrument.locate_seconds or record.order.action != "SELL" or record.released:
