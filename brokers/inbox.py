@@ -19,6 +19,7 @@ import msgspec
 from django.db import InterfaceError, OperationalError, connection
 
 from brokers import prepared
+from brokers.market import ProfitReport
 from brokers.messages import HandedOver, PositionReport, encode
 from brokers.models import InboxMessage
 from brokers.port import Heard, Link
@@ -69,6 +70,7 @@ class InboxWriter:
         self.applier = applier
         self.prices: dict[int, str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
+        self.profits: dict[tuple[str, int], ProfitReport] = {}
         self._queue: queue.SimpleQueue[Note | Job | None] = queue.SimpleQueue()
         self._dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
@@ -100,6 +102,9 @@ class InboxWriter:
 
     def position_seen(self, report: PositionReport) -> None:
         self.positions[(report.account, report.instrument.con_id)] = report
+
+    def profit_seen(self, report: ProfitReport) -> None:
+        self.profits[(report.account, report.con_id)] = report
 
     # --- life ------------------------------------------------------------------------------------
     def start(self) -> None:

@@ -6,13 +6,14 @@ by dotted path. All methods may be called from any thread and never block longer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
 from brokers.errors import BrokerError
+from brokers.market import MarketView, ProfitReport
 from brokers.messages import (
     BrokerEvent,
     CancelOrder,
@@ -72,6 +73,9 @@ class Listener(Protocol):
 
     def price_seen(self, con_id: int, price: str) -> None:
         """A last, bid/ask-mid or close price of a watched instrument (a decimal text)."""
+
+    def profit_seen(self, report: ProfitReport) -> None:
+        """Profit and loss of an account or of one of its positions, about once a second."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,3 +140,13 @@ class BrokerSession(Protocol):
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
         """Subscribe to prices of these instruments on this and every later connection."""
+
+    def market(self, instruments: Sequence[InstrumentRef], timeout: float) -> list[MarketView]:
+        """Quotes and order books of these as last told; books of others are not asked for any more.
+
+        For people who look. Subscriptions take their time, so the first views are empty. Raises
+        BrokerUnavailable or OutcomeUnknown when the session's thread does not answer.
+        """
+
+    def follow_profits(self, wanted: Collection[tuple[str, int]]) -> None:
+        """Have profit and loss told of exactly these (account, con_id); con_id 0 is the whole account."""

@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_fsm",
     "axes",
+    "csp",
     "django_otp",
     "django_otp.plugins.otp_totp",
     "tradedesk",
@@ -42,6 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -169,6 +171,7 @@ OTLP_ENDPOINT = env.read(env.env.str, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
 
 from tradedesk.conf.accounts import ACCOUNTS, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
+from tradedesk.conf.csp import CONTENT_SECURITY_POLICY  # noqa: E402, F401
 from tradedesk.conf.login import *  # noqa: E402, F403
 from tradedesk.conf.logs import LOGGING  # noqa: E402, F401
 from tradedesk.conf.rest import *  # noqa: E402, F403

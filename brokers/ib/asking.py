@@ -12,7 +12,8 @@ from ib_async import ExecutionFilter, PriceIncrement
 
 from brokers.errors import BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.ib import codes, contracts, translate
-from brokers.ib.callbacks import FIRST_REQUEST_ID, rule_key
+from brokers.ib.callbacks import rule_key
+from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.requests import RequestFailed, Requests
 from brokers.messages import InstrumentDetails, InstrumentRef, NewOrder, OrderReport, Preview, Snapshot
 from brokers.port import Link

@@ -19,6 +19,8 @@ from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 from brokers.errors import OutcomeUnknown
 from brokers.ib import codes, contracts, translate
 from brokers.ib.codes import Notice
+from brokers.ib.ids import FIRST_REQUEST_ID
+from brokers.ib.prices import Prices
 from brokers.ib.requests import PROBE, Requests
 from brokers.messages import (
     AccountValueReport,
@@ -35,10 +37,6 @@ from brokers.port import Heard, Listener
 
 log = logging.getLogger(__name__)
 
-#: Request ids start here, far above any order id: an error's id then tells which of the two it names.
-FIRST_REQUEST_ID = 1_000_000_000
-LAST_PRICE_TICKS = {4, 68}
-CLOSE_PRICE_TICKS = {9, 75}
 LINK_NOTICES = (Notice.LINK_LOST, Notice.LINK_RESTORED, Notice.CLIENT_ID_IN_USE)
 
 
@@ -61,18 +59,18 @@ class Callbacks:
         client_id: int,
         listener: Listener,
         requests: Requests,
+        prices: Prices,
         on_link_code: Callable[[int, str], None],
     ) -> None:
         self.connection_id = connection_id
         self.client_id = client_id
         self.listener = listener
         self.requests = requests
+        self.prices = prices
         self.on_link_code = on_link_code
-        self.watched: dict[int, int] = {}
         self._last: dict[str, int] = {}
         self._count = 0
         self._highest_of_others = 0
-        self._has_last: set[int] = set()
 
     # --- connection --------------------------------------------------------------------------------
     def connectAck(self) -> None:
@@ -179,6 +177,7 @@ class Callbacks:
             self.on_link_code(code, text)
         elif request_id >= FIRST_REQUEST_ID:
             self.requests.fail(request_id, code, text)
+            self.prices.refused(request_id, code, text)
         elif self.requests.is_open(request_id):  # a what-if order
             if codes.meaning(code) is not Refusal.WARNING:
                 self.requests.fail(request_id, code, text)
@@ -230,15 +229,40 @@ class Callbacks:
         self.requests.add(rule_key(rule_id), increments)
         self.requests.end(rule_key(rule_id))
 
-    def priceSizeTick(self, request_id: int, tick_type: int, price: float, size: float) -> None:
-        con_id = self.watched.get(request_id)
-        if con_id is None or price <= 0:
-            return
-        if tick_type in LAST_PRICE_TICKS:
-            self._has_last.add(con_id)
-            self.listener.price_seen(con_id, str(price))
-        elif tick_type in CLOSE_PRICE_TICKS and con_id not in self._has_last:
-            self.listener.price_seen(con_id, str(price))
+    def priceSizeTick(self, request_id: int, tick_type: int, price: float, _: float) -> None:
+        self.prices.tick(request_id, tick_type, price)
+
+    def tickSize(self, request_id: int, tick_type: int, size: float) -> None:
+        self.prices.tick(request_id, tick_type, size)
+
+    def marketDataType(self, request_id: int, feed: int) -> None:
+        self.prices.feed(request_id, feed)
+
+    def updateMktDepth(
+        self, request_id: int, position: int, operation: int, side: int, price: float, size: float
+    ) -> None:
+        self.prices.depth(request_id, operation, side, position, contracts.level(price, size))
+
+    def updateMktDepthL2(
+        self,
+        request_id: int,
+        position: int,
+        maker: str,
+        operation: int,
+        side: int,
+        price: float,
+        size: float,
+        _: bool,
+    ) -> None:
+        self.prices.depth(request_id, operation, side, position, contracts.level(price, size, maker))
+
+    def pnl(self, request_id: int, daily: float, unrealized: float, realized: float) -> None:
+        self.prices.profit(request_id, daily=daily, unrealized=unrealized, realized=realized)
+
+    def pnlSingle(
+        self, request_id: int, _: float, daily: float, unrealized: float, realized: float, value: float
+    ) -> None:
+        self.prices.profit(request_id, daily=daily, unrealized=unrealized, realized=realized, value=value)
 
     # --- telling -----------------------------------------------------------------------------------
     def _tell(self, event: BrokerEvent, raw: dict[str, Any], *, about: str = "", key: str = "") -> None:

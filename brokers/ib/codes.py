@@ -26,6 +26,7 @@ class Notice(StrEnum):
 
 CLIENT_ID_IN_USE = 326
 NO_SUCH_CONTRACT = 200
+SUBSCRIPTIONS_LOST = 1101
 
 _TABLE: dict[Refusal | Notice, tuple[int, ...]] = {
     Refusal.ORDER_REJECTED: (

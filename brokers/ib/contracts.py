@@ -11,6 +11,7 @@ from ib_async import ComboLeg, Contract, ContractDetails, PriceIncrement
 
 from brokers.fix import SecType
 from brokers.ib.special import number_text
+from brokers.market import Level
 from brokers.messages import InstrumentDetails, InstrumentRef
 
 #: What a contract's `orderTypes` list calls our order types, times in force and attributes.
@@ -168,6 +169,11 @@ def decimal(value: Any) -> Decimal:
 def plain(number: Decimal) -> Decimal:
     """Without the trailing `.0` that a float brings."""
     return number.to_integral_value() if number == number.to_integral_value() else number.normalize()
+
+
+def level(price: float, size: float, venue: str = "") -> Level:
+    """A row of an order book."""
+    return Level(price=plain(decimal(price)), size=plain(decimal(size)), venue=venue)
 
 
 def _at_least_one(value: Any, whole: bool) -> Decimal:

@@ -12,7 +12,7 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import datetime
 from typing import Any, TypeVar
@@ -26,7 +26,9 @@ from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
 from brokers.ib.codes import Notice
 from brokers.ib.decoder import StrictDecoder
+from brokers.ib.prices import Prices, ProfitKey
 from brokers.ib.requests import PROBE, Requests
+from brokers.market import MarketView
 from brokers.messages import (
     CancelOrder,
     HandedOver,
@@ -66,13 +68,13 @@ class IBSession:
         self.link = Link.DOWN
         self._link_reason = ""
         self.connection_started_at: datetime | None = None
-        self._watching: list[InstrumentRef] = []
         self.requests = Requests()
         self._callbacks: Callbacks | None = None
         self._client: Any = None  # ib_async.client.Client, which carries no types
         self._down = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asking = Asking(self)
+        self._prices = Prices(self)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"ib-{name}", daemon=True)
 
@@ -115,7 +117,14 @@ class IBSession:
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
         if self._loop:
-            self._loop.call_soon_threadsafe(self._watch_new, list(instruments))
+            self._loop.call_soon_threadsafe(self._prices.watch, list(instruments))
+
+    def market(self, instruments: Sequence[InstrumentRef], timeout: float) -> list[MarketView]:
+        return self._ask(self._look_at(list(instruments)), timeout)
+
+    def follow_profits(self, wanted: Collection[ProfitKey]) -> None:
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._prices.follow_profits, set(wanted))
 
     # --- across threads ----------------------------------------------------------------------------
     def _hand_over(self, sending: Coroutine[Any, Any, list[Sent]], commands: Sequence[Command]) -> list[Sent]:
@@ -181,6 +190,7 @@ class IBSession:
             client_id=self.client_id,
             listener=self.listener,
             requests=self.requests,
+            prices=self._prices,
             on_link_code=self._link_code,
         )
         self._client = client = new_client(self._callbacks)
@@ -191,8 +201,7 @@ class IBSession:
         self.connection_started_at = translate.now()
         self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
         client.reqMarketDataType(3)  # live where allowed, else delayed
-        for instrument in self._watching:
-            self._subscribe(instrument)
+        self._prices.connected()
 
     async def _handshake(self, client: Any, timeout: float) -> None:
         """ib_async waits out its whole timeout when the peer closes before it is ready; we do not."""
@@ -264,6 +273,7 @@ class IBSession:
         client, self._client = self._client, None
         self.connection_started_at = None
         self.requests.connection_lost()
+        self._prices.disconnected()
         self._set_link(Link.DOWN, reason)
         if client:
             client.apiEnd -= self._down.set
@@ -286,6 +296,8 @@ class IBSession:
             self._set_link(Link.BROKER_LOST, f"{code}: {text}")
         elif what is Notice.LINK_RESTORED and self.link in (Link.BROKER_LOST, Link.READY):
             self._set_link(Link.CONNECTED, f"{code}: {text}")
+            if code == codes.SUBSCRIPTIONS_LOST:
+                self._prices.connected()
         elif what is Notice.CLIENT_ID_IN_USE:
             log.warning("client id in use", extra={"session": self.name, "text": text})
 
@@ -353,21 +365,13 @@ class IBSession:
         return client
 
     # --- prices, on the loop -------------------------------------------------------------------------
-    def _watch_new(self, instruments: list[InstrumentRef]) -> None:
-        known = {instrument.con_id for instrument in self._watching}
-        for instrument in instruments:
-            if instrument.con_id not in known:
-                self._watching.append(instrument)
-                if self._client and self.link is not Link.DOWN:
-                    self._subscribe(instrument)
+    async def _look_at(self, instruments: list[InstrumentRef]) -> list[MarketView]:
+        self._prices.show_books(instruments)
+        return [self._prices.view(instrument) for instrument in instruments]
 
-    def _subscribe(self, instrument: InstrumentRef) -> None:
-        if self._callbacks is None:
-            return
-        key = self._asking.next_id()
-        self._callbacks.watched[key] = instrument.con_id
-        contract = contracts.to_contract(instrument)
-        self.live_client().reqMktData(key, contract, "", False, False, [])
+    def next_id(self) -> int:
+        """A fresh request id."""
+        return self._asking.next_id()
 
 
 def _abort(client: Any) -> None:

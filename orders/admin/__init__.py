@@ -5,6 +5,7 @@ from orders.admin import (  # noqa: F401
     breaks,
     broker_rows,
     executions,
+    instrument_page,
     limits,
     orders,
     people,

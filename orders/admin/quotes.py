@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
@@ -70,6 +71,7 @@ def shown(instrument: Instrument) -> dict[str, Any]:
     age = (timezone.now() - instrument.last_px_at).total_seconds() if instrument.last_px_at else None
     return {
         **{name: getattr(instrument, name) for name in KEY},
+        "market": reverse("desk:market", args=[instrument.pk]),
         "name": instrument.long_name,
         "tick": decimal_text(instrument.min_tick) if instrument.min_tick else "",
         "last": price_text(instrument.last_px, instrument),

@@ -41,6 +41,7 @@ from orders.services import (
 from orders.services.applier import SessionApplier
 from orders.services.execution import retry_parked
 from orders.services.late_requests import close_late
+from orders.services.market_desk import MarketDesk
 from orders.services.signals import Signals
 from orders.services.submission import Submitter, doubt_unanswered, expire_stale
 from orders.services.wake import WakeListener
@@ -93,6 +94,7 @@ class SessionRuntime:
         self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = instruments.InstrumentDesk(self.session)
+        self.market = MarketDesk(self.name, self.session, self._stopping)
         wake = WakeListener(self.name, self.ring, self._stopping)
         self._drain = threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True)
         self._threads = [
@@ -100,6 +102,7 @@ class SessionRuntime:
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
             threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
             threading.Thread(target=self._answer_forever, name=f"answer-{self.name}", daemon=True),
+            threading.Thread(target=self.market.show_forever, name=f"market-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
         ]
         self.on_lease_lost: Callable[[], None] = lambda: None

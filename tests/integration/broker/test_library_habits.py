@@ -18,6 +18,7 @@ from brokers.errors import BrokerUnavailable, OutcomeUnknown
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.ib.requests import RequestFailed
 from brokers.ib.session import PROBE_EVERY, PROBE_TIMEOUT, IBSession
+from brokers.market import ProfitReport
 from brokers.messages import (
     CancelOrder,
     CommissionReport,
@@ -73,6 +74,9 @@ class Memory:
         pass
 
     def price_seen(self, con_id: int, price: str) -> None:
+        pass
+
+    def profit_seen(self, report: ProfitReport) -> None:
         pass
 
     def told(self, what: type[Event], order: NewOrder | None = None) -> list[Event]:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 from ib_async import Contract, Order, OrderState
 
-from brokers.ib.callbacks import FIRST_REQUEST_ID, Callbacks
+from brokers.ib.callbacks import Callbacks
+from brokers.ib.ids import FIRST_REQUEST_ID
+from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
+from brokers.market import ProfitReport
 from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
 from brokers.port import Heard, Link
 
@@ -39,6 +42,22 @@ class Memory:
     def price_seen(self, con_id: int, price: str) -> None:
         self.prices.append((con_id, price))
 
+    def profit_seen(self, report: ProfitReport) -> None:
+        raise AssertionError("nobody asked for profits")
+
+
+class Unconnected:
+    """A session that asks nothing."""
+
+    def __init__(self, listener: Memory) -> None:
+        self.listener = listener
+
+    def next_id(self) -> int:
+        raise AssertionError("nothing is asked")
+
+    def live_client(self) -> Any:
+        raise AssertionError("nothing is asked")
+
 
 @pytest.fixture
 def memory() -> Memory:
@@ -57,6 +76,7 @@ def callbacks(memory: Memory, codes: list[int]) -> Callbacks:
         client_id=1,
         listener=memory,
         requests=Requests(),
+        prices=Prices(Unconnected(memory)),
         on_link_code=lambda code, text: codes.append(code),
     )
 
@@ -125,7 +145,7 @@ def test_the_raw_callback_is_kept_beside_its_meaning(callbacks: Callbacks, memor
 
 
 def test_the_close_is_a_price_only_until_there_was_a_trade(callbacks: Callbacks, memory: Memory) -> None:
-    callbacks.watched[FIRST_REQUEST_ID] = 265598
+    callbacks.prices.watched[FIRST_REQUEST_ID] = 265598
     for tick_type, price in ((9, 200.0), (4, 229.95), (9, 201.0), (1, 229.9), (4, -1.0)):
         callbacks.priceSizeTick(FIRST_REQUEST_ID, tick_type, price, 1.0)
-    assert memory.prices == [(265598, "200.0"), (265598, "229.95")]
+    assert memory.prices == [(265598, "200"), (265598, "229.95")]

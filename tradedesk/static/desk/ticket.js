@@ -53,6 +53,7 @@ document.addEventListener("DOMContentLoaded", () => {
     function shown(found) {
         const ask = by("ask");
         ask.hidden = Boolean(found?.known) || !field("symbol").value;
+        Market.show(by("market"), found?.known ? `${found.market}?ticket=1` : "");
         if (!found) {
             by("quote").textContent = field("symbol").value ? problem || "Not known here. The broker may know it." : "Type a symbol.";
             return;
@@ -60,9 +61,7 @@ document.addEventListener("DOMContentLoaded", () => {
         const place = by("quote");
         place.textContent = `${found.symbol} ${found.sec_type} ${found.exchange} ${found.currency} ${found.name}${found.tick ? `, tick ${found.tick}` : ""} `;
         if (found.known) {
-            const price = document.createElement(found.old ? "s" : "b");
-            price.textContent = `last ${found.last}`;
-            place.append(price, found.age === null ? "" : ` ${found.age} s ago`);
+            place.append(found.last === "–" ? "" : `last price kept: ${found.last}`);
         } else {
             place.append(found.error || "The broker is being asked…");
         }

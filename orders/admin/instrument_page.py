@@ -1,0 +1,85 @@
+"""The page of an instrument: its market, our side of it, and the broker's rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import DecimalField, F, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from brokers import admin as brokers_admin
+from brokers.market import DEPTH_ROWS
+from brokers.models import Instrument, Position
+from orders.access import Accounts, accounts_of_person
+from orders.admin.broker_rows import replaces
+from orders.admin.market import market_context, trading_words
+from orders.admin.marks import price_text, state_mark
+from orders.admin.pages import show
+from orders.admin.positions import add_expected
+from orders.models import ALIVE, Execution, Order
+
+SHOWN = 20
+
+
+@replaces(Instrument)
+class InstrumentAdmin(brokers_admin.InstrumentAdmin):
+    """Instruments, each with a page of its own."""
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The instrument's page."""
+        return require_GET(self.instrument_view)(request, object_id)
+
+    def instrument_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """One instrument."""
+        if not self.has_view_permission(request) or not request.user.has_perm("orders.view_order"):
+            raise PermissionDenied
+        instrument = self.get_object(request, object_id)
+        if instrument is None:
+            raise Http404
+        context = {
+            **market_context(request, instrument, DEPTH_ROWS),
+            **our_side(instrument, accounts_of_person(request.user)),
+            "opts": self.opts,
+            "trading": trading_words(instrument, timezone.now()),
+            "tick": price_text(instrument.min_tick, instrument),
+        }
+        return show(request, "desk/instrument.html", str(instrument), **context)
+
+
+def our_side(instrument: Instrument, accounts: Accounts) -> dict[str, Any]:
+    """Working orders, today's executions and positions of the person's accounts."""
+    orders = Order.objects.filter(state__in=ALIVE, account__in=accounts, instrument=instrument)
+    positions = Position.objects.filter(con_id=instrument.con_id or 0, account__in=accounts)
+    held = list(positions.select_related("account"))
+    add_expected(held)
+    return {
+        "working": [
+            {"order": order, "mark": state_mark(order.state), "price": price_text(order.price, instrument)}
+            for order in orders.order_by("-id")[:SHOWN]
+        ],
+        "fills": fills_today(instrument, accounts),
+        "positions": held,
+    }
+
+
+def fills_today(instrument: Instrument, accounts: Accounts) -> list[dict[str, Any]]:
+    """Bought and sold since midnight UTC, with the average price of each."""
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = Execution.objects.filter(
+        account__in=accounts,
+        con_id=instrument.con_id or 0,
+        transact_time__gte=midnight,
+        superseded=False,
+    )
+    spent = Sum(F("last_qty") * F("last_px"), output_field=DecimalField())
+    sums = rows.order_by().values("side").annotate(qty=Sum("last_qty"), spent=spent).order_by("side")
+    return [
+        {"side": row["side"], "qty": row["qty"], "vwap": price_text(row["spent"] / row["qty"], instrument, 2)}
+        for row in sums
+        if row["qty"]
+    ]

@@ -1,0 +1,74 @@
+"""Markets that people look at: told by the gateway while somebody looks, and ended when nobody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from brokers.models import Instrument
+from brokers.port import Link
+from orders.services import market
+from orders.services.market import Shown
+from orders.services.runtime import SessionRuntime
+from tests.integration.broker.conftest import Desk, Gateway
+from tradedesk.stack.polling import eventually
+
+
+def seen(symbol: str, when: Callable[[Shown], object]) -> Shown:
+    """Look until what is shown is so."""
+    pk = Instrument.objects.get(symbol=symbol).pk
+
+    def look() -> Shown | None:
+        shown = market.look("main", pk)
+        return shown if shown and when(shown) else None
+
+    return eventually(look, limit=60, pause=0.1)
+
+
+def test_a_market_is_shown_while_somebody_looks(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = seen("AAPL", lambda shown: shown.view.bids and shown.view.asks and shown.view.feed).view
+    assert view.bid and view.ask and view.bid < view.ask
+    assert view.bids[0].price == view.bid
+    assert [row.price for row in view.bids] == sorted((row.price for row in view.bids), reverse=True)
+    assert [row.price for row in view.asks] == sorted(row.price for row in view.asks)
+    gateway.control.post("/prices", json={"symbol": "AAPL", "price": "150"}).raise_for_status()
+    moved = seen("AAPL", lambda shown: shown.view.asks and shown.view.asks[0].price < 160).view
+    assert moved.at and view.at and moved.at > view.at
+
+    monkeypatch.setattr(market, "LOOKED_AT", 1)
+    seen("AAPL", lambda shown: True)
+    eventually(lambda: runtime.market._shown == 0, limit=30)
+    eventually(lambda: not runtime.session._prices._book_ids, limit=30)  # type: ignore[attr-defined]
+
+
+def test_more_books_than_the_login_has_say_so_and_wait_for_room(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market, "LOOKED_AT", 2)
+    names = list(Instrument.objects.filter(sec_type="STK", currency="USD").values_list("symbol", flat=True))[
+        :4
+    ]
+
+    def all_four() -> list[str]:
+        shown = [market.look("main", Instrument.objects.get(symbol=name).pk) for name in names]
+        return [each.view.depth_problem for each in shown if each and each.view.depth_problem]
+
+    assert eventually(all_four, limit=60)[0].startswith("309: ")
+    last = names[-1]
+    assert seen(last, lambda shown: shown.view.bids).view.depth_problem == ""
+
+
+def test_a_lost_link_is_said_and_the_last_quote_keeps_its_age(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    before = seen("AAPL", lambda shown: shown.view.bids)
+    gateway.kill()
+    lost = seen("AAPL", lambda shown: shown.link == Link.DOWN)
+    assert lost.view.bid == before.view.bid
+    assert lost.view.bids == ()
+    gateway.start()
+    again = seen("AAPL", lambda shown: shown.view.bids and shown.link == Link.READY)
+    assert again.view.at and lost.view.at and again.view.at >= lost.view.at
