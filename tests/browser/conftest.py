@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tradedesk.stack.system import System
 
@@ -75,12 +75,18 @@ def boss_window(stack: System, browser: Browser) -> Iterator[BrowserContext]:
         yield context
 
 
+def is_error(said: ConsoleMessage) -> bool:
+    """Errors of scripts and policy; a refused request is for the test itself to judge."""
+    return said.type == "error" and not said.text.startswith("Failed to load resource")
+
+
 @pytest.fixture
 def boss(boss_window: BrowserContext) -> Iterator[Page]:
-    """A page of the desk's first user; no script error goes unseen."""
+    """A page of the desk's first user; no script error and no breach of the content policy goes unseen."""
     page = boss_window.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if is_error(said) else None)
     yield page
     page.close()
     assert errors == []

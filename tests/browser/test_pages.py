@@ -29,6 +29,7 @@ PAGES = {
     "positions": "/admin/brokers/position/",
     "accounts": "/admin/brokers/accountvalue/",
     "instruments": "/admin/brokers/instrument/",
+    "instrument": "/admin/brokers/instrument/1/change/",
     "session": "/admin/brokers/gatewaysession/main/change/",
     "breaks": "/admin/orders/break/",
     "alerts": "/admin/orders/alert/",
@@ -37,7 +38,7 @@ PAGES = {
     "second-factor": "/admin/desk/second-factor/",
 }
 PICTURE: FloatRect = {"x": 0, "y": 0, "width": 1280, "height": 620}  # small enough to keep in the repository
-DARK = ("dashboard", "blotter", "order", "ticket", "session")
+DARK = ("dashboard", "blotter", "order", "ticket", "instrument", "session")
 
 
 @pytest.fixture(scope="module")

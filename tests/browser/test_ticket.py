@@ -38,6 +38,30 @@ def test_an_order_of_ones_own_is_filled_before_ones_eyes(boss: Page, stack: Syst
     expect(boss.locator('[data-part="events"]')).to_contain_text("client:desk")
 
 
+def test_the_ticket_shows_the_market_and_a_click_fills_a_price(boss: Page, stack: System) -> None:
+    fill(boss, symbol="AAPL", order_qty="1")
+    market = boss.locator("[data-part=market]")
+    expect(market).to_contain_text("Live.", timeout=WAIT)
+    expect(market.locator("[data-c=bp4]")).to_have_text(re.compile(r"\d"), timeout=WAIT)
+    price = market.locator("[data-c=ap0]")
+    price.click()
+    typed = boss.input_value("#f-price")
+    assert abs(float(typed) - float(price.input_value() or typed)) < 5
+    expect(boss.locator("#check")).to_contain_text(f"at {typed}", timeout=WAIT)
+
+
+def test_the_page_of_an_instrument_follows_its_book(boss: Page, stack: System) -> None:
+    pk = stack.rows("SELECT id FROM brokers_instrument WHERE symbol = 'MSFT' AND con_id IS NOT NULL")[0][0]
+    boss.goto(f"/admin/brokers/instrument/{pk}/change/")
+    best = boss.locator("[data-c=bp0]")
+    expect(best).to_have_text(re.compile(r"\d"), timeout=WAIT)
+    slots = boss.locator(".desk-ladder tbody tr").count()
+    stack.control.post("/prices", json={"symbol": "MSFT", "price": "77"}).raise_for_status()
+    expect(best).to_have_text(re.compile(r"^7\d\."), timeout=WAIT)
+    assert boss.locator(".desk-ladder tbody tr").count() == slots == 10
+    stack.control.post("/prices", json={"symbol": "MSFT", "price": "415"}).raise_for_status()
+
+
 def test_what_is_wrong_is_said_at_its_field_while_typing(boss: Page, stack: System) -> None:
     fill(boss, symbol="AAPL", order_qty="7", price="200.001")
     expect(boss.locator("#e-price")).to_contain_text("tick", timeout=WAIT)

@@ -1,0 +1,79 @@
+"""The market's part of a page: what is said when there is none, and how far what there is may be trusted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from brokers.market import Feed, Level, MarketView
+from brokers.models import GatewaySession, Instrument
+from orders.admin.market import condition_of, levels
+from orders.services import doorbell, market
+from orders.services.market import Shown
+
+GOOD = MarketView(con_id=1, bid=Decimal(199), ask=Decimal(201), feed=Feed.LIVE, at=timezone.now())
+
+
+def shown(link: str = "READY", ago: float = 0, **view: Any) -> Shown:
+    changed = msgspec.structs.replace(GOOD, **view)
+    return Shown(view=changed, link=link, link_reason="why", shown_at=timezone.now() - timedelta(seconds=ago))
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "usable"),
+    [
+        ({}, "Live.", True),
+        ({"feed": Feed.DELAYED}, "Delayed prices", True),
+        ({"feed": Feed.FROZEN}, "market is closed", True),
+        ({"ago": 9}, "Stale since", False),
+        ({"link": "DOWN"}, "the link is DOWN (why)", False),
+        ({"link": "BROKER_LOST"}, "the link is BROKER_LOST", False),
+        ({"problem": "354: not subscribed"}, "354: not subscribed", False),
+        ({"at": None}, "No price has come yet", False),
+    ],
+)
+def test_every_doubt_about_a_price_is_said(what: dict[str, Any], words: str, usable: bool) -> None:
+    condition = condition_of(shown(**what))
+    assert words in condition.words
+    assert condition.usable is usable
+
+
+def test_slots_stay_when_the_book_is_short(desk: None) -> None:
+    view = msgspec.structs.replace(GOOD, bids=(Level(price=Decimal(199), size=Decimal(5)),))
+    found = levels(view, Instrument.objects.all()[0], {("BUY", Decimal(199)): Decimal(7)}, 10)
+    assert len(found) == 10
+    assert (found[0]["bid"]["px"], found[0]["bid"]["ours"]) == ("199.00", "◂ ours 7")
+    assert found[0]["ask"]["px"] == ""
+
+
+def test_a_gateway_that_is_down_is_said_and_the_kept_price_shown(boss: Client) -> None:
+    GatewaySession.objects.update(link="DOWN", link_reason="connection refused")
+    page = boss.get(reverse("desk:market", args=[Instrument.objects.all()[0].pk])).content.decode()
+    assert "No live prices: the gateway is not connected (connection refused)" in page
+    assert "200.00" in page
+    assert "data-px" not in page  # an old price is not for clicking
+
+
+def test_without_redis_it_is_said(boss: Client, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    doorbell.client.cache_clear()
+    page = boss.get(reverse("desk:market", args=[Instrument.objects.all()[0].pk])).content.decode()
+    doorbell.client.cache_clear()
+    assert "Redis does not answer" in page
+
+
+def test_what_the_broker_worker_shows_is_on_the_page(boss: Client) -> None:
+    instrument = Instrument.objects.all()[0]
+    key = market.view_key("main", instrument.pk)
+    doorbell.client().set(key, msgspec.json.encode(shown(bids=(Level(price=Decimal(198), size=Decimal(3)),))))
+    page = boss.get(reverse("admin:brokers_instrument_change", args=[instrument.pk])).content.decode()
+    doorbell.client().delete(key)
+    assert "Live." in page
+    assert "198.00" in page
