@@ -280,3 +280,48 @@ class AccountValue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.key} {self.value} {self.currency}"
+
+
+class Profit(models.Model):
+    """Profit and loss as the broker reckons it now: of an account (`con_id` 0) or one of its positions.
+
+    Null where the broker does not say. Shown to people, never an input to anything.
+    """
+
+    account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="profits")
+    con_id = models.BigIntegerField(default=0)
+    daily = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    unrealized = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    realized = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    value = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "con_id"], name="profit_unique_contract")]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.con_id or 'account'} {self.daily}"
+
+
+class ProfitPoint(models.Model):
+    """What `Profit` was in one minute; older minutes are thinned to one for each hour.
+
+    `value` of an account is its net liquidation.
+    """
+
+    account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="+")
+    con_id = models.BigIntegerField(default=0)
+    at = models.DateTimeField()
+    daily = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    unrealized = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    realized = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+    value = models.DecimalField(null=True, max_digits=28, decimal_places=10)
+
+    class Meta:
+        ordering = ["at"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "con_id", "at"], name="profit_point_once_a_minute")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.con_id or 'account'} {self.at:%Y-%m-%d %H:%M} {self.daily}"

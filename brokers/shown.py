@@ -15,6 +15,7 @@ from brokers.formats import decimal_text
 
 NOTHING = "–"
 MINUS = "−"
+OLD_PROFIT = 60.0  # seconds; an older figure says its age
 
 
 def number(value: Decimal | int | None, places: int | None = None) -> SafeString:
@@ -24,6 +25,27 @@ def number(value: Decimal | int | None, places: int | None = None) -> SafeString
     plain = decimal_text(Decimal(value))
     text = number_text(Decimal(value), places)
     return format_html('<span class="num" data-plain="{}">{}</span>', plain, text)
+
+
+def signed(amount: Decimal | None) -> SafeString:
+    """Money made or lost, two decimals: the sign says it, no colour."""
+    if amount is None:
+        return number(None)
+    sign = "+" if amount > 0 else ""
+    return format_html(
+        '<span class="num" data-plain="{}">{}{}</span>', decimal_text(amount), sign, number_text(amount, 2)
+    )
+
+
+def figure(profit: Any, name: str) -> SafeString:
+    """One figure of a stored `Profit`, struck through when it is old; nothing when there is none."""
+    if profit is None:
+        return number(None)
+    shown = signed(getattr(profit, name))
+    seconds = (timezone.now() - profit.reported_at).total_seconds()
+    if seconds <= OLD_PROFIT:
+        return shown
+    return format_html('<s title="as of {} ago">{}</s>', age_text(seconds), shown)
 
 
 def number_text(value: Decimal, places: int | None = None) -> str:

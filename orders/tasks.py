@@ -8,7 +8,7 @@ from uuid import UUID
 from celery import shared_task
 
 from orders.models import BreakKind
-from orders.services import breaks, desk_jobs, doorbell, housekeeping, submission
+from orders.services import breaks, desk_jobs, doorbell, housekeeping, profits, submission
 from orders.services.runtime import running
 from orders.services.webhooks.collect import collect
 from orders.services.webhooks.deliver import deliver, due
@@ -63,6 +63,12 @@ def tell_webhook(webhook_id: str) -> int:
 def tidy() -> dict[str, int]:
     """Forget what nobody will ask for again."""
     return housekeeping.tidy()
+
+
+@shared_task
+def keep_profits() -> int:
+    """Keep this minute's profit and loss of every account and position."""
+    return profits.keep_minute()
 
 
 @shared_task

@@ -13,6 +13,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 EXPIRE_EVERY = 5.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds
+PROFITS_EVERY = 60.0  # seconds
 DESK_JOBS_EVERY = 10.0  # seconds; a started job is rung for, this finds one whose ring was lost
 
 
@@ -51,6 +52,8 @@ def schedule(sender: Celery, **_: object) -> None:
             )
     jobs = sender.signature("orders.tasks.work_desk_jobs", queue="default", expires=DESK_JOBS_EVERY)
     sender.add_periodic_task(DESK_JOBS_EVERY, jobs, name="baskets and bulk cancels")
+    profits = sender.signature("orders.tasks.keep_profits", queue="default", expires=PROFITS_EVERY)
+    sender.add_periodic_task(PROFITS_EVERY, profits, name="profit and loss")
     webhooks = sender.signature("orders.tasks.tell_webhooks", queue="default", expires=WEBHOOKS_EVERY)
     sender.add_periodic_task(WEBHOOKS_EVERY, webhooks, name="webhooks")
     sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

@@ -1,6 +1,7 @@
 """The desk's pages. Importing this registers them all."""
 
 from orders.admin import (  # noqa: F401
+    account_page,
     alerts,
     breaks,
     broker_rows,

@@ -9,7 +9,7 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.paginator import InfinitePaginator
 
 from brokers import admin as brokers_admin
-from brokers.models import AccountValue, BrokerAccount, InboxMessage
+from brokers.models import AccountValue, InboxMessage
 from orders.admin.own import OwnAccountFilter, OwnAccounts
 
 
@@ -17,13 +17,6 @@ def replaces(model: type[Any]) -> Any:
     """Register instead of the list that `brokers.admin` has registered."""
     admin.site.unregister(model)
     return admin.register(model)
-
-
-@replaces(BrokerAccount)
-class AccountAdmin(OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
-    """The person's accounts."""
-
-    account_path = "code"
 
 
 @replaces(AccountValue)

@@ -6,15 +6,23 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
 from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.views import ChangeList
 
 from brokers.desk import moment, number
-from brokers.models import GatewaySession, Position
+from brokers.models import GatewaySession, Instrument, Position, Profit
+from brokers.shown import figure
+from orders.access import accounts_of_person
 from orders.admin.own import OwnAccountFilter, OwnAccounts
+from orders.admin.pages import show
+from orders.admin.profits import add_profits, chart_context
+from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
 from orders.services.positions import executed_quantities
 
 
@@ -25,6 +33,7 @@ class PositionList(ChangeList):
         """One look at the executions per session, however many rows there are."""
         super().get_results(request)
         add_expected(list(self.result_list))
+        add_profits(list(self.result_list))
 
 
 def add_expected(positions: list[Position]) -> None:
@@ -41,11 +50,14 @@ def add_expected(positions: list[Position]) -> None:
 class PositionAdmin(OwnAccounts):
     """Positions as the broker reports them, against our own books."""
 
-    list_display = ("account", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")
+    list_display = (
+        *("account", "contract", "ours", "broker", "difference", "cost"),
+        *("value", "daily", "unrealized", "realized", "reported"),
+    )
+    list_before_template = "desk/compared.html"  # type: ignore[assignment]
     list_filter = (("account", OwnAccountFilter), ("symbol", FieldTextFilter))
     list_select_related = ("account",)
     search_fields = ("symbol",)
-    fields = ("account", "contract", "ours", "broker", "difference", "baseline", "cost", "reported")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PositionList]:  # type: ignore[override]
         """The list that knows our side."""
@@ -58,7 +70,43 @@ class PositionAdmin(OwnAccounts):
         position: Position | None = super().get_object(request, object_id, from_field)
         if position is not None:
             add_expected([position])
+            add_profits([position])
         return position
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The list, with when positions were last compared."""
+        names = GatewaySession.objects.filter(accounts__in=accounts_of_person(request.user)).distinct()
+        runs = ReconciliationRun.objects.filter(session__in=names, kind=ReconciliationKind.POSITIONS)
+        compared = list(runs.order_by("session", "-id").distinct("session"))
+        return super().changelist_view(request, {**(extra_context or {}), "compared": compared})
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The position's page."""
+        return require_GET(self.position_view)(request, object_id)
+
+    def position_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """One position: both sides, what it made, how that came."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        position = self.get_object(request, object_id)
+        if position is None:
+            raise Http404
+        key = f"{position.account_id} {position.con_id}"
+        runs = ReconciliationRun.objects.filter(session=position.account.session_id)
+        return show(
+            request,
+            "desk/position.html",
+            f"{position.symbol} in {position.account_id}",
+            opts=self.opts,
+            position=position,
+            difference=self.difference(position),
+            instrument=Instrument.objects.filter(con_id=position.con_id).first(),
+            breaks=Break.objects.filter(kind=BreakKind.POSITION, key=key, closed_at=None),
+            runs=runs.filter(kind=ReconciliationKind.POSITIONS)[:1],
+            **chart_context(request, position.account_id, position.con_id),
+        )
 
     @admin.display(description="instrument", ordering="symbol")
     def contract(self, position: Position) -> str:
@@ -83,10 +131,25 @@ class PositionAdmin(OwnAccounts):
             return number(gap)
         return format_html('<span class="state bad">break {}</span>', number(gap))
 
-    @admin.display(description="baseline")
-    def baseline(self, position: Position) -> SafeString:
-        """What was there where our comparison begins."""
-        return number(position.baseline_qty)
+    @admin.display(description="value")
+    def value(self, position: Position) -> SafeString:
+        """What the position is worth as the broker reckons it."""
+        return figure(profit_of(position), "value")
+
+    @admin.display(description="P&L today")
+    def daily(self, position: Position) -> SafeString:
+        """What it made today."""
+        return figure(profit_of(position), "daily")
+
+    @admin.display(description="unrealized")
+    def unrealized(self, position: Position) -> SafeString:
+        """What it would make."""
+        return figure(profit_of(position), "unrealized")
+
+    @admin.display(description="realized")
+    def realized(self, position: Position) -> SafeString:
+        """What it has made."""
+        return figure(profit_of(position), "realized")
 
     @admin.display(description="avg cost")
     def cost(self, position: Position) -> SafeString:
@@ -97,3 +160,9 @@ class PositionAdmin(OwnAccounts):
     def reported(self, position: Position) -> SafeString:
         """When the broker reported it."""
         return moment(position.reported_at)
+
+
+def profit_of(position: Position) -> Profit | None:
+    """What `add_profits` found for it."""
+    profit: Profit | None = position.profit  # type: ignore[attr-defined]
+    return profit

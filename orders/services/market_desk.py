@@ -1,4 +1,4 @@
-"""The broker worker's side of the market that people look at, on a thread of its own.
+"""The broker worker's side of markets and profits that people look at, on a thread of its own.
 
 Orders never wait for it: the session only adds and drops subscriptions, slower than its pacing allows.
 """
@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 import msgspec
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from brokers.errors import BrokerError
-from brokers.inbox import DATABASE_AWAY
+from brokers.inbox import DATABASE_AWAY, InboxWriter
 from brokers.market import MarketView
 from brokers.messages import InstrumentRef
 from brokers.models import GatewaySession, Instrument
 from brokers.port import BrokerSession
-from orders.services import doorbell, market
+from orders.services import doorbell, market, profits
 from orders.services.instruments import reference
 from orders.services.market import Shown
 
 log = logging.getLogger(__name__)
 
 EVERY = 0.5  # seconds
+PROFITS_EVERY = 5.0  # seconds
 MOST = 20  # instruments at once; who looks at one more is told that nothing is shown
 TIMEOUT = 2.0  # seconds for the session's thread
 
@@ -32,10 +34,14 @@ TIMEOUT = 2.0  # seconds for the session's thread
 class MarketDesk:
     """Shows the markets of one session that somebody looks at."""
 
-    def __init__(self, name: str, session: BrokerSession, stopping: threading.Event) -> None:
+    def __init__(
+        self, name: str, session: BrokerSession, writer: InboxWriter, stopping: threading.Event
+    ) -> None:
         self.name = name
         self.session = session
+        self._writer = writer
         self._stopping = stopping
+        self._followed = 0.0
         self._refs: dict[int, InstrumentRef] = {}
         self._shown = 0
 
@@ -44,6 +50,7 @@ class MarketDesk:
         while not self._stopping.wait(EVERY):
             try:
                 self.show()
+                self._follow_profits()
             except doorbell.REDIS_ERRORS as error:
                 log.debug("markets not shown", extra={"error": repr(error)})
             except (BrokerError, *DATABASE_AWAY) as error:
@@ -52,6 +59,12 @@ class MarketDesk:
             except Exception:
                 log.exception("markets not shown", extra={"session": self.name})
         connection.close()
+
+    def _follow_profits(self) -> None:
+        if time.monotonic() - self._followed >= PROFITS_EVERY:
+            self._followed = time.monotonic()
+            close_old_connections()
+            profits.follow(self.name, self.session, self._writer)
 
     def show(self) -> int:
         """One round: what is looked at now, shown as it is now; how many instruments."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import template
@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.shown import age_text, moment, number, number_text
+from brokers.models import Profit
+from brokers.shown import age_text, figure, moment, number, number_text
 
 register = template.Library()
 
@@ -34,6 +35,21 @@ def zone_name() -> str:
 def num(value: Decimal | int | None, places: int | None = None) -> SafeString:
     """A number as the desk reads it."""
     return number(value, places)
+
+
+@register.filter
+def profit(value: Profit | None, name: str) -> SafeString:
+    """A figure of a profit with its sign."""
+    return figure(value, name)
+
+
+@register.filter
+def amount(text: str) -> str:
+    """An account value: a number as people read it, any other word as it is."""
+    try:
+        return number_text(Decimal(text), 2)
+    except InvalidOperation:
+        return text
 
 
 @register.filter

@@ -1,0 +1,109 @@
+"""The page of an account: what it is worth, what it made, whether our books agree with the broker's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_GET
+
+from brokers import admin as brokers_admin
+from brokers.models import AccountValue, BrokerAccount, CashBalance, Profit
+from brokers.shown import figure, moment
+from orders.admin.broker_rows import replaces
+from orders.admin.own import OwnAccounts
+from orders.admin.pages import show
+from orders.admin.positions import add_expected
+from orders.admin.profits import add_profits, chart_context
+from orders.models import Break, ReconciliationRun
+
+VALUES = {
+    "NetLiquidation": "Net liquidation",
+    "TotalCashValue": "Cash",
+    "AvailableFunds": "Available funds",
+    "BuyingPower": "Buying power",
+    "InitMarginReq": "Initial margin",
+    "MaintMarginReq": "Maintenance margin",
+}
+WHOLE_ACCOUNT = 0
+
+
+@replaces(BrokerAccount)
+class AccountAdmin(OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
+    """The person's accounts."""
+
+    account_path = "code"
+    list_display = ("code", "session", "daily", "unrealized", "realized", "as_of", "baseline_at")  # type: ignore[assignment]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what each account made."""
+        return super().get_queryset(request).prefetch_related("profits")
+
+    @admin.display(description="P&L today")
+    def daily(self, account: BrokerAccount) -> SafeString:
+        """What the account made today, as the broker reckons it."""
+        return figure(whole(account), "daily")
+
+    @admin.display(description="unrealized")
+    def unrealized(self, account: BrokerAccount) -> SafeString:
+        """What its positions would make."""
+        return figure(whole(account), "unrealized")
+
+    @admin.display(description="realized")
+    def realized(self, account: BrokerAccount) -> SafeString:
+        """What it has made."""
+        return figure(whole(account), "realized")
+
+    @admin.display(description="as of")
+    def as_of(self, account: BrokerAccount) -> SafeString:
+        """When the broker said so."""
+        profit = whole(account)
+        return moment(profit.reported_at if profit else None)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The account's page."""
+        return require_GET(self.account_view)(request, object_id)
+
+    def account_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """One account."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404
+        context = {**page_context(account), **chart_context(request, account.code, WHOLE_ACCOUNT)}
+        return show(request, "desk/account.html", f"Account {account.code}", opts=self.opts, **context)
+
+
+def whole(account: BrokerAccount) -> Profit | None:
+    """Profit and loss of the account as one."""
+    return next((row for row in account.profits.all() if row.con_id == WHOLE_ACCOUNT), None)
+
+
+def page_context(account: BrokerAccount) -> dict[str, Any]:
+    """Everything but the chart; a fixed number of queries."""
+    positions = list(account.positions.exclude(position_qty=0).order_by("symbol"))
+    add_expected(positions)
+    add_profits(positions)
+    told = AccountValue.objects.filter(account=account, key__in=VALUES).exclude(currency="")
+    values = {row.key: row for row in told}
+    return {
+        "account": account,
+        "profit": whole(account),
+        "values": [(words, values[key]) for key, words in VALUES.items() if key in values],
+        "positions": positions,
+        "cash": list(CashBalance.objects.filter(account=account)),
+        "breaks": list(Break.objects.filter(account=account, closed_at=None)[:20]),
+        "runs": last_runs(account.session_id),
+    }
+
+
+def last_runs(session: str) -> list[ReconciliationRun]:
+    """The last comparison of each kind."""
+    runs = ReconciliationRun.objects.filter(session=session)
+    return list(runs.order_by("kind", "-id").distinct("kind"))

@@ -1,0 +1,99 @@
+"""Profit and loss as the broker reckons it: followed while the broker worker runs, kept minute by minute."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+from django.db.models.functions import TruncHour
+from django.utils import timezone
+
+from brokers.inbox import InboxWriter
+from brokers.models import AccountValue, BrokerAccount, Position, Profit, ProfitPoint
+from brokers.port import BrokerSession
+
+#: Positions of one session that are followed at once, each a subscription at the gateway.
+MOST_FOLLOWED = 100
+FIGURES = ("daily", "unrealized", "realized", "value")
+#: A figure older than this is not of the minute that is kept: a gap is drawn, no guess.
+FRESH = timedelta(minutes=2)
+MINUTES_KEPT = timedelta(days=2)
+HOURS_KEPT = timedelta(days=400)
+NET = "NetLiquidation"
+
+
+def follow(session: str, broker: BrokerSession, writer: InboxWriter) -> None:
+    """Have every account and open position of the session told, and store what was told since."""
+    accounts = BrokerAccount.objects.filter(session_id=session).values_list("pk", flat=True)
+    held = Position.objects.filter(account__session_id=session).exclude(position_qty=0)
+    positions = held.order_by("account", "con_id").values_list("account_id", "con_id")[:MOST_FOLLOWED]
+    broker.follow_profits({*((account, 0) for account in accounts), *positions})
+    _store(set(accounts), writer)
+
+
+def _store(accounts: set[str], writer: InboxWriter) -> None:
+    told, writer.profits = writer.profits, {}
+    now = timezone.now()
+    rows = [
+        Profit(
+            account_id=report.account,
+            con_id=report.con_id,
+            reported_at=now,
+            **{name: getattr(report, name) for name in FIGURES},
+        )
+        for report in told.values()
+        if report.account in accounts
+    ]
+    Profit.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["account", "con_id"],
+        update_fields=[*FIGURES, "reported_at"],
+    )
+
+
+def keep_minute() -> int:
+    """Keep what every account and position is at in this minute; how many. Twice a minute is as once."""
+    now = timezone.now()
+    minute = now.replace(second=0, microsecond=0)
+    worth = net_liquidations()
+    points = [
+        ProfitPoint(
+            account_id=row.account_id,
+            con_id=row.con_id,
+            at=minute,
+            daily=row.daily,
+            unrealized=row.unrealized,
+            realized=row.realized,
+            value=row.value if row.con_id else worth.get(row.account_id),
+        )
+        for row in Profit.objects.filter(reported_at__gt=now - FRESH)
+    ]
+    return len(ProfitPoint.objects.bulk_create(points, ignore_conflicts=True))
+
+
+def net_liquidations() -> dict[str, Decimal]:
+    """What each account is worth as the broker says; one that is not a number is left out."""
+    found = {}
+    for account, text in AccountValue.objects.filter(key=NET).values_list("account_id", "value"):
+        try:
+            found[account] = Decimal(text)
+        except InvalidOperation:
+            continue
+    return found
+
+
+def history(account: str, con_id: int, since: datetime) -> list[ProfitPoint]:
+    """The kept minutes of an account (con_id 0) or of a position, oldest first."""
+    return list(ProfitPoint.objects.filter(account=account, con_id=con_id, at__gte=since))
+
+
+def forget_old_points() -> int:
+    """Thin minutes of past days to the last of each hour, and forget very old hours; how many went."""
+    now = timezone.now()
+    past = ProfitPoint.objects.filter(at__lt=now - MINUTES_KEPT)
+    latest = past.annotate(hour=TruncHour("at")).order_by("account", "con_id", "hour", "-at")
+    kept = latest.distinct("account", "con_id", "hour").values("pk")
+    thinned, _ = past.exclude(pk__in=kept).delete()
+    gone, _ = past.filter(at__lt=now - HOURS_KEPT).delete()
+    return thinned + gone
