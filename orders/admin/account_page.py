@@ -18,7 +18,7 @@ from orders.admin.own import OwnAccounts
 from orders.admin.pages import show
 from orders.admin.positions import add_expected
 from orders.admin.profits import add_profits, chart_context
-from orders.models import Break, ReconciliationRun
+from orders.models import Break, ReconciliationKind, ReconciliationRun
 
 VALUES = {
     "NetLiquidation": "Net liquidation",
@@ -106,4 +106,5 @@ def page_context(account: BrokerAccount) -> dict[str, Any]:
 def last_runs(session: str) -> list[ReconciliationRun]:
     """The last comparison of each kind."""
     runs = ReconciliationRun.objects.filter(session=session)
-    return list(runs.order_by("kind", "-id").distinct("kind"))
+    newest = (runs.filter(kind=kind).first() for kind in ReconciliationKind)
+    return [run for run in newest if run]

@@ -27,7 +27,7 @@ from orders.access import accounts_of_person
 from orders.admin.pages import desk_page, person_of, show
 from orders.models import DeskAction, Order, RequestState
 from orders.services.desk_acts import act_on_order
-from orders.services.desk_decisions import give_held_up, send_held_again
+from orders.services.desk_decisions import give_held_up, release_held, send_held_again
 from orders.services.order_entry import cancel_order
 from orders.services.replacing import Change, replace_order
 
@@ -109,6 +109,12 @@ def give_up(order: Order, form: dict[str, Any], actor: str) -> str:
     return "Given up: it is FAILED and nobody will send it any more."
 
 
+def release(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Let go of an order that was held to be looked at."""
+    released = release_held(order.id, actor=actor, at=timezone.now(), reason=form["reason"])
+    return f"Released: it is {released.get_state_display()} and waits for nobody any more."
+
+
 def review(order: Order, form: dict[str, Any], actor: str) -> str:
     """It was looked at: it does not call any more."""
     return "Marked reviewed. It does not wait for a person any more."
@@ -149,6 +155,14 @@ ACTS = {
         keep="Leave it",
         consequence="It becomes FAILED and nobody will send it any more.",
         do=give_up,
+    ),
+    "release": Act(
+        action=DeskAction.RELEASE,
+        permission="orders.resolve_order",
+        verb="Release order",
+        keep="Leave it held",
+        consequence="You have looked at it and say why nothing more is to be done. An overfill stays booked.",
+        do=release,
     ),
     "review": Act(
         action=DeskAction.REVIEW,

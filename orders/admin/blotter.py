@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Case, Count, DecimalField, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -178,18 +178,30 @@ def chips(request: HttpRequest, accounts: Accounts) -> list[dict[str, Any]]:
     ]
 
 
+@desk_page("orders.view_order")
+@require_GET
+def sums(request: HttpRequest) -> HttpResponse:
+    """The sums of a view: asked for after the rows are there, because they read every order of the view."""
+    model_admin: Any = admin.site.get_model_admin(Order)
+    orders = model_admin.get_changelist_instance(request).get_queryset(request)
+    return TemplateResponse(request, "desk/blotter_sums.html", {"totals": totals(orders)})
+
+
 def totals(orders: QuerySet[Order]) -> list[dict[str, Any]]:
     """Sums of what a view shows, by currency: orders, what is left, its value and what was executed."""
-    left = Case(
-        When(state__in=ALIVE, then=F("order_qty") - F("cum_qty")), default=Value(0), output_field=MONEY
-    )
+    left = ExpressionWrapper(F("order_qty") - F("cum_qty"), output_field=MONEY)
+    alive = Q(state__in=ALIVE)
     px = Coalesce(F("price"), F("stop_px"), F("instrument__last_px"), Value(Decimal(0)), output_field=MONEY)
     plain = Order.objects.filter(pk__in=orders.order_by().values("pk")).order_by()
     found = plain.values(currency=F("instrument__currency")).annotate(
         count=Count("id"),
-        leaves=Sum(left),
-        value=Sum(left * px, output_field=MONEY),
-        done=Sum(F("cum_qty") * F("avg_px"), output_field=MONEY),
+        leaves=Coalesce(Sum(left, filter=alive), Value(Decimal(0)), output_field=MONEY),
+        value=Coalesce(Sum(left * px, filter=alive), Value(Decimal(0)), output_field=MONEY),
+        done=Coalesce(
+            Sum(F("cum_qty") * F("avg_px"), filter=Q(cum_qty__gt=0), output_field=MONEY),
+            Value(Decimal(0)),
+            output_field=MONEY,
+        ),
     )
     return [dict(line) for line in found.order_by("currency")]
 

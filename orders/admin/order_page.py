@@ -105,6 +105,7 @@ def buttons(
         ("cancel", True, why_no_cancel(order, open_kinds)),
         ("send_again", held, had),
         ("give_up", held, ""),
+        ("release", order.held_for_desk and not held, ""),
         ("review", refused and not reviewed, ""),
     ]
     return [

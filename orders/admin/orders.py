@@ -72,7 +72,6 @@ class OrderAdmin(OwnAccounts):
             context |= {
                 "rows": blotter.page_rows(request, list(cl.result_list)),
                 "chips": blotter.chips(request, accounts_of_person(request.user)),
-                "totals": blotter.totals(cl.queryset),
                 "headings": blotter.headings(cl),
                 "place": place,
             }

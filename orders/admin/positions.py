@@ -75,10 +75,11 @@ class PositionAdmin(OwnAccounts):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         """The list, with when positions were last compared."""
-        names = GatewaySession.objects.filter(accounts__in=accounts_of_person(request.user)).distinct()
-        runs = ReconciliationRun.objects.filter(session__in=names, kind=ReconciliationKind.POSITIONS)
-        compared = list(runs.order_by("session", "-id").distinct("session"))
-        return super().changelist_view(request, {**(extra_context or {}), "compared": compared})
+        mine = GatewaySession.objects.filter(accounts__in=accounts_of_person(request.user)).distinct()
+        runs = ReconciliationRun.objects.filter(kind=ReconciliationKind.POSITIONS)
+        newest = [runs.filter(session=session).first() for session in mine]
+        context: Any = {**(extra_context or {}), "compared": [run for run in newest if run]}
+        return super().changelist_view(request, context)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -30,6 +30,7 @@ urlpatterns = [
     path("attention/", frame.attention_part, name="attention"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
+    path("orders/sums/", blotter.sums, name="sums"),
     path("orders/rows/", blotter.rows, name="rows"),
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),

@@ -25,6 +25,7 @@ class DeskAction(models.TextChoices):
     REPLACE = "REPLACE", "Replace asked"
     SEND_AGAIN = "SEND_AGAIN", "Sent again"
     GIVE_UP = "GIVE_UP", "Given up"
+    RELEASE = "RELEASE", "Released"
     REVIEW = "REVIEW", "Marked reviewed"
     PAUSE = "PAUSE", "Sending paused"
     RESUME = "RESUME", "Sending resumed"

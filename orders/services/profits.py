@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
+from django.db.models import Max
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
@@ -92,8 +93,7 @@ def forget_old_points() -> int:
     """Thin minutes of past days to the last of each hour, and forget very old hours; how many went."""
     now = timezone.now()
     past = ProfitPoint.objects.filter(at__lt=now - MINUTES_KEPT)
-    latest = past.annotate(hour=TruncHour("at")).order_by("account", "con_id", "hour", "-at")
-    kept = latest.distinct("account", "con_id", "hour").values("pk")
-    thinned, _ = past.exclude(pk__in=kept).delete()
+    hours = past.annotate(hour=TruncHour("at")).order_by().values("account", "con_id", "hour")
+    thinned, _ = past.exclude(pk__in=hours.annotate(latest=Max("pk")).values("latest")).delete()
     gone, _ = past.filter(at__lt=now - HOURS_KEPT).delete()
     return thinned + gone

@@ -257,3 +257,20 @@ def test_an_order_that_the_broker_once_had_is_not_sent_again(boss: Client) -> No
         "can not be sent again" in boss.post(act(order, "send_again"), press(), follow=True).content.decode()
     )
     assert Order.objects.get().state == State.UNCONFIRMED
+
+
+def test_an_order_that_was_held_to_be_looked_at_is_released_with_a_reason(
+    boss: Client, person: Callable[..., Client]
+) -> None:
+    order = sent("held-1")
+    Order.objects.filter(pk=order.pk).update(state=State.PENDING, held_for_desk=True)
+    trader = person("orders.view_order", "orders.cancel_order")
+    assert trader.post(act(order, "release"), press()).status_code == 403
+    assert "Release order" in boss.get(reverse("admin:orders_order_change", args=[order.pk])).content.decode()
+    answer = boss.post(act(order, "release"), press(reason="asked the broker"), follow=True)
+    assert "waits for nobody" in answer.content.decode()
+    order.refresh_from_db()
+    assert not order.held_for_desk
+    event = order.events.latest("version")
+    assert (event.kind, event.text, event.actor) == ("RELEASED", "asked the broker", "desk:jo-1")
+    assert "not held" in boss.post(act(order, "release"), press(), follow=True).content.decode()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
-from brokers.models import Instrument
+from brokers.models import Instrument, Profit
 from brokers.port import Link
-from orders.services import market
+from orders.models import State
+from orders.services import market, market_desk, profits
 from orders.services.market import Shown
 from orders.services.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
@@ -42,6 +44,18 @@ def test_a_market_is_shown_while_somebody_looks(
     seen("AAPL", lambda shown: True)
     eventually(lambda: runtime.market._shown == 0, limit=30)
     eventually(lambda: not runtime.session._prices._book_ids, limit=30)  # type: ignore[attr-defined]
+
+
+def test_profit_and_loss_is_followed_for_accounts_and_open_positions(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(market_desk, "PROFITS_EVERY", 0.2)
+    desk.wait(desk.place(order_qty=Decimal(100)), State.COMPLETED)
+    gateway.control.post("/prices", json={"symbol": "AAPL", "price": "250"}).raise_for_status()
+    position = eventually(Profit.objects.filter(con_id=265598, unrealized__gt=100).first, limit=60)
+    assert position.value and position.value > 20_000
+    eventually(Profit.objects.filter(con_id=0, unrealized__gt=100).first, limit=60)
+    assert profits.keep_minute() >= 2
 
 
 def test_more_books_than_the_login_has_say_so_and_wait_for_room(

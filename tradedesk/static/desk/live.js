@@ -26,6 +26,7 @@ const Live = {
         addEventListener("pageshow", (event) => event.persisted && location.reload());
         document.addEventListener("visibilitychange", () => document.hidden || Live.news(null));
         setInterval(Live.tick, 1000);
+        document.querySelectorAll("[data-live-first]").forEach((area) => Live.refresh(area, new Set(["*"])));
     },
 
     hear(message) {
