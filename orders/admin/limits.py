@@ -19,7 +19,7 @@ class AccountLimitAdmin(ModelAdmin):
     """Limits; without a row, or without an instrument in it, nothing may be ordered."""
 
     list_display = ("account", "quantity", "notional", "instruments", "updated")
-    fields = ("account", "max_order_qty", "max_notional", "allowed_instruments")
+    fields = ("account", "max_order_qty", "max_notional", "any_instrument", "allowed_instruments")
     list_select_related = ("account",)
     autocomplete_fields = ("allowed_instruments",)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from brokers.formats import decimal_text
 from brokers.models import Instrument
-from orders.access import accounts_of_person
+from orders.access import Accounts, accounts_of_person
 from orders.admin.marks import price_text
 from orders.admin.pages import desk_page
+from orders.models import AccountLimit
 from orders.services.errors import InstrumentAmbiguous, OrderError
 from orders.services.resolution import resolve
 from orders.services.ticket import InstrumentKey
@@ -29,11 +30,21 @@ ASKED_BY = (*KEY, "maturity", "strike_price", "put_or_call")
 @desk_page("orders.view_order")
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    """Instruments whose symbol begins with this, or whose name has it."""
+    """Instruments that the account may trade: those whose symbol begins with this, or whose name has it."""
     text = request.GET.get("q", "").strip()[:40]
     named = Q(symbol__istartswith=text) | Q(long_name__icontains=text)
-    found = Instrument.objects.filter(named).order_by("symbol", "currency")[:FOUND] if text else []
+    allowed = tradable(request.GET.get("account", ""), accounts_of_person(request.user))
+    found = allowed.filter(named).order_by("symbol", "currency")[:FOUND] if text else []
     return JsonResponse({"found": [shown(instrument) for instrument in found]})
+
+
+def tradable(account: str, mine: Accounts) -> QuerySet[Instrument]:
+    """What the account's limits let it trade; without an account of the person, of all of theirs."""
+    limits = AccountLimit.objects.filter(account__in=mine)
+    limits = limits.filter(account=account) if account else limits
+    if limits.filter(any_instrument=True).exists():
+        return Instrument.objects.all()
+    return Instrument.objects.filter(pk__in=limits.values("allowed_instruments"))
 
 
 @desk_page("orders.view_order")

@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from openpyxl import Workbook
 
-from orders.models import DeskJob, DeskProfile, Order
+from brokers.models import Instrument
+from orders.models import AccountLimit, DeskJob, DeskProfile, Order
 from orders.services import desk_jobs
 from orders.services.errors import TicketInvalid
 from orders.services.ticket_texts import ticket_from_texts
@@ -120,3 +121,18 @@ def test_a_basket_of_another_person_is_not_there(boss: Client, person: Callable[
     trader = person("orders.view_order", "orders.place_order", "orders.place_basket")
     assert trader.get(reverse("desk:job", args=[job.id])).status_code == 404
     assert trader.post(reverse("desk:basket_send", args=[job.id])).status_code == 404
+
+
+def test_only_what_the_account_may_trade_is_offered(person: Callable[..., Client]) -> None:
+    trader = person("orders.view_order", "orders.place_order")
+    AccountLimit.objects.get(account=OTHER).allowed_instruments.set(Instrument.objects.filter(symbol="MSFT"))
+
+    def offered(account: str, text: str) -> list[str]:
+        answer = trader.get(reverse("desk:instruments"), {"q": text, "account": account})
+        return [found["symbol"] for found in answer.json()["found"]]
+
+    assert offered(ACCOUNT, "AAP") == ["AAPL"]
+    assert offered(OTHER, "AAP") == []
+    assert offered("DU0", "AAP") == []
+    AccountLimit.objects.filter(account=OTHER).update(any_instrument=True)
+    assert offered(OTHER, "AAP") == ["AAPL"]

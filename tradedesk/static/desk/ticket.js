@@ -71,7 +71,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const quote = async () => document.hidden || shown((await get(`${form.dataset.quote}?${key()}`)).found);
 
     async function search() {
-        const { found = [] } = await get(`${form.dataset.search}?q=${encodeURIComponent(field("symbol").value)}`);
+        const { found = [] } = await get(`${form.dataset.search}?q=${encodeURIComponent(field("symbol").value)}&account=${encodeURIComponent(field("account").value)}`);
         by("symbols").replaceChildren(...found.map((each) => Object.assign(document.createElement("option"), { value: each.symbol, label: `${each.name} ${each.sec_type} ${each.exchange} ${each.currency}` })));
         const same = found.filter((each) => each.symbol === field("symbol").value.toUpperCase());
         if (same.length === 1) {
@@ -83,7 +83,7 @@ document.addEventListener("DOMContentLoaded", () => {
     form.addEventListener("input", (event) => {
         showFields();
         problem = "";
-        if (event.target.name === "symbol") {
+        if (["symbol", "account"].includes(event.target.name)) {
             search();
         }
         clearTimeout(timer);
