@@ -34,7 +34,7 @@ from orders.services.alerts import raise_alert
 from orders.services.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.services.group_claim import oca_name
 from orders.services.order_entry import cancel_order, drafted
-from orders.services.resolution import resolve_for_order
+from orders.services.resolution import resolve_ticket
 from orders.services.ticket import Ticket
 from orders.services.venue import Rules, library
 
@@ -154,10 +154,10 @@ def _check_exit(errors: dict[str, list[str]], path: str, entry: Ticket, order: T
 
 def _resolve(ticket: GroupTicket) -> None:
     """Let the broker tell what is not known here, before any rule is looked at."""
-    for key, account in {(order.instrument, order.account) for order in ticket.orders}:
-        if library.rules().instrument(key) is None and library.rules().account(account):
+    for order in ticket.orders:
+        if library.rules().account(order.account):
             try:
-                resolve_for_order(key, account)
+                resolve_ticket(order)
             except InstrumentUnknown:
                 continue  # the order's own errors say so, with its place in the group
 

@@ -37,7 +37,7 @@ from orders.services import book, doorbell
 from orders.services.absence import cancel_unsent
 from orders.services.book import Recording
 from orders.services.errors import ClOrdIdReused, InstrumentUnknown, NotOurs, OrderOver, TicketInvalid
-from orders.services.resolution import resolve_for_order
+from orders.services.resolution import resolve_ticket
 from orders.services.ticket import Ticket
 from orders.services.venue import Rules, Venue, last_prices, library, venue_by
 
@@ -74,7 +74,7 @@ def place_order(ticket: Ticket, *, client: User, source: Source, received_at: da
                 continue
             if isinstance(error, InstrumentUnknown) and not asked:
                 asked = True
-                resolve_for_order(ticket.instrument, ticket.account)
+                resolve_ticket(ticket)
                 continue
             raise
         if placed := _record(order, ticket, rules):

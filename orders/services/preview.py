@@ -21,7 +21,7 @@ from orders.services import questions
 from orders.services.errors import InstrumentUnknown
 from orders.services.instruments import reference
 from orders.services.order_entry import drafted
-from orders.services.resolution import resolve_for_order
+from orders.services.resolution import resolve_ticket
 from orders.services.ticket import Ticket
 from orders.services.venue import library
 
@@ -58,7 +58,7 @@ def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
     try:
         return drafted(ticket, library.rules(), client=client, source=Source.API, received_at=received_at)
     except InstrumentUnknown:
-        resolve_for_order(ticket.instrument, ticket.account)
+        resolve_ticket(ticket)
     return drafted(ticket, library.rules(), client=client, source=Source.API, received_at=received_at)
 
 

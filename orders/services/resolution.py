@@ -8,7 +8,7 @@ from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument, QuestionKind
 from orders.services import instruments, questions
 from orders.services.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown
-from orders.services.ticket import InstrumentKey
+from orders.services.ticket import InstrumentKey, Ticket
 from orders.services.venue import library, read_instrument
 
 
@@ -42,6 +42,26 @@ def resolve_for_order(key: InstrumentKey, account: str) -> None:
     library.rules().remember(key, found)
 
 
+def resolve_ticket(ticket: Ticket) -> None:
+    """Make known all that a ticket names: its instrument, and the contracts that its conditions look at.
+
+    Raises InstrumentUnknown (with the field) and InstrumentAmbiguous; call it when the rules know one not.
+    """
+    rules = library.rules()
+    if rules.instrument(ticket.instrument) is None:
+        resolve_for_order(ticket.instrument, ticket.account)
+        rules = library.rules()
+    for number, condition in enumerate(ticket.conditions):
+        if condition.con_id and not rules.exchanges(condition.con_id):
+            session = BrokerAccount.objects.values_list("session_id", flat=True).get(pk=ticket.account)
+            field = f"conditions.{number}.con_id"
+            try:
+                _ask_contract(field, condition.con_id, condition.exchange, session)
+            except BrokerSilent as silent:
+                text = f"{condition.con_id} is not known here, and the broker can not be asked: {silent}"
+                raise InstrumentUnknown({field: [text]}) from silent
+
+
 def _ask(key: InstrumentKey, session: str) -> Instrument:
     body = msgspec.to_builtins(key.reference())
     answer = questions.ask(session, QuestionKind.INSTRUMENTS, body)
@@ -59,12 +79,13 @@ def _combination(key: InstrumentKey, session: str) -> Instrument:
         raise InstrumentUnknown({"instrument.legs": ["A combination has two legs at least."]})
     for number, leg in enumerate(key.legs):
         if not Instrument.objects.filter(con_id=leg.con_id).exists():
-            _ask_leg(number, leg.con_id, leg.exchange, session)
+            _ask_contract(f"instrument.legs.{number}.con_id", leg.con_id, leg.exchange, session)
     return instruments.store_combination(key.reference())
 
 
-def _ask_leg(number: int, con_id: int, exchange: str, session: str) -> None:
+def _ask_contract(field: str, con_id: int, exchange: str, session: str) -> None:
+    """Let the broker tell a contract by its number; raises InstrumentUnknown with this field."""
     body = {"symbol": "", "sec_type": "STK", "exchange": exchange, "currency": "", "con_id": con_id}
     if not questions.ask(session, QuestionKind.INSTRUMENTS, body):
         text = f"The broker knows no instrument {con_id} at {exchange}."
-        raise InstrumentUnknown({f"instrument.legs.{number}.con_id": [text]})
+        raise InstrumentUnknown({field: [text]})

@@ -25,7 +25,7 @@ from orders.services import book, doorbell
 from orders.services.book import Recording
 from orders.services.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.services.order_entry import cancel_order, drafted, require_form
-from orders.services.resolution import resolve_for_order
+from orders.services.resolution import resolve_ticket
 from orders.services.ticket import Ticket
 from orders.services.venue import Venue, find_venue, library
 
@@ -139,7 +139,7 @@ def _venue(ticket: Ticket) -> Venue:
     try:
         return find_venue(ticket)
     except InstrumentUnknown:
-        resolve_for_order(ticket.instrument, ticket.account)
+        resolve_ticket(ticket)
     return find_venue(ticket)
 
 

@@ -62,6 +62,7 @@ class Rules:
         self.edition = edition
         self._accounts: dict[str, AccountRules] = {}
         self._instruments: dict[InstrumentKey, Instrument] = {}
+        self._contracts: dict[int, frozenset[str]] = {}
 
     def account(self, code: str) -> AccountRules | None:
         """The rules of an account; None when there is no such account."""
@@ -74,6 +75,12 @@ class Rules:
         if key not in self._instruments and (found := read_instrument(key)):
             self._instruments[key] = found
         return self._instruments.get(key)
+
+    def exchanges(self, con_id: int) -> frozenset[str]:
+        """Where a contract trades, of those that are known here; empty when it is not known."""
+        if con_id not in self._contracts and (found := read_exchanges(con_id)):
+            self._contracts[con_id] = found
+        return self._contracts.get(con_id, frozenset())
 
     def remember(self, key: InstrumentKey, instrument: Instrument) -> None:
         """The broker says that this description means this instrument."""
@@ -133,6 +140,12 @@ def read_instrument(key: InstrumentKey) -> Instrument | None:
     return found[0] if len(found) == 1 else None
 
 
+def read_exchanges(con_id: int) -> frozenset[str]:
+    """The exchanges of a contract as they are now."""
+    rows = Instrument.objects.filter(con_id=con_id).values_list("exchange", "exchanges")
+    return frozenset(name for own, others in rows for name in (own, *others))
+
+
 def find_venue(ticket: Ticket) -> Venue:
     """The account, instrument and limits that a ticket names, as they are now; raises TicketInvalid."""
     library.forget_outdated()
@@ -153,6 +166,8 @@ def venue_by(rules: Rules, ticket: Ticket) -> Venue:
         errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
     if account is not None and instrument is None:
         raise InstrumentUnknown(errors)
+    if account is not None:
+        _check_conditions(rules, ticket, errors)
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)
     return Venue(
@@ -162,6 +177,18 @@ def venue_by(rules: Rules, ticket: Ticket) -> Venue:
         limit=account.limit,
         edition=rules.edition,
     )
+
+
+def _check_conditions(rules: Rules, ticket: Ticket, errors: dict[str, list[str]]) -> None:
+    """A condition looks at a contract that exists and trades where it is looked at."""
+    for number, condition in enumerate(ticket.conditions):
+        exchanges = rules.exchanges(condition.con_id) if condition.con_id else frozenset()
+        if condition.con_id and not exchanges:
+            text = f"There is no instrument {condition.con_id} at {condition.exchange}."
+            raise InstrumentUnknown(errors | {f"conditions.{number}.con_id": [text]})
+        if exchanges and condition.exchange and condition.exchange not in exchanges:
+            text = f"{condition.con_id} is not traded at {condition.exchange}."
+            errors[f"conditions.{number}.exchange"] = [text]
 
 
 class LastPrices:

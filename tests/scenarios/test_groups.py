@@ -145,6 +145,35 @@ def test_an_exit_that_the_broker_rejects_takes_the_entry_back(stack: System) -> 
 
 
 @pytest.mark.parametrize(
+    ("nth", "where"), [(1, "before"), (1, "after"), (2, "middle"), (2, "after"), (3, "after")]
+)
+def test_a_crash_at_any_message_of_the_chain_leaves_the_group_whole(
+    stack: System, nth: int, where: str
+) -> None:
+    """The gateway is left at exactly this message, and the process that sent it is killed."""
+    before = len(stack.control.get("/strikes").json())
+    stack.control.fault(kind="cut_in", message="placeOrder", nth=nth, where=where, count=1)
+    group = place(stack, bracket())
+    eventually(lambda: len(stack.control.get("/strikes").json()) > before, pause=0.01)
+    stack.kill("broker")
+    stack.start("broker")
+    eventually(lambda: works(stack, group), limit=120, pause=0.5)
+    alive = [row for row in rows(stack, group) if row["status"] not in ("Cancelled", "Inactive")]
+    assert [row["place_count"] >= 1 for row in alive] == [True] * 3
+
+
+def test_an_exit_that_fails_after_the_entry_has_executed_calls_a_person(stack: System) -> None:
+    stack.control.fault(kind="reject", order_type="STP", count=1, delay_ms=4000, reason="no stops any more")
+    group = place(stack, bracket(price="240"))
+    eventually(lambda: states(stack, group)[2] == "REJECTED", limit=90)
+    told = eventually(lambda: stack.api.get(f"/groups/{group['id']}").json()["broken"], limit=60)
+    assert "its entry has executed" in told
+    text = "SELECT kind FROM orders_alert WHERE order_id = %s AND cleared_at IS NULL"
+    assert ("GROUP_BROKEN",) in stack.rows(text, group["orders"][2]["id"])
+    assert states(stack, group)[:2] == ["COMPLETED", "PENDING"]  # the exit that is left protects
+
+
+@pytest.mark.parametrize(
     ("number", "change", "field"),
     [
         (1, {"side": "BUY"}, "orders.1.side"),

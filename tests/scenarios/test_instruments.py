@@ -100,6 +100,33 @@ def test_the_contracts_own_rules_refuse_with_the_field(
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
+@pytest.mark.parametrize(
+    ("described", "terms", "field"),
+    [
+        (INSTRUMENTS[2][0], {"ord_type": "LIMIT", "price": "1500.001"}, "price"),
+        (INSTRUMENTS[2][0], {"ord_type": "LIMIT", "price": "1500", "order_qty": "0.5"}, "order_qty"),
+        (PAIR, {"ord_type": "LIMIT", "price": "1.100001", "order_qty": "20000"}, "price"),
+        (PAIR, {"ord_type": "MARKET", "order_qty": "20000", "side": "SELL_SHORT"}, "side"),
+        (SPREAD, {"ord_type": "STOP", "stop_px": "1"}, "ord_type"),
+        (SPREAD, {"ord_type": "LIMIT", "price": "0.001"}, "price"),
+    ],
+)
+def test_each_kind_of_instrument_refuses_by_its_own_rules(
+    stack: System, described: dict[str, Any], terms: dict[str, Any], field: str
+) -> None:
+    answer = stack.api.place(instrument=described, **{"order_qty": "1"} | terms)
+    assert answer.status_code == 400, answer.text
+    assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+def test_an_option_refuses_a_price_between_two_steps(stack: System) -> None:
+    described = {"symbol": "AAPL", "sec_type": "OPT", "exchange": "SMART", "currency": "USD"}
+    one = stack.api.post("/instruments", json=described).json()["candidates"][0]
+    told = {name: one[name] for name in ("maturity", "strike_price", "put_or_call", "trading_class")}
+    answer = stack.api.place(instrument=described | told, order_qty="1", ord_type="LIMIT", price="1.003")
+    assert [error["field"] for error in answer.json()["errors"]] == ["price"]
+
+
 def test_a_combination_fills_with_an_execution_for_each_leg(stack: System) -> None:
     placed = order(stack, SPREAD, ord_type="LIMIT", price="500")
     eventually(lambda: stack.api.state(placed["id"]) == "COMPLETED", limit=90)

@@ -76,6 +76,12 @@ FAR_ALGO = {"ord_type": "LIMIT", "price": "200"}
 ON_AAPL = {"con_id": AAPL, "exchange": "SMART"}
 
 CASES = [
+    Case("market", {"ord_type": "MARKET"}, {"order_type": "MKT", "tif": "DAY", "action": "BUY"}),
+    Case("limit", {"ord_type": "LIMIT", "price": "240"}, {"order_type": "LMT", "lmt_price": "240"}),
+    Case("stop", {"ord_type": "STOP", "stop_px": "240"},
+         {"order_type": "STP", "aux_price": "240"}, move("241")),
+    Case("stop_limit", {"ord_type": "STOP_LIMIT", "stop_px": "240", "price": "245"},
+         {"order_type": "STP LMT", "aux_price": "240", "lmt_price": "245"}, move("241")),
     Case("trail_amount", {"ord_type": "TRAIL", "side": "SELL", "trail_amount": "5"},
          {"order_type": "TRAIL", "aux_price": "5"}, move("240", "234")),
     Case("trail_percent", {"ord_type": "TRAIL", "side": "SELL", "trail_percent": "2", "stop_px": "225"},
@@ -131,6 +137,14 @@ CASES = [
          {"conditions": [{"kind": 5, "conjunction": "a", "sec_type": "STK", "exchange": "SMART",
                           "symbol": "AAPL"}]},
          lambda stack, order: stack.api.placed() and None),
+    Case("stop_limit_with_time_and_margin_conditions",
+         {"ord_type": "STOP_LIMIT", "side": "SELL", "stop_px": "225", "price": "200",
+          "conditions": [{"kind": "TIME", "direction": "BELOW", "time": "2099-01-01T00:00:00Z"},
+                         {"kind": "MARGIN", "direction": "BELOW", "value": "100"}]},
+         {"order_type": "STP LMT", "aux_price": "225", "lmt_price": "200",
+          "conditions": [{"kind": 3, "conjunction": "a", "is_more": False, "value": "20990101-00:00:00"},
+                         {"kind": 4, "conjunction": "a", "is_more": False, "value": "100"}]},
+         move("224")),
     Case("canceling_condition",
          {**REST, "conditions_action": "CANCEL",
           "conditions": [{"kind": "PRICE", "value": "235", **ON_AAPL}]},
@@ -160,6 +174,14 @@ def test_the_gateway_receives_the_kind_and_works_it(stack: System, case: Case) -
     eventually(lambda: stack.api.state(order["id"]) == case.ends, limit=90)
 
 
+def test_an_order_waits_for_the_time_of_its_condition(stack: System) -> None:
+    at = datetime.now(UTC) + timedelta(seconds=8)
+    order = stack.api.placed(conditions=[{"kind": "TIME", "time": at.isoformat()}])
+    eventually(lambda: stack.api.state(order["id"]) == "COMPLETED", limit=90)
+    filled = datetime.fromisoformat(stack.api.order(order["id"])["timestamps"]["first_fill"])
+    assert filled >= at.replace(microsecond=0)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left(stack: System) -> Iterator[None]:
     yield
@@ -173,6 +195,13 @@ def received(stack: System, order: dict[str, Any]) -> dict[str, Any] | None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
+    ({"ord_type": "MARKET", "price": "1"}, "price"),
+    ({"ord_type": "LIMIT"}, "price"),
+    ({"ord_type": "STOP"}, "stop_px"),
+    ({"ord_type": "STOP", "stop_px": "1", "price": "1"}, "price"),
+    ({"ord_type": "STOP_LIMIT", "stop_px": "1"}, "price"),
+    ({"ord_type": "MOC", "time_in_force": "IOC"}, "time_in_force"),
+    ({"ord_type": "LOC", "price": "1", "time_in_force": "FOK"}, "time_in_force"),
     ({"ord_type": "TRAIL"}, "trail_amount"),
     ({"ord_type": "TRAIL", "trail_amount": "5", "trail_percent": "2"}, "trail_amount"),
     ({"ord_type": "TRAIL", "trail_percent": "100"}, "trail_percent"),
@@ -198,6 +227,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({**REST, "locate_broker": "MSCO"}, "locate_broker"),
     ({**REST, "conditions": [{"kind": "PRICE", "value": "1"}]}, "conditions.0.con_id"),
     ({**REST, "conditions": [{"kind": "TIME"}]}, "conditions.0.time"),
+    (
+        {**REST, "conditions": [{"kind": "PRICE", "value": "1", "con_id": 7, "exchange": "SMART"}]},
+        "conditions.0.con_id",
+    ),
+    (
+        {**REST, "conditions": [{"kind": "VOLUME", "value": "1", "con_id": AAPL, "exchange": "NSE"}]},
+        "conditions.0.exchange",
+    ),
     ({**REST, "conditions": [{"kind": "MARGIN", "value": "101"}]}, "conditions.0.value"),
     ({**REST, "conditions": [{"kind": "VOLUME", "value": "1.5", **ON_AAPL}]}, "conditions.0.value"),
     ({**REST, "conditions": [{"kind": "PERCENT_CHANGE", **ON_AAPL}]}, "conditions.0.value"),

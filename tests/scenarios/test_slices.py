@@ -71,6 +71,8 @@ def test_a_paused_one_stands_still_until_it_is_resumed(stack: System) -> None:
     eventually(lambda: now(stack, parent)["made"] >= 1)
     ask(stack, parent, "pause")
     made = now(stack, parent)
+    stack.kill("broker")
+    stack.start("broker")
     eventually(lambda: datetime.now(UTC) > datetime.fromisoformat(made["start_time"]) + timedelta(seconds=8))
     assert now(stack, parent)["made"] == made["made"]
     ask(stack, parent, "resume")
