@@ -11,8 +11,10 @@ import secrets
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tradedesk.stack.postgres import EmbeddedPostgres
 from tradedesk.stack.redis import EmbeddedRedis
@@ -20,6 +22,7 @@ from tradedesk.stack.server import Server
 from tradedesk.stack.template import TEMPLATE
 
 FOLDER = pytest.StashKey[Path]()
+ONE_SYSTEM = ("tests/browser/", "tests/scenarios/shared/")
 SERVERS = pytest.StashKey[list[Server]]()
 
 
@@ -62,6 +65,21 @@ def missing_redis(folder: Path) -> list[Server]:
     server.start()
     os.environ["REDIS_URL"] = server.url
     return [server]
+
+
+class Together(LoadFileScheduling):
+    """The tests of a file, and the files of a folder that share one system, run in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next(
+            (folder for folder in ONE_SYSTEM if nodeid.startswith(folder)), super()._split_scope(nodeid)
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Instead of what `--dist` names."""
+    return Together(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
