@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from tradedesk.env import BASE_DIR
+from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end_marked, is_gone, marked
 from tradedesk.stack.processes import STACK_MARK
+from tradedesk.stack.template import fill
 
 pytestmark = pytest.mark.timeout(300)
 DOORS = ("--http", "--stream", "--flower", "--gateway-port", "--control-port")
@@ -96,6 +98,14 @@ def up(tmp_path: Path) -> Iterator[Up]:
     end_marked((STACK_MARK, str(run.folder)))
 
 
+@pytest.fixture
+def migrated(up: Up) -> Up:
+    """With the database of a first start, where that is at hand."""
+    with DataFolder(up.folder) as folder:
+        fill(folder)
+    return up
+
+
 def test_a_life_of_it(up: Up) -> None:
     # Killed with no chance to clean up, it leaves nothing that runs, and nothing that stops the next start.
     killed = up.start()
@@ -126,7 +136,8 @@ def test_a_request_to_stop_is_heard_while_it_starts(up: Up) -> None:
     assert up.everything() == []
 
 
-def test_a_dead_process_is_named_and_everything_else_is_ended(up: Up) -> None:
+def test_a_dead_process_is_named_and_everything_else_is_ended(migrated: Up) -> None:
+    up = migrated
     process = up.start()
     os.kill(up.pid("beat"), signal.SIGKILL)
     assert process.wait(60) == 1
@@ -134,7 +145,8 @@ def test_a_dead_process_is_named_and_everything_else_is_ended(up: Up) -> None:
     assert up.everything() == []
 
 
-def test_a_dead_server_is_named_and_everything_else_is_ended(up: Up) -> None:
+def test_a_dead_server_is_named_and_everything_else_is_ended(migrated: Up) -> None:
+    up = migrated
     process = up.start()
     os.kill(int((up.folder / "redis" / "valkey.pid").read_text()), signal.SIGKILL)
     assert process.wait(60) == 1
