@@ -15,10 +15,8 @@ demo: venv
 up: venv
 	@$(IN_VENV) manage.py up $(ARGS)
 
-# The long files first, so that both processes end together.
-test: lint
-	$(IN_VENV) -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
-		tests/scenarios tests/browser tests/benchmarks tests/integration tests/unit $(ARGS)
+test: venv
+	@sh .ci/test $(ARGS)
 
 pictures: venv
 	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py -k serious

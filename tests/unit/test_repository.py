@@ -70,13 +70,16 @@ def test_every_declared_dependency_is_locked_at_a_version_it_allows() -> None:
 
 
 def test_the_scripts_that_make_calls_can_be_run() -> None:
-    assert all(os.access(BASE_DIR / script, os.X_OK) for script in (".ci/run", ".ci/venv", "manage.py"))
+    assert all(
+        os.access(BASE_DIR / script, os.X_OK) for script in (".ci/run", ".ci/test", ".ci/venv", "manage.py")
+    )
 
 
 def test_everything_that_make_names_exists() -> None:
     """A target of the Makefile cannot name a tool or a file that is not there."""
     named = re.findall(
-        r"(?<=[\s@])(manage\.py|\.ci/\w+|tests/\w+|requirements\.lock|pyproject\.toml)", makefile()
+        r"(?<=[\s@])(manage\.py|\.ci/\w+|tests/\w+|requirements\.lock|pyproject\.toml)",
+        makefile() + (BASE_DIR / ".ci/test").read_text(),
     )
     assert {"manage.py", ".ci/venv", "tests/unit", "tests/scenarios"} <= set(named)
     assert [name for name in named if not (BASE_DIR / name).exists()] == []
