@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -36,6 +37,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     # What.
     delay_ms: int = 0
+    revives_ms: int = 0
     where: Literal["before", "middle", "after"] = "before"
     code: int | None = None
     text: str = ""
@@ -72,6 +74,11 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return self.delay_ms / 1000
 
     @property
+    def lasting(self) -> timedelta:
+        """How long an order is not active that this leaves without one of its own ends."""
+        return timedelta(milliseconds=self.revives_ms)
+
+    @property
     def target(self) -> str:
         """The request or callback that is struck, by our name for it; empty for any."""
         return ALIASES.get(self.message, self.message) or self.what.message
@@ -89,7 +96,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         return (self.client_id, self.order_ref, self.symbol, self.order_type, self.side, self.message)
 
     def _check_numbers(self) -> None:
-        numbers = ("count", "ms", "seconds", "delay_ms", "after", "every", "rate")
+        numbers = ("count", "ms", "seconds", "delay_ms", "revives_ms", "after", "every", "rate")
         negative = [name for name in numbers if self._number(name) < 0]
         if negative:
             raise ValueError(f"{negative[0]} must not be negative")

@@ -102,10 +102,9 @@ _ORDERS = {
     ),
     "inactive": _kind(
         Site.ORDER,
-        "end an order as Inactive, with error `code` or without a word",
-        "code",
-        "text",
-        "delay_ms",
+        "end an order as Inactive, with error `code` or without a word; it works after all "
+        "if `revives_ms` is set",
+        *("code", "text", "delay_ms", "revives_ms"),
     ),
 }
 _EXECUTION = {

@@ -7,19 +7,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from brokers.simulator.exchange.exchange import Exchange
-from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import Filled, MarketEvent
 from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.fault import Fault
-from brokers.simulator.gateway import adjusting, admission, cash, pegging, portions
+from brokers.simulator.gateway import adjusting, admission, portions
 from brokers.simulator.gateway.allocation import Allocations
-from brokers.simulator.gateway.checks import check_modification, check_new, normalized, same_terms
+from brokers.simulator.gateway.checks import check_modification, normalized, same_terms
 from brokers.simulator.gateway.conditions import Conditions
-from brokers.simulator.gateway.contracts import resolve
 from brokers.simulator.gateway.exposure import Exposure
 from brokers.simulator.gateway.facts import (
     Adjusted,
+    Blocked,
     Modified,
     Moved,
     OrderRecord,
@@ -32,7 +31,8 @@ from brokers.simulator.gateway.families import Families
 from brokers.simulator.gateway.fills import Fills
 from brokers.simulator.gateway.follow import BY_SYSTEM, Follower
 from brokers.simulator.gateway.groups import join_group
-from brokers.simulator.gateway.hedges import ZERO, Hedges
+from brokers.simulator.gateway.hedges import Hedges
+from brokers.simulator.gateway.intake import Intake
 from brokers.simulator.gateway.link import Link
 from brokers.simulator.gateway.notices import refusal_of
 from brokers.simulator.gateway.state import State
@@ -75,7 +75,6 @@ class OrderDesk:
         self._exchange = exchange
         self._valuation = valuation
         self._exposure = exposure
-        self._allocations = allocations
         self._faults = faults
         self._agenda = agenda
         self._clock = clock
@@ -83,6 +82,7 @@ class OrderDesk:
         self._room = WaitingRoom(state, Conditions(state, exchange, valuation, clock), clock)
         self._families = Families(state)
         self._hedges = Hedges(state, exchange, clock)
+        self._intake = Intake(state, exchange, self._families, self._hedges, self._room, allocations, clock)
         self._follower = Follower(state, self._teller, Fills(state, clock), clock, self._ended)
         #: Orders that are done since children were last looked after.
         self._done: list[OrderRecord] = []
@@ -165,7 +165,7 @@ class OrderDesk:
             return
         if order_id not in link.held_orders and order_id < self._state.next_order_id(client_id):
             raise Refused(DUPLICATE_ID)
-        instrument = self._check(message)
+        instrument = self._intake.check(message)
         self._families.check_parent(link, client_id, message)
         self._hedges.check(order, instrument, self._families.parent_instrument(link, client_id, order))
         if not order.transmit:
@@ -173,59 +173,19 @@ class OrderDesk:
             link.held_orders[order_id] = message
             return
         for member in self._families.released_by(link, message):
-            self._admit(self._new_record(client_id, member))
+            self._admit(self._intake.record(client_id, member))
 
     def take_in(self, client_id: int, message: PlaceOrder) -> OrderRecord:
         """Work an order whatever its id; raises Refused if it cannot be worked."""
         normalized(message.order)
-        self._check(message)
-        record = self._new_record(client_id, message)
+        self._intake.check(message)
+        record = self._intake.record(client_id, message)
         self._admit(record)
         return record
 
-    def _check(self, message: PlaceOrder) -> Instrument:
-        instrument = self._completed(message)
-        check_new(message.order, instrument, self._state.accounts, self._state.universe, self._clock())
-        return instrument
-
-    def _completed(self, message: PlaceOrder) -> Instrument:
-        """Fill in what the order leaves open, and return its instrument; raises Refused."""
-        instrument = resolve(self._state.universe, message.contract)
-        if instrument.is_tradable:
-            cash.complete(message.order, instrument, self._exchange)
-            pegging.complete(message.order, instrument, self._exchange)
-        return instrument
-
-    def _new_record(self, client_id: int, message: PlaceOrder) -> OrderRecord:
-        order, contract = message.order, message.contract
-        instrument = resolve(self._state.universe, contract)
-        parent = self._families.parent(client_id, order)
-        if parent is not None and order.hedge_type:
-            order.total_quantity = (
-                self._hedges.quantity(order, instrument, parent) if parent.is_done else ZERO
-            )
-        elif parent is not None:
-            order.oca_group = order.oca_group or str(parent.perm_id)
-        record = OrderRecord(
-            perm_id=self._state.next_perm_id(),
-            client_id=client_id,
-            order_id=message.order_id,
-            con_id=instrument.con_id,
-            exchange=contract.exchange or instrument.exchange,
-            account=order.account or next(iter(self._state.accounts)),
-            order=order,
-            received_at=self._clock(),
-            parent_perm_id=parent.perm_id if parent else 0,
-            combo_symbol=contract.symbol if contract.combo_legs else "",
-            combo_legs=contract.combo_legs,
-            allocation=self._allocations.weights(order, instrument.con_id),
-        )
-        record.why_held = self._room.why_held(record, instrument)
-        return record
-
     def _answer_what_if(self, link: Link, client_id: int, message: PlaceOrder) -> None:
-        self._check(message)
-        record = self._new_record(client_id, message)
+        self._intake.check(message)
+        record = self._intake.record(client_id, message)
         account = self._state.accounts[record.account]
         link.send(what_if(record, account, self._valuation, self._exposure))
 
@@ -316,7 +276,7 @@ class OrderDesk:
     def _modify(self, record: OrderRecord, message: PlaceOrder) -> None:
         try:
             self._check_modifiable(record)
-            instrument = self._completed(message)
+            instrument = self._intake.completed(message)
             check_modification(record, message.order, instrument, self._state.universe, self._clock())
         except Refused:
             self._state.apply(Repeated(perm_id=record.perm_id))
@@ -364,10 +324,25 @@ class OrderDesk:
         was_taken = bool(fault.delay_ms)
         if was_taken:
             self._exchange.cancel(record.con_id, record.perm_id)
+        if fault.revives_ms:
+            self._block(record, fault)
+            return
         self._reject(record, refusal_of(fault), Status(fault.status))
         if was_taken:
             self._ended(record)
             self.what_happened(())
+
+    def _block(self, record: OrderRecord, fault: Fault) -> None:
+        """Keep an order back as Inactive, as real ones do until a person or a locate lets it go."""
+        if not fault.delay_ms:
+            self._join_group(record)
+            self._room.enter(record)
+        self._state.apply(Blocked(perm_id=record.perm_id, until=self._clock() + fault.lasting))
+        self._room.take_back(record)
+        self._teller.order(record)
+        refusal = refusal_of(fault)
+        if refusal is not None:
+            self._teller.error(record, refusal)
 
     def _ended(self, record: OrderRecord) -> None:
         self._exchange.oca.leave(record.perm_id)

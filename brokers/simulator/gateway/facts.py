@@ -62,11 +62,13 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     combo_legs: tuple[ComboLeg, ...] = ()
     #: For an advisor's order for several accounts: in which proportions they share it.
     allocation: dict[str, Decimal] = {}
+    #: Until when it is Inactive and yet alive: a precaution, a locate (ib-api: not reliably terminal).
+    blocked_until: datetime | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether the order can no longer change."""
-        return self.status in DONE
+        return self.status in DONE and self.blocked_until is None
 
     @property
     def quantity(self) -> Decimal:
@@ -149,6 +151,13 @@ class Moved(Fact):
     perm_id: int
     trigger: Decimal | None = None
     limit: Decimal | None = None
+
+
+class Blocked(Fact):
+    """The order is Inactive, but not for ever."""
+
+    perm_id: int
+    until: datetime
 
 
 class Hedged(Fact):
@@ -279,6 +288,7 @@ AnyFact = (
     | Elected
     | Released
     | Moved
+    | Blocked
     | Hedged
     | Reduced
     | Bound

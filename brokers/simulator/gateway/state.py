@@ -19,6 +19,7 @@ from brokers.simulator.gateway.facts import (
     AccountOpened,
     Adjusted,
     AdvisorConfigured,
+    Blocked,
     Bound,
     Cleared,
     Corrected,
@@ -39,6 +40,7 @@ from brokers.simulator.gateway.facts import (
     Repeated,
     Snapshot,
     Started,
+    Status,
     StatusChanged,
     combo_parts,
 )
@@ -75,6 +77,7 @@ class State:
             Elected: self._elected,
             Released: self._released,
             Moved: self._moved,
+            Blocked: self._blocked,
             Hedged: self._hedged,
             Reduced: self._reduced,
             Bound: self._bound,
@@ -181,6 +184,7 @@ class State:
         record = self.orders[fact.perm_id]
         record.status = fact.status
         record.why_held = fact.why_held
+        record.blocked_until = None
         if record.is_done:
             record.done_at = fact.at
             record.completed_status = fact.completed_status
@@ -196,6 +200,10 @@ class State:
         record = self.orders[fact.perm_id]
         record.trigger = fact.trigger if fact.trigger is not None else record.trigger
         record.limit = fact.limit if fact.limit is not None else record.limit
+
+    def _blocked(self, fact: Blocked) -> None:
+        record = self.orders[fact.perm_id]
+        record.status, record.why_held, record.blocked_until = Status.INACTIVE, "", fact.until
 
     def _hedged(self, fact: Hedged) -> None:
         self.orders[fact.perm_id].order.total_quantity = fact.quantity

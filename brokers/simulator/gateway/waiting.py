@@ -47,6 +47,10 @@ class WaitingRoom:
         self.held[record.perm_id] = record
         return True
 
+    def take_back(self, record: OrderRecord) -> None:
+        """Keep an order back that was at work."""
+        self.held[record.perm_id] = record
+
     def leave(self, record: OrderRecord) -> None:
         """Forget an order that is done; its children stay known to `children_of`."""
         self.held.pop(record.perm_id, None)
@@ -78,6 +82,8 @@ class WaitingRoom:
         """Whether something keeps the order out of the market now."""
         order = record.order
         if self._waits_for_parent(record):
+            return True
+        if record.blocked_until is not None and self._clock() < record.blocked_until:
             return True
         if order.good_after_time and self._clock() < parse_moment(order.good_after_time, record.received_at):
             return True

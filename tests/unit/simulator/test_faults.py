@@ -253,6 +253,30 @@ def test_an_order_is_inactive_with_or_without_a_word(
     assert errors(told) == codes
 
 
+def test_an_inactive_order_may_work_after_all(bench: Bench) -> None:
+    arm(bench, "inactive", code=461, revives_ms=1_000)
+    assert story(rest(bench)) == ["OpenOrder Inactive", "OrderStatus Inactive", "ErrMsg 461"]
+    assert story(bench.say(asked.ReqOpenOrders()))[0] == "OpenOrder Inactive"
+    assert only(said.OrderStatus, wait(bench, 500)) == []
+    assert story(wait(bench, 600)) == WORKING
+    assert "OrderStatus Filled" in story(bench.move("150.00"))
+
+
+def test_an_inactive_order_that_would_revive_can_be_canceled(bench: Bench) -> None:
+    arm(bench, "inactive", revives_ms=1_000)
+    rest(bench)
+    assert story(bench.cancel(1))[-2:] == ["OrderStatus Cancelled", "ErrMsg 202"]
+    assert wait(bench, 2_000) == []
+
+
+def test_a_working_order_may_be_inactive_for_a_while(bench: Bench) -> None:
+    arm(bench, "inactive", delay_ms=100, revives_ms=1_000)
+    assert story(rest(bench)) == WORKING
+    assert story(wait(bench, 100)) == ["OpenOrder Inactive", "OrderStatus Inactive"]
+    assert bench.move("229.00") == []
+    assert story(wait(bench, 1_000)) == WORKING
+
+
 # -- executions --------------------------------------------------------------------------------------
 
 
