@@ -41,6 +41,7 @@ Event = TypeVar("Event")
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
 STATUS, ERROR, OPEN_ORDER, EXECUTION, COMMISSION = "3", "4", "5", "11", "59"
 END_OF_OPEN_ORDERS, END_OF_EXECUTIONS, END_OF_POSITIONS = "53", "55", "62"
+UNSET = b"1.7976931348623157E308"  # how IB says "no number"
 END_OF_SUMMARY, END_OF_COMPLETED = "64", "102"
 
 
@@ -435,6 +436,21 @@ def test_a_question_that_the_gateway_refuses_has_no_empty_answer(session: IBSess
     proxy.filter = refuse
     with pytest.raises(RequestFailed, match="321"):
         session.snapshot(20, full=False)
+
+
+def test_a_preview_without_figures_is_an_answer_too(session: IBSession, proxy: Proxy, memory: Memory) -> None:
+    """ib_async waits for ever where a what-if order's margin change is not set."""
+
+    def without_figures(frame: Frame) -> list[Frame]:
+        fields = frame.split(b"\0")
+        if kind(frame) != OPEN_ORDER:
+            return [frame]
+        at = len(fields) - fields[::-1].index(b"PreSubmitted")  # the status stands before the nine margins
+        return [b"\0".join([*fields[:at], *[UNSET] * 9, *fields[at + 9 :]])]
+
+    proxy.filter = without_figures
+    answer = session.preview(order(memory), 20)
+    assert (answer.init_margin_change, answer.equity_after) == (None, None)
 
 
 def test_a_look_during_which_the_broker_was_lost_is_none(session: IBSession, proxy: Proxy) -> None:
