@@ -19,7 +19,7 @@ from brokers.simulator.wire import (
 from brokers.simulator.wire.frames import framed
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.records import Record
-from brokers.simulator.wire.values import WireError
+from brokers.simulator.wire.values import LARGEST_INT, WireError
 
 #: Server versions this codec speaks; the newest is what the gateway announces (tws-wire section 2).
 OLDEST_VERSION, NEWEST_VERSION = 151, 178
@@ -51,7 +51,7 @@ def request_id(fields: Sequence[str]) -> int:
     layout = CLIENT_LAYOUTS.get(message_id(fields))
     position = layout.id_position if layout else None
     text = fields[position] if position is not None and position < len(fields) else ""
-    return int(text) if text.isascii() and text.isdigit() else -1
+    return int(text) if text.isascii() and text.isdigit() and int(text[:20]) <= LARGEST_INT else -1
 
 
 def _decode(layouts: Mapping[int, Layout], version: int, fields: Sequence[str]) -> Record:

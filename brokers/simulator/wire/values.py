@@ -7,13 +7,16 @@ gateway), so numbers stay `Decimal`, which keeps its exponent. Clients write "no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 #: What the protocol sends for "no value" in a double and in an int field.
 UNSET_DOUBLE = Decimal("1.7976931348623157E308")
-UNSET_INT = 2147483647
+UNSET_INT = LARGEST_INT = 2147483647
+LARGEST_LONG = 9223372036854775807
+_is_integer = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _UNSET_DOUBLE_TEXT = "1.7976931348623157E308"
 # C# and Python clients print the largest double with fewer digits or a lower-case e.
 _UNSET_FROM = Decimal("1.797E308")
@@ -69,13 +72,13 @@ def _decode_number(text: str) -> Decimal | None:
     return value
 
 
-def _decode_integer(text: str) -> int | None:
+def _decode_integer(text: str, largest: int = LARGEST_LONG) -> int | None:
+    """Read what Java reads: Python would take `1_000`, spaces and any number of digits too."""
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise WireError(f"integer expected, got {text!r}") from None
+    if not _is_integer(text) or not -largest - 1 <= int(text) <= largest:
+        raise WireError(f"integer expected, got {text[:40]!r}")
+    return int(text)
 
 
 def _decode_flag(text: str) -> bool | None:
@@ -101,7 +104,7 @@ def _decode_client_flag(text: str) -> bool:
 
 
 def _decode_required(text: str) -> int:
-    value = _decode_integer(text)
+    value = _decode_integer(text, LARGEST_INT)
     if value is None:
         raise WireError("integer expected, got nothing")
     return value

@@ -123,3 +123,17 @@ def test_server_text_outside_ascii_is_escaped() -> None:
 def test_numbers_are_written_without_exponent() -> None:
     message = server.TickSize(req_id=1, tick_type=0, size=Decimal("1E+6"))
     assert codec.encode_server(178, message)[-1] == "1000000"
+
+
+@pytest.mark.parametrize("text", ["1" * 30, "2147483648", "-2147483649", "1_000", " 7", "\u0663", "1.0", "x"])
+def test_an_order_id_is_an_integer_as_java_reads_one(text: str) -> None:
+    fields = codec.encode_client(178, client.CancelOrder(order_id=1))
+    fields[2] = text
+    with pytest.raises(WireError, match="order_id: integer expected"):
+        codec.decode_client(178, fields)
+    assert codec.request_id(fields) == -1
+
+
+def test_the_largest_ids_of_the_protocol_can_be_read() -> None:
+    fields = codec.encode_client(178, client.CancelOrder(order_id=2147483647))
+    assert codec.decode_client(178, fields) == client.CancelOrder(order_id=2147483647)
