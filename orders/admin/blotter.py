@@ -23,6 +23,7 @@ from orders.models import ALIVE, OPEN_REQUESTS, Order, SavedView, Source, State
 from orders.models.order import first_id_at
 
 MOST_ROWS = 200
+ID_WIDTH = 14  # characters
 MONEY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=38, decimal_places=10)
 SHORT_TYPES = {"LIMIT": "LMT", "MARKET": "MKT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
 VIEWS = {
@@ -86,6 +87,7 @@ def row(order: Order, may_cancel: bool) -> dict[str, Any]:
         "average": price_text(order.avg_px, order.instrument, 2) if order.cum_qty else NOTHING,
         "type": type_text(order.ord_type),
         "trader": order.client.get_username() if order.client else "external",
+        "short_id": short_id(order.cl_ord_id),
         "doubt": order.state == State.UNCONFIRMED,
         "may_cancel": may_cancel and alive,
         "can_cancel": alive and not asked and order.source != Source.EXTERNAL,
@@ -96,6 +98,11 @@ def limit_text(order: Order) -> str:
     """The limit and the stop price, or the type when it has neither."""
     prices = [price_text(px, order.instrument) for px in (order.price, order.stop_px) if px is not None]
     return " / ".join(prices) or type_text(order.ord_type)
+
+
+def short_id(cl_ord_id: str) -> str:
+    """An id that fits its column: begin and end, which tell ids of one client apart."""
+    return cl_ord_id if len(cl_ord_id) <= ID_WIDTH else f"{cl_ord_id[:3]}..{cl_ord_id[-9:]}"
 
 
 def type_text(ord_type: str) -> str:

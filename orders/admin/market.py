@@ -21,7 +21,7 @@ from brokers.formats import decimal_text
 from brokers.market import DEPTH_ROWS, Feed, Level, MarketView
 from brokers.models import GatewaySession, Instrument
 from brokers.port import Link
-from brokers.shown import age_text, moment, number_text
+from brokers.shown import NOTHING, age_text, moment, number_text
 from orders.access import Accounts, accounts_of_person
 from orders.admin.marks import price_text
 from orders.admin.pages import desk_page
@@ -178,7 +178,7 @@ def cell(
 ) -> dict[str, str]:
     """One side of a slot."""
     if row is None:
-        return {"px": "", "plain": "", "size": "", "share": "0", "venue": "", "ours": ""}
+        return {"px": NOTHING, "plain": "", "size": "", "share": "0", "venue": "", "ours": ""}
     own = ours.get((side, row.price))
     return {
         "px": price_text(row.price, instrument),

@@ -10,7 +10,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from brokers.models import Position, Profit
+from brokers.models import Position, Profit, ProfitPoint
+from brokers.shown import number_text
 from orders.services import profits
 
 RANGES = {"day": timedelta(days=1), "week": timedelta(days=7), "year": timedelta(days=365)}
@@ -31,13 +32,22 @@ def chart_context(request: HttpRequest, account: str, con_id: int) -> dict[str, 
     points = profits.history(account, con_id, timezone.now() - RANGES[chosen])
     return {
         "ranges": [(name, name == chosen) for name in RANGES],
-        "points": points[-1:],
+        "says": says(points),
         "history": {
             "at": [int(point.at.timestamp()) for point in points],
             "long": chosen != "day",
             **{name: column(getattr(point, name) for point in points) for name in profits.FIGURES},
         },
     }
+
+
+def says(points: list[ProfitPoint]) -> str:
+    """The chart in words."""
+    if not points:
+        return ""
+    told = ((name, getattr(points[-1], name)) for name in ("daily", "unrealized", "realized"))
+    latest = ", ".join(f"{name} {number_text(amount, 2)}" for name, amount in told if amount is not None)
+    return f"{len(points)} points, latest: {latest}"
 
 
 def column(amounts: Iterable[Decimal | None]) -> list[float | None]:

@@ -23,7 +23,7 @@ from orders.admin.blotter import as_id
 from orders.admin.pages import desk_page, person_of, show
 from orders.models import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.risk.checks import CheckResult
-from orders.risk.kinds import KIND_FIELDS, KINDS
+from orders.risk.kinds import KIND_FIELDS, KINDS, Kind
 from orders.services.errors import OrderError, TicketInvalid
 from orders.services.order_entry import dry_run, place_order, reference_price
 from orders.services.preview import preview_order
@@ -137,11 +137,16 @@ def text_of(value: Any) -> str:
     return decimal_text(value) if isinstance(value, Decimal) else str(value)
 
 
+def kind_of(ord_type: str) -> Kind | None:
+    """The rules of the order type that a text names; None for no type of ours."""
+    return KINDS.get(OrdType(ord_type)) if ord_type in words(OrdType) else None
+
+
 def texts_of(request: HttpRequest) -> tuple[dict[str, str], UUID]:
     """What was typed, and the key of this form; without an id of the person's own the key makes one."""
     key = as_id(request.POST.get("key", "")) or uuid4()
     typed = {name: request.POST.get(name, "").strip() for name in NAMES}
-    allowed = KINDS.get(OrdType(typed["ord_type"])) if typed["ord_type"] in words(OrdType) else None
+    allowed = kind_of(typed["ord_type"])
     if allowed:
         # Fields that this type does not have are hidden on the form, and mean nothing.
         hidden = {*KIND_FIELDS} - {*allowed.needs, *allowed.one_of, *allowed.may}
@@ -165,10 +170,23 @@ def check(request: HttpRequest) -> HttpResponse:
         ticket = read(request)
         context = preview(ticket, dry_run(ticket))
     except TicketInvalid as error:
-        context = {"errors": by_field(error.errors)}
+        found = by_field(error.errors)
+        context = {"errors": found, "missing": missing(request, found)}
     return TemplateResponse(
         request, "desk/ticket_check.html", {**context, "confirm": "confirm" in request.POST}
     )
+
+
+def missing(request: HttpRequest, errors: Mapping[str, str]) -> list[str]:
+    """Labels of the fields that are empty and needed, in the order of the form."""
+    labels = {"side": "Side", **{field.name: field.label for field in FIELDS}}
+    kind = (
+        KINDS.get(OrdType(request.POST["ord_type"]))
+        if request.POST.get("ord_type") in words(OrdType)
+        else None
+    )
+    needed = {"side", "symbol", "order_qty", *(kind.needs if kind else ()), *errors}
+    return [label for name, label in labels.items() if name in needed and not request.POST.get(name)]
 
 
 @desk_page(*PLACE)

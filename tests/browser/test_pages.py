@@ -27,6 +27,8 @@ PAGES = {
     "jobs": "/admin/desk/jobs/",
     "executions": "/admin/orders/execution/",
     "positions": "/admin/brokers/position/",
+    "account": "/admin/brokers/brokeraccount/DU1234567/change/",
+    "position": "/admin/brokers/position/1/change/",
     "accounts": "/admin/brokers/accountvalue/",
     "instruments": "/admin/brokers/instrument/",
     "instrument": "/admin/brokers/instrument/1/change/",
@@ -86,6 +88,58 @@ def test_no_dark_page_has_a_serious_fault(boss: Page, order: str) -> None:
         faults += [f"dark {name}: {fault}" for fault in serious(boss)]
     boss.evaluate("localStorage.setItem('adminTheme', JSON.stringify('light'))")
     assert faults == []
+
+
+BASKET = """account,symbol,side,order_qty,ord_type,price
+DU1234567,AAPL,BUY,1,LIMIT,1
+DU1234567,AAPL,HOLD,1,LIMIT,1
+"""
+
+
+def test_no_dialog_and_no_page_of_one_thing_has_a_serious_fault(
+    boss: Page, browser: Browser, stack: System, tmp_path: Path
+) -> None:
+    faults = []
+
+    def judge(name: str) -> None:
+        if IMAGES:
+            boss.screenshot(path=str(Path(IMAGES) / f"{name}.png"), clip=PICTURE)
+        faults.extend(f"{name}: {fault}" for fault in serious(boss))
+
+    working = stack.api.placed(ord_type="LIMIT", price="1")
+    boss.goto(f"/admin/orders/order/{working['id']}/change/")
+    boss.click("[data-act=cancel]")
+    expect(boss.locator("dialog[open]")).to_contain_text("Keep order")
+    judge("cancel-dialog")
+    (tmp_path / "b.csv").write_text(BASKET)
+    boss.goto("/admin/desk/basket/")
+    boss.set_input_files("#file", tmp_path / "b.csv")
+    boss.get_by_role("button", name="Check the file").click()
+    expect(boss.locator("tr.doubt-row")).to_contain_text("'HOLD'")
+    judge("basket-check")
+    stack.manage("shell", "-c", ONE_OF_EACH)
+    for name in ("break", "alert"):
+        boss.goto(f"/admin/orders/{name}/")
+        boss.locator("#result_list tbody th a").first.click()
+        expect(boss.locator("p[role=status]")).to_be_visible()
+        judge(name)
+    with browser.new_context(base_url=stack.urls.http) as stranger:
+        login = stranger.new_page()
+        login.goto("/admin/login/")
+        faults += [f"login: {fault}" for fault in serious(login)]
+    assert faults == []
+
+
+ONE_OF_EACH = """
+from django.utils import timezone as t
+from orders.models import Alert, Break
+Break.objects.create(session_id="main", kind="CASH", key="DU1234567 USD", account_id="DU1234567",
+    text="Cash in USD: ours is 1,000.00, the broker's 1,004.20.",
+    ours={"currency": "USD", "expected": "1000.00"}, broker={"reported": "1004.20"},
+    first_seen=t.now(), last_seen=t.now())
+Alert.objects.create(kind="SESSION", session_id="main", subject="x",
+    text="The gateway said 100: too many messages", raised_at=t.now(), last_raised_at=t.now())
+"""
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_slots_stay_when_the_book_is_short(desk: None) -> None:
     found = levels(view, Instrument.objects.all()[0], {("BUY", Decimal(199)): Decimal(7)}, 10)
     assert len(found) == 10
     assert (found[0]["bid"]["px"], found[0]["bid"]["ours"]) == ("199.00", "◂ ours 7")
-    assert found[0]["ask"]["px"] == ""
+    assert found[0]["ask"]["px"] == "–"
 
 
 def test_a_gateway_that_is_down_is_said_and_the_kept_price_shown(boss: Client) -> None:

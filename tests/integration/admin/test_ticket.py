@@ -136,3 +136,10 @@ def test_only_what_the_account_may_trade_is_offered(person: Callable[..., Client
     assert offered("DU0", "AAP") == []
     AccountLimit.objects.filter(account=OTHER).update(any_instrument=True)
     assert offered(OTHER, "AAP") == ["AAPL"]
+
+
+def test_what_is_still_empty_is_listed(boss: Client) -> None:
+    answer = boss.post(
+        reverse("desk:ticket_check"), {"account": ACCOUNT, "symbol": "AAPL", "ord_type": "STOP"}
+    )
+    assert "Still to fill in: <strong>Side, Quantity, Stop</strong>" in answer.content.decode()

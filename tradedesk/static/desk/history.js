@@ -30,7 +30,4 @@ document.addEventListener("DOMContentLoaded", () => {
             plugins: { legend: { labels: { color: soft, boxWidth: 14 } } },
         },
     });
-    const words = sets.map((set) => `${set.label} ${set.data.filter((value) => value !== null).at(-1) ?? "none"}`).join(", ");
-    canvas.setAttribute("aria-label", `Profit and loss, latest: ${words}`);
-    document.getElementById("history-says").textContent = `${facts.at.length} points, latest: ${words}`;
 });

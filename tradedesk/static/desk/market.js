@@ -7,9 +7,9 @@ const Market = {
 
     /** Show another instrument's market in this place; an empty url shows nothing. */
     show(place, url) {
-        if (Market.url !== url || !place.firstElementChild) {
+        if (Market.url !== url || (!url && !place.firstChild)) {
             Market.url = url;
-            place.replaceChildren();
+            place.replaceChildren(url ? "" : "Choose an instrument.");
         }
         place.dataset.marketUrl = url;
     },
