@@ -6,6 +6,7 @@ With DESK_IMAGES set to a folder, a picture of each page is written there (`make
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,7 @@ PAGES = {
     "second-factor": "/admin/desk/second-factor/",
 }
 PICTURE: FloatRect = {"x": 0, "y": 0, "width": 1280, "height": 620}  # small enough to keep in the repository
+WITH_MARKET = ("ticket", "instrument")
 DARK = ("dashboard", "blotter", "order", "ticket", "instrument", "session")
 
 
@@ -67,6 +69,8 @@ def look(page: Page, order: str, name: str) -> list[str]:
     """Open a page, keep its picture if asked for, and give its faults."""
     page.goto(PAGES[name].format(order=order))
     page.wait_for_timeout(600)  # fonts, charts and the first live answer
+    if IMAGES and name in WITH_MARKET:
+        expect(page.locator("[data-c=bp4]")).to_have_text(re.compile(r"\d"))
     if IMAGES:
         page.screenshot(path=str(Path(IMAGES) / f"{name}.png"), clip=PICTURE)
     return [f"{name}: {fault}" for fault in serious(page)]
