@@ -261,7 +261,7 @@ def test_the_image_is_not_root_and_installs_by_hash() -> None:
     )
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_management_commands_of_the_dockerfile_work(tmp_path: Path) -> None:
     """Without a database and without a key, as while the image is built."""
     env = {

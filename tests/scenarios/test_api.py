@@ -49,7 +49,7 @@ def schemathesis(stack: System, who: str, *options: str) -> str:
         text=True,
         cwd=stack.options.data,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        timeout=280,
+        timeout=560,
         check=False,
     )
     return f"exit code {run.returncode}\n{run.stdout}{run.stderr}"

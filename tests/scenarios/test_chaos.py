@@ -18,7 +18,7 @@ ORDERS, FAULTS, GAP = 200, 40, 0.6
 SEEDS = (61, 62, 63)
 #: Servers of the test run; chaos has its own.
 OURS = ("DATABASE_URL", "REDIS_URL", "PGOPTIONS", "TRADEDESK_DATA")
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def chaos(seed: int) -> subprocess.CompletedProcess[str]:

@@ -29,7 +29,7 @@ from tradedesk.stack.process import end, spawn
 from tradedesk.stack.processes import stream as stream_process
 from tradedesk.stack.urls import answers
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 ORIGIN = "http://127.0.0.1:8000"
 
 

@@ -20,7 +20,7 @@ from tradedesk.stack.process import end, spawn
 from tradedesk.stack.processes import web as web_process
 from tradedesk.stack.urls import answers
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from tradedesk.stack.process import end_marked, is_gone, marked
 from tradedesk.stack.processes import STACK_MARK
 from tradedesk.stack.template import fill
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 DOORS = ("--http", "--stream", "--flower", "--gateway-port", "--control-port")
 
 
