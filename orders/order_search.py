@@ -1,28 +1,37 @@
 """Finding orders and executions among many millions: any page costs the rows of that page.
 
-A list of several accounts, instruments or states is asked as one small query for each, every one of which
-walks an index that is already in the right order, and the results are merged. `IN` would make PostgreSQL
-sort everything that fits before it shows the first hundred.
+A list is asked as one small look for each combination of account, instrument, state and side that it may
+show, also where the caller named none: each walks an index that is already in the right order and holds
+nothing else, and the results are merged. `IN` would make PostgreSQL sort everything that fits before it
+shows the first hundred; a condition beside the index would make it walk past millions that do not fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db import connection
+from django.db.models import Model, Q, QuerySet, Value
 
 from brokers.fix import OrdStatus, Side
 from brokers.models import Instrument
-from orders.models import ALIVE, Execution, Order, State
+from orders.models import (
+    ALIVE,
+    OPEN_REQUESTS,
+    Execution,
+    Order,
+    OrderRequest,
+    RequestKind,
+    State,
+)
 from orders.selectors import Accounts, executions_of, orders_of, shown_as, states_shown_as
 
 Row = TypeVar("Row", bound=Model)
-MOST_BRANCHES = 24
 #: Our ids begin with the time at which they were made, on a clock that may differ from the database's.
 CLOCK_SLACK = timedelta(minutes=10)
 
@@ -51,18 +60,30 @@ class OrderFilter:
             given.append({state for _, empty, filled in shown for state in (*empty, *filled)})
         return [state for state in State if all(state in each for each in given)] if given else None
 
-    def rest(self) -> Q:
-        """What is left to ask of a row beside account, instrument and state."""
+    @property
+    def pending(self) -> RequestKind | None:
+        """The request that must be open, when that is what the status says."""
+        kinds = {
+            OrdStatus.PENDING_CANCEL: RequestKind.CANCEL,
+            OrdStatus.PENDING_REPLACE: RequestKind.REPLACE,
+        }
+        return kinds.get(self.status) if self.status else None
+
+    def ids(self) -> Q:
+        """What the times mean for the ids, which begin with the time; rows just outside may be in."""
         given = {
-            "side": self.side,
-            "cl_ord_id": self.cl_ord_id,
-            "recorded_at__gte": self.since,
-            "recorded_at__lt": self.until,
             "id__gte": id_at(self.since - CLOCK_SLACK) if self.since else None,
             "id__lt": id_at(self.until + CLOCK_SLACK) if self.until else None,
         }
+        return Q(**{name: value for name, value in given.items() if value is not None})
+
+    def rest(self) -> Q | None:
+        """What is left to ask of a row beside account, instrument, state, side and id; None if nothing is."""
+        given = {"recorded_at__gte": self.since, "recorded_at__lt": self.until}
         condition = Q(**{name: value for name, value in given.items() if value is not None})
-        return condition & shown_as(self.status) if self.status else condition
+        if self.status:
+            condition &= shown_as(self.status)
+        return condition or None
 
 
 def id_at(time: datetime) -> UUID:
@@ -74,15 +95,24 @@ def find_orders(
     accounts: Accounts, wanted: OrderFilter, *, before: UUID | None = None, limit: int
 ) -> list[Order]:
     """The newest orders that fit, with instrument and requests; `before` is the last id of a page."""
-    rows = Order.objects.filter(wanted.rest())
+    rows = Order.objects.filter(wanted.ids())
     if before is not None:
         rows = rows.filter(id__lt=before)
+    if wanted.pending:
+        if not (asked := asked_for(wanted.pending)):
+            return []
+        rows = rows.filter(pk__in=asked)
+    if wanted.cl_ord_id is not None:
+        rows = rows.filter(cl_ord_id=wanted.cl_ord_id)
+    states = wanted.possible_states()
+    named = wanted.symbol is not None  # the index by instrument goes on with the state
     choices = {
-        "account_id": seen(accounts, wanted.account),
-        "instrument_id": None if wanted.symbol is None else instruments_named(wanted.symbol),
-        "state": wanted.possible_states(),
+        "account": seen(accounts, wanted.account),
+        "instrument": instruments_named(wanted.symbol) if wanted.symbol is not None else None,
+        "state": list(State) if named and states is None else states,
+        "side": [wanted.side] if wanted.side else list(Side),
     }
-    ids = newest_ids(rows, choices, limit)
+    ids = newest_ids(rows, choices, ("id",), limit, wanted.rest())
     return list(orders_of(accounts).filter(pk__in=ids)) if ids else []
 
 
@@ -91,17 +121,43 @@ def find_executions(
     *,
     account: str | None = None,
     symbol: str | None = None,
+    side: Side | None = None,
     before: int | None = None,
     limit: int,
     **given: Any,
 ) -> list[Execution]:
-    """The newest executions that fit, with their order and its instrument."""
+    """The latest executions that fit, by their own time, with their order and its instrument.
+
+    `before` is the last id of a page; one that is no execution of these accounts is before all.
+    """
     rows = Execution.objects.filter(**given)
     if before is not None:
-        rows = rows.filter(id__lt=before)
-    contracts = None if symbol is None else contracts_named(symbol)
-    ids = newest_ids(rows, {"account_id": seen(accounts, account), "con_id": contracts}, limit)
-    return list(executions_of(accounts).filter(pk__in=ids)) if ids else []
+        if (earlier := earlier_than(accounts, before)) is None:
+            return []
+        rows = rows.filter(earlier)
+    choices = {
+        "account": seen(accounts, account),
+        "con_id": None if symbol is None else contracts_named(symbol),
+        "side": [side] if side else [Side.BUY, Side.SELL],  # what brokers report
+    }
+    ids = newest_ids(rows, choices, ("transact_time", "id"), limit)
+    found = executions_of(accounts).filter(pk__in=ids) if ids else Execution.objects.none()
+    return list(found.order_by("-transact_time", "-id"))
+
+
+def earlier_than(accounts: Accounts, last: int) -> Q | None:
+    """Executions that come after the page that ended with this one; None when it is none of theirs."""
+    known = Execution.objects.filter(pk=last, account__in=accounts).values_list("transact_time", flat=True)
+    time = known.first()
+    if time is None:
+        return None
+    return Q(transact_time__lte=time) & ~Q(transact_time=time, id__gte=last)  # a range that an index knows
+
+
+def asked_for(kind: RequestKind) -> list[UUID]:
+    """Orders with an open request of this kind: few, however many orders there are."""
+    open_ones = OrderRequest.objects.filter(kind=kind, state__in=OPEN_REQUESTS)
+    return list(open_ones.order_by().values_list("order_id", flat=True).distinct())
 
 
 def seen(accounts: Accounts, one: str | None) -> list[str]:
@@ -120,26 +176,54 @@ def contracts_named(symbol: str) -> list[int]:
     return [number for number in known.values_list("con_id", flat=True) if number is not None]
 
 
-def newest_ids(rows: QuerySet[Row], choices: Mapping[str, Sequence[Any] | None], limit: int) -> list[Any]:
-    """Ids of the newest rows of which each named column has one of its values; None: any value."""
-    columns = {name: values for name, values in choices.items() if values is not None}
-    if not all(columns.values()):
+def newest_ids(
+    rows: QuerySet[Row],
+    choices: Mapping[str, Sequence[Any] | None],
+    order: Sequence[str],
+    limit: int,
+    rest: Q | None = None,
+) -> list[Any]:
+    """Ids of the first rows of which each named column has one of its values (None: any) and that fit `rest`.
+
+    `order` names the columns of the order, all descending, the id last. By hand, because the ORM has no
+    LATERAL: the look is planned once, however many combinations it is asked for. OFFSET 0 keeps the planner
+    from leaving the index for one where it would have to look at rows that do not fit.
+    """
+    given = {name: list(values) for name, values in choices.items() if values is not None}
+    combinations = list(zip(*product(*given.values()), strict=True))
+    if not combinations:
         return []
-    parts = [part.order_by("-id").values_list("id", flat=True)[:limit] for part in branches(rows, columns)]
-    if len(parts) == 1:
-        return list(parts[0])
-    return list(parts[0].union(*parts[1:], all=True).order_by("-id")[:limit])
+    fields = [rows.model._meta.get_field(name) for name in given]
+    text, inside = look(rows, [field.column for field in fields], order, limit, rest)
+    arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    query = (
+        f"SELECT found.id FROM unnest({arrays}) AS one({names}), LATERAL ({text}) AS found"  # noqa: S608
+        f" ORDER BY {descending('found', order)} LIMIT %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(query, [*map(list, combinations), *inside, limit])
+        return [row[0] for row in cursor.fetchall()]
 
 
-def branches(rows: QuerySet[Row], columns: dict[str, Sequence[Any]]) -> Iterable[QuerySet[Row]]:
-    """The same rows, divided by as many of these columns as give a reasonable number of parts."""
-    apart: dict[str, Sequence[Any]] = {}
-    count = 1
-    for name, values in columns.items():
-        if count * len(values) <= MOST_BRANCHES:
-            apart[name] = values
-            count *= len(values)
-        else:
-            rows = rows.filter(**{f"{name}__in": values})
-    for chosen in product(*apart.values()):
-        yield rows.filter(**dict(zip(apart, chosen, strict=True)))
+def look(
+    rows: QuerySet[Row], columns: Sequence[str], order: Sequence[str], limit: int, rest: Q | None
+) -> tuple[str, list[Any]]:
+    """The query for one combination: its index walked in order, each row asked for the rest."""
+    table = rows.model._meta.db_table  # names in these queries are those of our own columns
+    walk = rows.order_by(*(f"-{name}" for name in order)).values_list(*order)
+    walk = walk.extra(where=[f'"{table}"."{column}" = one."{column}"' for column in columns])  # noqa: S610
+    walk_text, walk_inside = (walk[:limit] if rest is None else walk).query.sql_with_params()
+    if rest is None:
+        return walk_text, [*walk_inside]
+    fits = rows.model._default_manager.filter(rest).order_by().values_list(Value(True))  # type: ignore[misc]
+    fits = fits.extra(where=[f'"{table}"."id" = walked."id"'])  # noqa: S610
+    fits_text, fits_inside = fits.query.sql_with_params()
+    # One table and no sort of its own: so the planner knows that the walk ends after `limit` rows that fit.
+    text = f"SELECT walked.* FROM ({walk_text} OFFSET 0) AS walked WHERE ({fits_text}) LIMIT %s"  # noqa: S608
+    return text, [*walk_inside, *fits_inside, limit]
+
+
+def descending(table: str, names: Sequence[str]) -> str:
+    """ORDER BY these columns, the highest first."""
+    return ", ".join(f'{table}."{name}" DESC' for name in names)

@@ -45,6 +45,7 @@ LIMITED = frozenset({"LMT", "STP LMT", "LIT", "LOC", "REL", "MIDPRICE"})
 STOPPED = frozenset({"STP", "STP LMT", "MIT", "LIT"})
 OUR_ORDER_TYPES = {theirs: ours.value for ours, theirs in ORDER_TYPES.items()}
 SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
+OUR_ACTIONS = {"SSHORT": Side.SELL_SHORT, "SLONG": Side.SELL}  # institutional words for what others just sell
 STATUSES = {
     "ApiPending": WorkingStatus.IN_TRANSIT,
     "PendingSubmit": WorkingStatus.IN_TRANSIT,
@@ -102,7 +103,7 @@ def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
     return OrderTerms(
         account=order.account,
         instrument=instrument_of(contract),
-        side=order.action,
+        side=OUR_ACTIONS.get(order.action, order.action),
         order_qty=plain(decimal(quantity if quantity != UNSET_DOUBLE else 0)),
         ord_type=OUR_ORDER_TYPES.get(order.orderType, order.orderType),
         time_in_force=order.tif,

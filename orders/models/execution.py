@@ -46,8 +46,12 @@ class Execution(models.Model):
             models.UniqueConstraint(fields=["account", "exec_id"], name="execution_unique_exec_id")
         ]
         indexes = [
-            models.Index(fields=["account", "-id"], name="execution_account"),
-            models.Index(fields=["account", "con_id", "-id"], name="execution_account_contract"),
+            # The lists (orders.order_search), newest first by the time of the execution.
+            models.Index(fields=["account", "side", "-transact_time", "-id"], name="execution_account_side"),
+            models.Index(
+                fields=["account", "con_id", "side", "-transact_time", "-id"],
+                name="execution_contract_side",
+            ),
             models.Index(
                 fields=["order"], condition=Q(commission__isnull=True), name="execution_no_commission"
             ),

@@ -187,6 +187,8 @@ class Order(OrderLifecycle):
                 fields=["account", "perm_id"], condition=Q(source="EXTERNAL"), name="order_unique_external"
             ),
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
+            # Lists look for each side by itself: one that they do not know would be seen nowhere.
+            models.CheckConstraint(condition=Q(side__in=[s.value for s in Side]), name="order_side_known"),
             models.CheckConstraint(condition=Q(cum_qty__gte=0), name="order_cum_qty_not_negative"),
             models.CheckConstraint(
                 condition=~Q(state__in=[s.value for s in ALIVE]) | Q(cum_qty__lte=F("order_qty")),
@@ -211,9 +213,12 @@ class Order(OrderLifecycle):
                 name="order_moving",
             ),
             # The lists (orders.order_search): each is walked in its own order, none is sorted.
-            models.Index(fields=["account", "-id"], name="order_account"),
-            models.Index(fields=["account", "state", "-id"], name="order_account_state"),
-            models.Index(fields=["account", "instrument", "-id"], name="order_account_instrument"),
+            models.Index(fields=["account", "side", "-id"], name="order_account_side"),
+            models.Index(fields=["account", "state", "side", "-id"], name="order_account_state_side"),
+            models.Index(
+                fields=["account", "instrument", "state", "side", "-id"],
+                name="order_instrument_state",
+            ),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(
                 fields=["id"],

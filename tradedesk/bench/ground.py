@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
@@ -99,33 +100,37 @@ def epoch(text: str) -> float:
 
 @contextmanager
 def prepared(
-    folder: Path, *, sessions: int = 1, pacing: int | None = None, **settings: str
+    folder: Path, *, sessions: int = 1, accounts: int = 1, pacing: int | None = None, **settings: str
 ) -> Iterator[Ground]:
-    """A system of its own in `folder`, up, ready and warm; `pacing` None leaves the default."""
-    accounts = [f"{ACCOUNT[:-1]}{int(ACCOUNT[-1]) + number}" for number in range(sessions)]
+    """A system of its own in `folder`, up, ready and warm; `pacing` None leaves the default.
+
+    Each session has at least one account; further `accounts` are dealt out to them in turn.
+    """
+    count = max(sessions, accounts)
+    codes = [f"{ACCOUNT[:-1]}{int(ACCOUNT[-1]) + number}" for number in range(count)]
     settings = {"TRADEDESK_API_RATE": "1000000", **settings}  # the throttle is on, and lets all through
     paced = {"TRADEDESK_PACING": str(pacing)} if pacing else {}
-    with MeasuredSystem(folder, accounts, **paced, **settings) as system:
-        ground = Ground(system, accounts)
+    with MeasuredSystem(folder, codes, sessions, **paced, **settings) as system:
+        ground = Ground(system, codes)
         with ground.undo:
             ground.warm_up()
             yield ground
 
 
 class MeasuredSystem(System):
-    """A system with one broker session, and one broker worker, for each account."""
+    """A system with so many broker sessions, each with its worker; the accounts are dealt out to them."""
 
-    def __init__(self, folder: Path, accounts: Sequence[str], **settings: str) -> None:
+    def __init__(self, folder: Path, accounts: Sequence[str], sessions: int, **settings: str) -> None:
         super().__init__(folder, **settings)
         self.accounts = accounts
-        names = ["main", *(f"s{number}" for number in range(2, len(accounts) + 1))]
+        names = ["main", *(f"s{number}" for number in range(2, sessions + 1))]
         gateway = self.options.gateway
         self.settings |= {
             "TRADEDESK_SESSIONS": ",".join(
                 f"{name}={gateway}/{client_id}" for client_id, name in enumerate(names, start=1)
             ),
             "TRADEDESK_ACCOUNTS": ",".join(
-                f"{account}@{name}" for account, name in zip(accounts, names, strict=True)
+                f"{account}@{name}" for account, name in zip(accounts, cycle(names), strict=False)
             ),
         }
         self.names = names

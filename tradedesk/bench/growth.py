@@ -4,60 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import count
+from typing import Any
 
-import httpx
-
-from tradedesk.bench.figures import Document, spread
+from tradedesk.bench.figures import Document
 from tradedesk.bench.ground import Ground, Say
+from tradedesk.bench.history import grow
 from tradedesk.bench.latency import at_a_rate, measured
+from tradedesk.bench.lists import lists
+from tradedesk.stack.polling import eventually
 
-CHUNK = 100_000  # rows in one statement
-READS = 30  # of each list
-SPAN_DAYS = 365
-LISTS = {
-    "newest": "/orders?limit=50",
-    "open_only": "/orders?limit=50&open=true",
-    "by_state": "/orders?limit=50&state=COMPLETED",
-    "by_state_rare": "/orders?limit=50&state=REJECTED",
-    "by_symbol": "/orders?limit=50&symbol=MSFT",
-    "by_cl_ord_id": "/orders?limit=50&cl_ord_id=grown-1",
-    "one_by_cl_ord_id": "/orders/by-cl-ord-id/grown-1",
-    "executions": "/executions?limit=50",
-    "positions": "/positions",
-}
-#: Triggers and foreign keys are left out: the rows are right by construction, and there are millions.
-FAST = "SET session_replication_role = replica"
-ROWS = """
-    WITH made AS (
-        SELECT n, uuidv7(ago) AS id, now() + ago AS at
-        FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n,
-            make_interval(secs => (n::float8 / %(all)s - 1) * 86400.0 * %(days)s) AS ago
-    ), ordered AS (
-        INSERT INTO orders_order SELECT grown.*
-        FROM made JOIN orders_order o ON o.id = %(like)s,
-        jsonb_populate_record(o, jsonb_build_object(
-            'id', made.id, 'cl_ord_id', 'grown-' || n, 'order_ref', 'GROWN' || n, 'perm_id', 1000000000 + n,
-            'broker_order_id', NULL, 'received_at', at, 'recorded_at', at, 'queued_at', at, 'claimed_at', at,
-            'sent_at', at, 'acknowledged_at', at, 'first_fill_at', at, 'last_fill_at', at, 'completed_at', at,
-            'updated_at', at, 'fresh_until', at,
-            'instrument_id', (%(instruments)s::bigint[])[1 + n %% array_length(%(instruments)s::bigint[], 1)]
-        )) AS grown
-    ), noted AS (
-        INSERT INTO orders_orderevent
-            (order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at)
-        SELECT made.id, 1, 'COMPLETED', 'FILLED', 'COMPLETED', 1, 100, 'grown', '', '{}', at FROM made
-    )
-    INSERT INTO orders_execution SELECT grown.*
-    FROM made JOIN orders_execution e ON e.order_id = %(like)s,
-    jsonb_populate_record(e, jsonb_build_object(
-        'id', nextval(pg_get_serial_sequence('orders_execution', 'id')), 'order_id', made.id,
-        'exec_id', 'grown.' || n || '.01', 'exec_root', 'grown.' || n, 'transact_time', at, 'received_at', at
-    )) AS grown
-"""
+ACCOUNTS = 4
+OPEN = 200  # orders that rest at the broker while lists are read
+RESTING = "SELECT count(*) FROM orders_order WHERE left(cl_ord_id, 8) = 'resting-' AND state = 'PENDING'"
 
 
-def growth(ground: Ground, *, orders: int, levels: Sequence[int], say: Say) -> Document:
-    """Latency at 20 a second and every list, at each number of stored orders; and the change of p50."""
+def growth(ground: Ground, *, orders: int, levels: Sequence[int], say: Say, **how: Any) -> Document:
+    """Latency at 20 a second and every list, at each number of stored orders; and the change of p50.
+
+    `how` goes to `lists`.
+    """
+    say(f"Placing {OPEN} orders that stay open ...")
+    rest(ground)
     found, stored = {}, 0
     for level in sorted(levels):
         say(f"Storing {level:,} orders ...")
@@ -65,28 +33,30 @@ def growth(ground: Ground, *, orders: int, levels: Sequence[int], say: Say) -> D
         grow(ground, stored, level)
         stored = max(stored, level)
         seconds = round(time.time() - begin, 1)
-        say("Measuring ...")
+        say(f"Stored in {seconds:g} s. Measuring ...")
         found[str(level)] = {
             "storing_seconds": seconds,
             **sizes(ground),
             "at_20_per_second": measured(ground, orders, at_a_rate),
-            "lists_ms": {name: read_again(ground, path) for name, path in LISTS.items()},
+            "lists_ms": lists(ground, **how),
         }
     return {"stored": found, "p50_change_percent": changes(list(found.values()))}
 
 
-def grow(ground: Ground, stored: int, wanted: int) -> None:
-    """Store completed orders with an event and an execution each, like one that was really executed."""
-    with ground.system.postgres.connect() as connection:
-        (like,) = connection.execute(
-            "SELECT order_id FROM orders_execution ORDER BY id LIMIT 1"
-        ).fetchone() or (None,)
-        instruments = [row[0] for row in connection.execute("SELECT id FROM brokers_instrument ORDER BY id")]
-        facts = {"like": like, "instruments": instruments, "days": SPAN_DAYS, "all": max(wanted, 1)}
-        connection.execute(FAST)
-        for first in range(stored + 1, wanted + 1, CHUNK):
-            connection.execute(ROWS, {**facts, "first": first, "last": min(first + CHUNK - 1, wanted)})
-        connection.execute("VACUUM (ANALYZE) orders_order, orders_orderevent, orders_execution")
+def rest(ground: Ground) -> None:
+    """Place orders far from the market and wait until all of them work there."""
+    names = count(1)
+    orders = [
+        ground.order(number, cl_ord_id=f"resting-{next(names)}", side="BUY", ord_type="LIMIT", price="1.00")
+        for number in range(OPEN)
+    ]
+    with ground.connection() as connection:
+        answer = connection.send("/orders/bulk", {"orders": orders})
+    results = answer.document.get("results", [{"problem": answer.document}])
+    refused = [each["problem"] for each in results if each["problem"]]
+    if refused:
+        raise AssertionError(f"an order that should rest was refused: {refused[0]}")
+    eventually(lambda: ground.system.rows(RESTING) == [(OPEN,)], limit=120, pause=0.2)
 
 
 def sizes(ground: Ground) -> Document:
@@ -96,16 +66,6 @@ def sizes(ground: Ground) -> Document:
     return {"orders_stored": orders, "database_gb": round(float(gigabytes), 2)}
 
 
-def read_again(ground: Ground, path: str) -> Document:
-    """The times of several reads of one list."""
-    with ground.connection() as connection:
-        answers = [connection.ask("GET", path) for _ in range(READS)]
-    wrong = [answer for answer in answers if answer.status not in (httpx.codes.OK, httpx.codes.NOT_FOUND)]
-    if wrong:
-        raise AssertionError(f"{path} answered {wrong[0].status}: {wrong[0].document}")
-    return spread(answer.seconds for answer in answers)
-
-
 def changes(levels: Sequence[Document]) -> Document:
     """By how much each median is above the one with the fewest orders, in percent."""
     first, last = levels[0], levels[-1]
@@ -113,10 +73,10 @@ def changes(levels: Sequence[Document]) -> Document:
     latencies = {
         name: percent(*(level["at_20_per_second"][name] for level in (first, last))) for name in names
     }
-    lists = {name: percent(first["lists_ms"][name], last["lists_ms"][name]) for name in LISTS}
-    return {**latencies, **lists}
+    newest = [level["lists_ms"]["all_accounts"]["orders"]["alone"]["any"]["first"] for level in (first, last)]
+    return {**latencies, "newest_orders": percent(*newest)}
 
 
-def percent(before: Document, after: Document) -> float:
+def percent(before: Any, after: Any) -> float:
     """The change of the median."""
     return round((float(after["p50"]) / float(before["p50"]) - 1) * 100, 1)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tradedesk.bench.figures import Document, over_runs
 from tradedesk.bench.floor import floor
 from tradedesk.bench.ground import UNPACED, Ground, Say, prepared
-from tradedesk.bench.growth import growth
+from tradedesk.bench.growth import ACCOUNTS, growth
 from tradedesk.bench.latency import latency
 from tradedesk.bench.machine import machine, versions
 from tradedesk.bench.spike import PACING, spike
@@ -35,6 +35,7 @@ class Kind:
 
     measure: Callable[[Ground, Wanted, Say], Document]
     orders: int
+    accounts: int = 1
     pacing: int | None = None
 
 
@@ -61,6 +62,7 @@ KINDS = {
             ground, orders=wanted.orders, levels=wanted.levels, say=say
         ),
         orders=200,
+        accounts=ACCOUNTS,
     ),
 }
 
@@ -72,7 +74,7 @@ def run(folder: Path, wanted: Wanted, say: Say) -> Document:
     for number in range(1, wanted.runs + 1):
         say(f"Run {number} of {wanted.runs}: starting a system ...")
         place = folder / f"run{number}"
-        with prepared(place, sessions=wanted.sessions, pacing=kind.pacing) as ground:
+        with prepared(place, sessions=wanted.sessions, accounts=kind.accounts, pacing=kind.pacing) as ground:
             say("Measuring ...")
             document["versions"] = versions(ground.system)
             runs.append(kind.measure(ground, wanted, say))

@@ -106,6 +106,7 @@ def test_no_filter_reads_the_whole_table(many: Api) -> None:
 def test_no_filter_of_executions_reads_the_whole_table(many: Api) -> None:
     for query in (
         {},
+        {"since": "2026-11-01T00:00:00Z", "until": "2026-11-02T00:00:00Z", "side": "SELL"},
         {"account": ACCOUNT},
         {"symbol": "AAPL"},
         {"symbol": "AAPL", "side": "SELL"},

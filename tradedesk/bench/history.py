@@ -1,0 +1,173 @@
+"""A long history, made by the database itself: millions of orders that are over, with events and executions.
+
+They are copies of one order that was really executed, spread over accounts, instruments, sides, states and a
+year, and as uneven as real ones: see `STATE`, `SIDE` and `INSTRUMENT`. Lists have to be quick where nothing
+fits, not only where the next row does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from django.db.models import Model
+
+from orders.models import Execution, Order
+from tradedesk.bench.ground import Ground
+
+CHUNK = 250_000  # rows in one statement
+SPAN_DAYS = 365
+#: Triggers and foreign keys are left out: the rows are right by construction, and there are millions.
+FAST = (
+    "SET session_replication_role = replica",
+    "SET synchronous_commit = off",
+    "SET work_mem = '256MB'",  # a chunk stays in memory
+    "SET maintenance_work_mem = '1GB'",
+)
+LIST_INDEXES = (
+    "order_account_side",
+    "order_account_state_side",
+    "order_instrument_state",
+    "execution_account_side",
+    "execution_contract_side",
+)
+ROOMY = "max_wal_size"  # fewer checkpoints while millions of rows are written
+#: One order in a hundred was refused, of the last but one instrument none; six of a hundred were canceled.
+STATE = """
+    CASE WHEN luck < 20 THEN 'FAILED' WHEN luck < 120 AND NOT unrefused THEN 'REJECTED'
+         WHEN luck < 720 THEN 'CANCELED' WHEN luck < 820 THEN 'EXPIRED' ELSE 'COMPLETED' END
+"""
+#: The last account only buys; elsewhere one order in ten thousand is a short sale.
+SIDE = """
+    CASE WHEN account = (%(accounts)s::text[])[%(only_buys)s::int] THEN 'BUY'
+         WHEN luck = 5000 THEN 'SELL_SHORT' WHEN luck %% 2 = 0 THEN 'BUY' ELSE 'SELL' END
+"""
+#: The last instrument is the one of one order in 50,000.
+INSTRUMENT = """
+    CASE WHEN n %% 50000 = 49999 OR cardinality(%(instruments)s::bigint[]) = 1
+         THEN (%(instruments)s::bigint[])[cardinality(%(instruments)s::bigint[])]
+         ELSE (%(instruments)s::bigint[])[1 + n / 7 %% (cardinality(%(instruments)s::bigint[]) - 1)] END
+"""
+MADE = f"""
+    WITH drawn AS (
+        SELECT n, now() + ago AS at, uuidv7(ago) AS id, (hashint8extended(n, 0) & 1048575) %% 10000 AS luck,
+            (%(accounts)s::text[])[1 + n %% cardinality(%(accounts)s::text[])] AS account,
+            {INSTRUMENT} AS instrument
+        FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n,
+            make_interval(secs => (n::float8 / %(all)s - 1) * 86400.0 * %(days)s) AS ago
+    ), made AS MATERIALIZED (
+        SELECT *, {STATE} AS state, {SIDE} AS side
+        FROM drawn, LATERAL (SELECT instrument = %(unrefused)s::bigint AS unrefused) AS known
+    )
+"""  # noqa: S608 - our own words
+TIMES = ("received", "recorded", "queued", "claimed", "sent", "acknowledged", "completed", "updated")
+ORDER: dict[str, str] = {
+    "id": "made.id",
+    "cl_ord_id": "'grown-' || n",
+    "order_ref": "'GROWN' || n",
+    "perm_id": "1000000000 + n",
+    "broker_order_id": "NULL",
+    "account_id": "account",
+    "instrument_id": "instrument",
+    "state": "made.state",
+    "side": "made.side",
+    "cum_qty": "CASE made.state WHEN 'COMPLETED' THEN like_this.order_qty ELSE 0 END",
+    "avg_px": "CASE made.state WHEN 'COMPLETED' THEN like_this.avg_px ELSE 0 END",
+    "first_fill_at": "CASE made.state WHEN 'COMPLETED' THEN at END",
+    "last_fill_at": "CASE made.state WHEN 'COMPLETED' THEN at END",
+    "fresh_until": "at",
+    **{f"{name}_at": "at" for name in TIMES},
+}
+EXECUTION: dict[str, str] = {
+    "order_id": "made.id",
+    "account_id": "account",
+    "exec_id": "'grown.' || n || '.01'",
+    "exec_root": "'grown.' || n",
+    "con_id": "contract.con_id",
+    "symbol": "contract.symbol",
+    "side": "CASE made.side WHEN 'BUY' THEN 'BUY' ELSE 'SELL' END",
+    "transact_time": "at",
+    "received_at": "at",
+}
+
+
+@cache
+def rows_sql() -> str:
+    """One statement that stores a chunk: orders, an event for each, an execution for each that was filled."""
+    return f"""
+    {MADE}, ordered AS (
+        INSERT INTO orders_order ({", ".join(columns(Order))}) SELECT {copied(Order, ORDER)}
+        FROM made, orders_order AS like_this WHERE like_this.id = %(like)s ORDER BY n
+    ), noted AS (
+        INSERT INTO orders_orderevent
+            (order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at)
+        SELECT id, 1, state, 'PENDING', state, 0, 0, 'grown', '', '{{}}', at FROM made ORDER BY n
+    )
+    INSERT INTO orders_execution ({", ".join(columns(Execution))}) SELECT {copied(Execution, EXECUTION)}
+    FROM made JOIN brokers_instrument AS contract ON contract.id = instrument,
+        (SELECT * FROM orders_execution WHERE order_id = %(like)s LIMIT 1) AS like_this
+    WHERE made.state = 'COMPLETED' ORDER BY n
+    """  # noqa: S608 - columns of our own models
+
+
+def columns(model: type[Model]) -> list[str]:
+    """The columns that are given: all but those that count by themselves."""
+    return [
+        field.column
+        for field in model._meta.concrete_fields
+        if field.get_internal_type() not in ("AutoField", "BigAutoField")
+    ]
+
+
+def copied(model: type[Model], own: dict[str, str]) -> str:
+    """What each column gets: something of its own, or what the pattern has."""
+    return ", ".join(own.get(column, f"like_this.{column}") for column in columns(model))
+
+
+def grow(ground: Ground, stored: int, wanted: int) -> None:
+    """Store further orders, from the one after `stored` to `wanted`, with all indexes of production."""
+    with ground.system.postgres.connect() as connection:
+        for setting in FAST:
+            connection.execute(setting.encode())
+        connection.execute(f"ALTER SYSTEM SET {ROOMY} = '16GB'".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        facts = facts_of(connection, ground.accounts, wanted)
+        with without_lists(connection, worth_it=wanted - stored > CHUNK):
+            for first in range(stored + 1, wanted + 1, CHUNK):
+                some = {**facts, "first": first, "last": min(first + CHUNK - 1, wanted)}
+                connection.execute(rows_sql().encode(), some)
+        connection.execute(f"ALTER SYSTEM RESET {ROOMY}".encode())
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("VACUUM (ANALYZE) orders_order, orders_orderevent, orders_execution")
+
+
+@contextmanager
+def without_lists(connection: Any, *, worth_it: bool) -> Iterator[None]:
+    """Make the indexes of the lists anew afterwards: sorting once is faster than a million small steps."""
+    query = "SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)"
+    made = connection.execute(query, [list(LIST_INDEXES)]).fetchall() if worth_it else []
+    for name, _ in made:
+        connection.execute(f"DROP INDEX {name}".encode())
+    try:
+        yield
+    finally:
+        for _, definition in made:
+            connection.execute(definition.encode())
+
+
+def facts_of(connection: Any, accounts: Sequence[str], wanted: int) -> dict[str, Any]:
+    """What the statement must know."""
+    (like,) = connection.execute("SELECT order_id FROM orders_execution ORDER BY id LIMIT 1").fetchone()
+    found = connection.execute("SELECT id FROM brokers_instrument WHERE con_id > 0 ORDER BY id").fetchall()
+    instruments = [row[0] for row in found]
+    return {
+        "like": like,
+        "instruments": instruments,
+        "unrefused": instruments[-2] if len(instruments) > 2 else None,
+        "accounts": list(accounts),
+        "only_buys": len(accounts) if len(accounts) > 1 else 0,
+        "days": SPAN_DAYS,
+        "all": max(wanted, 1),
+    }
