@@ -193,7 +193,7 @@ def newest_ids(
     combinations = list(zip(*product(*given.values()), strict=True))
     if not combinations:
         return []
-    fields = [rows.model._meta.get_field(name) for name in given]
+    fields: list[Any] = [rows.model._meta.get_field(name) for name in given]
     text, inside = look(rows, [field.column for field in fields], order, limit, rest)
     arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
     names = ", ".join(f'"{field.column}"' for field in fields)
@@ -216,7 +216,7 @@ def look(
     walk_text, walk_inside = (walk[:limit] if rest is None else walk).query.sql_with_params()
     if rest is None:
         return walk_text, [*walk_inside]
-    fits = rows.model._default_manager.filter(rest).order_by().values_list(Value(True))  # type: ignore[misc]
+    fits = rows.model._default_manager.filter(rest).order_by().values_list(Value(True))
     fits = fits.extra(where=[f'"{table}"."id" = walked."id"'])  # noqa: S610
     fits_text, fits_inside = fits.query.sql_with_params()
     # One table and no sort of its own: so the planner knows that the walk ends after `limit` rows that fit.

@@ -17,6 +17,7 @@ from tradedesk.bench.latency import latency
 from tradedesk.bench.lists import PAGES
 from tradedesk.bench.run import KINDS
 from tradedesk.bench.spike import spike
+from tradedesk.bench.streams import streams
 from tradedesk.bench.throughput import LEFT_BEHIND, throughput
 
 pytestmark = pytest.mark.timeout(600)  # a whole system is started first, on a machine that may be busy
@@ -75,6 +76,14 @@ def test_growth_stores_what_it_says_and_reads_every_list(ground: Ground) -> None
         assert orders["side buy"]["first"]["rows"] == 50
         assert many["lists_ms"][who]["executions"]["together"]["queries"] == 10
     assert many["lists_ms"]["worst"]["highest_max_ms"] > 0
+
+
+def test_fifty_readers_at_once_are_each_told_everything_once_and_in_order(ground: Ground) -> None:
+    measured = streams(ground, readers=50, orders=10)
+    assert (measured["all_told_in_time"], measured["readers_told_wrong"]) == (True, 0)
+    assert measured["readers_cut_off"] == 0
+    assert measured["told"] >= 50 * measured["events"] > 50 * 10
+    assert measured["memory_mb"]["with_readers"] > 0
 
 
 def test_every_kind_has_a_default_size() -> None:

@@ -115,7 +115,7 @@ def rows_sql() -> str:
 def columns(model: type[Model]) -> list[str]:
     """The columns that are given: all but those that count by themselves."""
     return [
-        field.column
+        str(field.column)
         for field in model._meta.concrete_fields
         if field.get_internal_type() not in ("AutoField", "BigAutoField")
     ]

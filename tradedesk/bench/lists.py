@@ -171,7 +171,7 @@ def symbols_of(ground: Ground) -> list[str]:
 
 def cursors(ground: Ground) -> Places:
     """Cursors of the first, a middle and the last page of both lists; all are of the first account."""
-    found = {}
+    found: Places = {}
     for name, middle in MIDDLE.items():
         mine = f"SELECT id::text FROM orders_{name} WHERE account_id = %s"  # noqa: S608 - our own names
         half = ground.system.rows(f"{mine} AND id >= {middle} ORDER BY id LIMIT 1", ground.accounts[0])

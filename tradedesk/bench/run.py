@@ -15,6 +15,7 @@ from tradedesk.bench.growth import ACCOUNTS, growth
 from tradedesk.bench.latency import latency
 from tradedesk.bench.machine import machine, versions
 from tradedesk.bench.spike import PACING, spike
+from tradedesk.bench.streams import streams
 from tradedesk.bench.throughput import left_behind, throughput
 
 
@@ -27,6 +28,7 @@ class Wanted:
     runs: int = 1
     sessions: int = 1
     levels: tuple[int, ...] = (0, 1_000_000, 10_000_000)  # orders stored, for growth
+    readers: int = 500  # for streams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,10 @@ KINDS = {
         ),
         orders=200,
         accounts=ACCOUNTS,
+    ),
+    "streams": Kind(
+        measure=lambda ground, wanted, say: streams(ground, readers=wanted.readers, orders=wanted.orders),
+        orders=200,
     ),
 }
 

@@ -12,6 +12,7 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -155,7 +156,6 @@ class Feed:
         news = self._news
         if self.head > cursor:
             return
-        try:
-            await asyncio.wait_for(news.wait(), timeout)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):  # wait_for would make a task for each listener and each event
+            async with asyncio.timeout(timeout):
+                await news.wait()

@@ -30,19 +30,23 @@ class Command(BaseCommand):
         parser.add_argument(
             "--stored", default="0,1000000,10000000", help="growth: orders stored (%(default)s)"
         )
+        parser.add_argument("--readers", type=int, default=500, help="streams: how many (%(default)s)")
         parser.add_argument("--keep", action="store_true", help="keep logs and data")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure and print; what goes on is told on standard error."""
         orders = options["orders"] or KINDS[options["kind"]].orders
-        if min(orders, options["runs"], options["sessions"]) < 1 or options["sessions"] > 8:
-            raise CommandError("--orders and --runs must be at least 1, --sessions 1 to 8.")
+        if min(orders, *(options[name] for name in ("runs", "sessions", "readers"))) < 1:
+            raise CommandError("--orders, --runs, --sessions and --readers must be at least 1.")
+        if options["sessions"] > 8:
+            raise CommandError("--sessions must be at most 8.")
         wanted = Wanted(
             kind=options["kind"],
             orders=orders,
             runs=options["runs"],
             sessions=options["sessions"],
             levels=levels_of(options["stored"]),
+            readers=options["readers"],
         )
         self.stdout.write(json.dumps(self._measure(wanted, keep=options["keep"]), indent=2))
 
