@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0001_initial'),
-        ('orders', '0004_desk_groups'),
+        ('orders', '0007_release_act'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
