@@ -219,6 +219,7 @@ class Applying:
             transact_time=report.transact_time,
             received_at=cause.at,
         )
+        external.grow(order, report)
         execution.trade_date = trading_days.date_of(order, report.transact_time)
         self.set.add_execution(order, execution)
         for replaced in quantities.supersede(self.set.executions(order), execution):

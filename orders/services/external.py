@@ -19,7 +19,12 @@ def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> O
 
 
 def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cause) -> Order:
-    """Record the order of an execution, as far as the execution tells: at least so much was ordered."""
+    """Record the order of an execution, as far as the execution tells: at least so much was ordered.
+
+    A trade from outside the broker (an exercise, a transfer) has no perm_id: it is an order by itself.
+    """
+    if not report.identity.perm_id and (known := working_set.fetch(_name(working_set, report))):
+        return known
     terms = OrderTerms(
         account=report.account,
         instrument=report.instrument,
@@ -28,7 +33,19 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
         ord_type="UNKNOWN",
         time_in_force="",
     )
-    return _record(working_set, report.identity, terms, cause)
+    return _record(working_set, report.identity, terms, cause, name=_name(working_set, report))
+
+
+def _name(working_set: WorkingSet, report: ExecutionReport) -> str:
+    """The reference of an order that is known by an execution."""
+    root = report.exec_id.rpartition(".")[0] or report.exec_id
+    return f"EXT-{working_set.session}-{report.identity.perm_id or root}"
+
+
+def grow(order: Order, report: ExecutionReport) -> None:
+    """An order of somebody else is at least as large as what is executed of it, whatever was heard before."""
+    if order.source == Source.EXTERNAL and report.cum_qty > order.order_qty:
+        order.order_qty = report.cum_qty
 
 
 def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
@@ -43,11 +60,13 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
         order.note(EventKind.TERMS_CHANGED, cause)
 
 
-def _record(working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause) -> Order:
+def _record(
+    working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str = ""
+) -> Order:
     account, _ = BrokerAccount.objects.get_or_create(
         code=terms.account, defaults={"session_id": working_set.session}
     )
-    name = f"EXT-{working_set.session}-{identity.perm_id}"
+    name = name or f"EXT-{working_set.session}-{identity.perm_id}"
     order = Order(
         id=uuid_utils.uuid7(),
         source=Source.EXTERNAL,
@@ -62,7 +81,7 @@ def _record(working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms,
         price=terms.price,
         stop_px=terms.stop_px,
         time_in_force=terms.time_in_force,
-        perm_id=identity.perm_id,
+        perm_id=identity.perm_id or None,
         broker_client_id=identity.client_id,
         broker_order_id=identity.broker_order_id or None,
         fresh_until=cause.at,

@@ -81,6 +81,11 @@ class WorkingSet:
         self.orders[order.id] = order
         self.learn(order)
 
+    def fetch(self, order_ref: str) -> Order | None:
+        """Lock one more order, by its reference; None when it is not stored."""
+        self._take_in(Q(order_ref=order_ref))
+        return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
+
     def learn(self, order: Order) -> None:
         """Remember the identities of an order, so that later items of the batch find it by them."""
         if order.perm_id:
@@ -119,20 +124,20 @@ class WorkingSet:
     # --- locking ---------------------------------------------------------------------------------
     def _lock(self, items: Sequence[Item]) -> None:
         wanted = self._wanted(items)
-        if wanted is None:
-            return
+        if wanted is not None:
+            self._take_in(wanted)
+
+    def _take_in(self, wanted: Q) -> None:
         locked = Order.objects.select_for_update(of=("self",)).filter(wanted).order_by("id")
-        locked = locked.annotate(sec_type=F("instrument__sec_type"))
-        for order in locked:
+        locked = locked.exclude(pk__in=self.orders).annotate(sec_type=F("instrument__sec_type"))
+        new = {order.id: order for order in locked}
+        for order in new.values():
             self.add_order(order)
-        for execution in Execution.objects.filter(order__in=self.orders).order_by("id"):
+        for execution in Execution.objects.filter(order__in=new).order_by("id"):
             self._executions[execution.order_id].append(execution)
             self._order_of_exec[execution.exec_id] = execution.order_id
-        open_ones = Q(state__in=OPEN_REQUESTS)
-        accepted = Q(kind=RequestKind.REPLACE, state=RequestState.ACCEPTED)
-        for request in OrderRequest.objects.filter(open_ones | accepted, order__in=self.orders).order_by(
-            "id"
-        ):
+        wanted_ones = Q(state__in=OPEN_REQUESTS) | Q(kind=RequestKind.REPLACE, state=RequestState.ACCEPTED)
+        for request in OrderRequest.objects.filter(wanted_ones, order__in=new).order_by("id"):
             self._requests[request.order_id].append(request)
 
     def _wanted(self, items: Sequence[Item]) -> Q | None:
