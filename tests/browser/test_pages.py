@@ -76,6 +76,7 @@ def look(page: Page, order: str, name: str) -> list[str]:
     return [f"{name}: {fault}" for fault in serious(page)]
 
 
+@pytest.mark.timeout(600)  # twenty pages
 def test_no_page_has_a_serious_fault(boss: Page, order: str) -> None:
     assert [fault for name in PAGES for fault in look(boss, order, name)] == []
 
