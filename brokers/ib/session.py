@@ -123,7 +123,7 @@ class IBSession:
         return self._ask(self._look_at(list(instruments)), timeout)
 
     def follow_profits(self, wanted: Collection[ProfitKey]) -> None:
-        if self._loop:
+        if self._loop and self._loop.is_running():
             self._loop.call_soon_threadsafe(self._prices.follow_profits, set(wanted))
 
     # --- across threads ----------------------------------------------------------------------------
