@@ -1,4 +1,4 @@
-"""docs/what-happens-when.md names tests that exist, and no scenario is missing in it."""
+"""Pages that name their proofs name tests that exist, and no scenario is missing in them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from tradedesk.env import BASE_DIR
 
-PAGE = (BASE_DIR / "docs" / "what-happens-when.md").read_text()
-NAMED = re.findall(r"`([\w/]+\.py)::(\w+)`", PAGE)
+PAGES = [(BASE_DIR / "docs" / name).read_text() for name in ("what-happens-when.md", "api-promises.md")]
+NAMED = sorted({proof for page in PAGES for proof in re.findall(r"`([\w/]+\.py)::(\w+)`", page)})
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
@@ -17,8 +17,9 @@ def test_a_named_test_exists(path: str, name: str) -> None:
     assert re.search(rf"^def {name}\(", (BASE_DIR / "tests" / path).read_text(), re.MULTILINE)
 
 
-def test_every_row_names_its_proof() -> None:
-    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "---" not in line]
+@pytest.mark.parametrize("page", PAGES)
+def test_every_row_names_its_proof(page: str) -> None:
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "---" not in line]
     assert [row for row in rows if "::" not in row and "proved by" not in row] == []
 
 

@@ -7,8 +7,7 @@ fits, not only where the next row does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -134,27 +133,24 @@ def grow(ground: Ground, stored: int, wanted: int) -> None:
         connection.execute(f"ALTER SYSTEM SET {ROOMY} = '16GB'".encode())
         connection.execute("SELECT pg_reload_conf()")
         facts = facts_of(connection, ground.accounts, wanted)
-        with without_lists(connection, worth_it=wanted - stored > CHUNK):
-            for first in range(stored + 1, wanted + 1, CHUNK):
-                some = {**facts, "first": first, "last": min(first + CHUNK - 1, wanted)}
-                connection.execute(rows_sql().encode(), some)
+        dropped = drop_list_indexes(connection) if wanted - stored > CHUNK else []
+        for first in range(stored + 1, wanted + 1, CHUNK):
+            some = {**facts, "first": first, "last": min(first + CHUNK - 1, wanted)}
+            connection.execute(rows_sql().encode(), some)
+        for definition in dropped:
+            connection.execute(definition.encode())
         connection.execute(f"ALTER SYSTEM RESET {ROOMY}".encode())
         connection.execute("SELECT pg_reload_conf()")
         connection.execute("VACUUM (ANALYZE) orders_order, orders_orderevent, orders_execution")
 
 
-@contextmanager
-def without_lists(connection: Any, *, worth_it: bool) -> Iterator[None]:
-    """Make the indexes of the lists anew afterwards: sorting once is faster than a million small steps."""
+def drop_list_indexes(connection: Any) -> list[str]:
+    """Drop the indexes of the lists; how to make them again: sorting once is faster."""
     query = "SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)"
-    made = connection.execute(query, [list(LIST_INDEXES)]).fetchall() if worth_it else []
-    for name, _ in made:
+    found = connection.execute(query, [list(LIST_INDEXES)]).fetchall()
+    for name, _ in found:
         connection.execute(f"DROP INDEX {name}".encode())
-    try:
-        yield
-    finally:
-        for _, definition in made:
-            connection.execute(definition.encode())
+    return [definition for _, definition in found]
 
 
 def facts_of(connection: Any, accounts: Sequence[str], wanted: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,26 @@ def test_executions_show_plain_numbers(api: Api) -> None:
     (row,) = api.get("executions").json()["results"]
     assert (row["last_qty"], row["last_px"], row["commission"]) == ("10", "229.9", None)
     assert (row["cl_ord_id"], row["instrument"]["symbol"]) == ("a-1", "AAPL")
+
+
+def test_executions_come_by_their_own_time_on_every_page(api: Api) -> None:
+    order, now = placed("a-1"), timezone.now()
+    found = [executed(order, number) for number in range(4)]
+    for late, minutes in zip(found, (1, 3, 2, 2), strict=True):  # heard of in another order than executed
+        Execution.objects.filter(pk=late.pk).update(transact_time=now - timedelta(minutes=minutes))
+    told, path = [], "/api/v1/executions?limit=1"
+    while path:
+        page = api.client.get(path, headers=api.headers).json()
+        told += [row["exec_id"] for row in page["results"]]
+        path = page["next"]
+    assert told == [found[number].exec_id for number in (0, 3, 2, 1)]
+
+
+def test_a_cursor_of_another_account_tells_nothing(api: Api) -> None:
+    executed(placed("a-1"), 1)
+    hidden = executed(placed("h-1", account=OTHER), 2)
+    assert api.get("executions", cursor=str(hidden.pk)).json()["results"] == []
+    assert api.get("executions", cursor=str(hidden.pk + 10)).json()["results"] == []
 
 
 @pytest.mark.parametrize("path", ["orders", "executions"])
