@@ -22,6 +22,15 @@ from tradedesk.stack.server import Server
 from tradedesk.stack.template import TEMPLATE
 
 FOLDER = pytest.StashKey[Path]()
+#: They take longest, so they come first: then all processes end together.
+LONG = (
+    "tests/scenarios/",
+    "tests/browser/",
+    "tests/benchmarks/",
+    "tests/integration/stack/",
+    "tests/integration/test_compose.py",
+    "tests/integration/test_setup.py",
+)
 ONE_SYSTEM = ("tests/browser/", "tests/scenarios/shared/")
 SERVERS = pytest.StashKey[list[Server]]()
 
@@ -65,6 +74,11 @@ def missing_redis(folder: Path) -> list[Server]:
     server.start()
     os.environ["REDIS_URL"] = server.url
     return [server]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first; pytest-django has just put whatever needs no database of its own last."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 class Together(LoadFileScheduling):
