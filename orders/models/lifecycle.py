@@ -137,13 +137,15 @@ class OrderLifecycle(FSMModelMixin, models.Model):
         state,
         EventKind.REOPENED,
         [State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED],
-        RETURN_VALUE(State.PENDING, State.PARTIALLY_FILLED, State.CANCELED, State.EXPIRED),
+        RETURN_VALUE(State.FILLED, State.PENDING, State.PARTIALLY_FILLED, State.CANCELED, State.EXPIRED),
     )
     def reopen(self: Order, cause: Cause) -> State:
-        """A bust or correction took quantity back, or a replace raised it.
+        """A bust or correction took quantity back, or a replace raised it, or one more commission is due.
 
         An order that was dead before late executions filled it is dead again.
         """
+        if self.cum_qty >= self.order_qty:
+            return State.FILLED
         if self.closed_as:
             return State(self.closed_as)
         return State.PARTIALLY_FILLED if self.cum_qty else State.PENDING

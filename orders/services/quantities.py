@@ -111,7 +111,10 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         order.touched = True
         clear_alert(AlertKind.COMMISSION_MISSING, order=order)
     frozen = order.overfilled and order.held_for_desk
-    if order.state == State.FILLED and not (missing or frozen):
+    unsettled = bool(missing or frozen)
+    if order.state == State.COMPLETED and unsettled:
+        _reopen(order, cause)  # an execution came after its last commission: a correction, a crossing replace
+    elif order.state == State.FILLED and not unsettled:
         order.completed_at = cause.at
         order.complete(cause)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brokers.messages import BrokerEvent, OrderReport, OrderTerms, Refusal, WorkingStatus
@@ -123,6 +123,7 @@ def test_busts_and_corrections_of_a_canceled_order_end_the_same(desk: User, indi
 
 @FEW
 @given(indices=any_order_with_repeats(6), order_qty=st.sampled_from([150, 80]))
+@example(indices=[4, 5, 3, 2, 0, 1], order_qty=150)  # completed, then executed further by the replace
 def test_a_replace_and_its_executions_end_the_same(
     desk: User,  # noqa: F811
     indices: list[int],
