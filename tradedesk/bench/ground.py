@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
 WARM_UP = 60  # orders
+CREATED = 201
 CLIENTS = 16
 SETTLE_LIMIT = 600.0  # seconds
 UNPACED = 10_000  # messages a second: more than anything here can do
@@ -66,9 +68,14 @@ class Ground:
             return [connection.place(order) for order in orders]
 
     def warm_up(self) -> None:
-        """Send some orders first: a cold process imports, connects and plans."""
+        """Send some orders first: a cold process imports, connects and plans; a price has to be known."""
+        for number in range(len(self.accounts)):
+            eventually(partial(self._takes_order, number), limit=120)
         self.place_all([self.order(number) for number in range(WARM_UP)], clients=4)
         self.wait_until_done()
+
+    def _takes_order(self, number: int) -> bool:
+        return self.own_connection().place(self.order(number)).status == CREATED
 
     def wait_until_done(self) -> float:
         """Wait until no order of ours moves any more; the time (epoch seconds) when that was seen."""
