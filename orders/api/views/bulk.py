@@ -35,19 +35,16 @@ class OrderBulk(ApiView):
         body = read_fields(request.data, BULK_FIELDS)
         mode = body.get("mode", BulkMode.PER_ITEM)
 
-        def act() -> list[Document]:
-            return self._place(body["orders"], mode)
+        lines = [self._line(item) for item in body["orders"]]
+        key = key_of(request)
+        if not key:
+            return self._answer(self._place(lines, mode), mode)
+        meant = json.dumps([mode, body["orders"]], sort_keys=True).encode()
+        digest = hashlib.sha256(meant).hexdigest()
+        results, replayed = once(self.access.user, key, digest, lambda: self._place(lines, mode))
+        return self._replay(results, lines, mode) if replayed else self._answer(results, mode)
 
-        key, replayed = key_of(request), False
-        if key:
-            meant = json.dumps([mode, body["orders"]], sort_keys=True).encode()
-            results, replayed = once(self.access.user, key, hashlib.sha256(meant).hexdigest(), act)
-        else:
-            results = act()
-        return self._answer(results, mode, {"Idempotent-Replayed": "true"} if replayed else {})
-
-    def _place(self, items: list[Any], mode: BulkMode) -> list[Document]:
-        lines = [self._line(item) for item in items]
+    def _place(self, lines: list[Line], mode: BulkMode) -> list[Document]:
         place_orders(
             lines,
             client=self.access.user,
@@ -65,7 +62,18 @@ class OrderBulk(ApiView):
             return Line(ticket=None, error=problem)
         return Line(ticket=ticket)
 
-    def _answer(self, results: list[Document], mode: BulkMode, headers: dict[str, str]) -> HttpResponse:
+    def _replay(self, kept: list[Document], lines: list[Line], mode: BulkMode) -> HttpResponse:
+        """The results of the first time, but for orders of accounts that the token has lost since."""
+        seen = [
+            result(index, line) if line.error else each
+            for index, (each, line) in enumerate(zip(kept, lines, strict=True))
+        ]
+        refused = any(each["problem"] for each in kept)
+        return self._answer(seen, mode if refused else BulkMode.PER_ITEM, {"Idempotent-Replayed": "true"})
+
+    def _answer(
+        self, results: list[Document], mode: BulkMode, headers: dict[str, str] | None = None
+    ) -> HttpResponse:
         """The results with their orders as they are now."""
         rows = selectors.orders_of(self.access.accounts).filter(pk__in=[r["order_id"] for r in results])
         orders = {str(order.id): shown(order) for order in rows}

@@ -110,10 +110,10 @@ class Instruments(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Resolve a description; one that fits several contracts is refused with the candidates."""
         key, account = bodies.read_instrument(request.data)
-        accounts = sorted(self.access.accounts)
-        if account is not None and account not in accounts:
+        account = account or min(self.access.accounts, default="")
+        if account not in self.access.accounts:
             raise unknown_account()
-        return answer(known_instrument(resolve(key, account or accounts[0])))
+        return answer(known_instrument(resolve(key, account)))
 
 
 class InstrumentDetail(ApiView):

@@ -11,6 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from brokers.formats import time_text
+from brokers.models import Position
 from orders.models import Cause, Execution, Order
 from orders.services import book
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body, is_utc_microseconds, placed
@@ -168,6 +170,22 @@ def test_the_root_names_the_stream(api: Api) -> None:
     links = Api().get("").json()
     assert links["stream"].endswith("/api/v1/stream")
     assert links["orders"] == "/api/v1/orders"
+
+
+def test_positions_are_shown_as_the_broker_reports_them(api: Api) -> None:
+    at = timezone.now()
+    kept = {"account_id": ACCOUNT, "con_id": 1, "symbol": "AAPL", "sec_type": "STK", "currency": "USD"}
+    Position.objects.create(**kept, position_qty="-5.5", avg_cost="199.1234", reported_at=at)
+    assert api.get("positions", account=ACCOUNT).json() == {
+        "results": [
+            {
+                **{"account": ACCOUNT, "symbol": "AAPL", "sec_type": "STK", "currency": "USD"},
+                **{"position_qty": "-5.5", "avg_cost": "199.1234", "baseline_qty": "0"},
+                "reported_at": time_text(at),
+            }
+        ],
+        "next": None,
+    }
 
 
 def test_a_session_shows_its_link(api: Api) -> None:
