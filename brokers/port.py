@@ -139,7 +139,7 @@ class BrokerSession(Protocol):
         """
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
-        """Subscribe to prices of these instruments on this and every later connection."""
+        """Have prices told of exactly these instruments, on this and every later connection."""
 
     def market(self, instruments: Sequence[InstrumentRef], timeout: float) -> list[MarketView]:
         """Quotes and order books of these as last told; books of others are not asked for any more.

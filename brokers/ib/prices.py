@@ -46,6 +46,8 @@ class Prices:
     def __init__(self, session: Connected) -> None:
         self._session = session
         self._watching: dict[int, InstrumentRef] = {}
+        #: Quotes asked for on the present connection, or waiting in the queue: watched or looked at.
+        self._quoted: dict[int, InstrumentRef] = {}
         self._books_wanted: dict[BookKey, InstrumentRef] = {}
         self._profits_wanted: set[ProfitKey] = set()
         self._quotes: dict[int, Quote] = {}
@@ -59,11 +61,20 @@ class Prices:
 
     # --- what is wanted ----------------------------------------------------------------------------
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
-        """Quotes of these too, on this and every later connection."""
-        for instrument in instruments:
-            if instrument.con_id not in self._watching:
-                self._watching[instrument.con_id] = instrument
-                self._subscribe_quote(instrument)
+        """Quotes of exactly these, on this and every later connection, beside those of the books shown."""
+        self._watching = {instrument.con_id: instrument for instrument in instruments}
+        self._settle_quotes()
+
+    def _settle_quotes(self) -> None:
+        """A login has so many lines of market data: what nobody wants any more gives its line back first."""
+        looked_at = {ref.con_id: ref for ref in self._books_wanted.values()}
+        wanted = {**looked_at, **self._watching}
+        had, self._quoted = self._quoted, wanted
+        for con_id in had.keys() - wanted.keys():
+            self._end_quote(con_id)
+        for con_id, ref in wanted.items():
+            if con_id not in had:
+                self._subscribe_quote(ref)
 
     def show_books(self, instruments: Sequence[InstrumentRef]) -> None:
         """The order books of exactly these from now on."""
@@ -77,6 +88,7 @@ class Prices:
             fresh += self._without_room()
         for ref in fresh:
             self._subscribe_book(ref)
+        self._settle_quotes()
 
     def follow_profits(self, wanted: set[ProfitKey]) -> None:
         """Profit and loss of exactly these from now on."""
@@ -96,8 +108,8 @@ class Prices:
             self._cancel_book(number)
         for book in self._books.values():
             book.clear()
-        for instrument in self._watching.values():
-            self._subscribe_quote(instrument)
+        self._quoted = {}
+        self._settle_quotes()
         for key in sorted(self._profits_wanted):
             self._subscribe_profit(key)
         for ref in self._books_wanted.values():
@@ -117,10 +129,20 @@ class Prices:
         contract = contracts.to_contract(instrument)
 
         def ask(client: Any) -> None:
-            self.watched[key := self._session.next_id()] = instrument.con_id
-            client.reqMktData(key, contract, "", False, False, [])
+            if instrument.con_id in self._quoted and instrument.con_id not in self.watched.values():
+                self.watched[key := self._session.next_id()] = instrument.con_id
+                client.reqMktData(key, contract, "", False, False, [])
 
         self._send(ask)
+
+    def _end_quote(self, con_id: int) -> None:
+        def end(client: Any) -> None:
+            for number in [number for number, known in self.watched.items() if known == con_id]:
+                if con_id not in self._quoted:  # nobody came back to it while this waited
+                    del self.watched[number]
+                    client.cancelMktData(number)
+
+        self._send(end)
 
     def _subscribe_book(self, ref: InstrumentRef) -> None:
         book_key = (ref.con_id, ref.exchange)

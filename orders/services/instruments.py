@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 from decimal import Decimal
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from brokers.inbox import InboxWriter
 from brokers.messages import InstrumentDetails, InstrumentRef, Leg
 from brokers.models import Instrument
 from brokers.port import BrokerSession
+from orders.services import watchlist
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +34,14 @@ MAX_CANDIDATES = 50
 class InstrumentDesk:
     """Keeps the instruments of one session resolved, fresh, and their prices watched."""
 
-    def __init__(self, session: BrokerSession) -> None:
+    def __init__(self, name: str, session: BrokerSession) -> None:
+        self.name = name
         self.session = session
-        self._watched: set[tuple[int, str]] = set()
+        self._watched: list[int] = []
+        self._watching = Lock()  # two threads look after instruments, and the last word must be the newer one
 
     def look_after(self) -> None:
-        """Ask the broker for what is new or old, and watch the prices of all that it knows."""
+        """Ask the broker for what is new or old, and watch the prices of what it knows."""
         now = timezone.now()
         described = Instrument.objects.exclude(sec_type=SecType.BAG)
         tried = Q(resolved_at=None) | Q(resolved_at__lt=now - RETRY_AFTER)
@@ -50,11 +54,12 @@ class InstrumentDesk:
         self._watch()
 
     def _watch(self) -> None:
-        rows = Instrument.objects.exclude(con_id=None)
-        fresh = [row for row in rows if (row.con_id or 0, row.exchange) not in self._watched]
-        if fresh:
-            self.session.watch([reference(row) for row in fresh])
-            self._watched.update((row.con_id or 0, row.exchange) for row in fresh)
+        with self._watching:
+            wanted = watchlist.wanted(self.name)
+            if wanted != self._watched:
+                rows = Instrument.objects.in_bulk(wanted)
+                self.session.watch([reference(rows[key]) for key in wanted if key in rows])
+                self._watched = wanted
 
     def _refresh(self, instrument: Instrument) -> None:
         try:

@@ -93,7 +93,7 @@ class SessionRuntime:
         )
         self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker)
-        self.instruments = instruments.InstrumentDesk(self.session)
+        self.instruments = instruments.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         wake = WakeListener(self.name, self.ring, self._stopping)
         self._drain = threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True)

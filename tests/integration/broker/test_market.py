@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from orders.models import State
 from orders.services import market, market_desk, profits
 from orders.services.market import Shown
 from orders.services.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk, Gateway, has_prices
 from tradedesk.stack.polling import eventually
 
 
@@ -73,6 +74,20 @@ def test_more_books_than_the_login_has_say_so_and_wait_for_room(
     assert eventually(all_four, limit=60)[0].startswith("309: ")
     last = names[-1]
     assert seen(last, lambda shown: shown.view.bids).view.depth_problem == ""
+
+
+def test_more_instruments_than_lines_of_market_data_take_turns(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any
+) -> None:
+    settings.MARKET_DATA_LINES = 3
+    runtime = new_runtime()
+    lines = runtime.session._prices.watched  # type: ignore[attr-defined]
+    eventually(has_prices, limit=120)
+    assert Instrument.objects.exclude(last_px=None).count() > 3
+    last = Instrument.objects.exclude(con_id=None).order_by("pk").last()
+    assert last
+    desk.wait(desk.rest(symbol=last.symbol), State.PENDING)
+    eventually(lambda: len(lines) == 3 and last.con_id in lines.values(), limit=60)
 
 
 def test_a_lost_link_is_said_and_the_last_quote_keeps_its_age(
