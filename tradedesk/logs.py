@@ -7,6 +7,8 @@ import re
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
+from tradedesk.request_names import request_id
+
 #: What may carry a secret: a password in a URL, and a token or key after its name.
 SECRETS = re.compile(
     r"(?P<before>://[^\s:/@\"]*:(?=[^\s@\"]+@)|\b(?:token|bearer|password|secret_key|secret)\b[\\\"'\s:=]*)"
@@ -20,4 +22,6 @@ class Formatter(MsgspecFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""
+        if name := request_id.get():
+            record.request_id = name
         return SECRETS.sub(r"\g<before>***", super().format(record))

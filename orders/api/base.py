@@ -14,7 +14,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from orders.api.authentication import Access
+from orders.api.fields import read_fields
+from orders.api.problems import Problem
 from orders.models import Scope
+
+JSON = "application/json"
+READING = ("GET", "HEAD")
 
 
 class ApiView(APIView):
@@ -22,6 +27,10 @@ class ApiView(APIView):
 
     scopes: ClassVar[Mapping[str, Scope | None]] = {"GET": Scope.READ}
     http_method_names = ["get", "head", "post"]
+    #: Whether GET reads the query itself; every other parameter is refused here.
+    has_query: ClassVar[bool] = False
+    #: What GET answers with where the path itself names the form ("orders.csv"): Accept is not asked.
+    form: ClassVar[str] = JSON
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """The first thing that happens to a request: its time of receipt is taken here."""
@@ -29,18 +38,28 @@ class ApiView(APIView):
         return super().initialize_request(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """There is one representation, JSON; asking for another one gets it all the same."""
-        return JSONRenderer(), "application/json"
+        """There is one representation, JSON."""
+        return JSONRenderer(), JSON
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Who asks, and may he; then whether he asks for what there is. Raises Problem 400 and 406."""
+        super().initial(request, *args, **kwargs)
+        if self.form == JSON and request.headers.get("Accept") and not request.accepts(JSON):
+            raise Problem("NOT_ACCEPTABLE", f"Answers are {JSON}.")
+        if request.query_params and not (self.has_query and request.method in READING):
+            read_fields(request.query_params, {})
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Let a reader who knows the answer already keep it (RFC 9110, 13.1.2)."""
-        final = super().finalize_response(request, response, *args, **kwargs)
-        if request.method in ("GET", "HEAD") and final.status_code == 200 and not final.streaming:
+        final: Any = super().finalize_response(request, response, *args, **kwargs)
+        if final.streaming and request.method == "HEAD":
+            final.streaming_content = ()  # nobody needs the rows
+        if request.method in READING and final.status_code == 200 and not final.streaming:
             final.setdefault("ETag", etag_of(final.content))
             final.setdefault("Cache-Control", "private, no-cache")
             if not_changed(request.headers.get("If-None-Match", ""), final["ETag"]):
-                kept = {name: final[name] for name in ("ETag", "Cache-Control")}
-                return HttpResponse(status=304, headers=kept)
+                return unchanged(final)
+        final.setdefault("Cache-Control", "no-store")
         return final
 
     @property
@@ -51,14 +70,21 @@ class ApiView(APIView):
         return access
 
 
+def unchanged(known: HttpResponse) -> HttpResponse:
+    """304 for an answer that the caller has already."""
+    response = HttpResponse(status=304, headers={name: known[name] for name in ("ETag", "Cache-Control")})
+    del response["Content-Type"]
+    return response
+
+
 def etag_of(content: bytes, prefix: str = "") -> str:
     """The entity tag of these bytes."""
     return f'"{prefix}{hashlib.blake2s(content, digest_size=8).hexdigest()}"'
 
 
 def not_changed(known: str, etag: str) -> bool:
-    """Whether an If-None-Match names this tag; tags are compared weakly, as GET asks for."""
-    return etag in [each.strip().removeprefix("W/") for each in known.split(",")]
+    """Whether an If-None-Match names this tag, or any; tags are compared weakly, as GET asks for."""
+    return known.strip() == "*" or etag in [each.strip().removeprefix("W/") for each in known.split(",")]
 
 
 def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
@@ -66,6 +92,6 @@ def answer(document: Any, status: int = 200, headers: Mapping[str, str] | None =
     return HttpResponse(
         msgspec.json.encode(document),
         status=status,
-        content_type="application/json",
+        content_type=JSON,
         headers=dict(headers or {}),
     )

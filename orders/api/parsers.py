@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
+from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
 from orders.api.problems import Problem
@@ -24,12 +25,21 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The document; raises Problem 413 for a long body and 400 for one that is not strict JSON."""
+        """The document; raises Problem 413 for a long body, 415 for another charset and 400 for what is
+        not strict JSON."""
+        require_utf8(media_type or "")
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise Problem("BODY_TOO_LARGE", f"A body may have at most {limit} bytes.")
         return loads(body)
+
+
+def require_utf8(content_type: str) -> None:
+    """Raise Problem 415 for a charset that is not UTF-8, the only one that JSON has (RFC 8259, 8.1)."""
+    charset = parse_header_parameters(content_type)[1].get("charset", "utf-8")
+    if charset.lower() != "utf-8":
+        raise Problem("UNSUPPORTED_MEDIA_TYPE", f"JSON is UTF-8, not {printable(charset)}.")
 
 
 def loads(body: bytes) -> Any:

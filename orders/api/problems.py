@@ -30,6 +30,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "FORBIDDEN": (403, "The token may not do this"),
     "NOT_FOUND": (404, "There is no such thing"),
     "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
+    "NOT_ACCEPTABLE": (406, "There is no such representation"),
     "AMBIGUOUS_INSTRUMENT": (400, "The description fits several contracts"),
     "BROKER_UNAVAILABLE": (503, "The broker can not be asked now"),
     "BROKER_WOULD_REJECT": (422, "The broker would not take the order"),
@@ -60,6 +61,7 @@ _OF_STATUS = {
         "FORBIDDEN",
         "NOT_FOUND",
         "METHOD_NOT_ALLOWED",
+        "NOT_ACCEPTABLE",
         "UNSUPPORTED_MEDIA_TYPE",
         "THROTTLED",
     )
@@ -122,7 +124,7 @@ def problem_response(problem: Problem) -> HttpResponse:
         msgspec.json.encode(problem_document(problem)),
         status=PROBLEMS[problem.kind][0],
         content_type="application/problem+json",
-        headers=problem.headers,
+        headers={"Cache-Control": "no-store", **problem.headers},
     )
 
 

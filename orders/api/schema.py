@@ -22,6 +22,7 @@ from orders.api.shapes import (
     ProblemShape,
     ReasonEntryShape,
     RefusedShape,
+    RootShape,
     SessionShape,
 )
 
@@ -70,7 +71,7 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     """The answers that are not a success: those of every operation, and these."""
     return {
         (status, "application/problem+json"): OpenApiResponse(ProblemShape, describe(status))
-        for status in sorted({401, 403, 429, 503, *statuses})
+        for status in sorted({400, 401, 403, 406, 429, 503, *statuses})
     }
 
 
@@ -100,7 +101,7 @@ def parameters(fields: Mapping[str, Field]) -> list[OpenApiParameter]:
 READ_ROOT: Operation = {
     "operation_id": "read_root",
     "auth": [],
-    "responses": {200: OpenApiTypes.OBJECT},
+    "responses": {200: RootShape, **problems()},
 }
 PLACE_ORDER: Operation = {
     "operation_id": "place_order",

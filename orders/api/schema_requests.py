@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
 from orders.api import bodies
-from orders.api.schema import Operation, json_body, page_of, problems, read
-from orders.api.shapes import ProblemShape, RequestShape
+from orders.api.schema import Operation, describe, json_body, page_of, problems, read
+from orders.api.shapes import ProblemShape, RefusedRequestShape, RequestShape
 
 
 class CancelResult(serializers.Serializer[Any]):
@@ -61,5 +61,9 @@ REPLACE_ORDER: Operation = {
             description="The version that you saw, or the ETag of the order; * for any.",
         )
     ],
-    "responses": {202: RequestShape, **problems(400, 404, 409, 412, 413, 415, 422, 428)},
+    "responses": {
+        202: RequestShape,
+        **problems(400, 404, 409, 412, 413, 415, 428),
+        (422, "application/problem+json"): OpenApiResponse(RefusedRequestShape, describe(422)),
+    },
 }

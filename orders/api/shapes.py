@@ -268,6 +268,26 @@ class SessionShape(serializers.Serializer[Any]):
     heartbeat_at = serializers.DateTimeField(allow_null=True)
 
 
+class RootShape(serializers.Serializer[Any]):
+    """Where everything is."""
+
+    orders = serializers.CharField()
+    executions = serializers.CharField()
+    positions = serializers.CharField()
+    account_values = serializers.CharField()
+    sessions = serializers.CharField()
+    tokens = serializers.CharField()
+    webhooks = serializers.CharField()
+    reasons = serializers.CharField()
+    breaks = serializers.CharField()
+    groups = serializers.CharField()
+    slices = serializers.CharField()
+    instruments = serializers.CharField()
+    schema = serializers.CharField()
+    docs = serializers.CharField()
+    stream = serializers.CharField(help_text="Served by another process.")
+
+
 class FieldErrorShape(serializers.Serializer[Any]):
     """What is wrong with one field."""
 
@@ -285,6 +305,9 @@ class ProblemShape(serializers.Serializer[Any]):
     detail = serializers.CharField()
     code = serializers.CharField()
     errors = FieldErrorShape(many=True, required=False)  # type: ignore[assignment]
+    candidates = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text="The contracts that fit, if several do."
+    )
 
 
 class CheckShape(serializers.Serializer[Any]):
@@ -300,8 +323,15 @@ class CheckShape(serializers.Serializer[Any]):
 class RefusedShape(ProblemShape):
     """An order that a check refused, recorded as REJECTED."""
 
-    report = CheckShape(many=True)
-    order = OrderShape()
+    report = CheckShape(many=True, required=False)
+    order = OrderShape(required=False)
+
+
+class RefusedRequestShape(ProblemShape):
+    """A replace that a check refused, recorded as REFUSED."""
+
+    report = CheckShape(many=True, required=False)
+    request = RequestShape(required=False)
 
 
 def columns(shape: type[serializers.Serializer[Any]]) -> list[str]:

@@ -48,6 +48,10 @@ SPECTACULAR_SETTINGS = {
         # Words without labels: as pairs, which is how shapes.choice() gives them.
         "Side": [(side.value, side.value) for side in Side],
     },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "orders.api.examples.complete",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

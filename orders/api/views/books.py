@@ -27,6 +27,8 @@ from orders.order_search import find_executions
 class Executions(ApiView):
     """Executions of the token's accounts."""
 
+    has_query = True
+
     @extend_schema(**schema.LIST_EXECUTIONS)
     def get(self, request: Request) -> HttpResponse:
         """Executions, newest first."""
@@ -40,6 +42,8 @@ class Executions(ApiView):
 class Positions(ApiView):
     """Positions of the token's accounts."""
 
+    has_query = True
+
     @extend_schema(**schema.LIST_POSITIONS)
     def get(self, request: Request) -> HttpResponse:
         """Positions as the broker reports them."""
@@ -49,6 +53,8 @@ class Positions(ApiView):
 
 class AccountValues(ApiView):
     """Account values of the token's accounts."""
+
+    has_query = True
 
     @extend_schema(**schema.LIST_ACCOUNT_VALUES)
     def get(self, request: Request) -> HttpResponse:
@@ -63,7 +69,6 @@ class Sessions(ApiView):
     @extend_schema(**schema.LIST_SESSIONS)
     def get(self, request: Request) -> HttpResponse:
         """Sessions with the state of their link."""
-        read_query(request.query_params, {})
         return whole_list(
             session_document(session, [account.code for account in session.accounts.all()])
             for session in selectors.sessions_of(self.access.accounts)
@@ -76,7 +81,6 @@ class Reasons(ApiView):
     @extend_schema(**schema.LIST_REASONS)
     def get(self, request: Request) -> HttpResponse:
         """The registry of reasons."""
-        read_query(request.query_params, {})
         return whole_list(asdict(reason) for reason in REASONS.values())
 
 

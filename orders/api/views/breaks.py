@@ -49,6 +49,8 @@ class BreakShape(serializers.Serializer[Any]):
 class Breaks(ApiView):
     """Breaks of the token's accounts."""
 
+    has_query = True
+
     @extend_schema(
         operation_id="list_breaks",
         parameters=schema.parameters(FIELDS),

@@ -26,6 +26,9 @@ Row = TypeVar("Row")
 class OrderExport(ApiView):
     """Orders as CSV."""
 
+    has_query = True
+    form = "text/csv"
+
     @extend_schema(**schema.EXPORT_ORDERS)
     def get(self, request: Request) -> HttpResponseBase:
         """All orders that fit, newest first."""
@@ -41,6 +44,9 @@ class OrderExport(ApiView):
 
 class ExecutionExport(ApiView):
     """Executions as CSV."""
+
+    has_query = True
+    form = "text/csv"
 
     @extend_schema(**schema.EXPORT_EXECUTIONS)
     def get(self, request: Request) -> HttpResponseBase:

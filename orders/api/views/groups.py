@@ -29,6 +29,13 @@ class GroupShape(serializers.Serializer[Any]):
     orders = shapes.OrderShape(many=True)
 
 
+class RefusedGroupShape(shapes.ProblemShape):
+    """A group that a check refused, all its orders recorded as REJECTED."""
+
+    report = shapes.CheckShape(many=True, required=False)
+    group = GroupShape(required=False)
+
+
 class CancelsShape(serializers.Serializer[Any]):
     """The cancel requests, one for each order that was alive."""
 
@@ -46,7 +53,8 @@ class Groups(ApiView):
         responses={
             201: OpenApiResponse(GroupShape, "Recorded whole; the broker gets it whole or not at all."),
             200: OpenApiResponse(GroupShape, "Recorded before (Idempotent-Replayed: true)."),
-            **schema.problems(400, 409, 413, 415, 422),
+            **schema.problems(400, 409, 413, 415),
+            (422, "application/problem+json"): OpenApiResponse(RefusedGroupShape, schema.describe(422)),
         },
     )
     def post(self, request: Request) -> HttpResponse:

@@ -85,6 +85,7 @@ class PreviewShape(serializers.Serializer[Any]):
 class Instruments(ApiView):
     """Instruments that are known."""
 
+    has_query = True
     scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 
     @extend_schema(
@@ -104,7 +105,7 @@ class Instruments(ApiView):
         request=schema.json_body(bodies.RESOLVE_FIELDS),
         responses={
             200: OpenApiResponse(KnownInstrument, "Known, or resolved through the broker and stored."),
-            **schema.problems(400, 413, 415),
+            **schema.problems(400, 413, 415, 422),
         },
     )
     def post(self, request: Request) -> HttpResponse:

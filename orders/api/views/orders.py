@@ -29,6 +29,7 @@ from orders.services.order_entry import Placed, place_order
 class OrderList(ApiView):
     """All orders of the token's accounts."""
 
+    has_query = True
     scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 
     @extend_schema(**schema.PLACE_ORDER)
@@ -80,6 +81,8 @@ class OrderByClOrdId(ApiView):
 
 class OrderEvents(ApiView):
     """What happened to an order."""
+
+    has_query = True
 
     @extend_schema(**schema.LIST_EVENTS)
     def get(self, request: Request, order_id: UUID) -> HttpResponse:

@@ -14,7 +14,6 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import CANCEL_MANY_FIELDS, read_cancel, read_change, read_if_match
 from orders.api.fields import read_fields
 from orders.api.problems import Problem, problem_document, problem_of
-from orders.api.queries import read_query
 from orders.api.resources import Document, request_document
 from orders.models import Order, OrderRequest, Scope
 from orders.order_search import OrderFilter, find_orders
@@ -31,7 +30,6 @@ class OrderRequests(ApiView):
     @extend_schema(**schema.LIST_REQUESTS)
     def get(self, request: Request, order_id: UUID) -> HttpResponse:
         """Requests, first to last."""
-        read_query(request.query_params, {})
         order = selectors.order_of(self.access.accounts, order_id)
         return answer({"results": [request_document(each) for each in order.requests.all()], "next": None})
 

@@ -24,6 +24,9 @@ RESOURCES = (
     "webhooks",
     "reasons",
     "breaks",
+    "groups",
+    "slices",
+    "instruments",
     "schema",
     "docs",
 )
@@ -47,6 +50,11 @@ class Unknown(ApiView):
     permission_classes = [AllowAny]
     authentication_classes = []
     schema = None
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """No `Allow`: it would be empty."""
+        return {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse before the method is looked at: 405 would say that there is something."""

@@ -61,6 +61,7 @@ class SlicedShape(serializers.Serializer[Any]):
 class SlicedList(ApiView):
     """Sliced orders of the token's accounts."""
 
+    has_query = True
     scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 
     @extend_schema(
@@ -69,7 +70,7 @@ class SlicedList(ApiView):
         responses={
             201: OpenApiResponse(SlicedShape, "Recorded; the first slice follows at its time."),
             200: OpenApiResponse(SlicedShape, "Recorded before (Idempotent-Replayed: true)."),
-            **schema.problems(400, 409, 413, 415),
+            **schema.problems(400, 409, 413, 415, 422),
         },
     )
     def post(self, request: Request) -> HttpResponse:

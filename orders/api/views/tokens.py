@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
@@ -18,7 +18,6 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS
 from orders.api.fields import read_fields
 from orders.api.problems import FieldError, Problem, invalid
-from orders.api.queries import read_query
 from orders.api.resources import token_document
 from orders.models import ApiToken, Scope
 from orders.services.tokens import OVERLAP, make_token, revoke_token, rotate_token
@@ -34,7 +33,6 @@ class TokenList(ApiView):
     @extend_schema(**schema.LIST_TOKENS)
     def get(self, request: Request) -> HttpResponse:
         """Tokens, newest first, revoked ones too."""
-        read_query(request.query_params, {})
         rows = selectors.tokens_of(self.access.accounts)
         return answer({"results": [token_document(token) for token in rows], "next": None})
 
@@ -100,8 +98,10 @@ class TokenRevoke(ApiView):
 def visible(access: Access, key: str) -> ApiToken:
     """The token of this name: one's own, or, with the scope admin, one within one's accounts.
 
-    Raises Problem 403 without that scope, ApiToken.DoesNotExist for all others.
+    Raises Problem 403 without that scope, ApiToken.DoesNotExist (or Http404) for all others.
     """
+    if not key.isprintable() or not key.isascii():
+        raise Http404
     if key in (SELF, access.key):
         return selectors.tokens_of(access.accounts).get(token_key=access.key)
     if Scope.ADMIN not in access.scopes:

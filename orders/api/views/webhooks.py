@@ -49,7 +49,6 @@ class WebhookList(WebhookView):
     @extend_schema(**schema.LIST_WEBHOOKS)
     def get(self, request: Request) -> HttpResponse:
         """Webhooks, newest first, ended ones too."""
-        read_query(request.query_params, {})
         rows = selectors.webhooks_of(self.access.accounts)
         return answer({"results": [webhook_document(webhook) for webhook in rows], "next": None})
 
@@ -119,6 +118,7 @@ class WebhookRotate(WebhookView):
 class Deliveries(WebhookView):
     """The delivery log of a webhook."""
 
+    has_query = True
     scopes = {"GET": Scope.ADMIN}
 
     @extend_schema(**schema.LIST_DELIVERIES)

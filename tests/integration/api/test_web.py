@@ -68,6 +68,26 @@ def test_a_host_that_is_not_ours_is_400(server: str, headers: dict[str, str]) ->
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
+@pytest.mark.parametrize("charset", ["hex", "undefined", "rot13", "utf-16", "nonsense"])
+def test_a_charset_that_is_none_is_no_500(server: str, headers: dict[str, str], charset: str) -> None:
+    claimed = {**headers, "Content-Type": f"application/json; charset={charset}"}
+    assert httpx.get(f"{server}?symbol=%C3%A9", headers=claimed).status_code == 400
+    assert httpx.get(server, headers=claimed).status_code == 200
+    answer = httpx.post(server, headers=claimed, json=body())
+    assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("path", ["", ".csv"])
+def test_a_head_has_the_headers_of_its_get_and_no_body(
+    server: str, headers: dict[str, str], path: str
+) -> None:
+    asked = httpx.head(server + path, headers=headers)
+    got = httpx.get(server + path, headers=headers)
+    assert (asked.status_code, asked.content) == (200, b"")
+    same = ("content-type", "etag", "cache-control", "content-disposition")
+    assert [asked.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
+
+
 def test_the_same_order_sent_at_once_is_one_order(server: str, headers: dict[str, str]) -> None:
     def send(_: int) -> httpx.Response:
         return httpx.post(server, headers=headers, json=body(), timeout=60)
