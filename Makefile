@@ -19,7 +19,7 @@ test: venv
 	@sh .ci/test $(ARGS)
 
 pictures: venv
-	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py -k serious
+	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_flower.py -k 'serious or flower'
 
 lint: venv
 	$(IN_VENV) -m ruff check .

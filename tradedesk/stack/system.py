@@ -26,6 +26,9 @@ from tradedesk.stack.processes import STACK_MARK, environment, processes
 from tradedesk.stack.servers import embedded_postgres, embedded_redis
 from tradedesk.stack.urls import Urls, answers
 
+#: These systems are tried out on loopback and thrown away.
+FLOWER_PASSWORD = "x" * 12
+
 
 class System:
     """`with System(folder) as stack:` gives everything, up and ready, on free ports.
@@ -84,7 +87,7 @@ class System:
         self.environment = shared | self.settings
         self.processes = {
             process.name: process
-            for process in processes(self.options, flower_password="x" * 12)
+            for process in processes(self.options, flower_password=FLOWER_PASSWORD)
             if process.name not in self.without
         }
 
