@@ -7,7 +7,8 @@ import time
 
 from ib_async import IB, MarketOrder, Stock
 
-SETTLE = 0.02  # seconds between two orders
+#: Seconds between two orders: above 45 a second the library queues them, and drops its queue at the end.
+SETTLE = 0.03
 
 
 def place_bare(host: str, port: int, client_id: int, account: str, count: int) -> dict[str, float]:

@@ -96,7 +96,12 @@ def bare_orders(ground: Ground, count: int) -> list[float]:
     """Seconds from the call of placeOrder until the gateway had read the order."""
     gateway = ground.system.options.gateway_port
     called = place_bare(HOST, gateway, CLIENT_ID, ground.accounts[0], WARM_UP + count)
-    received = ground.received_at()
+
+    def all_read() -> dict[str, float] | None:
+        read = ground.received_at()
+        return read if read.keys() >= called.keys() else None
+
+    received = eventually(all_read)
     return [received[ref] - at for ref, at in called.items()][WARM_UP:]
 
 
