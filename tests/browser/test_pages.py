@@ -141,7 +141,7 @@ from orders.models import Alert, Break
 Break.objects.create(session_id="main", kind="CASH", key="DU1234567 USD", account_id="DU1234567",
     text="Cash in USD: ours is 1,000.00, the broker's 1,004.20.",
     ours={"currency": "USD", "expected": "1000.00"}, broker={"reported": "1004.20"},
-    first_seen=t.now(), last_seen=t.now())
+    first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)
 Alert.objects.create(kind="SESSION", session_id="main", subject="x",
     text="The gateway said 100: too many messages", raised_at=t.now(), last_raised_at=t.now())
 """
@@ -190,13 +190,14 @@ def test_sending_is_paused_seen_and_resumed(boss: Page, stack: System) -> None:
 
 
 def test_a_break_is_explained_and_closed(boss: Page, stack: System) -> None:
+    # Both sides agree in truth: without runs to its debit, two comparisons would close it meanwhile.
     stack.manage(
         "shell",
         "-c",
         "from django.utils import timezone as t; from orders.models import Break;"
         "Break.objects.create(session_id='main', kind='EXECUTION', key='test-exec', account_id='DU1234567',"
         "text='The broker shows an execution that we do not have', ours={'last_qty': '0'},"
-        "broker={'last_qty': '5'}, first_seen=t.now(), last_seen=t.now())",
+        "broker={'last_qty': '5'}, first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)",
     )
     boss.goto("/admin/orders/break/?kind__exact=EXECUTION")
     boss.locator("#result_list tbody a, #result_list tbody th a").first.click()
