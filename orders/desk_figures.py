@@ -16,6 +16,7 @@ from brokers.models import GatewaySession
 from orders.access import Accounts
 from orders.models import (
     ALIVE,
+    EXECUTED,
     Alert,
     Break,
     DeskAct,
@@ -116,7 +117,7 @@ def today(accounts: Accounts) -> Today:
         total=Count("id"),
         refused=Count("id", filter=Q(state=State.REJECTED)),
         failed=Count("id", filter=Q(state=State.FAILED)),
-        filled=Count("id", filter=Q(state__in=[State.FILLED, State.COMPLETED])),
+        filled=Count("id", filter=Q(state__in=EXECUTED)),
     )
     return Today(**counted)
 

@@ -24,7 +24,7 @@ from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.rulebook import Rulebook
 from orders.models.sliced import SLICING, SlicedOrder, SliceState
-from orders.models.states import ALIVE, AT_BROKER, DEAD, OPEN_REQUESTS, RequestState, State
+from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
 from orders.models.used_id import UsedId
@@ -34,6 +34,7 @@ __all__ = [
     "ALIVE",
     "AT_BROKER",
     "DEAD",
+    "EXECUTED",
     "OPEN_REQUESTS",
     "SLICING",
     "AccountLimit",

@@ -18,7 +18,7 @@ from django.db import models
 from django_fsm import RETURN_VALUE, FSMField, FSMModelMixin, transition
 
 from orders.models.event import EventKind
-from orders.models.states import ALIVE, AT_BROKER, DEAD, State
+from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, State
 
 if TYPE_CHECKING:
     from orders.models.order import Order
@@ -136,7 +136,7 @@ class OrderLifecycle(FSMModelMixin, models.Model):
     @move(
         state,
         EventKind.REOPENED,
-        [State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED],
+        [*EXECUTED, State.PARTIALLY_FILLED],
         RETURN_VALUE(State.FILLED, State.PENDING, State.PARTIALLY_FILLED, State.CANCELED, State.EXPIRED),
     )
     def reopen(self: Order, cause: Cause) -> State:

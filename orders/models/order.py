@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from brokers.fix import LASTING, OrdStatus, SecType, Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
-from orders.models.states import ALIVE, OPEN_REQUESTS, State
+from orders.models.states import ALIVE, EXECUTED, OPEN_REQUESTS
 from orders.models.terms import Terms
 from orders.models.trade_date import DayQuantities, trade_date
 
@@ -253,7 +253,7 @@ class Order(OrderLifecycle):
         if self.time_in_force not in LASTING:
             return DayQuantities(order_qty=self.reported_qty, cum_qty=self.cum_qty, avg_px=self.avg_px)
         day, place = self.trade_date, self.instrument
-        if self.state not in (State.FILLED, State.COMPLETED):
+        if self.state not in EXECUTED:
             moment = at if self.is_alive else self.updated_at
             day = trade_date(moment, place.time_zone, place.trading_hours)
         executed, px = (self.day_cum_qty, self.day_avg_px) if day == self.trade_date else (ZERO, ZERO)

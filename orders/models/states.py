@@ -34,6 +34,8 @@ class RequestState(models.TextChoices):
 
 #: The broker has, or may have, the order, and more may happen to it.
 AT_BROKER = (State.SENT, State.UNCONFIRMED, State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
+#: All executed. FIX has one status for both; COMPLETED waits for nothing more.
+EXECUTED = (State.FILLED, State.COMPLETED)
 #: May still execute.
 ALIVE = (State.CREATED, *AT_BROKER)
 #: Nothing more is expected (a late fill or a bust is booked all the same).

@@ -13,7 +13,7 @@ from django.utils import timezone
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount
-from orders.models import AT_BROKER, DEAD, BreakKind, Execution, Order, State
+from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
 from orders.services import replies
 from orders.services.baseline import COMBINATION
 from orders.services.breaks import Finding, as_evidence
@@ -29,10 +29,10 @@ AGREES: dict[WorkingStatus, tuple[State, ...]] = {
     WorkingStatus.WORKING: (State.PENDING, State.PARTIALLY_FILLED),
     WorkingStatus.PENDING_CANCEL: (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
     WorkingStatus.INACTIVE: (State.ACCEPTED, State.PARTIALLY_FILLED, *DEAD),
-    WorkingStatus.FILLED: (State.FILLED, State.COMPLETED),
-    WorkingStatus.CANCELED: (State.CANCELED, State.FILLED, State.COMPLETED, State.EXPIRED, State.REJECTED),
-    WorkingStatus.EXPIRED: (State.EXPIRED, State.FILLED, State.COMPLETED),
-    WorkingStatus.REJECTED: (State.REJECTED, State.FAILED, State.FILLED, State.COMPLETED),
+    WorkingStatus.FILLED: EXECUTED,
+    WorkingStatus.CANCELED: (State.CANCELED, *EXECUTED, State.EXPIRED, State.REJECTED),
+    WorkingStatus.EXPIRED: (State.EXPIRED, *EXECUTED),
+    WorkingStatus.REJECTED: (State.REJECTED, State.FAILED, *EXECUTED),
 }
 
 

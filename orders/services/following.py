@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brokers.fix import LASTING
 from brokers.messages import ExecutionReport, OrderReport, WorkingStatus
-from orders.models import AT_BROKER, Cause, EventKind, Order, RequestKind, Source, State
+from orders.models import AT_BROKER, EXECUTED, Cause, EventKind, Order, RequestKind, Source, State
 from orders.models.ord_status import STANDINGS
 from orders.models.reasons import reason
 from orders.services import quantities, replies
@@ -110,7 +110,7 @@ def acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:
     order.absent_rounds, order.absent_snapshot = 0, ""
     if order.state == State.UNCONFIRMED:
         order.release(cause)
-    if working is None or order.state in (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED):
+    if working is None or order.state in (State.PARTIALLY_FILLED, *EXECUTED):
         return
     if order.cum_qty >= order.order_qty:
         return  # executed by this very batch: settling fills it

@@ -18,6 +18,7 @@ from brokers.lease import Lease
 from brokers.messages import NewOrder
 from orders.models import (
     AT_BROKER,
+    EXECUTED,
     CommandKind,
     GroupKind,
     Order,
@@ -31,7 +32,6 @@ from orders.services.claim import claim_orders
 #: What happened to such an order must be known before its group is touched again.
 IN_FLIGHT = (State.SENT, State.UNCONFIRMED)
 OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
-EXECUTED = (State.FILLED, State.COMPLETED)
 
 
 def claim_group(lease: Lease, *, limit: int) -> list[NewOrder]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from brokers.fix import Side, TimeInForce
 from orders.models import (
     ALIVE,
+    EXECUTED,
     AlertKind,
     Cause,
     CommandKind,
@@ -46,7 +47,7 @@ OCA_TYPES = {OcaType.CANCEL: 1, OcaType.REDUCE: 2, OcaType.REDUCE_WITHOUT_BLOCK:
 #: Exits wait as long as their entry does: it is the entry that becomes stale.
 EXITS_STAY_FRESH = timedelta(days=30)
 FAILED_STATES = (State.REJECTED, State.FAILED)
-EXECUTING = (State.PARTIALLY_FILLED, State.FILLED, State.COMPLETED)
+EXECUTING = (State.PARTIALLY_FILLED, *EXECUTED)
 IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 

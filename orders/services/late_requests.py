@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from orders.models import (
     ALIVE,
+    EXECUTED,
     OPEN_REQUESTS,
     Cause,
     EventKind,
@@ -21,7 +22,7 @@ from orders.models import (
     State,
 )
 from orders.services import book
-from orders.services.replacing import FILLED, raisable, refuse
+from orders.services.replacing import raisable, refuse
 
 LATE = {
     RequestKind.CANCEL: "TOO_LATE_TO_CANCEL",
@@ -39,7 +40,7 @@ def close_late(session: str, *, asked_before: datetime) -> int:
         order__session_id=session, state__in=OPEN_REQUESTS, requested_at__lt=asked_before
     ).exclude(order__state__in=ALIVE)
     raising = Q(kind=RequestKind.REPLACE, order_qty__gt=F("order__cum_qty"))
-    asked = Q(state=RequestState.SENT, order__state__in=FILLED)
+    asked = Q(state=RequestState.SENT, order__state__in=EXECUTED)
     goes_out = Q(state=RequestState.REQUESTED, order__state__in=raisable())
     late = waiting.exclude(raising & (asked | goes_out))
     ids = sorted(set(late.values_list("order_id", flat=True)))

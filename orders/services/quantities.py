@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from brokers.fix import SecType
 from brokers.formats import decimal_text
-from orders.models import AlertKind, Cause, EventKind, Execution, Order, State
+from orders.models import EXECUTED, AlertKind, Cause, EventKind, Execution, Order, State
 from orders.services.absence import put_in_doubt
 from orders.services.alerts import clear_alert, raise_alert
 
@@ -81,7 +81,7 @@ def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
 
 def remember_end(order: Order, status: str) -> None:
     """The broker says that a filled order is over: what a bust takes back will not be executed again."""
-    if order.state in (State.FILLED, State.COMPLETED) and status in ENDS and order.closed_as != status:
+    if order.state in EXECUTED and status in ENDS and order.closed_as != status:
         order.closed_as = status
         order.touched = True
 
@@ -98,12 +98,12 @@ def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -
 def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
     """Move the order to where its quantities say it is."""
     if order.cum_qty >= order.order_qty:
-        if order.state not in (State.FILLED, State.COMPLETED):
+        if order.state not in EXECUTED:
             order.closed_as = order.state if order.state in ENDS else order.closed_as
             order.fill(cause)
     elif order.cum_qty > 0:
         _partly(order, cause)
-    elif order.state in (State.FILLED, State.COMPLETED, State.PARTIALLY_FILLED):
+    elif order.state in (State.PARTIALLY_FILLED, *EXECUTED):
         _reopen(order, cause)
     missing = uncharged(charged(order, executions))
     if order.commission_missing and not missing:
@@ -120,7 +120,7 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
 
 
 def _partly(order: Order, cause: Cause) -> None:
-    if order.state in (State.FILLED, State.COMPLETED):
+    if order.state in EXECUTED:
         _reopen(order, cause)
     elif order.state in (State.REJECTED, State.FAILED):
         put_in_doubt(order, cause)  # held dead, yet executed: the rest may be alive

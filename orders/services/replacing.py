@@ -16,6 +16,7 @@ from brokers.messages import Leg
 from brokers.special import SPECIAL_FIELDS, Special
 from orders.models import (
     DEAD,
+    EXECUTED,
     OPEN_REQUESTS,
     Cause,
     CommandKind,
@@ -44,7 +45,6 @@ from orders.services.ticket import InstrumentKey, Ticket
 from orders.services.venue import find_venue
 
 #: An order that has executed all it was asked to.
-FILLED = (State.FILLED, State.COMPLETED)
 
 
 def raisable() -> tuple[State, ...]:
@@ -53,7 +53,7 @@ def raisable() -> tuple[State, ...]:
     IB refuses to modify a filled order (error 104), and a gateway whose order ids began anew would take
     the used id for a new order: nothing to win by asking, and a second order to lose.
     """
-    return FILLED if settings.BROKER_RAISES_FILLED else ()
+    return EXECUTED if settings.BROKER_RAISES_FILLED else ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,7 +158,7 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
     if order.held_for_desk:
         raise OrderFrozen(order)
     raised = order.state in raisable() and request.terms.order_qty > order.cum_qty
-    if order.state in (*DEAD, *FILLED) and not raised:
+    if order.state in (*DEAD, *EXECUTED) and not raised:
         raise OrderOver(order)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
         raise CancelPending(order)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from orders.models import State
-from orders.models.states import DEAD
+from orders.models.states import DEAD, EXECUTED
 from tradedesk.chaos.evidence import EventRow, Evidence, OrderRow, Row
 from tradedesk.demo.checks import AGREES
 
@@ -100,7 +100,7 @@ def states_agree(evidence: Evidence) -> Iterator[Violation]:
         for row in found:
             if order.state not in AGREES.get(row["status"], ()):
                 yield {**named(order), "is": order.state, "at the gateway": in_short(row)}
-        if not found and order.state in (*WORKING, State.FILLED, State.COMPLETED):
+        if not found and order.state in (*WORKING, *EXECUTED):
             yield {**named(order), "is": order.state, "at the gateway": "nothing"}
 
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from brokers.fix import ORD_STATUS_PRECEDENCE, OrdStatus
-from orders.models import DEAD, RequestKind, State, ord_status
+from orders.models import DEAD, EXECUTED, RequestKind, State, ord_status
 from orders.models.lifecycle import OrderLifecycle
 from orders.models.ord_status import STANDINGS
 from orders.models.reasons import REASONS
@@ -37,7 +37,7 @@ GROUPS = {
     "Local": (State.CREATED,),
     "InFlight": (State.SENT, State.UNCONFIRMED),
     "Open": (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
-    "Filled": (State.FILLED, State.COMPLETED),
+    "Filled": EXECUTED,
     "Closed": DEAD,
 }
 REQUESTS = """Each is a row of its own with its own ClOrdID.
