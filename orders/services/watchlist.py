@@ -30,7 +30,8 @@ def wanted(session: str) -> list[int]:
 def choose(known: Sequence[int], first: Sequence[int], *, lines: int, turn: int) -> list[int]:
     """`lines` of the known: the `first` but for a tenth that is kept for turns, and whose turn it is."""
     kept = list(islice(dict.fromkeys(first), lines - max(1, lines // 10)))
-    rest = [key for key in known if key not in set(kept)]
+    taken = set(kept)
+    rest = [key for key in known if key not in taken]
     room = lines - len(kept)
     start = turn * room % max(1, len(rest))
     return kept + [*rest[start:], *rest[:start]][:room]
@@ -40,5 +41,9 @@ def _first(session: str, lines: int) -> list[int]:
     working = Order.objects.filter(session_id=session, state__in=ALIVE).values("instrument_id")
     held = Position.objects.exclude(position_qty=0).values("con_id")
     resolved = Instrument.objects.exclude(con_id=None).order_by("pk")
-    ours = [*resolved.filter(pk__in=working), *resolved.filter(con_id__in=held)]
-    return [row.pk for row in [*ours, *resolved.filter(last_px=None)[:lines]]]
+    rows = (
+        resolved.filter(pk__in=working),
+        resolved.filter(con_id__in=held),
+        resolved.filter(last_px=None)[:lines],
+    )
+    return [key for some in rows for key in some.values_list("pk", flat=True)]
