@@ -180,11 +180,7 @@ def check(request: HttpRequest) -> HttpResponse:
 def missing(request: HttpRequest, errors: Mapping[str, str]) -> list[str]:
     """Labels of the fields that are empty and needed, in the order of the form."""
     labels = {"side": "Side", **{field.name: field.label for field in FIELDS}}
-    kind = (
-        KINDS.get(OrdType(request.POST["ord_type"]))
-        if request.POST.get("ord_type") in words(OrdType)
-        else None
-    )
+    kind = kind_of(request.POST.get("ord_type", ""))
     needed = {"side", "symbol", "order_qty", *(kind.needs if kind else ()), *errors}
     return [label for name, label in labels.items() if name in needed and not request.POST.get(name)]
 
