@@ -14,13 +14,14 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
+
 from tradedesk.bench.client import Answer, Connection, market_order
 from tradedesk.stack.clients import ACCOUNT
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
 WARM_UP = 60  # orders
-CREATED = 201
 CLIENTS = 16
 SETTLE_LIMIT = 600.0  # seconds
 UNPACED = 10_000  # messages a second: more than anything here can do
@@ -75,7 +76,7 @@ class Ground:
         self.wait_until_done()
 
     def _takes_order(self, number: int) -> bool:
-        return self.own_connection().place(self.order(number)).status == CREATED
+        return self.own_connection().place(self.order(number)).status == httpx.codes.CREATED
 
     def wait_until_done(self) -> float:
         """Wait until no order of ours moves any more; the time (epoch seconds) when that was seen."""
