@@ -197,7 +197,7 @@ def spread(view: MarketView) -> Decimal | None:
 
 def size_text(size: Decimal | None) -> str:
     """A size, with nothing for one that was not told."""
-    return "–" if size is None else number_text(size)
+    return NOTHING if size is None else number_text(size)
 
 
 def plain(px: Decimal | None) -> str:
