@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_GET
 
 from brokers import admin as brokers_admin
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Profit
@@ -18,6 +16,7 @@ from orders.admin.own import OwnAccounts
 from orders.admin.pages import show
 from orders.admin.positions import add_expected
 from orders.admin.profits import add_profits, chart_context
+from orders.admin.row_page import RowPage
 from orders.models import Break, ReconciliationKind, ReconciliationRun
 
 VALUES = {
@@ -32,7 +31,7 @@ WHOLE_ACCOUNT = 0
 
 
 @replaces(BrokerAccount)
-class AccountAdmin(OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
+class AccountAdmin(RowPage, OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
     """The person's accounts."""
 
     account_path = "code"
@@ -63,21 +62,10 @@ class AccountAdmin(OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: igno
         profit = whole(account)
         return moment(profit.reported_at if profit else None)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The account's page."""
-        return require_GET(self.account_view)(request, object_id)
-
-    def account_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def row_view(self, request: HttpRequest, row: BrokerAccount) -> HttpResponse:
         """One account."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        account = self.get_object(request, object_id)
-        if account is None:
-            raise Http404
-        context = {**page_context(account), **chart_context(request, account.code, WHOLE_ACCOUNT)}
-        return show(request, "desk/account.html", f"Account {account.code}", opts=self.opts, **context)
+        context = {**page_context(row), **chart_context(request, row.code, WHOLE_ACCOUNT)}
+        return show(request, "desk/account.html", f"Account {row.code}", opts=self.opts, **context)
 
 
 def whole(account: BrokerAccount) -> Profit | None:

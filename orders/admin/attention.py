@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -16,12 +15,13 @@ from unfold.paginator import InfinitePaginator
 from orders.access import accounts_of_person
 from orders.admin.own import OwnAccounts
 from orders.admin.pages import person_of
+from orders.admin.row_page import RowPage
 from orders.services.errors import OrderError
 
 Do = Callable[[Any, User, str], str]
 
 
-class AttentionAdmin(OwnAccounts):
+class AttentionAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
     """Base of such a list; what is about one account is for who has that account."""
 
     paginator = InfinitePaginator
@@ -29,26 +29,12 @@ class AttentionAdmin(OwnAccounts):
     #: What a row is about, empty for the session as a whole, and the account of that.
     about = "account"
     account_of_row = "account"
+    get_only = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Rows of the person's accounts and of the sessions that carry them."""
         mine = Q(**{f"{self.account_of_row}__in": accounts_of_person(request.user)})
         return super().get_queryset(request).filter(mine | Q(**{f"{self.about}__isnull": True}))
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The row's own page."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return self.row_view(request, row)
-
-    def row_view(self, request: HttpRequest, row: Any) -> HttpResponse:
-        """The page of one row."""
-        raise NotImplementedError
 
 
 def decide(request: HttpRequest, model: type[Model], pk: int, do: Do) -> HttpResponse:

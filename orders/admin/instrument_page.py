@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db.models import DecimalField, F, Sum
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
 
 from brokers import admin as brokers_admin
 from brokers.market import DEPTH_ROWS
@@ -19,36 +17,30 @@ from orders.admin.market import market_context, trading_words
 from orders.admin.marks import price_text, state_mark
 from orders.admin.pages import show
 from orders.admin.positions import add_expected
+from orders.admin.row_page import RowPage
 from orders.models import ALIVE, Execution, Order
 
 SHOWN = 20
 
 
 @replaces(Instrument)
-class InstrumentAdmin(brokers_admin.InstrumentAdmin):
+class InstrumentAdmin(RowPage, brokers_admin.InstrumentAdmin):  # type: ignore[misc]
     """Instruments, each with a page of its own."""
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The instrument's page."""
-        return require_GET(self.instrument_view)(request, object_id)
+    def may_see(self, request: HttpRequest) -> bool:
+        """Our side of it is orders."""
+        return super().may_see(request) and request.user.has_perm("orders.view_order")
 
-    def instrument_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def row_view(self, request: HttpRequest, row: Instrument) -> HttpResponse:
         """One instrument."""
-        if not self.has_view_permission(request) or not request.user.has_perm("orders.view_order"):
-            raise PermissionDenied
-        instrument = self.get_object(request, object_id)
-        if instrument is None:
-            raise Http404
         context = {
-            **market_context(request, instrument, DEPTH_ROWS),
-            **our_side(instrument, accounts_of_person(request.user)),
+            **market_context(request, row, DEPTH_ROWS),
+            **our_side(row, accounts_of_person(request.user)),
             "opts": self.opts,
-            "trading": trading_words(instrument, timezone.now()),
-            "tick": price_text(instrument.min_tick, instrument),
+            "trading": trading_words(row, timezone.now()),
+            "tick": price_text(row.min_tick, row),
         }
-        return show(request, "desk/instrument.html", str(instrument), **context)
+        return show(request, "desk/instrument.html", str(row), **context)
 
 
 def our_side(instrument: Instrument, accounts: Accounts) -> dict[str, Any]:

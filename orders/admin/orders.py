@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.views.decorators.http import require_GET
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
     FieldTextFilter,
@@ -23,13 +21,14 @@ from orders.admin.filters import UtcRangeFilter
 from orders.admin.order_page import page_context
 from orders.admin.own import OwnAccountFilter, OwnAccounts
 from orders.admin.pages import show
+from orders.admin.row_page import RowPage
 from orders.models import Order
 
 CANCEL = "orders.cancel_order"
 
 
 @admin.register(Order)
-class OrderAdmin(OwnAccounts):
+class OrderAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
     """Orders: looked at here, entered and changed only through the services."""
 
     # The cells are those of desk/blotter_rows.html; these names carry the sorting.
@@ -87,23 +86,12 @@ class OrderAdmin(OwnAccounts):
         """A preview; nothing is canceled before a person confirms it there."""
         return bulk_cancel.preview(request, queryset)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The order's page."""
-        return require_GET(self.order_view)(request, object_id)
-
-    def order_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def row_view(self, request: HttpRequest, row: Order) -> HttpResponse:
         """One order: what happened, where the time went, what can be done."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        order = self.get_object(request, object_id)
-        if order is None:
-            raise Http404
-        context = {**page_context(order, request.user), "opts": self.opts}
+        context = {**page_context(row, request.user), "opts": self.opts}
         if request.GET.get("live"):
             return TemplateResponse(request, "desk/order_live.html", context)
-        return show(request, "desk/order.html", order.cl_ord_id, **context)
+        return show(request, "desk/order.html", row.cl_ord_id, **context)
 
     @admin.display(description="state", ordering="state")
     def state_now(self, order: Order) -> str:

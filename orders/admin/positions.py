@@ -6,12 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_GET
 from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.views import ChangeList
 
@@ -22,6 +20,7 @@ from orders.access import accounts_of_person
 from orders.admin.own import OwnAccountFilter, OwnAccounts
 from orders.admin.pages import show
 from orders.admin.profits import add_profits, chart_context
+from orders.admin.row_page import RowPage
 from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
 from orders.services.positions import executed_quantities
 
@@ -47,7 +46,7 @@ def add_expected(positions: list[Position]) -> None:
 
 
 @admin.register(Position)
-class PositionAdmin(OwnAccounts):
+class PositionAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
     """Positions as the broker reports them, against our own books."""
 
     list_display = (
@@ -81,32 +80,21 @@ class PositionAdmin(OwnAccounts):
         context: Any = {**(extra_context or {}), "compared": [run for run in newest if run]}
         return super().changelist_view(request, context)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The position's page."""
-        return require_GET(self.position_view)(request, object_id)
-
-    def position_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def row_view(self, request: HttpRequest, row: Position) -> HttpResponse:
         """One position: both sides, what it made, how that came."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        position = self.get_object(request, object_id)
-        if position is None:
-            raise Http404
-        key = f"{position.account_id} {position.con_id}"
-        runs = ReconciliationRun.objects.filter(session=position.account.session_id)
+        key = f"{row.account_id} {row.con_id}"
+        runs = ReconciliationRun.objects.filter(session=row.account.session_id)
         return show(
             request,
             "desk/position.html",
-            f"{position.symbol} in {position.account_id}",
+            f"{row.symbol} in {row.account_id}",
             opts=self.opts,
-            position=position,
-            difference=self.difference(position),
-            instrument=Instrument.objects.filter(con_id=position.con_id).first(),
+            position=row,
+            difference=self.difference(row),
+            instrument=Instrument.objects.filter(con_id=row.con_id).first(),
             breaks=Break.objects.filter(kind=BreakKind.POSITION, key=key, closed_at=None),
             runs=runs.filter(kind=ReconciliationKind.POSITIONS)[:1],
-            **chart_context(request, position.account_id, position.con_id),
+            **chart_context(request, row.account_id, row.con_id),
         )
 
     @admin.display(description="instrument", ordering="symbol")

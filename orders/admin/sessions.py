@@ -9,13 +9,12 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Min, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST
 
 from brokers.admin import GatewaySessionAdmin, link_mark
 from brokers.models import GatewaySession
@@ -23,6 +22,7 @@ from orders.admin.acts import ActForm
 from orders.admin.broker_rows import replaces
 from orders.admin.own import OwnAccounts
 from orders.admin.pages import desk_page, person_of, show
+from orders.admin.row_page import RowPage
 from orders.models import DeskAction, Order, OutboxCommand, ReconciliationRun, State
 from orders.services import sessions
 from orders.services.desk_acts import once
@@ -38,28 +38,17 @@ ACTS: dict[str, tuple[DeskAction, Do]] = {
 
 
 @replaces(GatewaySession)
-class SessionAdmin(OwnAccounts, GatewaySessionAdmin):  # type: ignore[misc]
+class SessionAdmin(RowPage, OwnAccounts, GatewaySessionAdmin):  # type: ignore[misc]
     """Sessions that carry the person's accounts."""
 
     account_path = "accounts"
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
-    ) -> HttpResponse:
-        """The session's page."""
-        return require_GET(self.session_view)(request, object_id)
-
-    def session_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+    def row_view(self, request: HttpRequest, row: GatewaySession) -> HttpResponse:
         """One session."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        session = self.get_object(request, object_id)
-        if session is None:
-            raise Http404
-        context = {**page_context(session), "opts": self.opts, "key": uuid4()}
+        context = {**page_context(row), "opts": self.opts, "key": uuid4()}
         if request.GET.get("live"):
             return TemplateResponse(request, "desk/session_live.html", context)
-        return show(request, "desk/session.html", f"Session {session.name}", **context)
+        return show(request, "desk/session.html", f"Session {row.name}", **context)
 
 
 def page_context(session: GatewaySession) -> dict[str, Any]:
