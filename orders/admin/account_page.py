@@ -10,12 +10,12 @@ from django.utils.safestring import SafeString
 
 from brokers import admin as brokers_admin
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Profit
-from brokers.shown import figure, moment
+from brokers.shown import moment
 from orders.admin.broker_rows import replaces
 from orders.admin.own import OwnAccounts
 from orders.admin.pages import show
 from orders.admin.positions import add_expected
-from orders.admin.profits import add_profits, chart_context
+from orders.admin.profits import ProfitColumns, add_profits, chart_context
 from orders.admin.row_page import RowPage
 from orders.models import Break, ReconciliationKind, ReconciliationRun
 
@@ -31,7 +31,7 @@ WHOLE_ACCOUNT = 0
 
 
 @replaces(BrokerAccount)
-class AccountAdmin(RowPage, OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
+class AccountAdmin(ProfitColumns, RowPage, OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
     """The person's accounts."""
 
     account_path = "code"
@@ -41,20 +41,9 @@ class AccountAdmin(RowPage, OwnAccounts, brokers_admin.BrokerAccountAdmin):  # t
         """With what each account made."""
         return super().get_queryset(request).prefetch_related("profits")
 
-    @admin.display(description="P&L today")
-    def daily(self, account: BrokerAccount) -> SafeString:
-        """What the account made today, as the broker reckons it."""
-        return figure(whole(account), "daily")
-
-    @admin.display(description="unrealized")
-    def unrealized(self, account: BrokerAccount) -> SafeString:
-        """What its positions would make."""
-        return figure(whole(account), "unrealized")
-
-    @admin.display(description="realized")
-    def realized(self, account: BrokerAccount) -> SafeString:
-        """What it has made."""
-        return figure(whole(account), "realized")
+    def profit_of(self, row: BrokerAccount) -> Profit | None:
+        """That of the account as one."""
+        return whole(row)
 
     @admin.display(description="as of")
     def as_of(self, account: BrokerAccount) -> SafeString:

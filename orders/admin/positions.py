@@ -19,7 +19,7 @@ from brokers.shown import figure
 from orders.access import accounts_of_person
 from orders.admin.own import OwnAccountFilter, OwnAccounts
 from orders.admin.pages import show
-from orders.admin.profits import add_profits, chart_context
+from orders.admin.profits import ProfitColumns, add_profits, chart_context
 from orders.admin.row_page import RowPage
 from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
 from orders.services.positions import executed_quantities
@@ -46,7 +46,7 @@ def add_expected(positions: list[Position]) -> None:
 
 
 @admin.register(Position)
-class PositionAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
+class PositionAdmin(ProfitColumns, RowPage, OwnAccounts):  # type: ignore[misc]
     """Positions as the broker reports them, against our own books."""
 
     list_display = (
@@ -123,22 +123,12 @@ class PositionAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
     @admin.display(description="value")
     def value(self, position: Position) -> SafeString:
         """What the position is worth as the broker reckons it."""
-        return figure(profit_of(position), "value")
+        return figure(self.profit_of(position), "value")
 
-    @admin.display(description="P&L today")
-    def daily(self, position: Position) -> SafeString:
-        """What it made today."""
-        return figure(profit_of(position), "daily")
-
-    @admin.display(description="unrealized")
-    def unrealized(self, position: Position) -> SafeString:
-        """What it would make."""
-        return figure(profit_of(position), "unrealized")
-
-    @admin.display(description="realized")
-    def realized(self, position: Position) -> SafeString:
-        """What it has made."""
-        return figure(profit_of(position), "realized")
+    def profit_of(self, row: Position) -> Profit | None:
+        """What `add_profits` found for it."""
+        profit: Profit | None = row.profit  # type: ignore[attr-defined]
+        return profit
 
     @admin.display(description="avg cost")
     def cost(self, position: Position) -> SafeString:
@@ -149,9 +139,3 @@ class PositionAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
     def reported(self, position: Position) -> SafeString:
         """When the broker reported it."""
         return moment(position.reported_at)
-
-
-def profit_of(position: Position) -> Profit | None:
-    """What `add_profits` found for it."""
-    profit: Profit | None = position.profit  # type: ignore[attr-defined]
-    return profit

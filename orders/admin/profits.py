@@ -7,14 +7,39 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from brokers.models import Position, Profit, ProfitPoint
-from brokers.shown import number_text
+from brokers.shown import figure, number_text
 from orders.services import profits
 
 RANGES = {"day": timedelta(days=1), "week": timedelta(days=7), "year": timedelta(days=365)}
+
+
+class ProfitColumns:
+    """What the broker reckons that a row made, for a list whose rows have a profit."""
+
+    def profit_of(self, row: Any) -> Profit | None:
+        """The stored profit of a row; None while the broker has not said."""
+        raise NotImplementedError
+
+    @admin.display(description="P&L today")
+    def daily(self, row: Any) -> SafeString:
+        """What it made today."""
+        return figure(self.profit_of(row), "daily")
+
+    @admin.display(description="unrealized")
+    def unrealized(self, row: Any) -> SafeString:
+        """What it would make."""
+        return figure(self.profit_of(row), "unrealized")
+
+    @admin.display(description="realized")
+    def realized(self, row: Any) -> SafeString:
+        """What it has made."""
+        return figure(self.profit_of(row), "realized")
 
 
 def add_profits(positions: list[Position]) -> None:
