@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -59,6 +60,21 @@ def test_a_gateway_that_is_down_is_said_and_the_kept_price_shown(boss: Client) -
     assert "No live prices: the gateway is not connected (connection refused)" in page
     assert "200.00" in page
     assert "data-px" not in page  # an old price is not for clicking
+
+
+@pytest.mark.parametrize(
+    ("rights", "status"),
+    [
+        (["brokers.view_instrument", "orders.view_order"], 200),
+        (["brokers.view_instrument"], 403),
+        (["orders.view_order"], 403),
+    ],
+)
+def test_an_instruments_page_shows_orders_and_needs_their_right(
+    person: Callable[..., Client], rights: list[str], status: int
+) -> None:
+    url = reverse("admin:brokers_instrument_change", args=[Instrument.objects.all()[0].pk])
+    assert person(*rights).get(url).status_code == status
 
 
 def test_without_redis_it_is_said(boss: Client, settings: Any) -> None:
