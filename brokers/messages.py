@@ -166,6 +166,11 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     #: The status that the broker shows with it; IB shows none.
     ord_status: OrdStatus | None = None
 
+    @property
+    def exec_root(self) -> str:
+        """What all versions of the execution have in common; empty for an id without a version."""
+        return self.exec_id.rpartition(".")[0]
+
 
 class CommissionReport(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="commission_report"

@@ -131,7 +131,7 @@ def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
         return []
     first = min(report.transact_time for report in snapshot.executions)
     clients = {report.identity.client_id for report in snapshot.executions}
-    roots = {report.exec_id.rpartition(".")[0] for report in snapshot.executions}
+    roots = {report.exec_root for report in snapshot.executions}
     rows = _since_baseline(session).filter(
         superseded=False,
         transact_time__gt=first,

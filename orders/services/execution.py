@@ -205,7 +205,7 @@ class Applying:
             order=order,
             account_id=order.account_id,
             exec_id=report.exec_id,
-            exec_root=report.exec_id.rpartition(".")[0],
+            exec_root=report.exec_root,
             con_id=report.instrument.con_id,
             symbol=report.instrument.symbol,
             sec_type=report.sec_type,

@@ -15,7 +15,8 @@ def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> O
     """Record the order of a report; None when the report does not say enough to identify it."""
     if report.terms is None or not report.identity.perm_id:
         return None
-    return _record(working_set, report.identity, report.terms, cause)
+    name = _name(working_set, report.identity.perm_id)
+    return _record(working_set, report.identity, report.terms, cause, name=name)
 
 
 def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cause) -> Order:
@@ -23,7 +24,8 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
 
     A trade from outside the broker (an exercise, a transfer) has no perm_id: it is an order by itself.
     """
-    if not report.identity.perm_id and (known := working_set.fetch(_name(working_set, report))):
+    name = _name(working_set, report.identity.perm_id or report.exec_root or report.exec_id)
+    if not report.identity.perm_id and (known := working_set.fetch(name)):
         return known
     terms = OrderTerms(
         account=report.account,
@@ -33,13 +35,12 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
         ord_type="UNKNOWN",
         time_in_force="",
     )
-    return _record(working_set, report.identity, terms, cause, name=_name(working_set, report))
+    return _record(working_set, report.identity, terms, cause, name=name)
 
 
-def _name(working_set: WorkingSet, report: ExecutionReport) -> str:
-    """The reference of an order that is known by an execution."""
-    root = report.exec_id.rpartition(".")[0] or report.exec_id
-    return f"EXT-{working_set.session}-{report.identity.perm_id or root}"
+def _name(working_set: WorkingSet, key: int | str) -> str:
+    """The reference of an order that is not ours, by what the broker knows it by."""
+    return f"EXT-{working_set.session}-{key}"
 
 
 def grow(order: Order, report: ExecutionReport) -> None:
@@ -61,12 +62,11 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
 
 
 def _record(
-    working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str = ""
+    working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
 ) -> Order:
     account, _ = BrokerAccount.objects.get_or_create(
         code=terms.account, defaults={"session_id": working_set.session}
     )
-    name = name or f"EXT-{working_set.session}-{identity.perm_id}"
     order = Order(
         id=uuid_utils.uuid7(),
         source=Source.EXTERNAL,
