@@ -22,7 +22,6 @@ from orders.api.shapes import (
     ProblemShape,
     ReasonEntryShape,
     RefusedShape,
-    RootShape,
     SessionShape,
 )
 
@@ -98,11 +97,6 @@ def parameters(fields: Mapping[str, Field]) -> list[OpenApiParameter]:
     ]
 
 
-READ_ROOT: Operation = {
-    "operation_id": "read_root",
-    "auth": [],
-    "responses": {200: RootShape, **problems()},
-}
 PLACE_ORDER: Operation = {
     "operation_id": "place_order",
     "parameters": [

@@ -268,26 +268,6 @@ class SessionShape(serializers.Serializer[Any]):
     heartbeat_at = serializers.DateTimeField(allow_null=True)
 
 
-class RootShape(serializers.Serializer[Any]):
-    """Where everything is."""
-
-    orders = serializers.CharField()
-    executions = serializers.CharField()
-    positions = serializers.CharField()
-    account_values = serializers.CharField()
-    sessions = serializers.CharField()
-    tokens = serializers.CharField()
-    webhooks = serializers.CharField()
-    reasons = serializers.CharField()
-    breaks = serializers.CharField()
-    groups = serializers.CharField()
-    slices = serializers.CharField()
-    instruments = serializers.CharField()
-    schema = serializers.CharField()
-    docs = serializers.CharField()
-    stream = serializers.CharField(help_text="Served by another process.")
-
-
 class FieldErrorShape(serializers.Serializer[Any]):
     """What is wrong with one field."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
@@ -30,6 +31,16 @@ RESOURCES = (
     "schema",
     "docs",
 )
+LINKS = {name.replace("-", "_"): f"/api/v1/{name}" for name in RESOURCES}
+
+
+class RootShape(serializers.Serializer[Any]):
+    """Where everything is."""
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """One member for each resource."""
+        stream = serializers.CharField(help_text="Served by another process.")
+        return {**{name: serializers.CharField() for name in LINKS}, "stream": stream}
 
 
 class Root(ApiView):
@@ -37,11 +48,10 @@ class Root(ApiView):
 
     permission_classes = [AllowAny]
 
-    @extend_schema(**schema.READ_ROOT)
+    @extend_schema(operation_id="read_root", auth=[], responses={200: RootShape, **schema.problems()})
     def get(self, request: Request) -> HttpResponse:
         """URLs by name."""
-        links = {name.replace("-", "_"): f"/api/v1/{name}" for name in RESOURCES}
-        return answer({**links, "stream": f"{settings.STREAM_URL.rstrip('/')}/api/v1/stream"})
+        return answer({**LINKS, "stream": f"{settings.STREAM_URL.rstrip('/')}/api/v1/stream"})
 
 
 class Unknown(ApiView):
