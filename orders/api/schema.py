@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from orders.api import bodies, queries
+from orders.api.examples import ORDER
 from orders.api.fields import Field, object_schema
 from orders.api.problems import PROBLEMS
 from orders.api.shapes import (
@@ -74,6 +75,11 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     }
 
 
+def refused(shape: type[ProblemShape]) -> dict[tuple[int, str], OpenApiResponse]:
+    """The answer when a check says no: a problem that tells more than most."""
+    return {(422, "application/problem+json"): OpenApiResponse(shape, describe(422))}
+
+
 def read(shape: Any, *statuses: int) -> dict[Any, Any]:
     """The answers of a GET: the thing, or 304 when it is as the caller knows it."""
     return {200: shape, 304: OpenApiResponse(None, "It has not changed."), **problems(*statuses)}
@@ -109,20 +115,12 @@ PLACE_ORDER: Operation = {
         201: OpenApiResponse(OrderShape, "Recorded; the broker has not spoken yet."),
         200: OpenApiResponse(OrderShape, "Recorded before (Idempotent-Replayed: true)."),
         **problems(400, 409, 413, 415),
-        (422, "application/problem+json"): OpenApiResponse(RefusedShape, describe(422)),
+        **refused(RefusedShape),
     },
     "examples": [
         OpenApiExample(
             "limit order",
-            value={
-                "cl_ord_id": "alg-2026-11-22-0001",
-                "account": "DU1234567",
-                "instrument": {"symbol": "AAPL"},
-                "side": "BUY",
-                "order_qty": "100",
-                "ord_type": "LIMIT",
-                "price": "229.95",
-            },
+            value={**ORDER, "cl_ord_id": "alg-2026-11-22-0001"},
             request_only=True,
         )
     ],

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from orders.api.bodies import BULK_FIELDS, idempotency_key
-from orders.api.schema import Operation, describe, json_body, problems
+from orders.api.schema import Operation, json_body, problems, refused
 from orders.api.shapes import OrderShape, ProblemShape
 
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -52,7 +52,7 @@ PLACE_ORDERS: Operation = {
     "responses": {
         200: OpenApiResponse(BulkAnswer, "Each order has its own status."),
         **problems(400, 413, 415),
-        (422, "application/problem+json"): OpenApiResponse(BulkRefused, describe(422)),
+        **refused(BulkRefused),
     },
     "examples": [
         OpenApiExample(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
 from orders.api import bodies
-from orders.api.schema import Operation, describe, json_body, page_of, problems, read
+from orders.api.schema import Operation, json_body, page_of, problems, read, refused
 from orders.api.shapes import ProblemShape, RefusedRequestShape, RequestShape
 
 
@@ -64,6 +64,6 @@ REPLACE_ORDER: Operation = {
     "responses": {
         202: RequestShape,
         **problems(400, 404, 409, 412, 413, 415, 428),
-        (422, "application/problem+json"): OpenApiResponse(RefusedRequestShape, describe(422)),
+        **refused(RefusedRequestShape),
     },
 }

@@ -54,7 +54,7 @@ class Groups(ApiView):
             201: OpenApiResponse(GroupShape, "Recorded whole; the broker gets it whole or not at all."),
             200: OpenApiResponse(GroupShape, "Recorded before (Idempotent-Replayed: true)."),
             **schema.problems(400, 409, 413, 415),
-            (422, "application/problem+json"): OpenApiResponse(RefusedGroupShape, schema.describe(422)),
+            **schema.refused(RefusedGroupShape),
         },
     )
     def post(self, request: Request) -> HttpResponse:
