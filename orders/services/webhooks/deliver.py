@@ -83,6 +83,8 @@ def _attempt(webhook: Webhook, delivery: WebhookDelivery, now: datetime) -> tupl
     payload = delivery.payload.encode()
     try:
         target = resolve(webhook.url)
+        # No shared client: its pool tells connections apart by address and port alone, and would post to
+        # one host what was meant for another behind the same address, whose certificate was never seen.
         with httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client:
             request = _request(client, target, payload)
             request.headers.update(signing.headers(webhook, str(delivery.id), payload, now))
