@@ -16,6 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from brokers.shown import NOTHING
 from orders.admin.login import LoginForm, forget_second_factor
 from orders.models import DeskProfile
 
@@ -96,13 +97,13 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
     @admin.display(description="groups")
     def roles(self, user: User) -> str:
         """Groups of the person."""
-        return ", ".join(group.name for group in user.groups.all()) or "–"
+        return ", ".join(group.name for group in user.groups.all()) or NOTHING
 
     @admin.display(description="accounts")
     def sees(self, user: User) -> str:
         """Accounts that the person was given."""
         profile: DeskProfile | None = getattr(user, "desk", None)
-        return ", ".join(account.code for account in profile.accounts.all()) if profile else "–"
+        return ", ".join(account.code for account in profile.accounts.all()) if profile else NOTHING
 
     @admin.display(description="second factor")
     def second_factor(self, user: User) -> str:

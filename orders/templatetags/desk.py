@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from brokers.models import Profit
-from brokers.shown import age_text, figure, moment, number, number_text
+from brokers.shown import NOTHING, age_text, figure, moment, number, number_text
 
 register = template.Library()
 
@@ -55,7 +55,7 @@ def amount(text: str) -> str:
 @register.filter
 def ms(value: float | None) -> str:
     """Milliseconds with one decimal."""
-    return "–" if value is None else f"{value:,.1f}"
+    return NOTHING if value is None else f"{value:,.1f}"
 
 
 @register.filter
@@ -68,7 +68,7 @@ def at(value: datetime | None, precision: str = "seconds") -> SafeString:
 def age(value: datetime | None) -> SafeString:
     """How long ago; desk.js lets it tick."""
     if value is None:
-        return format_html("{}", "–")
+        return format_html("{}", NOTHING)
     text = age_text((timezone.now() - value).total_seconds())
     return format_html('<span class="age" data-age="{}">{}</span>', value.timestamp(), text)
 
