@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db.models import BigIntegerField, Count, Exists, Func, OuterRef, Prefetch, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
+from brokers import prepared
 from brokers.fix import OrdStatus
 from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Instrument, Position
 from orders.models import (
@@ -89,8 +90,35 @@ def orders_of(accounts: Accounts) -> QuerySet[Order]:
 
 
 def order_of(accounts: Accounts, order_id: UUID) -> Order:
-    """One order; raises Order.DoesNotExist also for an order of another account."""
-    return orders_of(accounts).get(pk=order_id)
+    """One order with its instrument; raises Order.DoesNotExist also for an order of another account."""
+    return _order_of(accounts, order_id)[0]
+
+
+def order_and_requests(accounts: Accounts, order_id: UUID) -> tuple[Order, list[OrderRequest]]:
+    """The same with its requests, first to last; of an order that has none they are not looked for."""
+    order, asked = _order_of(accounts, order_id)
+    return order, list(OrderRequest.objects.filter(order=order).order_by("id")) if asked else []
+
+
+def _order_of(accounts: Accounts, order_id: UUID) -> tuple[Order, bool]:
+    """The order, and whether anything was asked about it: one prepared statement, it is read most of all."""
+    found = prepared.rows(_order_sql(), [order_id, list(accounts)])
+    if not found:
+        raise Order.DoesNotExist(f"There is no order {order_id}.")
+    row, own = found[0], prepared.width(Order)
+    order = prepared.made(Order, row[:own])
+    order.instrument = prepared.made(Instrument, row[own:-1])
+    return order, row[-1]
+
+
+@cache
+def _order_sql() -> str:
+    return f"""
+        SELECT {prepared.columns(Order, "o")}, {prepared.columns(Instrument, "i")},
+            EXISTS (SELECT FROM orders_orderrequest r WHERE r.order_id = o.id)
+        FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
+        WHERE o.id = %s AND o.account_id = ANY(%s)
+    """  # noqa: S608 - columns of our own models
 
 
 def order_of_client(accounts: Accounts, client: User, cl_ord_id: str) -> Order:

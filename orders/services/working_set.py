@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db import connection
 
+from brokers import prepared
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -29,8 +33,45 @@ from orders.models.order import order_id_of
 from orders.services import book
 
 #: What may change of a stored execution.
-CHANGING = ["superseded", "scale", "commission", "commission_currency", "realized_pnl"]
+CHANGING = {
+    "superseded": "boolean",
+    "scale": "numeric",
+    "commission": "numeric",
+    "commission_currency": "text",
+    "realized_pnl": "numeric",
+}
 Item = BrokerEvent | HandedOver
+
+
+#: An execution is unique in its account; asking for each account walks that index, however many there are.
+ORDERS_OF_EXECUTIONS = """
+    SELECT e.exec_id, e.order_id, o.session_id
+    FROM unnest(%s::text[]) AS named(exec_id) CROSS JOIN brokers_brokeraccount a
+    JOIN orders_execution e ON e.account_id = a.code AND e.exec_id = named.exec_id
+    JOIN orders_order o ON o.id = e.order_id
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Every identity by which orders are looked for."""
+
+    ids: list[UUID] = field(default_factory=list)
+    order_refs: list[str] = field(default_factory=list)
+    perm_ids: list[int] = field(default_factory=list)
+    #: Pairs: a broker order id belongs to its client id.
+    client_ids: list[int] = field(default_factory=list)
+    broker_order_ids: list[int] = field(default_factory=list)
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self.ids or self.order_refs or self.perm_ids or self.broker_order_ids)
+
+    def parameters(self, session: str, known: list[UUID]) -> list[Any]:
+        """What the statement is given."""
+        by_number = [session, self.broker_order_ids, self.client_ids]
+        return [self.ids, self.order_refs, self.perm_ids, *by_number, known]
 
 
 class WorkingSet:
@@ -83,7 +124,7 @@ class WorkingSet:
 
     def fetch(self, order_ref: str) -> Order | None:
         """Lock one more order, by its reference; None when it is not stored."""
-        self._take_in(Q(order_ref=order_ref))
+        self._take_in(Wanted(order_refs=[order_ref]))
         return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
 
     def learn(self, order: Order) -> None:
@@ -115,56 +156,50 @@ class WorkingSet:
         new = [row for row in self._changed if row.pk is None]
         old = [row for row in self._changed if row.pk is not None]
         if new:
-            Execution.objects.bulk_create(new)
-        for row in old:
-            row.save(update_fields=CHANGING)
+            prepared.rows(_book_sql(), [prepared.records(new, _given())])
+        if old:
+            prepared.rows(_change_sql(), [prepared.records(old, ("id", *CHANGING))])
         for request in self._changed_requests:
             _store_request(request)
 
     # --- locking ---------------------------------------------------------------------------------
     def _lock(self, items: Sequence[Item]) -> None:
         wanted = self._wanted(items)
-        if wanted is not None:
+        if wanted.anything:
             self._take_in(wanted)
 
-    def _take_in(self, wanted: Q) -> None:
-        locked = Order.objects.select_for_update(of=("self",)).filter(wanted).order_by("id")
-        locked = locked.exclude(pk__in=self.orders).annotate(sec_type=F("instrument__sec_type"))
-        new = {order.id: order for order in locked}
-        for order in new.values():
+    def _take_in(self, wanted: Wanted) -> None:
+        """Lock, then read what belongs to the locked ones: what another transaction did to them is seen."""
+        new = []
+        for *columns, sec_type in prepared.rows(_lock_sql(), wanted.parameters(self.session, [*self.orders])):
+            order = prepared.made(Order, tuple(columns))
+            order.__dict__["sec_type"] = sec_type  # saves `is_combination` a look
             self.add_order(order)
-        for execution in Execution.objects.filter(order__in=new).order_by("id"):
+            new.append(order.id)
+        if not new:
+            return
+        for row in prepared.rows(_executions_sql(), [new]):
+            execution = prepared.made(Execution, row)
             self._executions[execution.order_id].append(execution)
             self._order_of_exec[execution.exec_id] = execution.order_id
-        wanted_ones = Q(state__in=OPEN_REQUESTS) | Q(kind=RequestKind.REPLACE, state=RequestState.ACCEPTED)
-        for request in OrderRequest.objects.filter(wanted_ones, order__in=new).order_by("id"):
+        for row in prepared.rows(_requests_sql(), [new, list(OPEN_REQUESTS)]):
+            request = prepared.made(OrderRequest, row)
             self._requests[request.order_id].append(request)
 
-    def _wanted(self, items: Sequence[Item]) -> Q | None:
+    def _wanted(self, items: Sequence[Item]) -> Wanted:
         identities = [item.identity for item in items if hasattr(item, "identity")]
-        ids = _ids(items, identities) | self._ids_of_executions(items)
-        perm_ids = {identity.perm_id for identity in identities if identity.perm_id}
-        broker_ids = {(i.client_id, i.broker_order_id) for i in identities if i.broker_order_id}
-        wanted = Q()
-        if ids:
-            wanted |= Q(pk__in=ids)
-        if perm_ids:
-            wanted |= Q(perm_id__in=perm_ids)
-        if broker_ids:
-            wanted |= Q(
-                session_id=self.session,
-                broker_order_id__in={number for _, number in broker_ids},
-                broker_client_id__in={client for client, _ in broker_ids},
-            )
-        return wanted or None
+        return Wanted(
+            ids=list(_ids(items, identities) | self._ids_of_executions(items)),
+            perm_ids=[identity.perm_id for identity in identities if identity.perm_id],
+            client_ids=[i.client_id for i in identities if i.broker_order_id],
+            broker_order_ids=[i.broker_order_id for i in identities if i.broker_order_id],
+        )
 
     def _ids_of_executions(self, items: Sequence[Item]) -> set[UUID]:
         exec_ids = [item.exec_id for item in items if isinstance(item, CommissionReport)]
         if not exec_ids:
             return set()
-        rows = Execution.objects.filter(exec_id__in=exec_ids).values_list(
-            "exec_id", "order_id", "order__session_id"
-        )
+        rows = prepared.rows(ORDERS_OF_EXECUTIONS, [exec_ids])
         self.elsewhere = {exec_id for exec_id, _, session in rows if session != self.session}
         return {order_id for _, order_id, session in rows if session == self.session}
 
@@ -184,3 +219,53 @@ def _ids(items: Iterable[Item], identities: Iterable[OrderIdentity]) -> set[UUID
         if isinstance(item, HandedOver | OrderAbsent | ExecutionsMissing)
     }
     return named | {own for i in identities if (own := order_id_of(i.order_ref))}
+
+
+@cache
+def _lock_sql() -> str:
+    """Orders by any of their identities, locked in id order like everywhere."""
+    return f"""
+        SELECT {prepared.columns(Order, "o")}, i.sec_type
+        FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
+        WHERE (o.id = ANY(%s::uuid[]) OR o.order_ref = ANY(%s::text[]) OR o.perm_id = ANY(%s::bigint[])
+               OR o.session_id = %s AND o.broker_order_id = ANY(%s::bigint[])
+               AND o.broker_client_id = ANY(%s::bigint[]))
+            AND NOT o.id = ANY(%s::uuid[])
+        ORDER BY o.id FOR UPDATE OF o
+    """  # noqa: S608 - columns of our own models
+
+
+@cache
+def _executions_sql() -> str:
+    columns = prepared.columns(Execution, "e")
+    return f"SELECT {columns} FROM orders_execution e WHERE e.order_id = ANY(%s) ORDER BY e.id"  # noqa: S608
+
+
+@cache
+def _requests_sql() -> str:
+    return f"""
+        SELECT {prepared.columns(OrderRequest, "r")} FROM orders_orderrequest r
+        WHERE r.order_id = ANY(%s) AND (r.state = ANY(%s)
+            OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
+        ORDER BY r.id
+    """  # noqa: S608 - columns and words of our own models
+
+
+@cache
+def _given() -> dict[str, str]:
+    """The columns of a new execution with their SQL types: all but its number."""
+    fields = [field for field in Execution._meta.concrete_fields if not field.primary_key]
+    return {str(field.column): str(field.db_type(connection)) for field in fields}
+
+
+@cache
+def _book_sql() -> str:
+    names = ", ".join(_given())
+    return f"INSERT INTO orders_execution ({names}) SELECT {names} FROM {prepared.recordset(_given(), 'e')}"  # noqa: S608
+
+
+@cache
+def _change_sql() -> str:
+    assignments = ", ".join(f"{name} = u.{name}" for name in CHANGING)
+    changed = prepared.recordset({"id": "bigint", **CHANGING}, "u")
+    return f"UPDATE orders_execution e SET {assignments} FROM {changed} WHERE e.id = u.id"  # noqa: S608

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +62,7 @@ class OrderDetail(ApiView):
     @extend_schema(**schema.READ_ORDER)
     def get(self, request: Request, order_id: UUID) -> HttpResponse:
         """The order."""
-        return order_answer(selectors.order_of(self.access.accounts, order_id))
+        return order_answer(*selectors.order_and_requests(self.access.accounts, order_id))
 
 
 class OrderByClOrdId(ApiView):
@@ -76,7 +76,8 @@ class OrderByClOrdId(ApiView):
         except Wrong:
             raise Http404 from None
         access = self.access
-        return order_answer(selectors.order_of_client(access.accounts, access.user, cl_ord_id))
+        order = selectors.order_of_client(access.accounts, access.user, cl_ord_id)
+        return order_answer(order, order.requests.all())
 
 
 class OrderEvents(ApiView):
@@ -98,9 +99,9 @@ def filter_of(query: dict[str, Any]) -> OrderFilter:
     return OrderFilter(states=query.pop("state", ()), status=query.pop("ord_status", None), **query)
 
 
-def order_answer(order: Order, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+def order_answer(order: Order, requests: Iterable[OrderRequest]) -> HttpResponse:
     """An order; its ETag begins with the version, which is what If-Match compares."""
-    response = answer(shown(order), status, headers)
+    response = answer(order_document(order, requests))
     response["ETag"] = etag_of(response.content, f"{order.version}-")
     return response
 
