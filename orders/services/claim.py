@@ -16,7 +16,7 @@ from django.conf import settings
 from brokers import prepared
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder
-from orders.models import AT_BROKER, EventKind, Order
+from orders.models import AT_BROKER, CommandKind, EventKind, Order
 from orders.models.lifecycle import states_of
 
 BATCH = 100
@@ -119,6 +119,19 @@ WITH holder AS (
 )
 SELECT order_id::text, broker_order_id FROM picked
 """
+
+
+#: One look tells what there is to claim: most often one kind, or nothing any more.
+KINDS_WAITING = f"""
+    SELECT kind FROM unnest(ARRAY[{", ".join(f"'{kind}'" for kind in CommandKind)}]) AS kinds(kind)
+    WHERE EXISTS (SELECT FROM orders_outboxcommand c
+        WHERE c.session_id = %s AND c.kind = kinds.kind AND c.done_at IS NULL AND c.not_before <= now())
+"""  # noqa: S608 - our own words
+
+
+def kinds_waiting(session: str) -> set[str]:
+    """The kinds of which a command is due; it may still have to wait for something else."""
+    return {kind for (kind,) in prepared.rows(KINDS_WAITING, [session])}
 
 
 def claim_orders(lease: Lease, *, limit: int, commands: Sequence[int] | None = None) -> list[NewOrder]:

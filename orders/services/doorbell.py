@@ -25,9 +25,9 @@ from redis.retry import Retry
 log = logging.getLogger(__name__)
 
 RING_TTL_MS = 200
-#: Celery's doorbell follows the wake after this time (seconds). Under load it took the broker worker more
-#: of its time to hear twenty of them a second than to apply a hundred orders.
-CELERY_AFTER = 0.25
+#: Celery's doorbell follows the wake after this time (seconds), when the sweep would look too. Under load it
+#: took the broker worker more of its time to hear twenty of them a second than to apply a hundred orders.
+CELERY_AFTER = 1.0
 #: What a Redis that is down, slow or full raises, directly and through kombu.
 REDIS_ERRORS = (redis.RedisError, OperationalError, OSError)
 

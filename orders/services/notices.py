@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from brokers.formats import time_text
-from orders.models import OrderEvent
+from orders.selectors import Told
 
 
-def notice(event: OrderEvent) -> dict[str, object]:
-    """The notice of an event; `order` must be loaded, with its instrument."""
-    order = event.order
+def notice(event: Told) -> dict[str, object]:
+    """The notice of an event."""
     return {
         "order_id": str(event.order_id),
-        "cl_ord_id": order.cl_ord_id,
-        "account": order.account_id,
-        "symbol": order.instrument.symbol,
+        "cl_ord_id": event.cl_ord_id,
+        "account": event.account,
+        "symbol": event.symbol,
         "version": event.version,
         "kind": event.kind,
-        "state": event.to_state,
+        "state": event.state,
         "at": time_text(event.at),
     }

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from brokers import prepared
 from brokers.errors import BrokerRefused, BrokerUnavailable
 from brokers.lease import Lease
 from brokers.messages import ReplaceOrder
@@ -94,9 +95,8 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM_REPLACES, facts)
-        return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in cursor.fetchall()]
+    claimed = prepared.rows(CLAIM_REPLACES, facts)
+    return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in claimed]
 
 
 def waiting(session: str) -> bool:

@@ -42,7 +42,7 @@ from orders.services.absence import (
     put_in_doubt,
     reopen_command,
 )
-from orders.services.claim import claim_cancels, claim_orders
+from orders.services.claim import claim_cancels, claim_orders, kinds_waiting
 from orders.services.group_claim import claim_group
 from orders.services.replacing import refuse
 
@@ -65,8 +65,13 @@ class Submitter:
 
     def drain(self) -> None:
         """Send all that may be sent, at the pace the gateway takes, until nothing waits."""
-        while not self.stopping:
-            sent = self._send_cancels() + self._send_replaces() + self._send_orders()
+        ways = {
+            CommandKind.CANCEL: self._send_cancels,
+            CommandKind.REPLACE: self._send_replaces,
+            CommandKind.NEW: self._send_orders,
+        }
+        while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
+            sent = sum(send() for kind, send in ways.items() if kind in waiting)
             if not sent and not self._held_back():
                 return
             if not sent:

@@ -19,8 +19,7 @@ import msgspec
 from django.db import Error
 
 from orders import selectors
-from orders.models import OrderEvent
-from orders.selectors import Cursor
+from orders.selectors import Cursor, Told
 from orders.services.notices import notice
 
 log = logging.getLogger(__name__)
@@ -29,10 +28,6 @@ POLL = 1.0  # seconds between two looks when nobody rings
 FIRST_PAUSE = 0.05  # after a ring: an older transaction may still hold the news back
 PAGE = 500
 KEPT = 10_000  # events; who is further behind reads from the database
-COLUMNS = (
-    *("txid", "id", "order_id", "version", "kind", "to_state", "at"),
-    *("order__account_id", "order__cl_ord_id", "order__instrument__symbol"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +44,14 @@ class Item:
 
 def read_items(after: Cursor) -> list[Item]:
     """The next page of events whose order is final, from the database."""
-    rows = selectors.settled_events(after.txid, after.id).select_related("order__instrument")
-    return [item(event) for event in rows.only(*COLUMNS)[:PAGE]]
+    return [item(event) for event in selectors.told_after(after, PAGE)]
 
 
-def item(event: OrderEvent) -> Item:
+def item(event: Told) -> Item:
     """An event as it is sent (WHATWG HTML, 9.2.6)."""
-    cursor = Cursor(event.txid, event.pk)
     told = msgspec.json.encode(notice(event))
-    block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(cursor).encode(), told)
-    order = event.order
-    return Item(
-        cursor, order.account_id, block, order.instrument.symbol, str(event.order_id), str(event.kind)
-    )
+    block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(event.cursor).encode(), told)
+    return Item(event.cursor, event.account, block, event.symbol, str(event.order_id), event.kind)
 
 
 def newest() -> Cursor:
@@ -131,8 +121,10 @@ class Feed:
         if self.floor is None:
             self.head = self.floor = await self._newest()
         before = self.head
-        while page := await self._read(self.head):
-            self._keep(page)
+        page = None
+        while page is None or len(page) == PAGE:
+            if page := await self._read(self.head):
+                self._keep(page)
         self.read_at = time.monotonic()
         return self.head > before
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from django.db import transaction
 
-from orders.models import OrderEvent, Webhook, WebhookDelivery
-from orders.selectors import settled_events
+from orders.models import Webhook, WebhookDelivery
+from orders.selectors import Cursor, Told, told_after
 from orders.services.notices import notice
 
 AT_ONCE = 100  # events in one post
@@ -33,32 +33,31 @@ def _collect_page(webhook_id: UUID) -> int:
     found = Webhook.objects.select_for_update(skip_locked=True).filter(pk=webhook_id, active=True).first()
     if found is None:
         return 0
-    rows = settled_events(found.txid, found.event_id).select_related("order__instrument")
-    page = list(rows[:AT_ONCE])
+    page = told_after(Cursor(found.txid, found.event_id), AT_ONCE)
     if not page:
         return 0
     accounts = set(found.accounts.values_list("pk", flat=True))
     told = [event for event in page if _wanted(event, accounts, found.kinds)]
     if told:
         make_delivery(found, "order.events", told)
-    found.txid, found.event_id = page[-1].txid, page[-1].pk
+    found.txid, found.event_id = page[-1].cursor
     found.save(update_fields=["txid", "event_id"])
     return len(page)
 
 
-def make_delivery(webhook: Webhook, kind: str, events: list[OrderEvent]) -> WebhookDelivery:
+def make_delivery(webhook: Webhook, kind: str, events: list[Told]) -> WebhookDelivery:
     """Freeze what will be posted."""
     delivery_id = uuid_utils.uuid7()
     payload = {
         "id": str(delivery_id),
         "type": kind,
         "webhook_id": str(webhook.id),
-        "events": [{"id": f"{event.txid}-{event.pk}", **notice(event)} for event in events],
+        "events": [{"id": str(event.cursor), **notice(event)} for event in events],
     }
     return WebhookDelivery.objects.create(
         id=delivery_id, webhook=webhook, payload=json.dumps(payload), events=len(events)
     )
 
 
-def _wanted(event: OrderEvent, accounts: set[str], kinds: list[str]) -> bool:
-    return event.order.account_id in accounts and (not kinds or event.kind in kinds)
+def _wanted(event: Told, accounts: set[str], kinds: list[str]) -> bool:
+    return event.account in accounts and (not kinds or event.kind in kinds)
