@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 #: More in one transaction would make the first of them wait for the last.
 BATCH = 150
 DATABASE_RETRY = 0.25  # seconds
+ANSWER_WAIT = 0.02  # seconds that our note of a hand-over waits for the broker's answer
 #: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
 MOST_WAITING = 100_000
@@ -154,11 +155,17 @@ class InboxWriter:
                 return
 
     def _take(self) -> tuple[list[Note | Job], bool]:
-        """Wait for one item, then take what is already there, without lingering."""
+        """Wait for one item, then take what is already there, without lingering.
+
+        Only our own note of a hand-over waits for the broker's answer, which is on its way: both are stored
+        in one transaction, and the answer need not wait until the note is stored.
+        """
         items = [self._queue.get()]
+        patient = time.monotonic() + ANSWER_WAIT
         while len(items) < BATCH:
+            wait = patient - time.monotonic() if isinstance(items[-1], HandedOver) else 0.0
             try:
-                items.append(self._queue.get_nowait())
+                items.append(self._queue.get(wait > 0, max(wait, 0.0)))
             except queue.Empty:
                 break
         return [item for item in items if item is not None], None in items
@@ -229,19 +236,27 @@ KEEP = f"""
 """  # noqa: S608 - our own column names
 
 
-def keep(session: str, messages: Sequence[Heard]) -> list[tuple[int, Heard]]:
-    """Insert-or-ignore, marked as applied; (inbox id, message) of the new ones, in the order heard.
+def keep(session: str, messages: Sequence[Heard]) -> prepared.Statement:
+    """Insert-or-ignore, marked as applied, as a statement: `kept` reads its rows.
 
     Runs in the caller's transaction: if applying fails, the rows go with it.
     """
-    if not messages:
-        return []
+    document = msgspec.json.encode([_record(message) for message in _unique(messages).values()]).decode()
+    return KEEP, [session, document]
+
+
+def kept(messages: Sequence[Heard], rows: Sequence[prepared.Row]) -> list[tuple[int, Heard]]:
+    """(inbox id, message) of those that were new, in the order heard."""
+    new = {key: row_id for row_id, key in rows}
+    return [(new[key], message) for key, message in _unique(messages).items() if key in new]
+
+
+def _unique(messages: Sequence[Heard]) -> dict[str, Heard]:
+    """The first of each key."""
     unique: dict[str, Heard] = {}
     for message in messages:
         unique.setdefault(message.dedup_key, message)
-    document = msgspec.json.encode([_record(message) for message in unique.values()]).decode()
-    new = {key: row_id for row_id, key in prepared.rows(KEEP, [session, document])}
-    return [(new[key], message) for key, message in unique.items() if key in new]
+    return unique
 
 
 def _record(message: Heard) -> dict[str, object]:

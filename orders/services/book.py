@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import cache
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -53,6 +52,8 @@ MUTABLE = {
     "completed_at": "timestamptz",
     "updated_at": "timestamptz",
 }
+#: Columns of a new order that the database gives.
+BY_DATABASE = ("recorded_at", "queued_at")
 #: Columns of an event that the writer gives; the rest are the database's defaults.
 EVENT = {
     "order_id": "uuid",
@@ -84,10 +85,9 @@ def insert(order: Order, *, command: CommandKind | None, edition: UUID | None = 
     None is for an order that was not ours to check.
     One statement, so that it is whole or absent without a transaction around it.
     """
-    values = [field.get_db_prep_save(field.pre_save(order, True), connection) for field in _given_fields()]
-    noted, kind = prepared.records(order.noted, EVENT), command or ""
+    given, noted = prepared.records([order], given_columns()), prepared.records(order.noted, EVENT)
     ((in_force, recorded_at, queued_at),) = prepared.rows(
-        _record_sql(queued=command is not None), [edition, *values, noted, kind]
+        _record_sql(queued=command is not None), [edition, given, noted, command or ""]
     )
     if recorded_at is None:
         return Recording.TAKEN if in_force else Recording.OUTDATED
@@ -98,25 +98,29 @@ def insert(order: Order, *, command: CommandKind | None, edition: UUID | None = 
 
 
 @cache
-def _given_fields() -> list[Any]:
-    """The fields of a new order that we give; the rest are the database's moments."""
-    return [
-        field for field in Order._meta.concrete_fields if field.column not in ("recorded_at", "queued_at")
-    ]
+def given_columns() -> dict[str, str]:
+    """The columns of a new order that we give, with their SQL types; the rest are the database's moments.
+
+    Without their sizes: a cast would cut silently what an insert refuses.
+    """
+    fields = [field for field in Order._meta.concrete_fields if field.column not in BY_DATABASE]
+    kinds = {str(field.column): str(field.db_type(connection)).split("(")[0] for field in fields}
+    return {name: "text" if kind == "varchar" else kind for name, kind in kinds.items()}
 
 
 @cache
 def _record_sql(*, queued: bool) -> str:
-    columns = [str(field.column) for field in _given_fields()]
+    """The order comes as one document: each mixture of values and nulls would be another statement."""
+    columns = ", ".join(given_columns())
     queued_at = "clock_timestamp()" if queued else "NULL"
     return f"""
         WITH rules AS (
             SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_EDITION}'), true)
                 AS in_force
         ), recorded AS (
-            INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
-            SELECT {", ".join(["%s"] * len(columns))}, clock_timestamp(), {queued_at}
-            FROM rules WHERE in_force
+            INSERT INTO orders_order ({columns}, recorded_at, queued_at)
+            SELECT {columns}, clock_timestamp(), {queued_at}
+            FROM rules, {prepared.recordset(given_columns(), "g")} WHERE in_force
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
             RETURNING id, session_id, recorded_at, queued_at
         ), noted AS (
@@ -130,15 +134,23 @@ def _record_sql(*, queued: bool) -> str:
     """  # noqa: S608 - column names come from the model, values are parameters
 
 
-def store(orders: Iterable[Order]) -> None:
-    """Write every order that changed, and the events noted; the caller holds the row locks."""
+def store(orders: Iterable[Order], *more: prepared.Statement) -> None:
+    """Write every order that changed, the events noted, and more; the caller holds the row locks."""
     changed = [order for order in orders if order.noted or order.touched]
-    if not changed:
-        return
     events = [event for order in changed for event in order.noted]
-    prepared.rows(_update_sql(), [prepared.records(changed, ("id", *MUTABLE))])
+    writes = list(more)
     if events:
-        prepared.rows(_note_sql(), [prepared.records(events, EVENT)])
+        writes.insert(0, (_note_sql(), [prepared.records(events, EVENT)]))
+    if changed:
+        writes.insert(0, (_update_sql(), [prepared.records(changed, ("id", *MUTABLE))]))
+    if writes:
+        prepared.together(*writes)
+    if changed:
+        _follow(changed, events)
+
+
+def _follow(changed: Sequence[Order], events: Sequence[OrderEvent]) -> None:
+    """What else follows from the events of these orders, which are stored."""
     _drop_overtaken_commands(changed, events)
     alerts.follow_holds(changed, events)
     order_log.tell({order.id: order for order in changed}, events)

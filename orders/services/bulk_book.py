@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 from uuid import UUID
-
-from django.db import connection
 
 from brokers import prepared
 from orders.models import CommandKind, Order, State
 from orders.models.rulebook import NO_EDITION
 from orders.services import order_log
-from orders.services.book import EVENT
-
-BY_DATABASE = ("recorded_at", "queued_at")
+from orders.services.book import EVENT, given_columns
 
 
 def insert_all(orders: Sequence[Order], command: CommandKind, edition: UUID) -> set[UUID] | None:
@@ -28,7 +23,7 @@ def insert_all(orders: Sequence[Order], command: CommandKind, edition: UUID) -> 
     if not orders:
         return set()
     events = [event for order in orders for event in order.noted]
-    given = prepared.records(orders, [field.attname for field in _fields()])
+    given = prepared.records(orders, given_columns())
     told = prepared.records(events, EVENT)
     rows = prepared.rows(_sql(), [edition, given, told, command, State.CREATED])
     if not rows[0][0]:
@@ -42,31 +37,20 @@ def insert_all(orders: Sequence[Order], command: CommandKind, edition: UUID) -> 
 
 
 @cache
-def _fields() -> list[Any]:
-    return [field for field in Order._meta.concrete_fields if field.column not in BY_DATABASE]
-
-
-def _type(field: Any) -> str:
-    """The SQL type of a field, without its size: a cast would cut silently what an insert refuses."""
-    kind = str(field.db_type(connection)).split("(")[0]
-    return "text" if kind == "varchar" else kind
-
-
-@cache
 def _sql() -> str:
-    columns = [str(field.column) for field in _fields()]
-    given = ", ".join(f"{field.column} {_type(field)}" for field in _fields())
+    columns = ", ".join(given_columns())
+    given = ", ".join(f"{name} {kind}" for name, kind in given_columns().items())
     return f"""
         WITH rules AS (
             SELECT %s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_EDITION}') AS in_force
         ), given AS (
             SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
-                WITH ORDINALITY AS g({", ".join(columns)}, place)
+                WITH ORDINALITY AS g({columns}, place)
         ), told AS (
             SELECT * FROM {prepared.recordset(EVENT, "t")}
         ), recorded AS (
-            INSERT INTO orders_order ({", ".join(columns)}, recorded_at, queued_at)
-            SELECT {", ".join(columns)}, clock_timestamp(),
+            INSERT INTO orders_order ({columns}, recorded_at, queued_at)
+            SELECT {columns}, clock_timestamp(),
                 CASE WHEN state = 'CREATED' THEN clock_timestamp() END
             FROM given, rules WHERE in_force ORDER BY cl_ord_id, place
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING

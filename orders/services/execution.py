@@ -56,15 +56,16 @@ class NotYet(Exception):
 
 def apply_notes(session: str, notes: Sequence[Note], signals: Signals) -> None:
     """Keep and apply a batch in one transaction, then tell the readers."""
+    heard = [note for note in notes if isinstance(note, Heard)]
+    events = [note.event if isinstance(note, Heard) else note for note in notes]
     with transaction.atomic():
-        new = dict(inbox.keep(session, [note for note in notes if isinstance(note, Heard)]))
-        ids = {id(message): row_id for row_id, message in new.items()}
+        working_set = WorkingSet(session, events, *([inbox.keep(session, heard)] if heard else []))
+        ids = {id(message): row for row, message in inbox.kept(heard, working_set.answer)}
         items = [(note, ids.get(id(note))) for note in notes]
         fresh = [(note, row) for note, row in items if isinstance(note, HandedOver) or row is not None]
         if not fresh:
             return
-        events = [note.event if isinstance(note, Heard) else note for note, _ in fresh]
-        applying = Applying(WorkingSet(session, events), signals)
+        applying = Applying(working_set, signals)
         for note, row_id in fresh:
             applying.apply(note, row_id)
         applying.finish()
@@ -235,7 +236,7 @@ class Applying:
 
     def _commission(self, report: CommissionReport, cause: Cause) -> None:
         order = self.set.order_of_execution(report.exec_id)
-        if order is None and report.exec_id in self.set.elsewhere:
+        if order is None and self.set.is_elsewhere(report.exec_id):
             return  # a look tells all accounts of the login, and commissions name none: theirs to book
         if order is None:
             raise NotYet(f"execution {report.exec_id} has not arrived")

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -41,14 +40,22 @@ CHANGING = {
     "realized_pnl": "numeric",
 }
 Item = BrokerEvent | HandedOver
+Rows = list[prepared.Row]
 
 
 #: An execution is unique in its account; asking for each account walks that index, however many there are.
-ORDERS_OF_EXECUTIONS = """
-    SELECT e.exec_id, e.order_id, o.session_id
-    FROM unnest(%s::text[]) AS named(exec_id) CROSS JOIN brokers_brokeraccount a
+EXECUTIONS_NAMED = """
+    SELECT {what} FROM unnest(%(exec_ids)s::text[]) AS named(exec_id) CROSS JOIN brokers_brokeraccount a
     JOIN orders_execution e ON e.account_id = a.code AND e.exec_id = named.exec_id
-    JOIN orders_order o ON o.id = e.order_id
+    JOIN orders_order x ON x.id = e.order_id
+"""
+#: Orders by any of their identities. Arrays, so that each way is a look into its own index.
+WANTED = f"""
+    (o.id = ANY(%(ids)s::uuid[] || ARRAY({EXECUTIONS_NAMED.format(what="e.order_id")}
+                                         WHERE x.session_id = %(session)s))
+     OR o.order_ref = ANY(%(order_refs)s::text[]) OR o.perm_id = ANY(%(perm_ids)s::bigint[])
+     OR o.session_id = %(session)s AND o.broker_order_id = ANY(%(broker_order_ids)s::bigint[])
+        AND o.broker_client_id = ANY(%(client_ids)s::bigint[]))
 """
 
 
@@ -59,37 +66,32 @@ class Wanted:
     ids: list[UUID] = field(default_factory=list)
     order_refs: list[str] = field(default_factory=list)
     perm_ids: list[int] = field(default_factory=list)
-    #: Pairs: a broker order id belongs to its client id.
-    client_ids: list[int] = field(default_factory=list)
     broker_order_ids: list[int] = field(default_factory=list)
+    client_ids: list[int] = field(default_factory=list)
+    #: Of executions that were booked before.
+    exec_ids: list[str] = field(default_factory=list)
 
-    @property
-    def anything(self) -> bool:
-        """Whether there is anything to look for."""
-        return bool(self.ids or self.order_refs or self.perm_ids or self.broker_order_ids)
-
-    def parameters(self, session: str, known: list[UUID]) -> list[Any]:
-        """What the statement is given."""
-        by_number = [session, self.broker_order_ids, self.client_ids]
-        return [self.ids, self.order_refs, self.perm_ids, *by_number, known]
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
 
 
 class WorkingSet:
-    """Locked orders of one session, found by every identity that the batch names."""
+    """Locked orders of one session, found by every identity that the batch names.
 
-    def __init__(self, session: str, items: Sequence[Item]) -> None:
+    `first` are statements to run before the locks are taken, in the same round trip; `answer` has their rows.
+    """
+
+    def __init__(self, session: str, items: Sequence[Item], *first: prepared.Statement) -> None:
         self.session = session
         self._executions: dict[UUID, list[Execution]] = defaultdict(list)
         self._changed: list[Execution] = []
         self._requests: dict[UUID, list[OrderRequest]] = defaultdict(list)
         self._changed_requests: list[OrderRequest] = []
-        #: Executions named in the batch that belong to another session's orders.
-        self.elsewhere: set[str] = set()
         self.orders: dict[UUID, Order] = {}
         self._by_perm: dict[int, Order] = {}
         self._by_broker_id: dict[tuple[int, int], Order] = {}
         self._order_of_exec: dict[str, UUID] = {}
-        self._lock(items)
+        self.answer = self._take_in(_wanted(items), *first)
 
     # --- finding ---------------------------------------------------------------------------------
     def find(self, identity: OrderIdentity) -> Order | None:
@@ -107,6 +109,11 @@ class WorkingSet:
         """The order that this execution was booked on."""
         order_id = self._order_of_exec.get(exec_id)
         return self.orders.get(order_id) if order_id else None
+
+    def is_elsewhere(self, exec_id: str) -> bool:
+        """Whether the execution was booked on an order of another session."""
+        found = prepared.rows(EXECUTIONS_NAMED.format(what="x.session_id"), {"exec_ids": [exec_id]})
+        return any(session != self.session for (session,) in found)
 
     def executions(self, order: Order) -> list[Execution]:
         """All versions of all executions of the order, in the order heard."""
@@ -152,56 +159,58 @@ class WorkingSet:
 
     def store(self) -> None:
         """Write everything that changed; the caller's transaction holds the locks."""
-        book.store(self.orders.values())
         new = [row for row in self._changed if row.pk is None]
         old = [row for row in self._changed if row.pk is not None]
+        executions: list[prepared.Statement] = []
         if new:
-            prepared.rows(_book_sql(), [prepared.records(new, _given())])
+            executions.append((_book_sql(), [prepared.records(new, _given())]))
         if old:
-            prepared.rows(_change_sql(), [prepared.records(old, ("id", *CHANGING))])
+            executions.append((_change_sql(), [prepared.records(old, ("id", *CHANGING))]))
+        book.store(self.orders.values(), *executions)
         for request in self._changed_requests:
             _store_request(request)
 
     # --- locking ---------------------------------------------------------------------------------
-    def _lock(self, items: Sequence[Item]) -> None:
-        wanted = self._wanted(items)
-        if wanted.anything:
-            self._take_in(wanted)
+    def _take_in(self, wanted: Wanted, *first: prepared.Statement) -> list[prepared.Row]:
+        """Lock, and read what belongs to the locked ones after that: what others did to them is seen.
 
-    def _take_in(self, wanted: Wanted) -> None:
-        """Lock, then read what belongs to the locked ones: what another transaction did to them is seen."""
-        new = []
-        for *columns, sec_type in prepared.rows(_lock_sql(), wanted.parameters(self.session, [*self.orders])):
-            order = prepared.made(Order, tuple(columns))
-            order.__dict__["sec_type"] = sec_type  # saves `is_combination` a look
+        All in one round trip, so an order that became one of those wanted after the locks is left out.
+        """
+        asked = {**vars(wanted), "session": self.session, "known": [*self.orders], "open": [*OPEN_REQUESTS]}
+        looks = [(sql, asked) for sql in (_lock_sql(), _executions_sql(), _requests_sql())] if wanted else []
+        answers = prepared.together(*first, *looks)
+        if looks:
+            self._add(*answers[len(first) :])
+        return [row for rows in answers[: len(first)] for row in rows]
+
+    def _add(self, locked: Rows, executions: Rows, requests: Rows) -> None:
+        new = {order.id: order for order in map(_locked, locked)}
+        for order in new.values():
             self.add_order(order)
-            new.append(order.id)
-        if not new:
-            return
-        for row in prepared.rows(_executions_sql(), [new]):
-            execution = prepared.made(Execution, row)
-            self._executions[execution.order_id].append(execution)
-            self._order_of_exec[execution.exec_id] = execution.order_id
-        for row in prepared.rows(_requests_sql(), [new, list(OPEN_REQUESTS)]):
-            request = prepared.made(OrderRequest, row)
-            self._requests[request.order_id].append(request)
+        for execution in (prepared.made(Execution, row) for row in executions):
+            if execution.order_id in new:
+                self._executions[execution.order_id].append(execution)
+                self._order_of_exec[execution.exec_id] = execution.order_id
+        for request in (prepared.made(OrderRequest, row) for row in requests):
+            if request.order_id in new:
+                self._requests[request.order_id].append(request)
 
-    def _wanted(self, items: Sequence[Item]) -> Wanted:
-        identities = [item.identity for item in items if hasattr(item, "identity")]
-        return Wanted(
-            ids=list(_ids(items, identities) | self._ids_of_executions(items)),
-            perm_ids=[identity.perm_id for identity in identities if identity.perm_id],
-            client_ids=[i.client_id for i in identities if i.broker_order_id],
-            broker_order_ids=[i.broker_order_id for i in identities if i.broker_order_id],
-        )
 
-    def _ids_of_executions(self, items: Sequence[Item]) -> set[UUID]:
-        exec_ids = [item.exec_id for item in items if isinstance(item, CommissionReport)]
-        if not exec_ids:
-            return set()
-        rows = prepared.rows(ORDERS_OF_EXECUTIONS, [exec_ids])
-        self.elsewhere = {exec_id for exec_id, _, session in rows if session != self.session}
-        return {order_id for _, order_id, session in rows if session == self.session}
+def _locked(row: prepared.Row) -> Order:
+    order = prepared.made(Order, row[:-1])
+    order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a look
+    return order
+
+
+def _wanted(items: Sequence[Item]) -> Wanted:
+    identities = [item.identity for item in items if hasattr(item, "identity")]
+    return Wanted(
+        ids=list(_ids(items, identities)),
+        perm_ids=[identity.perm_id for identity in identities if identity.perm_id],
+        broker_order_ids=[i.broker_order_id for i in identities if i.broker_order_id],
+        client_ids=[i.client_id for i in identities if i.broker_order_id],
+        exec_ids=[item.exec_id for item in items if isinstance(item, CommissionReport)],
+    )
 
 
 def _store_request(request: OrderRequest) -> None:
@@ -223,30 +232,31 @@ def _ids(items: Iterable[Item], identities: Iterable[OrderIdentity]) -> set[UUID
 
 @cache
 def _lock_sql() -> str:
-    """Orders by any of their identities, locked in id order like everywhere."""
+    """Locked in id order like everywhere."""
     return f"""
         SELECT {prepared.columns(Order, "o")}, i.sec_type
         FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
-        WHERE (o.id = ANY(%s::uuid[]) OR o.order_ref = ANY(%s::text[]) OR o.perm_id = ANY(%s::bigint[])
-               OR o.session_id = %s AND o.broker_order_id = ANY(%s::bigint[])
-               AND o.broker_client_id = ANY(%s::bigint[]))
-            AND NOT o.id = ANY(%s::uuid[])
+        WHERE {WANTED} AND NOT o.id = ANY(%(known)s::uuid[])
         ORDER BY o.id FOR UPDATE OF o
     """  # noqa: S608 - columns of our own models
 
 
 @cache
 def _executions_sql() -> str:
-    columns = prepared.columns(Execution, "e")
-    return f"SELECT {columns} FROM orders_execution e WHERE e.order_id = ANY(%s) ORDER BY e.id"  # noqa: S608
+    return f"""
+        SELECT {prepared.columns(Execution, "e")} FROM orders_execution e
+        WHERE e.order_id IN (SELECT o.id FROM orders_order o WHERE {WANTED}) ORDER BY e.id
+    """  # noqa: S608 - columns of our own models
 
 
 @cache
 def _requests_sql() -> str:
+    """Open requests and accepted replaces."""
     return f"""
         SELECT {prepared.columns(OrderRequest, "r")} FROM orders_orderrequest r
-        WHERE r.order_id = ANY(%s) AND (r.state = ANY(%s)
-            OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
+        WHERE r.order_id IN (SELECT o.id FROM orders_order o WHERE {WANTED})
+            AND (r.state = ANY(%(open)s)
+                 OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
         ORDER BY r.id
     """  # noqa: S608 - columns and words of our own models
 
