@@ -56,6 +56,14 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
+#: What requests of the API go through: they have a token, no session and no page (tradedesk/requests.py).
+API_MIDDLEWARE = [
+    "tradedesk.request_names.name_requests",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
 ROOT_URLCONF = "tradedesk.urls"
 WSGI_APPLICATION = "tradedesk.wsgi.application"
 TEMPLATES = [
@@ -91,6 +99,8 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "connect_timeout": 3,
         "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
+        # Prepared statements are planned once; by itself PostgreSQL plans many of them anew for each call.
+        "options": "-c plan_cache_mode=force_generic_plan",
     }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -28,6 +28,8 @@ RING_TTL_MS = 200
 #: Celery's doorbell follows the wake after this time (seconds), when the sweep would look too. Under load it
 #: took the broker worker more of its time to hear twenty of them a second than to apply a hundred orders.
 CELERY_AFTER = 1.0
+#: What a wake is about: something to send, or a question to the broker.
+ORDERS, QUESTIONS = b"orders", b"questions"
 #: What a Redis that is down, slow or full raises, directly and through kombu.
 REDIS_ERRORS = (redis.RedisError, OperationalError, OSError)
 
@@ -43,11 +45,11 @@ def client() -> redis.Redis:
     )
 
 
-def ring(session: str) -> bool:
+def ring(session: str, *, about: bytes = ORDERS) -> bool:
     """Wake the session's broker worker, tell the readers, and have Celery ring too; False without Redis."""
     try:
         with client().pipeline(transaction=False) as both:
-            both.publish(wake_channel(session), "1")
+            both.publish(wake_channel(session), about)
             both.publish(events_channel(), "1")
             both.execute()
     except REDIS_ERRORS as error:

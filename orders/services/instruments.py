@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from brokers import prepared
 from brokers.errors import BrokerError
 from brokers.fix import SecType
 from brokers.inbox import InboxWriter
@@ -203,9 +204,16 @@ def _take_over(instrument: Instrument, details: InstrumentDetails, at: datetime)
     instrument.resolved_at, instrument.resolve_error = at, ""
 
 
+#: One statement, and so one flush to disk, however many instruments have moved.
+STORE_PRICES = f"""
+    UPDATE brokers_instrument i SET last_px = seen.last_px, last_px_at = now()
+    FROM {prepared.recordset({"con_id": "bigint", "last_px": "numeric"}, "seen")} WHERE i.con_id = seen.con_id
+"""  # noqa: S608 - our own column names
+
+
 def store_prices(writer: InboxWriter) -> None:
     """Write the latest prices seen since the last call; at most one row per instrument and second."""
     prices, writer.prices = writer.prices, {}
-    now = timezone.now()
-    for con_id, price in prices.items():
-        Instrument.objects.filter(con_id=con_id).update(last_px=Decimal(price), last_px_at=now)
+    if prices:
+        seen = [{"con_id": con_id, "last_px": price} for con_id, price in prices.items()]
+        prepared.rows(STORE_PRICES, [msgspec.json.encode(seen).decode()])

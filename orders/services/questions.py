@@ -38,7 +38,7 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
     """
     _require_link(session)
     question = BrokerQuestion.objects.create(session_id=session, kind=kind, body=body)
-    doorbell.ring(session)
+    doorbell.ring(session, about=doorbell.QUESTIONS)
     deadline, pause = time.monotonic() + timeout, PAUSES[0]
     while time.monotonic() < deadline:
         time.sleep(pause)

@@ -29,6 +29,7 @@ from orders.models import Order, ReconciliationKind, ReconciliationRun, State
 from orders.services import (
     alerts,
     commissions,
+    doorbell,
     groups,
     instruments,
     positions,
@@ -143,10 +144,12 @@ class SessionRuntime:
             log.warning("lease not given back", extra={"session": self.name, "error": repr(error)})
 
     # --- work --------------------------------------------------------------------------------------
-    def ring(self) -> None:
+    def ring(self, about: bytes = b"") -> None:
         """There may be something to send or to ask; a ring while a drain runs makes it look again."""
-        self._rung.set()
-        self._asked.set()
+        if about != doorbell.QUESTIONS:
+            self._rung.set()
+        if about != doorbell.ORDERS:
+            self._asked.set()
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
         """Look at the broker and bring our books to it; None when the look was not complete."""

@@ -21,9 +21,9 @@ CHECK_EVERY = 5  # seconds; a half-open socket is found by a ping
 
 
 class WakeListener:
-    """Calls `wake` for every message of a session's channel; what it misses, the sweep finds."""
+    """Calls `wake` with every message of a session's channel; what it misses, the sweep finds."""
 
-    def __init__(self, session: str, wake: Callable[[], None], stopping: threading.Event) -> None:
+    def __init__(self, session: str, wake: Callable[[bytes], None], stopping: threading.Event) -> None:
         self.session = session
         self._wake = wake
         self._stopping = stopping
@@ -40,10 +40,10 @@ class WakeListener:
     def _listen(self) -> None:
         with self._client() as client, client.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(wake_channel(self.session))
-            self._wake()  # what came while nobody listened
+            self._wake(b"")  # what came while nobody listened
             while not self._stopping.is_set():
-                if channel.get_message(timeout=LOOK_EVERY):
-                    self._wake()
+                if message := channel.get_message(timeout=LOOK_EVERY):
+                    self._wake(message["data"])
 
     @staticmethod
     def _client() -> redis.Redis:

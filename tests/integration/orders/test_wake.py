@@ -27,7 +27,7 @@ def celery_rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def woken() -> Iterator[threading.Semaphore]:
     """Released once for each wake of a listener that runs."""
     count, stopping = threading.Semaphore(0), threading.Event()
-    thread = threading.Thread(target=WakeListener(SESSION, count.release, stopping).run)
+    thread = threading.Thread(target=WakeListener(SESSION, lambda about: count.release(), stopping).run)
     thread.start()
     assert count.acquire(timeout=60)  # the look when it began to listen
     yield count
