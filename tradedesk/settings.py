@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import dj_database_url
@@ -100,7 +101,8 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
         # Prepared statements are planned once; by itself PostgreSQL plans many of them anew for each call.
-        "options": "-c plan_cache_mode=force_generic_plan",
+        # libpq's own PGOPTIONS would be overruled by this, so it is kept.
+        "options": f"{os.environ.get('PGOPTIONS', '')} -c plan_cache_mode=force_generic_plan",
     }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
