@@ -114,6 +114,12 @@ def test_breaker_and_comparisons_are_told_by_session() -> None:
     assert 40 <= found['tradedesk_reconciliation_age_seconds{kind="ORDERS",session="main"}'] < 100
 
 
+def test_no_age_is_negative_for_what_changes_while_it_is_scraped() -> None:
+    order = placed()
+    changed(order, updated_at=timezone.now() + timedelta(seconds=5))
+    assert metrics()['tradedesk_orders_oldest_seconds{state="CREATED"}'] == 0
+
+
 def test_pacing_is_told_as_a_share_of_what_is_allowed(settings: Any) -> None:
     settings.PACING_PER_SECOND = 2
     changed(placed(), claimed_at=timezone.now())

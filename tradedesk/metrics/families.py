@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 from brokers.models import GatewaySession, InboxMessage
 from brokers.port import Link
 from orders.models import ALIVE, Alert, Break, Execution, Order, OutboxCommand, State
-from tradedesk.metrics.make import gauge, seconds
+from tradedesk.metrics.make import age, gauge, seconds
 
 
 def collect() -> Iterator[Metric]:
@@ -40,7 +40,7 @@ def orders() -> Iterator[Metric]:
     yield gauge(
         "tradedesk_orders_oldest_seconds",
         "Time since the last change of the order of this state that waited longest.",
-        [((state,), seconds(now - row["oldest"])) for state, row in found.items()],
+        [((state,), age(row["oldest"], now)) for state, row in found.items()],
         ("state",),
     )
 
@@ -57,8 +57,8 @@ def queues() -> Iterator[Metric]:
         ("inbox", "Broker messages not yet applied", inbox),
     ):
         yield gauge(f"tradedesk_{name}_waiting", f"{says}.", [((), row["count"])])
-        age = seconds(now - row["oldest"]) if row["oldest"] else 0
-        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{says}: age of the oldest.", [((), age)])
+        oldest = age(row["oldest"], now) if row["oldest"] else 0
+        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{says}: age of the oldest.", [((), oldest)])
     yield gauge("tradedesk_inbox_errors", "Broker messages whose last try failed.", [((), inbox["errors"])])
 
 
@@ -75,7 +75,7 @@ def sessions() -> Iterator[Metric]:
     yield gauge(
         "tradedesk_session_heartbeat_age_seconds",
         "Time since the session's worker was last heard of.",
-        [((row.name,), seconds(now - row.heartbeat_at)) for row in rows if row.heartbeat_at],
+        [((row.name,), age(row.heartbeat_at, now)) for row in rows if row.heartbeat_at],
         ("session",),
     )
     yield gauge(
@@ -101,7 +101,7 @@ def alerts() -> Iterator[Metric]:
     ):
         found = list(rows.order_by().values("kind").annotate(count=Count("id"), oldest=Min(since)))
         counts = [((row["kind"],), row["count"]) for row in found]
-        ages = [((row["kind"],), seconds(now - row["oldest"])) for row in found]
+        ages = [((row["kind"],), age(row["oldest"], now)) for row in found]
         yield gauge(f"tradedesk_{name}_open", f"{says} that are open, by kind.", counts, ("kind",))
         yield gauge(f"tradedesk_{name}_oldest_seconds", f"{says}: age of the oldest.", ages, ("kind",))
 

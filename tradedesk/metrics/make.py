@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
@@ -24,6 +24,11 @@ def counter(name: str, says: str, samples: Samples, labels: tuple[str, ...] = ()
     for values, value in samples:
         family.add_metric(values, value)
     return family
+
+
+def age(since: datetime, now: datetime) -> float:
+    """Seconds since then; never below 0, though a row may be newer than the moment the scrape began."""
+    return max(0.0, seconds(now - since))
 
 
 def seconds(span: timedelta) -> float:

@@ -15,7 +15,7 @@ from brokers.models import GatewaySession
 from orders.models import Order, ReconciliationRun
 from orders.models.order import first_id_at
 from orders.services import doorbell
-from tradedesk.metrics.make import gauge, seconds
+from tradedesk.metrics.make import age, gauge
 
 PACED_OVER = timedelta(seconds=10)
 #: An order that waited longer than this before it was claimed is left out of the pacing.
@@ -69,7 +69,7 @@ def comparisons() -> Metric:
     return gauge(
         "tradedesk_reconciliation_age_seconds",
         "Time since the last complete comparison with the broker.",
-        [((session, kind), seconds(now - at)) for session, kind, at in last],
+        [((session, kind), age(at, now)) for session, kind, at in last],
         ("session", "kind"),
     )
 
