@@ -14,6 +14,7 @@ from unfold.paginator import InfinitePaginator
 from brokers.desk import NOTHING, moment, number
 from orders.admin.own import OwnAccounts
 from orders.models import ReconciliationRun
+from orders.templatetags.desk import verdict
 
 
 @admin.register(ReconciliationRun)
@@ -37,8 +38,7 @@ class ReconciliationRunAdmin(OwnAccounts):
     @admin.display(description="result", ordering="ok")
     def result(self, run: ReconciliationRun) -> SafeString:
         """Whether both sides agree."""
-        family, text = ("done", "✓ agrees") if run.ok else ("bad", "✕ differs")
-        return format_html('<span class="state {}">{}</span>', family, text)
+        return verdict(run)
 
     @admin.display(description="differences")
     def found(self, run: ReconciliationRun) -> SafeString:

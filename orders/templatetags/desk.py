@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from brokers.models import Profit
 from brokers.shown import NOTHING, age_text, figure, moment, number, number_text
+from orders.models import ReconciliationRun
 
 register = template.Library()
 
@@ -71,6 +72,15 @@ def age(value: datetime | None) -> SafeString:
         return format_html("{}", NOTHING)
     text = age_text((timezone.now() - value).total_seconds())
     return format_html('<span class="age" data-age="{}">{}</span>', value.timestamp(), text)
+
+
+@register.filter
+def verdict(run: ReconciliationRun) -> SafeString:
+    """What a comparison came to. One that failed has compared nothing: it neither agrees nor differs."""
+    family, text = ("done", "✓ agrees") if run.ok else ("bad-text", "✕ differs")
+    if run.error:
+        family, text = "doubt", "? failed"
+    return format_html('<span class="state {}" title="{}">{}</span>', family, run.error, text)
 
 
 @register.simple_tag(takes_context=True)

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from orders.models import ApiToken, DeskAct, Order, OrderEvent
+from orders.models import ApiToken, DeskAct, Order, OrderEvent, ReconciliationRun
 from orders.services.tokens import make_token
 from tests.integration.admin.conftest import fill
 
@@ -107,6 +107,16 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
     assert queries(boss, reverse("admin:index")) <= 19
+
+
+def test_a_comparison_that_failed_is_not_told_as_a_difference(boss: Client) -> None:
+    fill(1)
+    ReconciliationRun.objects.update(error="the gateway did not answer", differences=[])
+    session = reverse("admin:brokers_gatewaysession_change", args=["main"])
+    for url in (session, reverse("admin:orders_reconciliationrun_changelist")):
+        page = boss.get(url).content.decode()
+        assert "? failed" in page
+        assert "✕ differs" not in page
 
 
 def test_looking_changes_nothing(boss: Client) -> None:
