@@ -81,6 +81,13 @@ def test_every_alert_has_its_entry_in_the_runbook() -> None:
     assert sorted(entries) == sorted(ALERTS)
 
 
+def test_every_alert_names_a_place_in_the_runbook() -> None:
+    headings = re.findall(r"^#+ (.+)$", (BASE_DIR / "docs/runbook.md").read_text(), re.MULTILINE)
+    places = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    named = [rule["annotations"]["runbook"].split("#") for rule in ALERTS.values()]
+    assert [place for page, place in named if (page, place in places) != ("docs/runbook.md", True)] == []
+
+
 def test_the_dashboard_shows_metrics_that_exist_or_are_flowers() -> None:
     board = json.loads((BASE_DIR / "deploy/grafana/dashboards/tradedesk.json").read_text())
     code = "".join(path.read_text() for path in (BASE_DIR / "tradedesk/metrics").glob("*.py"))
