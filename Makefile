@@ -19,7 +19,8 @@ test: venv
 	@sh .ci/test $(ARGS)
 
 pictures: venv
-	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_flower.py -k 'serious or flower'
+	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_flower.py \
+		tests/browser/test_monitoring.py -k 'serious or flower or monitoring'
 
 lint: venv
 	$(IN_VENV) -m ruff check .
