@@ -1,11 +1,28 @@
-"""Connections of the pool that prove that they live without a round trip."""
+"""Connections of the pool: they prove that they live without a round trip, and read times quickly."""
 
 from __future__ import annotations
 
 import select
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Self
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.types.datetime import TimestamptzLoader
+
+
+class UtcLoader(TimestamptzLoader):
+    """Times in UTC, parsed by the language itself: an order has a dozen, which took a third of reading it."""
+
+    timezone = UTC  # Django asks a cursor's loader for it, and puts its own there unless it is the wanted one
+
+    def load(self, data: Buffer) -> datetime:
+        """What PostgreSQL says of a time; what is beyond Python's years raises `psycopg.DataError`."""
+        try:
+            time = datetime.fromisoformat(str(data, "ascii"))
+        except ValueError:
+            time = super().load(data)
+        return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
 class PooledConnection(psycopg.Connection[Any]):
@@ -14,6 +31,13 @@ class PooledConnection(psycopg.Connection[Any]):
     A server that has ended said so or closed the socket: there is something to read, and only then it is
     asked. What a query would find besides, a network that swallows everything, it would find by waiting.
     """
+
+    @classmethod
+    def connect(cls, *args: Any, **kwargs: Any) -> Self:
+        """As always; its context, Django's, would have another reader of times."""
+        connection = super().connect(*args, **kwargs)
+        connection.adapters.register_loader("timestamptz", UtcLoader)
+        return connection
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
         """As always, but an empty query is not sent over a silent socket."""
