@@ -8,6 +8,7 @@ shows the first hundred; a condition beside the index would make it walk past mi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,11 +30,13 @@ from orders.models import (
     RequestKind,
     State,
 )
-from orders.selectors import Accounts, executions_of, orders_of, shown_as, states_shown_as
+from orders.selectors import Accounts, shown_as, states_shown_as
 
 Row = TypeVar("Row", bound=Model)
 #: Our ids begin with the time at which they were made, on a clock that may differ from the database's.
 CLOCK_SLACK = timedelta(minutes=10)
+#: What an execution shows of its order.
+NAMES = ("id", "cl_ord_id", "order_ref", "instrument_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +97,7 @@ def id_at(time: datetime) -> UUID:
 def find_orders(
     accounts: Accounts, wanted: OrderFilter, *, before: UUID | None = None, limit: int
 ) -> list[Order]:
-    """The newest orders that fit, with instrument and requests; `before` is the last id of a page."""
+    """The newest orders that fit, with their instruments; `before` is the last id of a page."""
     rows = Order.objects.filter(wanted.ids())
     if before is not None:
         rows = rows.filter(id__lt=before)
@@ -113,7 +116,8 @@ def find_orders(
         "side": [wanted.side] if wanted.side else list(Side),
     }
     ids = newest_ids(rows, choices, ("id",), limit, wanted.rest())
-    return list(orders_of(accounts).filter(pk__in=ids)) if ids else []
+    found = Order.objects.filter(account__in=accounts, pk__in=ids).order_by("-id")
+    return with_instruments(list(found)) if ids else []
 
 
 def find_executions(
@@ -141,8 +145,34 @@ def find_executions(
         "side": [side] if side else [Side.BUY, Side.SELL],  # what brokers report
     }
     ids = newest_ids(rows, choices, ("transact_time", "id"), limit)
-    found = executions_of(accounts).filter(pk__in=ids) if ids else Execution.objects.none()
-    return list(found.order_by("-transact_time", "-id"))
+    return loaded_executions(accounts, ids) if ids else []
+
+
+def requests_by_order(orders: Sequence[Order]) -> Mapping[UUID, list[OrderRequest]]:
+    """The requests of these orders, first to last; most never had one, and one look tells."""
+    found: defaultdict[UUID, list[OrderRequest]] = defaultdict(list)
+    for request in OrderRequest.objects.filter(order__in=[order.pk for order in orders]).order_by("id"):
+        found[request.order_id].append(request)
+    return found
+
+
+def loaded_executions(accounts: Accounts, ids: Collection[int]) -> list[Execution]:
+    """These executions, the latest first, each with the names of its order and its instrument."""
+    rows = Execution.objects.filter(account__in=accounts, pk__in=ids).order_by("-transact_time", "-id")
+    found = list(rows)
+    orders = Order.objects.filter(pk__in={execution.order_id for execution in found})
+    known = {order.pk: order for order in with_instruments(list(orders.only(*NAMES)))}
+    for execution in found:
+        execution.order = known[execution.order_id]
+    return found
+
+
+def with_instruments(orders: list[Order]) -> list[Order]:
+    """The same orders; an instrument is read once, however many of them are for it."""
+    known = Instrument.objects.in_bulk({order.instrument_id for order in orders})
+    for order in orders:
+        order.instrument = known[order.instrument_id]
+    return orders
 
 
 def earlier_than(accounts: Accounts, last: int) -> Q | None:

@@ -21,7 +21,6 @@ from orders.models import (
     OPEN_REQUESTS,
     ApiToken,
     Break,
-    Execution,
     Order,
     OrderEvent,
     OrderRequest,
@@ -137,12 +136,6 @@ def request_of(accounts: Accounts, request_id: UUID) -> OrderRequest:
 def events_of(order_id: UUID) -> QuerySet[OrderEvent]:
     """What happened to an order, first to last."""
     return OrderEvent.objects.filter(order_id=order_id).order_by("version")
-
-
-def executions_of(accounts: Accounts) -> QuerySet[Execution]:
-    """Executions of these accounts, newest first, with their order and its instrument."""
-    found = Execution.objects.filter(account__in=accounts)
-    return found.select_related("order__instrument").order_by("-id")
 
 
 def positions_of(accounts: Accounts) -> QuerySet[Position]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -39,7 +40,7 @@ class OrderExport(ApiView):
         def page(before: Any) -> Sequence[Any]:
             return find_orders(accounts, wanted, before=before, limit=PAGE)
 
-        return csv_answer("orders", names, page, orders.shown)
+        return csv_answer("orders", names, page, lambda rows: map(orders.shown_of(rows), rows))
 
 
 class ExecutionExport(ApiView):
@@ -58,14 +59,14 @@ class ExecutionExport(ApiView):
         def page(before: Any) -> Sequence[Any]:
             return find_executions(accounts, before=before, limit=PAGE, **wanted)
 
-        return csv_answer("executions", names, page, execution_document)
+        return csv_answer("executions", names, page, partial(map, execution_document))
 
 
 def csv_answer(
     name: str,
     names: Sequence[str],
     page: Callable[[Any], Sequence[Any]],
-    document: Callable[[Any], Document],
+    documents: Callable[[Sequence[Any]], Iterable[Document]],
 ) -> StreamingHttpResponse:
     """The rows page by page: no transaction and no cursor is held while a slow client reads."""
 
@@ -73,7 +74,7 @@ def csv_answer(
         yield lines([names])
         rows = page(None)
         while rows:
-            yield lines([cell(document(row), name) for name in names] for row in rows)
+            yield lines([cell(document, name) for name in names] for document in documents(rows))
             rows = page(rows[-1].pk) if len(rows) == PAGE else ()
 
     disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from orders.api.problems import FieldError, Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document
 from orders.models import Order, OrderRequest, Scope, Source, State
-from orders.order_search import OrderFilter, find_orders
+from orders.order_search import OrderFilter, find_orders, requests_by_order
 from orders.services.order_entry import Placed, place_order
 
 
@@ -53,7 +53,7 @@ class OrderList(ApiView):
         limit, cursor = query.pop("limit", DEFAULT_LIMIT), query.pop("cursor", None)
         fields = query.pop("fields", None)
         rows = find_orders(self.access.accounts, filter_of(query), before=cursor, limit=limit + 1)
-        return page(request, rows, shown, limit=limit, cursor=lambda order: order.id, fields=fields)
+        return page(request, rows, shown_of(rows), limit=limit, cursor=lambda order: order.id, fields=fields)
 
 
 class OrderDetail(ApiView):
@@ -115,6 +115,12 @@ def require_account(access: Access, account: str) -> None:
 def shown(order: Order) -> dict[str, object]:
     """An order that a selector loaded."""
     return order_document(order, order.requests.all())
+
+
+def shown_of(orders: Sequence[Order]) -> Callable[[Order], dict[str, object]]:
+    """How each of some orders is shown that a search found; the requests of all are read at once."""
+    asked = requests_by_order(orders)
+    return lambda order: order_document(order, asked[order.id])
 
 
 def placed_answer(placed: Placed, more: Mapping[str, str] | None = None) -> HttpResponse:
