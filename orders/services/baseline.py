@@ -80,7 +80,8 @@ def _traded(account: str, after: int, until: int | None = None) -> list[Traded]:
 
 def _replaced(account: str, after: int, rows: QuerySet[Execution]) -> QuerySet[Execution]:
     """Of each execution corrected since: the version that counted at the baseline and does not any more."""
-    roots = {root for root, exec_id in rows.values_list("exec_root", "exec_id") if _is_correction(exec_id)}
+    later = rows.exclude(exec_id__endswith=".01").values_list("exec_root", "exec_id")  # nearly all end so
+    roots = {root for root, exec_id in later if _is_correction(exec_id)}
     older = Execution.objects.filter(account=account, id__lte=after, exec_root__in=roots) if roots else None
     latest: dict[str, Execution] = {}
     for execution in older.order_by("exec_id") if older is not None else ():
