@@ -76,7 +76,8 @@ class Ground:
         self.wait_until_done()
 
     def _takes_order(self, number: int) -> bool:
-        return self.own_connection().place(self.order(number)).status == httpx.codes.CREATED
+        with self.connection() as connection:
+            return connection.place(self.order(number)).status == httpx.codes.CREATED
 
     def wait_until_done(self) -> float:
         """Wait until no order of ours moves any more; the time (epoch seconds) when that was seen."""

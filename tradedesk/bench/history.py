@@ -15,24 +15,11 @@ from django.db.models import Model
 
 from orders.models import Execution, Order
 from tradedesk.bench.ground import Ground
+from tradedesk.bench.storing import Hands, indexes_at_the_end, roomy, vacuum
 
 CHUNK = 250_000  # rows in one statement
+ROUND = 4 * CHUNK  # rows after which the tables are tidied, while all of it is still in memory
 SPAN_DAYS = 365
-#: Triggers and foreign keys are left out: the rows are right by construction, and there are millions.
-FAST = (
-    "SET session_replication_role = replica",
-    "SET synchronous_commit = off",
-    "SET work_mem = '256MB'",  # a chunk stays in memory
-    "SET maintenance_work_mem = '1GB'",
-)
-LIST_INDEXES = (
-    "order_account_side",
-    "order_account_state_side",
-    "order_instrument_state",
-    "execution_account_side",
-    "execution_contract_side",
-)
-ROOMY = "max_wal_size"  # fewer checkpoints while millions of rows are written
 #: One order in a hundred was refused, of the last but one instrument none; six of a hundred were canceled.
 STATE = """
     CASE WHEN luck < 20 THEN 'FAILED' WHEN luck < 120 AND NOT unrefused THEN 'REJECTED'
@@ -98,16 +85,16 @@ def rows_sql() -> str:
     return f"""
     {MADE}, ordered AS (
         INSERT INTO orders_order ({", ".join(columns(Order))}) SELECT {copied(Order, ORDER)}
-        FROM made, orders_order AS like_this WHERE like_this.id = %(like)s ORDER BY n
+        FROM made, orders_order AS like_this WHERE like_this.id = %(like)s
     ), noted AS (
         INSERT INTO orders_orderevent
             (order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at)
-        SELECT id, 1, state, 'PENDING', state, 0, 0, 'grown', '', '{{}}', at FROM made ORDER BY n
+        SELECT id, 1, state, 'PENDING', state, 0, 0, 'grown', '', '{{}}', at FROM made
     )
     INSERT INTO orders_execution ({", ".join(columns(Execution))}) SELECT {copied(Execution, EXECUTION)}
     FROM made JOIN brokers_instrument AS contract ON contract.id = instrument,
         (SELECT * FROM orders_execution WHERE order_id = %(like)s LIMIT 1) AS like_this
-    WHERE made.state = 'COMPLETED' ORDER BY n
+    WHERE made.state = 'COMPLETED'
     """  # noqa: S608 - columns of our own models
 
 
@@ -127,36 +114,27 @@ def copied(model: type[Model], own: dict[str, str]) -> str:
 
 def grow(ground: Ground, stored: int, wanted: int) -> None:
     """Store further orders, from the one after `stored` to `wanted`, with all indexes of production."""
-    with ground.system.postgres.connect() as connection:
-        for setting in FAST:
-            connection.execute(setting.encode())
-        connection.execute(f"ALTER SYSTEM SET {ROOMY} = '16GB'".encode())
-        connection.execute("SELECT pg_reload_conf()")
-        facts = facts_of(connection, ground.accounts, wanted)
-        dropped = drop_list_indexes(connection) if wanted - stored > CHUNK else []
-        for first in range(stored + 1, wanted + 1, CHUNK):
-            some = {**facts, "first": first, "last": min(first + CHUNK - 1, wanted)}
-            connection.execute(rows_sql().encode(), some)
-        for definition in dropped:
-            connection.execute(definition.encode())
-        connection.execute(f"ALTER SYSTEM RESET {ROOMY}".encode())
-        connection.execute("SELECT pg_reload_conf()")
-        connection.execute("VACUUM (ANALYZE) orders_order, orders_orderevent, orders_execution")
+    with Hands(ground.system.postgres) as hands, roomy(hands):
+        if wanted > stored:
+            facts = facts_of(hands, ground.accounts, wanted)
+            with indexes_at_the_end(hands):
+                for first in range(stored + 1, wanted + 1, ROUND):
+                    store(hands, facts, first, min(first + ROUND - 1, wanted))
+        vacuum(hands, "ANALYZE")
 
 
-def drop_list_indexes(connection: Any) -> list[str]:
-    """Drop the indexes of the lists; how to make them again: sorting once is faster."""
-    query = "SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)"
-    found = connection.execute(query, [list(LIST_INDEXES)]).fetchall()
-    for name, _ in found:
-        connection.execute(f"DROP INDEX {name}".encode())
-    return [definition for _, definition in found]
+def store(hands: Hands, facts: dict[str, Any], first: int, last: int) -> None:
+    """Store the orders of these numbers, in chunks."""
+    starts = range(first, last + 1, CHUNK)
+    chunks = [{**facts, "first": start, "last": min(start + CHUNK - 1, last)} for start in starts]
+    hands.do_all([rows_sql()] * len(chunks), chunks)
+    vacuum(hands, "INDEX_CLEANUP OFF, TRUNCATE OFF")
 
 
-def facts_of(connection: Any, accounts: Sequence[str], wanted: int) -> dict[str, Any]:
+def facts_of(hands: Hands, accounts: Sequence[str], wanted: int) -> dict[str, Any]:
     """What the statement must know."""
-    (like,) = connection.execute("SELECT order_id FROM orders_execution ORDER BY id LIMIT 1").fetchone()
-    found = connection.execute("SELECT id FROM brokers_instrument WHERE con_id > 0 ORDER BY id").fetchall()
+    ((like,),) = hands.do("SELECT order_id FROM orders_execution ORDER BY id LIMIT 1")
+    found = hands.do("SELECT id FROM brokers_instrument WHERE con_id > 0 ORDER BY id")
     instruments = [row[0] for row in found]
     return {
         "like": like,
