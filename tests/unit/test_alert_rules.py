@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.stack.promql import parse
+from tests.unit.test_links import places
 from tradedesk.env import BASE_DIR
 
 GROUPS = yaml.safe_load((BASE_DIR / "deploy/prometheus/rules.yml").read_text())["groups"]
@@ -82,10 +83,9 @@ def test_every_alert_has_its_entry_in_the_runbook() -> None:
 
 
 def test_every_alert_names_a_place_in_the_runbook() -> None:
-    headings = re.findall(r"^#+ (.+)$", (BASE_DIR / "docs/runbook.md").read_text(), re.MULTILINE)
-    places = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    found = places(BASE_DIR / "docs/runbook.md")
     named = [rule["annotations"]["runbook"].split("#") for rule in ALERTS.values()]
-    assert [place for page, place in named if (page, place in places) != ("docs/runbook.md", True)] == []
+    assert [place for page, place in named if (page, place in found) != ("docs/runbook.md", True)] == []
 
 
 def test_the_dashboard_shows_metrics_that_exist_or_are_flowers() -> None:
