@@ -30,6 +30,7 @@ from orders.models import (
     RequestKind,
     State,
 )
+from orders.models.ord_status import STANDINGS
 from orders.selectors import Accounts, shown_as, states_shown_as
 
 Row = TypeVar("Row", bound=Model)
@@ -115,6 +116,9 @@ def find_orders(
         "state": list(State) if named and states is None else states,
         "side": [wanted.side] if wanted.side else list(Side),
     }
+    if wanted.status in STANDINGS:  # few orders have one, in any state
+        of_any = {f"{name}__in": values for name, values in choices.items() if values is not None}
+        rows, choices = rows.filter(standing=wanted.status, **of_any), {"account": choices["account"]}
     ids = newest_ids(rows, choices, ("id",), limit, wanted.rest())
     found = Order.objects.filter(account__in=accounts, pk__in=ids).order_by("-id")
     return with_instruments(list(found)) if ids else []

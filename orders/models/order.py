@@ -219,6 +219,10 @@ class Order(OrderLifecycle):
                 fields=["account", "instrument", "state", "side", "-id"],
                 name="order_instrument_state",
             ),
+            # What the broker says beside the state: few orders, in any of them.
+            models.Index(
+                fields=["account", "standing", "-id"], condition=~Q(standing=""), name="order_standing"
+            ),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(
                 fields=["id"],

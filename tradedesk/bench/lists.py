@@ -49,6 +49,7 @@ def order_filters(accounts: list[str], symbols: list[str]) -> Filters:
             "canceled": {"ord_status": "CANCELED"},
             "pending_cancel": {"ord_status": "PENDING_CANCEL"},
             "pending_replace": {"ord_status": "PENDING_REPLACE"},
+            "done_for_day": {"ord_status": "DONE_FOR_DAY"},
         },
         "account": {"first": {"account": accounts[0]}, "last": {"account": accounts[-1]}},
         "symbol": {"common": {"symbol": symbols[0]}, "unrefused": {"symbol": symbols[-2]}}

@@ -34,6 +34,7 @@ KEPT = (
     "order_attention",
     "order_broker_order_id",
     "order_moving",
+    "order_standing",
     "order_unique_external",
     "order_event_stream",
     "execution_no_commission",

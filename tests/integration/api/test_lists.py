@@ -15,9 +15,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from brokers.fix import OrdStatus
 from brokers.formats import time_text
 from brokers.models import Instrument
 from orders.models import Execution, Order
+from orders.models.ord_status import STANDINGS
 from orders.models.reasons import REASONS
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body, placed
 
@@ -65,8 +67,8 @@ def many(token: Callable[..., str]) -> Api:
     return Api(token(accounts=(ACCOUNT, OTHER)))
 
 
-def scanned(api: Api, path: str, query: dict[str, str]) -> set[str]:
-    """Big tables that the queries of a request read from end to end."""
+def explained(api: Api, path: str, query: dict[str, str], how: str) -> list[Any]:
+    """What PostgreSQL tells of the queries of a request."""
     with CaptureQueriesContext(connection) as captured:
         answer = api.get(path, **query)
     assert answer.status_code == 200, answer.content
@@ -74,8 +76,14 @@ def scanned(api: Api, path: str, query: dict[str, str]) -> set[str]:
     with connection.cursor() as cursor:
         for asked in captured.captured_queries:
             if asked["sql"].startswith("SELECT") or asked["sql"].startswith("("):
-                cursor.execute("EXPLAIN " + asked["sql"].replace("%", "%%"), [])
+                cursor.execute(f"{how} {asked['sql'].replace('%', '%%')}", [])
                 plans += [row[0] for row in cursor.fetchall()]
+    return plans
+
+
+def scanned(api: Api, path: str, query: dict[str, str]) -> set[str]:
+    """Big tables that the queries of a request read from end to end."""
+    plans = explained(api, path, query, "EXPLAIN")
     big = ("orders_order", "orders_execution", "orders_orderevent")
     return {
         plan.strip() for plan in plans if "Seq Scan" in plan and f"{plan.split(' on ')[1]} ".split()[0] in big
@@ -101,6 +109,27 @@ def test_no_filter_reads_the_whole_table(many: Api) -> None:
         for values in itertools.product(*(CHOICES[name] for name in names)):
             query = {**dict(zip(names, values, strict=True)), "cursor": cursor}
             assert scanned(many, "orders", query) == set(), query
+
+
+@pytest.mark.parametrize("status", STANDINGS)
+def test_what_the_broker_says_beside_the_state_is_not_asked_of_every_order(
+    many: Api, status: OrdStatus
+) -> None:
+    query = {"ord_status": status, "side": "BUY", "limit": "50"}
+    plans = explained(many, "orders", query, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)")
+    roots = [plan[0]["Plan"] for plan in plans]
+    assert sum(root["Shared Hit Blocks"] + root["Shared Read Blocks"] for root in roots) < ROWS / 8
+
+
+def test_orders_are_found_by_what_the_broker_says_beside_the_state(many: Api) -> None:
+    chosen = Order.objects.filter(account=OTHER, side="BUY", state="PENDING").order_by("-id")[:5]
+    Order.objects.filter(pk__in=[order.pk for order in chosen]).update(standing="STOPPED")
+    Order.objects.filter(account=OTHER, side="SELL").update(standing="STOPPED")
+    query = {"ord_status": "STOPPED", "side": "BUY", "open": "true"}
+    found = many.get("orders", **query, limit="3").json()
+    more = many.get("orders", **query, cursor=found["results"][-1]["id"]).json()
+    shown = [row["id"] for row in [*found["results"], *more["results"]]]
+    assert shown == [str(order.id) for order in chosen]
 
 
 def test_no_filter_of_executions_reads_the_whole_table(many: Api) -> None:
