@@ -85,6 +85,9 @@ TEMPLATES = [
 # --- PostgreSQL: the single truth -----------------------------------------------------------------
 # A pool, because Celery's Django fixup closes the connection around each task, and health checks,
 # because pooled connections are dead after a PostgreSQL restart.
+#: Prepared statements are planned once, when a young table is still small: what reads it whole then would go
+#: on to read it whole when it has grown. So indexes are always preferred. libpq's own PGOPTIONS is kept.
+PLANS = (("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off"))
 DATABASE_URL = env.url("DATABASE_URL") or "postgresql://tradedesk@127.0.0.1:5432/tradedesk"
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
@@ -100,9 +103,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "connect_timeout": 3,
         "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
-        # Prepared statements are planned once; by itself PostgreSQL plans many of them anew for each call.
-        # libpq's own PGOPTIONS would be overruled by this, so it is kept.
-        "options": f"{os.environ.get('PGOPTIONS', '')} -c plan_cache_mode=force_generic_plan",
+        "options": " ".join(
+            [os.environ.get("PGOPTIONS", ""), *(f"-c {name}={value}" for name, value in PLANS)]
+        ),
     }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

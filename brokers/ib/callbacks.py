@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import UTC
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState, PriceIncrement
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
@@ -38,6 +39,9 @@ from brokers.port import Heard, Listener
 log = logging.getLogger(__name__)
 
 LINK_NOTICES = (Notice.LINK_LOST, Notice.LINK_RESTORED, Notice.CLIENT_ID_IN_USE)
+
+#: What the library has where a message said nothing.
+UNSET: tuple[Any, ...] = (UNSET_DOUBLE, UNSET_INTEGER, [], None)
 
 
 class TimezoneOfGateway:
@@ -295,8 +299,14 @@ def raw_kind(event: BrokerEvent) -> str:
 def _said(part: Any) -> dict[str, Any]:
     """The fields that the message set, without the library's unset sentinels and defaults."""
     said = {}
-    for field in dataclasses.fields(part):
-        value = getattr(part, field.name)
-        if value != field.default and value not in (UNSET_DOUBLE, UNSET_INTEGER, [], None):
-            said[field.name] = value if isinstance(value, str | int | float | bool) else str(value)
+    for name, default in _fields(cast(Hashable, type(part))):
+        value = getattr(part, name)
+        if value != default and value not in UNSET:
+            said[name] = value if isinstance(value, str | int | float | bool) else str(value)
     return said
+
+
+@cache
+def _fields(kind: Hashable) -> list[tuple[str, Any]]:
+    """Names and defaults; asking the class for them took a tenth of this thread's time."""
+    return [(field.name, field.default) for field in dataclasses.fields(cast(Any, kind))]

@@ -6,6 +6,7 @@ import base64
 import binascii
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -60,6 +61,7 @@ def order_ref_of(order_id: UUID, attempt: int = 1) -> str:
     return base if attempt == 1 else f"{base}-{attempt}"
 
 
+@lru_cache(maxsize=10_000)  # each answer of the broker names its order by it
 def order_id_of(order_ref: str) -> UUID | None:
     """The order that a reference names; None when it is not one of ours."""
     base = order_ref.split("-")[0]

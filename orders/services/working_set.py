@@ -40,7 +40,6 @@ CHANGING = {
     "realized_pnl": "numeric",
 }
 Item = BrokerEvent | HandedOver
-Rows = list[prepared.Row]
 
 
 #: An execution is unique in its account; asking for each account walks that index, however many there are.
@@ -172,28 +171,26 @@ class WorkingSet:
 
     # --- locking ---------------------------------------------------------------------------------
     def _take_in(self, wanted: Wanted, *first: prepared.Statement) -> list[prepared.Row]:
-        """Lock, and read what belongs to the locked ones after that: what others did to them is seen.
-
-        All in one round trip, so an order that became one of those wanted after the locks is left out.
-        """
-        asked = {**vars(wanted), "session": self.session, "known": [*self.orders], "open": [*OPEN_REQUESTS]}
-        looks = [(sql, asked) for sql in (_lock_sql(), _executions_sql(), _requests_sql())] if wanted else []
+        """Lock, then read what belongs to the locked ones: what others did to them meanwhile is seen."""
+        known = {"session": self.session, "known": [*self.orders]}
+        looks = [(_lock_sql(), {**vars(wanted), **known})] if wanted else []
         answers = prepared.together(*first, *looks)
-        if looks:
-            self._add(*answers[len(first) :])
-        return [row for rows in answers[: len(first)] for row in rows]
+        if looks and (locked := answers.pop()):
+            self._add([_locked(row) for row in locked])
+        return [row for rows in answers for row in rows]
 
-    def _add(self, locked: Rows, executions: Rows, requests: Rows) -> None:
-        new = {order.id: order for order in map(_locked, locked)}
-        for order in new.values():
+    def _add(self, orders: Sequence[Order]) -> None:
+        for order in orders:
             self.add_order(order)
+        ids = [order.id for order in orders]
+        executions, requests = prepared.together(
+            (_executions_sql(), [ids]), (_requests_sql(), [ids, list(OPEN_REQUESTS)])
+        )
         for execution in (prepared.made(Execution, row) for row in executions):
-            if execution.order_id in new:
-                self._executions[execution.order_id].append(execution)
-                self._order_of_exec[execution.exec_id] = execution.order_id
+            self._executions[execution.order_id].append(execution)
+            self._order_of_exec[execution.exec_id] = execution.order_id
         for request in (prepared.made(OrderRequest, row) for row in requests):
-            if request.order_id in new:
-                self._requests[request.order_id].append(request)
+            self._requests[request.order_id].append(request)
 
 
 def _locked(row: prepared.Row) -> Order:
@@ -206,9 +203,9 @@ def _wanted(items: Sequence[Item]) -> Wanted:
     identities = [item.identity for item in items if hasattr(item, "identity")]
     return Wanted(
         ids=list(_ids(items, identities)),
-        perm_ids=[identity.perm_id for identity in identities if identity.perm_id],
-        broker_order_ids=[i.broker_order_id for i in identities if i.broker_order_id],
-        client_ids=[i.client_id for i in identities if i.broker_order_id],
+        perm_ids=list({identity.perm_id for identity in identities if identity.perm_id}),
+        broker_order_ids=list({i.broker_order_id for i in identities if i.broker_order_id}),
+        client_ids=list({i.client_id for i in identities if i.broker_order_id}),
         exec_ids=[item.exec_id for item in items if isinstance(item, CommissionReport)],
     )
 
@@ -243,10 +240,8 @@ def _lock_sql() -> str:
 
 @cache
 def _executions_sql() -> str:
-    return f"""
-        SELECT {prepared.columns(Execution, "e")} FROM orders_execution e
-        WHERE e.order_id IN (SELECT o.id FROM orders_order o WHERE {WANTED}) ORDER BY e.id
-    """  # noqa: S608 - columns of our own models
+    columns = prepared.columns(Execution, "e")
+    return f"SELECT {columns} FROM orders_execution e WHERE e.order_id = ANY(%s) ORDER BY e.id"  # noqa: S608
 
 
 @cache
@@ -254,9 +249,8 @@ def _requests_sql() -> str:
     """Open requests and accepted replaces."""
     return f"""
         SELECT {prepared.columns(OrderRequest, "r")} FROM orders_orderrequest r
-        WHERE r.order_id IN (SELECT o.id FROM orders_order o WHERE {WANTED})
-            AND (r.state = ANY(%(open)s)
-                 OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
+        WHERE r.order_id = ANY(%s) AND (r.state = ANY(%s)
+            OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
         ORDER BY r.id
     """  # noqa: S608 - columns and words of our own models
 
