@@ -14,6 +14,7 @@ import logging
 import threading
 import time
 from functools import cache
+from typing import Any
 
 import redis
 from celery import current_app
@@ -45,13 +46,60 @@ def client() -> redis.Redis:
     )
 
 
+class Horn:
+    """Publishes and does not wait to hear that it was published: one connection of the process, replies off.
+
+    A request and the inbox writer would wait a third of a millisecond for a number that nobody reads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Any = None  # a redis connection; half of its methods have no types
+        self._of: redis.Redis | None = None
+
+    def blow(self, *messages: tuple[str, bytes]) -> None:
+        """Publish (channel, message) each; raises one of REDIS_ERRORS when Redis is away."""
+        with self._lock:
+            connection = self._connected()
+            try:
+                told = connection.pack_commands([("PUBLISH", *message) for message in messages])
+                connection.send_packed_command(told, check_health=False)
+            except BaseException:
+                self._hang_up()
+                raise
+
+    def _connected(self) -> Any:
+        if self._connection and (self._of is not client() or _has_ended(self._connection)):
+            self._hang_up()
+        if self._connection is None:
+            self._of = client()
+            connection: Any = self._of.connection_pool.make_connection()
+            connection.connect()
+            connection.send_command("CLIENT", "REPLY", "OFF")
+            self._connection = connection
+        return self._connection
+
+    def _hang_up(self) -> None:
+        if self._connection:
+            self._connection.disconnect()
+        self._connection = None
+
+
+def _has_ended(connection: Any) -> bool:
+    """Where nothing is ever said, there is something to read only when Redis has closed it."""
+    try:
+        return bool(connection.can_read(0))
+    except REDIS_ERRORS:
+        return True
+
+
+_horn = Horn()
+
+
 def ring(session: str, *, about: bytes = ORDERS) -> bool:
     """Wake the session's broker worker, tell the readers, and have Celery ring too; False without Redis."""
     try:
-        with client().pipeline(transaction=False) as both:
-            both.publish(wake_channel(session), about)
-            both.publish(events_channel(), "1")
-            both.execute()
+        _horn.blow((wake_channel(session), about), (events_channel(), b"1"))
     except REDIS_ERRORS as error:
         log.warning("doorbell not rung", extra={"session": session, "error": repr(error)})
         return False
@@ -131,6 +179,6 @@ def events_channel() -> str:
 def tell_readers() -> None:
     """Wake the readers of the event stream; they read the events themselves from PostgreSQL."""
     try:
-        client().publish(events_channel(), "1")
+        _horn.blow((events_channel(), b"1"))
     except REDIS_ERRORS as error:
         log.debug("readers not told", extra={"error": repr(error)})

@@ -52,6 +52,14 @@ def test_a_listener_hears_again_when_redis_has_cut_it_off(woken: threading.Semap
     assert woken.acquire(timeout=60)
 
 
+def test_a_ring_reaches_the_session_when_redis_has_cut_off_who_rings(woken: threading.Semaphore) -> None:
+    doorbell.ring(SESSION)
+    assert woken.acquire(timeout=60)
+    doorbell.client().client_kill_filter(_type="normal", skipme=True)
+    doorbell.ring(SESSION)
+    assert woken.acquire(timeout=60)
+
+
 def test_celerys_doorbell_follows_every_ring(celery_rung: list[str]) -> None:
     doorbell.ring(SESSION)
     doorbell.ring("another")
