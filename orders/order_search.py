@@ -81,6 +81,13 @@ class OrderFilter:
         }
         return Q(**{name: value for name, value in given.items() if value is not None})
 
+    def within(self) -> tuple[UUID, UUID] | None:
+        """From which id up to which the ids tell that nothing is left to ask; None when they cannot."""
+        if self.status or not (self.since or self.until):
+            return None
+        first = id_at(self.since + CLOCK_SLACK) if self.since else UUID(int=0)
+        return first, id_at(self.until - CLOCK_SLACK) if self.until else UUID(int=2**128 - 1)
+
     def rest(self) -> Q | None:
         """What is left to ask of a row beside account, instrument, state, side and id; None if nothing is."""
         given = {"recorded_at__gte": self.since, "recorded_at__lt": self.until}
@@ -119,7 +126,7 @@ def find_orders(
     if wanted.status in STANDINGS:  # few orders have one, in any state
         of_any = {f"{name}__in": values for name, values in choices.items() if values is not None}
         rows, choices = rows.filter(standing=wanted.status, **of_any), {"account": choices["account"]}
-    ids = newest_ids(rows, choices, ("id",), limit, wanted.rest())
+    ids = newest_ids(rows, choices, ("id",), limit, wanted.rest(), wanted.within())
     found = Order.objects.filter(account__in=accounts, pk__in=ids).order_by("-id")
     return with_instruments(list(found)) if ids else []
 
@@ -216,8 +223,11 @@ def newest_ids(
     order: Sequence[str],
     limit: int,
     rest: Q | None = None,
+    within: tuple[Any, Any] | None = None,
 ) -> list[Any]:
     """Ids of the first rows of which each named column has one of its values (None: any) and that fit `rest`.
+
+    Ids `within` (the first, and the one after the last) fit it anyhow: their rows are left alone.
 
     `order` names the columns of the order, all descending, the id last. By hand, because the ORM has no
     LATERAL: the look is planned once, however many combinations it is asked for. OFFSET 0 keeps the planner
@@ -228,7 +238,7 @@ def newest_ids(
     if not combinations:
         return []
     fields: list[Any] = [rows.model._meta.get_field(name) for name in given]
-    text, inside = look(rows, [field.column for field in fields], order, limit, rest)
+    text, inside = look(rows, [field.column for field in fields], order, limit, rest, within)
     arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
     names = ", ".join(f'"{field.column}"' for field in fields)
     query = (
@@ -241,7 +251,12 @@ def newest_ids(
 
 
 def look(
-    rows: QuerySet[Row], columns: Sequence[str], order: Sequence[str], limit: int, rest: Q | None
+    rows: QuerySet[Row],
+    columns: Sequence[str],
+    order: Sequence[str],
+    limit: int,
+    rest: Q | None,
+    within: tuple[Any, Any] | None,
 ) -> tuple[str, list[Any]]:
     """The query for one combination: its index walked in order, each row asked for the rest."""
     table = rows.model._meta.db_table  # names in these queries are those of our own columns
@@ -253,9 +268,10 @@ def look(
     fits = rows.model._default_manager.filter(rest).order_by().values_list(Value(True))
     fits = fits.extra(where=[f'"{table}"."id" = walked."id"'])  # noqa: S610
     fits_text, fits_inside = fits.query.sql_with_params()
+    known = 'walked."id" >= %s AND walked."id" < %s OR' if within else ""
     # One table and no sort of its own: so the planner knows that the walk ends after `limit` rows that fit.
-    text = f"SELECT walked.* FROM ({walk_text} OFFSET 0) AS walked WHERE ({fits_text}) LIMIT %s"  # noqa: S608
-    return text, [*walk_inside, *fits_inside, limit]
+    text = f"SELECT walked.* FROM ({walk_text} OFFSET 0) AS walked WHERE {known} ({fits_text}) LIMIT %s"  # noqa: S608
+    return text, [*walk_inside, *(within or ()), *fits_inside, limit]
 
 
 def descending(table: str, names: Sequence[str]) -> str:

@@ -111,6 +111,15 @@ def test_no_filter_reads_the_whole_table(many: Api) -> None:
             assert scanned(many, "orders", query) == set(), query
 
 
+def test_times_are_asked_only_of_rows_near_their_ends(many: Api) -> None:
+    now = timezone.now()
+    times = {"since": time_text(now - timedelta(days=9)), "until": time_text(now - timedelta(days=2))}
+    query = {**times, "state": "CANCELED", "limit": "50"}
+    plans = explained(many, "orders", query, "EXPLAIN (ANALYZE, COSTS OFF)")
+    looked = [line for line in plans if "on orders_order orders_order_1" in line]
+    assert looked and float(looked[0].partition("loops=")[2].rstrip(")")) < 4 * 7  # a row in 90 seconds
+
+
 @pytest.mark.parametrize("status", STANDINGS)
 def test_what_the_broker_says_beside_the_state_is_not_asked_of_every_order(
     many: Api, status: OrdStatus
