@@ -1,6 +1,6 @@
 """Writing orders: one statement to record a new one, a few to store what changed on many.
 
-One of the three places with SQL by hand (record, claim, apply), because each of them is a hop that
+One of the few places with SQL by hand (docs/decisions/0020), because each of them is a hop that
 every order passes. State is never set here: orders come with what the lifecycle did to them.
 """
 

@@ -1,8 +1,8 @@
 """The claim: many commands become "may be at the broker" in one statement, before a byte is sent.
 
-One of the three places with SQL by hand. The states come from the lifecycle's own `claim`. Every
-claim is fenced: it moves nothing unless this process holds the session's lease at this epoch. Rows
-are locked in id order like everywhere, the session's row last and briefly.
+One of the few places with SQL by hand (docs/decisions/0020). The states come from the lifecycle's own
+`claim`. Every claim is fenced: it moves nothing unless this process holds the session's lease at this
+epoch. Rows are locked in id order like everywhere, the session's row last and briefly.
 """
 
 from __future__ import annotations
