@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 BATCH = 150
 DATABASE_RETRY = 0.25  # seconds
 ANSWER_WAIT = 0.02  # seconds that our note of a hand-over waits for the broker's answer
+VOLLEY_PAUSE, VOLLEY = 0.001, 0.005  # seconds of silence that end a volley, and the longest volley
 #: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
 MOST_WAITING = 100_000
@@ -155,17 +156,21 @@ class InboxWriter:
                 return
 
     def _take(self) -> tuple[list[Note | Job], bool]:
-        """Wait for one item, then take what is already there, without lingering.
+        """Wait for one item, then take what is there or about to come, so that one transaction stores it all.
 
-        Only our own note of a hand-over waits for the broker's answer, which is on its way: both are stored
-        in one transaction, and the answer need not wait until the note is stored.
+        The gateway tells what happened to an order in a volley of messages: stored one by one, the last
+        would wait for the transactions of all before it.
         """
-        items = [self._queue.get()]
-        patient = time.monotonic() + ANSWER_WAIT
+        items, heard_at = [self._queue.get()], 0.0
+        begin = time.monotonic()
         while len(items) < BATCH:
-            wait = patient - time.monotonic() if isinstance(items[-1], HandedOver) else 0.0
+            if isinstance(items[-1], Heard):
+                heard_at = heard_at or time.monotonic()
+                wait = min(VOLLEY_PAUSE, heard_at + VOLLEY - time.monotonic())
+            else:
+                wait = begin + ANSWER_WAIT - time.monotonic() if isinstance(items[-1], HandedOver) else 0.0
             try:
-                items.append(self._queue.get(wait > 0, max(wait, 0.0)))
+                items.append(self._queue.get(timeout=max(wait, 0.0)))
             except queue.Empty:
                 break
         return [item for item in items if item is not None], None in items

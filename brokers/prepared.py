@@ -39,7 +39,13 @@ def together(*statements: Statement) -> list[list[Row]]:
 
 def _asked(sql: str, parameters: Parameters) -> psycopg.Cursor[Row]:
     cursor = psycopg.Cursor(connection.connection)
-    return cursor.execute(sql.encode(), parameters, prepare=True)
+    return cursor.execute(_text(sql), parameters, prepare=True)
+
+
+@cache
+def _text(sql: str) -> bytes:
+    """Without its line breaks: the driver keeps no parsed text of more than 4,096 characters."""
+    return " ".join(sql.split()).encode()
 
 
 def _rows_of(cursor: psycopg.Cursor[Row]) -> list[Row]:

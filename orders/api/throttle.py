@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -32,13 +33,14 @@ REDIS_AWAY_FOR = 5.0  # seconds until Redis is asked again after it failed
 #: A process lets this part of a limit through before it asks what others have counted, and tells them then:
 #: most requests are spared the round trip, and so many processes can exceed a limit by a tenth each.
 OWN_SHARE = 10
+NAMES_KEPT = 10_000  # addresses with bad tokens are strangers' words
 
 
 class Counter:
     """Counts hits within fixed windows."""
 
     def __init__(self) -> None:
-        self._here = FixedWindowRateLimiter(MemoryStorage())
+        self._own = OwnCount()
         self._shared = FixedWindowRateLimiter(
             RedisStorage(
                 settings.REDIS_URL,
@@ -52,24 +54,42 @@ class Counter:
 
     def hit(self, item: RateLimitItem, *names: str) -> int:
         """Count one; 0 when it is within the limit, else the seconds to wait."""
-        own, share = (
-            self._here.storage.incr(item.key_for(*names), item.get_expiry()),
-            item.amount // OWN_SHARE,
-        )
+        own, share = self._own.count(item, names), item.amount // OWN_SHARE
         if own <= share:
             return 0
         if time.monotonic() >= self._away_until:
             try:
                 within = self._shared.hit(item, *names, cost=own if own == share + 1 else 1)
-                return 0 if within else _wait(self._shared, item, names)
+                return 0 if within else self._wait(item, names)
             except REDIS_ERRORS as error:
                 self._away_until = time.monotonic() + REDIS_AWAY_FOR
                 log.warning("throttle counts without Redis", extra={"error": repr(error)})
-        return 0 if own <= item.amount else _wait(self._here, item, names)
+        return 0 if own <= item.amount else item.get_expiry()
+
+    def _wait(self, item: RateLimitItem, names: tuple[str, ...]) -> int:
+        return max(1, math.ceil(self._shared.get_window_stats(item, *names).reset_time - time.time()))
 
 
-def _wait(limiter: FixedWindowRateLimiter, item: RateLimitItem, names: tuple[str, ...]) -> int:
-    return max(1, math.ceil(limiter.get_window_stats(item, *names).reset_time - time.time()))
+class OwnCount:
+    """What this process has counted in the present window of each name.
+
+    The memory storage of `limits` starts a thread to forget what is old, for almost every request.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, ...], tuple[int, int]] = {}
+
+    def count(self, item: RateLimitItem, names: tuple[str, ...]) -> int:
+        """Count one more; how many these are in this window."""
+        window = int(time.monotonic()) // item.get_expiry()
+        with self._lock:
+            if len(self._counts) >= NAMES_KEPT:
+                self._counts.clear()
+            begun, count = self._counts.get(names, (window, 0))
+            count = count + 1 if begun == window else 1
+            self._counts[names] = window, count
+            return count
 
 
 @cache

@@ -134,19 +134,30 @@ def _record_sql(*, queued: bool) -> str:
     """  # noqa: S608 - column names come from the model, values are parameters
 
 
-def store(orders: Iterable[Order], *more: prepared.Statement) -> None:
-    """Write every order that changed, the events noted, and more; the caller holds the row locks."""
+def store(orders: Iterable[Order], **more: tuple[str, str]) -> None:
+    """Write every order that changed, the events noted, and more; the caller holds the row locks.
+
+    `more` are further writes by name: a statement with one %s, and what that is. All travel as one statement.
+    """
     changed = [order for order in orders if order.noted or order.touched]
     events = [event for order in changed for event in order.noted]
-    writes = list(more)
-    if events:
-        writes.insert(0, (_note_sql(), [prepared.records(events, EVENT)]))
+    writes = dict(more)
     if changed:
-        writes.insert(0, (_update_sql(), [prepared.records(changed, ("id", *MUTABLE))]))
+        writes["changed"] = _update_sql(), prepared.records(changed, ("id", *MUTABLE))
+    if events:
+        writes["noted"] = _note_sql(), prepared.records(events, EVENT)
     if writes:
-        prepared.together(*writes)
+        prepared.rows(
+            _all_of(*((name, sql) for name, (sql, _) in writes.items())), [x for _, x in writes.values()]
+        )
     if changed:
         _follow(changed, events)
+
+
+@cache
+def _all_of(*writes: tuple[str, str]) -> str:
+    """One statement that does all of these."""
+    return f"WITH {', '.join(f'{name} AS ({sql})' for name, sql in writes)} SELECT"
 
 
 def _follow(changed: Sequence[Order], events: Sequence[OrderEvent]) -> None:

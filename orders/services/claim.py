@@ -23,12 +23,15 @@ BATCH = 100
 
 # A put-back order has no broker_order_id: it is claimed as if for the first time. A resent one has:
 # it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
-# first copy as a no-op modify), else it gets a new attempt.
+# first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
+# them (`whole`): the entry's must be the lowest.
 CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
       AND paused_at IS NULL
+      AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
+               WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
     SELECT c.id AS command_id, o.id AS order_id,
            o.broker_order_id IS NOT NULL AS again,
@@ -44,7 +47,6 @@ WITH holder AS (
       AND CASE WHEN %(commands)s::bigint[] IS NULL THEN o.group_id IS NULL ELSE c.id = ANY(%(commands)s) END
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), whole AS (
-    -- A group keeps its ids only if it can keep all of them: the entry's must be the lowest.
     SELECT command_id, order_id, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
         ELSE bool_and(among_last) OVER (PARTITION BY group_id) END AS same_id
     FROM picked
@@ -134,10 +136,13 @@ def kinds_waiting(session: str) -> set[str]:
     return {kind for (kind,) in prepared.rows(KINDS_WAITING, [session])}
 
 
-def claim_orders(lease: Lease, *, limit: int, commands: Sequence[int] | None = None) -> list[NewOrder]:
+def claim_orders(
+    lease: Lease, *, limit: int, commands: Sequence[int] | None = None, if_alone: bool = False
+) -> list[NewOrder]:
     """Claim up to `limit` fresh new orders of the session, oldest first; the frozen payloads to send.
 
-    Orders of groups are claimed by `group_claim` only, which names the `commands` of a whole group.
+    `if_alone`: none while a cancel or a replace waits, which go first. Orders of groups are claimed by
+    `group_claim` only, which names the `commands` of a whole group.
     """
     sources, target = states_of(Order.claim)
     facts = {
@@ -147,6 +152,7 @@ def claim_orders(lease: Lease, *, limit: int, commands: Sequence[int] | None = N
         "from_state": sources[0],
         "to": target,
         "kind": EventKind.CLAIMED.value,
+        "if_alone": if_alone,
         "commands": list(commands) if commands is not None else None,
         "ack_deadline": settings.ACK_DEADLINE,
     }

@@ -70,6 +70,7 @@ class Submitter:
             CommandKind.REPLACE: self._send_replaces,
             CommandKind.NEW: self._send_orders,
         }
+        self._send_orders(if_alone=True)  # most often nothing else waits: no look before the wire
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
             sent = sum(send() for kind, send in ways.items() if kind in waiting)
             if not sent and not self._held_back():
@@ -95,11 +96,13 @@ class Submitter:
             replace_sending.record_answers(replaces, self._hand_over(self.session.replace, replaces))
         return len(replaces)
 
-    def _send_orders(self) -> int:
+    def _send_orders(self, *, if_alone: bool = False) -> int:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
             return 0
-        orders = claim_orders(self.lease, limit=room) or claim_group(self.lease, limit=room)
+        orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
+        if not orders and not if_alone:
+            orders = claim_group(self.lease, limit=room)
         self.pacer.used(len(orders))
         self.breaker.sent(len(orders))
         if orders:

@@ -160,37 +160,45 @@ class WorkingSet:
         """Write everything that changed; the caller's transaction holds the locks."""
         new = [row for row in self._changed if row.pk is None]
         old = [row for row in self._changed if row.pk is not None]
-        executions: list[prepared.Statement] = []
+        executions = {}
         if new:
-            executions.append((_book_sql(), [prepared.records(new, _given())]))
+            executions["booked"] = _book_sql(), prepared.records(new, _given())
         if old:
-            executions.append((_change_sql(), [prepared.records(old, ("id", *CHANGING))]))
-        book.store(self.orders.values(), *executions)
+            executions["restated"] = _change_sql(), prepared.records(old, ("id", *CHANGING))
+        book.store(self.orders.values(), **executions)
         for request in self._changed_requests:
             _store_request(request)
 
     # --- locking ---------------------------------------------------------------------------------
     def _take_in(self, wanted: Wanted, *first: prepared.Statement) -> list[prepared.Row]:
-        """Lock, then read what belongs to the locked ones: what others did to them meanwhile is seen."""
+        """Lock, then read what belongs to the locked ones: what others did to them meanwhile is seen.
+
+        Most often all are named by their ids: then their requests are read in the same round trip.
+        """
         known = {"session": self.session, "known": [*self.orders]}
-        looks = [(_lock_sql(), {**vars(wanted), **known})] if wanted else []
+        looks = [(_lock_sql(), {**vars(wanted), **known}), _requests_of(wanted.ids)] if wanted else []
         answers = prepared.together(*first, *looks)
-        if looks and (locked := answers.pop()):
-            self._add([_locked(row) for row in locked])
+        if looks:
+            requests, locked = answers.pop(), [_locked(row) for row in answers.pop()]
+            if others := [order.id for order in locked if order.id not in wanted.ids]:
+                requests += prepared.rows(*_requests_of(others))
+            self._add(locked, requests)
         return [row for rows in answers for row in rows]
 
-    def _add(self, orders: Sequence[Order]) -> None:
+    def _add(self, orders: Sequence[Order], requests: Sequence[prepared.Row]) -> None:
         for order in orders:
             self.add_order(order)
-        ids = [order.id for order in orders]
-        executions, requests = prepared.together(
-            (_executions_sql(), [ids]), (_requests_sql(), [ids, list(OPEN_REQUESTS)])
-        )
-        for execution in (prepared.made(Execution, row) for row in executions):
-            self._executions[execution.order_id].append(execution)
-            self._order_of_exec[execution.exec_id] = execution.order_id
         for request in (prepared.made(OrderRequest, row) for row in requests):
             self._requests[request.order_id].append(request)
+        if executed := [order.id for order in orders if order.first_fill_at]:
+            for row in prepared.rows(_executions_sql(), [executed]):
+                execution = prepared.made(Execution, row)
+                self._executions[execution.order_id].append(execution)
+                self._order_of_exec[execution.exec_id] = execution.order_id
+
+
+def _requests_of(order_ids: Sequence[UUID]) -> prepared.Statement:
+    return _requests_sql(), [list(order_ids), list(OPEN_REQUESTS)]
 
 
 def _locked(row: prepared.Row) -> Order:

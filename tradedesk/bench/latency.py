@@ -18,6 +18,7 @@ from tradedesk.bench.stream import FillWatch
 from tradedesk.bench.throughput import statuses
 
 RATE = 20.0  # orders a second
+ONE_PAUSE = 0.03  # seconds between two orders that are sent one at a time
 WATCHERS = 16
 READ_PAUSE = (
     0.002  # seconds between an answer and the next read: a reader must not take the cores it measures
@@ -79,8 +80,15 @@ def measured(ground: Ground, count: int, send: Callable[[Ground, int], list[Foll
 
 
 def one_at_a_time(ground: Ground, count: int) -> list[Followed]:
-    """The next order is sent when the one before is seen to be filled."""
-    return [follow(ground, number) for number in range(count)]
+    """The next order is sent some moments after the one before is seen to be filled.
+
+    Without a pause they would be faster than the gateway's pace allows, and wait for that.
+    """
+    followed = []
+    for number in range(count):
+        followed.append(follow(ground, number))
+        time.sleep(ONE_PAUSE)
+    return followed
 
 
 def at_a_rate(ground: Ground, count: int) -> list[Followed]:
