@@ -106,7 +106,7 @@ def test_a_refusal_of_the_broker_ends_the_order_with_its_words(
 def test_positions_follow_from_executions(desk: Desk, runtime: SessionRuntime) -> None:
     bought = desk.wait(desk.place(order_qty=Decimal(300)), State.COMPLETED)
     sold = desk.wait(desk.place(order_qty=Decimal(100), side=Side.SELL), State.COMPLETED)
-    eventually(lambda: Position.objects.get(symbol="AAPL").position_qty == 200)
+    eventually(Position.objects.filter(symbol="AAPL", position_qty=200).exists)
     assert bought.cum_qty - sold.cum_qty == 200
     assert differing(settled(runtime)) == {}
 
