@@ -180,8 +180,8 @@ class WorkingSet:
         answers = prepared.together(*first, *looks)
         if looks:
             requests, locked = answers.pop(), [_locked(row) for row in answers.pop()]
-            if others := [order.id for order in locked if order.id not in wanted.ids]:
-                requests += prepared.rows(*_requests_of(others))
+            if others := {order.id for order in locked}.difference(wanted.ids):
+                requests += prepared.rows(*_requests_of(list(others)))
             self._add(locked, requests)
         return [row for rows in answers for row in rows]
 
@@ -197,8 +197,8 @@ class WorkingSet:
                 self._order_of_exec[execution.exec_id] = execution.order_id
 
 
-def _requests_of(order_ids: Sequence[UUID]) -> prepared.Statement:
-    return _requests_sql(), [list(order_ids), list(OPEN_REQUESTS)]
+def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
+    return _requests_sql(), [order_ids, list(OPEN_REQUESTS)]
 
 
 def _locked(row: prepared.Row) -> Order:
