@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 BATCH = 150
 DATABASE_RETRY = 0.25  # seconds
 ANSWER_WAIT = 0.02  # seconds that our note of a hand-over waits for the broker's answer
-VOLLEY_PAUSE, VOLLEY = 0.001, 0.005  # seconds of silence that end a volley, and the longest volley
+VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
 #: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
 MOST_WAITING = 100_000
