@@ -10,12 +10,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 
+from orders.management.commands.seed import SYMBOLS
 from tradedesk.bench.client import Answer, Connection, market_order
 from tradedesk.stack.clients import ACCOUNT
 from tradedesk.stack.polling import eventually
@@ -69,15 +70,16 @@ class Ground:
             return [connection.place(order) for order in orders]
 
     def warm_up(self) -> None:
-        """Send some orders first: a cold process imports, connects and plans; a price has to be known."""
-        for number in range(len(self.accounts)):
-            eventually(partial(self._takes_order, number), limit=120)
+        """Send some orders first: a cold process imports, connects and plans; prices have to be known."""
+        for account, symbol in product(self.accounts, SYMBOLS):
+            eventually(partial(self._takes_order, account, symbol), limit=120)
         self.place_all([self.order(number) for number in range(WARM_UP)], clients=4)
         self.wait_until_done()
 
-    def _takes_order(self, number: int) -> bool:
+    def _takes_order(self, account: str, symbol: str) -> bool:
+        order = market_order(account, instrument={"symbol": symbol, "sec_type": "STK"})
         with self.connection() as connection:
-            return connection.place(self.order(number)).status == httpx.codes.CREATED
+            return connection.place(order).status == httpx.codes.CREATED
 
     def wait_until_done(self) -> float:
         """Wait until no order of ours moves any more; the time (epoch seconds) when that was seen."""
