@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
+
+import httpx
 
 from tradedesk.bench.figures import Document
 from tradedesk.bench.ground import Ground, Say
@@ -16,7 +18,7 @@ from tradedesk.stack.polling import eventually
 
 ACCOUNTS = 4
 OPEN = 200  # orders that rest at the broker while lists are read
-WORKERS = ("broker", "worker", "beat")
+RESTING_MEANWHILE = ("broker", "worker", "beat", "stream")
 #: Comparisons begin anew after the executions that are stored now.
 BASELINE = """
 from django.utils import timezone
@@ -72,15 +74,25 @@ def at_rest(ground: Ground) -> Iterator[None]:
     """Nobody works with orders meanwhile; afterwards they do, and are warm.
 
     Workers would wait for tables whose indexes are made, and comparisons would find executions that the
-    broker does not know: what is stored meanwhile is older than what they start from.
+    broker does not know: what is stored meanwhile is older than what they start from. The stream would tell
+    millions of events before those that are waited for.
     """
-    resting = [name for name in ground.system.running if name.partition(" ")[0] in WORKERS]
+    resting = [name for name in ground.system.running if name.partition(" ")[0] in RESTING_MEANWHILE]
     ground.system.stop(*resting)
     yield
     ground.system.manage("shell", "--verbosity", "0", "--command", BASELINE)
     ground.system.start(*resting)
     ground.system.wait_until_ready()
+    eventually(lambda: serves(ground.system.urls.stream), limit=60)
     ground.warm_up()
+
+
+def serves(url: str) -> bool:
+    """Whether somebody answers there at all."""
+    with suppress(httpx.HTTPError):
+        httpx.get(url, timeout=5, trust_env=False)
+        return True
+    return False
 
 
 def sizes(ground: Ground) -> Document:
