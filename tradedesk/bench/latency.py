@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import httpx
 
@@ -68,6 +70,7 @@ def measured(ground: Ground, count: int, send: Callable[[Ground, int], list[Foll
         "statuses": statuses([one.posted for one in followed]),
         "post_to_answer_ms": spread(one.posted.seconds for one in followed),
         "post_to_wire_ms": spread(read[one.order_ref] - one.posted.sent_at for one in followed),
+        "hops_p50_ms": hops(ground, followed),
         "fill_to_stream_ms": spread(watch.seen[one.order_id] - written[one.order_ref] for one in followed),
         # A read on its way when the fill is committed may miss it: the true moment lies between these two.
         "fill_to_first_read_that_shows_it_sent_ms": spread(
@@ -117,3 +120,41 @@ def follow(ground: Ground, number: int) -> Followed:
             return one
         time.sleep(READ_PAUSE)
     raise AssertionError(f"order {one.order_id} was not filled within {FILL_LIMIT:g} s")
+
+
+#: The moments that an order keeps, of which the differences are its hops; one is what the events' table kept.
+MOMENTS = """
+    SELECT order_ref, extract(epoch FROM received_at)::float8, extract(epoch FROM recorded_at)::float8,
+        extract(epoch FROM claimed_at)::float8, extract(epoch FROM sent_at)::float8,
+        extract(epoch FROM acknowledged_at)::float8, (SELECT extract(epoch FROM recorded_at)::float8
+            FROM orders_orderevent e WHERE e.order_id = o.id AND e.kind = 'EXECUTION' LIMIT 1)
+    FROM orders_order o WHERE o.sent_at IS NOT NULL
+"""
+
+
+def hops(ground: Ground, followed: list[Followed]) -> Document:
+    """Medians from moment to moment, first the way out and then the way back; milliseconds."""
+    kept = {ref: moments for ref, *moments in ground.system.rows(MOMENTS)}
+    read, written = ground.received_at(), ground.fills_sent_at()
+    found: dict[str, list[float]] = {}
+    for one in followed:
+        received, recorded, claimed, sent, heard, stored = kept[one.order_ref]
+        out = {
+            "posted": one.posted.sent_at,
+            "received": received,
+            "recorded": recorded,
+            "claimed": claimed,
+            "sent": sent,
+            "read_by_gateway": read[one.order_ref],
+        }
+        back = {
+            "fill_written": written[one.order_ref],
+            "first_heard": heard,
+            "execution_stored": stored,
+            "asked": one.asked_at,
+            "seen": one.seen_at,
+        }
+        for way in (out, back):
+            for (before, begin), (after, end) in pairwise(way.items()):
+                found.setdefault(f"{before}_to_{after}", []).append(1000 * (end - begin))
+    return {name: round(statistics.median(values), 2) for name, values in found.items()}

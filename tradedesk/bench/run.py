@@ -16,6 +16,7 @@ from tradedesk.bench.latency import latency
 from tradedesk.bench.machine import machine, versions
 from tradedesk.bench.spike import PACING, spike
 from tradedesk.bench.streams import streams
+from tradedesk.bench.targets import against_targets
 from tradedesk.bench.throughput import left_behind, throughput
 
 
@@ -85,5 +86,6 @@ def run(folder: Path, wanted: Wanted, say: Say) -> Document:
             document["versions"] = versions(ground.system)
             runs.append(kind.measure(ground, wanted, say))
         shutil.rmtree(place, ignore_errors=True)
+    document["targets"] = against_targets(wanted.kind, runs)
     document["runs"] = runs
     return document | ({"over_runs": over_runs(runs)} if len(runs) > 1 else {})
