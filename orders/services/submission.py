@@ -70,7 +70,8 @@ class Submitter:
             CommandKind.REPLACE: self._send_replaces,
             CommandKind.NEW: self._send_orders,
         }
-        self._send_orders(if_alone=True)  # most often nothing else waits: no look before the wire
+        if not self.stopping:
+            self._send_orders(if_alone=True)  # most often nothing else waits: no look before the wire
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
             sent = sum(send() for kind, send in ways.items() if kind in waiting)
             if not sent and not self._held_back():

@@ -161,6 +161,16 @@ def differing(runs: list[ReconciliationRun]) -> dict[str, list[tuple[str, str]]]
     return {kind: rows for kind, rows in found.items() if rows}
 
 
+def test_a_worker_that_stops_claims_nothing_more(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    runtime.submitter.stopping = True
+    order = desk.rest()
+    runtime.submitter.drain()
+    order.refresh_from_db()
+    assert (order.state, gateway.orders_of(order)) == (State.CREATED, [])
+
+
 def test_a_burst_is_paced_and_sent_in_the_order_recorded(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
