@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import unfold
@@ -20,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.conftest import WAIT
 from tests.stack.grafana import PANELS, lines, page
 from tests.stack.prometheus import Prometheus
-from tradedesk.stack.polling import eventually
+from tradedesk.stack.polling import eventually, wait_until
 from tradedesk.stack.system import System
 
 IMAGES = os.environ.get("DESK_IMAGES")
@@ -98,11 +97,12 @@ def test_an_alert_leads_to_its_entry_and_the_desk_shows_the_cause(
 
 
 def test_every_panel_of_the_dashboard_has_data_on_a_busy_system(watcher: Prometheus, begin: float) -> None:
-    def shows(panel: dict[str, Any]) -> bool:
-        return bool(lines(panel, watcher, begin=begin, until=time.time()))
+    def empty() -> list[str]:
+        now = time.time()
+        return [panel["title"] for panel in PANELS if not lines(panel, watcher, begin=begin, until=now)]
 
-    for panel in PANELS:  # an alert is a line only when its rule has been evaluated once more
-        eventually(partial(shows, panel), limit=60, pause=1)
+    wait_until(lambda: not empty(), limit=60, pause=1)  # an alert's line comes with the next evaluation
+    assert empty() == []
 
 
 def test_the_whole_dashboard_can_be_drawn(watcher: Prometheus, begin: float, browser: Browser) -> None:

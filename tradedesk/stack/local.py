@@ -64,6 +64,7 @@ class LocalStack:
         for port, option in self.options.ports():
             require_free(port, option)
         self.servers = undo.enter_context(Servers(self.folder, redis_port=self.options.redis))
+        undo.callback(self._end_leftovers)  # a request to stop may come while a command is being started
         self.environment = environment(
             self.options,
             database_url=self.servers.database_url,
@@ -85,7 +86,6 @@ class LocalStack:
         started = processes(self.options, flower_password=self.desk_password)
         self.children = {process.name: process for process in started}
         self.plan = plan_for(started, logs=self.folder.logs, run=self.folder.run, echo=self.echo)
-        undo.callback(self._end_leftovers)
         self.supervisor = spawn(
             [PYTHON, "-m", "tradedesk.stack.supervisor", str(write_plan(self.plan))],
             env=self.environment,
