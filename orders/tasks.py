@@ -7,11 +7,16 @@ from uuid import UUID
 
 from celery import shared_task
 
+from orders.desk import jobs
+from orders.entry import idempotency
 from orders.models import BreakKind
-from orders.services import breaks, desk_jobs, doorbell, housekeeping, profits, submission
-from orders.services.runtime import running
-from orders.services.webhooks.collect import collect
-from orders.services.webhooks.deliver import deliver, due
+from orders.notify import questions, wakeup
+from orders.reconciliation import baseline, breaks, profits, snapshots
+from orders.sending import submission
+from orders.session.runtime import running
+from orders.webhooks.collect import collect
+from orders.webhooks.deliver import deliver, due
+from orders.webhooks.manage import forget_old_deliveries
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +24,7 @@ log = logging.getLogger(__name__)
 @shared_task
 def drain(session: str) -> None:
     """The doorbell: send what waits for this session. Runs in the broker worker that owns it."""
-    doorbell.answered(session)
+    wakeup.answered(session)
     running(session).ring()
 
 
@@ -61,8 +66,15 @@ def tell_webhook(webhook_id: str) -> int:
 
 @shared_task
 def tidy() -> dict[str, int]:
-    """Forget what nobody will ask for again."""
-    return housekeeping.tidy()
+    """Forget what nobody will ask for again; orders, executions and events stay. What went, by kind."""
+    return {
+        "reconciliation_runs": snapshots.forget_old_runs(),
+        "baselines": baseline.carry_forward(),
+        "profit_points": profits.forget_old_points(),
+        "questions": questions.forget_old(),
+        "idempotency_keys": idempotency.forget_old_keys(),
+        "webhook_deliveries": forget_old_deliveries(),
+    }
 
 
 @shared_task
@@ -74,4 +86,4 @@ def keep_profits() -> int:
 @shared_task
 def work_desk_jobs() -> int:
     """Work the desk's baskets and bulk cancels."""
-    return desk_jobs.work()
+    return jobs.work()

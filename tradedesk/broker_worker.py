@@ -14,7 +14,7 @@ from typing import Any
 from celery import bootsteps
 from celery.utils.nodenames import gethostname, nodename
 
-from orders.services.runtime import SessionRuntime
+from orders.session.runtime import SessionRuntime
 from tradedesk.celery import app
 
 log = logging.getLogger(__name__)

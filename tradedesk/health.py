@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from brokers.models import GatewaySession
 from brokers.port import Link
-from orders.services import doorbell
+from orders.notify import wakeup
 
 HEARTBEAT_LIMIT = timedelta(seconds=5)
 
@@ -64,7 +64,7 @@ def check_database() -> Check:
 def check_redis() -> Check:
     """One ping, with the short timeouts of the doorbell."""
     try:
-        doorbell.client().ping()
+        wakeup.client().ping()
     except redis.RedisError as error:
         return Check(name="redis", ok=False, reason=first_line(error), needed=False)
     return Check(name="redis", ok=True, needed=False)

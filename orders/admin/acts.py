@@ -25,11 +25,11 @@ from brokers.formats import decimal_text
 from orders import selectors
 from orders.access import accounts_of_person
 from orders.admin.pages import desk_page, person_of, show
+from orders.desk.actions import act_on_order
+from orders.desk.decisions import give_held_up, release_held, send_held_again
+from orders.entry.cancel import cancel_order
+from orders.entry.replace import Change, replace_order
 from orders.models import DeskAction, Order, RequestState
-from orders.services.desk_acts import act_on_order
-from orders.services.desk_decisions import give_held_up, release_held, send_held_again
-from orders.services.order_entry import cancel_order
-from orders.services.replacing import Change, replace_order
 
 
 class ActForm(forms.Form):

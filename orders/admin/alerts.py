@@ -13,7 +13,7 @@ from brokers.desk import moment
 from orders.admin.attention import AttentionAdmin, decide
 from orders.admin.pages import desk_page, show
 from orders.models import Alert
-from orders.services.alerts import clear_by_hand
+from orders.notify.alerts import clear_by_hand
 
 CLEAR = "orders.clear_alert"
 

@@ -16,7 +16,7 @@ from orders.access import accounts_of_person
 from orders.admin.own import OwnAccounts
 from orders.admin.pages import person_of
 from orders.admin.row_page import RowPage
-from orders.services.errors import OrderError
+from orders.errors import OrderError
 
 Do = Callable[[Any, User, str], str]
 

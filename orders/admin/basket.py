@@ -15,11 +15,11 @@ from orders.access import accounts_of_person
 from orders.admin.basket_files import FileRefused, read_rows
 from orders.admin.jobs import job_of
 from orders.admin.pages import desk_page, person_of, show
+from orders.desk.jobs import keep_basket, start_basket
+from orders.entry.place import dry_run
+from orders.entry.ticket_texts import columns, ticket_from_texts
+from orders.errors import TicketInvalid
 from orders.models import DeskJob
-from orders.services.desk_jobs import keep_basket, start_basket
-from orders.services.errors import TicketInvalid
-from orders.services.order_entry import dry_run
-from orders.services.ticket_texts import columns, ticket_from_texts
 
 BASKET = ("orders.view_order", "orders.place_order", "orders.place_basket")
 TYPED_ABOVE = 10

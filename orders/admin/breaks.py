@@ -14,7 +14,7 @@ from orders.admin.attention import AttentionAdmin, decide
 from orders.admin.own import OwnAccountFilter
 from orders.admin.pages import desk_page, show
 from orders.models import Break
-from orders.services import breaks
+from orders.reconciliation import breaks
 
 RESOLVE = "orders.resolve_break"
 

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_POST
 from orders.access import accounts_of_person
 from orders.admin.blotter import as_id, page_rows, with_row
 from orders.admin.pages import desk_page, person_of, show
+from orders.desk.jobs import MOST_ROWS, start_cancels
 from orders.models import ALIVE, Order, Source
-from orders.services.desk_jobs import MOST_ROWS, start_cancels
 
 TYPED_ABOVE = 10
 SHOWN = 200

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from orders.access import SEES_ALL
 from orders.admin.pages import desk_page, person_of, show
+from orders.desk import jobs
 from orders.models import DeskJob, JobKind
-from orders.services import desk_jobs
 
 ROWS = 100
 
@@ -73,7 +73,7 @@ def stop(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Work no further row."""
     job = job_of(request, job_id)
     try:
-        desk_jobs.stop(job.id, user=person_of(request))
+        jobs.stop(job.id, user=person_of(request))
         messages.warning(request, "Stopped. What was recorded stays.")
     except DeskJob.DoesNotExist:
         messages.error(request, "Only the one who started it can stop it.")

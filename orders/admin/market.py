@@ -25,8 +25,8 @@ from brokers.shown import NOTHING, age_text, moment, number_text
 from orders.access import Accounts, accounts_of_person
 from orders.admin.marks import price_text
 from orders.admin.pages import desk_page
+from orders.instruments import market_views
 from orders.models import ALIVE, Order
-from orders.services import market
 
 IN_TICKET = 5
 CONNECTED = (Link.READY, Link.CONNECTED)
@@ -85,8 +85,8 @@ def looked_at(instrument: Instrument, accounts: Accounts) -> tuple[MarketView, C
     if not instrument.con_id:
         return stored, Condition(family="doubt", words="The broker has not said which contract this is.")
     try:
-        shown = market.look(session.name, instrument.pk)
-    except market.NoMarket as error:
+        shown = market_views.look(session.name, instrument.pk)
+    except market_views.NoMarket as error:
         return stored, Condition(family="doubt", words=f"No live prices. {error}")
     if shown is None:
         return stored, waiting(session)
@@ -107,7 +107,7 @@ def waiting(session: GatewaySession) -> Condition:
     return Condition(family="doubt", words=f"No live prices: the gateway is not connected ({why}).")
 
 
-def condition_of(shown: market.Shown) -> Condition:
+def condition_of(shown: market_views.Shown) -> Condition:
     """How far to trust what is shown; the worst reason counts."""
     view = shown.view
     if shown.is_late:

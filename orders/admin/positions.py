@@ -22,7 +22,7 @@ from orders.admin.pages import show
 from orders.admin.profits import ProfitColumns, add_profits, chart_context
 from orders.admin.row_page import RowPage
 from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
-from orders.services.positions import executed_quantities
+from orders.reconciliation.positions import executed_quantities
 
 
 class PositionList(ChangeList):

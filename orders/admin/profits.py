@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from brokers.models import Position, Profit, ProfitPoint
 from brokers.shown import figure, number_text
-from orders.services import profits
+from orders.reconciliation import profits
 
 RANGES = {"day": timedelta(days=1), "week": timedelta(days=7), "year": timedelta(days=365)}
 

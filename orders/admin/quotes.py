@@ -16,10 +16,10 @@ from brokers.models import Instrument
 from orders.access import Accounts, accounts_of_person
 from orders.admin.marks import price_text
 from orders.admin.pages import desk_page
+from orders.entry.resolution import resolve
+from orders.entry.ticket import InstrumentKey
+from orders.errors import InstrumentAmbiguous, OrderError
 from orders.models import AccountLimit
-from orders.services.errors import InstrumentAmbiguous, OrderError
-from orders.services.resolution import resolve
-from orders.services.ticket import InstrumentKey
 
 FOUND = 12
 OLD = 5.0  # seconds; an older price is struck through

@@ -23,9 +23,9 @@ from orders.admin.broker_rows import replaces
 from orders.admin.own import OwnAccounts
 from orders.admin.pages import desk_page, person_of, show
 from orders.admin.row_page import RowPage
+from orders.controls import sessions
+from orders.desk.actions import once
 from orders.models import DeskAction, Order, OutboxCommand, ReconciliationRun, State
-from orders.services import sessions
-from orders.services.desk_acts import once
 
 OPERATE = "brokers.operate_session"
 SHOWN = 50

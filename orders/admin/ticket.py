@@ -21,15 +21,15 @@ from brokers.models import Position
 from orders.access import accounts_of_person
 from orders.admin.blotter import as_id
 from orders.admin.pages import desk_page, person_of, show
+from orders.entry.place import dry_run, place_order, reference_price
+from orders.entry.preview import preview_order
+from orders.entry.rules import find_venue
+from orders.entry.ticket import Ticket
+from orders.entry.ticket_texts import INSTRUMENT_COLUMNS, ticket_from_texts
+from orders.errors import OrderError, TicketInvalid
 from orders.models import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.risk.checks import CheckResult
 from orders.risk.kinds import KIND_FIELDS, KINDS, Kind
-from orders.services.errors import OrderError, TicketInvalid
-from orders.services.order_entry import dry_run, place_order, reference_price
-from orders.services.preview import preview_order
-from orders.services.ticket import Ticket
-from orders.services.ticket_texts import INSTRUMENT_COLUMNS, ticket_from_texts
-from orders.services.venue import find_venue
 
 FAILS = "If things fail"
 NOT_COPIED = ("account", "max_age", "cl_ord_id")

@@ -19,8 +19,8 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from brokers.desk import ReadOnlyAdmin, moment
 from brokers.models import BrokerAccount
+from orders.controls.tokens import make_token, revoke_token
 from orders.models import ApiToken, Scope
-from orders.services.tokens import make_token, revoke_token
 
 
 def actor(request: HttpRequest) -> str:

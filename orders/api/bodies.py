@@ -27,11 +27,11 @@ from orders.api.fields import (
 )
 from orders.api.problems import Problem
 from orders.api.special_fields import SPECIAL_FIELDS, con_id, exchange, symbol
+from orders.entry.groups import GroupTicket
+from orders.entry.replace import Change
+from orders.entry.slicer import MAX_SLICES
+from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import EventKind, GroupKind, IfBrokerDown, OcaType, OnUnconfirmed, Scope
-from orders.services.groups import GroupTicket
-from orders.services.replacing import Change
-from orders.services.slicer import MAX_SLICES
-from orders.services.ticket import InstrumentKey, Ticket
 
 MAX_AGE_LIMIT = 86_400
 

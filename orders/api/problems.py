@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from orders.services.errors import BrokerSilent, InstrumentAmbiguous, OrderError
+from orders.errors import BrokerSilent, InstrumentAmbiguous, OrderError
 
 log = logging.getLogger(__name__)
 

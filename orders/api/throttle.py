@@ -22,7 +22,7 @@ from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from orders.services.doorbell import REDIS_ERRORS
+from orders.notify.wakeup import REDIS_ERRORS
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView

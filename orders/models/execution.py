@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
 from django.db import models
 from django.db.models import Q
+
+from brokers.fix import SecType
+
+if TYPE_CHECKING:
+    from orders.models.order import Order
+
+PX_STEP = Decimal("1e-10")
 
 
 class Execution(models.Model):
@@ -59,3 +71,74 @@ class Execution(models.Model):
 
     def __str__(self) -> str:
         return self.exec_id
+
+
+# --- what executions come to ------------------------------------------------------------------------------
+def in_force(executions: Iterable[Execution]) -> list[Execution]:
+    """The executions that count: those that no correction replaced."""
+    return [execution for execution in executions if not execution.superseded]
+
+
+def executed(order: Order, executions: Iterable[Execution]) -> list[Execution]:
+    """The executions that make up the order's quantity: of a combination, those of the whole."""
+    counting = in_force(executions)
+    return [one for one in counting if one.sec_type == SecType.BAG] if order.is_combination else counting
+
+
+def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
+    """The executions that a commission is charged for: of a combination, those of its legs."""
+    counting = in_force(executions)
+    return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
+
+
+def uncharged(executions: Iterable[Execution]) -> list[Execution]:
+    """Those that wait for their commission; nothing is charged for a busted one."""
+    return [one for one in executions if one.commission is None and one.last_qty]
+
+
+def total_qty(executions: Iterable[Execution]) -> Decimal:
+    """What the executions come to, in the units of today."""
+    return sum((one.last_qty * one.scale for one in executions), Decimal(0))
+
+
+def average_px(executions: Iterable[Execution]) -> Decimal:
+    """Quantity-weighted price of the executions; 0 when nothing was executed."""
+    rows = list(executions)
+    total = total_qty(rows)
+    value = sum((row.last_qty * row.last_px for row in rows), Decimal(0))
+    return (value / total).quantize(PX_STEP) if total else Decimal(0)
+
+
+def first_days(executions: Iterable[Execution]) -> dict[str, date]:
+    """The trading day of each execution: that of its earliest version, whenever it was corrected."""
+    found: dict[str, date] = {}
+    for one in executions:
+        day = one.trade_date or one.transact_time.date()  # stored before trading days were
+        root = version_root(one)
+        found[root] = min(found.get(root, day), day)
+    return found
+
+
+def version_root(execution: Execution) -> str:
+    """What all versions of one execution have in common."""
+    return execution.exec_root or execution.exec_id
+
+
+def supersede(executions: Sequence[Execution], new: Execution) -> list[Execution]:
+    """Mark the versions that `new` replaces, or `new` itself when a later one is known; the changed ones.
+
+    IB corrects an execution by one that differs after the last dot of its id (".02" replaces ".01").
+    """
+    versions = [e for e in executions if e.exec_root and e.exec_root == new.exec_root]
+    if len(versions) < 2:
+        return []
+    newest = max(versions, key=_version)
+    changed = [e for e in versions if e is not newest and not e.superseded]
+    for execution in changed:
+        execution.superseded = True
+    return [execution for execution in changed if execution.pk is not None]
+
+
+def _version(execution: Execution) -> tuple[int, str]:
+    last = execution.exec_id.rpartition(".")[2]
+    return (int(last) if last.isdigit() else 0, last)

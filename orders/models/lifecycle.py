@@ -1,7 +1,7 @@
 """The lifecycle of an order: the only place that changes `state`.
 
 Each move is a django-fsm transition; an illegal one raises TransitionNotAllowed. A move changes the
-object in memory and notes an event; `services.book.store` writes both in one transaction, under the
+object in memory and notes an event; `store.orders.store_orders` writes both in one transaction, under the
 row lock that the caller holds. The claim moves many orders in one SQL statement: it reads its states
 from `claim` here (see `states_of`).
 """

@@ -235,7 +235,7 @@ class Order(OrderLifecycle):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        #: Events noted in memory, written by `services.book` together with the row.
+        #: Events noted in memory, written by `store.orders` together with the row.
         self.noted: list[OrderEvent] = []
         #: Facts that changed without being news (a perm_id learned late): stored, but no event.
         self.touched = False

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from orders.models.event import EventKind
+from orders.models.lifecycle import Cause
+from orders.models.reasons import reason
 from orders.models.states import OPEN_REQUESTS, RequestState
 from orders.models.terms import Terms
+
+if TYPE_CHECKING:
+    from orders.models.order import Order
 
 
 class RequestKind(models.TextChoices):
@@ -107,3 +114,23 @@ class OrderRequest(models.Model):
     def ask_again(self) -> None:
         """It is known not to be at the broker: it waits to be sent, as if for the first time."""
         self.state, self.sent_at, self.ack_deadline = RequestState.REQUESTED, None, None
+
+    @property
+    def asked(self) -> dict[str, object]:
+        """What a replace asks for, as events keep it."""
+        return {"cl_ord_id": self.cl_ord_id, "terms": self.terms.as_json()}
+
+
+def accept_replace(order: Order, request: OrderRequest, cause: Cause) -> None:
+    """The new terms are in force. The caller stores both and settles the order."""
+    request.former = order.terms.as_json()
+    order.terms = request.terms
+    request.answer(RequestState.ACCEPTED, cause.at)
+    order.note(EventKind.REPLACE_ACCEPTED, cause.saying(data={**request.asked, "former": request.former}))
+
+
+def refuse_request(order: Order, request: OrderRequest, code: str, cause: Cause) -> None:
+    """The request is over, the order lives on exactly as it was. The caller stores both."""
+    request.answer(RequestState.REFUSED, cause.at, code, cause.text or reason(code).text)
+    kind = EventKind.CANCEL_REFUSED if request.kind == RequestKind.CANCEL else EventKind.REPLACE_REFUSED
+    order.note(kind, cause.saying(request.reason_text, {**cause.data, "cl_ord_id": request.cl_ord_id}))

@@ -28,7 +28,7 @@ SLICING = (SliceState.RUNNING, SliceState.PAUSED, SliceState.ENDING)
 class SlicedOrder(models.Model):
     """A parent order. Its quantities are computed from its children, never stored.
 
-    `ticket` is what every slice is made of (`orders.services.ticket.Ticket` as JSON). While it is paused
+    `ticket` is what every slice is made of (`orders.entry.ticket.Ticket` as JSON). While it is paused
     the schedule stands still: the time of the pause is added to `start_time` and `end_time` on resume.
     """
 

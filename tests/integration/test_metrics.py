@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import GatewaySession, Instrument
+from orders.entry.place import place_order
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.instruments.prices import last_prices
 from orders.models import Order, ReconciliationRun, Source
-from orders.services import doorbell
-from orders.services.order_entry import place_order
-from orders.services.ticket import InstrumentKey, Ticket
-from orders.services.venue import last_prices
+from orders.notify import wakeup
 from tradedesk.metrics import hops
 
 NUMBERS = iter(range(1_000_000))
@@ -130,7 +130,7 @@ def test_celerys_queues_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     found = metrics()
     assert found["tradedesk_redis_up"] == 1
     assert found['tradedesk_celery_queue_messages{queue="default"}'] >= 0
-    monkeypatch.setattr(doorbell, "client", lambda: redis.Redis(port=1, retry=None, socket_connect_timeout=1))
+    monkeypatch.setattr(wakeup, "client", lambda: redis.Redis(port=1, retry=None, socket_connect_timeout=1))
     found = metrics()
     assert found["tradedesk_redis_up"] == 0
     assert found["tradedesk_database_up"] == 1

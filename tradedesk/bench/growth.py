@@ -23,7 +23,7 @@ RESTING_MEANWHILE = ("broker", "worker", "beat", "stream")
 BASELINE = """
 from django.utils import timezone
 from brokers.models import BrokerAccount
-from orders.services.baseline import begin
+from orders.reconciliation.baseline import begin
 for account in BrokerAccount.objects.exclude(baseline_at=None):
     begin(account, timezone.now())
 """

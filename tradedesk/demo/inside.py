@@ -9,7 +9,7 @@ from typing import TypeVar
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument
 from orders.management.commands.seed import SYMBOLS
-from orders.services.reconcile_now import reconcile_now
+from orders.reconciliation.on_demand import reconcile_now
 from tradedesk.demo.checks import Reconciliation
 from tradedesk.demo.orders import Quote
 

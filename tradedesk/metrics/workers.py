@@ -14,7 +14,7 @@ from brokers.breaker import BreakerState
 from brokers.models import GatewaySession
 from orders.models import Order, ReconciliationRun
 from orders.models.order import first_id_at
-from orders.services import doorbell
+from orders.notify import wakeup
 from tradedesk.metrics.make import age, gauge
 
 PACED_OVER = timedelta(seconds=10)
@@ -79,11 +79,11 @@ def celery_queues() -> Iterator[Metric]:
     names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
     prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
     try:
-        with doorbell.client().pipeline(transaction=False) as asking:
+        with wakeup.client().pipeline(transaction=False) as asking:
             for name in names:
                 asking.llen(f"{prefix}{name}")
             lengths = asking.execute()
-    except doorbell.REDIS_ERRORS:
+    except wakeup.REDIS_ERRORS:
         lengths = None
     yield gauge("tradedesk_redis_up", "Whether Redis answers.", [((), float(lengths is not None))])
     yield gauge(

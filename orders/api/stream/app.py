@@ -23,7 +23,7 @@ from orders.api.stream import door, feed
 from orders.api.stream.feed import Feed
 from orders.api.stream.listener import Listener, dropped
 from orders.api.stream.wanted import Wanted, read_wanted
-from orders.services.doorbell import events_channel
+from orders.notify.wakeup import events_channel
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ import msgspec
 from django.db import Error
 
 from orders import selectors
+from orders.notify.event_feed import notice
 from orders.selectors import Cursor, Told
-from orders.services.notices import notice
 
 log = logging.getLogger(__name__)
 

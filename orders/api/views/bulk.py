@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -19,9 +20,9 @@ from orders.api.fields import Wrong, read_fields
 from orders.api.problems import FieldError, Problem, invalid, problem_document, problem_of
 from orders.api.resources import Document
 from orders.api.views.orders import require_account, shown
+from orders.entry.idempotency import once
+from orders.entry.place import Line, place_orders, resolve_lines
 from orders.models import Scope, Source, State
-from orders.services.bulk_entry import Line, place_orders
-from orders.services.idempotency import once
 
 
 class OrderBulk(ApiView):
@@ -41,16 +42,19 @@ class OrderBulk(ApiView):
             return self._answer(self._place(lines, mode), mode)
         meant = json.dumps([mode, body["orders"]], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
-        results, replayed = once(self.access.user, key, digest, lambda: self._place(lines, mode))
+        resolve_lines(lines)  # before the transaction that the key and its orders share
+        place = partial(self._place, lines, mode, ask_broker=False)
+        results, replayed = once(self.access.user, key, digest, place)
         return self._replay(results, lines, mode) if replayed else self._answer(results, mode)
 
-    def _place(self, lines: list[Line], mode: BulkMode) -> list[Document]:
+    def _place(self, lines: list[Line], mode: BulkMode, *, ask_broker: bool = True) -> list[Document]:
         place_orders(
             lines,
             client=self.access.user,
             source=Source.API,
             received_at=self.received_at,
             all_or_none=mode == BulkMode.ALL_OR_NONE,
+            ask_broker=ask_broker,
         )
         return [result(index, line) for index, line in enumerate(lines)]
 
@@ -59,7 +63,7 @@ class OrderBulk(ApiView):
             ticket = read_ticket(item)
             require_account(self.access, ticket.account)
         except Problem as problem:
-            return Line(ticket=None, error=problem)
+            return Line(ticket=None, error=problem, settled=True)
         return Line(ticket=ticket)
 
     def _replay(self, kept: list[Document], lines: list[Line], mode: BulkMode) -> HttpResponse:
@@ -102,7 +106,7 @@ def result(index: int, line: Line) -> Document:
         "index": index,
         "cl_ord_id": line.ticket.cl_ord_id if line.ticket else None,
         "status": problem["status"] if problem else 201 if line.created else 200,
-        "order_id": str(line.order.id) if line.order and line.kept else None,
+        "order_id": str(line.order.id) if line.order and line.stored else None,
         "problem": problem,
     }
 

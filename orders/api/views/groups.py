@@ -14,8 +14,8 @@ from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
 from orders.api.problems import FieldError, Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
+from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
 from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source, State
-from orders.services.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
 
 
 class GroupShape(serializers.Serializer[Any]):

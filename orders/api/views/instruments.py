@@ -20,9 +20,9 @@ from orders.api.fields import Field, text, whole, word
 from orders.api.problems import FieldError, invalid
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
 from orders.api.resources import instrument_document
+from orders.entry.preview import Previewed, preview_order
+from orders.entry.resolution import resolve
 from orders.models import Scope
-from orders.services.preview import Previewed, preview_order
-from orders.services.resolution import resolve
 
 FIELDS = {
     "q": Field(text(r"[\x20-\x7e]{1,50}", "1 to 50 ASCII characters"), says="Part of a symbol or a name."),

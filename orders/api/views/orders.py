@@ -21,9 +21,9 @@ from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import FieldError, Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document
+from orders.entry.place import Placed, place_order
 from orders.models import Order, OrderRequest, Scope, Source, State
 from orders.order_search import OrderFilter, find_orders, requests_by_order
-from orders.services.order_entry import Placed, place_order
 
 
 class OrderList(ApiView):

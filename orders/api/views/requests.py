@@ -15,11 +15,11 @@ from orders.api.bodies import CANCEL_MANY_FIELDS, read_cancel, read_change, read
 from orders.api.fields import read_fields
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document, request_document
+from orders.entry.cancel import cancel_order
+from orders.entry.replace import Asked, replace_order
+from orders.errors import OrderError
 from orders.models import Order, OrderRequest, Scope
 from orders.order_search import OrderFilter, find_orders
-from orders.services.errors import OrderError
-from orders.services.order_entry import cancel_order
-from orders.services.replacing import Asked, replace_order
 
 CANCELED_AT_ONCE = 500
 

@@ -19,8 +19,8 @@ from orders.api.fields import Field, word
 from orders.api.problems import FieldError, invalid
 from orders.api.queries import DEFAULT_LIMIT, page, paged, read_query, uuid
 from orders.api.resources import instrument_document
+from orders.entry import slicer
 from orders.models import SLICING, Scope, SlicedOrder, SliceState
-from orders.services import slicer
 
 FIELDS = {"state": Field(word(SliceState)), "account": Field(bodies.account), **paged(uuid)}
 

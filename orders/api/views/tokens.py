@@ -19,8 +19,8 @@ from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS
 from orders.api.fields import read_fields
 from orders.api.problems import FieldError, Problem, invalid
 from orders.api.resources import token_document
+from orders.controls.tokens import OVERLAP, make_token, revoke_token, rotate_token
 from orders.models import ApiToken, Scope
-from orders.services.tokens import OVERLAP, make_token, revoke_token, rotate_token
 
 SELF = "self"
 

@@ -20,8 +20,8 @@ from orders.api.problems import FieldError, Problem, invalid
 from orders.api.queries import page, read_query
 from orders.api.resources import delivery_document, webhook_document
 from orders.models import Scope, Webhook
-from orders.services.webhooks import desk
-from orders.services.webhooks.addresses import AddressRefused, resolve
+from orders.webhooks import manage
+from orders.webhooks.addresses import AddressRefused, resolve
 
 
 class WebhookView(ApiView):
@@ -58,7 +58,7 @@ class WebhookList(WebhookView):
         wanted = read_fields(request.data, WEBHOOK_FIELDS)
         if errors := refused(self.access, wanted):
             raise invalid(errors)
-        webhook, secret = desk.make_webhook(
+        webhook, secret = manage.make_webhook(
             wanted["url"],
             client=self.access.user,
             accounts=list(BrokerAccount.objects.filter(pk__in=wanted["accounts"])),
@@ -87,7 +87,7 @@ class WebhookEnd(WebhookView):
     @extend_schema(**schema.END_WEBHOOK)
     def post(self, request: Request, webhook_id: UUID) -> HttpResponse:
         """Tell it nothing more; its log stays."""
-        desk.end_webhook(self.webhook(webhook_id))
+        manage.end_webhook(self.webhook(webhook_id))
         return answer(webhook_document(self.webhook(webhook_id)))
 
 
@@ -99,7 +99,7 @@ class WebhookPing(WebhookView):
     @extend_schema(**schema.PING_WEBHOOK)
     def post(self, request: Request, webhook_id: UUID) -> HttpResponse:
         """Send a delivery without events."""
-        delivery = desk.ping(self.webhook(webhook_id, living=True))
+        delivery = manage.ping(self.webhook(webhook_id, living=True))
         delivery.refresh_from_db()
         return answer(delivery_document(delivery), status=202)
 
@@ -112,7 +112,7 @@ class WebhookRotate(WebhookView):
     @extend_schema(**schema.ROTATE_WEBHOOK)
     def post(self, request: Request, webhook_id: UUID) -> HttpResponse:
         """The new secret, told once; the one before signs beside it for a day."""
-        return self.told_once(webhook_id, desk.rotate_secret(self.webhook(webhook_id, living=True)))
+        return self.told_once(webhook_id, manage.rotate_secret(self.webhook(webhook_id, living=True)))
 
 
 class Deliveries(WebhookView):
@@ -142,7 +142,7 @@ class Redeliver(WebhookView):
     def post(self, request: Request, webhook_id: UUID, delivery_id: UUID) -> HttpResponse:
         """Post it again, soon, in the same bytes."""
         webhook = self.webhook(webhook_id, living=True)
-        desk.redeliver(webhook.deliveries.get(pk=delivery_id))
+        manage.redeliver(webhook.deliveries.get(pk=delivery_id))
         return answer(delivery_document(webhook.deliveries.get(pk=delivery_id)), status=202)
 
 

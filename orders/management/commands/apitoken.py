@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from brokers.models import BrokerAccount
+from orders.controls.tokens import LONGEST_OVERLAP, OVERLAP, TokenOver, make_token, revoke_token, rotate_token
 from orders.models import ApiToken, Scope
-from orders.services.tokens import LONGEST_OVERLAP, OVERLAP, TokenOver, make_token, revoke_token, rotate_token
 
 ALL = "all"
 DEFAULT_SCOPES = f"{Scope.READ},{Scope.TRADE},{Scope.CANCEL}"

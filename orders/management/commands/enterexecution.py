@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from brokers.formats import decimal_text
+from orders.desk.decisions import FoundExecution, NotHeld, enter_execution
 from orders.models import Order
-from orders.services.desk_decisions import FoundExecution, NotHeld, enter_execution
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import BrokerAccount
 from orders.models import ReconciliationRun
-from orders.services.reconcile_now import reconcile_now
+from orders.reconciliation.on_demand import reconcile_now
 
 
 class Command(BaseCommand):

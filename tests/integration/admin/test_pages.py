@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from orders.controls.tokens import make_token
 from orders.models import ApiToken, DeskAct, Order, OrderEvent, ReconciliationRun
-from orders.services.tokens import make_token
 from tests.integration.admin.conftest import fill
 
 admin.autodiscover()  # as the URLs do

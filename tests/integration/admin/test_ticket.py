@@ -14,10 +14,10 @@ from django.urls import reverse
 from openpyxl import Workbook
 
 from brokers.models import Instrument
+from orders.desk import jobs
+from orders.entry.ticket_texts import ticket_from_texts
+from orders.errors import TicketInvalid
 from orders.models import AccountLimit, DeskJob, DeskProfile, Order
-from orders.services import desk_jobs
-from orders.services.errors import TicketInvalid
-from orders.services.ticket_texts import ticket_from_texts
 from tests.integration.api.conftest import ACCOUNT, OTHER
 
 GOOD = {
@@ -107,10 +107,10 @@ def test_a_workbook_is_read_and_its_formulas_are_not(boss: Client) -> None:
 def test_a_basket_is_worked_once_however_often_it_is_started(boss: Client) -> None:
     upload(boss, (HEAD + f"{ACCOUNT},AAPL,BUY,5,LIMIT,229.95\n{ACCOUNT},AAPL,BUY,5,LIMIT,0\n").encode())
     job = DeskJob.objects.get()
-    assert desk_jobs.work() == 0, "a preview sends nothing"
+    assert jobs.work() == 0, "a preview sends nothing"
     for _ in range(2):
         boss.post(reverse("desk:basket_send", args=[job.id]))
-        desk_jobs.work()
+        jobs.work()
     assert Order.objects.count() == 1
     assert job.rows.filter(ok=True).count() == 1
 

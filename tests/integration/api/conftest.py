@@ -18,11 +18,11 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
 from orders.api import authentication
+from orders.controls.tokens import make_token
+from orders.entry.place import place_order
+from orders.entry.rules import library
+from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import AccountLimit, Order, Source
-from orders.services.order_entry import place_order
-from orders.services.ticket import InstrumentKey, Ticket
-from orders.services.tokens import make_token
-from orders.services.venue import library
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 

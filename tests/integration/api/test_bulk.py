@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orders.models import IdempotencyKey, Order, OutboxCommand
-from orders.services.housekeeping import tidy
+from orders.tasks import tidy
 from tests.integration.api.conftest import OTHER, Api, body
 
 TOO_MUCH: dict[str, Any] = {"order_qty": "10001", "price": "1"}

@@ -14,7 +14,7 @@ from django.utils import timezone
 from brokers.formats import time_text
 from brokers.models import Position
 from orders.models import Cause, Execution, Order
-from orders.services import book
+from orders.store.orders import store_orders
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body, is_utc_microseconds, placed
 
 
@@ -75,7 +75,7 @@ def sent(name: str) -> Order:
     order = placed(name)
     order.claim(Cause(actor="test", at=timezone.now()))
     order.claimed_at = timezone.now()
-    book.store([order])
+    store_orders([order])
     return Order.objects.get(pk=order.pk)
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from orders.models import DeliveryState, OrderEvent, Webhook, WebhookDelivery
 from orders.selectors import settled_events
-from orders.services.webhooks import addresses, collect, deliver
+from orders.webhooks import addresses, collect, deliver
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, placed
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,10 +17,11 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.models import Instrument
 from brokers.port import Link
+from orders.entry.cancel import cancel_order
+from orders.entry.place import place_order
+from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source, State
-from orders.services.order_entry import cancel_order, place_order
-from orders.services.runtime import SessionRuntime, take_lease
-from orders.services.ticket import InstrumentKey, Ticket
+from orders.session.runtime import SessionRuntime, take_lease
 from tradedesk.stack.clients import Control
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
@@ -123,7 +124,7 @@ def desk(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch)
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ACK_DEADLINE = 1.0
     settings.RESOLUTION_PAUSE = 0.3
-    monkeypatch.setattr("orders.services.runtime.SWEEP_EVERY", 0.05)
+    monkeypatch.setattr("orders.session.runtime.SWEEP_EVERY", 0.05)
     call_command("seed")
     return Desk()
 

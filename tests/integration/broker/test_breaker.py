@@ -10,7 +10,7 @@ from brokers.breaker import BreakerState
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import IfBrokerDown, Order, State
-from orders.services.runtime import SessionRuntime
+from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway, has_prices
 from tradedesk.stack.polling import eventually
 

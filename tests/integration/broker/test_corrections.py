@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from orders.entry.cancel import cancel_order
+from orders.entry.replace import Change, replace_order
 from orders.models import Order, OrderRequest, RequestState, State
-from orders.services.order_entry import cancel_order
-from orders.services.replacing import Change, replace_order
-from orders.services.runtime import SessionRuntime
+from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
 

@@ -17,6 +17,8 @@ from brokers import lease as leases
 from brokers.models import GatewaySession
 from brokers.port import Link
 from brokers.restart_window import RestartWindow
+from orders.desk.decisions import NotHeld, give_held_up, send_held_again
+from orders.entry.cancel import cancel_order
 from orders.models import (
     EventKind,
     OnUnconfirmed,
@@ -26,11 +28,9 @@ from orders.models import (
     RequestState,
     State,
 )
-from orders.services import doorbell
-from orders.services.claim import claim_orders
-from orders.services.desk_decisions import NotHeld, give_held_up, send_held_again
-from orders.services.order_entry import cancel_order
-from orders.services.runtime import SessionRuntime, take_lease
+from orders.notify import wakeup
+from orders.sending.claim import claim_orders
+from orders.session.runtime import SessionRuntime, take_lease
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
 
@@ -176,11 +176,11 @@ def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runt
 
 def test_without_redis_orders_still_go_out(desk: Desk, runtime: SessionRuntime, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    doorbell.client.cache_clear()
+    wakeup.client.cache_clear()
     try:
         desk.wait(desk.rest(), State.PENDING)
     finally:
-        doorbell.client.cache_clear()
+        wakeup.client.cache_clear()
 
 
 def test_many_drains_at_once_send_each_order_once(

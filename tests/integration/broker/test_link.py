@@ -10,7 +10,7 @@ import pytest
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import Alert, AlertKind, Break, BreakKind, Order, State
-from orders.services.runtime import SessionRuntime
+from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
 

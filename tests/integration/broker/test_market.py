@@ -10,10 +10,12 @@ import pytest
 
 from brokers.models import Instrument, Profit
 from brokers.port import Link
+from orders.instruments import market_views
+from orders.instruments.market_views import Shown
 from orders.models import State
-from orders.services import market, market_desk, profits
-from orders.services.market import Shown
-from orders.services.runtime import SessionRuntime
+from orders.reconciliation import profits
+from orders.session import market_data
+from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway, has_prices
 from tradedesk.stack.polling import eventually
 
@@ -23,7 +25,7 @@ def seen(symbol: str, when: Callable[[Shown], object]) -> Shown:
     pk = Instrument.objects.get(symbol=symbol).pk
 
     def look() -> Shown | None:
-        shown = market.look("main", pk)
+        shown = market_views.look("main", pk)
         return shown if shown and when(shown) else None
 
     return eventually(look, limit=60, pause=0.1)
@@ -41,7 +43,7 @@ def test_a_market_is_shown_while_somebody_looks(
     moved = seen("AAPL", lambda shown: shown.view.asks and shown.view.asks[0].price < 160).view
     assert moved.at and view.at and moved.at > view.at
 
-    monkeypatch.setattr(market, "LOOKED_AT", 1)
+    monkeypatch.setattr(market_views, "LOOKED_AT", 1)
     seen("AAPL", lambda shown: True)
     eventually(lambda: runtime.market._shown == 0, limit=30)
     eventually(lambda: not runtime.session._prices._book_ids, limit=30)  # type: ignore[attr-defined]
@@ -50,7 +52,7 @@ def test_a_market_is_shown_while_somebody_looks(
 def test_profit_and_loss_is_followed_for_accounts_and_open_positions(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(market_desk, "PROFITS_EVERY", 0.2)
+    monkeypatch.setattr(market_data, "PROFITS_EVERY", 0.2)
     desk.wait(desk.place(order_qty=Decimal(100)), State.COMPLETED)
     gateway.control.post("/prices", json={"symbol": "AAPL", "price": "250"}).raise_for_status()
     position = eventually(Profit.objects.filter(con_id=265598, unrealized__gt=100).first, limit=60)
@@ -62,13 +64,13 @@ def test_profit_and_loss_is_followed_for_accounts_and_open_positions(
 def test_more_books_than_the_login_has_say_so_and_wait_for_room(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(market, "LOOKED_AT", 2)
+    monkeypatch.setattr(market_views, "LOOKED_AT", 2)
     names = list(Instrument.objects.filter(sec_type="STK", currency="USD").values_list("symbol", flat=True))[
         :4
     ]
 
     def all_four() -> list[str]:
-        shown = [market.look("main", Instrument.objects.get(symbol=name).pk) for name in names]
+        shown = [market_views.look("main", Instrument.objects.get(symbol=name).pk) for name in names]
         return [each.view.depth_problem for each in shown if each and each.view.depth_problem]
 
     assert eventually(all_four, limit=60)[0].startswith("309: ")

@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, TimeInForce
 from brokers.models import GatewaySession
+from orders.entry.cancel import cancel_order
+from orders.entry.replace import Change, replace_order
+from orders.errors import OrderOver
 from orders.models import EventKind, Order, OrderRequest, RequestState, State
-from orders.services.errors import OrderOver
-from orders.services.order_entry import cancel_order
-from orders.services.replace_sending import claim_replaces
-from orders.services.replacing import Change, replace_order
-from orders.services.runtime import SessionRuntime, take_lease
+from orders.sending.claim import claim_replaces
+from orders.session.runtime import SessionRuntime, take_lease
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.clients import require
 from tradedesk.stack.polling import eventually

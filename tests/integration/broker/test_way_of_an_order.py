@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.models import CashBalance, Position
+from orders.entry.cancel import cancel_order
 from orders.models import Break, EventKind, Execution, Order, ReconciliationRun, RequestState, State
-from orders.services.order_entry import cancel_order
-from orders.services.positions import SETTLING
-from orders.services.runtime import SessionRuntime
+from orders.reconciliation.positions import SETTLING
+from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
 

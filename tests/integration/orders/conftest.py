@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import Instrument
+from orders.entry.place import place_order
+from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source
-from orders.services.order_entry import place_order
-from orders.services.ticket import InstrumentKey, Ticket
 
 
 @pytest.fixture

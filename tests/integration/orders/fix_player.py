@@ -27,16 +27,17 @@ from brokers.messages import (
 )
 from brokers.models import GatewaySession
 from brokers.port import Heard
+from orders.booking.apply import apply_notes
+from orders.booking.flags import Signals
+from orders.entry.cancel import cancel_order
+from orders.entry.place import place_order
+from orders.entry.replace import Change, replace_order
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import OrderError
 from orders.models import Order, OrderRequest, OutboxCommand, RequestKind, Source, ord_status
-from orders.services import replace_sending, submission
-from orders.services.claim import claim_cancels, claim_orders
-from orders.services.errors import OrderError
-from orders.services.execution import apply_notes
-from orders.services.order_entry import cancel_order, place_order
-from orders.services.replacing import Change, replace_order
-from orders.services.runtime import take_lease
-from orders.services.signals import Signals
-from orders.services.ticket import InstrumentKey, Ticket
+from orders.sending import replaces, submission
+from orders.sending.claim import claim_cancels, claim_orders
+from orders.session.runtime import take_lease
 from tests.integration.orders.fix_tables import Row
 
 ACCOUNT = "DU1234567"
@@ -128,7 +129,7 @@ class Player:
         GatewaySession.objects.update(lease_until=now - timedelta(seconds=60))
         self.lease = self._take_lease()
         submission.doubt_unanswered("main", before=now, why="restart")
-        replace_sending.doubt_unanswered("main", before=now, why="restart")
+        replaces.doubt_unanswered("main", before=now, why="restart")
 
     @staticmethod
     def _take_lease() -> Lease:
@@ -152,7 +153,7 @@ class Player:
         """What the submitter would claim and hand over now; in one transaction the clock stands still."""
         OutboxCommand.objects.filter(done_at=None).update(not_before=timezone.now() - timedelta(days=1))
         claim_cancels(self.lease, limit=10)
-        replace_sending.claim_replaces(self.lease, limit=10)
+        replaces.claim_replaces(self.lease, limit=10)
         claim_orders(self.lease, limit=10)
 
     def _new(self, row: Row) -> None:

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from brokers.models import Instrument
 from orders.models import Alert, AlertKind, Cause, Order, State
-from orders.services import book
-from orders.services.absence import put_in_doubt
-from orders.services.alerts import clear_alert, clear_by_hand, follow_doubts, raise_alert, see_alert
+from orders.notify.alerts import clear_alert, clear_by_hand, follow_doubts, raise_alert, see_alert
+from orders.sending.unknown_outcome import put_in_doubt
+from orders.store.orders import store_orders
 from tests.integration.orders.test_any_order import NOW, Story
 
 
@@ -64,7 +64,7 @@ def changed(order: Order, act: str, text: str) -> None:
     with transaction.atomic():
         locked = Order.objects.select_for_update().get(pk=order.pk)
         getattr(locked, act)(Cause(actor="test", at=NOW, text=text))
-        book.store([locked])
+        store_orders([locked])
 
 
 def test_a_held_order_has_an_alert_until_it_is_released(desk: User) -> None:
@@ -81,7 +81,7 @@ def test_an_order_long_in_doubt_has_an_alert_until_it_is_resolved(desk: User) ->
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order.pk)
         put_in_doubt(order, Cause(actor="test", at=timezone.now() - timedelta(minutes=1)))
-        book.store([order])
+        store_orders([order])
     for _ in range(2):
         follow_doubts("main")
     alert = Alert.objects.get(kind=AlertKind.IN_DOUBT)

@@ -29,14 +29,15 @@ from brokers.messages import (
 )
 from brokers.models import GatewaySession, InboxMessage, Instrument
 from brokers.port import Heard
+from orders.booking.apply import apply_notes, retry_parked
+from orders.booking.flags import Signals
+from orders.entry.cancel import cancel_order
+from orders.entry.place import place_order
+from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestState, Source, State
-from orders.services import book
-from orders.services.absence import give_up
-from orders.services.comparison import differs
-from orders.services.execution import apply_notes, retry_parked
-from orders.services.order_entry import cancel_order, place_order
-from orders.services.signals import Signals
-from orders.services.ticket import InstrumentKey, Ticket
+from orders.reconciliation.comparison import differs
+from orders.sending.unknown_outcome import give_up
+from orders.store.orders import store_orders
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
@@ -280,7 +281,7 @@ def test_an_order_given_up_that_did_reach_the_broker_shows_what_became_of_it(
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=story.order.pk)
         give_up(order, "STALE", Cause(actor="test", at=NOW))
-        book.store([order])
+        store_orders([order])
     order = story.tell([story.status(said)])
     assert order.state == state
     assert not differs(order, story.status(said))

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from brokers.messages import AccountValueReport, Snapshot
 from brokers.models import BrokerAccount, CashBalance, Instrument, Position
 from orders.models import Break, BreakKind, Execution, Order
-from orders.services import baseline, breaks, cash, positions
-from orders.services.reconciliation import compare_account
+from orders.reconciliation import baseline, breaks, cash, positions
+from orders.reconciliation.snapshots import compare_account
 from tests.integration.orders.test_any_order import Story
 
 ACCOUNT = "DU1234567"

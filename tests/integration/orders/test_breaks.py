@@ -11,8 +11,8 @@ from django.db import Error, transaction
 from django.test import Client
 
 from orders.models import Alert, AlertKind, Break, BreakKind, BreakNote
-from orders.services import breaks
-from orders.services.breaks import BreakClosed, Finding, NotAllowed, ReasonNeeded
+from orders.reconciliation import breaks
+from orders.reconciliation.breaks import BreakClosed, Finding, NotAllowed, ReasonNeeded
 
 
 @pytest.fixture

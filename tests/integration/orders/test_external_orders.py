@@ -10,9 +10,9 @@ from django.utils import timezone
 from brokers.fix import Side
 from brokers.messages import ExecutionReport, OrderIdentity
 from brokers.port import Heard
+from orders.booking.apply import apply_notes
+from orders.booking.flags import Signals
 from orders.models import Alert, Order, Source, State
-from orders.services.execution import apply_notes
-from orders.services.signals import Signals
 from tests.integration.orders.test_any_order import AAPL
 
 

@@ -23,12 +23,12 @@ from brokers.messages import (
 )
 from brokers.models import BrokerAccount, Instrument
 from brokers.port import Heard
+from orders.booking.apply import apply_notes
+from orders.booking.flags import Signals
+from orders.desk.decisions import give_held_up, release_held
 from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
-from orders.services import positions
-from orders.services.desk_decisions import give_held_up, release_held
-from orders.services.execution import apply_notes
-from orders.services.reconciliation import apply_snapshot
-from orders.services.signals import Signals
+from orders.reconciliation import positions
+from orders.reconciliation.snapshots import apply_snapshot
 from tests.integration.orders.test_any_order import AAPL, Story
 
 LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)

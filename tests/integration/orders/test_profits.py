@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.models import AccountValue, Profit, ProfitPoint
-from orders.services import profits
+from orders.reconciliation import profits
 from tradedesk.stack.clients import ACCOUNT
 
 

@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brokers.messages import BrokerEvent, OrderReport, OrderTerms, Refusal, WorkingStatus
+from orders.booking.commissions import mark_missing
+from orders.desk.decisions import release_held
+from orders.entry.replace import Change, replace_order
+from orders.errors import OrderFrozen
 from orders.models import Alert, AlertKind, Execution, Order, OrderRequest, OutboxCommand, State
-from orders.services.commissions import mark_missing
-from orders.services.desk_decisions import release_held
-from orders.services.errors import OrderFrozen
-from orders.services.replacing import Change, replace_order
 from tests.integration.orders.test_any_order import (
     AAPL,
     QUIET,

@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
+from orders.entry.place import place_order
+from orders.entry.rules import library
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import TicketInvalid
 from orders.models import AccountLimit, Order, Rulebook, Source, State
-from orders.services.errors import TicketInvalid
-from orders.services.order_entry import place_order
-from orders.services.ticket import InstrumentKey, Ticket
-from orders.services.venue import library
 
 NUMBERS = iter(range(1_000_000))
 

@@ -9,7 +9,7 @@ from kombu import Queue
 
 from orders import tasks
 from orders.models import EventKind, Order, State
-from orders.services import doorbell
+from orders.notify import wakeup
 from tradedesk.celery import app
 
 MAX_AGE = Decimal("0.001")
@@ -35,14 +35,14 @@ def test_a_drain_in_a_process_without_the_session_says_so(order: Order) -> None:
 def test_only_the_winner_of_a_ring_publishes_and_an_answer_clears_it(monkeypatch: pytest.MonkeyPatch) -> None:
     session = "bell-test"  # nobody else's: a thread still rings for what earlier tests recorded
     monkeypatch.setitem(app.amqp.queues, f"broker.{session}", Queue(f"broker.{session}"))
-    monkeypatch.setattr(doorbell, "RING_TTL_MS", 60_000)
-    client = doorbell.client()
-    client.delete(doorbell.ring_key(session), f"tradedesk:broker.{session}")
+    monkeypatch.setattr(wakeup, "RING_TTL_MS", 60_000)
+    client = wakeup.client()
+    client.delete(wakeup.ring_key(session), f"tradedesk:broker.{session}")
     for _ in range(5):
-        doorbell.ring_celery(session)
+        wakeup.ring_celery(session)
     assert client.llen(f"tradedesk:broker.{session}") == 1
-    doorbell.answered(session)
-    doorbell.ring_celery(session)
+    wakeup.answered(session)
+    wakeup.ring_celery(session)
     assert client.llen(f"tradedesk:broker.{session}") == 2
 
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from orders.models import Execution, Order, State
-from orders.services import tracing
+from orders.notify import tracing
 
 BEGAN = timezone.now()
 

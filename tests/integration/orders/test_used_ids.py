@@ -14,13 +14,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
+from orders.entry.cancel import cancel_order
+from orders.entry.place import Line, place_order, place_orders
+from orders.entry.replace import Change, replace_order
+from orders.entry.slicer import SlicedIdReused, place_sliced
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import ClOrdIdReused
 from orders.models import Order, OrderRequest, SlicedOrder, Source, UsedId
-from orders.services.bulk_entry import Line, place_orders
-from orders.services.errors import ClOrdIdReused
-from orders.services.order_entry import cancel_order, place_order
-from orders.services.replacing import Change, replace_order
-from orders.services.slicer import SlicedIdReused, place_sliced
-from orders.services.ticket import InstrumentKey, Ticket
 from tradedesk.stack.polling import eventually
 
 

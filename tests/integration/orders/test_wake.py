@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from orders.services import doorbell
-from orders.services.wake import WakeListener
+from orders.notify import wakeup
+from orders.session.wakeup_listener import WakeListener
 from tradedesk.stack.polling import eventually
 
 SESSION = "wake-test"
@@ -19,7 +19,7 @@ SESSION = "wake-test"
 def celery_rung(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The sessions that Celery's doorbell rang for; these have no queue."""
     rung: list[str] = []
-    monkeypatch.setattr(doorbell, "ring_celery", rung.append)
+    monkeypatch.setattr(wakeup, "ring_celery", rung.append)
     return rung
 
 
@@ -36,49 +36,49 @@ def woken() -> Iterator[threading.Semaphore]:
 
 
 def test_a_ring_wakes_the_session(woken: threading.Semaphore) -> None:
-    assert doorbell.ring(SESSION)
+    assert wakeup.ring(SESSION)
     assert woken.acquire(timeout=60)
 
 
 def test_a_ring_of_another_session_does_not(woken: threading.Semaphore) -> None:
-    doorbell.ring("another")
+    wakeup.ring("another")
     assert not woken.acquire(timeout=0.5)
 
 
 def test_a_listener_hears_again_when_redis_has_cut_it_off(woken: threading.Semaphore) -> None:
-    doorbell.client().client_kill_filter(_type="pubsub")
+    wakeup.client().client_kill_filter(_type="pubsub")
     assert woken.acquire(timeout=60)  # it looks for what it missed
-    doorbell.ring(SESSION)
+    wakeup.ring(SESSION)
     assert woken.acquire(timeout=60)
 
 
 def test_a_ring_reaches_the_session_when_redis_has_cut_off_who_rings(woken: threading.Semaphore) -> None:
-    doorbell.ring(SESSION)
+    wakeup.ring(SESSION)
     assert woken.acquire(timeout=60)
-    doorbell.client().client_kill_filter(_type="normal", skipme=True)
-    doorbell.ring(SESSION)
+    wakeup.client().client_kill_filter(_type="normal", skipme=True)
+    wakeup.ring(SESSION)
     assert woken.acquire(timeout=60)
 
 
 def test_celerys_doorbell_follows_every_ring(celery_rung: list[str]) -> None:
-    doorbell.ring(SESSION)
-    doorbell.ring("another")
+    wakeup.ring(SESSION)
+    wakeup.ring("another")
     eventually(lambda: {SESSION, "another"} <= set(celery_rung), limit=60)
 
 
 def test_celerys_doorbell_outlives_an_error(celery_rung: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(doorbell, "ring_celery", lambda session: celery_rung.append("tried") or 1 / 0)
-        doorbell.ring(SESSION)
+        patched.setattr(wakeup, "ring_celery", lambda session: celery_rung.append("tried") or 1 / 0)
+        wakeup.ring(SESSION)
         eventually(lambda: "tried" in celery_rung, limit=60)
-    doorbell.ring(SESSION)
+    wakeup.ring(SESSION)
     eventually(lambda: SESSION in celery_rung, limit=60)
 
 
 def test_a_ring_without_redis_says_so(settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    doorbell.client.cache_clear()
+    wakeup.client.cache_clear()
     try:
-        assert not doorbell.ring(SESSION)
+        assert not wakeup.ring(SESSION)
     finally:
-        doorbell.client.cache_clear()
+        wakeup.client.cache_clear()

@@ -8,8 +8,8 @@ from typing import Any
 from django.utils import timezone
 
 from brokers.models import Instrument, Position
+from orders.instruments.watchlist import wanted
 from orders.models import Order
-from orders.services.watchlist import wanted
 
 PRICED = Decimal(1)
 

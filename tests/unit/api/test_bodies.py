@@ -15,7 +15,7 @@ from orders.api.bodies import ORDER_FIELDS, read_ticket
 from orders.api.fields import MAX_ERRORS
 from orders.api.parsers import loads
 from orders.api.problems import Problem, problem_response
-from orders.services.ticket import Ticket
+from orders.entry.ticket import Ticket
 
 GOOD = {
     "cl_ord_id": "a-1",

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side
+from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models.order import order_id_of, order_ref_of
-from orders.services.ticket import InstrumentKey, Ticket
 
 TICKET = Ticket(
     cl_ord_id="A1",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from orders.models import ALIVE, AT_BROKER, DEAD, Cause, Order, State
 from orders.models.lifecycle import OrderLifecycle, states_of
-from orders.services import claim
+from orders.sending import claim
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 CAUSE = Cause(actor="test", at=NOW)

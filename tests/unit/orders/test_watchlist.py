@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.services.watchlist import choose
+from orders.instruments.watchlist import choose
 
 KEYS = st.lists(st.integers(0, 200), unique=True, min_size=2)
 

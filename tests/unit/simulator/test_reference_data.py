@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -154,6 +155,13 @@ def test_hours_are_the_exchanges_when_a_calendar_is_kept() -> None:
     assert days[3] == "20261126:CLOSED"
     assert days[4] == "20261127:0930-20261127:1300"
     assert stock.trading_hours.split(";")[0] == "20261123:0400-20261123:2000"
+
+
+def test_hours_begin_with_the_day_at_the_instruments_place() -> None:
+    bench = Bench()
+    bench.skip(timedelta(hours=14))  # Tuesday by UTC, still Monday in New York
+    (stock,) = details(bench, symbol="AAPL", sec_type="STK", currency="USD")
+    assert stock.liquid_hours.split(";")[0] == "20261123:0000-20261123:2359"
 
 
 # -- search, chains, rules ---------------------------------------------------------------------------

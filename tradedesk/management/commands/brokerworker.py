@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection
 
 from brokers.inbox import DATABASE_AWAY
 from brokers.lease import Lease
-from orders.services.runtime import SessionRuntime, take_lease
+from orders.session.runtime import SessionRuntime, take_lease
 from tradedesk import broker_worker
 from tradedesk.env import SessionConfig
 

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from brokers.models import BrokerAccount
+from orders.controls.tokens import make_token
 from orders.models import Scope
-from orders.services.tokens import make_token
 from tradedesk import env
 from tradedesk.demo.inside import account_on
 from tradedesk.demo.orders import FEWEST

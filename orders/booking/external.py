@@ -1,0 +1,115 @@
+"""Orders that are not ours: recorded as EXTERNAL with what the broker says, never dropped, never touched."""
+
+from __future__ import annotations
+
+import uuid_utils.compat as uuid_utils
+
+from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
+from brokers.models import BrokerAccount, Instrument
+from orders.booking.working_set import WorkingSet
+from orders.models import Cause, EventKind, Order, Source
+from orders.store.orders import record_order
+
+
+def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> Order | None:
+    """Record the order of a report; None when the report does not say enough to identify it."""
+    if report.terms is None or not report.identity.perm_id:
+        return None
+    name = _name(working_set, report.identity.perm_id)
+    return _record(working_set, report.identity, report.terms, cause, name=name)
+
+
+def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cause) -> Order:
+    """Record the order of an execution, as far as the execution tells: at least so much was ordered.
+
+    A trade from outside the broker (an exercise, a transfer) has no perm_id: it is an order by itself.
+    """
+    name = _name(working_set, report.identity.perm_id or report.exec_root or report.exec_id)
+    if not report.identity.perm_id and (known := working_set.fetch(name)):
+        return known
+    terms = OrderTerms(
+        account=report.account,
+        instrument=report.instrument,
+        side=report.side,
+        order_qty=report.cum_qty,
+        ord_type="UNKNOWN",
+        time_in_force="",
+    )
+    return _record(working_set, report.identity, terms, cause, name=name)
+
+
+def _name(working_set: WorkingSet, key: int | str) -> str:
+    """The reference of an order that is not ours, by what the broker knows it by."""
+    return f"EXT-{working_set.session}-{key}"
+
+
+def grow(order: Order, report: ExecutionReport) -> None:
+    """An order of somebody else is at least as large as what is executed of it, whatever was heard before."""
+    if order.source == Source.EXTERNAL and report.cum_qty > order.order_qty:
+        order.order_qty = report.cum_qty
+
+
+def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
+    """Somebody else may change their order at any time; ours change only by our own requests."""
+    terms = report.terms
+    if terms is None or order.source != Source.EXTERNAL:
+        return
+    before = (order.order_qty, order.price, order.stop_px)
+    after = (terms.order_qty, terms.price, terms.stop_px)
+    if before != after:
+        order.order_qty, order.price, order.stop_px = after
+        order.note(EventKind.TERMS_CHANGED, cause)
+
+
+def _record(
+    working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
+) -> Order:
+    account, _ = BrokerAccount.objects.get_or_create(
+        code=terms.account, defaults={"session_id": working_set.session}
+    )
+    order = Order(
+        id=uuid_utils.uuid7(),
+        source=Source.EXTERNAL,
+        cl_ord_id=name,
+        order_ref=name,
+        account=account,
+        session_id=working_set.session,
+        instrument=_instrument(terms.instrument),
+        side=terms.side,
+        order_qty=terms.order_qty,
+        ord_type=terms.ord_type,
+        price=terms.price,
+        stop_px=terms.stop_px,
+        time_in_force=terms.time_in_force,
+        perm_id=identity.perm_id or None,
+        broker_client_id=identity.client_id,
+        broker_order_id=identity.broker_order_id or None,
+        fresh_until=cause.at,
+        received_at=cause.at,
+    )
+    seen = cause.saying("seen at the broker, not placed by us", {"order_ref": identity.order_ref})
+    order.note(EventKind.RECORDED, seen, from_state="")
+    record_order(order, queued=False)
+    working_set.add_order(order)
+    return order
+
+
+def _instrument(ref: InstrumentRef) -> Instrument:
+    """The instrument by the broker's number, else by its description."""
+    known = Instrument.objects.filter(con_id=ref.con_id) if ref.con_id else Instrument.objects.none()
+    if found := known.filter(exchange=ref.exchange).first() or known.first():
+        return found
+    described, _ = Instrument.objects.get_or_create(
+        symbol=ref.symbol,
+        sec_type=ref.sec_type,
+        exchange=ref.exchange,
+        currency=ref.currency,
+        maturity=ref.maturity,
+        strike_price=ref.strike_price,
+        put_or_call=ref.put_or_call,
+        trading_class=ref.trading_class,
+        local_symbol=ref.local_symbol,
+        legs=[],
+        defaults={"con_id": ref.con_id or None, "multiplier": ref.multiplier},
+    )
+    return described

@@ -1,0 +1,283 @@
+"""The orders of a batch, locked, with all that applying broker events needs: found once, written once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from uuid import UUID
+
+from django.db import connection
+
+from brokers import prepared
+from brokers.messages import (
+    BrokerEvent,
+    CommissionReport,
+    ExecutionsMissing,
+    HandedOver,
+    OrderAbsent,
+    OrderIdentity,
+)
+from orders.models import (
+    OPEN_REQUESTS,
+    Execution,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestKind,
+    RequestState,
+)
+from orders.models.order import order_id_of
+from orders.store.orders import store_orders
+
+#: What may change of a stored execution.
+CHANGING = {
+    "superseded": "boolean",
+    "scale": "numeric",
+    "commission": "numeric",
+    "commission_currency": "text",
+    "realized_pnl": "numeric",
+}
+Item = BrokerEvent | HandedOver
+
+
+#: An execution is unique in its account; asking for each account walks that index, however many there are.
+EXECUTIONS_NAMED = """
+    SELECT {what} FROM unnest(%(exec_ids)s::text[]) AS named(exec_id) CROSS JOIN brokers_brokeraccount a
+    JOIN orders_execution e ON e.account_id = a.code AND e.exec_id = named.exec_id
+    JOIN orders_order x ON x.id = e.order_id
+"""
+#: Orders by any of their identities. Arrays, so that each way is a look into its own index.
+WANTED = f"""
+    (o.id = ANY(%(ids)s::uuid[] || ARRAY({EXECUTIONS_NAMED.format(what="e.order_id")}
+                                         WHERE x.session_id = %(session)s))
+     OR o.order_ref = ANY(%(order_refs)s::text[]) OR o.perm_id = ANY(%(perm_ids)s::bigint[])
+     OR o.session_id = %(session)s AND o.broker_order_id = ANY(%(broker_order_ids)s::bigint[])
+        AND o.broker_client_id = ANY(%(client_ids)s::bigint[]))
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Every identity by which orders are looked for."""
+
+    ids: list[UUID] = field(default_factory=list)
+    order_refs: list[str] = field(default_factory=list)
+    perm_ids: list[int] = field(default_factory=list)
+    broker_order_ids: list[int] = field(default_factory=list)
+    client_ids: list[int] = field(default_factory=list)
+    #: Of executions that were booked before.
+    exec_ids: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+class WorkingSet:
+    """Locked orders of one session, found by every identity that the batch names.
+
+    `first` are statements to run before the locks are taken, in the same round trip; `answer` has their rows.
+    """
+
+    def __init__(self, session: str, items: Sequence[Item], *first: prepared.Statement) -> None:
+        self.session = session
+        self._executions: dict[UUID, list[Execution]] = defaultdict(list)
+        self._changed: list[Execution] = []
+        self._requests: dict[UUID, list[OrderRequest]] = defaultdict(list)
+        self._changed_requests: list[OrderRequest] = []
+        self.orders: dict[UUID, Order] = {}
+        self._by_perm: dict[int, Order] = {}
+        self._by_broker_id: dict[tuple[int, int], Order] = {}
+        self._order_of_exec: dict[str, UUID] = {}
+        self.answer = self._take_in(_wanted(items), *first)
+
+    # --- finding ---------------------------------------------------------------------------------
+    def find(self, identity: OrderIdentity) -> Order | None:
+        """By order_ref, then perm_id, then (client id, broker order id): design section 4."""
+        own = order_id_of(identity.order_ref) if identity.order_ref else None
+        if own and own in self.orders:
+            return self.orders[own]
+        if identity.perm_id and identity.perm_id in self._by_perm:
+            return self._by_perm[identity.perm_id]
+        found = self._by_broker_id.get((identity.client_id, identity.broker_order_id))
+        # An order that carries somebody else's reference is not ours, whatever its number.
+        return None if identity.order_ref and own is None and found and found.source != "EXTERNAL" else found
+
+    def order_of_execution(self, exec_id: str) -> Order | None:
+        """The order that this execution was booked on."""
+        order_id = self._order_of_exec.get(exec_id)
+        return self.orders.get(order_id) if order_id else None
+
+    def is_elsewhere(self, exec_id: str) -> bool:
+        """Whether the execution was booked on an order of another session."""
+        found = prepared.rows(EXECUTIONS_NAMED.format(what="x.session_id"), {"exec_ids": [exec_id]})
+        return any(session != self.session for (session,) in found)
+
+    def executions(self, order: Order) -> list[Execution]:
+        """All versions of all executions of the order, in the order heard."""
+        return self._executions[order.id]
+
+    def requests(self, order: Order) -> list[OrderRequest]:
+        """Open requests and accepted replaces of the order, in the order asked."""
+        return self._requests[order.id]
+
+    # --- changing --------------------------------------------------------------------------------
+    def add_order(self, order: Order) -> None:
+        """Take in an order that was just recorded."""
+        self.orders[order.id] = order
+        self.learn(order)
+
+    def fetch(self, order_ref: str) -> Order | None:
+        """Lock one more order, by its reference; None when it is not stored."""
+        self._take_in(Wanted(order_refs=[order_ref]))
+        return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
+
+    def learn(self, order: Order) -> None:
+        """Remember the identities of an order, so that later items of the batch find it by them."""
+        if order.perm_id:
+            self._by_perm[order.perm_id] = order
+        if order.broker_order_id is not None and order.broker_client_id is not None:
+            self._by_broker_id[(order.broker_client_id, order.broker_order_id)] = order
+
+    def add_execution(self, order: Order, execution: Execution) -> None:
+        """Book an execution on its order."""
+        self._executions[order.id].append(execution)
+        self._order_of_exec[execution.exec_id] = order.id
+        self._changed.append(execution)
+
+    def touch_execution(self, execution: Execution) -> None:
+        """An execution that was stored before has changed."""
+        if execution not in self._changed:
+            self._changed.append(execution)
+
+    def touch_request(self, request: OrderRequest) -> None:
+        """A request has changed."""
+        if request not in self._changed_requests:
+            self._changed_requests.append(request)
+
+    def store(self) -> None:
+        """Write everything that changed; the caller's transaction holds the locks."""
+        new = [row for row in self._changed if row.pk is None]
+        old = [row for row in self._changed if row.pk is not None]
+        executions = {}
+        if new:
+            executions["booked"] = _book_sql(), prepared.records(new, _given())
+        if old:
+            executions["restated"] = _change_sql(), prepared.records(old, ("id", *CHANGING))
+        store_orders(self.orders.values(), **executions)
+        for request in self._changed_requests:
+            _store_request(request)
+
+    # --- locking ---------------------------------------------------------------------------------
+    def _take_in(self, wanted: Wanted, *first: prepared.Statement) -> list[prepared.Row]:
+        """Lock, then read what belongs to the locked ones: what others did to them meanwhile is seen.
+
+        Most often all are named by their ids: then their requests are read in the same round trip.
+        """
+        known = {"session": self.session, "known": [*self.orders]}
+        looks = [(_lock_sql(), {**vars(wanted), **known}), _requests_of(wanted.ids)] if wanted else []
+        answers = prepared.together(*first, *looks)
+        if looks:
+            requests, locked = answers.pop(), [_locked(row) for row in answers.pop()]
+            if others := {order.id for order in locked}.difference(wanted.ids):
+                requests += prepared.rows(*_requests_of(list(others)))
+            self._add(locked, requests)
+        return [row for rows in answers for row in rows]
+
+    def _add(self, orders: Sequence[Order], requests: Sequence[prepared.Row]) -> None:
+        for order in orders:
+            self.add_order(order)
+        for request in (prepared.made(OrderRequest, row) for row in requests):
+            self._requests[request.order_id].append(request)
+        if executed := [order.id for order in orders if order.first_fill_at]:
+            for row in prepared.rows(_executions_sql(), [executed]):
+                execution = prepared.made(Execution, row)
+                self._executions[execution.order_id].append(execution)
+                self._order_of_exec[execution.exec_id] = execution.order_id
+
+
+def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
+    return _requests_sql(), [order_ids, list(OPEN_REQUESTS)]
+
+
+def _locked(row: prepared.Row) -> Order:
+    order = prepared.made(Order, row[:-1])
+    order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a look
+    return order
+
+
+def _wanted(items: Sequence[Item]) -> Wanted:
+    identities = [item.identity for item in items if hasattr(item, "identity")]
+    return Wanted(
+        ids=list(_ids(items, identities)),
+        perm_ids=list({identity.perm_id for identity in identities if identity.perm_id}),
+        broker_order_ids=list({i.broker_order_id for i in identities if i.broker_order_id}),
+        client_ids=list({i.client_id for i in identities if i.broker_order_id}),
+        exec_ids=[item.exec_id for item in items if isinstance(item, CommissionReport)],
+    )
+
+
+def _store_request(request: OrderRequest) -> None:
+    """Write a request; the command of one that is answered, when the answer outran it, must not wait."""
+    request.save()
+    if not request.is_open:
+        waiting = OutboxCommand.objects.filter(request=request, done_at=None)
+        waiting.update(done_at=request.answered_at, error="answered before it was sent")
+
+
+def _ids(items: Iterable[Item], identities: Iterable[OrderIdentity]) -> set[UUID]:
+    named = {
+        UUID(item.order_id)
+        for item in items
+        if isinstance(item, HandedOver | OrderAbsent | ExecutionsMissing)
+    }
+    return named | {own for i in identities if (own := order_id_of(i.order_ref))}
+
+
+@cache
+def _lock_sql() -> str:
+    """Locked in id order like everywhere."""
+    return f"""
+        SELECT {prepared.columns(Order, "o")}, i.sec_type
+        FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
+        WHERE {WANTED} AND NOT o.id = ANY(%(known)s::uuid[])
+        ORDER BY o.id FOR UPDATE OF o
+    """  # noqa: S608 - columns of our own models
+
+
+@cache
+def _executions_sql() -> str:
+    columns = prepared.columns(Execution, "e")
+    return f"SELECT {columns} FROM orders_execution e WHERE e.order_id = ANY(%s) ORDER BY e.id"  # noqa: S608
+
+
+@cache
+def _requests_sql() -> str:
+    """Open requests and accepted replaces."""
+    return f"""
+        SELECT {prepared.columns(OrderRequest, "r")} FROM orders_orderrequest r
+        WHERE r.order_id = ANY(%s) AND (r.state = ANY(%s)
+            OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
+        ORDER BY r.id
+    """  # noqa: S608 - columns and words of our own models
+
+
+@cache
+def _given() -> dict[str, str]:
+    """The columns of a new execution with their SQL types: all but its number."""
+    fields = [field for field in Execution._meta.concrete_fields if not field.primary_key]
+    return {str(field.column): str(field.db_type(connection)) for field in fields}
+
+
+@cache
+def _book_sql() -> str:
+    names = ", ".join(_given())
+    return f"INSERT INTO orders_execution ({names}) SELECT {names} FROM {prepared.recordset(_given(), 'e')}"  # noqa: S608
+
+
+@cache
+def _change_sql() -> str:
+    assignments = ", ".join(f"{name} = u.{name}" for name in CHANGING)
+    changed = prepared.recordset({"id": "bigint", **CHANGING}, "u")
+    return f"UPDATE orders_execution e SET {assignments} FROM {changed} WHERE e.id = u.id"  # noqa: S608

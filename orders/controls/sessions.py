@@ -1,0 +1,40 @@
+"""What a person can do to a broker session: pause and resume sending, ask for a comparison."""
+
+from __future__ import annotations
+
+from celery import current_app
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from brokers.models import GatewaySession
+from orders.notify import wakeup
+from orders.reconciliation.on_demand import TASKS
+
+ASKED_FOR = 20.0  # seconds; a question that no worker took by then is forgotten
+
+
+def pause(name: str, *, user: User, reason: str) -> str:
+    """Claim nothing new for this session; cancels still go, and what waits grows stale as always."""
+    paused = {"paused_at": timezone.now(), "paused_by": user.get_username(), "pause_reason": reason}
+    if GatewaySession.objects.filter(name=name, paused_at=None).update(**paused):
+        return "Paused: nothing new is sent. Cancels still go; waiting orders grow stale."
+    return "It was paused already."
+
+
+def resume(name: str, *, user: User, reason: str) -> str:
+    """Send again."""
+    free = {"paused_at": None, "paused_by": "", "pause_reason": ""}
+    if GatewaySession.objects.filter(name=name, paused_at__isnull=False).update(**free):
+        wakeup.ring(name)
+        return "Sending goes on: what is still fresh goes out now."
+    return "It was not paused."
+
+
+def ask_for_comparison(name: str, *, user: User, reason: str) -> str:
+    """Let the broker worker compare orders and positions now."""
+    for task in TASKS:
+        try:
+            current_app.send_task(task, args=(name,), queue=f"broker.{name}", expires=ASKED_FOR)
+        except wakeup.REDIS_ERRORS:
+            return "Redis does not answer, so the worker was not told; it compares by itself every minute."
+    return "Asked. The result appears below when the broker has answered."

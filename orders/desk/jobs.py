@@ -1,0 +1,155 @@
+"""Baskets and bulk cancels: many requests of one person, worked row by row, each through the usual door.
+
+A job is durable: its rows say what is done. Whoever works it locks a few rows, does them and marks
+them in the same transaction, so two workers share a job and a killed one repeats nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from celery import current_app
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.models import BrokerAccount
+from orders.access import accounts_of_person
+from orders.entry.cancel import cancel_order
+from orders.entry.place import place_order
+from orders.entry.ticket_texts import ticket_from_texts
+from orders.errors import OrderError
+from orders.models import DeskJob, DeskJobRow, JobKind, Order, Source
+from orders.notify import wakeup
+
+log = logging.getLogger(__name__)
+
+CHUNK = 20
+MOST_ROWS = 10_000
+
+
+def start_cancels(key: UUID, orders: Sequence[Order], *, user: User, reason: str) -> DeskJob:
+    """A job that asks for the cancel of these orders; the same key again is the same job."""
+    with transaction.atomic():
+        job, new = DeskJob.objects.get_or_create(
+            id=key,
+            defaults={
+                "kind": JobKind.CANCEL,
+                "owner": user,
+                "name": f"Cancel of {len(orders)} orders",
+                "reason": reason,
+                "started_at": timezone.now(),
+            },
+        )
+        if new:
+            rows = (
+                DeskJobRow(job=job, line=line, order=order, account_id=order.account_id)
+                for line, order in enumerate(orders, start=1)
+            )
+            DeskJobRow.objects.bulk_create(rows, batch_size=1000)
+        transaction.on_commit(ring, robust=True)
+    return job
+
+
+def start_basket(job_id: UUID, *, user: User) -> DeskJob:
+    """Send what a basket's preview found good; again changes nothing. Raises DeskJob.DoesNotExist."""
+    with transaction.atomic():
+        job = DeskJob.objects.select_for_update().get(pk=job_id, owner=user, kind=JobKind.PLACE)
+        if job.started_at is None:
+            job.started_at = timezone.now()
+            job.save(update_fields=["started_at"])
+        transaction.on_commit(ring, robust=True)
+    return job
+
+
+def stop(job_id: UUID, *, user: User) -> DeskJob:
+    """Work no further row of a job; what is recorded stays. Raises DeskJob.DoesNotExist."""
+    DeskJob.objects.filter(pk=job_id, owner=user, stopped_at=None).update(stopped_at=timezone.now())
+    return DeskJob.objects.get(pk=job_id, owner=user)
+
+
+def ring() -> None:
+    """Tell a worker that there is a job; one that Redis lost is found by the schedule."""
+    try:
+        current_app.send_task("orders.tasks.work_desk_jobs")
+    except wakeup.REDIS_ERRORS as error:
+        log.warning("job not rung", extra={"error": repr(error)})
+
+
+def work() -> int:
+    """Work every started job to its end; how many rows were done."""
+    done = 0
+    while worked := _work_chunk():
+        done += worked
+        wakeup.tell_readers()
+    return done
+
+
+def _work_chunk() -> int:
+    with transaction.atomic():
+        waiting = DeskJobRow.objects.select_for_update(skip_locked=True, of=("self",)).filter(
+            done_at=None, errors={}, job__started_at__isnull=False, job__stopped_at=None
+        )
+        rows = list(waiting.select_related("job__owner").order_by("job_id", "line")[:CHUNK])
+        for row in rows:
+            _work_row(row, timezone.now())
+        DeskJobRow.objects.bulk_update(rows, ["done_at", "ok", "outcome", "order"])
+    return len(rows)
+
+
+def _work_row(row: DeskJobRow, now: datetime) -> None:
+    """One row; a refusal is its outcome. The person's rights over the account are asked anew."""
+    owner = row.job.owner
+    row.done_at = now
+    if row.account_id not in accounts_of_person(owner):
+        row.outcome = "The account is not yours any more; nothing was sent."
+        return
+    try:
+        with transaction.atomic():
+            row.outcome = (
+                _place(row, owner, now) if row.job.kind == JobKind.PLACE else _cancel(row, owner, now)
+            )
+        row.ok = True
+    except OrderError as error:
+        row.outcome = str(error)
+
+
+def _place(row: DeskJobRow, owner: User, now: datetime) -> str:
+    placed = place_order(ticket_from_texts(row.fields), client=owner, source=Source.DESK, received_at=now)
+    row.order = placed.order
+    if placed.order.reason_code:
+        return f"{placed.order.state}: {placed.order.reason_text}"
+    return "Recorded" if placed.created else "Had been placed before; nothing new was sent"
+
+
+def _cancel(row: DeskJobRow, owner: User, now: datetime) -> str:
+    assert row.order_id is not None  # noqa: S101 - a bulk cancel names its orders
+    key = f"job-{row.job_id}-{row.line}"[:64]
+    asked = cancel_order(row.order_id, actor=f"desk:{owner.get_username()}", at=now, cl_ord_id=key)
+    return f"Cancel {asked.state.lower()}"
+
+
+def keep_basket(
+    owner: User, name: str, file_hash: str, rows: Sequence[tuple[dict[str, str], dict[str, list[str]]]]
+) -> tuple[DeskJob, bool]:
+    """Store a basket's preview: (texts, errors) per row. The same file again: the first job, and False."""
+    with transaction.atomic():
+        job, new = DeskJob.objects.get_or_create(
+            owner=owner, file_hash=file_hash, defaults={"kind": JobKind.PLACE, "name": name}
+        )
+        if new:
+            known = set(BrokerAccount.objects.values_list("pk", flat=True))
+            DeskJobRow.objects.bulk_create(
+                DeskJobRow(
+                    job=job,
+                    line=line,
+                    fields=texts,
+                    errors=errors,
+                    account_id=texts.get("account") if texts.get("account") in known else None,
+                )
+                for line, (texts, errors) in enumerate(rows, start=1)
+            )
+    return job, new

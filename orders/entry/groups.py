@@ -1,0 +1,326 @@
+"""Groups of orders: recorded whole, canceled together, and taken back when they could not be placed whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from brokers.fix import Side, TimeInForce
+from orders.entry.cancel import cancel_order
+from orders.entry.place import drafted
+from orders.entry.resolution import resolve_ticket
+from orders.entry.rules import Rules, library
+from orders.entry.ticket import Ticket
+from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
+from orders.models import (
+    ALIVE,
+    EXECUTED,
+    AlertKind,
+    Cause,
+    GroupKind,
+    OcaType,
+    Order,
+    OrderGroup,
+    OrderRequest,
+    Source,
+    State,
+)
+from orders.models.reasons import reason
+from orders.notify import wakeup
+from orders.notify.alerts import raise_alert
+from orders.sending.claim import oca_name
+from orders.sending.unknown_outcome import cancel_unsent
+from orders.store.orders import record_orders, store_orders
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+FEWEST, MOST = 2, 6
+OCA_TYPES = {OcaType.CANCEL: 1, OcaType.REDUCE: 2, OcaType.REDUCE_WITHOUT_BLOCK: 3}
+#: Exits wait as long as their entry does: it is the entry that becomes stale.
+EXITS_STAY_FRESH = timedelta(days=30)
+FAILED_STATES = (State.REJECTED, State.FAILED)
+EXECUTING = (State.PARTIALLY_FILLED, *EXECUTED)
+IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
+
+
+class ListIdReused(OrderError):
+    """The same list_id was used before for another group; that group is not disturbed."""
+
+    code = "CL_ORD_ID_REUSED"
+
+    def __init__(self, list_id: str) -> None:
+        super().__init__(f"list_id {list_id} already names another group; nothing was stored.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupTicket:
+    """A group as asked for; of a bracket the first order is the entry."""
+
+    list_id: str
+    kind: GroupKind
+    orders: tuple[Ticket, ...]
+    oca_type: OcaType = OcaType.CANCEL
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what was asked."""
+        parts = [self.kind, self.oca_type, *(ticket.fingerprint() for ticket in self.orders)]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedGroup:
+    """The recorded group with its orders by rank; `created` False when it had been recorded before."""
+
+    group: OrderGroup
+    orders: list[Order]
+    created: bool
+
+
+def place_group(ticket: GroupTicket, *, client: User, source: Source, received_at: datetime) -> PlacedGroup:
+    """Check and record a group in one transaction; the broker worker sends it whole.
+
+    If a check refuses one order, all are recorded as REJECTED. Raises TicketInvalid (nothing is stored),
+    ListIdReused and ClOrdIdReused. The same request again gives the first group.
+    """
+    if known := _placed_before(ticket, client):
+        return known
+    if errors := group_errors(ticket):
+        raise TicketInvalid(errors)
+    _resolve(ticket)
+    while True:
+        rules = library.rules()
+        drafts = _drafts(ticket, rules, client=client, source=source, received_at=received_at)
+        if library.forget_outdated():
+            continue
+        try:
+            placed = _record(ticket, drafts, rules, client, received_at)
+        except IntegrityError:  # somebody recorded the same list_id meanwhile
+            if known := _placed_before(ticket, client):
+                return known
+            raise
+        if placed:
+            wakeup.ring(placed.group.session_id)
+            return placed
+        library.forget_outdated()
+
+
+def _placed_before(ticket: GroupTicket, client: User) -> PlacedGroup | None:
+    group = OrderGroup.objects.filter(client=client, list_id=ticket.list_id).first()
+    if group is None:
+        return None
+    if group.request_hash != ticket.fingerprint():
+        raise ListIdReused(ticket.list_id)
+    return PlacedGroup(group=group, orders=orders_of(group), created=False)
+
+
+def orders_of(group: OrderGroup) -> list[Order]:
+    """The group's orders by rank, with what showing them needs."""
+    rows = group.orders.select_related("instrument").prefetch_related("requests")
+    return list(rows.order_by("group_rank"))
+
+
+def group_errors(ticket: GroupTicket) -> dict[str, list[str]]:
+    """What makes this no group, by field."""
+    errors: dict[str, list[str]] = {}
+    first = ticket.orders[0]
+    for number, order in enumerate(ticket.orders):
+        if order.account != first.account:
+            errors[f"orders.{number}.account"] = ["All orders of a group are for one account."]
+        if order.time_in_force in IMMEDIATE and (number or ticket.kind == GroupKind.OCA):
+            errors[f"orders.{number}.time_in_force"] = [f"{order.time_in_force} can not wait in a group."]
+    if len({order.cl_ord_id for order in ticket.orders}) < len(ticket.orders):
+        errors["orders"] = ["Each order of a group needs a cl_ord_id of its own."]
+    if ticket.kind == GroupKind.BRACKET:
+        for number, order in enumerate(ticket.orders[1:], start=1):
+            _check_exit(errors, f"orders.{number}", first, order)
+    return errors
+
+
+def _check_exit(errors: dict[str, list[str]], path: str, entry: Ticket, order: Ticket) -> None:
+    if (order.side == Side.BUY) == (entry.side == Side.BUY):
+        errors[f"{path}.side"] = [f"An exit of a {entry.side} entry is on the other side."]
+    if order.order_qty != entry.order_qty:
+        errors[f"{path}.order_qty"] = [f"An exit has the entry's quantity, {entry.order_qty:f}."]
+    if order.instrument != entry.instrument:
+        errors[f"{path}.instrument"] = ["An exit is in the entry's instrument."]
+
+
+def _resolve(ticket: GroupTicket) -> None:
+    """Let the broker tell what is not known here, before any rule is looked at."""
+    for order in ticket.orders:
+        with suppress(InstrumentUnknown):  # the order's own errors say so, with its place in the group
+            resolve_ticket(order)
+
+
+def _drafts(
+    ticket: GroupTicket, rules: Rules, *, client: User, source: Source, received_at: datetime
+) -> list[Order]:
+    orders: list[Order] = []
+    errors: dict[str, list[str]] = {}
+    for number, one in enumerate(ticket.orders):
+        try:
+            orders.append(drafted(one, rules, client=client, source=source, received_at=received_at))
+        except TicketInvalid as error:
+            errors |= {f"orders.{number}.{field}": texts for field, texts in error.errors.items()}
+    if errors:
+        raise TicketInvalid(errors)
+    return orders
+
+
+def _record(
+    ticket: GroupTicket, orders: list[Order], rules: Rules, client: User, received_at: datetime
+) -> PlacedGroup | None:
+    """Record group and orders together; None when the rules have changed since they were checked."""
+    group = OrderGroup(
+        client=client,
+        list_id=ticket.list_id,
+        request_hash=ticket.fingerprint(),
+        kind=ticket.kind,
+        oca_type=ticket.oca_type,
+        session=orders[0].session,
+        received_at=received_at,
+    )
+    _tie(group, orders)
+    if any(order.state == State.REJECTED for order in orders):
+        _refuse_all(orders, received_at)
+    with transaction.atomic():
+        group.save(force_insert=True)
+        recorded = record_orders(orders, ruleset=rules.edition)
+        if recorded is None:
+            transaction.set_rollback(True)
+            return None
+        taken = [order for order in orders if order.id not in recorded]
+        if taken:
+            transaction.set_rollback(True)
+            raise ClOrdIdReused(taken[0])
+    return PlacedGroup(group=group, orders=orders, created=True)
+
+
+def _tie(group: OrderGroup, orders: Sequence[Order]) -> None:
+    fresh_until = min(order.fresh_until for order in orders)
+    for rank, order in enumerate(orders):
+        order.group, order.group_rank = group, rank
+        if group.kind == GroupKind.OCA:
+            oca_type = OCA_TYPES[OcaType(group.oca_type)]
+            order.links = {"oca_group": oca_name(group.id), "oca_type": oca_type}
+            order.fresh_until = fresh_until
+        elif rank:
+            order.fresh_until += EXITS_STAY_FRESH
+
+
+def _refuse_all(orders: Sequence[Order], at: datetime) -> None:
+    """A check has refused one: whole or not at all."""
+    for order in orders:
+        if order.state != State.REJECTED:
+            order.reason_code, order.reason_text = "GROUP_BROKEN", reason("GROUP_BROKEN").text
+            order.reject(Cause(actor="checks", at=at, text=order.reason_text))
+
+
+# --- canceling ----------------------------------------------------------------------------------------
+def cancel_group(group: OrderGroup, *, actor: str, at: datetime) -> list[OrderRequest]:
+    """Ask for the cancel of every order of the group that is alive; the last one first, the entry last."""
+    asked = []
+    for order_id in group.orders.filter(state__in=ALIVE).order_by("-group_rank").values_list("id", flat=True):
+        try:
+            asked.append(cancel_order(order_id, actor=actor, at=at))
+        except OrderOver:
+            continue  # the broker ended it meanwhile
+    return asked
+
+
+# --- looking after --------------------------------------------------------------------------------------
+def settle_groups(session: str) -> int:
+    """Take back what could not be placed whole, and what waits for something that will not come.
+
+    Part of the sweep: each step is harmless to repeat. How many groups were looked at.
+    """
+    groups = OrderGroup.objects.filter(session_id=session, settled_at=None)
+    moved = Order.objects.filter(group=OuterRef("pk")).exclude(state__in=ALIVE)
+    sent = Order.objects.filter(group=OuterRef("pk"), state=State.SENT)
+    looked = list(groups.filter(Exists(moved) & ~Exists(sent)).order_by("id")[:200])
+    for group in looked:
+        _settle(group)
+    return len(looked)
+
+
+def _settle(group: OrderGroup) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        orders = list(Order.objects.select_for_update().filter(group=group).order_by("id"))
+        orders.sort(key=lambda order: order.group_rank or 0)
+        why = breaks(GroupKind(group.kind), orders)
+        if why:
+            _take_back(group, orders, why, now)
+        over = all(order.state not in ALIVE for order in orders)
+        if over:
+            group.settled_at = now
+        if why or over:
+            group.save(update_fields=["broken", "settled_at"])
+    if why:
+        cancel_group(group, actor="groups", at=now)
+
+
+def breaks(kind: GroupKind, orders: Sequence[Order]) -> str:
+    """Why what is left of a group must not live on; empty when it may."""
+    unsent = [order for order in orders if order.state == State.CREATED]
+    if kind == GroupKind.OCA:
+        return "one of the group has executed" if unsent and any(o.cum_qty for o in orders) else ""
+    entry, exits = orders[0], orders[1:]
+    if entry.cum_qty:
+        return ""  # exits protect a position now: none is taken back
+    failed = next((order for order in orders if order.state in FAILED_STATES), None)
+    if failed is not None and any(order.state in ALIVE for order in orders):
+        return f"{failed.cl_ord_id} is {failed.state}: {failed.reason_text}"
+    if entry.state not in ALIVE and any(order.state in ALIVE for order in exits):
+        return f"the entry is {entry.state}"
+    return ""
+
+
+def _take_back(group: OrderGroup, orders: Sequence[Order], why: str, now: datetime) -> None:
+    """What has not left us ends here; what may be at the broker is canceled there."""
+    if not group.broken:
+        group.broken = why
+    for order in orders:
+        if order.state == State.CREATED:
+            cancel_unsent(order, Cause(actor="groups", at=now, text=why))
+            order.reason_code, order.reason_text = "GROUP_BROKEN", f"{reason('GROUP_BROKEN').text} ({why})"
+    store_orders(orders)
+
+
+def watch_exits(session: str) -> int:
+    """An entry that executed while an exit of it failed: a person must protect the position."""
+    failed = Order.objects.filter(
+        session_id=session,
+        state__in=FAILED_STATES,
+        group_rank__gt=0,
+        group__kind=GroupKind.BRACKET,
+        group__broken="",
+        group__orders__group_rank=0,
+        group__orders__cum_qty__gt=0,
+    ).select_related("group")
+    for order in failed:
+        group = order.group
+        assert group is not None  # noqa: S101 - asked for orders of groups only
+        text = f"{order.cl_ord_id} of list {group.list_id} is {order.state}, its entry has executed"
+        with transaction.atomic():
+            OrderGroup.objects.filter(pk=group.pk).update(broken=text)
+            raise_alert(AlertKind.GROUP_BROKEN, text=text, order=order)
+    return len(failed)
+
+
+def find_group(group_id: UUID, accounts: Sequence[str]) -> OrderGroup:
+    """A group whose orders are all of these accounts; raises OrderGroup.DoesNotExist."""
+    group = OrderGroup.objects.get(pk=group_id)
+    if group.orders.exclude(account__in=accounts).exists():
+        raise OrderGroup.DoesNotExist
+    return group

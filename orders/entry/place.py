@@ -1,0 +1,320 @@
+"""Placing orders: one, or many at once, by the same steps for the API, the desk and baskets.
+
+Comes in: tickets. Goes out: recorded orders, or an error for each ticket that is none. Drafting is in
+memory, recording is one statement for all of them (`store.orders`), and it is refused when the rules have
+changed since they were looked at. Asking the broker (an instrument that nobody knows here) happens between
+two tries, never in a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import uuid_utils.compat as uuid_utils
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.models import BrokerAccount, GatewaySession, Instrument
+from orders.entry.resolution import resolve_ticket
+from orders.entry.rules import Rules, Venue, library, venue_by
+from orders.entry.ticket import Ticket
+from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
+from orders.instruments.prices import last_prices
+from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
+from orders.models.order import order_ref_of
+from orders.models.reasons import reason
+from orders.notify import wakeup
+from orders.risk.checks import CheckResult, Exposure, run_checks
+from orders.risk.validity import form_errors
+from orders.store.orders import record_orders
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+HEARTBEAT_LIMIT = timedelta(seconds=10)
+MOST = 1000
+
+
+class NotPlaced(OrderError):
+    """Nothing is wrong with this order; others of its all-or-none bulk were refused."""
+
+    code = "NOT_PLACED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """The recorded order; `created` False when this very request had been recorded before."""
+
+    order: Order
+    created: bool
+
+
+@dataclass(kw_only=True)
+class Line:
+    """What became of one ticket: its order, or why there is none."""
+
+    ticket: Ticket | None
+    order: Order | None = None
+    created: bool = False  # by this call
+    stored: bool = False  # whether the order is in the database
+    error: Exception | None = None
+    settled: bool = False  # its error stands, whatever the rules: it could not be read, or not be resolved
+
+    def reset(self) -> None:
+        """Be as before an attempt."""
+        if not self.settled:
+            self.order, self.error = None, None
+            self.created = self.stored = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is not an order on its way (or past it) to the broker."""
+        refused = self.order is not None and self.order.state == State.REJECTED and not self.order.claimed_at
+        return self.error is not None or refused
+
+
+def place_order(ticket: Ticket, *, client: User, source: Source, received_at: datetime) -> Placed:
+    """Check and record an order; what happens next is the broker worker's.
+
+    A breach of a limit records the order as REJECTED with its report. Raises TicketInvalid (nothing
+    is stored) and ClOrdIdReused. The same request again gives the first order, whatever the rules
+    and limits say by now.
+    """
+    line = Line(ticket=ticket)
+    place_orders([line], client=client, source=source, received_at=received_at)
+    if line.error:
+        raise line.error
+    assert line.order is not None  # noqa: S101 - an order, or an error
+    return Placed(order=line.order, created=line.created)
+
+
+def place_orders(
+    lines: Sequence[Line],
+    *,
+    client: User,
+    source: Source,
+    received_at: datetime,
+    all_or_none: bool = False,
+    ask_broker: bool = True,
+) -> None:
+    """Record the orders of these lines and say in each line what became of it.
+
+    Lines may come with an error already (what was asked could not be read). A cl_ord_id that was placed
+    before gives its first order again. `all_or_none`: nothing is recorded unless every line is good.
+    `ask_broker` must be False in a transaction; `resolve_lines` does the asking before it then.
+    """
+    while True:
+        rules = library.rules()
+        for line in lines:
+            _draft_line(line, rules, client=client, source=source, received_at=received_at)
+        _replay([line for line in lines if line.failed], client)
+        failed = [line for line in lines if line.failed]
+        unknown = [line for line in failed if isinstance(line.error, InstrumentUnknown) and not line.settled]
+        if failed and library.forget_outdated():
+            pass  # they may be good by the rules that are in force now
+        elif unknown and ask_broker:
+            resolve_lines(unknown)
+            ask_broker = False
+        elif failed and all_or_none:
+            _drop_all(lines)
+            return
+        elif _record(lines, rules, client, all_or_none=all_or_none):
+            return
+        else:
+            library.forget_outdated()
+        for line in lines:
+            line.reset()
+
+
+def resolve_lines(lines: Iterable[Line]) -> None:
+    """Have the broker name the instruments that no rule knows; the error of a line without one is final."""
+    for line in lines:
+        try:
+            if line.ticket:
+                resolve_ticket(line.ticket)
+        except OrderError as error:
+            line.error, line.settled = error, True
+
+
+def _draft_line(line: Line, rules: Rules, *, client: User, source: Source, received_at: datetime) -> None:
+    if line.ticket is None or line.settled:
+        return
+    try:
+        line.order = drafted(line.ticket, rules, client=client, source=source, received_at=received_at)
+        line.created = True
+    except OrderError as error:
+        line.error = error
+
+
+def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: bool) -> bool:
+    """Record the drafts; False when the rules by which they were checked are not in force any more.
+
+    Whose id was taken meanwhile, or earlier in this very list, is a replay.
+    """
+    drafts = [line.order for line in lines if line.order and line.created]
+    with transaction.atomic() if all_or_none else nullcontext():
+        recorded = record_orders(drafts, ruleset=rules.edition)
+        if recorded is None:
+            return False
+        for line in lines:
+            line.stored = line.stored or bool(line.order and line.order.id in recorded)
+        _replay([line for line in lines if line.created and not line.stored], client)
+        if all_or_none and any(line.failed for line in lines):
+            transaction.set_rollback(True)  # somebody else took one of the ids meanwhile
+            _drop_all(lines)
+            return True
+    _wake(order for order in drafts if order.id in recorded)
+    return True
+
+
+def _replay(lines: Sequence[Line], client: User) -> None:
+    """Give these lines the orders that were placed before under their ids, as far as there are any."""
+    asked = [(line, line.ticket) for line in lines if line.ticket]
+    ids = {ticket.cl_ord_id for _, ticket in asked}
+    found = Order.objects.filter(client=client, cl_ord_id__in=ids) if ids else Order.objects.none()
+    known = {
+        order.cl_ord_id: order for order in found.select_related("instrument").prefetch_related("requests")
+    }
+    for line, ticket in asked:
+        first = known.get(ticket.cl_ord_id)
+        if first is None and line.order and line.created and not line.failed:
+            line.error = ClOrdIdReused(line.order)  # it names a cancel, a replace or a sliced order
+            line.order, line.created = None, False
+        elif first is not None:
+            same = first.request_hash == ticket.fingerprint()
+            line.order, line.error = (first, None) if same else (None, ClOrdIdReused(first))
+            line.created, line.stored = False, True
+
+
+def _drop_all(lines: Sequence[Line]) -> None:
+    """Say of the good lines that they were not placed because of the others."""
+    for line in (line for line in lines if line.created):
+        if not line.failed:
+            line.error = NotPlaced("Others of this bulk were refused, so this one was not placed.")
+        line.created = line.stored = False
+
+
+def _wake(recorded: Iterable[Order]) -> None:
+    """After commit: the workers of what is to be sent, and the readers of what was refused."""
+    orders = list(recorded)
+    for session in {str(order.session_id) for order in orders if order.state == State.CREATED}:
+        transaction.on_commit(lambda session=session: wakeup.ring(session), robust=True)  # type: ignore[misc]
+    if any(order.state != State.CREATED for order in orders):
+        transaction.on_commit(wakeup.tell_readers, robust=True)
+
+
+def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, received_at: datetime) -> Order:
+    """The order in memory, with its check report; a breach has rejected it. Raises TicketInvalid.
+
+    Whoever records it requires the edition of these rules to be in force.
+    """
+    venue = venue_by(rules, ticket)
+    require_form(ticket, venue)
+    order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
+    _check(order, ticket, venue)
+    return order
+
+
+def dry_run(ticket: Ticket) -> list[CheckResult]:
+    """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
+    venue = venue_by(library.rules(), ticket)
+    require_form(ticket, venue)
+    return check_report(ticket, venue)
+
+
+def require_form(ticket: Ticket, venue: Venue) -> None:
+    """Raise TicketInvalid when the ticket is no order that could be placed."""
+    if errors := form_errors(ticket, venue.instrument, timezone.now()):
+        raise TicketInvalid(errors)
+
+
+def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, received_at: datetime) -> Order:
+    order_id = uuid_utils.uuid7()
+    max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
+    order = Order(
+        id=order_id,
+        client=client,
+        source=source,
+        cl_ord_id=ticket.cl_ord_id,
+        request_hash=ticket.fingerprint(),
+        order_ref=order_ref_of(order_id),
+        account=venue.account,
+        session=venue.account.session,
+        instrument=venue.instrument,
+        side=ticket.side,
+        order_qty=ticket.order_qty,
+        ord_type=ticket.ord_type,
+        price=ticket.price,
+        stop_px=ticket.stop_px,
+        time_in_force=ticket.time_in_force,
+        special=ticket.special(),
+        on_unconfirmed=ticket.on_unconfirmed,
+        if_broker_down=ticket.if_broker_down,
+        fresh_until=received_at + timedelta(seconds=max_age),
+        received_at=received_at,
+        arrival_px=last_prices.of(venue.instrument),
+    )
+    order.note(EventKind.RECORDED, Cause(actor=_actor(client), at=received_at), from_state="")
+    return order
+
+
+def _check(order: Order, ticket: Ticket, venue: Venue) -> None:
+    """Run the limit checks and the broker-down policy; a failed one rejects the order in memory."""
+    report = check_report(ticket, venue)
+    order.check_report = [result.as_json() for result in report]
+    failed = next((result.code for result in report if not result.passed), "")
+    if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(venue.account):
+        failed = "BROKER_DOWN"
+    if failed:
+        order.reason_code, order.reason_text = failed, reason(failed).text
+        order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
+
+
+def check_report(ticket: Ticket, venue: Venue) -> list[CheckResult]:
+    """Every limit check on these terms, passed or not."""
+    return run_checks(_exposure(ticket, venue)) if venue.limit else [_no_limits(venue.account)]
+
+
+def _exposure(ticket: Ticket, venue: Venue) -> Exposure:
+    source, px = reference_price(ticket, venue.instrument)
+    limit = venue.limit
+    assert limit is not None  # noqa: S101 - only called with limits
+    return Exposure(
+        order_qty=ticket.order_qty,
+        reference_px=px,
+        reference_source=source,
+        instrument=str(venue.instrument),
+        instrument_allowed=venue.instrument_allowed,
+        multiplier=venue.instrument.multiplier / venue.instrument.price_magnifier,
+        max_order_qty=limit.max_order_qty,
+        max_notional=limit.max_notional,
+    )
+
+
+def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None]:
+    """(where it is from, the price one unit is valued at): limit, else stop, else the last known price."""
+    if ticket.price is not None:
+        return "price", ticket.price
+    if ticket.stop_px is not None:
+        return "stop_px", ticket.stop_px
+    return "last_px", last_prices.of(instrument)
+
+
+def _no_limits(account: BrokerAccount) -> CheckResult:
+    return CheckResult(check="limits", passed=False, value=account.code, limit="none set", code="NO_LIMITS")
+
+
+def _reachable(account: BrokerAccount) -> bool:
+    session = GatewaySession.objects.get(pk=account.session_id)
+    fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
+    return session.link == "READY" and session.breaker != "OPEN" and bool(fresh)
+
+
+def _actor(client: User) -> str:
+    return f"client:{client.get_username()}"

@@ -1,0 +1,99 @@
+"""What-if: what an order would do to the account, and which checks it would pass. Nothing is placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from django.db import transaction
+from django.db.models import F
+
+from brokers.errors import BrokerUnavailable
+from brokers.lease import Lease
+from brokers.messages import InstrumentRef, NewOrder, Preview
+from brokers.models import GatewaySession, QuestionKind
+from brokers.port import BrokerSession
+from brokers.special import Special
+from orders.entry.place import drafted
+from orders.entry.resolution import resolve_ticket
+from orders.entry.rules import library
+from orders.entry.ticket import Ticket
+from orders.errors import InstrumentUnknown
+from orders.instruments.contracts import reference
+from orders.models import Order, Source, State
+from orders.notify import questions
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+PREVIEW_TIMEOUT = 6.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Previewed:
+    """Our checks, and what the broker says; `broker` None when our checks would have refused the order."""
+
+    passed: bool
+    checks: list[dict[str, Any]]
+    broker: Preview | None
+
+
+def preview_order(ticket: Ticket, *, client: User, received_at: datetime) -> Previewed:
+    """Check the order as if it were placed, and ask the broker for margin and commission.
+
+    Raises TicketInvalid, InstrumentAmbiguous, BrokerSilent, and BrokerRefusedPreview with the broker's words.
+    """
+    order = _draft(ticket, client, received_at)
+    if order.state == State.REJECTED:
+        return Previewed(passed=False, checks=order.check_report, broker=None)
+    body = msgspec.to_builtins(_payload(order, ticket))
+    answer = questions.ask(order.session_id, QuestionKind.PREVIEW, body)
+    return Previewed(passed=True, checks=order.check_report, broker=msgspec.convert(answer, Preview))
+
+
+def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
+    library.forget_outdated()
+    try:
+        return drafted(ticket, library.rules(), client=client, source=Source.API, received_at=received_at)
+    except InstrumentUnknown:
+        resolve_ticket(ticket)
+    return drafted(ticket, library.rules(), client=client, source=Source.API, received_at=received_at)
+
+
+def _payload(order: Order, ticket: Ticket) -> NewOrder:
+    special = msgspec.convert(order.special, Special)
+    instrument: InstrumentRef = reference(order.instrument)
+    return NewOrder(
+        order_id=str(order.id),
+        order_ref="",
+        broker_order_id=0,
+        account=ticket.account,
+        instrument=instrument,
+        side=ticket.side,
+        order_qty=ticket.order_qty,
+        ord_type=ticket.ord_type,
+        time_in_force=ticket.time_in_force,
+        price=ticket.price,
+        stop_px=ticket.stop_px,
+        **msgspec.structs.asdict(special),
+    )
+
+
+def answer_preview(session: BrokerSession, lease: Lease, body: dict[str, Any]) -> Any:
+    """Answer a question (PREVIEW) in the broker worker: a what-if order needs a fresh order id."""
+    order = msgspec.convert(body, NewOrder)
+    numbered = msgspec.structs.replace(order, broker_order_id=_next_order_id(lease))
+    return msgspec.to_builtins(session.preview(numbered, PREVIEW_TIMEOUT))
+
+
+def _next_order_id(lease: Lease) -> int:
+    """An id of its own from the session's durable counter; fenced like every claim."""
+    held = GatewaySession.objects.filter(name=lease.name, lease_owner=lease.owner, lease_epoch=lease.epoch)
+    with transaction.atomic():
+        session = held.select_for_update().first()
+        if session is None:
+            raise BrokerUnavailable("another process holds the session")
+        held.update(next_broker_order_id=F("next_broker_order_id") + 1)
+    return session.next_broker_order_id

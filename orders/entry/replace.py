@@ -1,0 +1,218 @@
+"""Asking for other terms: replace an order's quantity, prices or time in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from brokers.fix import OrdType, SecType, Side, TimeInForce
+from brokers.messages import Leg
+from brokers.special import SPECIAL_FIELDS, Special
+from orders.entry.place import check_report, require_form
+from orders.entry.rules import find_venue
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import (
+    CancelPending,
+    ClOrdIdReused,
+    NotOurs,
+    OrderFrozen,
+    OrderOver,
+    TicketInvalid,
+    VersionMoved,
+)
+from orders.models import (
+    DEAD,
+    EXECUTED,
+    OPEN_REQUESTS,
+    Cause,
+    CommandKind,
+    EventKind,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestKind,
+    RequestState,
+    Source,
+    State,
+    Terms,
+)
+from orders.models.reasons import reason
+from orders.models.requests import accept_replace
+from orders.notify import wakeup
+from orders.sending.claim import raisable
+from orders.store.orders import store_orders
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """The terms wanted; None leaves one as the last request that was not refused wanted it."""
+
+    cl_ord_id: str
+    order_qty: Decimal | None = None
+    price: Decimal | None = None
+    stop_px: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+
+    def on(self, terms: Terms) -> Terms:
+        """These terms with the wanted changes."""
+        wanted = {name: value for name in Terms._fields if (value := getattr(self, name)) is not None}
+        return terms._replace(**wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The recorded request; `created` False when this very one had been recorded before."""
+
+    request: OrderRequest
+    created: bool
+
+
+def replace_order(
+    order_id: UUID, change: Change, *, actor: str, at: datetime, version: int | None = None
+) -> Asked:
+    """Ask for other terms of an order; the same cl_ord_id with the same change gives the first request.
+
+    `version`: the order's as the caller saw it; None guards nothing. An order that has not left us is
+    changed at once. A breach of a limit records the request as REFUSED with its report.
+    Raises Order.DoesNotExist, VersionMoved, ClOrdIdReused, OrderOver, OrderFrozen, CancelPending,
+    NotOurs and TicketInvalid; nothing is stored then.
+    """
+    try:
+        with transaction.atomic():
+            order = (
+                Order.objects.select_for_update(of=("self",)).select_related("instrument").get(pk=order_id)
+            )
+            asked = _replace(order, change, Cause(actor=actor, at=at), version)
+    except IntegrityError as error:
+        # Another order of this client took the id between our look and our write.
+        raise ClOrdIdReused(order, change.cl_ord_id) from error
+    wakeup.tell_readers()
+    return asked
+
+
+def _replace(order: Order, change: Change, cause: Cause, version: int | None) -> Asked:
+    if known := _asked_before(order, change):
+        return Asked(request=known, created=False)
+    if version is not None and version != order.version:
+        raise VersionMoved(order)
+    request = _draft(order, change, cause)
+    _require_replaceable(order, request)
+    order.note(EventKind.REPLACE_REQUESTED, cause.saying(data=request.asked))
+    _check(order, request, cause)
+    request.save(force_insert=True)
+    if request.is_open:
+        _queue(order, request, cause)
+    store_orders([order])
+    return Asked(request=request, created=True)
+
+
+def _asked_before(order: Order, change: Change) -> OrderRequest | None:
+    """The request of this id; raises ClOrdIdReused when the id names another request or an order."""
+    named = {"client_id": order.client_id, "cl_ord_id": change.cl_ord_id}
+    request = OrderRequest.objects.filter(**named).first()
+    taken = request is None and Order.objects.filter(**named).exists()
+    same_order = request and request.order_id == order.id and request.kind == RequestKind.REPLACE
+    if taken or (request and not (same_order and change.on(request.terms) == request.terms)):
+        raise ClOrdIdReused(order, change.cl_ord_id)
+    return request
+
+
+def _draft(order: Order, change: Change, cause: Cause) -> OrderRequest:
+    """The request with all the terms wanted, hung on the last request that was not refused."""
+    before = (
+        order.requests.filter(kind=RequestKind.REPLACE)
+        .exclude(state=RequestState.REFUSED)
+        .order_by("id")
+        .last()
+    )
+    base = before.terms if before and before.is_open else order.terms
+    terms = change.on(base)
+    return OrderRequest(
+        order=order,
+        client_id=order.client_id,
+        kind=RequestKind.REPLACE,
+        cl_ord_id=change.cl_ord_id,
+        orig_cl_ord_id=before.cl_ord_id if before else order.cl_ord_id,
+        requested_by=cause.actor,
+        requested_at=cause.at,
+        fresh_until=cause.at + timedelta(seconds=settings.MAX_AGE[order.ord_type]),
+        **terms._asdict(),
+    )
+
+
+def _require_replaceable(order: Order, request: OrderRequest) -> None:
+    if order.source == Source.EXTERNAL:
+        raise NotOurs(order)
+    if order.held_for_desk:
+        raise OrderFrozen(order)
+    raised = order.state in raisable() and request.terms.order_qty > order.cum_qty
+    if order.state in (*DEAD, *EXECUTED) and not raised:
+        raise OrderOver(order)
+    if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
+        raise CancelPending(order)
+    waiting = order.requests.filter(kind=RequestKind.REPLACE, state__in=OPEN_REQUESTS).exists()
+    if not waiting and not order.terms.changes_to(request.terms):
+        raise TicketInvalid({"": ["Nothing would change: these are the order's terms already."]})
+
+
+def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
+    """Rules of form raise; a limit that the new terms break refuses the request in memory."""
+    ticket = ticket_of(order, request.terms)
+    venue = find_venue(ticket)
+    require_form(ticket, venue)
+    report = check_report(ticket, venue)
+    request.check_report = [result.as_json() for result in report]
+    if failed := next((result.code for result in report if not result.passed), ""):
+        request.answer(RequestState.REFUSED, cause.at, failed, reason(failed).text)
+        order.note(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
+
+
+def ticket_of(order: Order, terms: Terms) -> Ticket:
+    """The ticket that would place this order with these terms; `order.instrument` must be loaded."""
+    instrument = order.instrument
+    special = msgspec.convert(order.special, Special)
+    given = {
+        **{name: getattr(special, name) for name in SPECIAL_FIELDS},
+        **terms._asdict(),
+        "cl_ord_id": order.cl_ord_id,
+        "account": order.account_id,
+        "instrument": InstrumentKey(
+            symbol=instrument.symbol,
+            sec_type=SecType(instrument.sec_type),
+            exchange=instrument.exchange,
+            currency=instrument.currency,
+            con_id=instrument.con_id or 0,
+            legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
+        ),
+        "side": Side(order.side),
+        "ord_type": OrdType(order.ord_type),
+        "time_in_force": TimeInForce(terms.time_in_force),
+    }
+    return Ticket(**given)
+
+
+def _queue(order: Order, request: OrderRequest, cause: Cause) -> None:
+    if order.state == State.CREATED:
+        _apply_here(order, cause)
+        request.refresh_from_db()
+        return
+    OutboxCommand.objects.create(
+        session_id=order.session_id, order=order, request=request, kind=CommandKind.REPLACE
+    )
+    transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
+
+
+def _apply_here(order: Order, cause: Cause) -> None:
+    """Nothing has left us: this request, and any that waited for the order to be sent, is ours to grant."""
+    waiting = order.requests.filter(kind=RequestKind.REPLACE, state=RequestState.REQUESTED).order_by("id")
+    for request in waiting:
+        accept_replace(order, request, cause)
+        request.save()
+        OutboxCommand.objects.filter(request=request, done_at=None).update(
+            done_at=cause.at, error="changed before the order was sent"
+        )

@@ -1,0 +1,187 @@
+"""Where an order leads: account, instrument and limits, remembered while they are in force.
+
+The look-up would cost each order three queries. What it finds changes when a person changes it, so each
+process remembers it together with the version of the ruleset, and the statement that records an order
+requires that this version is still in force (`store.orders.record_orders`): a changed limit holds for the
+very next order, at no further round trip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from brokers.models import BrokerAccount, Instrument
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import InstrumentUnknown, TicketInvalid
+from orders.models import AccountLimit
+from orders.models.rulebook import NO_EDITION, Rulebook
+
+#: What tells instruments of one symbol apart.
+TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Venue:
+    """Where a ticket leads: the rows it names, by an edition of the rulebook. Shared: never change them."""
+
+    account: BrokerAccount
+    instrument: Instrument
+    instrument_allowed: bool
+    limit: AccountLimit | None
+    edition: UUID
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountRules:
+    """An account with its session and limits, and the instruments it may trade."""
+
+    account: BrokerAccount
+    limit: AccountLimit | None
+    allowed: frozenset[int]
+
+    def allows(self, instrument: Instrument) -> bool:
+        """Whether the account may trade it."""
+        return instrument.pk in self.allowed or bool(self.limit and self.limit.any_instrument)
+
+
+class Rules:
+    """One edition of the rules, read as orders ask for them.
+
+    Safe among threads without a lock: each step is one dictionary operation, the worst race reads twice.
+    What is not there is not kept, so strangers' names do not fill the memory.
+    """
+
+    def __init__(self, edition: UUID) -> None:
+        self.edition = edition
+        self._accounts: dict[str, AccountRules] = {}
+        self._instruments: dict[InstrumentKey, Instrument] = {}
+        self._contracts: dict[int, frozenset[str]] = {}
+
+    def account(self, code: str) -> AccountRules | None:
+        """The rules of an account; None when there is no such account."""
+        if code not in self._accounts and (found := read_account(code)):
+            self._accounts[code] = found
+        return self._accounts.get(code)
+
+    def instrument(self, key: InstrumentKey) -> Instrument | None:
+        """The instrument of this description; None when there is none."""
+        if key not in self._instruments and (found := read_instrument(key)):
+            self._instruments[key] = found
+        return self._instruments.get(key)
+
+    def exchanges(self, con_id: int) -> frozenset[str]:
+        """Where a contract trades, of those that are known here; empty when it is not known."""
+        if con_id not in self._contracts and (found := read_exchanges(con_id)):
+            self._contracts[con_id] = found
+        return self._contracts.get(con_id, frozenset())
+
+    def remember(self, key: InstrumentKey, instrument: Instrument) -> None:
+        """The broker says that this description means this instrument."""
+        self._instruments[key] = instrument
+
+
+class Library:
+    """The rules in force, as far as this process knows."""
+
+    def __init__(self) -> None:
+        self._rules: Rules | None = None
+
+    def rules(self) -> Rules:
+        """The rules last known to be in force. The edition is read first: what is read later is not older."""
+        rules = self._rules
+        if rules is None:
+            rules = self._rules = Rules(edition_in_force())
+        return rules
+
+    def forget_outdated(self) -> bool:
+        """Forget what is not in force any more; whether there was something to forget."""
+        if self._rules is None or self._rules.edition == edition_in_force():
+            return False
+        self._rules = None
+        return True
+
+
+library = Library()
+
+
+def edition_in_force() -> UUID:
+    """The rulebook's edition now."""
+    edition = Rulebook.objects.values_list("edition", flat=True).first()
+    return edition or NO_EDITION
+
+
+def read_account(code: str) -> AccountRules | None:
+    """An account as it is now."""
+    account = BrokerAccount.objects.select_related("session", "limit").filter(pk=code).first()
+    if account is None:
+        return None
+    limit: AccountLimit | None = getattr(account, "limit", None)
+    allowed = limit.allowed_instruments.values_list("pk", flat=True) if limit else ()
+    return AccountRules(account=account, limit=limit, allowed=frozenset(allowed))
+
+
+def read_instrument(key: InstrumentKey) -> Instrument | None:
+    """An instrument as it is now."""
+    if not key.is_exact:
+        return None  # only the broker can tell how many it fits
+    rows = Instrument.objects.filter(sec_type=key.sec_type, exchange=key.exchange, currency=key.currency)
+    if key.con_id:
+        return rows.filter(con_id=key.con_id, symbol=key.symbol).first()
+    given = {name: getattr(key, name) for name in TELLING if getattr(key, name)}
+    legs = [msgspec.to_builtins(leg) for leg in key.legs]
+    found = rows.filter(symbol=key.symbol, legs=legs, **given)[:2]
+    return found[0] if len(found) == 1 else None
+
+
+def read_exchanges(con_id: int) -> frozenset[str]:
+    """The exchanges of a contract as they are now."""
+    rows = Instrument.objects.filter(con_id=con_id).values_list("exchange", "exchanges")
+    return frozenset(name for own, others in rows for name in (own, *others))
+
+
+def find_venue(ticket: Ticket) -> Venue:
+    """The account, instrument and limits that a ticket names, as they are now; raises TicketInvalid."""
+    library.forget_outdated()
+    return venue_by(library.rules(), ticket)
+
+
+def venue_by(rules: Rules, ticket: Ticket) -> Venue:
+    """The same by rules that are remembered: whoever uses it requires their edition to be in force."""
+    account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
+    key, errors = ticket.instrument, dict[str, list[str]]()
+    if account is None:
+        errors["account"] = ["There is no such account."]
+    if instrument is None:
+        errors["instrument.symbol"] = [
+            f"There is no instrument {key.symbol} {key.sec_type} {key.exchange} {key.currency}."
+        ]
+    elif not instrument.is_known:
+        errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
+    if account is not None and instrument is None:
+        raise InstrumentUnknown(errors)
+    if account is not None:
+        _check_conditions(rules, ticket, errors)
+    if account is None or instrument is None or errors:
+        raise TicketInvalid(errors)
+    return Venue(
+        account=account.account,
+        instrument=instrument,
+        instrument_allowed=account.allows(instrument),
+        limit=account.limit,
+        edition=rules.edition,
+    )
+
+
+def _check_conditions(rules: Rules, ticket: Ticket, errors: dict[str, list[str]]) -> None:
+    """A condition looks at a contract that exists and trades where it is looked at."""
+    for number, condition in enumerate(ticket.conditions):
+        exchanges = rules.exchanges(condition.con_id) if condition.con_id else frozenset()
+        if condition.con_id and not exchanges:
+            text = f"There is no instrument {condition.con_id} at {condition.exchange}."
+            raise InstrumentUnknown(errors | {f"conditions.{number}.con_id": [text]})
+        if exchanges and condition.exchange and condition.exchange not in exchanges:
+            text = f"{condition.con_id} is not traded at {condition.exchange}."
+            errors[f"conditions.{number}.exchange"] = [text]

@@ -1,0 +1,326 @@
+"""The slicer: works a parent order of ours as a row of children, and forgets nothing over a restart.
+
+All it knows is in the database: the schedule, and what became of the children. The session's sweep lets
+it look once a second. A slice is recorded in the transaction that counts it, under the parent's lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from brokers.inbox import DATABASE_AWAY
+from orders.entry.cancel import cancel_order
+from orders.entry.place import drafted, require_form
+from orders.entry.resolution import resolve_ticket
+from orders.entry.rules import Venue, find_venue, library
+from orders.entry.ticket import Ticket
+from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
+from orders.models import ALIVE, SLICING, Order, SlicedOrder, SliceState, Source, State
+from orders.notify import wakeup
+from orders.risk.slicing import Schedule, next_slice
+from orders.store.orders import RecordOutcome, record_order
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+log = logging.getLogger(__name__)
+
+MAX_SLICES = 500
+LEAST_INTERVAL = timedelta(seconds=1)
+LONGEST = timedelta(days=1)
+#: An execution of a slice that has just ended may still be on its way: its rest is not sent again before.
+SETTLING = timedelta(seconds=5)
+CLOSED_BADLY = (State.REJECTED, State.FAILED)
+
+
+class SlicedIdReused(OrderError):
+    """The same cl_ord_id was used before for something else."""
+
+    code = "CL_ORD_ID_REUSED"
+
+    def __init__(self, cl_ord_id: str) -> None:
+        super().__init__(f"cl_ord_id {cl_ord_id} already names another order or request; nothing was stored.")
+
+
+class SlicedOver(OrderError):
+    """The sliced order is over, or is not in a state in which this can be asked."""
+
+    code = "ORDER_OVER"
+
+    def __init__(self, parent: SlicedOrder, what: str) -> None:
+        super().__init__(f"The sliced order is {parent.state}; it can not be {what}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A parent's quantities, from its children."""
+
+    cum_qty: Decimal
+    open_qty: Decimal
+    avg_px: Decimal
+
+
+def progress(parent: SlicedOrder, *, now: datetime | None = None) -> Progress:
+    """Executed, and still open at the broker or on the way; with `now`, what just ended counts as open."""
+    cum = open_qty = value = Decimal(0)
+    for child in parent.children.all():
+        cum += child.cum_qty
+        value += child.cum_qty * child.avg_px
+        settling = now is not None and child.updated_at > now - SETTLING
+        if child.state in ALIVE or (settling and child.cum_qty < child.order_qty and child.claimed_at):
+            open_qty += max(child.order_qty - child.cum_qty, Decimal(0))
+    return Progress(cum_qty=cum, open_qty=open_qty, avg_px=value / cum if cum else Decimal(0))
+
+
+# --- requests -------------------------------------------------------------------------------------------
+def place_sliced(
+    ticket: Ticket,
+    *,
+    slices: int,
+    start_time: datetime | None,
+    end_time: datetime,
+    client: User,
+    received_at: datetime,
+) -> tuple[SlicedOrder, bool]:
+    """Record a sliced order; (it, whether it is new). Raises TicketInvalid and SlicedIdReused.
+
+    Without a start it begins at once.
+    """
+    meaning = f"{ticket.fingerprint()} {slices} {start_time} {end_time}"
+    request_hash = hashlib.sha256(meaning.encode()).hexdigest()
+    if known := _placed_before(ticket, client, request_hash):
+        return known, False
+    start_time = start_time or received_at
+    venue = _venue(ticket)
+    require_form(ticket, venue)
+    _require_schedule(ticket, venue, slices, start_time, end_time, received_at)
+    parent = SlicedOrder(
+        client=client,
+        cl_ord_id=ticket.cl_ord_id,
+        request_hash=request_hash,
+        account=venue.account,
+        session=venue.account.session,
+        instrument=venue.instrument,
+        ticket=msgspec.to_builtins(ticket),
+        order_qty=ticket.order_qty,
+        slices=slices,
+        start_time=start_time,
+        end_time=end_time,
+        received_at=received_at,
+    )
+    parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
+    try:
+        with transaction.atomic():
+            parent.save(force_insert=True)
+    except IntegrityError:
+        if known := _placed_before(ticket, client, request_hash):
+            return known, False
+        raise SlicedIdReused(ticket.cl_ord_id) from None  # it names an order, a cancel or a replace
+    return parent, True
+
+
+def _placed_before(ticket: Ticket, client: User, request_hash: str) -> SlicedOrder | None:
+    known = SlicedOrder.objects.filter(client=client, cl_ord_id=ticket.cl_ord_id).first()
+    if known and known.request_hash != request_hash:
+        raise SlicedIdReused(ticket.cl_ord_id)
+    return known
+
+
+def _venue(ticket: Ticket) -> Venue:
+    try:
+        return find_venue(ticket)
+    except InstrumentUnknown:
+        resolve_ticket(ticket)
+    return find_venue(ticket)
+
+
+def _require_schedule(
+    ticket: Ticket, venue: Venue, slices: int, start: datetime, end: datetime, now: datetime
+) -> None:
+    errors: dict[str, list[str]] = {}
+    lot = venue.instrument.size_increment
+    if end <= max(start, now):
+        errors["end_time"] = ["Must be after start_time and in the future."]
+    elif end - start > LONGEST:
+        errors["end_time"] = ["Must be within a day of start_time."]
+    elif (end - start) / slices < LEAST_INTERVAL:
+        errors["slices"] = [f"At least a second apart: {slices} do not fit between start and end."]
+    if ticket.order_qty / slices < max(lot, venue.instrument.min_size):
+        errors["slices"] = [f"A slice must be at least {venue.instrument.min_size.normalize():f}."]
+    if errors:
+        raise TicketInvalid(errors)
+
+
+def pause(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
+    """No further slices until it is resumed; those that are out stay. Raises SlicedOver."""
+    with transaction.atomic():
+        parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
+        if parent.state == SliceState.RUNNING:
+            parent.paused_at = at
+            parent.move(SliceState.PAUSED, actor=actor, at=at, text="paused")
+            parent.save()
+        elif parent.state != SliceState.PAUSED:
+            raise SlicedOver(parent, "paused")
+    return parent
+
+
+def resume(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
+    """Go on where it stood: the schedule moves by as long as the pause was. Raises SlicedOver."""
+    with transaction.atomic():
+        parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
+        if parent.state == SliceState.PAUSED:
+            stood = at - (parent.paused_at or at)
+            parent.start_time, parent.end_time = parent.start_time + stood, parent.end_time + stood
+            parent.paused_at = None
+            parent.move(SliceState.RUNNING, actor=actor, at=at, text="resumed")
+            parent.save()
+        elif parent.state != SliceState.RUNNING:
+            raise SlicedOver(parent, "resumed")
+    return parent
+
+
+def cancel_sliced(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
+    """No further slices, and those that are out are canceled. Raises SlicedOver."""
+    with transaction.atomic():
+        parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
+        if parent.state not in SLICING:
+            raise SlicedOver(parent, "canceled")
+        if parent.state != SliceState.ENDING:
+            parent.move(SliceState.ENDING, actor=actor, at=at, text="cancel requested")
+            parent.save()
+    _cancel_children(parent, actor, at)
+    return parent
+
+
+def _cancel_children(parent: SlicedOrder, actor: str, at: datetime) -> None:
+    for child in parent.children.filter(state__in=ALIVE).values_list("id", flat=True):
+        try:
+            cancel_order(child, actor=actor, at=at)
+        except OrderOver:
+            continue
+
+
+# --- the sweep ------------------------------------------------------------------------------------------
+def work_slices(session: str) -> int:
+    """Send what is due, and close what is over; how many parents were looked at. Harmless to repeat."""
+    parents = SlicedOrder.objects.filter(session_id=session, state__in=SLICING).order_by("id")
+    ids = list(parents.values_list("id", flat=True)[:500])
+    for parent_id in ids:
+        try:
+            _work(parent_id)
+        except OrderError as error:
+            _stop(parent_id, str(error))
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # one that can not be worked must not hold up the others
+            log.exception("sliced order not worked", extra={"parent": str(parent_id)})
+    return len(ids)
+
+
+def _work(parent_id: UUID) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        parent = SlicedOrder.objects.select_for_update(skip_locked=True).filter(pk=parent_id).first()
+        if parent is None or parent.state not in SLICING:
+            return
+        has = progress(parent, now=now)
+        if _close(parent, has, now) or parent.state != SliceState.RUNNING:
+            parent.save()
+            return
+        if why := _refusal(parent):
+            parent.paused_at = now
+            parent.move(SliceState.PAUSED, actor="slicer", at=now, text=why)
+            parent.save()
+            return
+        quantity = next_slice(schedule_of(parent), now, executed=has.cum_qty, open_qty=has.open_qty)
+        if quantity:
+            _send(parent, quantity, now)
+        parent.save()
+    if quantity:
+        wakeup.ring(parent.session_id)
+
+
+def _refusal(parent: SlicedOrder) -> str:
+    """Why the newest slice was refused or given up: sending more would meet the same.
+
+    One that became stale while nobody could send is no refusal: what it did not get is due again.
+    """
+    last: Order | None = parent.children.order_by("-id").first()
+    if (
+        last is None
+        or last.state not in CLOSED_BADLY
+        or last.reason_code == "STALE"
+        or last.updated_at <= _resumed_at(parent)
+    ):
+        return ""
+    return f"slice {last.cl_ord_id} is {last.state}: {last.reason_text}"
+
+
+def _resumed_at(parent: SlicedOrder) -> datetime:
+    """When a person last let it go on: what was refused before is known to them."""
+    return datetime.fromisoformat(parent.history[-1]["at"])
+
+
+def schedule_of(parent: SlicedOrder) -> Schedule:
+    """The parent's schedule, in lots of its instrument."""
+    return Schedule(
+        order_qty=parent.order_qty,
+        lot=max(parent.instrument.size_increment, parent.instrument.min_size),
+        slices=parent.slices,
+        start=parent.start_time,
+        end=parent.end_time,
+    )
+
+
+def _close(parent: SlicedOrder, has: Progress, now: datetime) -> bool:
+    """Move to the end what is over; whether nothing is to be sent."""
+    if has.cum_qty >= parent.order_qty:
+        parent.move(SliceState.DONE, actor="slicer", at=now)
+    elif parent.state == SliceState.ENDING and not has.open_qty:
+        canceled = any(line["text"] == "cancel requested" for line in parent.history)
+        end = SliceState.CANCELED if canceled else SliceState.ENDED
+        parent.move(end, actor="slicer", at=now)
+    elif parent.state == SliceState.RUNNING and now >= parent.end_time + SETTLING and parent.made:
+        parent.move(SliceState.ENDING, actor="slicer", at=now, text="its time is over")
+        transaction.on_commit(lambda: _cancel_children(parent, "slicer", now))
+    else:
+        return False
+    return True
+
+
+def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
+    """Record the next slice under the parent's lock; a refused one pauses the parent for a person."""
+    ticket = msgspec.convert(parent.ticket, Ticket)
+    number = parent.made + 1
+    ticket = msgspec.structs.replace(ticket, cl_ord_id=f"{parent.cl_ord_id}.{number}", order_qty=quantity)
+    library.forget_outdated()
+    rules = library.rules()
+    order = drafted(ticket, rules, client=parent.client, source=Source.SLICER, received_at=now)
+    order.parent = parent
+    if record_order(order, queued=True, ruleset=rules.edition) is RecordOutcome.OUTDATED:
+        return  # the next look takes the new rules
+    parent.made = number
+    if order.state == State.REJECTED:
+        parent.paused_at = now
+        parent.move(SliceState.PAUSED, actor="slicer", at=now, text=f"slice refused: {order.reason_text}")
+
+
+def _stop(parent_id: UUID, why: str) -> None:
+    """A slice could not be made at all: paused, with the reason, for a person."""
+    log.warning("slice not made", extra={"parent": str(parent_id), "error": why})
+    with transaction.atomic():
+        parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
+        if parent.state == SliceState.RUNNING:
+            parent.paused_at = timezone.now()
+            parent.move(SliceState.PAUSED, actor="slicer", at=parent.paused_at, text=why)
+            parent.save()

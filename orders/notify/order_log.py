@@ -1,0 +1,51 @@
+"""The log's lines about orders: every one says which order, by all the names that it goes by.
+
+The trace id is the order's own id: 128 bits, known to every process that meets the order, and the same that
+its spans carry (`notify.tracing`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orders.models import EventKind, Order, OrderEvent
+from orders.notify import tracing
+
+log = logging.getLogger("orders.events")
+
+
+def names(order: Order) -> dict[str, Any]:
+    """What a log line about an order carries."""
+    return {
+        "cl_ord_id": order.cl_ord_id,
+        "order_ref": order.order_ref,
+        "account": order.account_id,
+        "trace_id": order.id.hex,
+    }
+
+
+def tell(orders: Mapping[UUID, Order], events: Iterable[OrderEvent]) -> None:
+    """Tell what these events say once they are committed: moves of state, and the hand-over."""
+    told = [
+        event for event in events if event.from_state != event.to_state or event.kind == EventKind.HANDED_OVER
+    ]
+    if told:
+        lines = [(str(event.kind), _facts(orders[event.order_id], event)) for event in told]
+        over = [orders[event.order_id] for event in told if event.to_state in tracing.ENDS]
+        transaction.on_commit(lambda: _write(lines, over), robust=True)
+
+
+def _facts(order: Order, event: OrderEvent) -> dict[str, Any]:
+    return names(order) | {"state": event.to_state, "actor": event.actor}
+
+
+def _write(lines: list[tuple[str, dict[str, Any]]], over: list[Order]) -> None:
+    for kind, facts in lines:
+        log.info(kind, extra=facts)
+    for order in over:
+        tracing.tell(order)

@@ -1,0 +1,214 @@
+"""What still differs of orders, executions and commissions once a look has been applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Min, QuerySet
+from django.utils import timezone
+
+from brokers.formats import decimal_text, time_text
+from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
+from brokers.models import BrokerAccount
+from orders.booking import effects
+from orders.booking.commissions import grace
+from orders.booking.working_set import WorkingSet
+from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
+from orders.reconciliation.baseline import COMBINATION
+from orders.reconciliation.breaks import Finding, as_evidence
+
+#: What is compared of an execution, after its id.
+COMPARED = ("exec_id", "side", "last_qty", "last_px")
+#: Which of our states agree with what a snapshot says; any other pair is news.
+AGREES: dict[WorkingStatus, tuple[State, ...]] = {
+    WorkingStatus.HELD: (State.ACCEPTED, State.PARTIALLY_FILLED),
+    WorkingStatus.IN_TRANSIT: (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
+    WorkingStatus.WORKING: (State.PENDING, State.PARTIALLY_FILLED),
+    WorkingStatus.PENDING_CANCEL: (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
+    WorkingStatus.INACTIVE: (State.ACCEPTED, State.PARTIALLY_FILLED, *DEAD),
+    WorkingStatus.FILLED: EXECUTED,
+    WorkingStatus.CANCELED: (State.CANCELED, *EXECUTED, State.EXPIRED, State.REJECTED),
+    WorkingStatus.EXPIRED: (State.EXPIRED, *EXECUTED),
+    WorkingStatus.REJECTED: (State.REJECTED, State.FAILED, *EXECUTED),
+}
+
+
+def differs(order: Order, report: OrderReport) -> bool:
+    """Whether the report says something that the order's row does not."""
+    if report.identity.perm_id and order.perm_id != report.identity.perm_id:
+        return True  # not known yet, or of a second order behind the same reference
+    if report.terms and order.is_alive and effects.comparable(report.terms, order.terms) != order.terms:
+        return True
+    return executions_missing(order, report) or State(order.state) not in AGREES[report.status]
+
+
+def executions_missing(order: Order, report: OrderReport) -> bool:
+    """Whether the order, over by the broker's word, has executed more than the executions we know.
+
+    The gateway shows executions since midnight only; a completed order tells its quantity all the same.
+    """
+    return report.cum_qty is not None and report.cum_qty > order.cum_qty and report.source == "completedOrder"
+
+
+# --- orders -------------------------------------------------------------------------------------------
+def orders(
+    session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Iterable[OrderAbsent]
+) -> list[Finding]:
+    """Orders that the look does not show, and those of which it says something else than our books.
+
+    An order that changed after the look began is not judged: it may be further than the look.
+    """
+    return [*_not_shown(missing), *_told_otherwise(session, snapshot, news)]
+
+
+def _not_shown(missing: Iterable[OrderAbsent]) -> list[Finding]:
+    ids = [UUID(absent.order_id) for absent in missing]
+    rows = Order.objects.filter(pk__in=ids, state__in=AT_BROKER).select_related("instrument")
+    return [_finding(order, f"is {order.state} here, and the broker does not show it", {}) for order in rows]
+
+
+def _told_otherwise(session: str, snapshot: Snapshot, news: Sequence[OrderReport]) -> list[Finding]:
+    with transaction.atomic():
+        known = WorkingSet(session, news)
+    found = []
+    for report in news:
+        order = known.find(report.identity)
+        if order is None or order.updated_at >= snapshot.started_at or not differs(order, report):
+            continue
+        said = as_evidence(
+            status=report.status, perm_id=report.identity.perm_id, cum_qty=report.cum_qty, text=report.text
+        )
+        found.append(_finding(order, _what_differs(order, report), said))
+    return found
+
+
+def _what_differs(order: Order, report: OrderReport) -> str:
+    if order.perm_id != report.identity.perm_id:
+        return f"is at the broker a second time, as perm_id {report.identity.perm_id}"
+    return f"is {order.state} here, the broker says {report.status}"
+
+
+def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
+    return Finding(
+        kind=BreakKind.ORDER,
+        key=str(order.id),
+        account=order.account_id,
+        instrument_id=order.instrument_id,
+        order_id=order.id,
+        text=f"Order {order.cl_ord_id} {text}.",
+        ours=as_evidence(state=order.state, perm_id=order.perm_id, cum_qty=decimal_text(order.cum_qty)),
+        broker=broker,
+    )
+
+
+# --- executions ---------------------------------------------------------------------------------------
+def executions(session: str, snapshot: Snapshot) -> list[Finding]:
+    """Executions that one side has and the other has not, or that are not the same."""
+    shown = {report.exec_id: report for report in snapshot.executions}
+    # Bare values: a day may have a hundred thousand, of which hardly one is needed as a whole.
+    facts = _ours(session).filter(exec_id__in=list(shown))
+    ours = {key: (side, qty, px) for key, side, qty, px in facts.values_list(*COMPARED)}
+    found = [_only_there(report) for key, report in shown.items() if key not in ours]
+    unlike = [key for key, fact in ours.items() if not _same(fact, shown[key])]
+    found += [_unlike(row, shown[row.exec_id]) for row in _ours(session).filter(exec_id__in=unlike)]
+    return found + [_only_here(row) for row in _not_listed(session, snapshot)]
+
+
+def _ours(session: str) -> QuerySet[Execution]:
+    return Execution.objects.filter(account__session_id=session).select_related("order")
+
+
+def _same(fact: tuple[str, Decimal, Decimal], report: ExecutionReport) -> bool:
+    return fact == (report.side, report.last_qty, report.last_px)
+
+
+def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
+    """Ours that the answer should hold: later than its first, of the same clients, known before it began."""
+    if not snapshot.executions:
+        return []
+    first = min(report.transact_time for report in snapshot.executions)
+    clients = {report.identity.client_id for report in snapshot.executions}
+    roots = {report.exec_root for report in snapshot.executions}
+    rows = _since_baseline(session).filter(
+        superseded=False,
+        transact_time__gt=first,
+        received_at__lt=snapshot.started_at,
+        order__broker_client_id__in=clients,
+    )
+    absent = [pk for pk, root in rows.values_list("pk", "exec_root") if root not in roots]
+    return list(_ours(session).filter(pk__in=absent))
+
+
+def _since_baseline(session: str) -> QuerySet[Execution]:
+    accounts = BrokerAccount.objects.filter(session_id=session)
+    after = accounts.aggregate(least=Min("baseline_execution"))["least"] or 0
+    return Execution.objects.filter(id__gt=after, account__in=accounts)
+
+
+def _only_there(report: ExecutionReport) -> Finding:
+    return Finding(
+        kind=BreakKind.EXECUTION,
+        key=report.exec_id,
+        account=report.account,
+        text=f"Execution {report.exec_id} is at the broker and not in our books.",
+        broker=_said(report),
+    )
+
+
+def _unlike(row: Execution, report: ExecutionReport) -> Finding:
+    return _about(row, "is not the same at the broker", _said(report))
+
+
+def _only_here(row: Execution) -> Finding:
+    return _about(row, "is in our books and the broker does not show it", {})
+
+
+def _about(row: Execution, text: str, broker: dict[str, str]) -> Finding:
+    return Finding(
+        kind=BreakKind.EXECUTION,
+        key=row.exec_id,
+        account=row.account_id,
+        instrument_id=row.order.instrument_id,
+        order_id=row.order_id,
+        text=f"Execution {row.exec_id} {text}.",
+        ours=as_evidence(
+            side=row.side,
+            last_qty=decimal_text(row.last_qty),
+            last_px=decimal_text(row.last_px),
+            transact_time=time_text(row.transact_time),
+        ),
+        broker=broker,
+    )
+
+
+def _said(report: ExecutionReport) -> dict[str, str]:
+    return as_evidence(
+        order_ref=report.identity.order_ref,
+        perm_id=report.identity.perm_id,
+        side=report.side,
+        last_qty=decimal_text(report.last_qty),
+        last_px=decimal_text(report.last_px),
+        transact_time=time_text(report.transact_time),
+    )
+
+
+# --- commissions --------------------------------------------------------------------------------------
+def commissions(session: str) -> list[Finding]:
+    """Executions that wait for their commission for longer than it may lag."""
+    late = timezone.now() - grace()
+    rows = _since_baseline(session).filter(commission=None, superseded=False, received_at__lt=late)
+    return [
+        Finding(
+            kind=BreakKind.COMMISSION,
+            key=row.exec_id,
+            account=row.account_id,
+            instrument_id=row.order.instrument_id,
+            order_id=row.order_id,
+            text=f"The broker has not told the commission of execution {row.exec_id}.",
+            ours=as_evidence(last_qty=decimal_text(row.last_qty), last_px=decimal_text(row.last_px)),
+        )
+        for row in rows.exclude(sec_type=COMBINATION).select_related("order")[:1000]
+    ]

@@ -1,0 +1,139 @@
+"""Positions as the broker reports them, compared with our executions; never used to invent one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Min
+from django.utils import timezone
+
+from brokers.formats import decimal_text
+from brokers.inbox import InboxWriter
+from brokers.messages import PositionReport, Snapshot
+from brokers.models import BrokerAccount, Instrument, Position
+from orders.models import BreakKind, Execution
+from orders.reconciliation import baseline
+from orders.reconciliation.baseline import Contract
+from orders.reconciliation.breaks import Finding
+
+#: Executions and positions are independent streams: what just traded is not compared.
+SETTLING = timedelta(seconds=5)
+
+
+def store_live(session: str, writer: InboxWriter) -> None:
+    """Store the positions reported since the last call."""
+    reports, writer.positions = writer.positions, {}
+    if reports:
+        _store(session, reports.values(), timezone.now())
+
+
+def store_snapshot(session: str, snapshot: Snapshot) -> None:
+    """Store the positions of a look; one that the broker no longer lists is zero.
+
+    What was reported after the look stays.
+    """
+    newer = Position.objects.filter(account__session_id=session, reported_at__gt=snapshot.finished_at)
+    keep = set(newer.values_list("account_id", "con_id"))
+    listed = {(report.account, report.instrument.con_id): report for report in snapshot.positions}
+    fresh = [report for contract, report in listed.items() if contract not in keep]
+    _store(session, fresh, snapshot.finished_at)
+    older = Position.objects.filter(account__session_id=session, reported_at__lt=snapshot.finished_at)
+    gone = [row.pk for row in older.exclude(position_qty=0) if (row.account_id, row.con_id) not in listed]
+    Position.objects.filter(pk__in=gone).update(position_qty=0, reported_at=snapshot.finished_at)
+
+
+def _store(session: str, reports: Iterable[PositionReport], at: datetime) -> None:
+    accounts = set(BrokerAccount.objects.filter(session_id=session).values_list("code", flat=True))
+    Position.objects.bulk_create(
+        [_row(report, at) for report in reports if report.account in accounts],
+        update_conflicts=True,
+        unique_fields=["account", "con_id"],
+        update_fields=["position_qty", "avg_cost", "reported_at"],
+    )
+
+
+def _row(report: PositionReport, at: datetime) -> Position:
+    return Position(
+        account_id=report.account,
+        con_id=report.instrument.con_id,
+        symbol=report.instrument.symbol,
+        sec_type=report.instrument.sec_type,
+        currency=report.instrument.currency,
+        position_qty=report.position_qty,
+        avg_cost=report.avg_cost,
+        reported_at=at,
+    )
+
+
+def differences(session: str, moving: Collection[Contract]) -> tuple[list[Finding], set[str]]:
+    """(where positions are not baseline plus executions, keys that were not judged).
+
+    `moving` are contracts that just traded: executions and positions are independent streams.
+    """
+    ours = executed_quantities(session)
+    found = []
+    for position in Position.objects.filter(account__session_id=session):
+        contract = (position.account_id, position.con_id)
+        expected = position.baseline_qty + ours.pop(contract, Decimal(0))
+        if expected != position.position_qty and contract not in moving:
+            found.append(_finding(position, expected))
+    for contract, quantity in ours.items():
+        if quantity and contract not in moving:
+            found.append(_finding(_unlisted(contract), quantity))
+    return found, {_key(contract) for contract in moving}
+
+
+def executed_quantities(session: str) -> dict[Contract, Decimal]:
+    """Signed quantity that our executions added to the baseline, by contract."""
+    found: dict[Contract, Decimal] = {}
+    for account in BrokerAccount.objects.filter(session_id=session).exclude(baseline_at=None):
+        found |= baseline.quantities(account.code, baseline.traded_since_baseline(account))
+    return found
+
+
+def just_traded(session: str, since: datetime) -> set[Contract]:
+    """Contracts with an execution after this time."""
+    accounts = BrokerAccount.objects.filter(session_id=session)
+    after = accounts.aggregate(least=Min("baseline_execution"))["least"] or 0
+    recent = Execution.objects.filter(id__gt=after, account__in=accounts, received_at__gt=since)
+    return set(recent.order_by().values_list("account_id", "con_id"))
+
+
+def _unlisted(contract: Contract) -> Position:
+    """A contract that we have executions of and the broker no position."""
+    instrument = Instrument.objects.filter(con_id=contract[1]).first()
+    return Position(
+        account_id=contract[0],
+        con_id=contract[1],
+        symbol=instrument.symbol if instrument else str(contract[1]),
+        sec_type=instrument.sec_type if instrument else "",
+        currency=instrument.currency if instrument else "",
+        position_qty=Decimal(0),
+    )
+
+
+def _finding(position: Position, expected: Decimal) -> Finding:
+    reported = decimal_text(position.position_qty)
+    ours = decimal_text(expected)
+    return Finding(
+        kind=BreakKind.POSITION,
+        key=_key((position.account_id, position.con_id)),
+        account=position.account_id,
+        instrument_id=Instrument.objects.filter(con_id=position.con_id).values_list("pk", flat=True).first(),
+        text=f"{position.symbol} in {position.account_id}: ours is {ours}, the broker's {reported}.",
+        ours={
+            "con_id": str(position.con_id),
+            "symbol": position.symbol,
+            "sec_type": position.sec_type,
+            "currency": position.currency,
+            "baseline": decimal_text(position.baseline_qty),
+            "expected": ours,
+        },
+        broker={"reported": reported},
+    )
+
+
+def _key(contract: Contract) -> str:
+    return f"{contract[0]} {contract[1]}"

@@ -1,0 +1,255 @@
+"""Sending: claim what pacing lets out, commit, hand over, and record what the port answered.
+
+Nothing here ever sends twice: a send whose outcome is unknown makes the order UNCONFIRMED, and only
+`reconciliation` may put it back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.breaker import Breaker
+from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
+from brokers.lease import Lease
+from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
+from brokers.pacing import Pacer
+from brokers.port import BrokerSession, Link, Sent
+from orders.models import (
+    Cause,
+    CommandKind,
+    Order,
+    OrderRequest,
+    OutboxCommand,
+    RequestKind,
+    RequestState,
+    State,
+)
+from orders.models.reasons import reason
+from orders.models.requests import refuse_request
+from orders.notify import wakeup
+from orders.sending import replaces
+from orders.sending.claim import claim_cancels, claim_group, claim_orders, claim_replaces, kinds_waiting
+from orders.sending.unknown_outcome import (
+    cancel_unsent,
+    cancel_wanted,
+    give_up,
+    put_in_doubt,
+    reopen_command,
+)
+from orders.store.orders import store_orders
+
+log = logging.getLogger(__name__)
+
+C = TypeVar("C", NewOrder, ReplaceOrder)
+
+PACING_WAIT = 0.02  # seconds between two looks while pacing holds work back
+
+
+class Submitter:
+    """Drains one session's outbox; used by one thread only."""
+
+    def __init__(self, session: BrokerSession, lease: Lease, breaker: Breaker) -> None:
+        self.session = session
+        self.lease = lease
+        self.breaker = breaker
+        self.stopping = False
+        self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
+
+    def drain(self) -> None:
+        """Send all that may be sent, at the pace the gateway takes, until nothing waits."""
+        ways = {
+            CommandKind.CANCEL: self._send_cancels,
+            CommandKind.REPLACE: self._send_replaces,
+            CommandKind.NEW: self._send_orders,
+        }
+        if not self.stopping:
+            self._send_orders(if_alone=True)  # most often nothing else waits: no look before the wire
+        while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
+            sent = sum(send() for kind, send in ways.items() if kind in waiting)
+            if not sent and not self._held_back():
+                return
+            if not sent:
+                time.sleep(PACING_WAIT)
+
+    def _send_cancels(self) -> int:
+        room = self.pacer.free(for_cancels=True)
+        if not room or self.session.link is Link.DOWN:
+            return 0
+        cancels = claim_cancels(self.lease, limit=room)
+        self.pacer.used(len(cancels))
+        if cancels:
+            _record_cancels(cancels, self.session.cancel(cancels))
+        return len(cancels)
+
+    def _send_replaces(self) -> int:
+        room = self.pacer.free() if self._gate_is_open() else 0
+        claimed = claim_replaces(self.lease, limit=room) if room else []
+        self.pacer.used(len(claimed))
+        if claimed:
+            replaces.record_answers(claimed, self._hand_over(self.session.replace, claimed))
+        return len(claimed)
+
+    def _send_orders(self, *, if_alone: bool = False) -> int:
+        room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
+        if not room:
+            return 0
+        orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
+        if not orders and not if_alone:
+            orders = claim_group(self.lease, limit=room)
+        self.pacer.used(len(orders))
+        self.breaker.sent(len(orders))
+        if orders:
+            _record_sends(orders, self._hand_over(self.session.place, orders))
+        return len(orders)
+
+    def _gate_is_open(self) -> bool:
+        """No new order before the session has reconciled since its last (re)connect, nor around a restart."""
+        window = settings.RESTART_WINDOW
+        return self.session.link is Link.READY and not (window and window.covers(timezone.now()))
+
+    def _hand_over(self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C]) -> list[Sent]:
+        try:
+            return send(commands)
+        except Exception as error:
+            # The hand-over itself broke: any of them may have gone out.
+            log.exception("hand-over failed", extra={"session": self.lease.name})
+            unknown = BrokerError(f"hand-over failed: {error!r}")
+            return [Sent(order_id=command.order_id, error=unknown) for command in commands]
+
+    def _held_back(self) -> bool:
+        """Whether commands wait only because pacing is used up."""
+        if self.pacer.free() or not self._gate_is_open() or not self.breaker.room(1):
+            return False
+        return (
+            replaces.waiting(self.lease.name)
+            or OutboxCommand.objects.filter(
+                session_id=self.lease.name,
+                done_at=None,
+                kind=CommandKind.NEW,
+                not_before__lte=timezone.now(),
+                order__state=State.CREATED,
+            ).exists()
+        )
+
+
+def expire_stale(session: str) -> int:
+    """Give up orders that were not sent while fresh: FAILED with reason STALE."""
+    now = timezone.now()
+    with transaction.atomic():
+        stale = list(
+            Order.objects.select_for_update(skip_locked=True)
+            .filter(session_id=session, state=State.CREATED, fresh_until__lte=now)
+            .order_by("id")[:500]
+        )
+        for order in stale:
+            give_up(order, "STALE", Cause(actor="freshness", at=now))
+        store_orders(stale)
+    return len(stale)
+
+
+def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
+    """SENT orders without an answer become UNCONFIRMED: past their deadline, or claimed before `before`."""
+    now = timezone.now()
+    late = {"claimed_at__lt": before} if before else {"ack_deadline__lt": now}
+    with transaction.atomic():
+        orders = list(
+            Order.objects.select_for_update()
+            .filter(session_id=session, state=State.SENT, **late)
+            .order_by("id")
+        )
+        for order in orders:
+            put_in_doubt(order, Cause(actor="submission", at=now, text=why))
+        store_orders(orders)
+    return len(orders)
+
+
+def _record_sends(orders: Sequence[NewOrder], answers: Sequence[Sent]) -> None:
+    """Sends that were not simply handed over; the hand-over itself is noted by the inbox writer."""
+    errors = {answer.order_id: answer.error for answer in answers if answer.error}
+    if not errors:
+        return
+    with transaction.atomic():
+        rows = _locked(errors)
+        for row in rows:
+            if row.state == State.SENT:  # else the broker has spoken meanwhile, and it is right
+                _answer(errors[str(row.id)])(row, errors[str(row.id)])
+        store_orders(rows)
+    wakeup.tell_readers()
+
+
+def _locked(keys: Iterable[str]) -> list[Order]:
+    ids = [UUID(key) for key in keys]
+    return list(Order.objects.select_for_update().filter(pk__in=ids).order_by("id"))
+
+
+def _answer(error: BrokerError | None) -> Callable[[Order, BrokerError], None]:
+    if isinstance(error, BrokerUnavailable):
+        return _put_back
+    return _refused if isinstance(error, BrokerRefused) else _unknown
+
+
+def _put_back(order: Order, error: BrokerError) -> None:
+    """Nothing left this process: the command waits again, with backoff, while the order is fresh."""
+    now = timezone.now()
+    order.put_back(Cause(actor="submission", at=now, text=str(error)))
+    order.broker_order_id = order.ack_deadline = None
+    order.queued_at = now
+    if cancel_wanted(order):
+        cancel_unsent(order, Cause(actor="submission", at=now))
+    else:
+        reopen_command(order, str(error), now)
+
+
+def _refused(order: Order, error: BrokerError) -> None:
+    code = error.code or "NO_SUCH_ADAPTER_ORDER"
+    order.reason_code, order.reason_text = code, f"{reason(code).text} {error}"
+    order.reject(Cause(actor="submission", at=timezone.now(), text=order.reason_text))
+
+
+def _unknown(order: Order, error: BrokerError) -> None:
+    put_in_doubt(order, Cause(actor="submission", at=timezone.now(), text=str(error)))
+
+
+def _record_cancels(cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> None:
+    """A cancel is safe to repeat: whatever stopped it, it waits again; a definite no refuses the request."""
+    errors = {answer.order_id: answer.error for answer in answers if answer.error}
+    if not errors:
+        return
+    now = timezone.now()
+    with transaction.atomic():
+        orders = _locked(errors)
+        requests = OrderRequest.objects.select_for_update().filter(
+            order__in=orders, kind=RequestKind.CANCEL, state=RequestState.SENT
+        )
+        for request in requests:
+            error = errors[str(request.order_id)]
+            order = next(row for row in orders if row.id == request.order_id)
+            cause = Cause(actor="submission", at=now, text=str(error))
+            if isinstance(error, BrokerRefused):
+                refuse_request(order, request, "REQUEST_REFUSED", cause)
+                request.save()
+            else:
+                repeat_cancel(order, request, cause)
+        store_orders(orders)
+
+
+def repeat_cancel(order: Order, request: OrderRequest, cause: Cause) -> None:
+    """Queue the cancel again: it did not get through, or its answer was lost."""
+    request.state = RequestState.REQUESTED
+    request.save(update_fields=["state"])
+    OutboxCommand.objects.create(
+        session_id=order.session_id,
+        order=order,
+        request=request,
+        kind=CommandKind.CANCEL,
+        not_before=cause.at + timedelta(seconds=1),
+    )

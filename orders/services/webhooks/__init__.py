@@ -1,1 +1,0 @@
-"""Webhooks: made and rotated (desk), fed (collect), posted (deliver), signed, kept off private nets."""

@@ -1,0 +1,296 @@
+"""One gateway session at work in this process: lease, connection, inbox writer, submitter, sweep.
+
+The sweep looks at PostgreSQL every second, so that whatever Redis or Celery lost costs a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from brokers import lease as leases
+from brokers import registry
+from brokers.breaker import Breaker
+from brokers.errors import BrokerError
+from brokers.inbox import DATABASE_AWAY, InboxWriter
+from brokers.lease import Lease
+from brokers.messages import Snapshot
+from brokers.models import GatewaySession, QuestionKind
+from brokers.port import Link
+from orders.booking import commissions
+from orders.booking.apply import retry_parked
+from orders.booking.flags import Signals
+from orders.booking.late_requests import close_late
+from orders.entry import groups, preview, slicer
+from orders.instruments import contracts, prices
+from orders.models import Order, ReconciliationKind, ReconciliationRun, State
+from orders.notify import alerts, questions, wakeup
+from orders.reconciliation import positions, snapshots
+from orders.sending import replaces
+from orders.sending.submission import Submitter, doubt_unanswered, expire_stale
+from orders.session.applier import SessionApplier
+from orders.session.market_data import MarketDesk
+from orders.session.wakeup_listener import WakeListener
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY = 1.0  # seconds
+LOOK_TIMEOUT = 30.0  # seconds
+APPLY_TIMEOUT = 60.0  # seconds
+COMMISSION_LOOK_AFTER = timedelta(seconds=3)
+COMMISSION_LOOK_EVERY = 10.0  # seconds
+SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker is to stop
+LATE_REQUEST_GRACE = timedelta(seconds=3)
+
+_running: dict[str, SessionRuntime] = {}
+
+
+def running(name: str) -> SessionRuntime:
+    """The session's runtime in this process; raises LookupError where another process holds it."""
+    try:
+        return _running[name]
+    except KeyError:
+        raise LookupError(f"session {name!r} does not run in this process") from None
+
+
+class SessionRuntime:
+    """Everything that works for one session while this process holds its lease."""
+
+    def __init__(self, lease: Lease, *, adapter: str, host: str, port: int, client_id: int) -> None:
+        self.name = lease.name
+        self.lease = lease
+        self.signals = Signals()
+        self._wake = threading.Event()
+        self._rung = threading.Event()
+        self._asked = threading.Event()
+        self._stopping = threading.Event()
+        self._last_full_look = self._last_commission_look = 0.0
+        self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
+        self.applier = SessionApplier(self.name, self.signals, self.breaker, on_link=self._wake.set)
+        self.writer = InboxWriter(self.name, self.applier)
+        self.session = registry.create(
+            self.name,
+            adapter,
+            host=host,
+            port=port,
+            client_id=client_id,
+            paper=settings.TRADING_MODE == "paper",
+            listener=self.writer,
+        )
+        self.applier.reconnect = self.session.reconnect
+        self.submitter = Submitter(self.session, lease, self.breaker)
+        self.instruments = contracts.InstrumentDesk(self.name, self.session)
+        self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
+        wake = WakeListener(self.name, self.ring, self._stopping)
+        self._drain = threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True)
+        self._threads = [
+            self._drain,
+            threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
+            threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
+            threading.Thread(target=self._answer_forever, name=f"answer-{self.name}", daemon=True),
+            threading.Thread(target=self.market.show_forever, name=f"market-{self.name}", daemon=True),
+            threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
+        ]
+        self.on_lease_lost: Callable[[], None] = lambda: None
+
+    # --- life --------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
+        gone = "the former holder of the session is gone"
+        doubt_unanswered(self.name, before=timezone.now(), why=gone)
+        replaces.doubt_unanswered(self.name, before=timezone.now(), why=gone)
+        self.writer.start()
+        self.session.start()
+        for thread in self._threads:
+            thread.start()
+        _running[self.name] = self
+
+    def stop(self) -> None:
+        """No new claims, sends finish, what was heard is stored, the lease is given back."""
+        _running.pop(self.name, None)
+        self.submitter.stopping = True
+        self._stopping.set()
+        self._wake.set()
+        self._rung.set()
+        self._asked.set()
+        self._drain.join(timeout=SENDS_FINISH)
+        self.session.stop()
+        self.writer.stop(timeout=10)
+        self._release()  # the next one need not wait for threads that can send nothing any more
+        for thread in self._threads:
+            thread.join(timeout=5)
+        connection.close()
+
+    def _release(self) -> None:
+        """Give the lease back; without a database it runs out by itself."""
+        try:
+            leases.release(self.lease)
+        except DATABASE_AWAY as error:
+            log.warning("lease not given back", extra={"session": self.name, "error": repr(error)})
+
+    # --- work --------------------------------------------------------------------------------------
+    def ring(self, about: bytes = b"") -> None:
+        """There may be something to send or to ask; a ring while a drain runs makes it look again."""
+        if about != wakeup.QUESTIONS:
+            self._rung.set()
+        if about != wakeup.ORDERS:
+            self._asked.set()
+
+    def reconcile(self, *, full: bool) -> ReconciliationRun | None:
+        """Look at the broker and bring our books to it; None when the look was not complete."""
+        found = self._look(ReconciliationKind.ORDERS, full=full)
+        return found[1] if found else None
+
+    def reconcile_positions(self) -> list[ReconciliationRun]:
+        """Compare positions and cash with our executions; empty when the look was not complete."""
+        found = self._look(ReconciliationKind.POSITIONS, full=False)
+        return snapshots.compare_account(self.name, found[0]) if found else []
+
+    def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
+        started_at = timezone.now()
+        try:
+            snapshot = self.session.snapshot(LOOK_TIMEOUT, full=full)
+        except BrokerError as error:
+            log.warning("look not complete", extra={"session": self.name, "error": str(error)})
+            snapshots.record_failure(self.name, kind, started_at, error)
+            return None
+        runs: list[ReconciliationRun] = []
+
+        def apply() -> None:
+            runs.append(snapshots.apply_snapshot(self.name, snapshot, self.lease.epoch, self.signals))
+            self.applier.tell_breaker()
+
+        self.writer.do(apply, APPLY_TIMEOUT)
+        if full:
+            self.session.ready(snapshot)
+        return snapshot, runs[0]
+
+    # --- the sweep ---------------------------------------------------------------------------------
+    def _sweep_forever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                close_old_connections()
+                self.sweep()
+            except DATABASE_AWAY as error:
+                log.warning("sweep waits for the database", extra={"error": repr(error)})
+                connection.close()
+            except Exception:
+                log.exception("sweep failed", extra={"session": self.name})
+            self._wake.wait(SWEEP_EVERY)
+            self._wake.clear()
+        connection.close()
+
+    def _drain_forever(self) -> None:
+        """A drain of a long queue takes as long as pacing says, so it has a thread of its own."""
+        while not self._stopping.is_set():
+            self._rung.wait()
+            self._rung.clear()
+            try:
+                self.submitter.drain()
+            except DATABASE_AWAY as error:
+                log.warning("drain waits for the database", extra={"error": repr(error)})
+                connection.close()
+            except Exception:
+                log.exception("drain failed", extra={"session": self.name})
+        connection.close()
+
+    def _answer_forever(self) -> None:
+        """What other processes ask the broker; a slow answer holds up no order."""
+        answers: dict[QuestionKind, questions.Answer] = {
+            QuestionKind.INSTRUMENTS: self.instruments.answer,
+            QuestionKind.PREVIEW: partial(preview.answer_preview, self.session, self.lease),
+        }
+        while not self._stopping.is_set():
+            self._asked.wait()
+            self._asked.clear()
+            try:
+                close_old_connections()
+                questions.answer_waiting(self.name, answers)
+            except DATABASE_AWAY as error:
+                log.warning("questions wait for the database", extra={"error": repr(error)})
+                connection.close()
+            except Exception:
+                log.exception("questions not answered", extra={"session": self.name})
+        connection.close()
+
+    def sweep(self) -> None:
+        """One look at everything that may wait; each part is harmless to repeat."""
+        now = timezone.now()
+        expire_stale(self.name)
+        replaces.expire_stale(self.name)
+        replaces.doubt_unanswered(self.name, why="no answer before the deadline")
+        self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
+        self._show_breaker()
+        close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
+        retry_parked(self.name, self.signals)
+        commissions.mark_missing(self.name)
+        alerts.follow_doubts(self.name)
+        prices.store_prices(self.writer)
+        positions.store_live(self.name, self.writer)
+        self._look_where_needed()
+        groups.settle_groups(self.name)
+        groups.watch_exits(self.name)
+        slicer.work_slices(self.name)
+        if self.session.link is Link.READY:
+            self.instruments.look_after()
+        self.ring()
+
+    def _show_breaker(self) -> None:
+        """Others decide by it too: an order that is to be refused while the broker is down, a dashboard."""
+        state = self.breaker.state
+        if GatewaySession.objects.filter(name=self.name).exclude(breaker=state).update(breaker=state):
+            log.warning("breaker %s", state, extra={"session": self.name})
+
+    def _look_where_needed(self) -> None:
+        link, clock = self.session.link, time.monotonic()
+        if link is Link.CONNECTED:
+            self._full_look(clock)
+        elif link is Link.READY and clock - self._last_full_look >= settings.RESOLUTION_PAUSE:
+            if self.signals.look_wanted or self._in_doubt():
+                self._full_look(clock)
+            elif clock - self._last_commission_look >= COMMISSION_LOOK_EVERY and self._commission_late():
+                self._last_commission_look = clock
+                self.reconcile(full=False)
+
+    def _full_look(self, clock: float) -> None:
+        self.signals.look_wanted = False
+        self._last_full_look = clock
+        self.reconcile(full=True)
+
+    def _in_doubt(self) -> bool:
+        doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
+        return doubtful.exists() or replaces.in_doubt(self.name)
+
+    def _commission_late(self) -> bool:
+        late = timezone.now() - COMMISSION_LOOK_AFTER
+        return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
+
+    # --- the lease ---------------------------------------------------------------------------------
+    def _renew_forever(self) -> None:
+        """Renew in time. PostgreSQL away: nobody else can take it either, and claims need it too."""
+        while not self._stopping.wait(self.lease.ttl / 4):
+            try:
+                close_old_connections()
+                if not leases.renew(self.lease):
+                    log.error("lease lost to another holder", extra={"session": self.name})
+                    self.submitter.stopping = True
+                    self.on_lease_lost()
+                    return
+            except DATABASE_AWAY as error:
+                log.warning("lease not renewed", extra={"error": repr(error)})
+                connection.close()
+        connection.close()
+
+
+def take_lease(name: str, client_id: int) -> Lease | None:
+    """Take the session's lease, making its row when it is new; None while another process holds it."""
+    GatewaySession.objects.get_or_create(name=name)
+    return leases.take(name, client_id=client_id, ttl=settings.LEASE_TTL)

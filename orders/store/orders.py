@@ -1,0 +1,215 @@
+"""The statements that write orders: record new ones (one, or many at once), store what changed on many.
+
+One of the few places with SQL by hand (docs/decisions/0020), because each of them is a hop that
+every order passes. State is never set here: orders come with what the lifecycle did to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from functools import cache
+from uuid import UUID
+
+from django.db import connection
+
+from brokers import prepared
+from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
+from orders.models.rulebook import NO_EDITION
+from orders.notify import alerts, order_log
+
+#: Columns of an order that may change after it was recorded, with their SQL types.
+MUTABLE = {
+    "state": "text",
+    "order_qty": "numeric",
+    "price": "numeric",
+    "stop_px": "numeric",
+    "time_in_force": "text",
+    "cum_qty": "numeric",
+    "avg_px": "numeric",
+    "trade_date": "date",
+    "day_cum_qty": "numeric",
+    "day_avg_px": "numeric",
+    "reason_code": "text",
+    "reason_text": "text",
+    "perm_id": "bigint",
+    "broker_order_id": "bigint",
+    "ack_deadline": "timestamptz",
+    "unconfirmed_at": "timestamptz",
+    "absent_rounds": "smallint",
+    "absent_snapshot": "text",
+    "held_for_desk": "boolean",
+    "overfilled": "boolean",
+    "commission_missing": "boolean",
+    "standing": "text",
+    "closed_as": "text",
+    "version": "integer",
+    "queued_at": "timestamptz",
+    "sent_at": "timestamptz",
+    "acknowledged_at": "timestamptz",
+    "first_fill_at": "timestamptz",
+    "last_fill_at": "timestamptz",
+    "completed_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+#: Columns of a new order that the database gives.
+BY_DATABASE = ("recorded_at", "queued_at")
+#: Columns of an event that the writer gives; the rest are the database's defaults.
+EVENT = {
+    "order_id": "uuid",
+    "version": "integer",
+    "kind": "text",
+    "from_state": "text",
+    "to_state": "text",
+    "cum_qty": "numeric",
+    "avg_px": "numeric",
+    "actor": "text",
+    "text": "text",
+    "data": "jsonb",
+    "inbox_id": "bigint",
+    "at": "timestamptz",
+}
+
+
+class RecordOutcome(Enum):
+    """What became of a new order."""
+
+    RECORDED = "recorded"
+    TAKEN = "taken"  # its cl_ord_id belongs to an order that was recorded before
+    OUTDATED = "outdated"  # the rules by which it was checked are not in force any more
+
+
+def record_order(order: Order, *, queued: bool, ruleset: UUID | None = None) -> RecordOutcome:
+    """Record one new order: see `record_orders`."""
+    recorded = record_orders([order], queued=queued, ruleset=ruleset)
+    if recorded is None:
+        return RecordOutcome.OUTDATED
+    return RecordOutcome.RECORDED if recorded else RecordOutcome.TAKEN
+
+
+def record_orders(
+    orders: Sequence[Order], *, queued: bool = True, ruleset: UUID | None = None
+) -> set[UUID] | None:
+    """Record orders with their events and, if `queued`, a command for each alive; the ids of those recorded.
+
+    One statement, so that it is whole or absent without a transaction around it. None when this version
+    of the ruleset is not in force any more: nothing was recorded then. `ruleset` None is for orders that
+    were not ours to check. Left out are those whose cl_ord_id is taken; of two with one id in the list
+    the first is recorded. Rows go in by cl_ord_id: two lists that share ids, in another order each,
+    would deadlock otherwise.
+    """
+    if not orders:
+        return set()
+    events = [event for order in orders for event in order.noted]
+    given, noted = prepared.records(orders, given_columns()), prepared.records(events, EVENT)
+    rows = prepared.rows(_record_sql(), [ruleset, given, noted, queued, CommandKind.NEW, queued])
+    if not rows[0][0]:
+        return None
+    times = {row[1]: row[2:] for row in rows if row[1]}
+    order_log.tell({order.id: order for order in orders}, (e for e in events if e.order_id in times))
+    for order in orders:
+        if order.id in times:
+            order.noted.clear()
+        order.recorded_at, order.queued_at = times.get(order.id, (None, None))
+    return set(times)
+
+
+@cache
+def given_columns() -> dict[str, str]:
+    """The columns of a new order that we give, with their SQL types; the rest are the database's moments.
+
+    Without their sizes: a cast would cut silently what an insert refuses.
+    """
+    fields = [field for field in Order._meta.concrete_fields if field.column not in BY_DATABASE]
+    kinds = {str(field.column): str(field.db_type(connection)).split("(")[0] for field in fields}
+    return {name: "text" if kind == "varchar" else kind for name, kind in kinds.items()}
+
+
+@cache
+def _record_sql() -> str:
+    """Orders come as one document: each mixture of values and nulls would be another statement."""
+    columns = ", ".join(given_columns())
+    given = ", ".join(f"{name} {kind}" for name, kind in given_columns().items())
+    return f"""
+        WITH rules AS (
+            SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_EDITION}'), true)
+                AS in_force
+        ), given AS (
+            SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
+                WITH ORDINALITY AS g({columns}, place)
+        ), events AS (
+            SELECT * FROM {prepared.recordset(EVENT, "e")}
+        ), recorded AS (
+            INSERT INTO orders_order ({columns}, recorded_at, queued_at)
+            SELECT {columns}, clock_timestamp(), CASE WHEN %s AND state = 'CREATED' THEN clock_timestamp() END
+            FROM given, rules WHERE in_force ORDER BY cl_ord_id, place
+            ON CONFLICT (client_id, cl_ord_id) DO NOTHING
+            RETURNING id, session_id, state, recorded_at, queued_at
+        ), told AS (
+            INSERT INTO orders_orderevent ({", ".join(EVENT)})
+            SELECT events.* FROM events JOIN recorded ON recorded.id = events.order_id
+            ORDER BY events.order_id, events.version
+        ), queued AS (
+            INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
+            SELECT session_id, id, %s, 0, '' FROM recorded WHERE %s AND state = 'CREATED' ORDER BY id
+        )
+        SELECT in_force, id, recorded_at, queued_at FROM rules LEFT JOIN recorded ON true
+    """  # noqa: S608 - column names come from the model, values are parameters
+
+
+def store_orders(orders: Iterable[Order], **more: tuple[str, str]) -> None:
+    """Write every order that changed, the events noted, and more; the caller holds the row locks.
+
+    `more` are further writes by name: a statement with one %s, and what that is. All travel as one statement.
+    """
+    changed = [order for order in orders if order.noted or order.touched]
+    events = [event for order in changed for event in order.noted]
+    writes = dict(more)
+    if changed:
+        writes["changed"] = _update_sql(), prepared.records(changed, ("id", *MUTABLE))
+    if events:
+        writes["noted"] = _note_sql(), prepared.records(events, EVENT)
+    if writes:
+        prepared.rows(
+            _all_of(*((name, sql) for name, (sql, _) in writes.items())), [x for _, x in writes.values()]
+        )
+    if changed:
+        _follow(changed, events)
+
+
+@cache
+def _all_of(*writes: tuple[str, str]) -> str:
+    """One statement that does all of these."""
+    return f"WITH {', '.join(f'{name} AS ({sql})' for name, sql in writes)} SELECT"
+
+
+def _follow(changed: Sequence[Order], events: Sequence[OrderEvent]) -> None:
+    """What else follows from the events of these orders, which are stored."""
+    _drop_overtaken_commands(changed, events)
+    alerts.follow_holds(changed, events)
+    order_log.tell({order.id: order for order in changed}, events)
+    for order in changed:
+        order.noted.clear()
+        order.touched = False
+
+
+@cache
+def _update_sql() -> str:
+    assignments = ", ".join(f"{name} = u.{name}" for name in MUTABLE)
+    changed = prepared.recordset({"id": "uuid", **MUTABLE}, "u")
+    return f"UPDATE orders_order o SET {assignments} FROM {changed} WHERE o.id = u.id"  # noqa: S608
+
+
+@cache
+def _note_sql() -> str:
+    noted = prepared.recordset(EVENT, "e")
+    return f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {noted}"  # noqa: S608
+
+
+def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEvent]) -> None:
+    """An order that left CREATED without a claim must not be claimed any more."""
+    left = {event.order_id for event in events if event.from_state == State.CREATED != event.to_state}
+    left -= {order.id for order in orders if order.state == State.CREATED}
+    if left:
+        waiting = OutboxCommand.objects.filter(order_id__in=left, kind=CommandKind.NEW, done_at=None)
+        waiting.update(done_at=orders[0].updated_at, error="overtaken: the order moved on")

@@ -1,0 +1,63 @@
+"""Events become deliveries: each event once for each webhook, in commit order, whatever crashes when."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import uuid_utils.compat as uuid_utils
+from django.db import transaction
+
+from orders.models import Webhook, WebhookDelivery
+from orders.notify.event_feed import notice
+from orders.selectors import Cursor, Told, told_after
+
+AT_ONCE = 100  # events in one post
+PAGES = 50  # of one run; the next one goes on
+
+
+def collect(webhook_id: UUID) -> int:
+    """Make deliveries of what is new for a webhook; how many events it moved on."""
+    moved = 0
+    for _ in range(PAGES):
+        page = _collect_page(webhook_id)
+        moved += page
+        if page < AT_ONCE:
+            break
+    return moved
+
+
+@transaction.atomic
+def _collect_page(webhook_id: UUID) -> int:
+    """The delivery and the new place are one transaction, under the webhook's lock."""
+    found = Webhook.objects.select_for_update(skip_locked=True).filter(pk=webhook_id, active=True).first()
+    if found is None:
+        return 0
+    page = told_after(Cursor(found.txid, found.event_id), AT_ONCE)
+    if not page:
+        return 0
+    accounts = set(found.accounts.values_list("pk", flat=True))
+    told = [event for event in page if _wanted(event, accounts, found.kinds)]
+    if told:
+        make_delivery(found, "order.events", told)
+    found.txid, found.event_id = page[-1].cursor
+    found.save(update_fields=["txid", "event_id"])
+    return len(page)
+
+
+def make_delivery(webhook: Webhook, kind: str, events: list[Told]) -> WebhookDelivery:
+    """Freeze what will be posted."""
+    delivery_id = uuid_utils.uuid7()
+    payload = {
+        "id": str(delivery_id),
+        "type": kind,
+        "webhook_id": str(webhook.id),
+        "events": [{"id": str(event.cursor), **notice(event)} for event in events],
+    }
+    return WebhookDelivery.objects.create(
+        id=delivery_id, webhook=webhook, payload=json.dumps(payload), events=len(events)
+    )
+
+
+def _wanted(event: Told, accounts: set[str], kinds: list[str]) -> bool:
+    return event.account in accounts and (not kinds or event.kind in kinds)
