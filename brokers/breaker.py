@@ -73,7 +73,7 @@ class Breaker:
         with self._lock:
             self._fail(1)
 
-    def looked(self) -> None:
+    def reconciled(self) -> None:
         """A look at the broker was answered whole."""
         with self._lock:
             if self._by_orders:

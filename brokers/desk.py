@@ -1,4 +1,4 @@
-"""What the desk's lists share: rows that are only looked at. How values look is told by `brokers.shown`."""
+"""What the desk's lists share: read-only rows. How values look is in `brokers.formatting`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
-from brokers.shown import NOTHING, moment, number, raw
+from brokers.formatting import NOTHING, moment, number, raw
 
 __all__ = ["NOTHING", "LongListAdmin", "ReadOnlyAdmin", "moment", "number", "raw"]
 

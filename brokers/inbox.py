@@ -22,7 +22,7 @@ from brokers import prepared
 from brokers.market import ProfitReport
 from brokers.messages import HandedOver, PositionReport, encode
 from brokers.models import InboxMessage
-from brokers.port import Heard, Link
+from brokers.port import InboundMessage, Link
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ ANSWER_WAIT = 0.02  # seconds that our note of a hand-over waits for the broker'
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
 #: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
-MOST_WAITING = 100_000
+MAX_WAITING = 100_000
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
-Note = Heard | HandedOver
+Note = InboundMessage | HandedOver
 Job = Callable[[], None]
 
 
@@ -46,7 +46,7 @@ class Applier(Protocol):
     def apply(self, notes: Sequence[Note]) -> None:
         """Keep and apply the batch as a whole; raises when any part of it can not be applied."""
 
-    def park(self, note: Heard, error: Exception) -> None:
+    def park(self, note: InboundMessage, error: Exception) -> None:
         """Keep a callback that could not be applied, with its error, to be retried."""
 
     def link_changed(self, link: Link, reason: str) -> None:
@@ -55,7 +55,7 @@ class Applier(Protocol):
     def connection_failed(self) -> None:
         """A connection was refused or lost."""
 
-    def overflowed(self, count: int) -> None:
+    def on_overflow(self, count: int) -> None:
         """So many callbacks were dropped because the database was away for too long."""
 
     def next_valid_id(self, broker_order_id: int) -> None:
@@ -78,8 +78,8 @@ class InboxWriter:
         self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
 
     # --- Listener: called on the adapter's loop, only enqueues -----------------------------------
-    def heard(self, message: Heard) -> None:
-        if self._queue.qsize() >= MOST_WAITING:
+    def on_message(self, message: InboundMessage) -> None:
+        if self._queue.qsize() >= MAX_WAITING:
             self._dropped += 1
             return
         self._queue.put(message)
@@ -164,7 +164,7 @@ class InboxWriter:
         items, heard_at = [self._queue.get()], 0.0
         begin = time.monotonic()
         while len(items) < BATCH:
-            if isinstance(items[-1], Heard):
+            if isinstance(items[-1], InboundMessage):
                 heard_at = heard_at or time.monotonic()
                 wait = min(VOLLEY_PAUSE, heard_at + VOLLEY - time.monotonic())
             else:
@@ -179,7 +179,7 @@ class InboxWriter:
         """What was heard before is stored: now what was not heard can be asked for again."""
         count, self._dropped = self._dropped, 0
         log.error("callbacks were dropped", extra={"count": count})
-        self._until_stored(lambda: self.applier.overflowed(count))
+        self._until_stored(lambda: self.applier.on_overflow(count))
 
     def _until_stored(self, part: list[Note] | Job) -> None:
         """Try until PostgreSQL has it: what was heard is never dropped because the database is away."""
@@ -214,7 +214,7 @@ class InboxWriter:
 
     def _park(self, note: Note, error: Exception) -> None:
         log.warning("not applied, parked", extra={"note": repr(note), "error": repr(error)})
-        if isinstance(note, Heard):
+        if isinstance(note, InboundMessage):
             self.applier.park(note, error)
 
 
@@ -235,13 +235,13 @@ HEARD = {"dedup_key": "text", "kind": "text", "event": "jsonb", "raw": "jsonb", 
 KEEP = f"""
     INSERT INTO brokers_inboxmessage
         (session_id, {", ".join(HEARD)}, applied_at, attempts, error)
-    SELECT %s, h.*, now(), 0, '' FROM {prepared.recordset(HEARD, "h")}
+    SELECT %s, h.*, now(), 0, '' FROM {prepared.json_to_recordset(HEARD, "h")}
     ON CONFLICT (session_id, dedup_key) DO NOTHING
     RETURNING id, dedup_key
 """  # noqa: S608 - our own column names
 
 
-def keep(session: str, messages: Sequence[Heard]) -> prepared.Statement:
+def keep(session: str, messages: Sequence[InboundMessage]) -> prepared.Statement:
     """Insert-or-ignore, marked as applied, as a statement: `kept` reads its rows.
 
     Runs in the caller's transaction: if applying fails, the rows go with it.
@@ -250,21 +250,23 @@ def keep(session: str, messages: Sequence[Heard]) -> prepared.Statement:
     return KEEP, [session, document]
 
 
-def kept(messages: Sequence[Heard], rows: Sequence[prepared.Row]) -> list[tuple[int, Heard]]:
+def kept(
+    messages: Sequence[InboundMessage], rows: Sequence[prepared.Row]
+) -> list[tuple[int, InboundMessage]]:
     """(inbox id, message) of those that were new, in the order heard."""
     new = {key: row_id for row_id, key in rows}
     return [(new[key], message) for key, message in _unique(messages).items() if key in new]
 
 
-def _unique(messages: Sequence[Heard]) -> dict[str, Heard]:
+def _unique(messages: Sequence[InboundMessage]) -> dict[str, InboundMessage]:
     """The first of each key."""
-    unique: dict[str, Heard] = {}
+    unique: dict[str, InboundMessage] = {}
     for message in messages:
         unique.setdefault(message.dedup_key, message)
     return unique
 
 
-def _record(message: Heard) -> dict[str, object]:
+def _record(message: InboundMessage) -> dict[str, object]:
     return {
         "dedup_key": message.dedup_key,
         "kind": kind_of(message),
@@ -274,16 +276,16 @@ def _record(message: Heard) -> dict[str, object]:
     }
 
 
-def kind_of(message: Heard) -> str:
+def kind_of(message: InboundMessage) -> str:
     """The kind of a message, as stored."""
     return str(type(message.event).__struct_config__.tag)
 
 
-def _event_json(message: Heard) -> object:
+def _event_json(message: InboundMessage) -> object:
     return msgspec.json.decode(encode(message.event))
 
 
-def keep_parked(session: str, message: Heard, error: Exception, retry_at: datetime) -> None:
+def park_message(session: str, message: InboundMessage, error: Exception, retry_at: datetime) -> None:
     """Keep a message that could not be applied, waiting for its retry."""
     InboxMessage.objects.get_or_create(
         session_id=session,

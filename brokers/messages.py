@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from brokers.fix import LegSide, OrdStatus, OrdType, SecType, Side, TimeInForce
-from brokers.special import Special
+from brokers.order_attributes import OrderAttributes
 
 
 class Leg(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,7 +46,7 @@ class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     multiplier: Decimal = Decimal(1)
 
 
-class NewOrder(Special, frozen=True, kw_only=True, omit_defaults=True):
+class NewOrder(OrderAttributes, frozen=True, kw_only=True, omit_defaults=True):
     """One order as frozen at the claim: exactly these values may be on the wire, never others."""
 
     order_id: str
@@ -142,7 +142,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     text: str = ""
     terms: OrderTerms | None = None
     #: When the complete look began that shows the order so; None when it was told unasked.
-    looked_at: datetime | None = None
+    snapshot_at: datetime | None = None
     #: A corporate action changed quantity and price of the order and of what it has executed.
     corporate_action: bool = False
 

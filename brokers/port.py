@@ -38,7 +38,7 @@ class Link(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Heard:
+class InboundMessage:
     """One raw callback with its meaning: what the inbox stores."""
 
     event: BrokerEvent
@@ -50,7 +50,7 @@ class Heard:
 class Listener(Protocol):
     """Who is told. Called on the adapter's own loop: implementations only enqueue, never wait."""
 
-    def heard(self, message: Heard) -> None:
+    def on_message(self, message: InboundMessage) -> None:
         """A broker event arrived."""
 
     def handed_over(self, note: HandedOver) -> None:

@@ -28,7 +28,7 @@ def rows(sql: str, parameters: Parameters) -> list[Row]:
         return _rows_of(_asked(sql, parameters))
 
 
-def together(*statements: Statement) -> list[list[Row]]:
+def pipeline(*statements: Statement) -> list[list[Row]]:
     """The same for several in one round trip, in this order; each sees what those before it did."""
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline() as pipeline:
@@ -53,7 +53,7 @@ def _rows_of(cursor: psycopg.Cursor[Row]) -> list[Row]:
     return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
-def recordset(columns: Mapping[str, str], alias: str) -> str:
+def json_to_recordset(columns: Mapping[str, str], alias: str) -> str:
     """A parameter as a table: the rows that `records` made of it, columns by name with their SQL types."""
     return (
         f"json_to_recordset(%s::json) AS {alias}({', '.join(f'{n} {kind}' for n, kind in columns.items())})"
@@ -74,12 +74,12 @@ def columns(model: type[Model], alias: str) -> str:
     return ", ".join(f"{alias}.{field.column}" for field in model._meta.concrete_fields)
 
 
-def width(model: type[Model]) -> int:
+def column_count(model: type[Model]) -> int:
     """How many columns that are."""
     return len(model._meta.concrete_fields)
 
 
-def made(model: type[M], row: Row) -> M:
+def from_row(model: type[M], row: Row) -> M:
     """The object of a row that has just these columns, as the ORM would have made it.
 
     Compiling a query took the ORM longer than PostgreSQL took to answer it, for each batch and each GET.

@@ -105,9 +105,9 @@ def _order_of(accounts: Accounts, order_id: UUID) -> tuple[Order, bool]:
     found = prepared.rows(_order_sql(), [order_id, list(accounts)])
     if not found:
         raise Order.DoesNotExist(f"There is no order {order_id}.")
-    row, own = found[0], prepared.width(Order)
-    order = prepared.made(Order, row[:own])
-    order.instrument = prepared.made(Instrument, row[own:-1])
+    row, own = found[0], prepared.column_count(Order)
+    order = prepared.from_row(Order, row[:own])
+    order.instrument = prepared.from_row(Instrument, row[own:-1])
     return order, row[-1]
 
 
@@ -211,7 +211,7 @@ def settled_events(txid: int, event_id: int) -> QuerySet[OrderEvent]:
     return OrderEvent.objects.filter(later, txid__gte=txid, txid__lt=SnapshotXmin()).order_by("txid", "id")
 
 
-class Told(NamedTuple):
+class FeedEvent(NamedTuple):
     """A settled event, and of its order what readers are told."""
 
     txid: int
@@ -231,9 +231,9 @@ class Told(NamedTuple):
         return Cursor(self.txid, self.id)
 
 
-def told_after(place: Cursor, limit: int) -> list[Told]:
+def events_after(place: Cursor, limit: int) -> list[FeedEvent]:
     """The next settled events after a place; prepared, because every commit has them looked for."""
-    return [Told(*row) for row in prepared.rows(_told_sql(limit), place)]
+    return [FeedEvent(*row) for row in prepared.rows(_told_sql(limit), place)]
 
 
 @cache

@@ -49,16 +49,16 @@ def expire_stale(session: str) -> int:
 
 
 @shared_task
-def tell_webhooks() -> int:
+def notify_webhooks() -> int:
     """Ring for every webhook that may be worked on; how many."""
     found = due()
     for webhook_id in found:
-        tell_webhook.apply_async(args=(str(webhook_id),), queue="default", expires=30)
+        notify_webhook.apply_async(args=(str(webhook_id),), queue="default", expires=30)
     return len(found)
 
 
 @shared_task
-def tell_webhook(webhook_id: str) -> int:
+def notify_webhook(webhook_id: str) -> int:
     """Bring one webhook up to date; how many posts were taken."""
     collect(UUID(webhook_id))
     return deliver(UUID(webhook_id))

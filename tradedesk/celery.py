@@ -54,6 +54,6 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(DESK_JOBS_EVERY, jobs, name="baskets and bulk cancels")
     profits = sender.signature("orders.tasks.keep_profits", queue="default", expires=PROFITS_EVERY)
     sender.add_periodic_task(PROFITS_EVERY, profits, name="profit and loss")
-    webhooks = sender.signature("orders.tasks.tell_webhooks", queue="default", expires=WEBHOOKS_EVERY)
+    webhooks = sender.signature("orders.tasks.notify_webhooks", queue="default", expires=WEBHOOKS_EVERY)
     sender.add_periodic_task(WEBHOOKS_EVERY, webhooks, name="webhooks")
     sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

@@ -53,7 +53,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "orders.admin.login.WorkingSession",
-    "orders.admin.zone.ZoneMiddleware",
+    "orders.admin.timezones.ZoneMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

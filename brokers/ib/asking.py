@@ -20,7 +20,7 @@ from brokers.port import Link
 
 #: So many looks in a row that the gateway did not answer end the connection: an end marker may be lost,
 #: and on a new connection no answer is owed.
-MOST_UNANSWERED = 2
+MAX_UNANSWERED = 2
 RULE_TIMEOUT = 2.0  # seconds
 MANY = 4  # contracts; more of them are a description that fits too much
 #: $LEDGER:ALL adds the cash of every currency.
@@ -60,7 +60,7 @@ class Asking:
                 snapshot = await self._ask_all(full)
             except asyncio.CancelledError:  # the time is up
                 self.unanswered += 1
-                if self.unanswered >= MOST_UNANSWERED:
+                if self.unanswered >= MAX_UNANSWERED:
                     self._session.give_up()
                 raise
             self.unanswered = 0

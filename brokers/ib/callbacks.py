@@ -34,7 +34,7 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
-from brokers.port import Heard, Listener
+from brokers.port import InboundMessage, Listener
 
 log = logging.getLogger(__name__)
 
@@ -277,13 +277,13 @@ class Callbacks:
             return
         self._last[topic] = words
         self._count += 1
-        message = Heard(
+        message = InboundMessage(
             event=event,
             dedup_key=key or f"{self.connection_id}:{self._count}",
             raw=raw,
             received_at=translate.now(),
         )
-        self.listener.heard(message)
+        self.listener.on_message(message)
 
 
 def rule_key(rule_id: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from ib_async import ComboLeg, Contract, ContractDetails, PriceIncrement
 
 from brokers.fix import SecType
-from brokers.ib.special import number_text
+from brokers.ib.order_attributes import number_text
 from brokers.market import Level
 from brokers.messages import InstrumentDetails, InstrumentRef
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from brokers.errors import BrokerUnavailable
 from brokers.ib import codes, contracts, translate
-from brokers.ib.books import FEEDS, PRICES, Book, Quote
+from brokers.ib.order_books import FEEDS, PRICES, Book, Quote
 from brokers.market import DEPTH_ROWS, Level, MarketView, ProfitReport
 from brokers.messages import InstrumentRef, Refusal
 from brokers.port import Listener
@@ -67,8 +67,8 @@ class Prices:
 
     def _settle_quotes(self) -> None:
         """A login has so many lines of market data: what nobody wants any more gives its line back first."""
-        looked_at = {ref.con_id: ref for ref in self._books_wanted.values()}
-        wanted = {**looked_at, **self._watching}
+        snapshot_at = {ref.con_id: ref for ref in self._books_wanted.values()}
+        wanted = {**snapshot_at, **self._watching}
         had, self._quoted = self._quoted, wanted
         for con_id in had.keys() - wanted.keys():
             self._end_quote(con_id)

@@ -13,7 +13,7 @@ from ib_async.util import UNSET_DOUBLE
 from brokers.errors import BrokerRefused
 from brokers.fix import OrdType, Side
 from brokers.ib.contracts import decimal, instrument_of, plain
-from brokers.ib.special import add_special, number_text
+from brokers.ib.order_attributes import add_special, number_text
 from brokers.messages import (
     CommissionReport,
     ExecutionReport,

@@ -9,14 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from brokers import admin as brokers_admin
+from brokers.formatting import moment
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Profit
-from brokers.shown import moment
 from orders.admin.broker_rows import replaces
-from orders.admin.own import OwnAccounts
+from orders.admin.detail import DetailPage
+from orders.admin.mixins import OwnAccounts
 from orders.admin.pages import show
 from orders.admin.positions import add_expected
 from orders.admin.profits import ProfitColumns, add_profits, chart_context
-from orders.admin.row_page import RowPage
 from orders.models import Break, ReconciliationKind, ReconciliationRun
 
 VALUES = {
@@ -31,7 +31,7 @@ WHOLE_ACCOUNT = 0
 
 
 @replaces(BrokerAccount)
-class AccountAdmin(ProfitColumns, RowPage, OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
+class AccountAdmin(ProfitColumns, DetailPage, OwnAccounts, brokers_admin.BrokerAccountAdmin):  # type: ignore[misc]
     """The person's accounts."""
 
     account_path = "code"

@@ -13,15 +13,15 @@ from django.urls import reverse
 from unfold.paginator import InfinitePaginator
 
 from orders.access import accounts_of_person
-from orders.admin.own import OwnAccounts
+from orders.admin.detail import DetailPage
+from orders.admin.mixins import OwnAccounts
 from orders.admin.pages import person_of
-from orders.admin.row_page import RowPage
 from orders.errors import OrderError
 
 Do = Callable[[Any, User, str], str]
 
 
-class AttentionAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
+class AttentionAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     """Base of such a list; what is about one account is for who has that account."""
 
     paginator = InfinitePaginator

@@ -8,9 +8,9 @@ import zipfile
 from collections.abc import Iterable
 from typing import Any
 
-MOST_BYTES = 1_000_000
-MOST_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
-MOST_ROWS = 1_000
+MAX_BYTES = 1_000_000
+MAX_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
+MAX_ROWS = 1_000
 
 
 class FileRefused(Exception):
@@ -19,15 +19,15 @@ class FileRefused(Exception):
 
 def read_rows(file: Any) -> tuple[list[dict[str, str]], bytes]:
     """The rows as texts by column, and the file itself. Raises FileRefused."""
-    content = file.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
+    content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         raise FileRefused("The file is larger than 1 MB.")
     lines = xlsx_lines(content) if content.startswith(b"PK") else csv_lines(content)
     rows = rows_of(lines)
     if not rows:
         raise FileRefused("The file has no rows below its heading.")
-    if len(rows) > MOST_ROWS:
-        raise FileRefused(f"The file has more than {MOST_ROWS:,} rows.")
+    if len(rows) > MAX_ROWS:
+        raise FileRefused(f"The file has more than {MAX_ROWS:,} rows.")
     return rows, content
 
 
@@ -44,7 +44,7 @@ def rows_of(lines: Iterable[list[str]]) -> list[dict[str, str]]:
         if any(text.strip() for text in line):
             extra = {"order": "more cells than columns"} if any(line[len(names) :]) else {}
             rows.append({**dict(zip(names, line, strict=False)), **extra})
-        if len(rows) > MOST_ROWS:
+        if len(rows) > MAX_ROWS:
             break
     return rows
 
@@ -67,7 +67,7 @@ def xlsx_lines(content: bytes) -> list[list[str]]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
+            if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED:
                 raise FileRefused("The workbook is too large inside.")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=False)
         sheet = book.worksheets[0]

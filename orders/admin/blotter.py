@@ -14,15 +14,15 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from brokers.shown import NOTHING, number_text
-from orders import desk_figures, selectors
+from brokers.formatting import NOTHING, number_text
+from orders import selectors, statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.marks import order_mark, price_text, side_mark
+from orders.admin.badges import order_badge, price_text, side_badge
 from orders.admin.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, SavedView, Source, State
 from orders.models.order import first_id_at
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 ID_WIDTH = 14  # characters
 MONEY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=38, decimal_places=10)
 SHORT_TYPES = {"LIMIT": "LMT", "MARKET": "MKT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
@@ -40,10 +40,10 @@ def condition_of(view: str, request: HttpRequest) -> Q:
     if view == "open":
         return Q(state__in=ALIVE)
     if view == "problems":
-        return desk_figures.calling()
+        return statistics.calling()
     if view == "mine":
         return Q(client_id=request.user.pk)
-    today = Q(id__gte=first_id_at(desk_figures.midnight()))
+    today = Q(id__gte=first_id_at(statistics.midnight()))
     return today & Q(state__in=[State.REJECTED, State.FAILED]) if view == "rejected" else today
 
 
@@ -67,7 +67,7 @@ class ViewFilter(admin.SimpleListFilter):
 def with_row(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With everything that a row shows, in a fixed number of queries."""
     related = orders.select_related("instrument", "client").prefetch_related("requests")
-    return related.annotate(reviewed=desk_figures.reviewed())
+    return related.annotate(reviewed=statistics.reviewed())
 
 
 def row(order: Order, may_cancel: bool) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def row(order: Order, may_cancel: bool) -> dict[str, Any]:
     asked = any(request.state in OPEN_REQUESTS and request.kind == "CANCEL" for request in requests)
     return {
         "order": order,
-        "mark": order_mark(order, requests, reviewed=bool(getattr(order, "reviewed", False))),
-        "side": side_mark(order.side),
+        "mark": order_badge(order, requests, reviewed=bool(getattr(order, "reviewed", False))),
+        "side": side_badge(order.side),
         "qty": number_text(order.order_qty),
         "filled": number_text(order.cum_qty),
         "share": int(min(order.cum_qty / order.order_qty, Decimal(1)) * 100),
@@ -120,7 +120,7 @@ def page_rows(request: HttpRequest, orders: list[Order]) -> list[dict[str, Any]]
 @require_GET
 def rows(request: HttpRequest) -> HttpResponse:
     """These rows as they are now (`?ids=`): asked by a page that heard of a change or may have missed one."""
-    wanted = [found for text in request.GET.get("ids", "").split(",")[:MOST_ROWS] if (found := as_id(text))]
+    wanted = [found for text in request.GET.get("ids", "").split(",")[:MAX_ROWS] if (found := as_id(text))]
     mine = Order.objects.filter(pk__in=wanted, account__in=accounts_of_person(request.user))
     context = {"rows": page_rows(request, list(with_row(mine))), **missed(request)}
     return TemplateResponse(request, "desk/blotter_answer.html", context)
@@ -135,7 +135,7 @@ def missed(request: HttpRequest) -> dict[str, Any]:
     if after is None:
         return {}
     place = selectors.newest_settled_event()  # before the question: rather told twice than never
-    changed = selectors.changed_since(after, accounts_of_person(request.user))[:MOST_ROWS]
+    changed = selectors.changed_since(after, accounts_of_person(request.user))[:MAX_ROWS]
     return {"place": place, "changed": ",".join(str(order_id) for order_id in changed)}
 
 

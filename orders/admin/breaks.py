@@ -9,9 +9,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from brokers.shown import NOTHING, moment
+from brokers.formatting import NOTHING, moment
 from orders.admin.attention import AttentionAdmin, decide
-from orders.admin.own import OwnAccountFilter
+from orders.admin.mixins import OwnAccountFilter
 from orders.admin.pages import desk_page, show
 from orders.models import Break
 from orders.reconciliation import breaks

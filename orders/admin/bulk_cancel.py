@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from orders.access import accounts_of_person
 from orders.admin.blotter import as_id, page_rows, with_row
 from orders.admin.pages import desk_page, person_of, show
-from orders.desk.jobs import MOST_ROWS, start_cancels
+from orders.desk.jobs import MAX_ROWS, start_cancels
 from orders.models import ALIVE, Order, Source
 
 TYPED_ABOVE = 10
@@ -28,7 +28,7 @@ def living(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") -> HttpResponse:
     """What would happen; nothing happens yet."""
-    chosen = orders.order_by("-id")[: MOST_ROWS + 1]
+    chosen = orders.order_by("-id")[: MAX_ROWS + 1]
     ids = list(living(Order.objects.filter(pk__in=chosen.values("pk"))).values_list("pk", flat=True))
     total = chosen.count()
     context: dict[str, Any] = {
@@ -36,7 +36,7 @@ def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") ->
         "ids": ",".join(str(key) for key in ids),
         "count": len(ids),
         "over": total - len(ids),
-        "too_many": total > MOST_ROWS,
+        "too_many": total > MAX_ROWS,
         "typed": len(ids) > TYPED_ABOVE,
         "rows": page_rows(request, list(with_row(Order.objects.filter(pk__in=ids[:SHOWN])))),
         "more": max(len(ids) - SHOWN, 0),
@@ -50,7 +50,7 @@ def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") ->
 def confirm(request: HttpRequest) -> HttpResponse:
     """Start it: the orders that were shown, of the person's accounts, once per key."""
     ids = [found for text in request.POST.get("ids", "").split(",") if (found := as_id(text))]
-    mine = Order.objects.filter(pk__in=ids[:MOST_ROWS], account__in=accounts_of_person(request.user))
+    mine = Order.objects.filter(pk__in=ids[:MAX_ROWS], account__in=accounts_of_person(request.user))
     key = as_id(request.POST.get("key", ""))
     problem = problem_of(request, ids, key)
     if problem or key is None:

@@ -11,9 +11,9 @@ from django.utils.http import urlencode
 
 from brokers.admin import link_mark
 from brokers.desk import number
-from orders import desk_figures
+from orders import statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.marks import order_mark, state_mark
+from orders.admin.badges import order_badge, state_badge
 from orders.admin.pages import desk_page
 from orders.models import ALIVE, Order, State
 from orders.models.reasons import REASONS
@@ -27,7 +27,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if not request.user.has_perm(VIEW):
         return context
     accounts = accounts_of_person(request.user)
-    charts = desk_figures.over_the_day(accounts)
+    charts = statistics.over_the_day(accounts)
     return {**context, **figures(accounts), "charts": charts, "is_fullwidth": "1", "title": "Dashboard"}
 
 
@@ -41,30 +41,30 @@ def live(request: HttpRequest) -> HttpResponse:
 @desk_page(VIEW)
 def charts(request: HttpRequest) -> HttpResponse:
     """The data of the charts."""
-    return JsonResponse(desk_figures.over_the_day(accounts_of_person(request.user)))
+    return JsonResponse(statistics.over_the_day(accounts_of_person(request.user)))
 
 
 def figures(accounts: Accounts) -> dict[str, Any]:
     """Everything but the charts."""
-    counts = desk_figures.open_counts(accounts)
+    counts = statistics.open_counts(accounts)
     return {
         "open": number(sum(count for state, count in counts.items() if state in ALIVE)),
         "tiles": [tile(state, counts.get(state, 0)) for state in (*ALIVE, State.FILLED)],
-        "today": desk_figures.today(accounts),
+        "today": statistics.today(accounts),
         "notional": [
             {**row, "fills": number(row["fills"]), "value": number(row["value"], 2)}
-            for row in desk_figures.notional_today(accounts)
+            for row in statistics.notional_today(accounts)
         ],
-        "rejects": [reject_row(row) for row in desk_figures.rejects_by_reason(accounts)],
-        "hops": desk_figures.hop_times(accounts),
-        "calling": [calling_row(order) for order in desk_figures.calling_orders(accounts)[:SHOWN]],
-        "alerts": list(desk_figures.open_alerts(accounts)[:SHOWN]),
-        "breaks": desk_figures.open_breaks(accounts),
-        "stuck": list(desk_figures.stuck_orders(accounts)[:SHOWN]),
+        "rejects": [reject_row(row) for row in statistics.rejects_by_reason(accounts)],
+        "hops": statistics.hop_times(accounts),
+        "calling": [calling_row(order) for order in statistics.calling_orders(accounts)[:SHOWN]],
+        "alerts": list(statistics.open_alerts(accounts)[:SHOWN]),
+        "breaks": statistics.open_breaks(accounts),
+        "stuck": list(statistics.stuck_orders(accounts)[:SHOWN]),
         "sessions": [
-            {"session": row, "mark": link_mark(row.link)} for row in desk_figures.sessions_seen(accounts)
+            {"session": row, "mark": link_mark(row.link)} for row in statistics.sessions_seen(accounts)
         ],
-        "newest": list(desk_figures.newest_events(accounts, SHOWN)),
+        "newest": list(statistics.newest_events(accounts, SHOWN)),
     }
 
 
@@ -77,7 +77,7 @@ def tile(state: State, count: int) -> dict[str, Any]:
     """One number and the list that it counts."""
     family = "" if count else "idle"
     return {
-        "mark": state_mark(state, family),
+        "mark": state_badge(state, family),
         "count": number(count),
         "url": blotter_url(state__in=state.value),
     }
@@ -101,4 +101,4 @@ def calling_row(order: Order) -> dict[str, Any]:
         step = "The broker is being asked; it is not resent"
     else:
         step = REASONS[order.reason_code].desk if order.reason_code in REASONS else "Read and mark reviewed"
-    return {"order": order, "mark": order_mark(order, ()), "step": step}
+    return {"order": order, "mark": order_badge(order, ()), "step": step}

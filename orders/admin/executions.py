@@ -11,9 +11,9 @@ from unfold.contrib.filters.admin import (
 from unfold.paginator import InfinitePaginator
 
 from brokers.desk import moment, number
+from orders.admin.badges import side_badge
 from orders.admin.filters import UtcRangeFilter
-from orders.admin.marks import side_mark
-from orders.admin.own import OwnAccountFilter, OwnAccounts
+from orders.admin.mixins import OwnAccountFilter, OwnAccounts
 from orders.models import Execution
 
 
@@ -58,7 +58,7 @@ class ExecutionAdmin(OwnAccounts):
     @admin.display(description="side")
     def shown_side(self, execution: Execution) -> SafeString:
         """Bought or sold."""
-        return side_mark(execution.side)
+        return side_badge(execution.side)
 
     @admin.display(description="qty")
     def qty(self, execution: Execution) -> SafeString:

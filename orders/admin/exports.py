@@ -21,7 +21,7 @@ from brokers.formats import decimal_text
 from orders.models import Order, ord_status
 from orders.models.states import OPEN_REQUESTS
 
-MOST_XLSX = 50_000  # rows; a spreadsheet of more takes too long to write in a request
+MAX_XLSX = 50_000  # rows; a spreadsheet of more takes too long to write in a request
 CHUNK = 2_000
 COLUMNS = (
     *("id", "cl_ord_id", "account_id", "client__username", "source"),
@@ -77,8 +77,8 @@ def xlsx_answer(orders: QuerySet[Order], name: str) -> HttpResponse:
     """A workbook with one sheet; numbers are numbers in it."""
     from openpyxl import Workbook  # a fifth of a second at every start, for what is rarely asked
 
-    if orders.count() > MOST_XLSX:
-        words = f"More than {MOST_XLSX:,} orders: take the CSV, or a narrower filter."
+    if orders.count() > MAX_XLSX:
+        words = f"More than {MAX_XLSX:,} orders: take the CSV, or a narrower filter."
         return HttpResponse(words, status=413, content_type="text/plain")
     book = Workbook(write_only=True)
     sheet = book.create_sheet("orders")

@@ -12,19 +12,19 @@ from brokers import admin as brokers_admin
 from brokers.market import DEPTH_ROWS
 from brokers.models import Instrument, Position
 from orders.access import Accounts, accounts_of_person
+from orders.admin.badges import price_text, state_badge
 from orders.admin.broker_rows import replaces
+from orders.admin.detail import DetailPage
 from orders.admin.market import market_context, trading_words
-from orders.admin.marks import price_text, state_mark
 from orders.admin.pages import show
 from orders.admin.positions import add_expected
-from orders.admin.row_page import RowPage
 from orders.models import ALIVE, Execution, Order
 
 SHOWN = 20
 
 
 @replaces(Instrument)
-class InstrumentAdmin(RowPage, brokers_admin.InstrumentAdmin):  # type: ignore[misc]
+class InstrumentAdmin(DetailPage, brokers_admin.InstrumentAdmin):  # type: ignore[misc]
     """Instruments, each with a page of its own."""
 
     def may_see(self, request: HttpRequest) -> bool:
@@ -51,7 +51,7 @@ def our_side(instrument: Instrument, accounts: Accounts) -> dict[str, Any]:
     add_expected(held)
     return {
         "working": [
-            {"order": order, "mark": state_mark(order.state), "price": price_text(order.price, instrument)}
+            {"order": order, "mark": state_badge(order.state), "price": price_text(order.price, instrument)}
             for order in orders.order_by("-id")[:SHOWN]
         ],
         "fills": fills_today(instrument, accounts),

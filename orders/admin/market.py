@@ -18,12 +18,12 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from brokers.formats import decimal_text
+from brokers.formatting import NOTHING, age_text, moment, number_text
 from brokers.market import DEPTH_ROWS, Feed, Level, MarketView
 from brokers.models import GatewaySession, Instrument
 from brokers.port import Link
-from brokers.shown import NOTHING, age_text, moment, number_text
 from orders.access import Accounts, accounts_of_person
-from orders.admin.marks import price_text
+from orders.admin.badges import price_text
 from orders.admin.pages import desk_page
 from orders.instruments import market_views
 from orders.models import ALIVE, Order
@@ -58,7 +58,7 @@ def live(request: HttpRequest, instrument_id: int) -> HttpResponse:
 def market_context(request: HttpRequest, instrument: Instrument, rows: int) -> dict[str, Any]:
     """Everything that the market's part of a page shows."""
     accounts = accounts_of_person(request.user)
-    view, condition = looked_at(instrument, accounts)
+    view, condition = snapshot_at(instrument, accounts)
     ours = working_at(instrument, accounts)
     quote = {name: price_text(getattr(view, name), instrument) for name in ("bid", "ask", "last", "close")}
     return {
@@ -76,7 +76,7 @@ def market_context(request: HttpRequest, instrument: Instrument, rows: int) -> d
     }
 
 
-def looked_at(instrument: Instrument, accounts: Accounts) -> tuple[MarketView, Condition]:
+def snapshot_at(instrument: Instrument, accounts: Accounts) -> tuple[MarketView, Condition]:
     """The market as the broker worker shows it, or the last stored price, and how far to trust it."""
     stored = MarketView(con_id=instrument.con_id or 0, last=instrument.last_px, at=instrument.last_px_at)
     session = carrier(accounts)
@@ -107,7 +107,7 @@ def waiting(session: GatewaySession) -> Condition:
     return Condition(family="doubt", words=f"No live prices: the gateway is not connected ({why}).")
 
 
-def condition_of(shown: market_views.Shown) -> Condition:
+def condition_of(shown: market_views.PublishedView) -> Condition:
     """How far to trust what is shown; the worst reason counts."""
     view = shown.view
     if shown.is_late:

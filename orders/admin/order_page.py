@@ -12,10 +12,10 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
 from brokers.fix import Side
-from brokers.shown import NOTHING, number
+from brokers.formatting import NOTHING, number
 from orders import selectors
-from orders.admin.acts import ACTS
-from orders.admin.marks import order_mark, price_text, side_mark
+from orders.admin.actions import ACTS
+from orders.admin.badges import order_badge, price_text, side_badge
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
@@ -72,11 +72,11 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         selectors.events_of(order.id).select_related("inbox").order_by("-version")[: EVENTS_SHOWN + 1]
     )
     executions = list(order.executions.order_by("-id"))
-    done = list(order.desk_acts.select_related("user")[:ACTS_SHOWN])
+    done = list(order.actions.select_related("user")[:ACTS_SHOWN])
     reviewed = any(act.action == DeskAction.REVIEW and act.ok for act in done)
     return {
         "order": order,
-        "mark": order_mark(order, requests, reviewed=reviewed),
+        "mark": order_badge(order, requests, reviewed=reviewed),
         "sentence": sentence(order, open_kinds),
         "advice": advice(order),
         "hops": hops(order),
@@ -133,7 +133,7 @@ def slippage(order: Order, executions: list[Execution]) -> dict[str, SafeString 
 def terms(order: Order) -> dict[str, SafeString | str]:
     """The figures of the order as the desk reads them."""
     return {
-        "side": side_mark(order.side),
+        "side": side_badge(order.side),
         "qty": number(order.order_qty),
         "price": price_text(order.price, order.instrument),
         "stop": price_text(order.stop_px, order.instrument),

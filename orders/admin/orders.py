@@ -17,18 +17,18 @@ from unfold.contrib.filters.admin import (
 from orders import selectors
 from orders.access import accounts_of_person
 from orders.admin import blotter, bulk_cancel
+from orders.admin.detail import DetailPage
 from orders.admin.filters import UtcRangeFilter
+from orders.admin.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.order_page import page_context
-from orders.admin.own import OwnAccountFilter, OwnAccounts
 from orders.admin.pages import show
-from orders.admin.row_page import RowPage
 from orders.models import Order
 
 CANCEL = "orders.cancel_order"
 
 
 @admin.register(Order)
-class OrderAdmin(RowPage, OwnAccounts):  # type: ignore[misc]
+class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     """Orders: looked at here, entered and changed only through the services."""
 
     # The cells are those of desk/blotter_rows.html; these names carry the sorting.

@@ -14,13 +14,13 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.views import ChangeList
 
 from brokers.desk import moment, number
+from brokers.formatting import figure
 from brokers.models import GatewaySession, Instrument, Position, Profit
-from brokers.shown import figure
 from orders.access import accounts_of_person
-from orders.admin.own import OwnAccountFilter, OwnAccounts
+from orders.admin.detail import DetailPage
+from orders.admin.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.pages import show
 from orders.admin.profits import ProfitColumns, add_profits, chart_context
-from orders.admin.row_page import RowPage
 from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
 from orders.reconciliation.positions import executed_quantities
 
@@ -46,7 +46,7 @@ def add_expected(positions: list[Position]) -> None:
 
 
 @admin.register(Position)
-class PositionAdmin(ProfitColumns, RowPage, OwnAccounts):  # type: ignore[misc]
+class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[misc]
     """Positions as the broker reports them, against our own books."""
 
     list_display = (

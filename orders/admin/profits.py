@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from brokers.formatting import figure, number_text
 from brokers.models import Position, Profit, ProfitPoint
-from brokers.shown import figure, number_text
 from orders.reconciliation import profits
 
 RANGES = {"day": timedelta(days=1), "week": timedelta(days=7), "year": timedelta(days=365)}
@@ -57,7 +57,7 @@ def chart_context(request: HttpRequest, account: str, con_id: int) -> dict[str, 
     points = profits.history(account, con_id, timezone.now() - RANGES[chosen])
     return {
         "ranges": [(name, name == chosen) for name in RANGES],
-        "says": says(points),
+        "says": description(points),
         "history": {
             "at": [int(point.at.timestamp()) for point in points],
             "long": chosen != "day",
@@ -66,7 +66,7 @@ def chart_context(request: HttpRequest, account: str, con_id: int) -> dict[str, 
     }
 
 
-def says(points: list[ProfitPoint]) -> str:
+def description(points: list[ProfitPoint]) -> str:
     """The chart in words."""
     if not points:
         return ""

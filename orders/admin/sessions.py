@@ -18,11 +18,11 @@ from django.views.decorators.http import require_POST
 
 from brokers.admin import GatewaySessionAdmin, link_mark
 from brokers.models import GatewaySession
-from orders.admin.acts import ActForm
+from orders.admin.actions import ActForm
 from orders.admin.broker_rows import replaces
-from orders.admin.own import OwnAccounts
+from orders.admin.detail import DetailPage
+from orders.admin.mixins import OwnAccounts
 from orders.admin.pages import desk_page, person_of, show
-from orders.admin.row_page import RowPage
 from orders.controls import sessions
 from orders.desk.actions import once
 from orders.models import DeskAction, Order, OutboxCommand, ReconciliationRun, State
@@ -38,7 +38,7 @@ ACTS: dict[str, tuple[DeskAction, Do]] = {
 
 
 @replaces(GatewaySession)
-class SessionAdmin(RowPage, OwnAccounts, GatewaySessionAdmin):  # type: ignore[misc]
+class SessionAdmin(DetailPage, OwnAccounts, GatewaySessionAdmin):  # type: ignore[misc]
     """Sessions that carry the person's accounts."""
 
     account_path = "accounts"
@@ -71,7 +71,7 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
         "window": settings.RESTART_WINDOW,
         "next_restart": next_restart(now),
         "changes": list(session.link_changes.all()[:SHOWN]),
-        "acts": list(session.desk_acts.select_related("user")[:10]),
+        "acts": list(session.actions.select_related("user")[:10]),
         "runs": list(ReconciliationRun.objects.filter(session=session)[:8]),
     }
 

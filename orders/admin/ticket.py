@@ -23,7 +23,7 @@ from orders.admin.blotter import as_id
 from orders.admin.pages import desk_page, person_of, show
 from orders.entry.place import dry_run, place_order, reference_price
 from orders.entry.preview import preview_order
-from orders.entry.rules import find_venue
+from orders.entry.rules import find_context
 from orders.entry.ticket import Ticket
 from orders.entry.ticket_texts import INSTRUMENT_COLUMNS, ticket_from_texts
 from orders.errors import OrderError, TicketInvalid
@@ -205,15 +205,15 @@ def by_field(errors: Mapping[str, list[str]]) -> dict[str, str]:
 
 def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
     """The order in words, its value, the position it leads to, the use of limits, the way to the broker."""
-    venue = find_venue(ticket)
-    source, px = reference_price(ticket, venue.instrument)
-    held = Position.objects.filter(account=ticket.account, con_id=venue.instrument.con_id or 0).first()
+    context = find_context(ticket)
+    source, px = reference_price(ticket, context.instrument)
+    held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
     now = held.position_qty if held else Decimal(0)
-    session = venue.account.session
+    session = context.account.session
     session.refresh_from_db(fields=["link", "link_reason", "breaker", "paused_at"])
     return {
         "ticket": ticket,
-        "instrument": venue.instrument,
+        "instrument": context.instrument,
         "verb": ticket.side.value.replace("_", " ").capitalize(),
         "value": ticket.order_qty * px if px is not None else None,
         "valued_at": source,

@@ -6,15 +6,15 @@ from django.contrib import admin
 from django.urls import path
 
 from orders.admin import (
-    acts,
+    actions,
     alerts,
+    base,
     basket,
     blotter,
     breaks,
     bulk_cancel,
     dashboard,
     exports,
-    frame,
     jobs,
     login,
     market,
@@ -27,7 +27,7 @@ from orders.admin import (
 app_name = "desk"
 
 urlpatterns = [
-    path("attention/", frame.attention_part, name="attention"),
+    path("attention/", base.attention_part, name="attention"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
     path("orders/sums/", blotter.sums, name="sums"),
@@ -35,7 +35,7 @@ urlpatterns = [
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
-    path("orders/<uuid:order_id>/<str:name>/", acts.act_view, name="act"),
+    path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),

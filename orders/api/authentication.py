@@ -21,7 +21,7 @@ from orders.models import ApiToken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEPT_FOR = 5.0  # seconds: so long may a revoked token still work
+RETENTION = 5.0  # seconds: so long may a revoked token still work
 KEPT_AT_MOST = 10_000
 LAST_USE_STEP = timedelta(minutes=1)
 
@@ -94,7 +94,7 @@ class AccessCache:
             return
         if len(self._kept) >= KEPT_AT_MOST:
             self._kept.clear()
-        self._kept[digest] = (now + KEPT_FOR, access)
+        self._kept[digest] = (now + RETENTION, access)
 
     def clear(self) -> None:
         """Forget everything."""

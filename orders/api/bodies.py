@@ -10,6 +10,7 @@ from typing import Any
 
 from brokers.fix import LegSide, OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
+from orders.api.attribute_fields import ATTRIBUTE_FIELDS, con_id, exchange, symbol
 from orders.api.fields import (
     Field,
     Wrong,
@@ -26,7 +27,6 @@ from orders.api.fields import (
     word,
 )
 from orders.api.problems import Problem
-from orders.api.special_fields import SPECIAL_FIELDS, con_id, exchange, symbol
 from orders.entry.groups import GroupTicket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
@@ -58,7 +58,7 @@ def seconds(raw: Any) -> Decimal:
 LEG_FIELDS = {
     "con_id": Field(con_id, required=True),
     "ratio": Field(integer(1, 1000), required=True),
-    "side": Field(word(LegSide), required=True, says="What buying the combination does to the leg."),
+    "side": Field(word(LegSide), required=True, description="What buying the combination does to the leg."),
     "exchange": Field(exchange, required=True),
 }
 _leg_list = listed(built(Leg, LEG_FIELDS), least=2, most=6)
@@ -75,17 +75,17 @@ INSTRUMENT_FIELDS = {
     "sec_type": Field(word(SecType)),
     "exchange": Field(exchange),
     "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
-    "con_id": Field(con_id, says="The broker's own number; the rest must fit it."),
+    "con_id": Field(con_id, description="The broker's own number; the rest must fit it."),
     "maturity": Field(
         text(r"[0-9]{6}(?:[0-9]{2})?", "a month or a day, YYYYMM or YYYYMMDD"),
-        says="Last trading day of a future or an option.",
+        description="Last trading day of a future or an option.",
     ),
     "strike_price": Field(decimal),
     "put_or_call": Field(text(r"PUT|CALL", "PUT or CALL")),
     "local_symbol": Field(text(r"[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?", "1 to 40 ASCII characters")),
     "trading_class": Field(text(r"[\x21-\x7e]{1,20}", "1 to 20 ASCII characters")),
     "primary_exchange": Field(exchange),
-    "legs": Field(legs, says="Of a combination (BAG): two to six legs."),
+    "legs": Field(legs, description="Of a combination (BAG): two to six legs."),
 }
 ORDER_FIELDS = {
     "cl_ord_id": Field(cl_ord_id, required=True),
@@ -97,7 +97,7 @@ ORDER_FIELDS = {
     "price": Field(decimal),
     "stop_px": Field(decimal),
     "time_in_force": Field(word(TimeInForce)),
-    **SPECIAL_FIELDS,
+    **ATTRIBUTE_FIELDS,
     "on_unconfirmed": Field(word(OnUnconfirmed)),
     "if_broker_down": Field(word(IfBrokerDown)),
     "max_age": Field(seconds),
@@ -120,18 +120,18 @@ class BulkMode(StrEnum):
 
 
 BULK_FIELDS = {
-    "mode": Field(word(BulkMode), says="per_item if not given."),
+    "mode": Field(word(BulkMode), description="per_item if not given."),
     "orders": Field(listed(order_item, most=1000, least=1), required=True),
 }
 idempotency_key = text(r"[\x21-\x7e]{1,255}", "1 to 255 printable ASCII characters without spaces")
 GROUP_FIELDS = {
-    "list_id": Field(cl_ord_id, required=True, says="The group's id, unique among yours."),
+    "list_id": Field(cl_ord_id, required=True, description="The group's id, unique among yours."),
     "kind": Field(word(GroupKind), required=True),
-    "oca_type": Field(word(OcaType), says="What an execution of one does to the others (OCA)."),
+    "oca_type": Field(word(OcaType), description="What an execution of one does to the others (OCA)."),
     "orders": Field(
         listed(nested(ORDER_FIELDS), least=2, most=6),
         required=True,
-        says="Of a BRACKET the first is the entry, the others are its exits.",
+        description="Of a BRACKET the first is the entry, the others are its exits.",
     ),
 }
 SLICED_FIELDS = {
@@ -139,15 +139,15 @@ SLICED_FIELDS = {
     "cl_ord_id": Field(
         text(r"[\x21-\x7e]{1,50}", "1 to 50 printable ASCII characters without spaces"),
         required=True,
-        says="Slices are named after it: .1, .2, ...",
+        description="Slices are named after it: .1, .2, ...",
     ),
     "strategy": Field(word(SliceStrategy)),
     "slices": Field(integer(1, MAX_SLICES), required=True),
-    "start_time": Field(moment, says="Now, when it is not given."),
+    "start_time": Field(moment, description="Now, when it is not given."),
     "end_time": Field(moment, required=True),
 }
 PREVIEW_FIELDS = {**ORDER_FIELDS, "cl_ord_id": Field(cl_ord_id)}
-RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, says="Whose broker is asked.")}
+RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, description="Whose broker is asked.")}
 TOKEN_FIELDS = {
     "username": Field(text(r"[A-Za-z0-9_.@+-]{1,150}", "1 to 150 letters, digits and @.+-_"), required=True),
     "name": Field(text(r"[\x20-\x7e]{1,100}", "1 to 100 printable ASCII characters")),
@@ -159,15 +159,17 @@ TOKEN_FIELDS = {
 WEBHOOK_FIELDS = {
     "url": Field(text(r"https?://[\x21-\x7e]{1,480}", "an https URL of printable ASCII"), required=True),
     "accounts": Field(listed(account, most=1000, least=1), required=True),
-    "kinds": Field(listed(word(EventKind), most=len(EventKind)), says="Kinds of events; all if not given."),
+    "kinds": Field(
+        listed(word(EventKind), most=len(EventKind)), description="Kinds of events; all if not given."
+    ),
 }
 ROTATE_FIELDS = {"overlap": Field(integer(0, 7 * 86_400))}
 CANCEL_MANY_FIELDS = {
     "account": Field(account),
     "symbol": Field(symbol),
     "side": Field(word(Side)),
-    "dry_run": Field(boolean, says="Only tell what would be asked."),
-    "limit": Field(integer(1, 500), says="Orders at once; 500 if not given."),
+    "dry_run": Field(boolean, description="Only tell what would be asked."),
+    "limit": Field(integer(1, 500), description="Orders at once; 500 if not given."),
 }
 CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
 REPLACE_FIELDS = {

@@ -59,13 +59,13 @@ class Field:
 
     read: Callable[[Any], Any]
     required: bool = False
-    says: str = ""
+    description: str = ""
 
     @property
     def schema(self) -> Schema:
         """What it takes, without the null that stands for "not given"."""
         schema: Schema = getattr(self.read, "schema", {})
-        return {**schema, "description": self.says} if self.says else schema
+        return {**schema, "description": self.description} if self.description else schema
 
 
 def object_schema(fields: Mapping[str, Field]) -> Schema:
@@ -133,7 +133,7 @@ def nested(fields: Mapping[str, Field]) -> Reader:
     return read
 
 
-def text(pattern: str, says: str) -> Reader:
+def text(pattern: str, description: str) -> Reader:
     """A string that matches the whole pattern; `says` tells people what it must be."""
     compiled = re.compile(pattern, re.ASCII)
 
@@ -142,7 +142,7 @@ def text(pattern: str, says: str) -> Reader:
         if not isinstance(raw, str) or isinstance(raw, Number):
             raise Wrong("NOT_A_STRING", "This must be a string.")
         if not compiled.fullmatch(raw):
-            raise Wrong("BAD_FORMAT", f"This must be {says}.")
+            raise Wrong("BAD_FORMAT", f"This must be {description}.")
         return raw
 
     return read
@@ -151,13 +151,13 @@ def text(pattern: str, says: str) -> Reader:
 def word(words: type[Word]) -> Reader:
     """One of the words of an enumeration."""
     known: dict[str, Word] = {member.value: member for member in words}
-    says = f"This must be one of {', '.join(known)}."
+    description = f"This must be one of {', '.join(known)}."
 
     @reads(type="string", enum=list(known))
     def read(raw: Any) -> Word:
         found = known.get(raw) if isinstance(raw, str) else None
         if found is None:
-            raise Wrong("UNKNOWN_WORD", says)
+            raise Wrong("UNKNOWN_WORD", description)
         return found
 
     return read

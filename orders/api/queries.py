@@ -14,12 +14,12 @@ from rest_framework.request import Request
 
 from brokers.fix import OrdStatus, Side
 from orders.api import bodies
+from orders.api.attribute_fields import symbol
 from orders.api.base import answer
 from orders.api.fields import Field, Reader, Wrong, flag, read_fields, reads, whole, word
 from orders.api.parsers import printable
 from orders.api.problems import FieldError, invalid
 from orders.api.shapes import ExecutionShape, OrderShape, columns, members
-from orders.api.special_fields import symbol
 from orders.models import State
 
 Row = TypeVar("Row", bound=Model)
@@ -46,8 +46,8 @@ def states(raw: Any) -> list[State]:
 def paged(cursor: Callable[[Any], Any]) -> dict[str, Field]:
     """The fields of every paged list."""
     return {
-        "limit": Field(whole(1, MAX_LIMIT), says=f"Rows per page; {DEFAULT_LIMIT} if not given."),
-        "cursor": Field(cursor, says="Where the page starts, as given by `next`."),
+        "limit": Field(whole(1, MAX_LIMIT), description=f"Rows per page; {DEFAULT_LIMIT} if not given."),
+        "cursor": Field(cursor, description="Where the page starts, as given by `next`."),
     }
 
 
@@ -85,20 +85,22 @@ def some_of(names: Sequence[str]) -> Reader:
 
 def sparse(names: Sequence[str]) -> dict[str, Field]:
     """The parameter that chooses members."""
-    return {"fields": Field(some_of(names), says="Only these members, separated by commas.")}
+    return {"fields": Field(some_of(names), description="Only these members, separated by commas.")}
 
 
-ACCOUNT_FIELDS = {"account": Field(bodies.account, says="Only this account.")}
+ACCOUNT_FIELDS = {"account": Field(bodies.account, description="Only this account.")}
 ORDER_FILTERS = {
-    "state": Field(states, says="States, separated by commas."),
+    "state": Field(states, description="States, separated by commas."),
     "ord_status": Field(word(OrdStatus)),
     "account": Field(bodies.account),
     "symbol": Field(symbol),
     "side": Field(word(Side)),
-    "open": Field(flag, says="true: only orders that may still execute; false: only those that may not."),
+    "open": Field(
+        flag, description="true: only orders that may still execute; false: only those that may not."
+    ),
     "cl_ord_id": Field(bodies.cl_ord_id),
-    "since": Field(moment, says="Recorded at or after this time (UTC)."),
-    "until": Field(moment, says="Recorded before this time (UTC)."),
+    "since": Field(moment, description="Recorded at or after this time (UTC)."),
+    "until": Field(moment, description="Recorded before this time (UTC)."),
 }
 ORDER_FIELDS = {**ORDER_FILTERS, **sparse(members(OrderShape)), **paged(uuid)}
 ORDER_EXPORT_FIELDS = {**ORDER_FILTERS, **sparse(columns(OrderShape))}
@@ -107,8 +109,8 @@ EXECUTION_FILTERS = {
     "order_id": Field(uuid),
     "symbol": Field(symbol),
     "side": Field(word(Side)),
-    "since": Field(moment, says="Executed at or after this time (UTC)."),
-    "until": Field(moment, says="Executed before this time (UTC)."),
+    "since": Field(moment, description="Executed at or after this time (UTC)."),
+    "until": Field(moment, description="Executed before this time (UTC)."),
 }
 EXECUTION_FIELDS = {
     **EXECUTION_FILTERS,

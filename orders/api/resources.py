@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import AccountValue, GatewaySession, Instrument, Position
-from brokers.special import SPECIAL_FIELDS
+from brokers.order_attributes import ATTRIBUTE_FIELDS
 from orders.models import (
     OPEN_REQUESTS,
     ApiToken,
@@ -27,7 +27,7 @@ from orders.selectors import STEPS
 
 Document = dict[str, Any]
 #: An order shows all optional terms, null where not given.
-NOTHING_SPECIAL: Document = dict.fromkeys(SPECIAL_FIELDS)
+NOTHING_SPECIAL: Document = dict.fromkeys(ATTRIBUTE_FIELDS)
 
 
 def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:

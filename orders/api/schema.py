@@ -98,7 +98,7 @@ def json_body(fields: Mapping[str, Field]) -> Operation:
 def parameters(fields: Mapping[str, Field]) -> list[OpenApiParameter]:
     """The query parameters that these fields read."""
     return [
-        OpenApiParameter(name, field.schema, required=field.required, description=field.says)
+        OpenApiParameter(name, field.schema, required=field.required, description=field.description)
         for name, field in fields.items()
     ]
 

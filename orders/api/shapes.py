@@ -8,7 +8,7 @@ from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from brokers.fix import LegSide, OrdStatus, SecType, Side
-from brokers.special import (
+from brokers.order_attributes import (
     AlgoStrategy,
     ConditionKind,
     ConditionsAction,

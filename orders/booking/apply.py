@@ -30,9 +30,9 @@ from brokers.messages import (
     decode_event,
 )
 from brokers.models import InboxMessage
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking import effects, external
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet
 from orders.instruments import trading_days
 from orders.models import (
@@ -58,10 +58,10 @@ class NotYet(Exception):
     """What this message belongs to has not arrived."""
 
 
-def apply_notes(session: str, notes: Sequence[Note], signals: Signals) -> None:
+def apply_notes(session: str, notes: Sequence[Note], flags: SessionFlags) -> None:
     """Keep and apply a batch in one transaction, then tell the readers."""
-    heard = [note for note in notes if isinstance(note, Heard)]
-    events = [note.event if isinstance(note, Heard) else note for note in notes]
+    heard = [note for note in notes if isinstance(note, InboundMessage)]
+    events = [note.event if isinstance(note, InboundMessage) else note for note in notes]
     with transaction.atomic():
         working_set = WorkingSet(session, events, *([inbox.keep(session, heard)] if heard else []))
         ids = {id(message): row for row, message in inbox.kept(heard, working_set.answer)}
@@ -69,27 +69,27 @@ def apply_notes(session: str, notes: Sequence[Note], signals: Signals) -> None:
         fresh = [(note, row) for note, row in items if isinstance(note, HandedOver) or row is not None]
         if not fresh:
             return
-        applying = Applying(working_set, signals)
+        applying = Applying(working_set, flags)
         for note, row_id in fresh:
             applying.apply(note, row_id)
         applying.finish()
-    wakeup.tell_readers()
+    wakeup.notify_readers()
 
 
-def retry_parked(session: str, signals: Signals) -> int:
+def retry_parked(session: str, flags: SessionFlags) -> int:
     """Try the parked messages again that are due; how many could be applied."""
     due = InboxMessage.objects.filter(
         session_id=session, applied_at=None, retry_at__lte=timezone.now()
     ).order_by("id")[:100]
-    return sum(_retry(row, signals) for row in list(due))
+    return sum(_retry(row, flags) for row in list(due))
 
 
-def _retry(row: InboxMessage, signals: Signals) -> bool:
+def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
     event = decode_event(msgspec.json.encode(row.event))
-    note = Heard(event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at)
+    note = InboundMessage(event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at)
     try:
         with transaction.atomic():
-            applying = Applying(WorkingSet(row.session_id, [event]), signals)
+            applying = Applying(WorkingSet(row.session_id, [event]), flags)
             applying.apply(note, row.pk)
             applying.finish()
             row.applied_at, row.error = timezone.now(), ""
@@ -101,9 +101,9 @@ def _retry(row: InboxMessage, signals: Signals) -> bool:
         return False
     except Exception as error:
         _postpone(row, error)
-        signals.look_wanted = True
+        flags.snapshot_wanted = True
         return False
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return True
 
 
@@ -121,9 +121,9 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
 class Applying:
     """One batch being applied to its working set."""
 
-    def __init__(self, working_set: WorkingSet, signals: Signals) -> None:
+    def __init__(self, working_set: WorkingSet, flags: SessionFlags) -> None:
         self.set = working_set
-        self.signals = signals
+        self.flags = flags
         self._touched: dict[Order, Cause] = {}
         self._handlers: dict[type, Callable[[Any, Cause], None]] = {
             HandedOver: self._handed_over,
@@ -137,7 +137,7 @@ class Applying:
 
     def apply(self, note: Note, row_id: int | None) -> None:
         """Apply one note; raises NotYet when what it belongs to is not known."""
-        if isinstance(note, Heard):
+        if isinstance(note, InboundMessage):
             cause = Cause(actor="broker", at=note.received_at, inbox_id=row_id)
             self._handlers[type(note.event)](note.event, cause)
         else:
@@ -155,7 +155,7 @@ class Applying:
         order = self.set.orders.get(UUID(note.order_id))
         if order and order.broker_order_id == note.broker_order_id and order.sent_at is None:
             order.sent_at = note.sent_at
-            order.note(EventKind.HANDED_OVER, cause)
+            order.record_event(EventKind.HANDED_OVER, cause)
 
     # --- status ------------------------------------------------------------------------------------
     def _order_report(self, report: OrderReport, cause: Cause) -> None:
@@ -171,7 +171,7 @@ class Applying:
             external.follow_terms(order, report, cause)
         else:
             effects.follow_terms(self.set, order, report, cause)
-        self.signals.look_wanted |= effects.follow(self.set, order, report, cause.saying(text=report.text))
+        self.flags.snapshot_wanted |= effects.follow(self.set, order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
 
     def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> bool:
@@ -197,7 +197,7 @@ class Applying:
 
     def _note_answer(self, order: Order) -> None:
         """The gateway answers orders; what a look finds later, in doubt already, does not show that."""
-        self.signals.answered |= order.state == State.SENT
+        self.flags.answered |= order.state == State.SENT
 
     # --- executions --------------------------------------------------------------------------------
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
@@ -234,7 +234,7 @@ class Applying:
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
         effects.recount(order, self.set.executions(order))
-        order.note(EventKind.EXECUTION, cause.saying(data=_execution_data(report)))
+        order.record_event(EventKind.EXECUTION, cause.saying(data=_execution_data(report)))
         effects.accept_proven(self.set, order, cause)
         self._touched[order] = cause
 
@@ -251,7 +251,7 @@ class Applying:
         execution.realized_pnl = report.realized_pnl
         self.set.touch_execution(execution)
         data = {"exec_id": report.exec_id, "commission": str(report.commission), "currency": report.currency}
-        order.note(EventKind.COMMISSION, cause.saying(data=data))
+        order.record_event(EventKind.COMMISSION, cause.saying(data=data))
         self._touched[order] = cause
 
     # --- errors ------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ class Applying:
         cause = cause.saying(text=f"{report.code}: {report.text}", data={"code": report.code})
         match report.meaning:
             case Refusal.WARNING:
-                order.note(EventKind.BROKER_NOTICE, cause)
+                order.record_event(EventKind.BROKER_NOTICE, cause)
             case Refusal.LOOK_UP:
                 self._unclear(order, cause)
             case Refusal.UNKNOWN:
@@ -285,8 +285,8 @@ class Applying:
 
     def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
         """A request was refused: the order is over already, or lives on. The next look tells which."""
-        self.signals.look_wanted = True
-        order.note(EventKind.BROKER_NOTICE, cause)
+        self.flags.snapshot_wanted = True
+        order.record_event(EventKind.BROKER_NOTICE, cause)
         request = effects.refused_one(self.set, order, meaning, report.cl_ord_id)
         if request:
             named = bool(report.cl_ord_id)
@@ -300,18 +300,18 @@ class Applying:
 
     def _unclear(self, order: Order, cause: Cause) -> None:
         """A code that proves nothing: never the end of an order, always a reason to look."""
-        self.signals.look_wanted = True
-        order.note(EventKind.BROKER_NOTICE, cause)
-        effects.doubt_replaces(self.set, order, cause)
+        self.flags.snapshot_wanted = True
+        order.record_event(EventKind.BROKER_NOTICE, cause)
+        effects.mark_replaces_unconfirmed(self.set, order, cause)
         if order.state == State.SENT:
-            unknown_outcome.put_in_doubt(order, cause)
+            unknown_outcome.mark_unconfirmed(order, cause)
 
     # --- absence -----------------------------------------------------------------------------------
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:
         order = self.set.orders.get(UUID(report.order_id))
         if order and order.state in AT_BROKER:
-            self.signals.unanswered += order.state == State.SENT
-            unknown_outcome.missed(order, report.snapshot_id, cause)
+            self.flags.unanswered += order.state == State.SENT
+            unknown_outcome.mark_absent(order, report.snapshot_id, cause)
 
     def _unexplained(self, report: ExecutionsMissing, cause: Cause) -> None:
         """Nothing is invented from a total: a person must find the executions, or say what became of them."""

@@ -15,7 +15,7 @@ from orders.models.execution import charged, uncharged
 from orders.notify.alerts import raise_alert
 from orders.store.orders import store_orders
 
-AT_ONCE = 200
+BATCH_SIZE = 200
 
 
 def grace() -> timedelta:
@@ -36,7 +36,7 @@ def mark_missing(session: str) -> int:
         last_qty__gt=0,
         received_at__lt=timezone.now() - grace(),
     ).exclude(order__source=Source.EXTERNAL)
-    ids = sorted(set(late.values_list("order_id", flat=True)[:AT_ONCE]))
+    ids = sorted(set(late.values_list("order_id", flat=True)[:BATCH_SIZE]))
     if not ids:
         return 0
     with transaction.atomic():
@@ -62,5 +62,5 @@ def _mark(order: Order, missing: list[Execution]) -> None:
     text = f"The broker has not told the commission of {len(names)} execution(s) of this order."
     order.commission_missing = True
     cause = Cause(actor="lifecycle", at=timezone.now(), text=text, data={"exec_ids": names})
-    order.note(EventKind.COMMISSION_MISSING, cause)
+    order.record_event(EventKind.COMMISSION_MISSING, cause)
     raise_alert(AlertKind.COMMISSION_MISSING, order=order, text=text)

@@ -49,7 +49,7 @@ from orders.models.reasons import reason
 from orders.models.requests import accept_replace, refuse_request
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.sending import replaces
-from orders.sending.unknown_outcome import put_in_doubt
+from orders.sending.unknown_outcome import mark_unconfirmed
 
 #: Not (yet) said to be working. A pending request says nothing of the order's own state.
 HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
@@ -134,7 +134,7 @@ def _stand(order: Order, status: WorkingStatus, cause: Cause) -> None:
 def _set_standing(order: Order, standing: str, cause: Cause) -> None:
     if order.standing != standing:
         order.standing = standing
-        order.note(EventKind.STANDING, cause.saying(data={"standing": standing}))
+        order.record_event(EventKind.STANDING, cause.saying(data={"standing": standing}))
 
 
 # --- the end ----------------------------------------------------------------------------------------
@@ -217,8 +217,8 @@ def follow_terms(known: WorkingSet, order: Order, report: OrderReport, cause: Ca
         if shows(report.terms, order.terms, request.terms, report.cum_qty):
             accept_up_to(known, order, request, cause)
             return
-    if report.looked_at is not None:
-        _count_looks(known, order, report, cause)
+    if report.snapshot_at is not None:
+        _count_rounds(known, order, report, cause)
     _follow_others(known, order, report, cause)
 
 
@@ -253,9 +253,9 @@ def ceiling(known: WorkingSet, order: Order) -> Decimal:
     return max([order.order_qty, *former])
 
 
-def _count_looks(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> None:
+def _count_rounds(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> None:
     """A complete look shows the old terms, and the link was up: twice proves that nothing was changed."""
-    at = report.looked_at
+    at = report.snapshot_at
     for request in in_flight(known, order):
         doubtful = request.state == RequestState.UNCONFIRMED and at is not None and _sent_before(request, at)
         if not doubtful or request.last_look_at == at:
@@ -274,7 +274,7 @@ def _rescale(known: WorkingSet, order: Order, shown: OrderTerms, cause: Cause) -
         order.touched = True
     if order.touched:
         recount(order, known.executions(order))
-        order.note(EventKind.RESCALED, cause.saying("quantities restated by a corporate action"))
+        order.record_event(EventKind.RESCALED, cause.saying("quantities restated by a corporate action"))
 
 
 def comparable(shown: OrderTerms, present: Terms) -> Terms:
@@ -298,11 +298,11 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
         return
     replaces = [request for request in known.requests(order) if request.kind == RequestKind.REPLACE]
     of_before = any(request.former == shown.as_json() for request in replaces)
-    if of_before and not (report.looked_at and all(_sent_before(r, report.looked_at) for r in replaces)):
+    if of_before and not (report.snapshot_at and all(_sent_before(r, report.snapshot_at) for r in replaces)):
         return
     former, order.terms = order.terms, shown
     data = {"former": former.as_json(), "terms": shown.as_json()}
-    order.note(EventKind.TERMS_CHANGED, cause.saying("changed at the broker, not by us", data))
+    order.record_event(EventKind.TERMS_CHANGED, cause.saying("changed at the broker, not by us", data))
 
 
 def _sent_before(request: OrderRequest, at: datetime) -> bool:
@@ -346,13 +346,15 @@ def _is_balance_only(order: Order, request: OrderRequest, meaning: Refusal) -> b
     return replace and order.is_alive and 0 < request.terms.order_qty <= order.cum_qty
 
 
-def doubt_replaces(known: WorkingSet, order: Order, cause: Cause) -> None:
+def mark_replaces_unconfirmed(known: WorkingSet, order: Order, cause: Cause) -> None:
     """A code that proves nothing came while a replace was on the wire."""
     for request in in_flight(known, order):
         if request.state == RequestState.SENT:
             request.doubt()
             known.touch_request(request)
-            order.note(EventKind.REPLACE_IN_DOUBT, cause.saying(data={"cl_ord_id": request.cl_ord_id}))
+            order.record_event(
+                EventKind.REPLACE_IN_DOUBT, cause.saying(data={"cl_ord_id": request.cl_ord_id})
+            )
 
 
 # --- the end of the order ---------------------------------------------------------------------------
@@ -378,7 +380,7 @@ def close_requests(known: WorkingSet, order: Order, cause: Cause) -> None:
             refuse_request(order, request, late.code, cause.saying(late.text))
         elif order.state == State.CANCELED:
             request.answer(RequestState.ACCEPTED, cause.at, "", cause.text)
-            order.note(EventKind.CANCEL_ACCEPTED, cause)
+            order.record_event(EventKind.CANCEL_ACCEPTED, cause)
         else:
             continue
         known.touch_request(request)
@@ -406,7 +408,7 @@ def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
     order.overfilled = over
     if over:
         text = f"{decimal_text(order.cum_qty)} executed, {decimal_text(ceiling)} ordered at most"
-        order.note(EventKind.OVERFILLED, cause.saying(text))
+        order.record_event(EventKind.OVERFILLED, cause.saying(text))
         order.hold(cause.saying(text))
         raise_alert(AlertKind.OVERFILL, order=order, text=text)
     else:
@@ -459,7 +461,7 @@ def _partly(order: Order, cause: Cause) -> None:
     if order.state in EXECUTED:
         _reopen(order, cause)
     elif order.state in (State.REJECTED, State.FAILED):
-        put_in_doubt(order, cause)  # held dead, yet executed: the rest may be alive
+        mark_unconfirmed(order, cause)  # held dead, yet executed: the rest may be alive
     elif order.is_alive and order.state != State.PARTIALLY_FILLED:
         order.part_fill(cause)
 

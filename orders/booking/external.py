@@ -58,7 +58,7 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
     after = (terms.order_qty, terms.price, terms.stop_px)
     if before != after:
         order.order_qty, order.price, order.stop_px = after
-        order.note(EventKind.TERMS_CHANGED, cause)
+        order.record_event(EventKind.TERMS_CHANGED, cause)
 
 
 def _record(
@@ -88,7 +88,7 @@ def _record(
         received_at=cause.at,
     )
     seen = cause.saying("seen at the broker, not placed by us", {"order_ref": identity.order_ref})
-    order.note(EventKind.RECORDED, seen, from_state="")
+    order.record_event(EventKind.RECORDED, seen, from_state="")
     record_order(order, queued=False)
     working_set.add_order(order)
     return order

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-class Signals:
+class SessionFlags:
     """A look at the broker is wanted soon; orders were or were not answered."""
 
     def __init__(self) -> None:
-        self.look_wanted = False
+        self.snapshot_wanted = False
         self.answered = False
         self.unanswered = 0

@@ -65,7 +65,7 @@ def close_late(session: str, *, asked_before: datetime) -> int:
 def _close(order: Order, request: OrderRequest, cause: Cause) -> None:
     if request.kind == RequestKind.CANCEL and order.state == State.CANCELED:
         request.answer(RequestState.ACCEPTED, cause.at)
-        order.note(EventKind.CANCEL_ACCEPTED, cause)
+        order.record_event(EventKind.CANCEL_ACCEPTED, cause)
     else:
         refuse_request(order, request, LATE[RequestKind(request.kind)], cause)
     request.save()

@@ -59,7 +59,7 @@ WANTED = f"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class OrderKeys:
     """Every identity by which orders are looked for."""
 
     ids: list[UUID] = field(default_factory=list)
@@ -90,7 +90,7 @@ class WorkingSet:
         self._by_perm: dict[int, Order] = {}
         self._by_broker_id: dict[tuple[int, int], Order] = {}
         self._order_of_exec: dict[str, UUID] = {}
-        self.answer = self._take_in(_wanted(items), *first)
+        self.answer = self._take_in(_keys_of(items), *first)
 
     # --- finding ---------------------------------------------------------------------------------
     def find(self, identity: OrderIdentity) -> Order | None:
@@ -130,7 +130,7 @@ class WorkingSet:
 
     def fetch(self, order_ref: str) -> Order | None:
         """Lock one more order, by its reference; None when it is not stored."""
-        self._take_in(Wanted(order_refs=[order_ref]))
+        self._take_in(OrderKeys(order_refs=[order_ref]))
         return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
 
     def learn(self, order: Order) -> None:
@@ -170,17 +170,17 @@ class WorkingSet:
             _store_request(request)
 
     # --- locking ---------------------------------------------------------------------------------
-    def _take_in(self, wanted: Wanted, *first: prepared.Statement) -> list[prepared.Row]:
+    def _take_in(self, keys: OrderKeys, *first: prepared.Statement) -> list[prepared.Row]:
         """Lock, then read what belongs to the locked ones: what others did to them meanwhile is seen.
 
         Most often all are named by their ids: then their requests are read in the same round trip.
         """
         known = {"session": self.session, "known": [*self.orders]}
-        looks = [(_lock_sql(), {**vars(wanted), **known}), _requests_of(wanted.ids)] if wanted else []
-        answers = prepared.together(*first, *looks)
+        looks = [(_lock_sql(), {**vars(keys), **known}), _requests_of(keys.ids)] if keys else []
+        answers = prepared.pipeline(*first, *looks)
         if looks:
             requests, locked = answers.pop(), [_locked(row) for row in answers.pop()]
-            if others := {order.id for order in locked}.difference(wanted.ids):
+            if others := {order.id for order in locked}.difference(keys.ids):
                 requests += prepared.rows(*_requests_of(list(others)))
             self._add(locked, requests)
         return [row for rows in answers for row in rows]
@@ -188,11 +188,11 @@ class WorkingSet:
     def _add(self, orders: Sequence[Order], requests: Sequence[prepared.Row]) -> None:
         for order in orders:
             self.add_order(order)
-        for request in (prepared.made(OrderRequest, row) for row in requests):
+        for request in (prepared.from_row(OrderRequest, row) for row in requests):
             self._requests[request.order_id].append(request)
         if executed := [order.id for order in orders if order.first_fill_at]:
             for row in prepared.rows(_executions_sql(), [executed]):
-                execution = prepared.made(Execution, row)
+                execution = prepared.from_row(Execution, row)
                 self._executions[execution.order_id].append(execution)
                 self._order_of_exec[execution.exec_id] = execution.order_id
 
@@ -202,14 +202,14 @@ def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
 
 
 def _locked(row: prepared.Row) -> Order:
-    order = prepared.made(Order, row[:-1])
+    order = prepared.from_row(Order, row[:-1])
     order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a look
     return order
 
 
-def _wanted(items: Sequence[Item]) -> Wanted:
+def _keys_of(items: Sequence[Item]) -> OrderKeys:
     identities = [item.identity for item in items if hasattr(item, "identity")]
-    return Wanted(
+    return OrderKeys(
         ids=list(_ids(items, identities)),
         perm_ids=list({identity.perm_id for identity in identities if identity.perm_id}),
         broker_order_ids=list({i.broker_order_id for i in identities if i.broker_order_id}),
@@ -273,11 +273,12 @@ def _given() -> dict[str, str]:
 @cache
 def _book_sql() -> str:
     names = ", ".join(_given())
-    return f"INSERT INTO orders_execution ({names}) SELECT {names} FROM {prepared.recordset(_given(), 'e')}"  # noqa: S608
+    given = prepared.json_to_recordset(_given(), "e")
+    return f"INSERT INTO orders_execution ({names}) SELECT {names} FROM {given}"  # noqa: S608
 
 
 @cache
 def _change_sql() -> str:
     assignments = ", ".join(f"{name} = u.{name}" for name in CHANGING)
-    changed = prepared.recordset({"id": "bigint", **CHANGING}, "u")
+    changed = prepared.json_to_recordset({"id": "bigint", **CHANGING}, "u")
     return f"UPDATE orders_execution e SET {assignments} FROM {changed} WHERE e.id = u.id"  # noqa: S608

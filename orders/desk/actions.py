@@ -10,7 +10,7 @@ from django.db import transaction
 
 from orders.access import accounts_of_person
 from orders.errors import OrderError
-from orders.models import DeskAct, DeskAction, Order
+from orders.models import ActionRecord, DeskAction, Order
 from orders.notify import wakeup
 
 
@@ -22,7 +22,7 @@ def act_on_order(
     user: User,
     reason: str,
     do: Callable[[str], str],
-) -> DeskAct:
+) -> ActionRecord:
     """Do it to an order of the person's accounts; `do` gets the actor and gives the words of the outcome.
 
     The same key again gives the first answer and does nothing. Raises Order.DoesNotExist also for an
@@ -34,11 +34,11 @@ def act_on_order(
 
 def once(
     key: UUID, action: DeskAction, *, user: User, reason: str, do: Callable[[str], str], **about: object
-) -> DeskAct:
+) -> ActionRecord:
     """Keep the act and do it, in one transaction: no act without effect, no effect without act."""
     with transaction.atomic():
         defaults = {"user": user, "action": action, "reason": reason, **about}
-        act, first = DeskAct.objects.get_or_create(key=key, defaults=defaults)
+        act, first = ActionRecord.objects.get_or_create(key=key, defaults=defaults)
         if not first:
             return act
         try:
@@ -47,5 +47,5 @@ def once(
         except OrderError as error:
             act.outcome = str(error)
         act.save(update_fields=["ok", "outcome"])
-    wakeup.tell_readers()  # services told them before this transaction was visible
+    wakeup.notify_readers()  # services told them before this transaction was visible
     return act

@@ -18,16 +18,16 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking import effects
 from orders.booking.apply import apply_notes
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.errors import OrderError
 from orders.instruments.contracts import reference
 from orders.models import AlertKind, Cause, Order, State
 from orders.notify import wakeup
 from orders.notify.alerts import clear_alert
-from orders.sending.unknown_outcome import ROUNDS, give_up, send_again
+from orders.sending.unknown_outcome import ROUNDS, fail_order, send_again
 from orders.store.orders import store_orders
 
 
@@ -80,19 +80,19 @@ def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
         send_again(order, cause)
         store_orders([order])
         transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return order
 
 
-def give_held_up(order_id: UUID, *, actor: str, at: datetime) -> Order:
+def fail_held(order_id: UUID, *, actor: str, at: datetime) -> Order:
     """Give a held order up: FAILED, nobody will send it any more. Raises NotHeld."""
     with transaction.atomic():
         order = _held(order_id)
         cause = Cause(actor=actor, at=at)
         order.release(cause.saying("the desk gives it up"))
-        give_up(order, "GONE_AT_BROKER" if order.acknowledged_at else "NEVER_REACHED_BROKER", cause)
+        fail_order(order, "GONE_AT_BROKER" if order.acknowledged_at else "NEVER_REACHED_BROKER", cause)
         store_orders([order])
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return order
 
 
@@ -119,7 +119,7 @@ def release_held(order_id: UUID, *, actor: str, at: datetime, reason: str) -> Or
             clear_alert(AlertKind.OVERFILL, order=order, by=actor)
             effects.settle(order, order.executions.order_by("id"), cause)
         store_orders([order])
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return order
 
 
@@ -135,14 +135,17 @@ def enter_execution(order_id: UUID, found: FoundExecution, *, actor: str, at: da
     raw = {"entered_by": actor, "reason": reason}
     apply_notes(
         order.session_id,
-        [Heard(event=event, dedup_key=key, raw=raw, received_at=at) for event, key in _as_told(order, found)],
-        Signals(),
+        [
+            InboundMessage(event=event, dedup_key=key, raw=raw, received_at=at)
+            for event, key in _as_told(order, found)
+        ],
+        SessionFlags(),
     )
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order_id)
         order.release(Cause(actor=actor, at=at, text=reason))
         store_orders([order])
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return order
 
 

@@ -28,7 +28,7 @@ from orders.notify import wakeup
 log = logging.getLogger(__name__)
 
 CHUNK = 20
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 
 
 def start_cancels(key: UUID, orders: Sequence[Order], *, user: User, reason: str) -> DeskJob:
@@ -84,7 +84,7 @@ def work() -> int:
     done = 0
     while worked := _work_chunk():
         done += worked
-        wakeup.tell_readers()
+        wakeup.notify_readers()
     return done
 
 

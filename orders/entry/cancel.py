@@ -39,7 +39,7 @@ def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "
             request = _cancel(order, Cause(actor=actor, at=at), cl_ord_id)
     except IntegrityError as error:
         raise ClOrdIdReused(order, cl_ord_id) from error
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return request
 
 
@@ -80,7 +80,7 @@ def _record_cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
         requested_at=cause.at,
     )
     request.cl_ord_id = cl_ord_id or f"cancel-{request.id}"
-    order.note(EventKind.CANCEL_REQUESTED, cause)
+    order.record_event(EventKind.CANCEL_REQUESTED, cause)
     if order.state == State.CREATED:
         _cancel_here(order, request, cause)
         request.save(force_insert=True)

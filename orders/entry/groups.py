@@ -18,7 +18,7 @@ from brokers.fix import Side, TimeInForce
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
 from orders.entry.resolution import resolve_ticket
-from orders.entry.rules import Rules, library
+from orders.entry.rules import Rules, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import (
@@ -44,7 +44,7 @@ from orders.store.orders import record_orders, store_orders
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-FEWEST, MOST = 2, 6
+MIN_ORDERS, MAX_ORDERS = 2, 6
 OCA_TYPES = {OcaType.CANCEL: 1, OcaType.REDUCE: 2, OcaType.REDUCE_WITHOUT_BLOCK: 3}
 #: Exits wait as long as their entry does: it is the entry that becomes stale.
 EXITS_STAY_FRESH = timedelta(days=30)
@@ -98,9 +98,9 @@ def place_group(ticket: GroupTicket, *, client: User, source: Source, received_a
         raise TicketInvalid(errors)
     _resolve(ticket)
     while True:
-        rules = library.rules()
+        rules = rules_cache.rules()
         drafts = _drafts(ticket, rules, client=client, source=source, received_at=received_at)
-        if library.forget_outdated():
+        if rules_cache.forget_outdated():
             continue
         try:
             placed = _record(ticket, drafts, rules, client, received_at)
@@ -111,7 +111,7 @@ def place_group(ticket: GroupTicket, *, client: User, source: Source, received_a
         if placed:
             wakeup.ring(placed.group.session_id)
             return placed
-        library.forget_outdated()
+        rules_cache.forget_outdated()
 
 
 def _placed_before(ticket: GroupTicket, client: User) -> PlacedGroup | None:
@@ -195,7 +195,7 @@ def _record(
         _refuse_all(orders, received_at)
     with transaction.atomic():
         group.save(force_insert=True)
-        recorded = record_orders(orders, ruleset=rules.edition)
+        recorded = record_orders(orders, ruleset=rules.ruleset_version)
         if recorded is None:
             transaction.set_rollback(True)
             return None

@@ -15,7 +15,7 @@ from orders.models import IdempotencyKey
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-KEPT_FOR = timedelta(days=7)
+RETENTION = timedelta(days=7)
 
 
 class KeyReused(OrderError):
@@ -49,5 +49,5 @@ def _earlier(client: User, key: str, fingerprint: str) -> Any:
 
 def forget_old_keys() -> int:
     """Delete keys after KEPT_FOR; the cl_ord_ids of their orders are remembered for good."""
-    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
+    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - RETENTION)
     return old.delete()[0]

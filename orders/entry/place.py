@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount, GatewaySession, Instrument
 from orders.entry.resolution import resolve_ticket
-from orders.entry.rules import Rules, Venue, library, venue_by
+from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 HEARTBEAT_LIMIT = timedelta(seconds=10)
-MOST = 1000
+MAX_ORDERS = 1000
 
 
 class NotPlaced(OrderError):
@@ -110,13 +110,13 @@ def place_orders(
     `ask_broker` must be False in a transaction; `resolve_lines` does the asking before it then.
     """
     while True:
-        rules = library.rules()
+        rules = rules_cache.rules()
         for line in lines:
             _draft_line(line, rules, client=client, source=source, received_at=received_at)
         _replay([line for line in lines if line.failed], client)
         failed = [line for line in lines if line.failed]
         unknown = [line for line in failed if isinstance(line.error, InstrumentUnknown) and not line.settled]
-        if failed and library.forget_outdated():
+        if failed and rules_cache.forget_outdated():
             pass  # they may be good by the rules that are in force now
         elif unknown and ask_broker:
             resolve_lines(unknown)
@@ -127,7 +127,7 @@ def place_orders(
         elif _record(lines, rules, client, all_or_none=all_or_none):
             return
         else:
-            library.forget_outdated()
+            rules_cache.forget_outdated()
         for line in lines:
             line.reset()
 
@@ -159,7 +159,7 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     """
     drafts = [line.order for line in lines if line.order and line.created]
     with transaction.atomic() if all_or_none else nullcontext():
-        recorded = record_orders(drafts, ruleset=rules.edition)
+        recorded = record_orders(drafts, ruleset=rules.ruleset_version)
         if recorded is None:
             return False
         for line in lines:
@@ -206,7 +206,7 @@ def _wake(recorded: Iterable[Order]) -> None:
     for session in {str(order.session_id) for order in orders if order.state == State.CREATED}:
         transaction.on_commit(lambda session=session: wakeup.ring(session), robust=True)  # type: ignore[misc]
     if any(order.state != State.CREATED for order in orders):
-        transaction.on_commit(wakeup.tell_readers, robust=True)
+        transaction.on_commit(wakeup.notify_readers, robust=True)
 
 
 def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, received_at: datetime) -> Order:
@@ -214,27 +214,29 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
 
     Whoever records it requires the edition of these rules to be in force.
     """
-    venue = venue_by(rules, ticket)
-    require_form(ticket, venue)
-    order = _draft(ticket, venue, client=client, source=source, received_at=received_at)
-    _check(order, ticket, venue)
+    context = context_by(rules, ticket)
+    require_form(ticket, context)
+    order = _draft(ticket, context, client=client, source=source, received_at=received_at)
+    _check(order, ticket, context)
     return order
 
 
 def dry_run(ticket: Ticket) -> list[CheckResult]:
     """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
-    venue = venue_by(library.rules(), ticket)
-    require_form(ticket, venue)
-    return check_report(ticket, venue)
+    context = context_by(rules_cache.rules(), ticket)
+    require_form(ticket, context)
+    return check_report(ticket, context)
 
 
-def require_form(ticket: Ticket, venue: Venue) -> None:
+def require_form(ticket: Ticket, context: OrderContext) -> None:
     """Raise TicketInvalid when the ticket is no order that could be placed."""
-    if errors := form_errors(ticket, venue.instrument, timezone.now()):
+    if errors := form_errors(ticket, context.instrument, timezone.now()):
         raise TicketInvalid(errors)
 
 
-def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, received_at: datetime) -> Order:
+def _draft(
+    ticket: Ticket, context: OrderContext, *, client: User, source: Source, received_at: datetime
+) -> Order:
     order_id = uuid_utils.uuid7()
     max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
     order = Order(
@@ -244,9 +246,9 @@ def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, receiv
         cl_ord_id=ticket.cl_ord_id,
         request_hash=ticket.fingerprint(),
         order_ref=order_ref_of(order_id),
-        account=venue.account,
-        session=venue.account.session,
-        instrument=venue.instrument,
+        account=context.account,
+        session=context.account.session,
+        instrument=context.instrument,
         side=ticket.side,
         order_qty=ticket.order_qty,
         ord_type=ticket.ord_type,
@@ -258,40 +260,40 @@ def _draft(ticket: Ticket, venue: Venue, *, client: User, source: Source, receiv
         if_broker_down=ticket.if_broker_down,
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
-        arrival_px=last_prices.of(venue.instrument),
+        arrival_px=last_prices.of(context.instrument),
     )
-    order.note(EventKind.RECORDED, Cause(actor=_actor(client), at=received_at), from_state="")
+    order.record_event(EventKind.RECORDED, Cause(actor=_actor(client), at=received_at), from_state="")
     return order
 
 
-def _check(order: Order, ticket: Ticket, venue: Venue) -> None:
+def _check(order: Order, ticket: Ticket, context: OrderContext) -> None:
     """Run the limit checks and the broker-down policy; a failed one rejects the order in memory."""
-    report = check_report(ticket, venue)
+    report = check_report(ticket, context)
     order.check_report = [result.as_json() for result in report]
     failed = next((result.code for result in report if not result.passed), "")
-    if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(venue.account):
+    if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(context.account):
         failed = "BROKER_DOWN"
     if failed:
         order.reason_code, order.reason_text = failed, reason(failed).text
         order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
 
 
-def check_report(ticket: Ticket, venue: Venue) -> list[CheckResult]:
+def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
     """Every limit check on these terms, passed or not."""
-    return run_checks(_exposure(ticket, venue)) if venue.limit else [_no_limits(venue.account)]
+    return run_checks(_exposure(ticket, context)) if context.limit else [_no_limits(context.account)]
 
 
-def _exposure(ticket: Ticket, venue: Venue) -> Exposure:
-    source, px = reference_price(ticket, venue.instrument)
-    limit = venue.limit
+def _exposure(ticket: Ticket, context: OrderContext) -> Exposure:
+    source, px = reference_price(ticket, context.instrument)
+    limit = context.limit
     assert limit is not None  # noqa: S101 - only called with limits
     return Exposure(
         order_qty=ticket.order_qty,
         reference_px=px,
         reference_source=source,
-        instrument=str(venue.instrument),
-        instrument_allowed=venue.instrument_allowed,
-        multiplier=venue.instrument.multiplier / venue.instrument.price_magnifier,
+        instrument=str(context.instrument),
+        instrument_allowed=context.instrument_allowed,
+        multiplier=context.instrument.multiplier / context.instrument.price_magnifier,
         max_order_qty=limit.max_order_qty,
         max_notional=limit.max_notional,
     )

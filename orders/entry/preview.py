@@ -14,11 +14,11 @@ from brokers.errors import BrokerUnavailable
 from brokers.lease import Lease
 from brokers.messages import InstrumentRef, NewOrder, Preview
 from brokers.models import GatewaySession, QuestionKind
+from brokers.order_attributes import OrderAttributes
 from brokers.port import BrokerSession
-from brokers.special import Special
 from orders.entry.place import drafted
 from orders.entry.resolution import resolve_ticket
-from orders.entry.rules import library
+from orders.entry.rules import rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import InstrumentUnknown
 from orders.instruments.contracts import reference
@@ -54,16 +54,16 @@ def preview_order(ticket: Ticket, *, client: User, received_at: datetime) -> Pre
 
 
 def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
-    library.forget_outdated()
+    rules_cache.forget_outdated()
     try:
-        return drafted(ticket, library.rules(), client=client, source=Source.API, received_at=received_at)
+        return drafted(ticket, rules_cache.rules(), client=client, source=Source.API, received_at=received_at)
     except InstrumentUnknown:
         resolve_ticket(ticket)
-    return drafted(ticket, library.rules(), client=client, source=Source.API, received_at=received_at)
+    return drafted(ticket, rules_cache.rules(), client=client, source=Source.API, received_at=received_at)
 
 
 def _payload(order: Order, ticket: Ticket) -> NewOrder:
-    special = msgspec.convert(order.special, Special)
+    special = msgspec.convert(order.special, OrderAttributes)
     instrument: InstrumentRef = reference(order.instrument)
     return NewOrder(
         order_id=str(order.id),

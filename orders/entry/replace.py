@@ -13,9 +13,9 @@ from django.db import IntegrityError, transaction
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
-from brokers.special import SPECIAL_FIELDS, Special
+from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from orders.entry.place import check_report, require_form
-from orders.entry.rules import find_venue
+from orders.entry.rules import find_context
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import (
     CancelPending,
@@ -91,7 +91,7 @@ def replace_order(
     except IntegrityError as error:
         # Another order of this client took the id between our look and our write.
         raise ClOrdIdReused(order, change.cl_ord_id) from error
-    wakeup.tell_readers()
+    wakeup.notify_readers()
     return asked
 
 
@@ -102,7 +102,7 @@ def _replace(order: Order, change: Change, cause: Cause, version: int | None) ->
         raise VersionMoved(order)
     request = _draft(order, change, cause)
     _require_replaceable(order, request)
-    order.note(EventKind.REPLACE_REQUESTED, cause.saying(data=request.asked))
+    order.record_event(EventKind.REPLACE_REQUESTED, cause.saying(data=request.asked))
     _check(order, request, cause)
     request.save(force_insert=True)
     if request.is_open:
@@ -163,21 +163,21 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
 def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     """Rules of form raise; a limit that the new terms break refuses the request in memory."""
     ticket = ticket_of(order, request.terms)
-    venue = find_venue(ticket)
-    require_form(ticket, venue)
-    report = check_report(ticket, venue)
+    context = find_context(ticket)
+    require_form(ticket, context)
+    report = check_report(ticket, context)
     request.check_report = [result.as_json() for result in report]
     if failed := next((result.code for result in report if not result.passed), ""):
         request.answer(RequestState.REFUSED, cause.at, failed, reason(failed).text)
-        order.note(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
+        order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:
     """The ticket that would place this order with these terms; `order.instrument` must be loaded."""
     instrument = order.instrument
-    special = msgspec.convert(order.special, Special)
+    special = msgspec.convert(order.special, OrderAttributes)
     given = {
-        **{name: getattr(special, name) for name in SPECIAL_FIELDS},
+        **{name: getattr(special, name) for name in ATTRIBUTE_FIELDS},
         **terms._asdict(),
         "cl_ord_id": order.cl_ord_id,
         "account": order.account_id,

@@ -6,7 +6,7 @@ import msgspec
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument, QuestionKind
-from orders.entry.rules import library, read_instrument
+from orders.entry.rules import read_instrument, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown
 from orders.instruments import contracts
@@ -39,8 +39,8 @@ def resolve_for_order(key: InstrumentKey, account: str) -> None:
         words = f"{key.symbol} {key.sec_type} {key.exchange} {key.currency}"
         text = f"There is no instrument {words} here, and the broker can not be asked: {silent}"
         raise InstrumentUnknown({"instrument.symbol": [text]}) from silent
-    library.forget_outdated()
-    library.rules().remember(key, found)
+    rules_cache.forget_outdated()
+    rules_cache.rules().remember(key, found)
 
 
 def resolve_ticket(ticket: Ticket) -> None:
@@ -49,12 +49,12 @@ def resolve_ticket(ticket: Ticket) -> None:
     Raises InstrumentUnknown (with the field) and InstrumentAmbiguous. Nothing is asked for an account that
     does not exist: its error says so.
     """
-    rules = library.rules()
+    rules = rules_cache.rules()
     if rules.account(ticket.account) is None:
         return
     if rules.instrument(ticket.instrument) is None:
         resolve_for_order(ticket.instrument, ticket.account)
-        rules = library.rules()
+        rules = rules_cache.rules()
     for number, condition in enumerate(ticket.conditions):
         if condition.con_id and not rules.exchanges(condition.con_id):
             session = BrokerAccount.objects.values_list("session_id", flat=True).get(pk=ticket.account)

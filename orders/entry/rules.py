@@ -17,21 +17,21 @@ from brokers.models import BrokerAccount, Instrument
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.models import AccountLimit
-from orders.models.rulebook import NO_EDITION, Rulebook
+from orders.models.ruleset import NO_RULESET, Ruleset
 
 #: What tells instruments of one symbol apart.
 TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Venue:
-    """Where a ticket leads: the rows it names, by an edition of the rulebook. Shared: never change them."""
+class OrderContext:
+    """Where a ticket leads: the rows it names, by a version of the ruleset. Shared: never change them."""
 
     account: BrokerAccount
     instrument: Instrument
     instrument_allowed: bool
     limit: AccountLimit | None
-    edition: UUID
+    ruleset_version: UUID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +54,8 @@ class Rules:
     What is not there is not kept, so strangers' names do not fill the memory.
     """
 
-    def __init__(self, edition: UUID) -> None:
-        self.edition = edition
+    def __init__(self, ruleset_version: UUID) -> None:
+        self.ruleset_version = ruleset_version
         self._accounts: dict[str, AccountRules] = {}
         self._instruments: dict[InstrumentKey, Instrument] = {}
         self._contracts: dict[int, frozenset[str]] = {}
@@ -83,7 +83,7 @@ class Rules:
         self._instruments[key] = instrument
 
 
-class Library:
+class RulesCache:
     """The rules in force, as far as this process knows."""
 
     def __init__(self) -> None:
@@ -93,24 +93,23 @@ class Library:
         """The rules last known to be in force. The edition is read first: what is read later is not older."""
         rules = self._rules
         if rules is None:
-            rules = self._rules = Rules(edition_in_force())
+            rules = self._rules = Rules(ruleset_in_force())
         return rules
 
     def forget_outdated(self) -> bool:
         """Forget what is not in force any more; whether there was something to forget."""
-        if self._rules is None or self._rules.edition == edition_in_force():
+        if self._rules is None or self._rules.ruleset_version == ruleset_in_force():
             return False
         self._rules = None
         return True
 
 
-library = Library()
+rules_cache = RulesCache()
 
 
-def edition_in_force() -> UUID:
-    """The rulebook's edition now."""
-    edition = Rulebook.objects.values_list("edition", flat=True).first()
-    return edition or NO_EDITION
+def ruleset_in_force() -> UUID:
+    """The version of the ruleset now."""
+    return Ruleset.objects.values_list("version", flat=True).first() or NO_RULESET
 
 
 def read_account(code: str) -> AccountRules | None:
@@ -142,13 +141,13 @@ def read_exchanges(con_id: int) -> frozenset[str]:
     return frozenset(name for own, others in rows for name in (own, *others))
 
 
-def find_venue(ticket: Ticket) -> Venue:
+def find_context(ticket: Ticket) -> OrderContext:
     """The account, instrument and limits that a ticket names, as they are now; raises TicketInvalid."""
-    library.forget_outdated()
-    return venue_by(library.rules(), ticket)
+    rules_cache.forget_outdated()
+    return context_by(rules_cache.rules(), ticket)
 
 
-def venue_by(rules: Rules, ticket: Ticket) -> Venue:
+def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
     """The same by rules that are remembered: whoever uses it requires their edition to be in force."""
     account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
     key, errors = ticket.instrument, dict[str, list[str]]()
@@ -166,12 +165,12 @@ def venue_by(rules: Rules, ticket: Ticket) -> Venue:
         _check_conditions(rules, ticket, errors)
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)
-    return Venue(
+    return OrderContext(
         account=account.account,
         instrument=instrument,
         instrument_allowed=account.allows(instrument),
         limit=account.limit,
-        edition=rules.edition,
+        ruleset_version=rules.ruleset_version,
     )
 
 

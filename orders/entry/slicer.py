@@ -22,7 +22,7 @@ from brokers.inbox import DATABASE_AWAY
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, require_form
 from orders.entry.resolution import resolve_ticket
-from orders.entry.rules import Venue, find_venue, library
+from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import ALIVE, SLICING, Order, SlicedOrder, SliceState, Source, State
@@ -39,7 +39,7 @@ MAX_SLICES = 500
 LEAST_INTERVAL = timedelta(seconds=1)
 LONGEST = timedelta(days=1)
 #: An execution of a slice that has just ended may still be on its way: its rest is not sent again before.
-SETTLING = timedelta(seconds=5)
+GRACE_PERIOD = timedelta(seconds=5)
 CLOSED_BADLY = (State.REJECTED, State.FAILED)
 
 
@@ -76,7 +76,7 @@ def progress(parent: SlicedOrder, *, now: datetime | None = None) -> Progress:
     for child in parent.children.all():
         cum += child.cum_qty
         value += child.cum_qty * child.avg_px
-        settling = now is not None and child.updated_at > now - SETTLING
+        settling = now is not None and child.updated_at > now - GRACE_PERIOD
         if child.state in ALIVE or (settling and child.cum_qty < child.order_qty and child.claimed_at):
             open_qty += max(child.order_qty - child.cum_qty, Decimal(0))
     return Progress(cum_qty=cum, open_qty=open_qty, avg_px=value / cum if cum else Decimal(0))
@@ -101,16 +101,16 @@ def place_sliced(
     if known := _placed_before(ticket, client, request_hash):
         return known, False
     start_time = start_time or received_at
-    venue = _venue(ticket)
-    require_form(ticket, venue)
-    _require_schedule(ticket, venue, slices, start_time, end_time, received_at)
+    context = _context(ticket)
+    require_form(ticket, context)
+    _require_schedule(ticket, context, slices, start_time, end_time, received_at)
     parent = SlicedOrder(
         client=client,
         cl_ord_id=ticket.cl_ord_id,
         request_hash=request_hash,
-        account=venue.account,
-        session=venue.account.session,
-        instrument=venue.instrument,
+        account=context.account,
+        session=context.account.session,
+        instrument=context.instrument,
         ticket=msgspec.to_builtins(ticket),
         order_qty=ticket.order_qty,
         slices=slices,
@@ -136,27 +136,27 @@ def _placed_before(ticket: Ticket, client: User, request_hash: str) -> SlicedOrd
     return known
 
 
-def _venue(ticket: Ticket) -> Venue:
+def _context(ticket: Ticket) -> OrderContext:
     try:
-        return find_venue(ticket)
+        return find_context(ticket)
     except InstrumentUnknown:
         resolve_ticket(ticket)
-    return find_venue(ticket)
+    return find_context(ticket)
 
 
 def _require_schedule(
-    ticket: Ticket, venue: Venue, slices: int, start: datetime, end: datetime, now: datetime
+    ticket: Ticket, context: OrderContext, slices: int, start: datetime, end: datetime, now: datetime
 ) -> None:
     errors: dict[str, list[str]] = {}
-    lot = venue.instrument.size_increment
+    lot = context.instrument.size_increment
     if end <= max(start, now):
         errors["end_time"] = ["Must be after start_time and in the future."]
     elif end - start > LONGEST:
         errors["end_time"] = ["Must be within a day of start_time."]
     elif (end - start) / slices < LEAST_INTERVAL:
         errors["slices"] = [f"At least a second apart: {slices} do not fit between start and end."]
-    if ticket.order_qty / slices < max(lot, venue.instrument.min_size):
-        errors["slices"] = [f"A slice must be at least {venue.instrument.min_size.normalize():f}."]
+    if ticket.order_qty / slices < max(lot, context.instrument.min_size):
+        errors["slices"] = [f"A slice must be at least {context.instrument.min_size.normalize():f}."]
     if errors:
         raise TicketInvalid(errors)
 
@@ -290,7 +290,7 @@ def _close(parent: SlicedOrder, has: Progress, now: datetime) -> bool:
         canceled = any(line["text"] == "cancel requested" for line in parent.history)
         end = SliceState.CANCELED if canceled else SliceState.ENDED
         parent.move(end, actor="slicer", at=now)
-    elif parent.state == SliceState.RUNNING and now >= parent.end_time + SETTLING and parent.made:
+    elif parent.state == SliceState.RUNNING and now >= parent.end_time + GRACE_PERIOD and parent.made:
         parent.move(SliceState.ENDING, actor="slicer", at=now, text="its time is over")
         transaction.on_commit(lambda: _cancel_children(parent, "slicer", now))
     else:
@@ -303,11 +303,11 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     ticket = msgspec.convert(parent.ticket, Ticket)
     number = parent.made + 1
     ticket = msgspec.structs.replace(ticket, cl_ord_id=f"{parent.cl_ord_id}.{number}", order_qty=quantity)
-    library.forget_outdated()
-    rules = library.rules()
+    rules_cache.forget_outdated()
+    rules = rules_cache.rules()
     order = drafted(ticket, rules, client=parent.client, source=Source.SLICER, received_at=now)
     order.parent = parent
-    if record_order(order, queued=True, ruleset=rules.edition) is RecordOutcome.OUTDATED:
+    if record_order(order, queued=True, ruleset=rules.ruleset_version) is RecordOutcome.OUTDATED:
         return  # the next look takes the new rules
     parent.made = number
     if order.state == State.REJECTED:

@@ -10,7 +10,7 @@ import msgspec
 
 from brokers.fix import SecType
 from brokers.messages import InstrumentRef, Leg
-from brokers.special import SPECIAL_FIELDS, Special
+from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from orders.models import IfBrokerDown, OnUnconfirmed
 from orders.risk.terms import Terms
 
@@ -67,8 +67,8 @@ class Ticket(Terms, frozen=True, kw_only=True, omit_defaults=True):
 
     def special(self) -> dict[str, Any]:
         """The optional terms that are given, as JSON values."""
-        given = {name: getattr(self, name) for name in SPECIAL_FIELDS}
-        plain: dict[str, Any] = msgspec.to_builtins(Special(**given))
+        given = {name: getattr(self, name) for name in ATTRIBUTE_FIELDS}
+        plain: dict[str, Any] = msgspec.to_builtins(OrderAttributes(**given))
         return plain
 
 

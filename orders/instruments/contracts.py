@@ -25,7 +25,7 @@ DETAILS_TIMEOUT = 6.0  # seconds
 RETRY_AFTER = timedelta(minutes=1)
 #: Trading hours are told for some days ahead, the other rules change rarely.
 REFRESH_AFTER = timedelta(hours=12)
-AT_ONCE = 10
+BATCH_SIZE = 10
 MAX_CANDIDATES = 50
 
 
@@ -47,7 +47,7 @@ class InstrumentDesk:
         old = described.filter(Q(resolved_at=None) | Q(resolved_at__lt=now - REFRESH_AFTER)).exclude(
             con_id=None
         )
-        for instrument in [*new[:AT_ONCE], *old[:AT_ONCE]]:
+        for instrument in [*new[:BATCH_SIZE], *old[:BATCH_SIZE]]:
             self._refresh(instrument)
         self._watch()
 

@@ -18,12 +18,12 @@ from orders.notify import wakeup
 
 log = logging.getLogger(__name__)
 
-LOOKED_AT = 8  # seconds that one look keeps a subscription
+WANTED_FOR = 8  # seconds that one look keeps a subscription
 SHOWN_FOR = 120  # seconds that the last view is kept for whoever looks next
 LATE = 4.0  # seconds after which a view that is not renewed is called stale
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
     """What the broker worker shows of one instrument, and whether it hears the broker itself."""
 
     view: MarketView
@@ -41,18 +41,18 @@ class NoMarket(Exception):
     """There is nothing to look at, and this is why."""
 
 
-decoder = msgspec.json.Decoder(Shown)
+decoder = msgspec.json.Decoder(PublishedView)
 
 
-def look(session: str, instrument_id: int) -> Shown | None:
+def look(session: str, instrument_id: int) -> PublishedView | None:
     """Want this instrument's market for some seconds more; what is shown of it, None at first.
 
     Raises NoMarket when Redis does not answer.
     """
     try:
         with wakeup.client().pipeline(transaction=False) as both:
-            both.set(wanted_key(session, instrument_id), "1", ex=LOOKED_AT)
-            both.sadd(looks_key(session), instrument_id)
+            both.set(viewer_key(session, instrument_id), "1", ex=WANTED_FOR)
+            both.sadd(viewed_key(session), instrument_id)
             both.get(view_key(session, instrument_id))
             body = both.execute()[-1]
     except wakeup.REDIS_ERRORS as error:
@@ -61,12 +61,12 @@ def look(session: str, instrument_id: int) -> Shown | None:
     return decoder.decode(body) if body else None
 
 
-def looks_key(session: str) -> str:
+def viewed_key(session: str) -> str:
     """The set of instruments that somebody may be looking at."""
     return f"{settings.REDIS_KEY_PREFIX}looks:{session}"
 
 
-def wanted_key(session: str, instrument_id: int) -> str:
+def viewer_key(session: str, instrument_id: int) -> str:
     """The key that lives while somebody looks at an instrument."""
     return f"{settings.REDIS_KEY_PREFIX}looked:{session}:{instrument_id}"
 

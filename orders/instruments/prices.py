@@ -16,7 +16,8 @@ PRICES_KEPT_FOR = 1.0  # seconds; the broker worker writes them as often
 #: One statement, and so one flush to disk, however many instruments have moved.
 STORE_PRICES = f"""
     UPDATE brokers_instrument i SET last_px = seen.last_px, last_px_at = now()
-    FROM {prepared.recordset({"con_id": "bigint", "last_px": "numeric"}, "seen")} WHERE i.con_id = seen.con_id
+    FROM {prepared.json_to_recordset({"con_id": "bigint", "last_px": "numeric"}, "seen")}
+    WHERE i.con_id = seen.con_id
 """  # noqa: S608 - our own column names
 
 

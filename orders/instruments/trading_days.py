@@ -10,7 +10,7 @@ from orders.models import Order
 from orders.models.trade_date import trade_date
 
 #: The broker tells trading hours for days ahead; the broker worker asks again twice a day.
-KEPT_FOR = 60.0  # seconds
+RETENTION = 60.0  # seconds
 Hours = tuple[str, list[list[str]]]
 
 
@@ -23,7 +23,7 @@ class TradingHours:
     def of(self, instrument_id: int) -> Hours:
         """(time zone, sessions) of an instrument."""
         known = self._hours.get(instrument_id)
-        if known is None or time.monotonic() - known[1] > KEPT_FOR:
+        if known is None or time.monotonic() - known[1] > RETENTION:
             row = Instrument.objects.values_list("time_zone", "trading_hours").get(pk=instrument_id)
             known = self._hours[instrument_id] = (row, time.monotonic())
         return known[0]

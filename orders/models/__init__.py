@@ -3,7 +3,7 @@
 from orders.models.alert import Alert, AlertKind
 from orders.models.breaks import Break, BreakKind, BreakNote
 from orders.models.desk import (
-    DeskAct,
+    ActionRecord,
     DeskAction,
     DeskJob,
     DeskJobRow,
@@ -22,7 +22,7 @@ from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
-from orders.models.rulebook import Rulebook
+from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
@@ -38,6 +38,7 @@ __all__ = [
     "OPEN_REQUESTS",
     "SLICING",
     "AccountLimit",
+    "ActionRecord",
     "Alert",
     "AlertKind",
     "ApiToken",
@@ -47,7 +48,6 @@ __all__ = [
     "Cause",
     "CommandKind",
     "DeliveryState",
-    "DeskAct",
     "DeskAction",
     "DeskJob",
     "DeskJobRow",
@@ -69,7 +69,7 @@ __all__ = [
     "ReconciliationRun",
     "RequestKind",
     "RequestState",
-    "Rulebook",
+    "Ruleset",
     "SavedView",
     "Scope",
     "SliceState",

@@ -32,18 +32,18 @@ class DeskAction(models.TextChoices):
     RECONCILE = "RECONCILE", "Comparison asked"
 
 
-class DeskAct(models.Model):
+class ActionRecord(models.Model):
     """One press of a button: who, what, why, and what came of it.
 
     The key is made when the form is shown, so a second click, a reload or Back finds the first answer.
     """
 
     key = models.UUIDField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="desk_acts")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="actions")
     action = models.CharField(max_length=12, choices=DeskAction.choices)
-    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, null=True, related_name="desk_acts")
+    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, null=True, related_name="actions")
     session = models.ForeignKey(
-        "brokers.GatewaySession", on_delete=models.PROTECT, null=True, related_name="desk_acts"
+        "brokers.GatewaySession", on_delete=models.PROTECT, null=True, related_name="actions"
     )
     reason = models.CharField(max_length=500, blank=True, default="")
     ok = models.BooleanField(default=False)
@@ -51,6 +51,7 @@ class DeskAct(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        db_table = "orders_deskact"
         ordering = ["-at"]
 
     def __str__(self) -> str:

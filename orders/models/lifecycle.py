@@ -51,7 +51,7 @@ def move(
         def moved(order: Order, cause: Cause) -> None:
             before = order.state
             fire(order, cause)
-            order.note(kind, cause, from_state=before)
+            order.record_event(kind, cause, from_state=before)
 
         return moved
 
@@ -77,7 +77,7 @@ class OrderLifecycle(FSMModelMixin, models.Model):
         """Committed as "may be at the broker"; the bytes follow."""
 
     @move(state, EventKind.PUT_BACK, State.SENT, State.CREATED)
-    def put_back(self, cause: Cause) -> None:
+    def requeue(self, cause: Cause) -> None:
         """Nothing left this process (BrokerUnavailable)."""
 
     @move(state, EventKind.PUT_BACK, State.UNCONFIRMED, State.CREATED)

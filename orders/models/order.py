@@ -106,7 +106,7 @@ class Order(OrderLifecycle):
     price = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     stop_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     time_in_force = models.CharField(max_length=8)
-    #: The optional terms that were given: a `brokers.special.Special` as JSON.
+    #: The optional terms that were given: a `brokers.order_attributes.Special` as JSON.
     special = models.JSONField(default=dict, blank=True)
 
     #: The order that this one is a slice of.
@@ -236,7 +236,7 @@ class Order(OrderLifecycle):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: Events noted in memory, written by `store.orders` together with the row.
-        self.noted: list[OrderEvent] = []
+        self.pending_events: list[OrderEvent] = []
         #: Facts that changed without being news (a perm_id learned late): stored, but no event.
         self.touched = False
 
@@ -291,13 +291,13 @@ class Order(OrderLifecycle):
     def hold(self, cause: Cause) -> None:
         """Leave the order to a person: nothing is sent for it until somebody decides, or the broker does."""
         self.held_for_desk = True
-        self.note(EventKind.HELD_FOR_DESK, cause)
+        self.record_event(EventKind.HELD_FOR_DESK, cause)
 
     def release(self, cause: Cause) -> None:
         """No person is needed any more."""
         if self.held_for_desk:
             self.held_for_desk = False
-            self.note(EventKind.RELEASED, cause)
+            self.record_event(EventKind.RELEASED, cause)
 
     @property
     def is_combination(self) -> bool:
@@ -313,11 +313,11 @@ class Order(OrderLifecycle):
             return False
         return not self.requests.filter(kind="CANCEL", state__in=OPEN_REQUESTS).exists()
 
-    def note(self, kind: EventKind, cause: Cause, *, from_state: str | None = None) -> None:
+    def record_event(self, kind: EventKind, cause: Cause, *, from_state: str | None = None) -> None:
         """Note an event: one version further, with the facts as they are now."""
         self.version += 1
         self.updated_at = cause.at
-        self.noted.append(
+        self.pending_events.append(
             OrderEvent(
                 order_id=self.id,
                 version=self.version,

@@ -126,11 +126,15 @@ def accept_replace(order: Order, request: OrderRequest, cause: Cause) -> None:
     request.former = order.terms.as_json()
     order.terms = request.terms
     request.answer(RequestState.ACCEPTED, cause.at)
-    order.note(EventKind.REPLACE_ACCEPTED, cause.saying(data={**request.asked, "former": request.former}))
+    order.record_event(
+        EventKind.REPLACE_ACCEPTED, cause.saying(data={**request.asked, "former": request.former})
+    )
 
 
 def refuse_request(order: Order, request: OrderRequest, code: str, cause: Cause) -> None:
     """The request is over, the order lives on exactly as it was. The caller stores both."""
     request.answer(RequestState.REFUSED, cause.at, code, cause.text or reason(code).text)
     kind = EventKind.CANCEL_REFUSED if request.kind == RequestKind.CANCEL else EventKind.REPLACE_REFUSED
-    order.note(kind, cause.saying(request.reason_text, {**cause.data, "cl_ord_id": request.cl_ord_id}))
+    order.record_event(
+        kind, cause.saying(request.reason_text, {**cause.data, "cl_ord_id": request.cl_ord_id})
+    )

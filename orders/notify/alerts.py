@@ -101,7 +101,7 @@ def clear_by_hand(alert_id: int, *, user: User, note: str) -> Alert:
 DOUBT_SHOWN_AFTER = timedelta(seconds=15)
 
 
-def follow_doubts(session: str) -> None:
+def follow_unconfirmed(session: str) -> None:
     """Orders that stay UNCONFIRMED get an alert, orders that are not any more lose it."""
     resolved = Alert.objects.filter(kind=AlertKind.IN_DOUBT, session_id=session, cleared_at=None)
     resolved.exclude(order__state=State.UNCONFIRMED).update(cleared_at=timezone.now(), cleared_by="system")

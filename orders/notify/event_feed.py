@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from brokers.formats import time_text
-from orders.selectors import Told
+from orders.selectors import FeedEvent
 
 
-def notice(event: Told) -> dict[str, object]:
+def notice(event: FeedEvent) -> dict[str, object]:
     """The notice of an event."""
     return {
         "order_id": str(event.order_id),

@@ -29,14 +29,14 @@ def names(order: Order) -> dict[str, Any]:
     }
 
 
-def tell(orders: Mapping[UUID, Order], events: Iterable[OrderEvent]) -> None:
-    """Tell what these events say once they are committed: moves of state, and the hand-over."""
-    told = [
+def write(orders: Mapping[UUID, Order], events: Iterable[OrderEvent]) -> None:
+    """Write what these events say once they are committed: moves of state, and the hand-over."""
+    moves = [
         event for event in events if event.from_state != event.to_state or event.kind == EventKind.HANDED_OVER
     ]
-    if told:
-        lines = [(str(event.kind), _facts(orders[event.order_id], event)) for event in told]
-        over = [orders[event.order_id] for event in told if event.to_state in tracing.ENDS]
+    if moves:
+        lines = [(str(event.kind), _facts(orders[event.order_id], event)) for event in moves]
+        over = [orders[event.order_id] for event in moves if event.to_state in tracing.ENDS]
         transaction.on_commit(lambda: _write(lines, over), robust=True)
 
 
@@ -48,4 +48,4 @@ def _write(lines: list[tuple[str, dict[str, Any]]], over: list[Order]) -> None:
     for kind, facts in lines:
         log.info(kind, extra=facts)
     for order in over:
-        tracing.tell(order)
+        tracing.export(order)

@@ -37,7 +37,7 @@ HOPS = (
 _of_thread = threading.local()
 
 
-def tell(order: Order) -> None:
+def export(order: Order) -> None:
     """Export the spans of an order that is over; a failure is logged, never raised."""
     if not settings.OTLP_ENDPOINT or order.state not in ENDS:
         return

@@ -176,7 +176,7 @@ def events_channel() -> str:
     return f"{settings.REDIS_KEY_PREFIX}events"
 
 
-def tell_readers() -> None:
+def notify_readers() -> None:
     """Wake the readers of the event stream; they read the events themselves from PostgreSQL."""
     try:
         _horn.blow((events_channel(), b"1"))

@@ -19,7 +19,7 @@ from orders.reconciliation.baseline import Contract
 from orders.reconciliation.breaks import Finding
 
 #: Executions and positions are independent streams: what just traded is not compared.
-SETTLING = timedelta(seconds=5)
+GRACE_PERIOD = timedelta(seconds=5)
 
 
 def store_live(session: str, writer: InboxWriter) -> None:

@@ -14,7 +14,7 @@ from brokers.models import AccountValue, BrokerAccount, Position, Profit, Profit
 from brokers.port import BrokerSession
 
 #: Positions of one session that are followed at once, each a subscription at the gateway.
-MOST_FOLLOWED = 100
+MAX_FOLLOWED = 100
 FIGURES = ("daily", "unrealized", "realized", "value")
 #: A figure older than this is not of the minute that is kept: a gap is drawn, no guess.
 FRESH = timedelta(minutes=2)
@@ -27,7 +27,7 @@ def follow(session: str, broker: BrokerSession, writer: InboxWriter) -> None:
     """Have every account and open position of the session told, and store what was told since."""
     accounts = BrokerAccount.objects.filter(session_id=session).values_list("pk", flat=True)
     held = Position.objects.filter(account__session_id=session).exclude(position_qty=0)
-    positions = held.order_by("account", "con_id").values_list("account_id", "con_id")[:MOST_FOLLOWED]
+    positions = held.order_by("account", "con_id").values_list("account_id", "con_id")[:MAX_FOLLOWED]
     broker.follow_profits({*((account, 0) for account in accounts), *positions})
     _store(set(accounts), writer)
 

@@ -17,10 +17,10 @@ from django.utils import timezone
 
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, GatewaySession, InboxMessage
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking import effects
 from orders.booking.apply import apply_notes
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet
 from orders.models import (
     AT_BROKER,
@@ -42,22 +42,24 @@ from orders.sending.unknown_outcome import ROUNDS
 from orders.store.orders import store_orders
 
 
-def apply_snapshot(session: str, snapshot: Snapshot, lease_epoch: int, signals: Signals) -> ReconciliationRun:
+def apply_snapshot(
+    session: str, snapshot: Snapshot, lease_epoch: int, flags: SessionFlags
+) -> ReconciliationRun:
     """Bring our books to the snapshot: what it shows, then what it does not show; what is left is a break.
 
     Runs on the inbox writer's thread, so all callbacks of the look have been applied before.
     """
     _rearm_parked(session)
     news, seen = _news(session, snapshot)
-    apply_notes(session, [_heard(snapshot, report) for report in news], signals)
+    apply_notes(session, [_heard(snapshot, report) for report in news], flags)
     missing = _missing(session, snapshot, seen, lease_epoch)
     absent = missing if snapshot.full else []
-    signals.look_wanted |= bool(missing) and not snapshot.full
-    apply_notes(session, [_heard(snapshot, report) for report in absent], signals)
+    flags.snapshot_wanted |= bool(missing) and not snapshot.full
+    apply_notes(session, [_heard(snapshot, report) for report in absent], flags)
     repeated = _repeat_lost_cancels(session, snapshot)
     _store_account(session, snapshot)
     findings = _record_breaks(session, snapshot, news, missing)
-    _hold_unexplained(session, snapshot, news, signals)
+    _hold_unexplained(session, snapshot, news, flags)
     counts = {
         "orders": len(snapshot.orders),
         "executions": len(snapshot.executions),
@@ -96,7 +98,7 @@ def _record_breaks(
 
 
 def _hold_unexplained(
-    session: str, snapshot: Snapshot, news: Sequence[OrderReport], signals: Signals
+    session: str, snapshot: Snapshot, news: Sequence[OrderReport], flags: SessionFlags
 ) -> None:
     """Executed by the broker's word, its executions not to be had: after two looks it is a person's."""
     with transaction.atomic():
@@ -110,7 +112,7 @@ def _hold_unexplained(
         and comparison.executions_missing(order, report)
         and breaks.times_seen(session, BreakKind.ORDER, str(order.id)) >= ROUNDS
     ]
-    apply_notes(session, [_heard(snapshot, report) for report in held], signals)
+    apply_notes(session, [_heard(snapshot, report) for report in held], flags)
 
 
 def _rearm_parked(session: str) -> None:
@@ -121,7 +123,7 @@ def _rearm_parked(session: str) -> None:
 
 def compare_account(session: str, snapshot: Snapshot) -> list[ReconciliationRun]:
     """The broker's positions and cash against what was there at the baseline plus our executions."""
-    moving = positions.just_traded(session, snapshot.started_at - positions.SETTLING)
+    moving = positions.just_traded(session, snapshot.started_at - positions.GRACE_PERIOD)
     of_positions = positions.differences(session, moving)
     of_cash = cash.differences(session, snapshot, {account for account, _ in moving})
     return [
@@ -220,10 +222,10 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
     return len(orders)
 
 
-def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> Heard:
+def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> InboundMessage:
     if isinstance(report, OrderReport):
-        report = msgspec.structs.replace(report, looked_at=snapshot.started_at)
-    return Heard(
+        report = msgspec.structs.replace(report, snapshot_at=snapshot.started_at)
+    return InboundMessage(
         event=report,
         dedup_key=_dedup_key(snapshot, report),
         raw={"snapshot": snapshot.snapshot_id},

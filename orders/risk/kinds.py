@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brokers.fix import OrdType, SecType, TimeInForce
-from brokers.special import AlgoStrategy, ConditionKind
+from brokers.order_attributes import AlgoStrategy, ConditionKind
 
 DAY, GTC, GTD, IOC, FOK, OPG = TimeInForce
 RESTING = (DAY, GTC, GTD)
@@ -19,7 +19,7 @@ IMMEDIATE = (IOC, FOK)
 class Kind:
     """The rules of one order type; a field of KIND_FIELDS that is not named is forbidden."""
 
-    says: str
+    description: str
     needs: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()  # exactly one
     may: tuple[str, ...] = ()
@@ -42,51 +42,51 @@ PEGS = ("peg_offset", "peg_percent")
 
 KINDS: dict[OrdType, Kind] = {
     OrdType.MARKET: Kind(
-        says="At the best price there is; with OPG, market on open", times=tuple(TimeInForce)
+        description="At the best price there is; with OPG, market on open", times=tuple(TimeInForce)
     ),
     OrdType.LIMIT: Kind(
-        says="At `price` or better; with OPG, limit on open; with `display_qty`, an iceberg",
+        description="At `price` or better; with OPG, limit on open; with `display_qty`, an iceberg",
         needs=("price",),
         may=("display_qty",),
         times=tuple(TimeInForce),
     ),
-    OrdType.STOP: Kind(says="A market order once the market trades at `stop_px`", needs=("stop_px",)),
+    OrdType.STOP: Kind(description="A market order once the market trades at `stop_px`", needs=("stop_px",)),
     OrdType.STOP_LIMIT: Kind(
-        says="A limit order once the market trades at `stop_px`",
+        description="A limit order once the market trades at `stop_px`",
         needs=("price", "stop_px"),
         may=("display_qty",),
     ),
     OrdType.TRAIL: Kind(
-        says="A stop that follows the market at a distance; `stop_px` is where it begins",
+        description="A stop that follows the market at a distance; `stop_px` is where it begins",
         one_of=TRAILS,
         may=("stop_px",),
     ),
     OrdType.TRAIL_LIMIT: Kind(
-        says="A trailing stop that becomes a limit order, `limit_offset` from its stop",
+        description="A trailing stop that becomes a limit order, `limit_offset` from its stop",
         needs=("limit_offset",),
         one_of=TRAILS,
         may=("stop_px",),
     ),
     OrdType.MIT: Kind(
-        says="A market order once the market touches `stop_px`, on the better side", needs=("stop_px",)
+        description="A market order once the market touches `stop_px`, on the better side", needs=("stop_px",)
     ),
     OrdType.LIT: Kind(
-        says="A limit order once the market touches `stop_px`, on the better side",
+        description="A limit order once the market touches `stop_px`, on the better side",
         needs=("price", "stop_px"),
         may=("display_qty",),
     ),
-    OrdType.MOC: Kind(says="Market on close", times=(DAY,)),
-    OrdType.LOC: Kind(says="Limit on close", needs=("price",), times=(DAY,)),
+    OrdType.MOC: Kind(description="Market on close", times=(DAY,)),
+    OrdType.LOC: Kind(description="Limit on close", needs=("price",), times=(DAY,)),
     OrdType.RELATIVE: Kind(
-        says="Pegged to the best price of its own side, more aggressive by an offset; `price` is its cap",
+        description="Pegged to the best price of its side, more aggressive by an offset; `price` is its cap",
         one_of=PEGS,
         may=("price", "display_qty"),
     ),
     OrdType.MIDPRICE: Kind(
-        says="Pegged to the middle of the market; `price` is its cap", may=("price",), times=(DAY,)
+        description="Pegged to the middle of the market; `price` is its cap", may=("price",), times=(DAY,)
     ),
     OrdType.MARKET_TO_LIMIT: Kind(
-        says="A market order whose rest becomes a limit order at the price of the first execution"
+        description="A market order whose rest becomes a limit order at the price of the first execution"
     ),
 }
 #: What may be ordered in a combination of several instruments.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from brokers.fix import OrdType, Side, TimeInForce
-from brokers.special import Special
+from brokers.order_attributes import OrderAttributes
 
 
-class Terms(Special, frozen=True, kw_only=True, omit_defaults=True):
+class Terms(OrderAttributes, frozen=True, kw_only=True, omit_defaults=True):
     """Quantities and prices are finite Decimals; None means not given."""
 
     side: Side

@@ -60,11 +60,11 @@ def record_answers(replaces: Sequence[ReplaceOrder], answers: Sequence[Sent]) ->
             elif isinstance(error, BrokerRefused):
                 refuse_request(order, request, "REQUEST_REFUSED", cause)
             else:
-                _doubt(order, request, cause)
+                _mark_unconfirmed(order, request, cause)
         _store(rows)
 
 
-def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
+def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
     """Replaces without an answer are in doubt: past their deadline, or sent before `before`; how many."""
     late = {"sent_at__lt": before} if before else {"ack_deadline__lt": timezone.now()}
     open_ones = OrderRequest.objects.filter(
@@ -75,7 +75,7 @@ def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) 
     with transaction.atomic():
         rows = _locked(open_ones)
         for order, request in rows:
-            _doubt(order, request, Cause(actor="submission", at=timezone.now(), text=why))
+            _mark_unconfirmed(order, request, Cause(actor="submission", at=timezone.now(), text=why))
         _store(rows)
     return len(rows)
 
@@ -100,7 +100,7 @@ def expire_stale(session: str) -> int:
     return len(rows)
 
 
-def in_doubt(session: str) -> bool:
+def any_unconfirmed(session: str) -> bool:
     """Whether a look is needed to find out about a replace."""
     doubtful = OrderRequest.objects.filter(
         order__session_id=session, kind=RequestKind.REPLACE, state=RequestState.UNCONFIRMED
@@ -125,9 +125,9 @@ def ask_again(order: Order, request: OrderRequest, cause: Cause) -> None:
     command.save(update_fields=["done_at", "error", "not_before"])
 
 
-def _doubt(order: Order, request: OrderRequest, cause: Cause) -> None:
+def _mark_unconfirmed(order: Order, request: OrderRequest, cause: Cause) -> None:
     request.doubt()
-    order.note(EventKind.REPLACE_IN_DOUBT, cause.saying(data={"cl_ord_id": request.cl_ord_id}))
+    order.record_event(EventKind.REPLACE_IN_DOUBT, cause.saying(data={"cl_ord_id": request.cl_ord_id}))
 
 
 Row = tuple[Order, OrderRequest]

@@ -41,9 +41,9 @@ from orders.sending.claim import claim_cancels, claim_group, claim_orders, claim
 from orders.sending.unknown_outcome import (
     cancel_unsent,
     cancel_wanted,
-    give_up,
-    put_in_doubt,
-    reopen_command,
+    fail_order,
+    mark_unconfirmed,
+    requeue_command,
 )
 from orders.store.orders import store_orders
 
@@ -151,12 +151,12 @@ def expire_stale(session: str) -> int:
             .order_by("id")[:500]
         )
         for order in stale:
-            give_up(order, "STALE", Cause(actor="freshness", at=now))
+            fail_order(order, "STALE", Cause(actor="freshness", at=now))
         store_orders(stale)
     return len(stale)
 
 
-def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
+def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
     """SENT orders without an answer become UNCONFIRMED: past their deadline, or claimed before `before`."""
     now = timezone.now()
     late = {"claimed_at__lt": before} if before else {"ack_deadline__lt": now}
@@ -167,7 +167,7 @@ def doubt_unanswered(session: str, *, before: datetime | None = None, why: str) 
             .order_by("id")
         )
         for order in orders:
-            put_in_doubt(order, Cause(actor="submission", at=now, text=why))
+            mark_unconfirmed(order, Cause(actor="submission", at=now, text=why))
         store_orders(orders)
     return len(orders)
 
@@ -183,7 +183,7 @@ def _record_sends(orders: Sequence[NewOrder], answers: Sequence[Sent]) -> None:
             if row.state == State.SENT:  # else the broker has spoken meanwhile, and it is right
                 _answer(errors[str(row.id)])(row, errors[str(row.id)])
         store_orders(rows)
-    wakeup.tell_readers()
+    wakeup.notify_readers()
 
 
 def _locked(keys: Iterable[str]) -> list[Order]:
@@ -193,20 +193,20 @@ def _locked(keys: Iterable[str]) -> list[Order]:
 
 def _answer(error: BrokerError | None) -> Callable[[Order, BrokerError], None]:
     if isinstance(error, BrokerUnavailable):
-        return _put_back
+        return _requeue
     return _refused if isinstance(error, BrokerRefused) else _unknown
 
 
-def _put_back(order: Order, error: BrokerError) -> None:
+def _requeue(order: Order, error: BrokerError) -> None:
     """Nothing left this process: the command waits again, with backoff, while the order is fresh."""
     now = timezone.now()
-    order.put_back(Cause(actor="submission", at=now, text=str(error)))
+    order.requeue(Cause(actor="submission", at=now, text=str(error)))
     order.broker_order_id = order.ack_deadline = None
     order.queued_at = now
     if cancel_wanted(order):
         cancel_unsent(order, Cause(actor="submission", at=now))
     else:
-        reopen_command(order, str(error), now)
+        requeue_command(order, str(error), now)
 
 
 def _refused(order: Order, error: BrokerError) -> None:
@@ -216,7 +216,7 @@ def _refused(order: Order, error: BrokerError) -> None:
 
 
 def _unknown(order: Order, error: BrokerError) -> None:
-    put_in_doubt(order, Cause(actor="submission", at=timezone.now(), text=str(error)))
+    mark_unconfirmed(order, Cause(actor="submission", at=timezone.now(), text=str(error)))
 
 
 def _record_cancels(cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> None:

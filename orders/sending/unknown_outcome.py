@@ -28,21 +28,23 @@ ROUNDS = 2
 MAX_BACKOFF = 10.0  # seconds
 
 
-def put_in_doubt(order: Order, cause: Cause) -> None:
+def mark_unconfirmed(order: Order, cause: Cause) -> None:
     """UNCONFIRMED from now on; rounds of looking start at zero."""
     order.unconfirmed_at, order.absent_rounds, order.absent_snapshot = cause.at, 0, ""
     order.doubt(cause)
 
 
-def missed(order: Order, snapshot_id: str, cause: Cause) -> None:
+def mark_absent(order: Order, snapshot_id: str, cause: Cause) -> None:
     """A complete snapshot did not show the order: count the round, and decide after the second."""
     if order.absent_snapshot == snapshot_id or order.held_for_desk:
         return
     if order.state != State.UNCONFIRMED:
-        put_in_doubt(order, cause)
+        mark_unconfirmed(order, cause)
     order.absent_rounds += 1
     order.absent_snapshot = snapshot_id
-    order.note(EventKind.ABSENT, cause.saying(f"not at the broker, look {order.absent_rounds} of {ROUNDS}"))
+    order.record_event(
+        EventKind.ABSENT, cause.saying(f"not at the broker, look {order.absent_rounds} of {ROUNDS}")
+    )
     if order.absent_rounds >= ROUNDS:
         _decide(order, cause)
 
@@ -60,7 +62,7 @@ def _decide(order: Order, cause: Cause) -> None:
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:
         order.hold(cause.saying("proven not at the broker; to be decided by the desk"))
     elif order.fresh_until <= timezone.now():
-        give_up(order, "STALE", cause)
+        fail_order(order, "STALE", cause)
     else:
         send_again(order, cause.saying("proven not at the broker; sent again"))
 
@@ -80,16 +82,16 @@ def send_again(order: Order, cause: Cause) -> None:
     """Back to CREATED; the claim decides whether it keeps its broker order id or gets a new attempt."""
     order.resend(cause)
     order.queued_at, order.ack_deadline, order.unconfirmed_at = cause.at, None, None
-    reopen_command(order, "proven absent", timezone.now())
+    requeue_command(order, "proven absent", timezone.now())
 
 
-def give_up(order: Order, code: str, cause: Cause) -> None:
+def fail_order(order: Order, code: str, cause: Cause) -> None:
     """FAILED with this reason: it never reached the market and nobody will send it any more."""
     order.reason_code, order.reason_text = code, reason(code).text
     order.fail(cause.saying(order.reason_text))
 
 
-def reopen_command(order: Order, why: str, now: datetime) -> None:
+def requeue_command(order: Order, why: str, now: datetime) -> None:
     """Let the order's NEW command wait again; the more tries it had, the longer."""
     command = OutboxCommand.objects.filter(order=order, kind=CommandKind.NEW).latest("id")
     command.done_at, command.error = None, why

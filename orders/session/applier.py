@@ -12,43 +12,45 @@ from brokers import inbox
 from brokers.breaker import Breaker
 from brokers.inbox import Note
 from brokers.models import GatewaySession, LinkChange
-from brokers.port import Heard, Link
+from brokers.port import InboundMessage, Link
 from orders.booking.apply import apply_notes
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import raise_alert
 from orders.sending import replaces
-from orders.sending.submission import doubt_unanswered
+from orders.sending.submission import mark_unanswered
 
 
 class SessionApplier:
     """Applies what one session heard."""
 
-    def __init__(self, session: str, signals: Signals, breaker: Breaker, on_link: Callable[[], None]) -> None:
+    def __init__(
+        self, session: str, flags: SessionFlags, breaker: Breaker, on_link: Callable[[], None]
+    ) -> None:
         self.session = session
-        self.signals = signals
+        self.flags = flags
         self.breaker = breaker
         self.on_link = on_link
         self.reconnect: Callable[[str], None] = lambda reason: None
 
     def apply(self, notes: Sequence[Note]) -> None:
         """Keep and apply a batch, whole or not at all."""
-        wanted = self.signals.look_wanted
-        apply_notes(self.session, notes, self.signals)
-        self.tell_breaker()
-        if self.signals.look_wanted and not wanted:
+        wanted = self.flags.snapshot_wanted
+        apply_notes(self.session, notes, self.flags)
+        self.notify_breaker()
+        if self.flags.snapshot_wanted and not wanted:
             self.on_link()
 
-    def tell_breaker(self) -> None:
+    def notify_breaker(self) -> None:
         """Hand on what applying saw of answers; on the writer's thread, like all that notes it."""
-        if self.signals.answered:
+        if self.flags.answered:
             self.breaker.answered()
-        self.breaker.unanswered(self.signals.unanswered)
-        self.signals.answered, self.signals.unanswered = False, 0
+        self.breaker.unanswered(self.flags.unanswered)
+        self.flags.answered, self.flags.unanswered = False, 0
 
-    def park(self, note: Heard, error: Exception) -> None:
+    def park(self, note: InboundMessage, error: Exception) -> None:
         """Keep what could not be applied; it is tried again."""
-        inbox.keep_parked(self.session, note, error, timezone.now() + inbox.retry_delay(0))
+        inbox.park_message(self.session, note, error, timezone.now() + inbox.retry_delay(0))
 
     def link_changed(self, link: Link, reason: str) -> None:
         """Record the link. A dropped one leaves everything sent but unanswered in doubt."""
@@ -60,17 +62,17 @@ class SessionApplier:
         LinkChange.objects.create(session_id=self.session, link=link, reason=reason[:300], at=now)
         if link in (Link.DOWN, Link.BROKER_LOST):
             why = f"the link went down: {reason}"
-            doubt_unanswered(self.session, before=now, why=why)
-            replaces.doubt_unanswered(self.session, before=now, why=why)
+            mark_unanswered(self.session, before=now, why=why)
+            replaces.mark_unanswered(self.session, before=now, why=why)
         if link is Link.READY:
-            self.breaker.looked()
+            self.breaker.reconciled()
         self.on_link()
 
     def connection_failed(self) -> None:
         """The breaker counts what the gateway refuses."""
         self.breaker.connection_failed()
 
-    def overflowed(self, count: int) -> None:
+    def on_overflow(self, count: int) -> None:
         """What was not kept is told again, whole, on a new connection."""
         self.alarm("overflow", f"{count} callbacks of the broker were dropped while the database was away.")
         self.reconnect(f"{count} callbacks were dropped")
@@ -83,6 +85,6 @@ class SessionApplier:
 
     def alarm(self, subject: str, text: str) -> None:
         """Put it before a person, and look: what was missed is in the next look, if that can be read."""
-        self.signals.look_wanted = True
+        self.flags.snapshot_wanted = True
         raise_alert(AlertKind.SESSION, session=self.session, subject=subject, text=text)
         self.on_link()

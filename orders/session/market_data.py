@@ -21,7 +21,7 @@ from brokers.models import GatewaySession, Instrument
 from brokers.port import BrokerSession
 from orders.instruments import market_views
 from orders.instruments.contracts import reference
-from orders.instruments.market_views import Shown
+from orders.instruments.market_views import PublishedView
 from orders.notify import wakeup
 from orders.reconciliation import profits
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 EVERY = 0.5  # seconds
 PROFITS_EVERY = 5.0  # seconds
-MOST = 20  # instruments at once; who looks at one more is told that nothing is shown
+MAX_SHOWN = 20  # instruments at once; who looks at one more is told that nothing is shown
 TIMEOUT = 2.0  # seconds for the session's thread
 
 
@@ -82,14 +82,14 @@ class MarketDesk:
     def _looked_at(self) -> list[int]:
         """Instruments whose viewers' keys live; others are forgotten."""
         redis = wakeup.client()
-        members = sorted(int(member) for member in redis.smembers(market_views.looks_key(self.name)))
+        members = sorted(int(member) for member in redis.smembers(market_views.viewed_key(self.name)))
         if not members:
             return []
-        alive = redis.mget([market_views.wanted_key(self.name, pk) for pk in members])
+        alive = redis.mget([market_views.viewer_key(self.name, pk) for pk in members])
         found = dict(zip(members, alive, strict=True))
         if gone := [pk for pk, lives in found.items() if not lives]:
-            redis.srem(market_views.looks_key(self.name), *gone)
-        return [pk for pk, lives in found.items() if lives][:MOST]
+            redis.srem(market_views.viewed_key(self.name), *gone)
+        return [pk for pk, lives in found.items() if lives][:MAX_SHOWN]
 
     def _known(self, wanted: list[int]) -> dict[int, InstrumentRef]:
         """References of the wanted instruments that the broker knows; read once while they are looked at."""
@@ -105,7 +105,7 @@ class MarketDesk:
         now, link = timezone.now(), self.session.link
         with wakeup.client().pipeline(transaction=False) as all_of_them:
             for pk, view in views.items():
-                shown = Shown(view=view, link=link.value, link_reason=row.link_reason, shown_at=now)
+                shown = PublishedView(view=view, link=link.value, link_reason=row.link_reason, shown_at=now)
                 key = market_views.view_key(self.name, pk)
                 all_of_them.set(key, msgspec.json.encode(shown), ex=market_views.SHOWN_FOR)
             all_of_them.execute()

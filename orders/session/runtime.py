@@ -27,7 +27,7 @@ from brokers.models import GatewaySession, QuestionKind
 from brokers.port import Link
 from orders.booking import commissions
 from orders.booking.apply import retry_parked
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.entry import groups, preview, slicer
 from orders.instruments import contracts, prices
@@ -35,7 +35,7 @@ from orders.models import Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
 from orders.reconciliation import positions, snapshots
 from orders.sending import replaces
-from orders.sending.submission import Submitter, doubt_unanswered, expire_stale
+from orders.sending.submission import Submitter, expire_stale, mark_unanswered
 from orders.session.applier import SessionApplier
 from orders.session.market_data import MarketDesk
 from orders.session.wakeup_listener import WakeListener
@@ -43,10 +43,10 @@ from orders.session.wakeup_listener import WakeListener
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY = 1.0  # seconds
-LOOK_TIMEOUT = 30.0  # seconds
+SNAPSHOT_TIMEOUT = 30.0  # seconds
 APPLY_TIMEOUT = 60.0  # seconds
-COMMISSION_LOOK_AFTER = timedelta(seconds=3)
-COMMISSION_LOOK_EVERY = 10.0  # seconds
+COMMISSION_SNAPSHOT_AFTER = timedelta(seconds=3)
+COMMISSION_SNAPSHOT_EVERY = 10.0  # seconds
 SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker is to stop
 LATE_REQUEST_GRACE = timedelta(seconds=3)
 
@@ -67,14 +67,14 @@ class SessionRuntime:
     def __init__(self, lease: Lease, *, adapter: str, host: str, port: int, client_id: int) -> None:
         self.name = lease.name
         self.lease = lease
-        self.signals = Signals()
+        self.flags = SessionFlags()
         self._wake = threading.Event()
         self._rung = threading.Event()
         self._asked = threading.Event()
         self._stopping = threading.Event()
-        self._last_full_look = self._last_commission_look = 0.0
+        self._last_full_snapshot = self._last_commission_snapshot = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
-        self.applier = SessionApplier(self.name, self.signals, self.breaker, on_link=self._wake.set)
+        self.applier = SessionApplier(self.name, self.flags, self.breaker, on_link=self._wake.set)
         self.writer = InboxWriter(self.name, self.applier)
         self.session = registry.create(
             self.name,
@@ -105,8 +105,8 @@ class SessionRuntime:
     def start(self) -> None:
         """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
         gone = "the former holder of the session is gone"
-        doubt_unanswered(self.name, before=timezone.now(), why=gone)
-        replaces.doubt_unanswered(self.name, before=timezone.now(), why=gone)
+        mark_unanswered(self.name, before=timezone.now(), why=gone)
+        replaces.mark_unanswered(self.name, before=timezone.now(), why=gone)
         self.writer.start()
         self.session.start()
         for thread in self._threads:
@@ -157,7 +157,7 @@ class SessionRuntime:
     def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
         started_at = timezone.now()
         try:
-            snapshot = self.session.snapshot(LOOK_TIMEOUT, full=full)
+            snapshot = self.session.snapshot(SNAPSHOT_TIMEOUT, full=full)
         except BrokerError as error:
             log.warning("look not complete", extra={"session": self.name, "error": str(error)})
             snapshots.record_failure(self.name, kind, started_at, error)
@@ -165,8 +165,8 @@ class SessionRuntime:
         runs: list[ReconciliationRun] = []
 
         def apply() -> None:
-            runs.append(snapshots.apply_snapshot(self.name, snapshot, self.lease.epoch, self.signals))
-            self.applier.tell_breaker()
+            runs.append(snapshots.apply_snapshot(self.name, snapshot, self.lease.epoch, self.flags))
+            self.applier.notify_breaker()
 
         self.writer.do(apply, APPLY_TIMEOUT)
         if full:
@@ -226,16 +226,16 @@ class SessionRuntime:
         now = timezone.now()
         expire_stale(self.name)
         replaces.expire_stale(self.name)
-        replaces.doubt_unanswered(self.name, why="no answer before the deadline")
-        self.breaker.unanswered(doubt_unanswered(self.name, why="no answer before the deadline"))
+        replaces.mark_unanswered(self.name, why="no answer before the deadline")
+        self.breaker.unanswered(mark_unanswered(self.name, why="no answer before the deadline"))
         self._show_breaker()
         close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
-        retry_parked(self.name, self.signals)
+        retry_parked(self.name, self.flags)
         commissions.mark_missing(self.name)
-        alerts.follow_doubts(self.name)
+        alerts.follow_unconfirmed(self.name)
         prices.store_prices(self.writer)
         positions.store_live(self.name, self.writer)
-        self._look_where_needed()
+        self._snapshot_where_needed()
         groups.settle_groups(self.name)
         groups.watch_exits(self.name)
         slicer.work_slices(self.name)
@@ -249,28 +249,31 @@ class SessionRuntime:
         if GatewaySession.objects.filter(name=self.name).exclude(breaker=state).update(breaker=state):
             log.warning("breaker %s", state, extra={"session": self.name})
 
-    def _look_where_needed(self) -> None:
+    def _snapshot_where_needed(self) -> None:
         link, clock = self.session.link, time.monotonic()
         if link is Link.CONNECTED:
-            self._full_look(clock)
-        elif link is Link.READY and clock - self._last_full_look >= settings.RESOLUTION_PAUSE:
-            if self.signals.look_wanted or self._in_doubt():
-                self._full_look(clock)
-            elif clock - self._last_commission_look >= COMMISSION_LOOK_EVERY and self._commission_late():
-                self._last_commission_look = clock
+            self._full_snapshot(clock)
+        elif link is Link.READY and clock - self._last_full_snapshot >= settings.RESOLUTION_PAUSE:
+            if self.flags.snapshot_wanted or self._in_doubt():
+                self._full_snapshot(clock)
+            elif (
+                clock - self._last_commission_snapshot >= COMMISSION_SNAPSHOT_EVERY
+                and self._commission_late()
+            ):
+                self._last_commission_snapshot = clock
                 self.reconcile(full=False)
 
-    def _full_look(self, clock: float) -> None:
-        self.signals.look_wanted = False
-        self._last_full_look = clock
+    def _full_snapshot(self, clock: float) -> None:
+        self.flags.snapshot_wanted = False
+        self._last_full_snapshot = clock
         self.reconcile(full=True)
 
     def _in_doubt(self) -> bool:
         doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
-        return doubtful.exists() or replaces.in_doubt(self.name)
+        return doubtful.exists() or replaces.any_unconfirmed(self.name)
 
     def _commission_late(self) -> bool:
-        late = timezone.now() - COMMISSION_LOOK_AFTER
+        late = timezone.now() - COMMISSION_SNAPSHOT_AFTER
         return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
 
     # --- the lease ---------------------------------------------------------------------------------

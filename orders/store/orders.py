@@ -15,7 +15,7 @@ from django.db import connection
 
 from brokers import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
-from orders.models.rulebook import NO_EDITION
+from orders.models.ruleset import NO_RULESET
 from orders.notify import alerts, order_log
 
 #: Columns of an order that may change after it was recorded, with their SQL types.
@@ -100,16 +100,16 @@ def record_orders(
     """
     if not orders:
         return set()
-    events = [event for order in orders for event in order.noted]
-    given, noted = prepared.records(orders, given_columns()), prepared.records(events, EVENT)
-    rows = prepared.rows(_record_sql(), [ruleset, given, noted, queued, CommandKind.NEW, queued])
+    events = [event for order in orders for event in order.pending_events]
+    given, pending_events = prepared.records(orders, given_columns()), prepared.records(events, EVENT)
+    rows = prepared.rows(_record_sql(), [ruleset, given, pending_events, queued, CommandKind.NEW, queued])
     if not rows[0][0]:
         return None
     times = {row[1]: row[2:] for row in rows if row[1]}
-    order_log.tell({order.id: order for order in orders}, (e for e in events if e.order_id in times))
+    order_log.write({order.id: order for order in orders}, (e for e in events if e.order_id in times))
     for order in orders:
         if order.id in times:
-            order.noted.clear()
+            order.pending_events.clear()
         order.recorded_at, order.queued_at = times.get(order.id, (None, None))
     return set(times)
 
@@ -132,13 +132,13 @@ def _record_sql() -> str:
     given = ", ".join(f"{name} {kind}" for name, kind in given_columns().items())
     return f"""
         WITH rules AS (
-            SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_EDITION}'), true)
+            SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_RULESET}'), true)
                 AS in_force
         ), given AS (
             SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
                 WITH ORDINALITY AS g({columns}, place)
         ), events AS (
-            SELECT * FROM {prepared.recordset(EVENT, "e")}
+            SELECT * FROM {prepared.json_to_recordset(EVENT, "e")}
         ), recorded AS (
             INSERT INTO orders_order ({columns}, recorded_at, queued_at)
             SELECT {columns}, clock_timestamp(), CASE WHEN %s AND state = 'CREATED' THEN clock_timestamp() END
@@ -162,8 +162,8 @@ def store_orders(orders: Iterable[Order], **more: tuple[str, str]) -> None:
 
     `more` are further writes by name: a statement with one %s, and what that is. All travel as one statement.
     """
-    changed = [order for order in orders if order.noted or order.touched]
-    events = [event for order in changed for event in order.noted]
+    changed = [order for order in orders if order.pending_events or order.touched]
+    events = [event for order in changed for event in order.pending_events]
     writes = dict(more)
     if changed:
         writes["changed"] = _update_sql(), prepared.records(changed, ("id", *MUTABLE))
@@ -187,23 +187,23 @@ def _follow(changed: Sequence[Order], events: Sequence[OrderEvent]) -> None:
     """What else follows from the events of these orders, which are stored."""
     _drop_overtaken_commands(changed, events)
     alerts.follow_holds(changed, events)
-    order_log.tell({order.id: order for order in changed}, events)
+    order_log.write({order.id: order for order in changed}, events)
     for order in changed:
-        order.noted.clear()
+        order.pending_events.clear()
         order.touched = False
 
 
 @cache
 def _update_sql() -> str:
     assignments = ", ".join(f"{name} = u.{name}" for name in MUTABLE)
-    changed = prepared.recordset({"id": "uuid", **MUTABLE}, "u")
+    changed = prepared.json_to_recordset({"id": "uuid", **MUTABLE}, "u")
     return f"UPDATE orders_order o SET {assignments} FROM {changed} WHERE o.id = u.id"  # noqa: S608
 
 
 @cache
 def _note_sql() -> str:
-    noted = prepared.recordset(EVENT, "e")
-    return f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {noted}"  # noqa: S608
+    pending_events = prepared.json_to_recordset(EVENT, "e")
+    return f"INSERT INTO orders_orderevent ({', '.join(EVENT)}) SELECT * FROM {pending_events}"  # noqa: S608
 
 
 def _drop_overtaken_commands(orders: Sequence[Order], events: Sequence[OrderEvent]) -> None:

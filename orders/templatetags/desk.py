@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from brokers.formatting import NOTHING, age_text, figure, moment, number, number_text
 from brokers.models import Profit
-from brokers.shown import NOTHING, age_text, figure, moment, number, number_text
 from orders.models import ReconciliationRun
 
 register = template.Library()

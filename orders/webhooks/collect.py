@@ -10,9 +10,9 @@ from django.db import transaction
 
 from orders.models import Webhook, WebhookDelivery
 from orders.notify.event_feed import notice
-from orders.selectors import Cursor, Told, told_after
+from orders.selectors import Cursor, FeedEvent, events_after
 
-AT_ONCE = 100  # events in one post
+BATCH_SIZE = 100  # events in one post
 PAGES = 50  # of one run; the next one goes on
 
 
@@ -22,7 +22,7 @@ def collect(webhook_id: UUID) -> int:
     for _ in range(PAGES):
         page = _collect_page(webhook_id)
         moved += page
-        if page < AT_ONCE:
+        if page < BATCH_SIZE:
             break
     return moved
 
@@ -33,7 +33,7 @@ def _collect_page(webhook_id: UUID) -> int:
     found = Webhook.objects.select_for_update(skip_locked=True).filter(pk=webhook_id, active=True).first()
     if found is None:
         return 0
-    page = told_after(Cursor(found.txid, found.event_id), AT_ONCE)
+    page = events_after(Cursor(found.txid, found.event_id), BATCH_SIZE)
     if not page:
         return 0
     accounts = set(found.accounts.values_list("pk", flat=True))
@@ -45,7 +45,7 @@ def _collect_page(webhook_id: UUID) -> int:
     return len(page)
 
 
-def make_delivery(webhook: Webhook, kind: str, events: list[Told]) -> WebhookDelivery:
+def make_delivery(webhook: Webhook, kind: str, events: list[FeedEvent]) -> WebhookDelivery:
     """Freeze what will be posted."""
     delivery_id = uuid_utils.uuid7()
     payload = {
@@ -59,5 +59,5 @@ def make_delivery(webhook: Webhook, kind: str, events: list[Told]) -> WebhookDel
     )
 
 
-def _wanted(event: Told, accounts: set[str], kinds: list[str]) -> bool:
+def _wanted(event: FeedEvent, accounts: set[str], kinds: list[str]) -> bool:
     return event.account in accounts and (not kinds or event.kind in kinds)

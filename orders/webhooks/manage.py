@@ -18,7 +18,7 @@ from orders.webhooks.collect import make_delivery
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-KEPT_FOR = timedelta(days=30)
+RETENTION = timedelta(days=30)
 
 
 @transaction.atomic
@@ -64,6 +64,6 @@ def redeliver(delivery: WebhookDelivery) -> None:
 def forget_old_deliveries() -> int:
     """Delete the log of deliveries that were taken long ago."""
     old = WebhookDelivery.objects.filter(
-        state=DeliveryState.DELIVERED, delivered_at__lt=timezone.now() - KEPT_FOR
+        state=DeliveryState.DELIVERED, delivered_at__lt=timezone.now() - RETENTION
     )
     return old.delete()[0]

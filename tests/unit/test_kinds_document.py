@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brokers.fix import OrdType
 from brokers.ib.translate import ORDER_TYPES
-from brokers.special import ConditionKind
+from brokers.order_attributes import ConditionKind
 from orders.risk.kinds import ALGOS, CONDITIONS, KINDS
 from tradedesk.management.commands.drawkinds import HINTS, document_path, redrawn
 

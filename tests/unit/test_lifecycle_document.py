@@ -18,4 +18,4 @@ def test_the_document_shows_every_transition_and_state() -> None:
     assert found["claim"].sources == ("CREATED",)
     assert found["reopen"].targets == ("FILLED", "PENDING", "PARTIALLY_FILLED", "CANCELED", "EXPIRED")
     assert set(MEANINGS) == set(State)
-    assert all(move.says for move in found.values())
+    assert all(move.description for move in found.values())

@@ -80,14 +80,14 @@ def bare_hops(ground: Ground, count: int) -> list[float]:
             time.sleep(PAUSE)
             app.send_task(bare_celery.TASK, args=[time.time()])
             if sent <= WARM_UP:  # the first ones wait for the worker to start
-                noted(client, sent)
-        noted(client, WARM_UP + count)
+                pending_events(client, sent)
+        pending_events(client, WARM_UP + count)
         notes = client.lrange(bare_celery.NOTES, 0, -1)
         client.delete(bare_celery.NOTES)
     return [float(note) for note in notes][WARM_UP:]
 
 
-def noted(client: Any, count: int) -> None:
+def pending_events(client: Any, count: int) -> None:
     """Wait until so many hops were noted."""
     eventually(lambda: client.llen(bare_celery.NOTES) >= count, limit=120, pause=0.02)
 

@@ -17,7 +17,7 @@ from tradedesk.chaos.plan import Plan
 from tradedesk.demo.summary import percentile
 
 Document = dict[str, Any]
-MOST_SHOWN = 20  # violations of one invariant; all are counted
+MAX_SHOWN = 20  # violations of one invariant; all are counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ def document(outcome: Outcome, ground: Ground) -> Document:
         },
         "requests_repeated": dict(sorted(outcome.repeats.items())),
         "invariants": {name: verdict(found) for name, found in outcome.violations.items()},
-        "still_moving": list(outcome.moving)[:MOST_SHOWN],
+        "still_moving": list(outcome.moving)[:MAX_SHOWN],
         "time_to_recover": recovery(outcome.made, outcome.sent_at),
         "durations": {name: round(value, 1) for name, value in outcome.durations.items()},
     }
@@ -94,7 +94,7 @@ def orders(evidence: Evidence) -> Document:
 
 def verdict(found: Sequence[Violation]) -> Document:
     """One invariant: whether it held, and the evidence when not."""
-    return {"ok": not found, "violations": len(found), "evidence": list(found)[:MOST_SHOWN]}
+    return {"ok": not found, "violations": len(found), "evidence": list(found)[:MAX_SHOWN]}
 
 
 def recovery(made: Iterable[MadeFault], sent_at: Sequence[datetime]) -> Document:

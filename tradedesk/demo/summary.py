@@ -21,7 +21,7 @@ from tradedesk.demo.orders import Outcome
 #: Steps of an order's life between which time is taken, as the API names them.
 HOPS = ("received", "recorded", "claimed", "sent", "acknowledged", "first_fill", "completed")
 #: A resting order waits for the market: its time to a fill says nothing about the system.
-AT_ONCE = (Outcome.FILLS,)
+BATCH_SIZE = (Outcome.FILLS,)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -115,7 +115,7 @@ def fills(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 def latency_table(evidence: Evidence) -> Table:
     """Hop latencies of the orders that could fill at once."""
-    orders = [order for answer, order in evidence.taken if order and answer.sample.outcome in AT_ONCE]
+    orders = [order for answer, order in evidence.taken if order and answer.sample.outcome in BATCH_SIZE]
     made = table("Latency of marketable orders, ms", "hop", "p50", "p99", "orders")
     for hop, values in hop_latencies(orders).items():
         made.add_row(

@@ -52,13 +52,13 @@ def queues() -> Iterator[Metric]:
     inbox = InboxMessage.objects.filter(applied_at=None).aggregate(
         count=Count("id"), oldest=Min("received_at"), errors=Count("id", filter=~Q(error=""))
     )
-    for name, says, row in (
+    for name, description, row in (
         ("outbox", "Commands not yet claimed", outbox),
         ("inbox", "Broker messages not yet applied", inbox),
     ):
-        yield gauge(f"tradedesk_{name}_waiting", f"{says}.", [((), row["count"])])
+        yield gauge(f"tradedesk_{name}_waiting", f"{description}.", [((), row["count"])])
         oldest = age(row["oldest"], now) if row["oldest"] else 0
-        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{says}: age of the oldest.", [((), oldest)])
+        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{description}: age of the oldest.", [((), oldest)])
     yield gauge("tradedesk_inbox_errors", "Broker messages whose last try failed.", [((), inbox["errors"])])
 
 
@@ -95,15 +95,15 @@ def sessions() -> Iterator[Metric]:
 def alerts() -> Iterator[Metric]:
     """What waits for a person, by kind: alerts and breaks."""
     now = timezone.now()
-    for name, says, rows, since in (
+    for name, description, rows, since in (
         ("alerts", "Alerts", Alert.objects.filter(cleared_at=None), "raised_at"),
         ("breaks", "Differences with the broker", Break.objects.filter(closed_at=None), "first_seen"),
     ):
         found = list(rows.order_by().values("kind").annotate(count=Count("id"), oldest=Min(since)))
         counts = [((row["kind"],), row["count"]) for row in found]
         ages = [((row["kind"],), age(row["oldest"], now)) for row in found]
-        yield gauge(f"tradedesk_{name}_open", f"{says} that are open, by kind.", counts, ("kind",))
-        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{says}: age of the oldest.", ages, ("kind",))
+        yield gauge(f"tradedesk_{name}_open", f"{description} that are open, by kind.", counts, ("kind",))
+        yield gauge(f"tradedesk_{name}_oldest_seconds", f"{description}: age of the oldest.", ages, ("kind",))
 
 
 def executions() -> Metric:

@@ -10,17 +10,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-def gauge(name: str, says: str, samples: Samples, labels: tuple[str, ...] = ()) -> GaugeMetricFamily:
+def gauge(name: str, description: str, samples: Samples, labels: tuple[str, ...] = ()) -> GaugeMetricFamily:
     """A gauge with its samples: (label values, value)."""
-    family = GaugeMetricFamily(name, says, labels=labels)
+    family = GaugeMetricFamily(name, description, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
     return family
 
 
-def counter(name: str, says: str, samples: Samples, labels: tuple[str, ...] = ()) -> CounterMetricFamily:
+def counter(
+    name: str, description: str, samples: Samples, labels: tuple[str, ...] = ()
+) -> CounterMetricFamily:
     """A counter (its name gets `_total`) with its samples: (label values, value)."""
-    family = CounterMetricFamily(name, says, labels=labels)
+    family = CounterMetricFamily(name, description, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
     return family

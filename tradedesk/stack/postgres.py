@@ -78,8 +78,12 @@ class EmbeddedPostgres(Server):
 
     def answers(self) -> bool:
         """Whether this server (not another one on its port) has finished its recovery and accepts clients."""
-        noted = self.pid_file_lines()
-        return self.process is not None and noted[:1] == [str(self.process.pid)] and "ready" in noted
+        pending_events = self.pid_file_lines()
+        return (
+            self.process is not None
+            and pending_events[:1] == [str(self.process.pid)]
+            and "ready" in pending_events
+        )
 
     def crash(self) -> None:
         """Stop without a checkpoint (`-m immediate`): what is committed is there after the next start."""

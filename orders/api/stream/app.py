@@ -19,10 +19,10 @@ from redis.exceptions import RedisError
 
 from orders.api.authentication import Access
 from orders.api.problems import Problem, problem_of, problem_response
-from orders.api.stream import door, feed
+from orders.api.stream import authentication, feed
 from orders.api.stream.feed import Feed
 from orders.api.stream.listener import Listener, dropped
-from orders.api.stream.wanted import Wanted, read_wanted
+from orders.api.stream.subscription import Subscription, read_subscription
 from orders.notify.wakeup import events_channel
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.feed = Feed(in_thread(feed.read_items), in_thread(feed.newest))
-        self._authorise = in_thread(door.authorise)
+        self._authorise = in_thread(authentication.authorise)
         self.readers = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
@@ -68,11 +68,13 @@ class Stream:
         try:
             if scope["method"] != "GET":
                 raise Problem("METHOD_NOT_ALLOWED", headers={"Allow": "GET, OPTIONS"})
-            wanted = read_wanted(scope["query_string"].decode("latin-1"), headers.get("last-event-id", ""))
+            wanted = read_subscription(
+                scope["query_string"].decode("latin-1"), headers.get("last-event-id", "")
+            )
             access = await self._authorise(headers, address_of(scope))
         except (Problem, Error) as error:
             problem = problem_of(error) or Problem("INTERNAL_ERROR")
-            await respond(send, problem_response(problem), door.cors(headers))
+            await respond(send, problem_response(problem), authentication.cors(headers))
             return
         self._start_feed()
         self.readers += 1
@@ -112,9 +114,11 @@ class Stream:
                 if isinstance(result, Exception):
                     log.info("stream ended", extra={"error": repr(result)})
 
-    async def _write(self, headers: Headers, wanted: Wanted, access: Access, send: ASGISendCallable) -> None:
+    async def _write(
+        self, headers: Headers, wanted: Subscription, access: Access, send: ASGISendCallable
+    ) -> None:
         start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
-        start += [(b"cache-control", b"no-store"), *encoded(door.cors(headers))]
+        start += [(b"cache-control", b"no-store"), *encoded(authentication.cors(headers))]
         await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
         listener = Listener(self.feed, access, lambda: self._authorise(headers), wanted)
         async for block in listener.blocks():
@@ -140,7 +144,7 @@ def address_of(scope: HTTPScope) -> str:
 def preflight(headers: Headers) -> dict[str, str]:
     """The answer to a browser that asks whether it may send a token from another origin."""
     return {
-        **door.cors(headers),
+        **authentication.cors(headers),
         "Access-Control-Allow-Methods": "GET",
         "Access-Control-Allow-Headers": "Authorization, Last-Event-ID, Cache-Control",
         "Access-Control-Max-Age": "600",

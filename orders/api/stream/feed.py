@@ -20,7 +20,7 @@ from django.db import Error
 
 from orders import selectors
 from orders.notify.event_feed import notice
-from orders.selectors import Cursor, Told
+from orders.selectors import Cursor, FeedEvent
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ class Item:
 
 def read_items(after: Cursor) -> list[Item]:
     """The next page of events whose order is final, from the database."""
-    return [item(event) for event in selectors.told_after(after, PAGE)]
+    return [item(event) for event in selectors.events_after(after, PAGE)]
 
 
-def item(event: Told) -> Item:
+def item(event: FeedEvent) -> Item:
     """An event as it is sent (WHATWG HTML, 9.2.6)."""
     told = msgspec.json.encode(notice(event))
     block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(event.cursor).encode(), told)

@@ -14,7 +14,7 @@ from brokers.formats import time_text
 from orders.api.authentication import Access
 from orders.api.problems import Problem
 from orders.api.stream.feed import Feed, Item
-from orders.api.stream.wanted import Wanted
+from orders.api.stream.subscription import Subscription
 from orders.selectors import Cursor, parse_cursor
 
 HEARTBEAT = 2.0  # seconds
@@ -25,10 +25,14 @@ class Listener:
     """Follows the feed for one client; `authorise` gives its access anew, or raises Problem."""
 
     def __init__(
-        self, feed: Feed, access: Access, authorise: Callable[[], Awaitable[Access]], wanted: Wanted
+        self,
+        feed: Feed,
+        access: Access,
+        authorise: Callable[[], Awaitable[Access]],
+        subscription: Subscription,
     ) -> None:
         self._feed = feed
-        self._wanted = wanted
+        self._subscription = subscription
         self._access = access
         self._authorise = authorise
         self._checked_at = time.monotonic()
@@ -38,7 +42,7 @@ class Listener:
 
         No heartbeat is sent while the database can not be read: silence then says so.
         """
-        cursor, first = start(self._wanted.last_event_id, await self._feed.newest_place())
+        cursor, first = start(self._subscription.last_event_id, await self._feed.newest_place())
         yield first
         while True:
             try:
@@ -55,7 +59,7 @@ class Listener:
                 yield heartbeat(cursor)
 
     def _is_for_me(self, item: Item) -> bool:
-        return item.account in self._access.accounts and self._wanted.fits(item)
+        return item.account in self._access.accounts and self._subscription.fits(item)
 
     async def _check_access(self) -> None:
         if time.monotonic() - self._checked_at < CHECK_ACCESS_EVERY:
@@ -89,13 +93,13 @@ def dropped(reason: str, detail: str) -> bytes:
     return b"event: dropped\ndata: %s\n\n" % told
 
 
-def start(wanted: str, head: Cursor) -> tuple[Cursor, bytes]:
+def start(subscription: str, head: Cursor) -> tuple[Cursor, bytes]:
     """Where to start, and the first block: it sets the id, so that even a short visit can be resumed.
 
     A place that is not ours, or of a database that has gone back in time, starts from now with a
     `reset`: the client must read its orders anew.
     """
-    cursor = parse_cursor(wanted) if wanted else head
+    cursor = parse_cursor(subscription) if subscription else head
     if cursor is None or cursor > head:
         return head, f"retry: 1000\nid: {head}\nevent: reset\ndata: {{}}\n\n".encode()
     return cursor, f"retry: 1000\nid: {cursor}\n\n".encode()

@@ -21,7 +21,7 @@ from orders.models import Break, BreakKind
 FIELDS = {
     "account": Field(bodies.account),
     "kind": Field(word(BreakKind)),
-    "open": Field(flag, says="true: only open ones; false: only closed ones."),
+    "open": Field(flag, description="true: only open ones; false: only closed ones."),
     **paged(whole(0, BIGGEST_ID)),
 }
 

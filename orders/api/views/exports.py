@@ -17,7 +17,7 @@ from orders.api.base import ApiView
 from orders.api.queries import EXECUTION_EXPORT_FIELDS, ORDER_EXPORT_FIELDS, read_query
 from orders.api.resources import Document, execution_document
 from orders.api.shapes import ExecutionShape, OrderShape, columns
-from orders.api.views import books, orders
+from orders.api.views import orders, portfolio
 from orders.order_search import find_executions, find_orders
 
 PAGE = 500
@@ -54,7 +54,7 @@ class ExecutionExport(ApiView):
         """All executions that fit, newest first."""
         query = read_query(request.query_params, EXECUTION_EXPORT_FIELDS)
         names, accounts = query.pop("fields", columns(ExecutionShape)), self.access.accounts
-        wanted = books.filter_of(query)
+        wanted = portfolio.filter_of(query)
 
         def page(before: Any) -> Sequence[Any]:
             return find_executions(accounts, before=before, limit=PAGE, **wanted)

@@ -25,7 +25,9 @@ from orders.entry.resolution import resolve
 from orders.models import Scope
 
 FIELDS = {
-    "q": Field(text(r"[\x20-\x7e]{1,50}", "1 to 50 ASCII characters"), says="Part of a symbol or a name."),
+    "q": Field(
+        text(r"[\x20-\x7e]{1,50}", "1 to 50 ASCII characters"), description="Part of a symbol or a name."
+    ),
     "sec_type": Field(word(SecType)),
     "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
     **paged(whole(0, BIGGEST_ID)),

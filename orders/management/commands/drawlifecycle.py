@@ -83,7 +83,7 @@ class Move:
     name: str
     sources: tuple[str, ...]
     targets: tuple[str, ...]
-    says: str
+    description: str
 
 
 class Command(BaseCommand):
@@ -155,9 +155,12 @@ def read_move(name: str, method: Any) -> Move:
     for found in transitions.values():
         targets |= dict.fromkeys(map(str, getattr(found.target, "allowed_states", None) or [found.target]))
     order = [state.value for state in State]
-    says = " ".join((inspect.getdoc(method) or "").split())
+    description = " ".join((inspect.getdoc(method) or "").split())
     return Move(
-        name=name, sources=tuple(sorted(transitions, key=order.index)), targets=tuple(targets), says=says
+        name=name,
+        sources=tuple(sorted(transitions, key=order.index)),
+        targets=tuple(targets),
+        description=description,
     )
 
 
@@ -203,7 +206,7 @@ def state_row(state: State) -> tuple[str, ...]:
 
 def move_row(move: Move) -> tuple[str, ...]:
     """A transition."""
-    return f"`{move.name}`", ", ".join(move.sources), ", ".join(move.targets), move.says
+    return f"`{move.name}`", ", ".join(move.sources), ", ".join(move.targets), move.description
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from brokers.models import Instrument
-from orders.models import AccountLimit, ApiToken, DeskAct, Order, OrderRequest, State
+from orders.models import AccountLimit, ActionRecord, ApiToken, Order, OrderRequest, State
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 from tests.integration.api.test_read import sent
 
@@ -39,7 +39,7 @@ def test_a_cancel_goes_through_the_service_and_names_the_person(boss: Client) ->
     assert (request.kind, request.state, request.requested_by) == ("CANCEL", "REQUESTED", "desk:jo-1")
     assert "can still fill" in page
     assert "Cancel asked" in page
-    done = DeskAct.objects.get()
+    done = ActionRecord.objects.get()
     assert (done.order_id, done.ok, done.reason) == (request.order_id, True, "because")
 
 
@@ -55,7 +55,7 @@ def test_the_same_key_gives_the_first_answer(boss: Client) -> None:
     first, second = cancel(boss, order, key), cancel(boss, order, key)
     assert "had not left us" in first
     assert "had not left us" in second
-    assert DeskAct.objects.count() == 1
+    assert ActionRecord.objects.count() == 1
 
 
 def test_an_act_needs_a_reason(boss: Client) -> None:

@@ -17,15 +17,17 @@ from brokers.market import Feed, Level, MarketView
 from brokers.models import GatewaySession, Instrument
 from orders.admin.market import condition_of, levels
 from orders.instruments import market_views
-from orders.instruments.market_views import Shown
+from orders.instruments.market_views import PublishedView
 from orders.notify import wakeup
 
 GOOD = MarketView(con_id=1, bid=Decimal(199), ask=Decimal(201), feed=Feed.LIVE, at=timezone.now())
 
 
-def shown(link: str = "READY", ago: float = 0, **view: Any) -> Shown:
+def shown(link: str = "READY", ago: float = 0, **view: Any) -> PublishedView:
     changed = msgspec.structs.replace(GOOD, **view)
-    return Shown(view=changed, link=link, link_reason="why", shown_at=timezone.now() - timedelta(seconds=ago))
+    return PublishedView(
+        view=changed, link=link, link_reason="why", shown_at=timezone.now() - timedelta(seconds=ago)
+    )
 
 
 @pytest.mark.parametrize(

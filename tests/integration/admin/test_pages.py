@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orders.controls.tokens import make_token
-from orders.models import ApiToken, DeskAct, Order, OrderEvent, ReconciliationRun
+from orders.models import ActionRecord, ApiToken, Order, OrderEvent, ReconciliationRun
 from tests.integration.admin.conftest import fill
 
 admin.autodiscover()  # as the URLs do
@@ -127,7 +127,7 @@ def test_looking_changes_nothing(boss: Client) -> None:
         assert boss.get(reverse("desk:act", args=[order.pk, name])).status_code == 200
     assert boss.get(reverse("desk:bulk_cancel")).status_code == 405
     assert boss.get(reverse("admin:orders_apitoken_revoke", args=[token.token_key])).status_code == 405
-    assert not DeskAct.objects.exists()
+    assert not ActionRecord.objects.exists()
     assert OrderEvent.objects.count() == 1
     assert ApiToken.objects.exists()
 

@@ -84,8 +84,10 @@ HEAD = "account,symbol,side,order_qty,ord_type,price\n"
         (b"x" * 1_000_001, "larger than 1 MB"),
     ],
 )
-def test_a_file_that_is_no_basket_is_refused_with_words(boss: Client, content: bytes, says: str) -> None:
-    assert says in upload(boss, content)
+def test_a_file_that_is_no_basket_is_refused_with_words(
+    boss: Client, content: bytes, description: str
+) -> None:
+    assert description in upload(boss, content)
     assert not DeskJob.objects.exists()
 
 

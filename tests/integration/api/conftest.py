@@ -20,7 +20,7 @@ from brokers.models import BrokerAccount, Instrument
 from orders.api import authentication
 from orders.controls.tokens import make_token
 from orders.entry.place import place_order
-from orders.entry.rules import library
+from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import AccountLimit, Order, Source
 
@@ -31,7 +31,7 @@ ACCOUNT, OTHER = "DU1234567", "DU7654321"
 def fresh_tokens() -> Iterator[None]:
     """Tokens and rules of another test are not remembered: a rollback brings back old editions too."""
     authentication.cache.clear()
-    library._rules = None
+    rules_cache._rules = None
     yield
     authentication.cache.clear()
 

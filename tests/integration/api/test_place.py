@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from brokers.special import SPECIAL_FIELDS
+from brokers.order_attributes import ATTRIBUTE_FIELDS
 from orders.models import Order
 from tests.integration.api.conftest import OTHER, Api, body, is_utc_microseconds
 
@@ -27,7 +27,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         "if_broker_down",
         "group_id",
         "parent_id",
-        *SPECIAL_FIELDS,
+        *ATTRIBUTE_FIELDS,
         *("current_cl_ord_id", "replaced_by", "overfilled", "commission_missing"),
         *("day_order_qty", "day_cum_qty", "day_avg_px"),
     }

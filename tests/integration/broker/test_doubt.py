@@ -17,7 +17,7 @@ from brokers import lease as leases
 from brokers.models import GatewaySession
 from brokers.port import Link
 from brokers.restart_window import RestartWindow
-from orders.desk.decisions import NotHeld, give_held_up, send_held_again
+from orders.desk.decisions import NotHeld, fail_held, send_held_again
 from orders.entry.cancel import cancel_order
 from orders.models import (
     EventKind,
@@ -275,7 +275,7 @@ def test_the_desk_sends_a_held_order_again(desk: Desk, gateway: Gateway, runtime
 
 
 def test_the_desk_gives_a_held_order_up(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
-    order = give_held_up(held(desk, gateway).id, actor="desk", at=timezone.now())
+    order = fail_held(held(desk, gateway).id, actor="desk", at=timezone.now())
     assert (order.state, order.reason_code) == (State.FAILED, "NEVER_REACHED_BROKER")
     assert gateway.orders_of(order) == []
 

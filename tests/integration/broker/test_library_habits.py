@@ -32,7 +32,7 @@ from brokers.messages import (
     Snapshot,
     WorkingStatus,
 )
-from brokers.port import Heard, Link
+from brokers.port import InboundMessage, Link
 from tests.integration.broker.conftest import ACCOUNT, Gateway
 from tests.integration.broker.proxy import Frame, Proxy, kind, message
 from tradedesk.stack.polling import eventually
@@ -49,11 +49,11 @@ class Memory:
     """A Listener that remembers."""
 
     def __init__(self) -> None:
-        self.messages: list[Heard] = []
+        self.messages: list[InboundMessage] = []
         self.lost: list[str] = []
         self.next_id = 1
 
-    def heard(self, message: Heard) -> None:
+    def on_message(self, message: InboundMessage) -> None:
         self.messages.append(message)
 
     def handed_over(self, note: HandedOver) -> None:

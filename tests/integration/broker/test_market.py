@@ -11,7 +11,7 @@ import pytest
 from brokers.models import Instrument, Profit
 from brokers.port import Link
 from orders.instruments import market_views
-from orders.instruments.market_views import Shown
+from orders.instruments.market_views import PublishedView
 from orders.models import State
 from orders.reconciliation import profits
 from orders.session import market_data
@@ -20,11 +20,11 @@ from tests.integration.broker.conftest import Desk, Gateway, has_prices
 from tradedesk.stack.polling import eventually
 
 
-def seen(symbol: str, when: Callable[[Shown], object]) -> Shown:
+def seen(symbol: str, when: Callable[[PublishedView], object]) -> PublishedView:
     """Look until what is shown is so."""
     pk = Instrument.objects.get(symbol=symbol).pk
 
-    def look() -> Shown | None:
+    def look() -> PublishedView | None:
         shown = market_views.look("main", pk)
         return shown if shown and when(shown) else None
 

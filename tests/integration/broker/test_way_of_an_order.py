@@ -13,7 +13,7 @@ from brokers.fix import OrdType, Side, TimeInForce
 from brokers.models import CashBalance, Position
 from orders.entry.cancel import cancel_order
 from orders.models import Break, EventKind, Execution, Order, ReconciliationRun, RequestState, State
-from orders.reconciliation.positions import SETTLING
+from orders.reconciliation.positions import GRACE_PERIOD
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
@@ -145,7 +145,7 @@ def test_what_just_traded_is_not_compared(desk: Desk, runtime: SessionRuntime) -
 
 def settled(runtime: SessionRuntime) -> list[ReconciliationRun]:
     """The comparison as it will be when the last execution is some time ago."""
-    Execution.objects.update(received_at=timezone.now() - 2 * SETTLING)
+    Execution.objects.update(received_at=timezone.now() - 2 * GRACE_PERIOD)
     return runtime.reconcile_positions()
 
 

@@ -26,9 +26,9 @@ from brokers.messages import (
     WorkingStatus,
 )
 from brokers.models import GatewaySession
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking.apply import apply_notes
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
 from orders.entry.replace import Change, replace_order
@@ -36,7 +36,7 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import OrderError
 from orders.models import Order, OrderRequest, OutboxCommand, RequestKind, Source, ord_status
 from orders.sending import replaces, submission
-from orders.sending.claim import claim_cancels, claim_orders
+from orders.sending.claim import claim_cancels, claim_orders, claim_replaces
 from orders.session.runtime import take_lease
 from tests.integration.orders.fix_tables import Row
 
@@ -74,7 +74,7 @@ class Player:
         self.restarts = restart
         self.run = uuid4().hex[:8]
         self.perm_id = uuid4().int % 2**40
-        self.signals = Signals()
+        self.flags = SessionFlags()
         self.lease = self._take_lease()
         self.names: dict[str, Order] = {}
         self.seen: set[str] = set()
@@ -124,12 +124,12 @@ class Player:
 
     def restart(self) -> None:
         """The process is gone with all it had in memory; the next one begins as a session does."""
-        self.signals = Signals()
+        self.flags = SessionFlags()
         now = timezone.now()
         GatewaySession.objects.update(lease_until=now - timedelta(seconds=60))
         self.lease = self._take_lease()
-        submission.doubt_unanswered("main", before=now, why="restart")
-        replaces.doubt_unanswered("main", before=now, why="restart")
+        submission.mark_unanswered("main", before=now, why="restart")
+        replaces.mark_unanswered("main", before=now, why="restart")
 
     @staticmethod
     def _take_lease() -> Lease:
@@ -153,7 +153,7 @@ class Player:
         """What the submitter would claim and hand over now; in one transaction the clock stands still."""
         OutboxCommand.objects.filter(done_at=None).update(not_before=timezone.now() - timedelta(days=1))
         claim_cancels(self.lease, limit=10)
-        replaces.claim_replaces(self.lease, limit=10)
+        claim_replaces(self.lease, limit=10)
         claim_orders(self.lease, limit=10)
 
     def _new(self, row: Row) -> None:
@@ -199,8 +199,8 @@ class Player:
         event = self._event(row)
         for _ in range(2 if self.repeat else 1):
             if event:
-                note = Heard(event=event, dedup_key=uuid4().hex, raw={}, received_at=self.at)
-                apply_notes("main", [note], self.signals)
+                note = InboundMessage(event=event, dedup_key=uuid4().hex, raw={}, received_at=self.at)
+                apply_notes("main", [note], self.flags)
         if row.exec_type in ("PendingCancel", "PendingReplace"):
             self.seen.add(row.name)
         self._send()

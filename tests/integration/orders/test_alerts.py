@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from brokers.models import Instrument
 from orders.models import Alert, AlertKind, Cause, Order, State
-from orders.notify.alerts import clear_alert, clear_by_hand, follow_doubts, raise_alert, see_alert
-from orders.sending.unknown_outcome import put_in_doubt
+from orders.notify.alerts import clear_alert, clear_by_hand, follow_unconfirmed, raise_alert, see_alert
+from orders.sending.unknown_outcome import mark_unconfirmed
 from orders.store.orders import store_orders
 from tests.integration.orders.test_any_order import NOW, Story
 
@@ -80,14 +80,14 @@ def test_an_order_long_in_doubt_has_an_alert_until_it_is_resolved(desk: User) ->
     Order.objects.filter(pk=order.pk).update(state=State.SENT)
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=order.pk)
-        put_in_doubt(order, Cause(actor="test", at=timezone.now() - timedelta(minutes=1)))
+        mark_unconfirmed(order, Cause(actor="test", at=timezone.now() - timedelta(minutes=1)))
         store_orders([order])
     for _ in range(2):
-        follow_doubts("main")
+        follow_unconfirmed("main")
     alert = Alert.objects.get(kind=AlertKind.IN_DOUBT)
     assert (alert.order_id, alert.times) == (order.pk, 1)
     Order.objects.filter(pk=order.pk).update(state=State.PENDING)
-    follow_doubts("main")
+    follow_unconfirmed("main")
     alert.refresh_from_db()
     assert alert.cleared_at
 

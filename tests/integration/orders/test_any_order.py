@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from brokers.inbox import keep_parked
+from brokers.inbox import park_message
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -28,15 +28,15 @@ from brokers.messages import (
     WorkingStatus,
 )
 from brokers.models import GatewaySession, InboxMessage, Instrument
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking.apply import apply_notes, retry_parked
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestState, Source, State
 from orders.reconciliation.comparison import differs
-from orders.sending.unknown_outcome import give_up
+from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
@@ -96,12 +96,12 @@ class Story:
     def tell(self, events: list[BrokerEvent]) -> Order:
         """Hear the events one by one, as the inbox writer does, and retry what was parked."""
         for number, event in enumerate(events):
-            note = Heard(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
+            note = InboundMessage(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
             try:
-                apply_notes("main", [note], Signals())
+                apply_notes("main", [note], SessionFlags())
             except Exception as error:
-                keep_parked("main", note, error, NOW)
-        retry_parked("main", Signals())
+                park_message("main", note, error, NOW)
+        retry_parked("main", SessionFlags())
         assert not InboxMessage.objects.filter(applied_at=None).exists()
         order = Order.objects.get(pk=self.order.pk)
         assert_replays(order)
@@ -280,7 +280,7 @@ def test_an_order_given_up_that_did_reach_the_broker_shows_what_became_of_it(
     story = Story(desk)
     with transaction.atomic():
         order = Order.objects.select_for_update().get(pk=story.order.pk)
-        give_up(order, "STALE", Cause(actor="test", at=NOW))
+        fail_order(order, "STALE", Cause(actor="test", at=NOW))
         store_orders([order])
     order = story.tell([story.status(said)])
     assert order.state == state
@@ -292,8 +292,8 @@ def test_a_commission_of_another_sessions_execution_is_theirs_to_book(desk: User
     story = Story(desk)
     story.tell([story.execution("01.01", 40, 229)])
     GatewaySession.objects.create(name="second")
-    note = Heard(event=story.commission("01.01"), dedup_key="look:1", raw={}, received_at=NOW)
-    apply_notes("second", [note], Signals())
+    note = InboundMessage(event=story.commission("01.01"), dedup_key="look:1", raw={}, received_at=NOW)
+    apply_notes("second", [note], SessionFlags())
     assert InboxMessage.objects.get(session="second").applied_at
     assert story.order.executions.get().commission is None
     story.tell([story.execution("01.01", 40, 229), story.commission("01.01")])

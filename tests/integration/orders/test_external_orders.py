@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from brokers.fix import Side
 from brokers.messages import ExecutionReport, OrderIdentity
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking.apply import apply_notes
-from orders.booking.flags import Signals
+from orders.booking.flags import SessionFlags
 from orders.models import Alert, Order, Source, State
 from tests.integration.orders.test_any_order import AAPL
 
@@ -33,8 +33,8 @@ def executed(exec_id: str, quantity: int, cum_qty: int, perm_id: int) -> Executi
 def tell(*reports: ExecutionReport) -> list[Order]:
     """Hear them one by one; the orders of others that are known then."""
     for report in reports:
-        note = Heard(event=report, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
-        apply_notes("main", [note], Signals())
+        note = InboundMessage(event=report, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
+        apply_notes("main", [note], SessionFlags())
     return list(Order.objects.filter(source=Source.EXTERNAL).order_by("id"))
 
 

@@ -36,7 +36,7 @@ def order(db: None) -> Order:
         received_at=now,
         updated_at=now,
     )
-    order.note("RECORDED", Cause(actor="test", at=now), from_state="")  # type: ignore[arg-type]
+    order.record_event("RECORDED", Cause(actor="test", at=now), from_state="")  # type: ignore[arg-type]
     return order
 
 

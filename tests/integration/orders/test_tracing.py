@@ -51,7 +51,7 @@ def spans(exporter: InMemorySpanExporter) -> dict[str, Any]:
 
 def test_a_trace_leads_from_the_request_to_the_execution_id(exported: InMemorySpanExporter) -> None:
     order = over()
-    tracing.tell(order)
+    tracing.export(order)
     found = spans(exported)
     assert {span.context.trace_id for span in found.values()} == {order.id.int}
     assert {name for name, *_ in tracing.HOPS} <= set(found)
@@ -61,17 +61,17 @@ def test_a_trace_leads_from_the_request_to_the_execution_id(exported: InMemorySp
 
 
 def test_a_hop_lasts_as_long_as_it_took(exported: InMemorySpanExporter) -> None:
-    tracing.tell(over())
+    tracing.export(over())
     send = spans(exported)["send"]
     assert send.end_time - send.start_time == 1_000_000
 
 
 def test_an_order_that_still_moves_is_not_told(exported: InMemorySpanExporter) -> None:
-    tracing.tell(over(State.PENDING))
+    tracing.export(over(State.PENDING))
     assert spans(exported) == {}
 
 
 def test_without_an_endpoint_nothing_is_even_imported(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.OTLP_ENDPOINT = ""
     monkeypatch.setattr(tracing, "tracer", lambda: pytest.fail("a tracer was made"))
-    tracing.tell(over())
+    tracing.export(over())

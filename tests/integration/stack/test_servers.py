@@ -36,7 +36,7 @@ def note(server: EmbeddedPostgres) -> None:
         connection.execute("CREATE TABLE noted AS SELECT 1 AS n")
 
 
-def noted(server: EmbeddedPostgres) -> int:
+def pending_events(server: EmbeddedPostgres) -> int:
     with server.connect() as connection:
         row = connection.execute("SELECT n FROM noted").fetchone()
     return int(row[0]) if row else 0
@@ -45,7 +45,7 @@ def noted(server: EmbeddedPostgres) -> int:
 def test_postgres_keeps_what_was_committed_before_an_immediate_restart(postgres: EmbeddedPostgres) -> None:
     note(postgres)
     postgres.restart_immediately()
-    assert noted(postgres) == 1
+    assert pending_events(postgres) == 1
 
 
 def test_postgres_recovers_from_sigkill_on_the_same_url(postgres: EmbeddedPostgres) -> None:
@@ -54,7 +54,7 @@ def test_postgres_recovers_from_sigkill_on_the_same_url(postgres: EmbeddedPostgr
     postgres.kill()
     assert (postgres.folder / "postmaster.pid").exists()
     postgres.start()
-    assert (noted(postgres), postgres.url) == (1, before)
+    assert (pending_events(postgres), postgres.url) == (1, before)
 
 
 def test_postgres_stops_in_order_and_starts_again(postgres: EmbeddedPostgres) -> None:
@@ -62,7 +62,7 @@ def test_postgres_stops_in_order_and_starts_again(postgres: EmbeddedPostgres) ->
     postgres.stop()
     assert not (postgres.folder / "postmaster.pid").exists()
     postgres.start()
-    assert noted(postgres) == 1
+    assert pending_events(postgres) == 1
 
 
 def test_postgres_refuses_a_wrong_password(postgres: EmbeddedPostgres) -> None:
@@ -98,7 +98,7 @@ def test_the_server_of_a_dead_stack_is_replaced(postgres: EmbeddedPostgres) -> N
     successor = EmbeddedPostgres(postgres.folder, password="right", log=postgres.log)
     successor.start()
     try:
-        assert noted(successor) == 1
+        assert pending_events(successor) == 1
         assert wait_until(lambda: not postgres.alive, limit=60)
     finally:
         successor.kill()

@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.ib.books import ASKS, BIDS, DELETE, INSERT, UPDATE, Book, Quote
+from brokers.ib.order_books import ASKS, BIDS, DELETE, INSERT, UPDATE, Book, Quote
 from brokers.market import Level
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

@@ -80,21 +80,21 @@ def test_refused_connections_open_it_and_a_whole_look_allows_the_probe_at_once(b
     for _ in range(3):
         breaker.connection_failed()
     assert (breaker.state, breaker.room(50)) == (BreakerState.OPEN, 0)
-    breaker.looked()
+    breaker.reconciled()
     assert (breaker.state, breaker.room(50)) == (BreakerState.HALF_OPEN, 1)
     breaker.answered()
     assert breaker.state is BreakerState.CLOSED
 
 
 def test_a_look_does_not_excuse_orders_that_were_not_answered(breaker: Breaker) -> None:
-    opened(breaker).looked()
+    opened(breaker).reconciled()
     assert (breaker.state, breaker.room(50)) == (BreakerState.OPEN, 0)
 
 
 def test_a_connection_lost_now_and_then_does_not_add_up(breaker: Breaker) -> None:
     for _ in range(10):
         breaker.connection_failed()
-        breaker.looked()
+        breaker.reconciled()
     assert breaker.state is BreakerState.CLOSED
 
 

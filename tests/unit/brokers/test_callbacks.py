@@ -13,18 +13,18 @@ from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
 from brokers.market import ProfitReport
 from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
-from brokers.port import Heard, Link
+from brokers.port import InboundMessage, Link
 
 
 class Memory:
     """A listener that remembers."""
 
     def __init__(self) -> None:
-        self.messages: list[Heard] = []
+        self.messages: list[InboundMessage] = []
         self.valid_ids: list[int] = []
         self.prices: list[tuple[int, str]] = []
 
-    def heard(self, message: Heard) -> None:
+    def on_message(self, message: InboundMessage) -> None:
         self.messages.append(message)
 
     def handed_over(self, note: HandedOver) -> None:

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from brokers import inbox
 from brokers.inbox import InboxWriter, Note
 from brokers.messages import OrderAbsent
-from brokers.port import Heard, Link
+from brokers.port import InboundMessage, Link
 
 
 class Books:
@@ -27,13 +27,13 @@ class Books:
     def apply(self, notes: Sequence[Note]) -> None:
         if not self.back.is_set():
             raise OperationalError("away")
-        self.applied += [note.dedup_key for note in notes if isinstance(note, Heard)]
+        self.applied += [note.dedup_key for note in notes if isinstance(note, InboundMessage)]
 
-    def overflowed(self, count: int) -> None:
+    def on_overflow(self, count: int) -> None:
         self.dropped.append(count)
         self.told.set()
 
-    def park(self, note: Heard, error: Exception) -> None:
+    def park(self, note: InboundMessage, error: Exception) -> None:
         raise AssertionError(error)
 
     def link_changed(self, link: Link, reason: str) -> None:
@@ -51,22 +51,22 @@ class Books:
 
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
-    monkeypatch.setattr(inbox, "MOST_WAITING", 50)
+    monkeypatch.setattr(inbox, "MAX_WAITING", 50)
     monkeypatch.setattr(inbox, "DATABASE_RETRY", 0.01)
     monkeypatch.setattr(inbox.connection, "close", lambda: None)
     return Books()
 
 
-def heard(number: int) -> Heard:
+def heard(number: int) -> InboundMessage:
     event = OrderAbsent(order_id=str(number), snapshot_id="s")
-    return Heard(event=event, dedup_key=str(number), raw={}, received_at=datetime.now(UTC))
+    return InboundMessage(event=event, dedup_key=str(number), raw={}, received_at=datetime.now(UTC))
 
 
 def test_what_waited_is_applied_in_order_and_what_was_dropped_is_told(books: Books) -> None:
     writer = InboxWriter("main", books)
     writer.start()
     for number in range(500):
-        writer.heard(heard(number))
+        writer.on_message(heard(number))
     books.back.set()
     assert books.told.wait(60)
     writer.stop(timeout=60)
@@ -78,7 +78,7 @@ def test_as_long_as_there_is_room_nothing_is_dropped(books: Books) -> None:
     writer = InboxWriter("main", books)
     writer.start()
     for number in range(40):
-        writer.heard(heard(number))
+        writer.on_message(heard(number))
     books.back.set()
     writer.stop(timeout=60)
     assert (len(books.applied), books.dropped) == (40, [])

@@ -22,7 +22,7 @@ MOVES = sorted(name for name, method in vars(OrderLifecycle).items() if hasattr(
 #: Moves out of each state, written down by hand: the table that the code must equal.
 ALLOWED = {
     State.CREATED: "accept cancel claim fail fill part_fill reject work",
-    State.SENT: "accept cancel doubt expire fill part_fill put_back reject work",
+    State.SENT: "accept cancel doubt expire fill part_fill reject requeue work",
     State.UNCONFIRMED: "accept cancel expire fail fill part_fill reject resend work",
     State.ACCEPTED: "cancel doubt expire fill part_fill reject work",
     State.PENDING: "accept cancel doubt expire fill part_fill reject",
@@ -55,7 +55,7 @@ def test_any_other_move_raises_and_leaves_no_trace(state: State) -> None:
         order = order_in(state)
         with pytest.raises(TransitionNotAllowed):
             getattr(order, name)(CAUSE)
-        assert (order.state, order.version, order.noted) == (state, 1, [])
+        assert (order.state, order.version, order.pending_events) == (state, 1, [])
 
 
 def test_the_state_can_not_be_assigned() -> None:
@@ -99,7 +99,7 @@ def test_events_form_a_chain_from_the_first_state_to_the_present_one(moves: list
     for number, name in enumerate(moves):
         if can_proceed(getattr(order, name)):
             getattr(order, name)(Cause(actor="test", at=NOW + timedelta(seconds=number)))
-    events = order.noted
+    events = order.pending_events
     assert [event.version for event in events] == list(range(1, order.version + 1))
     assert all(before.to_state == after.from_state for before, after in pairwise(events))
     assert not events or (events[0].from_state, events[-1].to_state) == (State.CREATED, order.state)

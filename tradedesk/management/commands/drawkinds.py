@@ -9,9 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from brokers.ib.special import STRATEGIES
+from brokers.ib.order_attributes import STRATEGIES
 from brokers.ib.translate import ORDER_TYPES
-from brokers.special import AlgoStrategy, ConditionKind
+from brokers.order_attributes import AlgoStrategy, ConditionKind
 from orders.risk.kinds import ALGOS, CONDITIONS, KINDS
 
 START, END = "<!-- drawn by manage.py drawkinds -->", "<!-- end -->"
@@ -51,7 +51,7 @@ def tables() -> str:
             " or ".join(f"`{name}`" for name in kind.one_of),
             words(kind.may),
             ", ".join(kind.times),
-            kind.says,
+            kind.description,
         )
         for ord_type, kind in KINDS.items()
     ]

@@ -22,10 +22,10 @@ from brokers.messages import (
     WorkingStatus,
 )
 from brokers.models import BrokerAccount, Instrument
-from brokers.port import Heard
+from brokers.port import InboundMessage
 from orders.booking.apply import apply_notes
-from orders.booking.flags import Signals
-from orders.desk.decisions import give_held_up, release_held
+from orders.booking.flags import SessionFlags
+from orders.desk.decisions import fail_held, release_held
 from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
@@ -47,22 +47,24 @@ def desk(db: None, settings: Any) -> User:
     return User.objects.create_user("algo")
 
 
-def look(*orders: OrderReport, full: bool = True, executions: tuple[ExecutionReport, ...] = ()) -> Signals:
+def look(
+    *orders: OrderReport, full: bool = True, executions: tuple[ExecutionReport, ...] = ()
+) -> SessionFlags:
     """A complete look that shows this, applied; what it tells the session."""
     now = timezone.now()
     snapshot = Snapshot(
         snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=LONG_AGO, full=full,
         orders=orders, executions=executions, positions=(), account_values=(),
     )  # fmt: skip
-    signals = Signals()
-    apply_snapshot("main", snapshot, 1, signals)
-    return signals
+    flags = SessionFlags()
+    apply_snapshot("main", snapshot, 1, flags)
+    return flags
 
 
 def hear(*events: Any) -> None:
     for event in events:
-        note = Heard(event=event, dedup_key=uuid4().hex, raw={}, received_at=LONG_AGO)
-        apply_notes("main", [note], Signals())
+        note = InboundMessage(event=event, dedup_key=uuid4().hex, raw={}, received_at=LONG_AGO)
+        apply_notes("main", [note], SessionFlags())
 
 
 def working(desk: User) -> Story:
@@ -100,7 +102,7 @@ def test_an_order_that_the_broker_had_and_two_looks_do_not_show_is_held(desk: Us
 def test_a_look_without_completed_orders_proves_no_absence_but_asks_for_more(desk: User) -> None:
     story = working(desk)
     for _ in range(3):
-        assert look(full=False).look_wanted
+        assert look(full=False).snapshot_wanted
     assert now_is(story).state == State.PENDING
     assert not Break.objects.exists()
 
@@ -128,7 +130,7 @@ def test_an_order_of_another_client_that_two_looks_do_not_show_is_a_persons(desk
     look()
     order.refresh_from_db()
     assert (order.state, order.held_for_desk) == (State.UNCONFIRMED, True)
-    given_up = give_held_up(order.id, actor="desk:ops", at=timezone.now())
+    given_up = fail_held(order.id, actor="desk:ops", at=timezone.now())
     assert (given_up.state, given_up.reason_code) == (State.FAILED, "GONE_AT_BROKER")
 
 
@@ -208,7 +210,7 @@ def test_executed_in_a_gap_across_midnight_is_held_for_a_person_and_never_invent
     order = now_is(story)
     assert (order.cum_qty, order.held_for_desk) == (0, True)
     assert Break.objects.get(kind=BreakKind.ORDER).broker["cum_qty"] == "100"
-    assert not look(completed(story, 100)).look_wanted  # asking on would not bring them
+    assert not look(completed(story, 100)).snapshot_wanted  # asking on would not bring them
 
 
 STATEMENT = (

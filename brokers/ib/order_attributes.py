@@ -24,7 +24,7 @@ from ib_async import Order as IBOrder
 
 from brokers.fix import OrdType, Side
 from brokers.messages import NewOrder
-from brokers.special import (
+from brokers.order_attributes import (
     Algo,
     AlgoStrategy,
     Condition,

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from brokers.desk import ReadOnlyAdmin
 
 
-class RowPage(ReadOnlyAdmin):
+class DetailPage(ReadOnlyAdmin):
     """Base of such a list; a right that is missing is told before the row is looked up."""
 
     #: The page answers nothing but GET.

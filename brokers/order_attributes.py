@@ -110,7 +110,7 @@ class Algo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     force_completion: bool | None = None
 
 
-class Special(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OrderAttributes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Optional terms of an order; prices and quantities are finite Decimals, percents are 0 to 100."""
 
     trail_amount: Decimal | None = None
@@ -131,4 +131,4 @@ class Special(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     locate_broker: str = ""  # who holds the shares of a short sale, when it is not the broker
 
 
-SPECIAL_FIELDS = Special.__struct_fields__
+ATTRIBUTE_FIELDS = OrderAttributes.__struct_fields__

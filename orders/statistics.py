@@ -17,9 +17,9 @@ from orders.access import Accounts
 from orders.models import (
     ALIVE,
     EXECUTED,
+    ActionRecord,
     Alert,
     Break,
-    DeskAct,
     DeskAction,
     Execution,
     Order,
@@ -49,7 +49,7 @@ def open_counts(accounts: Accounts) -> dict[str, int]:
 
 def reviewed() -> Exists:
     """Whether somebody has marked the order as reviewed."""
-    return Exists(DeskAct.objects.filter(order=OuterRef("pk"), action=DeskAction.REVIEW, ok=True))
+    return Exists(ActionRecord.objects.filter(order=OuterRef("pk"), action=DeskAction.REVIEW, ok=True))
 
 
 def calling() -> Q:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from brokers.special import Algo, Condition, ConditionKind
+from brokers.order_attributes import Algo, Condition, ConditionKind
 from orders.risk.contract_rules import Errors
 from orders.risk.kinds import (
     ALGO_FIELDS,

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from orders.api import bodies
+from orders.api.attribute_fields import symbol
 from orders.api.fields import Field, Wrong, read_fields, reads, word
 from orders.api.problems import FieldError, Problem, invalid
 from orders.api.queries import uuid
-from orders.api.special_fields import symbol
 from orders.api.stream.feed import Item
 from orders.models import EventKind
 
@@ -30,16 +30,18 @@ def place(raw: Any) -> str:
 
 
 FIELDS = {
-    "account": Field(bodies.account, says="Only this account."),
-    "symbol": Field(symbol, says="Only this symbol."),
-    "order_id": Field(uuid, says="Only this order."),
-    "kind": Field(kinds, says="Kinds of events, separated by commas."),
-    "last_event_id": Field(place, says="Go on after this event; the header Last-Event-ID comes first."),
+    "account": Field(bodies.account, description="Only this account."),
+    "symbol": Field(symbol, description="Only this symbol."),
+    "order_id": Field(uuid, description="Only this order."),
+    "kind": Field(kinds, description="Kinds of events, separated by commas."),
+    "last_event_id": Field(
+        place, description="Go on after this event; the header Last-Event-ID comes first."
+    ),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Subscription:
     """Which events are wanted; None means any."""
 
     account: str | None = None
@@ -58,7 +60,7 @@ class Wanted:
         )
 
 
-def read_wanted(query: str, last_event_id: str) -> Wanted:
+def read_subscription(query: str, last_event_id: str) -> Subscription:
     """What the URL asks for; raises Problem INVALID for unknown, repeated and wrong parameters."""
     try:
         given = parse_qsl(query, keep_blank_values=True, max_num_fields=50, strict_parsing=bool(query))
@@ -72,4 +74,4 @@ def read_wanted(query: str, last_event_id: str) -> Wanted:
         read["order_id"] = str(read["order_id"])
     if last_event_id:
         read["last_event_id"] = last_event_id
-    return Wanted(**read)
+    return Subscription(**read)

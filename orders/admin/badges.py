@@ -10,13 +10,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from brokers.fix import Side
+from brokers.formatting import NOTHING, number, number_text
 from brokers.models import Instrument
-from brokers.shown import NOTHING, number, number_text
 from orders.models import OPEN_REQUESTS, Order, OrderRequest, RequestKind, State
 
 
 @dataclass(frozen=True)
-class Mark:
+class Badge:
     """The sign of a state; `family` names its colour (desk.css)."""
 
     glyph: str
@@ -24,23 +24,23 @@ class Mark:
 
 
 MARKS = {
-    State.CREATED: Mark("○", "idle"),
-    State.SENT: Mark("◔", "alive"),
-    State.UNCONFIRMED: Mark("?", "doubt"),
-    State.ACCEPTED: Mark("◑", "alive"),
-    State.PENDING: Mark("●", "alive"),
-    State.PARTIALLY_FILLED: Mark("◕", "alive"),
-    State.FILLED: Mark("✓", "done"),
-    State.COMPLETED: Mark("✓✓", "over"),
-    State.CANCELED: Mark("–", "over"),
-    State.EXPIRED: Mark("⧖", "over"),
-    State.REJECTED: Mark("✕", "bad"),
-    State.FAILED: Mark("!", "bad"),
+    State.CREATED: Badge("○", "idle"),
+    State.SENT: Badge("◔", "alive"),
+    State.UNCONFIRMED: Badge("?", "doubt"),
+    State.ACCEPTED: Badge("◑", "alive"),
+    State.PENDING: Badge("●", "alive"),
+    State.PARTIALLY_FILLED: Badge("◕", "alive"),
+    State.FILLED: Badge("✓", "done"),
+    State.COMPLETED: Badge("✓✓", "over"),
+    State.CANCELED: Badge("–", "over"),
+    State.EXPIRED: Badge("⧖", "over"),
+    State.REJECTED: Badge("✕", "bad"),
+    State.FAILED: Badge("!", "bad"),
 }
 ASKED = {RequestKind.CANCEL: "Cancel asked", RequestKind.REPLACE: "Replace asked"}
 
 
-def state_mark(state: str, family: str = "", suffix: str = "") -> SafeString:
+def state_badge(state: str, family: str = "", suffix: str = "") -> SafeString:
     """A state; filled only where a person must act."""
     mark, word = MARKS[State(state)], State(state).label
     return format_html(
@@ -51,14 +51,14 @@ def state_mark(state: str, family: str = "", suffix: str = "") -> SafeString:
     )
 
 
-def order_mark(order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False) -> SafeString:
+def order_badge(order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False) -> SafeString:
     """The state of an order with its reason, and beside it what was asked and not answered yet.
 
     A refused order is filled red until somebody marks it reviewed: old ones must not shout.
     """
     executed = number_text(order.cum_qty) if order.state == State.CANCELED and order.cum_qty else ""
     family = "bad-text" if reviewed and MARKS[State(order.state)].family == "bad" else ""
-    shown = state_mark(order.state, family, executed)
+    shown = state_badge(order.state, family, executed)
     if order.state in (State.REJECTED, State.FAILED) and order.reason_code:
         shown = format_html('{} <span class="reason">{}</span>', shown, order.reason_code)
     for request in requests:
@@ -69,7 +69,7 @@ def order_mark(order: Order, requests: Iterable[OrderRequest], *, reviewed: bool
     return shown
 
 
-def side_mark(side: str) -> SafeString:
+def side_badge(side: str) -> SafeString:
     """Buy or sell; never red and green, which mean bad and done."""
     glyph = "▲" if side == Side.BUY else "▼"
     return format_html(

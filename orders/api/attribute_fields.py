@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brokers.fix import SecType
-from brokers.special import (
+from brokers.order_attributes import (
     Algo,
     AlgoStrategy,
     Condition,
@@ -26,13 +26,13 @@ con_id = integer(1, 2**31 - 1)
 CONDITION_FIELDS = {
     "kind": Field(word(ConditionKind), required=True),
     "direction": Field(word(Direction)),
-    "value": Field(decimal, says="A price, a volume or a percentage."),
+    "value": Field(decimal, description="A price, a volume or a percentage."),
     "time": Field(moment),
     "con_id": Field(con_id),
     "exchange": Field(exchange),
     "symbol": Field(symbol),
     "sec_type": Field(word(SecType)),
-    "join": Field(word(Join), says="How it is joined to the next one; AND binds closer."),
+    "join": Field(word(Join), description="How it is joined to the next one; AND binds closer."),
 }
 ALGO_FIELDS = {
     "strategy": Field(word(AlgoStrategy), required=True),
@@ -41,7 +41,7 @@ ALGO_FIELDS = {
     "start_time": Field(moment),
     "end_time": Field(moment),
     "allow_past_end_time": Field(boolean),
-    "participation_rate": Field(decimal, says="Percent of the market's volume, 1 to 50."),
+    "participation_rate": Field(decimal, description="Percent of the market's volume, 1 to 50."),
     "avoid_taking_liquidity": Field(boolean),
     "speed_up": Field(boolean),
     "risk_aversion": Field(word(RiskAversion)),
@@ -56,24 +56,26 @@ def conditions(raw: Any) -> tuple[Condition, ...]:
     return tuple(_condition_list(raw))
 
 
-SPECIAL_FIELDS = {
-    "trail_amount": Field(decimal, says="How far a trailing stop stays behind the market, as a price."),
-    "trail_percent": Field(decimal, says="The same in percent."),
-    "limit_offset": Field(decimal, says="How far the limit of a TRAIL_LIMIT order is from its stop."),
-    "peg_offset": Field(decimal, says="How much better than the best price of its side RELATIVE is."),
-    "peg_percent": Field(decimal, says="The same in percent."),
-    "display_qty": Field(decimal, says="What the market is shown: an iceberg."),
-    "min_qty": Field(decimal, says="The least that is executed at first."),
+ATTRIBUTE_FIELDS = {
+    "trail_amount": Field(
+        decimal, description="How far a trailing stop stays behind the market, as a price."
+    ),
+    "trail_percent": Field(decimal, description="The same in percent."),
+    "limit_offset": Field(decimal, description="How far the limit of a TRAIL_LIMIT order is from its stop."),
+    "peg_offset": Field(decimal, description="How much better than the best price of its side RELATIVE is."),
+    "peg_percent": Field(decimal, description="The same in percent."),
+    "display_qty": Field(decimal, description="What the market is shown: an iceberg."),
+    "min_qty": Field(decimal, description="The least that is executed at first."),
     "all_or_none": Field(boolean),
     "outside_regular_hours": Field(boolean),
-    "effective_time": Field(moment, says="Not worked before this time."),
-    "expire_time": Field(moment, says="When a GTD order ends."),
+    "effective_time": Field(moment, description="Not worked before this time."),
+    "expire_time": Field(moment, description="When a GTD order ends."),
     "conditions": Field(conditions),
     "conditions_action": Field(word(ConditionsAction)),
     "conditions_outside_hours": Field(boolean),
     "algo": Field(built(Algo, ALGO_FIELDS)),
     "locate_broker": Field(
         text(r"[\x21-\x7e]{1,32}", "1 to 32 printable ASCII characters without spaces"),
-        says="Who holds the shares of a short sale, when it is not the broker.",
+        description="Who holds the shares of a short sale, when it is not the broker.",
     ),
 }

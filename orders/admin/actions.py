@@ -26,7 +26,7 @@ from orders import selectors
 from orders.access import accounts_of_person
 from orders.admin.pages import desk_page, person_of, show
 from orders.desk.actions import act_on_order
-from orders.desk.decisions import give_held_up, release_held, send_held_again
+from orders.desk.decisions import fail_held, release_held, send_held_again
 from orders.entry.cancel import cancel_order
 from orders.entry.replace import Change, replace_order
 from orders.models import DeskAction, Order, RequestState
@@ -105,7 +105,7 @@ def send_again(order: Order, form: dict[str, Any], actor: str) -> str:
 
 def give_up(order: Order, form: dict[str, Any], actor: str) -> str:
     """Give a held order up."""
-    give_held_up(order.id, actor=actor, at=timezone.now())
+    fail_held(order.id, actor=actor, at=timezone.now())
     return "Given up: it is FAILED and nobody will send it any more."
 
 
@@ -177,7 +177,7 @@ ACTS = {
 
 @desk_page("orders.view_order")
 @require_http_methods(["GET", "POST"])
-def act_view(request: HttpRequest, order_id: UUID, name: str) -> HttpResponse:
+def action_view(request: HttpRequest, order_id: UUID, name: str) -> HttpResponse:
     """GET gives the dialog and changes nothing; POST does it, says what came of it and goes back."""
     act = ACTS.get(name)
     if act is None:

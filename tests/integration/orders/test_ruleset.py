@@ -14,10 +14,10 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
 from orders.entry.place import place_order
-from orders.entry.rules import library
+from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
-from orders.models import AccountLimit, Order, Rulebook, Source, State
+from orders.models import AccountLimit, Order, Ruleset, Source, State
 
 NUMBERS = iter(range(1_000_000))
 
@@ -92,11 +92,11 @@ def test_a_change_by_hand_in_the_database_counts_too() -> None:
 
 
 def test_a_price_makes_no_new_edition() -> None:
-    before = Rulebook.objects.get().edition
+    before = Ruleset.objects.get().version
     Instrument.objects.update(last_px=Decimal(5), last_px_at=timezone.now())
-    assert Rulebook.objects.get().edition == before
+    assert Ruleset.objects.get().version == before
     Instrument.objects.update(long_name="Apple")
-    assert Rulebook.objects.get().edition != before
+    assert Ruleset.objects.get().version != before
 
 
 def test_remembered_rules_cost_no_query(django_assert_num_queries: Any) -> None:
@@ -119,6 +119,6 @@ def test_an_account_that_moves_takes_its_next_order_along() -> None:
 
 def test_nothing_is_forgotten_while_it_is_in_force() -> None:
     place()
-    assert not library.forget_outdated()
+    assert not rules_cache.forget_outdated()
     AccountLimit.objects.update(max_order_qty=5)
-    assert library.forget_outdated()
+    assert rules_cache.forget_outdated()

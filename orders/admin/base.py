@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from brokers.models import BrokerAccount
-from orders import desk_figures
+from orders import statistics
 from orders.access import accounts_of_person
 from orders.admin.pages import desk_page
 
@@ -35,7 +35,7 @@ def attention(request: HttpRequest) -> int:
     if not request.user.has_perm("orders.view_order"):
         return 0
     if not hasattr(request, _KEPT):
-        setattr(request, _KEPT, desk_figures.attention_count(accounts_of_person(request.user)))
+        setattr(request, _KEPT, statistics.attention_count(accounts_of_person(request.user)))
     count: int = getattr(request, _KEPT)
     return count
 
