@@ -10,9 +10,9 @@ from typing import Any
 from brokers.simulator.faults.armed import Armed
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import Site
-from brokers.simulator.gateway.notices import system_notice, well_again
-from brokers.simulator.gateway.pacing import PacingMode
-from brokers.simulator.gateway.texts import LINK_LOST
+from brokers.simulator.gateway.clients.pacing import PacingMode
+from brokers.simulator.gateway.texts.notices import system_notice, well_again
+from brokers.simulator.gateway.texts.refusals import LINK_LOST
 from brokers.simulator.server import DripRule, Hub
 
 _BROKEN_FARM = 2103

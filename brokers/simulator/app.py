@@ -17,9 +17,9 @@ from brokers.simulator.connection import Connection
 from brokers.simulator.control import serve_control
 from brokers.simulator.exchange.universe import load_universe
 from brokers.simulator.faults.scenarios import Scenario, ScenarioError, load
+from brokers.simulator.gateway.clients.pacing import RATE, PacingMode
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
-from brokers.simulator.gateway.pacing import RATE, PacingMode
-from brokers.simulator.gateway.retention import MOST_FINISHED
+from brokers.simulator.gateway.memory.retention import MOST_FINISHED
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
 from brokers.simulator.server import Hub, Listener
 

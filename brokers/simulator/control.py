@@ -16,10 +16,10 @@ from brokers.simulator.acts import Acts
 from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS
-from brokers.simulator.gateway.manual import ManualOrder
-from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.term_checks import LARGEST_PRICE
-from brokers.simulator.gateway.texts import Refused
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders.manual import ManualOrder
+from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE
+from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.server import Hub
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from typing import IO
 
 import msgspec
 
-from brokers.simulator.gateway.facts import AnyFact, Fact
-from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.memory.facts import AnyFact, Fact
+from brokers.simulator.gateway.memory.state import State
 
 #: Compact when the file is larger than this and has doubled since its last snapshot.
 COMPACT_ABOVE = 16 << 20

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from enum import Enum, auto
 
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.clients.unserved import answer_unreadable, answer_unsupported
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.unserved import answer_unreadable, answer_unsupported
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import FrameBuffer, pack, unpack
 from brokers.simulator.wire.values import WireError

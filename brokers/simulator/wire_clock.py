@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
 
-from brokers.simulator.gateway.facts import Executed
+from brokers.simulator.gateway.memory.facts import Executed
 
 KEPT = 200_000  # executions; the oldest half is forgotten above it
 

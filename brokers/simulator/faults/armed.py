@@ -13,7 +13,7 @@ import msgspec
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import Site
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract
 

@@ -6,9 +6,9 @@ from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, Site, message_name
-from brokers.simulator.gateway.facts import OrderRecord
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import CommissionReport, ErrMsg, ExecutionData, OrderStatus

@@ -13,12 +13,12 @@ from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.callbacks import CallbackFaults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, Site
-from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.desk import OrderDesk
-from brokers.simulator.gateway.facts import Corrected, Executed, OrderRecord, Status, StatusChanged
-from brokers.simulator.gateway.fills import Fills
-from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.telling import Teller
+from brokers.simulator.gateway.memory.facts import Corrected, Executed, OrderRecord, Status, StatusChanged
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.orders.fills import Fills
+from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.orders.service import OrderDesk
 
 _KINDS = [name for name, kind in KINDS.items() if kind.site is Site.EXECUTION]
 _BUSTED = "Cancelled by System:\nTrade busted"

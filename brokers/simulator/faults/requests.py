@@ -10,10 +10,10 @@ from brokers.simulator.faults.callbacks import CallbackFaults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, Site, message_name
 from brokers.simulator.faults.mishaps import Mishaps
-from brokers.simulator.gateway.facts import OrderRecord, Repeated, Status
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.notices import order_notice
-from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.memory.facts import OrderRecord, Repeated, Status
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.texts.notices import order_notice
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record

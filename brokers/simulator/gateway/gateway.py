@@ -17,16 +17,19 @@ from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.callbacks import CallbackFaults
 from brokers.simulator.faults.mishaps import Mishaps
 from brokers.simulator.faults.requests import RequestFaults
-from brokers.simulator.gateway import texts
-from brokers.simulator.gateway.account_desk import AccountDesk
-from brokers.simulator.gateway.advisor_desk import AdvisorDesk
-from brokers.simulator.gateway.allocation import Allocations
-from brokers.simulator.gateway.contract_desk import ContractDesk
-from brokers.simulator.gateway.day_end import DayEnd
-from brokers.simulator.gateway.depth_desk import DepthDesk
-from brokers.simulator.gateway.desk import OrderDesk
-from brokers.simulator.gateway.exposure import Exposure
-from brokers.simulator.gateway.facts import (
+from brokers.simulator.gateway.accounts.advisor import AdvisorDesk
+from brokers.simulator.gateway.accounts.allocation import Allocations
+from brokers.simulator.gateway.accounts.exposure import Exposure
+from brokers.simulator.gateway.accounts.reported_accounts import ShownAccounts
+from brokers.simulator.gateway.accounts.service import AccountDesk
+from brokers.simulator.gateway.accounts.valuation import BASE_CURRENCY, Valuation
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.clients.login import LoginDesk
+from brokers.simulator.gateway.clients.pacing import Pacing, PacingMode
+from brokers.simulator.gateway.clients.uplink import Uplink
+from brokers.simulator.gateway.history.service import HistoryDesk
+from brokers.simulator.gateway.history.tape import Tapes
+from brokers.simulator.gateway.memory.facts import (
     AccountOpened,
     Cleared,
     Corrected,
@@ -37,24 +40,21 @@ from brokers.simulator.gateway.facts import (
     OrderRecord,
     Started,
 )
-from brokers.simulator.gateway.history_desk import HistoryDesk
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.login_desk import LoginDesk
-from brokers.simulator.gateway.manual import ManualOrder, ManualOrders
-from brokers.simulator.gateway.option_desk import OptionDesk
-from brokers.simulator.gateway.order_lists import OrderLists
-from brokers.simulator.gateway.pacing import Pacing, PacingMode
-from brokers.simulator.gateway.quote_desk import QuoteDesk
-from brokers.simulator.gateway.reference_desk import ReferenceDesk
-from brokers.simulator.gateway.retention import MOST_FINISHED, Retention
-from brokers.simulator.gateway.shown_accounts import ShownAccounts
-from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.tape import Tapes
-from brokers.simulator.gateway.telling import Teller
-from brokers.simulator.gateway.tick_desk import TickDesk
+from brokers.simulator.gateway.memory.retention import MOST_FINISHED, Retention
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders.day_end import DayEnd
+from brokers.simulator.gateway.orders.lists import OrderLists
+from brokers.simulator.gateway.orders.manual import ManualOrder, ManualOrders
+from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.orders.service import OrderDesk
+from brokers.simulator.gateway.quotes.depth import DepthDesk
+from brokers.simulator.gateway.quotes.market_data import QuoteDesk
+from brokers.simulator.gateway.quotes.tick_by_tick import TickDesk
+from brokers.simulator.gateway.reference.contract_details import ContractDesk
+from brokers.simulator.gateway.reference.option_prices import OptionDesk
+from brokers.simulator.gateway.reference.reference_data import ReferenceDesk
+from brokers.simulator.gateway.texts import refusals
 from brokers.simulator.gateway.timetable import Tellers, Timetable
-from brokers.simulator.gateway.uplink import Uplink
-from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
@@ -243,7 +243,7 @@ class Gateway:
     def start(self, link: Link, message: asked.StartApi) -> None:
         """Let a client in under its id, or refuse it."""
         if any(other.client_id == message.client_id for other in self.links):
-            link.error(-1, *texts.CLIENT_ID_IN_USE)
+            link.error(-1, *refusals.CLIENT_ID_IN_USE)
             link.close(f"client id {message.client_id} is in use")
             return
         if len(self.links) >= MOST_CLIENTS:
@@ -330,7 +330,7 @@ class Gateway:
 
     # -- what faults ask for -----------------------------------------------------------------------
 
-    def notify(self, notice: texts.Refusal, client_id: int | None = None) -> None:
+    def notify(self, notice: refusals.Refusal, client_id: int | None = None) -> None:
         """Say something about the system to one client or to all."""
         for link in self.links:
             if client_id in (None, link.client_id):

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from brokers.simulator.exchange.exchange import Exchange
-from brokers.simulator.gateway.account_desk import AccountDesk
-from brokers.simulator.gateway.day_end import DayEnd
-from brokers.simulator.gateway.depth_desk import DepthDesk
-from brokers.simulator.gateway.desk import OrderDesk
-from brokers.simulator.gateway.history_desk import HistoryDesk
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.quote_desk import QuoteDesk
-from brokers.simulator.gateway.retention import Retention
-from brokers.simulator.gateway.tape import Tapes, next_bar
-from brokers.simulator.gateway.tick_desk import TickDesk
+from brokers.simulator.gateway.accounts.service import AccountDesk
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.history.service import HistoryDesk
+from brokers.simulator.gateway.history.tape import Tapes, next_bar
+from brokers.simulator.gateway.memory.retention import Retention
+from brokers.simulator.gateway.orders.day_end import DayEnd
+from brokers.simulator.gateway.orders.service import OrderDesk
+from brokers.simulator.gateway.quotes.depth import DepthDesk
+from brokers.simulator.gateway.quotes.market_data import QuoteDesk
+from brokers.simulator.gateway.quotes.tick_by_tick import TickDesk
 
 #: How often the market moves, and how often P&L and account values are told again.
 BEAT = timedelta(milliseconds=200)

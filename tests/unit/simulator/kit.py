@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.exchange.universe import load_universe
-from brokers.simulator.gateway.facts import Fact
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.memory.facts import Fact
 from brokers.simulator.gateway.timetable import BEAT
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import OpenOrder

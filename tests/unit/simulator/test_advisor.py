@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.exchange.universe import load_universe
-from brokers.simulator.gateway.allocation import allot
-from brokers.simulator.gateway.facts import AnyFact
+from brokers.simulator.gateway.accounts.allocation import allot
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.memory.facts import AnyFact
 from brokers.simulator.wire import client as plain
 from brokers.simulator.wire import client_reference as asked
 from brokers.simulator.wire import server

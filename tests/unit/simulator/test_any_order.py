@@ -15,7 +15,7 @@ from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.gateway.gateway import STARTING_CASH
-from brokers.simulator.gateway.portions import is_portioned
+from brokers.simulator.gateway.orders.portions import is_portioned
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.records import ComboLeg, Condition, Contract, TagValue

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.simulator.gateway.manual import ManualOrder
-from brokers.simulator.gateway.texts import Refused
+from brokers.simulator.gateway.orders.manual import ManualOrder
+from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.server import ExecutionData, OrderStatus

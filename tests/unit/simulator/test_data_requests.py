@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from brokers.simulator.exchange.options import implied_volatility, option_price
 from brokers.simulator.exchange.past import Past
-from brokers.simulator.gateway import time_texts
-from brokers.simulator.gateway.texts import Refused
+from brokers.simulator.gateway.texts import times as time_texts
+from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.wire import client as plain
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.orders import echo
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder

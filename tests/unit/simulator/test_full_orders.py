@@ -23,8 +23,8 @@ from ibapi.order import OrderComboLeg as OfficialLegPrice
 from ibapi.tag_value import TagValue as OfficialTag
 from ibapi.wrapper import EWrapper
 
-from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.orders import echo
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import unpack
 from brokers.simulator.wire.place_order import PlaceOrder

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Contract, Record
 from brokers.simulator.wire.server import OrderStatus

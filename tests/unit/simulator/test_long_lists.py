@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Record

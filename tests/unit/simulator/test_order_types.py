@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from brokers.simulator.exchange.book import Side
+from brokers.simulator.gateway.accounts.valuation import Valuation
 from brokers.simulator.gateway.gateway import STARTING_CASH
-from brokers.simulator.gateway.valuation import Valuation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Contract, Record, TagValue

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.simulator.gateway.echo import completed_order
+from brokers.simulator.gateway.orders.echo import completed_order
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Condition, TagValue

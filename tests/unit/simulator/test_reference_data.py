@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from brokers.simulator.exchange.universe import SYNTHETIC_FROM, load_universe
-from brokers.simulator.gateway.texts import UNSUPPORTED_REQUESTS
+from brokers.simulator.gateway.texts.refusals import UNSUPPORTED_REQUESTS
 from brokers.simulator.session import Session
 from brokers.simulator.wire import client as plain
 from brokers.simulator.wire import client_reference as asked

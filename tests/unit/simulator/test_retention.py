@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brokers.simulator import ledger
-from brokers.simulator.gateway.retention import Retention
+from brokers.simulator.gateway.memory.retention import Retention
 from brokers.simulator.journal import Journal
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire.server import ExecutionData

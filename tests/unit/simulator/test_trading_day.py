@@ -11,7 +11,7 @@ import pytest
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import Auction, Phase
-from brokers.simulator.gateway.terms import market_order
+from brokers.simulator.gateway.orders.terms import market_order
 from brokers.simulator.wire.records import Contract, Record
 from brokers.simulator.wire.server import ErrMsg, ExecutionData, OrderStatus
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, errors, only, story

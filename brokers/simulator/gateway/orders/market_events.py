@@ -1,0 +1,177 @@
+"""What the market reports, made known: every change is in the state before a word of it is said.
+
+Message order is that of real gateways (tws-wire 6.3 and 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from brokers.simulator.exchange import orders as m
+from brokers.simulator.gateway.memory.facts import (
+    Elected,
+    Executed,
+    Moved,
+    OrderRecord,
+    Reduced,
+    Status,
+    StatusChanged,
+)
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.orders.fills import Fills
+from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.texts.refusals import CANCELED
+
+BY_SYSTEM = "Cancelled by System:\n"
+
+
+class Follower:
+    """Follows orders through the market. `ended` is told of each order that can no longer change."""
+
+    def __init__(
+        self,
+        state: State,
+        teller: Teller,
+        fills: Fills,
+        clock: Callable[[], datetime],
+        ended: Callable[[OrderRecord], None],
+    ) -> None:
+        self._state = state
+        self._teller = teller
+        self._fills = fills
+        self._clock = clock
+        self._ended = ended
+        self._handlers: dict[type[m.MarketEvent], Callable[[OrderRecord, Any], None]] = {
+            m.Filled: self._filled,
+            m.ComboFilled: self._combo_filled,
+            m.Resting: self._resting,
+            m.Elected: self._elected,
+            m.Trailed: self._trailed,
+            m.Repriced: self._repriced,
+            m.Parked: self._parked,
+            m.Killed: self._killed,
+            m.Expired: lambda record, event: self.cancel(record, "Expired"),
+            m.Reduced: self._reduced,
+            m.Displaced: self._displaced,
+        }
+
+    def follow(self, events: Iterable[m.MarketEvent]) -> None:
+        """Make known what happened, in order."""
+        for event in events:
+            self._handlers[type(event)](self._state.orders[event.order_id], event)
+
+    def cancel(self, record: OrderRecord, completed_status: str) -> None:
+        """End an order that the market no longer has."""
+        self._teller.messages(record, echo.order_status(record, Status.PENDING_CANCEL))
+        self.change_status(record, Status.CANCELLED, completed_status=completed_status)
+        self._teller.messages(record, echo.order_status(record))
+        self._teller.error(record, CANCELED)
+        self._ended(record)
+
+    def change_status(
+        self, record: OrderRecord, status: Status, *, why_held: str = "", completed_status: str = ""
+    ) -> bool:
+        """Note another status or another reason to be held; False if both are as they were."""
+        if status is record.status and why_held == record.why_held:
+            return False
+        at = self._clock() if completed_status else None
+        self._state.apply(
+            StatusChanged(
+                perm_id=record.perm_id,
+                status=status,
+                why_held=why_held,
+                at=at,
+                completed_status=completed_status,
+            )
+        )
+        return True
+
+    # -- fills ------------------------------------------------------------------------------------
+
+    def _filled(self, record: OrderRecord, event: m.Filled) -> None:
+        fact = self._fills.book(record, event)
+        self._teller.execution(record, fact)
+        self._progressed(record)
+        self._teller.messages(record, echo.commission_report(fact))
+        self._end_if_filled(record)
+
+    def _combo_filled(self, record: OrderRecord, event: m.ComboFilled) -> None:
+        whole, legs = self._fills.book_combo(record, event)
+        facts: list[Executed] = [whole, *legs]
+        for fact in facts:
+            self._teller.execution(record, fact)
+        self._progressed(record)
+        for fact in facts:
+            self._teller.messages(record, echo.commission_report(fact))
+        self._end_if_filled(record)
+
+    def _progressed(self, record: OrderRecord) -> None:
+        if record.remaining:
+            self.change_status(record, Status.SUBMITTED)
+            self._teller.order(record)
+            return
+        completed = f"Filled Size: {echo.plain(record.filled):f}"
+        self.change_status(record, Status.FILLED, completed_status=completed)
+        self._teller.order(record)
+        self._teller.order(record, with_commission=True)
+
+    def _end_if_filled(self, record: OrderRecord) -> None:
+        if record.is_done:
+            self._ended(record)
+
+    # -- on the way -------------------------------------------------------------------------------
+
+    def _resting(self, record: OrderRecord, event: m.Resting) -> None:
+        if self.change_status(record, Status.SUBMITTED):
+            self._teller.order(record)
+
+    def _parked(self, record: OrderRecord, event: m.Parked) -> None:
+        if self.change_status(record, Status.PRE_SUBMITTED, why_held=record.why_held):
+            self._teller.order(record)
+
+    def _elected(self, record: OrderRecord, event: m.Elected) -> None:
+        self._state.apply(Elected(perm_id=record.perm_id))
+        self.change_status(record, Status.SUBMITTED)
+        self._teller.order(record)
+
+    def _trailed(self, record: OrderRecord, event: m.Trailed) -> None:
+        self._state.apply(Moved(perm_id=record.perm_id, trigger=event.trigger, limit=event.limit))
+        self._teller.order(record)
+
+    def _repriced(self, record: OrderRecord, event: m.Repriced) -> None:
+        self._state.apply(Moved(perm_id=record.perm_id, limit=event.price))
+
+    # -- ends that nobody asked for ---------------------------------------------------------------
+
+    def _killed(self, record: OrderRecord, event: m.Killed) -> None:
+        if event.time_in_force is m.TimeInForce.FOK:
+            self.change_status(record, Status.INACTIVE, completed_status=BY_SYSTEM)
+            self._teller.order(record)
+        else:
+            self._teller.messages(record, echo.order_status(record, Status.PENDING_CANCEL))
+            self.change_status(record, Status.CANCELLED, completed_status=BY_SYSTEM)
+            self._teller.messages(record, echo.order_status(record))
+        self._ended(record)
+
+    def _reduced(self, record: OrderRecord, event: m.Reduced) -> None:
+        quantity = min(event.quantity, record.remaining)
+        if record.is_done:
+            return
+        if quantity == record.remaining:
+            self.cancel(record, BY_SYSTEM)
+            return
+        self._state.apply(Reduced(perm_id=record.perm_id, quantity=quantity))
+        self._teller.order(record)
+
+    def _displaced(self, record: OrderRecord, event: m.Displaced) -> None:
+        if not record.is_done:
+            self.cancel(record, BY_SYSTEM)
+
+
+def signed(quantity: Decimal, action: str) -> Decimal:
+    """Return the quantity as it changes a position."""
+    return quantity if action == "BUY" else -quantity
