@@ -10,8 +10,8 @@ import logging
 from enum import Enum, auto
 
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.clients.unserved import answer_unreadable, answer_unsupported
 from brokers.simulator.gateway.gateway import Gateway
+from brokers.simulator.gateway.texts import refusals
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import FrameBuffer, pack, unpack
 from brokers.simulator.wire.values import WireError
@@ -115,9 +115,27 @@ class Session:
         try:
             message = codec.decode_client(self.link.version, fields)
         except codec.UnknownMessage:
-            answer_unsupported(self.link, fields)
+            _answer_unsupported(self.link, fields)
         except WireError as error:
             logger.info("client %s sent an unreadable message %s: %s", self.peer, fields[0], error)
-            answer_unreadable(self.link, fields, str(error))
+            _answer_unreadable(self.link, fields, str(error))
         else:
             self._gateway.handle(self.link, message)
+
+
+def _answer_unsupported(link: Link, fields: list[str]) -> None:
+    """Answer a request that this gateway does not have, as real ones do when they cannot serve it."""
+    number = codec.message_id(fields)
+    known = refusals.UNSUPPORTED_REQUESTS.get(number)
+    if known is None:
+        link.error(-1, *refusals.unreadable(f"Message type {number} is unknown"))
+        return
+    position = known.id_field
+    text = fields[position] if position is not None and position < len(fields) else ""
+    req_id = int(text) if text.lstrip("-").isdigit() else -1
+    link.error(req_id, *known.refusal)
+
+
+def _answer_unreadable(link: Link, fields: list[str], reason: str) -> None:
+    """Answer a request whose fields make no sense, under its id if that can be read."""
+    link.error(codec.request_id(fields), *refusals.unreadable(reason))

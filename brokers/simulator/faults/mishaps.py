@@ -19,6 +19,7 @@ from brokers.simulator.gateway.orders import echo
 from brokers.simulator.gateway.orders.fills import Fills
 from brokers.simulator.gateway.orders.publisher import Teller
 from brokers.simulator.gateway.orders.service import OrderDesk
+from brokers.simulator.gateway.texts.numbers import plain
 
 _KINDS = [name for name, kind in KINDS.items() if kind.site is Site.EXECUTION]
 _BUSTED = "Cancelled by System:\nTrade busted"
@@ -164,4 +165,4 @@ def _is_one_trade(record: OrderRecord) -> bool:
 
 
 def _filled(record: OrderRecord) -> str:
-    return f"Filled Size: {echo.plain(record.filled):f}"
+    return f"Filled Size: {plain(record.filled):f}"

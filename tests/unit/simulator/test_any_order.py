@@ -15,7 +15,7 @@ from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.gateway.gateway import STARTING_CASH
-from brokers.simulator.gateway.orders.portions import is_portioned
+from brokers.simulator.gateway.orders.slicing import is_sliced
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.records import ComboLeg, Condition, Contract, TagValue
@@ -184,9 +184,9 @@ class AnyOrder(RuleBasedStateMachine):
         for record in gateway.state.orders.values():
             in_market = gateway.exchange.has(record.con_id, record.perm_id)
             assert not (in_market and (record.is_done or record.perm_id in room.held))
-            waits = record.perm_id in room.held or is_portioned(record.order)
+            waits = record.perm_id in room.held or is_sliced(record.order)
             assert record.is_done or in_market or waits
-            if in_market and not is_portioned(record.order):
+            if in_market and not is_sliced(record.order):
                 assert gateway.exchange.working(record.con_id, record.perm_id) == record.remaining
 
 

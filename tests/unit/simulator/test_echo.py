@@ -10,6 +10,7 @@ import pytest
 
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder
@@ -71,6 +72,6 @@ def test_an_options_strike_and_right_are_repeated() -> None:
 
 
 def test_numbers_look_as_java_writes_them() -> None:
-    assert [str(echo.java(value)) for value in (None, Decimal(180), Decimal("1.50"), Decimal("1E+2"))] == [
+    assert [str(java(value)) for value in (None, Decimal(180), Decimal("1.50"), Decimal("1E+2"))] == [
         *("0.0", "180.0", "1.5", "100.0")
     ]

@@ -1,4 +1,4 @@
-"""What an order would do to the account's margin: what-if answers, and rejections for lack of it."""
+"""How much margin an order needs, and whether the account carries it."""
 
 from __future__ import annotations
 
@@ -10,33 +10,9 @@ from brokers.simulator.gateway.accounts.exposure import Exposure
 from brokers.simulator.gateway.accounts.valuation import BASE_CURRENCY, Valuation
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.memory.state import State
-from brokers.simulator.gateway.orders import echo
-from brokers.simulator.gateway.orders.market_events import signed
 from brokers.simulator.gateway.texts.refusals import Refusal, margin_missing
-from brokers.simulator.wire.order_reports import OpenOrder
 
 ZERO = Decimal(0)
-
-
-def what_if(record: OrderRecord, account: Account, valuation: Valuation, exposure: Exposure) -> OpenOrder:
-    """Return the one openOrder that answers a what-if order; no orderStatus follows it."""
-    instrument = valuation.universe[record.con_id]
-    answer = echo.open_order(record, instrument)
-    totals = valuation.totals(account)
-    price = record.order.lmt_price or valuation.last_price(instrument)
-    value = record.quantity * abs(price) * instrument.multiplier
-    change = margin_change(record, account, valuation, exposure)
-    commission = echo.java(instrument.commission.total(record.quantity, value))
-    net = totals.net_liquidation
-    state = answer.state
-    state.init_margin_before = state.maint_margin_before = echo.java(round(totals.margin, 2))
-    state.init_margin_change = state.maint_margin_change = echo.java(round(change, 2))
-    state.init_margin_after = state.maint_margin_after = echo.java(round(totals.margin + change, 2))
-    state.equity_with_loan_before = state.equity_with_loan_after = echo.java(round(net, 2))
-    state.equity_with_loan_change = echo.java(ZERO)
-    state.min_commission = state.max_commission = commission
-    state.commission_currency = instrument.currency
-    return answer
 
 
 def margin_change(record: OrderRecord, account: Account, valuation: Valuation, exposure: Exposure) -> Decimal:
@@ -93,3 +69,8 @@ def _of_others(record: OrderRecord, account: Account, valuation: Valuation, expo
         others = exposure.without(record) if con_id == record.con_id else working
         total += _margin(others.largest(held) - abs(held), valuation.universe[con_id], valuation)
     return total
+
+
+def signed(quantity: Decimal, action: str) -> Decimal:
+    """Return the quantity as it changes a position."""
+    return quantity if action == "BUY" else -quantity

@@ -13,7 +13,8 @@ from brokers.simulator.gateway.accounts.reported_accounts import ShownAccounts
 from brokers.simulator.gateway.accounts.valuation import Holding, Valuation
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.state import State
-from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.reference.contracts import portfolio_contract, position_contract
+from brokers.simulator.gateway.texts.numbers import java, plain
 from brokers.simulator.gateway.texts.refusals import Refusal, validation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said
@@ -98,8 +99,8 @@ class AccountDesk:
     def _position_data(self, account: Account, con_id: int, position: Position) -> said.PositionData:
         return said.PositionData(
             account=account.name,
-            contract=echo.position_contract(self._state.universe[con_id]),
-            position=echo.plain(position.quantity),
+            contract=position_contract(self._state.universe[con_id]),
+            position=plain(position.quantity),
             avg_cost=_cost(position),
         )
 
@@ -109,8 +110,8 @@ class AccountDesk:
         return said.PositionMulti(
             req_id=req_id,
             account=account.name,
-            contract=echo.position_contract(self._state.universe[con_id]),
-            position=echo.plain(position.quantity),
+            contract=position_contract(self._state.universe[con_id]),
+            position=plain(position.quantity),
             avg_cost=_cost(position),
         )
 
@@ -238,9 +239,9 @@ class AccountDesk:
         link.send(
             said.Pnl(
                 req_id=req_id,
-                daily=echo.java(unrealized + realized),
-                unrealized=echo.java(unrealized),
-                realized=echo.java(realized),
+                daily=java(unrealized + realized),
+                unrealized=java(unrealized),
+                realized=java(realized),
             )
         )
 
@@ -263,11 +264,11 @@ class AccountDesk:
             link.send(
                 said.PnlSingle(
                     req_id=req_id,
-                    position=echo.plain(position.quantity),
-                    daily=echo.java(holding.unrealized + position.realized),
-                    unrealized=echo.java(holding.unrealized),
-                    realized=echo.java(position.realized),
-                    value=echo.java(holding.value),
+                    position=plain(position.quantity),
+                    daily=java(holding.unrealized + position.realized),
+                    unrealized=java(holding.unrealized),
+                    realized=java(position.realized),
+                    value=java(holding.value),
                 )
             )
 
@@ -321,13 +322,13 @@ class AccountDesk:
 
 
 def _cost(position: Position) -> Decimal:
-    return echo.java(round(position.average_cost, 8))
+    return java(round(position.average_cost, 8))
 
 
 def _portfolio_value(account: Account, holding: Holding) -> Record:
     return said.PortfolioValue(
-        contract=echo.portfolio_contract(holding.instrument),
-        position=echo.plain(holding.position.quantity),
+        contract=portfolio_contract(holding.instrument),
+        position=plain(holding.position.quantity),
         market_price=holding.price,
         market_value=round(holding.value, 2),
         average_cost=_cost(holding.position),

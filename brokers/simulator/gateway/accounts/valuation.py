@@ -8,7 +8,7 @@ from typing import NamedTuple
 from brokers.simulator.exchange.accounts import Account, Position
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
-from brokers.simulator.gateway.orders.echo import money
+from brokers.simulator.gateway.texts.numbers import money
 
 ZERO = Decimal(0)
 BASE_CURRENCY = "USD"

@@ -16,9 +16,9 @@ from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.history.bars import bar_at, bars, price_at, session_bars
 from brokers.simulator.gateway.history.sessions import Sessions
 from brokers.simulator.gateway.history.tape import BAR_SECONDS, Tape, Tapes
-from brokers.simulator.gateway.orders.echo import java
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.texts import times
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refused, no_history, validation
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server_data as said

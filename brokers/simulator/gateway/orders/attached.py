@@ -1,8 +1,12 @@
-"""Parents and children: orders that are sent together, held until the last of them is transmitted."""
+"""Orders that belong together: parents with children, and one-cancels-all groups.
+
+Parents and children are sent together and held until the last of them is transmitted.
+"""
 
 from __future__ import annotations
 
-from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.instruments import Instrument, Universe
+from brokers.simulator.exchange.oca import Member, OcaGroups, OcaType
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.memory.state import State
@@ -62,3 +66,15 @@ def _ancestors(link: Link, message: PlaceOrder) -> set[int]:
         found.add(parent_id)
         parent_id = link.held_orders[parent_id].order.parent_id
     return found
+
+
+def join_group(record: OrderRecord, groups: OcaGroups, universe: Universe) -> None:
+    """Put an order into the group that it names; a hedge, whose size is not its own, is in none."""
+    order = record.order
+    if not order.oca_group or order.hedge_type:
+        return
+    kind = OcaType(order.oca_type or OcaType.REDUCE_LATER)
+    if record.parent_perm_id and order.oca_group == str(record.parent_perm_id):
+        kind = OcaType.REDUCE
+    member = Member(record.con_id, record.perm_id, record.remaining, universe[record.con_id].lot)
+    groups.join(f"{record.account}/{order.oca_group}", kind, member)

@@ -10,9 +10,9 @@ from operator import attrgetter
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.triggers import Watched
 from brokers.simulator.gateway.memory.facts import OrderRecord
-from brokers.simulator.gateway.orders import algos, conditions
-from brokers.simulator.gateway.orders.kinds import check_kind, spelled
-from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE, check_terms
+from brokers.simulator.gateway.orders import conditions
+from brokers.simulator.gateway.orders.slicing import algo_flaw
+from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE, check_terms, check_type, spelled
 from brokers.simulator.gateway.texts.refusals import (
     CANNOT_CHANGE_TYPE,
     DOES_NOT_MATCH,
@@ -67,7 +67,7 @@ def check_new(
         raise Refused(validation("An FA order names a group or a profile, not both"))
     if not instrument.is_tradable:
         raise Refused(rejected("Contract is not available for trading."))
-    check_kind(order, instrument)
+    check_type(order, instrument)
     check_terms(order, instrument)
     _check_attributes(order, universe, now)
 
@@ -84,7 +84,7 @@ def _check_attributes(order: Order, universe: Universe, now: datetime) -> None:
         wrong = conditions.flaw(condition, universe, now)
         if wrong:
             raise Refused(validation(wrong))
-    refusal = algos.flaw(order)
+    refusal = algo_flaw(order)
     if refusal is not None:
         raise Refused(refusal)
 
@@ -120,7 +120,7 @@ def check_modification(
         raise Refused(PARENT_REVISED)
     if order.oca_group not in ("", record.order.oca_group):
         raise Refused(OCA_REVISED)
-    check_kind(order, instrument)
+    check_type(order, instrument)
     check_terms(order, instrument)
     _check_attributes(order, universe, now)
     if not order.hedge_type and (order.total_quantity or 0) <= record.filled:

@@ -13,9 +13,15 @@ from operator import attrgetter
 
 import msgspec
 
+from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.gateway.accounts.exposure import Exposure
+from brokers.simulator.gateway.accounts.margin import margin_change
+from brokers.simulator.gateway.accounts.valuation import Valuation
 from brokers.simulator.gateway.memory.facts import Executed, OrderRecord, Status
 from brokers.simulator.gateway.orders.terms import LIMITED, PEGGED, STOPS, TOUCHED, TRAILING
+from brokers.simulator.gateway.reference.contracts import execution_contract, order_contract
+from brokers.simulator.gateway.texts.numbers import java, plain
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Contract, Execution, Order, OrderState
 from brokers.simulator.wire.server import CommissionReport, ExecutionData, OrderStatus
@@ -51,24 +57,6 @@ _DOUBLE_VALUES = attrgetter(*_DOUBLES)
 _ZONED_TIMES = 174
 
 
-@lru_cache(maxsize=4096)
-def java(value: Decimal | None) -> Decimal:
-    """Return the number as Java prints a double: at least one decimal."""
-    value = (value or ZERO).normalize()
-    exponent = value.as_tuple().exponent
-    return value.quantize(Decimal("0.1")) if isinstance(exponent, int) and exponent >= 0 else value
-
-
-def plain(value: Decimal) -> Decimal:
-    """Return the number without trailing zeros."""
-    return value.normalize()
-
-
-def money(value: Decimal) -> str:
-    """Return an amount with two decimals, as account values have it."""
-    return f"{value:.2f}"
-
-
 def execution_time(moment: datetime, version: int) -> str:
     """Return an execution's time; the gateway's own zone is UTC."""
     return _second(int(moment.timestamp()), version >= _ZONED_TIMES)
@@ -78,51 +66,6 @@ def execution_time(moment: datetime, version: int) -> str:
 def _second(epoch_seconds: int, is_zoned: bool) -> str:
     moment = datetime.fromtimestamp(epoch_seconds, UTC)
     return f"{moment:%Y%m%d %H:%M:%S} UTC" if is_zoned else f"{moment:%Y%m%d  %H:%M:%S}"
-
-
-def order_contract(instrument: Instrument, exchange: str) -> Contract:
-    """The contract in openOrder and completedOrder: strike `0` and right `?` on everything without them."""
-    contract = _identity(instrument)
-    contract.strike, contract.right = instrument.strike, instrument.right or "?"
-    contract.exchange = exchange
-    return contract
-
-
-def execution_contract(instrument: Instrument, venue: str) -> Contract:
-    """The contract of a fill names the venue that executed it."""
-    contract = _identity(instrument)
-    contract.exchange = venue
-    return contract
-
-
-def position_contract(instrument: Instrument) -> Contract:
-    """The contract of a position: the primary exchange for stocks, none for the rest."""
-    contract = _identity(instrument)
-    contract.exchange = instrument.primary_exchange if instrument.sec_type == "STK" else ""
-    return contract
-
-
-def portfolio_contract(instrument: Instrument) -> Contract:
-    """The contract of a portfolio row: strike and right are both `0` if it has none."""
-    contract = _identity(instrument)
-    contract.strike, contract.right = instrument.strike, instrument.right or "0"
-    contract.primary_exchange = instrument.primary_exchange or instrument.exchange
-    return contract
-
-
-def _identity(instrument: Instrument) -> Contract:
-    return Contract(
-        con_id=instrument.con_id,
-        symbol=instrument.symbol,
-        sec_type=instrument.sec_type,
-        last_trade_date=instrument.expiry,
-        strike=java(instrument.strike),
-        right=instrument.right,
-        multiplier=instrument.multiplier_text,
-        currency=instrument.currency,
-        local_symbol=instrument.local_symbol,
-        trading_class=instrument.trading_class,
-    )
 
 
 class _Echoes:
@@ -304,3 +247,24 @@ def commission_report(fact: Executed) -> CommissionReport:
         realized_pnl=UNSET_DOUBLE if fact.realized is None else java(fact.realized),
         yield_=UNSET_DOUBLE,
     )
+
+
+def what_if(record: OrderRecord, account: Account, valuation: Valuation, exposure: Exposure) -> OpenOrder:
+    """Return the one openOrder that answers a what-if order; no orderStatus follows it."""
+    instrument = valuation.universe[record.con_id]
+    answer = open_order(record, instrument)
+    totals = valuation.totals(account)
+    price = record.order.lmt_price or valuation.last_price(instrument)
+    value = record.quantity * abs(price) * instrument.multiplier
+    change = margin_change(record, account, valuation, exposure)
+    commission = java(instrument.commission.total(record.quantity, value))
+    net = totals.net_liquidation
+    state = answer.state
+    state.init_margin_before = state.maint_margin_before = java(round(totals.margin, 2))
+    state.init_margin_change = state.maint_margin_change = java(round(change, 2))
+    state.init_margin_after = state.maint_margin_after = java(round(totals.margin + change, 2))
+    state.equity_with_loan_before = state.equity_with_loan_after = java(round(net, 2))
+    state.equity_with_loan_change = java(ZERO)
+    state.min_commission = state.max_commission = commission
+    state.commission_currency = instrument.currency
+    return answer

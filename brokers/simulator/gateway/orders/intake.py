@@ -1,22 +1,35 @@
-"""What becomes of a placeOrder: completed, checked, and made into the record of an order."""
+"""What becomes of a placeOrder: completed, checked, made into a record, and admitted or not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from brokers.simulator.exchange.exchange import Exchange
-from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.gateway.accounts.allocation import Allocations
-from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.accounts.exposure import Exposure
+from brokers.simulator.gateway.accounts.margin import margin_shortfall
+from brokers.simulator.gateway.accounts.valuation import Valuation
+from brokers.simulator.gateway.memory.facts import OrderRecord, Status
 from brokers.simulator.gateway.memory.state import State
-from brokers.simulator.gateway.orders import cash, pegging
+from brokers.simulator.gateway.orders import pegging
 from brokers.simulator.gateway.orders.attached import Families
 from brokers.simulator.gateway.orders.checks import check_new
 from brokers.simulator.gateway.orders.hedges import ZERO, Hedges
 from brokers.simulator.gateway.orders.waiting import WaitingRoom
 from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.texts.refusals import (
+    LOCATING,
+    NO_CASH_QUANTITY,
+    OUTSIDE_RTH_IGNORED,
+    Refusal,
+    Refused,
+    not_yet_at_the_exchange,
+    rejected,
+)
 from brokers.simulator.wire.place_order import PlaceOrder
+from brokers.simulator.wire.records import Order
 
 
 class Intake:
@@ -50,7 +63,7 @@ class Intake:
         """Fill in what the order leaves open, and return its instrument; raises Refused."""
         instrument = resolve(self._state.universe, message.contract)
         if instrument.is_tradable:
-            cash.complete(message.order, instrument, self._exchange)
+            _complete_cash_quantity(message.order, instrument, self._exchange)
             pegging.complete(message.order, instrument, self._exchange)
         return instrument
 
@@ -81,3 +94,36 @@ class Intake:
         )
         record.why_held = self._room.why_held(record, instrument)
         return record
+
+
+def _complete_cash_quantity(order: Order, instrument: Instrument, exchange: Exchange) -> None:
+    """Turn the cash quantity into whole lots at the limit, or at the last price; raises Refused (10244)."""
+    if not order.cash_qty:
+        return
+    if "CASHQTY" not in instrument.order_types or order.cash_qty < 0:
+        raise Refused(NO_CASH_QUANTITY)
+    price = order.lmt_price or exchange.last_price(instrument.con_id)
+    if not order.total_quantity and price > 0:
+        order.total_quantity = order.cash_qty / price // instrument.lot * instrument.lot
+
+
+def rejection(record: OrderRecord, state: State, valuation: Valuation, exposure: Exposure) -> Refusal | None:
+    """Return why a well-formed order ends at once: its parent is gone, or the account cannot carry it."""
+    parent = state.orders.get(record.parent_perm_id)
+    if parent is not None and parent.is_done and parent.status is not Status.FILLED:
+        return rejected("Parent order is being cancelled.")
+    return margin_shortfall(record, state, valuation, exposure)
+
+
+def notices(record: OrderRecord, universe: Universe, exchange: Exchange) -> Iterator[Refusal]:
+    """Yield what is said about an order that is taken, in the order of real gateways."""
+    order = record.order
+    if order.outside_rth and order.order_type == "MKT":
+        yield OUTSIDE_RTH_IGNORED
+    if record.why_held == "locate":
+        yield LOCATING
+    outside_rth = bool(order.outside_rth) and order.order_type != "MKT"
+    opens = exchange.next_opening(record.con_id, outside_rth=outside_rth)
+    if opens is not None:
+        what = f"{order.action} {record.quantity:f} {universe[record.con_id].symbol} {record.exchange}"
+        yield not_yet_at_the_exchange(what, opens)

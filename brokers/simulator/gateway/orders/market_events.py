@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from brokers.simulator.exchange import orders as m
@@ -24,6 +23,7 @@ from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
 from brokers.simulator.gateway.orders.fills import Fills
 from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.texts.numbers import plain
 from brokers.simulator.gateway.texts.refusals import CANCELED
 
 BY_SYSTEM = "Cancelled by System:\n"
@@ -114,7 +114,7 @@ class Follower:
             self.change_status(record, Status.SUBMITTED)
             self._teller.order(record)
             return
-        completed = f"Filled Size: {echo.plain(record.filled):f}"
+        completed = f"Filled Size: {plain(record.filled):f}"
         self.change_status(record, Status.FILLED, completed_status=completed)
         self._teller.order(record)
         self._teller.order(record, with_commission=True)
@@ -170,8 +170,3 @@ class Follower:
     def _displaced(self, record: OrderRecord, event: m.Displaced) -> None:
         if not record.is_done:
             self.cancel(record, BY_SYSTEM)
-
-
-def signed(quantity: Decimal, action: str) -> Decimal:
-    """Return the quantity as it changes a position."""
-    return quantity if action == "BUY" else -quantity

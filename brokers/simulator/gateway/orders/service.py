@@ -13,7 +13,6 @@ from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.accounts.allocation import Allocations
 from brokers.simulator.gateway.accounts.exposure import Exposure
-from brokers.simulator.gateway.accounts.margin import what_if
 from brokers.simulator.gateway.accounts.valuation import Valuation
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import (
@@ -28,16 +27,17 @@ from brokers.simulator.gateway.memory.facts import (
     Status,
 )
 from brokers.simulator.gateway.memory.state import State
-from brokers.simulator.gateway.orders import adjustable, admission, portions
-from brokers.simulator.gateway.orders.attached import Families
+from brokers.simulator.gateway.orders import adjustable, intake
+from brokers.simulator.gateway.orders.attached import Families, join_group
 from brokers.simulator.gateway.orders.checks import check_modification, normalized, same_terms
 from brokers.simulator.gateway.orders.conditions import Conditions
+from brokers.simulator.gateway.orders.echo import what_if
 from brokers.simulator.gateway.orders.fills import Fills
-from brokers.simulator.gateway.orders.groups import join_group
 from brokers.simulator.gateway.orders.hedges import Hedges
 from brokers.simulator.gateway.orders.intake import Intake
 from brokers.simulator.gateway.orders.market_events import BY_SYSTEM, Follower
 from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.orders.slicing import shown_quantity
 from brokers.simulator.gateway.orders.terms import TRAILING, TRIGGERED, market_order, trailing_trigger
 from brokers.simulator.gateway.orders.waiting import WaitingRoom, changes
 from brokers.simulator.gateway.texts.notices import refusal_of
@@ -198,13 +198,13 @@ class OrderDesk:
         elif fault:
             self._throw_out(record, fault)
             return
-        refusal = admission.rejection(record, self._state, self._valuation, self._exposure)
+        refusal = intake.rejection(record, self._state, self._valuation, self._exposure)
         if refusal is not None:
             self._reject(record, refusal)
             return
         self._join_group(record)
         is_held = self._room.enter(record)
-        for notice in admission.notices(record, self._state.universe, self._exchange):
+        for notice in intake.notices(record, self._state.universe, self._exchange):
             self._teller.error(record, notice)
         if not is_held:
             self._start_trail(record)
@@ -249,7 +249,7 @@ class OrderDesk:
         self._state.apply(Moved(perm_id=record.perm_id, trigger=trigger))
 
     def _shown(self, record: OrderRecord) -> Decimal:
-        return portions.shown(record, self._state.universe[record.con_id].lot, self._clock())
+        return shown_quantity(record, self._state.universe[record.con_id].lot, self._clock())
 
     def _change(self, record: OrderRecord) -> None:
         """Adjust an order whose market has come that far; show the next part of one in parts."""

@@ -17,7 +17,8 @@ from brokers.simulator.exchange.orders import (
 )
 from brokers.simulator.exchange.pegs import passive_tick
 from brokers.simulator.gateway.memory.facts import OrderRecord
-from brokers.simulator.gateway.orders import pegging, scales
+from brokers.simulator.gateway.orders import pegging
+from brokers.simulator.gateway.orders.slicing import scale_limit
 from brokers.simulator.wire.records import Order
 
 #: Types whose limit the client says.
@@ -122,7 +123,7 @@ def _limit(
     if record.limit is not None:
         return record.limit
     if record.order.order_type in LIMITED:
-        return scales.limit(record)
+        return scale_limit(record)
     if trail is None or trail.limit_offset is None or trigger is None:
         return None
     return passive_tick(trigger.price + side.sign * trail.limit_offset, side, instrument)

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from brokers.simulator.exchange.book import ZERO
 from brokers.simulator.exchange.instruments import Instrument
+from brokers.simulator.gateway.accounts.margin import signed
 from brokers.simulator.gateway.memory.facts import OrderRecord, Status
 from brokers.simulator.gateway.memory.state import State
-from brokers.simulator.gateway.orders import adjustable, portions
+from brokers.simulator.gateway.orders import adjustable, slicing
 from brokers.simulator.gateway.orders.conditions import Conditions
-from brokers.simulator.gateway.orders.market_events import signed
 from brokers.simulator.gateway.orders.terms import TRIGGERED
 from brokers.simulator.gateway.texts.times import parse_moment
 from brokers.simulator.wire.records import Order
@@ -23,7 +23,7 @@ from brokers.simulator.wire.records import Order
 
 def changes(order: Order) -> bool:
     """Whether the order as the market has it changes with time or with the market."""
-    return portions.is_portioned(order) or adjustable.is_adjustable(order)
+    return slicing.is_sliced(order) or adjustable.is_adjustable(order)
 
 
 class WaitingRoom:

@@ -11,8 +11,8 @@ from brokers.simulator.exchange.book import OrderBook, Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.orders.echo import java
 from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server_data as said

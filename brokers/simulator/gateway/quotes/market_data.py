@@ -16,10 +16,10 @@ from brokers.simulator.exchange.orders import Phase
 from brokers.simulator.gateway.clients.link import Link, Subscription
 from brokers.simulator.gateway.history.bars import price_at
 from brokers.simulator.gateway.history.tape import Tapes
-from brokers.simulator.gateway.orders.echo import java
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.reference.option_prices import OptionDesk
 from brokers.simulator.gateway.reference.reference_data import BBO_EXCHANGE
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, no_such_ticker, validation
 from brokers.simulator.wire import client as asked
 from brokers.simulator.wire import server as said

@@ -12,8 +12,8 @@ from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.history.tape import Print, Quote, Tape, Tapes
-from brokers.simulator.gateway.orders.echo import java
 from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, no_such_ticker
 from brokers.simulator.wire import client_data as asked
 from brokers.simulator.wire import server_data as said

@@ -1,4 +1,4 @@
-"""Finding the instrument that a client's contract means."""
+"""Which instrument a client's contract means, and the forms in which contracts are sent back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from brokers.simulator.exchange.instruments import ContractQuery, Instrument, Universe
 from brokers.simulator.gateway.memory.facts import combo_parts
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import NO_SUCH_CONTRACT, Refused, ambiguous, validation
 from brokers.simulator.wire.records import ComboLeg, Contract
 
@@ -58,3 +59,48 @@ def _combination(universe: Universe, contract: Contract) -> Instrument:
 
 def _is_leg(leg: ComboLeg) -> bool:
     return 0 < (leg.ratio or 0) <= _LARGEST_RATIO and leg.action in ("BUY", "SELL")
+
+
+def order_contract(instrument: Instrument, exchange: str) -> Contract:
+    """The contract in openOrder and completedOrder: strike `0` and right `?` on everything without them."""
+    contract = _identity(instrument)
+    contract.strike, contract.right = instrument.strike, instrument.right or "?"
+    contract.exchange = exchange
+    return contract
+
+
+def execution_contract(instrument: Instrument, venue: str) -> Contract:
+    """The contract of a fill names the venue that executed it."""
+    contract = _identity(instrument)
+    contract.exchange = venue
+    return contract
+
+
+def position_contract(instrument: Instrument) -> Contract:
+    """The contract of a position: the primary exchange for stocks, none for the rest."""
+    contract = _identity(instrument)
+    contract.exchange = instrument.primary_exchange if instrument.sec_type == "STK" else ""
+    return contract
+
+
+def portfolio_contract(instrument: Instrument) -> Contract:
+    """The contract of a portfolio row: strike and right are both `0` if it has none."""
+    contract = _identity(instrument)
+    contract.strike, contract.right = instrument.strike, instrument.right or "0"
+    contract.primary_exchange = instrument.primary_exchange or instrument.exchange
+    return contract
+
+
+def _identity(instrument: Instrument) -> Contract:
+    return Contract(
+        con_id=instrument.con_id,
+        symbol=instrument.symbol,
+        sec_type=instrument.sec_type,
+        last_trade_date=instrument.expiry,
+        strike=java(instrument.strike),
+        right=instrument.right,
+        multiplier=instrument.multiplier_text,
+        currency=instrument.currency,
+        local_symbol=instrument.local_symbol,
+        trading_class=instrument.trading_class,
+    )

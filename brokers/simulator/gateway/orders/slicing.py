@@ -1,7 +1,8 @@
-"""IB's algorithms as this exchange works them: the order is shown to the market in slices, by the clock.
+"""How much of an order is in the market: algorithms and scale orders show one slice after the other.
 
-A slice is a twentieth of the quantity at least. What a strategy does beyond that (models, venues) is IB's
-secret; its parameters are checked as IB names them.
+An algorithm's order is shown by the clock, a twentieth of the quantity at least. What a strategy does beyond
+that (models, venues) is IB's secret; its parameters are checked as IB names them. A scale order is given up
+level by level, each at a worse price for the other side.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from brokers.simulator.exchange.book import ZERO
+from brokers.simulator.exchange.book import ZERO, Side
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.texts.refusals import Refusal
 from brokers.simulator.gateway.texts.times import parse_moment
+from brokers.simulator.wire.order_parts import is_scaled as has_increment
 from brokers.simulator.wire.records import Order
 
 _SLICES = 20
@@ -78,7 +80,7 @@ STRATEGIES: dict[str, dict[str, Check]] = {
 _REQUIRED = {"Adaptive": "adaptivePriority", "ArrivalPx": "riskAversion"}
 
 
-def flaw(order: Order) -> Refusal | None:
+def algo_flaw(order: Order) -> Refusal | None:
     """Return why an order's algorithm cannot be worked, None if it can or has none."""
     if not order.algo_strategy:
         return None
@@ -130,7 +132,7 @@ def schedule(record: OrderRecord) -> Schedule:
     return Schedule(start, end if end > start else start + length)
 
 
-def shown(record: OrderRecord, lot: Decimal, now: datetime) -> Decimal:
+def _algo_quantity(record: OrderRecord, lot: Decimal, now: datetime) -> Decimal:
     """Return how much of what remains may be in the market now, in whole lots."""
     allowed = record.quantity * schedule(record).share(now)
     whole = -(-allowed // lot) * lot
@@ -139,3 +141,52 @@ def shown(record: OrderRecord, lot: Decimal, now: datetime) -> Decimal:
 
 def _moment(text: str | None, now: datetime, default: datetime) -> datetime:
     return parse_moment(text, now) if text else default
+
+
+# -- scale orders ----------------------------------------------------------------------------------
+
+
+def is_scaled(order: Order) -> bool:
+    """Whether the order is worked in levels."""
+    return has_increment(order.scale_price_increment)
+
+
+def scale_level(record: OrderRecord) -> tuple[int, Decimal]:
+    """Return the number of the level that is worked now, and how much of it is not filled.
+
+    A level is worked when the one before is filled whole. Without a size for those after the first they
+    are as large as the first.
+    """
+    order = record.order
+    first = Decimal(order.scale_init_level_size or 0)
+    size = Decimal(order.scale_subs_level_size or 0) or first
+    if record.filled < first:
+        return 0, first - record.filled
+    number, done = divmod(record.filled - first, size)
+    return int(number) + 1, size - done
+
+
+def scale_limit(record: OrderRecord) -> Decimal | None:
+    """Return the price of the level that is worked now."""
+    order = record.order
+    if order.lmt_price is None or order.scale_price_increment is None:
+        return order.lmt_price
+    distance = scale_level(record)[0] * order.scale_price_increment
+    return order.lmt_price - Side(order.action).sign * distance
+
+
+# -- what the market sees --------------------------------------------------------------------------
+
+
+def is_sliced(order: Order) -> bool:
+    """Whether the market gets to see the order in slices."""
+    return bool(order.algo_strategy) or is_scaled(order)
+
+
+def shown_quantity(record: OrderRecord, lot: Decimal, now: datetime) -> Decimal:
+    """Return how much of what remains may be in the market now."""
+    if record.order.algo_strategy:
+        return min(_algo_quantity(record, lot, now), record.remaining)
+    if is_scaled(record.order):
+        return min(scale_level(record)[1], record.remaining)
+    return record.remaining
