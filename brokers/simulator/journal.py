@@ -75,7 +75,7 @@ class Journal:
     def commit(self, state: State) -> None:
         """Write the turn down; afterwards it may be spoken of.
 
-        Raises JournalError if that fails: what the turn did must then never be told.
+        Raises JournalError if that fails: what the turn did must then never be sent.
         """
         if not self._turn:
             return

@@ -1,6 +1,6 @@
 """One client's conversation, without I/O: bytes in, bytes out.
 
-Frames may come in any pieces. A client that breaks the protocol is told nothing and closed, with the
+Frames may come in any pieces. A client that breaks the protocol is closed without a message, with the
 reason in the log; nobody else notices.
 """
 

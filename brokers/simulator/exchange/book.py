@@ -263,7 +263,7 @@ class OrderBook:
     def match(self, order: BookOrder) -> Iterator[Trade]:
         """Trade the order against the other side as far as it reaches.
 
-        The book is looked at afresh before every trade: whoever follows the trades may cancel orders.
+        The book is read afresh before every trade: whoever follows the trades may cancel orders.
         """
         opposite = self.sides[order.side.other]
         while order.remaining and (price := self.crosses(order)) is not None:

@@ -55,7 +55,7 @@ class OcaGroups:
         self._later: list[tuple[int, Decimal]] = []
 
     def join(self, name: str, kind: OcaType, member: Member) -> None:
-        """Put an order into a group, or note what it wants now; the first order sets the group's type."""
+        """Put an order into a group, or update what it wants; the first order sets the group's type."""
         group = self._groups.setdefault(name, Group(kind))
         group.members[member.order_id] = member
         self._group_of[member.order_id] = name

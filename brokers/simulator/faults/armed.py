@@ -18,7 +18,7 @@ from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract
 
 #: How many strikes are remembered for whoever asks.
-MOST_STRIKES = 1_000
+MAX_STRIKES = 1_000
 
 
 class Subject(NamedTuple):
@@ -92,7 +92,7 @@ class Faults:
         self.seed = seed
         self._number = 0
         self._armed: dict[str, list[Armed]] = {}
-        self.strikes: deque[Strike] = deque(maxlen=MOST_STRIKES)
+        self.strikes: deque[Strike] = deque(maxlen=MAX_STRIKES)
         #: Milliseconds by which every answer is late.
         self.delay_ms = 0
 

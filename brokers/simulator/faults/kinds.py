@@ -161,7 +161,9 @@ _NOW = {
         Site.NOW, "the day ends: DAY orders expire, executions are no longer listed, clients log in again"
     ),
     "lag": _kind(
-        Site.NOW, "positions and account values are told `delay_ms` late, for `seconds` if set", "delay_ms"
+        Site.NOW,
+        "positions, account values are reported `delay_ms` late, for `seconds` if set",
+        "delay_ms",
     ),
     "move": _kind(Site.NOW, "move the market of `symbol` by `percent`", "symbol", "percent"),
 }

@@ -93,7 +93,7 @@ def test_cash_equals_realized_profit_less_what_open_positions_cost(
 
 
 @given(trades=TRADES)
-def test_a_position_is_the_sum_of_its_trades_and_costs_nothing_when_closed(
+def test_a_position_is_the_sum_of_its_trades(
     trades: list[tuple[int, int, Decimal, Decimal]],
 ) -> None:
     owner = account()

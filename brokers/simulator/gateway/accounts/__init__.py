@@ -4,5 +4,5 @@ Comes in: requests for positions, values, summaries and P&L, the advisor's confi
 (`exposure.py`). Goes out: the answers and their updates, the margin that an order needs, an order's
 allocation.
 Must never do: book anything. Cash and positions change with executions only, in `memory.state`; clients are
-told of `reported_accounts`, which may lag behind.
+shown `reported_accounts`, which may lag behind.
 """

@@ -11,8 +11,8 @@ from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import AdvisorConfigured
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.texts.refusals import Refusal, validation
-from brokers.simulator.wire import client_reference as asked
-from brokers.simulator.wire import server_reference as said
+from brokers.simulator.wire import client_reference as requests
+from brokers.simulator.wire import server_reference as responses
 from brokers.simulator.wire.records import Record
 
 GROUPS, PROFILES, ALIASES = 1, 2, 3
@@ -29,7 +29,7 @@ class Group(NamedTuple):
     method: str
 
 
-class AdvisorDesk:
+class AdvisorService:
     """Keeps the advisor's configuration; `advisor` is the advisor's own account, empty for other logins."""
 
     def __init__(self, state: State, advisor: str) -> None:
@@ -38,24 +38,26 @@ class AdvisorDesk:
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
-        return {asked.RequestFa: self.request, asked.ReplaceFa: self.replace}
+        return {requests.RequestFa: self.request, requests.ReplaceFa: self.replace}
 
-    def request(self, link: Link, message: asked.RequestFa) -> None:
+    def request(self, link: Link, message: requests.RequestFa) -> None:
         """Send the configuration of a kind; 321 for a login that is no advisor's."""
         refusal = self._refusal(message.kind)
         if refusal is not None:
             link.error(-1, *refusal)
             return
-        link.send(said.ReceiveFa(kind=message.kind, xml=self.xml(message.kind)))
+        link.send(responses.ReceiveFa(kind=message.kind, xml=self.xml(message.kind)))
 
-    def replace(self, link: Link, message: asked.ReplaceFa) -> None:
+    def replace(self, link: Link, message: requests.ReplaceFa) -> None:
         """Take a new configuration in; 321 if it cannot be, 10230 if it is unreadable."""
-        refusal = self._refusal(message.kind) or _flaw(message.kind, message.xml, set(self._state.accounts))
+        refusal = self._refusal(message.kind) or _check_xml(
+            message.kind, message.xml, set(self._state.accounts)
+        )
         if refusal is not None:
             link.error(message.req_id, *refusal)
             return
         self._state.apply(AdvisorConfigured(kind=message.kind, xml=message.xml))
-        link.send(said.ReplaceFaEnd(req_id=message.req_id))
+        link.send(responses.ReplaceFaEnd(req_id=message.req_id))
 
     def xml(self, kind: int) -> str:
         """Return the configuration as it is: without any, all accounts are one group named after them."""
@@ -140,7 +142,7 @@ def _amount(text: str) -> Decimal:
     return amount
 
 
-def _flaw(kind: int, text: str, accounts: set[str]) -> Refusal | None:
+def _check_xml(kind: int, text: str, accounts: set[str]) -> Refusal | None:
     try:
         root = _parsed(text)
         if root.tag != _ROOTS[kind]:

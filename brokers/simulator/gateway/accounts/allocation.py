@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from brokers.simulator.exchange.accounts import Account
-from brokers.simulator.gateway.accounts.advisor import AdvisorDesk, Group
+from brokers.simulator.gateway.accounts.advisor import AdvisorService, Group
 from brokers.simulator.gateway.accounts.valuation import Valuation
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.texts.refusals import Refused, validation
@@ -25,7 +25,7 @@ _BY_AMOUNT = frozenset({"ContractsOrShares", "Ratio", "Percent", "MonetaryAmount
 class Allocations:
     """Reads an advisor's order: which accounts it is for, and in which proportions."""
 
-    def __init__(self, state: State, advisor: AdvisorDesk, valuation: Valuation) -> None:
+    def __init__(self, state: State, advisor: AdvisorService, valuation: Valuation) -> None:
         self._state = state
         self._advisor = advisor
         self._methods: dict[str, Callable[[Account, int], Decimal]] = {

@@ -58,7 +58,7 @@ class Exposure:
         self._working: defaultdict[str, dict[int, Working]] = defaultdict(dict)
         self._counted: dict[int, tuple[str, int, Decimal]] = {}
 
-    def note(self, record: OrderRecord) -> None:
+    def update(self, record: OrderRecord) -> None:
         """Count the order as it stands now."""
         self._count(self._counted.pop(record.perm_id, None), -1)
         if record.is_done or record.parent_perm_id or record.order.oca_group or record.combo_legs:
@@ -67,19 +67,19 @@ class Exposure:
         counted = self._counted[record.perm_id] = (record.account, record.con_id, quantity)
         self._count(counted, 1)
 
-    def hear(self, fact: Fact, state: State) -> None:
+    def on_fact(self, fact: Fact, state: State) -> None:
         """Keep up with a fact that was made."""
         if isinstance(fact, (Snapshot, Cleared)):
             self._working.clear()
             self._counted.clear()
             for record in state.open.values():
-                self.note(record)
+                self.update(record)
         elif isinstance(fact, Placed):
-            self.note(fact.record)
+            self.update(fact.record)
         elif isinstance(fact, _CHANGING):
-            self.note(state.orders[fact.perm_id])
+            self.update(state.orders[fact.perm_id])
         elif isinstance(fact, Corrected) and (execution := state.execution(fact.exec_id)):
-            self.note(state.orders[execution.perm_id])
+            self.update(state.orders[execution.perm_id])
 
     def without(self, record: OrderRecord) -> Working:
         """Return what the other orders may still buy and sell of the order's instrument."""

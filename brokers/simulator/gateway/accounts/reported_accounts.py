@@ -1,4 +1,4 @@
-"""The accounts as clients are told of them: as they are, or with a lag."""
+"""The accounts as they are reported to clients: as they are, or with a lag."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.gateway.memory.state import State
 
 
-class ShownAccounts:
-    """`changed` is told (account, con_id) when a trade is to be shown."""
+class ReportedAccounts:
+    """`changed` is called with (account, con_id) when a trade is to be reported."""
 
     def __init__(self, state: State, agenda: Agenda, changed: Callable[[str, int], None]) -> None:
         self._state = state
@@ -26,18 +26,18 @@ class ShownAccounts:
         """Accounts by name."""
         return self._state.accounts if self._old is None else self._old
 
-    def traded(self, account: str, con_id: int) -> None:
-        """Note that an account has traded: it is shown now, or when the lag is over."""
+    def on_trade(self, account: str, con_id: int) -> None:
+        """An account has traded: report it now, or when the lag is over."""
         if not self.lag:
             self._changed(account, con_id)
             return
         trade = (account, con_id)
         self._pending.append(trade)
         then = deepcopy(self._state.accounts[account])
-        self._agenda.after(self.lag, lambda: self._show(trade, then))
+        self._agenda.after(self.lag, lambda: self._report(trade, then))
 
-    def begin(self, seconds: float) -> None:
-        """Show every trade from now on so much later; 0 shows at once what is still to be shown."""
+    def set_lag(self, seconds: float) -> None:
+        """Report every trade from now on so much later; 0 reports at once what is still to be reported."""
         self.lag = seconds
         if seconds:
             self._old = self._old or deepcopy(self._state.accounts)
@@ -47,7 +47,7 @@ class ShownAccounts:
         for trade in pending:
             self._changed(*trade)
 
-    def _show(self, trade: tuple[str, int], then: Account) -> None:
+    def _report(self, trade: tuple[str, int], then: Account) -> None:
         if trade not in self._pending or self._old is None:
             return
         self._pending.remove(trade)

@@ -8,41 +8,41 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.simulator.exchange.accounts import Account, Position
-from brokers.simulator.gateway.accounts.advisor import AdvisorDesk
-from brokers.simulator.gateway.accounts.reported_accounts import ShownAccounts
+from brokers.simulator.gateway.accounts.advisor import AdvisorService
+from brokers.simulator.gateway.accounts.reported_accounts import ReportedAccounts
 from brokers.simulator.gateway.accounts.valuation import Holding, Valuation
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.reference.contracts import portfolio_contract, position_contract
 from brokers.simulator.gateway.texts.numbers import java, plain
 from brokers.simulator.gateway.texts.refusals import Refusal, validation
-from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import server as said
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.values import UNSET_DOUBLE
 
 ALL_ACCOUNTS = ("", "All")
 #: Real gateways serve no more of them per client.
-MOST_SUMMARIES = 2
+MAX_SUMMARIES = 2
 TOO_MANY_SUMMARIES = Refusal(
     322,
     "Error processing request.-'bS' : cause - Maximum number of account summary requests exceeded",
 )
 
 
-class AccountDesk:
-    """Tells clients about accounts, once or on every change."""
+class AccountService:
+    """Answers with accounts, once or on every change."""
 
     def __init__(
         self,
         state: State,
-        shown: ShownAccounts,
+        reported: ReportedAccounts,
         valuation: Valuation,
-        advisor: AdvisorDesk,
+        advisor: AdvisorService,
         clock: Callable[[], datetime],
     ) -> None:
         self._state = state
-        self._shown = shown
+        self._reported = reported
         self._advisor = advisor
         self._valuation = valuation
         self._clock = clock
@@ -50,37 +50,37 @@ class AccountDesk:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
         return {
-            asked.ReqPositions: self.positions,
-            asked.CancelPositions: self.cancel_positions,
-            asked.ReqPositionsMulti: self.positions_multi,
-            asked.CancelPositionsMulti: self.cancel_positions_multi,
-            asked.ReqAccountSummary: self.summary,
-            asked.CancelAccountSummary: self.cancel_summary,
-            asked.ReqAcctData: self.updates,
-            asked.ReqAccountUpdatesMulti: self.updates_multi,
-            asked.CancelAccountUpdatesMulti: self.cancel_updates_multi,
-            asked.ReqPnl: self.pnl,
-            asked.CancelPnl: self.cancel_pnl,
-            asked.ReqPnlSingle: self.pnl_single,
-            asked.CancelPnlSingle: self.cancel_pnl_single,
+            requests.ReqPositions: self.positions,
+            requests.CancelPositions: self.cancel_positions,
+            requests.ReqPositionsMulti: self.positions_multi,
+            requests.CancelPositionsMulti: self.cancel_positions_multi,
+            requests.ReqAccountSummary: self.summary,
+            requests.CancelAccountSummary: self.cancel_summary,
+            requests.ReqAcctData: self.updates,
+            requests.ReqAccountUpdatesMulti: self.updates_multi,
+            requests.CancelAccountUpdatesMulti: self.cancel_updates_multi,
+            requests.ReqPnl: self.pnl,
+            requests.CancelPnl: self.cancel_pnl,
+            requests.ReqPnlSingle: self.pnl_single,
+            requests.CancelPnlSingle: self.cancel_pnl_single,
         }
 
     # -- positions --------------------------------------------------------------------------------
 
-    def positions(self, link: Link, message: asked.ReqPositions) -> None:
-        """Send every open position and keep telling about changes."""
-        for account in self._shown.accounts.values():
+    def positions(self, link: Link, message: requests.ReqPositions) -> None:
+        """Send every open position and, from then on, the changes."""
+        for account in self._reported.accounts.values():
             for con_id, position in account.positions.items():
                 if position.quantity:
                     link.send(self._position_data(account, con_id, position))
-        link.send(said.PositionEnd())
+        link.send(responses.PositionEnd())
         link.wants_positions = True
 
-    def cancel_positions(self, link: Link, message: asked.CancelPositions) -> None:
+    def cancel_positions(self, link: Link, message: requests.CancelPositions) -> None:
         """End the subscription to positions."""
         link.wants_positions = False
 
-    def positions_multi(self, link: Link, message: asked.ReqPositionsMulti) -> None:
+    def positions_multi(self, link: Link, message: requests.ReqPositionsMulti) -> None:
         """Send the open positions of one account or all, and their changes from then on."""
         accounts = self._chosen(link, message.req_id, message.account)
         if not accounts:
@@ -89,15 +89,15 @@ class AccountDesk:
             for con_id, position in account.positions.items():
                 if position.quantity:
                     link.send(self._position_multi(message.req_id, account, con_id, position))
-        link.send(said.PositionMultiEnd(req_id=message.req_id))
+        link.send(responses.PositionMultiEnd(req_id=message.req_id))
         link.position_requests[message.req_id] = message.account
 
-    def cancel_positions_multi(self, link: Link, message: asked.CancelPositionsMulti) -> None:
+    def cancel_positions_multi(self, link: Link, message: requests.CancelPositionsMulti) -> None:
         """End that subscription."""
         link.position_requests.pop(message.req_id, None)
 
-    def _position_data(self, account: Account, con_id: int, position: Position) -> said.PositionData:
-        return said.PositionData(
+    def _position_data(self, account: Account, con_id: int, position: Position) -> responses.PositionData:
+        return responses.PositionData(
             account=account.name,
             contract=position_contract(self._state.universe[con_id]),
             position=plain(position.quantity),
@@ -106,8 +106,8 @@ class AccountDesk:
 
     def _position_multi(
         self, req_id: int, account: Account, con_id: int, position: Position
-    ) -> said.PositionMulti:
-        return said.PositionMulti(
+    ) -> responses.PositionMulti:
+        return responses.PositionMulti(
             req_id=req_id,
             account=account.name,
             contract=position_contract(self._state.universe[con_id]),
@@ -117,19 +117,19 @@ class AccountDesk:
 
     # -- summary ----------------------------------------------------------------------------------
 
-    def summary(self, link: Link, message: asked.ReqAccountSummary) -> None:
+    def summary(self, link: Link, message: requests.ReqAccountSummary) -> None:
         """Send the tags asked for; unknown tags are left out, as real gateways do."""
         if message.group != "All" and self._advisor.group(message.group) is None:
             link.error(message.req_id, *validation(f"Unknown account group '{message.group}'"))
             return
-        if len(link.summaries) >= MOST_SUMMARIES:
+        if len(link.summaries) >= MAX_SUMMARIES:
             link.error(message.req_id, *TOO_MANY_SUMMARIES)
             return
         tags = tuple(tag.strip() for tag in message.tags.split(",") if tag.strip())
         link.summaries[message.req_id] = message.group, tags
         self._send_summary(link, message.req_id, message.group, tags)
 
-    def cancel_summary(self, link: Link, message: asked.CancelAccountSummary) -> None:
+    def cancel_summary(self, link: Link, message: requests.CancelAccountSummary) -> None:
         """End a summary subscription."""
         link.summaries.pop(message.req_id, None)
 
@@ -140,29 +140,29 @@ class AccountDesk:
                 if tag in values:
                     text, currency = values[tag]
                     link.send(
-                        said.AccountSummary(
+                        responses.AccountSummary(
                             req_id=req_id, account=account.name, tag=tag, value=text, currency=currency
                         )
                     )
                 elif tag.startswith("$LEDGER"):
                     self._send_summary_ledger(link, req_id, account)
-        link.send(said.AccountSummaryEnd(req_id=req_id))
+        link.send(responses.AccountSummaryEnd(req_id=req_id))
 
     def _send_summary_ledger(self, link: Link, req_id: int, account: Account) -> None:
         for currency, row in self._valuation.ledger(account).items():
             for key, text in row.items():
                 link.send(
-                    said.AccountSummary(
+                    responses.AccountSummary(
                         req_id=req_id, account=account.name, tag=key, value=text, currency=currency
                     )
                 )
 
     # -- account updates --------------------------------------------------------------------------
 
-    def updates(self, link: Link, message: asked.ReqAcctData) -> None:
+    def updates(self, link: Link, message: requests.ReqAcctData) -> None:
         """Subscribe to one account's values and portfolio, or end that."""
-        name = message.account or next(iter(self._shown.accounts))
-        account = self._shown.accounts.get(name)
+        name = message.account or next(iter(self._reported.accounts))
+        account = self._reported.accounts.get(name)
         if account is None:
             link.error(-1, *validation(f"Invalid account code '{name}'"))
         elif not message.subscribe:
@@ -173,11 +173,11 @@ class AccountDesk:
 
     def _send_updates(self, link: Link, account: Account) -> None:
         for key, text, currency in self._values(account):
-            link.send(said.AcctValue(key=key, value=text, currency=currency, account=account.name))
+            link.send(responses.AcctValue(key=key, value=text, currency=currency, account=account.name))
         for holding in self._valuation.holdings(account):
             link.send(_portfolio_value(account, holding))
-        link.send(said.AcctUpdateTime(time=f"{self._clock():%H:%M}"))
-        link.send(said.AcctDownloadEnd(account=account.name))
+        link.send(responses.AcctUpdateTime(time=f"{self._clock():%H:%M}"))
+        link.send(responses.AcctDownloadEnd(account=account.name))
 
     def _values(self, account: Account) -> Iterable[tuple[str, str, str]]:
         for key, (text, currency) in self._valuation.summary(account).items():
@@ -186,7 +186,7 @@ class AccountDesk:
             for key, text in row.items():
                 yield key, text, currency
 
-    def updates_multi(self, link: Link, message: asked.ReqAccountUpdatesMulti) -> None:
+    def updates_multi(self, link: Link, message: requests.ReqAccountUpdatesMulti) -> None:
         """Send the values of one account or all."""
         accounts = self._chosen(link, message.req_id, message.account)
         if not accounts:
@@ -194,7 +194,7 @@ class AccountDesk:
         self._send_updates_multi(link, message.req_id, accounts)
         link.update_requests[message.req_id] = message.account
 
-    def cancel_updates_multi(self, link: Link, message: asked.CancelAccountUpdatesMulti) -> None:
+    def cancel_updates_multi(self, link: Link, message: requests.CancelAccountUpdatesMulti) -> None:
         """End that subscription."""
         link.update_requests.pop(message.req_id, None)
 
@@ -202,31 +202,31 @@ class AccountDesk:
         for account in accounts:
             for key, text, currency in self._values(account):
                 link.send(
-                    said.AccountUpdateMulti(
+                    responses.AccountUpdateMulti(
                         req_id=req_id, account=account.name, key=key, value=text, currency=currency
                     )
                 )
-        link.send(said.AccountUpdateMultiEnd(req_id=req_id))
+        link.send(responses.AccountUpdateMultiEnd(req_id=req_id))
 
     # -- profit and loss ---------------------------------------------------------------------------
 
-    def pnl(self, link: Link, message: asked.ReqPnl) -> None:
+    def pnl(self, link: Link, message: requests.ReqPnl) -> None:
         """Send profit and loss now and every second."""
         if self._chosen(link, message.req_id, message.account):
             link.pnl_requests[message.req_id] = message.account
             self._send_pnl(link, message.req_id, message.account)
 
-    def cancel_pnl(self, link: Link, message: asked.CancelPnl) -> None:
+    def cancel_pnl(self, link: Link, message: requests.CancelPnl) -> None:
         """End that subscription."""
         link.pnl_requests.pop(message.req_id, None)
 
-    def pnl_single(self, link: Link, message: asked.ReqPnlSingle) -> None:
+    def pnl_single(self, link: Link, message: requests.ReqPnlSingle) -> None:
         """Send one position's profit and loss now and every second."""
         if self._chosen(link, message.req_id, message.account):
             link.pnl_single_requests[message.req_id] = message.account, message.con_id
             self._send_pnl_single(link, message.req_id, message.account, message.con_id)
 
-    def cancel_pnl_single(self, link: Link, message: asked.CancelPnlSingle) -> None:
+    def cancel_pnl_single(self, link: Link, message: requests.CancelPnlSingle) -> None:
         """End that subscription."""
         link.pnl_single_requests.pop(message.req_id, None)
 
@@ -237,7 +237,7 @@ class AccountDesk:
             unrealized += totals.unrealized
             realized += totals.realized
         link.send(
-            said.Pnl(
+            responses.Pnl(
                 req_id=req_id,
                 daily=java(unrealized + realized),
                 unrealized=java(unrealized),
@@ -250,7 +250,7 @@ class AccountDesk:
             position = account.positions.get(con_id)
             if position is None:
                 link.send(
-                    said.PnlSingle(
+                    responses.PnlSingle(
                         req_id=req_id,
                         position=Decimal(0),
                         daily=UNSET_DOUBLE,
@@ -262,7 +262,7 @@ class AccountDesk:
                 continue
             holding = self._valuation.holding(self._state.universe[con_id], position)
             link.send(
-                said.PnlSingle(
+                responses.PnlSingle(
                     req_id=req_id,
                     position=plain(position.quantity),
                     daily=java(holding.unrealized + position.realized),
@@ -274,9 +274,9 @@ class AccountDesk:
 
     # -- changes ------------------------------------------------------------------------------------
 
-    def tell_trade(self, links: Iterable[Link], name: str, con_id: int) -> None:
-        """Tell every subscriber that an account's position in one instrument changed."""
-        account = self._shown.accounts[name]
+    def publish_position(self, links: Iterable[Link], name: str, con_id: int) -> None:
+        """Publish to every subscriber that an account's position in one instrument changed."""
+        account = self._reported.accounts[name]
         position = account.positions[con_id]
         for link in links:
             if link.wants_positions:
@@ -288,7 +288,7 @@ class AccountDesk:
                 holding = self._valuation.holding(self._state.universe[con_id], position)
                 link.send(_portfolio_value(account, holding))
 
-    def tell_profits(self, links: Iterable[Link]) -> None:
+    def publish_pnl(self, links: Iterable[Link]) -> None:
         """Send profit and loss, which moves with the market, to those who asked for it."""
         for link in links:
             for req_id, name in link.pnl_requests.items():
@@ -296,7 +296,7 @@ class AccountDesk:
             for req_id, (name, con_id) in link.pnl_single_requests.items():
                 self._send_pnl_single(link, req_id, name, con_id)
 
-    def tell_values(self, links: Iterable[Link]) -> None:
+    def publish_values(self, links: Iterable[Link]) -> None:
         """Send account values again to those who subscribed (real gateways do so every three minutes)."""
         for link in links:
             for req_id, (group, tags) in link.summaries.items():
@@ -308,10 +308,10 @@ class AccountDesk:
 
     def _named(self, name: str) -> list[Account]:
         if name in ALL_ACCOUNTS:
-            return list(self._shown.accounts.values())
+            return list(self._reported.accounts.values())
         group = self._advisor.group(name)
-        names = [name] if name in self._shown.accounts else list(group.accounts) if group else []
-        return [self._shown.accounts[known] for known in names if known in self._shown.accounts]
+        names = [name] if name in self._reported.accounts else list(group.accounts) if group else []
+        return [self._reported.accounts[known] for known in names if known in self._reported.accounts]
 
     def _chosen(self, link: Link, req_id: int, name: str) -> list[Account]:
         """Return the accounts a request names; an error is sent if there is no such account."""
@@ -326,7 +326,7 @@ def _cost(position: Position) -> Decimal:
 
 
 def _portfolio_value(account: Account, holding: Holding) -> Record:
-    return said.PortfolioValue(
+    return responses.PortfolioValue(
         contract=portfolio_contract(holding.instrument),
         position=plain(holding.position.quantity),
         market_price=holding.price,

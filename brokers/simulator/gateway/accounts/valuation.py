@@ -1,4 +1,4 @@
-"""What an account is worth: the figures behind account summary, account updates and P&L."""
+"""What an account is worth: the amounts behind account summary, account updates and P&L."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One client's connection as the gateway sees it: who it is, what it asked to be told, what it is told."""
+"""One client's connection as the gateway sees it: who it is, what it subscribed to, what it is sent."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Link:
         #: Whether client 0 wants ids for orders that are made by hand from here on.
         self.auto_bind = False
         #: Orders sent with transmit off: they live in this session only.
-        self.held_orders: dict[int, PlaceOrder] = {}
+        self.untransmitted: dict[int, PlaceOrder] = {}
 
     def send(self, message: Record) -> None:
         self.outbox.append(message)
@@ -95,7 +95,7 @@ class Link:
         """Whether a long answer waits for its next turn, and the client reads."""
         return bool(self.answers) and not self.is_full
 
-    def tell(self, message: Record) -> None:
+    def publish(self, message: Record) -> None:
         """Send what IB reports unasked; without a link to IB it waits."""
         (self.outbox if self.withheld is None else self.withheld).append(message)
 

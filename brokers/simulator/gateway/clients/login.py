@@ -1,4 +1,4 @@
-"""What a client is told about its login: accounts, its next order id, the time; and what client 0 may set."""
+"""What a client receives about its login: accounts, next order id, time; and what client 0 may set."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.texts import refusals
-from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import server as said
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.records import Record
 
 
-class LoginDesk:
+class LoginService:
     """Greets clients and answers what concerns their connection."""
 
     def __init__(self, state: State, accounts: Sequence[str], clock: Callable[[], datetime]) -> None:
@@ -25,11 +25,11 @@ class LoginDesk:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
         return {
-            asked.ReqIds: self.next_valid_id,
-            asked.ReqManagedAccts: self.managed_accounts,
-            asked.ReqCurrentTime: self.current_time,
-            asked.ReqAutoOpenOrders: self.auto_open_orders,
-            asked.SetServerLogLevel: lambda link, message: None,
+            requests.ReqIds: self.next_valid_id,
+            requests.ReqManagedAccts: self.managed_accounts,
+            requests.ReqCurrentTime: self.current_time,
+            requests.ReqAutoOpenOrders: self.auto_open_orders,
+            requests.SetServerLogLevel: lambda link, message: None,
         }
 
     def greet(self, link: Link) -> None:
@@ -39,20 +39,20 @@ class LoginDesk:
         for notice in refusals.FARM_NOTICES:
             link.error(-1, *notice)
 
-    def managed_accounts(self, link: Link, message: asked.ReqManagedAccts | None = None) -> None:
+    def managed_accounts(self, link: Link, message: requests.ReqManagedAccts | None = None) -> None:
         """Name the login's accounts."""
-        link.send(said.ManagedAccts(accounts=",".join(self._accounts)))
+        link.send(responses.ManagedAccts(accounts=",".join(self._accounts)))
 
-    def next_valid_id(self, link: Link, message: asked.ReqIds | None = None) -> None:
+    def next_valid_id(self, link: Link, message: requests.ReqIds | None = None) -> None:
         """Say the lowest order id that is free; how many were asked for means nothing to real ones either."""
         assert link.client_id is not None  # noqa: S101
-        link.send(said.NextValidId(order_id=self._state.next_order_id(link.client_id)))
+        link.send(responses.NextValidId(order_id=self._state.next_order_id(link.client_id)))
 
-    def current_time(self, link: Link, message: asked.ReqCurrentTime) -> None:
+    def current_time(self, link: Link, message: requests.ReqCurrentTime) -> None:
         """Say what time it is."""
-        link.send(said.CurrentTime(epoch_seconds=int(self._clock().timestamp())))
+        link.send(responses.CurrentTime(epoch_seconds=int(self._clock().timestamp())))
 
-    def auto_open_orders(self, link: Link, message: asked.ReqAutoOpenOrders) -> None:
+    def auto_open_orders(self, link: Link, message: requests.ReqAutoOpenOrders) -> None:
         """Begin or end to bind orders made by hand to ids of client 0.
 
         Others get 327, the code that IB's own list of API messages has for just this.

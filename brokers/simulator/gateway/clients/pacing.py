@@ -11,7 +11,7 @@ from brokers.simulator.gateway.texts.refusals import Refusal
 
 RATE = 50
 #: The session ends with this many seconds in which there were too many messages.
-MOST_VIOLATIONS = 3
+MAX_VIOLATIONS = 3
 _SECOND = timedelta(seconds=1)
 
 
@@ -24,7 +24,7 @@ class PacingMode(StrEnum):
 
 
 class Pacing:
-    """Looks at every message before it is read."""
+    """Counts every message before it is read."""
 
     def __init__(self, clock: Callable[[], datetime], mode: PacingMode, rate: int = RATE) -> None:
         self._clock = clock
@@ -52,7 +52,7 @@ class Pacing:
         return link.pace.received < self.rate
 
     def refuses(self, link: Link) -> bool:
-        """Count a message; True if it is too much: the client was told and the message must not be served."""
+        """Count a message; True if it is too much: an error was sent and the message must not be served."""
         if self.mode is PacingMode.OFF:
             return False
         self._begin_second(link)
@@ -63,8 +63,8 @@ class Pacing:
         if pace.received == self.rate + 1:
             pace.violations += 1
         link.error(-1, *_too_many(self.rate, pace.received, pace.violations))
-        if pace.violations >= MOST_VIOLATIONS:
-            link.close(f"more than {self.rate} messages a second in {MOST_VIOLATIONS} seconds")
+        if pace.violations >= MAX_VIOLATIONS:
+            link.close(f"more than {self.rate} messages a second in {MAX_VIOLATIONS} seconds")
         return True
 
     def _begin_second(self, link: Link) -> None:

@@ -50,7 +50,7 @@ class Uplink:
             self._serve(link, message)
 
     def greet(self, link: Link) -> None:
-        """Tell a new client if the connection is lost."""
+        """Notify a new client if the connection is lost."""
         if not self.is_up:
             link.error(-1, *system_notice(self._code))
             link.withheld = []

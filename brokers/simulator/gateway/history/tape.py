@@ -1,6 +1,6 @@
 """The tape: what traded in the simulated market since the gateway started, and what was quoted.
 
-Looked at on every beat. Prints are kept for a while, bars of five seconds for a day.
+Brought up to date at every market step. Prints are kept for a while, bars of five seconds for a day.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.past import Bar, Past
 
 BAR_SECONDS = 5
-_PRINTS_KEPT = 2_000
-_BARS_KEPT = 86_400 // BAR_SECONDS
+_MAX_PRINTS = 2_000
+_MAX_BARS = 86_400 // BAR_SECONDS
 
 
 class Print(NamedTuple):
@@ -50,17 +50,17 @@ class Tape:
         self.market = market
         self.past = past
         self.started_at = now
-        self.prints: deque[Print] = deque(maxlen=_PRINTS_KEPT)
+        self.prints: deque[Print] = deque(maxlen=_MAX_PRINTS)
         self.print_count = 0
-        self.quotes: deque[Quote] = deque(maxlen=_PRINTS_KEPT)
+        self.quotes: deque[Quote] = deque(maxlen=_MAX_PRINTS)
         self.quote_count = 0
-        self.bars: deque[Bar] = deque(maxlen=_BARS_KEPT)
+        self.bars: deque[Bar] = deque(maxlen=_MAX_BARS)
         market.day.prints.clear()
         self._current = self._fresh_bar(now)
-        self.look(now)
+        self.record(now)
 
-    def look(self, now: int) -> None:
-        """Take note of what happened since the last time."""
+    def record(self, now: int) -> None:
+        """Record what happened since the last time."""
         self._close_bars(now)
         prints = self.market.day.prints
         while prints:
@@ -98,7 +98,7 @@ class Tape:
     def _close_bars(self, now: int) -> None:
         """Finish what is over; a time without trades is a bar at the last price."""
         missed = (now - self._current.start) // BAR_SECONDS
-        if missed > _BARS_KEPT:  # the clock jumped
+        if missed > _MAX_BARS:  # the clock jumped
             self._current = self._fresh_bar(now)
             return
         for _ in range(missed):
@@ -134,11 +134,11 @@ class Tapes:
             tape = self._tapes[con_id] = Tape(market, past, self.now())
         return tape
 
-    def look(self) -> None:
-        """Let every tape take note of the last beat."""
+    def record(self) -> None:
+        """Let every tape record the last market step."""
         now = self.now()
         for tape in self._tapes.values():
-            tape.look(now)
+            tape.record(now)
 
     def __iter__(self) -> Iterator[Tape]:
         return iter(self._tapes.values())

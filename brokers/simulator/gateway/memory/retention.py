@@ -9,11 +9,11 @@ from brokers.simulator.gateway.memory.facts import Forgotten, OrderRecord
 from brokers.simulator.gateway.memory.state import State
 
 #: Finished orders kept at most; about 3.5 kB each with one execution.
-MOST_FINISHED = 200_000
+MAX_FINISHED = 200_000
 #: Finished orders are kept for the rest of their day and for the next one.
-KEPT_FOR = timedelta(days=1)
+RETENTION = timedelta(days=1)
 #: Forgetting goes through everything, so it is done for many at a time.
-_AT_ONCE = 20
+_BATCH_DIVISOR = 20
 
 
 class Retention:
@@ -27,12 +27,12 @@ class Retention:
     def keep_within_bounds(self) -> None:
         """Forget the oldest finished orders once there are a twentieth more than may be kept."""
         surplus = len(self._state.orders) - len(self._state.open) - self._most
-        if surplus > self._most // _AT_ONCE:
+        if surplus > self._most // _BATCH_DIVISOR:
             self._forget(self._finished()[:surplus])
 
     def end_day(self, midnight: datetime) -> None:
         """Forget, at the end of a day, the orders that were done before it began."""
-        before = midnight - KEPT_FOR
+        before = midnight - RETENTION
         self._forget([record for record in self._finished() if (record.done_at or midnight) < before])
 
     def _finished(self) -> list[OrderRecord]:

@@ -50,7 +50,7 @@ PERM_IDS = 1_000_000
 
 
 class State:
-    """Orders, executions, accounts and id sequences; `on_fact` is told of every change after it was made."""
+    """Orders, executions, accounts and id sequences; `on_fact` is called after every change."""
 
     def __init__(self, universe: Universe, on_fact: Callable[[Fact], None] = lambda fact: None) -> None:
         self.universe = universe

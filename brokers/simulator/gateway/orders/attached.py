@@ -28,7 +28,7 @@ class Families:
 
     def parent_instrument(self, link: Link, client_id: int, order: Order) -> Instrument | None:
         """Return what the order that this one is attached to trades, be it held or at work."""
-        held = link.held_orders.get(order.parent_id or 0)
+        held = link.untransmitted.get(order.parent_id or 0)
         if held is not None:
             return resolve(self._state.universe, held.contract)
         parent = self.parent(client_id, order)
@@ -37,7 +37,7 @@ class Families:
     def check_parent(self, link: Link, client_id: int, message: PlaceOrder) -> None:
         """Raise Refused (10006) if the parent is neither known nor held."""
         parent_id = message.order.parent_id
-        if not parent_id or parent_id in link.held_orders:
+        if not parent_id or parent_id in link.untransmitted:
             return
         if parent_id == message.order_id or self.parent(client_id, message.order) is None:
             raise Refused(MISSING_PARENT)
@@ -49,22 +49,24 @@ class Families:
         wanted |= _ancestors(link, message)
         while (
             more := {
-                order_id for order_id, held in link.held_orders.items() if held.order.parent_id in wanted
+                order_id for order_id, held in link.untransmitted.items() if held.order.parent_id in wanted
             }
             - wanted
         ):
             wanted |= more
-        link.held_orders[message.order_id] = message
+        link.untransmitted[message.order_id] = message
         # In the order in which they came: a child can only name a parent that was there before it.
-        return [link.held_orders.pop(order_id) for order_id in list(link.held_orders) if order_id in wanted]
+        return [
+            link.untransmitted.pop(order_id) for order_id in list(link.untransmitted) if order_id in wanted
+        ]
 
 
 def _ancestors(link: Link, message: PlaceOrder) -> set[int]:
     found: set[int] = set()
     parent_id = message.order.parent_id
-    while parent_id and parent_id in link.held_orders and parent_id not in found:
+    while parent_id and parent_id in link.untransmitted and parent_id not in found:
         found.add(parent_id)
-        parent_id = link.held_orders[parent_id].order.parent_id
+        parent_id = link.untransmitted[parent_id].order.parent_id
     return found
 
 

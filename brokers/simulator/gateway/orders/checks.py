@@ -1,4 +1,4 @@
-"""What a gateway looks at before it takes an order, and before it modifies one."""
+"""What a gateway checks before it takes an order, and before it modifies one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.triggers import Watched
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.orders import conditions
-from brokers.simulator.gateway.orders.slicing import algo_flaw
+from brokers.simulator.gateway.orders.slicing import algo_refusal
 from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE, check_terms, check_type, spelled
 from brokers.simulator.gateway.texts.refusals import (
     CANNOT_CHANGE_TYPE,
@@ -81,10 +81,10 @@ def _check_attributes(order: Order, universe: Universe, now: datetime) -> None:
         raise Refused(validation("Invalid OCA type was entered"))
     check_times(order, now)
     for condition in order.conditions:
-        wrong = conditions.flaw(condition, universe, now)
+        wrong = conditions.invalid_reason(condition, universe, now)
         if wrong:
             raise Refused(validation(wrong))
-    refusal = algo_flaw(order)
+    refusal = algo_refusal(order)
     if refusal is not None:
         raise Refused(refusal)
 

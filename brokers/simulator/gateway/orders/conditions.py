@@ -20,11 +20,11 @@ from brokers.simulator.wire.records import Condition
 PRICE, TIME, MARGIN, EXECUTION, VOLUME, PERCENT_CHANGE = 1, 3, 4, 5, 6, 7
 _KINDS = frozenset({PRICE, TIME, MARGIN, EXECUTION, VOLUME, PERCENT_CHANGE})
 _ABOUT_AN_INSTRUMENT = (PRICE, VOLUME, PERCENT_CHANGE)
-#: Trigger methods of a price condition that look at the quotes and not at the last trade.
+#: Trigger methods of a price condition that use the quotes and not the last trade.
 _BID_ASK, _MIDPOINT = (1, 4), 8
 
 
-def flaw(condition: Condition, universe: Universe, now: datetime) -> str:
+def invalid_reason(condition: Condition, universe: Universe, now: datetime) -> str:
     """Return what is wrong with a condition, nothing if it can be watched."""
     if condition.kind not in _KINDS:
         return f"The condition type {condition.kind} is unknown"
@@ -45,7 +45,7 @@ def flaw(condition: Condition, universe: Universe, now: datetime) -> str:
 
 
 class Conditions:
-    """Tells whether an order's conditions are met."""
+    """Decides whether an order's conditions are met."""
 
     def __init__(
         self, state: State, exchange: Exchange, valuation: Valuation, clock: Callable[[], datetime]

@@ -27,11 +27,11 @@ class DayEnd:
         self._clock = clock
         self._expire = expire
 
-    def come(self, midnight: datetime) -> None:
+    def expire_before(self, midnight: datetime) -> None:
         """Take out the day orders whose day is over: without trading hours, those from before `midnight`."""
         self._expire_if(lambda record: self._is_over(record, midnight))
 
-    def come_now(self) -> None:
+    def expire_all(self) -> None:
         """Take out every day order, whatever the time is."""
         self._expire_if(lambda record: True)
 

@@ -69,7 +69,7 @@ def _second(epoch_seconds: int, is_zoned: bool) -> str:
 
 
 class _Echoes:
-    """Remembers the last echo: a fill tells the same terms three times in a row."""
+    """Remembers the last echo: a fill sends the same terms three times in a row."""
 
     def __init__(self) -> None:
         self._terms: tuple[object, ...] = ()
@@ -215,7 +215,7 @@ def completed_order(record: OrderRecord, instrument: Instrument) -> CompletedOrd
 def execution_data(
     fact: Executed, record: OrderRecord, instrument: Instrument, req_id: int, version: int
 ) -> ExecutionData:
-    """A fill; `req_id` is -1 when it is told unasked."""
+    """A fill; `req_id` is -1 when nobody asked for it."""
     return ExecutionData(
         req_id=req_id,
         order_id=record.order_id,

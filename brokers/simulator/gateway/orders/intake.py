@@ -17,7 +17,7 @@ from brokers.simulator.gateway.orders import pegging
 from brokers.simulator.gateway.orders.attached import Families
 from brokers.simulator.gateway.orders.checks import check_new
 from brokers.simulator.gateway.orders.hedges import ZERO, Hedges
-from brokers.simulator.gateway.orders.waiting import WaitingRoom
+from brokers.simulator.gateway.orders.waiting import WaitingOrders
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.texts.refusals import (
     LOCATING,
@@ -33,7 +33,7 @@ from brokers.simulator.wire.records import Order
 
 
 class Intake:
-    """Reads new orders; nothing is known of them before the desk admits them."""
+    """Reads new orders; nothing is known of them before they are admitted."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Intake:
         exchange: Exchange,
         families: Families,
         hedges: Hedges,
-        room: WaitingRoom,
+        waiting: WaitingOrders,
         allocations: Allocations,
         clock: Callable[[], datetime],
     ) -> None:
@@ -49,7 +49,7 @@ class Intake:
         self._exchange = exchange
         self._families = families
         self._hedges = hedges
-        self._room = room
+        self._waiting = waiting
         self._allocations = allocations
         self._clock = clock
 
@@ -92,7 +92,7 @@ class Intake:
             combo_legs=contract.combo_legs,
             allocation=self._allocations.weights(order, instrument.con_id),
         )
-        record.why_held = self._room.why_held(record, instrument)
+        record.why_held = self._waiting.why_held(record, instrument)
         return record
 
 
@@ -116,7 +116,7 @@ def rejection(record: OrderRecord, state: State, valuation: Valuation, exposure:
 
 
 def notices(record: OrderRecord, universe: Universe, exchange: Exchange) -> Iterator[Refusal]:
-    """Yield what is said about an order that is taken, in the order of real gateways."""
+    """Yield the notices that go with an order that is taken, in the order of real gateways."""
     order = record.order
     if order.outside_rth and order.order_type == "MKT":
         yield OUTSIDE_RTH_IGNORED

@@ -1,6 +1,6 @@
 """Lists of orders and executions on request: open, completed, executed today.
 
-A list may be long: it is sent slice by slice, and what happens meanwhile is told in between.
+A list may be long: it is sent slice by slice, and what happens meanwhile is sent in between.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from brokers.simulator.gateway.memory.facts import Executed, IdSeen, OrderRecord
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
 from brokers.simulator.gateway.texts.refusals import validation
-from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import server as said
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.records import Record
 
 _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
@@ -31,16 +31,16 @@ class OrderLists:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request; for open orders the gateway has more to do."""
         return {
-            asked.ReqAllOpenOrders: self.all_open_orders,
-            asked.ReqCompletedOrders: self.completed_orders,
-            asked.ReqExecutions: self.executions,
+            requests.ReqAllOpenOrders: self.all_open_orders,
+            requests.ReqCompletedOrders: self.completed_orders,
+            requests.ReqExecutions: self.executions,
         }
 
-    def open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
+    def open_orders(self, link: Link, message: requests.ReqOpenOrders) -> None:
         """Send this client's open orders."""
         link.answer(self._open(link.client_id))
 
-    def all_open_orders(self, link: Link, message: asked.ReqAllOpenOrders) -> None:
+    def all_open_orders(self, link: Link, message: requests.ReqAllOpenOrders) -> None:
         """Send every client's open orders; from here on this client's new ids must exceed all of them."""
         link.answer(self._open())
         highest = max((record.order_id for record in self._state.open_orders()), default=0)
@@ -55,9 +55,9 @@ class OrderLists:
             else:
                 instrument = self._state.universe[record.con_id]
                 yield echo.open_order(record, instrument), echo.order_status(record)
-        yield (said.OpenOrderEnd(),)
+        yield (responses.OpenOrderEnd(),)
 
-    def completed_orders(self, link: Link, message: asked.ReqCompletedOrders) -> None:
+    def completed_orders(self, link: Link, message: requests.ReqCompletedOrders) -> None:
         """Send the orders that were done today; all of them came by the API."""
         link.answer(self._completed(self._midnight()))
 
@@ -67,15 +67,15 @@ class OrderLists:
                 yield (echo.completed_order(record, self._state.universe[record.con_id]),)
             else:
                 yield ()
-        yield (said.CompletedOrdersEnd(),)
+        yield (responses.CompletedOrdersEnd(),)
 
-    def executions(self, link: Link, message: asked.ReqExecutions) -> None:
+    def executions(self, link: Link, message: requests.ReqExecutions) -> None:
         """Send today's executions that pass the filter, each with its commission."""
         since = self._since(link, message)
         if since is not None:
             link.answer(self._executed(link, message, since))
 
-    def _executed(self, link: Link, message: asked.ReqExecutions, since: datetime) -> Iterator[Step]:
+    def _executed(self, link: Link, message: requests.ReqExecutions, since: datetime) -> Iterator[Step]:
         for fact in list(self._state.executions):
             record = self._state.orders.get(fact.perm_id)
             if record is None or fact.at < since or not self._passes(message, fact, record):
@@ -86,9 +86,9 @@ class OrderLists:
                 echo.execution_data(fact, record, instrument, message.req_id, link.version),
                 echo.commission_report(fact),
             )
-        yield (said.ExecutionDataEnd(req_id=message.req_id),)
+        yield (responses.ExecutionDataEnd(req_id=message.req_id),)
 
-    def _since(self, link: Link, message: asked.ReqExecutions) -> datetime | None:
+    def _since(self, link: Link, message: requests.ReqExecutions) -> datetime | None:
         """Return from when on executions are wanted; None after an error was sent."""
         day = max(self._midnight(), self._state.day_began_at or self._midnight())
         if not message.time:
@@ -101,7 +101,7 @@ class OrderLists:
             return None
         return max(wanted, day)
 
-    def _passes(self, wanted: asked.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
+    def _passes(self, wanted: requests.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
         instrument = self._state.universe[fact.con_id]
         return (
             wanted.client_id in (None, 0, record.client_id)

@@ -13,7 +13,7 @@ import msgspec
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import Bound, OrderRecord
 from brokers.simulator.gateway.memory.state import State
-from brokers.simulator.gateway.orders.service import OrderDesk
+from brokers.simulator.gateway.orders.service import OrderService
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract, Order
 
@@ -37,9 +37,9 @@ class ManualOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class ManualOrders:
     """Takes orders in that no client sent."""
 
-    def __init__(self, state: State, desk: OrderDesk) -> None:
+    def __init__(self, state: State, orders: OrderService) -> None:
         self._state = state
-        self._desk = desk
+        self._orders = orders
 
     def place(self, typed: ManualOrder, links: Iterable[Link]) -> OrderRecord:
         """Work the order; raises Refused if it cannot be."""
@@ -62,7 +62,7 @@ class ManualOrders:
                 account=typed.account,
             ),
         )
-        return self._desk.take_in(0, message)
+        return self._orders.take_in(0, message)
 
     def bind(self) -> None:
         """Give every open manual order an id by which client 0 may name it."""

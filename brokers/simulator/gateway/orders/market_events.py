@@ -1,4 +1,4 @@
-"""What the market reports, made known: every change is in the state before a word of it is said.
+"""What the market reports, recorded and published: a change is in the state before any message about it.
 
 Message order is that of real gateways (tws-wire 6.3 and 8).
 """
@@ -22,26 +22,26 @@ from brokers.simulator.gateway.memory.facts import (
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
 from brokers.simulator.gateway.orders.fills import Fills
-from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.orders.publisher import OrderPublisher
 from brokers.simulator.gateway.texts.numbers import plain
 from brokers.simulator.gateway.texts.refusals import CANCELED
 
 BY_SYSTEM = "Cancelled by System:\n"
 
 
-class Follower:
-    """Follows orders through the market. `ended` is told of each order that can no longer change."""
+class MarketEventHandler:
+    """Turns market events into facts and messages; `ended` is called with each order that is done."""
 
     def __init__(
         self,
         state: State,
-        teller: Teller,
+        publisher: OrderPublisher,
         fills: Fills,
         clock: Callable[[], datetime],
         ended: Callable[[OrderRecord], None],
     ) -> None:
         self._state = state
-        self._teller = teller
+        self._publisher = publisher
         self._fills = fills
         self._clock = clock
         self._ended = ended
@@ -59,23 +59,23 @@ class Follower:
             m.Displaced: self._displaced,
         }
 
-    def follow(self, events: Iterable[m.MarketEvent]) -> None:
-        """Make known what happened, in order."""
+    def handle(self, events: Iterable[m.MarketEvent]) -> None:
+        """Record and publish what happened, in order."""
         for event in events:
             self._handlers[type(event)](self._state.orders[event.order_id], event)
 
     def cancel(self, record: OrderRecord, completed_status: str) -> None:
         """End an order that the market no longer has."""
-        self._teller.messages(record, echo.order_status(record, Status.PENDING_CANCEL))
+        self._publisher.publish(record, echo.order_status(record, Status.PENDING_CANCEL))
         self.change_status(record, Status.CANCELLED, completed_status=completed_status)
-        self._teller.messages(record, echo.order_status(record))
-        self._teller.error(record, CANCELED)
+        self._publisher.publish(record, echo.order_status(record))
+        self._publisher.publish_error(record, CANCELED)
         self._ended(record)
 
     def change_status(
         self, record: OrderRecord, status: Status, *, why_held: str = "", completed_status: str = ""
     ) -> bool:
-        """Note another status or another reason to be held; False if both are as they were."""
+        """Record another status or another reason to be held; False if both are as they were."""
         if status is record.status and why_held == record.why_held:
             return False
         at = self._clock() if completed_status else None
@@ -94,30 +94,30 @@ class Follower:
 
     def _filled(self, record: OrderRecord, event: m.Filled) -> None:
         fact = self._fills.book(record, event)
-        self._teller.execution(record, fact)
+        self._publisher.publish_execution(record, fact)
         self._progressed(record)
-        self._teller.messages(record, echo.commission_report(fact))
+        self._publisher.publish(record, echo.commission_report(fact))
         self._end_if_filled(record)
 
     def _combo_filled(self, record: OrderRecord, event: m.ComboFilled) -> None:
         whole, legs = self._fills.book_combo(record, event)
         facts: list[Executed] = [whole, *legs]
         for fact in facts:
-            self._teller.execution(record, fact)
+            self._publisher.publish_execution(record, fact)
         self._progressed(record)
         for fact in facts:
-            self._teller.messages(record, echo.commission_report(fact))
+            self._publisher.publish(record, echo.commission_report(fact))
         self._end_if_filled(record)
 
     def _progressed(self, record: OrderRecord) -> None:
         if record.remaining:
             self.change_status(record, Status.SUBMITTED)
-            self._teller.order(record)
+            self._publisher.publish_order(record)
             return
         completed = f"Filled Size: {plain(record.filled):f}"
         self.change_status(record, Status.FILLED, completed_status=completed)
-        self._teller.order(record)
-        self._teller.order(record, with_commission=True)
+        self._publisher.publish_order(record)
+        self._publisher.publish_order(record, with_commission=True)
 
     def _end_if_filled(self, record: OrderRecord) -> None:
         if record.is_done:
@@ -127,20 +127,20 @@ class Follower:
 
     def _resting(self, record: OrderRecord, event: m.Resting) -> None:
         if self.change_status(record, Status.SUBMITTED):
-            self._teller.order(record)
+            self._publisher.publish_order(record)
 
     def _parked(self, record: OrderRecord, event: m.Parked) -> None:
         if self.change_status(record, Status.PRE_SUBMITTED, why_held=record.why_held):
-            self._teller.order(record)
+            self._publisher.publish_order(record)
 
     def _elected(self, record: OrderRecord, event: m.Elected) -> None:
         self._state.apply(Elected(perm_id=record.perm_id))
         self.change_status(record, Status.SUBMITTED)
-        self._teller.order(record)
+        self._publisher.publish_order(record)
 
     def _trailed(self, record: OrderRecord, event: m.Trailed) -> None:
         self._state.apply(Moved(perm_id=record.perm_id, trigger=event.trigger, limit=event.limit))
-        self._teller.order(record)
+        self._publisher.publish_order(record)
 
     def _repriced(self, record: OrderRecord, event: m.Repriced) -> None:
         self._state.apply(Moved(perm_id=record.perm_id, limit=event.price))
@@ -150,11 +150,11 @@ class Follower:
     def _killed(self, record: OrderRecord, event: m.Killed) -> None:
         if event.time_in_force is m.TimeInForce.FOK:
             self.change_status(record, Status.INACTIVE, completed_status=BY_SYSTEM)
-            self._teller.order(record)
+            self._publisher.publish_order(record)
         else:
-            self._teller.messages(record, echo.order_status(record, Status.PENDING_CANCEL))
+            self._publisher.publish(record, echo.order_status(record, Status.PENDING_CANCEL))
             self.change_status(record, Status.CANCELLED, completed_status=BY_SYSTEM)
-            self._teller.messages(record, echo.order_status(record))
+            self._publisher.publish(record, echo.order_status(record))
         self._ended(record)
 
     def _reduced(self, record: OrderRecord, event: m.Reduced) -> None:
@@ -165,7 +165,7 @@ class Follower:
             self.cancel(record, BY_SYSTEM)
             return
         self._state.apply(Reduced(perm_id=record.perm_id, quantity=quantity))
-        self._teller.order(record)
+        self._publisher.publish_order(record)
 
     def _displaced(self, record: OrderRecord, event: m.Displaced) -> None:
         if not record.is_done:

@@ -39,12 +39,12 @@ def peg_of(order: Order, instrument: Instrument, exchange: Exchange) -> pegs.Peg
         return pegs.Peg(make(order, instrument), cap, once)
     assert work_out is not None  # noqa: S101 - one of the two is there
     aim = pegs.elsewhere(lambda: work_out(order, instrument, exchange))
-    # Markets that are looked at must not begin in the middle of a beat.
+    # A market that is asked for must not begin in the middle of a market step.
     exchange.market(_reference(order, instrument))
     return pegs.Peg(aim, cap, once)
 
 
-def flaw(order: Order, instrument: Instrument) -> str:
+def invalid_reason(order: Order, instrument: Instrument) -> str:
     """Return what is wrong with the terms of an order that follows something, nothing if they will do."""
     offset = order.compete_against_best_offset
     if order.order_type == "PEG BEST" and offset not in ("", "Infinite") and _number(offset) is None:

@@ -1,4 +1,4 @@
-"""Who is told what about an order."""
+"""Who receives which message about an order."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg
 
 
-class Teller:
-    """Tells the owner of an order, and the master client, what happens to it."""
+class OrderPublisher:
+    """Publishes what happens to an order to its owner and to the master client."""
 
     def __init__(self, state: State, owners: Callable[[int], Iterable[Link]]) -> None:
         self._state = state
         self._owners = owners
 
-    def messages(self, record: OrderRecord, *messages: Record) -> None:
-        """Tell messages as they are."""
+    def publish(self, record: OrderRecord, *messages: Record) -> None:
+        """Publish messages as they are."""
         for link in self._audience(record):
             for message in messages:
-                link.tell(message)
+                link.publish(message)
 
-    def order(self, record: OrderRecord, *, with_commission: bool = False) -> None:
-        """Tell the order as it stands: openOrder and orderStatus."""
+    def publish_order(self, record: OrderRecord, *, with_commission: bool = False) -> None:
+        """Publish the order as it stands: openOrder and orderStatus."""
         instrument = self._state.universe[record.con_id]
-        self.messages(
+        self.publish(
             record,
             echo.open_order(record, instrument, with_commission=with_commission),
             echo.order_status(record),
         )
 
-    def execution(self, record: OrderRecord, fact: Executed) -> None:
-        """Tell a fill, in the form that each link's version wants."""
+    def publish_execution(self, record: OrderRecord, fact: Executed) -> None:
+        """Publish a fill, in the form that each link's version wants."""
         instrument = self._state.universe[fact.con_id]
         for link in self._audience(record):
-            link.tell(echo.execution_data(fact, record, instrument, -1, link.version))
+            link.publish(echo.execution_data(fact, record, instrument, -1, link.version))
 
-    def error(self, record: OrderRecord, refusal: Refusal) -> None:
-        """Tell an error or a notice about the order."""
-        self.messages(record, ErrMsg(req_id=record.order_id, code=refusal.code, text=refusal.text))
+    def publish_error(self, record: OrderRecord, refusal: Refusal) -> None:
+        """Publish an error or a notice about the order."""
+        self.publish(record, ErrMsg(req_id=record.order_id, code=refusal.code, text=refusal.text))
 
     def _audience(self, record: OrderRecord) -> Iterable[Link]:
         return self._owners(record.client_id)

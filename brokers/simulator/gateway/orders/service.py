@@ -1,4 +1,4 @@
-"""The order desk: takes orders in, keeps some back, modifies and cancels; `follow.py` tells the rest."""
+"""Requests about orders: place, modify, cancel; `market_events.py` does what follows in the market."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from brokers.simulator.gateway.orders.echo import what_if
 from brokers.simulator.gateway.orders.fills import Fills
 from brokers.simulator.gateway.orders.hedges import Hedges
 from brokers.simulator.gateway.orders.intake import Intake
-from brokers.simulator.gateway.orders.market_events import BY_SYSTEM, Follower
-from brokers.simulator.gateway.orders.publisher import Teller
+from brokers.simulator.gateway.orders.market_events import BY_SYSTEM, MarketEventHandler
+from brokers.simulator.gateway.orders.publisher import OrderPublisher
 from brokers.simulator.gateway.orders.slicing import shown_quantity
 from brokers.simulator.gateway.orders.terms import TRAILING, TRIGGERED, market_order, trailing_trigger
-from brokers.simulator.gateway.orders.waiting import WaitingRoom, changes
+from brokers.simulator.gateway.orders.waiting import WaitingOrders, changes
 from brokers.simulator.gateway.texts.notices import refusal_of
 from brokers.simulator.gateway.texts.refusals import (
     ALREADY_FILLED,
@@ -56,7 +56,7 @@ from brokers.simulator.wire.place_order import PlaceOrder
 BY_TRADER = "Cancelled by Trader"
 
 
-class OrderDesk:
+class OrderService:
     """Works orders."""
 
     def __init__(
@@ -67,7 +67,7 @@ class OrderDesk:
         faults: Faults,
         agenda: Agenda,
         clock: Callable[[], datetime],
-        teller: Teller,
+        publisher: OrderPublisher,
         exposure: Exposure,
         allocations: Allocations,
     ) -> None:
@@ -78,13 +78,17 @@ class OrderDesk:
         self._faults = faults
         self._agenda = agenda
         self._clock = clock
-        self._teller = teller
-        self._room = WaitingRoom(state, Conditions(state, exchange, valuation, clock), clock)
+        self._publisher = publisher
+        self._waiting = WaitingOrders(state, Conditions(state, exchange, valuation, clock), clock)
         self._families = Families(state)
         self._hedges = Hedges(state, exchange, clock)
-        self._intake = Intake(state, exchange, self._families, self._hedges, self._room, allocations, clock)
-        self._follower = Follower(state, self._teller, Fills(state, clock), clock, self._ended)
-        #: Orders that are done since children were last looked after.
+        self._intake = Intake(
+            state, exchange, self._families, self._hedges, self._waiting, allocations, clock
+        )
+        self._event_handler = MarketEventHandler(
+            state, self._publisher, Fills(state, clock), clock, self._ended
+        )
+        #: Orders that are done since their children were last updated.
         self._done: list[OrderRecord] = []
 
     # -- requests --------------------------------------------------------------------------------
@@ -99,7 +103,7 @@ class OrderDesk:
     def cancel(self, link: Link, message: CancelOrder) -> None:
         """Cancel an order of this client."""
         order_id = message.order_id
-        if link.held_orders.pop(order_id, None) is not None:
+        if link.untransmitted.pop(order_id, None) is not None:
             link.error(order_id, *CANCELED)
             return
         record = self._state.order(self._client_id(link), order_id)
@@ -120,35 +124,35 @@ class OrderDesk:
         """Take out an order whose day is over."""
         self._cancel(record, "Expired")
 
-    def what_happened(self, events: Iterable[MarketEvent]) -> None:
-        """Follow what the market reports, and do what follows from it for attached orders."""
-        self._follower.follow(events)
+    def on_market_events(self, events: Iterable[MarketEvent]) -> None:
+        """Handle what the market reports, and do what follows from it for attached orders."""
+        self._event_handler.handle(events)
         while self._done:
-            self._look_after_children(self._done.pop(0))
+            self._update_children(self._done.pop(0))
 
     def forget(self, perm_ids: set[int]) -> None:
         """Forget what is still known of orders that were done long ago."""
-        self._room.forget(perm_ids)
+        self._waiting.forget(perm_ids)
 
     def pass_time(self) -> None:
         """Let in whose time or condition has come, end what is over, show more of algorithms."""
-        for record in list(self._room.held.values()):
+        for record in list(self._waiting.held.values()):
             # Letting one in may have let in, or ended, others.
-            if self._room.may_go(record):
+            if self._waiting.may_go(record):
                 self._let_in(record)
-        for record in list(self._room.timed.values()):
+        for record in list(self._waiting.timed.values()):
             if record.is_done:
                 continue
-            if self._room.is_over(record):
+            if self._waiting.is_over(record):
                 self._cancel(record, "Expired" if record.order.tif == "GTD" else BY_SYSTEM)
-            elif record.perm_id not in self._room.held and changes(record.order):
+            elif record.perm_id not in self._waiting.held and changes(record.order):
                 self._change(record)
 
     def readmit(self) -> None:
         """Put the open orders that the journal knew back into the market, in their order of arrival."""
         for record in list(self._state.open_orders()):
             self._join_group(record)
-            if not self._room.enter(record):
+            if not self._waiting.enter(record):
                 self._submit(record)
 
     # -- placing ----------------------------------------------------------------------------------
@@ -163,14 +167,14 @@ class OrderDesk:
         if record is not None:
             self._modify(record, message)
             return
-        if order_id not in link.held_orders and order_id < self._state.next_order_id(client_id):
+        if order_id not in link.untransmitted and order_id < self._state.next_order_id(client_id):
             raise Refused(DUPLICATE_ID)
         instrument = self._intake.check(message)
         self._families.check_parent(link, client_id, message)
         self._hedges.check(order, instrument, self._families.parent_instrument(link, client_id, order))
         if not order.transmit:
             # Real gateways keep it to themselves: no openOrder, no orderStatus, gone with the session.
-            link.held_orders[order_id] = message
+            link.untransmitted[order_id] = message
             return
         for member in self._families.released_by(link, message):
             self._admit(self._intake.record(client_id, member))
@@ -203,12 +207,12 @@ class OrderDesk:
             self._reject(record, refusal)
             return
         self._join_group(record)
-        is_held = self._room.enter(record)
+        is_held = self._waiting.enter(record)
         for notice in intake.notices(record, self._state.universe, self._exchange):
-            self._teller.error(record, notice)
+            self._publisher.publish_error(record, notice)
         if not is_held:
             self._start_trail(record)
-        self._teller.order(record)
+        self._publisher.publish_order(record)
         if not is_held:
             self._submit(record)
 
@@ -222,7 +226,7 @@ class OrderDesk:
         record = self._state.orders[fill.order_id]
         was_working = self._exchange.has(record.con_id, record.perm_id)
         self._exchange.cancel(record.con_id, record.perm_id)
-        self.what_happened([fill])
+        self.on_market_events([fill])
         if was_working and not record.is_done:
             self._submit(record)
 
@@ -238,10 +242,10 @@ class OrderDesk:
         order = market_order(record, self._exchange, quantity)
         again = self._exchange.has(record.con_id, record.perm_id)
         work = self._exchange.replace if again else self._exchange.submit
-        self.what_happened(work(record.con_id, order))
+        self.on_market_events(work(record.con_id, order))
 
     def _start_trail(self, record: OrderRecord) -> None:
-        """Note where a trailing order's trigger begins: behind the market of now."""
+        """Record where a trailing order's trigger begins: behind the market of now."""
         if record.order.order_type not in TRAILING or record.elected:
             return
         instrument = self._state.universe[record.con_id]
@@ -255,20 +259,20 @@ class OrderDesk:
         """Adjust an order whose market has come that far; show the next part of one in parts."""
         if adjustable.is_due(record.order, self._exchange.last_price(record.con_id)):
             self._state.apply(Adjusted(perm_id=record.perm_id, order=adjustable.adjusted(record.order)))
-            self._room.retime(record)
+            self._waiting.retime(record)
             self._start_trail(record)
-            self._teller.order(record)
+            self._publisher.publish_order(record)
             self._submit(record)
         elif self._shown(record) > self._exchange.working(record.con_id, record.perm_id):
             self._submit(record)
 
     def _let_in(self, record: OrderRecord) -> None:
-        self._room.held.pop(record.perm_id, None)
+        self._waiting.held.pop(record.perm_id, None)
         self._state.apply(Released(perm_id=record.perm_id))
         self._start_trail(record)
         why_held = "trigger" if record.order.order_type in TRIGGERED else ""
-        if self._follower.change_status(record, Status.PRE_SUBMITTED, why_held=why_held):
-            self._teller.order(record)
+        if self._event_handler.change_status(record, Status.PRE_SUBMITTED, why_held=why_held):
+            self._publisher.publish_order(record)
         self._submit(record)
 
     # -- modifying --------------------------------------------------------------------------------
@@ -283,16 +287,16 @@ class OrderDesk:
             raise
         if same_terms(record.order, message.order):
             self._state.apply(Repeated(perm_id=record.perm_id))
-            self._teller.order(record)
+            self._publisher.publish_order(record)
             return
         message.order.oca_group = record.order.oca_group
         if record.order.hedge_type:
             message.order.total_quantity = record.quantity
         self._state.apply(Modified(perm_id=record.perm_id, order=message.order))
         self._start_trail(record)
-        self._teller.order(record)
+        self._publisher.publish_order(record)
         self._join_group(record)
-        if not self._room.retime(record):
+        if not self._waiting.retime(record):
             self._submit(record)
 
     @staticmethod
@@ -306,16 +310,16 @@ class OrderDesk:
 
     def _cancel(self, record: OrderRecord, completed_status: str) -> None:
         self._exchange.cancel(record.con_id, record.perm_id)
-        self._follower.cancel(record, completed_status)
-        self.what_happened(())
+        self._event_handler.cancel(record, completed_status)
+        self.on_market_events(())
 
     def _reject(self, record: OrderRecord, refusal: Refusal | None, status: Status = Status.INACTIVE) -> None:
         reason = refusal.text.partition("reason:")[2] if refusal else ""
         completed = f"Rejected by System:\n{reason}"
-        self._follower.change_status(record, status, completed_status=completed)
-        self._teller.order(record)
+        self._event_handler.change_status(record, status, completed_status=completed)
+        self._publisher.publish_order(record)
         if refusal is not None:
-            self._teller.error(record, refusal)
+            self._publisher.publish_error(record, refusal)
 
     def _throw_out(self, record: OrderRecord, fault: Fault) -> None:
         """Reject an order because a fault says so, at once or after it was taken."""
@@ -330,34 +334,34 @@ class OrderDesk:
         self._reject(record, refusal_of(fault), Status(fault.status))
         if was_taken:
             self._ended(record)
-            self.what_happened(())
+            self.on_market_events(())
 
     def _block(self, record: OrderRecord, fault: Fault) -> None:
         """Keep an order back as Inactive, as real ones do until a person or a locate lets it go."""
         if not fault.delay_ms:
             self._join_group(record)
-            self._room.enter(record)
+            self._waiting.enter(record)
         self._state.apply(Blocked(perm_id=record.perm_id, until=self._clock() + fault.lasting))
-        self._room.take_back(record)
-        self._teller.order(record)
+        self._waiting.take_back(record)
+        self._publisher.publish_order(record)
         refusal = refusal_of(fault)
         if refusal is not None:
-            self._teller.error(record, refusal)
+            self._publisher.publish_error(record, refusal)
 
     def _ended(self, record: OrderRecord) -> None:
         self._exchange.oca.leave(record.perm_id)
-        self._room.leave(record)
-        if record.parent_perm_id or self._room.has_children(record):
+        self._waiting.leave(record)
+        if record.parent_perm_id or self._waiting.has_children(record):
             self._done.append(record)
 
-    def _look_after_children(self, record: OrderRecord) -> None:
+    def _update_children(self, record: OrderRecord) -> None:
         """Children begin to work when their parent is filled, and go with it when it is cancelled."""
         is_filled = record.status is Status.FILLED
-        for child in self._room.children_of(record):
+        for child in self._waiting.children_of(record):
             is_wanted = is_filled or bool(record.filled and child.order.hedge_type)
             if not (is_wanted and self._hedges.has_size(child, record)):
                 self._cancel(child, BY_SYSTEM)
-            elif self._room.may_go(child):
+            elif self._waiting.may_go(child):
                 self._let_in(child)
         parent = self._state.orders.get(record.parent_perm_id)
         if parent and not parent.is_done and record.order.auto_cancel_parent and not is_filled:

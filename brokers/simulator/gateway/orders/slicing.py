@@ -80,7 +80,7 @@ STRATEGIES: dict[str, dict[str, Check]] = {
 _REQUIRED = {"Adaptive": "adaptivePriority", "ArrivalPx": "riskAversion"}
 
 
-def algo_flaw(order: Order) -> Refusal | None:
+def algo_refusal(order: Order) -> Refusal | None:
     """Return why an order's algorithm cannot be worked, None if it can or has none."""
     if not order.algo_strategy:
         return None
@@ -89,10 +89,10 @@ def algo_flaw(order: Order) -> Refusal | None:
         return Refusal(439, "Order processing failed. Algorithm definition not found.")
     if order.order_type not in ("MKT", "LMT") or order.tif != "DAY":
         return Refusal(442, "Specified algorithm is not allowed for this order.")
-    return _flaw_of_values(order, known)
+    return _refusal_of_values(order, known)
 
 
-def _flaw_of_values(order: Order, known: dict[str, Check]) -> Refusal | None:
+def _refusal_of_values(order: Order, known: dict[str, Check]) -> Refusal | None:
     values = {param.tag: param.value for param in order.algo_params}
     if not values.keys() <= known.keys():
         return Refusal(443, "Order processing failed. Unknown algo attribute.")

@@ -144,7 +144,7 @@ def _check_trail(order: Order, instrument: Instrument) -> None:
 
 
 def _check_peg(order: Order, instrument: Instrument) -> None:
-    wrong = pegging.flaw(order, instrument)
+    wrong = pegging.invalid_reason(order, instrument)
     if wrong:
         raise Refused(validation(wrong))
     if order.lmt_price:

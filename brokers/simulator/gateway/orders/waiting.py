@@ -1,7 +1,8 @@
-"""Orders that the gateway keeps back, and those it has to look at as time passes.
+"""Orders that the gateway keeps back, and those that time concerns.
 
 Kept back: children of an unfilled parent, orders with a time to come or conditions to be met, short sales
-whose shares are being located. Looked at: orders with an end date, with conditions that cancel, algorithms.
+whose shares are being located. Concerned by time: orders with an end date, with conditions that cancel,
+algorithms.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def changes(order: Order) -> bool:
     return slicing.is_sliced(order) or adjustable.is_adjustable(order)
 
 
-class WaitingRoom:
+class WaitingOrders:
     """Knows why an order is not in the market, and which orders the clock concerns."""
 
     def __init__(self, state: State, conditions: Conditions, clock: Callable[[], datetime]) -> None:
@@ -38,7 +39,7 @@ class WaitingRoom:
         self._children: dict[int, list[OrderRecord]] = {}
 
     def enter(self, record: OrderRecord) -> bool:
-        """Note a new order; return whether it is kept back."""
+        """Register a new order; return whether it is kept back."""
         if record.parent_perm_id:
             self._children.setdefault(record.parent_perm_id, []).append(record)
         self.retime(record)
@@ -62,7 +63,7 @@ class WaitingRoom:
             del self._children[parent]
 
     def retime(self, record: OrderRecord) -> bool:
-        """Look at modified terms anew; return whether the order is kept back still."""
+        """Apply modified terms; return whether the order is kept back still."""
         order = record.order
         if changes(order) or order.conditions_cancel_order or order.tif == "GTD":
             self.timed[record.perm_id] = record

@@ -14,17 +14,17 @@ from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused
-from brokers.simulator.wire import client_data as asked
-from brokers.simulator.wire import server_data as said
+from brokers.simulator.wire import client_data as requests
+from brokers.simulator.wire import server_data as responses
 from brokers.simulator.wire.records import Record
 
 #: As many as a login with a hundred market data lines may have.
-MOST_SUBSCRIPTIONS = 3
-_MOST_ROWS = 60
+MAX_SUBSCRIPTIONS = 3
+_MAX_ROWS = 60
 INSERT, UPDATE, DELETE = 0, 1, 2
 _SIDE_NUMBERS = {Side.SELL: 0, Side.BUY: 1}
 NO_DEPTH = Refusal(10092, "Deep market data is not supported for this combination of security type/exchange")
-TOO_MANY = Refusal(309, f"Max number ({MOST_SUBSCRIPTIONS}) of market depth requests has been reached")
+TOO_MANY = Refusal(309, f"Max number ({MAX_SUBSCRIPTIONS}) of market depth requests has been reached")
 
 Row = tuple[Decimal, Decimal]
 
@@ -50,7 +50,7 @@ class DepthSubscription:
             yield DELETE, position, (Decimal(0), Decimal(0))
 
 
-class DepthDesk:
+class DepthService:
     """Shows the order books."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -59,9 +59,9 @@ class DepthDesk:
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
-        return {asked.ReqMktDepth: self.subscribe, asked.CancelMktDepth: self.cancel}
+        return {requests.ReqMktDepth: self.subscribe, requests.CancelMktDepth: self.cancel}
 
-    def subscribe(self, link: Link, message: asked.ReqMktDepth) -> None:
+    def subscribe(self, link: Link, message: requests.ReqMktDepth) -> None:
         """Send the book's rows and, from then on, their changes."""
         subscriptions = self._subscriptions.setdefault(link, {})
         try:
@@ -70,12 +70,12 @@ class DepthDesk:
                 message.contract.exchange == "SMART" and not message.is_smart_depth
             ):
                 raise Refused(NO_DEPTH)
-            if len(subscriptions) >= MOST_SUBSCRIPTIONS:
+            if len(subscriptions) >= MAX_SUBSCRIPTIONS:
                 raise Refused(TOO_MANY)
         except Refused as refused:
             link.error(message.req_id, *refused.refusal)
             return
-        rows = min(max(message.row_count or 1, 1), _MOST_ROWS)
+        rows = min(max(message.row_count or 1, 1), _MAX_ROWS)
         if message.is_smart_depth:
             venues = "; ".join(_venues(instrument))
             link.error(message.req_id, 2152, f"Exchanges - Depth: {venues}; ")
@@ -83,13 +83,13 @@ class DepthDesk:
         subscriptions[message.req_id] = subscription
         self._send_changes(link, message.req_id, subscription)
 
-    def cancel(self, link: Link, message: asked.CancelMktDepth) -> None:
+    def cancel(self, link: Link, message: requests.CancelMktDepth) -> None:
         """End that; 310 if it is not there."""
         if self._subscriptions.get(link, {}).pop(message.req_id, None) is None:
             text = f"Can't find the subscribed market depth with tickerId:{message.req_id}"
             link.error(message.req_id, 310, text)
 
-    def tell(self, links: Iterable[Link]) -> None:
+    def publish(self, links: Iterable[Link]) -> None:
         """Send every subscriber the rows that changed."""
         for link in links:
             for req_id, subscription in self._subscriptions.get(link, {}).items():
@@ -121,7 +121,7 @@ def _message(
 ) -> Record:
     price, size = java(row[0]), row[1]
     if not subscription.is_smart:
-        return said.MarketDepth(
+        return responses.MarketDepth(
             req_id=req_id,
             position=position,
             operation=operation,
@@ -130,7 +130,7 @@ def _message(
             size=size,
         )
     venues = _venues(subscription.instrument)
-    return said.MarketDepthL2(
+    return responses.MarketDepthL2(
         req_id=req_id,
         position=position,
         market_maker=venues[position % len(venues)],

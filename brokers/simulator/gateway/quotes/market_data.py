@@ -17,12 +17,12 @@ from brokers.simulator.gateway.clients.link import Link, Subscription
 from brokers.simulator.gateway.history.bars import price_at
 from brokers.simulator.gateway.history.tape import Tapes
 from brokers.simulator.gateway.reference.contracts import resolve
-from brokers.simulator.gateway.reference.option_prices import OptionDesk
+from brokers.simulator.gateway.reference.option_prices import OptionService
 from brokers.simulator.gateway.reference.reference_data import BBO_EXCHANGE
 from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, no_such_ticker, validation
-from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import server as said
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.records import Record
 
 #: Tick types: prices carry their size, volume is a size of its own, the last trade's time a text.
@@ -54,11 +54,11 @@ _RT_VOLUME_ASKED, _SHORTABLE_ASKED = "233", "236"
 Ticks = dict[int, tuple[Decimal, Decimal]]
 
 
-class QuoteDesk:
+class MarketDataService:
     """Answers market data requests and streams what changed."""
 
     def __init__(
-        self, exchange: Exchange, tapes: Tapes, options: OptionDesk, clock: Callable[[], datetime]
+        self, exchange: Exchange, tapes: Tapes, options: OptionService, clock: Callable[[], datetime]
     ) -> None:
         self._exchange = exchange
         self._tapes = tapes
@@ -69,12 +69,12 @@ class QuoteDesk:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
         return {
-            asked.ReqMktData: self.subscribe,
-            asked.CancelMktData: self.cancel,
-            asked.ReqMarketDataType: self.data_type,
+            requests.ReqMktData: self.subscribe,
+            requests.CancelMktData: self.cancel,
+            requests.ReqMarketDataType: self.data_type,
         }
 
-    def subscribe(self, link: Link, message: asked.ReqMktData) -> None:
+    def subscribe(self, link: Link, message: requests.ReqMktData) -> None:
         """Start a subscription or answer a snapshot; 58 and 81 come before the ticks."""
         try:
             instrument = resolve(self._exchange.universe, message.contract)
@@ -90,12 +90,12 @@ class QuoteDesk:
         subscription = Subscription(instrument.con_id)
         subscription.is_delayed = is_delayed
         data_type = self._shown_data_type(link, subscription)
-        link.send(said.MarketDataType(req_id=message.req_id, data_type=data_type))
+        link.send(responses.MarketDataType(req_id=message.req_id, data_type=data_type))
         self._send_parameters(link, message.req_id, instrument)
         self._send_changes(link, message.req_id, subscription)
         self._send_generic(link, message.req_id, instrument, generic)
         if message.snapshot or message.regulatory_snapshot:
-            link.send(said.TickSnapshotEnd(req_id=message.req_id))
+            link.send(responses.TickSnapshotEnd(req_id=message.req_id))
         else:
             subscription.has_rt_volume = _RT_VOLUME_ASKED in generic
             link.market_data[message.req_id] = subscription
@@ -120,7 +120,7 @@ class QuoteDesk:
     def _send_parameters(link: Link, req_id: int, instrument: Instrument) -> None:
         is_smart = instrument.sec_type == "STK" and instrument.currency == "USD"
         link.send(
-            said.TickReqParams(
+            responses.TickReqParams(
                 req_id=req_id,
                 min_tick=instrument.min_tick,
                 bbo_exchange=BBO_EXCHANGE if is_smart else "",
@@ -128,19 +128,19 @@ class QuoteDesk:
             )
         )
 
-    def cancel(self, link: Link, message: asked.CancelMktData) -> None:
+    def cancel(self, link: Link, message: requests.CancelMktData) -> None:
         """End a subscription; 300 if there is none."""
         if link.market_data.pop(message.req_id, None) is None:
             link.error(message.req_id, *no_such_ticker(message.req_id))
 
-    def data_type(self, link: Link, message: asked.ReqMarketDataType) -> None:
+    def data_type(self, link: Link, message: requests.ReqMarketDataType) -> None:
         """Choose the kind of data for subscriptions to come: delayed ones where there are no live ones."""
         if message.data_type not in (LIVE, FROZEN, DELAYED, DELAYED_FROZEN):
             link.error(-1, *validation("Invalid market data type"))
             return
         self._data_types[link] = message.data_type
 
-    def tell(self, links: Iterable[Link]) -> None:
+    def publish(self, links: Iterable[Link]) -> None:
         """Send every subscriber the ticks that changed since its last ones."""
         for link in links:
             for req_id, subscription in link.market_data.items():
@@ -170,12 +170,12 @@ class QuoteDesk:
     ) -> None:
         shown = _DELAYED[tick_type] if subscription.is_delayed else tick_type
         if tick_type == VOLUME:
-            link.send(said.TickSize(req_id=req_id, tick_type=shown, size=size))
+            link.send(responses.TickSize(req_id=req_id, tick_type=shown, size=size))
             return
-        link.send(said.TickPrice(req_id=req_id, tick_type=shown, price=price, size=size))
+        link.send(responses.TickPrice(req_id=req_id, tick_type=shown, price=price, size=size))
         sizes = _DELAYED_SIZE_OF if subscription.is_delayed else _SIZE_OF
         if tick_type in sizes:
-            link.send(said.TickSize(req_id=req_id, tick_type=sizes[tick_type], size=size))
+            link.send(responses.TickSize(req_id=req_id, tick_type=sizes[tick_type], size=size))
         if tick_type == LAST:
             self._send_last_time(link, req_id, subscription, price, size)
 
@@ -185,18 +185,18 @@ class QuoteDesk:
         now = self._clock().timestamp()
         seconds = int(now) - (_DELAY_SECONDS if subscription.is_delayed else 0)
         tick_type = _DELAYED[LAST_TIMESTAMP] if subscription.is_delayed else LAST_TIMESTAMP
-        link.send(said.TickString(req_id=req_id, tick_type=tick_type, value=str(seconds)))
+        link.send(responses.TickString(req_id=req_id, tick_type=tick_type, value=str(seconds)))
         if subscription.has_rt_volume:
             volume = self._exchange.market(subscription.con_id).day.volume
             text = f"{price};{size:f};{int(now * 1000)};{volume:f};{price};true"
-            link.send(said.TickString(req_id=req_id, tick_type=RT_VOLUME, value=text))
+            link.send(responses.TickString(req_id=req_id, tick_type=RT_VOLUME, value=text))
 
     @staticmethod
     def _send_generic(link: Link, req_id: int, instrument: Instrument, generic: frozenset[str]) -> None:
         if _SHORTABLE_ASKED in generic and instrument.sec_type == "STK":
             shares = instrument.quote_size * 1_000
-            link.send(said.TickGeneric(req_id=req_id, tick_type=SHORTABLE, value=Decimal("3.0")))
-            link.send(said.TickSize(req_id=req_id, tick_type=SHORTABLE_SHARES, size=shares))
+            link.send(responses.TickGeneric(req_id=req_id, tick_type=SHORTABLE, value=Decimal("3.0")))
+            link.send(responses.TickSize(req_id=req_id, tick_type=SHORTABLE_SHARES, size=shares))
 
     def _ticks(self, subscription: Subscription, instrument: Instrument) -> Ticks:
         if not subscription.is_delayed:

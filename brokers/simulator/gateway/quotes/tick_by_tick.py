@@ -15,14 +15,14 @@ from brokers.simulator.gateway.history.tape import Print, Quote, Tape, Tapes
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, no_such_ticker
-from brokers.simulator.wire import client_data as asked
-from brokers.simulator.wire import server_data as said
+from brokers.simulator.wire import client_data as requests
+from brokers.simulator.wire import server_data as responses
 from brokers.simulator.wire.records import Record
 
 LAST, ALL_LAST, BID_ASK, MID_POINT = 1, 2, 3, 4
 KINDS = {"Last": LAST, "AllLast": ALL_LAST, "BidAsk": BID_ASK, "MidPoint": MID_POINT}
 #: As many as a login with a hundred market data lines may have.
-MOST_SUBSCRIPTIONS = 5
+MAX_SUBSCRIPTIONS = 5
 _NO_VALUE = Decimal("-1.0")
 _BAR_KINDS = frozenset(("TRADES", "MIDPOINT", "BID", "ASK"))
 
@@ -55,8 +55,8 @@ class BarSubscription(NamedTuple):
     what: str
 
 
-class TickDesk:
-    """Streams what the tape takes note of."""
+class TickService:
+    """Streams what the tape records."""
 
     def __init__(self, universe: Universe, tapes: Tapes) -> None:
         self._universe = universe
@@ -67,19 +67,19 @@ class TickDesk:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
         return {
-            asked.ReqTickByTickData: self.subscribe,
-            asked.CancelTickByTickData: self.cancel,
-            asked.ReqRealTimeBars: self.subscribe_bars,
-            asked.CancelRealTimeBars: self.cancel_bars,
+            requests.ReqTickByTickData: self.subscribe,
+            requests.CancelTickByTickData: self.cancel,
+            requests.ReqRealTimeBars: self.subscribe_bars,
+            requests.CancelRealTimeBars: self.cancel_bars,
         }
 
-    def subscribe(self, link: Link, message: asked.ReqTickByTickData) -> None:
+    def subscribe(self, link: Link, message: requests.ReqTickByTickData) -> None:
         """Start to send single ticks of one kind."""
         subscriptions = self._ticks.setdefault(link, {})
         try:
             instrument = resolve(self._universe, message.contract)
             kind = self._kind(message.tick_type, instrument)
-            if len(subscriptions) >= MOST_SUBSCRIPTIONS:
+            if len(subscriptions) >= MAX_SUBSCRIPTIONS:
                 raise Refused(Refusal(10190, "Max number of tick-by-tick requests has been reached."))
         except Refused as refused:
             link.error(message.req_id, *refused.refusal)
@@ -100,12 +100,12 @@ class TickDesk:
             )
         return kind
 
-    def cancel(self, link: Link, message: asked.CancelTickByTickData) -> None:
+    def cancel(self, link: Link, message: requests.CancelTickByTickData) -> None:
         """End that; 300 if it is not there."""
         if self._ticks.get(link, {}).pop(message.req_id, None) is None:
             link.error(message.req_id, *no_such_ticker(message.req_id))
 
-    def subscribe_bars(self, link: Link, message: asked.ReqRealTimeBars) -> None:
+    def subscribe_bars(self, link: Link, message: requests.ReqRealTimeBars) -> None:
         """Start to send a bar every five seconds."""
         try:
             instrument = resolve(self._universe, message.contract)
@@ -121,19 +121,19 @@ class TickDesk:
         subscription = BarSubscription(self._tapes.of(instrument.con_id), message.what_to_show)
         self._bars.setdefault(link, {})[message.req_id] = subscription
 
-    def cancel_bars(self, link: Link, message: asked.CancelRealTimeBars) -> None:
+    def cancel_bars(self, link: Link, message: requests.CancelRealTimeBars) -> None:
         """End that; 300 if it is not there."""
         if self._bars.get(link, {}).pop(message.req_id, None) is None:
             link.error(message.req_id, *no_such_ticker(message.req_id))
 
-    def tell(self, links: Iterable[Link]) -> None:
+    def publish(self, links: Iterable[Link]) -> None:
         """Send every subscriber the ticks since the last time."""
         for link in links:
             for req_id, subscription in self._ticks.get(link, {}).items():
                 for tick in subscription.take():
                     self._send_tick(link, req_id, subscription, tick)
 
-    def tell_bars(self, links: Iterable[Link]) -> None:
+    def publish_bars(self, links: Iterable[Link]) -> None:
         """Send every subscriber the bar that has just ended."""
         for link in links:
             for req_id, subscription in self._bars.get(link, {}).items():
@@ -147,12 +147,14 @@ class TickDesk:
         elif subscription.kind == BID_ASK:
             link.send(_bid_ask_tick(req_id, tick))
         elif tick.middle is not None:
-            link.send(said.TickByTick(req_id=req_id, kind=MID_POINT, time=tick.time, price=java(tick.middle)))
+            link.send(
+                responses.TickByTick(req_id=req_id, kind=MID_POINT, time=tick.time, price=java(tick.middle))
+            )
 
 
-def _last_tick(req_id: int, subscription: TickSubscription, tick: Print) -> said.TickByTick:
+def _last_tick(req_id: int, subscription: TickSubscription, tick: Print) -> responses.TickByTick:
     venues = subscription.instrument.venues or (subscription.instrument.exchange,)
-    return said.TickByTick(
+    return responses.TickByTick(
         req_id=req_id,
         kind=subscription.kind,
         time=tick.time,
@@ -162,8 +164,8 @@ def _last_tick(req_id: int, subscription: TickSubscription, tick: Print) -> said
     )
 
 
-def _bid_ask_tick(req_id: int, tick: Quote) -> said.TickByTick:
-    return said.TickByTick(
+def _bid_ask_tick(req_id: int, tick: Quote) -> responses.TickByTick:
+    return responses.TickByTick(
         req_id=req_id,
         kind=BID_ASK,
         time=tick.time,
@@ -174,11 +176,11 @@ def _bid_ask_tick(req_id: int, tick: Quote) -> said.TickByTick:
     )
 
 
-def _real_time_bar(req_id: int, subscription: BarSubscription, bar: Bar) -> said.RealTimeBar:
+def _real_time_bar(req_id: int, subscription: BarSubscription, bar: Bar) -> responses.RealTimeBar:
     tick = subscription.tape.market.instrument.min_tick
     away = {"BID": -tick, "ASK": tick}.get(subscription.what, Decimal(0))
     of_trades = subscription.what == "TRADES"
-    return said.RealTimeBar(
+    return responses.RealTimeBar(
         req_id=req_id,
         time=bar.start,
         open=java(bar.open + away),

@@ -13,9 +13,9 @@ from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.reference.contracts import query_of
 from brokers.simulator.gateway.texts.refusals import NO_SUCH_CONTRACT, validation
-from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import client_reference as asked_reference
-from brokers.simulator.wire import server_reference as said
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import client_reference as reference_requests
+from brokers.simulator.wire import server_reference as responses
 from brokers.simulator.wire.records import Contract, Record, TagValue
 from brokers.simulator.wire.server import ContractData, ContractDataEnd
 from brokers.simulator.wire.values import UNSET_INT
@@ -26,11 +26,11 @@ _SECURITY_TYPES = frozenset(
 #: The group of venues whose prices belong together, as recorded details number them.
 _AGGREGATION_GROUPS = {"STK": 1, "OPT": 2, "CASH": 4}
 _SEARCHED_TYPES = frozenset(("STK", "IND", "CFD", "BOND"))
-_MOST_SAMPLES = 16
+_MAX_SAMPLES = 16
 _DAYS_SHOWN = 6
 
 
-class ContractDesk:
+class ContractService:
     """Describes instruments."""
 
     def __init__(self, universe: Universe, hours: TradingHours | None, clock: Callable[[], datetime]) -> None:
@@ -41,15 +41,15 @@ class ContractDesk:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
         return {
-            asked.ReqContractData: self.details,
-            asked_reference.ReqMatchingSymbols: self.matching_symbols,
-            asked_reference.ReqSecDefOptParams: self.option_parameters,
-            asked_reference.ReqMarketRule: self.market_rule,
+            requests.ReqContractData: self.details,
+            reference_requests.ReqMatchingSymbols: self.matching_symbols,
+            reference_requests.ReqSecDefOptParams: self.option_parameters,
+            reference_requests.ReqMarketRule: self.market_rule,
         }
 
     # -- details ----------------------------------------------------------------------------------
 
-    def details(self, link: Link, message: asked.ReqContractData) -> None:
+    def details(self, link: Link, message: requests.ReqContractData) -> None:
         """Send every instrument that the contract may mean; 200 if none."""
         contract = message.contract
         if contract.sec_type not in _SECURITY_TYPES and not (contract.con_id or contract.sec_id):
@@ -108,34 +108,34 @@ class ContractDesk:
 
     # -- search, chains, rules --------------------------------------------------------------------
 
-    def matching_symbols(self, link: Link, message: asked_reference.ReqMatchingSymbols) -> None:
+    def matching_symbols(self, link: Link, message: reference_requests.ReqMatchingSymbols) -> None:
         """Send up to 16 instruments whose symbol begins with the pattern, or whose name has it."""
         pattern = message.pattern.strip().upper()
         listed = [found for found in self._universe.instruments.values() if found.sec_type in _SEARCHED_TYPES]
         exact = [found for found in listed if found.symbol == pattern]
         begin = [found for found in listed if found.symbol.startswith(pattern) and found not in exact]
         named = [found for found in listed if pattern in found.long_name and found not in (*exact, *begin)]
-        samples = (self._sample(found) for found in [*exact, *begin, *named][:_MOST_SAMPLES] if pattern)
-        link.send(said.SymbolSamples(req_id=message.req_id, samples=tuple(samples)))
+        samples = (self._sample(found) for found in [*exact, *begin, *named][:_MAX_SAMPLES] if pattern)
+        link.send(responses.SymbolSamples(req_id=message.req_id, samples=tuple(samples)))
 
-    def _sample(self, instrument: Instrument) -> said.SymbolSample:
+    def _sample(self, instrument: Instrument) -> responses.SymbolSample:
         derivatives = [] if not self._universe.options(instrument.con_id) else ["OPT", "BAG"]
         if any(
             known.under_con_id == instrument.con_id and known.sec_type == "FUT"
             for known in self._universe.instruments.values()
         ):
             derivatives.append("FUT")
-        return said.SymbolSample(
+        return responses.SymbolSample(
             con_id=instrument.con_id,
             symbol=instrument.symbol,
             sec_type=instrument.sec_type,
             primary_exchange=instrument.primary_exchange or instrument.exchange,
             currency=instrument.currency,
-            derivatives=tuple(said.Word(text=text) for text in derivatives),
+            derivatives=tuple(responses.Word(text=text) for text in derivatives),
             description=instrument.long_name,
         )
 
-    def option_parameters(self, link: Link, message: asked_reference.ReqSecDefOptParams) -> None:
+    def option_parameters(self, link: Link, message: reference_requests.ReqSecDefOptParams) -> None:
         """Send expiries and strikes per venue and trading class; 200 if the underlying is unknown."""
         underlying = self._universe.instruments.get(message.con_id)
         if underlying is None or underlying.symbol != message.symbol:
@@ -149,35 +149,37 @@ class ContractDesk:
             if message.fut_fop_exchange in ("", venue):
                 row = _chain(message, venue, trading_class, multiplier, options)
                 link.send(row)
-        link.send(said.SecDefOptParamsEnd(req_id=message.req_id))
+        link.send(responses.SecDefOptParamsEnd(req_id=message.req_id))
 
-    def market_rule(self, link: Link, message: asked_reference.ReqMarketRule) -> None:
+    def market_rule(self, link: Link, message: reference_requests.ReqMarketRule) -> None:
         """Send the price steps of a rule; 321 if there is no such rule."""
         steps = self._universe.market_rules.get(message.rule_id)
         if steps is None:
             link.error(-1, *validation(f"Market rule {message.rule_id} is not found"))
             return
-        rows = tuple(said.PriceIncrement(low_edge=step.low_edge, increment=step.increment) for step in steps)
-        link.send(said.MarketRule(rule_id=message.rule_id, increments=rows))
+        rows = tuple(
+            responses.PriceIncrement(low_edge=step.low_edge, increment=step.increment) for step in steps
+        )
+        link.send(responses.MarketRule(rule_id=message.rule_id, increments=rows))
 
 
 def _chain(
-    message: asked_reference.ReqSecDefOptParams,
+    message: reference_requests.ReqSecDefOptParams,
     venue: str,
     trading_class: str,
     multiplier: str,
     options: list[Instrument],
-) -> said.SecDefOptParams:
+) -> responses.SecDefOptParams:
     expiries = sorted({option.expiry for option in options})
     strikes = sorted({option.strike for option in options})
-    return said.SecDefOptParams(
+    return responses.SecDefOptParams(
         req_id=message.req_id,
         exchange=venue,
         under_con_id=message.con_id,
         trading_class=trading_class,
         multiplier=multiplier,
-        expirations=tuple(said.Word(text=expiry) for expiry in expiries),
-        strikes=tuple(said.Strike(price=strike) for strike in strikes),
+        expirations=tuple(responses.Word(text=expiry) for expiry in expiries),
+        strikes=tuple(responses.Strike(price=strike) for strike in strikes),
     )
 
 
@@ -199,12 +201,12 @@ def _contract(instrument: Instrument, exchange: str) -> Contract:
     )
 
 
-def _describe_bond(req_id: int, instrument: Instrument, exchange: str) -> said.BondContractData:
+def _describe_bond(req_id: int, instrument: Instrument, exchange: str) -> responses.BondContractData:
     bond = instrument.bond
     assert bond is not None  # noqa: S101 - asked for bonds only
     contract = _contract(instrument, exchange)
     contract.last_trade_date = bond.maturity
-    return said.BondContractData(
+    return responses.BondContractData(
         req_id=req_id,
         contract=contract,
         cusip=bond.cusip,

@@ -13,7 +13,7 @@ from brokers.simulator.exchange.options import Greeks, greeks, implied_volatilit
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.texts.refusals import Refused, validation
-from brokers.simulator.wire import client_data as asked
+from brokers.simulator.wire import client_data as requests
 from brokers.simulator.wire.records import Contract, Number, Record
 from brokers.simulator.wire.server_data import TickOptionComputation
 
@@ -21,7 +21,7 @@ MODEL, CUSTOM = 13, 53
 NOT_COMPUTED, NO_SENSITIVITY = Decimal(-1), Decimal(-2)
 
 
-class OptionDesk:
+class OptionService:
     """Computes by Black and Scholes on the underlying's last price."""
 
     def __init__(self, exchange: Exchange, clock: Callable[[], datetime]) -> None:
@@ -31,10 +31,10 @@ class OptionDesk:
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
         return {
-            asked.CalculateImpliedVolatility: self.implied_volatility,
-            asked.CalculateOptionPrice: self.option_price,
-            asked.CancelCalculateImpliedVolatility: lambda link, message: None,
-            asked.CancelCalculateOptionPrice: lambda link, message: None,
+            requests.CalculateImpliedVolatility: self.implied_volatility,
+            requests.CalculateOptionPrice: self.option_price,
+            requests.CancelCalculateImpliedVolatility: lambda link, message: None,
+            requests.CancelCalculateOptionPrice: lambda link, message: None,
         }
 
     def model(self, req_id: int, option: Instrument) -> TickOptionComputation:
@@ -43,7 +43,7 @@ class OptionDesk:
         under = float(self._exchange.market(option.under_con_id).day.last)
         return self._tick(req_id, MODEL, option, under, self._volatility(option, price, under))
 
-    def implied_volatility(self, link: Link, message: asked.CalculateImpliedVolatility) -> None:
+    def implied_volatility(self, link: Link, message: requests.CalculateImpliedVolatility) -> None:
         """Send the volatility that a price implies."""
         option = self._option(link, message.req_id, message.contract)
         prices = self._positive(link, message.req_id, message.option_price, message.under_price)
@@ -51,7 +51,7 @@ class OptionDesk:
             volatility = self._volatility(option, prices[0], prices[1])
             link.send(self._tick(message.req_id, CUSTOM, option, prices[1], volatility))
 
-    def option_price(self, link: Link, message: asked.CalculateOptionPrice) -> None:
+    def option_price(self, link: Link, message: requests.CalculateOptionPrice) -> None:
         """Send the price at a volatility."""
         option = self._option(link, message.req_id, message.contract)
         values = self._positive(link, message.req_id, message.volatility, message.under_price)

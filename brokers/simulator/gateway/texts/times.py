@@ -102,7 +102,7 @@ def read_period(text: str) -> int:
 
 
 def bar_date(moment: int, seconds: int, zone_name: str, version: int, *, as_epoch: bool) -> str:
-    """Return how a bar's time is told: a date for days and longer, else local time or epoch seconds."""
+    """Return how a bar's time is written: a date for days and longer, else local time or epoch seconds."""
     if seconds >= DAY:
         return f"{datetime.fromtimestamp(moment, UTC):%Y%m%d}"
     return str(moment) if as_epoch else local_time(moment, zone_name, version)

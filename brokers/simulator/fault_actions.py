@@ -18,13 +18,13 @@ from brokers.simulator.server import DripRule, Hub
 _BROKEN_FARM = 2103
 
 
-class Acts:
-    """Takes faults in: arms those that wait for something, makes the others happen."""
+class FaultActions:
+    """Arms those that wait for something, makes the others happen."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._gateway = hub.gateway
-        self._acts: dict[str, Callable[[Fault], None]] = {
+        self._actions: dict[str, Callable[[Fault], None]] = {
             "clear": lambda fault: self.clear(),
             "disconnect": lambda fault: hub.disconnect("a fault was asked for", fault.client_id),
             "half_open": self._break_off,
@@ -42,7 +42,7 @@ class Acts:
             "move": self._move,
         }
 
-    def ask(self, faults: Iterable[Fault]) -> None:
+    def arm(self, faults: Iterable[Fault]) -> None:
         """Take faults in; those that wait for nothing happen now."""
         for armed in self._gateway.faults.add(*faults):
             if armed.fault.what.site is not Site.NOW:
@@ -65,8 +65,8 @@ class Acts:
             rows.append({"kind": "link_lost"})
         if hub.drip:
             rows.append({"kind": "slow_drip", "bytes": hub.drip.size, "ms": int(hub.drip.pause * 1000)})
-        if gateway.shown.lag:
-            rows.append({"kind": "lag", "delay_ms": int(gateway.shown.lag * 1000)})
+        if gateway.reported.lag:
+            rows.append({"kind": "lag", "delay_ms": int(gateway.reported.lag * 1000)})
         if gateway.pacing.is_changed:
             rows.append({"kind": "pacing", "mode": gateway.pacing.mode, "rate": gateway.pacing.rate})
         if hub.is_closed:
@@ -78,7 +78,7 @@ class Acts:
         if not faults.is_waiting(armed):
             return
         if faults.strike_by_clock(armed):
-            self._acts[armed.fault.kind](armed.fault)
+            self._actions[armed.fault.kind](armed.fault)
         if armed.fault.every and faults.is_waiting(armed):
             self._gateway.agenda.after(armed.fault.every, partial(self._strike, armed))
 
@@ -159,14 +159,14 @@ class Acts:
 
     def _end_day(self, fault: Fault) -> None:
         self._gateway.end_day()
-        # Clients hear of their expired orders, then everybody has to log in again.
+        # Clients receive their expired orders, then everybody has to log in again.
         self._hub.end_turn()
         self._hub.close_port("the day is over: log in again")
         self._gateway.agenda.after(fault.seconds, self._hub.open_port)
 
     def _lag(self, fault: Fault) -> None:
-        self._gateway.shown.begin(fault.delay)
-        self._later(fault, partial(self._gateway.shown.begin, 0))
+        self._gateway.reported.set_lag(fault.delay)
+        self._later(fault, partial(self._gateway.reported.set_lag, 0))
 
     def _move(self, fault: Fault) -> None:
         self._gateway.shift_market(fault.symbol, Decimal(str(fault.percent)))

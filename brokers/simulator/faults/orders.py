@@ -17,8 +17,8 @@ from brokers.simulator.gateway.memory.facts import Corrected, Executed, OrderRec
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
 from brokers.simulator.gateway.orders.fills import Fills
-from brokers.simulator.gateway.orders.publisher import Teller
-from brokers.simulator.gateway.orders.service import OrderDesk
+from brokers.simulator.gateway.orders.publisher import OrderPublisher
+from brokers.simulator.gateway.orders.service import OrderService
 from brokers.simulator.gateway.texts.numbers import plain
 
 _KINDS = [name for name, kind in KINDS.items() if kind.site is Site.EXECUTION]
@@ -26,7 +26,7 @@ _BUSTED = "Cancelled by System:\nTrade busted"
 ZERO = Decimal(0)
 
 
-class Mishaps:
+class OrderFaults:
     """Makes happen to orders what the market would not."""
 
     def __init__(
@@ -35,18 +35,18 @@ class Mishaps:
         faults: Faults,
         agenda: Agenda,
         callbacks: CallbackFaults,
-        desk: OrderDesk,
+        orders: OrderService,
         exchange: Exchange,
-        teller: Teller,
+        publisher: OrderPublisher,
         clock: Callable[[], datetime],
     ) -> None:
         self._state = state
         self._faults = faults
         self._agenda = agenda
         self._callbacks = callbacks
-        self._desk = desk
+        self._orders = orders
         self._exchange = exchange
-        self._teller = teller
+        self._publisher = publisher
         self._fills = Fills(state, clock)
         self._clock = clock
 
@@ -55,7 +55,7 @@ class Mishaps:
     def fill_first(self, record: OrderRecord, fraction: float) -> None:
         """Fill a part of an open order just before the cancel that is being read."""
         if _is_one_trade(record):
-            self._desk.fill_elsewhere(self._fill(record, fraction))
+            self._orders.fill_elsewhere(self._fill(record, fraction))
 
     def late_fill(self, record: OrderRecord, fraction: float) -> None:
         """Report a fill of an order whose cancel was confirmed."""
@@ -63,11 +63,11 @@ class Mishaps:
         if not (is_known and _is_one_trade(record) and record.remaining > 0):
             return
         fact = self._fills.book(record, self._fill(record, fraction))
-        self._teller.execution(record, fact)
+        self._publisher.publish_execution(record, fact)
         if not record.remaining:
             self._end(record, Status.FILLED, _filled(record))
-        self._teller.order(record)
-        self._teller.messages(record, echo.commission_report(fact))
+        self._publisher.publish_order(record)
+        self._publisher.publish(record, echo.commission_report(fact))
 
     def _fill(self, record: OrderRecord, fraction: float) -> Filled:
         lot = self._state.universe[record.con_id].lot
@@ -79,7 +79,7 @@ class Mishaps:
     # -- executions -------------------------------------------------------------------------------
 
     def executed(self, fact: Executed) -> None:
-        """Look whether something is wrong with an execution that was just booked."""
+        """Strike an execution that was just booked."""
         if not self._faults.is_armed(_KINDS):
             return
         record = self._state.orders[fact.perm_id]
@@ -98,14 +98,14 @@ class Mishaps:
         if late or self._faults.strike("no_commission", record):
             self._callbacks.no_commission[fact.exec_id] = record.perm_id
         if late:
-            self._agenda.after(late.delay, lambda: self._tell_commission(record, fact))
+            self._agenda.after(late.delay, lambda: self._publish_commission(record, fact))
 
-    def _tell_commission(self, record: OrderRecord, fact: Executed) -> None:
+    def _publish_commission(self, record: OrderRecord, fact: Executed) -> None:
         if self._callbacks.no_commission.pop(fact.exec_id, None) is None:
             return
         if record.status is Status.FILLED:
-            self._teller.order(record, with_commission=True)
-        self._teller.messages(record, echo.commission_report(fact))
+            self._publisher.publish_order(record, with_commission=True)
+        self._publisher.publish(record, echo.commission_report(fact))
 
     def _correct(self, exec_id: str, wrong: Fault) -> None:
         fact = self._newest(exec_id)
@@ -130,9 +130,9 @@ class Mishaps:
         record, new = self._state.orders[old.perm_id], self._state.execution(new_id)
         assert new is not None  # noqa: S101 - it was just made
         self._settle(record)
-        self._teller.execution(record, new)
-        self._teller.order(record)
-        self._teller.messages(record, echo.commission_report(new))
+        self._publisher.publish_execution(record, new)
+        self._publisher.publish_order(record)
+        self._publisher.publish(record, echo.commission_report(new))
 
     def _newest(self, exec_id: str) -> Executed | None:
         stem = exec_id.rpartition(".")[0]
@@ -145,7 +145,7 @@ class Mishaps:
         What a bust takes from an order that was done does not come back to the market.
         """
         if not record.is_done:
-            self._desk.resubmit(record)
+            self._orders.resubmit(record)
         elif record.status is Status.FILLED and record.remaining > 0:
             self._end(record, Status.CANCELLED, _BUSTED)
         elif record.status is Status.CANCELLED and record.remaining <= 0:
