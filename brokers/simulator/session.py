@@ -19,7 +19,7 @@ from brokers.simulator.wire.values import WireError
 logger = logging.getLogger(__name__)
 
 
-class Phase(Enum):
+class SessionPhase(Enum):
     """How far the conversation has come."""
 
     PREFIX = auto()
@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, gateway: Gateway, peer: str) -> None:
         self.peer = peer
-        self.phase = Phase.PREFIX
+        self.phase = SessionPhase.PREFIX
         self.link = Link(codec.NEWEST_VERSION)
         self._gateway = gateway
         self._buffer = FrameBuffer()
@@ -41,15 +41,15 @@ class Session:
 
     def receive(self, data: bytes) -> None:
         """Take what arrived; any error ends this session only."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is SessionPhase.CLOSED:
             return
         self._buffer.feed(data)
         try:
-            if self.phase is Phase.PREFIX and self._buffer.take_prefix():
-                self.phase = Phase.VERSION
-            if self.phase is Phase.VERSION and (payload := self._buffer.payload()) is not None:
+            if self.phase is SessionPhase.PREFIX and self._buffer.take_prefix():
+                self.phase = SessionPhase.VERSION
+            if self.phase is SessionPhase.VERSION and (payload := self._buffer.payload()) is not None:
                 self._agree(payload)
-            if self.phase is Phase.READY:
+            if self.phase is SessionPhase.READY:
                 self._serve()
         except WireError as error:
             self.end(str(error))
@@ -69,14 +69,14 @@ class Session:
 
     def end(self, reason: str) -> None:
         """Close the conversation; what is in the outbox may still be sent."""
-        if self.phase is not Phase.CLOSED:
+        if self.phase is not SessionPhase.CLOSED:
             logger.info("client %s closed: %s", self.peer, reason)
-            self.phase = Phase.CLOSED
+            self.phase = SessionPhase.CLOSED
             self._gateway.leave(self.link)
 
     @property
     def is_closed(self) -> bool:
-        return self.phase is Phase.CLOSED
+        return self.phase is SessionPhase.CLOSED
 
     def _agree(self, payload: bytes) -> None:
         """Answer `v100..178` (and options after a space) with the version that both speak."""
@@ -92,7 +92,7 @@ class Session:
             )
         self.link.version = version
         self._greeting = pack([str(version), f"{self._gateway.clock():%Y%m%d %H:%M:%S} UTC"])
-        self.phase = Phase.READY
+        self.phase = SessionPhase.READY
 
     @property
     def is_behind(self) -> bool:

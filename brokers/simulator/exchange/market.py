@@ -12,7 +12,6 @@ from brokers.simulator.exchange.day import DayStatistics
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import (
     Auction,
-    Elected,
     Expired,
     Filled,
     Killed,
@@ -22,6 +21,7 @@ from brokers.simulator.exchange.orders import (
     Phase,
     Repriced,
     Resting,
+    StopElected,
     TimeInForce,
 )
 from brokers.simulator.exchange.pegs import Peg
@@ -309,7 +309,7 @@ class Market:
         events += self._triggers.follow(self.day.last)
         self._triggers.record(self.day.last, self.day.volume)
         while (order := self._triggers.next_elected()) is not None:
-            events.append(Elected(order.order_id))
+            events.append(StopElected(order.order_id))
             self._work(order, events)
             events += self._triggers.follow(self.day.last)
             self._triggers.record(self.day.last, self.day.volume)

@@ -8,7 +8,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from brokers.simulator.faults.kinds import ALIASES, CALLBACKS, KINDS, REQUESTS, SELECTORS, TRIGGER, Kind, Site
+from brokers.simulator.faults.kinds import (
+    ALIASES,
+    CALLBACKS,
+    KINDS,
+    REQUESTS,
+    SELECTORS,
+    TRIGGER,
+    FaultKind,
+    Site,
+)
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +73,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         self._check_message()
 
     @property
-    def what(self) -> Kind:
+    def what(self) -> FaultKind:
         """The fault's entry in the catalogue."""
         return KINDS[self.kind]
 

@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from brokers.simulator.exchange.book import BookOrder, OrderBook, Side
 from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.orders import (
-    Elected,
     Filled,
     Killed,
     MarketEvent,
     MarketOrder,
     Resting,
+    StopElected,
     TimeInForce,
     Trigger,
 )
@@ -117,15 +117,15 @@ def test_a_trade_elects_stops_nearest_first_and_their_trades_elect_more() -> Non
     m.submit(order(3, Side.BUY, 100, stop="232"))
     m.submit(order(4, Side.BUY, 100, stop="231"))
     events = m.print_trade(Decimal(231), Decimal(1))
-    assert [e.order_id for e in events if isinstance(e, Elected)] == [4]
-    assert [e.order_id for e in m.submit(order(5, Side.BUY, 50, "232")) if isinstance(e, Elected)] == [3]
+    assert [e.order_id for e in events if isinstance(e, StopElected)] == [4]
+    assert [e.order_id for e in m.submit(order(5, Side.BUY, 50, "232")) if isinstance(e, StopElected)] == [3]
 
 
 def test_a_stop_limit_rests_at_its_limit_once_elected() -> None:
     m = market()
     m.submit(order(1, Side.SELL, 100, "228.50", stop="229"))
     events = m.print_trade(Decimal("228.99"), Decimal(1))
-    assert events == [Elected(1), Resting(1)]
+    assert events == [StopElected(1), Resting(1)]
     assert m.book.ask == Decimal("228.50")
 
 

@@ -22,7 +22,7 @@ NO_ADVISOR = validation("FA data operations ignored for non FA customers.")
 _LARGEST, _LARGEST_AMOUNT = 1 << 18, Decimal(10) ** 12
 
 
-class Group(NamedTuple):
+class AdvisorGroup(NamedTuple):
     """Accounts that trade together, with what each is down for, and how orders are usually allocated."""
 
     accounts: dict[str, Decimal]
@@ -63,7 +63,7 @@ class AdvisorService:
         """Return the configuration as it is: without any, all accounts are one group named after them."""
         return self._state.advisor.get(kind) or self._initial(kind)
 
-    def group(self, name: str) -> Group | None:
+    def group(self, name: str) -> AdvisorGroup | None:
         """Return a group; None if there is no such group, or no advisor."""
         if not self._advisor:
             return None
@@ -106,9 +106,9 @@ def _parsed(text: str) -> ElementTree.Element:
         raise ValueError(str(error)) from error
 
 
-def _groups(text: str) -> dict[str, Group]:
+def _groups(text: str) -> dict[str, AdvisorGroup]:
     return {
-        group.findtext("name", ""): Group(_members(group), group.findtext("defaultMethod", ""))
+        group.findtext("name", ""): AdvisorGroup(_members(group), group.findtext("defaultMethod", ""))
         for group in _parsed(text).iter("Group")
     }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from brokers.simulator.exchange.accounts import Account
-from brokers.simulator.gateway.accounts.advisor import AdvisorService, Group
+from brokers.simulator.gateway.accounts.advisor import AdvisorGroup, AdvisorService
 from brokers.simulator.gateway.accounts.valuation import Valuation
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.texts.refusals import Refused, validation
@@ -60,7 +60,7 @@ class Allocations:
             raise Refused(validation(f"Invalid FA profile '{name}'"))
         return shares
 
-    def _weights(self, order: Order, group: Group, con_id: int) -> Weights:
+    def _weights(self, order: Order, group: AdvisorGroup, con_id: int) -> Weights:
         method = order.fa_method or group.method
         if method in _BY_AMOUNT:
             return group.accounts

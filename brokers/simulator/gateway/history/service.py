@@ -14,7 +14,7 @@ from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.history.bars import bar_at, bars, price_at, session_bars
-from brokers.simulator.gateway.history.sessions import Sessions
+from brokers.simulator.gateway.history.sessions import TradingSessions
 from brokers.simulator.gateway.history.tape import BAR_SECONDS, Tape, Tapes
 from brokers.simulator.gateway.reference.contracts import resolve
 from brokers.simulator.gateway.texts import times
@@ -56,7 +56,7 @@ class HistoryService:
     def __init__(self, universe: Universe, tapes: Tapes, hours: TradingHours | None) -> None:
         self._universe = universe
         self._tapes = tapes
-        self._sessions = None if hours is None else Sessions(hours)
+        self._sessions = None if hours is None else TradingSessions(hours)
         self._kept: WeakKeyDictionary[Link, dict[int, BarRequest]] = WeakKeyDictionary()
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:

@@ -25,7 +25,7 @@ class Span(NamedTuple):
         return int(datetime.combine(self.day, time(), UTC).timestamp())
 
 
-class Sessions:
+class TradingSessions:
     """The trading days of an exchange that keeps `hours`."""
 
     def __init__(self, hours: TradingHours) -> None:

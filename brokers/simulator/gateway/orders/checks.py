@@ -9,13 +9,15 @@ from operator import attrgetter
 
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.triggers import Watched
-from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord, Status
 from brokers.simulator.gateway.orders import conditions
 from brokers.simulator.gateway.orders.slicing import algo_refusal
 from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE, check_terms, check_type, spelled
 from brokers.simulator.gateway.texts.refusals import (
+    ALREADY_FILLED,
     CANNOT_CHANGE_TYPE,
     DOES_NOT_MATCH,
+    DUPLICATE_ID,
     NO_ACCOUNT,
     OCA_REVISED,
     PARENT_REVISED,
@@ -98,6 +100,14 @@ def check_times(order: Order, now: datetime) -> None:
             raise Refused(validation("The good till date is in the past"))
     except ValueError:
         raise Refused(validation("Invalid date/time format")) from None
+
+
+def check_modifiable(record: OrderRecord) -> None:
+    """Raise Refused if the order is done: 104 if it was filled, else its id counts as used (103)."""
+    if record.status is Status.FILLED:
+        raise Refused(ALREADY_FILLED)
+    if record.is_done:
+        raise Refused(DUPLICATE_ID)
 
 
 def check_modification(

@@ -49,13 +49,13 @@ class MarketEventHandler:
             m.Filled: self._filled,
             m.ComboFilled: self._combo_filled,
             m.Resting: self._resting,
-            m.Elected: self._elected,
+            m.StopElected: self._elected,
             m.Trailed: self._trailed,
             m.Repriced: self._repriced,
             m.Parked: self._parked,
             m.Killed: self._killed,
             m.Expired: lambda record, event: self.cancel(record, "Expired"),
-            m.Reduced: self._reduced,
+            m.QuantityReduced: self._reduced,
             m.Displaced: self._displaced,
         }
 
@@ -133,7 +133,7 @@ class MarketEventHandler:
         if self.change_status(record, Status.PRE_SUBMITTED, why_held=record.why_held):
             self._publisher.publish_order(record)
 
-    def _elected(self, record: OrderRecord, event: m.Elected) -> None:
+    def _elected(self, record: OrderRecord, event: m.StopElected) -> None:
         self._state.apply(Elected(perm_id=record.perm_id))
         self.change_status(record, Status.SUBMITTED)
         self._publisher.publish_order(record)
@@ -157,7 +157,7 @@ class MarketEventHandler:
             self._publisher.publish(record, echo.order_status(record))
         self._ended(record)
 
-    def _reduced(self, record: OrderRecord, event: m.Reduced) -> None:
+    def _reduced(self, record: OrderRecord, event: m.QuantityReduced) -> None:
         quantity = min(event.quantity, record.remaining)
         if record.is_done:
             return

@@ -29,7 +29,12 @@ from brokers.simulator.gateway.memory.facts import (
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import adjustable, intake
 from brokers.simulator.gateway.orders.attached import Families, join_group
-from brokers.simulator.gateway.orders.checks import check_modification, normalized, same_terms
+from brokers.simulator.gateway.orders.checks import (
+    check_modifiable,
+    check_modification,
+    normalized,
+    same_terms,
+)
 from brokers.simulator.gateway.orders.conditions import Conditions
 from brokers.simulator.gateway.orders.echo import what_if
 from brokers.simulator.gateway.orders.fills import Fills
@@ -42,7 +47,6 @@ from brokers.simulator.gateway.orders.terms import TRAILING, TRIGGERED, market_o
 from brokers.simulator.gateway.orders.waiting import WaitingOrders, changes
 from brokers.simulator.gateway.texts.notices import refusal_of
 from brokers.simulator.gateway.texts.refusals import (
-    ALREADY_FILLED,
     CANCELED,
     DUPLICATE_ID,
     Refusal,
@@ -279,7 +283,7 @@ class OrderService:
 
     def _modify(self, record: OrderRecord, message: PlaceOrder) -> None:
         try:
-            self._check_modifiable(record)
+            check_modifiable(record)
             instrument = self._intake.completed(message)
             check_modification(record, message.order, instrument, self._state.universe, self._clock())
         except Refused:
@@ -298,13 +302,6 @@ class OrderService:
         self._join_group(record)
         if not self._waiting.retime(record):
             self._submit(record)
-
-    @staticmethod
-    def _check_modifiable(record: OrderRecord) -> None:
-        if record.status is Status.FILLED:
-            raise Refused(ALREADY_FILLED)
-        if record.is_done:
-            raise Refused(DUPLICATE_ID)
 
     # -- ending -----------------------------------------------------------------------------------
 

@@ -179,7 +179,7 @@ def _chain(
         trading_class=trading_class,
         multiplier=multiplier,
         expirations=tuple(responses.Word(text=expiry) for expiry in expiries),
-        strikes=tuple(responses.Strike(price=strike) for strike in strikes),
+        strikes=tuple(responses.StrikePrice(price=strike) for strike in strikes),
     )
 
 
