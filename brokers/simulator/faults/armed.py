@@ -80,7 +80,7 @@ class Armed:
 
     def row(self) -> dict[str, Any]:
         """The fault as it was asked for, how often it struck and how often it still may."""
-        return {**self.fault.said(), "struck": self.struck, "left": self.left}
+        return {**self.fault.given(), "struck": self.struck, "left": self.left}
 
 
 class Faults:

@@ -153,7 +153,7 @@ class AnyOrder(RuleBasedStateMachine):
         for side in self.bench.gateway.exchange.market(AAPL).book.sides.values():
             for level in side.levels.values():
                 orders = [*level.orders.values(), *level.hidden.values()]
-                assert level.quantity == sum(order.shown for order in orders)
+                assert level.quantity == sum(order.displayed for order in orders)
                 assert level.quantity + level.reserve == sum(order.remaining for order in orders)
                 assert all(order.remaining > 0 for order in orders)
 

@@ -90,8 +90,8 @@ class Valuation:
         """Return every account value as (text, currency), by the tag or key that clients ask for."""
         totals = self.totals(account)
         net, margin = totals.net_liquidation, totals.margin
-        shown = account.shown_cash(self._universe.instruments)
-        cash = sum((amount * self._universe.rate(code) for code, amount in shown.items()), start=ZERO)
+        reported = account.reported_cash(self._universe.instruments)
+        cash = sum((amount * self._universe.rate(code) for code, amount in reported.items()), start=ZERO)
         amounts = {
             "NetLiquidation": net,
             "TotalCashValue": cash,
@@ -126,11 +126,11 @@ class Valuation:
 
     def ledger(self, account: Account) -> dict[str, dict[str, str]]:
         """Return the cash ledger by currency, `BASE` being the sum."""
-        shown = account.shown_cash(self._universe.instruments)
-        total = sum((amount * self._universe.rate(code) for code, amount in shown.items()), start=ZERO)
+        reported = account.reported_cash(self._universe.instruments)
+        total = sum((amount * self._universe.rate(code) for code, amount in reported.items()), start=ZERO)
         rows = {
             code: {"CashBalance": money(amount), "ExchangeRate": f"{self._universe.rate(code):f}"}
-            for code, amount in shown.items()
+            for code, amount in reported.items()
         }
         return rows | {"BASE": {"CashBalance": money(total), "ExchangeRate": "1.00"}}
 

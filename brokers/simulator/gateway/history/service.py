@@ -57,7 +57,7 @@ class HistoryService:
         self._universe = universe
         self._tapes = tapes
         self._sessions = None if hours is None else TradingSessions(hours)
-        self._kept: WeakKeyDictionary[Link, dict[int, BarRequest]] = WeakKeyDictionary()
+        self._subscriptions: WeakKeyDictionary[Link, dict[int, BarRequest]] = WeakKeyDictionary()
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request."""
@@ -90,7 +90,7 @@ class HistoryService:
         rows = [self._row(link, request, bar) for bar in found]
         self._send_bars(link, message.req_id, instrument, start, end, rows)
         if message.keep_up_to_date:
-            self._kept.setdefault(link, {})[message.req_id] = request
+            self._subscriptions.setdefault(link, {})[message.req_id] = request
 
     def _bars(self, message: requests.ReqHistoricalData, tape: Tape, start: int, end: int) -> Iterator[Bar]:
         """Yield the bars; of an exchange with hours only those in which it traded, weeks and months whole."""
@@ -177,13 +177,13 @@ class HistoryService:
 
     def cancel_historical_data(self, link: Link, message: requests.CancelHistoricalData) -> None:
         """End the updates; 366 if there are none."""
-        if self._kept.get(link, {}).pop(message.req_id, None) is None:
+        if self._subscriptions.get(link, {}).pop(message.req_id, None) is None:
             link.error(message.req_id, 366, f"No historical data query found for ticker id:{message.req_id}")
 
     def publish(self, links: Iterable[Link]) -> None:
         """Send everyone who keeps bars the newest one; called when five seconds are over."""
         for link in links:
-            for req_id, request in self._kept.get(link, {}).items():
+            for req_id, request in self._subscriptions.get(link, {}).items():
                 link.publish(self._update(link, req_id, request))
 
     def _update(self, link: Link, req_id: int, request: BarRequest) -> responses.HistoricalDataUpdate:

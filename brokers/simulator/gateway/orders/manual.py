@@ -62,7 +62,7 @@ class ManualOrders:
                 account=typed.account,
             ),
         )
-        return self._orders.take_in(0, message)
+        return self._orders.accept(0, message)
 
     def bind(self) -> None:
         """Give every open manual order an id by which client 0 may name it."""

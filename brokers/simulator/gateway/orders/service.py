@@ -139,11 +139,11 @@ class OrderService:
         self._waiting.forget(perm_ids)
 
     def pass_time(self) -> None:
-        """Let in whose time or condition has come, end what is over, show more of algorithms."""
+        """Release whose time or condition has come, end what is over, show more of algorithms."""
         for record in list(self._waiting.held.values()):
-            # Letting one in may have let in, or ended, others.
-            if self._waiting.may_go(record):
-                self._let_in(record)
+            # Releasing one may have released, or ended, others.
+            if self._waiting.may_be_released(record):
+                self._release(record)
         for record in list(self._waiting.timed.values()):
             if record.is_done:
                 continue
@@ -156,7 +156,7 @@ class OrderService:
         """Put the open orders that the journal knew back into the market, in their order of arrival."""
         for record in list(self._state.open_orders()):
             self._join_group(record)
-            if not self._waiting.enter(record):
+            if not self._waiting.add(record):
                 self._submit(record)
 
     # -- placing ----------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ class OrderService:
         for member in self._families.released_by(link, message):
             self._admit(self._intake.record(client_id, member))
 
-    def take_in(self, client_id: int, message: PlaceOrder) -> OrderRecord:
+    def accept(self, client_id: int, message: PlaceOrder) -> OrderRecord:
         """Work an order whatever its id; raises Refused if it cannot be worked."""
         normalized(message.order)
         self._intake.check(message)
@@ -202,16 +202,16 @@ class OrderService:
         self._state.apply(Placed(record=record))
         fault = self._faults.strike("reject", record) or self._faults.strike("inactive", record)
         if fault and fault.delay_ms:
-            self._agenda.after(fault.delay, lambda: self._throw_out(record, fault))
+            self._agenda.after(fault.delay, lambda: self._reject_by_fault(record, fault))
         elif fault:
-            self._throw_out(record, fault)
+            self._reject_by_fault(record, fault)
             return
         refusal = intake.rejection(record, self._state, self._valuation, self._exposure)
         if refusal is not None:
             self._reject(record, refusal)
             return
         self._join_group(record)
-        is_held = self._waiting.enter(record)
+        is_held = self._waiting.add(record)
         for notice in intake.notices(record, self._state.universe, self._exchange):
             self._publisher.publish_error(record, notice)
         if not is_held:
@@ -270,7 +270,7 @@ class OrderService:
         elif self._shown(record) > self._exchange.working(record.con_id, record.perm_id):
             self._submit(record)
 
-    def _let_in(self, record: OrderRecord) -> None:
+    def _release(self, record: OrderRecord) -> None:
         self._waiting.held.pop(record.perm_id, None)
         self._state.apply(Released(perm_id=record.perm_id))
         self._start_trail(record)
@@ -318,7 +318,7 @@ class OrderService:
         if refusal is not None:
             self._publisher.publish_error(record, refusal)
 
-    def _throw_out(self, record: OrderRecord, fault: Fault) -> None:
+    def _reject_by_fault(self, record: OrderRecord, fault: Fault) -> None:
         """Reject an order because a fault says so, at once or after it was taken."""
         if record.is_done or record.perm_id not in self._state.orders:
             return
@@ -337,9 +337,9 @@ class OrderService:
         """Keep an order back as Inactive, as real ones do until a person or a locate lets it go."""
         if not fault.delay_ms:
             self._join_group(record)
-            self._waiting.enter(record)
+            self._waiting.add(record)
         self._state.apply(Blocked(perm_id=record.perm_id, until=self._clock() + fault.lasting))
-        self._waiting.take_back(record)
+        self._waiting.hold(record)
         self._publisher.publish_order(record)
         refusal = refusal_of(fault)
         if refusal is not None:
@@ -347,7 +347,7 @@ class OrderService:
 
     def _ended(self, record: OrderRecord) -> None:
         self._exchange.oca.leave(record.perm_id)
-        self._waiting.leave(record)
+        self._waiting.remove(record)
         if record.parent_perm_id or self._waiting.has_children(record):
             self._done.append(record)
 
@@ -358,8 +358,8 @@ class OrderService:
             is_wanted = is_filled or bool(record.filled and child.order.hedge_type)
             if not (is_wanted and self._hedges.has_size(child, record)):
                 self._cancel(child, BY_SYSTEM)
-            elif self._waiting.may_go(child):
-                self._let_in(child)
+            elif self._waiting.may_be_released(child):
+                self._release(child)
         parent = self._state.orders.get(record.parent_perm_id)
         if parent and not parent.is_done and record.order.auto_cancel_parent and not is_filled:
             self._cancel(parent, BY_SYSTEM)

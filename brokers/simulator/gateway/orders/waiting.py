@@ -38,7 +38,7 @@ class WaitingOrders:
         self.timed: dict[int, OrderRecord] = {}
         self._children: dict[int, list[OrderRecord]] = {}
 
-    def enter(self, record: OrderRecord) -> bool:
+    def add(self, record: OrderRecord) -> bool:
         """Register a new order; return whether it is kept back."""
         if record.parent_perm_id:
             self._children.setdefault(record.parent_perm_id, []).append(record)
@@ -48,11 +48,11 @@ class WaitingOrders:
         self.held[record.perm_id] = record
         return True
 
-    def take_back(self, record: OrderRecord) -> None:
+    def hold(self, record: OrderRecord) -> None:
         """Keep an order back that was at work."""
         self.held[record.perm_id] = record
 
-    def leave(self, record: OrderRecord) -> None:
+    def remove(self, record: OrderRecord) -> None:
         """Forget an order that is done; its children stay known to `children_of`."""
         self.held.pop(record.perm_id, None)
         self.timed.pop(record.perm_id, None)
@@ -92,7 +92,7 @@ class WaitingOrders:
             return True
         return record.why_held == "locate" and self._clock() < self._located_at(record)
 
-    def may_go(self, record: OrderRecord) -> bool:
+    def may_be_released(self, record: OrderRecord) -> bool:
         """Whether an order that was kept back need not be any longer."""
         return record.perm_id in self.held and not record.is_done and not self.is_kept_back(record)
 
