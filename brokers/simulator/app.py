@@ -12,14 +12,14 @@ from decimal import Decimal, InvalidOperation
 from os import environ
 from pathlib import Path
 
-from brokers.simulator.acts import Acts
 from brokers.simulator.connection import Connection
 from brokers.simulator.control import serve_control
 from brokers.simulator.exchange.universe import load_universe
+from brokers.simulator.fault_actions import FaultActions
 from brokers.simulator.faults.scenarios import Scenario, ScenarioError, load
+from brokers.simulator.gateway.clients.pacing import RATE, PacingMode
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
-from brokers.simulator.gateway.pacing import RATE, PacingMode
-from brokers.simulator.gateway.retention import MOST_FINISHED
+from brokers.simulator.gateway.memory.retention import MAX_FINISHED
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
 from brokers.simulator.server import Hub, Listener
 
@@ -50,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="keep the exchanges' hours and holidays (default: always open)",
     )
-    parser.add_argument("--master-client-id", type=int, help="this client hears of every client's orders")
+    parser.add_argument("--master-client-id", type=int, help="this client receives every client's orders")
     parser.add_argument(
         "--accounts",
         type=lambda text: tuple(text.split(",")),
@@ -71,7 +71,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--keep-finished",
         type=int,
-        default=MOST_FINISHED,
+        default=MAX_FINISHED,
         help="finished orders remembered at most, until the end of the next day (default %(default)s)",
     )
     parser.add_argument(
@@ -122,16 +122,16 @@ async def _serve(
     gateway.begin(journal.append)
     hub = Hub(gateway, journal)
     hub.end_turn()
-    acts = Acts(hub)
+    fault_actions = FaultActions(hub)
     loop = asyncio.get_running_loop()
     hub.listener = Listener(options.host, options.port, lambda: Connection(hub))
     with _port(options.port):
         await hub.listener.open()
     with _port(options.control_port):
-        control = serve_control(hub, acts, options.control_port)
+        control = serve_control(hub, fault_actions, options.control_port)
     if scenario is not None:
         gateway.faults.seed = options.seed if scenario.seed is None else scenario.seed
-        acts.ask(scenario.fault)
+        fault_actions.arm(scenario.fault)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

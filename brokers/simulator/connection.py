@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from brokers.simulator.server import DripRule, Hub
 
 #: A client that does not read gets this many bytes ahead of it, then it is closed.
-MOST_UNREAD = 256 << 20
+MAX_UNREAD_BYTES = 256 << 20
 #: A client whose messages wait to be read has no more taken from it than this.
-_MOST_WAITING = 1 << 16
+_MAX_WAITING_BYTES = 1 << 16
 
 
 class Connection(asyncio.Protocol):
@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The client has read: long answers go on (asyncio calls this)."""
-        self._note_unread()
+        self._update_fullness()
         self._hub.end_turn()
 
     def flush(self, delay: float) -> None:
@@ -67,8 +67,8 @@ class Connection(asyncio.Protocol):
             else:
                 self._send(data)
         self._close_if_over()
-        self._note_unread()
-        if self._transport.get_write_buffer_size() > MOST_UNREAD:
+        self._update_fullness()
+        if self._transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self.session.end("the client does not read")
             self.abort()
 
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     def _adjust_reading(self) -> None:
         """Take more from the socket only while what was taken is not waiting."""
-        is_full = self._in is not None and len(self._in) > _MOST_WAITING
+        is_full = self._in is not None and len(self._in) > _MAX_WAITING_BYTES
         if self._transport.is_closing():
             return
         if self._is_paused or is_full or self.session.is_behind:
@@ -127,9 +127,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
         self._close_if_over()
 
-    def _note_unread(self) -> None:
+    def _update_fullness(self) -> None:
         unsent = self._delayed_bytes + (len(self._out) if self._out is not None else 0)
-        self.session.link.is_full = unsent + self._transport.get_write_buffer_size() > _MOST_WAITING
+        self.session.link.is_full = unsent + self._transport.get_write_buffer_size() > _MAX_WAITING_BYTES
 
     def _close_if_over(self) -> None:
         # A drip with nothing in it is false.

@@ -12,18 +12,18 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from brokers.simulator import ledger
-from brokers.simulator.acts import Acts
 from brokers.simulator.exchange.orders import Auction
+from brokers.simulator.fault_actions import FaultActions
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS
-from brokers.simulator.gateway.manual import ManualOrder
-from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.term_checks import LARGEST_PRICE
-from brokers.simulator.gateway.texts import Refused
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders.manual import ManualOrder
+from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE
+from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.server import Hub
 
 T = TypeVar("T")
-_MOST_BODY = 1 << 20
+_MAX_BODY_BYTES = 1 << 20
 
 
 class PriceMove(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,9 +43,9 @@ class AuctionCall(msgspec.Struct, forbid_unknown_fields=True):
 class _Handler(RequestHandler):
     """Base: JSON in, JSON out; `hub` is the gateway's shell."""
 
-    def initialize(self, hub: Hub, acts: Acts) -> None:
+    def initialize(self, hub: Hub, fault_actions: FaultActions) -> None:
         self.hub = hub
-        self.acts = acts
+        self.fault_actions = fault_actions
 
     def prepare(self) -> None:
         self.set_header("Content-Type", "application/json")
@@ -68,9 +68,9 @@ class _Handler(RequestHandler):
 
 class _ListHandler(_Handler):
     def initialize(  # type: ignore[override]
-        self, hub: Hub, acts: Acts, rows: Callable[[State], list[ledger.Row]]
+        self, hub: Hub, fault_actions: FaultActions, rows: Callable[[State], list[ledger.Row]]
     ) -> None:
-        super().initialize(hub, acts)
+        super().initialize(hub, fault_actions)
         self._rows = rows
 
     def get(self) -> None:
@@ -137,18 +137,18 @@ class _FaultsHandler(_Handler):
     """What is armed and what lasts; POST a list of faults; DELETE disarms and heals everything."""
 
     def get(self) -> None:
-        self.answer([*self.hub.gateway.faults.rows(), *self.acts.lasting()])
+        self.answer([*self.hub.gateway.faults.rows(), *self.fault_actions.lasting()])
 
     def post(self) -> None:
         faults = self.read(list[Fault])
         if faults is None:
             return
-        self.acts.ask(faults)
+        self.fault_actions.arm(faults)
         self.hub.end_turn()
         self.get()
 
     def delete(self) -> None:
-        self.acts.clear()
+        self.fault_actions.clear()
         self.hub.end_turn()
         self.get()
 
@@ -162,15 +162,15 @@ class _StrikesHandler(_Handler):
 
 class _ResetHandler(_Handler):
     def post(self) -> None:
-        self.acts.clear()
+        self.fault_actions.clear()
         self.hub.gateway.reset()
         self.hub.end_turn()
         self.answer({"status": "ok"})
 
 
-def application(hub: Hub, acts: Acts) -> Application:
+def application(hub: Hub, fault_actions: FaultActions) -> Application:
     """Return the control port's routes."""
-    own = {"hub": hub, "acts": acts}
+    own = {"hub": hub, "fault_actions": fault_actions}
     return Application(
         [
             ("/healthz", _HealthHandler, own),
@@ -196,8 +196,8 @@ class _NotFoundHandler(_Handler):
         self.answer({"error": f"nothing here; faults known: {', '.join(KINDS)}"}, 404)
 
 
-def serve_control(hub: Hub, acts: Acts, port: int) -> HTTPServer:
+def serve_control(hub: Hub, fault_actions: FaultActions, port: int) -> HTTPServer:
     """Listen on loopback only; raises OSError if the port is in use."""
-    server = HTTPServer(application(hub, acts), max_body_size=_MOST_BODY)
+    server = HTTPServer(application(hub, fault_actions), max_body_size=_MAX_BODY_BYTES)
     server.add_sockets(bind_sockets(port, address="127.0.0.1"))
     return server

@@ -16,8 +16,8 @@ from typing import IO
 
 import msgspec
 
-from brokers.simulator.gateway.facts import AnyFact, Fact
-from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.memory.facts import AnyFact, Fact
+from brokers.simulator.gateway.memory.state import State
 
 #: Compact when the file is larger than this and has doubled since its last snapshot.
 COMPACT_ABOVE = 16 << 20
@@ -75,7 +75,7 @@ class Journal:
     def commit(self, state: State) -> None:
         """Write the turn down; afterwards it may be spoken of.
 
-        Raises JournalError if that fails: what the turn did must then never be told.
+        Raises JournalError if that fails: what the turn did must then never be sent.
         """
         if not self._turn:
             return

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from brokers.simulator.exchange.instruments import Universe
-from brokers.simulator.gateway.facts import Executed, OrderRecord
-from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.memory.facts import Executed, OrderRecord
+from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.wire.records import Order
 
 Row = dict[str, Any]

@@ -86,7 +86,7 @@ class Hub:
         for connection in list(self.connections):
             connection.flush(self.gateway.faults.delay_ms / 1000)
         self._go_on_soon()
-        self.wire_clock.note(self.gateway.state.executions, self.gateway.clock())
+        self.wire_clock.record(self.gateway.state.executions, self.gateway.clock())
 
     def _go_on_soon(self) -> None:
         """Send the next slice of long answers after whoever has something to say now was served."""

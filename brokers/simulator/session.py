@@ -1,6 +1,6 @@
 """One client's conversation, without I/O: bytes in, bytes out.
 
-Frames may come in any pieces. A client that breaks the protocol is told nothing and closed, with the
+Frames may come in any pieces. A client that breaks the protocol is closed without a message, with the
 reason in the log; nobody else notices.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from enum import Enum, auto
 
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.unserved import answer_unreadable, answer_unsupported
+from brokers.simulator.gateway.texts import refusals
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import FrameBuffer, pack, unpack
 from brokers.simulator.wire.values import WireError
@@ -19,7 +19,7 @@ from brokers.simulator.wire.values import WireError
 logger = logging.getLogger(__name__)
 
 
-class Phase(Enum):
+class SessionPhase(Enum):
     """How far the conversation has come."""
 
     PREFIX = auto()
@@ -33,7 +33,7 @@ class Session:
 
     def __init__(self, gateway: Gateway, peer: str) -> None:
         self.peer = peer
-        self.phase = Phase.PREFIX
+        self.phase = SessionPhase.PREFIX
         self.link = Link(codec.NEWEST_VERSION)
         self._gateway = gateway
         self._buffer = FrameBuffer()
@@ -41,15 +41,15 @@ class Session:
 
     def receive(self, data: bytes) -> None:
         """Take what arrived; any error ends this session only."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is SessionPhase.CLOSED:
             return
         self._buffer.feed(data)
         try:
-            if self.phase is Phase.PREFIX and self._buffer.take_prefix():
-                self.phase = Phase.VERSION
-            if self.phase is Phase.VERSION and (payload := self._buffer.payload()) is not None:
+            if self.phase is SessionPhase.PREFIX and self._buffer.take_prefix():
+                self.phase = SessionPhase.VERSION
+            if self.phase is SessionPhase.VERSION and (payload := self._buffer.payload()) is not None:
                 self._agree(payload)
-            if self.phase is Phase.READY:
+            if self.phase is SessionPhase.READY:
                 self._serve()
         except WireError as error:
             self.end(str(error))
@@ -69,14 +69,14 @@ class Session:
 
     def end(self, reason: str) -> None:
         """Close the conversation; what is in the outbox may still be sent."""
-        if self.phase is not Phase.CLOSED:
+        if self.phase is not SessionPhase.CLOSED:
             logger.info("client %s closed: %s", self.peer, reason)
-            self.phase = Phase.CLOSED
+            self.phase = SessionPhase.CLOSED
             self._gateway.leave(self.link)
 
     @property
     def is_closed(self) -> bool:
-        return self.phase is Phase.CLOSED
+        return self.phase is SessionPhase.CLOSED
 
     def _agree(self, payload: bytes) -> None:
         """Answer `v100..178` (and options after a space) with the version that both speak."""
@@ -92,7 +92,7 @@ class Session:
             )
         self.link.version = version
         self._greeting = pack([str(version), f"{self._gateway.clock():%Y%m%d %H:%M:%S} UTC"])
-        self.phase = Phase.READY
+        self.phase = SessionPhase.READY
 
     @property
     def is_behind(self) -> bool:
@@ -115,9 +115,27 @@ class Session:
         try:
             message = codec.decode_client(self.link.version, fields)
         except codec.UnknownMessage:
-            answer_unsupported(self.link, fields)
+            _answer_unsupported(self.link, fields)
         except WireError as error:
             logger.info("client %s sent an unreadable message %s: %s", self.peer, fields[0], error)
-            answer_unreadable(self.link, fields, str(error))
+            _answer_unreadable(self.link, fields, str(error))
         else:
             self._gateway.handle(self.link, message)
+
+
+def _answer_unsupported(link: Link, fields: list[str]) -> None:
+    """Answer a request that this gateway does not have, as real ones do when they cannot serve it."""
+    number = codec.message_id(fields)
+    known = refusals.UNSUPPORTED_REQUESTS.get(number)
+    if known is None:
+        link.error(-1, *refusals.unreadable(f"Message type {number} is unknown"))
+        return
+    position = known.id_field
+    text = fields[position] if position is not None and position < len(fields) else ""
+    req_id = int(text) if text.lstrip("-").isdigit() else -1
+    link.error(req_id, *known.refusal)
+
+
+def _answer_unreadable(link: Link, fields: list[str], reason: str) -> None:
+    """Answer a request whose fields make no sense, under its id if that can be read."""
+    link.error(codec.request_id(fields), *refusals.unreadable(reason))

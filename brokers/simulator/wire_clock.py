@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import takewhile
 
-from brokers.simulator.gateway.facts import Executed
+from brokers.simulator.gateway.memory.facts import Executed
 
 KEPT = 200_000  # executions; the oldest half is forgotten above it
 
@@ -17,8 +17,8 @@ class WireClock:
     def __init__(self, earlier: Iterable[Executed] = ()) -> None:
         self._sent_at: dict[str, datetime | None] = dict.fromkeys(fact.exec_id for fact in earlier)
 
-    def note(self, executions: Sequence[Executed], now: datetime) -> None:
-        """All of these have been sent by now; those noted before keep their time."""
+    def record(self, executions: Sequence[Executed], now: datetime) -> None:
+        """All of these have been sent by now; those recorded before keep their time."""
         new = list(takewhile(lambda fact: fact.exec_id not in self._sent_at, reversed(executions)))
         self._sent_at.update((fact.exec_id, now) for fact in reversed(new))
         if len(self._sent_at) > KEPT:

@@ -16,7 +16,7 @@ from brokers.simulator.bench import growth, speed
 
 
 def machine() -> dict[str, Any]:
-    """Return what the figures were measured on, and how busy it was with other things."""
+    """Return what the machine was that measured, and how busy it was with other things."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -38,9 +38,11 @@ def main() -> int:
         "--resting",
         type=lambda text: [int(part) for part in text.split(",")],
         default=[0, 1_000, 10_000, 100_000],
-        help="numbers of resting orders at which to look (default 0,1000,10000,100000)",
+        help="numbers of resting orders at which to measure (default 0,1000,10000,100000)",
     )
-    parser.add_argument("--samples", type=int, default=500, help="orders per look (default %(default)s)")
+    parser.add_argument(
+        "--samples", type=int, default=500, help="orders per measurement (default %(default)s)"
+    )
     options = parser.parse_args()
     report = {
         "machine": machine(),

@@ -12,7 +12,7 @@ from typing import Any
 from brokers.simulator.bench.process import GatewayProcess
 from brokers.simulator.bench.speed import percentiles
 from brokers.simulator.bench.wire import RawClient, client_frame, order_frame, order_tail, round_trip
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 
 #: Resting bids are spread over this many prices, one cent apart, far below the market.
 _PRICES, _HIGHEST = 1_000, Decimal("150.00")
@@ -44,7 +44,7 @@ class GrowthBench:
         # The longest wait shows what a snapshot of the journal costs those who come at that moment.
         return {"rested_per_second": round(more / seconds), "longest_wait_ms": percentiles(each)["max"]}
 
-    def look(self) -> dict[str, Any]:
+    def measure(self) -> dict[str, Any]:
         """Measure one order at a time, and the answers that list or write down everything."""
         rest = self._resting_frames(self.samples)
         return {
@@ -80,7 +80,7 @@ class GrowthBench:
         return {number: order_frame(number, self._market) for number in self.client.take_ids(self.samples)}
 
     def _cancels(self, placed: dict[int, bytes]) -> dict[int, bytes]:
-        return {number: client_frame(asked.CancelOrder(order_id=number)) for number in placed}
+        return {number: client_frame(requests.CancelOrder(order_id=number)) for number in placed}
 
     def _work(self, frames: dict[int, bytes], status: bytes, window: int) -> tuple[float, list[float]]:
         return self.client.work(frames, status, window)
@@ -88,14 +88,14 @@ class GrowthBench:
     def _ask_open_orders(self) -> int:
         """Ask for the open orders and read them all; return how many there are."""
         before = self.client.frames_read
-        self.client.say(asked.ReqOpenOrders())
+        self.client.send(requests.ReqOpenOrders())
         self.client.until(lambda frame: frame.startswith(b"53\0"))
         return (self.client.frames_read - before) // 2
 
     def _ask_the_time_meanwhile(self) -> float:
         """Ask for the open orders; return how long another client waits for an answer then."""
-        self.client.say(asked.ReqOpenOrders())
-        self.other.say(asked.ReqCurrentTime())
+        self.client.send(requests.ReqOpenOrders())
+        self.other.send(requests.ReqCurrentTime())
         waited = self._timed(lambda: self.other.until(lambda frame: frame.startswith(b"49\0")), 1_000)
         self.client.until(lambda frame: frame.startswith(b"53\0"))
         return waited
@@ -113,14 +113,14 @@ def measure(steps: list[int], samples: int) -> dict[str, Any]:
         bench = GrowthBench(Path(folder), samples)
         try:
             empty = bench.gateway.memory()
-            looks = [bench.fill_up(step) | bench.look() for step in steps]
+            measurements = [bench.fill_up(step) | bench.measure() for step in steps]
             most = bench.gateway.memory()
             restart = bench.restart()
         finally:
             bench.gateway.kill()
-    first, last = looks[0], looks[-1]
+    first, last = measurements[0], measurements[-1]
     return {
-        "steps": looks,
+        "steps": measurements,
         "slowdown_p50": {
             name: round(last[f"{name}_ms"]["p50"] / first[f"{name}_ms"]["p50"], 2)
             for name in ("place", "cancel", "match")

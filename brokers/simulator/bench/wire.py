@@ -8,7 +8,7 @@ from decimal import Decimal
 from time import perf_counter
 from typing import Any
 
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import PREFIX, pack
 from brokers.simulator.wire.place_order import PlaceOrder
@@ -46,7 +46,7 @@ def round_trip(ids: range) -> dict[int, bytes]:
 
 
 class RawClient:
-    """A blocking connection that looks at nothing but orderStatus and the id of other messages.
+    """A blocking connection that reads nothing but orderStatus and the id of other messages.
 
     Raises ConnectionError if the gateway does not let it in.
     """
@@ -61,17 +61,17 @@ class RawClient:
         self._socket.sendall(PREFIX + len(version).to_bytes(4, "big") + version)
         try:
             self.until(lambda frame: True)
-            self.say(asked.StartApi(client_id=client_id))
+            self.send(requests.StartApi(client_id=client_id))
             self.next_id = int(self.until(lambda frame: frame.startswith(b"9\0")).split(b"\0")[2])
         except ConnectionError:
             self.close()
             raise
 
-    def say(self, message: Record) -> None:
+    def send(self, message: Record) -> None:
         """Send a message."""
-        self.send(client_frame(message))
+        self.send_bytes(client_frame(message))
 
-    def send(self, data: bytes) -> None:
+    def send_bytes(self, data: bytes) -> None:
         self._socket.sendall(data)
 
     def frames(self) -> Iterator[bytes]:
@@ -144,4 +144,4 @@ class RawClient:
             sent[order_id] = perf_counter()
             batch.append(frame)
         if batch:
-            self.send(b"".join(batch))
+            self.send_bytes(b"".join(batch))

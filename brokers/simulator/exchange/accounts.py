@@ -76,7 +76,7 @@ class Account(msgspec.Struct, kw_only=True):
             self._pay(instrument.symbol, quantity)
         return position.trade(quantity, value, commission)
 
-    def shown_cash(self, instruments: dict[int, Instrument]) -> dict[str, Decimal]:
+    def reported_cash(self, instruments: dict[int, Instrument]) -> dict[str, Decimal]:
         """Return cash by currency as a statement shows it: futures are not paid for."""
         cash: defaultdict[str, Decimal] = defaultdict(Decimal, self.cash)
         for con_id, position in self.positions.items():

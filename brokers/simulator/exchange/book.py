@@ -62,7 +62,7 @@ class BookOrder:
         self.tip = remaining if display is None else min(display, remaining)
 
     @property
-    def shown(self) -> Decimal:
+    def displayed(self) -> Decimal:
         """How much of it stands in quotes."""
         return self.remaining if self.display is None else self.tip
 
@@ -94,14 +94,14 @@ class Level:
 
     def add(self, order: BookOrder) -> None:
         """Queue the order behind those like it."""
-        queue = self.orders if order.shown else self.hidden
+        queue = self.orders if order.displayed else self.hidden
         queue[order.order_id] = order
         self.count(order, 1)
 
     def count(self, order: BookOrder, sign: int) -> None:
         """Count the order's quantity in (1) or out (-1)."""
-        self.quantity += sign * order.shown
-        self.reserve += sign * (order.remaining - order.shown)
+        self.quantity += sign * order.displayed
+        self.reserve += sign * (order.remaining - order.displayed)
 
     def discard(self, order: BookOrder) -> bool:
         """Take the order out; False if it is not there."""
@@ -155,7 +155,7 @@ class BookSide:
         return abs(self._keys[-1]) if self._keys else None
 
     @property
-    def best_shown(self) -> Decimal | None:
+    def best_displayed(self) -> Decimal | None:
         """The best price at which something is displayed."""
         return next((price for price in self.prices() if self.levels[price].quantity), None)
 
@@ -206,12 +206,12 @@ class OrderBook:
     @property
     def bid(self) -> Decimal | None:
         """The best displayed price to sell at."""
-        return self.sides[Side.BUY].best_shown
+        return self.sides[Side.BUY].best_displayed
 
     @property
     def ask(self) -> Decimal | None:
         """The best displayed price to buy at."""
-        return self.sides[Side.SELL].best_shown
+        return self.sides[Side.SELL].best_displayed
 
     def quantity_at(self, side: Side, price: Decimal | None) -> Decimal:
         """Return how much is displayed at a price."""
@@ -263,7 +263,7 @@ class OrderBook:
     def match(self, order: BookOrder) -> Iterator[Trade]:
         """Trade the order against the other side as far as it reaches.
 
-        The book is looked at afresh before every trade: whoever follows the trades may cancel orders.
+        The book is read afresh before every trade: whoever follows the trades may cancel orders.
         """
         opposite = self.sides[order.side.other]
         while order.remaining and (price := self.crosses(order)) is not None:

@@ -6,7 +6,7 @@ from collections import deque
 from decimal import Decimal
 
 ZERO = Decimal(0)
-_MOST_PRINTS = 1_000
+_MAX_PRINTS = 1_000
 
 
 class DayStatistics:
@@ -16,7 +16,7 @@ class DayStatistics:
         self.last = self.open = self.high = self.low = self.close = price
         self.last_size = self.volume = ZERO
         #: Trades as (price, size) that nobody has taken yet; the oldest are dropped if nobody does.
-        self.prints: deque[tuple[Decimal, Decimal]] = deque(maxlen=_MOST_PRINTS)
+        self.prints: deque[tuple[Decimal, Decimal]] = deque(maxlen=_MAX_PRINTS)
 
     def add(self, price: Decimal, size: Decimal) -> None:
         self.last, self.last_size = price, size

@@ -1,4 +1,4 @@
-"""The exchange: one market with its maker per instrument. No clock of its own: whoever owns it beats time."""
+"""The exchange: one market with its maker per instrument. It has no clock: its owner calls `step`."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ class Exchange:
         """Take a client's order out; False if the market no longer has it."""
         return self._where(con_id).cancel(order_id)
 
-    def beat(self) -> Iterator[MarketEvent]:
+    def step(self) -> Iterator[MarketEvent]:
         """Let every maker act once; who waits in its market reacts."""
         # Whoever follows the events may open further markets.
         for con_id, maker in list(self._makers.items()):
             market = self._markets[con_id]
             if market.phase is not Phase.CLOSED:
-                yield from self._finish(maker.beat(market))
+                yield from self._finish(maker.step(market))
         yield from self._settle_combos()
 
     def move(self, instrument: Instrument, price: Decimal) -> list[MarketEvent]:

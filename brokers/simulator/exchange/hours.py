@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 _LONGEST_SEARCH = 15
 
 
-class Session(NamedTuple):
+class TradingSession(NamedTuple):
     """A trading day: when the market opens and closes for everybody, and for orders that allow more.
 
     A day that begins on the evening before has `evening` as that time. `half` is the early close.
@@ -37,28 +37,28 @@ class Session(NamedTuple):
     half: time | None = None
 
 
-_US_STOCKS = Session(
+_US_STOCKS = TradingSession(
     "America/New_York", "XNYS", time(9, 30), time(16), early=time(4), late=time(20), half=time(13)
 )
 _US_OPTIONS = _US_STOCKS._replace(early=None, late=None)
-_CME = Session("America/Chicago", "XCME", time(0), time(16), evening=time(17))
-_FOREX = Session("America/New_York", "", time(0), time(17), evening=time(17, 15))
+_CME = TradingSession("America/Chicago", "XCME", time(0), time(16), evening=time(17))
+_FOREX = TradingSession("America/New_York", "", time(0), time(17), evening=time(17, 15))
 _SESSIONS = {
-    "NSE": Session("Asia/Kolkata", "XNSE", time(9, 15), time(15, 30)),
-    "LSE": Session("Europe/London", "XLON", time(8), time(16, 30), half=time(12, 30)),
-    "IBIS": Session("Europe/Berlin", "XETR", time(9), time(17, 30), half=time(14)),
-    "AEB": Session("Europe/Amsterdam", "XAMS", time(9), time(17, 30), half=time(14, 5)),
-    "SBF": Session("Europe/Paris", "XPAR", time(9), time(17, 30), half=time(14, 5)),
-    "BVME": Session("Europe/Rome", "XMIL", time(9), time(17, 30)),
-    "BM": Session("Europe/Madrid", "XMAD", time(9), time(17, 30), half=time(14)),
-    "EBS": Session("Europe/Zurich", "XSWX", time(9), time(17, 20)),
-    "TSEJ": Session("Asia/Tokyo", "XJPX", time(9), time(15, 30)),
-    "SEHK": Session("Asia/Hong_Kong", "XHKG", time(9, 30), time(16), half=time(12)),
-    "EUREX": Session("Europe/Berlin", "XETR", time(1, 10), time(22)),
+    "NSE": TradingSession("Asia/Kolkata", "XNSE", time(9, 15), time(15, 30)),
+    "LSE": TradingSession("Europe/London", "XLON", time(8), time(16, 30), half=time(12, 30)),
+    "IBIS": TradingSession("Europe/Berlin", "XETR", time(9), time(17, 30), half=time(14)),
+    "AEB": TradingSession("Europe/Amsterdam", "XAMS", time(9), time(17, 30), half=time(14, 5)),
+    "SBF": TradingSession("Europe/Paris", "XPAR", time(9), time(17, 30), half=time(14, 5)),
+    "BVME": TradingSession("Europe/Rome", "XMIL", time(9), time(17, 30)),
+    "BM": TradingSession("Europe/Madrid", "XMAD", time(9), time(17, 30), half=time(14)),
+    "EBS": TradingSession("Europe/Zurich", "XSWX", time(9), time(17, 20)),
+    "TSEJ": TradingSession("Asia/Tokyo", "XJPX", time(9), time(15, 30)),
+    "SEHK": TradingSession("Asia/Hong_Kong", "XHKG", time(9, 30), time(16), half=time(12)),
+    "EUREX": TradingSession("Europe/Berlin", "XETR", time(1, 10), time(22)),
 }
 
 
-def session_of(instrument: Instrument) -> Session | None:
+def session_of(instrument: Instrument) -> TradingSession | None:
     """Return the instrument's sessions; None if it trades around the clock."""
     if instrument.sec_type == "CRYPTO":
         return None
@@ -122,7 +122,7 @@ class TradingHours:
 
 
 @lru_cache(maxsize=1024)
-def _phase(session: Session, minute: datetime) -> Phase:
+def _phase(session: TradingSession, minute: datetime) -> Phase:
     local = minute.astimezone(ZoneInfo(session.zone))
     for day in (local.date(), local.date() + _DAY):
         opens, closes = _opening(session, day), _closing(session, day)
@@ -139,7 +139,7 @@ def _phase(session: Session, minute: datetime) -> Phase:
     return Phase.CLOSED
 
 
-def _opening(session: Session, day: date) -> datetime | None:
+def _opening(session: TradingSession, day: date) -> datetime | None:
     if not _is_trading_day(session, day):
         return None
     if session.evening is not None:
@@ -147,14 +147,14 @@ def _opening(session: Session, day: date) -> datetime | None:
     return _at(session, day, session.opens)
 
 
-def _closing(session: Session, day: date) -> datetime | None:
+def _closing(session: TradingSession, day: date) -> datetime | None:
     if not _is_trading_day(session, day):
         return None
     is_half = session.half is not None and day in _calendar(session.calendar, "half_day", day.year)
     return _at(session, day, session.half if is_half and session.half else session.closes)
 
 
-def _is_trading_day(session: Session, day: date) -> bool:
+def _is_trading_day(session: TradingSession, day: date) -> bool:
     return day.weekday() < 5 and day not in _calendar(session.calendar, "public", day.year)
 
 
@@ -169,5 +169,5 @@ def _calendar(name: str, category: str, year: int) -> frozenset[date]:
     return frozenset(holidays.financial_holidays(name, years=year, categories=(category,)))
 
 
-def _at(session: Session, day: date, when: time) -> datetime:
+def _at(session: TradingSession, day: date, when: time) -> datetime:
     return datetime.combine(day, when.replace(tzinfo=None), ZoneInfo(session.zone))

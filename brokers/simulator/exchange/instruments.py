@@ -9,7 +9,7 @@ from zlib import crc32
 
 import msgspec
 
-_MOST_ANSWERS = 10_000
+_MAX_ANSWERS = 10_000
 #: Con_ids of combinations are made from their legs, in a range that nothing else has.
 _COMBOS_FROM, _COMBO_COUNT = 2_100_100_000, 40_000_000
 
@@ -64,7 +64,7 @@ class ComboPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is traded, or (an index) only looked at. `price` is where its market opens."""
+    """One thing that is traded, or (an index) only quoted. `price` is where its market opens."""
 
     con_id: int
     symbol: str
@@ -255,7 +255,7 @@ class Universe:
         """Return every instrument that the query may mean, in the order of the file."""
         found = self._answers.get(query)
         if found is None:
-            if len(self._answers) >= _MOST_ANSWERS:
+            if len(self._answers) >= _MAX_ANSWERS:
                 self._answers.clear()
             found = self._answers[query] = self._look_up(query)
         return found

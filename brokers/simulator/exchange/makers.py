@@ -16,7 +16,7 @@ from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.options import implied_volatility, option_price
 from brokers.simulator.exchange.orders import MarketEvent
 
-#: How likely the price moves one tick in a beat, and how far from its anchor it may get, in ticks.
+#: How likely the price moves one tick in a step, and how far from its anchor it may get, in ticks.
 MOVE_PROBABILITY = 0.15
 FURTHEST_TICKS = 12
 
@@ -24,7 +24,7 @@ FURTHEST_TICKS = 12
 class OptionModel:
     """What an option is worth at its underlying's last price, at the volatility of its opening price.
 
-    `years` tells how long it has to go. An option without a volatility is worth what it is worth at expiry.
+    `years` says how long it has to go. An option without a volatility is worth what it is worth at expiry.
     """
 
     def __init__(self, option: Instrument, underlying: Market, years: Callable[[], float]) -> None:
@@ -66,7 +66,7 @@ class MarketMaker:
         """Put the first quotes into the book."""
         return self._requote(market) + market.settle()
 
-    def beat(self, market: Market) -> list[MarketEvent]:
+    def step(self, market: Market) -> list[MarketEvent]:
         """Move the price or refill what was traded away; options first follow their underlying."""
         if self._model is not None and self._follows(self._model):
             return self._trade_at(market, self._fair)

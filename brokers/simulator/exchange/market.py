@@ -12,7 +12,6 @@ from brokers.simulator.exchange.day import DayStatistics
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import (
     Auction,
-    Elected,
     Expired,
     Filled,
     Killed,
@@ -22,6 +21,7 @@ from brokers.simulator.exchange.orders import (
     Phase,
     Repriced,
     Resting,
+    StopElected,
     TimeInForce,
 )
 from brokers.simulator.exchange.pegs import Peg
@@ -33,7 +33,7 @@ Traded = Callable[[int, Decimal], list[MarketEvent]]
 class Market:
     """Matches orders of one instrument. Every method returns what happened, in order.
 
-    `traded` is told of every fill of a client's order before the next trade, and returns what follows
+    `traded` is called with every fill of a client's order before the next trade, and returns what follows
     from it for other orders. `opening` is where it begins if that is not the instrument's own price.
     """
 
@@ -307,12 +307,12 @@ class Market:
     def _elect(self, events: list[MarketEvent]) -> None:
         """Work every order whose trigger the market reaches; their trades may elect further ones."""
         events += self._triggers.follow(self.day.last)
-        self._triggers.look(self.day.last, self.day.volume)
+        self._triggers.record(self.day.last, self.day.volume)
         while (order := self._triggers.next_elected()) is not None:
-            events.append(Elected(order.order_id))
+            events.append(StopElected(order.order_id))
             self._work(order, events)
             events += self._triggers.follow(self.day.last)
-            self._triggers.look(self.day.last, self.day.volume)
+            self._triggers.record(self.day.last, self.day.volume)
 
     def _retry_waiting(self, events: list[MarketEvent]) -> None:
         for order in list(self._waiting.values()):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum
 
-from brokers.simulator.exchange.orders import Displaced, MarketEvent, Reduced
+from brokers.simulator.exchange.orders import Displaced, MarketEvent, QuantityReduced
 
 
 class OcaType(IntEnum):
@@ -33,7 +33,7 @@ class Member:
 
 
 @dataclass(slots=True)
-class Group:
+class OcaGroup:
     """Orders of which one is wanted."""
 
     kind: OcaType
@@ -50,13 +50,13 @@ class OcaGroups:
     ) -> None:
         self._withdraw = withdraw
         self._shrink = shrink
-        self._groups: dict[str, Group] = {}
+        self._groups: dict[str, OcaGroup] = {}
         self._group_of: dict[int, str] = {}
         self._later: list[tuple[int, Decimal]] = []
 
     def join(self, name: str, kind: OcaType, member: Member) -> None:
-        """Put an order into a group, or note what it wants now; the first order sets the group's type."""
-        group = self._groups.setdefault(name, Group(kind))
+        """Put an order into a group, or update what it wants; the first order sets the group's type."""
+        group = self._groups.setdefault(name, OcaGroup(kind))
         group.members[member.order_id] = member
         self._group_of[member.order_id] = name
 
@@ -91,7 +91,7 @@ class OcaGroups:
                 events += self._adjust(self._groups[name], order_id, quantity)
         return events
 
-    def _adjust(self, group: Group, order_id: int, quantity: Decimal) -> list[MarketEvent]:
+    def _adjust(self, group: OcaGroup, order_id: int, quantity: Decimal) -> list[MarketEvent]:
         trader = group.members[order_id]
         share = Decimal(1) if group.kind is OcaType.CANCEL else quantity / trader.remaining
         trader.remaining -= quantity
@@ -110,4 +110,4 @@ class OcaGroups:
             return None
         member.remaining -= less
         self._shrink(member.con_id, member.order_id, less)
-        return Reduced(member.order_id, less)
+        return QuantityReduced(member.order_id, less)

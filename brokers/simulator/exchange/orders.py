@@ -143,7 +143,7 @@ class Resting(NamedTuple):
     order_id: int
 
 
-class Elected(NamedTuple):
+class StopElected(NamedTuple):
     """The order's trigger was reached."""
 
     order_id: int
@@ -183,7 +183,7 @@ class Expired(NamedTuple):
     order_id: int
 
 
-class Reduced(NamedTuple):
+class QuantityReduced(NamedTuple):
     """Another order of its group traded, so this one wants `quantity` less."""
 
     order_id: int
@@ -200,12 +200,12 @@ MarketEvent = (
     Filled
     | ComboFilled
     | Resting
-    | Elected
+    | StopElected
     | Trailed
     | Repriced
     | Parked
     | Killed
     | Expired
-    | Reduced
+    | QuantityReduced
     | Displaced
 )

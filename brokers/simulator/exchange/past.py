@@ -19,7 +19,7 @@ _DAY = 86_400
 _PERIODS = [15 * 8**octave for octave in range(8)]
 _AMPLITUDES = [DAILY_VOLATILITY * sqrt(period / _DAY) for period in _PERIODS]
 _MASK = (1 << 64) - 1
-#: Where within a bar its price is looked at, beside its ends.
+#: Where within a bar its price is sampled, beside its ends.
 _INSIDE = (0.2, 0.45, 0.7)
 
 

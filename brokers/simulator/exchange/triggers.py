@@ -27,7 +27,7 @@ class Watched(IntEnum):
 
 
 class Seen(NamedTuple):
-    """The market now; a quote is None where nobody quotes, `volume` tells one trade from the next."""
+    """The market now; a quote is None where nobody quotes, `volume` sets one trade apart from the next."""
 
     last: Decimal
     volume: Decimal = ZERO
@@ -93,8 +93,8 @@ class Triggers:
         order.trigger = None
         self._trailing.pop(order.order_id, None)
 
-    def look(self, last: Decimal, volume: Decimal) -> None:
-        """Take note of the market as it is now."""
+    def record(self, last: Decimal, volume: Decimal) -> None:
+        """Record the market as it is now."""
         seen = Seen(last, volume, *(self._quotes() if self._watches_quotes else (None, None)))
         if seen != self._now:
             self._before, self._now = self._now, seen

@@ -26,7 +26,7 @@ DEFAULT_RULE = 26
 Rules = Mapping[int, tuple[PriceStep, ...]]
 
 
-class Kind(msgspec.Struct, kw_only=True):
+class InstrumentKind(msgspec.Struct, kw_only=True):
     """What a group of instruments has in common, and the instruments; the latter's values win."""
 
     common: dict[str, Any]
@@ -60,7 +60,7 @@ class UniverseFile(msgspec.Struct, kw_only=True):
     as_of: date
     rates: dict[str, Decimal]
     market_rules: dict[int, tuple[PriceStep, ...]]
-    kinds: dict[str, Kind]
+    kinds: dict[str, InstrumentKind]
     chains: list[Chain]
 
 

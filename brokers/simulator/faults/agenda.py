@@ -16,7 +16,7 @@ class Agenda:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._tasks: list[tuple[datetime, int, Task]] = []
-        self._numbers = count()  # tells tasks of one moment apart, and keeps their order
+        self._numbers = count()  # keeps tasks of one moment apart, and keeps their order
 
     def after(self, seconds: float, task: Task) -> None:
         """Do a task so many seconds from now; with 0 at the next `run_due`."""

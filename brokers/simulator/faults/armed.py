@@ -13,12 +13,12 @@ import msgspec
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import Site
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract
 
 #: How many strikes are remembered for whoever asks.
-MOST_STRIKES = 1_000
+MAX_STRIKES = 1_000
 
 
 class Subject(NamedTuple):
@@ -80,7 +80,7 @@ class Armed:
 
     def row(self) -> dict[str, Any]:
         """The fault as it was asked for, how often it struck and how often it still may."""
-        return {**self.fault.said(), "struck": self.struck, "left": self.left}
+        return {**self.fault.given(), "struck": self.struck, "left": self.left}
 
 
 class Faults:
@@ -92,7 +92,7 @@ class Faults:
         self.seed = seed
         self._number = 0
         self._armed: dict[str, list[Armed]] = {}
-        self.strikes: deque[Strike] = deque(maxlen=MOST_STRIKES)
+        self.strikes: deque[Strike] = deque(maxlen=MAX_STRIKES)
         #: Milliseconds by which every answer is late.
         self.delay_ms = 0
 

@@ -6,9 +6,9 @@ from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, Site, message_name
-from brokers.simulator.gateway.facts import OrderRecord
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.state import State
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import CommissionReport, ErrMsg, ExecutionData, OrderStatus
@@ -24,7 +24,7 @@ class CallbackFaults:
         self._faults = faults
         self._agenda = agenda
         self._silenced: set[tuple[int | None, int]] = set()
-        #: Executions (and the permId of their orders) whose commission is not to be told.
+        #: Executions (and the permId of their orders) whose commission is not to be reported.
         self.no_commission: dict[str, int] = {}
 
     def silence(self, link: Link, order_id: int) -> None:
@@ -108,8 +108,8 @@ class CallbackFaults:
             return isinstance(message, ErrMsg) and (link.client_id, message.req_id) in self._silenced
         if (order.client_id, order.order_id) in self._silenced:
             return True
-        tells_commission = isinstance(message, OpenOrder) and message.state.commission is not None
-        return tells_commission and order.perm_id in self.no_commission.values()
+        has_commission = isinstance(message, OpenOrder) and message.state.commission is not None
+        return has_commission and order.perm_id in self.no_commission.values()
 
     def _strike(self, kind: str, link: Link, message: Record) -> Fault | None:
         if not self._faults.is_armed((kind,)):

@@ -8,7 +8,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from brokers.simulator.faults.kinds import ALIASES, CALLBACKS, KINDS, REQUESTS, SELECTORS, TRIGGER, Kind, Site
+from brokers.simulator.faults.kinds import (
+    ALIASES,
+    CALLBACKS,
+    KINDS,
+    REQUESTS,
+    SELECTORS,
+    TRIGGER,
+    FaultKind,
+    Site,
+)
 
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +73,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         self._check_message()
 
     @property
-    def what(self) -> Kind:
+    def what(self) -> FaultKind:
         """The fault's entry in the catalogue."""
         return KINDS[self.kind]
 
@@ -111,15 +120,15 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         value = getattr(self, name)
         return 0 if value == "always" else float(value)
 
-    def said(self) -> dict[str, Any]:
+    def given(self) -> dict[str, Any]:
         """Return the fields that are not what they are by default."""
-        silent = dict(zip(self.__struct_fields__[1:], self.__struct_defaults__, strict=True))
-        said = {name: getattr(self, name) for name in silent if getattr(self, name) != silent[name]}
-        return {"kind": self.kind, **said}
+        defaults = dict(zip(self.__struct_fields__[1:], self.__struct_defaults__, strict=True))
+        fields = {name: getattr(self, name) for name in defaults if getattr(self, name) != defaults[name]}
+        return {"kind": self.kind, **fields}
 
     def _check_fields(self) -> None:
         allowed = TRIGGER | SELECTORS[self.what.site] | self.what.fields
-        for name in self.said():
+        for name in self.given():
             if name not in allowed:
                 takes = ", ".join(sorted(allowed))
                 raise ValueError(f"{name} means nothing to {self.kind}; it takes: {takes}")

@@ -18,7 +18,7 @@ class Site(StrEnum):
     NOW = "clock"
 
 
-class Kind(NamedTuple):
+class FaultKind(NamedTuple):
     """One kind of fault; `message` is the request or callback that it strikes when none is named."""
 
     site: Site
@@ -39,8 +39,8 @@ SELECTORS = {
 }
 
 
-def _kind(site: Site, text: str, *fields: str, message: str = "") -> Kind:
-    return Kind(site, text, frozenset(fields), message)
+def _kind(site: Site, text: str, *fields: str, message: str = "") -> FaultKind:
+    return FaultKind(site, text, frozenset(fields), message)
 
 
 _REQUEST = {
@@ -161,11 +161,13 @@ _NOW = {
         Site.NOW, "the day ends: DAY orders expire, executions are no longer listed, clients log in again"
     ),
     "lag": _kind(
-        Site.NOW, "positions and account values are told `delay_ms` late, for `seconds` if set", "delay_ms"
+        Site.NOW,
+        "positions and account values are reported `delay_ms` late, for `seconds` if set",
+        "delay_ms",
     ),
     "move": _kind(Site.NOW, "move the market of `symbol` by `percent`", "symbol", "percent"),
 }
-KINDS: dict[str, Kind] = _REQUEST | _CALLBACK | _ORDERS | _EXECUTION | _NOW
+KINDS: dict[str, FaultKind] = _REQUEST | _CALLBACK | _ORDERS | _EXECUTION | _NOW
 
 
 def message_name(struct: type[object]) -> str:

@@ -9,11 +9,11 @@ from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.callbacks import CallbackFaults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, Site, message_name
-from brokers.simulator.faults.mishaps import Mishaps
-from brokers.simulator.gateway.facts import OrderRecord, Repeated, Status
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.notices import order_notice
-from brokers.simulator.gateway.state import State
+from brokers.simulator.faults.orders import OrderFaults
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.memory.facts import OrderRecord, Repeated, Status
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.texts.notices import order_notice
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
@@ -32,14 +32,14 @@ class RequestFaults:
         faults: Faults,
         agenda: Agenda,
         callbacks: CallbackFaults,
-        mishaps: Mishaps,
+        order_faults: OrderFaults,
         serve: Serve,
     ) -> None:
         self._state = state
         self._faults = faults
         self._agenda = agenda
         self._callbacks = callbacks
-        self._mishaps = mishaps
+        self._order_faults = order_faults
         self._serve = serve
 
     def pass_on(self, link: Link, message: Record) -> None:
@@ -85,12 +85,12 @@ class RequestFaults:
         record = self._open_order(link, message)
         overtaken = self._strike("fill_on_cancel", link, message) if record else None
         if record and overtaken:
-            self._mishaps.fill_first(record, overtaken.fraction)
+            self._order_faults.fill_first(record, overtaken.fraction)
         self._serve(link, message)
         if record and record.status is Status.CANCELLED:
             late = self._strike("fill_after_cancel", link, message)
             if late:
-                self._agenda.after(late.delay, lambda: self._mishaps.late_fill(record, late.fraction))
+                self._agenda.after(late.delay, lambda: self._order_faults.late_fill(record, late.fraction))
 
     def _is_refused(self, link: Link, message: Record) -> bool:
         """Refuse a change of an order that lives on."""

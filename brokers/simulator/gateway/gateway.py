@@ -15,18 +15,21 @@ from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.callbacks import CallbackFaults
-from brokers.simulator.faults.mishaps import Mishaps
+from brokers.simulator.faults.orders import OrderFaults
 from brokers.simulator.faults.requests import RequestFaults
-from brokers.simulator.gateway import texts
-from brokers.simulator.gateway.account_desk import AccountDesk
-from brokers.simulator.gateway.advisor_desk import AdvisorDesk
-from brokers.simulator.gateway.allocation import Allocations
-from brokers.simulator.gateway.contract_desk import ContractDesk
-from brokers.simulator.gateway.day_end import DayEnd
-from brokers.simulator.gateway.depth_desk import DepthDesk
-from brokers.simulator.gateway.desk import OrderDesk
-from brokers.simulator.gateway.exposure import Exposure
-from brokers.simulator.gateway.facts import (
+from brokers.simulator.gateway.accounts.advisor import AdvisorService
+from brokers.simulator.gateway.accounts.allocation import Allocations
+from brokers.simulator.gateway.accounts.exposure import Exposure
+from brokers.simulator.gateway.accounts.reported_accounts import ReportedAccounts
+from brokers.simulator.gateway.accounts.service import AccountService
+from brokers.simulator.gateway.accounts.valuation import BASE_CURRENCY, Valuation
+from brokers.simulator.gateway.clients.link import Link
+from brokers.simulator.gateway.clients.login import LoginService
+from brokers.simulator.gateway.clients.pacing import Pacing, PacingMode
+from brokers.simulator.gateway.clients.uplink import Uplink
+from brokers.simulator.gateway.history.service import HistoryService
+from brokers.simulator.gateway.history.tape import Tapes
+from brokers.simulator.gateway.memory.facts import (
     AccountOpened,
     Cleared,
     Corrected,
@@ -37,31 +40,28 @@ from brokers.simulator.gateway.facts import (
     OrderRecord,
     Started,
 )
-from brokers.simulator.gateway.history_desk import HistoryDesk
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.login_desk import LoginDesk
-from brokers.simulator.gateway.manual import ManualOrder, ManualOrders
-from brokers.simulator.gateway.option_desk import OptionDesk
-from brokers.simulator.gateway.order_lists import OrderLists
-from brokers.simulator.gateway.pacing import Pacing, PacingMode
-from brokers.simulator.gateway.quote_desk import QuoteDesk
-from brokers.simulator.gateway.reference_desk import ReferenceDesk
-from brokers.simulator.gateway.retention import MOST_FINISHED, Retention
-from brokers.simulator.gateway.shown_accounts import ShownAccounts
-from brokers.simulator.gateway.state import State
-from brokers.simulator.gateway.tape import Tapes
-from brokers.simulator.gateway.telling import Teller
-from brokers.simulator.gateway.tick_desk import TickDesk
-from brokers.simulator.gateway.timetable import Tellers, Timetable
-from brokers.simulator.gateway.uplink import Uplink
-from brokers.simulator.gateway.valuation import BASE_CURRENCY, Valuation
-from brokers.simulator.wire import client as asked
+from brokers.simulator.gateway.memory.retention import MAX_FINISHED, Retention
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders.day_end import DayEnd
+from brokers.simulator.gateway.orders.lists import OrderLists
+from brokers.simulator.gateway.orders.manual import ManualOrder, ManualOrders
+from brokers.simulator.gateway.orders.publisher import OrderPublisher
+from brokers.simulator.gateway.orders.service import OrderService
+from brokers.simulator.gateway.quotes.depth import DepthService
+from brokers.simulator.gateway.quotes.market_data import MarketDataService
+from brokers.simulator.gateway.quotes.tick_by_tick import TickService
+from brokers.simulator.gateway.reference.contract_details import ContractService
+from brokers.simulator.gateway.reference.option_prices import OptionService
+from brokers.simulator.gateway.reference.reference_data import ReferenceService
+from brokers.simulator.gateway.texts import refusals
+from brokers.simulator.gateway.timetable import Publishers, Timetable
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 
 DEFAULT_ACCOUNT = "DU1234567"
 STARTING_CASH = Decimal(1_000_000)
-MOST_CLIENTS = 32
+MAX_CLIENTS = 32
 
 Handler = Callable[[Link, Any], None]
 
@@ -81,7 +81,7 @@ class Gateway:
         advisor: str = "",
         cash: Decimal = STARTING_CASH,
         pacing: PacingMode = PacingMode.OFF,
-        keep_finished: int = MOST_FINISHED,
+        keep_finished: int = MAX_FINISHED,
     ) -> None:
         self.universe = universe
         self.clock = clock
@@ -102,9 +102,9 @@ class Gateway:
         self.state = State(universe, self._on_fact)
         self._journal: Callable[[Fact], None] = lambda fact: None
         self._traded: dict[tuple[str, int], None] = {}
-        self.shown = ShownAccounts(self.state, self.agenda, self._note_trade)
+        self.reported = ReportedAccounts(self.state, self.agenda, self._on_trade)
         self._callbacks = CallbackFaults(self.state, self.faults, self.agenda)
-        self._teller = Teller(self.state, self._owners)
+        self._publisher = OrderPublisher(self.state, self._owners)
         self._build()
 
     def _build(self) -> None:
@@ -112,74 +112,74 @@ class Gateway:
         self.exchange = Exchange(self.universe, self._seed, self._hours)
         self.exchange.now = self.clock()
         valuation = Valuation(self.exchange)
-        advisor = AdvisorDesk(self.state, self._advisor)
+        advisor = AdvisorService(self.state, self._advisor)
         self._build_orders(valuation, advisor)
-        self._login = LoginDesk(self.state, self._account_names, self.clock)
-        self._accounts = AccountDesk(self.state, self.shown, valuation, advisor, self.clock)
-        self._build_desks(advisor)
+        self._login = LoginService(self.state, self._account_names, self.clock)
+        self._accounts = AccountService(self.state, self.reported, valuation, advisor, self.clock)
+        self._build_services(advisor)
 
-    def _build_orders(self, valuation: Valuation, advisor: AdvisorDesk) -> None:
+    def _build_orders(self, valuation: Valuation, advisor: AdvisorService) -> None:
         """Make what works orders, and what goes wrong with them."""
-        self._orders = OrderDesk(
+        self._orders = OrderService(
             self.state,
             self.exchange,
             valuation,
             self.faults,
             self.agenda,
             self.clock,
-            self._teller,
+            self._publisher,
             self._exposure,
             Allocations(self.state, advisor, valuation),
         )
         self._day_end = DayEnd(self.state, self.exchange, self.clock, self._orders.expire)
-        self._mishaps = Mishaps(
+        self._order_faults = OrderFaults(
             self.state,
             self.faults,
             self.agenda,
             self._callbacks,
             self._orders,
             self.exchange,
-            self._teller,
+            self._publisher,
             self.clock,
         )
         self._requests = RequestFaults(
-            self.state, self.faults, self.agenda, self._callbacks, self._mishaps, self._serve
+            self.state, self.faults, self.agenda, self._callbacks, self._order_faults, self._serve
         )
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
         self._lists = OrderLists(self.state, self.clock)
 
-    def _build_desks(self, advisor: AdvisorDesk) -> None:
-        """Make what tells of the market, and the table of who answers what."""
-        options = OptionDesk(self.exchange, self.clock)
+    def _build_services(self, advisor: AdvisorService) -> None:
+        """Make what publishes the market, and the table of who answers what."""
+        options = OptionService(self.exchange, self.clock)
         tapes = Tapes(self.exchange, self._seed, self.clock)
-        tellers = Tellers(
+        publishers = Publishers(
             tapes,
-            QuoteDesk(self.exchange, tapes, options, self.clock),
-            DepthDesk(self.exchange),
-            TickDesk(self.universe, tapes),
-            HistoryDesk(self.universe, tapes, self._hours),
+            MarketDataService(self.exchange, tapes, options, self.clock),
+            DepthService(self.exchange),
+            TickService(self.universe, tapes),
+            HistoryService(self.universe, tapes, self._hours),
             self._accounts,
         )
         self._timetable = Timetable(
-            self.clock, self.links, self.exchange, self._orders, self._day_end, self._retention, tellers
+            self.clock, self.links, self.exchange, self._orders, self._day_end, self._retention, publishers
         )
         self._handlers: dict[type[Record], Handler] = {
             PlaceOrder: self._orders.place,
-            asked.CancelOrder: self._orders.cancel,
-            asked.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
-            asked.ReqOpenOrders: self._open_orders,
+            requests.CancelOrder: self._orders.cancel,
+            requests.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
+            requests.ReqOpenOrders: self._open_orders,
             **self._login.handlers(),
             **self._lists.handlers(),
             **self._accounts.handlers(),
             **advisor.handlers(),
-            **ContractDesk(self.universe, self._hours, self.clock).handlers(),
-            **ReferenceDesk(self.universe, self._account_names).handlers(),
+            **ContractService(self.universe, self._hours, self.clock).handlers(),
+            **ReferenceService(self.universe, self._account_names).handlers(),
             **options.handlers(),
-            **tellers.quotes.handlers(),
-            **tellers.depth.handlers(),
-            **tellers.ticks.handlers(),
-            **tellers.history.handlers(),
+            **publishers.quotes.handlers(),
+            **publishers.depth.handlers(),
+            **publishers.ticks.handlers(),
+            **publishers.history.handlers(),
         }
 
     # -- memory -----------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Gateway:
         self.state.apply(Cleared(accounts=self._fresh_accounts()))
         self.uplink.reset()
         for link in self.links:
-            link.held_orders.clear()
+            link.untransmitted.clear()
             link.market_data.clear()
         self._build()
 
@@ -215,7 +215,7 @@ class Gateway:
         self.faults.clear()
         self.agenda.clear()
         self.pacing.restore()
-        self.shown.begin(0)
+        self.reported.set_lag(0)
         self._callbacks.no_commission.clear()
         self.uplink.restore()
         for link in self.links:
@@ -228,26 +228,26 @@ class Gateway:
 
     def _on_fact(self, fact: Fact) -> None:
         self._journal(fact)
-        self._exposure.hear(fact, self.state)
+        self._exposure.on_fact(fact, self.state)
         traded = self.state.execution(fact.exec_id) if isinstance(fact, Corrected) else fact
         if isinstance(traded, Executed) and traded.con_id in self.state.accounts[traded.account].positions:
-            self.shown.traded(traded.account, traded.con_id)
+            self.reported.on_trade(traded.account, traded.con_id)
         if isinstance(fact, Executed):
-            self._mishaps.executed(fact)
+            self._order_faults.executed(fact)
 
-    def _note_trade(self, account: str, con_id: int) -> None:
+    def _on_trade(self, account: str, con_id: int) -> None:
         self._traded[account, con_id] = None
 
     # -- connections ------------------------------------------------------------------------------
 
-    def start(self, link: Link, message: asked.StartApi) -> None:
+    def start(self, link: Link, message: requests.StartApi) -> None:
         """Let a client in under its id, or refuse it."""
         if any(other.client_id == message.client_id for other in self.links):
-            link.error(-1, *texts.CLIENT_ID_IN_USE)
+            link.error(-1, *refusals.CLIENT_ID_IN_USE)
             link.close(f"client id {message.client_id} is in use")
             return
-        if len(self.links) >= MOST_CLIENTS:
-            link.close(f"{MOST_CLIENTS} clients are connected already")
+        if len(self.links) >= MAX_CLIENTS:
+            link.close(f"{MAX_CLIENTS} clients are connected already")
             return
         link.client_id = message.client_id
         self.links.append(link)
@@ -269,7 +269,7 @@ class Gateway:
 
     def handle(self, link: Link, message: Record) -> None:
         """Answer one request of a client."""
-        if isinstance(message, asked.StartApi):
+        if isinstance(message, requests.StartApi):
             if link.client_id is None:
                 self.start(link, message)
         elif link.client_id is None:
@@ -281,7 +281,7 @@ class Gateway:
         if not self.uplink.holds(link, message):
             self._handlers[type(message)](link, message)
 
-    def _open_orders(self, link: Link, message: asked.ReqOpenOrders) -> None:
+    def _open_orders(self, link: Link, message: requests.ReqOpenOrders) -> None:
         if link.client_id == 0:
             self._manual.bind()
         self._lists.open_orders(link, message)
@@ -297,20 +297,20 @@ class Gateway:
         """Move every market that goes by `symbol` to `price`; return the local symbols moved."""
         found = self.universe.symbols(symbol)
         for instrument in found:
-            self._orders.what_happened(self.exchange.move(instrument, price))
+            self._orders.on_market_events(self.exchange.move(instrument, price))
         return [instrument.local_symbol for instrument in found]
 
     def shift_market(self, symbol: str, percent: Decimal) -> None:
         """Move every market that goes by `symbol` by so much of its last price."""
         for instrument in self.universe.symbols(symbol):
             last = self.exchange.last_price(instrument.con_id)
-            self._orders.what_happened(self.exchange.move(instrument, last * (1 + percent / 100)))
+            self._orders.on_market_events(self.exchange.move(instrument, last * (1 + percent / 100)))
 
     def hold_auction(self, symbol: str, auction: Auction) -> list[str]:
         """Hold an auction in every market that goes by `symbol`; return their local symbols."""
         found = [instrument for instrument in self.universe.symbols(symbol) if instrument.is_tradable]
         for instrument in found:
-            self._orders.what_happened(self.exchange.hold_auction(instrument.con_id, auction))
+            self._orders.on_market_events(self.exchange.hold_auction(instrument.con_id, auction))
         return [instrument.local_symbol for instrument in found]
 
     def place_manual(self, typed: ManualOrder) -> OrderRecord:
@@ -318,11 +318,11 @@ class Gateway:
         return self._manual.place(typed, self.links)
 
     def end_turn(self) -> None:
-        """Tell subscribers about positions that changed; the shell calls this before it sends."""
+        """Publish positions that changed to subscribers; the shell calls this before it sends."""
         self.agenda.run_due()
         traded, self._traded = self._traded, {}
         for account, con_id in traded:
-            self._accounts.tell_trade(self.links, account, con_id)
+            self._accounts.publish_position(self.links, account, con_id)
         self._callbacks.end_turn(self.links)
         for link in self.links:
             if link.is_half_open:
@@ -330,7 +330,7 @@ class Gateway:
 
     # -- what faults ask for -----------------------------------------------------------------------
 
-    def notify(self, notice: texts.Refusal, client_id: int | None = None) -> None:
+    def notify(self, notice: refusals.Refusal, client_id: int | None = None) -> None:
         """Say something about the system to one client or to all."""
         for link in self.links:
             if client_id in (None, link.client_id):
@@ -338,7 +338,7 @@ class Gateway:
 
     def end_day(self) -> None:
         """Let it be midnight: DAY orders expire, executions are listed no more, completed orders are."""
-        self._day_end.come_now()
+        self._day_end.expire_all()
         self.state.apply(DayEnded(at=self.clock()))
 
     def forget_order_ids(self) -> None:

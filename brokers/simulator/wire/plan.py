@@ -22,9 +22,9 @@ Parts = dict[str, dict[str, Any]]
 #: A block's condition, and what it said of the message that is remembered.
 Verdict = tuple[Callable[[Any], bool], bool]
 # No real message repeats a block more often; a larger count is garbage and must not allocate.
-_MOST_REPETITIONS = 1_000
+_MAX_REPETITIONS = 1_000
 # So many shapes are remembered for reading, by their number of fields.
-_MOST_SHAPES = 64
+_MAX_SHAPES = 64
 
 
 class Made(NamedTuple):
@@ -200,7 +200,7 @@ class _Reader:
         text = self._take(None)
         if not text:
             return 0
-        if not (text.isascii() and text.isdigit()) or int(text) > _MOST_REPETITIONS:
+        if not (text.isascii() and text.isdigit()) or int(text) > _MAX_REPETITIONS:
             raise WireError(f"count of {name} expected, got {text[:20]!r}")
         return int(text)
 
@@ -291,6 +291,6 @@ class Plan:
         if message is not None:
             return message
         read = Read(self._items, fields, self._made)
-        if known is not None or len(self._read) < _MOST_SHAPES:
+        if known is not None or len(self._read) < _MAX_SHAPES:
             self._read[len(fields)] = read
         return read.message()

@@ -16,7 +16,7 @@ class Word(Record):
     text: str
 
 
-class Strike(Record):
+class StrikePrice(Record):
     """One strike of a list."""
 
     price: Number
@@ -93,7 +93,7 @@ class SecDefOptParams(Record):
     trading_class: str
     multiplier: str
     expirations: tuple[Word, ...] = ()
-    strikes: tuple[Strike, ...] = ()
+    strikes: tuple[StrikePrice, ...] = ()
 
 
 class SecDefOptParamsEnd(Record):
@@ -262,7 +262,7 @@ _LAYOUTS = [
         Field("under_con_id", ID),
         *fields("", TEXT, "trading_class multiplier"),
         Repeat("expirations", Word, [Field("text", TEXT)]),
-        Repeat("strikes", Strike, [Field("price", NUMBER)]),
+        Repeat("strikes", StrikePrice, [Field("price", NUMBER)]),
     ),
     plain(SecDefOptParamsEnd, 76, None, _REQ_ID),
     plain(

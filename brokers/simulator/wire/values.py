@@ -122,7 +122,7 @@ ESCAPED = ValueCodec("escaped", _escape, str)
 ID = ValueCodec("id", str, _decode_required)
 INTEGER = ValueCodec("integer", _encode_optional, _decode_integer)
 NUMBER = ValueCodec("number", encode_number, _decode_number)
-#: Sizes before fractional ones existed: what is left of a whole is not told.
+#: Sizes before fractional ones existed: what is left of a whole is not sent.
 WHOLE = ValueCodec("whole", _encode_whole, _decode_number)
 FLAG = ValueCodec("flag", _encode_flag, _decode_flag)
 CLIENT_INTEGER = ValueCodec("client integer", _encode_optional, _decode_client_integer)

@@ -17,25 +17,25 @@ LIMIT = 60.0
 
 
 class OfficialClient(EWrapper, EClient):  # type: ignore[misc]
-    """Every callback's arguments are appended to `heard[name]`."""
+    """Every callback's arguments are appended to `received[name]`."""
 
     def __init__(self) -> None:
         EWrapper.__init__(self)
         EClient.__init__(self, wrapper=self)
-        self.heard: defaultdict[str, list[Any]] = defaultdict(list)
+        self.received: defaultdict[str, list[Any]] = defaultdict(list)
         self._thread = threading.Thread(target=self.run, daemon=True)
 
     def __getattribute__(self, name: str) -> Any:
         if name in _CALLBACKS:
-            heard = object.__getattribute__(self, "heard")
-            return lambda *arguments: heard[name].append(arguments)
+            received = object.__getattribute__(self, "received")
+            return lambda *arguments: received[name].append(arguments)
         return object.__getattribute__(self, name)
 
     def start(self, port: int, client_id: int) -> None:
         """Connect and wait until orders may be sent."""
         self.connect("127.0.0.1", port, client_id)
         self._thread.start()
-        self.wait(lambda: self.heard["nextValidId"] and self.heard["managedAccounts"])
+        self.wait(lambda: self.received["nextValidId"] and self.received["managedAccounts"])
 
     def stop(self) -> None:
         """Disconnect; the message loop must have ended by itself, not by an exception."""
@@ -46,20 +46,20 @@ class OfficialClient(EWrapper, EClient):  # type: ignore[misc]
     def next_id(self) -> int:
         """Return a fresh order id."""
         self.reqIds(-1)
-        count = len(self.heard["nextValidId"])
-        self.wait(lambda: len(self.heard["nextValidId"]) > count - 1)
-        return int(self.heard["nextValidId"][-1][0])
+        count = len(self.received["nextValidId"])
+        self.wait(lambda: len(self.received["nextValidId"]) > count - 1)
+        return int(self.received["nextValidId"][-1][0])
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait for a condition; fail after the limit."""
         end = time.monotonic() + LIMIT
         while not condition():
-            assert time.monotonic() < end, dict(self.heard)
+            assert time.monotonic() < end, dict(self.received)
             time.sleep(0.01)
 
     def statuses(self, order_id: int) -> list[str]:
         """Return every status that an order went through."""
-        return [row[1] for row in self.heard["orderStatus"] if row[0] == order_id]
+        return [row[1] for row in self.received["orderStatus"] if row[0] == order_id]
 
 
 _CALLBACKS = frozenset(
@@ -73,7 +73,7 @@ def stock(symbol: str = "AAPL") -> Contract:
 
 
 def contract(symbol: str, sec_type: str, exchange: str, **fields: Any) -> Contract:
-    """Return a contract in dollars unless told otherwise."""
+    """Return a contract in dollars unless `fields` say otherwise."""
     made = Contract()
     made.symbol, made.secType, made.exchange, made.currency = symbol, sec_type, exchange, "USD"
     vars(made).update(fields)

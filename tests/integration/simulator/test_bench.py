@@ -32,7 +32,7 @@ def test_every_order_of_the_speed_part_was_filled(report: dict[str, dict[str, ob
     assert int(str(speed["gateway_cpu_us_per_order"])) >= 0
 
 
-def test_growth_looks_at_every_step_and_after_a_restart(report: dict[str, dict[str, object]]) -> None:
+def test_growth_measures_every_step_and_after_a_restart(report: dict[str, dict[str, object]]) -> None:
     growth = report["growth"]
     assert [step["resting"] for step in growth["steps"]] == [0, 200]  # type: ignore[attr-defined]
     assert set(growth["slowdown_p50"]) == {"place", "cancel", "match"}  # type: ignore[call-overload]

@@ -1,4 +1,4 @@
-"""Nothing is said that could not be written down first."""
+"""Nothing is sent that could not be written down first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from brokers.simulator.exchange.universe import load_universe
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.server import Connection, Hub
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import PREFIX, pack
 from brokers.simulator.wire.records import Record
@@ -35,7 +35,7 @@ def test_an_order_that_cannot_be_written_down_is_not_acknowledged(
         hub.end_turn()
         server = await asyncio.get_running_loop().create_server(lambda: Connection(hub), "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        writer.write(PREFIX + b"\0\0\0\x04v178" + frame(asked.StartApi(client_id=1)))
+        writer.write(PREFIX + b"\0\0\0\x04v178" + frame(requests.StartApi(client_id=1)))
         assert b"secdefnj" in await reader.readuntil(b"secdefnj\0\0")  # the last of the greeting
         with Path("/dev/full").open("wb", buffering=0) as full, monkeypatch.context() as patch:
             patch.setattr(journal, "_file", full)

@@ -127,7 +127,7 @@ def test_torn_messages_end_the_connection_and_the_next_one_is_whole(gateway: Sim
     run(test)
 
 
-def test_too_many_messages_are_refused_and_the_third_time_is_the_last(gateway: SimulatedGateway) -> None:
+def test_the_third_second_of_too_many_messages_ends_the_session(gateway: SimulatedGateway) -> None:
     with RawClient(gateway, 3) as client:
         client.read_until(b"2158")
         gateway.fault("pacing", mode="reject", rate=0)
@@ -226,7 +226,7 @@ def test_a_restart_closes_the_port_and_keeps_or_loses_orders(
     run(test)
 
 
-def test_at_midnight_clients_are_told_and_logged_out(gateway: SimulatedGateway) -> None:
+def test_at_midnight_clients_are_notified_and_logged_out(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         ib = await gateway.connect(1)
         trade = ib.placeOrder(AAPL, LimitOrder("BUY", 100, 200.0))

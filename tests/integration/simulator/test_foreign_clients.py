@@ -147,28 +147,28 @@ def official(gateway: SimulatedGateway) -> Iterator[OfficialClient]:
 
 
 def test_a_day_with_the_official_client(gateway: SimulatedGateway, official: OfficialClient) -> None:
-    heard, first = official.heard, official.heard["nextValidId"][0][0]
+    received, first = official.received, official.received["nextValidId"][0][0]
     assert official.serverVersion() == 157
     official.placeOrder(first, stock(), order("BUY", 100))
     official.placeOrder(first + 1, stock(), order("BUY", 50, "LMT", lmtPrice=200.0, tif="GTC"))
-    official.wait(lambda: heard["commissionReport"] and "Submitted" in official.statuses(first + 1))
+    official.wait(lambda: received["commissionReport"] and "Submitted" in official.statuses(first + 1))
     official.placeOrder(first + 1, stock(), order("BUY", 50, "LMT", lmtPrice=201.0, tif="GTC"))
     official.wait(lambda: gateway.get("/orders")[1]["limit_price"] == "201")
     official.placeOrder(first + 2, stock(), order("BUY", 10, "LMT", lmtPrice=200.0))
     official.cancelOrder(first + 2)
     official.wait(lambda: official.statuses(first + 2)[-1:] == ["Cancelled"])
     assert official.statuses(first)[-1] == "Filled"
-    assert [(row[2].shares, row[2].side) for row in heard["execDetails"]] == [(100.0, "BOT")]
+    assert [(row[2].shares, row[2].side) for row in received["execDetails"]] == [(100.0, "BOT")]
 
     again = OfficialClient()
     again.start(gateway.port, 6)
     again.reqAllOpenOrders()
     again.reqCompletedOrders(False)
     again.reqExecutions(1, ExecutionFilter())
-    again.wait(lambda: again.heard["openOrderEnd"] and again.heard["completedOrdersEnd"])
-    again.wait(lambda: again.heard["execDetailsEnd"])
-    assert [row[2].lmtPrice for row in again.heard["openOrder"]] == [201.0]
-    assert sorted(row[2].status for row in again.heard["completedOrder"]) == ["Cancelled", "Filled"]
+    again.wait(lambda: again.received["openOrderEnd"] and again.received["completedOrdersEnd"])
+    again.wait(lambda: again.received["execDetailsEnd"])
+    assert [row[2].lmtPrice for row in again.received["openOrder"]] == [201.0]
+    assert sorted(row[2].status for row in again.received["completedOrder"]) == ["Cancelled", "Filled"]
     again.stop()
 
 
@@ -195,9 +195,9 @@ def test_data_with_the_official_client(gateway: SimulatedGateway, official: Offi
     names += (
         " tickByTickBidAsk tickByTickMidPoint updateMktDepth updateMktDepthL2 historicalDataUpdate tickPrice"
     )
-    official.wait(lambda: all(official.heard[name] for name in names.split()))
-    assert len(official.heard["historicalData"]) == 25
-    assert [row[1] for row in official.heard["error"] if row[0] > 0] == [2152]
+    official.wait(lambda: all(official.received[name] for name in names.split()))
+    assert len(official.received["historicalData"]) == 25
+    assert [row[1] for row in official.received["error"] if row[0] > 0] == [2152]
 
 
 def test_reference_data_with_the_official_client(gateway: SimulatedGateway, official: OfficialClient) -> None:
@@ -224,15 +224,15 @@ def test_reference_data_with_the_official_client(gateway: SimulatedGateway, offi
     names += (
         " mktDepthExchanges familyCodes softDollarTiers newsProviders scannerParameters tickOptionComputation"
     )
-    official.wait(lambda: all(official.heard[name] for name in names.split()))
-    official.wait(lambda: len(official.heard["contractDetailsEnd"]) == 8)
-    found = {row[1].contract.secType for row in official.heard["contractDetails"]}
+    official.wait(lambda: all(official.received[name] for name in names.split()))
+    official.wait(lambda: len(official.received["contractDetailsEnd"]) == 8)
+    found = {row[1].contract.secType for row in official.received["contractDetails"]}
     assert found == {*kinds.values(), "OPT"}
-    assert {sample.contract.primaryExchange for sample in official.heard["symbolSamples"][0][1]} == {
+    assert {sample.contract.primaryExchange for sample in official.received["symbolSamples"][0][1]} == {
         "IBIS",
         "NYSE",
     }
-    assert [row for row in official.heard["error"] if row[0] > 0] == []
+    assert [row for row in official.received["error"] if row[0] > 0] == []
 
 
 def test_what_the_gateway_lacks_is_an_error_for_the_official_client(official: OfficialClient) -> None:
@@ -242,9 +242,9 @@ def test_what_the_gateway_lacks_is_an_error_for_the_official_client(official: Of
     official.reqContractDetails(53, contract("NOPE", "STK", "SMART"))
     official.requestFA(1)
     official.wait(
-        lambda: len([row for row in official.heard["error"] if row[1] not in (2104, 2106, 2158)]) == 5
+        lambda: len([row for row in official.received["error"] if row[1] not in (2104, 2106, 2158)]) == 5
     )
-    codes = {row[0]: row[1] for row in official.heard["error"]}
+    codes = {row[0]: row[1] for row in official.received["error"]}
     assert {number: codes[number] for number in (50, 51, 52, 53)} == {50: 430, 51: 162, 52: 10276, 53: 200}
 
 

@@ -191,17 +191,17 @@ def test_a_refused_order_is_an_error_with_its_id(
 ) -> None:
     async def test() -> None:
         async with client(gateway) as ib:
-            heard: list[tuple[int, int]] = []
-            ib.errorEvent += lambda req_id, number, text, contract: heard.append((req_id, number))
+            received: list[tuple[int, int]] = []
+            ib.errorEvent += lambda req_id, number, text, contract: received.append((req_id, number))
             trade = ib.placeOrder(contract, order)
-            await until(lambda: heard)
-            assert heard == [(trade.order.orderId, code)]
+            await until(lambda: received)
+            assert received == [(trade.order.orderId, code)]
             assert gateway.get("/orders") == []
 
     run(test)
 
 
-def test_a_client_id_in_use_is_refused_and_the_first_client_lives(gateway: SimulatedGateway) -> None:
+def test_a_client_id_in_use_is_refused_the_second_client(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         async with client(gateway) as ib:
             codes: list[int] = []
@@ -239,7 +239,7 @@ def test_orders_survive_sigkill_and_can_be_cancelled_afterwards(restartable: Sim
     run(test)
 
 
-def test_every_acknowledged_order_is_in_the_ledger_after_sigkill_in_full_flow(
+def test_acknowledged_orders_are_in_the_ledger_after_sigkill(
     restartable: SimulatedGateway,
 ) -> None:
     async def test() -> None:

@@ -1,4 +1,4 @@
-"""Foreign clients place the less common kinds of orders and read them back as they said them."""
+"""Foreign clients place the less common kinds of orders and read them back as they sent them."""
 
 from __future__ import annotations
 
@@ -91,15 +91,15 @@ def test_a_library_reads_its_orders_back(
 def test_the_official_client_reads_its_orders_back(gateway: SimulatedGateway) -> None:
     client = OfficialClient()
     client.start(gateway.port, 5)
-    first = client.heard["nextValidId"][0][0]
+    first = client.received["nextValidId"][0][0]
     for number, terms in enumerate(_OLD, start=first):
         fields = {"totalQuantity": 25, **terms}
         quantity, order_type = fields.pop("totalQuantity"), fields.pop("orderType")
         client.placeOrder(number, stock(), order("BUY", quantity, order_type, **fields))
-    client.wait(lambda: len({row[0] for row in client.heard["openOrder"]}) == len(_OLD))
+    client.wait(lambda: len({row[0] for row in client.received["openOrder"]}) == len(_OLD))
     client.stop()
     client.wait(lambda: not gateway.get("/healthz")["clients"])
-    echoed = {row[0]: row[2] for row in client.heard["openOrder"]}
+    echoed = {row[0]: row[2] for row in client.received["openOrder"]}
     for number, terms in enumerate(_OLD, start=first):
         assert differences(terms, echoed[number]) == {}
 
@@ -108,7 +108,7 @@ def test_32_clients_trade_at_once_and_a_33rd_is_refused(gateway: SimulatedGatewa
     clients = [RawClient(gateway.port, number) for number in range(1, 33)]
     tail = order_tail()
     for client in clients:
-        client.send(b"".join(order_frame(number, tail) for number in client.take_ids(3)))
+        client.send_bytes(b"".join(order_frame(number, tail) for number in client.take_ids(3)))
     for client in clients:
         filled: set[int] = set()
         while len(filled) < 3:

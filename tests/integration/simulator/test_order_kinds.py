@@ -84,7 +84,7 @@ def test_an_order_waits_for_its_conditions(gateway: SimulatedGateway) -> None:
     run(test)
 
 
-def test_a_closing_order_waits_for_the_auction_that_the_control_port_calls(gateway: SimulatedGateway) -> None:
+def test_a_closing_order_waits_for_the_control_ports_auction(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         async with client(gateway) as ib:
             trade = ib.placeOrder(AAPL, Order(action="BUY", totalQuantity=10, orderType="MOC"))

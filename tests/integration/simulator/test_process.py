@@ -15,7 +15,7 @@ import pytest
 from ib_async import LimitOrder, MarketOrder, Stock
 
 from brokers.simulator.bench.wire import RawClient, order_frame, order_tail
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from tests.integration.simulator.process import LIMIT, SimulatedGateway, run, until
 
 AAPL = Stock("AAPL", "SMART", "USD", conId=265598)
@@ -46,7 +46,7 @@ def test_the_ledger_has_one_row_per_order_and_execution(gateway: SimulatedGatewa
     run(test)
 
 
-def test_an_unacknowledged_order_is_in_the_ledger_and_found_by_its_reference(
+def test_an_unacknowledged_order_is_in_the_ledger_by_reference(
     gateway: SimulatedGateway,
 ) -> None:
     async def test() -> None:
@@ -85,7 +85,7 @@ def test_disconnect_drops_the_clients_at_once(gateway: SimulatedGateway) -> None
     run(test)
 
 
-def test_a_lost_link_is_told_and_holds_orders_until_it_is_back(gateway: SimulatedGateway) -> None:
+def test_a_lost_link_is_notified_and_holds_orders(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         ib = await gateway.connect()
         codes: list[int] = []
@@ -226,8 +226,8 @@ def test_a_client_that_reads_no_list_keeps_nobody_waiting(gateway: SimulatedGate
     placed = {number: order_frame(number, tail) for number in lister.take_ids(4_000)}
     lister.work(placed, b"Submitted", 64)
     for _ in range(4):  # more than any socket holds
-        lister.say(asked.ReqAllOpenOrders())
-    other.say(asked.ReqCurrentTime())
+        lister.send(requests.ReqAllOpenOrders())
+    other.send(requests.ReqCurrentTime())
     assert other.until(lambda frame: frame.startswith(b"49\0"))
     listed: list[bytes] = []
     while listed.count(b"53") < 4:

@@ -1,4 +1,4 @@
-"""Killed at any moment, the gateway still knows everything it has said."""
+"""Killed at any moment, the gateway still knows everything it has sent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from brokers.simulator.bench.wire import RawClient, client_frame, order_frame, order_tail
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from tests.integration.simulator.process import SimulatedGateway
 
 _TAILS = [
@@ -40,7 +40,7 @@ def gateway(tmp_path: Path) -> Iterator[SimulatedGateway]:
         made.end()
 
 
-def said(client: RawClient) -> Iterator[tuple[int, str]]:
+def received(client: RawClient) -> Iterator[tuple[int, str]]:
     """Wait for bytes and yield (order id, status) of every orderStatus among them."""
     for frame in client.frames():
         if frame.startswith(b"3\0"):
@@ -51,32 +51,32 @@ def said(client: RawClient) -> Iterator[tuple[int, str]]:
 def stream_until_killed(gateway: SimulatedGateway, random: Random) -> dict[int, str]:
     """Send orders and cancels until the gateway is killed somewhere; return the last word on each."""
     client = RawClient(gateway.port)
-    heard: dict[int, str] = {}
+    statuses: dict[int, str] = {}
     enough = random.randint(5, 300)
-    while len(heard) < enough:
+    while len(statuses) < enough:
         ids = client.take_ids(random.randint(1, 40))
         batch = [order_frame(number, random.choice(_TAILS)) for number in ids]
-        batch += [client_frame(asked.CancelOrder(order_id=number)) for number in random.sample(ids, 1)]
-        client.send(b"".join(batch))
-        heard.update(said(client))
-    client.send(b"".join(order_frame(number, _TAILS[2]) for number in client.take_ids(200)))
+        batch += [client_frame(requests.CancelOrder(order_id=number)) for number in random.sample(ids, 1)]
+        client.send_bytes(b"".join(batch))
+        statuses.update(received(client))
+    client.send_bytes(b"".join(order_frame(number, _TAILS[2]) for number in client.take_ids(200)))
     gateway.end(signal.SIGKILL)
     try:
         while True:
-            heard.update(said(client))
+            statuses.update(received(client))
     except ConnectionError:
         client.close()
-    return heard
+    return statuses
 
 
 def test_no_acknowledged_order_is_lost_whenever_it_is_killed(gateway: SimulatedGateway) -> None:
     random = Random(20261122)
     for _ in range(5):
-        heard = stream_until_killed(gateway, random)
+        statuses = stream_until_killed(gateway, random)
         gateway.start()
         known = {row["order_id"]: row for row in gateway.get("/orders")}
-        assert heard.keys() <= known.keys()
-        for order_id, status in heard.items():
+        assert statuses.keys() <= known.keys()
+        for order_id, status in statuses.items():
             if status in _FINAL:
                 assert known[order_id]["status"] == status
 

@@ -1,4 +1,4 @@
-"""A gateway to talk to in tests: its clock stands still until told otherwise, its clients are lists."""
+"""A gateway to talk to in tests: its clock stands still until it is moved, its clients are lists."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.exchange.universe import load_universe
-from brokers.simulator.gateway.facts import Fact
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.gateway.link import Link
-from brokers.simulator.gateway.timetable import BEAT
-from brokers.simulator.wire import client as asked
+from brokers.simulator.gateway.memory.facts import Fact
+from brokers.simulator.gateway.timetable import MARKET_STEP
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract, Order, Record
@@ -35,42 +35,42 @@ class Bench:
 
     def connect(self, client_id: int, version: int = 178) -> Link:
         link = Link(version)
-        self.gateway.handle(link, asked.StartApi(client_id=client_id))
+        self.gateway.handle(link, requests.StartApi(client_id=client_id))
         link.outbox.clear()
         return link
 
-    def say(self, message: Record, link: Link | None = None) -> list[Record]:
+    def send(self, message: Record, link: Link | None = None) -> list[Record]:
         """Send a message and return everything that was answered to that client in this turn."""
         link = link or self.link
         self.gateway.handle(link, message)
-        return self.heard(link)
+        return self.received(link)
 
-    def heard(self, link: Link | None = None) -> list[Record]:
+    def received(self, link: Link | None = None) -> list[Record]:
         link = link or self.link
         self.gateway.end_turn()
-        said, link.outbox = link.outbox, []
-        return said
+        received, link.outbox = link.outbox, []
+        return received
 
     def place(self, order_id: int, link: Link | None = None, **terms: Any) -> list[Record]:
-        return self.say(place(order_id, **terms), link)
+        return self.send(place(order_id, **terms), link)
 
     def cancel(self, order_id: int, link: Link | None = None) -> list[Record]:
-        return self.say(asked.CancelOrder(order_id=order_id), link)
+        return self.send(requests.CancelOrder(order_id=order_id), link)
 
     def move(self, price: str, symbol: str = "AAPL") -> list[Record]:
         self.gateway.move_market(symbol, Decimal(price))
-        return self.heard()
+        return self.received()
 
-    def beat(self, times: int = 1) -> list[Record]:
+    def step(self, times: int = 1) -> list[Record]:
         for _ in range(times):
-            self.now += BEAT
+            self.now += MARKET_STEP
             self.gateway.pass_time()
-        return self.heard()
+        return self.received()
 
     def skip(self, time: timedelta) -> list[Record]:
         self.now += time
         self.gateway.pass_time()
-        return self.heard()
+        return self.received()
 
 
 def contract(symbol: str = "AAPL", **fields: Any) -> Contract:
@@ -79,7 +79,7 @@ def contract(symbol: str = "AAPL", **fields: Any) -> Contract:
 
 
 def place(order_id: int, symbol: str = "AAPL", **terms: Any) -> PlaceOrder:
-    """Buy 100 at the market unless told otherwise; prices and quantities may be strings."""
+    """Buy 100 at the market unless `terms` say otherwise; prices and quantities may be strings."""
     numbers = {
         name: Decimal(str(terms.pop(name)))
         for name in ("total_quantity", "lmt_price", "aux_price")

@@ -57,9 +57,9 @@ def test_crossing_zero_closes_and_opens_in_one_trade() -> None:
 def test_futures_move_cash_only_by_what_they_realize() -> None:
     owner = account()
     trade(owner, ES, 2, "5900", "4.50")
-    assert owner.shown_cash(UNIVERSE.instruments)["USD"] == START
+    assert owner.reported_cash(UNIVERSE.instruments)["USD"] == START
     assert trade(owner, ES, -2, "5901", "4.50") == 2 * 50 - 9
-    assert owner.shown_cash(UNIVERSE.instruments)["USD"] == START + 91
+    assert owner.reported_cash(UNIVERSE.instruments)["USD"] == START + 91
 
 
 def test_a_currency_pair_exchanges_cash() -> None:
@@ -93,7 +93,7 @@ def test_cash_equals_realized_profit_less_what_open_positions_cost(
 
 
 @given(trades=TRADES)
-def test_a_position_is_the_sum_of_its_trades_and_costs_nothing_when_closed(
+def test_a_position_is_the_sum_of_its_trades(
     trades: list[tuple[int, int, Decimal, Decimal]],
 ) -> None:
     owner = account()

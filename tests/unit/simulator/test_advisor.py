@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.exchange.universe import load_universe
-from brokers.simulator.gateway.allocation import allot
-from brokers.simulator.gateway.facts import AnyFact
+from brokers.simulator.gateway.accounts.allocation import allot
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.gateway import Gateway
-from brokers.simulator.gateway.link import Link
+from brokers.simulator.gateway.memory.facts import AnyFact
 from brokers.simulator.wire import client as plain
-from brokers.simulator.wire import client_reference as asked
+from brokers.simulator.wire import client_reference as requests
 from brokers.simulator.wire import server
-from brokers.simulator.wire import server_reference as said
+from brokers.simulator.wire import server_reference as responses
 from brokers.simulator.wire.order_reports import OpenOrder
 from tests.unit.simulator.kit import AAPL, Bench, errors, only, story
 
@@ -52,7 +52,7 @@ def test_all_accounts_are_named_at_the_start(several: Bench) -> None:
 
 
 def test_an_order_trades_for_the_account_it_names(several: Bench) -> None:
-    several.say(plain.ReqPositions())
+    several.send(plain.ReqPositions())
     assert names(several.place(1, account="DU2"), server.PositionData) == ["DU2"]
     assert errors(several.place(2, account="DU9")) == [321]
     assert errors(several.place(3)) == [435]
@@ -61,9 +61,9 @@ def test_an_order_trades_for_the_account_it_names(several: Bench) -> None:
 def test_multi_requests_are_for_one_account_or_all(several: Bench) -> None:
     several.place(1, account="DU1")
     several.place(2, account="DU3")
-    one = several.say(plain.ReqPositionsMulti(req_id=1, account="DU3"))
-    every = several.say(plain.ReqPositionsMulti(req_id=2))
-    values = several.say(plain.ReqAccountUpdatesMulti(req_id=3, account="DU2"))
+    one = several.send(plain.ReqPositionsMulti(req_id=1, account="DU3"))
+    every = several.send(plain.ReqPositionsMulti(req_id=2))
+    values = several.send(plain.ReqAccountUpdatesMulti(req_id=3, account="DU2"))
     assert names(one, server.PositionMulti) == ["DU3"]
     assert names(every, server.PositionMulti) == ["DU1", "DU3"]
     assert names(values, server.AccountUpdateMulti) == ["DU2"]
@@ -72,25 +72,25 @@ def test_multi_requests_are_for_one_account_or_all(several: Bench) -> None:
 def test_profit_and_loss_is_the_accounts_own(several: Bench) -> None:
     several.place(1, account="DU1")
     several.move("250")
-    (total,) = only(server.Pnl, several.say(plain.ReqPnl(req_id=1, account="DU1")))
-    (other,) = only(server.Pnl, several.say(plain.ReqPnl(req_id=2, account="DU2")))
-    (single,) = only(server.PnlSingle, several.say(plain.ReqPnlSingle(req_id=3, account="DU1", con_id=AAPL)))
+    (total,) = only(server.Pnl, several.send(plain.ReqPnl(req_id=1, account="DU1")))
+    (other,) = only(server.Pnl, several.send(plain.ReqPnl(req_id=2, account="DU2")))
+    (single,) = only(server.PnlSingle, several.send(plain.ReqPnlSingle(req_id=3, account="DU1", con_id=AAPL)))
     assert total.unrealized is not None
     assert total.unrealized > 1_000
     assert (other.unrealized, single.position) == (0, 100)
 
 
 def test_the_summary_has_every_account(several: Bench) -> None:
-    rows = several.say(plain.ReqAccountSummary(req_id=1, tags="NetLiquidation"))
+    rows = several.send(plain.ReqAccountSummary(req_id=1, tags="NetLiquidation"))
     assert names(rows, server.AccountSummary) == list(ACCOUNTS)
 
 
 def test_no_more_than_two_summaries_at_once(several: Bench) -> None:
     for number in (1, 2):
-        assert not errors(several.say(plain.ReqAccountSummary(req_id=number, tags="Cushion")))
-    assert errors(several.say(plain.ReqAccountSummary(req_id=3, tags="Cushion"))) == [322]
-    several.say(plain.CancelAccountSummary(req_id=1))
-    assert not errors(several.say(plain.ReqAccountSummary(req_id=3, tags="Cushion")))
+        assert not errors(several.send(plain.ReqAccountSummary(req_id=number, tags="Cushion")))
+    assert errors(several.send(plain.ReqAccountSummary(req_id=3, tags="Cushion"))) == [322]
+    several.send(plain.CancelAccountSummary(req_id=1))
+    assert not errors(several.send(plain.ReqAccountSummary(req_id=3, tags="Cushion")))
 
 
 def test_an_account_more_is_there_after_a_restart() -> None:
@@ -107,12 +107,12 @@ def test_an_account_more_is_there_after_a_restart() -> None:
 
 
 def test_only_an_advisor_has_groups(several: Bench) -> None:
-    assert errors(several.say(asked.RequestFa(kind=1))) == [321]
-    assert errors(several.say(asked.ReplaceFa(kind=1, xml=TWO, req_id=5))) == [321]
+    assert errors(several.send(requests.RequestFa(kind=1))) == [321]
+    assert errors(several.send(requests.ReplaceFa(kind=1, xml=TWO, req_id=5))) == [321]
 
 
 def test_the_advisors_own_account_is_named_first(advisor: Bench) -> None:
-    (answer,) = only(server.ManagedAccts, advisor.say(plain.ReqManagedAccts()))
+    (answer,) = only(server.ManagedAccts, advisor.send(plain.ReqManagedAccts()))
     assert answer.accounts == "DF1,DU1,DU2,DU3"
 
 
@@ -120,31 +120,31 @@ def test_the_advisors_own_account_is_named_first(advisor: Bench) -> None:
     ("kind", "root"), [(1, "ListOfGroups"), (2, "ListOfAllocationProfiles"), (3, "ListOfAccountAliases")]
 )
 def test_every_kind_of_configuration_is_there_from_the_start(advisor: Bench, kind: int, root: str) -> None:
-    (answer,) = only(said.ReceiveFa, advisor.say(asked.RequestFa(kind=kind)))
+    (answer,) = only(responses.ReceiveFa, advisor.send(requests.RequestFa(kind=kind)))
     assert f"<{root}" in answer.xml
 
 
 def test_all_clients_are_a_group_from_the_start(advisor: Bench) -> None:
-    rows = advisor.say(plain.ReqAccountSummary(req_id=1, group="AllClients", tags="NetLiquidation"))
+    rows = advisor.send(plain.ReqAccountSummary(req_id=1, group="AllClients", tags="NetLiquidation"))
     assert names(rows, server.AccountSummary) == list(ACCOUNTS)
 
 
 def test_a_replaced_group_is_kept_and_counts(advisor: Bench) -> None:
-    assert advisor.say(asked.ReplaceFa(kind=1, xml=TWO, req_id=5)) == [said.ReplaceFaEnd(req_id=5)]
-    assert only(said.ReceiveFa, advisor.say(asked.RequestFa(kind=1)))[0].xml == TWO
-    rows = advisor.say(plain.ReqAccountSummary(req_id=1, group="Two", tags="NetLiquidation"))
+    assert advisor.send(requests.ReplaceFa(kind=1, xml=TWO, req_id=5)) == [responses.ReplaceFaEnd(req_id=5)]
+    assert only(responses.ReceiveFa, advisor.send(requests.RequestFa(kind=1)))[0].xml == TWO
+    rows = advisor.send(plain.ReqAccountSummary(req_id=1, group="Two", tags="NetLiquidation"))
     assert names(rows, server.AccountSummary) == ["DU1", "DU2"]
     advisor.place(1, account="DU2")
     advisor.place(2, account="DU3")
-    positions = advisor.say(plain.ReqPositionsMulti(req_id=2, account="Two"))
+    positions = advisor.send(plain.ReqPositionsMulti(req_id=2, account="Two"))
     assert names(positions, server.PositionMulti) == ["DU2"]
 
 
 def test_the_groups_survive_a_restart(advisor: Bench) -> None:
-    advisor.say(asked.ReplaceFa(kind=1, xml=TWO, req_id=5))
+    advisor.send(requests.ReplaceFa(kind=1, xml=TWO, req_id=5))
     again = Bench(accounts=ACCOUNTS, advisor="DF1")
     again.gateway.state.apply(advisor.gateway.state.snapshot())
-    assert only(said.ReceiveFa, again.say(asked.RequestFa(kind=1)))[0].xml == TWO
+    assert only(responses.ReceiveFa, again.send(requests.RequestFa(kind=1)))[0].xml == TWO
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def test_the_groups_survive_a_restart(advisor: Bench) -> None:
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(advisor: Bench, xml: str, kind: int) -> None:
-    before = story(advisor.say(asked.RequestFa(kind=kind)))
-    assert errors(advisor.say(asked.ReplaceFa(kind=kind, xml=xml, req_id=5))) == [10230]
-    assert story(advisor.say(asked.RequestFa(kind=kind))) == before == ["ReceiveFa"]
+    before = story(advisor.send(requests.RequestFa(kind=kind)))
+    assert errors(advisor.send(requests.ReplaceFa(kind=kind, xml=xml, req_id=5))) == [10230]
+    assert story(advisor.send(requests.RequestFa(kind=kind))) == before == ["ReceiveFa"]
 
 
 # -- orders for a group ------------------------------------------------------------------------------
@@ -179,16 +179,16 @@ def positions(bench: Bench) -> dict[str, Decimal]:
 
 
 def executions(bench: Bench, **wanted: object) -> list[tuple[str, Decimal | None]]:
-    said = bench.say(plain.ReqExecutions(req_id=1, **wanted))  # type: ignore[arg-type]
-    return [(m.execution.account, m.execution.shares) for m in only(server.ExecutionData, said)]
+    received = bench.send(plain.ReqExecutions(req_id=1, **wanted))  # type: ignore[arg-type]
+    return [(m.execution.account, m.execution.shares) for m in only(server.ExecutionData, received)]
 
 
 def test_an_order_for_a_group_fills_once_and_is_shared_out(advisor: Bench) -> None:
-    heard = advisor.place(1, fa_group="AllClients", fa_method="EqualQuantity", total_quantity=100)
-    fills = only(server.ExecutionData, heard)
+    received = advisor.place(1, fa_group="AllClients", fa_method="EqualQuantity", total_quantity=100)
+    fills = only(server.ExecutionData, received)
     assert [(m.execution.account, m.execution.shares) for m in fills] == [("DF1", 100)]
     assert positions(advisor) == {"DU1": 34, "DU2": 33, "DU3": 33}
-    opened = only(OpenOrder, heard)[0]
+    opened = only(OpenOrder, received)[0]
     assert (opened.order.account, opened.order.fa_group) == ("DF1", "AllClients")
 
 
@@ -201,13 +201,13 @@ def test_each_account_sees_its_own_share(advisor: Bench) -> None:
 
 
 def test_a_group_may_share_by_ratio(advisor: Bench) -> None:
-    advisor.say(asked.ReplaceFa(kind=1, xml=RATIO, req_id=9))
+    advisor.send(requests.ReplaceFa(kind=1, xml=RATIO, req_id=9))
     advisor.place(1, fa_group="Split", total_quantity=10)
     assert positions(advisor) == {"DU1": 7, "DU2": 3}
 
 
 def test_net_liquidation_decides_who_gets_more(advisor: Bench) -> None:
-    advisor.say(asked.ReplaceFa(kind=1, xml=TWO, req_id=9))
+    advisor.send(requests.ReplaceFa(kind=1, xml=TWO, req_id=9))
     advisor.gateway.state.accounts["DU2"].cash["USD"] *= 3
     advisor.place(1, fa_group="Two", total_quantity=100)
     assert positions(advisor) == {"DU1": 25, "DU2": 75}
@@ -221,7 +221,7 @@ def test_shares_follow_positions_when_the_group_closes_them(advisor: Bench) -> N
     assert positions(advisor) == {"DU1": 0, "DU3": 0}
 
 
-def test_a_group_order_filled_in_parts_adds_up_and_a_restart_knows_it(advisor: Bench) -> None:
+def test_a_group_order_filled_in_parts_adds_up_after_a_restart(advisor: Bench) -> None:
     advisor.place(1, fa_group="AllClients", total_quantity=3_001)
     assert sum(positions(advisor).values()) == 3_001
     assert max(positions(advisor).values()) - min(positions(advisor).values()) <= 2
@@ -245,7 +245,7 @@ def test_without_an_advisor_there_is_no_group_order(several: Bench) -> None:
     total=st.integers(0, 10**6),
     weights=st.lists(st.integers(0, 10**6), min_size=1, max_size=8).filter(any),
 )
-def test_shares_add_up_and_are_within_a_lot_of_what_is_right(total: int, weights: list[int]) -> None:
+def test_shares_add_up_and_are_right_within_a_lot(total: int, weights: list[int]) -> None:
     named = {str(number): Decimal(weight) for number, weight in enumerate(weights)}
     shares = allot(Decimal(total), named, Decimal(1))
     assert sum(shares.values()) == total
@@ -265,7 +265,7 @@ PROFILE = (
 
 
 def test_an_order_for_a_profile_is_shared_out_by_it(advisor: Bench) -> None:
-    assert errors(advisor.say(asked.ReplaceFa(kind=2, xml=PROFILE, req_id=1))) == []
+    assert errors(advisor.send(requests.ReplaceFa(kind=2, xml=PROFILE, req_id=1))) == []
     advisor.place(1, fa_profile="Split")
     accounts = advisor.gateway.state.accounts
     held = {name: accounts[name].positions[AAPL].quantity for name in ("DU1", "DU3")}
@@ -275,7 +275,7 @@ def test_an_order_for_a_profile_is_shared_out_by_it(advisor: Bench) -> None:
 def test_a_profile_is_known_or_refused(advisor: Bench, several: Bench) -> None:
     assert errors(advisor.place(1, fa_profile="Split")) == [321]
     assert errors(several.place(1, fa_profile="Split")) == [321]
-    advisor.say(asked.ReplaceFa(kind=2, xml=PROFILE, req_id=1))
+    advisor.send(requests.ReplaceFa(kind=2, xml=PROFILE, req_id=1))
     assert errors(advisor.place(1, fa_profile="Split", account="DU1")) == [321]
     assert errors(advisor.place(1, fa_profile="Split", fa_group="AllClients")) == [321]
 
@@ -283,4 +283,4 @@ def test_a_profile_is_known_or_refused(advisor: Bench, several: Bench) -> None:
 @pytest.mark.parametrize("wrong", [("DU3", "DU9"), ("25.0", "all")])
 def test_a_profile_that_cannot_be_is_not_taken_in(advisor: Bench, wrong: tuple[str, str]) -> None:
     xml = PROFILE.replace(*wrong)
-    assert errors(advisor.say(asked.ReplaceFa(kind=2, xml=xml, req_id=1))) == [10230]
+    assert errors(advisor.send(requests.ReplaceFa(kind=2, xml=xml, req_id=1))) == [10230]

@@ -35,12 +35,12 @@ def step(bench: Bench, what: str, number: int) -> list[Record]:
         case "buy" | "sell":
             return bench.place(number, action=what.upper())
         case "rest":
-            return bench.say(limit(number, 230 - number))
+            return bench.send(limit(number, 230 - number))
         case "cancel":
             return bench.cancel(number)
         case "move":
             return bench.move(str(226 + number))
-    return bench.beat(number)
+    return bench.step(number)
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,7 +50,7 @@ def test_the_books_add_up_whatever_goes_wrong(faults: list[Fault], steps: list[t
     bench.gateway.faults.add(*faults)
     for what, number in steps:
         assert all(codec.encode_server(178, message) for message in step(bench, what, number))
-    assert all(codec.encode_server(178, message) for message in bench.beat(3))
+    assert all(codec.encode_server(178, message) for message in bench.step(3))
     assert_books_add_up(bench)
 
 

@@ -26,8 +26,8 @@ ES_DECEMBER = 515416632
 def test_no_message_breaks_the_gateway(layout: Layout, data: st.DataObject) -> None:
     bench = Bench()
     message = data.draw(built(layout.struct, layout.items, layout.nested))
-    said = bench.say(codec.decode_client(178, codec.encode_client(178, message)))
-    assert all(codec.encode_server(178, answer) for answer in said)
+    received = bench.send(codec.decode_client(178, codec.encode_client(178, message)))
+    assert all(codec.encode_server(178, answer) for answer in received)
 
 
 TERMS: dict[str, st.SearchStrategy[Any]] = {
@@ -50,12 +50,12 @@ class Day(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), number=st.integers(1, 12), terms=st.fixed_dictionaries(TERMS))
     def place_or_modify(self, who: int, number: int, terms: dict[str, Any]) -> None:
-        self.bench.say(place(number, **terms), self.links[who])
+        self.bench.send(place(number, **terms), self.links[who])
 
     @rule(who=st.integers(0, 1), number=st.integers(1, 5), action=TERMS["action"])
     def trade_a_future(self, who: int, number: int, action: str) -> None:
         es = contract("ES", sec_type="FUT", exchange="CME", last_trade_date="202612")
-        self.bench.say(
+        self.bench.send(
             place(100 + number, contract=es, action=action, total_quantity=number), self.links[who]
         )
 
@@ -67,9 +67,9 @@ class Day(RuleBasedStateMachine):
     def move(self, price: int) -> None:
         self.bench.move(str(price))
 
-    @rule(beats=st.integers(1, 5))
-    def wait(self, beats: int) -> None:
-        self.bench.beat(beats)
+    @rule(steps=st.integers(1, 5))
+    def wait(self, steps: int) -> None:
+        self.bench.step(steps)
 
     @invariant()
     def positions_and_cash_are_the_sum_of_the_executions(self) -> None:

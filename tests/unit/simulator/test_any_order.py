@@ -15,8 +15,8 @@ from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.book import Side
 from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.gateway.gateway import STARTING_CASH
-from brokers.simulator.gateway.portions import is_portioned
-from brokers.simulator.wire import client as asked
+from brokers.simulator.gateway.orders.slicing import is_sliced
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.records import ComboLeg, Condition, Contract, TagValue
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, place
@@ -103,12 +103,12 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(who=st.integers(0, 1), terms=terms())
     def send(self, who: int, terms: dict[str, Any]) -> None:
-        self.bench.say(place(self.next_id(), **terms), self.links[who])
+        self.bench.send(place(self.next_id(), **terms), self.links[who])
 
     @rule(who=st.integers(0, 1), number=st.integers(1, 12), terms=terms())
     def modify(self, who: int, number: int, terms: dict[str, Any]) -> None:
         if number <= self.ids:
-            self.bench.say(place(number, **terms), self.links[who])
+            self.bench.send(place(number, **terms), self.links[who])
 
     @rule(who=st.integers(0, 1), entry=terms(), profit=PRICES, loss=PRICES)
     def bracket(self, who: int, entry: dict[str, Any], profit: Decimal, loss: Decimal) -> None:
@@ -120,10 +120,10 @@ class AnyOrder(RuleBasedStateMachine):
             "total_quantity": entry["total_quantity"],
             "parent_id": parent,
         }
-        self.bench.say(place(parent, **entry, transmit=False), link)
+        self.bench.send(place(parent, **entry, transmit=False), link)
         legs = [{"order_type": "LMT", "lmt_price": profit}, {"order_type": "STP", "aux_price": loss}]
         for leg, transmit in zip(legs, (False, True), strict=True):
-            self.bench.say(place(self.next_id(), **child, **leg, transmit=transmit), link)
+            self.bench.send(place(self.next_id(), **child, **leg, transmit=transmit), link)
 
     @rule(who=st.integers(0, 1), number=st.integers(1, 40))
     def cancel(self, who: int, number: int) -> None:
@@ -133,9 +133,9 @@ class AnyOrder(RuleBasedStateMachine):
     def move(self, ticks: int) -> None:
         self.bench.move(str(Decimal(23_000 + ticks) / 100))
 
-    @rule(beats=st.integers(1, 5))
-    def wait(self, beats: int) -> None:
-        self.bench.beat(beats)
+    @rule(steps=st.integers(1, 5))
+    def wait(self, steps: int) -> None:
+        self.bench.step(steps)
 
     @rule(auction=st.sampled_from(Auction))
     def auction(self, auction: Auction) -> None:
@@ -153,7 +153,7 @@ class AnyOrder(RuleBasedStateMachine):
         for side in self.bench.gateway.exchange.market(AAPL).book.sides.values():
             for level in side.levels.values():
                 orders = [*level.orders.values(), *level.hidden.values()]
-                assert level.quantity == sum(order.shown for order in orders)
+                assert level.quantity == sum(order.displayed for order in orders)
                 assert level.quantity + level.reserve == sum(order.remaining for order in orders)
                 assert all(order.remaining > 0 for order in orders)
 
@@ -180,13 +180,13 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def an_open_order_is_in_its_market_or_kept_back(self) -> None:
         gateway = self.bench.gateway
-        room = gateway._orders._room
+        room = gateway._orders._waiting
         for record in gateway.state.orders.values():
             in_market = gateway.exchange.has(record.con_id, record.perm_id)
             assert not (in_market and (record.is_done or record.perm_id in room.held))
-            waits = record.perm_id in room.held or is_portioned(record.order)
+            waits = record.perm_id in room.held or is_sliced(record.order)
             assert record.is_done or in_market or waits
-            if in_market and not is_portioned(record.order):
+            if in_market and not is_sliced(record.order):
                 assert gateway.exchange.working(record.con_id, record.perm_id) == record.remaining
 
 
@@ -195,7 +195,7 @@ TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=30, deadli
 
 
 def a_day(seed: int, choices: int) -> Iterator[object]:
-    """Yield everything that two clients hear in a day of random orders."""
+    """Yield everything that two clients receive in a day of random orders."""
     random = Random(choices)
     bench = Bench(seed=seed)
     links = [bench.link, bench.connect(2)]
@@ -204,10 +204,10 @@ def a_day(seed: int, choices: int) -> Iterator[object]:
         levels = {name: Decimal(23_000 + random.randint(-15, 15)) / 100 for name in prices}
         link = links[number % 2]
         action = random.choice(["BUY", "SELL"])
-        yield from bench.say(place(number, total_quantity=5, **{"action": action, **chosen, **levels}), link)
-        bench.beat(random.randint(0, 3))
-        yield from bench.heard(links[(number + 1) % 2])
-    yield from bench.say(asked.ReqCompletedOrders())
+        yield from bench.send(place(number, total_quantity=5, **{"action": action, **chosen, **levels}), link)
+        bench.step(random.randint(0, 3))
+        yield from bench.received(links[(number + 1) % 2])
+    yield from bench.send(requests.ReqCompletedOrders())
 
 
 @settings(max_examples=5, deadline=None)
@@ -220,6 +220,6 @@ def test_every_kind_of_order_of_this_test_is_taken() -> None:
     bench = Bench()
     for number, (chosen, prices) in enumerate(KINDS, start=1):
         levels = dict.fromkeys(prices, "230.00")
-        said = bench.say(place(number, total_quantity=3, **{"action": "BUY", **chosen, **levels}))
-        assert codec.encode_server(178, said[0])
-        assert number in [getattr(message, "order_id", None) for message in said], chosen
+        received = bench.send(place(number, total_quantity=3, **{"action": "BUY", **chosen, **levels}))
+        assert codec.encode_server(178, received[0])
+        assert number in [getattr(message, "order_id", None) for message in received], chosen

@@ -41,7 +41,7 @@ def final(bench: Bench) -> list[str]:
 # -- brackets ------------------------------------------------------------------------------------------
 
 
-def test_a_bracket_is_told_when_its_last_order_is_transmitted(bench: Bench) -> None:
+def test_a_bracket_is_published_when_its_last_order_is_transmitted(bench: Bench) -> None:
     assert statuses(bracket(bench)) == [
         (1, "PreSubmitted", ""),
         (1, "Submitted", ""),
@@ -51,8 +51,8 @@ def test_a_bracket_is_told_when_its_last_order_is_transmitted(bench: Bench) -> N
 
 
 def test_children_name_their_parent_and_share_a_group(bench: Bench) -> None:
-    said = only(OpenOrder, bracket(bench))
-    parent, children = said[0].order, [message.order for message in said[-2:]]
+    received = only(OpenOrder, bracket(bench))
+    parent, children = received[0].order, [message.order for message in received[-2:]]
     assert {child.parent_id for child in children} == {1}
     assert {child.oca_group for child in children} == {str(parent.perm_id)}
 
@@ -85,8 +85,8 @@ def test_a_child_of_nobody_gets_10006(bench: Bench) -> None:
 
 def test_a_child_that_comes_after_its_parents_fill_works_at_once(bench: Bench) -> None:
     bench.place(1)
-    said = bench.place(2, action="SELL", order_type="LMT", lmt_price="240", parent_id=1)
-    assert statuses(said)[-1] == (2, "Submitted", "")
+    received = bench.place(2, action="SELL", order_type="LMT", lmt_price="240", parent_id=1)
+    assert statuses(received)[-1] == (2, "Submitted", "")
 
 
 def test_a_parents_death_takes_later_children_along(bench: Bench) -> None:
@@ -109,7 +109,7 @@ def test_a_cancelled_held_order_was_never_there(bench: Bench) -> None:
     assert not bench.gateway.state.orders
 
 
-def test_held_children_work_after_a_restart_only_if_the_parent_is_filled(bench: Bench) -> None:
+def test_after_a_restart_children_still_wait_for_their_parents_fill(bench: Bench) -> None:
     bracket(bench)
     again = Bench()
     for fact in bench.facts:
@@ -156,9 +156,9 @@ def test_a_group_cannot_be_changed_afterwards(bench: Bench) -> None:
 def test_the_fill_comes_before_the_cancel_of_the_group(bench: Bench) -> None:
     bench.place(1, **group(1, lmt_price="228"))
     bench.place(2, **group(1, lmt_price="200"))
-    told = story(bench.move("227"))
-    assert told.index("CommissionReport") < told.index("OrderStatus Cancelled")
-    assert told[-1] == "ErrMsg 202"
+    received = story(bench.move("227"))
+    assert received.index("CommissionReport") < received.index("OrderStatus Cancelled")
+    assert received[-1] == "ErrMsg 202"
 
 
 # -- conditions ----------------------------------------------------------------------------------------
@@ -181,9 +181,9 @@ def condition(kind: int, value: str = "", *, more: bool = True, **fields: Any) -
     ],
 )
 def test_an_order_waits_for_its_condition(bench: Bench, wanted: Condition) -> None:
-    said = bench.place(2, symbol="IBM", conditions=(wanted,))
+    received = bench.place(2, symbol="IBM", conditions=(wanted,))
     if wanted.kind != 4:
-        assert story(said) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+        assert story(received) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
     bench.move("236")
     bench.skip(timedelta(seconds=11))
     assert final(bench) == ["Filled"]
@@ -191,10 +191,10 @@ def test_an_order_waits_for_its_condition(bench: Bench, wanted: Condition) -> No
 
 def test_an_execution_condition_waits_for_a_fill_in_that_symbol(bench: Bench) -> None:
     bench.place(1, symbol="IBM", conditions=(condition(5, symbol="AAPL", sec_type="STK", exchange="SMART"),))
-    bench.beat()
+    bench.step()
     assert final(bench) == ["PreSubmitted"]
     bench.place(2)
-    bench.beat()
+    bench.step()
     assert final(bench) == ["Filled", "Filled"]
 
 
@@ -204,15 +204,15 @@ def test_and_binds_closer_than_or(bench: Bench) -> None:
     bench.place(1, symbol="IBM", conditions=(high, or_low, low))
     bench.place(2, symbol="IBM", conditions=(low, high))
     bench.move("236")
-    bench.beat()
+    bench.step()
     assert final(bench) == ["Filled", "PreSubmitted"]
 
 
 def test_a_condition_may_cancel_a_working_order(bench: Bench) -> None:
-    said = bench.place(1, conditions=(condition(1, "235"),), conditions_cancel_order=True, **LIMIT)
-    assert statuses(said)[-1][1] == "Submitted"
+    received = bench.place(1, conditions=(condition(1, "235"),), conditions_cancel_order=True, **LIMIT)
+    assert statuses(received)[-1][1] == "Submitted"
     bench.move("236")
-    assert errors(bench.beat()) == [202]
+    assert errors(bench.step()) == [202]
 
 
 # -- short sales ---------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_condition_may_cancel_a_working_order(bench: Bench) -> None:
 def test_a_short_sale_waits_until_its_shares_are_located() -> None:
     hard_to_borrow = msgspec.structs.replace(UNIVERSE[AAPL], locate_seconds=30)
     bench = Bench(universe=Universe([hard_to_borrow], UNIVERSE.rates))
-    said = bench.place(1, action="SELL")
-    assert story(said) == ["ErrMsg 404", "OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
-    assert statuses(said)[-1][2] == "locate"
+    received = bench.place(1, action="SELL")
+    assert story(received) == ["ErrMsg 404", "OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+    assert statuses(received)[-1][2] == "locate"
     assert statuses(bench.skip(timedelta(seconds=31)))[-1] == (1, "Filled", "")

@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from brokers.simulator.exchange.book import BookOrder, OrderBook, Side
 from brokers.simulator.exchange.market import Market
 from brokers.simulator.exchange.orders import (
-    Elected,
     Filled,
     Killed,
     MarketEvent,
     MarketOrder,
     Resting,
+    StopElected,
     TimeInForce,
     Trigger,
 )
@@ -117,19 +117,19 @@ def test_a_trade_elects_stops_nearest_first_and_their_trades_elect_more() -> Non
     m.submit(order(3, Side.BUY, 100, stop="232"))
     m.submit(order(4, Side.BUY, 100, stop="231"))
     events = m.print_trade(Decimal(231), Decimal(1))
-    assert [e.order_id for e in events if isinstance(e, Elected)] == [4]
-    assert [e.order_id for e in m.submit(order(5, Side.BUY, 50, "232")) if isinstance(e, Elected)] == [3]
+    assert [e.order_id for e in events if isinstance(e, StopElected)] == [4]
+    assert [e.order_id for e in m.submit(order(5, Side.BUY, 50, "232")) if isinstance(e, StopElected)] == [3]
 
 
 def test_a_stop_limit_rests_at_its_limit_once_elected() -> None:
     m = market()
     m.submit(order(1, Side.SELL, 100, "228.50", stop="229"))
     events = m.print_trade(Decimal("228.99"), Decimal(1))
-    assert events == [Elected(1), Resting(1)]
+    assert events == [StopElected(1), Resting(1)]
     assert m.book.ask == Decimal("228.50")
 
 
-def test_less_quantity_keeps_the_place_in_the_queue_and_more_loses_it() -> None:
+def test_less_quantity_keeps_the_queue_place_and_more_loses_it() -> None:
     m = market()
     m.submit(order(1, Side.SELL, 100, "10"))
     m.submit(order(2, Side.SELL, 100, "10"))
@@ -150,7 +150,7 @@ class Trading(RuleBasedStateMachine):
         self.filled: dict[int, Decimal] = {}
         self.gone: set[int] = set()
 
-    def note(self, events: list[MarketEvent]) -> None:
+    def record(self, events: list[MarketEvent]) -> None:
         for event in events:
             if isinstance(event, Filled):
                 assert event.order_id not in self.gone
@@ -171,7 +171,7 @@ class Trading(RuleBasedStateMachine):
         number = len(self.asked) + 1
         self.asked[number], self.sides[number] = Decimal(quantity), side
         self.filled[number] = Decimal(0)
-        self.note(self.market.submit(order(number, side, quantity, price, tif, stop)))
+        self.record(self.market.submit(order(number, side, quantity, price, tif, stop)))
 
     @rule(choice=st.integers(0, 1000))
     def cancel(self, choice: int) -> None:
@@ -185,15 +185,15 @@ class Trading(RuleBasedStateMachine):
         if self.market.orders:
             number = sorted(self.market.orders)[choice % len(self.market.orders)]
             self.asked[number] = self.filled[number] + more
-            self.note(self.market.replace(order(number, self.sides[number], more, price)))
+            self.record(self.market.replace(order(number, self.sides[number], more, price)))
 
     @rule(price=st.integers(94, 106))
     def trade_elsewhere(self, price: int) -> None:
-        self.note(self.market.print_trade(Decimal(price), Decimal(1)))
+        self.record(self.market.print_trade(Decimal(price), Decimal(1)))
 
     @rule()
     def settle(self) -> None:
-        self.note(self.market.settle())
+        self.record(self.market.settle())
 
     @invariant()
     def the_book_is_never_crossed(self) -> None:

@@ -75,17 +75,17 @@ def test_a_combination_is_executed_as_a_whole_and_leg_by_leg(bench: Bench) -> No
 
 
 def test_its_events_come_in_the_order_of_any_order(bench: Bench) -> None:
-    told = story(calendar(bench))
-    assert told[:2] == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
-    assert told[2:5] == ["ExecutionData"] * 3
-    assert told[5] == "OpenOrder Filled"
-    assert told[-3:] == ["CommissionReport"] * 3
+    received = story(calendar(bench))
+    assert received[:2] == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+    assert received[2:5] == ["ExecutionData"] * 3
+    assert received[5] == "OpenOrder Filled"
+    assert received[-3:] == ["CommissionReport"] * 3
 
 
-def test_every_execution_has_a_commission_report_and_the_legs_bear_the_cost(bench: Bench) -> None:
-    said = calendar(bench)
-    reports = {m.exec_id: m.commission for m in only(CommissionReport, said)}
-    assert [reports[m.execution.exec_id] for m in only(ExecutionData, said)] == [
+def test_every_execution_has_a_commission_report_and_legs_pay(bench: Bench) -> None:
+    received = calendar(bench)
+    reports = {m.exec_id: m.commission for m in only(CommissionReport, received)}
+    assert [reports[m.execution.exec_id] for m in only(ExecutionData, received)] == [
         0,
         Decimal("4.5"),
         Decimal("4.5"),
@@ -98,46 +98,46 @@ def test_positions_are_in_the_legs_only(bench: Bench) -> None:
     assert held == {NEAR.con_id: -2, FAR.con_id: 2}
 
 
-def test_a_limit_away_from_the_market_rests_until_the_legs_come_to_it(bench: Bench) -> None:
+def test_a_combination_limit_rests_until_the_legs_reach_it(bench: Bench) -> None:
     wanted = net(bench) - 10
-    said = calendar(bench, order_type="LMT", lmt_price=wanted)
-    assert only(OrderStatus, said)[-1].status == "Submitted"
-    bench.gateway._orders.what_happened(bench.gateway.exchange.move(FAR, FAR.price - 20))
-    assert only(OrderStatus, bench.heard())[-1].status == "Filled"
+    received = calendar(bench, order_type="LMT", lmt_price=wanted)
+    assert only(OrderStatus, received)[-1].status == "Submitted"
+    bench.gateway._orders.on_market_events(bench.gateway.exchange.move(FAR, FAR.price - 20))
+    assert only(OrderStatus, bench.received())[-1].status == "Filled"
 
 
 def test_a_combination_may_be_bought_for_a_credit(bench: Bench) -> None:
     credit = spread((NEAR.con_id, "BUY", 1), (FAR.con_id, "SELL", 1))
-    said = bench.place(1, contract=credit, order_type="LMT", lmt_price="-40", total_quantity=1)
-    (whole, *_) = only(ExecutionData, said)
+    received = bench.place(1, contract=credit, order_type="LMT", lmt_price="-40", total_quantity=1)
+    (whole, *_) = only(ExecutionData, received)
     assert whole.execution.price is not None
     assert whole.execution.price <= -40
 
 
-def test_a_large_combination_takes_what_the_best_quotes_offer_and_waits_for_more(bench: Bench) -> None:
+def test_a_large_combination_takes_the_best_quotes_and_waits(bench: Bench) -> None:
     there = offered(bench)
-    said = calendar(bench, order_type="LMT", lmt_price=net(bench), total_quantity=there + 1)
-    status = only(OrderStatus, said)[-1]
+    received = calendar(bench, order_type="LMT", lmt_price=net(bench), total_quantity=there + 1)
+    status = only(OrderStatus, received)[-1]
     assert (status.status, status.filled, status.remaining) == ("Submitted", there, 1)
 
 
 def test_fok_takes_all_or_nothing(bench: Bench) -> None:
-    said = calendar(
+    received = calendar(
         bench, order_type="LMT", lmt_price=net(bench), total_quantity=offered(bench) + 1, tif="FOK"
     )
-    assert only(OrderStatus, said)[-1].status == "Inactive"
+    assert only(OrderStatus, received)[-1].status == "Inactive"
     assert not account(bench).positions
 
 
 def test_ratios_multiply_the_legs(bench: Bench) -> None:
     butterfly = spread((NEAR.con_id, "BUY", 1), (FAR.con_id, "SELL", 2))
-    said = bench.place(1, contract=butterfly, total_quantity=3)
-    assert [m.execution.shares for m in only(ExecutionData, said)] == [3, 3, 6]
+    received = bench.place(1, contract=butterfly, total_quantity=3)
+    assert [m.execution.shares for m in only(ExecutionData, received)] == [3, 3, 6]
 
 
 def test_the_legs_are_echoed_and_a_restart_knows_them(bench: Bench) -> None:
-    said = calendar(bench, order_type="LMT", lmt_price=net(bench) - 10)
-    assert only(OpenOrder, said)[0].contract.combo_legs == CALENDAR.combo_legs
+    received = calendar(bench, order_type="LMT", lmt_price=net(bench) - 10)
+    assert only(OpenOrder, received)[0].contract.combo_legs == CALENDAR.combo_legs
     again = Bench(universe=THIN)
     for fact in bench.facts:
         again.gateway.state.apply(fact)

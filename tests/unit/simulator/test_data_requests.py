@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from brokers.simulator.exchange.options import implied_volatility, option_price
 from brokers.simulator.exchange.past import Past
-from brokers.simulator.gateway import time_texts
-from brokers.simulator.gateway.texts import Refused
+from brokers.simulator.gateway.texts import times as time_texts
+from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.wire import client as plain
-from brokers.simulator.wire import client_data as asked
+from brokers.simulator.wire import client_data as requests
 from brokers.simulator.wire import server
-from brokers.simulator.wire import server_data as said
+from brokers.simulator.wire import server_data as responses
 from brokers.simulator.wire.records import Contract
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, contract, errors, only, story
 
@@ -32,13 +32,13 @@ def bench() -> Bench:
     return Bench()
 
 
-def history(duration: str = "1 D", bar_size: str = "1 hour", **fields: object) -> asked.ReqHistoricalData:
+def history(duration: str = "1 D", bar_size: str = "1 hour", **fields: object) -> requests.ReqHistoricalData:
     terms = {"req_id": 1, "contract": contract(), "duration": duration, "bar_size": bar_size} | fields
-    return asked.ReqHistoricalData(**terms)  # type: ignore[arg-type]
+    return requests.ReqHistoricalData(**terms)  # type: ignore[arg-type]
 
 
-def bars(bench: Bench, *args: str, **fields: object) -> list[said.HistoricalBar]:
-    (answer,) = only(said.HistoricalData, bench.say(history(*args, **fields)))
+def bars(bench: Bench, *args: str, **fields: object) -> list[responses.HistoricalBar]:
+    (answer,) = only(responses.HistoricalData, bench.send(history(*args, **fields)))
     return list(answer.bars)
 
 
@@ -83,7 +83,7 @@ def test_high_and_low_enclose_open_and_close(ago: int, seconds: int) -> None:
 def test_what_traded_since_the_start_is_in_the_bars(bench: Bench) -> None:
     bars(bench)  # from here on the instrument is watched
     bench.move("240")
-    bench.beat(10)
+    bench.step(10)
     last = bars(bench, "60 S", "1 min", end="")[-1]
     (full,) = bars(bench, "1 D", "1 day")[-1:]
     assert full.high is not None
@@ -91,12 +91,12 @@ def test_what_traded_since_the_start_is_in_the_bars(bench: Bench) -> None:
     assert last.volume is not None
 
 
-def test_bars_kept_up_to_date_are_told_every_five_seconds(bench: Bench) -> None:
+def test_bars_kept_up_to_date_are_published_every_five_seconds(bench: Bench) -> None:
     bars(bench, keep_up_to_date=True)
-    assert len(only(said.HistoricalDataUpdate, bench.beat(75))) == 3
-    bench.say(asked.CancelHistoricalData(req_id=1))
-    assert not only(said.HistoricalDataUpdate, bench.beat(75))
-    assert errors(bench.say(asked.CancelHistoricalData(req_id=1))) == [366]
+    assert len(only(responses.HistoricalDataUpdate, bench.step(75))) == 3
+    bench.send(requests.CancelHistoricalData(req_id=1))
+    assert not only(responses.HistoricalDataUpdate, bench.step(75))
+    assert errors(bench.send(requests.CancelHistoricalData(req_id=1))) == [366]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_dates_are_in_the_form_asked_for(bench: Bench, fields: dict[str, object]
 
 
 def test_older_clients_read_local_times_without_a_zone(bench: Bench) -> None:
-    answer = bench.say(history(end="20261123-11:00:00"), bench.connect(2, version=157))
-    assert only(said.HistoricalData, answer)[0].bars[0].date == "20261122  06:00:00"
+    answer = bench.send(history(end="20261123-11:00:00"), bench.connect(2, version=157))
+    assert only(responses.HistoricalData, answer)[0].bars[0].date == "20261122  06:00:00"
 
 
 @pytest.mark.parametrize(
@@ -131,11 +131,13 @@ def test_older_clients_read_local_times_without_a_zone(bench: Bench) -> None:
     ],
 )
 def test_a_wrong_request_for_bars_is_an_error(bench: Bench, fields: dict[str, object], code: int) -> None:
-    assert errors(bench.say(history(**fields))) == [code]  # type: ignore[arg-type]
+    assert errors(bench.send(history(**fields))) == [code]  # type: ignore[arg-type]
 
 
 def test_a_schedule_has_a_session_a_day(bench: Bench) -> None:
-    (answer,) = only(said.HistoricalSchedule, bench.say(history("3 D", "1 day", what_to_show="SCHEDULE")))
+    (answer,) = only(
+        responses.HistoricalSchedule, bench.send(history("3 D", "1 day", what_to_show="SCHEDULE"))
+    )
     assert [session.reference_date for session in answer.sessions] == [
         "20261120",
         "20261121",
@@ -144,19 +146,24 @@ def test_a_schedule_has_a_session_a_day(bench: Bench) -> None:
     ]
 
 
-def test_the_head_of_the_history_is_told(bench: Bench) -> None:
-    (head,) = only(said.HeadTimestamp, bench.say(asked.ReqHeadTimestamp(req_id=1, contract=contract())))
+def test_the_head_timestamp_is_answered(bench: Bench) -> None:
+    (head,) = only(
+        responses.HeadTimestamp, bench.send(requests.ReqHeadTimestamp(req_id=1, contract=contract()))
+    )
     assert head.time == "20161125-00:00:00"
     assert bars(bench, "20 Y", "1 month")[0].date <= "20161125"
 
 
 def test_a_histogram_adds_up_volume_by_price(bench: Bench) -> None:
     (answer,) = only(
-        said.HistogramData, bench.say(asked.ReqHistogramData(req_id=1, contract=contract(), period="1 day"))
+        responses.HistogramData,
+        bench.send(requests.ReqHistogramData(req_id=1, contract=contract(), period="1 day")),
     )
     prices = [row.price for row in answer.rows]
     assert prices == sorted(set(prices))
-    assert errors(bench.say(asked.ReqHistogramData(req_id=1, contract=contract(), period="ages"))) == [321]
+    assert errors(bench.send(requests.ReqHistogramData(req_id=1, contract=contract(), period="ages"))) == [
+        321
+    ]
 
 
 # -- ticks -------------------------------------------------------------------------------------------
@@ -165,18 +172,18 @@ def test_a_histogram_adds_up_volume_by_price(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("what", "kind"),
     [
-        ("TRADES", said.HistoricalTicksLast),
-        ("BID_ASK", said.HistoricalTicksBidAsk),
-        ("MIDPOINT", said.HistoricalTicks),
+        ("TRADES", responses.HistoricalTicksLast),
+        ("BID_ASK", responses.HistoricalTicksBidAsk),
+        ("MIDPOINT", responses.HistoricalTicks),
     ],
 )
 def test_historical_ticks_are_as_many_as_asked_for(
     bench: Bench, what: str, kind: type[server.Record]
 ) -> None:
-    request = asked.ReqHistoricalTicks(
+    request = requests.ReqHistoricalTicks(
         req_id=1, contract=contract(), end="20261123-11:00:00", count=20, what_to_show=what
     )
-    (answer,) = only(kind, bench.say(request))
+    (answer,) = only(kind, bench.send(request))
     assert len(answer.ticks) == 20  # type: ignore[attr-defined]
     assert answer.ticks[-1].time == 1_795_431_599  # type: ignore[attr-defined]
 
@@ -190,55 +197,57 @@ def test_historical_ticks_are_as_many_as_asked_for(
     ],
 )
 def test_a_wrong_request_for_ticks_is_an_error(bench: Bench, fields: dict[str, object]) -> None:
-    request = asked.ReqHistoricalTicks(req_id=1, contract=contract(), **fields)  # type: ignore[arg-type]
-    assert errors(bench.say(request)) == [321]
+    request = requests.ReqHistoricalTicks(req_id=1, contract=contract(), **fields)  # type: ignore[arg-type]
+    assert errors(bench.send(request)) == [321]
 
 
 def test_every_trade_is_a_tick(bench: Bench) -> None:
-    bench.say(asked.ReqTickByTickData(req_id=1, contract=contract(), tick_type="AllLast"))
+    bench.send(requests.ReqTickByTickData(req_id=1, contract=contract(), tick_type="AllLast"))
     bench.place(1, total_quantity=7)
     bench.place(2, total_quantity=11)
-    assert [tick.size for tick in only(said.TickByTick, bench.beat())][:2] == [7, 11]
-    bench.say(asked.CancelTickByTickData(req_id=1))
+    assert [tick.size for tick in only(responses.TickByTick, bench.step())][:2] == [7, 11]
+    bench.send(requests.CancelTickByTickData(req_id=1))
     bench.place(3)
-    assert not only(said.TickByTick, bench.beat())
+    assert not only(responses.TickByTick, bench.step())
 
 
 def test_quotes_are_ticks_when_they_change(bench: Bench) -> None:
-    (first,) = bench.say(asked.ReqTickByTickData(req_id=1, contract=contract(), tick_type="BidAsk"))
-    (middle,) = bench.say(asked.ReqTickByTickData(req_id=2, contract=contract(), tick_type="MidPoint"))
-    assert isinstance(first, said.TickByTick)
-    assert isinstance(middle, said.TickByTick)
+    (first,) = bench.send(requests.ReqTickByTickData(req_id=1, contract=contract(), tick_type="BidAsk"))
+    (middle,) = bench.send(requests.ReqTickByTickData(req_id=2, contract=contract(), tick_type="MidPoint"))
+    assert isinstance(first, responses.TickByTick)
+    assert isinstance(middle, responses.TickByTick)
     assert (first.price, first.ask, middle.price) == (Decimal("229.99"), Decimal("230.01"), Decimal("230.0"))
     bench.move("231")
-    told = only(said.TickByTick, bench.beat())
-    assert {tick.kind for tick in told} == {3, 4}
+    received = only(responses.TickByTick, bench.step())
+    assert {tick.kind for tick in received} == {3, 4}
 
 
 def test_tick_by_tick_errors(bench: Bench) -> None:
-    assert errors(bench.say(asked.ReqTickByTickData(req_id=1, contract=contract(), tick_type="Rumours"))) == [
+    assert errors(
+        bench.send(requests.ReqTickByTickData(req_id=1, contract=contract(), tick_type="Rumours"))
+    ) == [10189]
+    assert errors(bench.send(requests.ReqTickByTickData(req_id=1, contract=EURO, tick_type="Last"))) == [
         10189
     ]
-    assert errors(bench.say(asked.ReqTickByTickData(req_id=1, contract=EURO, tick_type="Last"))) == [10189]
-    assert errors(bench.say(asked.CancelTickByTickData(req_id=1))) == [300]
+    assert errors(bench.send(requests.CancelTickByTickData(req_id=1))) == [300]
     for number in range(6):
-        answer = bench.say(asked.ReqTickByTickData(req_id=number, contract=contract()))
+        answer = bench.send(requests.ReqTickByTickData(req_id=number, contract=contract()))
     assert errors(answer) == [10190]
 
 
 def test_a_real_time_bar_comes_every_five_seconds(bench: Bench) -> None:
-    bench.say(asked.ReqRealTimeBars(req_id=1, contract=contract()))
-    rows = only(said.RealTimeBar, bench.beat(75))
+    bench.send(requests.ReqRealTimeBars(req_id=1, contract=contract()))
+    rows = only(responses.RealTimeBar, bench.step(75))
     assert [later.time - sooner.time for sooner, later in itertools.pairwise(rows)] == [5, 5]
-    bench.say(asked.CancelRealTimeBars(req_id=1))
-    assert not only(said.RealTimeBar, bench.beat(75))
-    assert errors(bench.say(asked.ReqRealTimeBars(req_id=1, contract=EURO))) == [420]
+    bench.send(requests.CancelRealTimeBars(req_id=1))
+    assert not only(responses.RealTimeBar, bench.step(75))
+    assert errors(bench.send(requests.ReqRealTimeBars(req_id=1, contract=EURO))) == [420]
 
 
 # -- depth -------------------------------------------------------------------------------------------
 
 
-def book(bench: Bench, rows: list[said.MarketDepth], shown: dict[int, list[Decimal | None]]) -> None:
+def book(bench: Bench, rows: list[responses.MarketDepth], shown: dict[int, list[Decimal | None]]) -> None:
     """Do to `shown` what the rows say, as a client would."""
     for row in rows:
         side = shown.setdefault(row.side, [])
@@ -253,29 +262,31 @@ def book(bench: Bench, rows: list[said.MarketDepth], shown: dict[int, list[Decim
 def test_depth_shows_the_book_and_follows_it(bench: Bench) -> None:
     shown: dict[int, list[Decimal | None]] = {}
     book(
-        bench, only(said.MarketDepth, bench.say(asked.ReqMktDepth(req_id=1, contract=ES, row_count=5))), shown
+        bench,
+        only(responses.MarketDepth, bench.send(requests.ReqMktDepth(req_id=1, contract=ES, row_count=5))),
+        shown,
     )
     assert [len(shown[side]) for side in (0, 1)] == [5, 5]
     bench.move("5910", "ES")
-    book(bench, only(said.MarketDepth, bench.beat(20)), shown)
+    book(bench, only(responses.MarketDepth, bench.step(20)), shown)
     market = bench.gateway.exchange.market(515416632).book
     assert (shown[0][0], shown[1][0]) == (market.ask, market.bid)
     assert shown[0] == sorted(shown[0], key=str)
 
 
 def test_smart_depth_names_the_venues(bench: Bench) -> None:
-    answer = bench.say(asked.ReqMktDepth(req_id=1, contract=contract(), row_count=3, is_smart_depth=True))
+    answer = bench.send(requests.ReqMktDepth(req_id=1, contract=contract(), row_count=3, is_smart_depth=True))
     assert story(answer)[0] == "ErrMsg 2152"
-    assert {row.market_maker for row in only(said.MarketDepthL2, answer)} == {"NASDAQ", "NYSE", "ARCA"}
+    assert {row.market_maker for row in only(responses.MarketDepthL2, answer)} == {"NASDAQ", "NYSE", "ARCA"}
 
 
 def test_depth_errors(bench: Bench) -> None:
     index = contract("SPX", sec_type="IND", exchange="CBOE")
-    assert errors(bench.say(asked.ReqMktDepth(req_id=1, contract=contract()))) == [10092]
-    assert errors(bench.say(asked.ReqMktDepth(req_id=1, contract=index))) == [10092]
-    assert errors(bench.say(asked.CancelMktDepth(req_id=1))) == [310]
+    assert errors(bench.send(requests.ReqMktDepth(req_id=1, contract=contract()))) == [10092]
+    assert errors(bench.send(requests.ReqMktDepth(req_id=1, contract=index))) == [10092]
+    assert errors(bench.send(requests.CancelMktDepth(req_id=1))) == [310]
     for number in range(4):
-        answer = bench.say(asked.ReqMktDepth(req_id=number, contract=ES))
+        answer = bench.send(requests.ReqMktDepth(req_id=number, contract=ES))
     assert errors(answer) == [309]
 
 
@@ -302,49 +313,49 @@ def test_calls_and_puts_are_in_parity() -> None:
 
 
 def test_an_options_quotes_come_with_its_model(bench: Bench) -> None:
-    ticks = bench.say(plain.ReqMktData(req_id=1, contract=CALL))
-    (model,) = only(said.TickOptionComputation, ticks)
+    ticks = bench.send(plain.ReqMktData(req_id=1, contract=CALL))
+    (model,) = only(responses.TickOptionComputation, ticks)
     assert model.tick_type == 13
     assert model.delta is not None
     assert Decimal("0.4") < model.delta < Decimal("0.6")
 
 
 def test_what_is_computed_for_a_client_is_consistent(bench: Bench) -> None:
-    price = asked.CalculateOptionPrice(
+    price = requests.CalculateOptionPrice(
         req_id=1, contract=CALL, volatility=Decimal("0.3"), under_price=Decimal(230)
     )
-    (priced,) = only(said.TickOptionComputation, bench.say(price))
-    question = asked.CalculateImpliedVolatility(
+    (priced,) = only(responses.TickOptionComputation, bench.send(price))
+    question = requests.CalculateImpliedVolatility(
         req_id=2, contract=CALL, option_price=priced.option_price, under_price=Decimal(230)
     )
-    (implied,) = only(said.TickOptionComputation, bench.say(question))
+    (implied,) = only(responses.TickOptionComputation, bench.send(question))
     assert implied.tick_type == 53
     assert implied.implied_volatility is not None
     assert abs(implied.implied_volatility - Decimal("0.3")) < Decimal("0.0001")
 
 
 def test_only_options_have_a_model(bench: Bench) -> None:
-    request = asked.CalculateOptionPrice(
+    request = requests.CalculateOptionPrice(
         req_id=1, contract=contract(), volatility=Decimal(1), under_price=Decimal(1)
     )
-    assert errors(bench.say(request)) == [321]
+    assert errors(bench.send(request)) == [321]
     request.contract, request.volatility = CALL, Decimal(0)
-    assert errors(bench.say(request)) == [321]
+    assert errors(bench.send(request)) == [321]
 
 
 def test_without_live_data_there_are_delayed_ones_for_who_asks(bench: Bench) -> None:
-    assert errors(bench.say(plain.ReqMktData(req_id=1, contract=SWISS))) == [10089]
-    bench.say(plain.ReqMarketDataType(data_type=3))
-    ticks = bench.say(plain.ReqMktData(req_id=1, contract=SWISS))
+    assert errors(bench.send(plain.ReqMktData(req_id=1, contract=SWISS))) == [10089]
+    bench.send(plain.ReqMarketDataType(data_type=3))
+    ticks = bench.send(plain.ReqMktData(req_id=1, contract=SWISS))
     assert story(ticks)[:2] == ["ErrMsg 10167", "MarketDataType"]
     assert only(server.MarketDataType, ticks)[0].data_type == 3
     assert {tick.tick_type for tick in only(server.TickPrice, ticks)} == {66, 67, 68}
 
 
-def test_who_asks_for_delayed_data_still_gets_live_ones_where_there_are(bench: Bench) -> None:
-    bench.say(plain.ReqMarketDataType(data_type=3))
+def test_a_request_for_delayed_data_gets_live_ones_if_any(bench: Bench) -> None:
+    bench.send(plain.ReqMarketDataType(data_type=3))
     assert (
-        only(server.MarketDataType, bench.say(plain.ReqMktData(req_id=1, contract=contract())))[0].data_type
+        only(server.MarketDataType, bench.send(plain.ReqMktData(req_id=1, contract=contract())))[0].data_type
         == 1
     )
 
@@ -353,26 +364,26 @@ def test_who_asks_for_delayed_data_still_gets_live_ones_where_there_are(bench: B
 def test_frozen_data_are_for_who_asks_while_the_market_is_closed(wanted: int, sent: int) -> None:
     bench = Bench(keeps_hours=True)
     bench.skip(timedelta(hours=14))  # Tuesday, 2 UTC: night in New York
-    bench.say(plain.ReqMarketDataType(data_type=wanted))
-    bench.place(1)  # whoever looks opens the market
-    bench.beat()
-    (told,) = only(server.MarketDataType, bench.say(plain.ReqMktData(req_id=1, contract=contract())))
-    assert told.data_type == sent
+    bench.send(plain.ReqMarketDataType(data_type=wanted))
+    bench.place(1)  # whoever trades opens the market
+    bench.step()
+    (received,) = only(server.MarketDataType, bench.send(plain.ReqMktData(req_id=1, contract=contract())))
+    assert received.data_type == sent
 
 
 def test_generic_ticks(bench: Bench) -> None:
-    ticks = bench.say(plain.ReqMktData(req_id=1, contract=contract(), generic_ticks="233,236"))
+    ticks = bench.send(plain.ReqMktData(req_id=1, contract=contract(), generic_ticks="233,236"))
     assert [tick.tick_type for tick in only(server.TickGeneric, ticks)] == [46]
     bench.move("231")
-    assert 48 in {tick.tick_type for tick in only(server.TickString, bench.beat())}
-    assert errors(bench.say(plain.ReqMktData(req_id=2, contract=contract(), generic_ticks="999"))) == [321]
+    assert 48 in {tick.tick_type for tick in only(server.TickString, bench.step())}
+    assert errors(bench.send(plain.ReqMktData(req_id=2, contract=contract(), generic_ticks="999"))) == [321]
 
 
 def test_an_index_has_a_price_but_no_quotes(bench: Bench) -> None:
     index = Contract(symbol="SPX", sec_type="IND", exchange="CBOE", currency="USD")
     prices = {
         tick.tick_type: tick.price
-        for tick in only(server.TickPrice, bench.say(plain.ReqMktData(req_id=1, contract=index)))
+        for tick in only(server.TickPrice, bench.send(plain.ReqMktData(req_id=1, contract=index)))
     }
     assert (prices[1], prices[2], prices[4]) == (-1, -1, 5900)
     assert errors(bench.place(1, contract=index)) == [201]

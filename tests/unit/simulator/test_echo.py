@@ -1,4 +1,4 @@
-"""openOrder repeats everything that a client said of an order."""
+"""openOrder repeats everything that a client sent about an order."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder
@@ -31,7 +32,7 @@ NOT_REPEATED = {
 
 
 def echoed(row: dict[str, Any]) -> tuple[PlaceOrder, OpenOrder]:
-    """Return what a recorded client sent, and what it would hear, both as read at the row's version."""
+    """Return what a recorded client sent, and what it would receive, both as read at the row's version."""
     version = row["server_version"]
     placed = codec.decode_client(version, row["fields"])
     assert isinstance(placed, PlaceOrder)
@@ -47,20 +48,20 @@ def echoed(row: dict[str, Any]) -> tuple[PlaceOrder, OpenOrder]:
         combo_legs=placed.contract.combo_legs,
     )
     fields = codec.encode_server(version, echo.open_order(record, UNIVERSE[AAPL]))
-    heard = codec.decode_server(version, fields)
-    assert isinstance(heard, OpenOrder)
-    return placed, heard
+    received = codec.decode_server(version, fields)
+    assert isinstance(received, OpenOrder)
+    return placed, received
 
 
 @pytest.mark.parametrize("row", PLACED)
-def test_everything_said_is_repeated(row: dict[str, Any]) -> None:
-    placed, heard = echoed(row)
+def test_every_field_of_an_order_is_repeated(row: dict[str, Any]) -> None:
+    placed, received = echoed(row)
     gone = set() if row["server_version"] >= 170 else {"min_trade_qty", "min_compete_size"}
     for name in placed.order.__struct_fields__:
-        said = getattr(placed.order, name)
-        if said and name not in NOT_REPEATED | gone:
-            assert getattr(heard.order, name) == said, name
-    assert heard.contract.combo_legs == placed.contract.combo_legs
+        sent = getattr(placed.order, name)
+        if sent and name not in NOT_REPEATED | gone:
+            assert getattr(received.order, name) == sent, name
+    assert received.contract.combo_legs == placed.contract.combo_legs
 
 
 def test_an_options_strike_and_right_are_repeated() -> None:
@@ -70,7 +71,7 @@ def test_an_options_strike_and_right_are_repeated() -> None:
     assert (opened.contract.strike, opened.contract.right, opened.contract.multiplier) == (230, "C", "100")
 
 
-def test_numbers_look_as_java_writes_them() -> None:
-    assert [str(echo.java(value)) for value in (None, Decimal(180), Decimal("1.50"), Decimal("1E+2"))] == [
+def test_numbers_are_written_as_java_writes_them() -> None:
+    assert [str(java(value)) for value in (None, Decimal(180), Decimal("1.50"), Decimal("1E+2"))] == [
         *("0.0", "180.0", "1.5", "100.0")
     ]

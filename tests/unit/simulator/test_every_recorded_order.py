@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Contract
@@ -105,10 +105,10 @@ def test_an_open_order(row: dict[str, Any], theirs: OpenOrder) -> None:
     quantity = theirs.order.total_quantity or Decimal(0)
     is_modified = theirs.order.second_trail_stop_price == UNSET_DOUBLE and theirs.order.order_type == "LMT"
     if is_modified:  # only a modified order has no price in that field
-        bench.say(place(1, contract=what, **terms(theirs, quantity + 1)))
-    said = only(OpenOrder, bench.say(place(1, contract=what, **terms(theirs, quantity))))
+        bench.send(place(1, contract=what, **terms(theirs, quantity + 1)))
+    received = only(OpenOrder, bench.send(place(1, contract=what, **terms(theirs, quantity))))
     costs = bool(theirs.state.commission) and not theirs.order.what_if
-    alike = [ours for ours in said if bool(ours.state.commission) == costs]
+    alike = [ours for ours in received if bool(ours.state.commission) == costs]
     same_status = [ours for ours in alike if ours.state.status == theirs.state.status]
     ours = (same_status or alike)[-1]
     # An order loaded again before the opening is PreSubmitted; ours has no opening to wait for.
@@ -122,12 +122,12 @@ def test_a_completed_order(row: dict[str, Any], theirs: CompletedOrder) -> None:
     is_filled, is_stop = theirs.state.status == "Filled", theirs.order.order_type == "STP"
     what = prepared(bench, theirs, fills=is_filled and not is_stop)
     quantity = theirs.order.filled_quantity if is_filled else theirs.order.total_quantity
-    bench.say(place(1, contract=what, **terms(theirs, quantity or Decimal(0))))
+    bench.send(place(1, contract=what, **terms(theirs, quantity or Decimal(0))))
     if is_filled and is_stop:
         bench.move("13", what.symbol)
     if not is_filled:
         bench.cancel(1)
-    (ours,) = only(CompletedOrder, bench.say(asked.ReqCompletedOrders()))
+    (ours,) = only(CompletedOrder, bench.send(requests.ReqCompletedOrders()))
     # Recorded ones also ended by expiry and by the exchange; the words for those are tested with the orders.
     ended_otherwise = set() if is_filled else {"completed_status"}
     assert unexpected(row, ours, theirs) - ended_otherwise == set()

@@ -96,12 +96,12 @@ def test_it_strikes_only_what_was_chosen(bench: Bench, choice: dict[str, Any]) -
     arm(bench, "drop_place", count="always", **choice)
     chosen = limit(1, "400.00", symbol="MSFT", action="SELL", order_ref="desk-2")
     assert bench.place(1, order_ref="other")
-    assert not bench.say(chosen, bench.connect(2))
+    assert not bench.send(chosen, bench.connect(2))
 
 
 def test_an_order_by_con_id_has_its_instruments_symbol(bench: Bench) -> None:
     arm(bench, "drop_place", symbol="AAPL")
-    assert not bench.say(place(1, contract=contract("", con_id=265598)))
+    assert not bench.send(place(1, contract=contract("", con_id=265598)))
 
 
 def test_the_later_of_two_with_the_same_choice_counts(bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_built_in_scenarios_can_be_read(path: Any) -> None:
     assert scenario.fault
 
 
-def test_a_scenario_that_is_not_there_is_answered_with_those_that_are() -> None:
+def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ScenarioError, match=r"flaky_link .*connections break"):
         load("sunny_day")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from brokers.simulator.faults.fault import Fault
-from brokers.simulator.wire import client as asked
-from brokers.simulator.wire import server as said
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.order_reports import CompletedOrder
 from brokers.simulator.wire.records import Record
 from tests.unit.simulator.kit import Bench, errors, limit, only, story
@@ -30,15 +30,15 @@ def arm(bench: Bench, kind: str, **fields: Any) -> None:
 
 def rest(bench: Bench, order_id: int = 1, **terms: Any) -> list[Record]:
     """Place an order that nobody wants to trade with."""
-    return bench.say(limit(order_id, "200.00", **terms))
+    return bench.send(limit(order_id, "200.00", **terms))
 
 
 def wait(bench: Bench, milliseconds: int) -> list[Record]:
     return bench.skip(timedelta(milliseconds=milliseconds))
 
 
-def executions(bench: Bench) -> list[said.ExecutionData]:
-    return only(said.ExecutionData, bench.say(asked.ReqExecutions(req_id=1)))
+def executions(bench: Bench) -> list[responses.ExecutionData]:
+    return only(responses.ExecutionData, bench.send(requests.ReqExecutions(req_id=1)))
 
 
 @pytest.fixture
@@ -51,15 +51,15 @@ def bench() -> Bench:
 
 def test_a_request_is_never_answered(bench: Bench) -> None:
     arm(bench, "drop_request", message="reqOpenOrders")
-    assert bench.say(asked.ReqCurrentTime())
-    assert bench.say(asked.ReqOpenOrders()) == []
-    assert story(bench.say(asked.ReqOpenOrders())) == ["OpenOrderEnd"]
+    assert bench.send(requests.ReqCurrentTime())
+    assert bench.send(requests.ReqOpenOrders()) == []
+    assert story(bench.send(requests.ReqOpenOrders())) == ["OpenOrderEnd"]
 
 
 def test_a_late_request_is_overtaken_by_the_next(bench: Bench) -> None:
     arm(bench, "late_request", message="placeOrder", delay_ms=500)
     assert rest(bench, 1) == []
-    assert story(bench.say(asked.ReqCurrentTime())) == ["CurrentTime"]
+    assert story(bench.send(requests.ReqCurrentTime())) == ["CurrentTime"]
     assert story(wait(bench, 500))[:4] == WORKING
 
 
@@ -89,7 +89,7 @@ def test_a_cancel_may_be_refused_with_any_code(bench: Bench, code: int) -> None:
 def test_a_refused_modification_leaves_the_terms(bench: Bench) -> None:
     rest(bench)
     arm(bench, "modify_reject", code=201, text="Order rejected - reason:not now")
-    (error,) = only(said.ErrMsg, bench.say(limit(1, "201.00")))
+    (error,) = only(responses.ErrMsg, bench.send(limit(1, "201.00")))
     assert (error.code, error.text) == (201, "Order rejected - reason:not now")
     (record,) = bench.gateway.state.orders.values()
     assert (record.order.lmt_price, record.place_count, record.modifications) == (Decimal("200.00"), 2, 0)
@@ -103,9 +103,9 @@ def test_a_new_order_is_no_modification(bench: Bench) -> None:
 def test_a_cancel_comes_after_the_fill(bench: Bench) -> None:
     rest(bench)
     arm(bench, "fill_on_cancel")
-    told = bench.cancel(1)
-    assert "OrderStatus Filled" in story(told)
-    (error,) = only(said.ErrMsg, told)
+    received = bench.cancel(1)
+    assert "OrderStatus Filled" in story(received)
+    (error,) = only(responses.ErrMsg, received)
     assert error.code == 10148
     assert error.text.endswith("state: Filled.")
 
@@ -113,9 +113,9 @@ def test_a_cancel_comes_after_the_fill(bench: Bench) -> None:
 def test_a_cancel_comes_after_a_part_of_the_fill(bench: Bench) -> None:
     rest(bench)
     arm(bench, "fill_on_cancel", fraction=0.4)
-    told = bench.cancel(1)
-    assert [fill.execution.shares for fill in only(said.ExecutionData, told)] == [40]
-    last = only(said.OrderStatus, told)[-1]
+    received = bench.cancel(1)
+    assert [fill.execution.shares for fill in only(responses.ExecutionData, received)] == [40]
+    last = only(responses.OrderStatus, received)[-1]
     assert (last.status, last.filled, last.remaining) == ("Cancelled", 40, 60)
 
 
@@ -123,9 +123,9 @@ def test_a_fill_comes_after_the_confirmed_cancel(bench: Bench) -> None:
     rest(bench)
     arm(bench, "fill_after_cancel", delay_ms=300)
     assert story(bench.cancel(1)) == CANCELED
-    told = wait(bench, 300)
-    assert story(told)[0] == "ExecutionData"
-    assert "OrderStatus Filled" in story(told)
+    received = wait(bench, 300)
+    assert story(received)[0] == "ExecutionData"
+    assert "OrderStatus Filled" in story(received)
     assert bench.gateway.state.accounts["DU1234567"].positions[265598].quantity == 100
 
 
@@ -139,7 +139,7 @@ def test_a_part_is_filled_after_the_confirmed_cancel(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("code", [10349, 399, 2109, 202, 161, 10147, 10148])
-def test_a_notice_that_looks_like_a_rejection_leaves_the_order_alone(bench: Bench, code: int) -> None:
+def test_a_notice_like_a_rejection_leaves_the_order_alone(bench: Bench, code: int) -> None:
     arm(bench, "order_notice", code=code)
     assert story(rest(bench)) == [f"ErrMsg {code}", *WORKING]
 
@@ -147,7 +147,7 @@ def test_a_notice_that_looks_like_a_rejection_leaves_the_order_alone(bench: Benc
 def test_a_notice_may_follow_with_a_code_that_nobody_knows(bench: Bench) -> None:
     arm(bench, "order_notice", code=10999, text="news", where="after", delay_ms=100)
     assert story(rest(bench)) == WORKING
-    (notice,) = only(said.ErrMsg, wait(bench, 100))
+    (notice,) = only(responses.ErrMsg, wait(bench, 100))
     assert (notice.req_id, notice.code, notice.text) == (1, 10999, "news")
 
 
@@ -167,27 +167,27 @@ def test_a_callback_is_missing(bench: Bench) -> None:
 
 def test_the_end_of_a_list_is_missing(bench: Bench) -> None:
     arm(bench, "drop_callback", message="execDetailsEnd")
-    assert bench.say(asked.ReqExecutions(req_id=1)) == []
+    assert bench.send(requests.ReqExecutions(req_id=1)) == []
 
 
 def test_a_callback_comes_twice(bench: Bench) -> None:
     arm(bench, "duplicate_callback", message="execDetails")
-    first, second = only(said.ExecutionData, bench.place(1))
+    first, second = only(responses.ExecutionData, bench.place(1))
     assert first == second
     assert len(executions(bench)) == 1
 
 
 def test_a_callback_comes_again_later(bench: Bench) -> None:
     arm(bench, "duplicate_callback", message="commissionReport", delay_ms=200)
-    assert len(only(said.CommissionReport, bench.place(1))) == 1
+    assert len(only(responses.CommissionReport, bench.place(1))) == 1
     assert story(wait(bench, 200)) == ["CommissionReport"]
 
 
 def test_a_callback_comes_behind_the_others(bench: Bench) -> None:
     arm(bench, "reorder_callback", message="execDetails")
-    told = story(bench.place(1))
-    assert told[-1] == "ExecutionData"
-    assert "CommissionReport" in told
+    received = story(bench.place(1))
+    assert received[-1] == "ExecutionData"
+    assert "CommissionReport" in received
 
 
 def test_the_last_callback_comes_first_when_it_is_moved(bench: Bench) -> None:
@@ -216,13 +216,13 @@ def test_callbacks_are_chosen_by_their_order_and_listener(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("where", "heard", "torn"), [("before", 1, False), ("middle", 1, True), ("after", 2, False)]
+    ("where", "received", "torn"), [("before", 1, False), ("middle", 1, True), ("after", 2, False)]
 )
-def test_the_link_is_cut_around_a_callback(bench: Bench, where: Any, heard: int, torn: bool) -> None:
+def test_the_link_is_cut_around_a_callback(bench: Bench, where: Any, received: int, torn: bool) -> None:
     arm(bench, "cut_out", message="orderStatus", where=where)
-    assert story(rest(bench)) == WORKING[:heard]
+    assert story(rest(bench)) == WORKING[:received]
     assert bench.link.closing
-    assert isinstance(bench.link.torn, said.OrderStatus) == torn
+    assert isinstance(bench.link.torn, responses.OrderStatus) == torn
 
 
 # -- orders ------------------------------------------------------------------------------------------
@@ -231,8 +231,8 @@ def test_the_link_is_cut_around_a_callback(bench: Bench, where: Any, heard: int,
 def test_an_order_is_rejected_with_any_code_and_status(bench: Bench) -> None:
     arm(bench, "reject", code=203, status="Cancelled", reason="not allowed", side="SELL")
     assert story(rest(bench)) == WORKING
-    told = bench.say(limit(2, "300.00", action="SELL"))
-    assert story(told) == ["OpenOrder Cancelled", "OrderStatus Cancelled", "ErrMsg 203"]
+    received = bench.send(limit(2, "300.00", action="SELL"))
+    assert story(received) == ["OpenOrder Cancelled", "OrderStatus Cancelled", "ErrMsg 203"]
 
 
 def test_an_order_is_rejected_after_it_was_taken(bench: Bench) -> None:
@@ -248,16 +248,16 @@ def test_an_order_is_inactive_with_or_without_a_word(
     bench: Bench, code: int | None, codes: list[int]
 ) -> None:
     arm(bench, "inactive", code=code)
-    told = rest(bench)
-    assert story(told)[:2] == ["OpenOrder Inactive", "OrderStatus Inactive"]
-    assert errors(told) == codes
+    received = rest(bench)
+    assert story(received)[:2] == ["OpenOrder Inactive", "OrderStatus Inactive"]
+    assert errors(received) == codes
 
 
 def test_an_inactive_order_may_work_after_all(bench: Bench) -> None:
     arm(bench, "inactive", code=461, revives_ms=1_000)
     assert story(rest(bench)) == ["OpenOrder Inactive", "OrderStatus Inactive", "ErrMsg 461"]
-    assert story(bench.say(asked.ReqOpenOrders()))[0] == "OpenOrder Inactive"
-    assert only(said.OrderStatus, wait(bench, 500)) == []
+    assert story(bench.send(requests.ReqOpenOrders()))[0] == "OpenOrder Inactive"
+    assert only(responses.OrderStatus, wait(bench, 500)) == []
     assert story(wait(bench, 600)) == WORKING
     assert "OrderStatus Filled" in story(bench.move("150.00"))
 
@@ -282,12 +282,12 @@ def test_a_working_order_may_be_inactive_for_a_while(bench: Bench) -> None:
 
 def test_an_execution_is_corrected_under_the_next_version_of_its_id(bench: Bench) -> None:
     arm(bench, "correct_execution", price_change=Decimal("0.05"), delay_ms=100)
-    (first,) = only(said.ExecutionData, bench.place(1))
-    told = wait(bench, 100)
-    (second,) = only(said.ExecutionData, told)
+    (first,) = only(responses.ExecutionData, bench.place(1))
+    received = wait(bench, 100)
+    (second,) = only(responses.ExecutionData, received)
     assert second.execution.exec_id == first.execution.exec_id[:-2] + "02"
     assert second.execution.price - first.execution.price == Decimal("0.05")
-    assert only(said.OrderStatus, told)[-1].avg_fill_price == second.execution.price
+    assert only(responses.OrderStatus, received)[-1].avg_fill_price == second.execution.price
     assert [fill.execution.exec_id[-2:] for fill in executions(bench)] == ["01", "02"]
 
 
@@ -306,19 +306,19 @@ def test_a_bust_takes_the_trade_back(bench: Bench) -> None:
     before = account.cash["USD"]
     arm(bench, "bust_execution", delay_ms=10)
     bench.place(1)
-    told = wait(bench, 10)
-    (bust,) = only(said.ExecutionData, told)
+    received = wait(bench, 10)
+    (bust,) = only(responses.ExecutionData, received)
     assert (bust.execution.exec_id[-2:], bust.execution.shares, bust.execution.cum_qty) == ("02", 0, 0)
     assert (account.cash["USD"], account.positions[265598].quantity) == (before, 0)
-    last = only(said.OrderStatus, told)[-1]
+    last = only(responses.OrderStatus, received)[-1]
     assert (last.status, last.filled, last.remaining) == ("Cancelled", 0, 100)
 
 
 def test_what_a_bust_takes_from_a_working_order_is_worked_again(bench: Bench) -> None:
     other = bench.connect(2)
-    bench.say(limit(1, "230.00", total_quantity=100))
+    bench.send(limit(1, "230.00", total_quantity=100))
     arm(bench, "bust_execution", side="BUY")
-    bench.say(limit(1, "230.00", action="SELL", total_quantity=40), other)
+    bench.send(limit(1, "230.00", action="SELL", total_quantity=40), other)
     wait(bench, 1)
     (order,) = [record for record in bench.gateway.state.orders.values() if record.order.action == "BUY"]
     assert (order.status, order.filled) == ("Submitted", 0)
@@ -330,7 +330,7 @@ def test_a_second_correction_is_the_third_version(bench: Bench) -> None:
     arm(bench, "bust_execution", delay_ms=200)
     bench.place(1)
     wait(bench, 100)
-    (bust,) = only(said.ExecutionData, wait(bench, 100))
+    (bust,) = only(responses.ExecutionData, wait(bench, 100))
     assert bust.execution.exec_id.endswith(".03")
 
 
@@ -345,11 +345,11 @@ def test_nothing_brings_a_busted_trade_back(bench: Bench) -> None:
 
 def test_a_correction_may_fill_what_was_cancelled(bench: Bench) -> None:
     other = bench.connect(2)
-    bench.say(limit(1, "230.00"))
+    bench.send(limit(1, "230.00"))
     arm(bench, "correct_execution", shares_change=Decimal(60), delay_ms=100, side="BUY")
-    bench.say(limit(1, "230.00", action="SELL", total_quantity=40), other)
+    bench.send(limit(1, "230.00", action="SELL", total_quantity=40), other)
     bench.cancel(1)
-    assert only(said.OrderStatus, wait(bench, 100))[-1].status == "Filled"
+    assert only(responses.OrderStatus, wait(bench, 100))[-1].status == "Filled"
 
 
 @pytest.mark.parametrize("kind", ["bust_execution", "correct_execution"])
@@ -363,17 +363,17 @@ def test_what_is_shared_among_accounts_is_spared(kind: str) -> None:
 
 def test_a_commission_comes_late(bench: Bench) -> None:
     arm(bench, "late_commission", delay_ms=1000)
-    told = story(bench.place(1))
-    assert not {"CommissionReport", "OpenOrder Filled commission"} & set(told)
-    assert not only(said.CommissionReport, bench.say(asked.ReqExecutions(req_id=1)))
+    received = story(bench.place(1))
+    assert not {"CommissionReport", "OpenOrder Filled commission"} & set(received)
+    assert not only(responses.CommissionReport, bench.send(requests.ReqExecutions(req_id=1)))
     assert {"CommissionReport", "OpenOrder Filled commission"} <= set(story(wait(bench, 1000)))
-    assert only(said.CommissionReport, bench.say(asked.ReqExecutions(req_id=1)))
+    assert only(responses.CommissionReport, bench.send(requests.ReqExecutions(req_id=1)))
 
 
 def test_a_commission_never_comes(bench: Bench) -> None:
     arm(bench, "no_commission")
     assert "CommissionReport" not in story(bench.place(1))
-    assert not only(said.CommissionReport, bench.say(asked.ReqExecutions(req_id=1)))
+    assert not only(responses.CommissionReport, bench.send(requests.ReqExecutions(req_id=1)))
     assert "CommissionReport" in story(bench.place(2))
 
 
@@ -384,14 +384,14 @@ def test_at_midnight_day_orders_expire_and_executions_are_listed_no_more(bench: 
     bench.place(1)
     rest(bench, 2)
     rest(bench, 3, tif="GTC")
-    bench.beat()
+    bench.step()
     bench.gateway.end_day()
-    assert "OrderStatus Cancelled" in story(bench.heard())
+    assert "OrderStatus Cancelled" in story(bench.received())
     assert executions(bench) == []
-    done = [m.state.completed_status for m in only(CompletedOrder, bench.say(asked.ReqCompletedOrders()))]
+    done = [m.state.completed_status for m in only(CompletedOrder, bench.send(requests.ReqCompletedOrders()))]
     assert done == ["Filled Size: 100", "Expired"]
     assert len(bench.gateway.state.open) == 1
-    bench.beat()
+    bench.step()
     bench.place(4)
     assert len(executions(bench)) == 1
 
@@ -400,33 +400,33 @@ def test_order_ids_begin_at_one_again_but_open_orders_keep_theirs(bench: Bench) 
     bench.place(1)
     rest(bench, 2)
     bench.gateway.forget_order_ids()
-    assert bench.say(asked.ReqIds()) == [said.NextValidId(order_id=1)]
+    assert bench.send(requests.ReqIds()) == [responses.NextValidId(order_id=1)]
     assert "OrderStatus Filled" in story(bench.place(1))
     assert len(bench.gateway.state.orders) == 3
     assert story(bench.cancel(2)) == CANCELED
 
 
 def test_positions_and_values_lag(bench: Bench) -> None:
-    bench.say(asked.ReqPositions())
-    bench.gateway.shown.begin(2.0)
-    assert not only(said.PositionData, bench.place(1))
-    assert not only(said.PositionData, bench.say(asked.ReqPositions()))
-    (told,) = only(said.PositionData, wait(bench, 2000))
-    assert told.position == 100
+    bench.send(requests.ReqPositions())
+    bench.gateway.reported.set_lag(2.0)
+    assert not only(responses.PositionData, bench.place(1))
+    assert not only(responses.PositionData, bench.send(requests.ReqPositions()))
+    (received,) = only(responses.PositionData, wait(bench, 2000))
+    assert received.position == 100
 
 
-def test_what_lags_is_told_when_the_lag_ends(bench: Bench) -> None:
-    bench.say(asked.ReqPositions())
-    bench.gateway.shown.begin(60.0)
+def test_lagging_trades_are_reported_when_the_lag_ends(bench: Bench) -> None:
+    bench.send(requests.ReqPositions())
+    bench.gateway.reported.set_lag(60.0)
     bench.place(1)
-    bench.gateway.shown.begin(0)
-    assert [row.position for row in only(said.PositionData, bench.heard())] == [100]
+    bench.gateway.reported.set_lag(0)
+    assert [row.position for row in only(responses.PositionData, bench.received())] == [100]
 
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_orders_of_an_outage_are_held_or_dropped(bench: Bench, kept: bool) -> None:
     bench.gateway.uplink.lose(2110, keeps_orders=kept)
-    assert errors(bench.heard()) == [2110]
+    assert errors(bench.received()) == [2110]
     assert rest(bench) == []
     bench.gateway.uplink.restore()
-    assert story(bench.heard()) == ["ErrMsg 1102", *(WORKING if kept else [])]
+    assert story(bench.received()) == ["ErrMsg 1102", *(WORKING if kept else [])]

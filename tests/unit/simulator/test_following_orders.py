@@ -86,7 +86,7 @@ def test_an_order_pegged_to_a_benchmark_moves_with_it(bench: Bench) -> None:
     bench.place(1, order_type="PEG BENCH", **terms)
     assert stands_at(bench) == 220
     bench.move("419", symbol="MSFT")
-    bench.beat()
+    bench.step()
     assert stands_at(bench) == 222
 
 
@@ -101,7 +101,7 @@ def test_an_option_pegged_to_its_stock_moves_by_delta(bench: Bench, right: str, 
     terms = {"starting_price": D(6), "delta": D(40), "stock_ref_price": D(230)}
     bench.place(1, contract=option(right), order_type="PEG STK", total_quantity=1, **terms)
     bench.move("230.50")
-    bench.beat()
+    bench.step()
     found = stands_at(bench, con_id)
     assert found is not None and abs(found - D(price)) <= D("0.02")
 
@@ -111,7 +111,7 @@ def test_a_volatility_order_is_priced_by_the_model(bench: Bench) -> None:
     bench.place(1, contract=option("C"), order_type="VOL", total_quantity=1, **terms)
     before = stands_at(bench, option("C").con_id)
     bench.move("235")
-    bench.beat()
+    bench.step()
     after = stands_at(bench, option("C").con_id)
     assert before is not None and after is not None and after > before + 3
 
@@ -120,32 +120,32 @@ def test_a_protected_stop_of_a_future_trades_within_its_protection(bench: Bench)
     es = Contract(symbol="ES", sec_type="FUT", exchange="CME", currency="USD", last_trade_date="202612")
     bench.place(1, contract=es, order_type="STP PRT", aux_price="5910", total_quantity=1)
     bench.gateway.move_market("ESZ6", D(5912))
-    assert status(bench.heard()) == "Filled"
+    assert status(bench.received()) == "Filled"
 
 
 def test_discretion_takes_what_comes_within_reach_and_shows_only_the_limit(bench: Bench) -> None:
     bid, _ = quotes(bench)
-    said = bench.place(1, order_type="LMT", lmt_price=bid - D("0.10"), discretionary_amt=D("0.05"))
-    assert status(said) == "Submitted"
+    received = bench.place(1, order_type="LMT", lmt_price=bid - D("0.10"), discretionary_amt=D("0.05"))
+    assert status(received) == "Submitted"
     assert stands_at(bench) == bid - D("0.10")
-    assert only(OpenOrder, said)[0].order.discretionary_amt == D("0.05")
+    assert only(OpenOrder, received)[0].order.discretionary_amt == D("0.05")
     assert fills(bench.move(str(bid - D("0.05")))) == []
     assert fills(bench.move(str(bid - D("0.06")))) == [(100, bid - D("0.05"))]
 
 
 def test_discretion_fills_at_once_what_is_in_reach(bench: Bench) -> None:
     _, ask = quotes(bench)
-    said = bench.place(1, order_type="LMT", lmt_price=ask - D("0.03"), discretionary_amt=D("0.03"))
-    assert fills(said) == [(100, ask)]
+    received = bench.place(1, order_type="LMT", lmt_price=ask - D("0.03"), discretionary_amt=D("0.03"))
+    assert fills(received) == [(100, ask)]
 
 
 def test_an_adjustable_stop_becomes_a_trail_when_its_trigger_is_passed(bench: Bench) -> None:
     terms = {"adjusted_order_type": "TRAIL", "trigger_price": D(235), "adjusted_trailing_amount": D(1)}
     bench.place(1, action="SELL", order_type="STP", aux_price="225", **terms)
     bench.move("234")
-    assert only(OpenOrder, bench.beat()) == []
+    assert only(OpenOrder, bench.step()) == []
     bench.move("236")
-    (changed, *_) = only(OpenOrder, bench.beat())
+    (changed, *_) = only(OpenOrder, bench.step())
     assert (changed.order.order_type, changed.order.aux_price) == ("TRAIL", 1)
     bench.move("240")
     assert status(bench.move("238.80")) == "Filled"
@@ -155,7 +155,7 @@ def test_an_adjustable_stop_may_become_another_stop_and_a_restart_knows(bench: B
     terms = {"adjusted_order_type": "STP", "trigger_price": D(235), "adjusted_stop_price": D(233)}
     bench.place(1, action="SELL", order_type="STP", aux_price="225", **terms)
     bench.move("236")
-    bench.beat()
+    bench.step()
     again = Bench()
     for fact in bench.facts:
         again.gateway.state.apply(fact)
@@ -169,20 +169,20 @@ def test_a_scale_order_gives_up_its_quantity_level_by_level(bench: Bench) -> Non
     bench.place(1, order_type="LMT", lmt_price="229", **levels)
     assert bench.gateway.exchange.working(AAPL, bench.gateway.state.next_perm_id() - 1) == 50
     assert [shares for shares, _ in fills(bench.move("228.90"))] == [50]
-    bench.beat()
+    bench.step()
     assert stands_at(bench) == D("228.50")
     assert [shares for shares, _ in fills(bench.move("228.40"))] == [25]
-    bench.beat()
+    bench.step()
     assert stands_at(bench) == D("228.00")
     assert status(bench.move("227")) == "Filled"
 
 
 def test_a_cash_quantity_becomes_whole_units_at_the_price_of_now(bench: Bench) -> None:
     euros = Contract(symbol="EUR", sec_type="CASH", exchange="IDEALPRO", currency="USD")
-    said = bench.say(place(1, contract=euros, total_quantity=0, cash_qty=D(10_000)))
-    (first, *_) = only(OpenOrder, said)
+    received = bench.send(place(1, contract=euros, total_quantity=0, cash_qty=D(10_000)))
+    (first, *_) = only(OpenOrder, received)
     assert (first.order.total_quantity, first.order.cash_qty) == (9_216, 10_000)
-    assert status(said) == "Filled"
+    assert status(received) == "Filled"
 
 
 def test_a_cash_quantity_of_an_instrument_without_is_refused(bench: Bench) -> None:
@@ -190,7 +190,7 @@ def test_a_cash_quantity_of_an_instrument_without_is_refused(bench: Bench) -> No
     assert errors(bench.place(1, contract=es, total_quantity=0, cash_qty=D(10_000))) == [10244]
 
 
-def test_prices_are_as_fine_as_the_market_rule_says_at_each_level() -> None:
+def test_prices_keep_the_increments_of_their_market_rule() -> None:
     siemens = next(i for i in UNIVERSE.instruments.values() if i.symbol == "SIE")
     for price in ("0.5", "3", "15", "99.95", "150", "260"):
         up = siemens.next_tick(siemens.round_to_tick(D(price)), up=True)

@@ -23,8 +23,8 @@ from ibapi.order import OrderComboLeg as OfficialLegPrice
 from ibapi.tag_value import TagValue as OfficialTag
 from ibapi.wrapper import EWrapper
 
-from brokers.simulator.gateway import echo
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
+from brokers.simulator.gateway.orders import echo
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import unpack
 from brokers.simulator.wire.place_order import PlaceOrder
@@ -104,7 +104,7 @@ TERMS: dict[str, dict[str, Any]] = {
 }
 CASES = [pytest.param(terms, id=name) for name, terms in TERMS.items()]
 _SINCE = {"duration": 158, "postToAts": 160, "autoCancelParent": 162}
-#: Said as lists of tags by the clients.
+#: Sent as lists of tags by the clients.
 _TAGS = {"algoParams"}
 
 
@@ -151,22 +151,22 @@ def repeated(version: int, placed: PlaceOrder) -> list[str]:
 
 def library_reads(library: ModuleType, version: int, fields: list[str]) -> tuple[Any, Any]:
     """Return contract and order as a library's decoder hands them on."""
-    heard: list[Any] = []
+    received: list[Any] = []
     wrapper = SimpleNamespace(
-        openOrder=lambda order_id, contract, order, state: heard.append((contract, order))
+        openOrder=lambda order_id, contract, order, state: received.append((contract, order))
     )
     library.decoder.Decoder(wrapper, version).interpret(fields)
-    (contract, order) = heard[0]
+    (contract, order) = received[0]
     return contract, order
 
 
 def official_reads(fields: list[str]) -> tuple[Any, Any]:
     """Return contract and order as IB's own decoder hands them on."""
-    heard: list[Any] = []
+    received: list[Any] = []
     wrapper = EWrapper()
-    wrapper.openOrder = lambda order_id, contract, order, state: heard.append((contract, order))
+    wrapper.openOrder = lambda order_id, contract, order, state: received.append((contract, order))
     OfficialDecoder(wrapper, 157).interpret([field.encode() for field in fields])
-    (contract, order) = heard[0]
+    (contract, order) = received[0]
     return contract, order
 
 
@@ -181,11 +181,11 @@ def assert_repeated(order: Any, terms: dict[str, Any], version: int) -> None:
     for name, value in terms.items():
         if version < _SINCE.get(name, 0):
             continue
-        heard = getattr(order, name)
+        received = getattr(order, name)
         if name in _TAGS:
-            assert [(tag.tag, tag.value) for tag in heard] == value
+            assert [(tag.tag, tag.value) for tag in received] == value
         else:
-            assert heard == value, name
+            assert received == value, name
 
 
 @pytest.fixture(autouse=True)
@@ -205,8 +205,8 @@ def test_a_librarys_order_is_repeated_to_it(library: ModuleType, version: int, t
     order = filled(library.Order(), terms, library.TagValue)
     placed = codec.decode_client(version, library_frame(library, version, stock, order))
     assert isinstance(placed, PlaceOrder)
-    _, heard = library_reads(library, version, repeated(version, placed))
-    assert_repeated(heard, terms, version)
+    _, received = library_reads(library, version, repeated(version, placed))
+    assert_repeated(received, terms, version)
 
 
 @pytest.mark.parametrize("terms", CASES)
@@ -217,8 +217,8 @@ def test_the_official_clients_order_is_repeated_to_it(terms: dict[str, Any]) -> 
     order = filled(OfficialOrder(), known, OfficialTag)
     placed = codec.decode_client(157, official_frame(stock, order))
     assert isinstance(placed, PlaceOrder)
-    _, heard = official_reads(repeated(157, placed))
-    assert_repeated(heard, known, 157)
+    _, received = official_reads(repeated(157, placed))
+    assert_repeated(received, known, 157)
 
 
 def test_the_official_clients_conditions_and_legs_are_repeated_to_it() -> None:
@@ -240,19 +240,19 @@ def test_the_official_clients_conditions_and_legs_are_repeated_to_it() -> None:
     order.conditionsIgnoreRth = order.conditionsCancelOrder = True
     placed = codec.decode_client(157, official_frame(bag, order))
     assert isinstance(placed, PlaceOrder)
-    contract, heard = official_reads(repeated(157, placed))
+    contract, received = official_reads(repeated(157, placed))
     assert [(leg.conId, leg.ratio, leg.action) for leg in contract.comboLegs] == [
         (AAPL, 1, "BUY"),
         (272093, 2, "SELL"),
     ]
-    assert [leg.price for leg in heard.orderComboLegs] == [1.5, 2.5]
-    assert [(tag.tag, tag.value) for tag in heard.smartComboRoutingParams] == [("NonGuaranteed", "1")]
-    assert [type(c) for c in heard.conditions] == [type(c) for c in order.conditions]
-    assert [vars(condition) for condition in heard.conditions] == [
+    assert [leg.price for leg in received.orderComboLegs] == [1.5, 2.5]
+    assert [(tag.tag, tag.value) for tag in received.smartComboRoutingParams] == [("NonGuaranteed", "1")]
+    assert [type(c) for c in received.conditions] == [type(c) for c in order.conditions]
+    assert [vars(condition) for condition in received.conditions] == [
         vars(condition) for condition in order.conditions
     ]
-    assert heard.conditionsIgnoreRth
-    assert heard.conditionsCancelOrder
+    assert received.conditionsIgnoreRth
+    assert received.conditionsCancelOrder
 
 
 def _leg(con_id: int, ratio: int, action: str) -> OfficialLeg:

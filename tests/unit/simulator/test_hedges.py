@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brokers.simulator.gateway.facts import OrderRecord
+from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Contract, Record
 from brokers.simulator.wire.server import OrderStatus
@@ -44,7 +44,7 @@ def hedge(
     bench: Bench, parent: Contract, child: Contract, kind: str, param: str = "", size: int = 10
 ) -> Record:
     bench.place(1, contract=parent, total_quantity=size, transmit=False)
-    return bench.say(
+    return bench.send(
         place(
             2,
             contract=child,
@@ -61,11 +61,11 @@ def orders(bench: Bench) -> list[OrderRecord]:
     return list(bench.gateway.state.orders.values())
 
 
-def test_a_hedge_waits_for_its_parent_with_no_size_of_its_own(bench: Bench) -> None:
-    said = pair_trade(bench, order_type="LMT", lmt_price="200")
-    (child,) = [m for m in only(OpenOrder, said) if m.order_id == 2]
+def test_a_hedge_waits_for_its_parent_without_a_size(bench: Bench) -> None:
+    received = pair_trade(bench, order_type="LMT", lmt_price="200")
+    (child,) = [m for m in only(OpenOrder, received) if m.order_id == 2]
     assert (child.order.total_quantity, child.order.hedge_type, child.order.hedge_param) == (0, "P", "0.5")
-    assert [(m.status, m.why_held) for m in only(OrderStatus, said) if m.order_id == 2] == [
+    assert [(m.status, m.why_held) for m in only(OrderStatus, received) if m.order_id == 2] == [
         ("PreSubmitted", "child")
     ]
 
@@ -111,7 +111,7 @@ def test_a_delta_hedge_trades_the_options_delta_in_its_underlying(bench: Bench) 
     assert 0 < child.filled < parent.filled * OPTION.multiplier
 
 
-def test_a_hedge_keeps_its_size_when_it_is_modified_and_after_a_restart(bench: Bench) -> None:
+def test_a_hedge_keeps_its_size_over_modification_and_restart(bench: Bench) -> None:
     pair_trade(bench, order_type="LMT", lmt_price="200")
     terms = {"contract": MSFT, "action": "SELL", "parent_id": 1, "hedge_type": "P", "hedge_param": "0.5"}
     assert errors(bench.place(2, total_quantity=0, outside_rth=True, **terms)) == []

@@ -9,20 +9,20 @@ from datetime import timedelta
 
 import pytest
 
-from brokers.simulator.wire import client_data as asked
-from brokers.simulator.wire import server_data as said
+from brokers.simulator.wire import client_data as requests
+from brokers.simulator.wire import server_data as responses
 from tests.unit.simulator.kit import Bench, contract, only
 
 EURO = contract("EUR", sec_type="CASH", exchange="IDEALPRO")
 
 
-def history(duration: str, bar_size: str, **fields: object) -> asked.ReqHistoricalData:
+def history(duration: str, bar_size: str, **fields: object) -> requests.ReqHistoricalData:
     terms = {"req_id": 1, "contract": contract(), "duration": duration, "bar_size": bar_size} | fields
-    return asked.ReqHistoricalData(**terms)  # type: ignore[arg-type]
+    return requests.ReqHistoricalData(**terms)  # type: ignore[arg-type]
 
 
-def bars(bench: Bench, *args: str, **fields: object) -> list[said.HistoricalBar]:
-    (answer,) = only(said.HistoricalData, bench.say(history(*args, **fields)))
+def bars(bench: Bench, *args: str, **fields: object) -> list[responses.HistoricalBar]:
+    (answer,) = only(responses.HistoricalData, bench.send(history(*args, **fields)))
     return list(answer.bars)
 
 
@@ -31,7 +31,7 @@ def keeping() -> Bench:
     return Bench(keeps_hours=True)
 
 
-def local(row: said.HistoricalBar) -> str:
+def local(row: responses.HistoricalBar) -> str:
     return row.date.removesuffix(" US/Eastern")
 
 
@@ -41,7 +41,7 @@ def test_with_a_calendar_there_are_no_bars_of_nights_and_weekends(keeping: Bench
     assert (local(rows[0]), local(rows[-1])) == ("20261119 09:30:00", "20261120 15:30:00")
 
 
-def test_extended_hours_are_told_to_who_wants_them(keeping: Bench) -> None:
+def test_extended_hours_are_sent_to_who_asks_for_them(keeping: Bench) -> None:
     rows = bars(keeping, "2 D", "1 hour", use_rth=False)
     assert (local(rows[0]), local(rows[-1])) == ("20261120 04:00:00", "20261123 06:00:00")
     assert len(rows) == 16 + 3
@@ -64,7 +64,9 @@ def test_a_currency_pair_has_its_own_week(keeping: Bench) -> None:
 
 
 def test_a_schedule_names_the_sessions_of_trading_days(keeping: Bench) -> None:
-    (answer,) = only(said.HistoricalSchedule, keeping.say(history("2 D", "1 day", what_to_show="SCHEDULE")))
+    (answer,) = only(
+        responses.HistoricalSchedule, keeping.send(history("2 D", "1 day", what_to_show="SCHEDULE"))
+    )
     assert [(s.start, s.end, s.reference_date) for s in answer.sessions] == [
         ("20261119-09:30:00", "20261119-16:00:00", "20261119"),
         ("20261120-09:30:00", "20261120-16:00:00", "20261120"),

@@ -1,4 +1,4 @@
-"""What was said is written down before: the memory survives an end at any byte."""
+"""What is sent is written down before: the memory survives an end at any byte."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brokers.simulator import ledger
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from tests.unit.simulator.kit import UNIVERSE, Bench, limit, place
 
 
@@ -29,13 +29,13 @@ def working_day(journal: Journal) -> tuple[Bench, list[int]]:
         limit(2, "201.00", order_ref="rest"),
         place(3, action="SELL", total_quantity="40"),
         limit(4, "200.00"),
-        asked.CancelOrder(order_id=4),
+        requests.CancelOrder(order_id=4),
         place(5, action="SELL", order_type="STP", aux_price="225"),
     ]
     for fact in bench.facts:
         journal.append(fact)
     for message in messages:
-        bench.say(message)
+        bench.send(message)
         journal.commit(bench.gateway.state)
         sizes.append(journal.path.stat().st_size)
     return bench, sizes
@@ -126,7 +126,7 @@ def until_small(journal: Journal, bench: Bench, size: int) -> None:
     end = time.monotonic() + 60
     while journal.path.stat().st_size >= size:
         assert time.monotonic() < end
-        bench.say(limit(10_000, "200.00"))
+        bench.send(limit(10_000, "200.00"))
         journal.commit(bench.gateway.state)
         time.sleep(0.001)
 
@@ -135,12 +135,12 @@ def test_the_journal_is_bounded_by_what_it_says(tmp_path: Path) -> None:
     journal = Journal(tmp_path, compact_above=4_000)
     bench = Bench()
     bench.gateway.begin(journal.append)
-    bench.say(limit(1, "200.00"))
+    bench.send(limit(1, "200.00"))
     journal.compact(bench.gateway.state)
     for _ in range(200):
-        bench.say(limit(1, "200.00"))  # an order that is sent again leaves a line each time
-        bench.say(limit(1, "201.00"))
-        bench.say(limit(1, "200.00"))
+        bench.send(limit(1, "200.00"))  # an order that is sent again leaves a line each time
+        bench.send(limit(1, "201.00"))
+        bench.send(limit(1, "200.00"))
         journal.commit(bench.gateway.state)
     until_small(journal, bench, 10_000)
     journal.close()
@@ -167,7 +167,7 @@ def test_a_snapshot_that_was_not_finished_is_not_used(tmp_path: Path) -> None:
     assert books(replayed(tmp_path)) == books(bench.gateway)
 
 
-def test_a_damaged_line_in_the_middle_is_an_error_not_a_guess(tmp_path: Path) -> None:
+def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     working_day(journal)
     journal.close()
@@ -186,7 +186,7 @@ def test_a_data_folder_serves_one_gateway_at_a_time(tmp_path: Path) -> None:
     Journal(tmp_path).close()
 
 
-def test_a_failed_write_is_an_error_so_that_nothing_is_said(
+def test_a_failed_write_is_an_error_before_anything_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(tmp_path)
@@ -205,11 +205,11 @@ def test_what_faults_did_to_the_books_is_remembered(tmp_path: Path, as_snapshot:
     journal = Journal(tmp_path)
     bench, _ = working_day(journal)
     bench.gateway.faults.add(Fault(kind="bust_execution", symbol="MSFT"), Fault(kind="correct_execution"))
-    bench.say(place(6))
-    bench.say(place(7, symbol="MSFT"))
+    bench.send(place(6))
+    bench.send(place(7, symbol="MSFT"))
     bench.gateway.end_day()
     bench.gateway.forget_order_ids()
-    bench.say(limit(1, "200.00", order_ref="again"))
+    bench.send(limit(1, "200.00", order_ref="again"))
     journal.commit(bench.gateway.state)
     if as_snapshot:
         journal.compact(bench.gateway.state)

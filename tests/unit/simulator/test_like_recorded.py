@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Record
@@ -77,51 +77,52 @@ def unexpected(row_id: str, message: Record, *also: set[str]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def said() -> dict[type[Record], list[Any]]:
+def received() -> dict[type[Record], list[Any]]:
     """A market order, a limit order on a future that rests and is cancelled, and the lists afterwards."""
     bench = Bench()
-    bench.say(asked.ReqPositions())
+    bench.send(requests.ReqPositions())
     messages = bench.place(5)
-    messages += bench.say(limit(6, "1000", contract=ES, tif="GTC", total_quantity=1))
+    messages += bench.send(limit(6, "1000", contract=ES, tif="GTC", total_quantity=1))
     bench.cancel(6)
-    messages += bench.say(asked.ReqCompletedOrders())
-    messages += bench.say(asked.ReqAccountSummary(req_id=5, tags="Cushion,DayTradesRemaining"))
+    messages += bench.send(requests.ReqCompletedOrders())
+    messages += bench.send(requests.ReqAccountSummary(req_id=5, tags="Cushion,DayTradesRemaining"))
     kinds = {type(message) for message in messages}
     return {kind: only(kind, messages) for kind in kinds}
 
 
-Said = dict[type[Record], list[Any]]
+Received = dict[type[Record], list[Any]]
 
 
-def test_a_filled_market_orders_open_order(said: Said) -> None:
-    assert unexpected("s2c-openOrder-173-001", said[OpenOrder][1]) == set()
+def test_a_filled_market_orders_open_order(received: Received) -> None:
+    assert unexpected("s2c-openOrder-173-001", received[OpenOrder][1]) == set()
 
 
-def test_a_working_limit_orders_open_order(said: Said) -> None:
+def test_a_working_limit_orders_open_order(received: Received) -> None:
     assert (
-        unexpected("s2c-openOrder-176-001", said[OpenOrder][-1], INSTRUMENT, {"contract.exchange"}) == set()
+        unexpected("s2c-openOrder-176-001", received[OpenOrder][-1], INSTRUMENT, {"contract.exchange"})
+        == set()
     )
 
 
-def test_order_status(said: Said) -> None:
-    assert unexpected("s2c-orderStatus-173-002", said[OrderStatus][0]) == set()
-    assert unexpected("s2c-orderStatus-173-001", said[OrderStatus][1]) == set()
+def test_order_status(received: Received) -> None:
+    assert unexpected("s2c-orderStatus-173-002", received[OrderStatus][0]) == set()
+    assert unexpected("s2c-orderStatus-173-001", received[OrderStatus][1]) == set()
 
 
-def test_execution_and_commission(said: Said) -> None:
+def test_execution_and_commission(received: Received) -> None:
     venues = {"contract.exchange", "execution.exchange"}
-    assert unexpected("s2c-executionData-173-001", said[ExecutionData][0], venues) == set()
-    assert unexpected("s2c-commissionReport-165-001", said[CommissionReport][0]) == set()
+    assert unexpected("s2c-executionData-173-001", received[ExecutionData][0], venues) == set()
+    assert unexpected("s2c-commissionReport-165-001", received[CommissionReport][0]) == set()
 
 
-def test_completed_orders_filled_and_cancelled(said: Said) -> None:
-    filled, cancelled = said[CompletedOrder]
+def test_completed_orders_filled_and_cancelled(received: Received) -> None:
+    filled, cancelled = received[CompletedOrder]
     assert unexpected("s2c-completedOrder-165-001", filled) == set()
     assert unexpected("s2c-completedOrder-173-001", cancelled, INSTRUMENT) == set()
 
 
-def test_positions_and_account_summary(said: Said) -> None:
-    assert unexpected("s2c-positionData-151-002", said[PositionData][0], INSTRUMENT) == set()
-    cushion, day_trades = said[AccountSummary]
+def test_positions_and_account_summary(received: Received) -> None:
+    assert unexpected("s2c-positionData-151-002", received[PositionData][0], INSTRUMENT) == set()
+    cushion, day_trades = received[AccountSummary]
     assert unexpected("s2c-accountSummary-151-009", cushion, {"value"}) == set()
     assert unexpected("s2c-accountSummary-151-004", day_trades) == set()

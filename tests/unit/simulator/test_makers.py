@@ -12,11 +12,11 @@ from tests.unit.simulator.kit import AAPL, UNIVERSE
 from tests.unit.simulator.test_book import order
 
 
-def day(seed: int, beats: int = 300) -> list[tuple[Decimal, Decimal | None, Decimal]]:
+def day(seed: int, steps: int = 300) -> list[tuple[Decimal, Decimal | None, Decimal]]:
     exchange = Exchange(UNIVERSE, seed)
     seen = []
-    for number in range(beats):
-        list(exchange.beat())
+    for number in range(steps):
+        list(exchange.step())
         if number == 100:
             exchange.submit(AAPL, order(1, Side.BUY, 2_000))
         market = exchange.market(AAPL)
@@ -34,7 +34,7 @@ def test_another_seed_gives_another_day() -> None:
 
 def test_the_price_moves_but_stays_near_its_anchor() -> None:
     opening = UNIVERSE[AAPL].price
-    lasts = {last for last, _, _ in day(1, beats=3_000)}
+    lasts = {last for last, _, _ in day(1, steps=3_000)}
     assert len(lasts) > 5
     assert all(abs(last - opening) <= FURTHEST_TICKS * UNIVERSE[AAPL].min_tick for last in lasts)
 
@@ -51,11 +51,11 @@ def test_every_market_opens_with_both_sides_quoted_on_tick() -> None:
         assert all(instrument.is_on_tick(price) for price in book.sides[Side.BUY].prices())
 
 
-def test_a_market_order_of_thousands_of_shares_is_filled_within_a_second() -> None:
+def test_thousands_of_shares_are_filled_within_a_second() -> None:
     exchange = Exchange(UNIVERSE, 0)
     exchange.submit(AAPL, order(1, Side.BUY, 20_000))
-    for _ in range(5):  # beats of 200 ms
-        list(exchange.beat())
+    for _ in range(5):  # steps of 200 ms
+        list(exchange.step())
     assert 1 not in exchange.market(AAPL).orders
 
 

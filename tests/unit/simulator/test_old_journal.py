@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brokers.simulator.journal import Journal
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.server import OrderStatus
 from tests.unit.simulator.kit import Bench, errors, only
@@ -29,7 +29,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_its_orders_and_positions_are_there(bench: Bench) -> None:
-    opened = only(OpenOrder, bench.say(asked.ReqOpenOrders()))
+    opened = only(OpenOrder, bench.send(requests.ReqOpenOrders()))
     assert [(m.order_id, m.state.status) for m in opened] == [(2, "Submitted"), (3, "PreSubmitted")]
     (account,) = bench.gateway.state.accounts.values()
     assert [position.quantity for position in account.positions.values()] == [100]

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from brokers.simulator.exchange.book import Side
+from brokers.simulator.gateway.accounts.valuation import Valuation
 from brokers.simulator.gateway.gateway import STARTING_CASH
-from brokers.simulator.gateway.valuation import Valuation
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Contract, Record, TagValue
 from brokers.simulator.wire.server import ExecutionData, OrderStatus
@@ -65,8 +65,8 @@ def test_a_stop_watches_what_its_trigger_method_says(
     bench: Bench, method: int, price: str, elects: bool
 ) -> None:
     bench.place(1, order_type="STP", aux_price="232", trigger_method=method)
-    said = bench.move(price)
-    assert bool(only(ExecutionData, said)) == elects
+    received = bench.move(price)
+    assert bool(only(ExecutionData, received)) == elects
 
 
 @pytest.mark.parametrize("method", [1, 3])
@@ -86,9 +86,9 @@ def test_a_limit_if_touched_order_rests_at_its_limit_once_touched(bench: Bench) 
     assert status(bench.move("225")) == "Filled"
 
 
-def test_a_trailing_stop_follows_a_rising_market_and_sells_when_it_falls_back(bench: Bench) -> None:
-    said = bench.place(1, action="SELL", order_type="TRAIL", aux_price="2")
-    assert only(OpenOrder, said)[-1].order.trail_stop_price == 228
+def test_a_trailing_stop_follows_the_rise_and_sells_on_the_fall(bench: Bench) -> None:
+    received = bench.place(1, action="SELL", order_type="TRAIL", aux_price="2")
+    assert only(OpenOrder, received)[-1].order.trail_stop_price == 228
     assert only(OpenOrder, bench.move("235"))[-1].order.trail_stop_price == 233
     assert bench.move("233.50") == []
     assert status(bench.move("232.90")) == "Filled"
@@ -109,7 +109,7 @@ def test_a_trailing_stop_limit_carries_its_limit_along(bench: Bench) -> None:
     assert status(bench.move("232.60")) == "Filled"
 
 
-def test_a_trailing_stop_goes_on_from_where_it_was_after_a_restart(bench: Bench) -> None:
+def test_a_trailing_stop_keeps_its_trigger_over_a_restart(bench: Bench) -> None:
     bench.place(1, action="SELL", order_type="TRAIL", aux_price="2")
     bench.move("235")
     again = Bench()
@@ -140,16 +140,16 @@ def test_a_relative_order_never_goes_beyond_its_cap(bench: Bench) -> None:
 
 def test_midprice_orders_meet_in_the_middle(bench: Bench) -> None:
     bench.place(1, order_type="MIDPRICE")
-    said = bench.place(2, action="SELL", order_type="MIDPRICE")
-    assert only(ExecutionData, said)[0].execution.price == 230
+    received = bench.place(2, action="SELL", order_type="MIDPRICE")
+    assert only(ExecutionData, received)[0].execution.price == 230
 
 
-def test_market_to_limit_rests_what_is_left_at_the_price_of_its_fill(bench: Bench) -> None:
-    said = bench.place(1, order_type="MTL", total_quantity=5_000)
-    assert {m.execution.price for m in only(ExecutionData, said)} == {Decimal("230.01")}
-    (rest,) = only(OpenOrder, bench.say(asked.ReqOpenOrders()))
+def test_market_to_limit_rests_its_remainder_at_the_fill_price(bench: Bench) -> None:
+    received = bench.place(1, order_type="MTL", total_quantity=5_000)
+    assert {m.execution.price for m in only(ExecutionData, received)} == {Decimal("230.01")}
+    (rest,) = only(OpenOrder, bench.send(requests.ReqOpenOrders()))
     assert rest.order.lmt_price == Decimal("230.01")
-    assert 0 < filled(said) < 5_000
+    assert 0 < filled(received) < 5_000
 
 
 # -- how much may trade, how much is shown ----------------------------------------------------------------
@@ -159,24 +159,24 @@ def test_an_iceberg_shows_its_tip_and_fills_whole(bench: Bench) -> None:
     bench.place(1, order_type="LMT", lmt_price="230.00", total_quantity=1000, display_size=100)
     book = bench.gateway.exchange.market(AAPL).book
     assert (book.bid, book.quantity_at(Side.BUY, book.bid)) == (230, 100)
-    said = bench.place(2, action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=1000)
-    assert only(OrderStatus, said)[-1].status == "Filled"
+    received = bench.place(2, action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=1000)
+    assert only(OrderStatus, received)[-1].status == "Filled"
 
 
 def test_a_used_up_tip_goes_behind_the_others_at_its_price(bench: Bench) -> None:
     bench.place(1, order_type="LMT", lmt_price="230.00", total_quantity=300, display_size=100)
     bench.place(2, order_type="LMT", lmt_price="230.00", total_quantity=100)
-    said = bench.place(3, action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=200)
-    by_order = [m.order_id for m in only(ExecutionData, said) if m.order_id != 3]
+    received = bench.place(3, action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=200)
+    by_order = [m.order_id for m in only(ExecutionData, received) if m.order_id != 3]
     assert by_order == [1, 2]
 
 
-def test_a_hidden_order_is_in_no_quote_but_trades_first_at_a_better_price(bench: Bench) -> None:
+def test_a_hidden_order_is_not_quoted_but_trades_first(bench: Bench) -> None:
     book = bench.gateway.exchange.market(AAPL).book
     bench.place(1, order_type="LMT", lmt_price="230.00", hidden=True)
     assert book.bid == Decimal("229.99")
-    said = bench.place(2, action="SELL")
-    assert only(ExecutionData, said)[0].execution.price == 230
+    received = bench.place(2, action="SELL")
+    assert only(ExecutionData, received)[0].execution.price == 230
 
 
 def test_all_or_none_waits_until_everything_is_there(bench: Bench) -> None:
@@ -191,8 +191,8 @@ def test_a_minimum_quantity_holds_for_the_first_fill_only(bench: Bench) -> None:
     bench.place(1, order_type="LMT", lmt_price="230.00", total_quantity=300, min_qty=200)
     assert filled(bench.place(2, action="SELL", order_type="LMT", lmt_price="230.00")) == 0
     assert filled(bench.place(3, action="SELL", order_type="LMT", lmt_price="230.00")) > 0
-    said = bench.place(4, action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=50)
-    assert only(ExecutionData, said)[0].order_id == 1
+    received = bench.place(4, action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=50)
+    assert only(ExecutionData, received)[0].order_id == 1
 
 
 # -- time ----------------------------------------------------------------------------------------------
@@ -206,8 +206,8 @@ def test_a_good_till_date_order_expires_at_its_time(bench: Bench) -> None:
 
 
 def test_an_order_is_not_worked_before_its_good_after_time(bench: Bench) -> None:
-    said = bench.place(1, good_after_time="20261123 08:00:00 US/Eastern")
-    assert story(said) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+    received = bench.place(1, good_after_time="20261123 08:00:00 US/Eastern")
+    assert story(received) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
     assert status(bench.skip(timedelta(hours=1, minutes=1))) == "Filled"
 
 
@@ -222,11 +222,11 @@ def algo(strategy: str, **params: str) -> dict[str, Any]:
 def test_an_adaptive_order_works_its_quantity_off_in_slices(bench: Bench) -> None:
     first = bench.place(1, total_quantity=400, **algo("Adaptive", adaptivePriority="Normal"))
     assert filled(first) == 20
-    assert filled(bench.beat(25)) == 200
-    assert status(bench.beat(40)) == "Filled"
+    assert filled(bench.step(25)) == 200
+    assert status(bench.step(40)) == "Filled"
 
 
-def test_a_twap_waits_for_its_start_and_is_done_by_its_end(bench: Bench) -> None:
+def test_a_twap_works_between_its_start_and_its_end(bench: Bench) -> None:
     times = {"startTime": "20261123-12:10:00", "endTime": "20261123-12:20:00"}
     bench.place(1, total_quantity=200, **algo("Twap", **times))
     assert filled(bench.skip(timedelta(minutes=9))) == 0
@@ -235,18 +235,18 @@ def test_a_twap_waits_for_its_start_and_is_done_by_its_end(bench: Bench) -> None
 
 
 def test_an_algorithm_never_fills_more_than_its_order(bench: Bench) -> None:
-    said = bench.place(1, total_quantity=7, **algo("Adaptive", adaptivePriority="Urgent"))
+    received = bench.place(1, total_quantity=7, **algo("Adaptive", adaptivePriority="Urgent"))
     for _ in range(20):
-        said += bench.beat()
-    assert filled(said) == 7
+        received += bench.step()
+    assert filled(received) == 7
 
 
 # -- money -----------------------------------------------------------------------------------------------
 
 
 def test_an_order_beyond_the_accounts_means_is_rejected_with_201(bench: Bench) -> None:
-    said = bench.place(1, total_quantity=50_000)
-    assert story(said) == ["OpenOrder Inactive", "OrderStatus Inactive", "ErrMsg 201"]
+    received = bench.place(1, total_quantity=50_000)
+    assert story(received) == ["OpenOrder Inactive", "OrderStatus Inactive", "ErrMsg 201"]
 
 
 def test_open_orders_count_for_the_margin_of_the_next(bench: Bench) -> None:
@@ -274,13 +274,13 @@ def test_what_open_orders_need_is_known_after_a_restart(bench: Bench) -> None:
 
 def test_an_order_that_closes_a_position_needs_no_margin(bench: Bench) -> None:
     bench.place(1, total_quantity=15_000)
-    bench.beat(60)
+    bench.step(60)
     assert errors(bench.place(2, total_quantity=15_000)) == [201]
     assert errors(bench.place(3, action="SELL", total_quantity=15_000)) == []
 
 
 def test_outside_rth_on_a_market_order_is_ignored_with_a_notice(bench: Bench) -> None:
-    assert errors(bench.say(place(1, outside_rth=True))) == [2109]
+    assert errors(bench.send(place(1, outside_rth=True))) == [2109]
 
 
 # -- other instruments ----------------------------------------------------------------------------------
@@ -295,8 +295,8 @@ def con_id(sec_type: str, symbol: str) -> int:
 @pytest.mark.parametrize(("price", "codes"), [("2.95", []), ("3.05", [110]), ("3.10", [])])
 def test_ticks_are_wider_where_the_market_rule_says_so(bench: Bench, price: str, codes: list[int]) -> None:
     option = Contract(con_id=con_id("OPT", "SPX"), exchange="CBOE")
-    said = bench.place(1, contract=option, order_type="LMT", lmt_price=price, total_quantity=1)
-    assert errors(said) == codes
+    received = bench.place(1, contract=option, order_type="LMT", lmt_price=price, total_quantity=1)
+    assert errors(received) == codes
 
 
 def test_an_index_is_not_for_trading(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Orders at the gateway: what is said, in which order, under which code (tws-wire 6.3 and 8)."""
+"""Orders at the gateway: what is sent, in which order, under which code (tws-wire 6.3 and 8)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from brokers.simulator.gateway.echo import completed_order
-from brokers.simulator.wire import client as asked
+from brokers.simulator.gateway.orders.echo import completed_order
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.records import Condition, TagValue
 from brokers.simulator.wire.server import CommissionReport, ErrMsg, ExecutionData, NextValidId, OrderStatus
@@ -40,13 +40,13 @@ def test_a_market_order_is_acknowledged_executed_filled_and_charged(bench: Bench
 
 
 def test_a_limit_order_away_from_the_market_rests_until_cancelled(bench: Bench) -> None:
-    assert story(bench.say(limit(1, FAR))) == REST
-    assert bench.beat(200) == []
+    assert story(bench.send(limit(1, FAR))) == REST
+    assert bench.step(200) == []
     assert story(bench.cancel(1)) == CANCELLED
 
 
-def test_the_unset_fields_of_an_open_order_are_what_real_gateways_send(bench: Bench) -> None:
-    order = only(OpenOrder, bench.say(limit(1, FAR, order_ref="desk-1")))[0].order
+def test_unset_fields_of_open_orders_are_as_real_gateways_send(bench: Bench) -> None:
+    order = only(OpenOrder, bench.send(limit(1, FAR, order_ref="desk-1")))[0].order
     assert (order.lmt_price, order.aux_price) == (200, 0)
     assert order.shares_allocation == f"{order.perm_id}.0/DU1234567/100"
     assert order.second_trail_stop_price == 201
@@ -55,17 +55,17 @@ def test_the_unset_fields_of_an_open_order_are_what_real_gateways_send(bench: Be
 
 
 def test_an_order_too_large_for_the_best_level_fills_in_parts(bench: Bench) -> None:
-    said = bench.place(1, total_quantity=3000)
-    shares = [message.execution.shares for message in only(ExecutionData, said)]
+    received = bench.place(1, total_quantity=3000)
+    shares = [message.execution.shares for message in only(ExecutionData, received)]
     assert len(shares) > 1
     assert sum(share or 0 for share in shares) == 3000
-    assert [m.filled for m in only(OrderStatus, said) if m.status == "Submitted"]
-    charged = sum(report.commission or 0 for report in only(CommissionReport, said))
+    assert [m.filled for m in only(OrderStatus, received) if m.status == "Submitted"]
+    charged = sum(report.commission or 0 for report in only(CommissionReport, received))
     assert charged == 15  # 0.005 a share for the whole order, however it was filled
 
 
 def test_ioc_that_cannot_fill_is_cancelled(bench: Bench) -> None:
-    assert story(bench.say(limit(1, FAR, tif="IOC"))) == [
+    assert story(bench.send(limit(1, FAR, tif="IOC"))) == [
         "OpenOrder PreSubmitted",
         "OrderStatus PreSubmitted",
         "OrderStatus PendingCancel",
@@ -74,24 +74,24 @@ def test_ioc_that_cannot_fill_is_cancelled(bench: Bench) -> None:
 
 
 def test_fok_that_cannot_fill_becomes_inactive(bench: Bench) -> None:
-    said = bench.say(limit(1, "230.01", total_quantity=10_000, tif="FOK"))
-    assert story(said)[-2:] == ["OpenOrder Inactive", "OrderStatus Inactive"]
-    assert not only(ExecutionData, said)
+    received = bench.send(limit(1, "230.01", total_quantity=10_000, tif="FOK"))
+    assert story(received)[-2:] == ["OpenOrder Inactive", "OrderStatus Inactive"]
+    assert not only(ExecutionData, received)
 
 
 def test_a_stop_waits_for_its_trigger_and_then_trades(bench: Bench) -> None:
-    said = bench.place(1, action="SELL", order_type="STP", aux_price="225")
-    assert story(said) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
-    assert only(OrderStatus, said)[0].why_held == "trigger"
+    received = bench.place(1, action="SELL", order_type="STP", aux_price="225")
+    assert story(received) == ["OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+    assert only(OrderStatus, received)[0].why_held == "trigger"
     after = bench.move("224")
     assert story(after)[:3] == ["OpenOrder Submitted", "OrderStatus Submitted", "ExecutionData"]
     assert only(OrderStatus, after)[-1].status == "Filled"
 
 
-def test_without_transmit_nobody_hears_of_an_order(bench: Bench) -> None:
-    assert bench.say(limit(1, FAR, transmit=False)) == []
-    assert story(bench.say(asked.ReqAllOpenOrders())) == ["OpenOrderEnd"]
-    assert story(bench.say(limit(1, FAR))) == REST
+def test_without_transmit_nothing_is_published_of_an_order(bench: Bench) -> None:
+    assert bench.send(limit(1, FAR, transmit=False)) == []
+    assert story(bench.send(requests.ReqAllOpenOrders())) == ["OpenOrderEnd"]
+    assert story(bench.send(limit(1, FAR))) == REST
 
 
 # -- ids ---------------------------------------------------------------------------------------------
@@ -102,28 +102,28 @@ def test_ids_must_rise_per_client(bench: Bench) -> None:
     assert errors(bench.place(4)) == [103]
     other = bench.connect(2)
     assert errors(bench.place(4, other)) == []
-    assert bench.say(asked.ReqIds()) == [NextValidId(order_id=6)]
+    assert bench.send(requests.ReqIds()) == [NextValidId(order_id=6)]
 
 
 def test_after_seeing_all_open_orders_new_ids_must_exceed_them(bench: Bench) -> None:
     other = bench.connect(2)
-    bench.say(limit(40, FAR), other)
-    bench.say(asked.ReqAllOpenOrders())
+    bench.send(limit(40, FAR), other)
+    bench.send(requests.ReqAllOpenOrders())
     assert errors(bench.place(7)) == [103]
     assert errors(bench.place(41)) == []
 
 
-def test_the_id_of_a_filled_order_gives_104_and_of_a_cancelled_one_103(bench: Bench) -> None:
+def test_reusing_a_filled_id_gives_104_a_cancelled_one_103(bench: Bench) -> None:
     bench.place(1)
-    bench.say(limit(2, FAR))
+    bench.send(limit(2, FAR))
     bench.cancel(2)
     assert errors(bench.place(1)) == [104]
-    assert errors(bench.say(limit(2, FAR))) == [103]
+    assert errors(bench.send(limit(2, FAR))) == [103]
 
 
 def test_sending_an_open_order_again_changes_nothing_but_is_counted(bench: Bench) -> None:
-    bench.say(limit(1, FAR))
-    assert story(bench.say(limit(1, FAR))) == ["OpenOrder Submitted", "OrderStatus Submitted"]
+    bench.send(limit(1, FAR))
+    assert story(bench.send(limit(1, FAR))) == ["OpenOrder Submitted", "OrderStatus Submitted"]
     record = bench.gateway.state.order(1, 1)
     assert record is not None
     assert (record.place_count, record.modifications) == (2, 0)
@@ -133,12 +133,12 @@ def test_sending_an_open_order_again_changes_nothing_but_is_counted(bench: Bench
 
 
 def test_a_new_price_and_size_replace_the_old_and_may_trade(bench: Bench) -> None:
-    bench.say(limit(1, FAR))
-    changed = only(OpenOrder, bench.say(limit(1, "201.00", total_quantity=50)))[0].order
+    bench.send(limit(1, FAR))
+    changed = only(OpenOrder, bench.send(limit(1, "201.00", total_quantity=50)))[0].order
     assert (changed.lmt_price, changed.total_quantity) == (201, 50)
     assert changed.shares_allocation.startswith(f"{changed.perm_id}.1/")
     assert changed.second_trail_stop_price == UNSET_DOUBLE
-    assert only(OrderStatus, bench.say(limit(1, "240.00", total_quantity=50)))[-1].status == "Filled"
+    assert only(OrderStatus, bench.send(limit(1, "240.00", total_quantity=50)))[-1].status == "Filled"
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_a_new_price_and_size_replace_the_old_and_may_trade(bench: Bench) -> Non
 def test_a_refused_modification_leaves_the_order_as_it_was(
     bench: Bench, terms: dict[str, object], code: int
 ) -> None:
-    bench.say(limit(1, FAR))
+    bench.send(limit(1, FAR))
     assert errors(bench.place(1, **{"order_type": "LMT", "lmt_price": FAR, **terms})) == [code]
-    order = only(OpenOrder, bench.say(asked.ReqOpenOrders()))[0].order
+    order = only(OpenOrder, bench.send(requests.ReqOpenOrders()))[0].order
     assert (order.action, order.lmt_price, order.total_quantity) == ("BUY", 200, 100)
 
 
 def test_cancelling_what_is_not_there_gives_10147(bench: Bench) -> None:
-    bench.say(limit(1, FAR), bench.connect(2))
+    bench.send(limit(1, FAR), bench.connect(2))
     assert errors(bench.cancel(1)) == [10147]  # another client's
 
 
@@ -175,10 +175,10 @@ def test_cancelling_what_is_done_gives_10148_with_its_state(bench: Bench) -> Non
 
 def test_global_cancel_takes_out_the_orders_of_every_client(bench: Bench) -> None:
     other = bench.connect(2)
-    bench.say(limit(1, FAR), other)
-    bench.say(limit(1, FAR))
-    assert story(bench.say(asked.ReqGlobalCancel())) == CANCELLED
-    assert story(bench.heard(other)) == CANCELLED
+    bench.send(limit(1, FAR), other)
+    bench.send(limit(1, FAR))
+    assert story(bench.send(requests.ReqGlobalCancel())) == CANCELLED
+    assert story(bench.received(other)) == CANCELLED
 
 
 # -- refusals ----------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_global_cancel_takes_out_the_orders_of_every_client(bench: Bench) -> Non
         ({"algo_strategy": "Vwap", "tif": "GTC"}, 442),
     ],
 )
-def test_an_order_that_cannot_be_worked_is_refused_and_leaves_no_trace(
+def test_an_unworkable_order_is_refused_and_leaves_no_trace(
     bench: Bench, terms: dict[str, object], code: int
 ) -> None:
     assert errors(bench.place(1, **terms)) == [code]  # type: ignore[arg-type]
@@ -240,27 +240,27 @@ def test_an_order_that_cannot_be_worked_is_refused_and_leaves_no_trace(
 
 
 def test_a_price_as_a_double_counts_as_the_tick_it_means(bench: Bench) -> None:
-    assert errors(bench.say(limit(1, "200.10000000000002"))) == []
+    assert errors(bench.send(limit(1, "200.10000000000002"))) == []
 
 
 # -- lists -------------------------------------------------------------------------------------------
 
 
 def test_open_orders_are_this_clients_and_all_open_orders_everybodys(bench: Bench) -> None:
-    bench.say(limit(1, FAR), bench.connect(2))
-    bench.say(limit(1, FAR))
-    assert len(only(OpenOrder, bench.say(asked.ReqOpenOrders()))) == 1
-    everybody = bench.say(asked.ReqAllOpenOrders())
+    bench.send(limit(1, FAR), bench.connect(2))
+    bench.send(limit(1, FAR))
+    assert len(only(OpenOrder, bench.send(requests.ReqOpenOrders()))) == 1
+    everybody = bench.send(requests.ReqAllOpenOrders())
     assert [message.order.client_id for message in only(OpenOrder, everybody)] == [2, 1]
     assert story(everybody)[-1] == "OpenOrderEnd"
 
 
 def test_completed_orders_say_how_they_ended(bench: Bench) -> None:
     bench.place(1)
-    bench.say(limit(2, FAR))
+    bench.send(limit(2, FAR))
     bench.cancel(2)
-    bench.say(limit(3, FAR, tif="IOC"))
-    done = only(CompletedOrder, bench.say(asked.ReqCompletedOrders()))
+    bench.send(limit(3, FAR, tif="IOC"))
+    done = only(CompletedOrder, bench.send(requests.ReqCompletedOrders()))
     assert [(m.state.status, m.state.completed_status) for m in done] == [
         ("Filled", "Filled Size: 100"),
         ("Cancelled", "Cancelled by Trader"),
@@ -290,13 +290,13 @@ def test_executions_pass_the_filter_each_with_its_commission(
     bench.place(1)
     bench.place(2, symbol="MSFT", action="SELL")
     bench.place(1, bench.connect(2))
-    said = bench.say(asked.ReqExecutions(req_id=7, **wanted))  # type: ignore[arg-type]
-    assert story(said) == ["ExecutionData", "CommissionReport"] * count + ["ExecutionDataEnd"]
-    assert all(message.req_id == 7 for message in only(ExecutionData, said))
+    received = bench.send(requests.ReqExecutions(req_id=7, **wanted))  # type: ignore[arg-type]
+    assert story(received) == ["ExecutionData", "CommissionReport"] * count + ["ExecutionDataEnd"]
+    assert all(message.req_id == 7 for message in only(ExecutionData, received))
 
 
 def test_an_unreadable_time_in_the_filter_is_an_error(bench: Bench) -> None:
-    assert errors(bench.say(asked.ReqExecutions(req_id=7, time="yesterday"))) == [321]
+    assert errors(bench.send(requests.ReqExecutions(req_id=7, time="yesterday"))) == [321]
 
 
 @pytest.mark.parametrize(("version", "text"), [(157, "20261123  12:00:00"), (178, "20261123 12:00:00 UTC")])
@@ -310,40 +310,40 @@ def test_execution_times_are_in_the_form_of_the_version(bench: Bench, version: i
 
 
 def test_day_orders_expire_at_midnight_and_gtc_orders_do_not(bench: Bench) -> None:
-    bench.say(limit(1, FAR))
-    bench.say(limit(2, FAR, tif="GTC"))
+    bench.send(limit(1, FAR))
+    bench.send(limit(2, FAR, tif="GTC"))
     assert story(bench.skip(timedelta(hours=12))) == CANCELLED
-    (left,) = only(OpenOrder, bench.say(asked.ReqOpenOrders()))
+    (left,) = only(OpenOrder, bench.send(requests.ReqOpenOrders()))
     assert left.order_id == 2
 
 
 def test_executions_and_completed_orders_are_forgotten_at_midnight(bench: Bench) -> None:
     bench.place(1)
     bench.skip(timedelta(hours=13))
-    assert story(bench.say(asked.ReqExecutions(req_id=1))) == ["ExecutionDataEnd"]
-    assert story(bench.say(asked.ReqCompletedOrders())) == ["CompletedOrdersEnd"]
+    assert story(bench.send(requests.ReqExecutions(req_id=1))) == ["ExecutionDataEnd"]
+    assert story(bench.send(requests.ReqCompletedOrders())) == ["CompletedOrdersEnd"]
 
 
-# -- who hears what ----------------------------------------------------------------------------------
+# -- who receives what ----------------------------------------------------------------------------------
 
 
-def test_only_the_owner_and_the_master_client_hear_of_an_order() -> None:
+def test_only_owner_and_master_client_receive_an_orders_messages() -> None:
     bench = Bench(master_client_id=9)
     other, master = bench.connect(2), bench.connect(9)
     bench.place(1)
-    assert bench.heard(other) == []
-    assert "CommissionReport" in story(bench.heard(master))
+    assert bench.received(other) == []
+    assert "CommissionReport" in story(bench.received(master))
 
 
 def test_what_if_orders_are_answered_with_margins_and_never_worked(bench: Bench) -> None:
-    (answer,) = only(OpenOrder, bench.say(limit(1, FAR, what_if=True)))
+    (answer,) = only(OpenOrder, bench.send(limit(1, FAR, what_if=True)))
     assert answer.state.init_margin_change == 5000
     assert answer.state.max_commission == 1
     assert answer.order.what_if
     assert not bench.gateway.state.orders
-    bench.say(limit(1, FAR))
-    bench.say(limit(1, "201.00", what_if=True))
-    assert only(OpenOrder, bench.say(asked.ReqOpenOrders()))[0].order.lmt_price == 200
+    bench.send(limit(1, FAR))
+    bench.send(limit(1, "201.00", what_if=True))
+    assert only(OpenOrder, bench.send(requests.ReqOpenOrders()))[0].order.lmt_price == 200
 
 
 def test_perm_and_exec_ids_do_not_repeat_after_a_reset(bench: Bench) -> None:
@@ -361,23 +361,23 @@ def test_perm_and_exec_ids_do_not_repeat_after_a_reset(bench: Bench) -> None:
 def test_a_reset_forgets_orders_positions_and_used_ids(bench: Bench) -> None:
     bench.place(5)
     bench.gateway.reset()
-    assert bench.say(asked.ReqIds()) == [NextValidId(order_id=1)]
-    assert story(bench.say(asked.ReqExecutions(req_id=1))) == ["ExecutionDataEnd"]
-    assert story(bench.say(asked.ReqPositions())) == ["PositionEnd"]
+    assert bench.send(requests.ReqIds()) == [NextValidId(order_id=1)]
+    assert story(bench.send(requests.ReqExecutions(req_id=1))) == ["ExecutionDataEnd"]
+    assert story(bench.send(requests.ReqPositions())) == ["PositionEnd"]
 
 
 def test_two_clients_orders_trade_with_each_other(bench: Bench) -> None:
     other = bench.connect(2)
     # Inside the makers' spread, so nobody else is there.
     price = bench.gateway.exchange.universe[265598].price
-    bench.say(limit(1, price), other)
-    said = bench.say(limit(1, price, action="SELL"))
-    assert only(OrderStatus, said)[-1].status == "Filled"
-    assert only(ExecutionData, bench.heard(other))[0].execution.last_liquidity == 1
-    assert only(ExecutionData, said)[0].execution.last_liquidity == 2
+    bench.send(limit(1, price), other)
+    received = bench.send(limit(1, price, action="SELL"))
+    assert only(OrderStatus, received)[-1].status == "Filled"
+    assert only(ExecutionData, bench.received(other))[0].execution.last_liquidity == 1
+    assert only(ExecutionData, received)[0].execution.last_liquidity == 2
 
 
-def test_a_completed_order_has_no_order_id_but_its_perm_id_and_reference(bench: Bench) -> None:
+def test_a_completed_order_keeps_perm_id_and_reference_only(bench: Bench) -> None:
     bench.place(1, order_ref="desk-9")
     record = bench.gateway.state.order(1, 1)
     assert record is not None

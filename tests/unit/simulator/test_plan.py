@@ -67,7 +67,7 @@ def test_who_changes_a_message_that_was_read_changes_no_other() -> None:
     assert codec.decode_client(178, fields) == place(1)
 
 
-def test_a_message_changed_after_it_was_written_is_written_as_it_is_now() -> None:
+def test_a_message_changed_after_writing_is_written_anew() -> None:
     message = limit(1, "1.0")
     before = codec.encode_client(178, message)
     message.order.lmt_price = Decimal("1.00")
@@ -85,7 +85,7 @@ def test_a_message_that_cannot_be_written_leaves_nothing_behind() -> None:
     assert plan.write(place(1)) == fields
 
 
-def test_a_wrong_field_is_named_for_a_message_like_the_last_too() -> None:
+def test_a_wrong_field_is_named_in_a_repeated_shape_too() -> None:
     fields = codec.encode_client(178, place(1))
     codec.decode_client(178, fields)
     fields[fields.index("100")] = "many"

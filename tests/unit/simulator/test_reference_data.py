@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from brokers.simulator.exchange.universe import SYNTHETIC_FROM, load_universe
-from brokers.simulator.gateway.texts import UNSUPPORTED_REQUESTS
+from brokers.simulator.gateway.texts.refusals import UNSUPPORTED_REQUESTS
 from brokers.simulator.session import Session
 from brokers.simulator.wire import client as plain
-from brokers.simulator.wire import client_reference as asked
+from brokers.simulator.wire import client_reference as requests
 from brokers.simulator.wire import codec
-from brokers.simulator.wire import server_reference as said
+from brokers.simulator.wire import server_reference as responses
 from brokers.simulator.wire.frames import pack
 from brokers.simulator.wire.records import Contract
 from brokers.simulator.wire.server import ContractData, ContractDataEnd
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, contract, errors, only, story
 from tests.unit.simulator.test_golden import ROWS
-from tests.unit.simulator.test_session import connected, heard
+from tests.unit.simulator.test_session import connected, received
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def bench() -> Bench:
 
 
 def details(bench: Bench, **query: Any) -> list[ContractData]:
-    return only(ContractData, bench.say(plain.ReqContractData(req_id=1, contract=Contract(**query))))
+    return only(ContractData, bench.send(plain.ReqContractData(req_id=1, contract=Contract(**query))))
 
 
 # -- the universe ------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def test_recorded_instruments_have_their_recorded_con_ids() -> None:
     assert {key: recorded[key] for key in both} == {key: listed[key] for key in both}
 
 
-def test_instruments_without_a_known_con_id_have_one_of_ours_that_stays() -> None:
+def test_instruments_without_a_known_con_id_get_a_stable_one() -> None:
     first = {i.local_symbol: i.con_id for i in UNIVERSE.instruments.values() if i.con_id >= SYNTHETIC_FROM}
     again = {
         i.local_symbol: i.con_id for i in load_universe().instruments.values() if i.con_id >= SYNTHETIC_FROM
@@ -92,7 +92,7 @@ def test_a_con_id_may_not_be_used_twice() -> None:
 # -- contract details --------------------------------------------------------------------------------
 
 
-def test_a_stocks_details_look_like_recorded_ones(bench: Bench) -> None:
+def test_a_stocks_details_are_like_recorded_ones(bench: Bench) -> None:
     row = next(row for row in ROWS if row["id"] == "s2c-contractData-165-001")
     recorded = codec.decode_server(165, row["fields"])
     assert isinstance(recorded, ContractData)
@@ -105,7 +105,7 @@ def test_a_stocks_details_look_like_recorded_ones(bench: Bench) -> None:
         assert str(getattr(ours.contract, name)) == str(getattr(recorded.contract, name)), name
 
 
-def test_a_futures_details_look_like_recorded_ones(bench: Bench) -> None:
+def test_a_futures_details_are_like_recorded_ones(bench: Bench) -> None:
     row = next(row for row in ROWS if row["message"] == "contractData" and row["server_version"] == 173)
     recorded = codec.decode_server(173, row["fields"])
     assert isinstance(recorded, ContractData)
@@ -136,13 +136,13 @@ def test_an_open_question_gets_every_answer(bench: Bench, query: dict[str, Any],
 
 def test_an_ambiguous_contract_is_not_traded(bench: Bench) -> None:
     assert errors(bench.place(1, contract=contract("SAP", currency=""))) == [200]
-    assert errors(bench.say(plain.ReqMktData(req_id=1, contract=contract("SAP", currency="")))) == [200]
+    assert errors(bench.send(plain.ReqMktData(req_id=1, contract=contract("SAP", currency="")))) == [200]
 
 
 def test_a_bonds_details_are_a_bonds(bench: Bench) -> None:
     question = plain.ReqContractData(req_id=1, contract=Contract(symbol="US-T", sec_type="BOND"))
-    bond, end = bench.say(question)
-    assert isinstance(bond, said.BondContractData)
+    bond, end = bench.send(question)
+    assert isinstance(bond, responses.BondContractData)
     assert (bond.cusip, bond.coupon, bond.contract.last_trade_date) == ("91282CJZ5", 4, "20340215")
     assert end == ContractDataEnd(req_id=1)
 
@@ -168,7 +168,9 @@ def test_hours_begin_with_the_day_at_the_instruments_place() -> None:
 
 
 def found(bench: Bench, pattern: str) -> list[str]:
-    (answer,) = only(said.SymbolSamples, bench.say(asked.ReqMatchingSymbols(req_id=1, pattern=pattern)))
+    (answer,) = only(
+        responses.SymbolSamples, bench.send(requests.ReqMatchingSymbols(req_id=1, pattern=pattern))
+    )
     return [f"{sample.symbol} {sample.primary_exchange}" for sample in answer.samples]
 
 
@@ -181,61 +183,63 @@ def test_symbols_are_found_by_symbol_and_name(bench: Bench) -> None:
 
 
 def test_a_search_names_the_derivatives(bench: Bench) -> None:
-    (answer,) = only(said.SymbolSamples, bench.say(asked.ReqMatchingSymbols(req_id=1, pattern="DAX")))
+    (answer,) = only(
+        responses.SymbolSamples, bench.send(requests.ReqMatchingSymbols(req_id=1, pattern="DAX"))
+    )
     dax = next(sample for sample in answer.samples if sample.symbol == "DAX")
     assert [word.text for word in dax.derivatives] == ["FUT"]
 
 
-def test_an_option_chain_is_told_per_venue_and_class(bench: Bench) -> None:
-    question = asked.ReqSecDefOptParams(req_id=1, symbol="AAPL", sec_type="STK", con_id=AAPL)
-    answer = bench.say(question)
-    chains = only(said.SecDefOptParams, answer)
+def test_an_option_chain_is_sent_per_venue_and_class(bench: Bench) -> None:
+    question = requests.ReqSecDefOptParams(req_id=1, symbol="AAPL", sec_type="STK", con_id=AAPL)
+    answer = bench.send(question)
+    chains = only(responses.SecDefOptParams, answer)
     assert {chain.exchange for chain in chains} >= {"SMART", "CBOE", "AMEX"}
     assert [word.text for word in chains[0].expirations] == ["20261218", "20270115", "20270319"]
     assert [strike.price for strike in chains[0].strikes] == list(range(180, 281, 10))
-    assert answer[-1] == said.SecDefOptParamsEnd(req_id=1)
+    assert answer[-1] == responses.SecDefOptParamsEnd(req_id=1)
     question.con_id = 1
-    assert errors(bench.say(question)) == [200]
+    assert errors(bench.send(question)) == [200]
 
 
 def test_a_market_rule_has_steps(bench: Bench) -> None:
-    (rule,) = only(said.MarketRule, bench.say(asked.ReqMarketRule(rule_id=109)))
+    (rule,) = only(responses.MarketRule, bench.send(requests.ReqMarketRule(rule_id=109)))
     assert [(step.low_edge, step.increment) for step in rule.increments] == [
         (0, Decimal("0.05")),
         (3, Decimal("0.1")),
     ]
-    assert errors(bench.say(asked.ReqMarketRule(rule_id=4711))) == [321]
+    assert errors(bench.send(requests.ReqMarketRule(rule_id=4711))) == [321]
 
 
 def test_smart_components_explain_the_map_that_quotes_came_with(bench: Bench) -> None:
     (answer,) = only(
-        said.SmartComponents, bench.say(asked.ReqSmartComponents(req_id=1, bbo_exchange="9c0001"))
+        responses.SmartComponents, bench.send(requests.ReqSmartComponents(req_id=1, bbo_exchange="9c0001"))
     )
     assert len({row.letter for row in answer.components}) == len(answer.components) > 5
-    assert errors(bench.say(asked.ReqSmartComponents(req_id=1, bbo_exchange="a0"))) == [321]
+    assert errors(bench.send(requests.ReqSmartComponents(req_id=1, bbo_exchange="a0"))) == [321]
 
 
 @pytest.mark.parametrize(
     ("question", "answer"),
     [
-        (asked.ReqMktDepthExchanges(), "MktDepthExchanges"),
-        (asked.ReqFamilyCodes(), "FamilyCodes"),
-        (asked.ReqSoftDollarTiers(req_id=1), "SoftDollarTiers"),
-        (asked.ReqNewsProviders(), "NewsProviders"),
-        (asked.ReqScannerParameters(), "ScannerParameters"),
-        (asked.ReqUserInfo(req_id=1), "UserInfo"),
-        (asked.QueryDisplayGroups(req_id=1), "DisplayGroupList"),
+        (requests.ReqMktDepthExchanges(), "MktDepthExchanges"),
+        (requests.ReqFamilyCodes(), "FamilyCodes"),
+        (requests.ReqSoftDollarTiers(req_id=1), "SoftDollarTiers"),
+        (requests.ReqNewsProviders(), "NewsProviders"),
+        (requests.ReqScannerParameters(), "ScannerParameters"),
+        (requests.ReqUserInfo(req_id=1), "UserInfo"),
+        (requests.QueryDisplayGroups(req_id=1), "DisplayGroupList"),
     ],
 )
 def test_small_questions_are_answered(bench: Bench, question: Any, answer: str) -> None:
-    assert story(bench.say(question)) == [answer]
+    assert story(bench.send(question)) == [answer]
 
 
 # -- what there is not -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", sorted(UNSUPPORTED_REQUESTS))
-def test_what_the_gateway_has_not_is_an_error_under_the_requests_id(number: int) -> None:
+def test_an_unserved_request_is_an_error_under_its_id(number: int) -> None:
     session = connected(Bench())
     known = UNSUPPORTED_REQUESTS[number]
     fields = [str(number), *["1"] * 8]
@@ -243,7 +247,7 @@ def test_what_the_gateway_has_not_is_an_error_under_the_requests_id(number: int)
         fields[known.id_field] = "4711"
     session.receive(pack(fields))
     wanted = "-1" if known.id_field is None else "4711"
-    assert [row[2:4] for row in heard(session)] == [[wanted, str(known.refusal.code)]]
+    assert [row[2:4] for row in received(session)] == [[wanted, str(known.refusal.code)]]
 
 
 def test_every_request_of_the_protocol_is_either_served_or_refused() -> None:
@@ -255,5 +259,5 @@ def test_every_request_of_the_protocol_is_either_served_or_refused() -> None:
 def test_an_unreadable_request_is_refused_under_its_id() -> None:
     session: Session = connected(Bench())
     session.receive(pack(["20", "4711", "x"]))
-    assert [row[2:4] for row in heard(session)] == [["4711", "320"]]
+    assert [row[2:4] for row in received(session)] == [["4711", "320"]]
     assert not session.is_closed

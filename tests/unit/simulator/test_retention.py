@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from brokers.simulator import ledger
-from brokers.simulator.gateway.retention import Retention
+from brokers.simulator.gateway.memory.retention import Retention
 from brokers.simulator.journal import Journal
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.server import ExecutionData
 from tests.unit.simulator.kit import UNIVERSE, Bench, errors, limit, only, place
 from tests.unit.simulator.test_journal import until_small
@@ -27,7 +27,7 @@ def ids(bench: Bench) -> list[int]:
     return [row["order_id"] for row in ledger.orders(bench.gateway.state)]
 
 
-def test_a_finished_order_is_there_until_the_end_of_the_next_day(bench: Bench) -> None:
+def test_a_finished_order_is_kept_until_the_next_day_ends(bench: Bench) -> None:
     bench.place(1)
     bench.skip(DAY)
     assert ids(bench) == [1]
@@ -48,10 +48,10 @@ def test_an_open_order_and_its_filled_parent_are_never_forgotten(bench: Bench) -
 
 def test_only_so_many_finished_orders_are_kept_the_oldest_go() -> None:
     bench = Bench(keep_finished=40)
-    bench.say(limit(1, "200"))
+    bench.send(limit(1, "200"))
     for order_id in range(2, 60):
         bench.place(order_id, total_quantity=1)
-        bench.beat()
+        bench.step()
     kept = ids(bench)
     assert kept[0] == 1
     assert kept[1:] == list(range(kept[1], 60))
@@ -77,7 +77,7 @@ def test_what_was_forgotten_is_forgotten_after_a_restart(tmp_path: Path) -> None
     journal.replay(again.gateway.state)
     journal.close()
     assert ids(again) == [3]
-    assert len(only(ExecutionData, again.say(asked.ReqExecutions(req_id=1)))) == 1
+    assert len(only(ExecutionData, again.send(requests.ReqExecutions(req_id=1)))) == 1
 
 
 def test_the_journal_of_many_finished_orders_stays_small(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_the_journal_of_many_finished_orders_stays_small(tmp_path: Path) -> None
     bench.gateway.begin(journal.append)
     for order_id in range(1, 400):
         bench.place(order_id, total_quantity=1)
-        bench.beat()
+        bench.step()
         journal.commit(bench.gateway.state)
     until_small(journal, bench, 60_000)
     journal.close()
@@ -95,4 +95,4 @@ def test_the_journal_of_many_finished_orders_stays_small(tmp_path: Path) -> None
 def test_an_order_placed_after_much_was_forgotten_works(bench: Bench) -> None:
     bench.place(1)
     bench.skip(3 * DAY)
-    assert len(only(ExecutionData, bench.say(place(2)))) >= 1
+    assert len(only(ExecutionData, bench.send(place(2)))) >= 1

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.simulator.session import Session
-from brokers.simulator.wire import client as asked
+from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import MAX_FRAME, FrameBuffer, pack, unpack
 from brokers.simulator.wire.records import Record
@@ -27,7 +27,7 @@ def greeting(versions: str = "v157..178") -> bytes:
     return b"API\0" + len(versions).to_bytes(4, "big") + versions.encode()
 
 
-def heard(session: Session) -> list[list[str]]:
+def received(session: Session) -> list[list[str]]:
     buffer = FrameBuffer()
     buffer.feed(session.data_to_send())
     return list(buffer.frames())
@@ -35,15 +35,15 @@ def heard(session: Session) -> list[list[str]]:
 
 def connected(bench: Bench, client_id: int = 5, versions: str = "v157..178") -> Session:
     session = Session(bench.gateway, "test")
-    session.receive(greeting(versions) + frame(178, asked.StartApi(client_id=client_id)))
-    heard(session)
+    session.receive(greeting(versions) + frame(178, requests.StartApi(client_id=client_id)))
+    received(session)
     return session
 
 
 def assert_lives(session: Session) -> None:
     """Somebody else's session is answered as ever."""
-    session.receive(frame(178, asked.ReqCurrentTime()))
-    assert [fields[0] for fields in heard(session)] == ["49"]
+    session.receive(frame(178, requests.ReqCurrentTime()))
+    assert [fields[0] for fields in received(session)] == ["49"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def assert_lives(session: Session) -> None:
 def test_the_lower_of_the_two_newest_versions_is_spoken(versions: str, spoken: str) -> None:
     session = Session(Bench().gateway, "test")
     session.receive(greeting(versions))
-    (reply,) = heard(session)
+    (reply,) = received(session)
     assert len(reply) == 2
     assert reply[0] == spoken
 
@@ -75,31 +75,31 @@ def test_a_client_with_no_version_in_common_is_closed(versions: str) -> None:
 @settings(max_examples=40, deadline=None)
 @given(cuts=st.lists(st.integers(0, 200), max_size=12))
 def test_frames_may_arrive_in_any_pieces(cuts: list[int]) -> None:
-    data = greeting() + frame(178, asked.StartApi(client_id=5)) + frame(178, asked.ReqCurrentTime())
+    data = greeting() + frame(178, requests.StartApi(client_id=5)) + frame(178, requests.ReqCurrentTime())
     session = Session(Bench().gateway, "test")
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     for start, end in pairwise(edges):
         session.receive(data[start:end])
-    ids = [fields[0] for fields in heard(session)]
+    ids = [fields[0] for fields in received(session)]
     assert ids == ["178", "15", "9", "4", "4", "4", "49"]
 
 
 def test_the_start_is_accounts_then_next_id_then_farms() -> None:
     bench = Bench()
     session = Session(bench.gateway, "test")
-    session.receive(greeting() + frame(178, asked.StartApi(client_id=5)))
-    said = [codec.decode_server(178, fields) for fields in heard(session)[1:]]
-    assert said[0] == ManagedAccts(accounts="DU1234567")
-    assert said[1] == NextValidId(order_id=1)
-    assert [m.code for m in said[2:] if isinstance(m, ErrMsg)] == [2104, 2106, 2158]
+    session.receive(greeting() + frame(178, requests.StartApi(client_id=5)))
+    messages = [codec.decode_server(178, fields) for fields in received(session)[1:]]
+    assert messages[0] == ManagedAccts(accounts="DU1234567")
+    assert messages[1] == NextValidId(order_id=1)
+    assert [m.code for m in messages[2:] if isinstance(m, ErrMsg)] == [2104, 2106, 2158]
 
 
 def test_a_client_id_in_use_is_refused_with_326_and_closed() -> None:
     bench = Bench()
     connected(bench, 5)
     second = Session(bench.gateway, "second")
-    second.receive(greeting() + frame(178, asked.StartApi(client_id=5)))
-    assert heard(second)[-1][3] == "326"
+    second.receive(greeting() + frame(178, requests.StartApi(client_id=5)))
+    assert received(second)[-1][3] == "326"
     assert second.is_closed
 
 
@@ -184,14 +184,14 @@ def test_garbage_closes_its_connection_with_a_logged_reason(
 
 def test_a_request_before_the_start_closes_the_connection() -> None:
     session = Session(Bench().gateway, "test")
-    session.receive(greeting() + frame(178, asked.ReqOpenOrders()))
+    session.receive(greeting() + frame(178, requests.ReqOpenOrders()))
     assert session.is_closed
 
 
 def test_an_unreadable_field_is_answered_with_320_and_the_session_lives() -> None:
     session = connected(Bench())
     session.receive(pack(["7", "3", "x", "", "", "", "", "", "", ""]))
-    (fields,) = heard(session)
+    (fields,) = received(session)
     assert fields[2:4] == ["-1", "320"]
     assert not session.is_closed
 
@@ -199,7 +199,7 @@ def test_an_unreadable_field_is_answered_with_320_and_the_session_lives() -> Non
 def test_a_request_this_gateway_lacks_is_answered_under_its_id() -> None:
     session = connected(Bench())
     session.receive(pack(["22", "4711", *[""] * 20]) + pack(["4242", "1"]))
-    assert [fields[2:4] for fields in heard(session)] == [["4711", "162"], ["-1", "320"]]
+    assert [fields[2:4] for fields in received(session)] == [["4711", "162"], ["-1", "320"]]
 
 
 def test_a_frame_must_end_with_nul() -> None:

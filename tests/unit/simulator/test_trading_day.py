@@ -11,7 +11,7 @@ import pytest
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.exchange.orders import Auction, Phase
-from brokers.simulator.gateway.terms import market_order
+from brokers.simulator.gateway.orders.terms import market_order
 from brokers.simulator.wire.records import Contract, Record
 from brokers.simulator.wire.server import ErrMsg, ExecutionData, OrderStatus
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, errors, only, story
@@ -87,9 +87,9 @@ def test_every_instrument_has_hours_in_which_it_opens() -> None:
 
 def test_an_order_before_the_open_waits_with_a_notice_399() -> None:
     made = bench("2026-11-23 12:00")
-    said = made.place(1)
-    assert story(said) == ["ErrMsg 399", "OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
-    assert "2026-11-23 09:30:00 America/New_York" in only(ErrMsg, said)[0].text
+    received = made.place(1)
+    assert story(received) == ["ErrMsg 399", "OpenOrder PreSubmitted", "OrderStatus PreSubmitted"]
+    assert "2026-11-23 09:30:00 America/New_York" in only(ErrMsg, received)[0].text
     assert last(go_to(made, "2026-11-23 14:30")) == "Filled"
 
 
@@ -98,12 +98,12 @@ def test_outside_rth_lets_an_order_trade_before_the_open() -> None:
     assert last(made.place(1, order_type="LMT", lmt_price="231", outside_rth=True)) == "Filled"
 
 
-def test_a_market_order_does_not_trade_outside_regular_hours_whatever_it_asks() -> None:
+def test_a_market_order_never_trades_outside_regular_hours() -> None:
     made = bench("2026-11-23 12:00")
     assert last(made.place(1, outside_rth=True)) == "PreSubmitted"
 
 
-def test_day_orders_expire_at_the_close_and_gtc_orders_wait_for_the_next_day() -> None:
+def test_day_orders_expire_at_the_close_and_gtc_orders_wait() -> None:
     made = bench("2026-11-23 15:00")
     for number, tif in ((1, "DAY"), (2, "GTC")):
         made.place(number, order_type="LMT", lmt_price="200", tif=tif)
@@ -127,7 +127,7 @@ def test_an_order_of_the_evening_is_for_the_next_day() -> None:
 def test_a_closed_market_does_not_move() -> None:
     made = bench("2026-11-28 15:00")
     market = made.gateway.exchange.market(AAPL)
-    made.beat(50)
+    made.step(50)
     assert market.day.volume == 0
 
 
@@ -136,7 +136,7 @@ def test_a_closed_market_does_not_move() -> None:
 
 def hold(made: Bench, auction: Auction) -> list[Record]:
     made.gateway.hold_auction("AAPL", auction)
-    return made.heard()
+    return made.received()
 
 
 def test_opening_orders_trade_in_the_opening_auction_of_the_day() -> None:
@@ -156,7 +156,7 @@ def test_closing_orders_trade_in_the_closing_auction_of_the_day() -> None:
 def test_without_hours_an_auction_is_held_when_it_is_called() -> None:
     made = Bench()
     assert last(made.place(1, order_type="MOC")) == "PreSubmitted"
-    assert made.beat(20) == []
+    assert made.step(20) == []
     assert last(hold(made, Auction.CLOSE)) == "Filled"
 
 
@@ -165,7 +165,9 @@ def test_everybody_trades_at_the_one_price_of_the_auction() -> None:
     other = made.connect(2)
     made.place(1, order_type="MOC", total_quantity=3000)
     made.place(1, other, order_type="LOC", action="SELL", lmt_price="229", total_quantity=2000)
-    prices = {m.execution.price for m in only(ExecutionData, hold(made, Auction.CLOSE) + made.heard(other))}
+    prices = {
+        m.execution.price for m in only(ExecutionData, hold(made, Auction.CLOSE) + made.received(other))
+    }
     assert len(prices) == 1
 
 
@@ -193,7 +195,7 @@ def test_an_auction_order_trades_in_the_opening_auction() -> None:
     assert last(go_to(made, "2026-11-23 14:30")) == "Filled"
 
 
-def test_what_the_auction_leaves_of_an_auction_order_is_a_limit_order_at_its_price() -> None:
+def test_the_rest_of_an_auction_order_is_a_limit_order() -> None:
     made = Bench(cash=Decimal(10**9))
     made.place(1, order_type="MTL", tif="AUC", total_quantity=200_000)
     (record,) = made.gateway.state.orders.values()
@@ -204,7 +206,7 @@ def test_what_the_auction_leaves_of_an_auction_order_is_a_limit_order_at_its_pri
     assert made.gateway.exchange.market(record.con_id).book.bid == record.limit
 
 
-def test_an_auction_order_that_got_its_price_goes_on_after_a_restart() -> None:
+def test_an_auction_order_keeps_its_price_over_a_restart() -> None:
     made = Bench(cash=Decimal(10**9))
     made.place(1, order_type="MTL", tif="AUC", total_quantity=200_000)
     hold(made, Auction.OPEN)

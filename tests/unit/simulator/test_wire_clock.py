@@ -17,8 +17,8 @@ def facts(*ids: str) -> list[Any]:
 
 def test_an_execution_keeps_the_time_of_its_first_turn() -> None:
     clock = WireClock()
-    clock.note(facts("a"), NOON)
-    clock.note(facts("a", "b", "c"), NOON + timedelta(seconds=1))
+    clock.record(facts("a"), NOON)
+    clock.record(facts("a", "b", "c"), NOON + timedelta(seconds=1))
     assert clock.sent_at("a") == NOON
     assert clock.sent_at("b") == clock.sent_at("c") == NOON + timedelta(seconds=1)
 
@@ -30,5 +30,5 @@ def test_an_execution_of_an_earlier_run_has_none() -> None:
 def test_what_an_earlier_process_sent_has_no_time() -> None:
     earlier = facts("a")
     clock = WireClock(earlier)
-    clock.note(facts("a", "b"), NOON)
+    clock.record(facts("a", "b"), NOON)
     assert (clock.sent_at("a"), clock.sent_at("b")) == (None, NOON)

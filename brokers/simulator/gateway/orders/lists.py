@@ -1,0 +1,118 @@
+"""Lists of orders and executions on request: open, completed, executed today.
+
+A list may be long: it is sent slice by slice, and what happens meanwhile is sent in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from brokers.simulator.gateway.clients.link import Link, Step
+from brokers.simulator.gateway.memory.facts import Executed, IdSeen, OrderRecord
+from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.texts.refusals import validation
+from brokers.simulator.wire import client as requests
+from brokers.simulator.wire import server as responses
+from brokers.simulator.wire.records import Record
+
+_SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
+
+
+class OrderLists:
+    """Answers with what the state has; nothing changes by asking."""
+
+    def __init__(self, state: State, clock: Callable[[], datetime]) -> None:
+        self._state = state
+        self._clock = clock
+
+    def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
+        """Return what answers which request; for open orders the gateway has more to do."""
+        return {
+            requests.ReqAllOpenOrders: self.all_open_orders,
+            requests.ReqCompletedOrders: self.completed_orders,
+            requests.ReqExecutions: self.executions,
+        }
+
+    def open_orders(self, link: Link, message: requests.ReqOpenOrders) -> None:
+        """Send this client's open orders."""
+        link.answer(self._open(link.client_id))
+
+    def all_open_orders(self, link: Link, message: requests.ReqAllOpenOrders) -> None:
+        """Send every client's open orders; from here on this client's new ids must exceed all of them."""
+        link.answer(self._open())
+        highest = max((record.order_id for record in self._state.open_orders()), default=0)
+        if link.client_id is not None and highest >= self._state.next_order_id(link.client_id):
+            self._state.apply(IdSeen(client_id=link.client_id, order_id=highest))
+
+    def _open(self, client_id: int | None = None) -> Iterator[Step]:
+        """List orders as they are when it is their turn; one that is done by then is open no more."""
+        for record in self._state.open_orders(client_id):
+            if record.perm_id not in self._state.open:
+                yield ()
+            else:
+                instrument = self._state.universe[record.con_id]
+                yield echo.open_order(record, instrument), echo.order_status(record)
+        yield (responses.OpenOrderEnd(),)
+
+    def completed_orders(self, link: Link, message: requests.ReqCompletedOrders) -> None:
+        """Send the orders that were done today; all of them came by the API."""
+        link.answer(self._completed(self._midnight()))
+
+    def _completed(self, midnight: datetime) -> Iterator[Step]:
+        for record in list(self._state.orders.values()):
+            if record.done_at is not None and record.done_at >= midnight:
+                yield (echo.completed_order(record, self._state.universe[record.con_id]),)
+            else:
+                yield ()
+        yield (responses.CompletedOrdersEnd(),)
+
+    def executions(self, link: Link, message: requests.ReqExecutions) -> None:
+        """Send today's executions that pass the filter, each with its commission."""
+        since = self._since(link, message)
+        if since is not None:
+            link.answer(self._executed(link, message, since))
+
+    def _executed(self, link: Link, message: requests.ReqExecutions, since: datetime) -> Iterator[Step]:
+        for fact in list(self._state.executions):
+            record = self._state.orders.get(fact.perm_id)
+            if record is None or fact.at < since or not self._passes(message, fact, record):
+                yield ()
+                continue
+            instrument = self._state.universe[fact.con_id]
+            yield (
+                echo.execution_data(fact, record, instrument, message.req_id, link.version),
+                echo.commission_report(fact),
+            )
+        yield (responses.ExecutionDataEnd(req_id=message.req_id),)
+
+    def _since(self, link: Link, message: requests.ReqExecutions) -> datetime | None:
+        """Return from when on executions are wanted; None after an error was sent."""
+        day = max(self._midnight(), self._state.day_began_at or self._midnight())
+        if not message.time:
+            return day
+        text = message.time.replace("-", " ").split(" ")
+        try:
+            wanted = datetime.strptime(" ".join(text[:2]), "%Y%m%d %H:%M:%S").replace(tzinfo=UTC)
+        except ValueError:
+            link.error(message.req_id, *validation("Invalid date/time format"))
+            return None
+        return max(wanted, day)
+
+    def _passes(self, wanted: requests.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
+        instrument = self._state.universe[fact.con_id]
+        return (
+            wanted.client_id in (None, 0, record.client_id)
+            and wanted.account in ("", fact.account)
+            and wanted.symbol in ("", instrument.symbol)
+            and wanted.sec_type in ("", instrument.sec_type)
+            and wanted.exchange in ("", fact.venue, record.exchange)
+            and (not wanted.side or _SIDES.get(wanted.side) == fact.side)
+            # An advisor's order is listed whole; its shares for whom asks of one account.
+            and (not fact.share_of or bool(wanted.account))
+        )
+
+    def _midnight(self) -> datetime:
+        return self._clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
