@@ -34,7 +34,8 @@ def test_every_leg_passes_some_product_functions_and_no_others(legs: dict[str, A
 def test_an_order_passes_neither_nothing_nor_everything(legs: dict[str, Any]) -> None:
     for name, most in {"post": 250, "claim": 150, "callbacks": 250, "stream": 120}.items():
         assert 10 < legs[name]["functions"] < most, name
-    assert 0 <= legs["post"]["returns_to_rooms"] < legs["post"]["calls"]
+    for returns in ("returns_to_rooms", "returns_to_files"):
+        assert 0 <= legs["post"][returns] < legs["post"]["calls"]
 
 
 def test_the_leg_of_the_callbacks_has_all_four_of_them(legs: dict[str, Any]) -> None:

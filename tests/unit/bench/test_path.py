@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from tradedesk.bench.path.legs import Passage, returns, steady, until_commits
+from tradedesk.bench.path.legs import Passage, revisits, steady, until_commits
 from tradedesk.bench.path.rooms import BASE, product_file, room_of_file, room_of_module
 from tradedesk.bench.path.trace import Record, Trace
 
@@ -63,5 +63,5 @@ def test_functions_that_waited_come_before_the_calls_of_their_thread() -> None:
 
 
 def test_a_second_visit_of_a_room_is_a_return() -> None:
-    assert returns(calls(ENTRY, ENTRY, STORE)) == 0
-    assert returns(calls(ENTRY, STORE, ENTRY, STORE)) == 2
+    assert revisits(["api", "api", "store"]) == 0
+    assert revisits(["api", "store", "api", "store"]) == 2

@@ -158,14 +158,18 @@ def leg(passages: Sequence[Passage], *, functions: bool) -> Document:
     }
 
 
-def returns_to_rooms(passages: Sequence[Passage]) -> int:
-    """How often a call goes to a room that the calls before had already left, for the median order."""
-    return round(statistics.median(returns(passage.calls) for passage in steady(passages)))
+def returns(passages: Sequence[Passage]) -> Document:
+    """How often a call goes to a room, or a file, that the calls before had left before; the median order."""
+    files = [[file_of(record.text) for record in passage.calls] for passage in steady(passages)]
+    return {
+        "returns_to_rooms": round(statistics.median(revisits(map(room_of_file, one)) for one in files)),
+        "returns_to_files": round(statistics.median(revisits(one) for one in files)),
+    }
 
 
-def returns(calls: Sequence[Record]) -> int:
-    """Visits of rooms beyond the first one of each."""
-    visits = [room for room, _ in groupby(room_of_file(file_of(record.text)) for record in calls)]
+def revisits(places: Iterable[str]) -> int:
+    """Visits beyond the first one of each place."""
+    visits = [place for place, _ in groupby(places)]
     return len(visits) - len(set(visits))
 
 

@@ -72,7 +72,7 @@ def path(ground: Ground, *, orders: int, functions: bool) -> Document:
     traces = {name: read_trace(system.calls_file(name)) for name in PROFILED}
     passed = {name: passages(traces[process], cut, sent) for name, (process, cut) in LEGS.items()}
     found = {name: legs.leg(passages, functions=functions) for name, passages in passed.items()}
-    found["post"]["returns_to_rooms"] = legs.returns_to_rooms(passed["post"])
+    found["post"] |= legs.returns(passed["post"])
     return {"orders": orders, "legs": found}
 
 

@@ -155,19 +155,16 @@ def ways(figures: dict[str, Document]) -> Iterator[str]:
     yield ""
     yield from mermaid(ways_picture(newest["legs"]))
     yield ""
-    yield table(
-        ("functions / files / calls", *measured),
-        [
-            (title, *(figure(figures[column]["legs"][leg]) for column in measured))
-            for leg, title in LEGS.items()
-        ]
-        + [
-            (
-                "POST comes back to a room it had left",
-                *(f"{figures[column]['legs']['post']['returns_to_rooms']} times" for column in measured),
-            )
-        ],
-    )
+    legs = [figures[column]["legs"] for column in measured]
+    rows = [(title, *(figure(each[leg]) for each in legs)) for leg, title in LEGS.items()]
+    rows += [
+        (
+            f"POST comes back to a {place} it had left",
+            *(f"{each['post'][f'returns_to_{place}s']}" for each in legs),
+        )
+        for place in ("room", "file")
+    ]
+    yield table(("functions / files / calls", *measured), rows)
 
 
 def ways_picture(legs: Document) -> Iterator[str]:
