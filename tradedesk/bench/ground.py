@@ -111,7 +111,13 @@ def epoch(text: str) -> float:
 
 @contextmanager
 def prepared(
-    folder: Path, *, sessions: int = 1, accounts: int = 1, pacing: int | None = None, **settings: str
+    folder: Path,
+    *,
+    sessions: int = 1,
+    accounts: int = 1,
+    pacing: int | None = None,
+    system: type[MeasuredSystem] | None = None,
+    **settings: str,
 ) -> Iterator[Ground]:
     """A system of its own in `folder`, up, ready and warm; `pacing` None leaves the default.
 
@@ -121,8 +127,9 @@ def prepared(
     codes = [f"{ACCOUNT[:-1]}{int(ACCOUNT[-1]) + number}" for number in range(count)]
     settings = {"TRADEDESK_API_RATE": "1000000", **settings}  # the throttle is on, and lets all through
     paced = {"TRADEDESK_PACING": str(pacing)} if pacing else {}
-    with MeasuredSystem(folder, codes, sessions, **paced, **settings) as system:
-        ground = Ground(system, codes)
+    kind = system or MeasuredSystem
+    with kind(folder, codes, sessions, **paced, **settings) as running:
+        ground = Ground(running, codes)
         with ground.undo:
             ground.warm_up()
             yield ground

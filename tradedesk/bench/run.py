@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tradedesk.bench.figures import Document, over_runs
 from tradedesk.bench.floor import floor
-from tradedesk.bench.ground import UNPACED, Ground, Say, prepared
+from tradedesk.bench.ground import UNPACED, Ground, MeasuredSystem, Say, prepared
 from tradedesk.bench.growth import ACCOUNTS, growth
 from tradedesk.bench.latency import latency
 from tradedesk.bench.machine import machine, versions
+from tradedesk.bench.path.measure import ProfiledSystem, path
 from tradedesk.bench.spike import PACING, spike
 from tradedesk.bench.streams import streams
 from tradedesk.bench.targets import against_targets
@@ -30,6 +31,7 @@ class Wanted:
     sessions: int = 1
     levels: tuple[int, ...] = (0, 1_000_000, 10_000_000)  # orders stored, for growth
     readers: int = 500  # for streams
+    functions: bool = False  # for path: name them all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,7 @@ class Kind:
     orders: int
     accounts: int = 1
     pacing: int | None = None
+    system: type[MeasuredSystem] = MeasuredSystem
 
 
 def latency_with_floor(ground: Ground, wanted: Wanted, say: Say) -> Document:
@@ -71,6 +74,11 @@ KINDS = {
         measure=lambda ground, wanted, say: streams(ground, readers=wanted.readers, orders=wanted.orders),
         orders=200,
     ),
+    "path": Kind(
+        measure=lambda ground, wanted, say: path(ground, orders=wanted.orders, functions=wanted.functions),
+        orders=12,
+        system=ProfiledSystem,
+    ),
 }
 
 
@@ -81,7 +89,13 @@ def run(folder: Path, wanted: Wanted, say: Say) -> Document:
     for number in range(1, wanted.runs + 1):
         say(f"Run {number} of {wanted.runs}: starting a system ...")
         place = folder / f"run{number}"
-        with prepared(place, sessions=wanted.sessions, accounts=kind.accounts, pacing=kind.pacing) as ground:
+        with prepared(
+            place,
+            sessions=wanted.sessions,
+            accounts=kind.accounts,
+            pacing=kind.pacing,
+            system=kind.system,
+        ) as ground:
             say("Measuring ...")
             document["versions"] = versions(ground.system)
             runs.append(kind.measure(ground, wanted, say))

@@ -8,8 +8,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tradedesk.bench.path.figures import COLUMNS, write_figures
 from tradedesk.bench.run import KINDS, Wanted, run
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.interrupts import Interrupts
@@ -31,6 +33,14 @@ class Command(BaseCommand):
             "--stored", default="0,1000000,10000000", help="growth: orders stored (%(default)s)"
         )
         parser.add_argument("--readers", type=int, default=500, help="streams: how many (%(default)s)")
+        parser.add_argument("--functions", action="store_true", help="path: name every function")
+        parser.add_argument(
+            "--write",
+            nargs="?",
+            const="after",
+            choices=COLUMNS,
+            help="path: put the figures into docs/path.json (%(const)s) and draw docs/architecture.md again",
+        )
         parser.add_argument("--keep", action="store_true", help="keep logs and data")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -40,6 +50,8 @@ class Command(BaseCommand):
             raise CommandError("--orders, --runs, --sessions and --readers must be at least 1.")
         if options["sessions"] > 8:
             raise CommandError("--sessions must be at most 8.")
+        if options["write"] and options["kind"] != "path":
+            raise CommandError("--write goes with the kind path.")
         wanted = Wanted(
             kind=options["kind"],
             orders=orders,
@@ -47,8 +59,13 @@ class Command(BaseCommand):
             sessions=options["sessions"],
             levels=levels_of(options["stored"]),
             readers=options["readers"],
+            functions=options["functions"],
         )
-        self.stdout.write(json.dumps(self._measure(wanted, keep=options["keep"]), indent=2))
+        document = self._measure(wanted, keep=options["keep"])
+        self.stdout.write(json.dumps(document, indent=2))
+        if options["write"]:
+            write_figures(options["write"], document)
+            call_command("drawarchitecture", stdout=self.stderr)
 
     def _measure(self, wanted: Wanted, *, keep: bool) -> dict[str, Any]:
         folder = Path(tempfile.mkdtemp(prefix="tradedesk-bench-")).resolve()

@@ -36,9 +36,14 @@ def document_path() -> Path:
 
 def redrawn(text: str) -> str:
     """The document with its tables as the code has them."""
-    before, rest = text.split(START, 1)
+    return replaced(text, START, tables())
+
+
+def replaced(text: str, start: str, drawn: str) -> str:
+    """The text with `drawn` from the mark `start` to the next END."""
+    before, rest = text.split(start, 1)
     after = rest.split(END, 1)[1]
-    return f"{before}{START}\n\n{tables()}\n{END}{after}"
+    return f"{before}{start}\n\n{drawn}\n{END}{after}"
 
 
 def tables() -> str:
