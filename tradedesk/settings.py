@@ -52,8 +52,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "orders.admin.login.WorkingSession",
-    "orders.admin.timezones.ZoneMiddleware",
+    "orders.admin.people.login.WorkingSession",
+    "orders.admin.shared.timezones.ZoneMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -6,20 +6,8 @@ Comes in: a person of the desk, by session cookie and second factor. Goes out: p
 Never: no row is edited by hand; state is shown as it is stored; no rule of trading is decided here.
 """
 
-from orders.admin import (  # noqa: F401
-    account_page,
-    alerts,
-    breaks,
-    broker_rows,
-    executions,
-    instrument_page,
-    limits,
-    orders,
-    people,
-    positions,
-    queues,
-    reconciliation,
-    sessions,
-    tokens,
-    webhooks,
-)
+from orders.admin.accounts import account_page, broker_rows, limits, positions  # noqa: F401
+from orders.admin.market import instrument_page  # noqa: F401
+from orders.admin.operations import alerts, breaks, reconciliation, sessions  # noqa: F401
+from orders.admin.orders import executions, order_list, outbox  # noqa: F401
+from orders.admin.people import tokens, users, webhooks  # noqa: F401

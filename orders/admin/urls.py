@@ -5,24 +5,20 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from orders.admin import (
+from orders.admin.market import live_market, quotes
+from orders.admin.operations import alerts, breaks, dashboard, sessions
+from orders.admin.orders import (
     actions,
-    alerts,
-    base,
     basket,
     blotter,
-    breaks,
     bulk_cancel,
-    dashboard,
     exports,
     jobs,
-    login,
-    market,
-    quotes,
-    sessions,
+    saved_views,
     ticket,
-    views,
 )
+from orders.admin.people import login
+from orders.admin.shared import base
 
 app_name = "desk"
 
@@ -40,15 +36,15 @@ urlpatterns = [
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
     path("second-factor/", login.second_factor, name="second_factor"),
-    path("views/", views.save, name="view_save"),
-    path("views/<int:view_id>/delete/", views.delete, name="view_delete"),
+    path("views/", saved_views.save, name="view_save"),
+    path("views/<int:view_id>/delete/", saved_views.delete, name="view_delete"),
     path("ticket/", ticket.page, name="ticket"),
     path("ticket/check/", ticket.check, name="ticket_check"),
     path("ticket/what-if/", ticket.what_if, name="ticket_what_if"),
     path("ticket/send/", ticket.send, name="ticket_send"),
     path("instruments/", quotes.search, name="instruments"),
     path("instruments/quote/", quotes.quote, name="quote"),
-    path("instruments/<int:instrument_id>/market/", market.live, name="market"),
+    path("instruments/<int:instrument_id>/market/", live_market.live, name="market"),
     path("instruments/ask/", quotes.ask, name="instrument_ask"),
     path("basket/", basket.upload, name="basket"),
     path("basket/template/", basket.template, name="basket_template"),

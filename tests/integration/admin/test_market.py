@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from brokers.market import Feed, Level, MarketView
 from brokers.models import GatewaySession, Instrument
-from orders.admin.market import condition_of, levels
+from orders.admin.market.live_market import condition_of, levels
 from orders.instruments import market_views
 from orders.instruments.market_views import PublishedView
 from orders.notify import wakeup

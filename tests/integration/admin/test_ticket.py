@@ -73,7 +73,7 @@ HEAD = "account,symbol,side,order_qty,ord_type,price\n"
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "description"),
     [
         (b"", "must name the columns"),
         (b"a,b\n1,2", "must name the columns"),

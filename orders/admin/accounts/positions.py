@@ -17,10 +17,10 @@ from brokers.desk import moment, number
 from brokers.formatting import figure
 from brokers.models import GatewaySession, Instrument, Position, Profit
 from orders.access import accounts_of_person
-from orders.admin.detail import DetailPage
-from orders.admin.mixins import OwnAccountFilter, OwnAccounts
-from orders.admin.pages import show
-from orders.admin.profits import ProfitColumns, add_profits, chart_context
+from orders.admin.accounts.profits import ProfitColumns, add_profits, chart_context
+from orders.admin.shared.detail import DetailPage
+from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
+from orders.admin.shared.pages import show
 from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
 from orders.reconciliation.positions import executed_quantities
 

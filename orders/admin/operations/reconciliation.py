@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.paginator import InfinitePaginator
 
 from brokers.desk import NOTHING, moment, number
-from orders.admin.mixins import OwnAccounts
+from orders.admin.shared.mixins import OwnAccounts
 from orders.models import ReconciliationRun
 from orders.templatetags.desk import verdict
 

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from brokers.models import BrokerAccount
 from orders import statistics
 from orders.access import accounts_of_person
-from orders.admin.pages import desk_page
+from orders.admin.shared.pages import desk_page
 
 PAPER_PREFIX = "DU"
 _KEPT = "_desk_attention"

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from orders.access import SEES_ALL
-from orders.admin.pages import desk_page, person_of, show
+from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
 from orders.models import DeskJob, JobKind
 

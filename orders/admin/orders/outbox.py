@@ -8,7 +8,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 from unfold.paginator import InfinitePaginator
 
 from brokers.desk import moment
-from orders.admin.mixins import OwnAccounts
+from orders.admin.shared.mixins import OwnAccounts
 from orders.models import OutboxCommand
 
 

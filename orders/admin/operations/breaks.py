@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from brokers.formatting import NOTHING, moment
-from orders.admin.attention import AttentionAdmin, decide
-from orders.admin.mixins import OwnAccountFilter
-from orders.admin.pages import desk_page, show
+from orders.admin.operations.attention import AttentionAdmin, decide
+from orders.admin.shared.mixins import OwnAccountFilter
+from orders.admin.shared.pages import desk_page, show
 from orders.models import Break
 from orders.reconciliation import breaks
 

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from brokers.desk import moment
-from orders.admin.attention import AttentionAdmin, decide
-from orders.admin.pages import desk_page, show
+from orders.admin.operations.attention import AttentionAdmin, decide
+from orders.admin.shared.pages import desk_page, show
 from orders.models import Alert
 from orders.notify.alerts import clear_by_hand
 

@@ -19,8 +19,8 @@ from brokers.fix import OrdType, Side, TimeInForce
 from brokers.formats import decimal_text
 from brokers.models import Position
 from orders.access import accounts_of_person
-from orders.admin.blotter import as_id
-from orders.admin.pages import desk_page, person_of, show
+from orders.admin.orders.blotter import as_id
+from orders.admin.shared.pages import desk_page, person_of, show
 from orders.entry.place import dry_run, place_order, reference_price
 from orders.entry.preview import preview_order
 from orders.entry.rules import find_context

@@ -10,7 +10,7 @@ from unfold.paginator import InfinitePaginator
 
 from brokers import admin as brokers_admin
 from brokers.models import AccountValue, InboxMessage
-from orders.admin.mixins import OwnAccountFilter, OwnAccounts
+from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 
 
 def replaces(model: type[Any]) -> Any:

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods
 from brokers.formats import decimal_text
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.pages import desk_page, person_of, show
+from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
 from orders.entry.cancel import cancel_order

@@ -17,7 +17,7 @@ from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from brokers.formatting import NOTHING
-from orders.admin.login import LoginForm, forget_second_factor
+from orders.admin.people.login import LoginForm, forget_second_factor
 from orders.models import DeskProfile
 
 admin.site.unregister(User)

@@ -11,12 +11,12 @@ from django.utils.safestring import SafeString
 from brokers import admin as brokers_admin
 from brokers.formatting import moment
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Profit
-from orders.admin.broker_rows import replaces
-from orders.admin.detail import DetailPage
-from orders.admin.mixins import OwnAccounts
-from orders.admin.pages import show
-from orders.admin.positions import add_expected
-from orders.admin.profits import ProfitColumns, add_profits, chart_context
+from orders.admin.accounts.broker_rows import replaces
+from orders.admin.accounts.positions import add_expected
+from orders.admin.accounts.profits import ProfitColumns, add_profits, chart_context
+from orders.admin.shared.detail import DetailPage
+from orders.admin.shared.mixins import OwnAccounts
+from orders.admin.shared.pages import show
 from orders.models import Break, ReconciliationKind, ReconciliationRun
 
 VALUES = {

@@ -16,12 +16,12 @@ from unfold.contrib.filters.admin import (
 
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin import blotter, bulk_cancel
-from orders.admin.detail import DetailPage
-from orders.admin.filters import UtcRangeFilter
-from orders.admin.mixins import OwnAccountFilter, OwnAccounts
-from orders.admin.order_page import page_context
-from orders.admin.pages import show
+from orders.admin.orders import blotter, bulk_cancel
+from orders.admin.orders.order_page import page_context
+from orders.admin.shared.detail import DetailPage
+from orders.admin.shared.filters import UtcRangeFilter
+from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
+from orders.admin.shared.pages import show
 from orders.models import Order
 
 CANCEL = "orders.cancel_order"

@@ -18,11 +18,11 @@ from django.views.decorators.http import require_POST
 
 from brokers.admin import GatewaySessionAdmin, link_mark
 from brokers.models import GatewaySession
-from orders.admin.actions import ActForm
-from orders.admin.broker_rows import replaces
-from orders.admin.detail import DetailPage
-from orders.admin.mixins import OwnAccounts
-from orders.admin.pages import desk_page, person_of, show
+from orders.admin.accounts.broker_rows import replaces
+from orders.admin.orders.actions import ActForm
+from orders.admin.shared.detail import DetailPage
+from orders.admin.shared.mixins import OwnAccounts
+from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls import sessions
 from orders.desk.actions import once
 from orders.models import DeskAction, Order, OutboxCommand, ReconciliationRun, State

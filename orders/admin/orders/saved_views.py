@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from orders.admin.pages import desk_page
+from orders.admin.shared.pages import desk_page
 from orders.models import SavedView
 
 MOST = 30

@@ -12,12 +12,12 @@ from brokers import admin as brokers_admin
 from brokers.market import DEPTH_ROWS
 from brokers.models import Instrument, Position
 from orders.access import Accounts, accounts_of_person
-from orders.admin.badges import price_text, state_badge
-from orders.admin.broker_rows import replaces
-from orders.admin.detail import DetailPage
-from orders.admin.market import market_context, trading_words
-from orders.admin.pages import show
-from orders.admin.positions import add_expected
+from orders.admin.accounts.broker_rows import replaces
+from orders.admin.accounts.positions import add_expected
+from orders.admin.market.live_market import market_context, trading_words
+from orders.admin.shared.badges import price_text, state_badge
+from orders.admin.shared.detail import DetailPage
+from orders.admin.shared.pages import show
 from orders.models import ALIVE, Execution, Order
 
 SHOWN = 20

@@ -23,8 +23,8 @@ from brokers.market import DEPTH_ROWS, Feed, Level, MarketView
 from brokers.models import GatewaySession, Instrument
 from brokers.port import Link
 from orders.access import Accounts, accounts_of_person
-from orders.admin.badges import price_text
-from orders.admin.pages import desk_page
+from orders.admin.shared.badges import price_text
+from orders.admin.shared.pages import desk_page
 from orders.instruments import market_views
 from orders.models import ALIVE, Order
 

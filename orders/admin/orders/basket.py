@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from orders.access import accounts_of_person
-from orders.admin.basket_files import FileRefused, read_rows
-from orders.admin.jobs import job_of
-from orders.admin.pages import desk_page, person_of, show
+from orders.admin.orders.basket_files import FileRefused, read_rows
+from orders.admin.orders.jobs import job_of
+from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import keep_basket, start_basket
 from orders.entry.place import dry_run
 from orders.entry.ticket_texts import columns, ticket_from_texts

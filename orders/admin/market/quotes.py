@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 from brokers.formats import decimal_text
 from brokers.models import Instrument
 from orders.access import Accounts, accounts_of_person
-from orders.admin.badges import price_text
-from orders.admin.pages import desk_page
+from orders.admin.shared.badges import price_text
+from orders.admin.shared.pages import desk_page
 from orders.entry.resolution import resolve
 from orders.entry.ticket import InstrumentKey
 from orders.errors import InstrumentAmbiguous, OrderError

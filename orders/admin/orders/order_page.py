@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from brokers.fix import Side
 from brokers.formatting import NOTHING, number
 from orders import selectors
-from orders.admin.actions import ACTS
-from orders.admin.badges import order_badge, price_text, side_badge
+from orders.admin.orders.actions import ACTS
+from orders.admin.shared.badges import order_badge, price_text, side_badge
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,

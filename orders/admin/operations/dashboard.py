@@ -13,8 +13,8 @@ from brokers.admin import link_mark
 from brokers.desk import number
 from orders import statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.badges import order_badge, state_badge
-from orders.admin.pages import desk_page
+from orders.admin.shared.badges import order_badge, state_badge
+from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, Order, State
 from orders.models.reasons import REASONS
 

@@ -11,9 +11,9 @@ from unfold.contrib.filters.admin import (
 from unfold.paginator import InfinitePaginator
 
 from brokers.desk import moment, number
-from orders.admin.badges import side_badge
-from orders.admin.filters import UtcRangeFilter
-from orders.admin.mixins import OwnAccountFilter, OwnAccounts
+from orders.admin.shared.badges import side_badge
+from orders.admin.shared.filters import UtcRangeFilter
+from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 from orders.models import Execution
 
 

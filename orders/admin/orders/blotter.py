@@ -17,8 +17,8 @@ from django.views.decorators.http import require_GET
 from brokers.formatting import NOTHING, number_text
 from orders import selectors, statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.badges import order_badge, price_text, side_badge
-from orders.admin.pages import desk_page
+from orders.admin.shared.badges import order_badge, price_text, side_badge
+from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, SavedView, Source, State
 from orders.models.order import first_id_at
 

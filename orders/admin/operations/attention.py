@@ -13,9 +13,9 @@ from django.urls import reverse
 from unfold.paginator import InfinitePaginator
 
 from orders.access import accounts_of_person
-from orders.admin.detail import DetailPage
-from orders.admin.mixins import OwnAccounts
-from orders.admin.pages import person_of
+from orders.admin.shared.detail import DetailPage
+from orders.admin.shared.mixins import OwnAccounts
+from orders.admin.shared.pages import person_of
 from orders.errors import OrderError
 
 Do = Callable[[Any, User, str], str]

@@ -18,7 +18,7 @@ from django_otp import devices_for_user, match_token, user_has_device
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AuthenticationForm
 
-from orders.admin.pages import desk_page, person_of, show
+from orders.admin.shared.pages import desk_page, person_of, show
 
 SEEN = "desk_seen"
 VERIFIED = "desk_second_factor"

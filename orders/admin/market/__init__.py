@@ -1,0 +1,1 @@
+"""Instruments and live markets: one instrument's page, its quotes and order book, finding an instrument."""

@@ -1,0 +1,1 @@
+"""What operations watch: the dashboard, sessions, reconciliation runs, breaks, alerts."""
