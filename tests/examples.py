@@ -1,0 +1,17 @@
+"""How many examples the property tests try: a few in `make test`, many times as many in `make soak`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import settings
+
+#: Set by tests/soak to what each number of examples is multiplied with.
+VARIABLE = "TRADEDESK_TEST_DEPTH"
+DEPTH = int(os.environ.get(VARIABLE, "1"))
+
+
+def examples(count: int, **more: Any) -> settings:
+    """So many examples of each property, without a limit for how long one may take on a busy machine."""
+    return settings(max_examples=count * DEPTH, deadline=None, **more)
