@@ -12,6 +12,6 @@ VARIABLE = "TRADEDESK_TEST_DEPTH"
 DEPTH = int(os.environ.get(VARIABLE, "1"))
 
 
-def examples(count: int, **more: Any) -> settings:
-    """So many examples of each property, without a limit for how long one may take on a busy machine."""
-    return settings(max_examples=count * DEPTH, deadline=None, **more)
+def examples(count: int, *like: settings, **more: Any) -> settings:
+    """So many examples of each property (else `like` others), however long one takes on a busy machine."""
+    return settings(*like, max_examples=count * DEPTH, deadline=None, **more)
