@@ -7,9 +7,12 @@ from typing import Any
 
 from hypothesis import settings
 
-#: Set by tests/soak to what each number of examples is multiplied with.
+#: Set by .ci/soak to what each number of examples is multiplied with.
 VARIABLE = "TRADEDESK_TEST_DEPTH"
 DEPTH = int(os.environ.get(VARIABLE, "1"))
+if DEPTH > 1:
+    settings.register_profile("deep", max_examples=100 * DEPTH)  # for those who say no number
+    settings.load_profile("deep")
 
 
 def examples(count: int, *like: settings, **more: Any) -> settings:

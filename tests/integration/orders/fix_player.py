@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from datetime import timedelta
 from decimal import Decimal
@@ -93,12 +93,12 @@ class Player:
                 self.restart()
         self._compare_average()
 
-    def play_with_one_restart(self, rows: Sequence[Row], *, since: int = 1) -> None:
-        """Once through, and from each gap after `since` rows once more to the end, after a restart there."""
+    def play_with_one_restart(self, rows: Sequence[Row], gaps: Collection[int]) -> None:
+        """Up to the last of these gaps (after so many rows); from each to the end, after a restart there."""
         self.days = max(row.day for row in rows)
-        for number, row in enumerate(rows[:-1], start=1):
+        for number, row in enumerate(rows[: max(gaps, default=0)], start=1):
             self._step(row)
-            if number < since:
+            if number not in gaps:
                 continue
             with transaction.atomic():
                 other = self._fork()

@@ -44,10 +44,9 @@ def test_scenario_with_every_word_twice_and_a_restart_between_any_two(client_: U
 
 
 @pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
-def test_scenario_with_one_restart_between_any_two_rows(client_: User, path: Path_) -> None:
-    # What comes before the alternative row of a branch is the main way, of which every gap is run.
-    since = len(path.rows) - 1 if path.is_branch else 1
-    Player(client_).play_with_one_restart(path.rows, since=since)
+def test_scenario_with_one_restart_in_some_gap(client_: User, path: Path_) -> None:
+    """Every gap: tests/soak/test_fix_restarts.py."""
+    Player(client_).play_with_one_restart(path.rows, path.some_gap)
 
 
 def test_a_scenario_of_the_published_form_is_read_too() -> None:
