@@ -25,15 +25,19 @@ from tradedesk.stack.servers import embedded_postgres
 from tradedesk.stack.template import TEMPLATE, fill, make
 
 FOLDER = pytest.StashKey[Path]()
-#: They take longest, so they come first: then all processes end together.
+#: What takes longest comes first, the longest of all at the head: then all processes end together.
 LONG = (
+    "tests/soak/test_many_chaos_seeds.py",
     "tests/soak/",
-    "tests/scenarios/",
+    "tests/scenarios/shared/",
     "tests/browser/",
+    "tests/scenarios/test_chaos.py",
     "tests/benchmarks/",
     "tests/integration/stack/",
+    "tests/scenarios/",
     "tests/integration/test_compose.py",
     "tests/integration/test_setup.py",
+    "tests/integration/orders/test_fix_scenarios.py",
 )
 ONE_SYSTEM = ("tests/browser/", "tests/scenarios/shared/")
 SERVERS = pytest.StashKey[list[Server]]()
@@ -92,7 +96,12 @@ def missing_redis(folder: Path) -> list[Server]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first; pytest-django has just put whatever needs no database of its own last."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+def rank(nodeid: str) -> int:
+    """The place in `LONG`, the same for all that is not there."""
+    return next((place for place, path in enumerate(LONG) if nodeid.startswith(path)), len(LONG))
 
 
 class Together(LoadFileScheduling):

@@ -10,7 +10,7 @@ import pytest
 from tests.stack.chaos import FAULTS, ORDERS, Done, chaos_together
 from tradedesk.chaos.invariants import INVARIANTS
 
-SEEDS = (61, 62, 63)
+SEEDS = (61, 62)  # more: tests/soak/test_many_chaos_seeds.py
 pytestmark = pytest.mark.timeout(1200)
 
 
