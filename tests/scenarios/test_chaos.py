@@ -10,7 +10,8 @@ import pytest
 from tests.stack.chaos import FAULTS, ORDERS, Done, chaos_together
 from tradedesk.chaos.invariants import INVARIANTS
 
-SEEDS = (61, 62)  # more: tests/soak/test_many_chaos_seeds.py
+#: Two that make 50 of the 55 kinds of faults between them. More: tests/soak/test_many_chaos_seeds.py.
+SEEDS = (34, 96)
 pytestmark = pytest.mark.timeout(1200)
 
 

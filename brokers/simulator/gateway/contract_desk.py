@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
@@ -97,8 +98,8 @@ class ContractDesk:
         )
 
     def _hours(self, instrument: Instrument, *, extended: bool) -> str:
-        """The sessions of the next days; without a calendar the market is open at any hour."""
-        today = self._clock()
+        """The next days by the exchange's own clock; without a calendar the market is open at any hour."""
+        today = self._clock().astimezone(ZoneInfo(instrument.time_zone))
         days = [(today + timedelta(days=offset)).date() for offset in range(_DAYS_SHOWN)]
         if self._trading_hours is None:
             start, end = instrument.open_hours
