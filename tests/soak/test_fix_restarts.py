@@ -13,5 +13,5 @@ __all__ = ["client_"]
 
 
 @pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
-def test_scenario_with_one_restart_in_every_gap(client_: User, path: Path_) -> None:
-    Player(client_).play_with_one_restart(path.rows, path.gaps)
+def test_scenario_with_a_restart_in_every_gap(client_: User, path: Path_) -> None:
+    Player(client_).play(path.rows, restart_in=path.gaps)

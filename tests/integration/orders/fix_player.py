@@ -84,27 +84,26 @@ class Player:
         self.days = 1
         self.at = timezone.now()
 
-    def play(self, rows: Sequence[Row]) -> None:
-        """Every row, and after each row of the broker the facts that it names."""
+    def play(self, rows: Sequence[Row], *, restart_in: Collection[int] = ()) -> None:
+        """Every row, and after each row of the broker the facts that it names.
+
+        From each of these gaps (after so many rows) also to the end after a restart there.
+        """
         self.days = max(row.day for row in rows)
-        for row in rows:
+        for number, row in enumerate(rows, start=1):
             self._step(row)
             if self.restarts:
                 self.restart()
+            if number in restart_in:
+                self._play_restarted(rows[number:])
         self._compare_average()
 
-    def play_with_one_restart(self, rows: Sequence[Row], gaps: Collection[int]) -> None:
-        """Up to the last of these gaps (after so many rows); from each to the end, after a restart there."""
-        self.days = max(row.day for row in rows)
-        for number, row in enumerate(rows[: max(gaps, default=0)], start=1):
-            self._step(row)
-            if number not in gaps:
-                continue
-            with transaction.atomic():
-                other = self._fork()
-                other.restart()
-                other.play(rows[number:])
-                transaction.set_rollback(True)
+    def _play_restarted(self, rows: Sequence[Row]) -> None:
+        with transaction.atomic():
+            other = self._fork()
+            other.restart()
+            other.play(rows)
+            transaction.set_rollback(True)
 
     def _step(self, row: Row) -> None:
         self.at = timezone.now() - timedelta(days=self.days - row.day)
