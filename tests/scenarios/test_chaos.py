@@ -1,4 +1,7 @@
-"""Short chaos of a few seeds: whatever dies, both books tell the same story afterwards."""
+"""Short chaos of a few seeds: whatever dies, both books tell the same story afterwards.
+
+More seeds: tests/soak/test_many_chaos_seeds.py.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.stack.chaos import FAULTS, ORDERS, Done, chaos_together
+from tests.stack.chaos import FAULTS, ORDERS, SEEDS, Done, chaos_together
 from tradedesk.chaos.invariants import INVARIANTS
 
-#: Two that make 50 of the 55 kinds of faults between them. More: tests/soak/test_many_chaos_seeds.py.
-SEEDS = (34, 96)
 pytestmark = pytest.mark.timeout(1200)
 
 
