@@ -6,7 +6,9 @@ import re
 
 from tradedesk.env import BASE_DIR
 
-ROWS = re.findall(r"^\| (?!term|---)(.+?) \|.*\| `(.+)` \|$", (BASE_DIR / "docs/glossary.md").read_text(), re.M)
+ROWS = re.findall(
+    r"^\| (?!term|---)(.+?) \|.*\| `(.+)` \|$", (BASE_DIR / "docs/glossary.md").read_text(), re.M
+)
 
 
 def test_every_term_of_the_glossary_lives_in_a_file_that_exists() -> None:

@@ -57,13 +57,13 @@ class System:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self.folder = undo.enter_context(DataFolder(self.options.data))
-            migrated = template.fill(self.folder)
+            copied = template.fill(self.folder)
             self._start_servers(undo)
             undo.callback(self.stop_all)
-            if not migrated:
+            if not copied:
                 self.manage("migrate", "--no-input", "--verbosity", "0")
-                template.keep(self.folder, self.postgres)
-            self.manage("seed")
+            if self.settings or not copied:  # they may name further sessions and accounts
+                self.manage("seed")
             self.start_all()
             self.undo = undo.pop_all()
         return self
@@ -182,9 +182,9 @@ class System:
     @cached_property
     def api(self) -> Api:
         """The API, with a token that may do everything."""
-        token = self.manage(
-            "apitoken", "scenario", "--accounts", "all", "--scopes", "read,trade,cancel"
-        ).strip()
+        copied = self.options.data / template.TOKEN
+        known = copied.exists() and not self.settings  # which may name further accounts
+        token = copied.read_text() if known else template.api_token(self.manage)
         return self.undo.enter_context(Api(self.urls.http, token))
 
     @cached_property

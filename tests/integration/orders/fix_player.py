@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from datetime import timedelta
 from decimal import Decimal
@@ -85,27 +85,26 @@ class Player:
         self.days = 1
         self.at = timezone.now()
 
-    def play(self, rows: Sequence[Row]) -> None:
-        """Every row, and after each row of the broker the facts that it names."""
+    def play(self, rows: Sequence[Row], *, restart_in: Collection[int] = ()) -> None:
+        """Every row, and after each row of the broker the facts that it names.
+
+        From each of these gaps (after so many rows) also to the end after a restart there.
+        """
         self.days = max(row.day for row in rows)
-        for row in rows:
+        for number, row in enumerate(rows, start=1):
             self._step(row)
             if self.restarts:
                 self.restart()
+            if number in restart_in:
+                self._play_restarted(rows[number:])
         self._compare_average()
 
-    def play_with_one_restart(self, rows: Sequence[Row], *, since: int = 1) -> None:
-        """Once through, and from each gap after `since` rows once more to the end, after a restart there."""
-        self.days = max(row.day for row in rows)
-        for number, row in enumerate(rows[:-1], start=1):
-            self._step(row)
-            if number < since:
-                continue
-            with transaction.atomic():
-                other = self._fork()
-                other.restart()
-                other.play(rows[number:])
-                transaction.set_rollback(True)
+    def _play_restarted(self, rows: Sequence[Row]) -> None:
+        with transaction.atomic():
+            other = self._fork()
+            other.restart()
+            other.play(rows)
+            transaction.set_rollback(True)
 
     def _step(self, row: Row) -> None:
         self.at = timezone.now() - timedelta(days=self.days - row.day)

@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
@@ -38,10 +38,11 @@ from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestSt
 from orders.reconciliation.comparison import differs
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
-QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+QUIET = examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
