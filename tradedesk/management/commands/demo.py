@@ -39,6 +39,9 @@ class Command(BaseCommand):
         try:
             with LocalStack(stack_options.from_arguments(options)) as stack:
                 failed = run_samples(stack, options["orders"], options["seed"])
+                died = "; ".join(f"{death.who} {death.how}" for death in stack.deaths)
+                if died:
+                    self.stdout.write(f"FAILED: something died, though it was started again: {died}.")
                 if not options["once"]:
                     self._stay(stack)
         except StackError as error:
@@ -47,6 +50,8 @@ class Command(BaseCommand):
             raise CommandError("Stopped before the end.") from None
         if failed:
             raise CommandError("The sample orders did not all come to a good end: see above.")
+        if died:
+            raise CommandError(f"Something died while the sample orders ran: {died}.")
 
     def _require_paper(self, ib: str | None) -> None:
         """Before anything is started with somebody else's gateway."""
@@ -69,12 +74,12 @@ class Command(BaseCommand):
 
 
 def run_samples(stack: LocalStack, orders: int, seed: int) -> bool:
-    """Run `sampleorders` on this stack; whether it failed. StackError when a process dies meanwhile."""
+    """Run `sampleorders` on this stack; whether it failed. What dies meanwhile is started again."""
     arguments = ("--orders", str(orders), "--seed", str(seed), "--control", stack.urls.control)
     samples = spawn([*MANAGE, "sampleorders", *arguments], env=stack.environment, log=None, cwd=BASE_DIR)
     try:
         while samples.poll() is None:
-            stack.check()
+            stack.tend()
             time.sleep(0.2)
     finally:
         end(samples, signal.SIGINT)  # so that it gives the terminal back as it was
