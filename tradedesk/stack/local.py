@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Self
 
@@ -162,7 +162,7 @@ class LocalStack:
             self.deaths.append(news)
         line = f"{time.strftime('%H:%M:%S')} {news}"
         self.say(line)
-        with (self.folder.logs / "restarts.log").open("a") as log:
+        with suppress(OSError), (self.folder.logs / "restarts.log").open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%d')} {line}\n")
 
     def check(self) -> None:
@@ -209,6 +209,8 @@ def kept_server(server: Server) -> Kept:
     """A server that is started again with its data, on its port."""
 
     def start() -> int:
+        if server.log.exists():  # each start has a fresh log
+            server.log.replace(server.log.with_name(f"{server.log.name}.1"))
         server.start()
         return server.process.pid if server.process else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def read_plan(path: Path) -> Plan:
 
 def write_news(plan: Plan, news: Death | Return) -> None:
     """Tell whoever holds the stack up."""
-    with plan.news.open("a") as file:
+    with suppress(OSError), plan.news.open("a") as file:  # a full disk must not end the supervisor
         file.write(json.dumps(asdict(news)) + "\n")
 
 

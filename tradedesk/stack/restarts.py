@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradedesk.stack.errors import StackError
 from tradedesk.stack.reasons import last_words
 
 #: Seconds before the first, second ... start in a row; the last one is kept to.
@@ -69,8 +68,8 @@ class Restarts:
         """It runs from now on."""
         self.started_at = time.monotonic()
 
-    def died(self, who: str, code: int, log: Path) -> Death:
-        """Count this death. Called at once, while the log ends with the words of the dead."""
+    def died(self, who: str, code: int, log: Path, reason: str = "") -> Death:
+        """Count this death. Without a reason it is the last words of the log, so call this at once."""
         if time.monotonic() - self.started_at >= STEADY:
             self.in_a_row = 0
         self.in_a_row += 1
@@ -80,7 +79,7 @@ class Restarts:
             code=code,
             in_a_row=self.in_a_row,
             pause=pause,
-            reason=last_words(log),
+            reason=reason or last_words(log),
             log=str(log),
         )
 
@@ -109,14 +108,15 @@ class Kept:
             return
         try:
             pid = self.start()
-        except StackError:
-            self._pause(1, say)
+        except Exception as error:  # whatever hinders it (ports, disk, rights), it is tried again
+            self.restarts.started()  # it has not lived at all
+            self._pause(1, say, str(error))
         else:
             self.due = None
             self.restarts.started()
             say(Return(who=self.who, pid=pid))
 
-    def _pause(self, code: int, say: Callable[[Death | Return], None]) -> None:
-        death = self.restarts.died(self.who, code, self.log)
+    def _pause(self, code: int, say: Callable[[Death | Return], None], reason: str = "") -> None:
+        death = self.restarts.died(self.who, code, self.log, reason)
         self.due = time.monotonic() + death.pause
         say(death)

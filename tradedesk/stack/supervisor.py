@@ -117,7 +117,8 @@ class Keeper(Supervisor):
         """Note the pid of a process that was just started, and say so if it had died."""
         if pid in (0, self.pids.get(name)):
             return
-        self.plan.pid_file(name).write_text(str(pid))
+        with suppress(OSError):  # a full disk must not end the supervisor
+            self.plan.pid_file(name).write_text(str(pid))
         self.restarts[name].started()
         if name in self.pids:
             write_news(self.plan, Return(who=f"The process {name}", pid=pid))
@@ -139,8 +140,9 @@ class Terminal:
         head = f"{time.strftime('%H:%M:%S')} {name:{self.width}} | "
         if colour := self.colours.get(name):
             head = f"\x1b[{colour}m{head}\x1b[0m"
-        for line in lines:
-            print(head + line.decode(errors="replace"), flush=True)
+        with suppress(OSError):  # the process must be read on, whatever became of our own output
+            for line in lines:
+                print(head + line.decode(errors="replace"), flush=True)
 
 
 def main(path: str) -> int:

@@ -38,20 +38,15 @@ class Command(BaseCommand):
         self.stdout.write("Starting Tradedesk ...")
         try:
             with LocalStack(stack_options.from_arguments(options)) as stack:
-                failed = run_samples(stack, options["orders"], options["seed"])
-                died = "; ".join(f"{death.who} {death.how}" for death in stack.deaths)
-                if died:
-                    self.stdout.write(f"FAILED: something died, though it was started again: {died}.")
+                wrong = what_went_wrong(stack, options["orders"], options["seed"])
                 if not options["once"]:
-                    self._stay(stack)
+                    self._stay(stack, wrong)
         except StackError as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             raise CommandError("Stopped before the end.") from None
-        if failed:
-            raise CommandError("The sample orders did not all come to a good end: see above.")
-        if died:
-            raise CommandError(f"Something died while the sample orders ran: {died}.")
+        if wrong:
+            raise CommandError(wrong)
 
     def _require_paper(self, ib: str | None) -> None:
         """Before anything is started with somebody else's gateway."""
@@ -61,8 +56,10 @@ class Command(BaseCommand):
         except DemoError as error:
             raise CommandError(str(error)) from None
 
-    def _stay(self, stack: LocalStack) -> None:
-        """Show where everything is and keep it up until Ctrl-C."""
+    def _stay(self, stack: LocalStack, wrong: str) -> None:
+        """Show what went wrong and where everything is, and keep it up until Ctrl-C."""
+        if wrong:
+            self.stdout.write(wrong)
         token = stack.manage(
             "apitoken", sampleorders.USER, "--name", "shown by the demo", "--days", "7"
         ).strip()
@@ -71,6 +68,15 @@ class Command(BaseCommand):
             f"  curl     curl -H 'Authorization: Token {token}' {stack.urls.http}/api/v1/orders?limit=1"
         )
         stack.run_until_stopped()
+
+
+def what_went_wrong(stack: LocalStack, orders: int, seed: int) -> str:
+    """Run the sample orders; what went wrong in a sentence or two, "" when all is well."""
+    failed = run_samples(stack, orders, seed)
+    wrong = ["The sample orders did not all come to a good end: see above."] if failed else []
+    if died := "; ".join(f"{death.who} {death.how}" for death in stack.deaths):
+        wrong.append(f"Something died while the sample orders ran: {died}.")
+    return " ".join(wrong)
 
 
 def run_samples(stack: LocalStack, orders: int, seed: int) -> bool:
