@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count, pairwise
+from itertools import count, pairwise, zip_longest
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
@@ -98,7 +98,7 @@ def run(folder: Path, *, rounds: int, say: Say) -> Document:
         with Flow(up.api) as flow:
             kills = [kill(up, name, say) for _ in range(rounds) for name in up.names]
         moving = quiet(up)
-        violations = compare(up, flow)
+        violations = compare(up, flow) | {"nobody died but who was killed": strangers(up, kills)}
         return {
             "ok": not moving and not any(violations.values()),
             "rounds": rounds,
@@ -141,6 +141,12 @@ def longest_gap(up: Up, killed_at: datetime) -> float | None:
     if not since or since[-1] < killed_at:
         return None
     return max((after - before).total_seconds() for before, after in pairwise(since)) if since[1:] else None
+
+
+def strangers(up: Up, kills: list[Kill]) -> list[Violation]:
+    """Deaths that no kill explains, and kills that nobody noticed."""
+    pairs = zip_longest((up.who(each.name) for each in kills), up.deaths(), fillvalue="nobody")
+    return [{"killed": who, "said": death} for who, death in pairs if not death.startswith(f"{who} ")]
 
 
 def quiet(up: Up) -> list[str]:

@@ -29,6 +29,7 @@ OTHERS = ("DATABASE_URL", "REDIS_URL", "PGOPTIONS", "TRADEDESK_DATA")
 SAYS = {"worker": " ready.", "beat": "beat: Starting"}
 FORKING = ("web", "stream")  # granian serves in a child
 CHILD = "'s child"
+NAMED = {"postgres": "PostgreSQL", "redis": "Redis", "supervisor": "The supervisor"}
 SESSION = "SELECT 1 FROM brokers_gatewaysession WHERE link = 'READY' AND lease_owner LIKE %s"
 SERVERS = {"postgres": "postgres/postmaster.pid", "redis": "redis/valkey.pid"}
 
@@ -99,6 +100,16 @@ class Up:
     def ended_by(self, name: str) -> list[str]:
         """What a kill ends: all processes with the supervisor, the parent with its child."""
         return [*self.processes, name] if name == "supervisor" else [name.removesuffix(CHILD)]
+
+    def who(self, name: str) -> str:
+        """How `up` calls who ends by this kill."""
+        return NAMED.get(name, f"The process {name.removesuffix(CHILD)}")
+
+    def deaths(self) -> list[str]:
+        """What `up` said of each death, in order, without date and time."""
+        log = self.folder / "logs/restarts.log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [line.split(" ", 2)[2] for line in lines if "It is started again" in line]
 
     def pid(self, name: str) -> int:
         """The pid of a process, a server or the supervisor; 0 while there is none."""

@@ -148,8 +148,6 @@ def test_a_server_that_can_not_start_again_is_tried_until_it_can(redis: Embedded
     with socket.create_server(("127.0.0.1", redis.port)):
         eventually(lambda: (kept.tend(said.append), len(said) == 3)[1], limit=120)
     assert [one.pause for one in said if isinstance(one, Death)] == [0, 1, 2]
-    assert str(said[2]).startswith(
-        "Redis keeps dying, 3 times in a row: it ended by itself, exit code 1 (Redis"
-    )
+    assert str(said[2]).startswith("Redis keeps dying, 3 times in a row: it ended by itself, exit code 1 (")
     eventually(lambda: (kept.tend(said.append), redis.alive)[1], limit=120)
     assert str(said[-1]) == f"Redis was started again, pid {redis.noted_pid()}."

@@ -154,6 +154,9 @@ def test_what_dies_is_started_again_and_said_and_the_rest_goes_on(migrated: Up) 
     assert up.pid("web") == web
     assert beat != up.pid("beat")
     assert redis != up.redis_pid()
+    # A request to stop is heard at any moment: here while the processes of a killed supervisor are ended.
+    os.kill(up.pid("supervisor"), signal.SIGKILL)
+    eventually(lambda: "The supervisor was killed by SIGKILL." in up.output.read_text())
     process.send_signal(signal.SIGTERM)
     assert (process.wait(60), up.said()) == (0, "")
     assert up.everything() == []
