@@ -55,14 +55,16 @@ class LocalStack:
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            interrupts = undo.enter_context(Interrupts())
+            self.interrupts = undo.enter_context(Interrupts())
             self.folder = undo.enter_context(DataFolder(self.options.data))
             try:
                 self._start(undo)
             except OSError as error:
                 raise StackError(f"The data folder cannot be used: {error}") from None
             finally:
-                undo.callback(interrupts.ignore)  # the way down is walked to its end, whoever is impatient
+                undo.callback(
+                    self.interrupts.ignore
+                )  # the way down is walked to its end, whoever is impatient
             self.running = undo.pop_all()
         return self
 
@@ -151,6 +153,7 @@ class LocalStack:
 
     def tend(self) -> None:
         """Say who died and who is back, and start again what is ours to start."""
+        self.interrupts.heed()
         for kept in self.kept:
             kept.tend(self._tell)
         for news in self.news():
@@ -167,6 +170,7 @@ class LocalStack:
 
     def check(self) -> None:
         """Raise StackError when a server or a process has died; while it starts, that ends it."""
+        self.interrupts.heed()
         died = [kept.restarts.died(kept.who, code, kept.log) for kept in self.kept if (code := kept.ended())]
         for death in [*died, *self.news()]:
             if isinstance(death, Death):

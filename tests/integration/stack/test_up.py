@@ -158,7 +158,7 @@ def test_what_dies_is_started_again_and_said_and_the_rest_goes_on(migrated: Up) 
     os.kill(up.pid("supervisor"), signal.SIGKILL)
     eventually(lambda: "The supervisor was killed by SIGKILL." in up.output.read_text())
     process.send_signal(signal.SIGTERM)
-    assert (process.wait(60), up.said()) == (0, "")
+    assert (process.wait(120), up.said()) == (0, "")
     assert up.everything() == []
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
+import pytest
+
+from tradedesk.stack.interrupts import Interrupts
 from tradedesk.stack.restarts import STEADY, Restarts
 
 LOG = Path("none.log")
@@ -37,3 +42,12 @@ def test_a_death_says_who_how_why_when_again_and_where_to_read() -> None:
     assert str(restarts.died("Redis", 1, LOG, "no space left")).startswith(
         "Redis keeps dying, 3 times in a row: it ended by itself, exit code 1 (no space left)."
     )
+
+
+def test_a_request_to_stop_that_was_lost_in_a_destructor_is_heeded_all_the_same() -> None:
+    with Interrupts() as interrupts:
+        interrupts.heed()
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.heed()
