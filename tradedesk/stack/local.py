@@ -62,9 +62,8 @@ class LocalStack:
             except OSError as error:
                 raise StackError(f"The data folder cannot be used: {error}") from None
             finally:
-                undo.callback(
-                    self.interrupts.ignore
-                )  # the way down is walked to its end, whoever is impatient
+                # The way down is walked to its end, whoever is impatient.
+                undo.callback(self.interrupts.ignore)
             self.running = undo.pop_all()
         return self
 
