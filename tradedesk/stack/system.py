@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+import psycopg
 
 from tradedesk.env import BASE_DIR
 from tradedesk.stack import template
@@ -174,9 +175,13 @@ class System:
         """Run a management command of this system and return what it printed."""
         return manage(*arguments, env=self.environment, logs=self.folder.logs)
 
+    def connect(self) -> psycopg.Connection:
+        """A connection of one's own to the database."""
+        return self.postgres.connect()
+
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of a query, straight from the database."""
-        with self.postgres.connect() as connection:
+        with self.connect() as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
     @cached_property
