@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 
 from brokers import inbox
-from brokers.inbox import InboxWriter, Note
+from brokers.inbox import InboxItem, InboxWriter
 from brokers.messages import OrderAbsent
 from brokers.port import InboundMessage, Link
 
@@ -24,7 +24,7 @@ class Books:
         self.dropped: list[int] = []
         self.told = Event()
 
-    def apply(self, notes: Sequence[Note]) -> None:
+    def apply(self, notes: Sequence[InboxItem]) -> None:
         if not self.back.is_set():
             raise OperationalError("away")
         self.applied += [note.dedup_key for note in notes if isinstance(note, InboundMessage)]
