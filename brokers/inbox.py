@@ -243,7 +243,7 @@ def apply_or_park(applier: Applier, items: Sequence[InboxItem]) -> list[InboxIte
 
 def _apply_alone(applier: Applier, item: InboxItem, error: Exception) -> list[InboxItem]:
     """Once more in words that any column takes: a text or a key may be all that was wrong."""
-    if isinstance(item, InboundMessage) and (storable_one := storable.message(item)) != item:
+    if isinstance(item, InboundMessage) and (storable_one := storable.message(item)) is not item:
         try:
             applier.apply([storable_one])
         except DATABASE_AWAY:
@@ -258,7 +258,7 @@ def _apply_alone(applier: Applier, item: InboxItem, error: Exception) -> list[In
 
 def _park(applier: Applier, item: InboxItem, error: Exception) -> None:
     """Park it; as the last resort it is logged and alerted, and is news when the broker says it again."""
-    log.warning("not applied, parked", extra={"item": repr(item)[:2000], "error": describe(error)})
+    log.warning("not applied, parked", extra={"item": storable.shown(item, 2000), "error": describe(error)})
     if isinstance(item, HandedOver):
         return
     try:
@@ -266,7 +266,7 @@ def _park(applier: Applier, item: InboxItem, error: Exception) -> None:
     except DATABASE_AWAY:
         raise
     except Exception:
-        log.exception("not parked either", extra={"item": repr(item)[:2000]})
+        log.exception("not parked either", extra={"item": storable.shown(item, 2000)})
         _forget(item)
         _alarm(applier, f"A message of the broker could be neither applied nor parked: {describe(error)}")
 
@@ -286,8 +286,5 @@ def _forget(item: InboxItem) -> None:
 
 
 def describe(error: Exception) -> str:
-    """An error as text of bounded length, also one that can not say what it is."""
-    try:
-        return storable.text(f"{type(error).__name__}: {error}", 2000)
-    except Exception:
-        return type(error).__name__
+    """An error as text of bounded length."""
+    return f"{type(error).__name__}: {storable.shown(error, 2000)}"

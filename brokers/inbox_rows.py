@@ -92,7 +92,7 @@ def park_message(
     except Exception as refused:
         log.warning("parked as text only", extra={"error": describe(refused)})
     identity = said["event"].get("identity", {})
-    shown = {"event": {"identity": identity, "text": storable.text(repr(message.event))}, "raw": {}}
+    shown = {"event": {"identity": identity, "text": storable.shown(message.event)}, "raw": {}}
     return _store_parked(session, message, shown, error, None)
 
 

@@ -44,6 +44,14 @@ def key(value: str, length: int = KEY_LENGTH) -> str:
     return f"{clean[: length - 17]}~{blake2b(clean.encode(), digest_size=8).hexdigest()}"
 
 
+def shown(value: object, length: int = TEXT_LENGTH) -> str:
+    """What Python shows of anything; its type where it can not be shown (an int of 5,000 digits)."""
+    try:
+        return text(str(value), length)
+    except Exception:
+        return type(value).__name__
+
+
 def number(value: Decimal | None) -> Decimal | None:
     """The number as a column holds it; None for what no column holds: not finite, or too large."""
     if value is None or not value.is_finite() or abs(value) > LARGEST:
@@ -73,12 +81,19 @@ def plain(value: Any, depth: int = 20) -> Any:
         return {text(str(name)): plain(one, depth - 1) for name, one in value.items()}
     if isinstance(value, list | tuple) and depth:
         return [plain(one, depth - 1) for one in value]
-    return text(str(value))
+    return shown(value)
 
 
 def message(original: InboundMessage) -> InboundMessage:
-    """The message in storable words; its event stays what it was where that can not be said otherwise."""
+    """The message in storable words, itself when it is in such already.
+
+    Its event stays what it was where that can not be said otherwise.
+    """
     event = original.event
+    said = msgspec.to_builtins(event), original.raw, original.dedup_key
+    plainly = plain(said[0]), plain(original.raw), key(original.dedup_key)
+    if plainly == said:
+        return original
     with suppress(msgspec.ValidationError, ValueError, TypeError):
-        event = msgspec.convert(plain(msgspec.to_builtins(event)), type(event))
-    return replace(original, event=event, dedup_key=key(original.dedup_key), raw=plain(original.raw))
+        event = msgspec.convert(plainly[0], type(event))
+    return replace(original, event=event, raw=plainly[1], dedup_key=plainly[2])

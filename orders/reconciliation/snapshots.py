@@ -91,9 +91,8 @@ def apply_snapshot(
         "find the unexplained", lambda: _unexplained(session, applied), instead=[]
     )
     submit(held)
-    judged = {_topic(row) for row in (*snapshot.orders, *missing, *held)} | {
-        _absence_topic(pk) for pk in seen
-    }
+    judged = {_topic(row) for row in (*snapshot.orders, *missing, *held)}
+    judged |= {_absence_topic(order_id) for order_id in seen}
     steps.run("close parked rows", lambda: close_parked_rows(session, judged - parked), instead=None)
     counts = {
         "orders": len(snapshot.orders),
@@ -292,7 +291,7 @@ def _message(snapshot: Snapshot, row: Row) -> InboundMessage:
         event = msgspec.structs.replace(row, snapshot_at=snapshot.started_at)
     return InboundMessage(
         event=event,
-        dedup_key=f"{topic}:{snapshot.snapshot_id}",
+        dedup_key=f"{topic}:{snapshot.snapshot_id}:{_variant(row)}",
         raw={"snapshot": snapshot.snapshot_id},
         received_at=snapshot.finished_at,
         topic=topic,
@@ -300,13 +299,18 @@ def _message(snapshot: Snapshot, row: Row) -> InboundMessage:
 
 
 def _topic(row: Row) -> str:
-    """What a row is about, the same in every snapshot."""
+    """What a row is about, the same in every snapshot, whatever else it says wrong."""
     if isinstance(row, OrderAbsent):
         return _absence_topic(row.order_id)
     if isinstance(row, ExecutionsMissing):
         return f"{SNAPSHOT_TOPIC}unexplained:{row.order_id}"
-    identity = row.identity
-    return f"{SNAPSHOT_TOPIC}{identity.perm_id}:{identity.order_ref}:{row.source}"
+    said = row.identity
+    return f"{SNAPSHOT_TOPIC}{said.order_ref or said.perm_id or (said.client_id, said.broker_order_id)}"
+
+
+def _variant(row: Row) -> str:
+    """Tells rows of one snapshot about the same apart: two orders may have one reference."""
+    return f"{row.identity.perm_id}:{row.source}" if isinstance(row, OrderReport) else ""
 
 
 def _absence_topic(order_id: str | UUID) -> str:
