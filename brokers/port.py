@@ -6,8 +6,8 @@ by dotted path. All methods may be called from any thread and never block longer
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -39,12 +39,17 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class InboundMessage:
-    """One raw callback with its meaning: what the inbox stores."""
+    """One raw callback, or one row of a snapshot, with its meaning: what the inbox stores."""
 
     event: BrokerEvent
     dedup_key: str
     raw: dict[str, Any]
     received_at: datetime
+    #: What a row of a snapshot is about. The next snapshot says it anew, so one that is parked is not
+    #: tried again, and takes the place of an earlier one about the same.
+    topic: str = ""
+    #: To be called when the message was neither stored nor parked: told again, it is news.
+    forget: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
 
 class Listener(Protocol):

@@ -20,7 +20,7 @@ from brokers.messages import (
 )
 from brokers.port import InboundMessage
 from orders.booking import effects
-from orders.booking.apply import apply_notes
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.errors import OrderError
 from orders.instruments.contracts import reference
@@ -133,7 +133,7 @@ def enter_execution(order_id: UUID, found: FoundExecution, *, actor: str, at: da
     if not order.held_for_desk:
         raise NotHeld(order)
     raw = {"entered_by": actor, "reason": reason}
-    apply_notes(
+    apply_items(
         order.session_id,
         [
             InboundMessage(event=event, dedup_key=key, raw=raw, received_at=at)

@@ -145,30 +145,40 @@ class SessionRuntime:
             self._asked.set()
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
-        """Look at the broker and bring our books to it; None when the look was not complete."""
-        found = self._look(ReconciliationKind.ORDERS, full=full)
+        """Take a snapshot of the broker and bring our books to it; None when that was not complete."""
+        found = self._take_snapshot(ReconciliationKind.ORDERS, full=full)
         return found[1] if found else None
 
     def reconcile_positions(self) -> list[ReconciliationRun]:
-        """Compare positions and cash with our executions; empty when the look was not complete."""
-        found = self._look(ReconciliationKind.POSITIONS, full=False)
+        """Compare positions and cash with our executions; empty when the snapshot was not complete."""
+        found = self._take_snapshot(ReconciliationKind.POSITIONS, full=False)
         return snapshots.compare_account(self.name, found[0]) if found else []
 
-    def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
+    def _take_snapshot(
+        self, kind: ReconciliationKind, *, full: bool
+    ) -> tuple[Snapshot, ReconciliationRun] | None:
         started_at = timezone.now()
         try:
             snapshot = self.session.snapshot(SNAPSHOT_TIMEOUT, full=full)
         except BrokerError as error:
-            log.warning("look not complete", extra={"session": self.name, "error": str(error)})
+            log.warning("snapshot not complete", extra={"session": self.name, "error": str(error)})
             snapshots.record_failure(self.name, kind, started_at, error)
             return None
         runs: list[ReconciliationRun] = []
 
         def apply() -> None:
-            runs.append(snapshots.apply_snapshot(self.name, snapshot, self.lease.epoch, self.flags))
+            facts = self.name, snapshot, self.lease.epoch, self.flags
+            runs.append(snapshots.apply_snapshot(*facts, self.applier))
             self.applier.notify_breaker()
 
-        self.writer.do(apply, APPLY_TIMEOUT)
+        try:
+            self.writer.do(apply, APPLY_TIMEOUT)
+        except DATABASE_AWAY:
+            raise
+        except Exception as error:  # the gate stays closed, and the rest of the sweep goes on
+            log.exception("snapshot not applied", extra={"session": self.name})
+            snapshots.record_failure(self.name, kind, started_at, error)
+            return None
         if full:
             self.session.ready(snapshot)
         return snapshot, runs[0]

@@ -27,7 +27,7 @@ from brokers.messages import (
 )
 from brokers.models import GatewaySession
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_notes
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
@@ -199,7 +199,7 @@ class Player:
         for _ in range(2 if self.repeat else 1):
             if event:
                 note = InboundMessage(event=event, dedup_key=uuid4().hex, raw={}, received_at=self.at)
-                apply_notes("main", [note], self.flags)
+                apply_items("main", [note], self.flags)
         if row.exec_type in ("PendingCancel", "PendingReplace"):
             self.seen.add(row.name)
         self._send()

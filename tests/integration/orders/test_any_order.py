@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from brokers.inbox import park_message
+from brokers.inbox_rows import park_message
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -29,7 +29,7 @@ from brokers.messages import (
 )
 from brokers.models import GatewaySession, InboxMessage, Instrument
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_notes, retry_parked
+from orders.booking.apply import apply_items, retry_parked
 from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
@@ -99,7 +99,7 @@ class Story:
         for number, event in enumerate(events):
             note = InboundMessage(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
             try:
-                apply_notes("main", [note], SessionFlags())
+                apply_items("main", [note], SessionFlags())
             except Exception as error:
                 park_message("main", note, error, NOW)
         retry_parked("main", SessionFlags())
@@ -294,7 +294,7 @@ def test_a_commission_of_another_sessions_execution_is_theirs_to_book(desk: User
     story.tell([story.execution("01.01", 40, 229)])
     GatewaySession.objects.create(name="second")
     note = InboundMessage(event=story.commission("01.01"), dedup_key="look:1", raw={}, received_at=NOW)
-    apply_notes("second", [note], SessionFlags())
+    apply_items("second", [note], SessionFlags())
     assert InboxMessage.objects.get(session="second").applied_at
     assert story.order.executions.get().commission is None
     story.tell([story.execution("01.01", 40, 229), story.commission("01.01")])
