@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import dj_database_url
@@ -85,9 +84,6 @@ TEMPLATES = [
 # --- PostgreSQL: the single truth -----------------------------------------------------------------
 # A pool, because Celery's Django fixup closes the connection around each task, and health checks,
 # because pooled connections are dead after a PostgreSQL restart.
-#: Prepared statements are planned once, when a young table is still small: what reads it whole then would go
-#: on to read it whole when it has grown. So indexes are always preferred. libpq's own PGOPTIONS is kept.
-PLANS = (("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off"))
 DATABASE_URL = env.url("DATABASE_URL") or "postgresql://tradedesk@127.0.0.1:5432/tradedesk"
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
@@ -103,9 +99,6 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "connect_timeout": 3,
         "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
-        "options": " ".join(
-            [os.environ.get("PGOPTIONS", ""), *(f"-c {name}={value}" for name, value in PLANS)]
-        ),
     }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
