@@ -122,8 +122,6 @@ PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
-# Whether a filled order works on when its quantity is raised (FIX C.1.c). IB refuses that (error 104).
-BROKER_RAISES_FILLED = False
 # Seconds between the two looks that prove an order absent.
 RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)
 # Seconds a commission may lag behind its execution before the order is marked and somebody is told.
