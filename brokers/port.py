@@ -1,7 +1,8 @@
 """The port: what any broker connection must be able to do, and what it calls back.
 
 One implementation exists for Interactive Brokers (`brokers.ib.session.IBSession`); settings name it
-by dotted path. All methods may be called from any thread and never block longer than their timeout.
+by dotted path. What a broker says and does beyond the port, its package declares (`brokers.capabilities`).
+All methods may be called from any thread and never block longer than their timeout.
 """
 
 from __future__ import annotations

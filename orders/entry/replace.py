@@ -150,7 +150,7 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
         raise NotOurs(order)
     if order.held_for_desk:
         raise OrderFrozen(order)
-    raised = order.state in raisable() and request.terms.order_qty > order.cum_qty
+    raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
         raise OrderOver(order)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():

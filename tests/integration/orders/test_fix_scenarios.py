@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ CROSSED = [path.crossed() for path in PATHS if crossings(path.rows)]
 
 @pytest.fixture
 def client_(db: None, settings: Any) -> User:
-    settings.BROKER_RAISES_FILLED = True  # C.1.c
+    main = replace(settings.BROKER_SESSIONS["main"], adapter="brokers.fix44.translate.Translator")
+    settings.BROKER_SESSIONS = {**settings.BROKER_SESSIONS, "main": main}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
     Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
