@@ -79,7 +79,7 @@ def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
         order.save(update_fields=["fresh_until"])
         send_again(order, cause)
         store_orders([order])
-        transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
+        transaction.on_commit(lambda: wakeup.start_submission(order.session_id), robust=True)
     wakeup.notify_readers()
     return order
 

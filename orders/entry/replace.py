@@ -204,7 +204,7 @@ def _queue(order: Order, request: OrderRequest, cause: Cause) -> None:
     OutboxCommand.objects.create(
         session_id=order.session_id, order=order, request=request, kind=CommandKind.REPLACE
     )
-    transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
+    transaction.on_commit(lambda: wakeup.start_submission(order.session_id), robust=True)
 
 
 def _apply_here(order: Order, cause: Cause) -> None:

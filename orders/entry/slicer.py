@@ -247,7 +247,7 @@ def _work(parent_id: UUID) -> None:
             _send(parent, quantity, now)
         parent.save()
     if quantity:
-        wakeup.ring(parent.session_id)
+        wakeup.start_submission(parent.session_id)
 
 
 def _refusal(parent: SlicedOrder) -> str:

@@ -38,7 +38,7 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
     """
     _require_link(session)
     question = BrokerQuestion.objects.create(session_id=session, kind=kind, body=body)
-    wakeup.ring(session, about=wakeup.QUESTIONS)
+    wakeup.start_answers(session)
     deadline, pause = time.monotonic() + timeout, PAUSES[0]
     while time.monotonic() < deadline:
         time.sleep(pause)

@@ -22,7 +22,7 @@ from brokers.port import BrokerSession
 from orders.instruments import market_views
 from orders.instruments.contracts import reference
 from orders.instruments.market_views import PublishedView
-from orders.notify import wakeup
+from orders.notify.redis_client import REDIS_ERRORS, client
 from orders.reconciliation import profits
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class MarketDesk:
             try:
                 self.show()
                 self._follow_profits()
-            except wakeup.REDIS_ERRORS as error:
+            except REDIS_ERRORS as error:
                 log.debug("markets not shown", extra={"error": repr(error)})
             except (BrokerError, *DATABASE_AWAY) as error:
                 log.warning("markets not shown", extra={"error": repr(error)})
@@ -81,7 +81,7 @@ class MarketDesk:
 
     def _looked_at(self) -> list[int]:
         """Instruments whose viewers' keys live; others are forgotten."""
-        redis = wakeup.client()
+        redis = client()
         members = sorted(int(member) for member in redis.smembers(market_views.viewed_key(self.name)))
         if not members:
             return []
@@ -103,7 +103,7 @@ class MarketDesk:
     def _publish(self, views: dict[int, MarketView]) -> None:
         row = GatewaySession.objects.only("link_reason").get(pk=self.name)
         now, link = timezone.now(), self.session.link
-        with wakeup.client().pipeline(transaction=False) as all_of_them:
+        with client().pipeline(transaction=False) as all_of_them:
             for pk, view in views.items():
                 shown = PublishedView(view=view, link=link.value, link_reason=row.link_reason, shown_at=now)
                 key = market_views.view_key(self.name, pk)

@@ -33,12 +33,13 @@ from orders.entry import groups, preview, slicer
 from orders.instruments import contracts, prices
 from orders.models import Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
+from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
 from orders.sending import replaces
-from orders.sending.submission import Submitter, expire_stale, mark_unanswered
+from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
 from orders.session.applier import SessionApplier
 from orders.session.market_data import MarketDesk
-from orders.session.wakeup_listener import WakeListener
+from orders.session.wakeup_listener import listen_forever
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class SessionRuntime:
         self.lease = lease
         self.flags = SessionFlags()
         self._wake = threading.Event()
-        self._rung = threading.Event()
+        self._submission_due = threading.Event()
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._last_full_snapshot = self._last_commission_snapshot = 0.0
@@ -89,17 +90,17 @@ class SessionRuntime:
         self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
-        wake = WakeListener(self.name, self.ring, self._stopping)
-        self._drain = threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True)
         self._threads = [
-            self._drain,
+            threading.Thread(target=self._submit_forever, name=f"submit-{self.name}", daemon=True),
             threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
-            threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
+            threading.Thread(target=self._listen_forever, name=f"wake-{self.name}", daemon=True),
             threading.Thread(target=self._answer_forever, name=f"answer-{self.name}", daemon=True),
             threading.Thread(target=self.market.show_forever, name=f"market-{self.name}", daemon=True),
             threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
         ]
         self.on_lease_lost: Callable[[], None] = lambda: None
+        #: Runs a published Celery message on the worker's pool; False while Celery can not.
+        self.run_task: Callable[[bytes], bool] = lambda message: False
 
     # --- life --------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -116,12 +117,11 @@ class SessionRuntime:
     def stop(self) -> None:
         """No new claims, sends finish, what was heard is stored, the lease is given back."""
         _running.pop(self.name, None)
-        self.submitter.stopping = True
         self._stopping.set()
         self._wake.set()
-        self._rung.set()
+        self._submission_due.set()
         self._asked.set()
-        self._drain.join(timeout=SENDS_FINISH)
+        self.submitter.stop(SENDS_FINISH)
         self.session.stop()
         self.writer.stop(timeout=10)
         self._release()  # the next one need not wait for threads that can send nothing any more
@@ -137,12 +137,26 @@ class SessionRuntime:
             log.warning("lease not given back", extra={"session": self.name, "error": repr(error)})
 
     # --- work --------------------------------------------------------------------------------------
-    def ring(self, about: bytes = b"") -> None:
-        """There may be something to send or to ask; a ring while a drain runs makes it look again."""
-        if about != wakeup.QUESTIONS:
-            self._rung.set()
-        if about != wakeup.ORDERS:
+    def submit(self, started_by: StartedBy) -> Submission:
+        """Send what waits; one at a time per session, whoever asks."""
+        began = time.monotonic()
+        done = self.submitter.submit()
+        if done.ran:
+            seconds = time.monotonic() - began
+            count_submission(self.name, started_by, seconds=seconds, commands=done.commands)
+        return done
+
+    def look_soon(self) -> None:
+        """There may be something to send or to answer: what the sweep says each second."""
+        self._submission_due.set()
+        self._asked.set()
+
+    def wake(self, message: bytes) -> None:
+        """What was published for this session: a question was asked, or a task of Celery's is to run."""
+        if message == wakeup.QUESTIONS:
             self._asked.set()
+        elif not message or not self.run_task(message):
+            self.look_soon()
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
         """Take a snapshot of the broker and bring our books to it; None when that was not complete."""
@@ -198,18 +212,22 @@ class SessionRuntime:
             self._wake.clear()
         connection.close()
 
-    def _drain_forever(self) -> None:
-        """A drain of a long queue takes as long as pacing says, so it has a thread of its own."""
+    def _listen_forever(self) -> None:
+        listen_forever(self.name, self.wake, self._stopping)
+
+    def _submit_forever(self) -> None:
+        """The sweep's submissions: a long queue takes as long as pacing says, and the sweep goes on."""
         while not self._stopping.is_set():
-            self._rung.wait()
-            self._rung.clear()
+            self._submission_due.wait()
+            self._submission_due.clear()
             try:
-                self.submitter.drain()
+                close_old_connections()
+                self.submit(StartedBy.SWEEP)
             except DATABASE_AWAY as error:
-                log.warning("drain waits for the database", extra={"error": repr(error)})
+                log.warning("submission waits for the database", extra={"error": repr(error)})
                 connection.close()
             except Exception:
-                log.exception("drain failed", extra={"session": self.name})
+                log.exception("submission failed", extra={"session": self.name})
         connection.close()
 
     def _answer_forever(self) -> None:
@@ -251,7 +269,7 @@ class SessionRuntime:
         slicer.work_slices(self.name)
         if self.session.link is Link.READY:
             self.instruments.look_after()
-        self.ring()
+        self.look_soon()
 
     def _show_breaker(self) -> None:
         """Others decide by it too: an order that is to be refused while the broker is down, a dashboard."""
