@@ -1,6 +1,8 @@
 """What an order may carry beyond its plain terms: trails, pegs, sizes shown, times, conditions, algorithms.
 
-One struct for the request, the stored order and the frozen message, so that a field exists in one place.
+One struct for the request, the stored order and the frozen message, so that a field exists in one place: its
+type, its bounds, its description, and its label on forms where that is not its name. `orders.entry.fields`
+makes readers and descriptions of it; `must_be` completes "This must be ..." when a text does not fit.
 """
 
 from __future__ import annotations
@@ -8,8 +10,27 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+from brokers.fix import SecType
+
+MAX_CONDITIONS = 10
+
+Symbol = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\x21-\x7e](?:[\x20-\x7e]{0,30}[\x21-\x7e])?$",
+        extra={"must_be": "1 to 32 printable ASCII characters"},
+    ),
+]
+Exchange = Annotated[
+    str,
+    Meta(pattern=r"^[A-Z0-9._-]{1,16}$", extra={"must_be": "an exchange in capital letters, such as SMART"}),
+]
+ConId = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
 class ConditionKind(StrEnum):
@@ -44,18 +65,18 @@ class ConditionsAction(StrEnum):
     CANCEL = "CANCEL"
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TradingCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One condition; which fields a kind has: `orders.risk.kinds.CONDITIONS`."""
 
     kind: ConditionKind
     direction: Direction = Direction.ABOVE
-    value: Decimal | None = None
+    value: Annotated[Decimal | None, Meta(description="A price, a volume or a percentage.")] = None
     time: datetime | None = None
-    con_id: int = 0
-    exchange: str = ""
-    symbol: str = ""
-    sec_type: str = ""
-    join: Join = Join.AND
+    con_id: ConId = 0
+    exchange: Exchange = ""
+    symbol: Symbol = ""
+    sec_type: SecType | None = None
+    join: Annotated[Join, Meta(description="How it is joined to the next one; AND binds closer.")] = Join.AND
 
 
 class AlgoStrategy(StrEnum):
@@ -103,7 +124,9 @@ class Algo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     start_time: datetime | None = None
     end_time: datetime | None = None
     allow_past_end_time: bool | None = None
-    participation_rate: Decimal | None = None  # percent of the market's volume, 1 to 50
+    participation_rate: Annotated[
+        Decimal | None, Meta(description="Percent of the market's volume, 1 to 50.")
+    ] = None
     avoid_taking_liquidity: bool | None = None
     speed_up: bool | None = None
     risk_aversion: RiskAversion | None = None
@@ -113,22 +136,44 @@ class Algo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class OrderAttributes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Optional terms of an order; prices and quantities are finite Decimals, percents are 0 to 100."""
 
-    trail_amount: Decimal | None = None
-    trail_percent: Decimal | None = None
-    limit_offset: Decimal | None = None
-    peg_offset: Decimal | None = None
-    peg_percent: Decimal | None = None
-    display_qty: Decimal | None = None
-    min_qty: Decimal | None = None
+    trail_amount: Annotated[
+        Decimal | None,
+        Meta(title="Trail by", description="How far a trailing stop stays behind the market, as a price."),
+    ] = None
+    trail_percent: Annotated[
+        Decimal | None,
+        Meta(title="Trail by %", description="The same in percent."),
+    ] = None
+    limit_offset: Annotated[
+        Decimal | None,
+        Meta(description="How far the limit of a TRAIL_LIMIT order is from its stop."),
+    ] = None
+    peg_offset: Annotated[
+        Decimal | None,
+        Meta(description="How much better than the best price of its side RELATIVE is."),
+    ] = None
+    peg_percent: Annotated[Decimal | None, Meta(title="Peg %", description="The same in percent.")] = None
+    display_qty: Annotated[
+        Decimal | None,
+        Meta(title="Shown quantity", description="What the market is shown: an iceberg."),
+    ] = None
+    min_qty: Annotated[Decimal | None, Meta(description="The least that is executed at first.")] = None
     all_or_none: bool = False
     outside_regular_hours: bool = False
-    effective_time: datetime | None = None
-    expire_time: datetime | None = None
-    conditions: tuple[Condition, ...] = ()
+    effective_time: Annotated[datetime | None, Meta(description="Not worked before this time.")] = None
+    expire_time: Annotated[datetime | None, Meta(description="When a GTD order ends.")] = None
+    conditions: Annotated[tuple[TradingCondition, ...], Meta(max_length=MAX_CONDITIONS)] = ()
     conditions_action: ConditionsAction = ConditionsAction.ACTIVATE
     conditions_outside_hours: bool = False
     algo: Algo | None = None
-    locate_broker: str = ""  # who holds the shares of a short sale, when it is not the broker
+    locate_broker: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\x21-\x7e]{1,32}$",
+            description="Who holds the shares of a short sale, when it is not the broker.",
+            extra={"must_be": "1 to 32 printable ASCII characters without spaces"},
+        ),
+    ] = ""
 
 
 ATTRIBUTE_FIELDS = OrderAttributes.__struct_fields__

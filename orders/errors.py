@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orders.models import Order
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field; `field` is a path such as "instrument.symbol"."""
+
+    field: str
+    code: str
+    message: str
 
 
 class OrderError(Exception):
@@ -36,6 +46,10 @@ class InstrumentAmbiguous(TicketInvalid):
     def __init__(self, candidates: list[dict[str, Any]]) -> None:
         super().__init__({"instrument": [f"{len(candidates)} contracts fit this description."]})
         self.candidates = candidates
+
+    def named(self) -> str:
+        """What tells the first candidates apart, for people."""
+        return ", ".join(one.get("local_symbol") or one.get("maturity", "") for one in self.candidates[:12])
 
 
 class BrokerSilent(OrderError):

@@ -27,7 +27,6 @@ from brokers.messages import NewOrder
 from brokers.order_attributes import (
     Algo,
     AlgoStrategy,
-    Condition,
     ConditionKind,
     ConditionsAction,
     Direction,
@@ -35,6 +34,7 @@ from brokers.order_attributes import (
     Priority,
     RiskAversion,
     TradeStyle,
+    TradingCondition,
 )
 
 TRAILING = (OrdType.TRAIL, OrdType.TRAIL_LIMIT)
@@ -115,7 +115,7 @@ def _add_times(wire: IBOrder, order: NewOrder) -> None:
         wire.goodTillDate = time_text(order.expire_time)
 
 
-def _condition(condition: Condition) -> OrderCondition:
+def _condition(condition: TradingCondition) -> OrderCondition:
     more = condition.direction is Direction.ABOVE
     common: dict[str, Any] = {"conjunction": "a" if condition.join is Join.AND else "o"}
     where: dict[str, Any] = {"conId": condition.con_id, "exch": condition.exchange}
@@ -131,7 +131,7 @@ def _condition(condition: Condition) -> OrderCondition:
             return MarginCondition(isMore=more, percent=value, **common)
         case ConditionKind.EXECUTION:
             names: dict[str, Any] = {
-                "secType": condition.sec_type,
+                "secType": condition.sec_type or "",
                 "exch": condition.exchange,
                 "symbol": condition.symbol,
             }

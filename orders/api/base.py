@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from orders.api.authentication import Access
-from orders.api.fields import read_fields
+from orders.api.bodies import read_fields
 from orders.api.problems import Problem
 from orders.models import Scope
 

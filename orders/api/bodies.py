@@ -1,107 +1,51 @@
-"""Bodies that clients send: which fields they have, and the ticket that an order's body describes."""
+"""Bodies that clients send: which fields they have, and the ticket that an order's body describes.
+
+An order's own fields are those of `orders.entry.ticket.Ticket`; what stands here are the bodies around it.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from brokers.fix import LegSide, OrdType, SecType, Side, TimeInForce
-from brokers.messages import Leg
-from orders.api.attribute_fields import ATTRIBUTE_FIELDS, con_id, exchange, symbol
-from orders.api.fields import (
+from brokers.fix import Side
+from brokers.order_attributes import Symbol
+from orders.api.problems import Problem, invalid
+from orders.entry.fields import (
     Field,
     Wrong,
     boolean,
-    built,
-    decimal,
+    collect,
+    fields_of,
     integer,
     listed,
     moment,
-    nested,
-    read_fields,
+    reader_of,
     reads,
     text,
     word,
 )
-from orders.api.problems import Problem
-from orders.entry.groups import GroupTicket
+from orders.entry.groups import MAX_ORDERS, MIN_ORDERS, GroupTicket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
-from orders.entry.ticket import InstrumentKey, Ticket
-from orders.models import EventKind, GroupKind, IfBrokerDown, OcaType, OnUnconfirmed, Scope
+from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, Ticket
+from orders.models import EventKind, GroupKind, OcaType, Scope, Terms
 
-MAX_AGE_LIMIT = 86_400
+MAX_ERRORS = 50
+
+cl_ord_id, account, symbol = reader_of(ClOrdId), reader_of(AccountCode), reader_of(Symbol)
+ORDER_FIELDS, INSTRUMENT_FIELDS = fields_of(Ticket), fields_of(InstrumentKey)
+order = reader_of(Ticket)
 
 
 class SliceStrategy(StrEnum):
     """How a sliced order is spread over its time."""
 
     TWAP = "TWAP"
-
-
-cl_ord_id = text(r"[\x21-\x7e]{1,64}", "1 to 64 printable ASCII characters without spaces")
-account = text(r"[\x21-\x7e]{1,32}", "an account code")
-
-
-@reads(**decimal.schema)
-def seconds(raw: Any) -> Decimal:
-    """A time span in seconds, at most a day."""
-    value: Decimal = decimal(raw)
-    if not 0 < value <= MAX_AGE_LIMIT:
-        raise Wrong("OUT_OF_RANGE", f"This must be above 0 and at most {MAX_AGE_LIMIT} seconds.")
-    return value
-
-
-LEG_FIELDS = {
-    "con_id": Field(con_id, required=True),
-    "ratio": Field(integer(1, 1000), required=True),
-    "side": Field(word(LegSide), required=True, description="What buying the combination does to the leg."),
-    "exchange": Field(exchange, required=True),
-}
-_leg_list = listed(built(Leg, LEG_FIELDS), least=2, most=6)
-
-
-@reads(**_leg_list.schema)
-def legs(raw: Any) -> tuple[Leg, ...]:
-    """The legs of a combination."""
-    return tuple(_leg_list(raw))
-
-
-INSTRUMENT_FIELDS = {
-    "symbol": Field(symbol, required=True),
-    "sec_type": Field(word(SecType)),
-    "exchange": Field(exchange),
-    "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
-    "con_id": Field(con_id, description="The broker's own number; the rest must fit it."),
-    "maturity": Field(
-        text(r"[0-9]{6}(?:[0-9]{2})?", "a month or a day, YYYYMM or YYYYMMDD"),
-        description="Last trading day of a future or an option.",
-    ),
-    "strike_price": Field(decimal),
-    "put_or_call": Field(text(r"PUT|CALL", "PUT or CALL")),
-    "local_symbol": Field(text(r"[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?", "1 to 40 ASCII characters")),
-    "trading_class": Field(text(r"[\x21-\x7e]{1,20}", "1 to 20 ASCII characters")),
-    "primary_exchange": Field(exchange),
-    "legs": Field(legs, description="Of a combination (BAG): two to six legs."),
-}
-ORDER_FIELDS = {
-    "cl_ord_id": Field(cl_ord_id, required=True),
-    "account": Field(account, required=True),
-    "instrument": Field(nested(INSTRUMENT_FIELDS), required=True),
-    "side": Field(word(Side), required=True),
-    "order_qty": Field(decimal, required=True),
-    "ord_type": Field(word(OrdType), required=True),
-    "price": Field(decimal),
-    "stop_px": Field(decimal),
-    "time_in_force": Field(word(TimeInForce)),
-    **ATTRIBUTE_FIELDS,
-    "on_unconfirmed": Field(word(OnUnconfirmed)),
-    "if_broker_down": Field(word(IfBrokerDown)),
-    "max_age": Field(seconds),
-}
 
 
 @reads(type="object", description="An order as POST /orders takes it; each is answered by itself.")
@@ -123,13 +67,13 @@ BULK_FIELDS = {
     "mode": Field(word(BulkMode), description="per_item if not given."),
     "orders": Field(listed(order_item, most=1000, least=1), required=True),
 }
-idempotency_key = text(r"[\x21-\x7e]{1,255}", "1 to 255 printable ASCII characters without spaces")
+idempotency_key = text(r"^[\x21-\x7e]{1,255}$", "1 to 255 printable ASCII characters without spaces")
 GROUP_FIELDS = {
     "list_id": Field(cl_ord_id, required=True, description="The group's id, unique among yours."),
     "kind": Field(word(GroupKind), required=True),
     "oca_type": Field(word(OcaType), description="What an execution of one does to the others (OCA)."),
     "orders": Field(
-        listed(nested(ORDER_FIELDS), least=2, most=6),
+        listed(order, least=MIN_ORDERS, most=MAX_ORDERS),
         required=True,
         description="Of a BRACKET the first is the entry, the others are its exits.",
     ),
@@ -137,7 +81,7 @@ GROUP_FIELDS = {
 SLICED_FIELDS = {
     **ORDER_FIELDS,
     "cl_ord_id": Field(
-        text(r"[\x21-\x7e]{1,50}", "1 to 50 printable ASCII characters without spaces"),
+        text(r"^[\x21-\x7e]{1,50}$", "1 to 50 printable ASCII characters without spaces"),
         required=True,
         description="Slices are named after it: .1, .2, ...",
     ),
@@ -146,18 +90,20 @@ SLICED_FIELDS = {
     "start_time": Field(moment, description="Now, when it is not given."),
     "end_time": Field(moment, required=True),
 }
-PREVIEW_FIELDS = {**ORDER_FIELDS, "cl_ord_id": Field(cl_ord_id)}
+PREVIEW_FIELDS = ORDER_FIELDS | {"cl_ord_id": Field(cl_ord_id)}
 RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, description="Whose broker is asked.")}
 TOKEN_FIELDS = {
-    "username": Field(text(r"[A-Za-z0-9_.@+-]{1,150}", "1 to 150 letters, digits and @.+-_"), required=True),
-    "name": Field(text(r"[\x20-\x7e]{1,100}", "1 to 100 printable ASCII characters")),
+    "username": Field(
+        text(r"^[A-Za-z0-9_.@+-]{1,150}$", "1 to 150 letters, digits and @.+-_"), required=True
+    ),
+    "name": Field(text(r"^[\x20-\x7e]{1,100}$", "1 to 100 printable ASCII characters")),
     "scopes": Field(listed(word(Scope), most=len(Scope), least=1), required=True),
     "accounts": Field(listed(account, most=1000, least=1), required=True),
     "expires_in": Field(integer(60, 10 * 366 * 86_400)),
     "rate": Field(integer(1, 1_000_000)),
 }
 WEBHOOK_FIELDS = {
-    "url": Field(text(r"https?://[\x21-\x7e]{1,480}", "an https URL of printable ASCII"), required=True),
+    "url": Field(text(r"^https?://[\x21-\x7e]{1,480}$", "an https URL of printable ASCII"), required=True),
     "accounts": Field(listed(account, most=1000, least=1), required=True),
     "kinds": Field(
         listed(word(EventKind), most=len(EventKind)), description="Kinds of events; all if not given."
@@ -173,27 +119,27 @@ CANCEL_MANY_FIELDS = {
 }
 CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
 REPLACE_FIELDS = {
-    "cl_ord_id": Field(cl_ord_id, required=True),
-    "order_qty": Field(decimal),
-    "price": Field(decimal),
-    "stop_px": Field(decimal),
-    "time_in_force": Field(word(TimeInForce)),
+    "cl_ord_id": ORDER_FIELDS["cl_ord_id"],
+    **{name: replace(ORDER_FIELDS[name], required=False) for name in Terms._fields},
 }
+
+
+def read_fields(data: object, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """The checked values of the fields that are present; raises Problem INVALID naming every wrong field."""
+    values, errors = collect(data, fields)
+    if errors:
+        raise invalid(errors[:MAX_ERRORS])
+    return values
 
 
 def read_ticket(body: object) -> Ticket:
     """The ticket of an order's body; raises Problem INVALID naming every field that is wrong."""
-    values = read_fields(body, ORDER_FIELDS)
-    return Ticket(**{**values, "instrument": InstrumentKey(**values["instrument"])})
+    return Ticket(**read_fields(body, ORDER_FIELDS))
 
 
 def read_group(body: object) -> GroupTicket:
     """The group of a body; raises Problem INVALID naming every field that is wrong."""
-    values = read_fields(body, GROUP_FIELDS)
-    orders = tuple(
-        Ticket(**{**order, "instrument": InstrumentKey(**order["instrument"])}) for order in values["orders"]
-    )
-    return GroupTicket(**{**values, "orders": orders})
+    return GroupTicket(**read_fields(body, GROUP_FIELDS))
 
 
 def read_sliced(body: object) -> tuple[Ticket, int, datetime | None, datetime]:
@@ -202,15 +148,12 @@ def read_sliced(body: object) -> tuple[Ticket, int, datetime | None, datetime]:
     values.pop("strategy", None)
     slices, end = values.pop("slices"), values.pop("end_time")
     start = values.pop("start_time", None)
-    ticket = Ticket(**{**values, "instrument": InstrumentKey(**values["instrument"])})
-    return ticket, slices, start, end
+    return Ticket(**values), slices, start, end
 
 
 def read_preview(body: object) -> Ticket:
     """The ticket of an order that is only to be looked at: it needs no cl_ord_id."""
-    values = read_fields(body, PREVIEW_FIELDS)
-    key = InstrumentKey(**values["instrument"])
-    return Ticket(**{"cl_ord_id": "preview", **values, "instrument": key})
+    return Ticket(**{"cl_ord_id": "preview", **read_fields(body, PREVIEW_FIELDS)})
 
 
 def read_instrument(body: object) -> tuple[InstrumentKey, str | None]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orders.api.problems import PROBLEMS, FieldError, Problem, problem_document
+from orders.api.problems import PROBLEMS, Problem, problem_document
+from orders.errors import FieldError
 
 Schema = dict[str, Any]
 

@@ -11,10 +11,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
 from orders.api.problems import Problem
-
-
-class Number(str):
-    """A JSON number as it was written; the field that takes it decides what it means."""
+from orders.entry.fields import Number, printable
 
 
 class StrictJSONParser(BaseParser):
@@ -74,8 +71,3 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise Problem("MALFORMED_REQUEST", f"The member {printable(twice)} is given twice.")
     return found
-
-
-def printable(text: str) -> str:
-    """A caller's text, quoted, short and plain enough to be sent back (it may hold lone surrogates)."""
-    return ascii(text[:64])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from orders.errors import BrokerSilent, InstrumentAmbiguous, OrderError
+from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, OrderError
 
 log = logging.getLogger(__name__)
 
@@ -66,15 +66,6 @@ _OF_STATUS = {
         "THROTTLED",
     )
 }
-
-
-@dataclass(frozen=True)
-class FieldError:
-    """What is wrong with one field; `field` is a path such as "instrument.symbol"."""
-
-    field: str
-    code: str
-    message: str
 
 
 class Problem(Exception):

@@ -14,12 +14,12 @@ from rest_framework.request import Request
 
 from brokers.fix import OrdStatus, Side
 from orders.api import bodies
-from orders.api.attribute_fields import symbol
 from orders.api.base import answer
-from orders.api.fields import Field, Reader, Wrong, flag, read_fields, reads, whole, word
-from orders.api.parsers import printable
-from orders.api.problems import FieldError, invalid
+from orders.api.bodies import read_fields
+from orders.api.problems import invalid
 from orders.api.shapes import ExecutionShape, OrderShape, columns, members
+from orders.entry.fields import Field, Reader, Wrong, printable, reads, whole, word
+from orders.errors import FieldError
 from orders.models import State
 
 Row = TypeVar("Row", bound=Model)
@@ -36,6 +36,14 @@ def uuid(raw: Any) -> UUID:
     return UUID(raw)
 
 
+@reads(type="boolean")
+def flag(raw: Any) -> bool:
+    """ "true" or "false" in a query."""
+    if raw not in ("true", "false"):
+        raise Wrong("NOT_A_FLAG", "This must be true or false.")
+    return bool(raw == "true")
+
+
 @reads(type="string", pattern=f"^({'|'.join(State.values)})(,({'|'.join(State.values)}))*$")
 def states(raw: Any) -> list[State]:
     """States, separated by commas."""
@@ -43,7 +51,7 @@ def states(raw: Any) -> list[State]:
     return [read(one) for one in raw.split(",")]
 
 
-def paged(cursor: Callable[[Any], Any]) -> dict[str, Field]:
+def paged(cursor: Reader) -> dict[str, Field]:
     """The fields of every paged list."""
     return {
         "limit": Field(whole(1, MAX_LIMIT), description=f"Rows per page; {DEFAULT_LIMIT} if not given."),
@@ -93,7 +101,7 @@ ORDER_FILTERS = {
     "state": Field(states, description="States, separated by commas."),
     "ord_status": Field(word(OrdStatus)),
     "account": Field(bodies.account),
-    "symbol": Field(symbol),
+    "symbol": Field(bodies.symbol),
     "side": Field(word(Side)),
     "open": Field(
         flag, description="true: only orders that may still execute; false: only those that may not."
@@ -107,7 +115,7 @@ ORDER_EXPORT_FIELDS = {**ORDER_FILTERS, **sparse(columns(OrderShape))}
 EXECUTION_FILTERS = {
     "account": Field(bodies.account),
     "order_id": Field(uuid),
-    "symbol": Field(symbol),
+    "symbol": Field(bodies.symbol),
     "side": Field(word(Side)),
     "since": Field(moment, description="Executed at or after this time (UTC)."),
     "until": Field(moment, description="Executed before this time (UTC)."),

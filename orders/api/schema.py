@@ -12,7 +12,6 @@ from rest_framework import serializers
 
 from orders.api import bodies, queries
 from orders.api.examples import ORDER
-from orders.api.fields import Field, object_schema
 from orders.api.problems import PROBLEMS
 from orders.api.shapes import (
     AccountValueShape,
@@ -25,6 +24,7 @@ from orders.api.shapes import (
     RefusedShape,
     SessionShape,
 )
+from orders.entry.fields import Field, object_schema
 
 Operation = dict[str, Any]
 

@@ -8,10 +8,10 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from orders.api.bodies import WEBHOOK_FIELDS
-from orders.api.fields import Field, word
 from orders.api.queries import paged, uuid
 from orders.api.schema import Operation, json_body, page_of, parameters, problems, read
 from orders.api.shapes import choice
+from orders.entry.fields import Field, word
 from orders.models import DeliveryState, EventKind
 
 DELIVERY_FIELDS = {"state": Field(word(DeliveryState)), **paged(uuid)}

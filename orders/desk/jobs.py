@@ -14,14 +14,15 @@ from uuid import UUID
 from celery import current_app
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
 from orders.entry.cancel import cancel_order
-from orders.entry.place import place_order
+from orders.entry.place import Line, place_orders, resolve_lines
 from orders.entry.ticket_texts import ticket_from_texts
-from orders.errors import OrderError
+from orders.errors import InstrumentAmbiguous, OrderError, TicketInvalid
 from orders.models import DeskJob, DeskJobRow, JobKind, Order, Source
 from orders.notify import wakeup
 from orders.notify.redis_client import REDIS_ERRORS
@@ -91,18 +92,41 @@ def work() -> int:
 
 
 def _work_chunk() -> int:
+    """Work some rows in one transaction; the broker is asked for unknown instruments before it."""
     with transaction.atomic():
-        waiting = DeskJobRow.objects.select_for_update(skip_locked=True, of=("self",)).filter(
-            done_at=None, errors={}, job__started_at__isnull=False, job__stopped_at=None
-        )
-        rows = list(waiting.select_related("job__owner").order_by("job_id", "line")[:CHUNK])
+        ids = list(_waiting().values_list("pk", flat=True)[:CHUNK])
+    lines = _resolved(ids)
+    with transaction.atomic():
+        rows = list(_waiting().filter(pk__in=ids).select_related("job__owner"))
         for row in rows:
-            _work_row(row, timezone.now())
+            _work_row(row, lines.get(row.pk), timezone.now())
         DeskJobRow.objects.bulk_update(rows, ["done_at", "ok", "outcome", "order"])
     return len(rows)
 
 
-def _work_row(row: DeskJobRow, now: datetime) -> None:
+def _waiting() -> QuerySet[DeskJobRow]:
+    """Rows that nobody else is working, locked."""
+    rows = DeskJobRow.objects.select_for_update(skip_locked=True, of=("self",))
+    waiting = rows.filter(done_at=None, errors={}, job__started_at__isnull=False, job__stopped_at=None)
+    return waiting.order_by("job_id", "line")
+
+
+def _resolved(ids: Sequence[int]) -> dict[int, Line]:
+    """The orders of these rows with their instruments made known, or what is wrong with them."""
+    rows = DeskJobRow.objects.filter(pk__in=ids, job__kind=JobKind.PLACE)
+    lines = {row.pk: _line(row) for row in rows}
+    resolve_lines(lines.values())
+    return lines
+
+
+def _line(row: DeskJobRow) -> Line:
+    try:
+        return Line(ticket=ticket_from_texts(row.fields))
+    except TicketInvalid as error:
+        return Line(ticket=None, error=error, settled=True)
+
+
+def _work_row(row: DeskJobRow, line: Line | None, now: datetime) -> None:
     """One row; a refusal is its outcome. The person's rights over the account are asked anew."""
     owner = row.job.owner
     row.done_at = now
@@ -111,20 +135,23 @@ def _work_row(row: DeskJobRow, now: datetime) -> None:
         return
     try:
         with transaction.atomic():
-            row.outcome = (
-                _place(row, owner, now) if row.job.kind == JobKind.PLACE else _cancel(row, owner, now)
-            )
+            row.outcome = _place(row, line, owner, now) if line else _cancel(row, owner, now)
         row.ok = True
+    except InstrumentAmbiguous as error:
+        row.outcome = f"{error} Describe it more closely: {error.named()}"
     except OrderError as error:
         row.outcome = str(error)
 
 
-def _place(row: DeskJobRow, owner: User, now: datetime) -> str:
-    placed = place_order(ticket_from_texts(row.fields), client=owner, source=Source.DESK, received_at=now)
-    row.order = placed.order
-    if placed.order.reason_code:
-        return f"{placed.order.state}: {placed.order.reason_text}"
-    return "Recorded" if placed.created else "Had been placed before; nothing new was sent"
+def _place(row: DeskJobRow, line: Line, owner: User, now: datetime) -> str:
+    place_orders([line], client=owner, source=Source.DESK, received_at=now, ask_broker=False)
+    if line.error:
+        raise line.error
+    row.order = order = line.order
+    assert order is not None  # noqa: S101 - an order, or an error
+    if order.reason_code:
+        return f"{order.state}: {order.reason_text}"
+    return "Recorded" if line.created else "Had been placed before; nothing new was sent"
 
 
 def _cancel(row: DeskJobRow, owner: User, now: datetime) -> str:

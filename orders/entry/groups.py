@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from django.utils import timezone
 from brokers.fix import Side, TimeInForce
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
-from orders.entry.resolution import resolve_ticket
+from orders.entry.resolution import Questions, resolve_ticket
 from orders.entry.rules import Rules, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
@@ -156,10 +155,16 @@ def _check_exit(errors: dict[str, list[str]], path: str, entry: Ticket, order: T
 
 
 def _resolve(ticket: GroupTicket) -> None:
-    """Let the broker tell what is not known here, before any rule is looked at."""
-    for order in ticket.orders:
-        with suppress(InstrumentUnknown):  # the order's own errors say so, with its place in the group
-            resolve_ticket(order)
+    """Let the broker name what is not known here, before any rule is looked at."""
+    asked = Questions()
+    errors: dict[str, list[str]] = {}
+    for number, order in enumerate(ticket.orders):
+        try:
+            resolve_ticket(order, asked)
+        except InstrumentUnknown as error:
+            errors |= {f"orders.{number}.{field}": texts for field, texts in error.errors.items()}
+    if errors:
+        raise TicketInvalid(errors)
 
 
 def _drafts(

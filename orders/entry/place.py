@@ -21,7 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from brokers.models import BrokerAccount, GatewaySession, Instrument
-from orders.entry.resolution import resolve_ticket
+from orders.entry.resolution import Questions, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
@@ -134,10 +134,11 @@ def place_orders(
 
 def resolve_lines(lines: Iterable[Line]) -> None:
     """Have the broker name the instruments that no rule knows; the error of a line without one is final."""
+    asked = Questions()
     for line in lines:
         try:
-            if line.ticket:
-                resolve_ticket(line.ticket)
+            if line.ticket and not line.settled:
+                resolve_ticket(line.ticket, asked)
         except OrderError as error:
             line.error, line.settled = error, True
 

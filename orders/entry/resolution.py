@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import msgspec
 
 from brokers.fix import SecType
@@ -13,7 +16,28 @@ from orders.instruments import contracts
 from orders.notify import questions
 
 
-def resolve(key: InstrumentKey, account: str) -> Instrument:
+@dataclass
+class Questions:
+    """What one request asks the broker: each question once, and a broker that is silent no further one."""
+
+    answers: dict[tuple[str, bytes], list[dict[str, Any]]] = field(default_factory=dict)
+    silent: dict[str, BrokerSilent] = field(default_factory=dict)
+
+    def ask(self, session: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """The contracts that fit a description; raises BrokerSilent."""
+        if session in self.silent:
+            raise self.silent[session]
+        question = session, msgspec.json.encode(body)
+        if question not in self.answers:
+            try:
+                self.answers[question] = questions.ask(session, QuestionKind.INSTRUMENTS, body)
+            except BrokerSilent as silent:
+                self.silent[session] = silent
+                raise
+        return self.answers[question]
+
+
+def resolve(key: InstrumentKey, account: str, asked: Questions | None = None) -> Instrument:
     """The instrument of this description; the broker is asked when it is not known here.
 
     Raises InstrumentUnknown (nobody knows it), InstrumentAmbiguous (with the candidates) and
@@ -22,19 +46,20 @@ def resolve(key: InstrumentKey, account: str) -> Instrument:
     known = read_instrument(key)
     if known and known.is_known:
         return known
+    asked = asked or Questions()
     session = BrokerAccount.objects.values_list("session_id", flat=True).get(pk=account)
     if key.sec_type == SecType.BAG:
-        return _combination(key, session)
-    return _ask(key, session)
+        return _combination(key, session, asked)
+    return _ask(key, session, asked)
 
 
-def resolve_for_order(key: InstrumentKey, account: str) -> None:
-    """Make the instrument known to the next look of this process at its rules.
+def resolve_for_order(key: InstrumentKey, account: str, asked: Questions) -> None:
+    """Make the instrument known to this process when it next reads its rules.
 
     An order for what is not known here is not valid, also while the broker can not be asked.
     """
     try:
-        found = resolve(key, account)
+        found = resolve(key, account, asked)
     except BrokerSilent as silent:
         words = f"{key.symbol} {key.sec_type} {key.exchange} {key.currency}"
         text = f"There is no instrument {words} here, and the broker can not be asked: {silent}"
@@ -43,32 +68,32 @@ def resolve_for_order(key: InstrumentKey, account: str) -> None:
     rules_cache.rules().remember(key, found)
 
 
-def resolve_ticket(ticket: Ticket) -> None:
+def resolve_ticket(ticket: Ticket, asked: Questions | None = None) -> None:
     """Make known all that a ticket names: its instrument, and the contracts that its conditions look at.
 
     Raises InstrumentUnknown (with the field) and InstrumentAmbiguous. Nothing is asked for an account that
     does not exist: its error says so.
     """
+    asked = asked or Questions()
     rules = rules_cache.rules()
     if rules.account(ticket.account) is None:
         return
     if rules.instrument(ticket.instrument) is None:
-        resolve_for_order(ticket.instrument, ticket.account)
+        resolve_for_order(ticket.instrument, ticket.account, asked)
         rules = rules_cache.rules()
     for number, condition in enumerate(ticket.conditions):
         if condition.con_id and not rules.exchanges(condition.con_id):
             session = BrokerAccount.objects.values_list("session_id", flat=True).get(pk=ticket.account)
-            field = f"conditions.{number}.con_id"
+            name = f"conditions.{number}.con_id"
             try:
-                _ask_contract(field, condition.con_id, condition.exchange, session)
+                _ask_contract(name, condition.con_id, condition.exchange, session, asked)
             except BrokerSilent as silent:
                 text = f"{condition.con_id} is not known here, and the broker can not be asked: {silent}"
-                raise InstrumentUnknown({field: [text]}) from silent
+                raise InstrumentUnknown({name: [text]}) from silent
 
 
-def _ask(key: InstrumentKey, session: str) -> Instrument:
-    body = msgspec.to_builtins(key.reference())
-    answer = questions.ask(session, QuestionKind.INSTRUMENTS, body)
+def _ask(key: InstrumentKey, session: str, asked: Questions) -> Instrument:
+    answer = asked.ask(session, msgspec.to_builtins(key.reference()))
     if not answer:
         words = f"{key.symbol} {key.sec_type} {key.exchange} {key.currency}"
         raise InstrumentUnknown({"instrument.symbol": [f"The broker knows no instrument {words}."]})
@@ -77,19 +102,20 @@ def _ask(key: InstrumentKey, session: str) -> Instrument:
     return Instrument.objects.get(pk=answer[0]["id"])
 
 
-def _combination(key: InstrumentKey, session: str) -> Instrument:
+def _combination(key: InstrumentKey, session: str, asked: Questions) -> Instrument:
     """A combination is its legs: each must be an instrument that the broker knows."""
     if len(key.legs) < 2:
         raise InstrumentUnknown({"instrument.legs": ["A combination has two legs at least."]})
     for number, leg in enumerate(key.legs):
         if not Instrument.objects.filter(con_id=leg.con_id).exists():
-            _ask_contract(f"instrument.legs.{number}.con_id", leg.con_id, leg.exchange, session)
+            name = f"instrument.legs.{number}.con_id"
+            _ask_contract(name, leg.con_id, leg.exchange, session, asked)
     return contracts.store_combination(key.reference())
 
 
-def _ask_contract(field: str, con_id: int, exchange: str, session: str) -> None:
+def _ask_contract(name: str, con_id: int, exchange: str, session: str, asked: Questions) -> None:
     """Let the broker tell a contract by its number; raises InstrumentUnknown with this field."""
     body = {"symbol": "", "sec_type": "STK", "exchange": exchange, "currency": "", "con_id": con_id}
-    if not questions.ask(session, QuestionKind.INSTRUMENTS, body):
+    if not asked.ask(session, body):
         text = f"The broker knows no instrument {con_id} at {exchange}."
-        raise InstrumentUnknown({field: [text]})
+        raise InstrumentUnknown({name: [text]})

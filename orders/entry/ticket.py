@@ -1,37 +1,85 @@
-"""What a caller asks for: the parsed request of one order, before any check."""
+"""The one schema of an order: what a caller asks for, before any check.
+
+Every way in reads these structs (`orders.entry.fields`): the API's bodies, a basket's rows, the desk's
+ticket; the OpenAPI description is made of them too. A field has its type, bounds, description and label here,
+in `orders.risk.terms` (plain terms) or in `brokers.order_attributes` (optional terms), and nowhere else.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
-from brokers.fix import SecType
+from brokers.fix import LegSide, SecType
 from brokers.messages import InstrumentRef, Leg
-from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
+from brokers.order_attributes import ATTRIBUTE_FIELDS, ConId, Exchange, OrderAttributes, Symbol
 from orders.models import IfBrokerDown, OnUnconfirmed
-from orders.risk.terms import Terms
+from orders.risk.terms import OrderTerms
 
 LAST_DAY = len("YYYYMMDD")
+MAX_AGE_LIMIT = 86_400  # seconds
+
+ClOrdId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\x21-\x7e]{1,64}$",
+        title="Own id",
+        extra={"must_be": "1 to 64 printable ASCII characters without spaces"},
+    ),
+]
+AccountCode = Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,32}$", extra={"must_be": "an account code"})]
+Currency = Annotated[
+    str, Meta(pattern=r"^[A-Z]{3}$", extra={"must_be": "a currency of three capital letters"})
+]
+
+
+class TicketLeg(Leg, frozen=True, kw_only=True, omit_defaults=True):
+    """A leg as a caller may name it."""
+
+    con_id: ConId
+    ratio: Annotated[int, Meta(ge=1, le=1000)]
+    side: Annotated[LegSide, Meta(description="What buying the combination does to the leg.")]
+    exchange: Exchange
 
 
 class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The caller's description of an instrument."""
 
-    symbol: str
-    sec_type: SecType = SecType.STK
-    exchange: str = "SMART"
-    currency: str = "USD"
-    con_id: int = 0
-    maturity: str = ""
-    strike_price: Decimal | None = None
-    put_or_call: str = ""
-    local_symbol: str = ""
-    trading_class: str = ""
-    primary_exchange: str = ""
-    legs: tuple[Leg, ...] = ()
+    symbol: Annotated[Symbol, Meta(title="Instrument")]
+    sec_type: Annotated[SecType, Meta(title="Kind")] = SecType.STK
+    exchange: Exchange = "SMART"
+    currency: Currency = "USD"
+    con_id: Annotated[ConId, Meta(description="The broker's own number; the rest must fit it.")] = 0
+    maturity: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{6}(?:[0-9]{2})?$",
+            description="Last trading day of a future or an option.",
+            extra={"must_be": "a month or a day, YYYYMM or YYYYMMDD"},
+        ),
+    ] = ""
+    strike_price: Annotated[Decimal | None, Meta(title="Strike")] = None
+    put_or_call: Annotated[str, Meta(pattern=r"^(?:PUT|CALL)$", extra={"must_be": "PUT or CALL"})] = ""
+    local_symbol: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\x21-\x7e](?:[\x20-\x7e]{0,38}[\x21-\x7e])?$",
+            extra={"must_be": "1 to 40 ASCII characters"},
+        ),
+    ] = ""
+    trading_class: Annotated[
+        str, Meta(pattern=r"^[\x21-\x7e]{1,20}$", extra={"must_be": "1 to 20 ASCII characters"})
+    ] = ""
+    primary_exchange: Exchange = ""
+    legs: Annotated[
+        tuple[TicketLeg, ...],
+        Meta(min_length=2, max_length=6, description="Of a combination (BAG): two to six legs."),
+    ] = ()
 
     @property
     def is_exact(self) -> bool:
@@ -48,15 +96,19 @@ class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         return InstrumentRef(**{name: getattr(self, name) for name in self.__struct_fields__})
 
 
-class Ticket(Terms, frozen=True, kw_only=True, omit_defaults=True):
+class Ticket(OrderTerms, frozen=True, kw_only=True, omit_defaults=True):
     """One order as asked for. Quantities and prices are finite Decimals; None means not given."""
 
-    cl_ord_id: str
-    account: str
+    cl_ord_id: ClOrdId
+    account: AccountCode
     instrument: InstrumentKey
-    on_unconfirmed: OnUnconfirmed = OnUnconfirmed.RESEND
-    if_broker_down: IfBrokerDown = IfBrokerDown.QUEUE
-    max_age: Decimal | None = None  # seconds; None = the default of the order type
+    on_unconfirmed: Annotated[OnUnconfirmed, Meta(title="If unconfirmed")] = OnUnconfirmed.RESEND
+    if_broker_down: Annotated[IfBrokerDown, Meta(title="If broker is down")] = IfBrokerDown.QUEUE
+    #: Without it the order type has a default.
+    max_age: Annotated[
+        Decimal | None,
+        Meta(title="Fresh for, seconds", extra={"at_most": MAX_AGE_LIMIT, "unit": "seconds"}),
+    ] = None
 
     def fingerprint(self) -> str:
         """SHA-256 of the meaning of the request: 10 and 10.0 are the same, another price is not.
@@ -73,10 +125,16 @@ class Ticket(Terms, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def _plain(value: Any) -> Any:
-    """JSON values with numbers in one form, without defaults."""
+    """JSON values with numbers in one form, without defaults, whether they were spelled out or not."""
     if isinstance(value, Decimal):
         return str(value.normalize())
     if isinstance(value, msgspec.Struct):
-        given = {name: getattr(value, name) for name in msgspec.to_builtins(value)}
-        return {name: _plain(found) for name, found in given.items()}
+        given = ((name, getattr(value, name), default) for name, default in defaults_of(type(value)).items())
+        return {name: _plain(found) for name, found, default in given if found != default}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+@cache
+def defaults_of(struct: type[msgspec.Struct]) -> dict[str, Any]:
+    """The default of each field; NODEFAULT, which equals nothing, for one that is required."""
+    return {field.name: field.default for field in msgspec.structs.fields(struct)}

@@ -1,103 +1,67 @@
-"""A ticket from texts, as a form or a spreadsheet gives them: every error by its column."""
+"""A ticket from texts, as a form or a spreadsheet gives them: read as the API reads it, errors by column."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-import msgspec
-
+from orders.entry.fields import Field, Number, collect, fields_of
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.errors import TicketInvalid
+from orders.errors import InstrumentAmbiguous, TicketInvalid
 
-#: What describes an instrument by texts; a combination has legs, which are no text.
-INSTRUMENT_COLUMNS = tuple(name for name in InstrumentKey.__struct_fields__ if name != "legs")
+TICKET_FIELDS, INSTRUMENT_FIELDS = fields_of(Ticket), fields_of(InstrumentKey)
 #: What is a word and not a number, and is meant in capitals however it was typed.
 CAPITALS = {"put_or_call", "side", "ord_type", "time_in_force", "sec_type", "currency", "symbol", "exchange"}
-PLAIN = re.compile(r"[ -~]{1,200}")
-ID = re.compile(r"[A-Za-z0-9._:/-]{1,64}")
 SHORT_TYPES = {"LMT": "LIMIT", "MKT": "MARKET", "STP": "STOP", "STP LMT": "STOP_LIMIT"}
+TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
-def columns() -> list[str]:
-    """The columns that a basket may have."""
-    own = [name for name in Ticket.__struct_fields__ if name != "instrument"]
-    return [*own[:2], *INSTRUMENT_COLUMNS, *own[2:]]
+def _of_one_text(fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """The fields that a single text can hold: no lists and no objects."""
+    return tuple(
+        name for name, field in fields.items() if field.schema.get("type") not in ("array", "object")
+    )
+
+
+#: What describes an instrument by texts.
+INSTRUMENT_COLUMNS = _of_one_text(INSTRUMENT_FIELDS)
+#: The columns that a basket may have.
+COLUMNS = (*_of_one_text(TICKET_FIELDS)[:2], *INSTRUMENT_COLUMNS, *_of_one_text(TICKET_FIELDS)[2:])
 
 
 def ticket_from_texts(texts: Mapping[str, str]) -> Ticket:
     """The ticket that these texts mean; empty ones are not given. Raises TicketInvalid with all errors."""
-    reading = _Reading(texts)
-    while True:
-        try:
-            ticket = msgspec.convert(reading.document(), Ticket, strict=False)
-        except msgspec.ValidationError as error:
-            if not reading.wrong(str(error)):
-                raise TicketInvalid(reading.errors) from None
-            continue
-        reading.require_finite(ticket)
-        if reading.errors:
-            raise TicketInvalid(reading.errors)
-        return ticket
+    document: dict[str, Any] = {"instrument": {}}
+    for name, text in texts.items():
+        if text.strip():
+            place = document["instrument"] if name in INSTRUMENT_COLUMNS else document
+            place[name] = as_json(name, text.strip())
+    values, wrong = collect(document, TICKET_FIELDS)
+    if wrong:
+        raise TicketInvalid({error.field: [error.message] for error in wrong})
+    return Ticket(**values)
 
 
-@dataclass
-class _Reading:
-    """Texts being read: a column that is wrong is noted and replaced, so that the others are read too."""
-
-    texts: Mapping[str, str]
-    errors: dict[str, list[str]] = field(default_factory=dict)
-    given: dict[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        known = columns()
-        cleaned = {name: clean(name, text) for name, text in self.texts.items()}
-        self.given = {name: text for name, text in cleaned.items() if text}
-        for name, text in list(self.given.items()):
-            if name not in known:
-                self._note(name, "There is no such column.")
-            elif not PLAIN.fullmatch(text):
-                self._note(name, "Only plain letters, digits and signs, at most 200.")
-            elif name == "cl_ord_id" and not ID.fullmatch(text):
-                self._note(name, "Letters, digits and . _ : / - only, at most 64.")
-
-    def document(self) -> dict[str, Any]:
-        """What is given, with the instrument as the ticket has it."""
-        instrument = {name: self.given[name] for name in INSTRUMENT_COLUMNS if name in self.given}
-        rest = {name: text for name, text in self.given.items() if name not in INSTRUMENT_COLUMNS}
-        return {**rest, "instrument": instrument}
-
-    def wrong(self, words: str) -> bool:
-        """Note an error of msgspec ("Invalid ... - at `$.order_qty`"); whether reading can go on."""
-        if missing := re.search(r"missing required field `(\w+)`", words):
-            self.errors.setdefault(missing[1], ["Is needed."])
-            return False
-        path = re.search(r"at `\$\.(?:instrument\.)?(\w+)", words)
-        if path is None or path[1] not in self.given:
-            self.errors.setdefault("order", [words])
-            return False
-        self._note(path[1], f"{self.given[path[1]]!r} is not possible here: {words.split(' - at')[0]}.")
-        return True
-
-    def _note(self, name: str, words: str) -> None:
-        self.errors[name] = [words]
-        self.given.pop(name, None)
-
-    def require_finite(self, ticket: Ticket) -> None:
-        """NaN and Infinity are decimals, and no quantities or prices."""
-        for name in ticket.__struct_fields__:
-            value = getattr(ticket, name)
-            if isinstance(value, Decimal) and (not value.is_finite() or abs(value.adjusted()) > 15):
-                self._note(name, "Must be a number.")
+def by_column(error: TicketInvalid) -> dict[str, list[str]]:
+    """What is wrong by column; the instrument as a whole is its symbol's, with what it may mean."""
+    if isinstance(error, InstrumentAmbiguous):
+        text = f"{error.errors['instrument'][0]} Describe it more closely: {error.named()}"
+        return {"symbol": [text]}
+    return {name.removeprefix("instrument."): texts for name, texts in error.errors.items()}
 
 
-def clean(name: str, text: str) -> str:
-    """What a person means: no spaces around, words in capitals, numbers without thousands commas."""
-    text = text.strip()
+def as_json(name: str, text: str) -> Any:
+    """What a person means: words in capitals, numbers without thousands commas; as JSON has it."""
     if name in CAPITALS:
         text = text.upper()
         return SHORT_TYPES.get(text, text) if name == "ord_type" else text
-    return text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text) else text
+    field = TICKET_FIELDS.get(name) or INSTRUMENT_FIELDS.get(name)
+    match field.schema if field else {}:
+        case {"type": "boolean"}:
+            return TRUTHS.get(text.lower(), text)
+        case {"type": "integer"}:
+            return Number(text)
+        case {"type": _}:
+            return text
+    return text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text, re.ASCII) else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from brokers.order_attributes import Algo, Condition, ConditionKind
+from brokers.order_attributes import MAX_CONDITIONS, Algo, ConditionKind, TradingCondition
 from orders.risk.contract_rules import Errors
 from orders.risk.kinds import (
     ALGO_FIELDS,
@@ -14,14 +14,13 @@ from orders.risk.kinds import (
     ALGOS,
     CONDITION_FIELDS,
     CONDITIONS,
-    MAX_CONDITIONS,
     PARTICIPATION,
     Parameters,
 )
-from orders.risk.terms import Terms
+from orders.risk.terms import OrderTerms
 
 
-def check_conditions(errors: Errors, terms: Terms, now: datetime) -> None:
+def check_conditions(errors: Errors, terms: OrderTerms, now: datetime) -> None:
     """Each condition has the fields of its kind; errors are named `conditions.0.value`."""
     if len(terms.conditions) > MAX_CONDITIONS:
         errors["conditions"].append(f"At most {MAX_CONDITIONS} conditions.")
@@ -31,7 +30,7 @@ def check_conditions(errors: Errors, terms: Terms, now: datetime) -> None:
         _check_value(errors, path, condition, now)
 
 
-def _check_value(errors: Errors, path: str, condition: Condition, now: datetime) -> None:
+def _check_value(errors: Errors, path: str, condition: TradingCondition, now: datetime) -> None:
     value = condition.value
     if condition.time is not None and condition.time <= now:
         errors[f"{path}.time"].append(f"{condition.time.isoformat()} is in the past.")
@@ -46,7 +45,7 @@ def _check_value(errors: Errors, path: str, condition: Condition, now: datetime)
         errors[f"{path}.value"].append("Must be a percentage, 0 to 100.")
 
 
-def check_algo(errors: Errors, terms: Terms, now: datetime) -> None:
+def check_algo(errors: Errors, terms: OrderTerms, now: datetime) -> None:
     """The algorithm has the parameters of its strategy, and goes with the order."""
     algo = terms.algo
     if algo is None:
@@ -74,7 +73,7 @@ def _check_schedule(errors: Errors, algo: Algo, now: datetime) -> None:
 def _check_fields(
     errors: Errors,
     path: str,
-    part: Condition | Algo,
+    part: TradingCondition | Algo,
     name: str,
     parameters: Parameters,
     fields: Sequence[str],

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from brokers.fix import SecType
 from orders.risk.kinds import IMMEDIATE
-from orders.risk.terms import Terms
+from orders.risk.terms import OrderTerms
 
 Errors = dict[str, list[str]]
 
@@ -36,7 +36,7 @@ class Rules(Protocol):
 
 
 #: What the broker calls permission for a field, and whether a ticket uses it.
-ATTRIBUTES: dict[str, tuple[str, Callable[[Terms], bool]]] = {
+ATTRIBUTES: dict[str, tuple[str, Callable[[OrderTerms], bool]]] = {
     "ALL_OR_NONE": ("all_or_none", lambda terms: terms.all_or_none),
     "DISPLAY_QTY": ("display_qty", lambda terms: terms.display_qty is not None),
     "CONDITIONS": ("conditions", lambda terms: bool(terms.conditions)),
@@ -44,7 +44,7 @@ ATTRIBUTES: dict[str, tuple[str, Callable[[Terms], bool]]] = {
 }
 
 
-def check_contract(errors: Errors, terms: Terms, rules: Rules, now: datetime) -> None:
+def check_contract(errors: Errors, terms: OrderTerms, rules: Rules, now: datetime) -> None:
     """Note every rule of the contract that the terms break."""
     for name in PRICES:
         px: Decimal | None = getattr(terms, name)
@@ -90,7 +90,7 @@ def _check_size(errors: Errors, order_qty: Decimal, rules: Rules) -> None:
         errors["order_qty"].append(f"Must be a multiple of {step}, {order_qty.normalize():f} is not.")
 
 
-def _check_taken(errors: Errors, terms: Terms, rules: Rules) -> None:
+def _check_taken(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
     """Order types and attributes that the instrument's exchanges take, where the broker lists them."""
     if not rules.order_types or rules.sec_type == SecType.BAG:
         return
@@ -104,7 +104,7 @@ def _check_taken(errors: Errors, terms: Terms, rules: Rules) -> None:
             errors[name].append(f"{name} is not taken for this instrument.")
 
 
-def _check_open(errors: Errors, terms: Terms, rules: Rules, now: datetime) -> None:
+def _check_open(errors: Errors, terms: OrderTerms, rules: Rules, now: datetime) -> None:
     """An order that must trade at once needs an open market; any other waits for it at the broker."""
     hours = rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
     if terms.time_in_force not in IMMEDIATE or not hours or not _is_known(hours, now) or is_open(hours, now):

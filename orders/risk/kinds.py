@@ -16,7 +16,7 @@ IMMEDIATE = (IOC, FOK)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class OrderKind:
     """The rules of one order type; a field of KIND_FIELDS that is not named is forbidden."""
 
     description: str
@@ -40,52 +40,54 @@ KIND_FIELDS = (
 TRAILS = ("trail_amount", "trail_percent")
 PEGS = ("peg_offset", "peg_percent")
 
-KINDS: dict[OrdType, Kind] = {
-    OrdType.MARKET: Kind(
+KINDS: dict[OrdType, OrderKind] = {
+    OrdType.MARKET: OrderKind(
         description="At the best price there is; with OPG, market on open", times=tuple(TimeInForce)
     ),
-    OrdType.LIMIT: Kind(
+    OrdType.LIMIT: OrderKind(
         description="At `price` or better; with OPG, limit on open; with `display_qty`, an iceberg",
         needs=("price",),
         may=("display_qty",),
         times=tuple(TimeInForce),
     ),
-    OrdType.STOP: Kind(description="A market order once the market trades at `stop_px`", needs=("stop_px",)),
-    OrdType.STOP_LIMIT: Kind(
+    OrdType.STOP: OrderKind(
+        description="A market order once the market trades at `stop_px`", needs=("stop_px",)
+    ),
+    OrdType.STOP_LIMIT: OrderKind(
         description="A limit order once the market trades at `stop_px`",
         needs=("price", "stop_px"),
         may=("display_qty",),
     ),
-    OrdType.TRAIL: Kind(
+    OrdType.TRAIL: OrderKind(
         description="A stop that follows the market at a distance; `stop_px` is where it begins",
         one_of=TRAILS,
         may=("stop_px",),
     ),
-    OrdType.TRAIL_LIMIT: Kind(
+    OrdType.TRAIL_LIMIT: OrderKind(
         description="A trailing stop that becomes a limit order, `limit_offset` from its stop",
         needs=("limit_offset",),
         one_of=TRAILS,
         may=("stop_px",),
     ),
-    OrdType.MIT: Kind(
+    OrdType.MIT: OrderKind(
         description="A market order once the market touches `stop_px`, on the better side", needs=("stop_px",)
     ),
-    OrdType.LIT: Kind(
+    OrdType.LIT: OrderKind(
         description="A limit order once the market touches `stop_px`, on the better side",
         needs=("price", "stop_px"),
         may=("display_qty",),
     ),
-    OrdType.MOC: Kind(description="Market on close", times=(DAY,)),
-    OrdType.LOC: Kind(description="Limit on close", needs=("price",), times=(DAY,)),
-    OrdType.RELATIVE: Kind(
+    OrdType.MOC: OrderKind(description="Market on close", times=(DAY,)),
+    OrdType.LOC: OrderKind(description="Limit on close", needs=("price",), times=(DAY,)),
+    OrdType.RELATIVE: OrderKind(
         description="Pegged to the best price of its side, more aggressive by an offset; `price` is its cap",
         one_of=PEGS,
         may=("price", "display_qty"),
     ),
-    OrdType.MIDPRICE: Kind(
+    OrdType.MIDPRICE: OrderKind(
         description="Pegged to the middle of the market; `price` is its cap", may=("price",), times=(DAY,)
     ),
-    OrdType.MARKET_TO_LIMIT: Kind(
+    OrdType.MARKET_TO_LIMIT: OrderKind(
         description="A market order whose rest becomes a limit order at the price of the first execution"
     ),
 }
@@ -115,7 +117,6 @@ CONDITIONS: dict[ConditionKind, Parameters] = {
     ConditionKind.PERCENT_CHANGE: Parameters(needs=("value", "con_id", "exchange")),
 }
 CONDITION_FIELDS = ("value", "time", "con_id", "exchange", "symbol", "sec_type")
-MAX_CONDITIONS = 10
 
 SCHEDULE = ("start_time", "end_time", "allow_past_end_time")
 ALGOS: dict[AlgoStrategy, Parameters] = {

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
 
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.order_attributes import OrderAttributes
 
 
-class Terms(OrderAttributes, frozen=True, kw_only=True, omit_defaults=True):
+class OrderTerms(OrderAttributes, frozen=True, kw_only=True, omit_defaults=True):
     """Quantities and prices are finite Decimals; None means not given."""
 
     side: Side
-    order_qty: Decimal
-    ord_type: OrdType
-    time_in_force: TimeInForce = TimeInForce.DAY
-    price: Decimal | None = None
-    stop_px: Decimal | None = None
+    order_qty: Annotated[Decimal, Meta(title="Quantity")]
+    ord_type: Annotated[OrdType, Meta(title="Type")]
+    price: Annotated[Decimal | None, Meta(title="Limit")] = None
+    stop_px: Annotated[Decimal | None, Meta(title="Stop")] = None
+    time_in_force: Annotated[TimeInForce, Meta(title="In force")] = TimeInForce.DAY

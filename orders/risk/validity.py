@@ -13,10 +13,10 @@ from brokers.fix import OrdType, SecType, Side, TimeInForce
 from orders.risk.attribute_rules import check_algo, check_conditions
 from orders.risk.contract_rules import Errors, Rules, check_contract
 from orders.risk.kinds import COMBO_TYPES, IMMEDIATE, KIND_FIELDS, KINDS, OUTSIDE_HOURS_TYPES, SHORT_SEC_TYPES
-from orders.risk.terms import Terms
+from orders.risk.terms import OrderTerms
 
 
-def form_errors(terms: Terms, rules: Rules, now: datetime) -> Errors:
+def form_errors(terms: OrderTerms, rules: Rules, now: datetime) -> Errors:
     """Every rule that the terms break, by field; empty when they keep all. `now` is UTC."""
     errors: Errors = defaultdict(list)
     _check_kind(errors, terms)
@@ -30,7 +30,7 @@ def form_errors(terms: Terms, rules: Rules, now: datetime) -> Errors:
     return dict(errors)
 
 
-def _check_kind(errors: Errors, terms: Terms) -> None:
+def _check_kind(errors: Errors, terms: OrderTerms) -> None:
     """The fields that the order type needs, and no others."""
     kind = KINDS[terms.ord_type]
     given = {name for name in KIND_FIELDS if getattr(terms, name) is not None}
@@ -48,7 +48,7 @@ def _check_kind(errors: Errors, terms: Terms) -> None:
         )
 
 
-def _check_signs(errors: Errors, terms: Terms, rules: Rules) -> None:
+def _check_signs(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
     """Only a combination has prices of zero and below: a credit. Only a peg may have no distance."""
     for name in KIND_FIELDS:
         value = getattr(terms, name)
@@ -64,7 +64,7 @@ def _check_signs(errors: Errors, terms: Terms, rules: Rules) -> None:
         errors["order_qty"].append("Must be above zero.")
 
 
-def _check_sizes(errors: Errors, terms: Terms) -> None:
+def _check_sizes(errors: Errors, terms: OrderTerms) -> None:
     for name in ("display_qty", "min_qty"):
         size: Decimal | None = getattr(terms, name)
         if size is None:
@@ -77,7 +77,7 @@ def _check_sizes(errors: Errors, terms: Terms) -> None:
             errors["all_or_none"].append(f"All or none can not go with {name}.")
 
 
-def _check_times(errors: Errors, terms: Terms, now: datetime) -> None:
+def _check_times(errors: Errors, terms: OrderTerms, now: datetime) -> None:
     wants_end = terms.time_in_force == TimeInForce.GTD
     if wants_end and terms.expire_time is None:
         errors["expire_time"].append("A GTD order needs expire_time.")
@@ -93,7 +93,7 @@ def _check_times(errors: Errors, terms: Terms, now: datetime) -> None:
         errors["effective_time"].append("Must be before expire_time.")
 
 
-def _check_fit(errors: Errors, terms: Terms, rules: Rules) -> None:
+def _check_fit(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
     """What does not go together with this kind of instrument or order."""
     if terms.side == Side.SELL_SHORT and rules.sec_type not in SHORT_SEC_TYPES:
         errors["side"].append(f"{rules.sec_type} is sold with SELL; SELL_SHORT is for shares.")

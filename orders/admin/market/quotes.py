@@ -71,8 +71,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     except msgspec.ValidationError as error:
         return JsonResponse({"error": f"The description is not complete: {error}."}, status=400)
     except InstrumentAmbiguous as error:
-        named = ", ".join(one.get("local_symbol") or one.get("maturity", "") for one in error.candidates[:12])
-        return JsonResponse({"error": f"{error} Describe it more closely: {named}"}, status=409)
+        return JsonResponse({"error": f"{error} Describe it more closely: {error.named()}"}, status=409)
     except OrderError as error:
         return JsonResponse({"error": str(error)}, status=409)
 

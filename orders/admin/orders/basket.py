@@ -16,8 +16,8 @@ from orders.admin.orders.basket_files import FileRefused, read_rows
 from orders.admin.orders.jobs import job_of
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import keep_basket, start_basket
-from orders.entry.place import dry_run
-from orders.entry.ticket_texts import columns, ticket_from_texts
+from orders.entry.place import Line, dry_run, resolve_lines
+from orders.entry.ticket_texts import COLUMNS, by_column, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob
 
@@ -39,7 +39,7 @@ def upload(request: HttpRequest) -> HttpResponse:
             return preview(request, request.FILES.get("file"))
         except FileRefused as error:
             problem = str(error)
-    page = show(request, "desk/basket.html", "Upload a basket", problem=problem, columns=columns())
+    page = show(request, "desk/basket.html", "Upload a basket", problem=problem, columns=COLUMNS)
     page.status_code = 400 if problem else 200
     return page
 
@@ -50,26 +50,50 @@ def preview(request: HttpRequest, file: Any) -> HttpResponse:
         raise FileRefused("Choose a file first.")
     rows, content = read_rows(file)
     digest = hashlib.sha256(content).hexdigest()
-    accounts = accounts_of_person(request.user)
-    checked = [checked_row(texts, digest, line, accounts) for line, texts in enumerate(rows, start=1)]
+    checked = checked_rows(rows, digest, accounts_of_person(request.user))
     job, new = keep_basket(person_of(request), str(file.name)[:200], digest, named_once(checked))
     if not new:
         messages.warning(request, "This file was uploaded before: this is its basket. Nothing new was sent.")
     return HttpResponseRedirect(reverse("desk:job", args=[job.id]), status=303)
 
 
-def checked_row(texts: dict[str, str], digest: str, line: int, accounts: frozenset[str]) -> Row:
-    """A row with its errors by column; without an id of its own, file and line make one."""
-    given = {**texts, "cl_ord_id": texts.get("cl_ord_id") or f"basket-{digest[:12]}-{line}"}
+def checked_rows(rows: list[dict[str, str]], digest: str, accounts: frozenset[str]) -> list[Row]:
+    """Each row with its errors by column; without an id of its own, file and line make one.
+
+    Instruments that nobody knows here are asked for as a single order's is.
+    """
+    named = [
+        {**texts, "cl_ord_id": texts.get("cl_ord_id") or f"basket-{digest[:12]}-{number}"}
+        for number, texts in enumerate(rows, start=1)
+    ]
+    lines = [read_line(texts, accounts) for texts in named]
+    resolve_lines(lines)
+    return [(texts, line_errors(line)) for texts, line in zip(named, lines, strict=True)]
+
+
+def read_line(texts: dict[str, str], accounts: frozenset[str]) -> Line:
+    """The order that a row means, or what is wrong with it."""
     try:
-        ticket = ticket_from_texts(given)
+        ticket = ticket_from_texts(texts)
         if ticket.account not in accounts:
-            return given, {"account": ["There is no such account of yours."]}
-        failed = [result for result in dry_run(ticket) if not result.passed]
+            raise TicketInvalid({"account": ["There is no such account."]})
     except TicketInvalid as error:
-        return given, {name.removeprefix("instrument."): words for name, words in error.errors.items()}
-    words = [f"{one.code}: {one.value} against {one.limit}" for one in failed]
-    return given, {"checks": words} if words else {}
+        return Line(ticket=None, error=error, settled=True)
+    return Line(ticket=ticket)
+
+
+def line_errors(line: Line) -> dict[str, list[str]]:
+    """What is wrong with a row by its columns, and what the checks say."""
+    error, failed = line.error, []
+    if line.ticket and not error:
+        try:
+            failed = [result for result in dry_run(line.ticket) if not result.passed]
+        except TicketInvalid as invalid:
+            error = invalid
+    if error:
+        return by_column(error) if isinstance(error, TicketInvalid) else {"order": [str(error)]}
+    texts = [f"{one.code}: {one.value} against {one.limit}" for one in failed]
+    return {"checks": texts} if texts else {}
 
 
 def named_once(rows: list[Row]) -> list[Row]:

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from brokers.fix import OrdType, Side, TimeInForce
+from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
 from brokers.models import Position
 from orders.access import accounts_of_person
@@ -25,61 +25,67 @@ from orders.entry.place import dry_run, place_order, reference_price
 from orders.entry.preview import preview_order
 from orders.entry.rules import find_context
 from orders.entry.ticket import Ticket
-from orders.entry.ticket_texts import INSTRUMENT_COLUMNS, ticket_from_texts
+from orders.entry.ticket_texts import (
+    INSTRUMENT_COLUMNS,
+    INSTRUMENT_FIELDS,
+    TICKET_FIELDS,
+    by_column,
+    ticket_from_texts,
+)
 from orders.errors import OrderError, TicketInvalid
-from orders.models import IfBrokerDown, OnUnconfirmed, Order, Source
+from orders.models import Order, Source
 from orders.risk.checks import CheckResult
-from orders.risk.kinds import KIND_FIELDS, KINDS, Kind
+from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind
 
-FAILS = "If things fail"
 NOT_COPIED = ("account", "max_age", "cl_ord_id")
 PLACE = ("orders.view_order", "orders.place_order")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
-    """One field of the form; `group` names the fieldset it stands in."""
+class FormField:
+    """One field of the form."""
 
     name: str
     label: str
-    group: str
     choices: tuple[str, ...] = ()
     number: bool = False
     value: str = ""
     hint: str = ""
 
 
-def words(choices: Any) -> tuple[str, ...]:
-    """The values of an enumeration."""
-    return tuple(str(choice.value) for choice in choices)
+#: The fields of the form, by fieldset; what they are is said by the schema of an order.
+GROUPS = {
+    "What": (
+        *("account", "symbol", "sec_type", "exchange", "currency"),
+        *("maturity", "strike_price", "put_or_call"),
+    ),
+    "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force"),
+    "If things fail": ("on_unconfirmed", "if_broker_down", "max_age", "cl_ord_id"),
+}
+HINTS = {
+    "symbol": "symbol or name",
+    "maturity": "YYYYMMDD",
+    "put_or_call": "CALL or PUT",
+    "cl_ord_id": "made for you when empty",
+}
+#: Words of the instrument are typed, not chosen.
+TYPED = ("sec_type",)
+NAMES = [name for names in GROUPS.values() for name in names] + ["side"]
+FIELDS = {**TICKET_FIELDS, **INSTRUMENT_FIELDS}
 
 
-FIELDS = (
-    Field(name="account", label="Account", group="What"),
-    Field(name="symbol", label="Instrument", group="What", hint="symbol or name"),
-    Field(name="sec_type", label="Kind", group="What", value="STK"),
-    Field(name="exchange", label="Exchange", group="What", value="SMART"),
-    Field(name="currency", label="Currency", group="What", value="USD"),
-    Field(name="maturity", label="Maturity", group="What", hint="YYYYMMDD"),
-    Field(name="strike_price", label="Strike", group="What", number=True),
-    Field(name="put_or_call", label="Put or call", group="What", hint="CALL or PUT"),
-    Field(name="order_qty", label="Quantity", group="Terms", number=True),
-    Field(name="ord_type", label="Type", group="Terms", choices=words(OrdType), value="LIMIT"),
-    Field(name="price", label="Limit", group="Terms", number=True),
-    Field(name="stop_px", label="Stop", group="Terms", number=True),
-    Field(name="trail_amount", label="Trail by", group="Terms", number=True),
-    Field(name="trail_percent", label="Trail by %", group="Terms", number=True),
-    Field(name="limit_offset", label="Limit offset", group="Terms", number=True),
-    Field(name="peg_offset", label="Peg offset", group="Terms", number=True),
-    Field(name="peg_percent", label="Peg %", group="Terms", number=True),
-    Field(name="display_qty", label="Shown quantity", group="Terms", number=True),
-    Field(name="time_in_force", label="In force", group="Terms", choices=words(TimeInForce), value="DAY"),
-    Field(name="on_unconfirmed", label="If unconfirmed", group=FAILS, choices=words(OnUnconfirmed)),
-    Field(name="if_broker_down", label="If broker is down", group=FAILS, choices=words(IfBrokerDown)),
-    Field(name="max_age", label="Fresh for, seconds", group=FAILS, number=True),
-    Field(name="cl_ord_id", label="Own id", group=FAILS, hint="made for you when empty"),
-)
-NAMES = [field.name for field in FIELDS] + ["side"]
+def form_field(name: str, value: str = "") -> FormField:
+    """A field of the form as the schema of an order has it, with the order's own default."""
+    field = FIELDS[name]
+    default = "LIMIT" if name == "ord_type" else field.default
+    return FormField(
+        name=name,
+        label=field.label,
+        choices=() if name in TYPED else tuple(field.schema.get("enum", ())),
+        number="anyOf" in field.schema,
+        value=value or (str(default) if default and isinstance(default, str) else ""),
+        hint=HINTS.get(name, ""),
+    )
 
 
 @desk_page(*PLACE)
@@ -95,20 +101,17 @@ def form_page(
 ) -> TemplateResponse:
     """The form with these values and errors."""
     accounts = sorted(accounts_of_person(request.user))
-    defaults = {"account": accounts[0] if accounts else ""}
-    filled = [
-        replace(
-            field,
-            value=given.get(field.name) or defaults.get(field.name, field.value),
-            choices=tuple(accounts) if field.name == "account" else field.choices,
-        )
-        for field in FIELDS
-    ]
+    filled = {name: form_field(name, given.get(name, "")) for name in NAMES}
+    filled["account"] = replace(
+        filled["account"],
+        value=given.get("account") or next(iter(accounts), ""),
+        choices=tuple(accounts),
+    )
     answer = show(
         request,
         "desk/ticket.html",
         "New order",
-        groups=[(name, [f for f in filled if f.group == name]) for name in ("What", "Terms", FAILS)],
+        groups=[(group, [filled[name] for name in names]) for group, names in GROUPS.items()],
         side=given.get("side", ""),
         key=key,
         errors=errors or {},
@@ -137,9 +140,9 @@ def text_of(value: Any) -> str:
     return decimal_text(value) if isinstance(value, Decimal) else str(value)
 
 
-def kind_of(ord_type: str) -> Kind | None:
+def kind_of(ord_type: str) -> OrderKind | None:
     """The rules of the order type that a text names; None for no type of ours."""
-    return KINDS.get(OrdType(ord_type)) if ord_type in words(OrdType) else None
+    return KINDS[OrdType(ord_type)] if ord_type in FIELDS["ord_type"].schema["enum"] else None
 
 
 def texts_of(request: HttpRequest) -> tuple[dict[str, str], UUID]:
@@ -158,7 +161,7 @@ def read(request: HttpRequest) -> Ticket:
     """The ticket that was typed; raises TicketInvalid, also for an account that is not the person's."""
     texts, _ = texts_of(request)
     if texts["account"] not in accounts_of_person(request.user):
-        raise TicketInvalid({"account": ["There is no such account of yours."]})
+        raise TicketInvalid({"account": ["There is no such account."]})
     return ticket_from_texts(texts)
 
 
@@ -170,7 +173,7 @@ def check(request: HttpRequest) -> HttpResponse:
         ticket = read(request)
         context = preview(ticket, dry_run(ticket))
     except TicketInvalid as error:
-        found = by_field(error.errors)
+        found = by_field(error)
         context = {"errors": found, "missing": missing(request, found)}
     return TemplateResponse(
         request, "desk/ticket_check.html", {**context, "confirm": "confirm" in request.POST}
@@ -179,10 +182,10 @@ def check(request: HttpRequest) -> HttpResponse:
 
 def missing(request: HttpRequest, errors: Mapping[str, str]) -> list[str]:
     """Labels of the fields that are empty and needed, in the order of the form."""
-    labels = {"side": "Side", **{field.name: field.label for field in FIELDS}}
     kind = kind_of(request.POST.get("ord_type", ""))
     needed = {"side", "symbol", "order_qty", *(kind.needs if kind else ()), *errors}
-    return [label for name, label in labels.items() if name in needed and not request.POST.get(name)]
+    shown = ("side", *NAMES[:-1])
+    return [FIELDS[name].label for name in shown if name in needed and not request.POST.get(name)]
 
 
 @desk_page(*PLACE)
@@ -198,9 +201,9 @@ def what_if(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "desk/ticket_what_if.html", context)
 
 
-def by_field(errors: Mapping[str, list[str]]) -> dict[str, str]:
+def by_field(error: TicketInvalid) -> dict[str, str]:
     """The first error of each field of the form."""
-    return {name.removeprefix("instrument."): words[0] for name, words in errors.items()}
+    return {name: texts[0] for name, texts in by_column(error).items()}
 
 
 def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
@@ -239,7 +242,7 @@ def send(request: HttpRequest) -> HttpResponse:
             ticket, client=person_of(request), source=Source.DESK, received_at=timezone.now()
         )
     except TicketInvalid as error:
-        return form_page(request, texts, key, by_field(error.errors), status=400)
+        return form_page(request, texts, key, by_field(error), status=400)
     except OrderError as error:
         return form_page(request, texts, uuid4(), {"order": str(error)}, status=409)
     if not placed.created:

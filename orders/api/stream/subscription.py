@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from orders.api import bodies
-from orders.api.attribute_fields import symbol
-from orders.api.fields import Field, Wrong, read_fields, reads, word
-from orders.api.problems import FieldError, Problem, invalid
+from orders.api.bodies import read_fields
+from orders.api.problems import Problem, invalid
 from orders.api.queries import uuid
 from orders.api.stream.feed import Item
+from orders.entry.fields import Field, Wrong, reads, word
+from orders.errors import FieldError
 from orders.models import EventKind
 
 
@@ -31,7 +32,7 @@ def place(raw: Any) -> str:
 
 FIELDS = {
     "account": Field(bodies.account, description="Only this account."),
-    "symbol": Field(symbol, description="Only this symbol."),
+    "symbol": Field(bodies.symbol, description="Only this symbol."),
     "order_id": Field(uuid, description="Only this order."),
     "kind": Field(kinds, description="Kinds of events, separated by commas."),
     "last_event_id": Field(

@@ -13,9 +13,9 @@ from brokers.formats import time_or_none, time_text
 from orders import selectors
 from orders.api import bodies, schema
 from orders.api.base import ApiView
-from orders.api.fields import Field, flag, whole, word
-from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
+from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, flag, page, paged, read_query
 from orders.api.shapes import choice
+from orders.entry.fields import Field, whole, word
 from orders.models import Break, BreakKind
 
 FIELDS = {

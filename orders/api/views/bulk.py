@@ -13,15 +13,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from orders import selectors
+from orders.api import bodies
 from orders.api import schema_bulk as schema
 from orders.api.base import ApiView, answer
-from orders.api.bodies import BULK_FIELDS, BulkMode, idempotency_key, read_ticket
-from orders.api.fields import Wrong, read_fields
-from orders.api.problems import FieldError, Problem, invalid, problem_document, problem_of
+from orders.api.bodies import BULK_FIELDS, BulkMode, idempotency_key, read_fields, read_ticket
+from orders.api.problems import Problem, invalid, problem_document, problem_of
 from orders.api.resources import Document
 from orders.api.views.orders import require_account, shown
+from orders.entry.fields import Wrong, stated
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
+from orders.errors import FieldError
 from orders.models import Scope, Source, State
 
 
@@ -40,7 +42,8 @@ class OrderBulk(ApiView):
         key = key_of(request)
         if not key:
             return self._answer(self._place(lines, mode), mode)
-        meant = json.dumps([mode, body["orders"]], sort_keys=True).encode()
+        said = [stated(item, bodies.order) for item in body["orders"]]
+        meant = json.dumps([mode, said], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
         resolve_lines(lines)  # before the transaction that the key and its orders share
         place = partial(self._place, lines, mode, ask_broker=False)

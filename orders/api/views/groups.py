@@ -12,9 +12,10 @@ from rest_framework.request import Request
 
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
-from orders.api.problems import FieldError, Problem, invalid, problem_response
+from orders.api.problems import Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
 from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
+from orders.errors import FieldError
 from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source, State
 
 

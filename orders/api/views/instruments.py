@@ -16,20 +16,22 @@ from brokers.models import Instrument
 from orders import selectors
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
-from orders.api.fields import Field, text, whole, word
-from orders.api.problems import FieldError, invalid
+from orders.api.problems import invalid
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
 from orders.api.resources import instrument_document
+from orders.entry.fields import Field, reader_of, text, whole, word
 from orders.entry.preview import Previewed, preview_order
 from orders.entry.resolution import resolve
+from orders.entry.ticket import Currency
+from orders.errors import FieldError
 from orders.models import Scope
 
 FIELDS = {
     "q": Field(
-        text(r"[\x20-\x7e]{1,50}", "1 to 50 ASCII characters"), description="Part of a symbol or a name."
+        text(r"^[\x20-\x7e]{1,50}$", "1 to 50 ASCII characters"), description="Part of a symbol or a name."
     ),
     "sec_type": Field(word(SecType)),
-    "currency": Field(text(r"[A-Z]{3}", "a currency of three capital letters")),
+    "currency": Field(reader_of(Currency)),
     **paged(whole(0, BIGGEST_ID)),
 }
 

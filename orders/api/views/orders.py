@@ -16,12 +16,13 @@ from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
 from orders.api.bodies import read_ticket
-from orders.api.fields import Wrong
 from orders.api.prefer import wait_for_broker, wanted_wait
-from orders.api.problems import FieldError, Problem, invalid, problem_response
+from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document
+from orders.entry.fields import Wrong
 from orders.entry.place import Placed, place_order
+from orders.errors import FieldError
 from orders.models import Order, OrderRequest, Scope, Source, State
 from orders.order_search import OrderFilter, find_orders, requests_by_order
 

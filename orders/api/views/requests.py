@@ -11,8 +11,7 @@ from rest_framework.request import Request
 from orders import selectors
 from orders.api import schema_requests as schema
 from orders.api.base import ApiView, answer
-from orders.api.bodies import CANCEL_MANY_FIELDS, read_cancel, read_change, read_if_match
-from orders.api.fields import read_fields
+from orders.api.bodies import CANCEL_MANY_FIELDS, read_cancel, read_change, read_fields, read_if_match
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document, request_document
 from orders.entry.cancel import cancel_order

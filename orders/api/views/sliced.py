@@ -15,11 +15,12 @@ from rest_framework.request import Request
 from brokers.formats import decimal_text, time_text
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
-from orders.api.fields import Field, word
-from orders.api.problems import FieldError, invalid
+from orders.api.problems import invalid
 from orders.api.queries import DEFAULT_LIMIT, page, paged, read_query, uuid
 from orders.api.resources import instrument_document
 from orders.entry import slicer
+from orders.entry.fields import Field, word
+from orders.errors import FieldError
 from orders.models import SLICING, Scope, SlicedOrder, SliceState
 
 FIELDS = {"state": Field(word(SliceState)), "account": Field(bodies.account), **paged(uuid)}

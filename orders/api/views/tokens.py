@@ -15,11 +15,11 @@ from orders import selectors
 from orders.api import schema_tokens as schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
-from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS
-from orders.api.fields import read_fields
-from orders.api.problems import FieldError, Problem, invalid
+from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS, read_fields
+from orders.api.problems import Problem, invalid
 from orders.api.resources import token_document
 from orders.controls.tokens import OVERLAP, make_token, revoke_token, rotate_token
+from orders.errors import FieldError
 from orders.models import ApiToken, Scope
 
 SELF = "self"

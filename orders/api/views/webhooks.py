@@ -14,11 +14,11 @@ from orders import selectors
 from orders.api import schema_webhooks as schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
-from orders.api.bodies import WEBHOOK_FIELDS
-from orders.api.fields import read_fields
-from orders.api.problems import FieldError, Problem, invalid
+from orders.api.bodies import WEBHOOK_FIELDS, read_fields
+from orders.api.problems import Problem, invalid
 from orders.api.queries import page, read_query
 from orders.api.resources import delivery_document, webhook_document
+from orders.errors import FieldError
 from orders.models import Scope, Webhook
 from orders.webhooks import manage
 from orders.webhooks.addresses import AddressRefused, resolve

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side, TimeInForce
-from orders.api.bodies import ORDER_FIELDS, read_ticket
-from orders.api.fields import MAX_ERRORS
+from orders.api.bodies import MAX_ERRORS, ORDER_FIELDS, read_ticket
 from orders.api.parsers import loads
 from orders.api.problems import Problem, problem_response
 from orders.entry.ticket import Ticket

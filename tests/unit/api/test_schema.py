@@ -10,9 +10,8 @@ import pytest
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
-from orders.api.bodies import BULK_FIELDS, ORDER_FIELDS
+from orders.api.bodies import BULK_FIELDS, ORDER_FIELDS, read_fields
 from orders.api.examples import EXIT, ONLY, ORDER
-from orders.api.fields import read_fields
 from orders.api.problems import PROBLEMS
 
 #: Codes that no operation has: other paths and methods, failures, one order inside a bulk.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.models.reasons import REASONS
 from orders.risk.checks import Exposure, run_checks
-from orders.risk.terms import Terms
+from orders.risk.terms import OrderTerms
 from orders.risk.validity import form_errors
 
 
@@ -32,7 +32,7 @@ class Rules:
 
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
-GOOD = Terms(side=Side.BUY, order_qty=Decimal(100), ord_type=OrdType.LIMIT, price=Decimal("229.95"))
+GOOD = OrderTerms(side=Side.BUY, order_qty=Decimal(100), ord_type=OrdType.LIMIT, price=Decimal("229.95"))
 
 
 def broken(rules: Rules | None = None, **change: Any) -> dict[str, list[str]]:

@@ -1,4 +1,8 @@
-"""Reading fields of a JSON object or of a query: a reader takes one raw value and returns a checked one."""
+"""Reading values from outside: a reader takes one raw value and returns a checked one, or says what is wrong.
+
+`fields_of` makes the readers of a struct from its own types, bounds and descriptions (`orders.entry.ticket`),
+with the JSON Schema that describes them. Raw values are those of strict JSON, whose numbers are `Number`s.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
+from inspect import get_annotations
 from typing import Any, TypeVar
 
-from orders.api.parsers import Number, printable
-from orders.api.problems import FieldError, invalid
+import msgspec
+from msgspec import inspect
 
-MAX_ERRORS = 50
+from orders.errors import FieldError
+
 INTEGER_DIGITS, DECIMALS = 18, 10
 PLAIN_NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
 
 Schema = dict[str, Any]
-Word = TypeVar("Word", bound=Enum)
+Choice = TypeVar("Choice", bound=Enum)
+
+
+class Number(str):
+    """A JSON number as it was written; the field that takes it decides what it means."""
 
 
 class Wrong(ValueError):
@@ -38,10 +49,15 @@ class Nested(Exception):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads one raw value; `schema` (JSON Schema) tells clients what it takes."""
+    """Reads one raw value; `schema` (JSON Schema) tells clients what it takes.
+
+    Of an object `fields` are its members, of a list `entry` reads each one.
+    """
 
     function: Callable[[Any], Any]
     schema: Schema
+    fields: Mapping[str, Field] | None = None
+    entry: Reader | None = None
 
     def __call__(self, raw: Any) -> Any:
         """The checked value; raises Wrong, or Nested."""
@@ -57,14 +73,16 @@ def reads(**schema: Any) -> Callable[[Callable[[Any], Any]], Reader]:
 class Field:
     """A field of an object: how to read it, and whether it must be there (null counts as absent)."""
 
-    read: Callable[[Any], Any]
+    read: Reader
     required: bool = False
     description: str = ""
+    label: str = ""
+    default: Any = None
 
     @property
     def schema(self) -> Schema:
         """What it takes, without the null that stands for "not given"."""
-        schema: Schema = getattr(self.read, "schema", {})
+        schema = self.read.schema
         return {**schema, "description": self.description} if self.description else schema
 
 
@@ -80,14 +98,6 @@ def object_schema(fields: Mapping[str, Field]) -> Schema:
         "required": [name for name, field in fields.items() if field.required],
         "additionalProperties": False,
     }
-
-
-def read_fields(data: object, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The checked values of the fields that are present; raises Problem INVALID naming every wrong field."""
-    values, errors = collect(data, fields)
-    if errors:
-        raise invalid(errors[:MAX_ERRORS])
-    return values
 
 
 def collect(data: object, fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[FieldError]]:
@@ -120,41 +130,28 @@ def inside(name: str, error: FieldError) -> FieldError:
     return FieldError(f"{name}.{error.field}" if error.field else name, error.code, error.message)
 
 
-def nested(fields: Mapping[str, Field]) -> Reader:
-    """A field that is an object."""
-
-    @reads(**object_schema(fields))
-    def read(raw: Any) -> dict[str, Any]:
-        values, errors = collect(raw, fields)
-        if errors:
-            raise Nested(errors)
-        return values
-
-    return read
-
-
-def text(pattern: str, description: str) -> Reader:
-    """A string that matches the whole pattern; `says` tells people what it must be."""
+def text(pattern: str, must_be: str) -> Reader:
+    """A string that matches the pattern, which is that of all of it: `^...$`."""
     compiled = re.compile(pattern, re.ASCII)
 
-    @reads(type="string", pattern=f"^(?:{pattern})$")
+    @reads(type="string", pattern=pattern)
     def read(raw: Any) -> str:
         if not isinstance(raw, str) or isinstance(raw, Number):
             raise Wrong("NOT_A_STRING", "This must be a string.")
         if not compiled.fullmatch(raw):
-            raise Wrong("BAD_FORMAT", f"This must be {description}.")
+            raise Wrong("BAD_FORMAT", f"This must be {must_be}.")
         return raw
 
     return read
 
 
-def word(words: type[Word]) -> Reader:
+def word(words: type[Choice]) -> Reader:
     """One of the words of an enumeration."""
-    known: dict[str, Word] = {member.value: member for member in words}
+    known: dict[str, Choice] = {member.value: member for member in words}
     description = f"This must be one of {', '.join(known)}."
 
     @reads(type="string", enum=list(known))
-    def read(raw: Any) -> Word:
+    def read(raw: Any) -> Choice:
         found = known.get(raw) if isinstance(raw, str) else None
         if found is None:
             raise Wrong("UNKNOWN_WORD", description)
@@ -182,6 +179,19 @@ def decimal(raw: Any) -> Decimal:
     return value
 
 
+def positive(at_most: int, unit: str) -> Reader:
+    """A number above zero that has an upper bound."""
+
+    @reads(**decimal.schema)
+    def read(raw: Any) -> Decimal:
+        value: Decimal = decimal(raw)
+        if not 0 < value <= at_most:
+            raise Wrong("OUT_OF_RANGE", f"This must be above 0 and at most {at_most} {unit}.")
+        return value
+
+    return read
+
+
 def integer(low: int, high: int) -> Reader:
     """A whole number within [low, high] in a JSON body, where a string is none."""
     read_whole = whole(low, high)
@@ -195,11 +205,10 @@ def integer(low: int, high: int) -> Reader:
     return read
 
 
-def listed(read: Callable[[Any], Any], *, most: int, least: int = 0) -> Reader:
+def listed(read: Reader, *, most: int, least: int = 0) -> Reader:
     """A JSON list of `least` to `most` values; errors name the place, such as "accounts.0"."""
 
-    @reads(type="array", items=getattr(read, "schema", {}), minItems=least, maxItems=most)
-    def read_all(raw: Any) -> list[Any]:
+    def read_all(raw: Any) -> tuple[Any, ...]:
         if not isinstance(raw, list):
             raise Wrong("NOT_A_LIST", "This must be a list.")
         if not least <= len(raw) <= most:
@@ -210,9 +219,22 @@ def listed(read: Callable[[Any], Any], *, most: int, least: int = 0) -> Reader:
         )
         if errors:
             raise Nested(errors)
-        return list(values.values())
+        return tuple(values.values())
 
-    return read_all
+    schema = {"type": "array", "items": read.schema, "minItems": least, "maxItems": most}
+    return Reader(read_all, schema, entry=read)
+
+
+def stated(raw: Any, read: Reader) -> Any:
+    """A document without what it need not have said: null, and defaults spelled out."""
+    if isinstance(raw, dict) and (fields := read.fields):
+        unknown = {name: value for name, value in raw.items() if name not in fields}
+        known = {name: stated(raw[name], field.read) for name, field in fields.items() if name in raw}
+        said = {name: value for name, value in known.items() if value not in (None, [], fields[name].default)}
+        return unknown | said
+    if isinstance(raw, list) and read.entry:
+        return [stated(one, read.entry) for one in raw]
+    return raw
 
 
 @reads(type="boolean")
@@ -237,16 +259,14 @@ def moment(raw: Any) -> datetime:
 
 def built(make: Callable[..., Any], fields: Mapping[str, Field]) -> Reader:
     """An object that becomes a value of ours."""
-    read_object = nested(fields)
-    return Reader(lambda raw: make(**read_object(raw)), read_object.schema)
 
+    def read(raw: Any) -> Any:
+        values, errors = collect(raw, fields)
+        if errors:
+            raise Nested(errors)
+        return make(**values)
 
-@reads(type="boolean")
-def flag(raw: Any) -> bool:
-    """ "true" or "false" in a query."""
-    if raw not in ("true", "false"):
-        raise Wrong("NOT_A_FLAG", "This must be true or false.")
-    return bool(raw == "true")
+    return Reader(read, object_schema(fields), fields=fields)
 
 
 def whole(low: int, high: int) -> Reader:
@@ -260,3 +280,69 @@ def whole(low: int, high: int) -> Reader:
         return int(raw)
 
     return read
+
+
+@cache
+def fields_of(struct: type[msgspec.Struct]) -> dict[str, Field]:
+    """How each field of a struct is read and described: required ones first, own before inherited."""
+    info = inspect.type_info(struct)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - what a struct is
+    known = {each.name: _field_of(each) for each in info.fields}
+    own_first = dict.fromkeys(name for part in struct.__mro__ for name in get_annotations(part))
+    return {name: known[name] for name in sorted(own_first, key=lambda name: not known[name].required)}
+
+
+def _field_of(each: inspect.Field) -> Field:
+    kind, about, extra = _unwrapped(each.type)
+    return Field(
+        _reader_of(kind, extra),
+        required=each.required,
+        description=about.get("description", ""),
+        label=about.get("title") or each.name.replace("_", " ").capitalize(),
+        default=each.default,
+    )
+
+
+def reader_of(kind: Any) -> Reader:
+    """The reader of a type, such as `ClOrdId`."""
+    found, _, extra = _unwrapped(inspect.type_info(kind))
+    return _reader_of(found, extra)
+
+
+def _unwrapped(kind: inspect.Type) -> tuple[inspect.Type, Schema, Schema]:
+    """(the type itself, title and description, our own `extra`); null stands for "not given" everywhere."""
+    about: Schema = {}
+    extra: Schema = {}
+    while isinstance(kind, inspect.UnionType | inspect.Metadata):
+        if isinstance(kind, inspect.Metadata):
+            about, extra = about | (kind.extra_json_schema or {}), extra | (kind.extra or {})
+            kind = kind.type
+        else:
+            (kind,) = (one for one in kind.types if not isinstance(one, inspect.NoneType))
+    return kind, about, extra
+
+
+def _reader_of(kind: inspect.Type, extra: Schema) -> Reader:
+    match kind:
+        case inspect.StrType(pattern=str(pattern)):
+            return text(pattern, extra["must_be"])
+        case inspect.EnumType(cls=words) | inspect.CustomType(cls=words):  # Django's TextChoices are custom
+            return word(words)
+        case inspect.DecimalType():
+            return positive(**extra) if extra else decimal
+        case inspect.IntType(ge=int(low), le=int(high)):
+            return integer(low, high)
+        case inspect.BoolType():
+            return boolean
+        case inspect.DateTimeType():
+            return moment
+        case inspect.StructType(cls=struct):
+            return built(struct, fields_of(struct))
+        case inspect.VarTupleType(item_type=item, min_length=least, max_length=int(most)):
+            return listed(_reader_of(item, {}), least=least or 0, most=most)
+    raise TypeError(f"There is no reader of {kind}.")
+
+
+def printable(text: str) -> str:
+    """A caller's text, quoted, short and plain enough to be sent back (it may hold lone surrogates)."""
+    return ascii(text[:64])
