@@ -16,25 +16,25 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
-from django.db import InterfaceError, OperationalError, connection
 
-from brokers import prepared
+from brokers import database, prepared
+from brokers.inbox_queue import InboxQueue
 from brokers.market import ProfitReport
 from brokers.messages import HandedOver, PositionReport, encode
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage, Link
+from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)
 
 #: More in one transaction would make the first of them wait for the last.
 BATCH = 150
-DATABASE_RETRY = 0.25  # seconds
+BEAT_EVERY = 1.0  # seconds
 ANSWER_WAIT = 0.02  # seconds that our note of a hand-over waits for the broker's answer
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
 #: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
 MAX_WAITING = 100_000
-DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Note = InboundMessage | HandedOver
 Job = Callable[[], None]
@@ -73,9 +73,10 @@ class InboxWriter:
         self.prices: dict[int, str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self.profits: dict[tuple[str, int], ProfitReport] = {}
-        self._queue: queue.SimpleQueue[Note | Job | None] = queue.SimpleQueue()
+        self._queue: InboxQueue[Note | Job | None] = InboxQueue()
         self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
+        #: Started again, it goes on with the first that was not stored; twice stored is as once.
+        self.thread = RestartableThread(f"inbox-{name}", self._run, cleanup=database.discard_connection)
 
     # --- Listener: called on the adapter's loop, only enqueues -----------------------------------
     def on_message(self, message: InboundMessage) -> None:
@@ -111,12 +112,12 @@ class InboxWriter:
     # --- life ------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float) -> None:
         """Apply what is there and end the thread."""
         self._queue.put(None)
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     @property
     def waiting(self) -> int:
@@ -131,9 +132,9 @@ class InboxWriter:
         def run() -> None:
             try:
                 job()
-            except DATABASE_AWAY:
-                raise
             except Exception as error:
+                if database.is_away(error):
+                    raise
                 errors.append(error)
             done.set()
 
@@ -145,14 +146,15 @@ class InboxWriter:
 
     # --- the thread ------------------------------------------------------------------------------
     def _run(self) -> None:
+        self._queue.rewind()
         while True:
             batch, stop = self._take()
             for part in _runs(batch):
                 self._until_stored(part)
+                self._queue.remove(1 if callable(part) else len(part))
             if self._dropped and self._queue.empty():
                 self._tell_dropped()
             if stop:
-                connection.close()
                 return
 
     def _take(self) -> tuple[list[Note | Job], bool]:
@@ -161,7 +163,7 @@ class InboxWriter:
         The gateway tells what happened to an order in a volley of messages: stored one by one, the last
         would wait for the transactions of all before it.
         """
-        items, heard_at = [self._queue.get()], 0.0
+        items, heard_at = [self._first()], 0.0
         begin = time.monotonic()
         while len(items) < BATCH:
             if isinstance(items[-1], InboundMessage):
@@ -175,36 +177,46 @@ class InboxWriter:
                 break
         return [item for item in items if item is not None], None in items
 
+    def _first(self) -> Note | Job | None:
+        while True:
+            self.thread.beat()
+            try:
+                return self._queue.get(timeout=BEAT_EVERY)
+            except queue.Empty:
+                continue
+
     def _tell_dropped(self) -> None:
         """What was heard before is stored: now what was not heard can be asked for again."""
-        count, self._dropped = self._dropped, 0
+        count = self._dropped
         log.error("callbacks were dropped", extra={"count": count})
         self._until_stored(lambda: self.applier.on_overflow(count))
+        self._dropped -= count
 
     def _until_stored(self, part: list[Note] | Job) -> None:
         """Try until PostgreSQL has it: what was heard is never dropped because the database is away."""
         while True:
+            self.thread.beat()
             try:
                 if callable(part):
                     part()
                 else:
                     self._apply(part)
                 return
-            except DATABASE_AWAY as error:
+            except Exception as error:
+                if not database.is_away(error):
+                    log.exception("a job of the inbox writer failed")
+                    return
                 log.warning("database away, keeping what was heard", extra={"error": repr(error)})
-                connection.close()
-                time.sleep(DATABASE_RETRY)
-            except Exception:
-                log.exception("a job of the inbox writer failed")
-                return
+                database.discard_connection()
+                time.sleep(database.RETRY_PAUSE)
 
     def _apply(self, notes: list[Note]) -> None:
         """Apply the batch; when a note in it can not be applied, bisect until that one stands alone."""
         try:
             self.applier.apply(notes)
-        except DATABASE_AWAY:
-            raise
         except Exception as error:
+            if database.is_away(error):
+                raise
             if len(notes) > 1:
                 middle = len(notes) // 2
                 self._apply(notes[:middle])

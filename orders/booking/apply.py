@@ -15,7 +15,7 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from brokers import inbox
+from brokers import database, inbox
 from brokers.inbox import Note
 from brokers.messages import (
     CommissionReport,
@@ -100,6 +100,8 @@ def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
         _postpone(row, error)
         return False
     except Exception as error:
+        if database.is_away(error):
+            raise
         _postpone(row, error)
         flags.snapshot_wanted = True
         return False

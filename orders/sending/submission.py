@@ -64,8 +64,8 @@ class Submitter:
         self.stopping = False
         self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
 
-    def drain(self) -> None:
-        """Send all that may be sent, at the pace the gateway takes, until nothing waits."""
+    def drain(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Send all that may be sent, at the pace the gateway takes, until nothing waits; beats meanwhile."""
         ways = {
             CommandKind.CANCEL: self._send_cancels,
             CommandKind.REPLACE: self._send_replaces,
@@ -74,6 +74,7 @@ class Submitter:
         if not self.stopping:
             self._send_orders(if_alone=True)  # most often nothing else waits: no look before the wire
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
+            beat()
             sent = sum(send() for kind, send in ways.items() if kind in waiting)
             if not sent and not self._held_back():
                 return

@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from orders.notify.wakeup import REDIS_ERRORS, wake_channel
+from orders.session.supervisor import WorkerThread
 
 log = logging.getLogger(__name__)
 
@@ -28,20 +29,22 @@ class WakeListener:
         self._wake = wake
         self._stopping = stopping
 
-    def run(self) -> None:
+    def run(self, thread: WorkerThread) -> None:
         """Listen until the session stops; connects again whenever Redis is back."""
         while not self._stopping.is_set():
+            thread.beat()
             try:
-                self._listen()
+                self._listen(thread)
             except REDIS_ERRORS as error:
                 log.warning("not listening for wakes", extra={"session": self.session, "error": repr(error)})
                 self._stopping.wait(AGAIN_AFTER)
 
-    def _listen(self) -> None:
+    def _listen(self, thread: WorkerThread) -> None:
         with self._client() as client, client.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(wake_channel(self.session))
             self._wake(b"")  # what came while nobody listened
             while not self._stopping.is_set():
+                thread.beat()
                 if message := channel.get_message(timeout=LOOK_EVERY):
                     self._wake(message["data"])
 

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from django.db import OperationalError
 
-from brokers import inbox
+from brokers import database, inbox
 from brokers.inbox import InboxWriter, Note
 from brokers.messages import OrderAbsent
 from brokers.port import InboundMessage, Link
@@ -52,8 +52,8 @@ class Books:
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
     monkeypatch.setattr(inbox, "MAX_WAITING", 50)
-    monkeypatch.setattr(inbox, "DATABASE_RETRY", 0.01)
-    monkeypatch.setattr(inbox.connection, "close", lambda: None)
+    monkeypatch.setattr(database, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(database, "discard_connection", lambda: None)
     return Books()
 
 
