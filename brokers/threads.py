@@ -51,11 +51,11 @@ class RestartableThread:
 
     def _run(self) -> None:
         try:
-            self.error = "it returned"
             self._work()
+            self.error = "it returned"
         except BaseException as error:  # also what is no Exception must not end a thread unseen
             self.error = repr(error)
-            log.critical("thread ended", extra={"thread": self.name}, exc_info=True)
+            log.critical("thread ended", extra={"which": self.name}, exc_info=True)
         finally:
             if self._cleanup:
                 self._cleanup()

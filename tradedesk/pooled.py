@@ -51,6 +51,7 @@ class PooledConnection(psycopg.Connection[Any]):
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
         """As always, but an empty query is not sent over a silent socket."""
         if query == "" and self.is_read_only() and time.monotonic() - self.made_at > READ_ONLY_LENT:
+            self.close()  # else the pool would lend it again: what it says of itself only a query renews
             raise psycopg.OperationalError("it has been read-only for long: a new one may not be")
         if query == "" and self.pgconn.status == psycopg.pq.ConnStatus.OK and is_silent(self.fileno()):
             return self.cursor()

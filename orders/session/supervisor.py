@@ -79,7 +79,7 @@ class Supervisor:
         self.session = session
         self._stopping = stopping
         self._on_fatal = on_fatal
-        self._fatal = False
+        self._fatal = self._started = False
         self._looked_at = time.monotonic()
         self._awake_since = 0.0
         own = RestartableThread(f"supervisor-{session}", self._watch_forever)
@@ -101,6 +101,7 @@ class Supervisor:
         for watched in self.watched.values():
             watched.thread.start()
         self.own.thread.start()
+        self._started = True
 
     def join(self, timeout: float) -> None:
         """Wait until all have ended, but not longer than this for any."""
@@ -113,7 +114,7 @@ class Supervisor:
 
     def look_after_itself(self) -> None:
         """Start the supervisor's own thread again if it has ended; called by the sweep."""
-        if not self.own.thread.is_alive() and not self._stopping.is_set():
+        if self._started and not self.own.thread.is_alive():
             self._look_at(self.own, time.monotonic())
 
     def _watch_forever(self) -> None:
@@ -146,7 +147,7 @@ class Supervisor:
         if now >= watched.restart_at:
             watched.restart_at = None
             watched.restarts += 1
-            log.error("thread started again", extra={"thread": watched.thread.name})
+            log.error("thread started again", extra={"which": watched.thread.name})
             watched.thread.start()
 
     def _end_process(self, reason: str) -> None:

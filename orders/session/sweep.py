@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -20,7 +21,7 @@ class Step:
         self.name = name
         self.every = every
         self._run = run
-        self._ran_at = 0.0
+        self._ran_at = -math.inf
         self.runs = self.failures = self.failing = 0  # `failing`: in a row
         self.seconds = 0.0
         self.error = ""
