@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -191,7 +192,7 @@ def test_a_submission_that_meets_another_has_that_one_look_again(
 ) -> None:
     looks: list[bool] = []
 
-    def look(done: Submission) -> None:
+    def look(done: Submission, beat: Callable[[], None]) -> None:
         looks.append(True)
         if len(looks) == 1:
             assert not runtime.submitter.submit().ran
