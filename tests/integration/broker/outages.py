@@ -80,7 +80,7 @@ def seconds_until_sent(desk: Desk, gateway: Gateway, since: float) -> float:
 
 
 def kill(thread: RestartableThread) -> None:
-    """End a thread by SystemExit, wherever it is; once more if a destructor ran just then and swallowed it."""
+    """End a thread by SystemExit, wherever it is; once more if a destructor ran just then and took it."""
     victim = thread.ident
     assert victim
 
