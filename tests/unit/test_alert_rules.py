@@ -28,6 +28,14 @@ SAMPLES = {
         'tradedesk_session_heartbeat_age_seconds{session="main"} 11',
         'tradedesk_session_heartbeat_age_seconds{session="main"} 2',
     ),
+    "ThreadSilent": (
+        'tradedesk_thread_heartbeat_seconds{session="main",thread="lease"} 41',
+        'tradedesk_thread_heartbeat_seconds{session="main",thread="lease"} 1',
+    ),
+    "SweepStepFailing": (
+        'tradedesk_sweep_step_failing{session="main",step="snapshot"} 6',
+        'tradedesk_sweep_step_failing{session="main",step="snapshot"} 2',
+    ),
     "BreakerOpen": (
         'tradedesk_session_breaker{session="main",state="OPEN"} 1',
         'tradedesk_session_breaker{session="main",state="CLOSED"} 1',

@@ -80,11 +80,26 @@ def seconds_until_sent(desk: Desk, gateway: Gateway, since: float) -> float:
 
 
 def kill(thread: RestartableThread) -> None:
-    """Have SystemExit raised in a thread, wherever it is, as soon as it runs Python again."""
-    found = ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
-    )
-    assert found == 1
+    """End a thread by SystemExit, wherever it is; once more if a destructor ran just then and took it."""
+    victim = thread.ident
+    assert victim
+
+    def ended() -> bool:
+        if thread.ident != victim:
+            return True
+        asked = ctypes.pythonapi.PyThreadState_SetAsyncExc
+        asked(ctypes.c_ulong(victim), ctypes.py_object(SystemExit))
+        return eventually_not(lambda: thread.ident == victim)
+
+    eventually(ended, limit=60, pause=0)
+
+
+def eventually_not(still: Callable[[], bool]) -> bool:
+    """Whether it is over within the longest wait of any thread, with room."""
+    until = time.monotonic() + 3
+    while still() and time.monotonic() < until:
+        time.sleep(0.005)
+    return not still()
 
 
 def once_each(gateway: Gateway, orders: list[Order]) -> None:

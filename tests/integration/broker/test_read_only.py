@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from brokers import database
 from brokers.models import GatewaySession
 from orders.models import State
 from orders.session.runtime import SessionRuntime
@@ -52,6 +53,7 @@ def test_read_only_in_a_burst_leaves_every_order_exactly_once(
     runtime.look_soon()
     with read_only(way):
         time.sleep(2)
+    database.discard_connection()
     for order in orders:
         desk.wait(order, State.PENDING)
     once_each(gateway, orders)

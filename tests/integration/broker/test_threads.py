@@ -27,7 +27,7 @@ from tradedesk.stack.polling import eventually
 def test_a_thread_that_is_killed_is_started_again_and_orders_stay_true(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders.session.supervisor.RECOVERED_AFTER", 1.0)
+    monkeypatch.setattr("orders.session.supervisor.RECOVERED_AFTER", 5.0)
     watched = next(one for one in runtime.supervisor.all() if one.label == label)
     orders = [desk.rest() for _ in range(10)]
     runtime.look_soon()
