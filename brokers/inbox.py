@@ -16,24 +16,23 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from django.db import InterfaceError, OperationalError, connection
-
-from brokers import storable
+from brokers import database, storable
+from brokers.inbox_queue import InboxQueue
 from brokers.market import ProfitReport
 from brokers.messages import HandedOver, PositionReport
 from brokers.port import InboundMessage, Link
+from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)
 
 #: More in one transaction would make the first of them wait for the last.
 BATCH = 150
-DATABASE_RETRY = 0.25  # seconds
+BEAT_EVERY = 1.0  # seconds
 ANSWER_WAIT = 0.02  # seconds that our record of a hand-over waits for the broker's answer
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
 #: Messages that wait in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
 MAX_WAITING = 100_000
-DATABASE_AWAY = (OperationalError, InterfaceError)
 
 InboxItem = InboundMessage | HandedOver
 Job = Callable[[], None]
@@ -72,9 +71,10 @@ class InboxWriter:
         self.prices: dict[int, str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self.profits: dict[tuple[str, int], ProfitReport] = {}
-        self._queue: queue.SimpleQueue[InboxItem | Job | None] = queue.SimpleQueue()
+        self._queue: InboxQueue[InboxItem | Job | None] = InboxQueue()
         self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
+        #: Started again, it goes on with the first that was not stored; twice stored is as once.
+        self.thread = RestartableThread(f"inbox-{name}", self._run, cleanup=database.discard_connection)
 
     # --- Listener: called on the adapter's loop, only enqueues -----------------------------------
     def on_message(self, message: InboundMessage) -> None:
@@ -111,12 +111,12 @@ class InboxWriter:
     # --- life ------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float) -> None:
         """Apply what is there and end the thread."""
         self._queue.put(None)
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     @property
     def waiting(self) -> int:
@@ -131,9 +131,9 @@ class InboxWriter:
         def run() -> None:
             try:
                 job()
-            except DATABASE_AWAY:
-                raise
             except Exception as error:
+                if database.is_away(error):
+                    raise
                 errors.append(error)
             done.set()
 
@@ -145,14 +145,15 @@ class InboxWriter:
 
     # --- the thread ------------------------------------------------------------------------------
     def _run(self) -> None:
+        self._queue.rewind()
         while True:
             batch, stop = self._take()
             for part in _runs(batch):
                 self._until_stored(part)
+                self._queue.remove(1 if callable(part) else len(part))
             if self._dropped and self._queue.empty():
                 self._report_dropped()
             if stop:
-                connection.close()
                 return
 
     def _take(self) -> tuple[list[InboxItem | Job], bool]:
@@ -161,7 +162,7 @@ class InboxWriter:
         The gateway tells what happened to an order in a volley of messages: stored one by one, the last
         would wait for the transactions of all before it.
         """
-        items, message_at = [self._queue.get()], 0.0
+        items, message_at = [self._first()], 0.0
         begin = time.monotonic()
         while len(items) < BATCH:
             if isinstance(items[-1], InboundMessage):
@@ -175,30 +176,40 @@ class InboxWriter:
                 break
         return [item for item in items if item is not None], None in items
 
+    def _first(self) -> InboxItem | Job | None:
+        while True:
+            self.thread.beat()
+            try:
+                return self._queue.get(timeout=BEAT_EVERY)
+            except queue.Empty:
+                continue
+
     def _report_dropped(self) -> None:
         """What came before is stored: now what was dropped can be asked for again."""
-        count, self._dropped = self._dropped, 0
+        count = self._dropped
         log.error("callbacks were dropped", extra={"count": count})
         self._until_stored(lambda: self.applier.on_overflow(count))
+        self._dropped -= count
 
     def _until_stored(self, part: list[InboxItem] | Job) -> None:
         """Try until PostgreSQL has it: nothing is dropped because the database is away."""
         while True:
+            self.thread.beat()
             try:
                 if callable(part):
                     part()
                 else:
                     apply_or_park(self.applier, part)
                 return
-            except DATABASE_AWAY as error:
+            except Exception as error:
+                if not database.is_away(error):
+                    log.exception("a job of the inbox writer failed")
+                    for item in [] if callable(part) else part:
+                        _forget(item)
+                    return
                 log.warning("database away, the batch waits", extra={"error": repr(error)})
-                connection.close()
-                time.sleep(DATABASE_RETRY)
-            except Exception:
-                log.exception("a job of the inbox writer failed")
-                for item in [] if callable(part) else part:
-                    _forget(item)
-                return
+                database.discard_connection()
+                time.sleep(database.RETRY_PAUSE)
 
 
 def _runs(items: list[InboxItem | Job]) -> list[list[InboxItem] | Job]:
@@ -231,9 +242,9 @@ def apply_or_park(applier: Applier, items: Sequence[InboxItem]) -> list[InboxIte
         return []
     try:
         applier.apply(items)
-    except DATABASE_AWAY:
-        raise
     except Exception as error:
+        if database.is_away(error):
+            raise
         if len(items) == 1:
             return _apply_alone(applier, items[0], error)
         middle = len(items) // 2
@@ -246,9 +257,9 @@ def _apply_alone(applier: Applier, item: InboxItem, error: Exception) -> list[In
     if isinstance(item, InboundMessage) and (storable_one := storable.message(item)) is not item:
         try:
             applier.apply([storable_one])
-        except DATABASE_AWAY:
-            raise
         except Exception as again:
+            if database.is_away(again):
+                raise
             error = again
         else:
             return []
@@ -263,9 +274,9 @@ def _park(applier: Applier, item: InboxItem, error: Exception) -> None:
         return
     try:
         applier.park(item, error)
-    except DATABASE_AWAY:
-        raise
-    except Exception:
+    except Exception as error:
+        if database.is_away(error):
+            raise
         log.exception("not parked either", extra={"item": storable.shown(item, 2000)})
         _forget(item)
         _alarm(applier, f"A message of the broker could be neither applied nor parked: {describe(error)}")
@@ -274,9 +285,9 @@ def _park(applier: Applier, item: InboxItem, error: Exception) -> None:
 def _alarm(applier: Applier, text: str) -> None:
     try:
         applier.alarm("lost message", storable.text(text))
-    except DATABASE_AWAY:
-        raise
-    except Exception:
+    except Exception as error:
+        if database.is_away(error):
+            raise
         log.exception("no alert either")
 
 

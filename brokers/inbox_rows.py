@@ -11,8 +11,8 @@ import msgspec
 from django.db import transaction
 from django.db.models import Q
 
-from brokers import prepared, storable
-from brokers.inbox import DATABASE_AWAY, describe
+from brokers import database, prepared, storable
+from brokers.inbox import describe
 from brokers.messages import encode
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
@@ -87,9 +87,9 @@ def park_message(
     said = {"event": storable.plain(msgspec.to_builtins(message.event)), "raw": storable.plain(message.raw)}
     try:
         return _store_parked(session, message, said, error, retry_at)
-    except DATABASE_AWAY:
-        raise
     except Exception as refused:
+        if database.is_away(refused):
+            raise
         log.warning("parked as text only", extra={"error": describe(refused)})
     identity = said["event"].get("identity", {})
     shown = {"event": {"identity": identity, "text": storable.shown(message.event)}, "raw": {}}

@@ -27,6 +27,7 @@ from brokers.messages import (
     ReplaceOrder,
     Snapshot,
 )
+from brokers.threads import RestartableThread
 
 
 class Link(StrEnum):
@@ -94,6 +95,10 @@ class Sent:
 
 class BrokerSession(Protocol):
     """One connection to one gateway under one client id, with its own thread."""
+
+    @property
+    def thread(self) -> RestartableThread:
+        """The session's thread: started again after it has ended, it makes a new connection."""
 
     @property
     def link(self) -> Link:

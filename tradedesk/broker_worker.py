@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import signal
+import threading
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,9 @@ from orders.session.runtime import SessionRuntime
 from tradedesk.celery import app
 
 log = logging.getLogger(__name__)
+
+LEASE_LOST, THREAD_LOST = 1, 3  # exit codes
+STOP_WITHIN = 8.0  # seconds for an orderly end when a thread hangs; the lease then runs out by itself
 
 
 class SessionStep(bootsteps.StartStopStep):
@@ -70,16 +74,23 @@ def nothing_to_acknowledge(*_: Any, **__: Any) -> None:
 
 
 def run(runtime: SessionRuntime) -> int:
-    """Work until told to stop; the exit code, non-zero when the lease was lost."""
-    lost: list[bool] = []
+    """Work until told to stop; the exit code says when the lease was lost, or a thread could not be cured."""
+    codes: list[int] = []
 
     def lease_lost() -> None:
-        lost.append(True)
+        codes.append(LEASE_LOST)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def thread_lost(reason: str) -> None:
+        codes.append(THREAD_LOST)
+        end = threading.Timer(STOP_WITHIN, os._exit, [THREAD_LOST])
+        end.daemon = True
+        end.start()
         os.kill(os.getpid(), signal.SIGTERM)
 
     gc.collect()
     gc.freeze()  # what start-up has made stays: the collector need not look through it while an order waits
-    runtime.on_lease_lost = lease_lost
+    runtime.on_lease_lost, runtime.on_fatal = lease_lost, thread_lost
     SessionStep.runtime = runtime
     app.steps["worker"].add(SessionStep)
     worker = app.Worker(
@@ -94,4 +105,4 @@ def run(runtime: SessionRuntime) -> int:
     runtime.run_task = partial(run_task, worker)
     runtime.start()
     worker.start()
-    return 1 if lost else int(worker.exitcode or 0)
+    return codes[0] if codes else int(worker.exitcode or 0)

@@ -94,6 +94,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
             "min_size": 1,
             "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200),
             "timeout": 5,
+            "reconnect_timeout": 2.0,  # its pauses grow with the outage; after this, who asks tries anew
             "connection_class": PooledConnection,
         },
         "connect_timeout": 3,

@@ -16,7 +16,7 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from brokers import inbox_rows, storable
+from brokers import database, inbox_rows, storable
 from brokers.inbox import InboxItem, describe
 from brokers.messages import (
     BrokerEvent,
@@ -116,7 +116,9 @@ def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
     except NotYet as error:
         _postpone(row, error)
         return False
-    except Exception as error:  # with the database away, postponing raises too
+    except Exception as error:
+        if database.is_away(error):
+            raise
         _postpone(row, error)
         flags.snapshot_wanted |= row.retry_at is not None  # not for ever: a snapshot lets it be tried again
         return False

@@ -91,9 +91,8 @@ def apply_snapshot(
         "find the unexplained", lambda: _unexplained(session, applied), instead=[]
     )
     submit(held)
-    rows: list[OrderReport | OrderAbsent | ExecutionsMissing] = [*snapshot.orders, *missing, *held]
-    judged = {_topic(row) for row in rows}
-    judged |= {_absence_topic(order_id) for order_id in seen}
+    rows: list[Row] = [*snapshot.orders, *missing, *held]
+    judged = {_topic(row) for row in rows} | {_absence_topic(order_id) for order_id in seen}
     steps.run("close parked rows", lambda: close_parked_rows(session, judged - parked), instead=None)
     counts = {
         "orders": len(snapshot.orders),

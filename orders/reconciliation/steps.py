@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from django.utils import timezone
 
-from brokers.inbox import DATABASE_AWAY, describe
+from brokers import database
+from brokers.inbox import describe
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import raise_alert
 
@@ -35,9 +36,9 @@ class Steps:
             return instead
         try:
             result = step()
-        except DATABASE_AWAY:
-            raise
         except Exception as error:
+            if database.is_away(error):
+                raise
             log.exception("step of a snapshot failed", extra={"session": self.session, "step": name})
             self.errors[name] = describe(error)
             self._alert(name)
@@ -49,9 +50,9 @@ class Steps:
         text = f"Of what follows a snapshot, this failed: {name} ({self.errors[name]}). All else was done."
         try:
             raise_alert(AlertKind.SESSION, session=self.session, subject=SUBJECT + name, text=text)
-        except DATABASE_AWAY:
-            raise
-        except Exception:
+        except Exception as error:
+            if database.is_away(error):
+                raise
             log.exception("no alert either", extra={"session": self.session, "step": name})
 
     def finish(self) -> str:

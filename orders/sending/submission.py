@@ -93,8 +93,8 @@ class Submitter:
         self.working = threading.Lock()
         self._wanted = False
 
-    def submit(self) -> Submission:
-        """Send all that may be sent, at the pace the gateway takes, until nothing waits.
+    def submit(self, beat: Callable[[], None] = lambda: None) -> Submission:
+        """Send all that may be sent, at the pace the gateway takes, until nothing waits; beats meanwhile.
 
         Where another thread is at it, that one looks once more and this one returns at once: it sees the
         wish when it has let go of the lock, unless this thread got the lock itself.
@@ -105,7 +105,7 @@ class Submitter:
             try:
                 self._wanted = False
                 done.ran = True
-                self._send_all(done)
+                self._send_all(done, beat)
             finally:
                 self.working.release()
         return done
@@ -116,7 +116,7 @@ class Submitter:
         if self.working.acquire(timeout=timeout):
             self.working.release()
 
-    def _send_all(self, done: Submission) -> None:
+    def _send_all(self, done: Submission, beat: Callable[[], None]) -> None:
         sends = {
             CommandKind.CANCEL: self._send_cancels,
             CommandKind.REPLACE: self._send_replaces,
@@ -126,6 +126,7 @@ class Submitter:
         done.add(CommandKind.NEW, self._send_orders(if_alone=True))
         wakeup.submission_begins(self.lease.name)
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
+            beat()
             sent = sum(done.add(kind, send()) for kind, send in sends.items() if kind in waiting)
             if not sent and not self._held_back():
                 return

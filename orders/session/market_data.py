@@ -10,11 +10,11 @@ import threading
 import time
 
 import msgspec
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 from django.utils import timezone
 
 from brokers.errors import BrokerError
-from brokers.inbox import DATABASE_AWAY, InboxWriter
+from brokers.inbox import InboxWriter
 from brokers.market import MarketView
 from brokers.messages import InstrumentRef
 from brokers.models import GatewaySession, Instrument
@@ -24,6 +24,7 @@ from orders.instruments.contracts import reference
 from orders.instruments.market_views import PublishedView
 from orders.notify.redis_client import REDIS_ERRORS, client
 from orders.reconciliation import profits
+from orders.session.supervisor import WorkerThread
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +48,22 @@ class MarketDesk:
         self._refs: dict[int, InstrumentRef] = {}
         self._shown = 0
 
-    def show_forever(self) -> None:
+    def show_forever(self, thread: WorkerThread) -> None:
         """Until the runtime stops."""
         while not self._stopping.wait(EVERY):
-            try:
-                self.show()
-                self._follow_profits()
-            except REDIS_ERRORS as error:
-                log.debug("markets not shown", extra={"error": repr(error)})
-            except (BrokerError, *DATABASE_AWAY) as error:
-                log.warning("markets not shown", extra={"error": repr(error)})
-                connection.close()
-            except Exception:
-                log.exception("markets not shown", extra={"session": self.name})
-        connection.close()
+            with thread.turn():
+                close_old_connections()
+                try:
+                    self.show()
+                    self._follow_profits()
+                except REDIS_ERRORS as error:
+                    log.debug("markets not shown", extra={"error": repr(error)})
+                except BrokerError as error:
+                    log.warning("markets not shown", extra={"error": repr(error)})
 
     def _follow_profits(self) -> None:
         if time.monotonic() - self._followed >= PROFITS_EVERY:
             self._followed = time.monotonic()
-            close_old_connections()
             profits.follow(self.name, self.session, self._writer)
 
     def show(self) -> int:
@@ -95,7 +93,6 @@ class MarketDesk:
         """References of the wanted instruments that the broker knows; read once while they are looked at."""
         self._refs = {pk: ref for pk, ref in self._refs.items() if pk in wanted}
         if fresh := [pk for pk in wanted if pk not in self._refs]:
-            close_old_connections()
             rows = Instrument.objects.filter(pk__in=fresh).exclude(con_id=None)
             self._refs |= {row.pk: reference(row) for row in rows}
         return dict(self._refs)

@@ -21,21 +21,25 @@ CHECK_EVERY = 5  # seconds; a half-open socket is found by a ping
 Receive = Callable[[bytes], None]
 
 
-def listen_forever(session: str, receive: Receive, stopping: threading.Event) -> None:
+def listen_forever(
+    session: str, receive: Receive, stopping: threading.Event, *, beat: Callable[[], None] = lambda: None
+) -> None:
     """Call `receive` with every message until the session stops; what is missed, the sweep finds."""
     while not stopping.is_set():
+        beat()
         try:
-            _listen(session, receive, stopping)
+            _listen(session, receive, stopping, beat)
         except REDIS_ERRORS as error:
             log.warning("not listening for wake-ups", extra={"session": session, "error": repr(error)})
             stopping.wait(AGAIN_AFTER)
 
 
-def _listen(session: str, receive: Receive, stopping: threading.Event) -> None:
+def _listen(session: str, receive: Receive, stopping: threading.Event, beat: Callable[[], None]) -> None:
     own = redis.Redis.from_url(settings.REDIS_URL, health_check_interval=CHECK_EVERY, **worker_options())
     with own as client, client.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(wake_channel(session))
         receive(b"")  # what came while nobody listened
         while not stopping.is_set():
+            beat()
             if message := channel.get_message(timeout=LOOK_EVERY):
                 receive(message["data"])

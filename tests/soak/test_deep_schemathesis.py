@@ -21,6 +21,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def test_many_examples_of_every_operation_find_nothing(
     stack: System, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
-    cases = cases_without_a_fault(stack, "--max-examples", "25", "--workers", "2", *token(stack), seed=seed)
+    cases = cases_without_a_fault(stack, "--max-examples", "25", *token(stack), seed=seed)
     record_property("cases", cases)
     assert cases > 1000

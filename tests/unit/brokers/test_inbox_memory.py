@@ -12,7 +12,7 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers import inbox
+from brokers import database, inbox
 from brokers.inbox import InboxItem, InboxWriter
 from brokers.messages import OrderAbsent
 from brokers.port import InboundMessage, Link
@@ -61,8 +61,8 @@ class Books:
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
     monkeypatch.setattr(inbox, "MAX_WAITING", 50)
-    monkeypatch.setattr(inbox, "DATABASE_RETRY", 0.01)
-    monkeypatch.setattr(inbox.connection, "close", lambda: None)
+    monkeypatch.setattr(database, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(database, "discard_connection", lambda: None)
     return Books()
 
 
