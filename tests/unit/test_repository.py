@@ -104,7 +104,7 @@ def test_make_lists_every_target() -> None:
 
 def test_every_path_that_the_contributors_are_sent_to_exists() -> None:
     text = (BASE_DIR / "CONTRIBUTING.md").read_text()
-    named = re.findall(r"`((?:tests|tradedesk|brokers|deploy|docs|\.ci)/[\w./]+)`", text)
+    named = re.findall(r"`((?:tests|tradedesk|orders|brokers|deploy|docs|\.ci)/[\w./]+)`", text)
     assert len(named) > 20
     assert [name for name in named if not (BASE_DIR / name).exists()] == []
 

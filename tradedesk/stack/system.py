@@ -29,6 +29,7 @@ from tradedesk.stack.urls import Urls, answers
 
 #: These systems are tried out on loopback and thrown away.
 FLOWER_PASSWORD = "x" * 12
+UNPRICED = "SELECT count(*) FROM brokers_instrument WHERE last_px IS NULL"
 
 
 class System:
@@ -66,6 +67,8 @@ class System:
             if self.settings or not copied:  # they may name further sessions and accounts
                 self.manage("seed")
             self.start_all()
+            if "broker" in self.processes:  # without a price to value it a market order is refused
+                eventually(lambda: self.rows(UNPRICED) == [(0,)], limit=120)
             self.undo = undo.pop_all()
         return self
 
