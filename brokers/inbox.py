@@ -1,8 +1,10 @@
-"""The inbox: every raw callback is kept, once, and applied in the transaction that keeps it.
+"""The inbox: all that the broker says is stored, once, and applied in the transaction that stores it.
 
 The adapter's loop only appends to a queue; one writer thread takes what is there, without waiting
-for more, and hands it to the applier in batches. While PostgreSQL is away the writer keeps the batch
-and tries again; what a crash loses from memory is recovered from the broker by the next snapshot.
+for more, and hands it to the applier in batches. Rows of snapshots go the same way. What can not be applied
+is bisected out and parked with its error; its neighbours are applied. While PostgreSQL is away the writer
+holds the batch and tries again; what a crash loses from memory is recovered from the broker by the next
+snapshot.
 """
 
 from __future__ import annotations
@@ -12,42 +14,38 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 from typing import Protocol
 
-import msgspec
-from django.db import InterfaceError, OperationalError, connection
-
-from brokers import prepared
+from brokers import database, storable
+from brokers.inbox_queue import InboxQueue
 from brokers.market import ProfitReport
-from brokers.messages import HandedOver, PositionReport, encode
-from brokers.models import InboxMessage
+from brokers.messages import HandedOver, PositionReport
 from brokers.port import InboundMessage, Link
+from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)
 
 #: More in one transaction would make the first of them wait for the last.
 BATCH = 150
-DATABASE_RETRY = 0.25  # seconds
-ANSWER_WAIT = 0.02  # seconds that our note of a hand-over waits for the broker's answer
+BEAT_EVERY = 1.0  # seconds
+ANSWER_WAIT = 0.02  # seconds that our record of a hand-over waits for the broker's answer
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
-#: Callbacks kept in memory while the database is away, some 2 kB each; what is above is dropped and asked
+#: Messages that wait in memory while the database is away, some 2 kB each; what is above is dropped and asked
 #: for again on a new connection.
 MAX_WAITING = 100_000
-DATABASE_AWAY = (OperationalError, InterfaceError)
 
-Note = InboundMessage | HandedOver
+InboxItem = InboundMessage | HandedOver
 Job = Callable[[], None]
 
 
 class Applier(Protocol):
     """What the order domain does with a batch, in its own transaction."""
 
-    def apply(self, notes: Sequence[Note]) -> None:
-        """Keep and apply the batch as a whole; raises when any part of it can not be applied."""
+    def apply(self, items: Sequence[InboxItem]) -> None:
+        """Store and apply the batch as a whole; raises when any part of it can not be applied."""
 
-    def park(self, note: InboundMessage, error: Exception) -> None:
-        """Keep a callback that could not be applied, with its error, to be retried."""
+    def park(self, message: InboundMessage, error: Exception) -> None:
+        """Store a message that could not be applied, with its error, and alert."""
 
     def link_changed(self, link: Link, reason: str) -> None:
         """The link opened or closed."""
@@ -73,14 +71,16 @@ class InboxWriter:
         self.prices: dict[int, str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self.profits: dict[tuple[str, int], ProfitReport] = {}
-        self._queue: queue.SimpleQueue[Note | Job | None] = queue.SimpleQueue()
+        self._queue: InboxQueue[InboxItem | Job | None] = InboxQueue()
         self._dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"inbox-{name}", daemon=True)
+        #: Started again, it goes on with the first that was not stored; twice stored is as once.
+        self.thread = RestartableThread(f"inbox-{name}", self._run, cleanup=database.discard_connection)
 
     # --- Listener: called on the adapter's loop, only enqueues -----------------------------------
     def on_message(self, message: InboundMessage) -> None:
         if self._queue.qsize() >= MAX_WAITING:
             self._dropped += 1
+            message.forget()
             return
         self._queue.put(message)
 
@@ -111,29 +111,29 @@ class InboxWriter:
     # --- life ------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self, timeout: float) -> None:
         """Apply what is there and end the thread."""
         self._queue.put(None)
-        self._thread.join(timeout)
+        self.thread.join(timeout)
 
     @property
     def waiting(self) -> int:
-        """How many notes wait in memory."""
+        """How many items wait in memory."""
         return self._queue.qsize()
 
     def do(self, job: Job, timeout: float) -> None:
-        """Run `job` on the writer thread after all heard before; raises its error, or TimeoutError."""
+        """Run `job` on the writer thread after all that came before; raises its error, or TimeoutError."""
         done = threading.Event()
         errors: list[Exception] = []
 
         def run() -> None:
             try:
                 job()
-            except DATABASE_AWAY:
-                raise
             except Exception as error:
+                if database.is_away(error):
+                    raise
                 errors.append(error)
             done.set()
 
@@ -145,28 +145,29 @@ class InboxWriter:
 
     # --- the thread ------------------------------------------------------------------------------
     def _run(self) -> None:
+        self._queue.rewind()
         while True:
             batch, stop = self._take()
             for part in _runs(batch):
                 self._until_stored(part)
+                self._queue.remove(1 if callable(part) else len(part))
             if self._dropped and self._queue.empty():
-                self._tell_dropped()
+                self._report_dropped()
             if stop:
-                connection.close()
                 return
 
-    def _take(self) -> tuple[list[Note | Job], bool]:
+    def _take(self) -> tuple[list[InboxItem | Job], bool]:
         """Wait for one item, then take what is there or about to come, so that one transaction stores it all.
 
         The gateway tells what happened to an order in a volley of messages: stored one by one, the last
         would wait for the transactions of all before it.
         """
-        items, heard_at = [self._queue.get()], 0.0
+        items, message_at = [self._first()], 0.0
         begin = time.monotonic()
         while len(items) < BATCH:
             if isinstance(items[-1], InboundMessage):
-                heard_at = heard_at or time.monotonic()
-                wait = min(VOLLEY_PAUSE, heard_at + VOLLEY - time.monotonic())
+                message_at = message_at or time.monotonic()
+                wait = min(VOLLEY_PAUSE, message_at + VOLLEY - time.monotonic())
             else:
                 wait = begin + ANSWER_WAIT - time.monotonic() if isinstance(items[-1], HandedOver) else 0.0
             try:
@@ -175,52 +176,45 @@ class InboxWriter:
                 break
         return [item for item in items if item is not None], None in items
 
-    def _tell_dropped(self) -> None:
-        """What was heard before is stored: now what was not heard can be asked for again."""
-        count, self._dropped = self._dropped, 0
+    def _first(self) -> InboxItem | Job | None:
+        while True:
+            self.thread.beat()
+            try:
+                return self._queue.get(timeout=BEAT_EVERY)
+            except queue.Empty:
+                continue
+
+    def _report_dropped(self) -> None:
+        """What came before is stored: now what was dropped can be asked for again."""
+        count = self._dropped
         log.error("callbacks were dropped", extra={"count": count})
         self._until_stored(lambda: self.applier.on_overflow(count))
+        self._dropped -= count
 
-    def _until_stored(self, part: list[Note] | Job) -> None:
-        """Try until PostgreSQL has it: what was heard is never dropped because the database is away."""
+    def _until_stored(self, part: list[InboxItem] | Job) -> None:
+        """Try until PostgreSQL has it: nothing is dropped because the database is away."""
         while True:
+            self.thread.beat()
             try:
                 if callable(part):
                     part()
                 else:
-                    self._apply(part)
+                    apply_or_park(self.applier, part)
                 return
-            except DATABASE_AWAY as error:
-                log.warning("database away, keeping what was heard", extra={"error": repr(error)})
-                connection.close()
-                time.sleep(DATABASE_RETRY)
-            except Exception:
-                log.exception("a job of the inbox writer failed")
-                return
-
-    def _apply(self, notes: list[Note]) -> None:
-        """Apply the batch; when a note in it can not be applied, bisect until that one stands alone."""
-        try:
-            self.applier.apply(notes)
-        except DATABASE_AWAY:
-            raise
-        except Exception as error:
-            if len(notes) > 1:
-                middle = len(notes) // 2
-                self._apply(notes[:middle])
-                self._apply(notes[middle:])
-            else:
-                self._park(notes[0], error)
-
-    def _park(self, note: Note, error: Exception) -> None:
-        log.warning("not applied, parked", extra={"note": repr(note), "error": repr(error)})
-        if isinstance(note, InboundMessage):
-            self.applier.park(note, error)
+            except Exception as error:
+                if not database.is_away(error):
+                    log.exception("a job of the inbox writer failed")
+                    for item in [] if callable(part) else part:
+                        _forget(item)
+                    return
+                log.warning("database away, the batch waits", extra={"error": repr(error)})
+                database.discard_connection()
+                time.sleep(database.RETRY_PAUSE)
 
 
-def _runs(items: list[Note | Job]) -> list[list[Note] | Job]:
-    """Notes in batches, jobs by themselves, in order."""
-    runs: list[list[Note] | Job] = []
+def _runs(items: list[InboxItem | Job]) -> list[list[InboxItem] | Job]:
+    """Items in batches, jobs by themselves, in order."""
+    runs: list[list[InboxItem] | Job] = []
     for item in items:
         if callable(item):
             runs.append(item)
@@ -231,77 +225,77 @@ def _runs(items: list[Note | Job]) -> list[list[Note] | Job]:
     return runs
 
 
-HEARD = {"dedup_key": "text", "kind": "text", "event": "jsonb", "raw": "jsonb", "received_at": "timestamptz"}
-KEEP = f"""
-    INSERT INTO brokers_inboxmessage
-        (session_id, {", ".join(HEARD)}, applied_at, attempts, error)
-    SELECT %s, h.*, now(), 0, '' FROM {prepared.json_to_recordset(HEARD, "h")}
-    ON CONFLICT (session_id, dedup_key) DO NOTHING
-    RETURNING id, dedup_key
-"""  # noqa: S608 - our own column names
+# --- what can not be applied --------------------------------------------------------------------------
+def apply_in_batches(applier: Applier, items: Sequence[InboxItem]) -> list[InboxItem]:
+    """The same for any number of items, on the writer's thread."""
+    parts = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
+    return [parked for part in parts for parked in apply_or_park(applier, part)]
 
 
-def keep(session: str, messages: Sequence[InboundMessage]) -> prepared.Statement:
-    """Insert-or-ignore, marked as applied, as a statement: `kept` reads its rows.
+def apply_or_park(applier: Applier, items: Sequence[InboxItem]) -> list[InboxItem]:
+    """Apply all that can be applied, in order; what can not is parked, each by itself, and returned.
 
-    Runs in the caller's transaction: if applying fails, the rows go with it.
+    Raises only while the database is away: then the whole is to be tried again, and what was stored already
+    is left out by its key.
     """
-    document = msgspec.json.encode([_record(message) for message in _unique(messages).values()]).decode()
-    return KEEP, [session, document]
+    if not items:
+        return []
+    try:
+        applier.apply(items)
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        if len(items) == 1:
+            return _apply_alone(applier, items[0], error)
+        middle = len(items) // 2
+        return [*apply_or_park(applier, items[:middle]), *apply_or_park(applier, items[middle:])]
+    return []
 
 
-def kept(
-    messages: Sequence[InboundMessage], rows: Sequence[prepared.Row]
-) -> list[tuple[int, InboundMessage]]:
-    """(inbox id, message) of those that were new, in the order heard."""
-    new = {key: row_id for row_id, key in rows}
-    return [(new[key], message) for key, message in _unique(messages).items() if key in new]
+def _apply_alone(applier: Applier, item: InboxItem, error: Exception) -> list[InboxItem]:
+    """Once more in words that any column takes: a text or a key may be all that was wrong."""
+    if isinstance(item, InboundMessage) and (storable_one := storable.message(item)) is not item:
+        try:
+            applier.apply([storable_one])
+        except Exception as again:
+            if database.is_away(again):
+                raise
+            error = again
+        else:
+            return []
+    _park(applier, item, error)
+    return [item]
 
 
-def _unique(messages: Sequence[InboundMessage]) -> dict[str, InboundMessage]:
-    """The first of each key."""
-    unique: dict[str, InboundMessage] = {}
-    for message in messages:
-        unique.setdefault(message.dedup_key, message)
-    return unique
+def _park(applier: Applier, item: InboxItem, error: Exception) -> None:
+    """Park it; as the last resort it is logged and alerted, and is news when the broker says it again."""
+    log.warning("not applied, parked", extra={"item": storable.shown(item, 2000), "error": describe(error)})
+    if isinstance(item, HandedOver):
+        return
+    try:
+        applier.park(item, error)
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        log.exception("not parked either", extra={"item": storable.shown(item, 2000)})
+        _forget(item)
+        _alarm(applier, f"A message of the broker could be neither applied nor parked: {describe(error)}")
 
 
-def _record(message: InboundMessage) -> dict[str, object]:
-    return {
-        "dedup_key": message.dedup_key,
-        "kind": kind_of(message),
-        "event": msgspec.Raw(encode(message.event)),
-        "raw": message.raw,
-        "received_at": message.received_at,
-    }
+def _alarm(applier: Applier, text: str) -> None:
+    try:
+        applier.alarm("lost message", storable.text(text))
+    except Exception as error:
+        if database.is_away(error):
+            raise
+        log.exception("no alert either")
 
 
-def kind_of(message: InboundMessage) -> str:
-    """The kind of a message, as stored."""
-    return str(type(message.event).__struct_config__.tag)
+def _forget(item: InboxItem) -> None:
+    if isinstance(item, InboundMessage):
+        item.forget()
 
 
-def _event_json(message: InboundMessage) -> object:
-    return msgspec.json.decode(encode(message.event))
-
-
-def park_message(session: str, message: InboundMessage, error: Exception, retry_at: datetime) -> None:
-    """Keep a message that could not be applied, waiting for its retry."""
-    InboxMessage.objects.get_or_create(
-        session_id=session,
-        dedup_key=message.dedup_key,
-        defaults={
-            "kind": kind_of(message),
-            "event": _event_json(message),
-            "raw": message.raw,
-            "received_at": message.received_at,
-            "attempts": 1,
-            "retry_at": retry_at,
-            "error": f"{type(error).__name__}: {error}",
-        },
-    )
-
-
-def retry_delay(attempts: int) -> timedelta:
-    """How long a parked message waits after its n-th failure."""
-    return timedelta(seconds=min(60.0, 0.5 * 2**attempts))
+def describe(error: Exception) -> str:
+    """An error as text of bounded length."""
+    return f"{type(error).__name__}: {storable.shown(error, 2000)}"

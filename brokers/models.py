@@ -44,6 +44,23 @@ class GatewaySession(models.Model):
         return self.name
 
 
+class SessionHealth(models.Model):
+    """How the threads of a session's broker worker are, and the steps of its sweep; written every second.
+
+    A row of its own: the session's row is locked by every claim and should stay small.
+    """
+
+    session = models.OneToOneField(
+        GatewaySession, on_delete=models.CASCADE, primary_key=True, related_name="health"
+    )
+    threads = models.JSONField(default=dict)
+    steps = models.JSONField(default=dict)
+    reported_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"health of {self.session_id}"
+
+
 class LinkChange(models.Model):
     """The link of a session changed: what happened to the way to the broker, and why in its own words."""
 

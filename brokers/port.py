@@ -1,13 +1,14 @@
 """The port: what any broker connection must be able to do, and what it calls back.
 
 One implementation exists for Interactive Brokers (`brokers.ib.session.IBSession`); settings name it
-by dotted path. All methods may be called from any thread and never block longer than their timeout.
+by dotted path. What a broker says and does beyond the port, its package declares (`brokers.capabilities`).
+All methods may be called from any thread and never block longer than their timeout.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -26,6 +27,7 @@ from brokers.messages import (
     ReplaceOrder,
     Snapshot,
 )
+from brokers.threads import RestartableThread
 
 
 class Link(StrEnum):
@@ -39,12 +41,17 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class InboundMessage:
-    """One raw callback with its meaning: what the inbox stores."""
+    """One raw callback, or one row of a snapshot, with its meaning: what the inbox stores."""
 
     event: BrokerEvent
     dedup_key: str
     raw: dict[str, Any]
     received_at: datetime
+    #: What a row of a snapshot is about. The next snapshot says it anew, so one that is parked is not
+    #: tried again, and takes the place of an earlier one about the same.
+    topic: str = ""
+    #: To be called when the message was neither stored nor parked: told again, it is news.
+    forget: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
 
 class Listener(Protocol):
@@ -88,6 +95,10 @@ class Sent:
 
 class BrokerSession(Protocol):
     """One connection to one gateway under one client id, with its own thread."""
+
+    @property
+    def thread(self) -> RestartableThread:
+        """The session's thread: started again after it has ended, it makes a new connection."""
 
     @property
     def link(self) -> Link:

@@ -21,20 +21,38 @@ Statement = tuple[str, Parameters]
 M = TypeVar("M", bound=Model)
 
 
+#: These statements are planned once for each connection, perhaps while a table is still small. A plan that
+#: reads it whole would be kept when it has grown, so they prefer indexes. Others have PostgreSQL's defaults.
+PLAN_SETTINGS = {"plan_cache_mode": "'force_generic_plan'", "enable_seqscan": "'off'", "jit": "'off'"}
+
+
+def _set_local(values: Mapping[str, str]) -> str:
+    """SET LOCAL of several settings in one statement; the values are SQL, NULL is the connection's own."""
+    return "SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in values.items())
+
+
+SET_PLAN = _set_local(PLAN_SETTINGS)
+RESET_PLAN = _set_local(dict.fromkeys(PLAN_SETTINGS, "NULL"))
+
+
 def rows(sql: str, parameters: Parameters) -> list[Row]:
     """Run a statement and return its rows, none for one without a result; raises Django's database errors."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        return _rows_of(_asked(sql, parameters))
+    return pipeline((sql, parameters))[0]
 
 
 def pipeline(*statements: Statement) -> list[list[Row]]:
-    """The same for several in one round trip, in this order; each sees what those before it did."""
+    """The same for several in one round trip, in this order; each sees what those before it did.
+
+    The plan settings travel along. Outside of a transaction the pipeline is one, and they end with it; inside
+    of one they are put back, or rolled back with it after an error.
+    """
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline() as pipeline:
+    with connection.wrap_database_errors, connection.connection.pipeline():  # its end is the one round trip
+        _asked(SET_PLAN, ())
         asked = [_asked(sql, parameters) for sql, parameters in statements]
-        pipeline.sync()
-        return [_rows_of(cursor) for cursor in asked]
+        if not connection.connection.autocommit:
+            _asked(RESET_PLAN, ())
+    return [_rows_of(cursor) for cursor in asked]
 
 
 def _asked(sql: str, parameters: Parameters) -> psycopg.Cursor[Row]:

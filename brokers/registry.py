@@ -1,10 +1,13 @@
-"""Adapters by dotted path."""
+"""Adapters by dotted path, and what they declare."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from django.utils.module_loading import import_string
+
+from brokers.capabilities import Capabilities
 
 if TYPE_CHECKING:
     from brokers.port import BrokerSession, Listener
@@ -13,8 +16,20 @@ if TYPE_CHECKING:
 def create(
     name: str, adapter: str, *, host: str, port: int, client_id: int, paper: bool, listener: Listener
 ) -> BrokerSession:
-    """Build the session `name` with the adapter at this dotted path."""
+    """Build the session `name` with the adapter at this dotted path, which must declare its capabilities."""
+    capabilities(adapter)
     session: BrokerSession = import_string(adapter)(
         name=name, host=host, port=port, client_id=client_id, paper=paper, listener=listener
     )
     return session
+
+
+@cache
+def capabilities(adapter: str) -> Capabilities:
+    """What the adapter at `PACKAGE.module.Class` declares, in `PACKAGE.capabilities`.
+
+    Processes without a connection ask too, so the adapter itself and its library are not imported.
+    """
+    package = adapter.rsplit(".", 2)[0]
+    declared: Capabilities = import_string(f"{package}.capabilities.CAPABILITIES")
+    return declared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from uuid import UUID
 
 from celery import shared_task
@@ -10,7 +11,8 @@ from celery import shared_task
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
-from orders.notify import questions, wakeup
+from orders.notify import questions
+from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
 from orders.sending import submission
 from orders.session.runtime import running
@@ -22,10 +24,18 @@ log = logging.getLogger(__name__)
 
 
 @shared_task
-def drain(session: str) -> None:
-    """The doorbell: send what waits for this session. Runs in the broker worker that owns it."""
-    wakeup.answered(session)
-    running(session).ring()
+def submit(session: str) -> dict[str, float]:
+    """Send what waits for this session, in the broker worker that owns it; what was handed over.
+
+    A task that meets another at work leaves it a note to look again and returns at once.
+    """
+    return asdict(running(session).submit(StartedBy.TASK))
+
+
+@shared_task
+def drain(session: str) -> dict[str, float]:
+    """What `submit` was called one version ago; a message of that version may still wait in a queue."""
+    return submit(session)
 
 
 @shared_task

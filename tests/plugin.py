@@ -10,29 +10,38 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from tradedesk.stack.postgres import EmbeddedPostgres
+from tests.examples import DEPTH
+from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.redis import EmbeddedRedis
 from tradedesk.stack.server import Server
-from tradedesk.stack.template import TEMPLATE
+from tradedesk.stack.servers import embedded_postgres
+from tradedesk.stack.template import TEMPLATE, fill, make
 
 FOLDER = pytest.StashKey[Path]()
-#: They take longest, so they come first: then all processes end together.
+#: What takes longest comes first, the longest of all at the head: then all processes end together.
 LONG = (
-    "tests/scenarios/",
+    "tests/soak/test_many_chaos_seeds.py",
+    "tests/soak/",
+    "tests/scenarios/shared/",
     "tests/browser/",
+    "tests/scenarios/test_chaos.py",
     "tests/benchmarks/",
     "tests/integration/stack/",
+    "tests/scenarios/",
     "tests/integration/test_compose.py",
     "tests/integration/test_setup.py",
+    "tests/integration/orders/test_fix_scenarios.py",
 )
 ONE_SYSTEM = ("tests/browser/", "tests/scenarios/shared/")
 SERVERS = pytest.StashKey[list[Server]]()
+COPY = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,8 +54,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["PGOPTIONS"] = "-c tradedesk.may_truncate=on"
     early_config.stash[FOLDER] = folder
     if getattr(early_config.known_args_namespace, "numprocesses", None) and not in_xdist_worker():
+        make(Path(os.environ[TEMPLATE]))
         return  # the workers run the tests, each with servers of its own
+    early_config.stash[COPY] = copied = in_xdist_worker() and not os.environ.get("DATABASE_URL")
+    if copied:
+        with DataFolder(folder) as data:
+            fill(data)
     early_config.stash[SERVERS] = [*missing_postgres(folder), *missing_redis(folder)]
+
+
+def is_copy(config: pytest.Config) -> bool:
+    """Whether the database server of this process began as a copy of the template."""
+    return config.stash[COPY]
 
 
 def in_xdist_worker() -> bool:
@@ -58,9 +77,8 @@ def missing_postgres(folder: Path) -> list[Server]:
     """An embedded PostgreSQL without fsync (nothing here cuts the power), unless DATABASE_URL is set."""
     if os.environ.get("DATABASE_URL"):
         return []
-    server = EmbeddedPostgres(
-        folder / "postgres", password=secrets.token_hex(16), log=folder / "logs/postgres.log", durable=False
-    )
+    with DataFolder(folder) as data:
+        server = embedded_postgres(data, durable=False)
     server.start()
     os.environ["DATABASE_URL"] = server.url
     return [server]
@@ -78,7 +96,12 @@ def missing_redis(folder: Path) -> list[Server]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first; pytest-django has just put whatever needs no database of its own last."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(key=lambda item: rank(item.nodeid))
+
+
+def rank(nodeid: str) -> int:
+    """The place in `LONG`, the same for all that is not there."""
+    return next((place for place, path in enumerate(LONG) if nodeid.startswith(path)), len(LONG))
 
 
 class Together(LoadFileScheduling):
@@ -94,6 +117,17 @@ class Together(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     """Instead of what `--dist` names."""
     return Together(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests measured (`record_property`), and in a long run how many of which file passed."""
+    passed = [report for report in terminalreporter.stats.get("passed", ()) if report.when == "call"]
+    for report in passed:
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{report.nodeid}: {name} {value}")
+    if DEPTH > 1:
+        for file, count in Counter(report.location[0] for report in passed).items():
+            terminalreporter.write_line(f"{file}: {count} passed")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -6,18 +6,25 @@ The session needs no Redis: it goes on while Celery's consumer waits for one or 
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import signal
+import threading
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
 from celery.utils.nodenames import gethostname, nodename
+from kombu.message import Message
 
 from orders.session.runtime import SessionRuntime
 from tradedesk.celery import app
 
 log = logging.getLogger(__name__)
+
+LEASE_LOST, THREAD_LOST = 1, 3  # exit codes
+STOP_WITHIN = 8.0  # seconds for an orderly end when a thread hangs; the lease then runs out by itself
 
 
 class SessionStep(bootsteps.StartStopStep):
@@ -33,17 +40,57 @@ class SessionStep(bootsteps.StartStopStep):
     terminate = stop
 
 
+def run_task(worker: Any, raw: bytes) -> bool:
+    """Run a task whose message was published to this worker; False while its consumer can not.
+
+    It goes the way of a message from the queue (received, handed to the pool, started, succeeded: Flower
+    sees each), without the queue's bookkeeping. Nothing is acknowledged: what is lost, the sweep sends.
+    """
+    strategies = getattr(worker.consumer, "strategies", {})  # none before the consumer's first start
+    message = message_of(json.loads(raw))
+    strategy = strategies.get(message.headers["task"])
+    if strategy is None:
+        return False
+    strategy(message, None, nothing_to_acknowledge, nothing_to_acknowledge, [])
+    return True
+
+
+def message_of(stored: dict[str, Any]) -> Message:
+    """A kombu message from what kombu would have kept in Redis."""
+    properties = stored["properties"]
+    return Message(
+        stored["body"],
+        properties["delivery_tag"],
+        stored["content-type"],
+        stored["content-encoding"],
+        delivery_info=properties["delivery_info"] | {"priority": properties["priority"]},
+        properties=properties,
+        headers=stored["headers"],
+    )
+
+
+def nothing_to_acknowledge(*_: Any, **__: Any) -> None:
+    """A published message is in no queue."""
+
+
 def run(runtime: SessionRuntime) -> int:
-    """Work until told to stop; the exit code, non-zero when the lease was lost."""
-    lost: list[bool] = []
+    """Work until told to stop; the exit code says when the lease was lost, or a thread could not be cured."""
+    codes: list[int] = []
 
     def lease_lost() -> None:
-        lost.append(True)
+        codes.append(LEASE_LOST)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def thread_lost(reason: str) -> None:
+        codes.append(THREAD_LOST)
+        end = threading.Timer(STOP_WITHIN, os._exit, [THREAD_LOST])
+        end.daemon = True
+        end.start()
         os.kill(os.getpid(), signal.SIGTERM)
 
     gc.collect()
     gc.freeze()  # what start-up has made stays: the collector need not look through it while an order waits
-    runtime.on_lease_lost = lease_lost
+    runtime.on_lease_lost, runtime.on_fatal = lease_lost, thread_lost
     SessionStep.runtime = runtime
     app.steps["worker"].add(SessionStep)
     worker = app.Worker(
@@ -55,6 +102,7 @@ def run(runtime: SessionRuntime) -> int:
         without_mingle=True,
         loglevel="INFO",
     )
+    runtime.run_task = partial(run_task, worker)
     runtime.start()
     worker.start()
-    return 1 if lost else int(worker.exitcode or 0)
+    return codes[0] if codes else int(worker.exitcode or 0)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from brokers.models import GatewaySession
 from brokers.port import Link
-from orders.notify import wakeup
+from orders.notify import redis_client
 
 HEARTBEAT_LIMIT = timedelta(seconds=5)
 
@@ -41,7 +41,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when orders reach the broker, 503 with reasons when not.
 
-    Redis is only the doorbell: without it the answer is "degraded", and still 200.
+    Redis only carries wake-ups: without it the answer is "degraded", and still 200.
     """
     checks = [check_database(), check_redis()]
     checks += check_sessions() if checks[0].ok else []
@@ -62,9 +62,9 @@ def check_database() -> Check:
 
 
 def check_redis() -> Check:
-    """One ping, with the short timeouts of the doorbell."""
+    """One ping, with the short timeout of requests."""
     try:
-        wakeup.client().ping()
+        redis_client.request_client().ping()
     except redis.RedisError as error:
         return Check(name="redis", ok=False, reason=first_line(error), needed=False)
     return Check(name="redis", ok=True, needed=False)

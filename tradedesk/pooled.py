@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import select
+import time
 from datetime import UTC, datetime
 from typing import Any, Self
 
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.types.datetime import TimestamptzLoader
+
+#: What a server reports of itself with its answers: a standby, a primary that was set read-only.
+SAYS_READ_ONLY = (b"in_hot_standby", b"default_transaction_read_only")
+#: Seconds after which a read-only connection is not lent again: it may outlast what made it so.
+READ_ONLY_LENT = 1.0
 
 
 class UtcLoader(TimestamptzLoader):
@@ -32,18 +38,29 @@ class PooledConnection(psycopg.Connection[Any]):
     asked. What a query would find besides, a network that swallows everything, it would find by waiting.
     """
 
+    made_at = 0.0
+
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
         """As always; its context, Django's, would have another reader of times."""
         connection = super().connect(*args, **kwargs)
         connection.adapters.register_loader("timestamptz", UtcLoader)
+        connection.made_at = time.monotonic()
         return connection
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
         """As always, but an empty query is not sent over a silent socket."""
+        if query == "" and self.is_read_only() and time.monotonic() - self.made_at > READ_ONLY_LENT:
+            self.close()  # else the pool would lend it again: what it says of itself only a query renews
+            raise psycopg.OperationalError("it has been read-only for long: a new one may not be")
         if query == "" and self.pgconn.status == psycopg.pq.ConnStatus.OK and is_silent(self.fileno()):
             return self.cursor()
         return super().execute(query, *args, **kwargs)
+
+    def is_read_only(self) -> bool:
+        """Whether the server last said so of itself; it says so unasked (PostgreSQL 14 and later)."""
+        said = (self.pgconn.parameter_status(name) for name in SAYS_READ_ONLY)
+        return b"on" in said
 
 
 def is_silent(descriptor: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import dj_database_url
@@ -85,9 +84,6 @@ TEMPLATES = [
 # --- PostgreSQL: the single truth -----------------------------------------------------------------
 # A pool, because Celery's Django fixup closes the connection around each task, and health checks,
 # because pooled connections are dead after a PostgreSQL restart.
-#: Prepared statements are planned once, when a young table is still small: what reads it whole then would go
-#: on to read it whole when it has grown. So indexes are always preferred. libpq's own PGOPTIONS is kept.
-PLANS = (("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("jit", "off"))
 DATABASE_URL = env.url("DATABASE_URL") or "postgresql://tradedesk@127.0.0.1:5432/tradedesk"
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
@@ -98,14 +94,12 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
             "min_size": 1,
             "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200),
             "timeout": 5,
+            "reconnect_timeout": 2.0,  # its pauses grow with the outage; after this, who asks tries anew
             "connection_class": PooledConnection,
         },
         "connect_timeout": 3,
         "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
-        "options": " ".join(
-            [os.environ.get("PGOPTIONS", ""), *(f"-c {name}={value}" for name, value in PLANS)]
-        ),
     }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -129,8 +123,6 @@ PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
-# Whether a filled order works on when its quantity is raised (FIX C.1.c). IB refuses that (error 104).
-BROKER_RAISES_FILLED = False
 # Seconds between the two looks that prove an order absent.
 RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)
 # Seconds a commission may lag behind its execution before the order is marked and somebody is told.

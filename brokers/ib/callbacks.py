@@ -1,4 +1,4 @@
-"""The wrapper that ib_async's decoder calls: raw callbacks in, `Heard` messages out.
+"""The wrapper that ib_async's decoder calls: raw callbacks in, inbound messages out.
 
 We use the library's client and decoder but not its trade book: it drops statuses of orders it does not
 know, swallows executions it has seen in an answer, and marks living orders Cancelled on codes it takes
@@ -11,7 +11,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Hashable
 from datetime import UTC
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState, PriceIncrement
@@ -127,7 +127,7 @@ class Callbacks:
             cum_qty=contracts.plain(contracts.decimal(filled)),
             text=why_held,
         )
-        self._tell(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
+        self._on_event(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
         self._stay_above(client_id, order_id)
 
     def openOrder(self, _: int, contract: Contract, order: Order, state: OrderState) -> None:
@@ -138,7 +138,7 @@ class Callbacks:
         report = translate.open_order_report(contract, order, state)
         self.requests.add("openOrders", report)
         raw = {"contract": _said(contract), "order": _said(order), "orderState": _said(state)}
-        self._tell(report, raw, about=f"{order.permId}:{order.clientId}:{order.orderId}")
+        self._on_event(report, raw, about=f"{order.permId}:{order.clientId}:{order.orderId}")
         self._stay_above(order.clientId, order.orderId)
 
     def _stay_above(self, client_id: int, order_id: int) -> None:
@@ -154,7 +154,7 @@ class Callbacks:
         report = translate.completed_order_report(contract, order, state)
         self.requests.add("completedOrders", report)
         raw = {"contract": _said(contract), "order": _said(order), "orderState": _said(state)}
-        self._tell(report, raw, about=str(order.permId))
+        self._on_event(report, raw, about=str(order.permId))
 
     def completedOrdersEnd(self) -> None:
         self.requests.end("completedOrders")
@@ -165,14 +165,14 @@ class Callbacks:
         if request_id >= FIRST_REQUEST_ID:
             self.requests.add(request_id, report)
         raw = {"contract": _said(contract), "execution": _said(execution)}
-        self._tell(report, raw, key=execution_key(report))
+        self._on_event(report, raw, key=execution_key(report))
 
     def execDetailsEnd(self, request_id: int) -> None:
         self.requests.end(request_id)
 
     def commissionReport(self, commission: CommissionReport) -> None:
         report = translate.commission_report(commission)
-        self._tell(report, _said(commission), key=commission_key(report))
+        self._on_event(report, _said(commission), key=commission_key(report))
 
     # --- errors ------------------------------------------------------------------------------------
     def error(self, request_id: int, code: int, text: str, advanced_json: str = "") -> None:
@@ -200,7 +200,7 @@ class Callbacks:
             meaning=codes.meaning(code),
         )
         raw = {"reqId": order_id, "errorCode": code, "errorString": text, "advanced": advanced_json}
-        self._tell(report, raw, about=str(order_id))
+        self._on_event(report, raw, about=str(order_id))
 
     # --- account, instruments, prices ----------------------------------------------------------------
     def position(self, account: str, contract: Contract, quantity: float, avg_cost: float) -> None:
@@ -268,9 +268,12 @@ class Callbacks:
     ) -> None:
         self.prices.profit(request_id, daily=daily, unrealized=unrealized, realized=realized, value=value)
 
-    # --- telling -----------------------------------------------------------------------------------
-    def _tell(self, event: BrokerEvent, raw: dict[str, Any], *, about: str = "", key: str = "") -> None:
-        """To the inbox, unless it repeats word for word the last one of its kind about this order."""
+    # --- to the inbox ------------------------------------------------------------------------------
+    def _on_event(self, event: BrokerEvent, raw: dict[str, Any], *, about: str = "", key: str = "") -> None:
+        """To the inbox, unless it repeats word for word the last one of its kind about this order.
+
+        That one is stored, or on its way to be: one that was lost on its way is forgotten here.
+        """
         kind = raw_kind(event)
         words = hash(repr(raw))  # the words themselves, of every order of a day, would fill the memory
         if self._last.get(topic := key or f"{kind}:{about}") == words:
@@ -282,8 +285,14 @@ class Callbacks:
             dedup_key=key or f"{self.connection_id}:{self._count}",
             raw=raw,
             received_at=translate.now(),
+            forget=partial(self._forget, topic, words),
         )
         self.listener.on_message(message)
+
+    def _forget(self, topic: str, words: int) -> None:
+        """On any thread: a message that comes meanwhile may be forgotten too, and be stored twice."""
+        if self._last.get(topic) == words:
+            self._last.pop(topic, None)
 
 
 def rule_key(rule_id: int) -> str:

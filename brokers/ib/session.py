@@ -12,8 +12,10 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -40,10 +42,13 @@ from brokers.messages import (
     Snapshot,
 )
 from brokers.port import Link, Listener, Sent
+from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Command = NewOrder | ReplaceOrder | CancelOrder
+#: How waiting for the loop's answer ends without one: not in time, or the loop ended meanwhile.
+NO_ANSWER = (FutureTimeout, TimeoutError, FutureCancelled, asyncio.CancelledError)
 
 #: Seconds for the handshake, first and longest: short at first, so that a connection on which nothing
 #: comes back does not hold up the next one; longer each time, for a gateway that is only slow.
@@ -51,6 +56,7 @@ CONNECT_TIMEOUT = (4.0, 16.0)
 PROBE_EVERY = 1.5  # seconds
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
 HAND_OVER_TIMEOUT = 10.0  # seconds
+BEAT_EVERY = 0.5  # seconds
 BACKOFF = (0.1, 1.5)  # seconds between attempts, first and longest
 
 
@@ -76,17 +82,16 @@ class IBSession:
         self._asking = Asking(self)
         self._prices = Prices(self)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"ib-{name}", daemon=True)
+        self.thread = RestartableThread(f"ib-{name}", self._run)
 
     # --- the port, called from other threads -------------------------------------------------------
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         self._stopping.set()
-        if self._loop and self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._down.set)
-        self._thread.join(timeout=10)
+        self._post(self.give_up)
+        self.thread.join(timeout=10)
 
     def place(self, orders: Sequence[NewOrder]) -> list[Sent]:
         return self._hand_over(self._place_all(orders), orders)
@@ -102,12 +107,10 @@ class IBSession:
 
     def reconnect(self, reason: str) -> None:
         log.warning("reconnecting", extra={"session": self.name, "reason": reason})
-        if self._loop:
-            self._loop.call_soon_threadsafe(self.give_up)
+        self._post(self.give_up)
 
     def ready(self, snapshot: Snapshot) -> None:
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._open_gate, snapshot)
+        self._post(self._open_gate, snapshot)
 
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
         return self._ask(self._asking.details(instrument), timeout)
@@ -116,15 +119,13 @@ class IBSession:
         return self._ask(self._asking.preview(order), timeout)
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._prices.watch, list(instruments))
+        self._post(self._prices.watch, list(instruments))
 
     def market(self, instruments: Sequence[InstrumentRef], timeout: float) -> list[MarketView]:
         return self._ask(self._look_at(list(instruments)), timeout)
 
     def follow_profits(self, wanted: Collection[ProfitKey]) -> None:
-        if self._loop and self._loop.is_running():
-            self._loop.call_soon_threadsafe(self._prices.follow_profits, set(wanted))
+        self._post(self._prices.follow_profits, set(wanted))
 
     # --- across threads ----------------------------------------------------------------------------
     def _hand_over(self, sending: Coroutine[Any, Any, list[Sent]], commands: Sequence[Command]) -> list[Sent]:
@@ -133,14 +134,14 @@ class IBSession:
             return self._on_loop(sending, HAND_OVER_TIMEOUT)
         except BrokerUnavailable as error:
             return [Sent(order_id=command.order_id, error=error) for command in commands]
-        except (FutureTimeout, TimeoutError, asyncio.CancelledError):
+        except NO_ANSWER:
             unknown = OutcomeUnknown("the session thread did not answer in time")
             return [Sent(order_id=command.order_id, error=unknown) for command in commands]
 
     def _ask(self, question: Coroutine[Any, Any, T], timeout: float) -> T:
         try:
             return self._on_loop(asyncio.wait_for(question, timeout), timeout + 5)
-        except (FutureTimeout, TimeoutError, asyncio.CancelledError):
+        except NO_ANSWER:
             raise OutcomeUnknown(f"no complete answer within {timeout:g} s") from None
 
     def _on_loop(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
@@ -150,15 +151,37 @@ class IBSession:
             raise BrokerUnavailable("the session is not running")
         return asyncio.run_coroutine_threadsafe(work, loop).result(timeout)
 
+    def _post(self, what: Callable[..., object], *arguments: object) -> None:
+        """Have it called on the loop; without one there is no connection that it could be for."""
+        loop = self._loop
+        if loop is not None and loop.is_running():
+            with suppress(RuntimeError):  # it ended just now
+                loop.call_soon_threadsafe(what, *arguments)
+
     # --- life, on the loop -------------------------------------------------------------------------
     def _run(self) -> None:
+        """A loop of its own each time that the thread is started; what belonged to the last one is gone."""
+        self._down = asyncio.Event()
+        if self.link is not Link.DOWN:
+            self._client = None
+            self._set_link(Link.DOWN, "the session's thread ended")
+        asyncio.run(self._live())
+
+    async def _live(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        beating = asyncio.ensure_future(self._beat_forever())
         try:
-            asyncio.run(self._stay_connected())
-        except Exception:
-            log.exception("session thread ended", extra={"session": self.name})
+            await self._stay_connected()
+        finally:
+            beating.cancel()
+            self._drop("stopped" if self._stopping.is_set() else "the session's thread ended")
+
+    async def _beat_forever(self) -> None:
+        while True:
+            self.thread.beat()
+            await asyncio.sleep(BEAT_EVERY)
 
     async def _stay_connected(self) -> None:
-        self._loop = asyncio.get_running_loop()
         backoff, timeout = BACKOFF[0], CONNECT_TIMEOUT[0]
         while not self._stopping.is_set():
             try:
@@ -174,7 +197,6 @@ class IBSession:
             self._tell_failure()
             await self._pause(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             backoff, timeout = min(BACKOFF[1], backoff * 2), min(CONNECT_TIMEOUT[1], timeout * 2)
-        self._drop("stopped")
 
     def _tell_failure(self) -> None:
         if not self._stopping.is_set():

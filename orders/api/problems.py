@@ -14,10 +14,11 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
-from django.db import InterfaceError, OperationalError
+from django.db import Error as DatabaseError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
+from brokers import database
 from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, OrderError
 
 log = logging.getLogger(__name__)
@@ -148,7 +149,7 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("MALFORMED_REQUEST")
         case exceptions.APIException():
             return problem_of_framework(error)
-        case OperationalError() | InterfaceError():
+        case DatabaseError() if database.is_away(error):
             log.warning("request failed: database not reached", extra={"error": str(error)})
             return Problem(
                 "UNAVAILABLE",

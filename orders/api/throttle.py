@@ -17,19 +17,16 @@ from django.conf import settings
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from orders.notify.wakeup import REDIS_ERRORS
+from orders.notify.redis_client import REDIS_ERRORS, request_options
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 log = logging.getLogger(__name__)
 
-REDIS_AWAY_FOR = 5.0  # seconds until Redis is asked again after it failed
 #: A process lets this part of a limit through before it asks what others have counted, and tells them then:
 #: most requests are spared the round trip, and so many processes can exceed a limit by a tenth each.
 OWN_SHARE = 10
@@ -45,25 +42,20 @@ class Counter:
             RedisStorage(
                 settings.REDIS_URL,
                 key_prefix=f"{settings.REDIS_KEY_PREFIX}throttle",
-                socket_timeout=settings.REDIS_TIMEOUT,
-                socket_connect_timeout=settings.REDIS_TIMEOUT / 2,
-                retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]  # passed on to redis as it is
+                **request_options(),  # passed on to redis as they are
             )
         )
-        self._away_until = 0.0
 
     def hit(self, item: RateLimitItem, *names: str) -> int:
         """Count one; 0 when it is within the limit, else the seconds to wait."""
         own, share = self._own.count(item, names), item.amount // OWN_SHARE
         if own <= share:
             return 0
-        if time.monotonic() >= self._away_until:
-            try:
-                within = self._shared.hit(item, *names, cost=own if own == share + 1 else 1)
-                return 0 if within else self._wait(item, names)
-            except REDIS_ERRORS as error:
-                self._away_until = time.monotonic() + REDIS_AWAY_FOR
-                log.warning("throttle counts without Redis", extra={"error": repr(error)})
+        try:
+            within = self._shared.hit(item, *names, cost=own if own == share + 1 else 1)
+            return 0 if within else self._wait(item, names)
+        except REDIS_ERRORS as error:
+            log.debug("throttle counts without Redis", extra={"error": repr(error)})
         return 0 if own <= item.amount else item.get_expiry()
 
     def _wait(self, item: RateLimitItem, names: tuple[str, ...]) -> int:

@@ -1,13 +1,14 @@
 """Applying what the broker says: the one way by which broker truth changes an order.
 
-Everything comes from the inbox, in batches. Any event may come twice, late, or before the one it
-belongs to: quantities are recomputed from the executions, never added up; terminal states are never
-left for an older message; what can not be matched yet is parked and tried again.
+Everything comes from the inbox, in batches, rows of snapshots included. Any event may come twice, late, or
+before the one it belongs to: quantities are recomputed from the executions, never added up; terminal states
+are never left for an older message; what can not be matched yet is parked and tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,10 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from brokers import inbox
-from brokers.inbox import Note
+from brokers import database, inbox_rows, storable
+from brokers.inbox import InboxItem, describe
 from brokers.messages import (
+    BrokerEvent,
     CommissionReport,
     ErrorReport,
     ExecutionReport,
@@ -33,7 +35,7 @@ from brokers.models import InboxMessage
 from brokers.port import InboundMessage
 from orders.booking import effects, external
 from orders.booking.flags import SessionFlags
-from orders.booking.working_set import WorkingSet
+from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
 from orders.models import (
     AT_BROKER,
@@ -52,28 +54,43 @@ from orders.sending import unknown_outcome
 
 #: A message that matches nothing is tried this often, then left in the inbox with its error.
 MAX_ATTEMPTS = 8
+#: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
+SNAPSHOT_TOPIC = "snapshot:"
 
 
 class NotYet(Exception):
     """What this message belongs to has not arrived."""
 
 
-def apply_notes(session: str, notes: Sequence[Note], flags: SessionFlags) -> None:
-    """Keep and apply a batch in one transaction, then tell the readers."""
-    heard = [note for note in notes if isinstance(note, InboundMessage)]
-    events = [note.event if isinstance(note, InboundMessage) else note for note in notes]
+def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -> None:
+    """Store and apply a batch in one transaction, then notify the readers."""
+    messages = [item for item in items if isinstance(item, InboundMessage)]
+    events = [item.event if isinstance(item, InboundMessage) else item for item in items]
+    asked = SessionFlags()
     with transaction.atomic():
-        working_set = WorkingSet(session, events, *([inbox.keep(session, heard)] if heard else []))
-        ids = {id(message): row for row, message in inbox.kept(heard, working_set.answer)}
-        items = [(note, ids.get(id(note))) for note in notes]
-        fresh = [(note, row) for note, row in items if isinstance(note, HandedOver) or row is not None]
+        statements = [inbox_rows.store(session, messages)] if messages else []
+        working_set = WorkingSet(session, events, *statements)
+        ids = {id(message): row for row, message in inbox_rows.stored(messages, working_set.answer)}
+        rows = [(item, ids.get(id(item))) for item in items]
+        fresh = [(item, row) for item, row in rows if isinstance(item, HandedOver) or row is not None]
         if not fresh:
             return
-        applying = Applying(working_set, flags)
-        for note, row_id in fresh:
-            applying.apply(note, row_id)
+        applying = Applying(working_set, asked)
+        for item, row_id in fresh:
+            applying.apply(item, row_id)
         applying.finish()
+    flags.add(asked)
     wakeup.notify_readers()
+
+
+# --- parked messages ----------------------------------------------------------------------------------
+def park(session: str, message: InboundMessage, error: Exception) -> None:
+    """Store a message that could not be applied; one that merely came too early raises no alert yet."""
+    retry_at = timezone.now() + inbox_rows.retry_delay(0)
+    with transaction.atomic():
+        row = inbox_rows.park_message(session, message, error, retry_at)
+        if message.topic or not isinstance(error, NotYet):
+            _alert_stuck(row, message.event)
 
 
 def retry_parked(session: str, flags: SessionFlags) -> int:
@@ -85,37 +102,78 @@ def retry_parked(session: str, flags: SessionFlags) -> int:
 
 
 def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
-    event = decode_event(msgspec.json.encode(row.event))
-    note = InboundMessage(event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at)
+    asked = SessionFlags()
     try:
+        event = decode_event(msgspec.json.encode(row.event))
+        message = InboundMessage(
+            event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at
+        )
         with transaction.atomic():
-            applying = Applying(WorkingSet(row.session_id, [event]), flags)
-            applying.apply(note, row.pk)
+            applying = Applying(WorkingSet(row.session_id, [event]), asked)
+            applying.apply(message, row.pk)
             applying.finish()
-            row.applied_at, row.error = timezone.now(), ""
-            row.save(update_fields=["applied_at", "error"])
-            if row.attempts >= MAX_ATTEMPTS:
-                clear_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=row.dedup_key)
+            _set_applied(row)
     except NotYet as error:
         _postpone(row, error)
         return False
     except Exception as error:
+        if database.is_away(error):
+            raise
         _postpone(row, error)
-        flags.snapshot_wanted = True
+        flags.snapshot_wanted |= row.retry_at is not None  # not for ever: a snapshot lets it be tried again
         return False
+    flags.add(asked)
     wakeup.notify_readers()
     return True
 
 
+def _set_applied(row: InboxMessage) -> None:
+    row.applied_at, row.error = timezone.now(), ""
+    row.save(update_fields=["applied_at", "error"])
+    clear_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=_subject(row))
+
+
 def _postpone(row: InboxMessage, error: Exception) -> None:
     row.attempts += 1
-    row.error = f"{type(error).__name__}: {error}"
+    row.error = describe(error)
     again = row.attempts < MAX_ATTEMPTS
-    row.retry_at = timezone.now() + inbox.retry_delay(row.attempts) if again else None
+    row.retry_at = timezone.now() + inbox_rows.retry_delay(row.attempts) if again else None
     row.save(update_fields=["attempts", "error", "retry_at"])
     if row.attempts == MAX_ATTEMPTS:
-        text = f"A {row.kind} of the broker could not be applied: {row.error}"
-        raise_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=row.dedup_key, text=text)
+        _alert_stuck(row, row.event)
+
+
+def rearm_parked(session: str) -> None:
+    """What was given up for want of its order or execution gets another chance after each snapshot."""
+    waiting = InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at=None)
+    waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=timezone.now())
+
+
+def close_parked_rows(session: str, topics: Collection[str]) -> None:
+    """A later snapshot's rows about the same are in our books: those that were parked are over."""
+    parked = InboxMessage.objects.filter(
+        session_id=session, applied_at=None, dedup_key__startswith=SNAPSHOT_TOPIC
+    )
+    keys = {storable.key(topic) for topic in topics}
+    for row in parked:
+        if row.dedup_key in keys:
+            _set_applied(row)
+
+
+def _alert_stuck(row: InboxMessage, event: BrokerEvent | dict[str, Any]) -> None:
+    text = f"A {row.kind} of the broker could not be applied ({_about(event)}): {row.error}"
+    raise_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=_subject(row), text=text)
+
+
+def _subject(row: InboxMessage) -> str:
+    return storable.key(row.dedup_key, 120)
+
+
+def _about(event: BrokerEvent | dict[str, Any]) -> str:
+    """Whose message it is, for a person."""
+    facts = event if isinstance(event, dict) else msgspec.to_builtins(event)
+    said = {**facts.get("identity", {}), **{k: facts[k] for k in ("exec_id", "order_id") if k in facts}}
+    return storable.text(", ".join(f"{name} {value}" for name, value in said.items()), 500)
 
 
 class Applying:
@@ -135,13 +193,13 @@ class Applying:
             ExecutionsMissing: self._unexplained,
         }
 
-    def apply(self, note: Note, row_id: int | None) -> None:
-        """Apply one note; raises NotYet when what it belongs to is not known."""
-        if isinstance(note, InboundMessage):
-            cause = Cause(actor="broker", at=note.received_at, inbox_id=row_id)
-            self._handlers[type(note.event)](note.event, cause)
+    def apply(self, item: InboxItem, row_id: int | None) -> None:
+        """Apply one item; raises NotYet when what it belongs to is not known."""
+        if isinstance(item, InboundMessage):
+            cause = Cause(actor="broker", at=item.received_at, inbox_id=row_id)
+            self._handlers[type(item.event)](item.event, cause)
         else:
-            self._handed_over(note, Cause(actor=f"session:{self.set.session}", at=note.sent_at))
+            self._handed_over(item, Cause(actor=f"session:{self.set.session}", at=item.sent_at))
 
     def finish(self) -> None:
         """Move what was touched to where its quantities say it is, and write it all."""
@@ -150,11 +208,11 @@ class Applying:
             effects.settle(order, self.set.executions(order), cause)
         self.set.store()
 
-    # --- our own note ------------------------------------------------------------------------------
-    def _handed_over(self, note: HandedOver, cause: Cause) -> None:
-        order = self.set.orders.get(UUID(note.order_id))
-        if order and order.broker_order_id == note.broker_order_id and order.sent_at is None:
-            order.sent_at = note.sent_at
+    # --- our own word ------------------------------------------------------------------------------
+    def _handed_over(self, sent: HandedOver, cause: Cause) -> None:
+        order = self.set.orders.get(UUID(sent.order_id))
+        if order and order.broker_order_id == sent.broker_order_id and order.sent_at is None:
+            order.sent_at = sent.sent_at
             order.record_event(EventKind.HANDED_OVER, cause)
 
     # --- status ------------------------------------------------------------------------------------
@@ -165,8 +223,8 @@ class Applying:
             if order is None:
                 raise NotYet(f"no order known for {report.identity}")
         if not self._learn(order, report, cause):
-            return  # says something of the other order behind this reference, not of this one
-        self._note_answer(order)
+            return  # is about the other order behind this reference, not of this one
+        self._record_answer(order)
         if order.source == Source.EXTERNAL:
             external.follow_terms(order, report, cause)
         else:
@@ -195,32 +253,37 @@ class Applying:
         order.hold(cause.saying(text, {"second_perm_id": second}))
         raise_alert(AlertKind.DUPLICATE_ORDER, order=order, subject=str(second), text=text)
 
-    def _note_answer(self, order: Order) -> None:
-        """The gateway answers orders; what a look finds later, in doubt already, does not show that."""
+    def _record_answer(self, order: Order) -> None:
+        """The gateway answers orders; what a snapshot finds later, in doubt already, does not show that."""
         self.flags.answered |= order.state == State.SENT
 
     # --- executions --------------------------------------------------------------------------------
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
-        order = self.set.find(report.identity) or external.adopt_execution(self.set, report, cause)
+        order = self.set.find(report.identity)
+        if order is None:
+            if not report.last_qty and not report.cum_qty:
+                return  # a bust of what we never knew: there is nothing to book
+            order = external.adopt_execution(self.set, report, cause)
         self._learn(order, report, cause)
-        self._note_answer(order)
-        if any(known.exec_id == report.exec_id for known in self.set.executions(order)):
+        self._record_answer(order)
+        exec_id = execution_id(report.exec_id)
+        if any(known.exec_id == exec_id for known in self.set.executions(order)):
             return
         execution = Execution(
             order=order,
             account_id=order.account_id,
-            exec_id=report.exec_id,
-            exec_root=report.exec_root,
-            con_id=report.instrument.con_id,
-            symbol=report.instrument.symbol,
-            sec_type=report.sec_type,
-            currency=report.instrument.currency,
+            exec_id=exec_id,
+            exec_root=execution_id(report.exec_root),
+            con_id=storable.whole(report.instrument.con_id),
+            symbol=storable.text(report.instrument.symbol, 32),
+            sec_type=storable.text(report.sec_type, 8),
+            currency=storable.text(report.instrument.currency, 8),
             multiplier=report.multiplier,
             side=report.side,
-            last_qty=report.last_qty,
-            last_px=report.last_px,
-            venue=report.venue,
-            liquidity=report.liquidity,
+            last_qty=_booked(report.last_qty),
+            last_px=_booked(report.last_px),
+            venue=storable.text(report.venue, 32),
+            liquidity=storable.text(report.liquidity, 8),
             transact_time=report.transact_time,
             received_at=cause.at,
         )
@@ -239,18 +302,20 @@ class Applying:
         self._touched[order] = cause
 
     def _commission(self, report: CommissionReport, cause: Cause) -> None:
-        order = self.set.order_of_execution(report.exec_id)
-        if order is None and self.set.is_elsewhere(report.exec_id):
-            return  # a look tells all accounts of the login, and commissions name none: theirs to book
+        exec_id = execution_id(report.exec_id)
+        order = self.set.order_of_execution(exec_id)
+        if order is None and self.set.is_elsewhere(exec_id):
+            return  # a snapshot has all accounts of the login, and commissions name none: theirs to book
         if order is None:
             raise NotYet(f"execution {report.exec_id} has not arrived")
-        execution = next(e for e in self.set.executions(order) if e.exec_id == report.exec_id)
+        execution = next(e for e in self.set.executions(order) if e.exec_id == exec_id)
         if execution.commission == report.commission:
             return
-        execution.commission, execution.commission_currency = report.commission, report.currency
-        execution.realized_pnl = report.realized_pnl
+        execution.commission = _booked(report.commission)
+        execution.commission_currency = storable.text(report.currency, 8)
+        execution.realized_pnl = storable.number(report.realized_pnl)
         self.set.touch_execution(execution)
-        data = {"exec_id": report.exec_id, "commission": str(report.commission), "currency": report.currency}
+        data = {"exec_id": exec_id, "commission": str(report.commission), "currency": report.currency}
         order.record_event(EventKind.COMMISSION, cause.saying(data=data))
         self._touched[order] = cause
 
@@ -259,7 +324,7 @@ class Applying:
         order = self.set.find(report.identity)
         if order is None:
             raise NotYet(f"no order known for {report.identity}")
-        self._note_answer(order)
+        self._record_answer(order)
         cause = cause.saying(text=f"{report.code}: {report.text}", data={"code": report.code})
         match report.meaning:
             case Refusal.WARNING:
@@ -284,7 +349,7 @@ class Applying:
         return _is_taken(order) and bool(effects.in_flight(self.set, order))
 
     def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
-        """A request was refused: the order is over already, or lives on. The next look tells which."""
+        """A request was refused: the order is over already, or lives on. The next snapshot tells which."""
         self.flags.snapshot_wanted = True
         order.record_event(EventKind.BROKER_NOTICE, cause)
         request = effects.refused_one(self.set, order, meaning, report.cl_ord_id)
@@ -299,7 +364,7 @@ class Applying:
         self._unclear(order, cause)
 
     def _unclear(self, order: Order, cause: Cause) -> None:
-        """A code that proves nothing: never the end of an order, always a reason to look."""
+        """A code that proves nothing: never the end of an order, always a reason for a snapshot."""
         self.flags.snapshot_wanted = True
         order.record_event(EventKind.BROKER_NOTICE, cause)
         effects.mark_replaces_unconfirmed(self.set, order, cause)
@@ -311,7 +376,14 @@ class Applying:
         order = self.set.orders.get(UUID(report.order_id))
         if order and order.state in AT_BROKER:
             self.flags.unanswered += order.state == State.SENT
-            unknown_outcome.mark_absent(order, report.snapshot_id, cause)
+            parked = inbox_rows.is_parked(
+                self.set.session,
+                order_ref=order.order_ref.split("-")[0],
+                perm_id=order.perm_id,
+                client_id=order.broker_client_id,
+                broker_order_id=order.broker_order_id,
+            )
+            unknown_outcome.mark_absent(order, report.snapshot_id, cause, at_broker=parked)
 
     def _unexplained(self, report: ExecutionsMissing, cause: Cause) -> None:
         """Nothing is invented from a total: a person must find the executions, or say what became of them."""
@@ -319,6 +391,14 @@ class Applying:
         if order and order.cum_qty < report.cum_qty and not order.held_for_desk:
             text = f"the broker says {report.cum_qty} executed and shows executions of {order.cum_qty:f}"
             order.hold(cause.saying(text=text))
+
+
+def _booked(value: Decimal) -> Decimal:
+    """What is booked is booked as it was said; what no column holds is parked for a person."""
+    found = storable.number(value)
+    if found is None:
+        raise ValueError(f"{storable.text(str(value), 40)} can not be booked")
+    return found
 
 
 def _is_taken(order: Order) -> bool:

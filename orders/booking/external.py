@@ -1,9 +1,17 @@
-"""Orders that are not ours: recorded as EXTERNAL with what the broker says, never dropped, never touched."""
+"""Orders that are not ours: recorded as EXTERNAL with what the broker says, never dropped, never touched.
+
+Stored leniently, as far as the columns allow: a text that is too long is clipped (hashed where it identifies
+something), a number that no column holds is none.
+"""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import msgspec
 import uuid_utils.compat as uuid_utils
 
+from brokers import storable
 from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
 from brokers.models import BrokerAccount, Instrument
 from orders.booking.working_set import WorkingSet
@@ -13,7 +21,7 @@ from orders.store.orders import record_order
 
 def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> Order | None:
     """Record the order of a report; None when the report does not say enough to identify it."""
-    if report.terms is None or not report.identity.perm_id:
+    if report.terms is None or not storable.whole(report.identity.perm_id):
         return None
     name = _name(working_set, report.identity.perm_id)
     return _record(working_set, report.identity, report.terms, cause, name=name)
@@ -24,8 +32,8 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
 
     A trade from outside the broker (an exercise, a transfer) has no perm_id: it is an order by itself.
     """
-    name = _name(working_set, report.identity.perm_id or report.exec_root or report.exec_id)
-    if not report.identity.perm_id and (known := working_set.fetch(name)):
+    name = _name(working_set, storable.whole(report.identity.perm_id) or report.exec_root or report.exec_id)
+    if not storable.whole(report.identity.perm_id) and (known := working_set.fetch(name)):
         return known
     terms = OrderTerms(
         account=report.account,
@@ -40,20 +48,21 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
 
 def _name(working_set: WorkingSet, key: int | str) -> str:
     """The reference of an order that is not ours, by what the broker knows it by."""
-    return f"EXT-{working_set.session}-{key}"
+    return storable.key(f"EXT-{working_set.session}-{key}", 64)
 
 
 def grow(order: Order, report: ExecutionReport) -> None:
-    """An order of somebody else is at least as large as what is executed of it, whatever was heard before."""
-    if order.source == Source.EXTERNAL and report.cum_qty > order.order_qty:
-        order.order_qty = report.cum_qty
+    """An order of somebody else is at least as large as what is executed of it, whatever was said before."""
+    executed = storable.number(report.cum_qty)
+    if order.source == Source.EXTERNAL and executed is not None and executed > order.order_qty:
+        order.order_qty = executed
 
 
 def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
     """Somebody else may change their order at any time; ours change only by our own requests."""
-    terms = report.terms
-    if terms is None or order.source != Source.EXTERNAL:
+    if report.terms is None or order.source != Source.EXTERNAL:
         return
+    terms = _storable(report.terms, present=order.order_qty, executed=order.cum_qty)
     before = (order.order_qty, order.price, order.stop_px)
     after = (terms.order_qty, terms.price, terms.stop_px)
     if before != after:
@@ -64,6 +73,7 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
 def _record(
     working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
 ) -> Order:
+    terms = _storable(terms)
     account, _ = BrokerAccount.objects.get_or_create(
         code=terms.account, defaults={"session_id": working_set.session}
     )
@@ -81,17 +91,59 @@ def _record(
         price=terms.price,
         stop_px=terms.stop_px,
         time_in_force=terms.time_in_force,
-        perm_id=identity.perm_id or None,
-        broker_client_id=identity.client_id,
-        broker_order_id=identity.broker_order_id or None,
+        perm_id=storable.whole(identity.perm_id) or None,
+        broker_client_id=storable.whole(identity.client_id, storable.INT),
+        broker_order_id=storable.whole(identity.broker_order_id) or None,
         fresh_until=cause.at,
         received_at=cause.at,
     )
-    seen = cause.saying("seen at the broker, not placed by us", {"order_ref": identity.order_ref})
+    reference = storable.text(identity.order_ref, 200)
+    seen = cause.saying("seen at the broker, not placed by us", {"order_ref": reference})
     order.record_event(EventKind.RECORDED, seen, from_state="")
     record_order(order, queued=False)
     working_set.add_order(order)
     return order
+
+
+def _storable(
+    terms: OrderTerms, *, present: Decimal = storable.STEP, executed: Decimal = storable.STEP
+) -> OrderTerms:
+    """The terms as the columns hold them.
+
+    An order by amount of money, and one that was canceled, say no quantity: it stays as it was known, and a
+    column takes none of zero.
+    """
+    quantity = storable.number(terms.order_qty)
+    if quantity is None and terms.order_qty.is_finite():
+        quantity = storable.LARGEST
+    if quantity is None or quantity <= 0:
+        quantity = present
+    return msgspec.structs.replace(
+        terms,
+        account=storable.key(terms.account, 32),
+        instrument=_storable_reference(terms.instrument),
+        order_qty=max(quantity, executed),
+        ord_type=storable.text(terms.ord_type, 16),
+        time_in_force=storable.text(terms.time_in_force, 8),
+        price=storable.number(terms.price),
+        stop_px=storable.number(terms.stop_px),
+    )
+
+
+def _storable_reference(ref: InstrumentRef) -> InstrumentRef:
+    return msgspec.structs.replace(
+        ref,
+        symbol=storable.key(ref.symbol, 32),
+        exchange=storable.text(ref.exchange, 16),
+        currency=storable.text(ref.currency, 3),
+        con_id=storable.whole(ref.con_id),
+        maturity=storable.text(ref.maturity, 8),
+        strike_price=storable.number(ref.strike_price),
+        put_or_call=storable.text(ref.put_or_call, 4),
+        local_symbol=storable.key(ref.local_symbol, 40),
+        trading_class=storable.key(ref.trading_class, 20),
+        multiplier=storable.number(ref.multiplier) or Decimal(1),
+    )
 
 
 def _instrument(ref: InstrumentRef) -> Instrument:

@@ -1,12 +1,18 @@
-"""What applying the broker's words tells the session that heard them."""
+"""What applying the broker's messages asks of the session that received them."""
 
 from __future__ import annotations
 
 
 class SessionFlags:
-    """A look at the broker is wanted soon; orders were or were not answered."""
+    """A snapshot is wanted soon; orders were or were not answered."""
 
     def __init__(self) -> None:
         self.snapshot_wanted = False
         self.answered = False
         self.unanswered = 0
+
+    def add(self, batch: SessionFlags) -> None:
+        """Take over what a batch asks, once it is committed: one that is rolled back asks nothing."""
+        self.snapshot_wanted |= batch.snapshot_wanted
+        self.answered |= batch.answered
+        self.unanswered += batch.unanswered

@@ -42,7 +42,7 @@ def close_late(session: str, *, asked_before: datetime) -> int:
     ).exclude(order__state__in=ALIVE)
     raising = Q(kind=RequestKind.REPLACE, order_qty__gt=F("order__cum_qty"))
     asked = Q(state=RequestState.SENT, order__state__in=EXECUTED)
-    goes_out = Q(state=RequestState.REQUESTED, order__state__in=raisable())
+    goes_out = Q(state=RequestState.REQUESTED, order__state__in=raisable(session))
     late = waiting.exclude(raising & (asked | goes_out))
     ids = sorted(set(late.values_list("order_id", flat=True)))
     if not ids:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from brokers import prepared
+from brokers import prepared, storable
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -90,7 +90,7 @@ class WorkingSet:
         self._by_perm: dict[int, Order] = {}
         self._by_broker_id: dict[tuple[int, int], Order] = {}
         self._order_of_exec: dict[str, UUID] = {}
-        self.answer = self._take_in(_keys_of(items), *first)
+        self.answer = self._load(_keys_of(items), *first)
 
     # --- finding ---------------------------------------------------------------------------------
     def find(self, identity: OrderIdentity) -> Order | None:
@@ -115,7 +115,7 @@ class WorkingSet:
         return any(session != self.session for (session,) in found)
 
     def executions(self, order: Order) -> list[Execution]:
-        """All versions of all executions of the order, in the order heard."""
+        """All versions of all executions of the order, in the order received."""
         return self._executions[order.id]
 
     def requests(self, order: Order) -> list[OrderRequest]:
@@ -130,7 +130,7 @@ class WorkingSet:
 
     def fetch(self, order_ref: str) -> Order | None:
         """Lock one more order, by its reference; None when it is not stored."""
-        self._take_in(OrderKeys(order_refs=[order_ref]))
+        self._load(OrderKeys(order_refs=[order_ref]))
         return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
 
     def learn(self, order: Order) -> None:
@@ -170,15 +170,15 @@ class WorkingSet:
             _store_request(request)
 
     # --- locking ---------------------------------------------------------------------------------
-    def _take_in(self, keys: OrderKeys, *first: prepared.Statement) -> list[prepared.Row]:
+    def _load(self, keys: OrderKeys, *first: prepared.Statement) -> list[prepared.Row]:
         """Lock, then read what belongs to the locked ones: what others did to them meanwhile is seen.
 
         Most often all are named by their ids: then their requests are read in the same round trip.
         """
         known = {"session": self.session, "known": [*self.orders]}
-        looks = [(_lock_sql(), {**vars(keys), **known}), _requests_of(keys.ids)] if keys else []
-        answers = prepared.pipeline(*first, *looks)
-        if looks:
+        reads = [(_lock_sql(), {**vars(keys), **known}), _requests_of(keys.ids)] if keys else []
+        answers = prepared.pipeline(*first, *reads)
+        if reads:
             requests, locked = answers.pop(), [_locked(row) for row in answers.pop()]
             if others := {order.id for order in locked}.difference(keys.ids):
                 requests += prepared.rows(*_requests_of(list(others)))
@@ -203,19 +203,26 @@ def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
 
 def _locked(row: prepared.Row) -> Order:
     order = prepared.from_row(Order, row[:-1])
-    order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a look
+    order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a query
     return order
 
 
 def _keys_of(items: Sequence[Item]) -> OrderKeys:
+    """What a batch names; numbers that no column holds name nothing."""
     identities = [item.identity for item in items if hasattr(item, "identity")]
+    numbered = [i for i in identities if storable.whole(i.broker_order_id)]
     return OrderKeys(
         ids=list(_ids(items, identities)),
-        perm_ids=list({identity.perm_id for identity in identities if identity.perm_id}),
-        broker_order_ids=list({i.broker_order_id for i in identities if i.broker_order_id}),
-        client_ids=list({i.client_id for i in identities if i.broker_order_id}),
-        exec_ids=[item.exec_id for item in items if isinstance(item, CommissionReport)],
+        perm_ids=list({i.perm_id for i in identities if storable.whole(i.perm_id)}),
+        broker_order_ids=list({i.broker_order_id for i in numbered}),
+        client_ids=list({storable.whole(i.client_id, storable.INT) for i in numbered}),
+        exec_ids=[execution_id(item.exec_id) for item in items if isinstance(item, CommissionReport)],
     )
+
+
+def execution_id(said: str) -> str:
+    """The id of an execution, or its root, as its column holds it."""
+    return storable.key(said, 64)
 
 
 def _store_request(request: OrderRequest) -> None:

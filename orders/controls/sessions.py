@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession
 from orders.notify import wakeup
+from orders.notify.redis_client import REDIS_ERRORS
 from orders.reconciliation.on_demand import TASKS
 
 ASKED_FOR = 20.0  # seconds; a question that no worker took by then is forgotten
@@ -25,7 +26,7 @@ def resume(name: str, *, user: User, reason: str) -> str:
     """Send again."""
     free = {"paused_at": None, "paused_by": "", "pause_reason": ""}
     if GatewaySession.objects.filter(name=name, paused_at__isnull=False).update(**free):
-        wakeup.ring(name)
+        wakeup.start_submission(name)
         return "Sending goes on: what is still fresh goes out now."
     return "It was not paused."
 
@@ -34,7 +35,8 @@ def ask_for_comparison(name: str, *, user: User, reason: str) -> str:
     """Let the broker worker compare orders and positions now."""
     for task in TASKS:
         try:
+            wakeup.require_redis()
             current_app.send_task(task, args=(name,), queue=f"broker.{name}", expires=ASKED_FOR)
-        except wakeup.REDIS_ERRORS:
+        except REDIS_ERRORS:
             return "Redis does not answer, so the worker was not told; it compares by itself every minute."
     return "Asked. The result appears below when the broker has answered."

@@ -20,7 +20,7 @@ from brokers.messages import (
 )
 from brokers.port import InboundMessage
 from orders.booking import effects
-from orders.booking.apply import apply_notes
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.errors import OrderError
 from orders.instruments.contracts import reference
@@ -79,7 +79,7 @@ def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
         order.save(update_fields=["fresh_until"])
         send_again(order, cause)
         store_orders([order])
-        transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
+        transaction.on_commit(lambda: wakeup.start_submission(order.session_id), robust=True)
     wakeup.notify_readers()
     return order
 
@@ -133,7 +133,7 @@ def enter_execution(order_id: UUID, found: FoundExecution, *, actor: str, at: da
     if not order.held_for_desk:
         raise NotHeld(order)
     raw = {"entered_by": actor, "reason": reason}
-    apply_notes(
+    apply_items(
         order.session_id,
         [
             InboundMessage(event=event, dedup_key=key, raw=raw, received_at=at)

@@ -25,6 +25,7 @@ from orders.entry.ticket_texts import ticket_from_texts
 from orders.errors import InstrumentAmbiguous, OrderError, TicketInvalid
 from orders.models import DeskJob, DeskJobRow, JobKind, Order, Source
 from orders.notify import wakeup
+from orders.notify.redis_client import REDIS_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def start_cancels(key: UUID, orders: Sequence[Order], *, user: User, reason: str
                 for line, order in enumerate(orders, start=1)
             )
             DeskJobRow.objects.bulk_create(rows, batch_size=1000)
-        transaction.on_commit(ring, robust=True)
+        transaction.on_commit(notify_worker, robust=True)
     return job
 
 
@@ -62,7 +63,7 @@ def start_basket(job_id: UUID, *, user: User) -> DeskJob:
         if job.started_at is None:
             job.started_at = timezone.now()
             job.save(update_fields=["started_at"])
-        transaction.on_commit(ring, robust=True)
+        transaction.on_commit(notify_worker, robust=True)
     return job
 
 
@@ -72,12 +73,13 @@ def stop(job_id: UUID, *, user: User) -> DeskJob:
     return DeskJob.objects.get(pk=job_id, owner=user)
 
 
-def ring() -> None:
+def notify_worker() -> None:
     """Tell a worker that there is a job; one that Redis lost is found by the schedule."""
     try:
+        wakeup.require_redis()
         current_app.send_task("orders.tasks.work_desk_jobs")
-    except wakeup.REDIS_ERRORS as error:
-        log.warning("job not rung", extra={"error": repr(error)})
+    except REDIS_ERRORS as error:
+        log.warning("worker not told of the job", extra={"error": repr(error)})
 
 
 def work() -> int:

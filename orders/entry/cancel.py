@@ -53,7 +53,7 @@ def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
     request = _record_cancel(order, cause, cl_ord_id)
     store_orders([order])
     if request.state == RequestState.REQUESTED:
-        transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
+        transaction.on_commit(lambda: wakeup.start_submission(order.session_id), robust=True)
     return request
 
 

@@ -108,7 +108,7 @@ def place_group(ticket: GroupTicket, *, client: User, source: Source, received_a
                 return known
             raise
         if placed:
-            wakeup.ring(placed.group.session_id)
+            wakeup.start_submission(placed.group.session_id)
             return placed
         rules_cache.forget_outdated()
 

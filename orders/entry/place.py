@@ -205,7 +205,7 @@ def _wake(recorded: Iterable[Order]) -> None:
     """After commit: the workers of what is to be sent, and the readers of what was refused."""
     orders = list(recorded)
     for session in {str(order.session_id) for order in orders if order.state == State.CREATED}:
-        transaction.on_commit(lambda session=session: wakeup.ring(session), robust=True)  # type: ignore[misc]
+        transaction.on_commit(lambda session=session: wakeup.start_submission(session), robust=True)  # type: ignore[misc]
     if any(order.state != State.CREATED for order in orders):
         transaction.on_commit(wakeup.notify_readers, robust=True)
 

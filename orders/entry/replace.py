@@ -150,7 +150,7 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
         raise NotOurs(order)
     if order.held_for_desk:
         raise OrderFrozen(order)
-    raised = order.state in raisable() and request.terms.order_qty > order.cum_qty
+    raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
         raise OrderOver(order)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
@@ -204,7 +204,7 @@ def _queue(order: Order, request: OrderRequest, cause: Cause) -> None:
     OutboxCommand.objects.create(
         session_id=order.session_id, order=order, request=request, kind=CommandKind.REPLACE
     )
-    transaction.on_commit(lambda: wakeup.ring(order.session_id), robust=True)
+    transaction.on_commit(lambda: wakeup.start_submission(order.session_id), robust=True)
 
 
 def _apply_here(order: Order, cause: Cause) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from brokers.inbox import DATABASE_AWAY
+from brokers import database
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, require_form
 from orders.entry.resolution import resolve_ticket
@@ -220,9 +220,9 @@ def work_slices(session: str) -> int:
             _work(parent_id)
         except OrderError as error:
             _stop(parent_id, str(error))
-        except DATABASE_AWAY:
-            raise
-        except Exception:  # one that can not be worked must not hold up the others
+        except Exception as error:  # one that can not be worked must not hold up the others
+            if database.is_away(error):
+                raise
             log.exception("sliced order not worked", extra={"parent": str(parent_id)})
     return len(ids)
 
@@ -247,7 +247,7 @@ def _work(parent_id: UUID) -> None:
             _send(parent, quantity, now)
         parent.save()
     if quantity:
-        wakeup.ring(parent.session_id)
+        wakeup.start_submission(parent.session_id)
 
 
 def _refusal(parent: SlicedOrder) -> str:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from brokers.market import MarketView
-from orders.notify import wakeup
+from orders.notify.redis_client import REDIS_ERRORS, request_client
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ def look(session: str, instrument_id: int) -> PublishedView | None:
     Raises NoMarket when Redis does not answer.
     """
     try:
-        with wakeup.client().pipeline(transaction=False) as both:
+        with request_client().pipeline(transaction=False) as both:
             both.set(viewer_key(session, instrument_id), "1", ex=WANTED_FOR)
             both.sadd(viewed_key(session), instrument_id)
             both.get(view_key(session, instrument_id))
             body = both.execute()[-1]
-    except wakeup.REDIS_ERRORS as error:
+    except REDIS_ERRORS as error:
         log.warning("market not looked at", extra={"session": session, "error": repr(error)})
         raise NoMarket("Redis does not answer, and live prices come through it.") from None
     return decoder.decode(body) if body else None

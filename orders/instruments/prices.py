@@ -26,7 +26,11 @@ def store_prices(writer: InboxWriter) -> None:
     prices, writer.prices = writer.prices, {}
     if prices:
         seen = [{"con_id": con_id, "last_px": price} for con_id, price in prices.items()]
-        prepared.rows(STORE_PRICES, [msgspec.json.encode(seen).decode()])
+        try:
+            prepared.rows(STORE_PRICES, [msgspec.json.encode(seen).decode()])
+        except Exception:
+            writer.prices = prices | writer.prices  # those seen meanwhile are newer
+            raise
 
 
 class LastPrices:

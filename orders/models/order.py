@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -69,7 +68,7 @@ def order_id_of(order_ref: str) -> UUID | None:
         return None
     try:
         return UUID(bytes=base64.b32decode(base[2:] + "======"))
-    except binascii.Error:
+    except ValueError:  # binascii.Error among them
         return None
 
 

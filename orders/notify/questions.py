@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from brokers import database
 from brokers.errors import BrokerError, BrokerRefused
 from brokers.models import BrokerQuestion, GatewaySession, QuestionKind
 from brokers.port import Link
@@ -38,7 +39,7 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
     """
     _require_link(session)
     question = BrokerQuestion.objects.create(session_id=session, kind=kind, body=body)
-    wakeup.ring(session, about=wakeup.QUESTIONS)
+    wakeup.start_answers(session)
     deadline, pause = time.monotonic() + timeout, PAUSES[0]
     while time.monotonic() < deadline:
         time.sleep(pause)
@@ -83,6 +84,8 @@ def _answer(question: BrokerQuestion, answer: Answer) -> None:
     except BrokerError as error:
         question.error_code, question.error = type(error).__name__, str(error)
     except Exception as error:
+        if database.is_away(error):
+            raise  # asked again in the next turn
         log.exception("question not answered", extra={"kind": question.kind})
         question.error_code, question.error = "INTERNAL_ERROR", type(error).__name__
     question.answered_at = timezone.now()

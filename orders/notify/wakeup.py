@@ -1,83 +1,103 @@
-"""Ringing: telling the broker worker that there is work, and readers that there is news.
+"""Waking: starting the session's submission task at once, and telling readers that there are events.
 
-Three looks find every order: the wake, a published message that the session's worker waits for (under
-a millisecond, lost when nobody listens); Celery's doorbell some moments later; the worker's own sweep each
-second. Nothing here can lose or repeat an order.
-
-Celery's doorbell is coalesced: `SET ring NX PX` has one winner, only it publishes the task, and the
-worker deletes the key before it reads the outbox, so whoever lost the race committed before that read.
+The message is Celery's own, for `orders.tasks.submit`. One Redis script sets the session's key, and only
+its winner publishes: to the broker worker that listens (orders/session/wakeup_listener.py), which runs the
+task through Celery, or, where nobody listens, into Celery's queue. The worker deletes the key before it
+last reads the outbox, so whoever lost the race committed before that read. What Redis loses, the sweep finds.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import redis
 from celery import current_app
 from django.conf import settings
-from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from kombu.serialization import dumps
+from kombu.utils.json import dumps as to_json
+
+from orders.notify.redis_client import (
+    REDIS_ERRORS,
+    REQUEST_TIMEOUT,
+    availability,
+    request_client,
+    worker_options,
+)
 
 log = logging.getLogger(__name__)
 
-RING_TTL_MS = 200
-#: Celery's doorbell follows the wake after this time (seconds), when the sweep would look too. Under load it
-#: took the broker worker more of its time to hear twenty of them a second than to apply a hundred orders.
-CELERY_AFTER = 1.0
-#: What a wake is about: something to send, or a question to the broker.
-ORDERS, QUESTIONS = b"orders", b"questions"
-#: What a Redis that is down, slow or full raises, directly and through kombu.
-REDIS_ERRORS = (redis.RedisError, OperationalError, OSError)
+SUBMIT = "orders.tasks.submit"
+#: How long the key lasts (milliseconds) when its message was heard, and when it waits in Celery's queue.
+HEARD_TTL_MS, QUEUED_TTL_MS = 200, 10_000
+#: What a worker hears besides Celery's messages: somebody asks the broker something.
+QUESTIONS = b"questions"
+#: KEYS: the session's key, its queue, its channel. ARGV: the message, the two times.
+START_SUBMISSION = """
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return end
+if redis.call('PUBLISH', KEYS[3], ARGV[1]) == 0 then
+  redis.call('LPUSH', KEYS[2], ARGV[1])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+end
+"""
+TASK_ID = "the-id-of-the-task"
+
+Command = tuple[Any, ...]
 
 
-@cache
-def client() -> redis.Redis:
-    """One client per process: short timeouts and no retries, because a repeated SET NX answers wrongly."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=settings.REDIS_TIMEOUT,
-        socket_connect_timeout=settings.REDIS_TIMEOUT / 2,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
-class Horn:
-    """Publishes and does not wait to hear that it was published: one connection of the process, replies off.
+class Publisher:
+    """Sends commands and does not wait for answers: one connection of the process, replies off.
 
     A request and the inbox writer would wait a third of a millisecond for a number that nobody reads.
+    Only connecting waits; a frozen Redis takes what is sent into its socket's buffer.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connection: Any = None  # a redis connection; half of its methods have no types
-        self._of: redis.Redis | None = None
+        self._url = ""
 
-    def blow(self, *messages: tuple[str, bytes]) -> None:
-        """Publish (channel, message) each; raises one of REDIS_ERRORS when Redis is away."""
-        with self._lock:
-            connection = self._connected()
-            try:
-                told = connection.pack_commands([("PUBLISH", *message) for message in messages])
-                connection.send_packed_command(told, check_health=False)
-            except BaseException:
-                self._hang_up()
-                raise
+    def send(self, *commands: Command) -> bool:
+        """Send these; False when Redis is away."""
+        try:
+            with self._lock:
+                self._send(commands)
+        except REDIS_ERRORS as error:
+            log.warning("not sent to redis", extra={"error": repr(error)})
+            return False
+        return True
+
+    def _send(self, commands: tuple[Command, ...]) -> None:
+        connection = self._connected()
+        try:
+            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        except BaseException:
+            self._hang_up()
+            raise
 
     def _connected(self) -> Any:
-        if self._connection and (self._of is not client() or _has_ended(self._connection)):
+        if self._connection and (self._url != settings.REDIS_URL or _has_ended(self._connection)):
             self._hang_up()
         if self._connection is None:
-            self._of = client()
-            connection: Any = self._of.connection_pool.make_connection()
-            connection.connect()
-            connection.send_command("CLIENT", "REPLY", "OFF")
-            self._connection = connection
+            availability.require()
+            try:
+                self._connection = self._connect()
+            except REDIS_ERRORS as error:
+                availability.failed(error)
+                raise
         return self._connection
+
+    def _connect(self) -> Any:
+        self._url = settings.REDIS_URL
+        waits = {"socket_timeout": REQUEST_TIMEOUT, "socket_connect_timeout": REQUEST_TIMEOUT}
+        pool = redis.ConnectionPool.from_url(self._url, **(worker_options() | waits))
+        connection: Any = pool.make_connection()
+        connection.connect()
+        connection.send_command("CLIENT", "REPLY", "OFF")
+        return connection
 
     def _hang_up(self) -> None:
         if self._connection:
@@ -93,77 +113,77 @@ def _has_ended(connection: Any) -> bool:
         return True
 
 
-_horn = Horn()
+publisher = Publisher()
 
 
-def ring(session: str, *, about: bytes = ORDERS) -> bool:
-    """Wake the session's broker worker, tell the readers, and have Celery ring too; False without Redis."""
+def start_submission(session: str) -> bool:
+    """Start the session's submission task unless one is about to start; False without Redis."""
+    return publisher.send(_start(session), _notify())
+
+
+def start_answers(session: str) -> bool:
+    """Have the session's worker look at what was asked of the broker; False without Redis."""
+    return publisher.send(("PUBLISH", wake_channel(session), QUESTIONS))
+
+
+def notify_readers() -> None:
+    """Wake the readers of the event stream; they read the events themselves from PostgreSQL."""
+    publisher.send(_notify())
+
+
+def submission_begins(session: str) -> None:
+    """From now on the next order starts a task again. Called before the outbox is read for the last time."""
     try:
-        _horn.blow((wake_channel(session), about), (events_channel(), b"1"))
+        request_client().delete(submission_key(session))
     except REDIS_ERRORS as error:
-        log.warning("doorbell not rung", extra={"session": session, "error": repr(error)})
-        return False
-    _bell.ring(session)
-    return True
+        log.debug("submission key not deleted", extra={"session": session, "error": repr(error)})
 
 
-def ring_celery(session: str) -> bool:
-    """Publish Celery's doorbell unless one is under way; False when Redis could not be told."""
-    try:
-        if client().set(ring_key(session), "1", nx=True, px=RING_TTL_MS):
-            current_app.send_task("orders.tasks.drain", args=[session], queue=f"broker.{session}")
-    except REDIS_ERRORS as error:
-        log.warning("doorbell not rung", extra={"session": session, "error": repr(error)})
-        return False
-    return True
+def require_redis() -> None:
+    """Raise one of REDIS_ERRORS, within 50 ms, where Celery's own client would wait for seconds."""
+    request_client().ping()
 
 
-class Bell:
-    """Rings by Celery from a thread of its own, so that no request waits for it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sessions: set[str] = set()
-        self._rung = threading.Event()
-        self._thread = threading.Thread()
-
-    def ring(self, session: str) -> None:
-        """Have this session rung."""
-        with self._lock:
-            self._sessions.add(session)
-            if not self._thread.is_alive():  # never started, or left behind by a fork
-                self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
-                self._thread.start()
-        self._rung.set()
-
-    def _run(self) -> None:
-        while True:
-            self._rung.wait()
-            time.sleep(CELERY_AFTER)
-            self._rung.clear()
-            with self._lock:
-                sessions, self._sessions = self._sessions, set()
-            for session in sessions:
-                try:
-                    ring_celery(session)
-                except Exception:  # this thread must outlive whatever it meets
-                    log.exception("doorbell not rung", extra={"session": session})
+def _start(session: str) -> Command:
+    keys = submission_key(session), queue_key(f"broker.{session}"), wake_channel(session)
+    message = _template(session).replace(TASK_ID, str(uuid4()))
+    return "EVAL", START_SUBMISSION, len(keys), *keys, message, HEARD_TTL_MS, QUEUED_TTL_MS
 
 
-_bell = Bell()
+def _notify() -> Command:
+    return "PUBLISH", events_channel(), b"1"
 
 
-def answered(session: str) -> None:
-    """The worker is awake: the next ring must be published again. Called before the outbox is read."""
-    try:
-        client().delete(ring_key(session))
-    except REDIS_ERRORS as error:
-        log.warning("ring key not deleted", extra={"session": session, "error": repr(error)})
+@cache
+def _template(session: str) -> str:
+    """Celery's message of the task as kombu keeps it in Redis; ours only in that it is made once."""
+    task = current_app.amqp.as_task_v2(TASK_ID, SUBMIT, args=(session,), kwargs={}, ignore_result=True)
+    content_type, encoding, body = dumps(task.body, current_app.conf.task_serializer)
+    delivery = {
+        "delivery_info": {"exchange": "", "routing_key": f"broker.{session}"},
+        "delivery_mode": 2,
+        "delivery_tag": TASK_ID,
+        "priority": 0,
+    }
+    return to_json(
+        {
+            "body": body,
+            "content-type": content_type,
+            "content-encoding": encoding,
+            "headers": task.headers,
+            "properties": task.properties | delivery,
+        }
+    )
 
 
-def ring_key(session: str) -> str:
-    """The key whose presence means that a ring for this session is under way."""
-    return f"{settings.REDIS_KEY_PREFIX}ring:{session}"
+def submission_key(session: str) -> str:
+    """The key whose presence means that a submission of this session is about to read the outbox."""
+    return f"{settings.REDIS_KEY_PREFIX}submission:{session}"
+
+
+def queue_key(queue: str) -> str:
+    """The list in which kombu keeps a queue."""
+    return f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['global_keyprefix']}{queue}"
 
 
 def wake_channel(session: str) -> str:
@@ -174,11 +194,3 @@ def wake_channel(session: str) -> str:
 def events_channel() -> str:
     """The pub/sub channel that says "there are new order events"."""
     return f"{settings.REDIS_KEY_PREFIX}events"
-
-
-def notify_readers() -> None:
-    """Wake the readers of the event stream; they read the events themselves from PostgreSQL."""
-    try:
-        _horn.blow((events_channel(), b"1"))
-    except REDIS_ERRORS as error:
-        log.debug("readers not told", extra={"error": repr(error)})

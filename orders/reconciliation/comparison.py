@@ -1,4 +1,4 @@
-"""What still differs of orders, executions and commissions once a look has been applied."""
+"""What still differs of orders, executions and commissions once a snapshot has been applied."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def differs(order: Order, report: OrderReport) -> bool:
         return True  # not known yet, or of a second order behind the same reference
     if report.terms and order.is_alive and effects.comparable(report.terms, order.terms) != order.terms:
         return True
-    return executions_missing(order, report) or State(order.state) not in AGREES[report.status]
+    return executions_missing(order, report) or State(order.state) not in AGREES.get(report.status, ())
 
 
 def executions_missing(order: Order, report: OrderReport) -> bool:
@@ -57,11 +57,11 @@ def executions_missing(order: Order, report: OrderReport) -> bool:
 def orders(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Iterable[OrderAbsent]
 ) -> list[Finding]:
-    """Orders that the look does not show, and those of which it says something else than our books.
+    """Orders that the snapshot does not show, and those of which it says something else than our books.
 
-    An order that changed after the look began is not judged: it may be further than the look.
+    An order that changed after the snapshot began is not judged: it may be further than that.
     """
-    return [*_not_shown(missing), *_told_otherwise(session, snapshot, news)]
+    return [*_not_shown(missing), *_shown_otherwise(session, snapshot, news)]
 
 
 def _not_shown(missing: Iterable[OrderAbsent]) -> list[Finding]:
@@ -70,7 +70,7 @@ def _not_shown(missing: Iterable[OrderAbsent]) -> list[Finding]:
     return [_finding(order, f"is {order.state} here, and the broker does not show it", {}) for order in rows]
 
 
-def _told_otherwise(session: str, snapshot: Snapshot, news: Sequence[OrderReport]) -> list[Finding]:
+def _shown_otherwise(session: str, snapshot: Snapshot, news: Sequence[OrderReport]) -> list[Finding]:
     with transaction.atomic():
         known = WorkingSet(session, news)
     found = []

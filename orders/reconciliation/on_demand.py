@@ -9,7 +9,7 @@ from celery import current_app
 from django.utils import timezone
 
 from orders.models import ReconciliationKind, ReconciliationRun
-from orders.notify.wakeup import REDIS_ERRORS
+from orders.notify.redis_client import REDIS_ERRORS
 
 ASK_AGAIN = 20.0  # seconds; a task that Redis lost is asked for again
 PAUSE = 0.25  # seconds

@@ -26,7 +26,11 @@ def store_live(session: str, writer: InboxWriter) -> None:
     """Store the positions reported since the last call."""
     reports, writer.positions = writer.positions, {}
     if reports:
-        _store(session, reports.values(), timezone.now())
+        try:
+            _store(session, reports.values(), timezone.now())
+        except Exception:
+            writer.positions = reports | writer.positions  # those reported meanwhile are newer
+            raise
 
 
 def store_snapshot(session: str, snapshot: Snapshot) -> None:

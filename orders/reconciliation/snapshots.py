@@ -1,12 +1,16 @@
 """Comparing our books with the broker's. What differs goes through the inbox, like everything it says.
 
 A snapshot is complete or it does not exist (`brokers.messages.Snapshot`), so "not in it" can be read
-as "not shown in this look"; what that means for an order is decided in `sending.unknown_outcome`.
+as "not shown in this snapshot"; what that means for an order is decided in `sending.unknown_outcome`.
+
+Its rows are applied or parked one by one, and only that decides whether the session may trade. An order whose
+row is parked is shown, so it is never proven absent. All else are steps that fail by themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,11 +19,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from brokers import storable
+from brokers.inbox import Applier, apply_in_batches
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
-from brokers.models import BrokerAccount, GatewaySession, InboxMessage
+from brokers.models import BrokerAccount, GatewaySession
 from brokers.port import InboundMessage
 from orders.booking import effects
-from orders.booking.apply import apply_notes
+from orders.booking.apply import SNAPSHOT_TOPIC, close_parked_rows, rearm_parked
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet
 from orders.models import (
@@ -37,74 +43,130 @@ from orders.models import (
 )
 from orders.reconciliation import account_values, baseline, breaks, cash, comparison, positions
 from orders.reconciliation.breaks import Finding
+from orders.reconciliation.steps import Steps
 from orders.sending.submission import repeat_cancel
 from orders.sending.unknown_outcome import ROUNDS
 from orders.store.orders import store_orders
 
+Row = OrderReport | OrderAbsent | ExecutionsMissing
+
 
 def apply_snapshot(
-    session: str, snapshot: Snapshot, lease_epoch: int, flags: SessionFlags
+    session: str, snapshot: Snapshot, lease_epoch: int, flags: SessionFlags, applier: Applier
 ) -> ReconciliationRun:
     """Bring our books to the snapshot: what it shows, then what it does not show; what is left is a break.
 
-    Runs on the inbox writer's thread, so all callbacks of the look have been applied before.
+    Runs on the inbox writer's thread, so all callbacks of the snapshot have been applied before. Raises only
+    while the database is away.
     """
-    _rearm_parked(session)
-    news, seen = _news(session, snapshot)
-    apply_notes(session, [_heard(snapshot, report) for report in news], flags)
-    missing = _missing(session, snapshot, seen, lease_epoch)
-    absent = missing if snapshot.full else []
+    steps = Steps(session)
+    parked: set[str] = set()
+
+    def submit(rows: Sequence[Row]) -> None:
+        refused = apply_in_batches(applier, [_message(snapshot, row) for row in rows])
+        parked.update(item.topic for item in refused if isinstance(item, InboundMessage))
+
+    steps.run("try parked messages again", lambda: rearm_parked(session), instead=None)
+    all_rows: tuple[list[OrderReport], set[UUID]] = (list(snapshot.orders), set())
+    news, seen = steps.run("find news", lambda: _news(session, snapshot), instead=all_rows)
+    submit(news)
+    applied = [report for report in news if _topic(report) not in parked]
+
+    def find_missing() -> list[OrderAbsent]:
+        return _missing(session, snapshot, seen, lease_epoch)
+
+    missing: list[OrderAbsent] = steps.run(
+        "find missing orders", find_missing, instead=[], after=("find news",)
+    )
     flags.snapshot_wanted |= bool(missing) and not snapshot.full
-    apply_notes(session, [_heard(snapshot, report) for report in absent], flags)
-    repeated = _repeat_lost_cancels(session, snapshot)
-    _store_account(session, snapshot)
-    findings = _record_breaks(session, snapshot, news, missing)
-    _hold_unexplained(session, snapshot, news, flags)
+    submit(missing if snapshot.full else [])
+    repeated = steps.run("repeat lost cancels", lambda: _repeat_lost_cancels(session, snapshot), instead=0)
+    _store_account(steps, session, snapshot)
+
+    def compare() -> list[Finding]:
+        return _record_breaks(session, snapshot, applied, missing)
+
+    findings: list[Finding] = steps.run("compare", compare, instead=[])
+    held: list[ExecutionsMissing] = steps.run(
+        "find the unexplained", lambda: _unexplained(session, applied), instead=[]
+    )
+    submit(held)
+    rows: list[Row] = [*snapshot.orders, *missing, *held]
+    judged = {_topic(row) for row in rows} | {_absence_topic(order_id) for order_id in seen}
+    steps.run("close parked rows", lambda: close_parked_rows(session, judged - parked), instead=None)
     counts = {
         "orders": len(snapshot.orders),
         "executions": len(snapshot.executions),
         "news": len(news),
+        "parked": len(parked),
         "missing": len(missing),
         "cancels_repeated": repeated,
         "breaks": len(findings),
     }
-    differences = [_as_difference(report) for report in news]
+    differences = [_as_difference(report, _topic(report) in parked) for report in news]
     differences += [finding.as_difference() for finding in findings]
-    ok = not findings and not missing
-    return _record(session, ReconciliationKind.ORDERS, snapshot, counts, differences, ok=ok)
+    ok = not (findings or missing or parked or steps.errors)
+    return _record(session, ReconciliationKind.ORDERS, snapshot, counts, differences, ok=ok, steps=steps)
 
 
-def _store_account(session: str, snapshot: Snapshot) -> None:
-    """Positions, cash and account values as reported; the first look at an account is its baseline."""
-    with transaction.atomic():
-        positions.store_snapshot(session, snapshot)
-        cash.store(session, snapshot)
-        account_values.store_snapshot(snapshot)
-        for account in BrokerAccount.objects.filter(session_id=session, baseline_at=None):
-            baseline.begin(account, snapshot.finished_at)
+def _store_account(steps: Steps, session: str, snapshot: Snapshot) -> None:
+    """Positions, cash and account values as reported; an account's first snapshot of both is its baseline."""
+
+    def reconciled() -> None:
         GatewaySession.objects.filter(name=session).update(reconciled_at=timezone.now())
+
+    steps.run("store positions", lambda: _whole(positions.store_snapshot, session, snapshot), instead=None)
+    steps.run("store cash", lambda: _whole(cash.store, session, snapshot), instead=None)
+    steps.run("store account values", lambda: _whole(account_values.store_snapshot, snapshot), instead=None)
+    steps.run(
+        "begin baselines",
+        lambda: _whole(_begin_baselines, session, snapshot),
+        instead=None,
+        after=("store positions", "store cash"),
+    )
+    steps.run("record the time", reconciled, instead=None)
+
+
+def _whole(step: Callable[..., object], *facts: object) -> None:
+    with transaction.atomic():
+        step(*facts)
+
+
+def _begin_baselines(session: str, snapshot: Snapshot) -> None:
+    for account in BrokerAccount.objects.filter(session_id=session, baseline_at=None):
+        baseline.begin(account, snapshot.finished_at)
 
 
 def _record_breaks(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
 ) -> list[Finding]:
-    """What differs still. Without completed orders a look can not judge orders."""
+    """What differs still. Without completed orders a snapshot can not judge orders."""
     kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION]
     found = [*comparison.executions(session, snapshot), *comparison.commissions(session)]
     if snapshot.full:
         kinds.append(BreakKind.ORDER)
         found += comparison.orders(session, snapshot, news, missing)
-    return breaks.record(session, kinds, found)
+    known = set(BrokerAccount.objects.values_list("code", flat=True))
+    return breaks.record(session, kinds, [_storable(finding, known) for finding in found])
 
 
-def _hold_unexplained(
-    session: str, snapshot: Snapshot, news: Sequence[OrderReport], flags: SessionFlags
-) -> None:
-    """Executed by the broker's word, its executions not to be had: after two looks it is a person's."""
+def _storable(finding: Finding, accounts: Collection[str]) -> Finding:
+    """What the broker shows of an execution may be any text, and its account one that we do not have."""
+    return replace(
+        finding,
+        key=storable.key(finding.key, 100),
+        text=storable.text(finding.text),
+        broker=storable.plain(finding.broker),
+        account=finding.account if finding.account in accounts else None,
+    )
+
+
+def _unexplained(session: str, news: Sequence[OrderReport]) -> list[ExecutionsMissing]:
+    """Executed by the broker's word, its executions not to be had: after two snapshots it is a person's."""
     with transaction.atomic():
         known = WorkingSet(session, news)
     found = [(order, report) for report in news if (order := known.find(report.identity))]
-    held = [
+    return [
         ExecutionsMissing(order_id=str(order.id), cum_qty=report.cum_qty or order.order_qty)
         for order, report in found
         if not order.held_for_desk
@@ -112,13 +174,6 @@ def _hold_unexplained(
         and comparison.executions_missing(order, report)
         and breaks.times_seen(session, BreakKind.ORDER, str(order.id)) >= ROUNDS
     ]
-    apply_notes(session, [_heard(snapshot, report) for report in held], flags)
-
-
-def _rearm_parked(session: str) -> None:
-    """What was given up for want of its order or execution gets another chance after each look."""
-    waiting = InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at=None)
-    waiting.update(retry_at=timezone.now())
 
 
 def compare_account(session: str, snapshot: Snapshot) -> list[ReconciliationRun]:
@@ -147,14 +202,14 @@ def _compare(
 
 
 def record_failure(session: str, kind: ReconciliationKind, started_at: datetime, error: Exception) -> None:
-    """A look that failed or was not complete: shown as failed, never read as "nothing there"."""
+    """A snapshot that failed or was not complete: shown as failed, never read as "nothing there"."""
     ReconciliationRun.objects.create(
         session_id=session,
         kind=kind,
         started_at=started_at,
         finished_at=timezone.now(),
         ok=False,
-        error=str(error) or type(error).__name__,
+        error=storable.text(str(error)) or type(error).__name__,
     )
 
 
@@ -168,12 +223,20 @@ def _news(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID
         order = known.find(report.identity)
         if order is not None:
             seen.add(order.id)
-        if order is None or comparison.differs(order, report) or effects.in_flight(known, order):
+        if order is None or _is_news(known, order, report):
             news.append(report)
     return news, seen
 
 
-def _missing(session: str, snapshot: Snapshot, seen: set[UUID], lease_epoch: int) -> list[OrderAbsent]:
+def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
+    """A row that can not even be compared is news too: applying it says why."""
+    try:
+        return comparison.differs(order, report) or bool(effects.in_flight(known, order))
+    except Exception:
+        return True
+
+
+def _missing(session: str, snapshot: Snapshot, seen: Collection[UUID], lease_epoch: int) -> list[OrderAbsent]:
     """Our orders that should be there and are not shown.
 
     One that was just sent is not judged: on a socket of ours that still lives, its answer may be on
@@ -222,32 +285,45 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
     return len(orders)
 
 
-def _heard(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> InboundMessage:
-    if isinstance(report, OrderReport):
-        report = msgspec.structs.replace(report, snapshot_at=snapshot.started_at)
+def _message(snapshot: Snapshot, row: Row) -> InboundMessage:
+    topic, event = _topic(row), row
+    if isinstance(row, OrderReport):
+        event = msgspec.structs.replace(row, snapshot_at=snapshot.started_at)
     return InboundMessage(
-        event=report,
-        dedup_key=_dedup_key(snapshot, report),
+        event=event,
+        dedup_key=f"{topic}:{snapshot.snapshot_id}:{_variant(row)}",
         raw={"snapshot": snapshot.snapshot_id},
         received_at=snapshot.finished_at,
+        topic=topic,
     )
 
 
-def _dedup_key(snapshot: Snapshot, report: OrderReport | OrderAbsent | ExecutionsMissing) -> str:
-    if isinstance(report, OrderAbsent):
-        return f"absent:{snapshot.snapshot_id}:{report.order_id}"
-    if isinstance(report, ExecutionsMissing):
-        return f"unexplained:{snapshot.snapshot_id}:{report.order_id}"
-    identity = report.identity
-    return f"look:{snapshot.snapshot_id}:{identity.perm_id}:{identity.order_ref}:{report.source}"
+def _topic(row: Row) -> str:
+    """What a row is about, the same in every snapshot, whatever else it says wrong."""
+    if isinstance(row, OrderAbsent):
+        return _absence_topic(row.order_id)
+    if isinstance(row, ExecutionsMissing):
+        return f"{SNAPSHOT_TOPIC}unexplained:{row.order_id}"
+    said = row.identity
+    return f"{SNAPSHOT_TOPIC}{said.order_ref or said.perm_id or (said.client_id, said.broker_order_id)}"
 
 
-def _as_difference(report: OrderReport) -> dict[str, str]:
+def _variant(row: Row) -> str:
+    """Tells rows of one snapshot about the same apart: two orders may have one reference."""
+    return f"{row.identity.perm_id}:{row.source}" if isinstance(row, OrderReport) else ""
+
+
+def _absence_topic(order_id: str | UUID) -> str:
+    return f"{SNAPSHOT_TOPIC}absent:{order_id}"
+
+
+def _as_difference(report: OrderReport, parked: bool) -> dict[str, str]:
     identity = report.identity
+    not_applied = ", which could not be applied" if parked else ""
     return {
-        "order_ref": identity.order_ref,
+        "order_ref": storable.text(identity.order_ref),
         "perm_id": str(identity.perm_id),
-        "difference": f"the broker says {report.status}",
+        "difference": f"the broker says {report.status}{not_applied}",
     }
 
 
@@ -259,6 +335,7 @@ def _record(
     differences: Iterable[dict[str, str]],
     *,
     ok: bool,
+    steps: Steps | None = None,
 ) -> ReconciliationRun:
     return ReconciliationRun.objects.create(
         session_id=session,
@@ -266,15 +343,16 @@ def _record(
         started_at=snapshot.started_at,
         finished_at=timezone.now(),
         ok=ok,
+        error=steps.finish() if steps else "",
         counts=counts,
-        differences=list(differences)[:500],
+        differences=storable.plain(list(differences)[:500]),
     )
 
 
-KEEP_RUNS = timedelta(days=7)
+RUN_RETENTION = timedelta(days=7)
 
 
 def forget_old_runs() -> int:
     """Delete results older than a week; those with differences stay."""
-    old = ReconciliationRun.objects.filter(finished_at__lt=timezone.now() - KEEP_RUNS, ok=True)
+    old = ReconciliationRun.objects.filter(finished_at__lt=timezone.now() - RUN_RETENTION, ok=True)
     return old.delete()[0]

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from brokers import prepared
+from brokers import prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from orders.models import (
@@ -242,7 +242,7 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         **fence(lease),
         "limit": min(limit, BATCH),
         "acknowledged": [state.value for state in ACKNOWLEDGED],
-        "raisable": [state.value for state in raisable()],
+        "raisable": [state.value for state in raisable(lease.name)],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }
@@ -250,13 +250,10 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
     return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in claimed]
 
 
-def raisable() -> tuple[State, ...]:
-    """The states of a filled order in which the broker may be asked for more (FIX C.1.c); none at IB.
-
-    IB refuses to modify a filled order (error 104), and a gateway whose order ids began anew would take
-    the used id for a new order: nothing to win by asking, and a second order to lose.
-    """
-    return EXECUTED if settings.BROKER_RAISES_FILLED else ()
+def raisable(session: str) -> tuple[State, ...]:
+    """The states of a filled order in which the session's broker may be asked for more (FIX C.1.c)."""
+    config = settings.BROKER_SESSIONS.get(session)  # None: no longer configured, nothing is sent there
+    return EXECUTED if config and registry.capabilities(config.adapter).raises_filled else ()
 
 
 def fence(lease: Lease) -> dict[str, Any]:

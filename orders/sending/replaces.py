@@ -40,7 +40,7 @@ def waiting(session: str) -> bool:
         done_at=None,
         not_before__lte=timezone.now(),
         request__state=RequestState.REQUESTED,
-        order__state__in=(*ACKNOWLEDGED, *raisable()),
+        order__state__in=(*ACKNOWLEDGED, *raisable(session)),
     ).exists()
 
 

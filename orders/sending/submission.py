@@ -7,8 +7,10 @@ Nothing here ever sends twice: a send whose outcome is unknown makes the order U
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
@@ -54,8 +56,33 @@ C = TypeVar("C", NewOrder, ReplaceOrder)
 PACING_WAIT = 0.02  # seconds between two looks while pacing holds work back
 
 
+@dataclass
+class Submission:
+    """What one run of a session's submission handed over."""
+
+    orders: int = 0
+    replaces: int = 0
+    cancels: int = 0
+    paced_s: float = 0.0  # seconds that it waited for the gateway's pace
+    ran: bool = False  # False: another was at it, and looks again
+
+    @property
+    def commands(self) -> int:
+        """How many of all kinds."""
+        return self.orders + self.replaces + self.cancels
+
+    def add(self, kind: CommandKind, count: int) -> int:
+        """Note so many more of a kind; returns their count."""
+        name = SUBMITTED[kind]
+        setattr(self, name, getattr(self, name) + count)
+        return count
+
+
+SUBMITTED = {CommandKind.NEW: "orders", CommandKind.REPLACE: "replaces", CommandKind.CANCEL: "cancels"}
+
+
 class Submitter:
-    """Drains one session's outbox; used by one thread only."""
+    """Sends what waits in one session's outbox; any thread may ask, one at a time works."""
 
     def __init__(self, session: BrokerSession, lease: Lease, breaker: Breaker) -> None:
         self.session = session
@@ -63,22 +90,49 @@ class Submitter:
         self.breaker = breaker
         self.stopping = False
         self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
+        self.working = threading.Lock()
+        self._wanted = False
 
-    def drain(self) -> None:
-        """Send all that may be sent, at the pace the gateway takes, until nothing waits."""
-        ways = {
+    def submit(self, beat: Callable[[], None] = lambda: None) -> Submission:
+        """Send all that may be sent, at the pace the gateway takes, until nothing waits; beats meanwhile.
+
+        Where another thread is at it, that one looks once more and this one returns at once: it sees the
+        wish when it has let go of the lock, unless this thread got the lock itself.
+        """
+        done = Submission()
+        self._wanted = True
+        while self._wanted and not self.stopping and self.working.acquire(blocking=False):
+            try:
+                self._wanted = False
+                done.ran = True
+                self._send_all(done, beat)
+            finally:
+                self.working.release()
+        return done
+
+    def stop(self, timeout: float) -> None:
+        """Claim nothing more; waits so long (seconds) for the hand-over that is under way."""
+        self.stopping = True
+        if self.working.acquire(timeout=timeout):
+            self.working.release()
+
+    def _send_all(self, done: Submission, beat: Callable[[], None]) -> None:
+        sends = {
             CommandKind.CANCEL: self._send_cancels,
             CommandKind.REPLACE: self._send_replaces,
             CommandKind.NEW: self._send_orders,
         }
-        if not self.stopping:
-            self._send_orders(if_alone=True)  # most often nothing else waits: no look before the wire
+        # Most often one new order waits and nothing else: no look before it is on the wire.
+        done.add(CommandKind.NEW, self._send_orders(if_alone=True))
+        wakeup.submission_begins(self.lease.name)
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
-            sent = sum(send() for kind, send in ways.items() if kind in waiting)
+            beat()
+            sent = sum(done.add(kind, send()) for kind, send in sends.items() if kind in waiting)
             if not sent and not self._held_back():
                 return
             if not sent:
                 time.sleep(PACING_WAIT)
+                done.paced_s += PACING_WAIT
 
     def _send_cancels(self) -> int:
         room = self.pacer.free(for_cancels=True)

@@ -34,8 +34,11 @@ def mark_unconfirmed(order: Order, cause: Cause) -> None:
     order.doubt(cause)
 
 
-def mark_absent(order: Order, snapshot_id: str, cause: Cause) -> None:
-    """A complete snapshot did not show the order: count the round, and decide after the second."""
+def mark_absent(order: Order, snapshot_id: str, cause: Cause, *, at_broker: bool = False) -> None:
+    """A complete snapshot did not show the order: count the round, and decide after the second.
+
+    `at_broker`: the broker has named the order in a message that could not be applied.
+    """
     if order.absent_snapshot == snapshot_id or order.held_for_desk:
         return
     if order.state != State.UNCONFIRMED:
@@ -46,16 +49,16 @@ def mark_absent(order: Order, snapshot_id: str, cause: Cause) -> None:
         EventKind.ABSENT, cause.saying(f"not at the broker, look {order.absent_rounds} of {ROUNDS}")
     )
     if order.absent_rounds >= ROUNDS:
-        _decide(order, cause)
+        _decide(order, cause, at_broker=at_broker)
 
 
-def _decide(order: Order, cause: Cause) -> None:
+def _decide(order: Order, cause: Cause, *, at_broker: bool) -> None:
     """Proven absent. An order that the broker once had, or one that is to be held, is a person's.
 
     Unless its client wants it canceled: then absent is where it should be, and the request is closed
     like those of any order that is over (`late_requests`).
     """
-    if order.perm_id or order.cum_qty or order.acknowledged_at:
+    if at_broker or order.perm_id or order.cum_qty or order.acknowledged_at:
         order.hold(cause.saying("the broker had this order and does not show it any more"))
     elif cancel_wanted(order):
         cancel_unsent(order, cause)

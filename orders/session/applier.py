@@ -8,12 +8,11 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from brokers import inbox
 from brokers.breaker import Breaker
-from brokers.inbox import Note
+from brokers.inbox import InboxItem
 from brokers.models import GatewaySession, LinkChange
 from brokers.port import InboundMessage, Link
-from orders.booking.apply import apply_notes
+from orders.booking import apply
 from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import raise_alert
@@ -22,7 +21,7 @@ from orders.sending.submission import mark_unanswered
 
 
 class SessionApplier:
-    """Applies what one session heard."""
+    """Applies what one session received."""
 
     def __init__(
         self, session: str, flags: SessionFlags, breaker: Breaker, on_link: Callable[[], None]
@@ -33,24 +32,24 @@ class SessionApplier:
         self.on_link = on_link
         self.reconnect: Callable[[str], None] = lambda reason: None
 
-    def apply(self, notes: Sequence[Note]) -> None:
-        """Keep and apply a batch, whole or not at all."""
+    def apply(self, items: Sequence[InboxItem]) -> None:
+        """Store and apply a batch, whole or not at all."""
         wanted = self.flags.snapshot_wanted
-        apply_notes(self.session, notes, self.flags)
+        apply.apply_items(self.session, items, self.flags)
         self.notify_breaker()
         if self.flags.snapshot_wanted and not wanted:
             self.on_link()
 
     def notify_breaker(self) -> None:
-        """Hand on what applying saw of answers; on the writer's thread, like all that notes it."""
+        """Hand on what applying saw of answers; on the writer's thread, like all that records it."""
         if self.flags.answered:
             self.breaker.answered()
         self.breaker.unanswered(self.flags.unanswered)
         self.flags.answered, self.flags.unanswered = False, 0
 
-    def park(self, note: InboundMessage, error: Exception) -> None:
-        """Keep what could not be applied; it is tried again."""
-        inbox.park_message(self.session, note, error, timezone.now() + inbox.retry_delay(0))
+    def park(self, message: InboundMessage, error: Exception) -> None:
+        """Store what could not be applied, with an alert; a callback is tried again."""
+        apply.park(self.session, message, error)
 
     def link_changed(self, link: Link, reason: str) -> None:
         """Record the link. A dropped one leaves everything sent but unanswered in doubt."""
@@ -73,7 +72,7 @@ class SessionApplier:
         self.breaker.connection_failed()
 
     def on_overflow(self, count: int) -> None:
-        """What was not kept is told again, whole, on a new connection."""
+        """What was not stored is asked for again, whole, on a new connection."""
         self.alarm("overflow", f"{count} callbacks of the broker were dropped while the database was away.")
         self.reconnect(f"{count} callbacks were dropped")
 
@@ -84,7 +83,7 @@ class SessionApplier:
         )
 
     def alarm(self, subject: str, text: str) -> None:
-        """Put it before a person, and look: what was missed is in the next look, if that can be read."""
+        """Put it before a person: what was missed is in the next snapshot, if that can be read."""
         self.flags.snapshot_wanted = True
-        raise_alert(AlertKind.SESSION, session=self.session, subject=subject, text=text)
+        raise_alert(AlertKind.SESSION, session=self.session, subject=subject[:120], text=text)
         self.on_link()

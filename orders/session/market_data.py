@@ -10,11 +10,11 @@ import threading
 import time
 
 import msgspec
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 from django.utils import timezone
 
 from brokers.errors import BrokerError
-from brokers.inbox import DATABASE_AWAY, InboxWriter
+from brokers.inbox import InboxWriter
 from brokers.market import MarketView
 from brokers.messages import InstrumentRef
 from brokers.models import GatewaySession, Instrument
@@ -22,8 +22,9 @@ from brokers.port import BrokerSession
 from orders.instruments import market_views
 from orders.instruments.contracts import reference
 from orders.instruments.market_views import PublishedView
-from orders.notify import wakeup
+from orders.notify.redis_client import REDIS_ERRORS, client
 from orders.reconciliation import profits
+from orders.session.supervisor import WorkerThread
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +48,22 @@ class MarketDesk:
         self._refs: dict[int, InstrumentRef] = {}
         self._shown = 0
 
-    def show_forever(self) -> None:
+    def show_forever(self, thread: WorkerThread) -> None:
         """Until the runtime stops."""
         while not self._stopping.wait(EVERY):
-            try:
-                self.show()
-                self._follow_profits()
-            except wakeup.REDIS_ERRORS as error:
-                log.debug("markets not shown", extra={"error": repr(error)})
-            except (BrokerError, *DATABASE_AWAY) as error:
-                log.warning("markets not shown", extra={"error": repr(error)})
-                connection.close()
-            except Exception:
-                log.exception("markets not shown", extra={"session": self.name})
-        connection.close()
+            with thread.turn():
+                close_old_connections()
+                try:
+                    self.show()
+                    self._follow_profits()
+                except REDIS_ERRORS as error:
+                    log.debug("markets not shown", extra={"error": repr(error)})
+                except BrokerError as error:
+                    log.warning("markets not shown", extra={"error": repr(error)})
 
     def _follow_profits(self) -> None:
         if time.monotonic() - self._followed >= PROFITS_EVERY:
             self._followed = time.monotonic()
-            close_old_connections()
             profits.follow(self.name, self.session, self._writer)
 
     def show(self) -> int:
@@ -81,7 +79,7 @@ class MarketDesk:
 
     def _looked_at(self) -> list[int]:
         """Instruments whose viewers' keys live; others are forgotten."""
-        redis = wakeup.client()
+        redis = client()
         members = sorted(int(member) for member in redis.smembers(market_views.viewed_key(self.name)))
         if not members:
             return []
@@ -95,7 +93,6 @@ class MarketDesk:
         """References of the wanted instruments that the broker knows; read once while they are looked at."""
         self._refs = {pk: ref for pk, ref in self._refs.items() if pk in wanted}
         if fresh := [pk for pk in wanted if pk not in self._refs]:
-            close_old_connections()
             rows = Instrument.objects.filter(pk__in=fresh).exclude(con_id=None)
             self._refs |= {row.pk: reference(row) for row in rows}
         return dict(self._refs)
@@ -103,7 +100,7 @@ class MarketDesk:
     def _publish(self, views: dict[int, MarketView]) -> None:
         row = GatewaySession.objects.only("link_reason").get(pk=self.name)
         now, link = timezone.now(), self.session.link
-        with wakeup.client().pipeline(transaction=False) as all_of_them:
+        with client().pipeline(transaction=False) as all_of_them:
             for pk, view in views.items():
                 shown = PublishedView(view=view, link=link.value, link_reason=row.link_reason, shown_at=now)
                 key = market_views.view_key(self.name, pk)

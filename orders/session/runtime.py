@@ -1,6 +1,7 @@
 """One gateway session at work in this process: lease, connection, inbox writer, submitter, sweep.
 
-The sweep looks at PostgreSQL every second, so that whatever Redis or Celery lost costs a second.
+The sweep looks at PostgreSQL every second, so that whatever Redis or Celery lost costs a second. Every thread
+is supervised, the adapter's and the inbox writer's included.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 from django.utils import timezone
 
+from brokers import database, registry
 from brokers import lease as leases
-from brokers import registry
 from brokers.breaker import Breaker
 from brokers.errors import BrokerError
-from brokers.inbox import DATABASE_AWAY, InboxWriter
+from brokers.inbox import InboxWriter
 from brokers.lease import Lease
 from brokers.messages import Snapshot
 from brokers.models import GatewaySession, QuestionKind
@@ -31,14 +33,19 @@ from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.entry import groups, preview, slicer
 from orders.instruments import contracts, prices
-from orders.models import Order, ReconciliationKind, ReconciliationRun, State
+from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
+from orders.notify.alerts import raise_alert
+from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
 from orders.sending import replaces
-from orders.sending.submission import Submitter, expire_stale, mark_unanswered
+from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
 from orders.session.applier import SessionApplier
+from orders.session.health import HealthReport
 from orders.session.market_data import MarketDesk
-from orders.session.wakeup_listener import WakeListener
+from orders.session.supervisor import Supervisor, WorkerThread
+from orders.session.sweep import Step, Sweep
+from orders.session.wakeup_listener import listen_forever
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +56,22 @@ COMMISSION_SNAPSHOT_AFTER = timedelta(seconds=3)
 COMMISSION_SNAPSHOT_EVERY = 10.0  # seconds
 SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker is to stop
 LATE_REQUEST_GRACE = timedelta(seconds=3)
+BEAT_EVERY = 1.0  # seconds; a thread that has nothing to do still says that it lives
+HEALTH_EVERY = 1.0  # seconds
+
+#: Seconds of silence after which a thread hangs. What it may wait for in one go sets them: a snapshot with
+#: its application, questions that a slow broker answers, a PostgreSQL that was frozen for a while. The event
+#: loop waits for nothing.
+SILENCE = {
+    "inbox": 120.0,
+    "broker": 20.0,
+    "submit": 120.0,
+    "sweep": 180.0,
+    "wake": 60.0,
+    "answer": 240.0,
+    "market": 60.0,
+    "lease": 60.0,
+}
 
 _running: dict[str, SessionRuntime] = {}
 
@@ -69,7 +92,7 @@ class SessionRuntime:
         self.lease = lease
         self.flags = SessionFlags()
         self._wake = threading.Event()
-        self._rung = threading.Event()
+        self._submission_due = threading.Event()
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._last_full_snapshot = self._last_commission_snapshot = 0.0
@@ -89,17 +112,29 @@ class SessionRuntime:
         self.submitter = Submitter(self.session, lease, self.breaker)
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
-        wake = WakeListener(self.name, self.ring, self._stopping)
-        self._drain = threading.Thread(target=self._drain_forever, name=f"drain-{self.name}", daemon=True)
-        self._threads = [
-            self._drain,
-            threading.Thread(target=self._sweep_forever, name=f"sweep-{self.name}", daemon=True),
-            threading.Thread(target=wake.run, name=f"wake-{self.name}", daemon=True),
-            threading.Thread(target=self._answer_forever, name=f"answer-{self.name}", daemon=True),
-            threading.Thread(target=self.market.show_forever, name=f"market-{self.name}", daemon=True),
-            threading.Thread(target=self._renew_forever, name=f"lease-{self.name}", daemon=True),
-        ]
         self.on_lease_lost: Callable[[], None] = lambda: None
+        #: Runs a published Celery message on the worker's pool; False while Celery can not.
+        self.run_task: Callable[[bytes], bool] = lambda message: False
+        #: A thread can not be cured: the process is to end.
+        self.on_fatal: Callable[[str], None] = lambda reason: None
+        self.supervisor = Supervisor(self.name, self._stopping, self._fatal)
+        self._supervise_all()
+        self.sweep_steps = Sweep(self._steps())
+        self.health = HealthReport(self.name, self.supervisor, self.sweep_steps)
+
+    def _supervise_all(self) -> None:
+        """Every thread of the session."""
+        self.supervisor.watch("inbox", self.writer.thread, silence=SILENCE["inbox"])
+        self.supervisor.watch("broker", self.session.thread, silence=SILENCE["broker"])
+        for label, work in (
+            ("submit", self._submit_forever),
+            ("sweep", self._sweep_forever),
+            ("wake", self._listen_forever),
+            ("answer", self._answer_forever),
+            ("market", self.market.show_forever),
+            ("lease", self._renew_forever),
+        ):
+            self.supervisor.add(label, work, silence=SILENCE[label])
 
     # --- life --------------------------------------------------------------------------------------
     def start(self) -> None:
@@ -107,141 +142,174 @@ class SessionRuntime:
         gone = "the former holder of the session is gone"
         mark_unanswered(self.name, before=timezone.now(), why=gone)
         replaces.mark_unanswered(self.name, before=timezone.now(), why=gone)
-        self.writer.start()
-        self.session.start()
-        for thread in self._threads:
-            thread.start()
+        self.supervisor.start()
         _running[self.name] = self
 
     def stop(self) -> None:
         """No new claims, sends finish, what was heard is stored, the lease is given back."""
         _running.pop(self.name, None)
-        self.submitter.stopping = True
         self._stopping.set()
         self._wake.set()
-        self._rung.set()
+        self._submission_due.set()
         self._asked.set()
-        self._drain.join(timeout=SENDS_FINISH)
+        self.submitter.stop(SENDS_FINISH)
         self.session.stop()
         self.writer.stop(timeout=10)
         self._release()  # the next one need not wait for threads that can send nothing any more
-        for thread in self._threads:
-            thread.join(timeout=5)
+        self.supervisor.join(timeout=5)
         connection.close()
 
     def _release(self) -> None:
         """Give the lease back; without a database it runs out by itself."""
         try:
             leases.release(self.lease)
-        except DATABASE_AWAY as error:
+        except Error as error:
             log.warning("lease not given back", extra={"session": self.name, "error": repr(error)})
 
+    def _fatal(self, reason: str) -> None:
+        """End the process; what a person reads of it must not hold that up."""
+        self.submitter.stopping = True
+        self.on_fatal(reason)
+        with suppress(Exception):
+            text = f"The broker worker ends so that another one goes on: {reason}."
+            raise_alert(AlertKind.SESSION, session=self.name, subject="thread of a former process", text=text)
+
     # --- work --------------------------------------------------------------------------------------
-    def ring(self, about: bytes = b"") -> None:
-        """There may be something to send or to ask; a ring while a drain runs makes it look again."""
-        if about != wakeup.QUESTIONS:
-            self._rung.set()
-        if about != wakeup.ORDERS:
+    def submit(self, started_by: StartedBy, *, beat: Callable[[], None] = lambda: None) -> Submission:
+        """Send what waits; one at a time per session, whoever asks."""
+        began = time.monotonic()
+        done = self.submitter.submit(beat)
+        if done.ran:
+            seconds = time.monotonic() - began
+            count_submission(self.name, started_by, seconds=seconds, commands=done.commands)
+        return done
+
+    def look_soon(self) -> None:
+        """There may be something to send or to answer: what the sweep says each second."""
+        self._submission_due.set()
+        self._asked.set()
+
+    def wake(self, message: bytes) -> None:
+        """What was published for this session: a question was asked, or a task of Celery's is to run."""
+        if message == wakeup.QUESTIONS:
             self._asked.set()
+        elif not message or not self.run_task(message):
+            self.look_soon()
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
-        """Look at the broker and bring our books to it; None when the look was not complete."""
-        found = self._look(ReconciliationKind.ORDERS, full=full)
+        """Take a snapshot of the broker and bring our books to it; None when that was not complete."""
+        found = self._take_snapshot(ReconciliationKind.ORDERS, full=full)
         return found[1] if found else None
 
     def reconcile_positions(self) -> list[ReconciliationRun]:
-        """Compare positions and cash with our executions; empty when the look was not complete."""
-        found = self._look(ReconciliationKind.POSITIONS, full=False)
+        """Compare positions and cash with our executions; empty when the snapshot was not complete."""
+        found = self._take_snapshot(ReconciliationKind.POSITIONS, full=False)
         return snapshots.compare_account(self.name, found[0]) if found else []
 
-    def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
+    def _take_snapshot(
+        self, kind: ReconciliationKind, *, full: bool
+    ) -> tuple[Snapshot, ReconciliationRun] | None:
         started_at = timezone.now()
         try:
             snapshot = self.session.snapshot(SNAPSHOT_TIMEOUT, full=full)
         except BrokerError as error:
-            log.warning("look not complete", extra={"session": self.name, "error": str(error)})
+            log.warning("snapshot not complete", extra={"session": self.name, "error": str(error)})
             snapshots.record_failure(self.name, kind, started_at, error)
             return None
         runs: list[ReconciliationRun] = []
 
         def apply() -> None:
-            runs.append(snapshots.apply_snapshot(self.name, snapshot, self.lease.epoch, self.flags))
+            facts = self.name, snapshot, self.lease.epoch, self.flags
+            runs.append(snapshots.apply_snapshot(*facts, self.applier))
             self.applier.notify_breaker()
 
-        self.writer.do(apply, APPLY_TIMEOUT)
+        try:
+            self.writer.do(apply, APPLY_TIMEOUT)
+        except Exception as error:  # the gate stays closed, and the rest of the sweep goes on
+            if database.is_away(error):
+                raise
+            log.exception("snapshot not applied", extra={"session": self.name})
+            snapshots.record_failure(self.name, kind, started_at, error)
+            return None
         if full:
             self.session.ready(snapshot)
         return snapshot, runs[0]
 
     # --- the sweep ---------------------------------------------------------------------------------
-    def _sweep_forever(self) -> None:
+    def _sweep_forever(self, thread: WorkerThread) -> None:
         while not self._stopping.is_set():
-            try:
+            with thread.turn():
                 close_old_connections()
-                self.sweep()
-            except DATABASE_AWAY as error:
-                log.warning("sweep waits for the database", extra={"error": repr(error)})
-                connection.close()
-            except Exception:
-                log.exception("sweep failed", extra={"session": self.name})
+                self.sweep(thread.beat)
             self._wake.wait(SWEEP_EVERY)
             self._wake.clear()
-        connection.close()
 
-    def _drain_forever(self) -> None:
-        """A drain of a long queue takes as long as pacing says, so it has a thread of its own."""
+    def _listen_forever(self, thread: WorkerThread) -> None:
+        listen_forever(self.name, self.wake, self._stopping, beat=thread.beat)
+
+    def _submit_forever(self, thread: WorkerThread) -> None:
+        """The sweep's submissions: a long queue takes as long as pacing says, and the sweep goes on."""
         while not self._stopping.is_set():
-            self._rung.wait()
-            self._rung.clear()
-            try:
-                self.submitter.drain()
-            except DATABASE_AWAY as error:
-                log.warning("drain waits for the database", extra={"error": repr(error)})
-                connection.close()
-            except Exception:
-                log.exception("drain failed", extra={"session": self.name})
-        connection.close()
+            thread.beat()
+            if not self._submission_due.wait(BEAT_EVERY):
+                continue
+            self._submission_due.clear()
+            with thread.turn():
+                close_old_connections()
+                self.submit(StartedBy.SWEEP, beat=thread.beat)
 
-    def _answer_forever(self) -> None:
+    def _answer_forever(self, thread: WorkerThread) -> None:
         """What other processes ask the broker; a slow answer holds up no order."""
         answers: dict[QuestionKind, questions.Answer] = {
             QuestionKind.INSTRUMENTS: self.instruments.answer,
             QuestionKind.PREVIEW: partial(preview.answer_preview, self.session, self.lease),
         }
         while not self._stopping.is_set():
-            self._asked.wait()
+            thread.beat()
+            if not self._asked.wait(BEAT_EVERY):
+                continue
             self._asked.clear()
-            try:
+            with thread.turn():
                 close_old_connections()
                 questions.answer_waiting(self.name, answers)
-            except DATABASE_AWAY as error:
-                log.warning("questions wait for the database", extra={"error": repr(error)})
-                connection.close()
-            except Exception:
-                log.exception("questions not answered", extra={"session": self.name})
-        connection.close()
 
-    def sweep(self) -> None:
-        """One look at everything that may wait; each part is harmless to repeat."""
-        now = timezone.now()
-        expire_stale(self.name)
-        replaces.expire_stale(self.name)
-        replaces.mark_unanswered(self.name, why="no answer before the deadline")
-        self.breaker.unanswered(mark_unanswered(self.name, why="no answer before the deadline"))
-        self._show_breaker()
-        close_late(self.name, asked_before=now - LATE_REQUEST_GRACE)
-        retry_parked(self.name, self.flags)
-        commissions.mark_missing(self.name)
-        alerts.follow_unconfirmed(self.name)
-        prices.store_prices(self.writer)
-        positions.store_live(self.name, self.writer)
-        self._snapshot_where_needed()
-        groups.settle_groups(self.name)
-        groups.watch_exits(self.name)
-        slicer.work_slices(self.name)
+    def sweep(self, beat: Callable[[], None] = lambda: None) -> None:
+        """One look at everything that may wait, and a submission of what is due."""
+        try:
+            self.sweep_steps.round(beat)
+        finally:
+            self.look_soon()
+
+    def _steps(self) -> list[Step]:
+        """What the sweep does, in this order; each step is harmless to repeat."""
+        name, late = self.name, "no answer before the deadline"
+        return [
+            Step("supervisor", self.supervisor.look_after_itself),
+            Step("stale orders", partial(expire_stale, name)),
+            Step("stale replaces", partial(replaces.expire_stale, name)),
+            Step("unanswered replaces", partial(replaces.mark_unanswered, name, why=late)),
+            Step("unanswered orders", lambda: self.breaker.unanswered(mark_unanswered(name, why=late))),
+            Step("breaker", self._show_breaker),
+            Step("late requests", lambda: close_late(name, asked_before=timezone.now() - LATE_REQUEST_GRACE)),
+            Step("parked messages", partial(retry_parked, name, self.flags)),
+            Step("missing commissions", partial(commissions.mark_missing, name)),
+            Step("unconfirmed orders", partial(alerts.follow_unconfirmed, name)),
+            Step("prices", partial(prices.store_prices, self.writer)),
+            Step("positions", partial(positions.store_live, name, self.writer)),
+            Step("snapshot", self._snapshot_where_needed),
+            Step("groups", partial(groups.settle_groups, name)),
+            Step("exits of groups", partial(groups.watch_exits, name)),
+            Step("slices", partial(slicer.work_slices, name)),
+            Step("instruments", self._look_after_instruments),
+            Step("health", self._alert_health, every=HEALTH_EVERY),
+        ]
+
+    def _alert_health(self) -> None:
+        self.health.alert()
+
+    def _look_after_instruments(self) -> None:
         if self.session.link is Link.READY:
             self.instruments.look_after()
-        self.ring()
 
     def _show_breaker(self) -> None:
         """Others decide by it too: an order that is to be refused while the broker is down, a dashboard."""
@@ -277,20 +345,23 @@ class SessionRuntime:
         return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
 
     # --- the lease ---------------------------------------------------------------------------------
-    def _renew_forever(self) -> None:
-        """Renew in time. PostgreSQL away: nobody else can take it either, and claims need it too."""
+    def _renew_forever(self, thread: WorkerThread) -> None:
+        """Renew in time. PostgreSQL away or read-only: nobody else can take it, and claims need it too.
+
+        It is lost only when the row says so: another holder, or another epoch.
+        """
+        lost = False
         while not self._stopping.wait(self.lease.ttl / 4):
-            try:
+            with thread.turn():
                 close_old_connections()
-                if not leases.renew(self.lease):
+                if not lost and not leases.renew(self.lease):
+                    lost = True
                     log.error("lease lost to another holder", extra={"session": self.name})
                     self.submitter.stopping = True
                     self.on_lease_lost()
-                    return
-            except DATABASE_AWAY as error:
-                log.warning("lease not renewed", extra={"error": repr(error)})
-                connection.close()
-        connection.close()
+            with thread.turn():
+                if not lost:
+                    self.health.store()
 
 
 def take_lease(name: str, client_id: int) -> Lease | None:

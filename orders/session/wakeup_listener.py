@@ -1,4 +1,4 @@
-"""The broker worker's end of the wake: a thread that waits for the session's published messages."""
+"""The broker worker's end of the wake-up: waits for the messages that are published for its session."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Callable
 
 import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from orders.notify.wakeup import REDIS_ERRORS, wake_channel
+from orders.notify.redis_client import REDIS_ERRORS, worker_options
+from orders.notify.wakeup import wake_channel
 
 log = logging.getLogger(__name__)
 
@@ -19,38 +18,28 @@ LOOK_EVERY = 1.0  # seconds until it is seen that the session stops
 AGAIN_AFTER = 0.5  # seconds between attempts while Redis is away
 CHECK_EVERY = 5  # seconds; a half-open socket is found by a ping
 
+Receive = Callable[[bytes], None]
 
-class WakeListener:
-    """Calls `wake` with every message of a session's channel; what it misses, the sweep finds."""
 
-    def __init__(self, session: str, wake: Callable[[bytes], None], stopping: threading.Event) -> None:
-        self.session = session
-        self._wake = wake
-        self._stopping = stopping
+def listen_forever(
+    session: str, receive: Receive, stopping: threading.Event, *, beat: Callable[[], None] = lambda: None
+) -> None:
+    """Call `receive` with every message until the session stops; what is missed, the sweep finds."""
+    while not stopping.is_set():
+        beat()
+        try:
+            _listen(session, receive, stopping, beat)
+        except REDIS_ERRORS as error:
+            log.warning("not listening for wake-ups", extra={"session": session, "error": repr(error)})
+            stopping.wait(AGAIN_AFTER)
 
-    def run(self) -> None:
-        """Listen until the session stops; connects again whenever Redis is back."""
-        while not self._stopping.is_set():
-            try:
-                self._listen()
-            except REDIS_ERRORS as error:
-                log.warning("not listening for wakes", extra={"session": self.session, "error": repr(error)})
-                self._stopping.wait(AGAIN_AFTER)
 
-    def _listen(self) -> None:
-        with self._client() as client, client.pubsub(ignore_subscribe_messages=True) as channel:
-            channel.subscribe(wake_channel(self.session))
-            self._wake(b"")  # what came while nobody listened
-            while not self._stopping.is_set():
-                if message := channel.get_message(timeout=LOOK_EVERY):
-                    self._wake(message["data"])
-
-    @staticmethod
-    def _client() -> redis.Redis:
-        return redis.Redis.from_url(
-            settings.REDIS_URL,
-            socket_timeout=settings.REDIS_TIMEOUT,
-            socket_connect_timeout=settings.REDIS_TIMEOUT / 2,
-            health_check_interval=CHECK_EVERY,
-            retry=Retry(NoBackoff(), 0),
-        )
+def _listen(session: str, receive: Receive, stopping: threading.Event, beat: Callable[[], None]) -> None:
+    own = redis.Redis.from_url(settings.REDIS_URL, health_check_interval=CHECK_EVERY, **worker_options())
+    with own as client, client.pubsub(ignore_subscribe_messages=True) as channel:
+        channel.subscribe(wake_channel(session))
+        receive(b"")  # what came while nobody listened
+        while not stopping.is_set():
+            beat()
+            if message := channel.get_message(timeout=LOOK_EVERY):
+                receive(message["data"])

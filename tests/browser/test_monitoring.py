@@ -19,7 +19,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.conftest import WAIT
 from tests.stack.grafana import PANELS, lines, page
 from tests.stack.prometheus import Prometheus
-from tradedesk.stack.polling import eventually, wait_until
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.process import wait_until
 from tradedesk.stack.system import System
 
 IMAGES = os.environ.get("DESK_IMAGES")

@@ -20,7 +20,7 @@ from orders.entry.place import place_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Order, ReconciliationRun, Source
-from orders.notify import wakeup
+from orders.notify import redis_client
 from tradedesk.metrics import hops
 
 NUMBERS = iter(range(1_000_000))
@@ -130,7 +130,8 @@ def test_celerys_queues_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     found = metrics()
     assert found["tradedesk_redis_up"] == 1
     assert found['tradedesk_celery_queue_messages{queue="default"}'] >= 0
-    monkeypatch.setattr(wakeup, "client", lambda: redis.Redis(port=1, retry=None, socket_connect_timeout=1))
+    nobody = redis.Redis(port=1, retry=None, socket_connect_timeout=1)
+    monkeypatch.setattr(redis_client, "request_client", lambda: nobody)
     found = metrics()
     assert found["tradedesk_redis_up"] == 0
     assert found["tradedesk_database_up"] == 1

@@ -3,69 +3,43 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.stack.schemathesis import ACCOUNT, SETTINGS, cases_without_a_fault, token
 from tradedesk.stack.clients import Api as Client
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
-CONFIG = Path(__file__).with_name("schemathesis.toml")
-ACCOUNT, OTHER = "DU1234567", "DU7654321"
 #: Without a token every answer is 401, so a few cases per operation say it all.
 OPTIONS = {
     "nobody": ["--max-examples", "6", "--phases", "examples,fuzzing"],
-    "one account": ["--max-examples", "5", "--workers", "2"],
+    "one account": ["--max-examples", "5"],
 }
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system of two accounts that does not slow down those who show bad tokens."""
-    settings = {"TRADEDESK_ACCOUNTS": f"{ACCOUNT},{OTHER}", "TRADEDESK_BAD_TOKEN_RATE": "1000000"}
-    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS, **settings) as system:
+    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS, **SETTINGS) as system:
         yield system
 
 
-def schemathesis(stack: System, who: str, *options: str) -> str:
-    """What `st run` says of the live API with every check on."""
-    command = ["st", "--config-file", str(CONFIG), "run", f"{stack.urls.http}/api/v1/schema"]
-    command += ["--checks", "all", "--continue-on-failure", "--no-color", "--seed", "20261122"]
-    run = subprocess.run(
-        [*command, *OPTIONS[who], *options],
-        capture_output=True,
-        text=True,
-        cwd=stack.options.data,
-        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        timeout=560,
-        check=False,
-    )
-    return f"exit code {run.returncode}\n{run.stdout}{run.stderr}"
-
-
 @pytest.mark.parametrize("who", OPTIONS)
-def test_schemathesis_finds_nothing(stack: System, who: str, capsys: pytest.CaptureFixture[str]) -> None:
-    scopes = ("--accounts", ACCOUNT, "--scopes", "read,trade,cancel,admin")
-    known = who != "nobody" and stack.manage("apitoken", "schemathesis", *scopes).strip()
-    said = schemathesis(stack, who, *(["-H", f"Authorization: Token {known}"] if known else []))
-    assert said.startswith("exit code 0\n"), said
-    cases = re.search(r"Test cases:\n\s+(\d+) generated", said)
-    assert cases, said
-    with capsys.disabled():
-        print(f"\nschemathesis as {who}: {cases[1]} cases, nothing found")
-    assert int(cases[1]) > 50
+def test_schemathesis_finds_nothing(
+    stack: System, who: str, record_property: Callable[[str, object], None]
+) -> None:
+    """With many examples: tests/soak/test_deep_schemathesis.py."""
+    known = [] if who == "nobody" else token(stack)
+    cases = cases_without_a_fault(stack, *OPTIONS[who], *known)
+    record_property("cases", cases)
+    assert cases > 50
 
 
 def at_once(count: int, act: Callable[[Client, int], httpx.Response], stack: System) -> list[httpx.Response]:

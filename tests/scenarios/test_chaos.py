@@ -1,38 +1,24 @@
-"""Short chaos of several seeds: whatever dies, both books tell the same story afterwards."""
+"""Short chaos of a few seeds: whatever dies, both books tell the same story afterwards.
+
+More seeds: tests/soak/test_many_chaos_seeds.py.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.stack.chaos import FAULTS, ORDERS, SEEDS, Done, chaos_together
 from tradedesk.chaos.invariants import INVARIANTS
-from tradedesk.env import BASE_DIR
-from tradedesk.stack.processes import MANAGE
 
-ORDERS, FAULTS, GAP = 200, 40, 0.6
-SEEDS = (61, 62, 63)
-#: Servers of the test run; chaos has its own.
-OURS = ("DATABASE_URL", "REDIS_URL", "PGOPTIONS", "TRADEDESK_DATA")
 pytestmark = pytest.mark.timeout(1200)
 
 
-def chaos(seed: int) -> subprocess.CompletedProcess[str]:
-    numbers = ("--orders", ORDERS, "--faults", FAULTS, "--seed", seed, "--gap", GAP)
-    env = {name: value for name, value in os.environ.items() if name not in OURS}
-    argv = [*MANAGE, "chaos", *map(str, numbers)]
-    return subprocess.run(argv, env=env, cwd=BASE_DIR, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
-def finished() -> dict[int, subprocess.CompletedProcess[str]]:
-    """All seeds at the same time: a run mostly waits, and a busy machine is one fault more."""
-    with ThreadPoolExecutor(len(SEEDS)) as pool:
-        return dict(zip(SEEDS, pool.map(chaos, SEEDS), strict=True))
+def finished() -> dict[int, Done]:
+    return chaos_together(SEEDS, at_once=len(SEEDS))
 
 
 @pytest.fixture(params=SEEDS)
@@ -41,19 +27,17 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def done(
-    finished: dict[int, subprocess.CompletedProcess[str]], seed: int
-) -> subprocess.CompletedProcess[str]:
+def done(finished: dict[int, Done], seed: int) -> Done:
     return finished[seed]
 
 
 @pytest.fixture
-def report(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+def report(done: Done) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def test_every_invariant_holds(done: subprocess.CompletedProcess[str]) -> None:
+def test_every_invariant_holds(done: Done) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 

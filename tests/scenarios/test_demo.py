@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,19 +19,25 @@ PORTS = ("--http", "--stream", "--flower", "--gateway-port", "--control-port")
 OTHERS = {"DATABASE_URL", "REDIS_URL", "PGOPTIONS", "TRADEDESK_DATA"}
 
 
-def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def start_demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """`manage.py demo --once` on free ports, outside a terminal."""
     free = {free_port() for _ in range(50)}  # more than needed, because two may be the same
     ports = [text for option, port in zip(PORTS, free, strict=False) for text in (option, str(port))]
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--once", "--data", str(folder), *ports, *arguments],
         cwd=BASE_DIR,
         env={name: value for name, value in os.environ.items() if name not in OTHERS},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=560,
-        check=False,
     )
+
+
+def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same, run to its end."""
+    with start_demo(folder, *arguments) as demo:
+        said = demo.communicate(timeout=560)
+    return subprocess.CompletedProcess(demo.args, demo.returncode, *said)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +63,19 @@ def test_a_second_demo_runs_on_the_data_of_the_first(folder: Path) -> None:
     done = run_demo(folder, "--orders", "60", "--seed", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All 12 checks passed." in done.stdout
+
+
+def test_a_demo_in_which_something_died_says_so_and_fails(folder: Path) -> None:
+    with start_demo(folder, "--orders", "60", "--seed", "3") as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("Market: "):
+                os.kill(int((folder / "run/flower.pid").read_text()), signal.SIGKILL)
+                break
+        said, errors = demo.communicate(timeout=560)
+    assert "The process flower was killed by SIGKILL. It is started again at once." in said
+    assert demo.returncode == 1
+    assert "Something died while the sample orders ran: The process flower was killed by SIGKILL" in errors
 
 
 def test_no_sample_order_goes_to_an_account_with_real_money(

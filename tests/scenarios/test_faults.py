@@ -21,7 +21,7 @@ from tradedesk.stack.system import System
 FRESH: dict[str, Any] = {"max_age": "3600"}
 SESSION = "SELECT lease_owner, lease_epoch, link FROM brokers_gatewaysession WHERE name = 'main'"
 ALL_TASKS = {name: task for name, task in vars(tasks).items() if isinstance(task, Task)}
-OWN_QUEUE = ("drain", "reconcile_orders", "reconcile_positions")
+OWN_QUEUE = ("submit", "drain", "reconcile_orders", "reconcile_positions")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_duplicates_of_every_task_at_any_moment_change_nothing(stack: System) ->
 def test_a_message_delivered_again_after_the_visibility_timeout_sends_nothing_twice(stack: System) -> None:
     stack.freeze("broker")
     order = stack.api.placed("MSFT", **FRESH)
-    ring(stack, "drain", times=3)
+    ring(stack, "submit", times=3)
     with stack.redis.client() as redis:
         doorbell = eventually(lambda: copies(redis), limit=60)
         for _ in range(10):

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -71,7 +72,8 @@ def test_every_declared_dependency_is_locked_at_a_version_it_allows() -> None:
 
 def test_the_scripts_that_make_calls_can_be_run() -> None:
     assert all(
-        os.access(BASE_DIR / script, os.X_OK) for script in (".ci/run", ".ci/test", ".ci/venv", "manage.py")
+        os.access(BASE_DIR / script, os.X_OK)
+        for script in (".ci/run", ".ci/soak", ".ci/test", ".ci/venv", "manage.py")
     )
 
 
@@ -87,6 +89,24 @@ def test_everything_that_make_names_exists() -> None:
 
 def makefile() -> str:
     return (BASE_DIR / "Makefile").read_text()
+
+
+def test_a_commit_is_checked_by_what_make_lint_runs() -> None:
+    recipe = makefile().partition("\nlint:")[2].partition("\n\n")[0].replace("$(IN_VENV)", ".venv/bin/python")
+    hooks = yaml.safe_load((BASE_DIR / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert [hook["entry"] for hook in hooks] == [line.strip() for line in recipe.splitlines()[1:]]
+
+
+def test_make_lists_every_target() -> None:
+    declared = makefile().partition(".PHONY:")[2].splitlines()[0].split()
+    assert re.findall(r"^(\w+):.*## \S", makefile(), re.MULTILINE) == declared
+
+
+def test_every_path_that_the_contributors_are_sent_to_exists() -> None:
+    text = (BASE_DIR / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?:tests|tradedesk|brokers|deploy|docs|\.ci)/[\w./]+)`", text)
+    assert len(named) > 20
+    assert [name for name in named if not (BASE_DIR / name).exists()] == []
 
 
 def test_every_setting_that_is_read_is_documented() -> None:

@@ -6,12 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
+
+import psycopg
 
 from tradedesk.chaos.sending import Answer
-from tradedesk.stack.system import System
+from tradedesk.stack.clients import Control
 
 Row = dict[str, Any]
+
+
+class Books(Protocol):
+    """Both sides: our database and the gateway's control port."""
+
+    @property
+    def control(self) -> Control: ...
+
+    def connect(self) -> psycopg.Connection: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +104,7 @@ WAITING = """
 """
 # What still moves by itself; an order that is held waits for a person.
 MOVING = """
-    SELECT state || ' ' || id::text FROM orders_order
+    SELECT state || ' ' || id::text AS what FROM orders_order
     WHERE state IN ('CREATED', 'SENT', 'FILLED') OR (state = 'UNCONFIRMED' AND NOT held_for_desk)
     UNION ALL
     SELECT 'request ' || state || ' of order ' || order_id::text FROM orders_orderrequest
@@ -107,19 +118,19 @@ MOVING = """
 SENT_AT = "SELECT at FROM orders_orderevent WHERE kind = 'HANDED_OVER' ORDER BY at"
 
 
-def collect(system: System, answers: Sequence[Answer]) -> Evidence:
+def collect(books: Books, answers: Sequence[Answer]) -> Evidence:
     """Look at both sides. The gateway is asked first: what it did before is ours to know already or soon."""
     ledger = {
-        name: system.control.get(f"/{name}").raise_for_status().json()
+        name: books.control.get(f"/{name}").raise_for_status().json()
         for name in ("orders", "executions", "positions")
     }
     return Evidence(
         answers=answers,
-        orders={row["id"]: OrderRow(**row) for row in records(system, ORDERS)},
-        events=[EventRow(**row) for row in records(system, EVENTS)],
-        executions=[ExecutionRow(**row) for row in records(system, EXECUTIONS)],
-        positions={row["con_id"]: row["position_qty"] for row in records(system, POSITIONS)},
-        waiting=records(system, WAITING),
+        orders={row["id"]: OrderRow(**row) for row in records(books, ORDERS)},
+        events=[EventRow(**row) for row in records(books, EVENTS)],
+        executions=[ExecutionRow(**row) for row in records(books, EXECUTIONS)],
+        positions={row["con_id"]: row["position_qty"] for row in records(books, POSITIONS)},
+        waiting=records(books, WAITING),
         ledger_orders=ledger["orders"],
         ledger_executions=ledger["executions"],
         ledger_positions={
@@ -128,19 +139,19 @@ def collect(system: System, answers: Sequence[Answer]) -> Evidence:
     )
 
 
-def records(system: System, query: str) -> list[Row]:
+def records(books: Books, query: str) -> list[Row]:
     """Rows of a query by column name."""
-    with system.postgres.connect() as connection:
+    with books.connect() as connection:
         cursor = connection.execute(query.encode())
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def moving(system: System) -> list[str]:
+def moving(books: Books) -> list[str]:
     """What is still under way, in words."""
-    return [str(row[0]) for row in system.rows(MOVING)]
+    return [row["what"] for row in records(books, MOVING)]
 
 
-def moments_of_sending(system: System) -> list[datetime]:
+def moments_of_sending(books: Books) -> list[datetime]:
     """When orders were handed to the gateway's socket, in order of time."""
-    return [row[0] for row in system.rows(SENT_AT)]
+    return [row["at"] for row in records(books, SENT_AT)]

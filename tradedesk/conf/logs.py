@@ -22,6 +22,8 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # The client library logs every message of an order at INFO; what counts is in the inbox.
         "ib_async": {"level": "WARNING"},
+        # Each task is said once, with its result, when it has succeeded.
+        "celery.worker.strategy": {"level": "WARNING"},
         "django.server": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},  # one line per poll while a stack starts
     },

@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from tradedesk.metrics import families, hops, trading, workers
+from tradedesk.metrics import families, hops, threads, trading, workers
 from tradedesk.metrics.make import gauge
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ class DeskCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families, or only `tradedesk_database_up 0`."""
         try:
-            found = [*families.collect(), *trading.collect(), *workers.collect(), *hops.collect()]
+            rooms = (families, trading, workers, threads, hops)
+            found = [metric for room in rooms for metric in room.collect()]
         except Error as error:
             log.warning("metrics not read", extra={"error": str(error)})
             found = []

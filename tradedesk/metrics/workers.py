@@ -14,8 +14,9 @@ from brokers.breaker import BreakerState
 from brokers.models import GatewaySession
 from orders.models import Order, ReconciliationRun
 from orders.models.order import first_id_at
-from orders.notify import wakeup
-from tradedesk.metrics.make import age, gauge
+from orders.notify import redis_client
+from orders.notify.submission_counts import submission_counts
+from tradedesk.metrics.make import age, counter, gauge
 
 PACED_OVER = timedelta(seconds=10)
 #: An order that waited longer than this before it was claimed is left out of the pacing.
@@ -28,6 +29,7 @@ def collect() -> Iterator[Metric]:
     yield pacing()
     yield comparisons()
     yield from celery_queues()
+    yield from submissions()
 
 
 def breakers() -> Iterator[Metric]:
@@ -79,11 +81,11 @@ def celery_queues() -> Iterator[Metric]:
     names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
     prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
     try:
-        with wakeup.client().pipeline(transaction=False) as asking:
+        with redis_client.request_client().pipeline(transaction=False) as asking:
             for name in names:
                 asking.llen(f"{prefix}{name}")
             lengths = asking.execute()
-    except wakeup.REDIS_ERRORS:
+    except redis_client.REDIS_ERRORS:
         lengths = None
     yield gauge("tradedesk_redis_up", "Whether Redis answers.", [((), float(lengths is not None))])
     yield gauge(
@@ -91,4 +93,25 @@ def celery_queues() -> Iterator[Metric]:
         "Messages that wait in each of Celery's queues.",
         [((name,), length) for name, length in zip(names, lengths or (), strict=False)],
         ("queue",),
+    )
+
+
+def submissions() -> Iterator[Metric]:
+    """What sent the orders: Celery's task, or the sweep that finds what a task missed; none without Redis."""
+    try:
+        sums = submission_counts(settings.BROKER_SESSIONS)
+    except redis_client.REDIS_ERRORS:
+        return
+
+    def of_each(part: str) -> list[tuple[tuple[str, str], float]]:
+        return [((row.session, row.started_by), getattr(row, part)) for row in sums]
+
+    labels = ("session", "started_by")
+    yield counter("tradedesk_submissions", "Runs of a session's submission.", of_each("runs"), labels)
+    yield counter("tradedesk_submission_seconds", "Time they took.", of_each("seconds"), labels)
+    yield counter(
+        "tradedesk_submitted_commands",
+        "Orders, replaces and cancels that they handed over.",
+        of_each("commands"),
+        labels,
     )

@@ -17,6 +17,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.before: dict[signal.Signals, Any] = {}
+        self.asked = False
 
     def __enter__(self) -> Self:
         self.before = {number: signal.signal(number, self._interrupt) for number in ASKED_TO_STOP}
@@ -27,8 +28,14 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
         self.ignore()
         raise KeyboardInterrupt
+
+    def heed(self) -> None:
+        """Raise again: Python drops what is raised while it runs a destructor, and no second one comes."""
+        if self.asked:
+            raise KeyboardInterrupt
 
     def ignore(self) -> None:
         """From now on, nothing interrupts."""

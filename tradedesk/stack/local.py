@@ -1,11 +1,13 @@
-"""The local stack: servers, processes and their supervision as one thing that is up or down."""
+"""The local stack: servers, processes and their supervision as one thing that is up or down.
+
+Processes are started again by the supervisor, servers and the supervisor by us (docs/decisions/0021)."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Self
 
@@ -15,16 +17,17 @@ from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.interrupts import Interrupts
 from tradedesk.stack.manage import manage
 from tradedesk.stack.options import StackOptions
+from tradedesk.stack.plan import BROKER_GRACE, GRACE, News, begin, plan_for, write_plan
 from tradedesk.stack.ports import require_free
-from tradedesk.stack.process import end, end_marked, is_gone, spawn, wait_until
+from tradedesk.stack.process import end, end_marked, spawn, wait_until
 from tradedesk.stack.processes import PYTHON, STACK_MARK, Process, environment, processes
-from tradedesk.stack.reasons import last_words
+from tradedesk.stack.restarts import Death, Kept, Return
+from tradedesk.stack.server import Server
 from tradedesk.stack.servers import Servers
-from tradedesk.stack.supervisor import pid_file, plan_for, write_plan
 from tradedesk.stack.urls import Urls, answers
 
 READY_LIMIT = 120.0  # seconds; ten Django processes are imported at once, on two cores if need be
-STOP_LIMIT = 25.0  # seconds; more than honcho takes before it kills
+STOP_LIMIT = BROKER_GRACE + GRACE + 5.0  # seconds; more than supervisord takes before it kills
 
 
 class LocalStack:
@@ -33,25 +36,34 @@ class LocalStack:
     Entering returns when everything serves; leaving ends every process. Entering and `check()` raise
     StackError, one sentence; whatever had been started is ended on the way out. SIGTERM and SIGHUP
     interrupt like Ctrl-C (KeyboardInterrupt). `echo` shows the logs of all processes on the terminal.
+
+    What dies before everything serves ends the start: a wrong setting is not cured by trying again. What
+    dies later is started again by `tend()`, which whoever holds the stack up calls several times a second;
+    it says each death and return, and `deaths` keeps them.
     """
 
-    def __init__(self, options: StackOptions, *, echo: bool = False) -> None:
+    def __init__(
+        self, options: StackOptions, *, echo: bool = False, say: Callable[[str], None] = print
+    ) -> None:
         self.options = options
         self.echo = echo
+        self.say = say
+        self.deaths: list[Death] = []
         self.urls = Urls.of(options)
         self.running = ExitStack()
         self.children: dict[str, Process] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            interrupts = undo.enter_context(Interrupts())
+            self.interrupts = undo.enter_context(Interrupts())
             self.folder = undo.enter_context(DataFolder(self.options.data))
             try:
                 self._start(undo)
             except OSError as error:
                 raise StackError(f"The data folder cannot be used: {error}") from None
             finally:
-                undo.callback(interrupts.ignore)  # the way down is walked to its end, whoever is impatient
+                # The way down is walked to its end, whoever is impatient.
+                undo.callback(self.interrupts.ignore)
             self.running = undo.pop_all()
         return self
 
@@ -86,13 +98,33 @@ class LocalStack:
         started = processes(self.options, flower_password=self.desk_password)
         self.children = {process.name: process for process in started}
         self.plan = plan_for(started, logs=self.folder.logs, run=self.folder.run, echo=self.echo)
+        begin(self.plan)
+        self.news = News(self.plan)
+        self._start_supervisor()
+        undo.callback(lambda: end(self.supervisor, grace=STOP_LIMIT))
+        self.kept = [kept_server(server) for server in self.servers.embedded]
+        self.kept.append(
+            Kept(
+                "The supervisor",
+                self.plan.log("supervisor"),
+                ended=lambda: self.supervisor.poll(),  # noqa: PLW0108 - another one after a restart
+                start=self._restart_supervisor,
+            )
+        )
+
+    def _start_supervisor(self) -> None:
         self.supervisor = spawn(
             [PYTHON, "-m", "tradedesk.stack.supervisor", str(write_plan(self.plan))],
             env=self.environment,
-            log=None if self.echo else self.folder.logs / "supervisor.log",
+            log=None if self.echo else self.folder.logs / "supervisor.out",
             cwd=BASE_DIR,
         )
-        undo.callback(end, self.supervisor, grace=STOP_LIMIT)
+
+    def _restart_supervisor(self) -> int:
+        """The kernel has told the processes of the dead one to stop: wait for that, then start all anew."""
+        end_marked(self.plan.mark, grace=GRACE)
+        self._start_supervisor()
+        return self.supervisor.pid
 
     @property
     def desk_password(self) -> str:
@@ -110,7 +142,7 @@ class LocalStack:
 
     def pid(self, name: str) -> int | None:
         """The pid of a process; None before it is started."""
-        file = pid_file(self.folder.run, name)
+        file = self.plan.pid_file(name)
         text = file.read_text() if file.exists() else ""
         return int(text) if text else None
 
@@ -118,31 +150,30 @@ class LocalStack:
         """Run a management command on this stack and return what it printed; StackError when it fails."""
         return manage(*arguments, env=self.environment, logs=self.folder.logs)
 
+    def tend(self) -> None:
+        """Say who died and who is back, and start again what is ours to start."""
+        self.interrupts.heed()
+        for kept in self.kept:
+            kept.tend(self._tell)
+        for news in self.news():
+            self._tell(news)
+
+    def _tell(self, news: Death | Return) -> None:
+        """On the terminal, and in a log that outlives it."""
+        if isinstance(news, Death):
+            self.deaths.append(news)
+        line = f"{time.strftime('%H:%M:%S')} {news}"
+        self.say(line)
+        with suppress(OSError), (self.folder.logs / "restarts.log").open("a") as log:
+            log.write(f"{time.strftime('%Y-%m-%d')} {line}\n")
+
     def check(self) -> None:
-        """Raise StackError when a server or a process has died."""
-        for server in self.servers.embedded:
-            if not server.alive:
-                raise StackError(f"{server.name} died: {last_words(server.log)} (log: {server.log})")
-        if (name := self._first_dead()) is not None:
-            log = self.folder.logs / f"{name}.log"
-            raise StackError(f"The process {name} died: {last_words(log)} (log: {log})")
-
-    def _first_dead(self) -> str | None:
-        """The process that died, if one did.
-
-        Pids are looked at as well, because honcho takes a process for alive while a child of it holds
-        its output open.
-        """
-        if self.plan.obituary.exists():
-            return str(json.loads(self.plan.obituary.read_text())["name"])
-        if self.supervisor.poll() is not None:
-            return "supervisor"
-        return next((name for name in self.children if self._is_dead(name)), None)
-
-    def _is_dead(self, name: str) -> bool:
-        """Whether a process that has been started is gone."""
-        pid = self.pid(name)
-        return pid is not None and is_gone(pid)
+        """Raise StackError when a server or a process has died; while it starts, that ends it."""
+        self.interrupts.heed()
+        died = [kept.restarts.died(kept.who, code, kept.log) for kept in self.kept if (code := kept.ended())]
+        for death in [*died, *self.news()]:
+            if isinstance(death, Death):
+                raise StackError(f"{death.who} died: {death.reason} (log: {death.log})")
 
     def wait_until_ready(self) -> None:
         """Return when every process serves and orders can be sent.
@@ -164,10 +195,10 @@ class LocalStack:
         return answers(url)
 
     def run_until_stopped(self) -> None:
-        """Block until Ctrl-C or SIGTERM; raises StackError when something dies before."""
+        """Block until Ctrl-C or SIGTERM, and start again what dies meanwhile."""
         try:
             while True:
-                self.check()
+                self.tend()
                 time.sleep(0.2)
         except KeyboardInterrupt:
             return
@@ -175,3 +206,15 @@ class LocalStack:
     def summary(self) -> str:
         """Where everything is, and the demo logins."""
         return self.urls.summary(self.options, self.desk_password)
+
+
+def kept_server(server: Server) -> Kept:
+    """A server that is started again with its data, on its port."""
+
+    def start() -> int:
+        if server.log.exists():  # each start has a fresh log
+            server.log.replace(server.log.with_name(f"{server.log.name}.1"))
+        server.start()
+        return server.process.pid if server.process else 0
+
+    return Kept(server.name, server.log, ended=server.ended, start=start)

@@ -29,7 +29,8 @@ class Process:
     """One process: its command line and what it has in its environment beyond what all have.
 
     `health` is a URL that answers 200 once the process serves; None when it has no door of its own.
-    `needs` names the servers without which it cannot start.
+    `needs` names the servers without which it cannot start. One that `hands_over` its work when it stops is
+    given time for it, before any other is stopped.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     health: str | None = None
     needs: frozenset[str] = frozenset({"postgres", "redis"})
+    hands_over: bool = False
 
 
 def processes(options: StackOptions, *, flower_password: str) -> list[Process]:
@@ -81,7 +83,11 @@ def web(port: int) -> Process:
 
 def stream(port: int) -> Process:
     """Server-sent events."""
-    return Process(name="stream", argv=granian("asgi", "tradedesk.asgi:application", port))
+    return Process(
+        name="stream",
+        argv=granian("asgi", "tradedesk.asgi:application", port),
+        health=f"http://{HOST}:{port}/healthz",
+    )
 
 
 def granian(interface: str, application: str, port: int) -> tuple[str, ...]:
@@ -95,7 +101,7 @@ def granian(interface: str, application: str, port: int) -> tuple[str, ...]:
 def broker(session: str) -> Process:
     """The broker worker of one session: it owns the connection to the gateway."""
     name = "broker" if session == "main" else f"broker-{session}"
-    return Process(name=name, argv=(*MANAGE, "brokerworker", session))
+    return Process(name=name, argv=(*MANAGE, "brokerworker", session), hands_over=True)
 
 
 def worker() -> Process:

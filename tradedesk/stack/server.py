@@ -76,6 +76,10 @@ class Server(ABC):
         """Whether the process we started is still there."""
         return self.process is not None and self.process.poll() is None
 
+    def ended(self) -> int | None:
+        """The exit code, or the negative signal, of a server that died; None while it runs."""
+        return self.process.poll() if self.process is not None else None
+
     def stop(self) -> None:
         """Stop in order; nothing happens when it does not run."""
         if self.process is not None:

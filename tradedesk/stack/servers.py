@@ -55,12 +55,13 @@ class Servers:
         self.started.close()
 
 
-def embedded_postgres(folder: DataFolder) -> EmbeddedPostgres:
+def embedded_postgres(folder: DataFolder, *, durable: bool = True) -> EmbeddedPostgres:
     """The PostgreSQL of this data folder."""
     return EmbeddedPostgres(
         folder.path / "postgres",
         password=folder.secret("postgres_password"),
         log=folder.logs / "postgres.log",
+        durable=durable,
     )
 
 

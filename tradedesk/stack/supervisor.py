@@ -1,130 +1,155 @@
-"""Runs the processes of a stack under honcho: all of them, or none.
+"""Runs the processes of a stack under supervisord, which starts again what dies.
 
-A process of its own, because honcho forks and takes over the signals, which neither the progress
+A process of its own, because supervisord forks and takes over the signals, which neither the progress
 display of the demo nor a test run would bear. Usage: `python -m tradedesk.stack.supervisor PLAN`.
+
+What we add to supervisord: pauses that are capped, a line for each death, the end of whatever a dead
+process left behind, and that processes die with their supervisor.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-import re
 import shlex
+import signal
 import sys
-from dataclasses import asdict, dataclass
-from logging.handlers import RotatingFileHandler
+import time
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
-import honcho.manager
-from honcho.printer import Message, Printer
+from supervisor import events
+from supervisor.medusa.asyncore_25 import ExitNow
+from supervisor.options import ServerOptions
+from supervisor.supervisord import Supervisor
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.folder import write_private
-from tradedesk.stack.processes import Process
+from tradedesk.stack.plan import Plan, configuration, read_plan, write_news
+from tradedesk.stack.process import death_notice, kill_group
+from tradedesk.stack.restarts import Restarts, Return
 
-LOG_BYTES = 5_000_000  # per file; one older file is kept beside it
-STOPPED = re.compile(r"(?P<name>\S+) stopped \(rc=(?P<code>-?\d+)\)")
-# Honcho kills what has not stopped after this time; a broker worker needs some to hand its work over.
-honcho.manager.KILL_WAIT = 15
+COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)  # of a terminal (ECMA-48), in turn
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What one supervisor runs: command lines by name, folders, and whether the terminal shows the logs."""
-
-    commands: dict[str, list[str]]
-    env: dict[str, dict[str, str]]
-    logs: str
-    run: str
-    echo: bool
-
-    @property
-    def obituary(self) -> Path:
-        """The file that names the process that died first and its exit code, when one did unasked."""
-        return Path(self.run) / "died.json"
-
-
-def plan_for(processes: list[Process], *, logs: Path, run: Path, echo: bool) -> Plan:
-    """The plan that runs these processes."""
-    return Plan(
-        commands={process.name: list(process.argv) for process in processes},
-        env={process.name: dict(process.env) for process in processes},
-        logs=str(logs),
-        run=str(run),
-        echo=echo,
-    )
-
-
-def write_plan(plan: Plan) -> Path:
-    """Write the plan where only we can read it, for it carries passwords; returns the file.
-
-    What a former run left in the folder is removed.
-    """
-    for former in Path(plan.run).iterdir():
-        former.unlink()
-    path = Path(plan.run) / "plan.json"
-    write_private(path, json.dumps(asdict(plan)))
-    return path
-
-
-def pid_file(run: Path, name: str) -> Path:
-    """Where a process's pid is noted."""
-    return run / f"{name}.pid"
-
-
-class Logs(Printer):
-    """Writes each process's lines to its own bounded log, and to the terminal when asked."""
+class Options(ServerOptions):
+    """supervisord's configuration from a plan."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__(sys.stdout)
+        super().__init__()
         self.plan = plan
-        self.stopping = False
-        self.files = {name: self.open(name) for name in [*plan.commands, "system"]}
+        self.endings: dict[int, int] = {}  # exit code or negative signal, by pid
+        path = Path(plan.run) / "supervisord.conf"
+        path.write_text(configuration(plan))
+        self.realize(["--configuration", str(path)])
+        self.first = True
+        self.test = False
+        self.logfile = str(plan.log("supervisor"))
+        self.pidfile = str(plan.pid_file("supervisor"))
+        for group in self.process_group_configs:
+            for process in group.process_configs:
+                process.command = shlex.join(plan.commands[process.name])
+                process.environment = plan.env[process.name]
+                process.directory = str(BASE_DIR)
+                process.stdout_logfile = str(plan.log(process.name))
 
-    def open(self, name: str) -> RotatingFileHandler:
-        """A fresh log; the former run's is kept as NAME.log.1."""
-        handler = RotatingFileHandler(
-            Path(self.plan.logs) / f"{name}.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
-        )
-        if Path(handler.baseFilename).stat().st_size:
-            handler.doRollover()
-        return handler
+    def setpgrp(self) -> None:
+        """Called in the new process: a session of its own, and SIGTERM when the supervisor dies."""
+        os.setsid()
+        death_notice(signal.SIGTERM)()
 
-    def write(self, message: Message) -> None:
-        """Take one line of a process, or of honcho itself about one."""
-        text = message.data.decode(errors="replace") if isinstance(message.data, bytes) else message.data
-        record = logging.makeLogRecord({"msg": text.rstrip("\n")})
-        self.files[message.name].handle(record)
-        if message.name == "system":
-            self.notice(text)
+    def waitpid(self) -> tuple[int | None, int | None]:
+        """Take notice of how each one ended; supervisord itself tells it only to its log."""
+        pid, status = super().waitpid()
+        if pid:
+            self.endings[pid] = os.waitstatus_to_exitcode(status)
+        return pid, status
+
+
+class Keeper(Supervisor):
+    """supervisord, and what we want to be told."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.plan = options.plan
+        self.restarts = {name: Restarts() for name in self.plan.commands}
+        self.pids: dict[str, int] = {}
+        self.terminal = Terminal(list(self.plan.commands))
+
+    def runforever(self) -> None:
+        """Listen to what happens; supervisord has just forgotten who listened before."""
+        events.subscribe(events.ProcessStateExitedEvent, self.died)
+        events.subscribe(events.ProcessStateBackoffEvent, self.died)
+        events.subscribe(events.ProcessStateStoppedEvent, self.stopped)
         if self.plan.echo:
-            super().write(message)
+            events.subscribe(events.ProcessLogStdoutEvent, self.terminal.show)
+        self.tick()  # start them now, not after a round
+        super().runforever()
 
-    def notice(self, text: str) -> None:
-        """Note who died first; whoever stops after that, or after a request to stop, was told to."""
-        died = STOPPED.match(text)
-        if died and not self.stopping:
-            write_private(self.plan.obituary, json.dumps({"name": died["name"], "code": int(died["code"])}))
-        if died or text.startswith("sending") or text.rstrip().endswith("received"):
-            self.stopping = True
+    def died(self, event: Any) -> None:
+        """A process ended that nobody asked to; its orphans end before its successor wants their ports."""
+        process = event.process
+        self.end_orphans(process)
+        code = self.options.endings.pop(process.pid, 127)
+        name = process.config.name
+        death = self.restarts[name].died(f"The process {name}", code, self.plan.log(name))
+        process.delay = time.time() + death.pause
+        write_news(self.plan, death)
+
+    def stopped(self, event: Any) -> None:
+        """A process ended as it was asked to."""
+        self.end_orphans(event.process)
+
+    def end_orphans(self, process: Any) -> None:
+        """SIGKILL what a dead process left behind; one that could not even be forked has no pid."""
+        if process.pid:
+            kill_group(process.pid)
+
+    def tick(self, now: float | None = None) -> None:
+        """The end of each round of supervisord: start what died at once, not a round (a second) later."""
+        super().tick(now)
+        for group in self.process_groups.values():
+            group.transition()
+            for process in group.processes.values():
+                self.note_pid(process.config.name, process.pid)
+
+    def note_pid(self, name: str, pid: int) -> None:
+        """Note the pid of a process that was just started, and say so if it had died."""
+        if pid in (0, self.pids.get(name)):
+            return
+        with suppress(OSError):  # a full disk must not end the supervisor
+            self.plan.pid_file(name).write_text(str(pid))
+        self.restarts[name].started()
+        if name in self.pids:
+            write_news(self.plan, Return(who=f"The process {name}", pid=pid))
+        self.pids[name] = pid
 
 
-def command(name: str, argv: list[str], run: Path) -> str:
-    """The shell line that honcho starts: it notes the pid, then becomes the process."""
-    return f"echo $$ > {shlex.quote(str(pid_file(run, name)))}; exec {shlex.join(argv)}"
+class Terminal:
+    """Shows what the processes write, each whole line with the time and the name."""
+
+    def __init__(self, names: list[str]) -> None:
+        self.width = max(map(len, names), default=0)
+        self.begun = dict.fromkeys(names, b"")
+        self.colours = dict(zip(names, cycle(COLOURS), strict=False)) if sys.stdout.isatty() else {}
+
+    def show(self, event: Any) -> None:
+        """Take what one process wrote, which may end within a line."""
+        name = event.process.config.name
+        *lines, self.begun[name] = (self.begun[name] + event.data).split(b"\n")
+        head = f"{time.strftime('%H:%M:%S')} {name:{self.width}} | "
+        if colour := self.colours.get(name):
+            head = f"\x1b[{colour}m{head}\x1b[0m"
+        with suppress(OSError):  # the process must be read on, whatever became of our own output
+            for line in lines:
+                print(head + line.decode(errors="replace"), flush=True)
 
 
 def main(path: str) -> int:
-    """Run a plan until it is asked to stop or one process ends; then all others are ended too."""
-    plan = Plan(**json.loads(Path(path).read_text()))
-    Path(path).unlink()
-    manager = honcho.manager.Manager(Logs(plan))
-    for name, argv in plan.commands.items():
-        line = command(name, argv, Path(plan.run))
-        manager.add_process(name, line, env={**os.environ, **plan.env[name]}, cwd=str(BASE_DIR))
-    manager.loop()
-    return 1 if plan.obituary.exists() else 0
+    """Run a plan until it is asked to stop (SIGTERM)."""
+    with suppress(ExitNow):  # how supervisord says that all have stopped
+        Keeper(Options(read_plan(Path(path)))).main()
+    return 0
 
 
 if __name__ == "__main__":

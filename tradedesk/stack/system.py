@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+import psycopg
 
 from tradedesk.env import BASE_DIR
 from tradedesk.stack import template
@@ -57,13 +58,13 @@ class System:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self.folder = undo.enter_context(DataFolder(self.options.data))
-            migrated = template.fill(self.folder)
+            copied = template.fill(self.folder)
             self._start_servers(undo)
             undo.callback(self.stop_all)
-            if not migrated:
+            if not copied:
                 self.manage("migrate", "--no-input", "--verbosity", "0")
-                template.keep(self.folder, self.postgres)
-            self.manage("seed")
+            if self.settings or not copied:  # they may name further sessions and accounts
+                self.manage("seed")
             self.start_all()
             self.undo = undo.pop_all()
         return self
@@ -174,17 +175,21 @@ class System:
         """Run a management command of this system and return what it printed."""
         return manage(*arguments, env=self.environment, logs=self.folder.logs)
 
+    def connect(self) -> psycopg.Connection:
+        """A connection of one's own to the database."""
+        return self.postgres.connect()
+
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Rows of a query, straight from the database."""
-        with self.postgres.connect() as connection:
+        with self.connect() as connection:
             return connection.execute(query.encode(), parameters).fetchall()
 
     @cached_property
     def api(self) -> Api:
         """The API, with a token that may do everything."""
-        token = self.manage(
-            "apitoken", "scenario", "--accounts", "all", "--scopes", "read,trade,cancel"
-        ).strip()
+        copied = self.options.data / template.TOKEN
+        known = copied.exists() and not self.settings  # which may name further accounts
+        token = copied.read_text() if known else template.api_token(self.manage)
         return self.undo.enter_context(Api(self.urls.http, token))
 
     @cached_property

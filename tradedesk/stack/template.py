@@ -1,4 +1,4 @@
-"""A migrated database that the systems of one test run copy, instead of migrating one each.
+"""A database that the systems of one test run copy, instead of each migrating and seeding its own.
 
 The folder is named by the environment, so that systems started by commands (`chaos`) find it too. It must
 not outlive the code: a later migration would be missing in it.
@@ -9,36 +9,68 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from tradedesk.stack.accounts import put_in_place
-from tradedesk.stack.folder import DataFolder
-from tradedesk.stack.postgres import EmbeddedPostgres
+from tradedesk.stack.folder import DataFolder, write_private
+from tradedesk.stack.manage import manage
+from tradedesk.stack.options import StackOptions
+from tradedesk.stack.postgres import DATABASE
+from tradedesk.stack.processes import environment
+from tradedesk.stack.servers import embedded_postgres
 
 TEMPLATE = "TRADEDESK_SYSTEM_TEMPLATE"
-PARTS = ("postgres", "postgres_password")
+#: A second database of the template: migrated, and nothing else in it.
+MIGRATED = "migrated"
+#: The token of a client that may read, trade and cancel in all accounts.
+TOKEN = "api_token"  # noqa: S105 - a file's name
+PARTS = ("postgres", "postgres_password", "desk_password", TOKEN)
 
 
 def fill(folder: DataFolder) -> bool:
-    """Copy the template into a new data folder; False when there is none, or the folder is not new."""
+    """Copy the template into a new data folder; False when none is wanted, or the folder is not new.
+
+    Whoever is first makes it.
+    """
     template = named()
-    if template is None or not template.is_dir() or (folder.path / PARTS[0]).exists():
+    if template is None or (folder.path / PARTS[0]).exists():
         return False
+    if not template.is_dir():
+        make(template)
     copy(template, folder.path)
     return True
 
 
-def keep(folder: DataFolder, postgres: EmbeddedPostgres) -> None:
-    """Make this system's database the template if one is wanted; PostgreSQL is stopped for the copy."""
-    template = named()
-    if template is None or template.is_dir():
-        return
+def make(template: Path) -> None:
+    """Migrate and seed a new database and leave it, stopped, at this place."""
     template.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=template.parent))
-    postgres.stop()
-    copy(folder.path, staging)
-    postgres.start()
+    with DataFolder(staging) as folder:
+        postgres = embedded_postgres(folder)
+        with ExitStack() as undo:
+            undo.callback(postgres.stop)
+            postgres.start()
+            shared = environment(
+                StackOptions(data=staging),
+                database_url=postgres.url,
+                redis_url="redis://127.0.0.1:1/0",  # nobody asks it
+                secret_key=folder.secret("secret_key"),
+            )
+            command = partial(manage, env=shared, logs=folder.logs)
+            command("migrate", "--no-input", "--verbosity", "0")
+            with postgres.connect("postgres") as connection:
+                connection.execute(f"CREATE DATABASE {MIGRATED} TEMPLATE {DATABASE}")
+            command("seed")
+            write_private(staging / TOKEN, api_token(command))
     put_in_place(staging, template)
+
+
+def api_token(command: Callable[..., str]) -> str:
+    """A new token of that client."""
+    return command("apitoken", "scenario", "--accounts", "all", "--scopes", "read,trade,cancel").strip()
 
 
 def named() -> Path | None:

@@ -54,6 +54,7 @@ class Urls:
                 f"  Flower   {self.flower}/   {login}",
                 f"  stream   {self.stream}/api/v1/stream",
                 f"  gateway  {gateway}",
+                '  What dies is started again, and a line says so: docs/runbook.md, "Something died".',
             ]
         )
 

@@ -65,8 +65,8 @@ stateDiagram-v2
   the balance: the order is FILLED with what it has.
 - IB acknowledges a replace by echoing the order: the new terms in openOrder are the answer.
 - A filled order is never raised: IB refuses it (104), and a gateway whose order ids began anew would take it
-  for a new order. FIX lets a broker do it (C.1.c): the books can follow, `BROKER_RAISES_FILLED` says
-  whether we ask.
+  for a new order. FIX lets a broker do it (C.1.c): the books can follow, and
+  the adapter's capability `raises_filled` says whether we ask.
 - More executed than was ever ordered is booked, the order is held and an alert raised; nothing is
   changed until a person releases it with a reason, or a bust takes it back.
 - GTC and GTD orders outlive the day: `day_cum_qty` and `day_avg_px` are of the present trading day (of an

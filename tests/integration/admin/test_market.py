@@ -18,7 +18,7 @@ from brokers.models import GatewaySession, Instrument
 from orders.admin.market.live_market import condition_of, levels
 from orders.instruments import market_views
 from orders.instruments.market_views import PublishedView
-from orders.notify import wakeup
+from orders.notify import redis_client
 
 GOOD = MarketView(con_id=1, bid=Decimal(199), ask=Decimal(201), feed=Feed.LIVE, at=timezone.now())
 
@@ -82,17 +82,19 @@ def test_an_instruments_page_shows_orders_and_needs_their_right(
 
 def test_without_redis_it_is_said(boss: Client, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    wakeup.client.cache_clear()
+    redis_client.forget_clients()
     page = boss.get(reverse("desk:market", args=[Instrument.objects.all()[0].pk])).content.decode()
-    wakeup.client.cache_clear()
+    redis_client.forget_clients()
     assert "Redis does not answer" in page
 
 
 def test_what_the_broker_worker_shows_is_on_the_page(boss: Client) -> None:
     instrument = Instrument.objects.all()[0]
     key = market_views.view_key("main", instrument.pk)
-    wakeup.client().set(key, msgspec.json.encode(shown(bids=(Level(price=Decimal(198), size=Decimal(3)),))))
+    redis_client.client().set(
+        key, msgspec.json.encode(shown(bids=(Level(price=Decimal(198), size=Decimal(3)),)))
+    )
     page = boss.get(reverse("admin:brokers_instrument_change", args=[instrument.pk])).content.decode()
-    wakeup.client().delete(key)
+    redis_client.client().delete(key)
     assert "Live." in page
     assert "198.00" in page

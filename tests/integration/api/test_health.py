@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
 from orders.models.order import first_id_at
-from orders.notify import wakeup
+from orders.notify import redis_client
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent
 
@@ -60,7 +60,8 @@ def test_not_ready_without_a_broker_session(desk: None, fields: dict[str, Any], 
 
 def test_without_redis_only_degraded(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
     ready()
-    monkeypatch.setattr(wakeup, "client", lambda: redis.Redis(port=1, retry=None, socket_connect_timeout=1))
+    nobody = redis.Redis(port=1, retry=None, socket_connect_timeout=1)
+    monkeypatch.setattr(redis_client, "request_client", lambda: nobody)
     status, told = readyz()
     assert (status, told["status"]) == (200, "degraded")
     assert told["checks"]["redis"]["reason"]

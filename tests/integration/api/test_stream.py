@@ -261,9 +261,9 @@ def test_a_slow_reader_is_told_why_it_is_dropped_and_resumes(
 
         stream = app.Stream()
         monkeypatch.setattr(app, "SLOW", 0.01)
-        wanted = app.Wanted(last_event_id="0-0")
+        subscription = app.Subscription(last_event_id="0-0")
         access = await stream._authorise({**lower(headers), "host": "localhost"})
-        await stream._write(lower(headers), wanted, access, send)
+        await stream._write(lower(headers), subscription, access, send)
         return sent
 
     sent = asyncio.run(scene())

@@ -114,7 +114,7 @@ class Desk:
     def cancel(self, order: Order, runtime: SessionRuntime) -> None:
         """Cancel an order and wait until it is; every drain that had begun before is over then."""
         cancel_order(order.id, actor="test", at=timezone.now())
-        runtime.ring()
+        runtime.look_soon()
         self.wait(order, State.CANCELED)
 
 

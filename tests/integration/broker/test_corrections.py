@@ -53,7 +53,7 @@ def test_a_fill_after_the_cancel_is_booked_and_the_order_stays_canceled(
     gateway.control.fault(kind="fill_after_cancel", fraction=0.4, delay_ms=100, count=1)
     order = desk.wait(desk.rest(), State.PENDING)
     cancel_order(order.id, actor="client:algo", at=timezone.now())
-    runtime.ring()
+    runtime.look_soon()
     eventually(lambda: order.refresh_from_db() or order.cum_qty == 40, limit=60)
     desk.wait(order, State.CANCELED)
     assert counting(order) == [40]

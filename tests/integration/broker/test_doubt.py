@@ -28,7 +28,8 @@ from orders.models import (
     RequestState,
     State,
 )
-from orders.notify import wakeup
+from orders.notify import redis_client
+from orders.notify.submission_counts import StartedBy
 from orders.sending.claim import claim_orders
 from orders.session.runtime import SessionRuntime, take_lease
 from tests.integration.broker.conftest import Desk, Gateway
@@ -91,7 +92,7 @@ def test_a_link_cut_in_a_burst_leaves_every_order_exactly_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     orders = [desk.rest() for _ in range(30)]
-    runtime.ring()
+    runtime.look_soon()
     gateway.control.fault(kind="disconnect")
     orders += [desk.rest() for _ in range(30)]
     for order in orders:
@@ -134,7 +135,7 @@ def test_a_gateway_that_dies_and_comes_back_keeps_the_order_working(
     gateway.start()
     eventually(lambda: runtime.session.link is Link.READY)
     cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.ring()
+    runtime.look_soon()
     desk.wait(order, State.CANCELED)
 
 
@@ -144,7 +145,7 @@ def test_a_cancel_whose_answer_was_lost_with_the_link_is_asked_again(
     order = desk.wait(desk.rest(), State.PENDING)
     gateway.control.fault(kind="hang", seconds=3)
     cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.ring()
+    runtime.look_soon()
     gateway.control.fault(kind="disconnect")
     desk.wait(order, State.CANCELED)
 
@@ -176,24 +177,23 @@ def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runt
 
 def test_without_redis_orders_still_go_out(desk: Desk, runtime: SessionRuntime, settings: Any) -> None:
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    wakeup.client.cache_clear()
+    redis_client.forget_clients()
     try:
         desk.wait(desk.rest(), State.PENDING)
     finally:
-        wakeup.client.cache_clear()
+        redis_client.forget_clients()
 
 
-def test_many_drains_at_once_send_each_order_once(
+def test_many_submissions_at_once_send_each_order_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     orders = [desk.rest() for _ in range(20)]
 
-    def drain() -> None:
-        claim_orders(runtime.lease, limit=0)
-        runtime.ring()
+    def submit() -> None:
+        runtime.submit(StartedBy.TASK)
         connection.close()
 
-    threads = [Thread(target=drain) for _ in range(8)]
+    threads = [Thread(target=submit) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -331,7 +331,7 @@ def test_a_cancel_that_the_gateway_refuses_while_the_order_is_in_doubt_is_still_
     gateway.control.fault(kind="drop_place", count=1)
     order = desk.wait(desk.rest(), State.SENT, State.UNCONFIRMED)
     request = cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.ring()
+    runtime.look_soon()
     eventually(lambda: OrderRequest.objects.get(pk=request.pk).state == RequestState.UNCONFIRMED)
     settings.RESOLUTION_PAUSE = 0.3
     desk.wait(order, State.CANCELED)

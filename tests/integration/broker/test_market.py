@@ -43,7 +43,7 @@ def test_a_market_is_shown_while_somebody_looks(
     moved = seen("AAPL", lambda shown: shown.view.asks and shown.view.asks[0].price < 160).view
     assert moved.at and view.at and moved.at > view.at
 
-    monkeypatch.setattr(market_views, "LOOKED_AT", 1)
+    monkeypatch.setattr(market_views, "WANTED_FOR", 1)
     seen("AAPL", lambda shown: True)
     eventually(lambda: runtime.market._shown == 0, limit=30)
     eventually(lambda: not runtime.session._prices._book_ids, limit=30)  # type: ignore[attr-defined]
@@ -64,7 +64,7 @@ def test_profit_and_loss_is_followed_for_accounts_and_open_positions(
 def test_more_books_than_the_login_has_say_so_and_wait_for_room(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(market_views, "LOOKED_AT", 2)
+    monkeypatch.setattr(market_views, "WANTED_FOR", 2)
     names = list(Instrument.objects.filter(sec_type="STK", currency="USD").values_list("symbol", flat=True))[
         :4
     ]

@@ -191,7 +191,7 @@ def test_a_cancel_overtakes_a_replace_that_waits(
     answered(first, RequestState.SENT, RequestState.ACCEPTED)
     second = ask(order, "R2", order_qty=Decimal(130))
     cancel_order(order.id, actor="client:algo", at=timezone.now())
-    runtime.ring()
+    runtime.look_soon()
     desk.wait(order, State.CANCELED)
     assert answered(second).state == RequestState.REFUSED
     (row,) = gateway.orders_of(order)

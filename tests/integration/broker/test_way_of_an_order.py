@@ -13,7 +13,9 @@ from brokers.fix import OrdType, Side, TimeInForce
 from brokers.models import CashBalance, Position
 from orders.entry.cancel import cancel_order
 from orders.models import Break, EventKind, Execution, Order, ReconciliationRun, RequestState, State
+from orders.notify.submission_counts import StartedBy
 from orders.reconciliation.positions import GRACE_PERIOD
+from orders.sending.submission import Submission
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
@@ -54,7 +56,7 @@ def test_the_events_replay_to_the_row(desk: Desk, runtime: SessionRuntime) -> No
 def test_a_limit_far_from_the_market_rests_and_can_be_canceled(desk: Desk, runtime: SessionRuntime) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
     request = cancel_order(order.id, actor="test", at=timezone.now())
-    runtime.ring()
+    runtime.look_soon()
     desk.wait(order, State.CANCELED)
     request.refresh_from_db()
     assert (request.state, order.reason_code) == (RequestState.ACCEPTED, "CANCELED_ON_REQUEST")
@@ -166,9 +168,37 @@ def test_a_worker_that_stops_claims_nothing_more(
 ) -> None:
     runtime.submitter.stopping = True
     order = desk.rest()
-    runtime.submitter.drain()
+    runtime.submitter.submit()
     order.refresh_from_db()
     assert (order.state, gateway.orders_of(order)) == (State.CREATED, [])
+
+
+def test_a_submission_returns_what_it_handed_over(
+    desk: Desk, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.wait(desk.rest(), State.PENDING)
+    monkeypatch.setattr(runtime, "look_soon", lambda: None)
+    with runtime.submitter.working:
+        orders = [desk.rest() for _ in range(3)]
+        assert not runtime.submit(StartedBy.TASK).ran  # another is at it
+    assert runtime.submit(StartedBy.TASK).orders == 3
+    for order in orders:
+        desk.wait(order, State.PENDING)
+
+
+def test_a_submission_that_meets_another_has_that_one_look_again(
+    desk: Desk, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []
+
+    def look(done: Submission) -> None:
+        looks.append(True)
+        if len(looks) == 1:
+            assert not runtime.submitter.submit().ran
+
+    monkeypatch.setattr(runtime.submitter, "_send_all", look)
+    runtime.submit(StartedBy.TASK)
+    assert len(looks) >= 2
 
 
 def test_a_burst_is_paced_and_sent_in_the_order_recorded(

@@ -1,8 +1,11 @@
-"""Playing a FIX scenario through the real services: we ask, the broker speaks into the inbox."""
+"""Playing a FIX scenario through the real services: we ask, the broker answers in FIX messages.
+
+Each row of the broker becomes a tag=value message; what the FIX adapter reads in it goes into the inbox.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import copy
 from datetime import timedelta
 from decimal import Decimal
@@ -12,22 +15,15 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from brokers.fix import OrdStatus, OrdType, SecType, Side, TimeInForce
+from brokers.fix import OrdStatus, OrdType, Side, TimeInForce
+from brokers.fix44 import translate, wire
+from brokers.fix44.translate import OUR_CONTRACTS, ExecType, Translator
+from brokers.fix44.wire import Tag
 from brokers.lease import Lease
-from brokers.messages import (
-    BrokerEvent,
-    ErrorReport,
-    ExecutionReport,
-    InstrumentRef,
-    OrderIdentity,
-    OrderReport,
-    OrderTerms,
-    Refusal,
-    WorkingStatus,
-)
+from brokers.messages import BrokerEvent, ExecutionReport
 from brokers.models import GatewaySession
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_notes
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
@@ -41,28 +37,15 @@ from orders.session.runtime import take_lease
 from tests.integration.orders.fix_tables import Row
 
 ACCOUNT = "DU1234567"
-AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
 PX = Decimal(50)
-REPORTS = {
-    "New": WorkingStatus.WORKING,
-    "PendingNew": WorkingStatus.IN_TRANSIT,
-    "Triggered": WorkingStatus.WORKING,
-    "Restated": WorkingStatus.WORKING,
-    "Replaced": WorkingStatus.WORKING,
-    "PendingCancel": WorkingStatus.PENDING_CANCEL,
-    "PendingReplace": WorkingStatus.PENDING_REPLACE,
-    "Canceled": WorkingStatus.CANCELED,
-    "Expired": WorkingStatus.EXPIRED,
-    "DoneForDay": WorkingStatus.DONE_FOR_DAY,
-    "Calculated": WorkingStatus.CALCULATED,
-    "Stopped": WorkingStatus.STOPPED,
-    "Suspended": WorkingStatus.SUSPENDED,
+EXEC_TYPES = {
+    "PartialFill": ExecType.TRADE,  # the two of FIX 4.2
+    "Fill": ExecType.TRADE,
+    **{kind.name.title().replace("_", ""): kind for kind in ExecType},
 }
-TRADES = ("Trade", "PartialFill", "Fill", "TradeCorrect", "TradeCancel")
-REFUSALS = {
-    RequestKind.CANCEL: Refusal.CANCEL_REFUSED,
-    RequestKind.REPLACE: Refusal.REPLACE_REFUSED,
-}
+TRADES = [word for word, kind in EXEC_TYPES.items() if kind in translate.TRADES]
+ORD_STATUS = {status: char for char, status in translate.ORD_STATUSES.items()}
+TIME_IN_FORCE = {word.value: char for char, word in translate.TIMES_IN_FORCE.items()}
 
 
 class Player:
@@ -80,32 +63,32 @@ class Player:
         self.seen: set[str] = set()
         self.refused_here: set[str] = set()
         self.duplicates: set[str] = set()
-        self.versions: dict[str, tuple[str, int]] = {}
+        self.exec_ids: dict[str, str] = {}
+        self.said = 0
         self.counting: dict[str, tuple[Decimal, Decimal]] = {}
         self.days = 1
         self.at = timezone.now()
 
-    def play(self, rows: Sequence[Row]) -> None:
-        """Every row, and after each row of the broker the facts that it names."""
+    def play(self, rows: Sequence[Row], *, restart_in: Collection[int] = ()) -> None:
+        """Every row, and after each row of the broker the facts that it names.
+
+        From each of these gaps (after so many rows) also to the end after a restart there.
+        """
         self.days = max(row.day for row in rows)
-        for row in rows:
+        for number, row in enumerate(rows, start=1):
             self._step(row)
             if self.restarts:
                 self.restart()
+            if number in restart_in:
+                self._play_restarted(rows[number:])
         self._compare_average()
 
-    def play_with_one_restart(self, rows: Sequence[Row], *, since: int = 1) -> None:
-        """Once through, and from each gap after `since` rows once more to the end, after a restart there."""
-        self.days = max(row.day for row in rows)
-        for number, row in enumerate(rows[:-1], start=1):
-            self._step(row)
-            if number < since:
-                continue
-            with transaction.atomic():
-                other = self._fork()
-                other.restart()
-                other.play(rows[number:])
-                transaction.set_rollback(True)
+    def _play_restarted(self, rows: Sequence[Row]) -> None:
+        with transaction.atomic():
+            other = self._fork()
+            other.restart()
+            other.play(rows)
+            transaction.set_rollback(True)
 
     def _step(self, row: Row) -> None:
         self.at = timezone.now() - timedelta(days=self.days - row.day)
@@ -117,7 +100,7 @@ class Player:
 
     def _fork(self) -> Player:
         other = copy(self)
-        other.names, other.versions = dict(self.names), dict(self.versions)
+        other.names, other.exec_ids = dict(self.names), dict(self.exec_ids)
         other.seen, other.refused_here = set(self.seen), set(self.refused_here)
         other.duplicates, other.counting = set(self.duplicates), dict(self.counting)
         return other
@@ -200,52 +183,76 @@ class Player:
         for _ in range(2 if self.repeat else 1):
             if event:
                 note = InboundMessage(event=event, dedup_key=uuid4().hex, raw={}, received_at=self.at)
-                apply_notes("main", [note], self.flags)
+                apply_items("main", [note], self.flags)
         if row.exec_type in ("PendingCancel", "PendingReplace"):
             self.seen.add(row.name)
         self._send()
 
     def _event(self, row: Row) -> BrokerEvent | None:
-        if row.msg == "CXLREJ":
-            return self._refusal(row)
+        """What the adapter reads in the message of this row; None when there is none, or it says nothing."""
         duplicate = row.exec_type == "Rejected" and row.name in self.duplicates
         if row.exec_type == "OrderStatus" or row.name in self.refused_here or duplicate:
             return None  # our own answer to a question, or to what was refused here
-        if row.exec_type == "Rejected":
-            text, code = "Order rejected", 201
-            return ErrorReport(
-                identity=self._identity(row), code=code, text=text, meaning=Refusal.ORDER_REJECTED
-            )
-        return self._trade(row) if row.exec_type in TRADES else self._report(row)
+        fields = self._cancel_reject(row) if row.msg == "CXLREJ" else self._execution_report(row)
+        if fields is None:
+            return None
+        event = Translator(self.exec_ids).event(wire.decode(wire.encode(fields)))
+        if isinstance(event, ExecutionReport):
+            self.counting[event.exec_root] = (event.last_qty, event.last_px)
+        return event
 
-    def _refusal(self, row: Row) -> ErrorReport | None:
+    def _cancel_reject(self, row: Row) -> dict[int, str] | None:
         request = self._request(row.name)
         if request is None:
             return None
-        meaning = REFUSALS[RequestKind(request.kind)]
-        return ErrorReport(
-            identity=self._identity(row), code=105, text="no", meaning=meaning, cl_ord_id=request.cl_ord_id
-        )
+        to = "1" if request.kind == RequestKind.CANCEL else "2"
+        return {
+            Tag.MSG_TYPE: "9",
+            **self._names_of(row),
+            Tag.CXL_REJ_RESPONSE_TO: to,
+            Tag.CXL_REJ_REASON: "99",
+        }
 
-    def _report(self, row: Row) -> OrderReport:
+    def _execution_report(self, row: Row) -> dict[int, str]:
         order = self._order(row.name)
-        status = WorkingStatus.HELD if "held" in row.more else REPORTS[row.exec_type]
-        return OrderReport(
-            identity=self._identity(row),
-            status=status,
-            source="openOrder",
-            cum_qty=row.cum_qty,
-            corporate_action="corporate_action" in row.more,
-            terms=OrderTerms(
-                account=ACCOUNT,
-                instrument=AAPL,
-                side="BUY",
-                order_qty=row.order_qty or Decimal(0),
-                ord_type="LIMIT",
-                time_in_force=order.time_in_force if order else "DAY",
-                price=self._shown_price(row, order),
-            ),
-        )
+        trade = row.exec_type in TRADES
+        said = {
+            Tag.ORD_STATUS: ORD_STATUS.get(row.ord_status),
+            Tag.ORDER_QTY: row.order_qty,
+            Tag.CUM_QTY: row.cum_qty or (0 if trade else row.cum_qty),
+            Tag.LEAVES_QTY: row.leaves_qty,
+            Tag.PRICE: self._shown_price(row, order),
+            Tag.LAST_QTY: row.last_qty if trade else None,
+            Tag.LAST_PX: row.more.get("px", PX) if trade else None,
+            Tag.EXEC_REF_ID: f"{self.run}.{row.more['refs']}" if trade and "refs" in row.more else None,
+            Tag.WORKING_INDICATOR: "N" if "held" in row.more else None,
+            Tag.EXEC_RESTATEMENT_REASON: "0" if "corporate_action" in row.more else None,
+        }
+        self.said += 1
+        return {
+            Tag.MSG_TYPE: "8",
+            **self._names_of(row),
+            Tag.EXEC_ID: f"{self.run}.{row.more.get('exec', f'T{self.said}')}",
+            Tag.EXEC_TYPE: EXEC_TYPES[row.exec_type],
+            Tag.ACCOUNT: ACCOUNT,
+            Tag.SYMBOL: "AAPL",
+            Tag.SECURITY_ID_SOURCE: OUR_CONTRACTS,
+            Tag.SECURITY_ID: "265598",
+            Tag.SIDE: "1",
+            Tag.ORD_TYPE: "2",
+            Tag.TIME_IN_FORCE: TIME_IN_FORCE[order.time_in_force if order else "DAY"],
+            Tag.TRANSACT_TIME: self.at.strftime("%Y%m%d-%H:%M:%S.%f"),
+            **{tag: str(value) for tag, value in said.items() if value is not None},
+        }
+
+    def _names_of(self, row: Row) -> dict[int, str]:
+        """OrderID and ClOrdID, as we would have sent it; an order that is not ours has only the first."""
+        order = self._order(row.name)
+        if order is None or not row.name:
+            return {Tag.ORDER_ID: str(self.perm_id)}
+        request = self._request(row.name)
+        cl_ord_id = f"{order.order_ref}/{request.cl_ord_id}" if request else order.order_ref
+        return {Tag.ORDER_ID: str(order.id.int % 2**40), Tag.CL_ORD_ID: cl_ord_id}
 
     def _shown_price(self, row: Row, order: Order | None) -> Decimal | None:
         if row.exec_type == "Replaced" and (request := self._request(row.name)):
@@ -253,26 +260,6 @@ class Player:
         if order and order.price and "corporate_action" in row.more and row.order_qty:
             return order.price * order.order_qty / row.order_qty
         return order.price if order else PX
-
-    def _trade(self, row: Row) -> ExecutionReport:
-        name = row.more.get("exec", f"T{len(self.versions)}")
-        root, version = self.versions.get(row.more.get("refs", ""), (f"{self.run}.{name}", 0))
-        qty = Decimal(0) if row.exec_type == "TradeCancel" else row.last_qty
-        px = Decimal(row.more.get("px", PX))
-        self.versions[name] = (root, version + 1)
-        self.counting[root] = (qty, px)
-        return ExecutionReport(
-            identity=self._identity(row),
-            exec_id=f"{root}.{version + 1:02}",
-            account=ACCOUNT,
-            instrument=AAPL,
-            side=Side.BUY,
-            last_qty=qty,
-            last_px=px,
-            cum_qty=row.cum_qty or Decimal(0),
-            transact_time=self.at,
-            ord_status=row.ord_status,
-        )
 
     # --- what must be true -------------------------------------------------------------------------
     def _compare(self, row: Row) -> None:
@@ -315,10 +302,3 @@ class Player:
         if name in self.refused_here:
             return None
         return OrderRequest.objects.filter(client=self.client, cl_ord_id=self._id(name)).first()
-
-    def _identity(self, row: Row) -> OrderIdentity:
-        order = self._order(row.name)
-        if order is None or not row.name:
-            return OrderIdentity(perm_id=self.perm_id, client_id=0, broker_order_id=0)
-        perm_id = 0 if row.exec_type == "PendingNew" else order.id.int % 2**40
-        return OrderIdentity(order_ref=order.order_ref, perm_id=perm_id)

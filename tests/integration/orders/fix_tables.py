@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 from brokers.fix import OrdStatus
 
@@ -67,6 +68,20 @@ class Path_:
     def is_branch(self) -> bool:
         """Whether it ends in an alternative row."""
         return self.rows[-1].t.endswith("r")
+
+    @property
+    def gaps(self) -> Sequence[int]:
+        """After how many rows a restart is a case of its own.
+
+        What comes before the alternative row of a branch is the main way, whose gaps are cases of that.
+        """
+        last = len(self.rows) - 1
+        return range(last if self.is_branch else 1, last + 1)
+
+    @property
+    def some_gap(self) -> Sequence[int]:
+        """One of the gaps, another one in each path and the same one in each run."""
+        return self.gaps and [self.gaps[crc32(self.name.encode()) % len(self.gaps)]]
 
     def crossed(self) -> Path_:
         """The same with the crossing messages in their other order of arrival."""

@@ -11,11 +11,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from brokers.inbox import park_message
+from brokers.inbox_rows import park_message
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -29,7 +29,7 @@ from brokers.messages import (
 )
 from brokers.models import GatewaySession, InboxMessage, Instrument
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_notes, retry_parked
+from orders.booking.apply import apply_items, retry_parked
 from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
@@ -38,10 +38,11 @@ from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestSt
 from orders.reconciliation.comparison import differs
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
-QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+QUIET = examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ class Story:
         for number, event in enumerate(events):
             note = InboundMessage(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
             try:
-                apply_notes("main", [note], SessionFlags())
+                apply_items("main", [note], SessionFlags())
             except Exception as error:
                 park_message("main", note, error, NOW)
         retry_parked("main", SessionFlags())
@@ -293,7 +294,7 @@ def test_a_commission_of_another_sessions_execution_is_theirs_to_book(desk: User
     story.tell([story.execution("01.01", 40, 229)])
     GatewaySession.objects.create(name="second")
     note = InboundMessage(event=story.commission("01.01"), dedup_key="look:1", raw={}, received_at=NOW)
-    apply_notes("second", [note], SessionFlags())
+    apply_items("second", [note], SessionFlags())
     assert InboxMessage.objects.get(session="second").applied_at
     assert story.order.executions.get().commission is None
     story.tell([story.execution("01.01", 40, 229), story.commission("01.01")])

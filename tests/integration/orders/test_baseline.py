@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.messages import AccountValueReport, Snapshot
@@ -20,6 +20,7 @@ from brokers.models import BrokerAccount, CashBalance, Instrument, Position
 from orders.models import Break, BreakKind, Execution, Order
 from orders.reconciliation import baseline, breaks, cash, positions
 from orders.reconciliation.snapshots import compare_account
+from tests.examples import examples
 from tests.integration.orders.test_any_order import Story
 
 ACCOUNT = "DU1234567"
@@ -102,7 +103,7 @@ def test_a_combination_counts_by_its_legs(order: Order) -> None:
     assert moved() == (0, {})
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["buy", "sell", "correct", "carry"]), max_size=12))
 def test_carrying_the_baseline_forward_changes_no_sum(order: Order, steps: list[str]) -> None:
     reset()

@@ -7,13 +7,14 @@ from decimal import Decimal
 
 from django.contrib.auth.models import User
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import given
 from msgspec.structs import replace
 
 from brokers.fix import TimeInForce
 from brokers.messages import ExecutionReport
 from orders.api.resources import order_document
 from orders.models import Order
+from tests.examples import examples
 from tests.integration.orders.test_any_order import (
     QUIET,
     Story,
@@ -22,7 +23,7 @@ from tests.integration.orders.test_any_order import (
 )
 
 NOW = timezone.now()
-FEW = settings(QUIET, max_examples=10)
+FEW = examples(10, QUIET)
 
 
 def on_day(report: ExecutionReport, ago: int) -> ExecutionReport:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from brokers.fix import Side
 from brokers.messages import ExecutionReport, OrderIdentity
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_notes
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.models import Alert, Order, Source, State
 from tests.integration.orders.test_any_order import AAPL
@@ -34,7 +34,7 @@ def tell(*reports: ExecutionReport) -> list[Order]:
     """Hear them one by one; the orders of others that are known then."""
     for report in reports:
         note = InboundMessage(event=report, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
-        apply_notes("main", [note], SessionFlags())
+        apply_items("main", [note], SessionFlags())
     return list(Order.objects.filter(source=Source.EXTERNAL).order_by("id"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +21,8 @@ CROSSED = [path.crossed() for path in PATHS if crossings(path.rows)]
 
 @pytest.fixture
 def client_(db: None, settings: Any) -> User:
-    settings.BROKER_RAISES_FILLED = True  # C.1.c
+    main = replace(settings.BROKER_SESSIONS["main"], adapter="brokers.fix44.translate.Translator")
+    settings.BROKER_SESSIONS = {**settings.BROKER_SESSIONS, "main": main}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
     Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
@@ -29,25 +31,19 @@ def client_(db: None, settings: Any) -> User:
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
-def test_scenario(client_: User, path: Path_) -> None:
-    Player(client_).play(path.rows)
+def test_scenario_also_with_a_restart_in_some_gap(client_: User, path: Path_) -> None:
+    """In every gap: tests/soak/test_fix_restarts.py."""
+    Player(client_).play(path.rows, restart_in=path.some_gap)
 
 
 @pytest.mark.parametrize("path", CROSSED, ids=lambda path: path.name)
 def test_scenario_when_crossing_messages_arrive_the_other_way_round(client_: User, path: Path_) -> None:
-    Player(client_).play(path.rows)
+    Player(client_).play(path.rows, restart_in=path.some_gap)
 
 
 @pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
 def test_scenario_with_every_word_twice_and_a_restart_between_any_two(client_: User, path: Path_) -> None:
     Player(client_, repeat=True, restart=True).play(path.rows)
-
-
-@pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
-def test_scenario_with_one_restart_between_any_two_rows(client_: User, path: Path_) -> None:
-    # What comes before the alternative row of a branch is the main way, of which every gap is run.
-    since = len(path.rows) - 1 if path.is_branch else 1
-    Player(client_).play_with_one_restart(path.rows, since=since)
 
 
 def test_a_scenario_of_the_published_form_is_read_too() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brokers.messages import BrokerEvent, OrderReport, OrderTerms, Refusal, WorkingStatus
@@ -18,6 +18,7 @@ from orders.desk.decisions import release_held
 from orders.entry.replace import Change, replace_order
 from orders.errors import OrderFrozen
 from orders.models import Alert, AlertKind, Execution, Order, OrderRequest, OutboxCommand, State
+from tests.examples import examples
 from tests.integration.orders.test_any_order import (
     AAPL,
     QUIET,
@@ -26,7 +27,7 @@ from tests.integration.orders.test_any_order import (
     desk,  # noqa: F401 - a fixture
 )
 
-FEW = settings(QUIET, max_examples=20)
+FEW = examples(20, QUIET)
 
 
 def open_alert(order: Order, kind: AlertKind) -> bool:

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from brokers.breaker import Breaker
 from brokers.fix import Side
 from brokers.messages import (
     ExecutionReport,
@@ -23,12 +24,13 @@ from brokers.messages import (
 )
 from brokers.models import BrokerAccount, Instrument
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_notes
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.desk.decisions import fail_held, release_held
 from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
+from orders.session.applier import SessionApplier
 from tests.integration.orders.test_any_order import AAPL, Story
 
 LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)
@@ -57,14 +59,14 @@ def look(
         orders=orders, executions=executions, positions=(), account_values=(),
     )  # fmt: skip
     flags = SessionFlags()
-    apply_snapshot("main", snapshot, 1, flags)
+    apply_snapshot("main", snapshot, 1, flags, SessionApplier("main", flags, Breaker(5, 15), on_link=list))
     return flags
 
 
 def hear(*events: Any) -> None:
     for event in events:
         note = InboundMessage(event=event, dedup_key=uuid4().hex, raw={}, received_at=LONG_AGO)
-        apply_notes("main", [note], SessionFlags())
+        apply_items("main", [note], SessionFlags())
 
 
 def working(desk: User) -> Story:

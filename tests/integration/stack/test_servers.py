@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +12,12 @@ import psycopg
 import pytest
 
 from tradedesk.stack.errors import StackError
+from tradedesk.stack.local import kept_server
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.postgres import EmbeddedPostgres
 from tradedesk.stack.process import wait_until
 from tradedesk.stack.redis import EmbeddedRedis
+from tradedesk.stack.restarts import Death, Return
 
 
 @pytest.fixture
@@ -133,3 +138,16 @@ def test_the_password_of_redis_is_in_a_file_that_only_we_can_read(redis: Embedde
     configuration = redis.folder / "valkey.conf"
     assert "requirepass right" in configuration.read_text()
     assert configuration.stat().st_mode & 0o077 == 0
+
+
+def test_a_server_that_can_not_start_again_is_tried_until_it_can(redis: EmbeddedRedis) -> None:
+    said: list[Death | Return] = []
+    kept = kept_server(redis)
+    os.kill(redis.noted_pid() or 0, signal.SIGKILL)
+    assert wait_until(lambda: not redis.alive, limit=60)
+    with socket.create_server(("127.0.0.1", redis.port)):
+        eventually(lambda: (kept.tend(said.append), len(said) == 3)[1], limit=120)
+    assert [one.pause for one in said if isinstance(one, Death)] == [0, 1, 2]
+    assert str(said[2]).startswith("Redis keeps dying, 3 times in a row: it ended by itself, exit code 1 (")
+    eventually(lambda: (kept.tend(said.append), redis.alive)[1], limit=120)
+    assert str(said[-1]) == f"Redis was started again, pid {redis.noted_pid()}."

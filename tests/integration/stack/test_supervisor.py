@@ -1,8 +1,7 @@
-"""The supervisor: all processes or none."""
+"""The supervisor: what dies is started again, the others go on."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,11 +13,14 @@ import psutil
 import pytest
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.process import end, spawn, wait_until
+from tradedesk.stack.plan import News, Plan, begin, plan_for, write_plan
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.process import end, is_gone, marked, spawn, wait_until
 from tradedesk.stack.processes import Process
-from tradedesk.stack.supervisor import Plan, pid_file, plan_for, write_plan
+from tradedesk.stack.restarts import PAUSES, Death, Return
 
 SLEEP = ("sh", "-c", "echo hello; exec sleep 300")
+FAILS = ("sh", "-c", "echo hello; echo ValueError: no such setting; exit 3")
 Start = Callable[..., tuple[subprocess.Popen[bytes], Plan]]
 
 
@@ -27,14 +29,22 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a supervisor for processes given by name; waits until each has said something."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def run(**commands: tuple[str, ...]) -> tuple[subprocess.Popen[bytes], Plan]:
+    def run(
+        *hand_over: str, echo: bool = False, **commands: tuple[str, ...]
+    ) -> tuple[subprocess.Popen[bytes], Plan]:
         for folder in ("logs", "run"):
-            (tmp_path / folder).mkdir()
-        listed = [Process(name=name, argv=argv) for name, argv in commands.items()]
-        plan = plan_for(listed, logs=tmp_path / "logs", run=tmp_path / "run", echo=False)
+            (tmp_path / folder).mkdir(exist_ok=True)
+        listed = [
+            Process(name=name, argv=argv, env={"MY_SECRET": "100% '\"; secret"}, hands_over=name in hand_over)
+            for name, argv in commands.items()
+        ]
+        plan = plan_for(listed, logs=tmp_path / "logs", run=tmp_path / "run", echo=echo)
+        begin(plan)
         argv = [sys.executable, "-m", "tradedesk.stack.supervisor", str(write_plan(plan))]
-        started.append(spawn(argv, env=os.environ, log=tmp_path / "supervisor.log", cwd=BASE_DIR))
+        started.append(spawn(argv, env=os.environ, log=tmp_path / "supervisor.out", cwd=BASE_DIR))
         assert wait_until(lambda: all("hello" in log(plan, name) for name in commands), limit=60)
+        for name in commands:
+            eventually(plan.pid_file(name).exists)
         return started[0], plan
 
     yield run
@@ -43,28 +53,81 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 def log(plan: Plan, name: str) -> str:
-    path = Path(plan.logs) / f"{name}.log"
+    path = plan.log(name)
     return path.read_text() if path.exists() else ""
 
 
 def pid(plan: Plan, name: str) -> int:
-    return int(pid_file(Path(plan.run), name).read_text())
+    return int(plan.pid_file(name).read_text())
 
 
-def test_all_processes_end_with_the_first_that_dies(start: Start) -> None:
+def news(plan: Plan, count: int) -> list[Death | Return]:
+    """The first so many news."""
+    eventually(lambda: len(News(plan)()) >= count)
+    return News(plan)()[:count]
+
+
+def test_what_dies_is_started_again_and_the_others_go_on(start: Start) -> None:
     supervisor, plan = start(one=SLEEP, two=SLEEP)
-    other = pid(plan, "two")
+    killed, other = pid(plan, "one"), pid(plan, "two")
+    os.kill(killed, signal.SIGKILL)
+    died, back = news(plan, 2)
+    assert str(died) == (
+        f"The process one was killed by SIGKILL. It is started again at once. Log: {plan.log('one')}"
+    )
+    assert str(back) == f"The process one was started again, pid {pid(plan, 'one')}."
+    assert killed != pid(plan, "one")
+    assert pid(plan, "two") == other
+    assert not is_gone(other)
+    assert supervisor.poll() is None
+
+
+def test_what_keeps_dying_is_named_and_pauses_ever_longer(start: Start) -> None:
+    _, plan = start(bad=FAILS, good=SLEEP)
+    deaths = [one for one in news(plan, 6) if isinstance(one, Death)]
+    assert [death.pause for death in deaths] == [0, 1, 2][: len(deaths)]
+    assert len(deaths) >= 3
+    assert str(deaths[2]).startswith(
+        "The process bad keeps dying, 3 times in a row: it ended by itself, exit code 3"
+        " (ValueError: no such setting). It is started again in 2 s."
+    )
+    assert max(PAUSES) == 30
+    assert not is_gone(pid(plan, "good"))
+
+
+def test_what_a_dead_process_left_behind_ends_before_its_successor_starts(start: Start) -> None:
+    _, plan = start(one=("sh", "-c", "sleep 300 & echo hello; wait"))
+    (orphan,) = psutil.Process(pid(plan, "one")).children()
     os.kill(pid(plan, "one"), signal.SIGKILL)
-    assert supervisor.wait(60) == 1
-    assert json.loads(plan.obituary.read_text()) == {"name": "one", "code": -9}
-    assert not psutil.pid_exists(other)
+    news(plan, 2)
+    eventually(lambda: is_gone(orphan))
 
 
-def test_a_request_to_stop_is_no_failure(start: Start) -> None:
-    supervisor, plan = start(one=SLEEP, two=SLEEP)
+def test_who_hands_over_its_work_has_stopped_before_the_others_are_asked_to(
+    start: Start, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    first = f"trap 'sleep 1; echo handed over >>{told}; exit' TERM; echo hello; while :; do sleep 0.1; done"
+    other = f"trap 'echo other >>{told}; exit' TERM; echo hello; while :; do sleep 0.1; done"
+    supervisor, _ = start("broker", web=("sh", "-c", other), broker=("sh", "-c", first))
     supervisor.terminate()
     assert supervisor.wait(60) == 0
-    assert not plan.obituary.exists()
+    assert told.read_text().split("\n") == ["handed over", "other", ""]
+
+
+def test_nothing_is_started_again_while_it_stops(start: Start) -> None:
+    supervisor, plan = start(one=SLEEP, bad=FAILS)
+    supervisor.terminate()
+    assert supervisor.wait(60) == 0
+    assert all("one" not in one.who for one in News(plan)())
+    assert marked(plan.mark) == []
+
+
+def test_processes_end_with_a_killed_supervisor(start: Start) -> None:
+    supervisor, plan = start(one=SLEEP, two=SLEEP)
+    supervisor.kill()
+    supervisor.wait()
+    eventually(lambda: all(is_gone(process) for process in marked(plan.mark)))
 
 
 def test_grandchildren_end_too(start: Start) -> None:
@@ -72,18 +135,24 @@ def test_grandchildren_end_too(start: Start) -> None:
     (grandchild,) = psutil.Process(pid(plan, "one")).children()
     supervisor.terminate()
     supervisor.wait(60)
-    assert wait_until(lambda: not grandchild.is_running() or grandchild.status() == "zombie", limit=60)
+    eventually(lambda: is_gone(grandchild))
 
 
-def test_passwords_do_not_stay_on_disk(start: Start, tmp_path: Path) -> None:
-    start(one=SLEEP)
+def test_a_password_reaches_its_process_and_no_file(start: Start, tmp_path: Path) -> None:
+    _, plan = start(one=("sh", "-c", 'echo hello "$MY_SECRET"; exec sleep 300'))
+    assert log(plan, "one") == "hello 100% '\"; secret\n"
     assert not (tmp_path / "run" / "plan.json").exists()
+    assert "secret" not in "".join(file.read_text() for file in (tmp_path / "run").iterdir())
 
 
 def test_each_process_has_its_own_log_and_the_former_is_kept(start: Start, tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "one.log").write_text("former run\n")
-    (tmp_path / "logs").rename(tmp_path / "kept")
-    supervisor, plan = start(one=SLEEP)
+    _, plan = start(one=SLEEP)
     assert log(plan, "one") == "hello\n"
-    assert supervisor.poll() is None
+    assert (tmp_path / "logs" / "one.log.1").read_text() == "former run\n"
+
+
+def test_the_terminal_shows_whole_lines_with_their_process(start: Start, tmp_path: Path) -> None:
+    start(echo=True, one=("sh", "-c", "printf hel; sleep 0.3; echo lo; exec sleep 300"))
+    eventually(lambda: " one | hello\n" in (tmp_path / "supervisor.out").read_text())

@@ -68,6 +68,9 @@ class Up:
     def pid(self, name: str) -> int:
         return int((self.folder / "run" / f"{name}.pid").read_text())
 
+    def redis_pid(self) -> int:
+        return int((self.folder / "redis" / "valkey.pid").read_text())
+
     def everything(self) -> list[psutil.Process]:
         """Every process of this run but itself: the servers, the supervisor, the processes and theirs."""
         mine = [("TRADEDESK_SERVER_OF", str(self.folder / name)) for name in ("postgres", "redis")]
@@ -136,21 +139,44 @@ def test_a_request_to_stop_is_heard_while_it_starts(up: Up) -> None:
     assert up.everything() == []
 
 
-def test_a_dead_process_is_named_and_everything_else_is_ended(migrated: Up) -> None:
+def test_what_dies_is_started_again_and_said_and_the_rest_goes_on(migrated: Up) -> None:
     up = migrated
     process = up.start()
-    os.kill(up.pid("beat"), signal.SIGKILL)
-    assert process.wait(60) == 1
-    assert up.said().startswith("CommandError: The process beat died: ")
+    web, beat, redis = up.pid("web"), up.pid("beat"), up.redis_pid()
+    os.kill(beat, signal.SIGKILL)
+    eventually(lambda: f"The process beat was started again, pid {up.pid('beat')}." in up.output.read_text())
+    os.kill(redis, signal.SIGKILL)
+    eventually(lambda: f"Redis was started again, pid {up.redis_pid()}." in up.output.read_text())
+    said = up.output.read_text()
+    assert "The process beat was killed by SIGKILL. It is started again at once. Log: " in said
+    assert "Redis was killed by SIGKILL. It is started again at once. Log: " in said
+    assert len((up.folder / "logs/restarts.log").read_text().splitlines()) == 4
+    assert up.pid("web") == web
+    assert beat != up.pid("beat")
+    assert redis != up.redis_pid()
+    # A request to stop is heard at any moment: here while the processes of a killed supervisor are ended.
+    os.kill(up.pid("supervisor"), signal.SIGKILL)
+    eventually(lambda: "The supervisor was killed by SIGKILL." in up.output.read_text())
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(120), up.said()) == (0, "")
     assert up.everything() == []
 
 
-def test_a_dead_server_is_named_and_everything_else_is_ended(migrated: Up) -> None:
+def test_a_process_that_dies_before_all_serve_ends_the_start(migrated: Up) -> None:
     up = migrated
-    process = up.start()
-    os.kill(int((up.folder / "redis" / "valkey.pid").read_text()), signal.SIGKILL)
-    assert process.wait(60) == 1
-    assert up.said().startswith("CommandError: Redis died: ")
+    process = up.start(ready=False, FLOWER_MAX_WORKERS="many")  # a wrong setting is not cured by trying again
+    assert process.wait(120) == 1
+    assert up.said().startswith("CommandError: The process flower died: ValueError")
+    assert up.said().count("\n") == 1
+    assert up.everything() == []
+
+
+def test_a_server_that_dies_before_all_serve_ends_the_start(migrated: Up) -> None:
+    up = migrated
+    process = up.start(ready=False)
+    eventually((up.folder / "stack.json").exists)
+    os.kill(up.redis_pid(), signal.SIGKILL)
+    assert process.wait(120) == 1
     assert up.everything() == []
 
 

@@ -102,6 +102,21 @@ def test_a_word_for_word_repeat_is_told_once(callbacks: Callbacks, memory: Memor
     assert len(memory.messages) == 1
 
 
+def test_what_was_lost_on_its_way_is_news_when_it_comes_again(callbacks: Callbacks, memory: Memory) -> None:
+    for _ in range(3):
+        status(callbacks)
+        memory.messages[-1].forget()
+    assert len({message.dedup_key for message in memory.messages}) == 3
+
+
+def test_a_loss_does_not_forget_what_came_after_it(callbacks: Callbacks, memory: Memory) -> None:
+    status(callbacks)
+    status(callbacks, status="PendingCancel")
+    memory.messages[0].forget()
+    status(callbacks, status="PendingCancel")
+    assert len(memory.messages) == 2
+
+
 def test_going_back_to_an_earlier_status_is_told_again(callbacks: Callbacks, memory: Memory) -> None:
     for word in ("Submitted", "PendingCancel", "Submitted"):
         status(callbacks, status=word)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +15,7 @@ from ib_async import Order as IBOrder
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.ib import translate
+from brokers.ib.capabilities import CAPABILITIES
 from brokers.messages import InstrumentRef, NewOrder, WorkingStatus
 
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
@@ -84,3 +87,19 @@ def test_a_completed_order_is_read_by_its_words(status: str, words: str, read: W
     state = OrderState(status=status, completedStatus=words)
     report = translate.completed_order_report(Contract(symbol="AAPL", secType="STK"), order, state)
     assert (report.status, report.terms and report.terms.order_qty) == (read, 100)
+
+
+def test_ib_says_exactly_the_statuses_that_it_declares() -> None:
+    known = {translate.status_of(words) for words in (*translate.STATUSES, "Inactive", "SomethingNew")}
+    ends = [("Filled", ""), ("Cancelled", ""), ("Cancelled", "Rejected"), ("Cancelled", "Expired")]
+    for status, words in ends:
+        state = OrderState(status=status, completedStatus=words)
+        known.add(translate.completed_order_report(Contract(secType="STK"), IBOrder(), state).status)
+    assert known == CAPABILITIES.statuses
+    assert not (CAPABILITIES.raises_filled or CAPABILITIES.restates_quantities)
+
+
+def test_processes_without_a_connection_ask_for_capabilities_without_the_library() -> None:
+    ask = "import sys; from brokers.registry import capabilities as c; c('brokers.ib.session.IBSession')"
+    done = subprocess.run([sys.executable, "-c", f"{ask}; sys.exit('ib_async' in sys.modules)"], check=False)
+    assert done.returncode == 0

@@ -1,16 +1,19 @@
-"""While the database is away callbacks wait in bounded memory, and what is dropped is said."""
+"""Messages wait in bounded memory while the database is away; what is lost is said, and may be told again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from threading import Event
+from typing import Any
 
 import pytest
 from django.db import OperationalError
+from hypothesis import given
+from hypothesis import strategies as st
 
-from brokers import inbox
-from brokers.inbox import InboxWriter, Note
+from brokers import database, inbox
+from brokers.inbox import InboxItem, InboxWriter
 from brokers.messages import OrderAbsent
 from brokers.port import InboundMessage, Link
 
@@ -21,20 +24,26 @@ class Books:
     def __init__(self) -> None:
         self.back = Event()
         self.applied: list[str] = []
+        self.parked: list[str] = []
+        self.alarms: list[str] = []
         self.dropped: list[int] = []
         self.told = Event()
 
-    def apply(self, notes: Sequence[Note]) -> None:
+    def apply(self, items: Sequence[InboxItem]) -> None:
         if not self.back.is_set():
             raise OperationalError("away")
-        self.applied += [note.dedup_key for note in notes if isinstance(note, InboundMessage)]
+        if poisoned := [item for item in items if isinstance(item, InboundMessage) and item.raw]:
+            raise ValueError(poisoned[0].raw)
+        self.applied += [item.dedup_key for item in items if isinstance(item, InboundMessage)]
 
     def on_overflow(self, count: int) -> None:
         self.dropped.append(count)
         self.told.set()
 
-    def park(self, note: InboundMessage, error: Exception) -> None:
-        raise AssertionError(error)
+    def park(self, message: InboundMessage, error: Exception) -> None:
+        if message.raw.get("unparkable"):
+            raise ValueError("parking failed")
+        self.parked.append(message.dedup_key)
 
     def link_changed(self, link: Link, reason: str) -> None:
         pass
@@ -46,27 +55,29 @@ class Books:
         pass
 
     def alarm(self, subject: str, text: str) -> None:
-        pass
+        self.alarms.append(text)
 
 
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
     monkeypatch.setattr(inbox, "MAX_WAITING", 50)
-    monkeypatch.setattr(inbox, "DATABASE_RETRY", 0.01)
-    monkeypatch.setattr(inbox.connection, "close", lambda: None)
+    monkeypatch.setattr(database, "RETRY_PAUSE", 0.01)
+    monkeypatch.setattr(database, "discard_connection", lambda: None)
     return Books()
 
 
-def heard(number: int) -> InboundMessage:
+def received(number: int, forget: Callable[[], None] = lambda: None, **raw: Any) -> InboundMessage:
     event = OrderAbsent(order_id=str(number), snapshot_id="s")
-    return InboundMessage(event=event, dedup_key=str(number), raw={}, received_at=datetime.now(UTC))
+    return InboundMessage(
+        event=event, dedup_key=str(number), raw=raw, received_at=datetime.now(UTC), forget=forget
+    )
 
 
 def test_what_waited_is_applied_in_order_and_what_was_dropped_is_told(books: Books) -> None:
     writer = InboxWriter("main", books)
     writer.start()
     for number in range(500):
-        writer.on_message(heard(number))
+        writer.on_message(received(number))
     books.back.set()
     assert books.told.wait(60)
     writer.stop(timeout=60)
@@ -74,11 +85,39 @@ def test_what_waited_is_applied_in_order_and_what_was_dropped_is_told(books: Boo
     assert len(books.applied) + sum(books.dropped) == 500
 
 
+def test_what_is_dropped_may_be_told_again(books: Books) -> None:
+    forgotten: list[int] = []
+    writer = InboxWriter("main", books)
+    for number in range(60):
+        writer.on_message(received(number, forget=lambda number=number: forgotten.append(number)))
+    assert forgotten == list(range(50, 60))
+
+
+@given(bad=st.lists(st.booleans(), max_size=40))
+def test_exactly_the_bad_ones_are_parked_and_the_others_applied_in_order(bad: list[bool]) -> None:
+    books = Books()
+    books.back.set()
+    items = [received(number, **({"bad": 1} if one else {})) for number, one in enumerate(bad)]
+    parked = inbox.apply_in_batches(books, items)
+    assert books.parked == [str(number) for number, one in enumerate(bad) if one]
+    assert books.applied == [str(number) for number, one in enumerate(bad) if not one]
+    assert parked == [item for item in items if item.raw]
+
+
+def test_what_can_not_even_be_parked_is_alarmed_and_may_be_told_again(books: Books) -> None:
+    forgotten: list[int] = []
+    books.back.set()
+    lost = received(2, forget=lambda: forgotten.append(2), unparkable=True)
+    inbox.apply_or_park(books, [received(1), lost, received(3)])
+    assert (books.applied, books.parked, forgotten) == (["1", "3"], [], [2])
+    assert "neither applied nor parked" in books.alarms[0]
+
+
 def test_as_long_as_there_is_room_nothing_is_dropped(books: Books) -> None:
     writer = InboxWriter("main", books)
     writer.start()
     for number in range(40):
-        writer.on_message(heard(number))
+        writer.on_message(received(number))
     books.back.set()
     writer.stop(timeout=60)
     assert (len(books.applied), books.dropped) == (40, [])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import pairwise
+from random import Random
 
 import msgspec
 import pytest
@@ -11,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.faults.fault import Fault
+from tests.stack import chaos
 from tradedesk.chaos.kinds import KINDS, PROCESSES
-from tradedesk.chaos.plan import Plan, make_plan
+from tradedesk.chaos.plan import Plan, make_plan, plan_faults
 from tradedesk.chaos.run import opening_quotes
 
 QUOTES = opening_quotes()
@@ -69,3 +72,13 @@ def test_the_gateway_knows_its_faults_and_every_field_that_is_drawn_for_them() -
         if planned.kind.startswith("gateway_") and planned.kind != "gateway_link_lost":
             kind = planned.kind.removeprefix("gateway_")
             assert msgspec.convert({"kind": kind, **planned.fields}, Fault).kind == kind
+
+
+def kinds_made(seeds: Iterable[int]) -> set[str]:
+    plans = [plan_faults(chaos.FAULTS, Random(seed), chaos.GAP) for seed in seeds]
+    return {fault.kind for planned in plans for fault in planned}
+
+
+def test_the_tested_seeds_make_most_kinds_of_faults_and_the_many_make_all() -> None:
+    assert len(kinds_made(chaos.SEEDS)) > 0.85 * len(KINDS)
+    assert kinds_made(chaos.MANY_SEEDS) == set(KINDS)

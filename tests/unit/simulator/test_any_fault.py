@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.exchange.book import ZERO
@@ -13,6 +13,7 @@ from brokers.simulator.faults.kinds import KINDS, Site
 from brokers.simulator.gateway.gateway import STARTING_CASH
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.records import Record
+from tests.examples import examples
 from tests.unit.simulator.kit import AAPL, Bench, limit
 
 WAITING = [name for name, kind in KINDS.items() if kind.site is not Site.NOW and not name.startswith("cut")]
@@ -43,7 +44,7 @@ def step(bench: Bench, what: str, number: int) -> list[Record]:
     return bench.step(number)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(faults=st.lists(FAULTS, max_size=5), steps=STEPS)
 def test_the_books_add_up_whatever_goes_wrong(faults: list[Fault], steps: list[tuple[str, int]]) -> None:
     bench = Bench()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -14,6 +14,7 @@ from brokers.simulator.gateway.gateway import STARTING_CASH
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.server import ErrMsg
+from tests.examples import examples
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, contract, only, place
 from tests.unit.simulator.test_codec_properties import built, layouts
 
@@ -21,7 +22,7 @@ ES_DECEMBER = 515416632
 
 
 @pytest.mark.parametrize("layout", layouts(codec.CLIENT_LAYOUTS))
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(data=st.data())
 def test_no_message_breaks_the_gateway(layout: Layout, data: st.DataObject) -> None:
     bench = Bench()
@@ -105,4 +106,4 @@ class Day(RuleBasedStateMachine):
 
 
 TestDay = Day.TestCase
-TestDay.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestDay.settings = examples(25, stateful_step_count=25)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -19,6 +19,7 @@ from brokers.simulator.gateway.orders.slicing import is_sliced
 from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.records import ComboLeg, Condition, Contract, TagValue
+from tests.examples import examples
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, place
 
 NEAR, FAR = 515416632, 551601561
@@ -191,7 +192,7 @@ class AnyOrder(RuleBasedStateMachine):
 
 
 TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestAnyOrder.settings = examples(40, stateful_step_count=30)
 
 
 def a_day(seed: int, choices: int) -> Iterator[object]:
@@ -210,7 +211,7 @@ def a_day(seed: int, choices: int) -> Iterator[object]:
     yield from bench.send(requests.ReqCompletedOrders())
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(seed=st.integers(0, 1000), choices=st.integers(0, 1000))
 def test_the_same_seed_gives_the_same_day_for_all_order_types(seed: int, choices: int) -> None:
     assert list(a_day(seed, choices)) == list(a_day(seed, choices))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -20,6 +19,7 @@ from brokers.simulator.exchange.orders import (
     TimeInForce,
     Trigger,
 )
+from tests.examples import examples
 from tests.unit.simulator.kit import AAPL, UNIVERSE
 
 DAY, IOC, FOK = TimeInForce.DAY, TimeInForce.IOC, TimeInForce.FOK
@@ -225,7 +225,7 @@ class Trading(RuleBasedStateMachine):
 
 
 TestTrading = Trading.TestCase
-TestTrading.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestTrading.settings = examples(40, stateful_step_count=40)
 
 
 def test_an_order_that_reaches_nobody_finds_nothing_available() -> None:

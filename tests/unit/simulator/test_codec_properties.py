@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.wire import client, codec, server
 from brokers.simulator.wire.layout import Field, Item, Layout, Repeat, When
 from brokers.simulator.wire.values import WireError
+from tests.examples import examples
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 NUMBERS = st.none() | st.decimals(
@@ -76,7 +77,7 @@ VERSIONS = st.sampled_from([151, 157, 163, 165, 170, 176, 178])
 
 
 @pytest.mark.parametrize("layout", layouts(codec.CLIENT_LAYOUTS))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(data=st.data(), version=VERSIONS)
 def test_what_a_client_says_survives_the_wire(layout: Layout, data: st.DataObject, version: int) -> None:
     fields = codec.encode_client(version, data.draw(built(layout.struct, layout.items, layout.nested)))
@@ -84,14 +85,14 @@ def test_what_a_client_says_survives_the_wire(layout: Layout, data: st.DataObjec
 
 
 @pytest.mark.parametrize("layout", layouts(codec.SERVER_LAYOUTS))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(data=st.data(), version=VERSIONS)
 def test_what_the_gateway_says_survives_the_wire(layout: Layout, data: st.DataObject, version: int) -> None:
     fields = codec.encode_server(version, data.draw(built(layout.struct, layout.items, layout.nested)))
     assert codec.encode_server(version, codec.decode_server(version, fields)) == fields
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     fields=st.lists(TEXTS, min_size=1),
     number=st.sampled_from(sorted(codec.CLIENT_LAYOUTS)),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.exchange.options import implied_volatility, option_price
@@ -19,6 +19,7 @@ from brokers.simulator.wire import client_data as requests
 from brokers.simulator.wire import server
 from brokers.simulator.wire import server_data as responses
 from brokers.simulator.wire.records import Contract
+from tests.examples import examples
 from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, contract, errors, only, story
 
 CALL = contract(sec_type="OPT", last_trade_date="20261218", strike=Decimal(230), right="C")
@@ -71,7 +72,7 @@ def test_bars_of_all_sizes_agree_on_open_and_close(bench: Bench) -> None:
     assert all(bar.low is not None and bar.high is not None and bar.low <= bar.high for bar in minutes)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(ago=st.integers(0, 10**8), seconds=st.sampled_from(list(time_texts.BAR_SIZES.values())))
 def test_high_and_low_enclose_open_and_close(ago: int, seconds: int) -> None:
     bar = Past(UNIVERSE[AAPL], 3, 1_795_435_200).bar(1_795_435_200 - ago, seconds)
@@ -293,7 +294,7 @@ def test_depth_errors(bench: Bench) -> None:
 # -- options and kinds of data ------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     right=st.sampled_from("CP"),
     strike=st.floats(80, 120),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator import ledger
@@ -15,6 +15,7 @@ from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.journal import Journal, JournalError
 from brokers.simulator.wire import client as requests
+from tests.examples import examples
 from tests.unit.simulator.kit import UNIVERSE, Bench, limit, place
 
 
@@ -91,7 +92,7 @@ def test_day_orders_of_yesterday_are_expired_when_a_new_process_begins(tmp_path:
     assert ledger.orders(gateway.state)[1]["completed_status"] == "Expired"
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(data=st.data())
 def test_an_end_at_any_byte_loses_no_turn_that_was_whole(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.wire import codec
@@ -16,6 +16,7 @@ from brokers.simulator.wire.order_reports import OPEN_ORDER, OpenOrder
 from brokers.simulator.wire.place_order import PLACE_ORDER, PlaceOrder
 from brokers.simulator.wire.records import Condition, Contract, Order, OrderState, TagValue
 from brokers.simulator.wire.values import WireError
+from tests.examples import examples
 from tests.unit.simulator.kit import limit, place
 
 TERMS: dict[str, Any] = {
@@ -47,7 +48,7 @@ def fresh(layout: Layout) -> Layout:
 
 
 @pytest.mark.parametrize(("layout", "messages"), [(PLACE_ORDER, PLACED), (OPEN_ORDER, OPEN)])
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data(), version=st.sampled_from([157, 170, 178]))
 def test_a_message_reads_and_writes_as_if_it_were_the_first(
     layout: Layout, messages: st.SearchStrategy[Any], data: st.DataObject, version: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -157,11 +157,12 @@ def test_hours_are_the_exchanges_when_a_calendar_is_kept() -> None:
     assert stock.trading_hours.split(";")[0] == "20261123:0400-20261123:2000"
 
 
-def test_hours_begin_with_the_day_at_the_instruments_place() -> None:
-    bench = Bench()
-    bench.skip(timedelta(hours=14))  # Tuesday by UTC, still Monday in New York
-    (stock,) = details(bench, symbol="AAPL", sec_type="STK", currency="USD")
-    assert stock.liquid_hours.split(";")[0] == "20261123:0000-20261123:2359"
+def test_hours_begin_with_the_exchanges_own_day(bench: Bench) -> None:
+    bench.now = datetime(2026, 11, 28, 1, tzinfo=UTC)  # Friday evening in New York, Saturday morning in India
+    (apple,) = details(bench, symbol="AAPL", sec_type="STK", currency="USD")
+    (infosys,) = details(bench, symbol="INFY", sec_type="STK", exchange="NSE", currency="INR")
+    assert apple.liquid_hours.startswith("20261127:")
+    assert infosys.liquid_hours.startswith("20261128:")
 
 
 # -- search, chains, rules ---------------------------------------------------------------------------

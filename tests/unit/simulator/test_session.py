@@ -6,7 +6,7 @@ import logging
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.simulator.session import Session
@@ -16,6 +16,7 @@ from brokers.simulator.wire.frames import MAX_FRAME, FrameBuffer, pack, unpack
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg, ManagedAccts, NextValidId
 from brokers.simulator.wire.values import WireError
+from tests.examples import examples
 from tests.unit.simulator.kit import Bench, limit
 
 
@@ -72,7 +73,7 @@ def test_a_client_with_no_version_in_common_is_closed(versions: str) -> None:
     assert not session.data_to_send()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(cuts=st.lists(st.integers(0, 200), max_size=12))
 def test_frames_may_arrive_in_any_pieces(cuts: list[int]) -> None:
     data = greeting() + frame(178, requests.StartApi(client_id=5)) + frame(178, requests.ReqCurrentTime())
@@ -112,7 +113,7 @@ def test_a_client_id_is_free_again_after_its_session_ends() -> None:
 VERSIONS = [157, 163, 165, 176, 178]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     soup=st.binary(min_size=1, max_size=200),
     start=st.sampled_from([b"", b"API\0", *[greeting(f"v100..{version}") for version in VERSIONS]]),
@@ -127,7 +128,7 @@ def test_byte_soup_hurts_nobody_else(soup: bytes, start: bytes) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(soup=st.binary(min_size=1, max_size=120), number=st.sampled_from(sorted(codec.CLIENT_LAYOUTS)))
 def test_soup_in_any_request_at_any_version_hurts_nobody_else(version: int, soup: bytes, number: int) -> None:
     bench = Bench()
@@ -140,7 +141,7 @@ def test_soup_in_any_request_at_any_version_hurts_nobody_else(version: int, soup
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(cut=st.floats(0, 1, exclude_max=True))
 def test_half_an_order_is_no_order_at_any_version(version: int, cut: float) -> None:
     bench = Bench()
@@ -154,7 +155,7 @@ def test_half_an_order_is_no_order_at_any_version(version: int, cut: float) -> N
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(cuts=st.lists(st.integers(1, 600), max_size=8))
 def test_an_order_in_pieces_is_the_order_at_any_version(version: int, cuts: list[int]) -> None:
     bench = Bench()

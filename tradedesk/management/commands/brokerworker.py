@@ -9,9 +9,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import close_old_connections, connection
+from django.db import Error, close_old_connections
 
-from brokers.inbox import DATABASE_AWAY
+from brokers import database
 from brokers.lease import Lease
 from orders.session.runtime import SessionRuntime, take_lease
 from tradedesk import broker_worker
@@ -60,7 +60,9 @@ class Command(BaseCommand):
         try:
             close_old_connections()
             return take_lease(config.name, config.client_id)
-        except DATABASE_AWAY as error:
+        except Error as error:
+            if not database.is_away(error):
+                raise
             self.stderr.write(f"session {config.name}: waiting for the database: {error}")
-            connection.close()
+            database.discard_connection()
             return None

@@ -38,15 +38,15 @@ class Command(BaseCommand):
         self.stdout.write("Starting Tradedesk ...")
         try:
             with LocalStack(stack_options.from_arguments(options)) as stack:
-                failed = run_samples(stack, options["orders"], options["seed"])
+                wrong = what_went_wrong(stack, options["orders"], options["seed"])
                 if not options["once"]:
-                    self._stay(stack)
+                    self._stay(stack, wrong)
         except StackError as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:
             raise CommandError("Stopped before the end.") from None
-        if failed:
-            raise CommandError("The sample orders did not all come to a good end: see above.")
+        if wrong:
+            raise CommandError(wrong)
 
     def _require_paper(self, ib: str | None) -> None:
         """Before anything is started with somebody else's gateway."""
@@ -56,8 +56,10 @@ class Command(BaseCommand):
         except DemoError as error:
             raise CommandError(str(error)) from None
 
-    def _stay(self, stack: LocalStack) -> None:
-        """Show where everything is and keep it up until Ctrl-C."""
+    def _stay(self, stack: LocalStack, wrong: str) -> None:
+        """Show what went wrong and where everything is, and keep it up until Ctrl-C."""
+        if wrong:
+            self.stdout.write(wrong)
         token = stack.manage(
             "apitoken", sampleorders.USER, "--name", "shown by the demo", "--days", "7"
         ).strip()
@@ -68,13 +70,22 @@ class Command(BaseCommand):
         stack.run_until_stopped()
 
 
+def what_went_wrong(stack: LocalStack, orders: int, seed: int) -> str:
+    """Run the sample orders; what went wrong in a sentence or two, "" when all is well."""
+    failed = run_samples(stack, orders, seed)
+    wrong = ["The sample orders did not all come to a good end: see above."] if failed else []
+    if died := "; ".join(f"{death.who} {death.how}" for death in stack.deaths):
+        wrong.append(f"Something died while the sample orders ran: {died}.")
+    return " ".join(wrong)
+
+
 def run_samples(stack: LocalStack, orders: int, seed: int) -> bool:
-    """Run `sampleorders` on this stack; whether it failed. StackError when a process dies meanwhile."""
+    """Run `sampleorders` on this stack; whether it failed. What dies meanwhile is started again."""
     arguments = ("--orders", str(orders), "--seed", str(seed), "--control", stack.urls.control)
     samples = spawn([*MANAGE, "sampleorders", *arguments], env=stack.environment, log=None, cwd=BASE_DIR)
     try:
         while samples.poll() is None:
-            stack.check()
+            stack.tend()
             time.sleep(0.2)
     finally:
         end(samples, signal.SIGINT)  # so that it gives the terminal back as it was

@@ -1,0 +1,82 @@
+"""How a session's threads and the steps of its sweep are: kept in a row for /metrics, and as alerts.
+
+Both are written by threads that have other work, so neither may fail it: what can not be written now is
+written the next time.
+"""
+
+from __future__ import annotations
+
+import time
+
+from django.utils import timezone
+
+from brokers.models import SessionHealth
+from orders.models import Alert, AlertKind
+from orders.notify.alerts import clear_alert, raise_alert
+from orders.session.supervisor import Supervisor
+from orders.session.sweep import Sweep
+
+THREAD, STEP = "thread ", "step "  # how subjects of alerts begin
+
+
+class HealthReport:
+    """Says how threads and steps are."""
+
+    def __init__(self, session: str, supervisor: Supervisor, sweep: Sweep) -> None:
+        self.session = session
+        self.supervisor = supervisor
+        self.sweep = sweep
+        self._shown: dict[str, str] | None = None
+
+    def store(self) -> None:
+        """Keep heartbeats and counters in the session's row of health."""
+        SessionHealth.objects.update_or_create(
+            session_id=self.session,
+            defaults={"threads": self.threads(), "steps": self.steps(), "reported_at": timezone.now()},
+        )
+
+    def threads(self) -> dict[str, dict[str, float]]:
+        """By label: when it last said that it lives (seconds since 1970), and how often it was restarted."""
+        offset = time.time() - time.monotonic()
+        return {
+            watched.label: {
+                "beat_at": round(offset + watched.thread.beat_at, 3),
+                "restarts": watched.restarts,
+            }
+            for watched in self.supervisor.all()
+        }
+
+    def steps(self) -> dict[str, dict[str, float]]:
+        """By name: runs, their seconds, failures, and failures in a row."""
+        return {
+            step.name: {
+                "runs": step.runs,
+                "seconds": round(step.seconds, 6),
+                "failures": step.failures,
+                "failing": step.failing,
+            }
+            for step in self.sweep.steps
+        }
+
+    def alert(self) -> None:
+        """Put before a person what is wrong, once for each time it begins, and take away what is over."""
+        found = {
+            **{f"{THREAD}{one.label}": one.problem() for one in self.supervisor.all()},
+            **{f"{STEP}{step.name}": step.problem() for step in self.sweep.steps},
+        }
+        problems = {subject: text for subject, text in found.items() if text}
+        shown = self._open_alerts() if self._shown is None else self._shown
+        for subject in problems.keys() - shown.keys():
+            raise_alert(AlertKind.SESSION, session=self.session, subject=subject, text=problems[subject])
+        for subject in shown.keys() - problems.keys():
+            clear_alert(AlertKind.SESSION, session=self.session, subject=subject)
+        self._shown = problems
+
+    def _open_alerts(self) -> dict[str, str]:
+        """What an earlier process left open."""
+        rows = Alert.objects.filter(kind=AlertKind.SESSION, session_id=self.session, cleared_at=None)
+        return {
+            subject: text
+            for subject, text in rows.values_list("subject", "text")
+            if subject.startswith((THREAD, STEP))
+        }

@@ -1,0 +1,20 @@
+"""How many examples the property tests try: a few in `make test`, many times as many in `make soak`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hypothesis import settings
+
+#: Set by .ci/soak to what each number of examples is multiplied with.
+VARIABLE = "TRADEDESK_TEST_DEPTH"
+DEPTH = int(os.environ.get(VARIABLE, "1"))
+if DEPTH > 1:
+    settings.register_profile("deep", max_examples=100 * DEPTH)  # for those who say no number
+    settings.load_profile("deep")
+
+
+def examples(count: int, *like: settings, **more: Any) -> settings:
+    """So many examples of each property (else `like` others), however long one takes on a busy machine."""
+    return settings(*like, max_examples=count * DEPTH, deadline=None, **more)

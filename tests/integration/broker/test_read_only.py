@@ -1,0 +1,72 @@
+"""A PostgreSQL that refuses to write, as a demoted primary does: nothing is lost and trading goes on."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from brokers.models import GatewaySession
+from orders.models import State
+from orders.session.runtime import SessionRuntime
+from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.outages import WAYS, once_each, outage, read_only, seconds_until_sent
+from tradedesk.stack.polling import eventually
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_orders_flow_again_after_five_seconds_of_read_only_and_no_fill_is_lost(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
+) -> None:
+    gap = outage(desk, gateway, runtime, way, seconds=5)
+    print(f"\nread-only for 5 s ({way}): the next order at the gateway {gap:.2f} s after its end")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_order_claimed_before_and_answered_during_read_only_is_sent_once(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
+) -> None:
+    first = desk.wait(desk.rest(), State.PENDING)
+    assert gateway.process
+    gateway.process.send_signal(signal.SIGSTOP)
+    order = desk.rest()
+    runtime.look_soon()
+    desk.wait(order, State.SENT, State.UNCONFIRMED)
+    with read_only(way):
+        gateway.process.send_signal(signal.SIGCONT)
+        eventually(lambda: gateway.orders_of(order))
+        time.sleep(2)
+    gap = seconds_until_sent(desk, gateway, time.monotonic())
+    desk.wait(order, State.PENDING)
+    assert [len(gateway.orders_of(one)) for one in (first, order)] == [1, 1]
+    assert gateway.orders_of(order)[0]["place_count"] == 1
+    print(f"\nread-only across a claim ({way}): the next order at the gateway {gap:.2f} s after its end")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_read_only_in_a_burst_leaves_every_order_exactly_once(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
+) -> None:
+    orders = [desk.rest() for _ in range(30)]
+    runtime.look_soon()
+    with read_only(way):
+        time.sleep(2)
+    for order in orders:
+        desk.wait(order, State.PENDING)
+    once_each(gateway, orders)
+
+
+def test_the_lease_is_kept_when_it_ran_out_while_nobody_could_write(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    lost: list[bool] = []
+    runtime.on_lease_lost = lambda: lost.append(True)
+    with read_only("system"):
+        time.sleep(runtime.lease.ttl + 1)
+    ended = time.monotonic()
+    eventually(
+        lambda: GatewaySession.objects.filter(lease_until__gt=GatewaySession.objects.get().heartbeat_at)
+    )
+    assert seconds_until_sent(desk, gateway, ended)
+    assert (lost, GatewaySession.objects.get().lease_epoch) == ([], runtime.lease.epoch)

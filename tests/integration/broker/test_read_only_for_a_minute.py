@@ -1,0 +1,17 @@
+"""The same for a minute: lease, pauses and breakers have long run out when PostgreSQL writes again."""
+
+from __future__ import annotations
+
+import pytest
+
+from orders.session.runtime import SessionRuntime
+from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.outages import WAYS, outage
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_orders_flow_again_after_a_minute_of_read_only_and_no_fill_is_lost(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
+) -> None:
+    gap = outage(desk, gateway, runtime, way, seconds=60)
+    print(f"\nread-only for 60 s ({way}): the next order at the gateway {gap:.2f} s after its end")
