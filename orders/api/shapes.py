@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from brokers.fix import LegSide, OrdStatus, SecType, Side
-from brokers.order_attributes import (
-    AlgoStrategy,
-    ConditionKind,
-    ConditionsAction,
-    Direction,
-    Join,
-    Priority,
-    RiskAversion,
-    TradeStyle,
-)
+from brokers.fix import OrdStatus, SecType, Side
+from brokers.order_attributes import Algo, OrderAttributes, TradingCondition
+from orders.entry.fields import Field, fields_of
+from orders.entry.ticket import TicketLeg
 from orders.models import EventKind, IfBrokerDown, OnUnconfirmed, RequestKind, RequestState, Source, State
 from orders.selectors import STEPS
 
@@ -33,13 +27,49 @@ def number(**options: Any) -> serializers.DecimalField:
     return serializers.DecimalField(max_digits=28, decimal_places=10, **options)
 
 
-class LegShape(serializers.Serializer[Any]):
+def described(field: Field, **options: Any) -> serializers.Field[Any, Any, Any, Any]:
+    """A field of an order's schema as an answer shows it; lists and objects are declared by hand."""
+    options |= {"help_text": field.description} if field.description else {}
+    match field.schema:
+        case {"enum": words}:
+            return serializers.ChoiceField(choices=[(word, word) for word in words], **options)
+        case {"format": "date-time"}:
+            return serializers.DateTimeField(**options)
+        case {"type": "integer"}:
+            return serializers.IntegerField(**options)
+        case {"type": "boolean"}:
+            return serializers.BooleanField(**options)
+        case {"type": "string"}:
+            return serializers.CharField(**options)
+    return number(**options)
+
+
+class StructShape(serializers.Serializer[Any]):
+    """An answer with the fields of a struct; members of it that are objects are declared one by one."""
+
+    struct: ClassVar[type[msgspec.Struct]]
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """Those of the struct, then those declared."""
+        declared = super().get_fields()
+        own = {name: field for name, field in fields_of(self.struct).items() if name not in declared}
+        return {**{name: described(field, **self.options(field)) for name, field in own.items()}, **declared}
+
+    def options(self, field: Field) -> dict[str, Any]:
+        """What is always there, what is not, and what it is then."""
+        if field.required:
+            return {}
+        return (
+            {"default": str(field.default)}
+            if field.default and "enum" in field.schema
+            else {"required": False}
+        )
+
+
+class LegShape(StructShape):
     """One leg of a combination."""
 
-    con_id = serializers.IntegerField()
-    ratio = serializers.IntegerField()
-    side = choice(LegSide)
-    exchange = serializers.CharField()
+    struct = TicketLeg
 
 
 class InstrumentShape(serializers.Serializer[Any]):
@@ -57,55 +87,28 @@ class InstrumentShape(serializers.Serializer[Any]):
     legs = LegShape(many=True, allow_null=True)
 
 
-class ConditionShape(serializers.Serializer[Any]):
+class ConditionShape(StructShape):
     """One condition; which fields a kind has: docs/order-kinds.md."""
 
-    kind = choice(ConditionKind)
-    direction = choice(Direction, default="ABOVE")
-    value = number(required=False, help_text="A price, a volume or a percentage.")
-    time = serializers.DateTimeField(required=False)
-    con_id = serializers.IntegerField(required=False)
-    exchange = serializers.CharField(required=False)
-    symbol = serializers.CharField(required=False)
-    sec_type = choice(SecType, required=False)
-    join = choice(Join, default="AND", help_text="How it is joined to the next one; AND binds closer.")
+    struct = TradingCondition
 
 
-class AlgoShape(serializers.Serializer[Any]):
+class AlgoShape(StructShape):
     """One of the broker's algorithms; which parameters it has: docs/order-kinds.md."""
 
-    strategy = choice(AlgoStrategy)
-    priority = choice(Priority, required=False)
-    trade_style = choice(TradeStyle, required=False)
-    start_time = serializers.DateTimeField(required=False)
-    end_time = serializers.DateTimeField(required=False)
-    allow_past_end_time = serializers.BooleanField(required=False)
-    participation_rate = number(required=False, help_text="Percent of the market's volume, 1 to 50.")
-    avoid_taking_liquidity = serializers.BooleanField(required=False)
-    speed_up = serializers.BooleanField(required=False)
-    risk_aversion = choice(RiskAversion, required=False)
-    force_completion = serializers.BooleanField(required=False)
+    struct = Algo
 
 
-class SpecialTerms(serializers.Serializer[Any]):
-    """Optional terms of an order."""
+class AttributesShape(StructShape):
+    """Optional terms of an order: null where not given."""
 
-    trail_amount = number(required=False, allow_null=True)
-    trail_percent = number(required=False, allow_null=True)
-    limit_offset = number(required=False, allow_null=True)
-    peg_offset = number(required=False, allow_null=True)
-    peg_percent = number(required=False, allow_null=True)
-    display_qty = number(required=False, allow_null=True, help_text="Shown to the market: an iceberg.")
-    min_qty = number(required=False, allow_null=True)
-    all_or_none = serializers.BooleanField(required=False, allow_null=True)
-    outside_regular_hours = serializers.BooleanField(required=False, allow_null=True)
-    effective_time = serializers.DateTimeField(required=False, allow_null=True)
-    expire_time = serializers.DateTimeField(required=False, allow_null=True, help_text="GTD only.")
+    struct = OrderAttributes
     conditions = ConditionShape(many=True, required=False, allow_null=True)
-    conditions_action = choice(ConditionsAction, required=False, allow_null=True)
-    conditions_outside_hours = serializers.BooleanField(required=False, allow_null=True)
     algo = AlgoShape(required=False, allow_null=True)
-    locate_broker = serializers.CharField(required=False, allow_null=True)
+
+    def options(self, field: Field) -> dict[str, Any]:
+        """All are shown, and null stands for "not given"."""
+        return {"required": False, "allow_null": True}
 
 
 class TermsShape(serializers.Serializer[Any]):
@@ -149,7 +152,7 @@ class RequestShape(serializers.Serializer[Any]):
     answered_at = serializers.DateTimeField(allow_null=True)
 
 
-class OrderShape(SpecialTerms):
+class OrderShape(AttributesShape):
     """An order."""
 
     id = serializers.UUIDField()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -16,8 +15,10 @@ from brokers.models import Instrument
 from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.badges import price_text
 from orders.admin.shared.pages import desk_page
+from orders.entry.fields import collect
 from orders.entry.resolution import resolve
 from orders.entry.ticket import InstrumentKey
+from orders.entry.ticket_texts import INSTRUMENT_FIELDS, as_json
 from orders.errors import InstrumentAmbiguous, OrderError
 from orders.models import AccountLimit
 
@@ -63,13 +64,13 @@ def ask(request: HttpRequest) -> HttpResponse:
     if account not in accounts_of_person(request.user):
         return JsonResponse({"error": "Choose an account of yours first."}, status=400)
     given = {name: request.POST.get(name, "").strip().upper()[:32] for name in ASKED_BY}
+    typed = {name: as_json(name, text) for name, text in given.items() if text}
+    values, wrong = collect(typed, INSTRUMENT_FIELDS)
+    if wrong:
+        named = f"{wrong[0].field}: {wrong[0].message}"
+        return JsonResponse({"error": f"The description is not complete: {named}"}, status=400)
     try:
-        key = msgspec.convert(
-            {name: text for name, text in given.items() if text}, InstrumentKey, strict=False
-        )
-        return JsonResponse({"found": shown(resolve(key, account))})
-    except msgspec.ValidationError as error:
-        return JsonResponse({"error": f"The description is not complete: {error}."}, status=400)
+        return JsonResponse({"found": shown(resolve(InstrumentKey(**values), account))})
     except InstrumentAmbiguous as error:
         return JsonResponse({"error": f"{error} Describe it more closely: {error.named()}"}, status=409)
     except OrderError as error:

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side, TimeInForce
-from orders.api.bodies import MAX_ERRORS, ORDER_FIELDS, read_ticket
+from orders.api.bodies import INSTRUMENT_FIELDS, MAX_ERRORS, ORDER_FIELDS, read_ticket
 from orders.api.parsers import loads
 from orders.api.problems import Problem, problem_response
 from orders.entry.ticket import Ticket
+from orders.entry.ticket_texts import COLUMNS, by_column, ticket_from_texts
+from orders.errors import TicketInvalid
 
 GOOD = {
     "cl_ord_id": "a-1",
@@ -95,3 +97,75 @@ def test_an_unknown_field_is_named_plainly(name: str) -> None:
     assert isinstance(found, Problem)
     shown = problem_response(found).content.decode("ascii")
     assert len(shown) < 1000
+
+
+@given(st.sampled_from(sorted(ORDER_FIELDS)), values)
+def test_any_value_of_any_field_is_a_ticket_or_names_the_field(name: str, value: Any) -> None:
+    found = read(json.dumps({**GOOD, name: value}).encode())
+    if isinstance(found, Problem):
+        assert {error.field.split(".")[0] for error in found.errors} == {name}
+
+
+@given(st.sampled_from(sorted(INSTRUMENT_FIELDS)), values)
+def test_any_value_in_an_instrument_names_its_field(name: str, value: Any) -> None:
+    found = read(json.dumps({**GOOD, "instrument": {"symbol": "AAPL", name: value}}).encode())
+    if isinstance(found, Problem):
+        assert all(error.field.startswith(f"instrument.{name}") for error in found.errors)
+
+
+@given(st.sampled_from(COLUMNS), st.text(max_size=70))
+def test_any_text_of_any_column_is_a_ticket_or_names_the_column(name: str, text: str) -> None:
+    good = {
+        "cl_ord_id": "a",
+        "account": "DU1",
+        "symbol": "A",
+        "side": "BUY",
+        "order_qty": "1",
+        "ord_type": "MKT",
+    }
+    wrong: set[str] = set()
+    try:
+        ticket_from_texts({**good, name: text})
+    except TicketInvalid as error:
+        wrong = set(by_column(error))
+    assert wrong <= {name}
+
+
+#: SHA-256 of orders without spelled defaults, as the books hold them since the first version.
+STORED = [
+    ({}, "f32dc3fe949369137fb3f289e10ffe5e371ec4b56a6924ce58a5edc0c004f9e7"),
+    (
+        {
+            "conditions": [
+                {"kind": "PRICE", "value": "10", "con_id": 7, "exchange": "SMART"},
+                {"kind": "EXECUTION", "symbol": "X", "sec_type": "STK", "exchange": "NYSE", "join": "OR"},
+            ],
+            "algo": {"strategy": "VWAP", "participation_rate": "5", "speed_up": False},
+        },
+        "2178642125b8644acf1b8136329b80eaaba92084f6dbc01976139913a18685bd",
+    ),
+]
+SENT = {
+    **{"cl_ord_id": "a-1", "account": "DU1", "instrument": {"symbol": "AAPL"}, "side": "BUY"},
+    **{"order_qty": "10.50", "ord_type": "LIMIT", "price": 229.95},
+}
+
+
+@pytest.mark.parametrize(("more", "stored"), STORED)
+def test_a_fingerprint_is_that_of_earlier_versions(more: dict[str, Any], stored: str) -> None:
+    ticket = read(json.dumps({**SENT, **more}).encode())
+    assert isinstance(ticket, Ticket)
+    assert ticket.fingerprint() == stored
+
+
+@pytest.mark.parametrize("name", sorted(set(ORDER_FIELDS) - set(SENT)))
+def test_a_default_spelled_out_leaves_the_fingerprint(name: str) -> None:
+    default = ORDER_FIELDS[name].default
+    ticket = read(json.dumps({**SENT, name: default if default not in ("", ()) else None}).encode())
+    assert isinstance(ticket, Ticket)
+    assert ticket.fingerprint() == STORED[0][1]
+
+
+def test_every_field_of_an_order_is_read_and_described() -> None:
+    assert set(ORDER_FIELDS) == set(Ticket.__struct_fields__)
+    assert all(field.schema and field.label for field in ORDER_FIELDS.values())
