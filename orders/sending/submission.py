@@ -132,7 +132,7 @@ class Submitter:
                 return
             if not sent:
                 time.sleep(PACING_WAIT)
-                done.paced_s += PACING_WAIT
+                done.paced_s = round(done.paced_s + PACING_WAIT, 2)
 
     def _send_cancels(self) -> int:
         room = self.pacer.free(for_cancels=True)

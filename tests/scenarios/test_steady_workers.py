@@ -13,7 +13,7 @@ from tradedesk.stack.system import System
 
 ALL_WAIT = 3  # the broker worker's sweep and inbox writer, and a task of the other worker
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-RECEIVED = "] received"
+SUCCEEDED = "] succeeded"
 WORKERS = ("worker", "broker")
 
 OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}
@@ -47,8 +47,8 @@ def test_redis_lost_while_tasks_run_ends_no_worker(stack: System) -> None:
             eventually(lambda n=name: "Connection to broker lost" in log_of(stack, n), limit=120)
     stack.redis.start()
     for name in WORKERS:
-        received = log_of(stack, name).count(RECEIVED)
-        eventually(lambda n=name, count=received: log_of(stack, n).count(RECEIVED) > count, limit=120)
+        succeeded = log_of(stack, name).count(SUCCEEDED)
+        eventually(lambda n=name, count=succeeded: log_of(stack, n).count(SUCCEEDED) > count, limit=120)
         assert stack.running[name].poll() is None
 
 

@@ -125,7 +125,10 @@ def flower(port: int, password: str) -> Process:
     return Process(
         name="flower",
         argv=celery("flower", "--read_only", f"--address={HOST}", f"--port={port}"),
-        env={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"},
+        env={
+            "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}",
+            "FLOWER_TASKS_COLUMNS": "name,state,result,received,runtime,worker",
+        },
         health=f"http://{HOST}:{port}/healthcheck",
         needs=frozenset({"redis"}),
     )
