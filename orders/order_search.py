@@ -123,6 +123,8 @@ def find_orders(
         "state": list(State) if named and states is None else states,
         "side": [wanted.side] if wanted.side else list(Side),
     }
+    if any(values is not None and not values for values in choices.values()):
+        return []  # an unknown symbol, say
     if wanted.status in STANDINGS:  # few orders have one, in any state
         of_any = {f"{name}__in": values for name, values in choices.items() if values is not None}
         rows, choices = rows.filter(standing=wanted.status, **of_any), {"account": choices["account"]}

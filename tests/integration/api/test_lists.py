@@ -141,6 +141,12 @@ def test_orders_are_found_by_what_the_broker_says_beside_the_state(many: Api) ->
     assert shown == [str(order.id) for order in chosen]
 
 
+def test_an_unknown_symbol_gives_no_orders_of_any_status(api: Api) -> None:
+    placed("a-1")
+    for status in OrdStatus:
+        assert api.get("orders", ord_status=status, symbol="NONE").json()["results"] == []
+
+
 def test_no_filter_of_executions_reads_the_whole_table(many: Api) -> None:
     for query in (
         {},
