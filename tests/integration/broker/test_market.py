@@ -98,8 +98,8 @@ def test_a_lost_link_is_said_and_the_last_quote_keeps_its_age(
     before = seen("AAPL", lambda shown: shown.view.bids)
     gateway.kill()
     lost = seen("AAPL", lambda shown: shown.link == Link.DOWN)
-    assert lost.view.bid == before.view.bid
-    assert lost.view.bids == ()
+    assert before.view.at and lost.view.at and lost.view.at >= before.view.at  # it may have ticked meanwhile
+    assert (lost.view.bid is not None, lost.view.bids) == (True, ())
     gateway.start()
     again = seen("AAPL", lambda shown: shown.view.bids and shown.link == Link.READY)
-    assert again.view.at and lost.view.at and again.view.at >= lost.view.at
+    assert again.view.at and again.view.at >= lost.view.at
