@@ -297,7 +297,8 @@ class Applying:
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
         effects.recount(order, self.set.executions(order))
-        order.record_event(EventKind.EXECUTION, cause.saying(data=_execution_data(report)))
+        said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
+        order.record_event(EventKind.EXECUTION, cause.saying(data=said))
         effects.accept_proven(self.set, order, cause)
         self._touched[order] = cause
 
@@ -404,12 +405,3 @@ def _booked(value: Decimal) -> Decimal:
 def _is_taken(order: Order) -> bool:
     """Whether the broker has taken the order before: a refusal can not mean that it is new."""
     return order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
-
-
-def _execution_data(report: ExecutionReport) -> dict[str, str]:
-    return {
-        "exec_id": report.exec_id,
-        "last_qty": str(report.last_qty),
-        "last_px": str(report.last_px),
-        "venue": report.venue,
-    }

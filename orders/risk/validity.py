@@ -20,12 +20,13 @@ def form_errors(terms: OrderTerms, rules: Rules, now: datetime) -> Errors:
     """Every rule that the terms break, by field; empty when they keep all. `now` is UTC."""
     errors: Errors = defaultdict(list)
     _check_kind(errors, terms)
-    _check_signs(errors, terms, rules)
-    _check_sizes(errors, terms)
+    _check_numbers(errors, terms, rules)
     _check_times(errors, terms, now)
     _check_fit(errors, terms, rules)
-    check_conditions(errors, terms, now)
-    check_algo(errors, terms, now)
+    if terms.conditions:
+        check_conditions(errors, terms, now)
+    if terms.algo is not None:
+        check_algo(errors, terms, now)
     check_contract(errors, terms, rules, now)
     return dict(errors)
 
@@ -48,7 +49,7 @@ def _check_kind(errors: Errors, terms: OrderTerms) -> None:
         )
 
 
-def _check_signs(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
+def _check_numbers(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
     """Only a combination has prices of zero and below: a credit. Only a peg may have no distance."""
     for name in KIND_FIELDS:
         value = getattr(terms, name)
@@ -62,9 +63,6 @@ def _check_signs(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
             errors[name].append("Must be below 100 percent.")
     if terms.order_qty <= 0:
         errors["order_qty"].append("Must be above zero.")
-
-
-def _check_sizes(errors: Errors, terms: OrderTerms) -> None:
     for name in ("display_qty", "min_qty"):
         size: Decimal | None = getattr(terms, name)
         if size is None:
