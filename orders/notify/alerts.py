@@ -87,7 +87,7 @@ def clear_by_hand(alert_id: int, *, user: User, note: str) -> Alert:
     An alert whose cause goes on is raised anew the next time it shows.
     """
     if not note.strip():
-        raise ValueError("Say what was done about it.")
+        raise ValueError("Please say what was done about it.")
     now = timezone.now()
     with transaction.atomic():
         see_alert(alert_id, user=user)

@@ -45,7 +45,7 @@ def _check_kind(errors: Errors, terms: OrderTerms) -> None:
     if terms.time_in_force not in kind.times:
         words = ", ".join(kind.times)
         errors["time_in_force"].append(
-            f"{terms.time_in_force} can not go with a {terms.ord_type} order, only {words}."
+            f"{terms.time_in_force} cannot go with a {terms.ord_type} order, only {words}."
         )
 
 
@@ -72,7 +72,7 @@ def _check_numbers(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
         elif size != int(size):
             errors[name].append("Must be a whole number.")
         elif terms.all_or_none:
-            errors["all_or_none"].append(f"All or none can not go with {name}.")
+            errors["all_or_none"].append(f"All or none cannot go with {name}.")
 
 
 def _check_times(errors: Errors, terms: OrderTerms, now: datetime) -> None:
@@ -86,7 +86,7 @@ def _check_times(errors: Errors, terms: OrderTerms, now: datetime) -> None:
     if terms.effective_time is None:
         return
     if terms.time_in_force in (*IMMEDIATE, TimeInForce.OPG):
-        errors["effective_time"].append(f"A {terms.time_in_force} order can not wait for a time.")
+        errors["effective_time"].append(f"A {terms.time_in_force} order cannot wait for a time.")
     if terms.expire_time and terms.effective_time >= terms.expire_time:
         errors["effective_time"].append("Must be before expire_time.")
 

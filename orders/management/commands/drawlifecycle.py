@@ -87,7 +87,7 @@ class Move:
 
 
 class Command(BaseCommand):
-    """The picture can not differ from the code: a test compares the file with what this command writes."""
+    """The picture cannot differ from the code: a test compares the file with what this command writes."""
 
     help = "Write docs/order-lifecycle.md."
 
