@@ -120,7 +120,7 @@ _ALL = (
     ),
     Reason(
         code="REPLACE_NOT_TAKEN",
-        text="Two complete looks show the order with its old terms: the replace did not take effect.",
+        text="Two complete snapshots show the order with its old terms: the replace did not take effect.",
         retryable=True,
         desk="Ask again if the new terms are still wanted.",
     ),
