@@ -26,7 +26,7 @@ class BreakerState(StrEnum):
 class Breaker:
     """Opens after `threshold` failures in a row; tries again after `cool_down` seconds.
 
-    If it was the connection that failed, a look at the broker that was answered whole allows the probe at
+    If it was the connection that failed, a snapshot that was answered whole allows the probe at
     once; an unanswered order is waited out.
     """
 
@@ -74,7 +74,7 @@ class Breaker:
             self._fail(1)
 
     def reconciled(self) -> None:
-        """A look at the broker was answered whole."""
+        """A snapshot was answered whole."""
         with self._lock:
             if self._by_orders:
                 return

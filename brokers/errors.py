@@ -16,7 +16,7 @@ class BrokerUnavailable(BrokerError):
 
 
 class BrokerRefused(BrokerError):
-    """A definite no: this instruction can not be carried by this broker."""
+    """A definite no: this instruction cannot be carried by this broker."""
 
 
 class OutcomeUnknown(BrokerError):

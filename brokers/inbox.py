@@ -1,7 +1,7 @@
 """The inbox: all that the broker says is stored, once, and applied in the transaction that stores it.
 
 The adapter's loop only appends to a queue; one writer thread takes what is there, without waiting
-for more, and hands it to the applier in batches. Rows of snapshots go the same way. What can not be applied
+for more, and hands it to the applier in batches. Rows of snapshots go the same way. What cannot be applied
 is bisected out and parked with its error; its neighbours are applied. While PostgreSQL is away the writer
 holds the batch and tries again; what a crash loses from memory is recovered from the broker by the next
 snapshot.
@@ -42,7 +42,7 @@ class Applier(Protocol):
     """What the order domain does with a batch, in its own transaction."""
 
     def apply(self, items: Sequence[InboxItem]) -> None:
-        """Store and apply the batch as a whole; raises when any part of it can not be applied."""
+        """Store and apply the batch as a whole; raises when any part of it cannot be applied."""
 
     def park(self, message: InboundMessage, error: Exception) -> None:
         """Store a message that could not be applied, with its error, and alert."""
@@ -225,7 +225,7 @@ def _runs(items: list[InboxItem | Job]) -> list[list[InboxItem] | Job]:
     return runs
 
 
-# --- what can not be applied --------------------------------------------------------------------------
+# --- what cannot be applied --------------------------------------------------------------------------
 def apply_in_batches(applier: Applier, items: Sequence[InboxItem]) -> list[InboxItem]:
     """The same for any number of items, on the writer's thread."""
     parts = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
@@ -233,7 +233,7 @@ def apply_in_batches(applier: Applier, items: Sequence[InboxItem]) -> list[Inbox
 
 
 def apply_or_park(applier: Applier, items: Sequence[InboxItem]) -> list[InboxItem]:
-    """Apply all that can be applied, in order; what can not is parked, each by itself, and returned.
+    """Apply all that can be applied, in order; what cannot is parked, each by itself, and returned.
 
     Raises only while the database is away: then the whole is to be tried again, and what was stored already
     is left out by its key.

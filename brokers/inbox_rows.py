@@ -41,8 +41,17 @@ def store(session: str, messages: Sequence[InboundMessage]) -> prepared.Statemen
 
     Runs in the caller's transaction: if applying fails, the rows go with it.
     """
-    document = msgspec.json.encode([_record(key, one) for key, one in _unique(messages).items()]).decode()
-    return STORE, [session, document]
+    rows = [
+        {
+            "dedup_key": key,
+            "kind": kind_of(message),
+            "event": msgspec.Raw(encode(message.event)),
+            "raw": message.raw,
+            "received_at": message.received_at,
+        }
+        for key, message in _unique(messages).items()
+    ]
+    return STORE, [session, msgspec.json.encode(rows).decode()]
 
 
 def stored(
@@ -59,16 +68,6 @@ def _unique(messages: Sequence[InboundMessage]) -> dict[str, InboundMessage]:
     for message in messages:
         unique.setdefault(storable.key(message.dedup_key), message)
     return unique
-
-
-def _record(key: str, message: InboundMessage) -> dict[str, object]:
-    return {
-        "dedup_key": key,
-        "kind": kind_of(message),
-        "event": msgspec.Raw(encode(message.event)),
-        "raw": message.raw,
-        "received_at": message.received_at,
-    }
 
 
 def kind_of(message: InboundMessage) -> str:

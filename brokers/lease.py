@@ -2,7 +2,7 @@
 
 A claim carries the epoch in its WHERE, so a former holder that was paused can claim nothing. A
 holder renews well before the lease runs out; the clock is PostgreSQL's, there is only one of it. A
-holder that is a dead process of this machine can not come back: its lease is taken without waiting.
+holder that is a dead process of this machine cannot come back: its lease is taken without waiting.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _machine() -> str:
 
 
 def is_dead(owner: str) -> bool:
-    """Whether this owner is a process of this machine that has ended; False when that can not be told."""
+    """Whether this owner is a process of this machine that has ended; False when that cannot be told."""
     machine, _, rest = owner.partition(":")
     pid = rest.partition(":")[0]
     if machine != _machine() or not pid.isdigit():

@@ -141,7 +141,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     cum_qty: Decimal | None = None
     text: str = ""
     terms: OrderTerms | None = None
-    #: When the complete look began that shows the order so; None when it was told unasked.
+    #: When the complete snapshot began that shows the order so; None when it was told unasked.
     snapshot_at: datetime | None = None
     #: A corporate action changed quantity and price of the order and of what it has executed.
     corporate_action: bool = False
@@ -209,7 +209,7 @@ class ErrorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
 
 class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order_absent"):
-    """A complete look at the broker (open, completed, executions) did not show this order."""
+    """A complete snapshot of the broker (open, completed, executions) did not show this order."""
 
     order_id: str
     snapshot_id: str
@@ -282,7 +282,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A complete look at the broker: every end marker was seen while the link was up.
+    """A complete snapshot of the broker: every end marker was seen while the link was up.
 
     There is no incomplete snapshot: an adapter raises instead, because a failed answer must never be
     read as "nothing there". All callbacks of the look (executions and commissions among them) were

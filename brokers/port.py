@@ -128,7 +128,7 @@ class BrokerSession(Protocol):
         """Hand changed terms to the socket, in this order; one answer each, like `place`."""
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
-        """A complete look at the broker; raises BrokerUnavailable or OutcomeUnknown when it is not complete.
+        """A snapshot of the broker; raises BrokerUnavailable or OutcomeUnknown when it is not complete.
 
         Open orders, executions, positions and account values; with `full` the day's completed orders
         too (many, late in the day).

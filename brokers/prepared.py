@@ -47,28 +47,22 @@ def pipeline(*statements: Statement) -> list[list[Row]]:
     of one they are put back, or rolled back with it after an error.
     """
     connection.ensure_connection()
-    with connection.wrap_database_errors, connection.connection.pipeline():  # its end is the one round trip
-        _asked(SET_PLAN, ())
-        asked = [_asked(sql, parameters) for sql, parameters in statements]
-        if not connection.connection.autocommit:
-            _asked(RESET_PLAN, ())
-    return [_rows_of(cursor) for cursor in asked]
-
-
-def _asked(sql: str, parameters: Parameters) -> psycopg.Cursor[Row]:
-    cursor = psycopg.Cursor(connection.connection)
-    return cursor.execute(_text(sql), parameters, prepare=True)
+    raw = connection.connection
+    afterwards = [] if raw.autocommit else [(RESET_PLAN, ())]
+    with connection.wrap_database_errors, raw.pipeline():  # its end is the one round trip
+        cursors = [
+            psycopg.Cursor(raw).execute(_text(sql), parameters, prepare=True)
+            for sql, parameters in ((SET_PLAN, ()), *statements, *afterwards)
+        ]
+    # Not by `description`: that describes every column each time, a tenth of a statement's cost.
+    asked = cursors[1 : 1 + len(statements)]
+    return [one.fetchall() if one.pgresult and one.pgresult.nfields else [] for one in asked]
 
 
 @cache
 def _text(sql: str) -> bytes:
     """Without its line breaks: the driver keeps no parsed text of more than 4,096 characters."""
     return " ".join(sql.split()).encode()
-
-
-def _rows_of(cursor: psycopg.Cursor[Row]) -> list[Row]:
-    """Not by `description`: that describes every column each time, a tenth of a statement's cost."""
-    return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
 
 
 def json_to_recordset(columns: Mapping[str, str], alias: str) -> str:

@@ -45,7 +45,7 @@ def key(value: str, length: int = KEY_LENGTH) -> str:
 
 
 def shown(value: object, length: int = TEXT_LENGTH) -> str:
-    """What Python shows of anything; its type where it can not be shown (an int of 5,000 digits)."""
+    """What Python shows of anything; its type where it cannot be shown (an int of 5,000 digits)."""
     try:
         return text(str(value), length)
     except Exception:
@@ -87,7 +87,7 @@ def plain(value: Any, depth: int = 20) -> Any:
 def message(original: InboundMessage) -> InboundMessage:
     """The message in storable words, itself when it is in such already.
 
-    Its event stays what it was where that can not be said otherwise.
+    Its event stays what it was where that cannot be said otherwise.
     """
     event = original.event
     said = msgspec.to_builtins(event), original.raw, original.dedup_key

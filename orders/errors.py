@@ -110,12 +110,12 @@ class OrderFrozen(OrderError):
 
 
 class CancelPending(OrderError):
-    """A cancel is open, so the order can not be replaced."""
+    """A cancel is open, so the order cannot be replaced."""
 
     code = "CANCEL_PENDING"
 
     def __init__(self, order: Order) -> None:
-        super().__init__("A cancel of this order was asked and not answered yet; it can not be replaced.")
+        super().__init__("A cancel of this order was asked and not answered yet; it cannot be replaced.")
         self.order = order
 
 

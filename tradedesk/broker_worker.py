@@ -41,7 +41,7 @@ class SessionStep(bootsteps.StartStopStep):
 
 
 def run_task(worker: Any, raw: bytes) -> bool:
-    """Run a task whose message was published to this worker; False while its consumer can not.
+    """Run a task whose message was published to this worker; False while its consumer cannot.
 
     It goes the way of a message from the queue (received, handed to the pool, started, succeeded: Flower
     sees each), without the queue's bookkeeping. Nothing is acknowledged: what is lost, the sweep sends.

@@ -14,7 +14,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 EXPIRE_EVERY = 5.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds
 PROFITS_EVERY = 60.0  # seconds
-DESK_JOBS_EVERY = 10.0  # seconds; a started job is rung for, this finds one whose ring was lost
+DESK_JOBS_EVERY = 10.0  # seconds; a started job is published at once, this finds one whose message was lost
 
 
 class Application(Celery):

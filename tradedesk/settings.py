@@ -104,7 +104,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Redis and Celery: the doorbell and the pool, never the record --------------------------------
+# --- Redis and Celery: the wake-up and the pool, never the record --------------------------------
 REDIS_URL = env.url("REDIS_URL") or "redis://127.0.0.1:6379/0"
 REDIS_KEY_PREFIX = "tradedesk:"
 REDIS_TIMEOUT = 0.5  # seconds; a frozen Redis must not hold up a request or a worker loop
@@ -123,7 +123,7 @@ PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
-# Seconds between the two looks that prove an order absent.
+# Seconds between the two snapshots that prove an order absent.
 RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)
 # Seconds a commission may lag behind its execution before the order is marked and somebody is told.
 COMMISSION_GRACE = env.number("TRADEDESK_COMMISSION_GRACE", 60, low=1, high=86_400)

@@ -1,4 +1,4 @@
-"""The library's decoder, without its habit of dropping what it can not read.
+"""The library's decoder, without its habit of dropping what it cannot read.
 
 ib_async catches every error of decoding and of our callbacks, logs it and goes on: an execution would
 be lost, and an open order would seem to be absent. Here such a message spoils the answers it may have

@@ -134,7 +134,7 @@ def open_order_report(contract: Contract, order: IBOrder, state: OrderState) -> 
 
 
 def completed_order_report(contract: Contract, order: IBOrder, state: OrderState) -> OrderReport:
-    """completedOrder: can not change any more today. Carries neither order id nor client id."""
+    """completedOrder: cannot change any more today. Carries neither order id nor client id."""
     return OrderReport(
         identity=OrderIdentity(order_ref=order.orderRef, perm_id=order.permId),
         status=_completed_status(state),

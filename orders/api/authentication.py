@@ -72,7 +72,7 @@ class AccessCache:
     """Access by digest for KEPT_FOR seconds, per process: saves the hot path its query.
 
     Safe among threads without a lock: each step is one dictionary operation, and the worst race reads
-    a token twice. Unknown tokens are not kept, so they can not push others out.
+    a token twice. Unknown tokens are not kept, so they cannot push others out.
     """
 
     def __init__(self, read: Callable[[str], Access | None]) -> None:

@@ -25,20 +25,20 @@ log = logging.getLogger(__name__)
 
 #: Every code that is not a reason of the registry: HTTP status and title.
 PROBLEMS: dict[str, tuple[int, str]] = {
-    "MALFORMED_REQUEST": (400, "The request can not be understood"),
+    "MALFORMED_REQUEST": (400, "The request cannot be understood"),
     "INVALID": (400, "Fields are missing or wrong"),
     "NOT_AUTHENTICATED": (401, "A valid token is needed"),
     "FORBIDDEN": (403, "The token may not do this"),
-    "NOT_FOUND": (404, "There is no such thing"),
+    "NOT_FOUND": (404, "The resource does not exist"),
     "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
-    "NOT_ACCEPTABLE": (406, "There is no such representation"),
+    "NOT_ACCEPTABLE": (406, "No accepted media type is available"),
     "AMBIGUOUS_INSTRUMENT": (400, "The description fits several contracts"),
-    "BROKER_UNAVAILABLE": (503, "The broker can not be asked now"),
+    "BROKER_UNAVAILABLE": (503, "The broker cannot be asked now"),
     "BROKER_WOULD_REJECT": (422, "The broker would not take the order"),
     "WEBHOOK_OVER": (409, "The webhook was ended"),
     "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
-    "TOKEN_OVER": (409, "The token is over"),
-    "ORDER_OVER": (409, "The order is over"),
+    "TOKEN_OVER": (409, "The token is no longer valid"),
+    "ORDER_OVER": (409, "The order is already closed"),
     "ORDER_FROZEN": (409, "The order is frozen until a person has decided"),
     "CANCEL_PENDING": (409, "A cancel of the order is open"),
     "NOT_OURS": (409, "The order was placed by another client of the broker"),
@@ -52,7 +52,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "PRECONDITION_REQUIRED": (428, "The version of the order is needed"),
     "THROTTLED": (429, "Too many requests"),
     "INTERNAL_ERROR": (500, "Something failed on our side"),
-    "UNAVAILABLE": (503, "The database can not be reached"),
+    "UNAVAILABLE": (503, "The database cannot be reached"),
 }
 #: The code for a status that REST framework chose by itself.
 _OF_STATUS = {

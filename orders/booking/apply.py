@@ -2,7 +2,7 @@
 
 Everything comes from the inbox, in batches, rows of snapshots included. Any event may come twice, late, or
 before the one it belongs to: quantities are recomputed from the executions, never added up; terminal states
-are never left for an older message; what can not be matched yet is parked and tried again.
+are never left for an older message; what cannot be matched yet is parked and tried again.
 """
 
 from __future__ import annotations
@@ -297,7 +297,8 @@ class Applying:
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
         effects.recount(order, self.set.executions(order))
-        order.record_event(EventKind.EXECUTION, cause.saying(data=_execution_data(report)))
+        said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
+        order.record_event(EventKind.EXECUTION, cause.saying(data=said))
         effects.accept_proven(self.set, order, cause)
         self._touched[order] = cause
 
@@ -397,19 +398,10 @@ def _booked(value: Decimal) -> Decimal:
     """What is booked is booked as it was said; what no column holds is parked for a person."""
     found = storable.number(value)
     if found is None:
-        raise ValueError(f"{storable.text(str(value), 40)} can not be booked")
+        raise ValueError(f"{storable.text(str(value), 40)} cannot be booked")
     return found
 
 
 def _is_taken(order: Order) -> bool:
-    """Whether the broker has taken the order before: a refusal can not mean that it is new."""
+    """Whether the broker has taken the order before: a refusal cannot mean that it is new."""
     return order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
-
-
-def _execution_data(report: ExecutionReport) -> dict[str, str]:
-    return {
-        "exec_id": report.exec_id,
-        "last_qty": str(report.last_qty),
-        "last_px": str(report.last_px),
-        "venue": report.venue,
-    }

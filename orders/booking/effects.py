@@ -56,7 +56,7 @@ HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
 PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
 WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
-#: So many complete looks with the old terms prove that a replace did not take effect.
+#: So many complete snapshots with the old terms prove that a replace did not take effect.
 ROUNDS = 2
 #: Only of an order that lives does the broker's echo say what may still execute.
 LIVING = (
@@ -74,7 +74,7 @@ ENDS = (State.CANCELED, State.EXPIRED)
 
 # --- what the order is doing ------------------------------------------------------------------------------
 def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> bool:
-    """Move the order to what the broker says it is doing; whether a look at the broker is needed."""
+    """Move the order to what the broker says it is doing; whether a snapshot of the broker is needed."""
     status = report.status
     if status not in (*PENDING, WorkingStatus.IN_TRANSIT, WorkingStatus.INACTIVE):
         _stand(order, status, cause)
@@ -254,7 +254,7 @@ def ceiling(known: WorkingSet, order: Order) -> Decimal:
 
 
 def _count_rounds(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> None:
-    """A complete look shows the old terms, and the link was up: twice proves that nothing was changed."""
+    """A complete snapshot shows the old terms, and the link was up: twice proves that nothing was changed."""
     at = report.snapshot_at
     for request in in_flight(known, order):
         doubtful = request.state == RequestState.UNCONFIRMED and at is not None and _sent_before(request, at)
@@ -289,7 +289,7 @@ def comparable(shown: OrderTerms, present: Terms) -> Terms:
 def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> None:
     """Terms that nobody here asked for: the broker's word, or a hand in its own program.
 
-    An echo of terms that once were is late, not news, unless a complete look says so that began after
+    An echo of terms that once were is late, not news, unless a complete snapshot says so that began after
     the last replace was sent.
     """
     assert report.terms is not None  # noqa: S101 - the caller has looked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from uuid import UUID
@@ -179,7 +179,10 @@ class WorkingSet:
         reads = [(_lock_sql(), {**vars(keys), **known}), _requests_of(keys.ids)] if keys else []
         answers = prepared.pipeline(*first, *reads)
         if reads:
-            requests, locked = answers.pop(), [_locked(row) for row in answers.pop()]
+            requests, rows = answers.pop(), answers.pop()
+            locked = [prepared.from_row(Order, row[:-1]) for row in rows]
+            for order, row in zip(locked, rows, strict=True):
+                order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a query
             if others := {order.id for order in locked}.difference(keys.ids):
                 requests += prepared.rows(*_requests_of(list(others)))
             self._add(locked, requests)
@@ -201,18 +204,14 @@ def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
     return _requests_sql(), [order_ids, list(OPEN_REQUESTS)]
 
 
-def _locked(row: prepared.Row) -> Order:
-    order = prepared.from_row(Order, row[:-1])
-    order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a query
-    return order
-
-
 def _keys_of(items: Sequence[Item]) -> OrderKeys:
     """What a batch names; numbers that no column holds name nothing."""
     identities = [item.identity for item in items if hasattr(item, "identity")]
     numbered = [i for i in identities if storable.whole(i.broker_order_id)]
+    named = (i.order_id for i in items if isinstance(i, HandedOver | OrderAbsent | ExecutionsMissing))
+    own = (order_id_of(identity.order_ref) for identity in identities)
     return OrderKeys(
-        ids=list(_ids(items, identities)),
+        ids=list({*map(UUID, named), *filter(None, own)}),
         perm_ids=list({i.perm_id for i in identities if storable.whole(i.perm_id)}),
         broker_order_ids=list({i.broker_order_id for i in numbered}),
         client_ids=list({storable.whole(i.client_id, storable.INT) for i in numbered}),
@@ -231,15 +230,6 @@ def _store_request(request: OrderRequest) -> None:
     if not request.is_open:
         waiting = OutboxCommand.objects.filter(request=request, done_at=None)
         waiting.update(done_at=request.answered_at, error="answered before it was sent")
-
-
-def _ids(items: Iterable[Item], identities: Iterable[OrderIdentity]) -> set[UUID]:
-    named = {
-        UUID(item.order_id)
-        for item in items
-        if isinstance(item, HandedOver | OrderAbsent | ExecutionsMissing)
-    }
-    return named | {own for i in identities if (own := order_id_of(i.order_ref))}
 
 
 @cache

@@ -60,7 +60,7 @@ class NotProvenAbsent(OrderError):
 
     def __init__(self, order: Order) -> None:
         super().__init__(
-            "The broker has had this order, so it can not be sent again; place a new one if it is wanted."
+            "The broker has had this order, so it cannot be sent again; place a new one if it is wanted."
         )
 
 

@@ -136,7 +136,7 @@ def group_errors(ticket: GroupTicket) -> dict[str, list[str]]:
         if order.account != first.account:
             errors[f"orders.{number}.account"] = ["All orders of a group are for one account."]
         if order.time_in_force in IMMEDIATE and (number or ticket.kind == GroupKind.OCA):
-            errors[f"orders.{number}.time_in_force"] = [f"{order.time_in_force} can not wait in a group."]
+            errors[f"orders.{number}.time_in_force"] = [f"{order.time_in_force} cannot wait in a group."]
     if len({order.cl_ord_id for order in ticket.orders}) < len(ticket.orders):
         errors["orders"] = ["Each order of a group needs a cl_ord_id of its own."]
     if ticket.kind == GroupKind.BRACKET:

@@ -113,8 +113,9 @@ def place_orders(
         rules = rules_cache.rules()
         for line in lines:
             _draft_line(line, rules, client=client, source=source, received_at=received_at)
-        _replay([line for line in lines if line.failed], client)
-        failed = [line for line in lines if line.failed]
+        if failed := [line for line in lines if line.failed]:
+            _replay(failed, client)
+            failed = [line for line in failed if line.failed]
         unknown = [line for line in failed if isinstance(line.error, InstrumentUnknown) and not line.settled]
         if failed and rules_cache.forget_outdated():
             pass  # they may be good by the rules that are in force now
@@ -165,7 +166,8 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
             return False
         for line in lines:
             line.stored = line.stored or bool(line.order and line.order.id in recorded)
-        _replay([line for line in lines if line.created and not line.stored], client)
+        if taken := [line for line in lines if line.created and not line.stored]:
+            _replay(taken, client)
         if all_or_none and any(line.failed for line in lines):
             transaction.set_rollback(True)  # somebody else took one of the ids meanwhile
             _drop_all(lines)
@@ -178,7 +180,7 @@ def _replay(lines: Sequence[Line], client: User) -> None:
     """Give these lines the orders that were placed before under their ids, as far as there are any."""
     asked = [(line, line.ticket) for line in lines if line.ticket]
     ids = {ticket.cl_ord_id for _, ticket in asked}
-    found = Order.objects.filter(client=client, cl_ord_id__in=ids) if ids else Order.objects.none()
+    found = Order.objects.filter(client=client, cl_ord_id__in=ids)
     known = {
         order.cl_ord_id: order for order in found.select_related("instrument").prefetch_related("requests")
     }
@@ -213,12 +215,20 @@ def _wake(recorded: Iterable[Order]) -> None:
 def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, received_at: datetime) -> Order:
     """The order in memory, with its check report; a breach has rejected it. Raises TicketInvalid.
 
-    Whoever records it requires the edition of these rules to be in force.
+    A failed limit check rejects it, and so does a broker that is down where the order wants to be refused
+    then. Whoever records it requires the version of these rules to be in force.
     """
     context = context_by(rules, ticket)
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
-    _check(order, ticket, context)
+    report = check_report(ticket, context)
+    order.check_report = [result.as_json() for result in report]
+    failed = next((result.code for result in report if not result.passed), "")
+    if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(context.account):
+        failed = "BROKER_DOWN"
+    if failed:
+        order.reason_code, order.reason_text = failed, reason(failed).text
+        order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
     return order
 
 
@@ -263,40 +273,30 @@ def _draft(
         received_at=received_at,
         arrival_px=last_prices.of(context.instrument),
     )
-    order.record_event(EventKind.RECORDED, Cause(actor=_actor(client), at=received_at), from_state="")
+    order.record_event(
+        EventKind.RECORDED, Cause(actor=f"client:{client.get_username()}", at=received_at), from_state=""
+    )
     return order
 
 
-def _check(order: Order, ticket: Ticket, context: OrderContext) -> None:
-    """Run the limit checks and the broker-down policy; a failed one rejects the order in memory."""
-    report = check_report(ticket, context)
-    order.check_report = [result.as_json() for result in report]
-    failed = next((result.code for result in report if not result.passed), "")
-    if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(context.account):
-        failed = "BROKER_DOWN"
-    if failed:
-        order.reason_code, order.reason_text = failed, reason(failed).text
-        order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
-
-
 def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
-    """Every limit check on these terms, passed or not."""
-    return run_checks(_exposure(ticket, context)) if context.limit else [_no_limits(context.account)]
-
-
-def _exposure(ticket: Ticket, context: OrderContext) -> Exposure:
-    source, px = reference_price(ticket, context.instrument)
-    limit = context.limit
-    assert limit is not None  # noqa: S101 - only called with limits
-    return Exposure(
-        order_qty=ticket.order_qty,
-        reference_px=px,
-        reference_source=source,
-        instrument=str(context.instrument),
-        instrument_allowed=context.instrument_allowed,
-        multiplier=context.instrument.multiplier / context.instrument.price_magnifier,
-        max_order_qty=limit.max_order_qty,
-        max_notional=limit.max_notional,
+    """Every limit check on these terms, passed or not; an account without limits may order nothing."""
+    limit, instrument = context.limit, context.instrument
+    if limit is None:
+        code = context.account.code
+        return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
+    source, px = reference_price(ticket, instrument)
+    return run_checks(
+        Exposure(
+            order_qty=ticket.order_qty,
+            reference_px=px,
+            reference_source=source,
+            instrument=str(instrument),
+            instrument_allowed=context.instrument_allowed,
+            multiplier=instrument.multiplier / instrument.price_magnifier,
+            max_order_qty=limit.max_order_qty,
+            max_notional=limit.max_notional,
+        )
     )
 
 
@@ -309,15 +309,7 @@ def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decima
     return "last_px", last_prices.of(instrument)
 
 
-def _no_limits(account: BrokerAccount) -> CheckResult:
-    return CheckResult(check="limits", passed=False, value=account.code, limit="none set", code="NO_LIMITS")
-
-
 def _reachable(account: BrokerAccount) -> bool:
     session = GatewaySession.objects.get(pk=account.session_id)
     fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
     return session.link == "READY" and session.breaker != "OPEN" and bool(fresh)
-
-
-def _actor(client: User) -> str:
-    return f"client:{client.get_username()}"

@@ -56,13 +56,13 @@ def resolve(key: InstrumentKey, account: str, asked: Questions | None = None) ->
 def resolve_for_order(key: InstrumentKey, account: str, asked: Questions) -> None:
     """Make the instrument known to this process when it next reads its rules.
 
-    An order for what is not known here is not valid, also while the broker can not be asked.
+    An order for what is not known here is not valid, also while the broker cannot be asked.
     """
     try:
         found = resolve(key, account, asked)
     except BrokerSilent as silent:
         words = f"{key.symbol} {key.sec_type} {key.exchange} {key.currency}"
-        text = f"There is no instrument {words} here, and the broker can not be asked: {silent}"
+        text = f"There is no instrument {words} here, and the broker cannot be asked: {silent}"
         raise InstrumentUnknown({"instrument.symbol": [text]}) from silent
     rules_cache.forget_outdated()
     rules_cache.rules().remember(key, found)
@@ -88,7 +88,7 @@ def resolve_ticket(ticket: Ticket, asked: Questions | None = None) -> None:
             try:
                 _ask_contract(name, condition.con_id, condition.exchange, session, asked)
             except BrokerSilent as silent:
-                text = f"{condition.con_id} is not known here, and the broker can not be asked: {silent}"
+                text = f"{condition.con_id} is not known here, and the broker cannot be asked: {silent}"
                 raise InstrumentUnknown({name: [text]}) from silent
 
 

@@ -161,7 +161,7 @@ def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
         errors["instrument.symbol"] = [instrument.resolve_error or "The broker has not resolved it yet."]
     if account is not None and instrument is None:
         raise InstrumentUnknown(errors)
-    if account is not None:
+    if account is not None and ticket.conditions:
         _check_conditions(rules, ticket, errors)
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)

@@ -58,7 +58,7 @@ class SlicedOver(OrderError):
     code = "ORDER_OVER"
 
     def __init__(self, parent: SlicedOrder, what: str) -> None:
-        super().__init__(f"The sliced order is {parent.state}; it can not be {what}.")
+        super().__init__(f"The sliced order is {parent.state}; it cannot be {what}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,7 +220,7 @@ def work_slices(session: str) -> int:
             _work(parent_id)
         except OrderError as error:
             _stop(parent_id, str(error))
-        except Exception as error:  # one that can not be worked must not hold up the others
+        except Exception as error:  # one that cannot be worked must not hold up the others
             if database.is_away(error):
                 raise
             log.exception("sliced order not worked", extra={"parent": str(parent_id)})

@@ -48,7 +48,7 @@ _ALL = (
     ),
     Reason(
         code="BROKER_DOWN",
-        text="The broker can not be reached and the order asked to be refused then.",
+        text="The broker cannot be reached and the order asked to be refused then.",
         retryable=True,
         desk="Send it again when the session is back.",
     ),
@@ -78,7 +78,7 @@ _ALL = (
     ),
     Reason(
         code="NO_SUCH_ADAPTER_ORDER",
-        text="The broker connection can not carry this order.",
+        text="The broker connection cannot carry this order.",
         retryable=False,
         desk="Use another order type.",
     ),
@@ -86,7 +86,7 @@ _ALL = (
         code="CANCELED_BEFORE_SENDING",
         text="The order was canceled before it left us.",
         retryable=False,
-        desk="Nothing.",
+        desk="No action is needed.",
     ),
     Reason(
         code="BROKER_CANCELED",
@@ -94,8 +94,12 @@ _ALL = (
         retryable=False,
         desk="Read the broker's words on the order.",
     ),
-    Reason(code="CANCELED_ON_REQUEST", text="Canceled as asked.", retryable=False, desk="Nothing."),
-    Reason(code="TIME_IN_FORCE", text="Its time in force is over.", retryable=False, desk="Nothing."),
+    Reason(
+        code="CANCELED_ON_REQUEST", text="Canceled on request.", retryable=False, desk="No action is needed."
+    ),
+    Reason(
+        code="TIME_IN_FORCE", text="Its time in force is over.", retryable=False, desk="No action is needed."
+    ),
     Reason(
         code="TOO_LATE_TO_CANCEL",
         text="The order was over before the cancel could take effect.",
@@ -116,7 +120,7 @@ _ALL = (
     ),
     Reason(
         code="REPLACE_NOT_TAKEN",
-        text="Two complete looks show the order with its old terms: the replace did not take effect.",
+        text="Two complete snapshots show the order with its old terms: the replace did not take effect.",
         retryable=True,
         desk="Ask again if the new terms are still wanted.",
     ),

@@ -87,7 +87,7 @@ def clear_by_hand(alert_id: int, *, user: User, note: str) -> Alert:
     An alert whose cause goes on is raised anew the next time it shows.
     """
     if not note.strip():
-        raise ValueError("Say what was done about it.")
+        raise ValueError("Please say what was done about it.")
     now = timezone.now()
     with transaction.atomic():
         see_alert(alert_id, user=user)
@@ -97,7 +97,7 @@ def clear_by_hand(alert_id: int, *, user: User, note: str) -> Alert:
     return Alert.objects.get(pk=alert_id)
 
 
-#: An order in doubt is usually resolved by two looks within seconds; one that is not is shown.
+#: An order in doubt is usually resolved by two snapshots within seconds; one that is not is shown.
 DOUBT_SHOWN_AFTER = timedelta(seconds=15)
 
 
@@ -109,7 +109,7 @@ def follow_unconfirmed(session: str) -> None:
     doubtful = Order.objects.filter(session_id=session, state=State.UNCONFIRMED, unconfirmed_at__lt=since)
     known = Alert.objects.filter(kind=AlertKind.IN_DOUBT, order=OuterRef("pk"), cleared_at=None)
     for order in doubtful.filter(~Exists(known), held_for_desk=False).order_by("id")[:500]:
-        text = "It may be at the broker; looks at the broker have not told yet."
+        text = "It may be at the broker; snapshots of the broker have not shown it yet."
         raise_alert(AlertKind.IN_DOUBT, order=order, text=text)
 
 

@@ -35,13 +35,15 @@ def write(orders: Mapping[UUID, Order], events: Iterable[OrderEvent]) -> None:
         event for event in events if event.from_state != event.to_state or event.kind == EventKind.HANDED_OVER
     ]
     if moves:
-        lines = [(str(event.kind), _facts(orders[event.order_id], event)) for event in moves]
+        lines = [
+            (
+                str(event.kind),
+                names(orders[event.order_id]) | {"state": event.to_state, "actor": event.actor},
+            )
+            for event in moves
+        ]
         over = [orders[event.order_id] for event in moves if event.to_state in tracing.ENDS]
         transaction.on_commit(lambda: _write(lines, over), robust=True)
-
-
-def _facts(order: Order, event: OrderEvent) -> dict[str, Any]:
-    return names(order) | {"state": event.to_state, "actor": event.actor}
 
 
 def _write(lines: list[tuple[str, dict[str, Any]]], over: list[Order]) -> None:

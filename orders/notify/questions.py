@@ -51,7 +51,7 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
 
 
 def _require_link(session: str) -> None:
-    """Nobody need wait for an answer that can not come."""
+    """Nobody need wait for an answer that cannot come."""
     row = GatewaySession.objects.get(pk=session)
     if row.link not in (Link.CONNECTED, Link.READY):
         raise BrokerSilent(session, row.link_reason or row.link)

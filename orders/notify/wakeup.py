@@ -64,19 +64,16 @@ class Publisher:
         """Send these; False when Redis is away."""
         try:
             with self._lock:
-                self._send(commands)
+                connection = self._connected()
+                try:
+                    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+                except BaseException:
+                    self._hang_up()
+                    raise
         except REDIS_ERRORS as error:
             log.warning("not sent to redis", extra={"error": repr(error)})
             return False
         return True
-
-    def _send(self, commands: tuple[Command, ...]) -> None:
-        connection = self._connected()
-        try:
-            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        except BaseException:
-            self._hang_up()
-            raise
 
     def _connected(self) -> Any:
         if self._connection and (self._url != settings.REDIS_URL or _has_ended(self._connection)):
@@ -118,7 +115,10 @@ publisher = Publisher()
 
 def start_submission(session: str) -> bool:
     """Start the session's submission task unless one is about to start; False without Redis."""
-    return publisher.send(_start(session), _notify())
+    keys = submission_key(session), queue_key(f"broker.{session}"), wake_channel(session)
+    message = _template(session).replace(TASK_ID, str(uuid4()))
+    start = "EVAL", START_SUBMISSION, len(keys), *keys, message, HEARD_TTL_MS, QUEUED_TTL_MS
+    return publisher.send(start, ("PUBLISH", events_channel(), b"1"))
 
 
 def start_answers(session: str) -> bool:
@@ -128,7 +128,7 @@ def start_answers(session: str) -> bool:
 
 def notify_readers() -> None:
     """Wake the readers of the event stream; they read the events themselves from PostgreSQL."""
-    publisher.send(_notify())
+    publisher.send(("PUBLISH", events_channel(), b"1"))
 
 
 def submission_begins(session: str) -> None:
@@ -142,16 +142,6 @@ def submission_begins(session: str) -> None:
 def require_redis() -> None:
     """Raise one of REDIS_ERRORS, within 50 ms, where Celery's own client would wait for seconds."""
     request_client().ping()
-
-
-def _start(session: str) -> Command:
-    keys = submission_key(session), queue_key(f"broker.{session}"), wake_channel(session)
-    message = _template(session).replace(TASK_ID, str(uuid4()))
-    return "EVAL", START_SUBMISSION, len(keys), *keys, message, HEARD_TTL_MS, QUEUED_TTL_MS
-
-
-def _notify() -> Command:
-    return "PUBLISH", events_channel(), b"1"
 
 
 @cache

@@ -55,7 +55,7 @@ class ReasonNeeded(OrderError):
     code = "REASON_NEEDED"
 
     def __init__(self) -> None:
-        super().__init__("Say why: the text stays with the break.")
+        super().__init__("Please give a reason: it stays with the break.")
 
 
 class BreakClosed(OrderError):

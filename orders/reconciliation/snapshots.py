@@ -140,7 +140,7 @@ def _begin_baselines(session: str, snapshot: Snapshot) -> None:
 def _record_breaks(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
 ) -> list[Finding]:
-    """What differs still. Without completed orders a snapshot can not judge orders."""
+    """What differs still. Without completed orders a snapshot cannot judge orders."""
     kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION]
     found = [*comparison.executions(session, snapshot), *comparison.commissions(session)]
     if snapshot.full:
@@ -229,7 +229,7 @@ def _news(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID
 
 
 def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
-    """A row that can not even be compared is news too: applying it says why."""
+    """A row that cannot even be compared is news too: applying it says why."""
     try:
         return comparison.differs(order, report) or bool(effects.in_flight(known, order))
     except Exception:

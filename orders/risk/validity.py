@@ -20,12 +20,13 @@ def form_errors(terms: OrderTerms, rules: Rules, now: datetime) -> Errors:
     """Every rule that the terms break, by field; empty when they keep all. `now` is UTC."""
     errors: Errors = defaultdict(list)
     _check_kind(errors, terms)
-    _check_signs(errors, terms, rules)
-    _check_sizes(errors, terms)
+    _check_numbers(errors, terms, rules)
     _check_times(errors, terms, now)
     _check_fit(errors, terms, rules)
-    check_conditions(errors, terms, now)
-    check_algo(errors, terms, now)
+    if terms.conditions:
+        check_conditions(errors, terms, now)
+    if terms.algo is not None:
+        check_algo(errors, terms, now)
     check_contract(errors, terms, rules, now)
     return dict(errors)
 
@@ -44,11 +45,11 @@ def _check_kind(errors: Errors, terms: OrderTerms) -> None:
     if terms.time_in_force not in kind.times:
         words = ", ".join(kind.times)
         errors["time_in_force"].append(
-            f"{terms.time_in_force} can not go with a {terms.ord_type} order, only {words}."
+            f"{terms.time_in_force} cannot go with a {terms.ord_type} order, only {words}."
         )
 
 
-def _check_signs(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
+def _check_numbers(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
     """Only a combination has prices of zero and below: a credit. Only a peg may have no distance."""
     for name in KIND_FIELDS:
         value = getattr(terms, name)
@@ -62,9 +63,6 @@ def _check_signs(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
             errors[name].append("Must be below 100 percent.")
     if terms.order_qty <= 0:
         errors["order_qty"].append("Must be above zero.")
-
-
-def _check_sizes(errors: Errors, terms: OrderTerms) -> None:
     for name in ("display_qty", "min_qty"):
         size: Decimal | None = getattr(terms, name)
         if size is None:
@@ -74,7 +72,7 @@ def _check_sizes(errors: Errors, terms: OrderTerms) -> None:
         elif size != int(size):
             errors[name].append("Must be a whole number.")
         elif terms.all_or_none:
-            errors["all_or_none"].append(f"All or none can not go with {name}.")
+            errors["all_or_none"].append(f"All or none cannot go with {name}.")
 
 
 def _check_times(errors: Errors, terms: OrderTerms, now: datetime) -> None:
@@ -88,7 +86,7 @@ def _check_times(errors: Errors, terms: OrderTerms, now: datetime) -> None:
     if terms.effective_time is None:
         return
     if terms.time_in_force in (*IMMEDIATE, TimeInForce.OPG):
-        errors["effective_time"].append(f"A {terms.time_in_force} order can not wait for a time.")
+        errors["effective_time"].append(f"A {terms.time_in_force} order cannot wait for a time.")
     if terms.expire_time and terms.effective_time >= terms.expire_time:
         errors["effective_time"].append("Must be before expire_time.")
 

@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C", NewOrder, ReplaceOrder)
 
-PACING_WAIT = 0.02  # seconds between two looks while pacing holds work back
+PACING_WAIT = 0.02  # seconds between two tries while pacing holds work back
 
 
 @dataclass

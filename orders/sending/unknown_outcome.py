@@ -1,6 +1,6 @@
 """Doubt and its end: what follows when the broker does not show an order that may be there.
 
-Two complete looks (open orders, completed orders, executions; end markers seen, link up) that both
+Two complete snapshots (open orders, completed orders, executions; end markers seen, link up) that both
 miss an order prove its absence. Only then may it be sent again or given up; anything less stays
 UNCONFIRMED and visible.
 """

@@ -1,6 +1,6 @@
 """How a session's threads and the steps of its sweep are: kept in a row for /metrics, and as alerts.
 
-Both are written by threads that have other work, so neither may fail it: what can not be written now is
+Both are written by threads that have other work, so neither may fail it: what cannot be written now is
 written the next time.
 """
 

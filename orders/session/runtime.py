@@ -113,9 +113,9 @@ class SessionRuntime:
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         self.on_lease_lost: Callable[[], None] = lambda: None
-        #: Runs a published Celery message on the worker's pool; False while Celery can not.
+        #: Runs a published Celery message on the worker's pool; False while Celery cannot.
         self.run_task: Callable[[bytes], bool] = lambda message: False
-        #: A thread can not be cured: the process is to end.
+        #: A thread cannot be cured: the process is to end.
         self.on_fatal: Callable[[str], None] = lambda reason: None
         self.supervisor = Supervisor(self.name, self._stopping, self._fatal)
         self._supervise_all()

@@ -1,6 +1,6 @@
 """The threads of one session under supervision: what ends is started again, what hangs ends the process.
 
-A thread that hangs can not be ended from outside, and one that ends again and again is not helped by another
+A thread that hangs cannot be ended from outside, and one that ends again and again is not helped by another
 start: then the process ends, and whoever stands by, or the process started in its place, goes on.
 """
 

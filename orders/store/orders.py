@@ -174,23 +174,18 @@ def store_orders(orders: Iterable[Order], **more: tuple[str, str]) -> None:
             _all_of(*((name, sql) for name, (sql, _) in writes.items())), [x for _, x in writes.values()]
         )
     if changed:
-        _follow(changed, events)
+        _drop_overtaken_commands(changed, events)
+        alerts.follow_holds(changed, events)
+        order_log.write({order.id: order for order in changed}, events)
+    for order in changed:
+        order.pending_events.clear()
+        order.touched = False
 
 
 @cache
 def _all_of(*writes: tuple[str, str]) -> str:
     """One statement that does all of these."""
     return f"WITH {', '.join(f'{name} AS ({sql})' for name, sql in writes)} SELECT"
-
-
-def _follow(changed: Sequence[Order], events: Sequence[OrderEvent]) -> None:
-    """What else follows from the events of these orders, which are stored."""
-    _drop_overtaken_commands(changed, events)
-    alerts.follow_holds(changed, events)
-    order_log.write({order.id: order for order in changed}, events)
-    for order in changed:
-        order.pending_events.clear()
-        order.touched = False
 
 
 @cache

@@ -122,5 +122,5 @@ def act(request: HttpRequest, name: str, act_name: str) -> HttpResponse:
         )
         messages.warning(request, done.outcome)
     else:
-        messages.error(request, "Say why; nothing was changed.")
+        messages.error(request, "Please give a reason; nothing was changed.")
     return HttpResponseRedirect(reverse("admin:brokers_gatewaysession_change", args=[name]), status=303)

@@ -37,7 +37,9 @@ class ActForm(forms.Form):
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     next = forms.CharField(widget=forms.HiddenInput, required=False)
-    reason = forms.CharField(max_length=500, label="Reason", error_messages={"required": "Say why."})
+    reason = forms.CharField(
+        max_length=500, label="Reason", error_messages={"required": "Please give a reason."}
+    )
 
 
 def price_field(label: str, *, required: bool = False) -> forms.DecimalField:

@@ -68,7 +68,7 @@ def problem_of(request: HttpRequest, ids: list[UUID], key: UUID | None) -> str:
     if key is None or not ids:
         return "Nothing was chosen, so nothing was canceled."
     if not request.POST.get("reason", "").strip():
-        return "Say why; nothing was canceled yet."
+        return "Please give a reason; nothing was canceled yet."
     if len(ids) > TYPED_ABOVE and request.POST.get("typed", "").strip() != str(len(ids)):
         return f"Type {len(ids)}, the number of orders; nothing was canceled yet."
     return ""

@@ -192,7 +192,7 @@ def advice(order: Order) -> str:
 
 
 def why_no_cancel(order: Order, open_kinds: list[str]) -> str:
-    """Why the order can not be canceled now; empty when it can."""
+    """Why the order cannot be canceled now; empty when it can."""
     if order.state not in ALIVE:
         return "The order is over."
     if RequestKind.CANCEL in open_kinds:
@@ -203,7 +203,7 @@ def why_no_cancel(order: Order, open_kinds: list[str]) -> str:
 
 
 def why_no_replace(order: Order, open_kinds: list[str]) -> str:
-    """Why other terms can not be asked for now; empty when they can."""
+    """Why other terms cannot be asked for now; empty when they can."""
     if open_kinds:
         return "A request is open already."
     return "It was placed by another client." if order.source == Source.EXTERNAL else ""

@@ -40,7 +40,7 @@ class Listener:
     async def blocks(self) -> AsyncIterator[bytes]:
         """What is sent, until the access ends.
 
-        No heartbeat is sent while the database can not be read: silence then says so.
+        No heartbeat is sent while the database cannot be read: silence then says so.
         """
         cursor, first = start(self._subscription.last_event_id, await self._feed.newest_place())
         yield first

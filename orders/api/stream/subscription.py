@@ -66,7 +66,7 @@ def read_subscription(query: str, last_event_id: str) -> Subscription:
     try:
         given = parse_qsl(query, keep_blank_values=True, max_num_fields=50, strict_parsing=bool(query))
     except ValueError:
-        raise Problem("MALFORMED_REQUEST", "The query string can not be understood.") from None
+        raise Problem("MALFORMED_REQUEST", "The query string cannot be understood.") from None
     values = dict(given)
     if len(values) < len(given):
         raise invalid([FieldError("", "REPEATED", "Give each parameter once.")])

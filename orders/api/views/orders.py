@@ -40,7 +40,7 @@ class OrderList(ApiView):
         require_account(self.access, ticket.account)
         placed = place_order(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
         wait = wanted_wait(request)
-        if not wait_for_broker(placed.order, wait):
+        if not wait or not wait_for_broker(placed.order, wait):
             return placed_answer(placed)
         answered = Placed(
             order=selectors.order_of(self.access.accounts, placed.order.id), created=placed.created

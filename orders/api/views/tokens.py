@@ -76,7 +76,7 @@ class TokenRotate(ApiView):
         """Make the successor; the old one works for `overlap` seconds more."""
         token = visible(self.access, key)
         if not self.access.scopes.issuperset(token.scopes):
-            raise Problem("FORBIDDEN", "The token may do more than yours, so you can not rotate it.")
+            raise Problem("FORBIDDEN", "The token may do more than yours, so you cannot rotate it.")
         seconds = read_fields(request.data, ROTATE_FIELDS).get("overlap")
         overlap = OVERLAP if seconds is None else timedelta(seconds=seconds)
         return shown_once(rotate_token(token.token_key, overlap=overlap, by=self.access.actor), status=201)

@@ -51,7 +51,7 @@ stateDiagram-v2
     SENT --> REFUSED: an error of the broker
     SENT --> UNCONFIRMED: no answer, link lost, crash
     UNCONFIRMED --> ACCEPTED: a look shows the new terms
-    UNCONFIRMED --> REQUESTED: two looks show the old terms, still fresh
+    UNCONFIRMED --> REQUESTED: two snapshots show the old terms, still fresh
     UNCONFIRMED --> REFUSED: the same, too old
     REQUESTED --> REFUSED: too old, or the order is over
 ```
@@ -87,7 +87,7 @@ class Move:
 
 
 class Command(BaseCommand):
-    """The picture can not differ from the code: a test compares the file with what this command writes."""
+    """The picture cannot differ from the code: a test compares the file with what this command writes."""
 
     help = "Write docs/order-lifecycle.md."
 

@@ -62,7 +62,7 @@ def test_an_act_needs_a_reason(boss: Client) -> None:
     order = sent("a-1")
     answer = boss.post(act(order, "cancel"), press(reason=" "))
     assert answer.status_code == 400
-    assert "Say why." in answer.content.decode()
+    assert "Please give a reason." in answer.content.decode()
     assert not OrderRequest.objects.exists()
 
 
@@ -254,7 +254,7 @@ def test_an_order_that_the_broker_once_had_is_not_sent_again(boss: Client) -> No
     order = held("a-1")
     Order.objects.filter(pk=order.pk).update(perm_id=9)
     assert (
-        "can not be sent again" in boss.post(act(order, "send_again"), press(), follow=True).content.decode()
+        "cannot be sent again" in boss.post(act(order, "send_again"), press(), follow=True).content.decode()
     )
     assert Order.objects.get().state == State.UNCONFIRMED
 

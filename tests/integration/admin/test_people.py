@@ -193,7 +193,7 @@ def test_a_break_is_owned_noted_and_resolved_and_not_by_everybody(boss: Client) 
     assert member("viewer", ACCOUNT).post(url("resolve"), {"text": "x"}).status_code == 403
     boss.post(url("take"))
     boss.post(url("note"), {"text": "asked the broker"})
-    assert "Say why" in boss.post(url("resolve"), {"text": " "}, follow=True).content.decode()
+    assert "Please give a reason" in boss.post(url("resolve"), {"text": " "}, follow=True).content.decode()
     assert (
         "Resolved" in boss.post(url("resolve"), {"text": "it was a transfer"}, follow=True).content.decode()
     )

@@ -1,4 +1,4 @@
-"""Habits of ib_async that have cost others money, and why they can not hurt here.
+"""Habits of ib_async that have cost others money, and why they cannot hurt here.
 
 The real library over TCP, through a proxy, to the simulated gateway; only the order domain is missing.
 """

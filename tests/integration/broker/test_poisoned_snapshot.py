@@ -1,4 +1,4 @@
-"""One row of a snapshot that can not be applied keeps neither the session nor its neighbours from trading."""
+"""One row of a snapshot that cannot be applied keeps neither the session nor its neighbours from trading."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
 from tests.integration.broker.outages import WAYS, outage
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.mark.parametrize("way", WAYS)
 def test_orders_flow_again_after_a_minute_of_read_only_and_no_fill_is_lost(

@@ -1,4 +1,4 @@
-"""What can not be applied is parked alone, whatever it says; all else is applied, and snapshots end."""
+"""What cannot be applied is parked alone, whatever it says; all else is applied, and snapshots end."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def take(*orders: OrderReport, flags: SessionFlags | None = None, **facts: Any) 
     return apply_snapshot("main", snapshot, 1, flags, applier(flags))
 
 
-# --- parking can not fail -----------------------------------------------------------------------------
+# --- parking cannot fail -----------------------------------------------------------------------------
 @MANY
 @given(text=ANY_TEXT, key=ANY_TEXT, raw=ANY_TEXT, number=ANY_NUMBER)
 def test_a_message_of_any_text_number_and_key_is_parked(

@@ -1,4 +1,4 @@
-"""What a complete look at the broker means, for our orders and for those of others."""
+"""What a complete snapshot at the broker means, for our orders and for those of others."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def desk(db: None, settings: Any) -> User:
 def look(
     *orders: OrderReport, full: bool = True, executions: tuple[ExecutionReport, ...] = ()
 ) -> SessionFlags:
-    """A complete look that shows this, applied; what it tells the session."""
+    """A complete snapshot that shows this, applied; what it tells the session."""
     now = timezone.now()
     snapshot = Snapshot(
         snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=LONG_AGO, full=full,

@@ -14,7 +14,7 @@ from tradedesk.stack.polling import eventually
 
 
 class Ground:
-    """A supervisor, and what it says when it can not cure a thread."""
+    """A supervisor, and what it says when it cannot cure a thread."""
 
     def __init__(self) -> None:
         self.stopping = Event()

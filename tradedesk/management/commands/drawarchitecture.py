@@ -29,7 +29,7 @@ Arrow = tuple[str, str]
 
 
 class Command(BaseCommand):
-    """The pictures can not differ from the code: a test runs this with --check."""
+    """The pictures cannot differ from the code: a test runs this with --check."""
 
     help = "Write the pictures of rooms and ways in docs/architecture.md (needs the development packages)."
     requires_system_checks = []  # neither database nor Redis is used

@@ -18,7 +18,7 @@ START, END = "<!-- drawn by manage.py drawkinds -->", "<!-- end -->"
 
 
 class Command(BaseCommand):
-    """The tables can not differ from the code: a test compares the file with what this command writes."""
+    """The tables cannot differ from the code: a test compares the file with what this command writes."""
 
     help = "Write the tables of docs/order-kinds.md."
 
