@@ -19,6 +19,8 @@ from tradedesk.stack.ports import HOST
 PYTHON = sys.executable
 MANAGE = (PYTHON, str(BASE_DIR / "manage.py"))
 FLOWER_USER = "desk"
+#: What a submission sent and how long it took, without a click.
+FLOWER_COLUMNS = "--tasks_columns=name,state,result,received,runtime,worker"
 #: No order passes through these; a system that is started for a moment can do without.
 ONLOOKERS = ("flower", "stream")
 STACK_MARK = "TRADEDESK_STACK_OF"  # set for the processes of a local stack alone: by it they are found
@@ -124,11 +126,8 @@ def flower(port: int, password: str) -> Process:
     """The view of the workers; credentials go by environment, because everybody can see arguments."""
     return Process(
         name="flower",
-        argv=celery("flower", "--read_only", f"--address={HOST}", f"--port={port}"),
-        env={
-            "FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}",
-            "FLOWER_TASKS_COLUMNS": "name,state,result,received,runtime,worker",
-        },
+        argv=celery("flower", "--read_only", f"--address={HOST}", f"--port={port}", FLOWER_COLUMNS),
+        env={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"},
         health=f"http://{HOST}:{port}/healthcheck",
         needs=frozenset({"redis"}),
     )
