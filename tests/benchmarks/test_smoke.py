@@ -49,7 +49,7 @@ def test_throughput_completes_every_order_and_leaves_nothing_behind(ground: Grou
     assert {"web", "broker", "broker s2", "postgres", "redis", "simgateway", "all"} <= set(spent)
 
 
-def test_latency_sees_every_order_at_the_wire_by_the_api_and_by_the_stream(ground: Ground) -> None:
+def test_latency_sees_every_order_at_wire_api_and_stream(ground: Ground) -> None:
     for measured in latency(ground, orders=4).values():
         assert measured["statuses"] == {"201": 4}
         for name in ("post_to_wire_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms"):
@@ -100,7 +100,7 @@ def test_an_index_that_is_not_what_it_was_ends_the_measuring(ground: Ground) -> 
         hands.do("DROP INDEX one_too_many")
 
 
-def test_fifty_readers_at_once_are_each_told_everything_once_and_in_order(ground: Ground) -> None:
+def test_each_of_fifty_readers_gets_everything_once_in_order(ground: Ground) -> None:
     measured = streams(ground, readers=50, orders=10)
     assert (measured["all_told_in_time"], measured["readers_told_wrong"]) == (True, 0)
     assert measured["readers_cut_off"] == 0
@@ -112,7 +112,7 @@ def test_every_kind_has_a_default_size() -> None:
     assert all(kind.orders > 0 for kind in KINDS.values())
 
 
-def test_every_alert_finds_its_metric_on_the_live_system_and_none_fires(ground: Ground) -> None:
+def test_every_alert_finds_its_metric_live_and_none_fires(ground: Ground) -> None:
     exposed = httpx.get(f"{ground.system.urls.http}/metrics", trust_env=False).text
     known = {family.name: family for family in text_string_to_metric_families(exposed)}
     for name, rule in ALERTS.items():
@@ -127,6 +127,6 @@ def test_every_alert_finds_its_metric_on_the_live_system_and_none_fires(ground: 
     assert [name for name in set(ALERTS) - dead if parse(ALERTS[name]["expr"]).fires(exposed)] == []
 
 
-def test_the_stream_process_tells_its_readers(ground: Ground) -> None:
+def test_the_stream_process_reports_its_reader_count(ground: Ground) -> None:
     exposed = httpx.get(f"{ground.system.urls.stream}/metrics", trust_env=False).text
     assert "tradedesk_stream_readers" in exposed

@@ -29,7 +29,7 @@ def test_new_orders_wait_behind_a_pill(boss: Page, stack: System) -> None:
     expect(boss.locator(f'tr[data-id="{order["id"]}"]')).to_be_visible()
 
 
-def test_an_order_that_comes_while_the_page_loads_waits_behind_it_too(boss: Page, stack: System) -> None:
+def test_an_order_that_comes_while_the_page_loads_waits(boss: Page, stack: System) -> None:
     def place_first(route: Route) -> None:  # the page is made, and listens to nothing yet
         order = stack.api.placed(**FAR)
         eventually(lambda: stack.api.state(order["id"]) == "PENDING", limit=60)

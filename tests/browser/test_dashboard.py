@@ -40,7 +40,7 @@ def test_eight_tabs_share_one_connection(boss: Page, stack: System) -> None:
         tab.close()
 
 
-def test_a_stream_that_is_gone_is_told(boss: Page, stack: System) -> None:
+def test_a_stream_that_is_gone_is_reported(boss: Page, stack: System) -> None:
     boss.goto("/admin/")
     stack.freeze("stream")
     expect(boss.locator("#desk-live-text")).to_contain_text("Not live for", timeout=WAIT)

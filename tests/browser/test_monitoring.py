@@ -85,9 +85,7 @@ def test_prometheus_reaches_every_process_and_takes_every_rule(watcher: Promethe
     eventually(lambda: [one["health"] for one in watcher.ask("targets")["activeTargets"]] == ["up"] * 3)
 
 
-def test_an_alert_leads_to_its_entry_and_the_desk_shows_the_cause(
-    watcher: Prometheus, begin: float, boss: Page
-) -> None:
+def test_an_alert_leads_to_its_entry_and_its_cause(watcher: Prometheus, begin: float, boss: Page) -> None:
     (alert,) = watcher.rules()["SessionNotReady"]["alerts"]
     assert alert["labels"]["session"] == "main"
     assert alert["annotations"]["runbook"] == "docs/runbook.md#gateway-down"

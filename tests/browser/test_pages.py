@@ -101,7 +101,7 @@ DU1234567,AAPL,HOLD,1,LIMIT,1
 """
 
 
-def test_no_dialog_and_no_page_of_one_thing_has_a_serious_fault(
+def test_no_dialog_or_detail_page_has_a_serious_fault(
     boss: Page, browser: Browser, stack: System, tmp_path: Path
 ) -> None:
     faults = []

@@ -112,9 +112,7 @@ def basket(folder: Path) -> Path:
     return file
 
 
-def test_a_basket_shows_errors_by_cell_and_sends_the_good_rows_once(
-    boss: Page, stack: System, tmp_path: Path
-) -> None:
+def test_a_basket_marks_bad_cells_and_sends_good_rows_once(boss: Page, stack: System, tmp_path: Path) -> None:
     file = basket(tmp_path)
     boss.goto("/admin/desk/basket/")
     boss.set_input_files("#file", file)

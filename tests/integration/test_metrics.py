@@ -95,14 +95,14 @@ def test_refusals_are_counted_by_reason() -> None:
 
 
 @pytest.mark.parametrize(("side", "bps"), [(Side.BUY, 50), (Side.SELL, -50)])
-def test_slippage_is_told_against_the_price_at_receipt(side: Side, bps: float) -> None:
+def test_slippage_is_reported_against_the_price_at_receipt(side: Side, bps: float) -> None:
     changed(placed(side), cum_qty=10, avg_px=Decimal(201))
     found = metrics()
     assert found['tradedesk_slippage_bps{quantile="0.5"}'] == pytest.approx(bps)
     assert found["tradedesk_slippage_orders"] == 1
 
 
-def test_breaker_and_comparisons_are_told_by_session() -> None:
+def test_breaker_and_comparisons_are_reported_by_session() -> None:
     GatewaySession.objects.update(breaker="OPEN")
     at = timezone.now() - timedelta(seconds=40)
     ReconciliationRun.objects.create(
@@ -120,7 +120,7 @@ def test_no_age_is_negative_for_what_changes_while_it_is_scraped() -> None:
     assert metrics()['tradedesk_orders_oldest_seconds{state="CREATED"}'] == 0
 
 
-def test_pacing_is_told_as_a_share_of_what_is_allowed(settings: Any) -> None:
+def test_pacing_is_reported_as_a_share_of_what_is_allowed(settings: Any) -> None:
     settings.PACING_PER_SECOND = 2
     changed(placed(), claimed_at=timezone.now())
     assert metrics()['tradedesk_session_pacing_used_ratio{session="main"}'] == pytest.approx(0.05)

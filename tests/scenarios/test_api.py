@@ -62,7 +62,7 @@ def resting(**changes: Any) -> dict[str, Any]:
     return body | {"side": "BUY", "order_qty": "10", "ord_type": "LIMIT", "price": "1.00"} | changes
 
 
-def test_fifty_identical_requests_at_once_give_one_order_and_fifty_equal_answers(stack: System) -> None:
+def test_fifty_identical_requests_give_one_order_and_equal_answers(stack: System) -> None:
     order = resting()
     answers = at_once(50, lambda client, _: client.post("/orders", json=order), stack)
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]

@@ -68,7 +68,7 @@ def bind_manual_orders(stack: System) -> list[int]:
     return asyncio.run(run())
 
 
-def test_an_order_typed_by_hand_stays_one_when_another_program_binds_it(stack: System) -> None:
+def test_a_manual_order_stays_one_when_another_program_binds_it(stack: System) -> None:
     typed = {"symbol": "MSFT", "action": "BUY", "total_quantity": "5", "order_type": "LMT", "lmt_price": "3"}
     stack.control.post("/manual", json=typed).raise_for_status()
 

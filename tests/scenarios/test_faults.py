@@ -62,7 +62,7 @@ def standing_by(stack: System) -> Iterator[int]:
 
 
 # --- the broker worker --------------------------------------------------------------------------------
-def test_a_standby_takes_over_from_a_killed_worker_without_waiting_for_its_lease(stack: System) -> None:
+def test_a_standby_takes_over_without_waiting_for_the_lease(stack: System) -> None:
     with standing_by(stack) as before:
         stack.kill("broker")  # its lease has half a minute to run
         eventually(lambda: epoch(stack) == before + 1, limit=60)
@@ -76,7 +76,7 @@ def test_a_standby_takes_over_from_a_worker_that_stops(stack: System) -> None:
     flows(stack)
 
 
-def test_a_worker_that_is_told_to_stop_finishes_what_it_is_sending(stack: System) -> None:
+def test_a_stopping_worker_finishes_what_it_is_sending(stack: System) -> None:
     orders = [stack.api.placed("AAPL", ord_type="LIMIT", price="1.00", **FRESH) for _ in range(40)]
     eventually(lambda: stack.control.received(orders[0]["order_ref"]), limit=60)
     stack.stop("broker")
@@ -87,7 +87,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_it_is_sending(stack: System
     assert {stack.control.received(order["order_ref"]) for order in orders} == {1}
 
 
-def test_a_frozen_worker_that_wakes_up_without_its_lease_sends_nothing_and_ends(stack: System) -> None:
+def test_a_frozen_worker_without_its_lease_sends_nothing_and_ends(stack: System) -> None:
     with standing_by(stack) as before:
         stack.freeze("broker")
         stack.rows("UPDATE brokers_gatewaysession SET lease_until = now() RETURNING 1")
@@ -185,7 +185,7 @@ def test_without_a_scheduler_orders_flow(stack: System) -> None:
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------
-def test_while_postgresql_is_paused_nothing_is_lost_and_then_all_is_applied(stack: System) -> None:
+def test_what_waits_while_postgresql_is_paused_is_applied_later(stack: System) -> None:
     orders = [stack.api.placed("AAPL", ord_type="LIMIT", price="1.00", **FRESH) for _ in range(5)]
     for order in orders:
         eventually(lambda one=order: stack.api.state(one["id"]) == "PENDING", limit=120)
@@ -204,7 +204,7 @@ def filled(stack: System) -> list[dict[str, Any]]:
     return [row for row in stack.control.orders() if row["status"] == "Filled"]
 
 
-def test_while_postgresql_has_no_connection_left_requests_are_refused_and_then_orders_flow(
+def test_without_postgresql_connections_requests_are_refused_until_some_are_free(
     stack: System,
 ) -> None:
     with ExitStack() as crowd:

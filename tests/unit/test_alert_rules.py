@@ -80,7 +80,7 @@ def test_an_alert_fires_when_it_should_and_only_then(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
-def test_an_alert_says_what_is_the_matter_and_how_urgent_it_is(name: str) -> None:
+def test_an_alert_says_what_is_wrong_and_how_urgent(name: str) -> None:
     assert ALERTS[name]["annotations"]["summary"]
     assert ALERTS[name]["labels"]["severity"] in ("page", "ticket")
 

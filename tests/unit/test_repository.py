@@ -52,7 +52,7 @@ def ignored(name: str) -> bool:
 
 
 @pytest.mark.parametrize("word", [*MACHINE_PATHS, *REGISTRIES])
-def test_no_file_names_a_package_index_or_a_path_of_one_machine(word: str) -> None:
+def test_no_file_names_a_package_index_or_local_path(word: str) -> None:
     here = Path(__file__)
     guilty = [path for path in files() if path != here and word in path.read_text(errors="replace")]
     assert guilty == []

@@ -259,7 +259,7 @@ def test_an_order_that_the_broker_once_had_is_not_sent_again(boss: Client) -> No
     assert Order.objects.get().state == State.UNCONFIRMED
 
 
-def test_an_order_that_was_held_to_be_looked_at_is_released_with_a_reason(
+def test_an_order_held_for_review_is_released_with_a_reason(
     boss: Client, person: Callable[..., Client]
 ) -> None:
     order = sent("held-1")

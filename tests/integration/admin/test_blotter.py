@@ -26,7 +26,7 @@ def missed(client: Client, after: str) -> str:
     return client.get(reverse("desk:rows"), {"ids": "", "after": after}).content.decode()
 
 
-def test_an_order_placed_after_the_rows_were_read_is_told_once() -> None:
+def test_an_order_placed_after_the_rows_were_read_comes_once() -> None:
     trader = member("trader", ACCOUNT)
     before = place_in(trader.get(reverse("admin:orders_order_changelist")).content.decode())
     order = placed("late")
@@ -34,7 +34,7 @@ def test_an_order_placed_after_the_rows_were_read_is_told_once() -> None:
     assert str(order.id) not in missed(trader, place_in(answer))
 
 
-def test_an_order_of_another_account_is_not_told() -> None:
+def test_an_order_of_another_account_is_not_reported() -> None:
     trader, hidden, order = member("trader", ACCOUNT), placed("a", account=OTHER), placed("b")
     answer = eventually(lambda: told if str(order.id) in (told := missed(trader, "0-0")) else "")
     assert str(hidden.id) not in answer

@@ -57,7 +57,7 @@ def test_slots_stay_when_the_book_is_short(desk: None) -> None:
     assert found[0]["ask"]["px"] == "–"
 
 
-def test_a_gateway_that_is_down_is_said_and_the_kept_price_shown(boss: Client) -> None:
+def test_a_gateway_outage_is_shown_beside_the_kept_price(boss: Client) -> None:
     GatewaySession.objects.update(link="DOWN", link_reason="connection refused")
     page = boss.get(reverse("desk:market", args=[Instrument.objects.all()[0].pk])).content.decode()
     assert "No live prices: the gateway is not connected (connection refused)" in page

@@ -44,7 +44,7 @@ def test_every_list_opens(boss: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_a_list_takes_the_same_queries_for_ten_rows_and_for_a_hundred(boss: Client, name: str) -> None:
+def test_a_list_takes_the_same_queries_for_a_hundred_rows(boss: Client, name: str) -> None:
     url = reverse(f"admin:{name}_changelist")
     fill(10)
     queries(boss, url)
@@ -89,7 +89,7 @@ def test_every_page_of_one_row_opens_and_shows_text_as_text(boss: Client, name: 
     assert "{{7*7}}" in text or name == "orders_outboxcommand"
 
 
-def test_the_page_of_an_order_takes_the_same_queries_for_many_executions(boss: Client) -> None:
+def test_an_order_page_takes_the_same_queries_for_many_executions(boss: Client) -> None:
     fill(1)
     order = Order.objects.get()
     url = reverse("admin:orders_order_change", args=[order.pk])
@@ -109,7 +109,7 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert queries(boss, reverse("admin:index")) <= 19
 
 
-def test_a_comparison_that_failed_is_not_told_as_a_difference(boss: Client) -> None:
+def test_a_comparison_that_failed_is_not_reported_as_a_difference(boss: Client) -> None:
     fill(1)
     ReconciliationRun.objects.update(error="the gateway did not answer", differences=[])
     session = reverse("admin:brokers_gatewaysession_change", args=["main"])

@@ -102,7 +102,7 @@ def jo(desk: None) -> User:
     return User.objects.create_user("jo", password="right-one-9", is_staff=True)
 
 
-def test_the_sixth_try_is_not_looked_at(jo: User) -> None:
+def test_the_sixth_try_is_not_checked(jo: User) -> None:
     client = Client()
     answers = [log_in(client, password="wrong").status_code for _ in range(5)]
     assert answers[-1] == 429
@@ -129,7 +129,7 @@ def test_who_has_a_second_factor_needs_its_code(jo: User) -> None:
     assert log_in(fresh, otp_token=f"{totp(device.bin_key):06d}").status_code == 302
 
 
-def test_without_a_second_factor_there_is_only_its_setup_when_it_is_required(jo: User, settings: Any) -> None:
+def test_a_required_second_factor_that_is_missing_allows_only_setup(jo: User, settings: Any) -> None:
     settings.REQUIRE_SECOND_FACTOR = True
     client = Client()
     client.force_login(jo)

@@ -19,7 +19,7 @@ MakeToken = Callable[..., str]
 @pytest.mark.parametrize(
     "header", ["", "Token", "Token x", "Token x y", "Basic x", "Token \u00ff\u00fe", "Bearer x"]
 )
-def test_without_a_valid_token_nothing_is_told(desk: None, header: str) -> None:
+def test_without_a_valid_token_nothing_is_revealed(desk: None, header: str) -> None:
     answer = Api("", Authorization=header).get("orders")
     assert (answer.status_code, answer.json()["code"]) == (401, "NOT_AUTHENTICATED")
     assert answer["WWW-Authenticate"].startswith("Token")

@@ -101,7 +101,7 @@ def test_a_key_names_one_request_of_one_client(api: Api, token: Callable[..., st
     assert statuses(bulk(Api(token("other")), [body("a-2")], key="k-1")) == [201]
 
 
-def test_without_a_key_a_repeated_bulk_is_safe_by_its_cl_ord_ids(api: Api) -> None:
+def test_a_repeated_bulk_without_key_is_safe_by_client_ids(api: Api) -> None:
     for mode in ("per_item", "all_or_none"):
         orders = [body(f"{mode}-{n}") for n in range(3)]
         assert statuses(bulk(api, orders, mode)) == [201] * 3

@@ -19,7 +19,7 @@ def test_an_order_that_never_left_is_canceled_at_once(api: Api) -> None:
     assert api.get(f"orders/{order.id}").json()["state"] == "CANCELED"
 
 
-def test_a_cancel_of_a_sent_order_is_a_request_of_its_own(api: Api) -> None:
+def test_a_cancel_of_a_sent_order_is_its_own_request(api: Api) -> None:
     order = sent("a-1")
     request = api.post(f"orders/{order.id}/cancel", {"cl_ord_id": "c-1"}).json()
     assert (request["kind"], request["state"], request["cl_ord_id"]) == ("CANCEL", "REQUESTED", "c-1")

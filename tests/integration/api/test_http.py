@@ -32,7 +32,7 @@ def with_headers(api: Api, **headers: str) -> dict[str, str]:
         (f"groups/{NOWHERE}/cancel", "POST"),
     ],
 )
-def test_a_method_that_is_not_allowed_is_405_and_says_which_are(api: Api, path: str, methods: str) -> None:
+def test_a_method_not_allowed_is_405_and_lists_the_allowed(api: Api, path: str, methods: str) -> None:
     for method in ("put", "options", *(() if "POST" in methods else ("post",))):
         answer = getattr(api.client, method)(f"/api/v1/{path}", headers=api.headers)
         assert (answer.status_code, answer["Allow"]) == (405, methods)

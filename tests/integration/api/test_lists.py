@@ -121,9 +121,7 @@ def test_times_are_asked_only_of_rows_near_their_ends(many: Api) -> None:
 
 
 @pytest.mark.parametrize("status", STANDINGS)
-def test_what_the_broker_says_beside_the_state_is_not_asked_of_every_order(
-    many: Api, status: OrdStatus
-) -> None:
+def test_the_broker_status_is_not_queried_for_every_order(many: Api, status: OrdStatus) -> None:
     query = {"ord_status": status, "side": "BUY", "limit": "50"}
     plans = explained(many, "orders", query, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)")
     roots = [plan[0]["Plan"] for plan in plans]
@@ -207,7 +205,7 @@ def test_what_has_not_changed_is_304(api: Api) -> None:
         assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
 
 
-def test_the_tag_of_an_order_begins_with_its_version_and_changes_with_it(api: Api) -> None:
+def test_the_tag_of_an_order_follows_its_version(api: Api) -> None:
     order = placed("a-1")
     before = api.get(f"orders/{order.id}")["ETag"]
     api.post(f"orders/{order.id}/cancel")

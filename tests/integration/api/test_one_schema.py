@@ -148,9 +148,7 @@ def test_defaults_spelled_out_are_the_same_request(api: Api, spelled: dict[str, 
 
 
 @pytest.mark.parametrize("spelled", SPELLED[:-1], ids=str)
-def test_a_bulk_with_defaults_spelled_out_is_the_same_under_its_key(
-    api: Api, spelled: dict[str, Any]
-) -> None:
+def test_a_bulk_with_defaults_spelled_out_is_the_same_request(api: Api, spelled: dict[str, Any]) -> None:
     keyed = Api()
     keyed.headers = {**api.headers, "Idempotency-Key": "k-1"}
     first = keyed.post("orders/bulk", {"orders": [body(instrument={"symbol": "AAPL"})]})

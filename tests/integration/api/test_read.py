@@ -134,7 +134,7 @@ def test_executions_come_by_their_own_time_on_every_page(api: Api) -> None:
     assert told == [found[number].exec_id for number in (0, 3, 2, 1)]
 
 
-def test_a_cursor_of_another_account_tells_nothing(api: Api) -> None:
+def test_a_cursor_of_another_account_reveals_nothing(api: Api) -> None:
     executed(placed("a-1"), 1)
     hidden = executed(placed("h-1", account=OTHER), 2)
     assert api.get("executions", cursor=str(hidden.pk)).json()["results"] == []
@@ -142,7 +142,7 @@ def test_a_cursor_of_another_account_tells_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["orders", "executions"])
-def test_a_page_takes_the_same_queries_for_one_row_and_for_thirty(api: Api, path: str) -> None:
+def test_a_page_takes_the_same_queries_for_thirty_rows(api: Api, path: str) -> None:
     def queries() -> int:
         with CaptureQueriesContext(
             connection,

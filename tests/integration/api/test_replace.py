@@ -32,7 +32,7 @@ def test_an_order_that_never_left_has_its_new_terms_at_once(api: Api) -> None:
     assert (shown["cl_ord_id"], shown["replaced_by"], shown["current_cl_ord_id"]) == ("a-1", "r-1", "r-1")
 
 
-def test_a_replace_of_a_sent_order_is_a_request_of_its_own(api: Api) -> None:
+def test_a_replace_of_a_sent_order_is_its_own_request(api: Api) -> None:
     order = sent("a-1")
     request = replace(api, order, order_qty="150").json()
     assert (request["kind"], request["state"], request["orig_cl_ord_id"]) == ("REPLACE", "REQUESTED", "a-1")
@@ -81,7 +81,7 @@ def test_an_id_that_names_something_else_is_409(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (409, "CL_ORD_ID_REUSED")
 
 
-def test_terms_above_a_limit_are_refused_with_the_report_and_leave_the_order(api: Api) -> None:
+def test_terms_above_a_limit_are_refused_and_leave_the_order(api: Api) -> None:
     order = sent("a-1")
     answer = replace(api, order, order_qty="20000")
     said = answer.json()
@@ -98,7 +98,7 @@ def test_terms_that_are_no_order_are_400_and_store_nothing(api: Api) -> None:
     assert not OrderRequest.objects.exists()
 
 
-def test_an_order_that_is_over_or_being_canceled_can_not_be_replaced(api: Api) -> None:
+def test_an_order_over_or_being_canceled_can_not_be_replaced(api: Api) -> None:
     order = sent("a-1")
     api.post(f"orders/{order.id}/cancel")
     answer = replace(api, order, order_qty="150")

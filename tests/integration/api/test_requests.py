@@ -72,7 +72,7 @@ def test_an_order_of_somebody_else_is_named_and_left(api: Api) -> None:
     assert (row["status"], row["problem"]["code"]) == (409, "NOT_OURS")
 
 
-def test_what_is_left_over_is_told(api: Api) -> None:
+def test_what_is_left_over_is_reported(api: Api) -> None:
     for number in range(3):
         placed(f"a-{number}")
     first = cancel_all(api, limit=2)

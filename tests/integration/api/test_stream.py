@@ -204,7 +204,7 @@ def test_a_rolled_back_writer_holds_nothing_back(server: str, headers: dict[str,
         eventually(lambda: ear.events == [(str(late.id), 2)])
 
 
-def test_orders_of_other_accounts_are_not_told(server: str, headers: dict[str, str]) -> None:
+def test_orders_of_other_accounts_are_not_reported(server: str, headers: dict[str, str]) -> None:
     with Ear(server, headers) as ear:
         placed("hidden", account=OTHER)
         mine = placed("mine")
@@ -247,7 +247,7 @@ def test_a_wrong_wish_is_named(server: str, headers: dict[str, str], query: str)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
 
 
-def test_a_slow_reader_is_told_why_it_is_dropped_and_resumes(
+def test_a_slow_reader_learns_why_it_is_dropped_and_resumes(
     server: str, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orders.api.stream import app

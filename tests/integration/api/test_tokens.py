@@ -134,7 +134,7 @@ def test_a_revoked_token_stays_on_record(boss: Api, token: MakeToken) -> None:
     assert use(text) == 401
 
 
-def test_a_token_over_its_rate_is_told_when_to_come_back(boss: Api, token: MakeToken) -> None:
+def test_a_token_over_its_rate_learns_when_to_come_back(boss: Api, token: MakeToken) -> None:
     text = token()
     ApiToken.objects.filter(token_key=text[:15]).update(rate=2)
     answers = [Api(text).get("sessions") for _ in range(8)]  # at least two of three in one second

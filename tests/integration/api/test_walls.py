@@ -59,7 +59,7 @@ def paths(order: Order, request: str, group: str, slices: str) -> tuple[list[str
     return read, [*asked, *(f"slices/{slices}/{act}" for act in ("pause", "resume", "cancel"))]
 
 
-def test_a_thing_of_another_account_is_answered_as_one_that_never_was(api: Api, rich: Api) -> None:
+def test_a_thing_of_another_account_is_answered_as_unknown(api: Api, rich: Api) -> None:
     order = placed("h-1", account=OTHER)
     request = rich.post(f"orders/{order.id}/cancel").json()["id"]
     group = rich.post("groups", legs(OTHER)).json()["id"]
@@ -128,7 +128,7 @@ def test_in_a_bulk_an_account_of_others_is_an_unknown_one(api: Api, mode: str) -
 
 
 @pytest.mark.parametrize("mode", ["per_item", "all_or_none"])
-def test_a_bulk_sent_again_tells_nothing_of_an_account_that_was_lost(rich: Api, mode: str) -> None:
+def test_a_repeated_bulk_reveals_nothing_of_a_lost_account(rich: Api, mode: str) -> None:
     orders = [body("a-1"), body("b-1", account=OTHER), body("b-2", account=OTHER)]
     first = bulk(rich, orders, mode, key="k-1").json()["results"]
     lose(OTHER)
@@ -139,7 +139,7 @@ def test_a_bulk_sent_again_tells_nothing_of_an_account_that_was_lost(rich: Api, 
     assert again.json()["results"][1]["problem"]["errors"][0]["code"] == "UNKNOWN"
 
 
-def test_a_bulk_of_another_client_under_the_same_key_is_another_one(rich: Api, token: MakeToken) -> None:
+def test_the_same_key_of_another_client_is_another_bulk(rich: Api, token: MakeToken) -> None:
     orders = [body("a-1"), body("b-1", account=OTHER)]
     first = bulk(rich, orders, key="k-1").json()["results"]
     answer = bulk(Api(token("other")), orders, key="k-1")
@@ -148,7 +148,7 @@ def test_a_bulk_of_another_client_under_the_same_key_is_another_one(rich: Api, t
     assert not {each["order_id"] for each in first} & {each["order_id"] for each in answer.json()["results"]}
 
 
-def test_an_order_sent_again_tells_nothing_of_an_account_that_was_lost(rich: Api) -> None:
+def test_a_repeated_order_reveals_nothing_of_a_lost_account(rich: Api) -> None:
     asked = {"orders": body("b-1", account=OTHER), "groups": legs(OTHER), "slices": sliced(OTHER)}
     for path, sent in asked.items():
         assert rich.post(path, sent).status_code == 201
@@ -159,7 +159,7 @@ def test_an_order_sent_again_tells_nothing_of_an_account_that_was_lost(rich: Api
         assert rich.post(path, sent).json()["errors"][0]["code"] == "UNKNOWN"
 
 
-def test_an_id_that_is_taken_in_another_account_tells_only_that(api: Api, rich: Api) -> None:
+def test_an_id_taken_in_another_account_reveals_only_that(api: Api, rich: Api) -> None:
     rich.post("orders", body("mine"))
     hidden = rich.post("orders", body("h-1", account=OTHER)).json()
     answers = [api.post("orders", body(name, order_qty="7")).json() for name in ("mine", "h-1")]
@@ -169,7 +169,7 @@ def test_an_id_that_is_taken_in_another_account_tells_only_that(api: Api, rich: 
         assert word not in json.dumps(answers)
 
 
-def test_another_client_may_use_the_id_of_an_order_it_can_not_see(rich: Api, token: MakeToken) -> None:
+def test_another_client_may_use_an_id_it_can_not_see(rich: Api, token: MakeToken) -> None:
     hidden = rich.post("orders", body("h-1", account=OTHER)).json()
     stranger = Api(token("other"))
     assert stranger.get("orders/by-cl-ord-id/h-1").status_code == 404
@@ -188,7 +188,7 @@ def test_cancel_all_reaches_no_order_of_another_account(api: Api) -> None:
     assert not OrderRequest.objects.exists()
 
 
-def test_every_error_is_the_same_for_an_account_of_others_and_for_none(api: Api, token: MakeToken) -> None:
+def test_every_error_is_the_same_for_foreign_and_unknown_accounts(api: Api, token: MakeToken) -> None:
     boss = Api(token("boss", scopes=("read", "trade", "admin")))
     hook = {"url": "https://192.0.2.1/", "kinds": []}
 
@@ -216,7 +216,7 @@ def test_a_request_is_out_of_sight_when_its_account_is_lost(rich: Api) -> None:
         assert rich.get(path).status_code == 404
 
 
-def test_a_webhook_is_out_of_sight_when_one_of_its_accounts_is_lost(token: MakeToken, settings: Any) -> None:
+def test_a_webhook_with_a_lost_account_is_out_of_sight(token: MakeToken, settings: Any) -> None:
     settings.WEBHOOK_PRIVATE = True
     boss = Api(token("boss", accounts=(ACCOUNT, OTHER), scopes=("read", "admin")))
     hook = boss.post("webhooks", {"url": "http://127.0.0.1:9/", "accounts": [ACCOUNT, OTHER]}).json()

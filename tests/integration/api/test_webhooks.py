@@ -111,7 +111,7 @@ def test_a_post_is_signed_and_dated(boss: Api, receiver: Receiver) -> None:
     assert json.loads(body)["id"] == headers["webhook-id"]
 
 
-def test_the_secret_is_told_once_and_stored_nowhere(boss: Api, receiver: Receiver) -> None:
+def test_the_secret_is_shown_once_and_stored_nowhere(boss: Api, receiver: Receiver) -> None:
     hook = made(boss, receiver)
     assert "secret" not in boss.get(f"webhooks/{hook['id']}").json()
     stored = json.dumps([str(value) for value in Webhook.objects.values_list()])
@@ -129,9 +129,7 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(boss: Api, receiver: Recei
         assert verified(hook["secret"], *receiver.got[-1]) == valid
 
 
-def test_a_refused_post_is_repeated_in_the_same_bytes_and_holds_back_the_next(
-    boss: Api, receiver: Receiver
-) -> None:
+def test_a_refused_post_is_repeated_unchanged_before_the_next(boss: Api, receiver: Receiver) -> None:
     hook = made(boss, receiver)
     receiver.answers = [500, 302]
     placed("a-1")
@@ -180,7 +178,7 @@ def test_only_the_kinds_that_are_wanted_and_a_ping(boss: Api, receiver: Receiver
     assert json.loads(receiver.got[0][1])["type"] == "ping"
 
 
-def test_an_ended_webhook_is_told_nothing(boss: Api, receiver: Receiver) -> None:
+def test_an_ended_webhook_is_sent_nothing(boss: Api, receiver: Receiver) -> None:
     hook = made(boss, receiver)
     assert boss.post(f"webhooks/{hook['id']}/end").json()["active"] is False
     placed("a-1")

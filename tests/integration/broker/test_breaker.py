@@ -42,7 +42,7 @@ def test_it_opens_holds_orders_back_and_closes_with_the_first_answer(
     assert len(gateway.control.orders()) == 7
 
 
-def test_an_order_that_asked_for_it_is_refused_while_the_breaker_is_open(
+def test_an_order_may_ask_to_be_refused_while_open(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any
 ) -> None:
     settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN = 2, 600.0
@@ -52,7 +52,7 @@ def test_an_order_that_asked_for_it_is_refused_while_the_breaker_is_open(
     assert (order.state, order.reason_code) == (State.REJECTED, "BROKER_DOWN")
 
 
-def test_a_gateway_that_is_gone_opens_it_and_orders_flow_when_it_is_back(
+def test_a_gateway_outage_opens_it_and_orders_flow_afterwards(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any
 ) -> None:
     settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN = 2, 600.0
@@ -69,7 +69,7 @@ def test_a_gateway_that_is_gone_opens_it_and_orders_flow_when_it_is_back(
     eventually(lambda: GatewaySession.objects.get().breaker == BreakerState.CLOSED, limit=60)
 
 
-def test_an_order_that_grew_stale_while_it_was_open_is_not_sent_when_it_closes(
+def test_an_order_that_grew_stale_while_open_is_not_sent(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any
 ) -> None:
     settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN = 2, 600.0

@@ -37,7 +37,7 @@ def test_a_corrected_price_is_the_order_s_price(
     assert sum(counting(order)) == order.cum_qty == 100
 
 
-def test_a_bust_takes_the_execution_back_and_the_order_does_not_work_again(
+def test_a_bust_takes_the_execution_back_without_reviving_the_order(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     gateway.control.fault(kind="bust_execution", delay_ms=50, count=1)
@@ -47,7 +47,7 @@ def test_a_bust_takes_the_execution_back_and_the_order_does_not_work_again(
     assert (row["status"], Decimal(row["filled"])) == ("Cancelled", 0)
 
 
-def test_a_fill_after_the_cancel_is_booked_and_the_order_stays_canceled(
+def test_a_booked_fill_after_the_cancel_leaves_the_order_canceled(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     gateway.control.fault(kind="fill_after_cancel", fraction=0.4, delay_ms=100, count=1)

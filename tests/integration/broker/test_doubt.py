@@ -36,7 +36,7 @@ from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.polling import eventually
 
 
-def test_an_order_whose_answer_was_swallowed_is_found_and_not_sent_again(
+def test_an_order_whose_answer_was_lost_is_found_not_resent(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     gateway.control.fault(kind="no_ack", count=1)
@@ -46,7 +46,7 @@ def test_an_order_whose_answer_was_swallowed_is_found_and_not_sent_again(
     assert row["place_count"] == 1
 
 
-def test_an_order_that_never_arrived_is_sent_again_after_two_looks(
+def test_an_order_that_never_arrived_is_resent_after_two_snapshots(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     gateway.control.fault(kind="drop_place", count=1)
@@ -113,7 +113,7 @@ def test_no_order_goes_out_while_the_gateway_has_lost_the_broker(
     desk.wait(order, State.PENDING)
 
 
-def test_an_order_that_never_left_is_canceled_at_once_and_never_sent(
+def test_an_unsent_order_is_canceled_at_once_and_never_sent(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     gateway.control.fault(kind="link_lost")
@@ -139,7 +139,7 @@ def test_a_gateway_that_dies_and_comes_back_keeps_the_order_working(
     desk.wait(order, State.CANCELED)
 
 
-def test_a_cancel_whose_answer_was_lost_with_the_link_is_asked_again(
+def test_a_cancel_whose_answer_was_lost_is_sent_again(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
@@ -151,7 +151,7 @@ def test_a_cancel_whose_answer_was_lost_with_the_link_is_asked_again(
 
 
 @pytest.mark.parametrize("policy", OnUnconfirmed.values)
-def test_a_lost_order_with_a_lost_cancel_is_canceled_and_never_sent_again(
+def test_a_lost_order_with_lost_cancel_is_canceled_not_resent(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, policy: str
 ) -> None:
     gateway.control.fault(kind="hang", seconds=60)  # nothing is read any more: both are lost with it
@@ -280,7 +280,7 @@ def test_the_desk_gives_a_held_order_up(desk: Desk, gateway: Gateway, runtime: S
     assert gateway.orders_of(order) == []
 
 
-def test_the_desk_can_not_decide_about_an_order_that_is_not_held(desk: Desk, runtime: SessionRuntime) -> None:
+def test_the_desk_can_only_decide_about_a_held_order(desk: Desk, runtime: SessionRuntime) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
     with pytest.raises(NotHeld):
         send_held_again(order.id, actor="desk", at=timezone.now())
@@ -308,7 +308,7 @@ def test_a_gateway_of_the_other_kind_of_accounts_is_not_used(
     assert gateway.control.orders() == []
 
 
-def test_no_order_is_sent_around_the_restart_of_the_gateway_but_cancels_are(
+def test_only_cancels_are_sent_around_the_gateways_restart(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, settings: Any
 ) -> None:
     working = [desk.wait(desk.rest(), State.PENDING) for _ in range(3)]
@@ -324,7 +324,7 @@ def test_no_order_is_sent_around_the_restart_of_the_gateway_but_cancels_are(
     desk.wait(order, State.PENDING)
 
 
-def test_a_cancel_that_the_gateway_refuses_while_the_order_is_in_doubt_is_still_wanted(
+def test_a_cancel_refused_while_unconfirmed_is_still_wanted(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, settings: Any
 ) -> None:
     settings.RESOLUTION_PAUSE = 600.0  # no look before the refusal has been heard
@@ -339,7 +339,7 @@ def test_a_cancel_that_the_gateway_refuses_while_the_order_is_in_doubt_is_still_
     assert gateway.orders_of(order) == []
 
 
-def test_a_cancel_refused_in_doubt_is_asked_again_when_the_order_is_found(
+def test_a_cancel_refused_while_unconfirmed_is_resent_once_found(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.rest(), State.PENDING)

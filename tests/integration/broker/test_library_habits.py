@@ -185,7 +185,7 @@ def works(memory: Memory, placed: NewOrder) -> bool:
 
 
 # --- connecting ---------------------------------------------------------------------------------------
-def test_a_client_id_in_use_is_waited_for_and_no_other_one_taken(
+def test_a_client_id_in_use_is_waited_for_not_replaced(
     session: IBSession, gateway: Gateway, memory: Memory
 ) -> None:
     second = IBSession(
@@ -208,7 +208,7 @@ def test_a_half_open_link_is_found_by_probes(session: IBSession, proxy: Proxy) -
     assert "no answer to a probe" in session._link_reason or "accept" in session._link_reason
 
 
-def test_1102_without_1100_before_is_a_reason_to_look_again(session: IBSession, proxy: Proxy) -> None:
+def test_1102_without_1100_before_is_a_reason_for_a_snapshot(session: IBSession, proxy: Proxy) -> None:
     proxy.say(message(ERROR, 2, -1, 1102, "restored", ""))
     eventually(lambda: session.link is Link.CONNECTED)
 
@@ -224,7 +224,7 @@ def test_a_burst_leaves_no_order_in_the_librarys_own_queue(
     eventually(lambda: refs <= {row["order_ref"] for row in gateway.control.orders()}, limit=60)
 
 
-def test_a_send_on_a_closing_socket_is_told_as_not_sent(session: IBSession, memory: Memory) -> None:
+def test_a_send_on_a_closing_socket_reports_not_sent(session: IBSession, memory: Memory) -> None:
     assert session._loop
     session._loop.call_soon_threadsafe(session._client.conn.transport.close)
     (answer,) = session.place([order(memory)])
@@ -232,7 +232,7 @@ def test_a_send_on_a_closing_socket_is_told_as_not_sent(session: IBSession, memo
     eventually(lambda: session.link is not Link.READY)
 
 
-def test_an_id_whose_order_is_filled_can_be_sent_again_and_makes_no_second_order(
+def test_resending_the_id_of_a_filled_order_makes_no_second(
     session: IBSession, gateway: Gateway, memory: Memory
 ) -> None:
     placed = market(memory)
@@ -243,7 +243,7 @@ def test_an_id_whose_order_is_filled_can_be_sent_again_and_makes_no_second_order
     assert len([row for row in gateway.control.orders() if row["order_ref"] == placed.order_ref]) == 1
 
 
-def test_an_order_of_before_a_reconnect_is_still_heard_of(
+def test_an_order_of_before_a_reconnect_is_still_reported(
     session: IBSession, proxy: Proxy, memory: Memory
 ) -> None:
     placed = resting(session, memory)
@@ -263,7 +263,7 @@ def test_the_id_on_the_wire_is_the_one_that_was_recorded(
 
 
 # --- receiving ----------------------------------------------------------------------------------------
-def test_a_completed_order_is_told_with_its_identity_and_what_was_executed(
+def test_a_completed_order_is_reported_with_identity_and_executed_quantity(
     session: IBSession, memory: Memory
 ) -> None:
     placed = market(memory)
@@ -276,7 +276,7 @@ def test_a_completed_order_is_told_with_its_identity_and_what_was_executed(
 
 
 @pytest.mark.parametrize("code", [103, 110, 165, 202, 321, 399, 404, 481, 10148, 10349, 99_999])
-def test_a_code_about_a_living_order_makes_no_status_of_its_own(
+def test_a_code_about_a_living_order_makes_no_status(
     session: IBSession, proxy: Proxy, memory: Memory, code: int
 ) -> None:
     placed = order(memory)
@@ -285,7 +285,7 @@ def test_a_code_about_a_living_order_makes_no_status_of_its_own(
     assert memory.told(OrderReport, placed) == []
 
 
-def test_what_the_gateway_repeats_is_told_once(session: IBSession, proxy: Proxy, memory: Memory) -> None:
+def test_what_the_gateway_repeats_is_reported_once(session: IBSession, proxy: Proxy, memory: Memory) -> None:
     proxy.repeat(3)
     placed = market(memory)
     send(session, placed)
@@ -296,7 +296,7 @@ def test_what_the_gateway_repeats_is_told_once(session: IBSession, proxy: Proxy,
     assert len(keys) == len(set(keys))
 
 
-def test_an_execution_of_a_look_and_its_live_copy_have_one_key(
+def test_an_execution_has_one_key_in_snapshot_and_live(
     session: IBSession, proxy: Proxy, memory: Memory
 ) -> None:
     copies: list[Frame] = []
@@ -319,7 +319,7 @@ def test_an_execution_of_a_look_and_its_live_copy_have_one_key(
     assert len({heard.dedup_key for heard in executions}) == len(executions)
 
 
-def test_an_execution_and_its_commission_are_told_of_an_order_never_shown(
+def test_an_order_never_shown_still_reports_execution_and_commission(
     session: IBSession, proxy: Proxy, memory: Memory
 ) -> None:
     proxy.drop(OPEN_ORDER, STATUS)
@@ -331,7 +331,7 @@ def test_an_execution_and_its_commission_are_told_of_an_order_never_shown(
     assert memory.told(OrderReport, placed) == []
 
 
-def test_an_order_is_acknowledged_while_a_look_is_under_way(
+def test_an_order_is_acknowledged_while_a_snapshot_is_under_way(
     session: IBSession, proxy: Proxy, memory: Memory
 ) -> None:
     proxy.drop(END_OF_OPEN_ORDERS)
@@ -343,7 +343,7 @@ def test_an_order_is_acknowledged_while_a_look_is_under_way(
             look.result()
 
 
-def test_two_looks_at_once_are_both_answered(session: IBSession) -> None:
+def test_two_snapshots_at_once_are_both_answered(session: IBSession) -> None:
     with ThreadPoolExecutor(2) as pool:
         looks = [pool.submit(session.snapshot, 20, full=True) for _ in range(2)]
         assert len({look.result().snapshot_id for look in looks}) == 2
@@ -353,15 +353,15 @@ def test_two_looks_at_once_are_both_answered(session: IBSession) -> None:
     "marker",
     [END_OF_OPEN_ORDERS, END_OF_COMPLETED, END_OF_EXECUTIONS, END_OF_POSITIONS, END_OF_SUMMARY],
 )
-def test_a_look_without_one_of_its_end_markers_is_none(session: IBSession, proxy: Proxy, marker: str) -> None:
+def test_a_snapshot_without_one_of_its_end_markers_is_none(
+    session: IBSession, proxy: Proxy, marker: str
+) -> None:
     proxy.drop(marker)
     with pytest.raises(OutcomeUnknown, match="no complete answer"):
         session.snapshot(0.5, full=True)
 
 
-def test_a_gateway_that_twice_does_not_answer_a_look_is_asked_on_a_new_connection(
-    session: IBSession, proxy: Proxy
-) -> None:
+def test_two_unanswered_snapshots_make_a_new_connection(session: IBSession, proxy: Proxy) -> None:
     began = session.connection_started_at
     proxy.drop(END_OF_POSITIONS)
     for _ in range(2):
@@ -383,7 +383,7 @@ def _try(ask: Callable[[], Snapshot]) -> Snapshot | None:
         return None
 
 
-def test_the_late_end_of_one_look_does_not_end_the_next(
+def test_the_late_end_of_one_snapshot_leaves_the_next_open(
     session: IBSession, proxy: Proxy, memory: Memory
 ) -> None:
     late: list[Frame] = []
@@ -409,7 +409,7 @@ def test_the_late_end_of_one_look_does_not_end_the_next(
 
 
 @pytest.mark.parametrize("number", [OPEN_ORDER, STATUS, EXECUTION, COMMISSION])
-def test_a_message_that_can_not_be_read_is_told_and_spoils_the_look(
+def test_an_unreadable_message_is_reported_and_spoils_the_snapshot(
     session: IBSession, proxy: Proxy, memory: Memory, number: str
 ) -> None:
     def garble(frame: Frame) -> list[Frame]:

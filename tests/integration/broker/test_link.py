@@ -25,7 +25,7 @@ def is_filled(gateway: Gateway, order: Order) -> bool:
 
 
 @pytest.mark.parametrize("data_lost", [True, False])  # 1101, 1102
-def test_what_was_filled_while_ib_was_lost_is_booked_when_it_is_back(
+def test_fills_during_an_ib_outage_are_booked_afterwards(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, data_lost: bool
 ) -> None:
     order = desk.wait(desk.rest(order_qty=Decimal(10)), State.PENDING)
@@ -37,7 +37,7 @@ def test_what_was_filled_while_ib_was_lost_is_booked_when_it_is_back(
     eventually(lambda: runtime.session.link is Link.READY)
 
 
-def test_what_was_filled_while_no_worker_ran_is_booked_by_the_next(
+def test_fills_while_no_worker_ran_are_booked_by_the_next(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
     runtime = new_runtime()
@@ -50,7 +50,7 @@ def test_what_was_filled_while_no_worker_ran_is_booked_by_the_next(
     desk.wait(order, State.COMPLETED)
 
 
-def test_what_was_filled_in_a_gap_across_midnight_is_left_to_a_person(
+def test_fills_in_a_gap_across_midnight_wait_for_a_person(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
     runtime = new_runtime()
@@ -66,7 +66,7 @@ def test_what_was_filled_in_a_gap_across_midnight_is_left_to_a_person(
     assert Break.objects.filter(kind=BreakKind.ORDER, order=order, closed_at=None).exists()
 
 
-def test_a_gateway_that_starts_its_ids_over_does_not_get_ours_to(
+def test_our_ids_go_on_when_the_gateway_resets_its_own(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     first = desk.wait(desk.rest(), State.PENDING)
@@ -79,7 +79,7 @@ def test_a_gateway_that_starts_its_ids_over_does_not_get_ours_to(
 
 
 @pytest.mark.parametrize("code", [399, 10148, 161, 10349, 10999])
-def test_a_code_that_looks_like_the_end_of_an_order_that_is_well_does_not_end_it(
+def test_a_misleading_code_does_not_end_a_working_order(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, code: int
 ) -> None:
     gateway.control.fault(kind="order_notice", code=code, count=1)

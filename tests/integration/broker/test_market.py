@@ -61,7 +61,7 @@ def test_profit_and_loss_is_followed_for_accounts_and_open_positions(
     assert profits.keep_minute() >= 2
 
 
-def test_more_books_than_the_login_has_say_so_and_wait_for_room(
+def test_market_depth_beyond_the_logins_limit_waits_for_room(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(market_views, "WANTED_FOR", 2)
@@ -92,7 +92,7 @@ def test_more_instruments_than_lines_of_market_data_take_turns(
     eventually(lambda: len(lines) == 3 and last.con_id in lines.values(), limit=60)
 
 
-def test_a_lost_link_is_said_and_the_last_quote_keeps_its_age(
+def test_a_lost_link_shows_and_the_quote_keeps_its_age(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     before = seen("AAPL", lambda shown: shown.view.bids)

@@ -44,7 +44,7 @@ def by_hand(gateway: Gateway, action: str, price: str) -> None:
     gateway.control.post("/manual", json=typed).raise_for_status()
 
 
-def test_a_poisoned_open_order_at_connect_is_parked_and_trading_goes_on(
+def test_a_poisoned_open_order_is_parked_and_trading_goes_on(
     desk: Desk, gateway: Gateway, proxy: Proxy, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
     by_hand(gateway, "SELL", "9000")
@@ -64,7 +64,7 @@ def test_a_poisoned_open_order_at_connect_is_parked_and_trading_goes_on(
     assert f"perm_id {row.event['identity']['perm_id']}" in alerts.get(subject=row.dedup_key).text
 
 
-def test_an_order_of_ours_whose_row_is_poisoned_is_not_sent_twice(
+def test_our_order_with_a_poisoned_row_is_not_sent_twice(
     desk: Desk, gateway: Gateway, proxy: Proxy, runtime: SessionRuntime
 ) -> None:
     def no_such_number(frame: Frame) -> list[Frame]:

@@ -17,7 +17,7 @@ from tradedesk.stack.polling import eventually
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_orders_flow_again_after_five_seconds_of_read_only_and_no_fill_is_lost(
+def test_five_seconds_of_read_only_lose_no_order_or_fill(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
     gap = outage(desk, gateway, runtime, way, seconds=5)
@@ -25,7 +25,7 @@ def test_orders_flow_again_after_five_seconds_of_read_only_and_no_fill_is_lost(
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_order_claimed_before_and_answered_during_read_only_is_sent_once(
+def test_an_order_answered_during_read_only_is_sent_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
     first = desk.wait(desk.rest(), State.PENDING)
@@ -59,7 +59,7 @@ def test_read_only_in_a_burst_leaves_every_order_exactly_once(
     once_each(gateway, orders)
 
 
-def test_the_lease_is_kept_when_it_ran_out_while_nobody_could_write(
+def test_a_lease_that_expired_during_read_only_is_kept(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     lost: list[bool] = []

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.soak
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_orders_flow_again_after_a_minute_of_read_only_and_no_fill_is_lost(
+def test_a_minute_of_read_only_loses_no_order_or_fill(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
     gap = outage(desk, gateway, runtime, way, seconds=60)

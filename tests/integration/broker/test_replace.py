@@ -81,7 +81,7 @@ def test_two_asked_at_once_go_out_one_after_the_other(
     assert at_gateway(gateway, order) == (120, Decimal("1.10"))
 
 
-def test_one_asked_before_the_order_is_known_at_the_broker_waits_for_it(
+def test_a_replace_waits_until_the_broker_knows_the_order(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     gateway.control.fault(kind="delay_ms", ms=600)
@@ -105,7 +105,7 @@ def test_an_order_that_has_not_left_is_changed_at_once(
     assert (Decimal(row["total_quantity"]), row["place_count"]) == (30, 1)
 
 
-def test_a_refused_one_leaves_the_order_as_it_was_and_uses_up_only_its_own_id(
+def test_a_refused_replace_uses_up_only_its_own_id(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
@@ -148,7 +148,7 @@ def filled_there(gateway: Gateway, order: Order) -> Decimal:
     return Decimal(row["filled"])
 
 
-def test_a_filled_order_is_never_raised_not_even_where_its_id_would_be_free_again(
+def test_a_filled_order_is_never_raised_even_with_id_free(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.place(), State.COMPLETED)
@@ -210,7 +210,7 @@ def test_one_without_an_answer_is_looked_up_and_takes_effect_once(
     assert at_gateway(gateway, order)[0] == 120
 
 
-def test_the_next_holder_resolves_a_replace_that_the_killed_one_had_claimed(
+def test_the_next_holder_resolves_a_killed_workers_claimed_replace(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
     desk.know("AAPL", 265598)

@@ -24,7 +24,7 @@ from tradedesk.stack.polling import eventually
 
 
 @pytest.mark.parametrize("label", [*SILENCE, "supervisor"])
-def test_a_thread_that_is_killed_is_started_again_and_orders_stay_true(
+def test_a_killed_thread_is_restarted_and_orders_stay_true(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orders.session.supervisor.RECOVERED_AFTER", 5.0)
@@ -49,7 +49,7 @@ def test_a_thread_that_is_killed_is_started_again_and_orders_stay_true(
     )
 
 
-def test_what_the_broker_says_while_its_thread_or_the_writer_is_killed_is_booked(
+def test_messages_received_while_a_thread_is_killed_are_booked(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     orders = [desk.wait(desk.rest(), State.PENDING) for _ in range(10)]
@@ -63,7 +63,7 @@ def test_what_the_broker_says_while_its_thread_or_the_writer_is_killed_is_booked
     eventually(lambda: runtime.session.link is Link.READY)
 
 
-def test_a_step_that_fails_stops_no_other_and_is_put_before_a_person(
+def test_a_failing_step_stops_no_other_and_raises_an_alert(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     broken: list[bool] = [True]
@@ -109,7 +109,7 @@ sys.exit(broker_worker.run(session))
 """
 
 
-def test_a_worker_whose_thread_hangs_ends_with_a_code_of_its_own(desk: Desk, gateway: Gateway) -> None:
+def test_a_worker_with_a_hung_thread_exits_with_code_three(desk: Desk, gateway: Gateway) -> None:
     facts: dict[str, Any] = connection.settings_dict
     url = f"postgresql://{facts['USER']}:{facts['PASSWORD']}@{facts['HOST']}:{facts['PORT']}/{facts['NAME']}"
     environment = os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tradedesk.settings"}

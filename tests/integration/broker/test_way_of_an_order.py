@@ -73,7 +73,7 @@ def test_a_second_cancel_while_one_is_open_is_the_same_request(
 
 
 @pytest.mark.parametrize("time_in_force", [TimeInForce.IOC, TimeInForce.FOK])
-def test_an_order_to_be_filled_at_once_that_can_not_be_is_canceled(
+def test_an_immediate_order_that_can_not_fill_is_canceled(
     desk: Desk, runtime: SessionRuntime, time_in_force: TimeInForce
 ) -> None:
     order = desk.rest(time_in_force=time_in_force)
@@ -124,7 +124,7 @@ def test_cash_follows_from_executions_and_commissions(desk: Desk, runtime: Sessi
     assert row.amount != row.baseline_amount
 
 
-def test_a_position_that_no_execution_explains_is_a_break_until_two_runs_agree(
+def test_an_unexplained_position_is_a_break_until_two_runs_agree(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.place(), State.COMPLETED)
@@ -187,7 +187,7 @@ def test_a_submission_returns_what_it_handed_over(
         desk.wait(order, State.PENDING)
 
 
-def test_a_submission_that_meets_another_has_that_one_look_again(
+def test_a_submission_that_meets_another_has_it_run_again(
     desk: Desk, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[bool] = []

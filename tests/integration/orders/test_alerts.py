@@ -75,7 +75,7 @@ def test_a_held_order_has_an_alert_until_it_is_released(desk: User) -> None:
     assert Alert.objects.get(order=order).cleared_at
 
 
-def test_an_order_long_in_doubt_has_an_alert_until_it_is_resolved(desk: User) -> None:
+def test_an_order_long_unconfirmed_has_an_alert_until_resolved(desk: User) -> None:
     order = Story(desk).order
     Order.objects.filter(pk=order.pk).update(state=State.SENT)
     with transaction.atomic():

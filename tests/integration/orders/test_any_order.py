@@ -186,7 +186,7 @@ def test_a_correction_replaces_the_version_before_it(desk: User, indices: list[i
     assert (order.state, order.cum_qty, order.avg_px) == (State.PARTIALLY_FILLED, 80, 228)
 
 
-def test_an_execution_after_the_cancel_is_in_the_history_with_its_quantity(desk: User) -> None:
+def test_the_history_shows_an_execution_after_the_cancel(desk: User) -> None:
     story = Story(desk)
     history: list[BrokerEvent] = [
         story.status(WorkingStatus.WORKING),
@@ -199,7 +199,7 @@ def test_an_execution_after_the_cancel_is_in_the_history_with_its_quantity(desk:
     assert (order.state, last.kind, last.cum_qty) == (State.CANCELED, "EXECUTION", 40)
 
 
-def test_a_cancel_that_the_end_of_its_order_outran_is_not_left_to_be_sent(desk: User) -> None:
+def test_a_cancel_outrun_by_the_orders_end_is_not_sent(desk: User) -> None:
     story = Story(desk)
     working = story.status(WorkingStatus.WORKING)
     story.tell([working])
@@ -210,7 +210,7 @@ def test_a_cancel_that_the_end_of_its_order_outran_is_not_left_to_be_sent(desk: 
     assert not order.commands.filter(kind=CommandKind.CANCEL, done_at=None).exists()
 
 
-def test_an_unknown_code_ends_no_order_and_is_told_to_a_person(desk: User) -> None:
+def test_an_unknown_code_ends_no_order_and_raises_an_alert(desk: User) -> None:
     story = Story(desk)
     order = story.tell([story.status(WorkingStatus.WORKING), story.error(99_999, Refusal.UNKNOWN)])
     assert order.state == State.PENDING
@@ -222,9 +222,7 @@ ENDS = (Refusal.ORDER_REJECTED, Refusal.ORDER_CANCELED)
 
 @pytest.mark.parametrize("meaning", [meaning for meaning in Refusal if meaning not in ENDS])
 @pytest.mark.parametrize("asked", [False, True])
-def test_what_does_not_prove_the_end_of_a_living_order_does_not_end_it(
-    desk: User, meaning: Refusal, asked: bool
-) -> None:
+def test_without_proof_of_its_end_an_order_lives_on(desk: User, meaning: Refusal, asked: bool) -> None:
     story = Story(desk)
     working = story.status(WorkingStatus.WORKING)
     story.tell([working])
@@ -247,7 +245,7 @@ def test_a_late_execution_of_a_refused_order_puts_it_in_doubt(desk: User) -> Non
     assert (order.state, order.cum_qty) == (State.UNCONFIRMED, 40)
 
 
-def test_a_reference_that_the_broker_shows_twice_is_held_and_still_followed(desk: User) -> None:
+def test_a_reference_shown_twice_is_held_and_still_followed(desk: User) -> None:
     story = Story(desk)
     other = OrderIdentity(order_ref=story.order.order_ref, perm_id=77)
     second = OrderReport(identity=other, status=WorkingStatus.CANCELED, source="openOrder")
@@ -260,7 +258,7 @@ def test_a_reference_that_the_broker_shows_twice_is_held_and_still_followed(desk
     assert (order.state, order.held_for_desk) == (State.ACCEPTED, True)
 
 
-def test_a_perm_id_learned_late_is_stored_though_nothing_else_is_new(desk: User) -> None:
+def test_a_perm_id_is_stored_though_nothing_else_is_new(desk: User) -> None:
     story = Story(desk)
     nameless = OrderReport(
         identity=OrderIdentity(order_ref=story.order.order_ref),
@@ -275,7 +273,7 @@ def test_a_perm_id_learned_late_is_stored_though_nothing_else_is_new(desk: User)
     ("said", "state"),
     [(WorkingStatus.CANCELED, State.CANCELED), (WorkingStatus.EXPIRED, State.EXPIRED)],
 )
-def test_an_order_given_up_that_did_reach_the_broker_shows_what_became_of_it(
+def test_a_failed_order_that_reached_the_broker_shows_its_outcome(
     desk: User, said: WorkingStatus, state: State
 ) -> None:
     story = Story(desk)

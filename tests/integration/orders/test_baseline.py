@@ -127,7 +127,7 @@ def reset() -> None:
     BrokerAccount.objects.update(baseline_execution=0)
 
 
-def test_the_baseline_is_not_carried_over_what_is_young_or_without_commission(order: Order) -> None:
+def test_the_baseline_leaves_out_young_and_commissionless_executions(order: Order) -> None:
     first = executed(order, "BUY", 10, "3")
     executed(order, "BUY", 10, "3", commission=None)
     executed(order, "BUY", 10, "3", received_at=timezone.now())
@@ -147,7 +147,7 @@ def shown(cash_usd: str) -> Snapshot:
     return snapshot
 
 
-def test_cash_that_no_execution_explains_is_a_break_that_a_person_can_accept(order: Order) -> None:
+def test_unexplained_cash_is_a_break_a_person_can_accept(order: Order) -> None:
     executed(order, "BUY", 100, "10")
     Position.objects.create(
         account_id=ACCOUNT, con_id=265598, symbol="AAPL", sec_type="STK", currency="USD",
@@ -169,7 +169,7 @@ def test_half_a_cent_on_either_side_is_no_difference(order: Order) -> None:
     assert cash.differences("main", shown("-11.00"), set()) == ([], set())
 
 
-def test_cash_that_the_look_did_not_show_is_not_judged(order: Order) -> None:
+def test_cash_that_the_snapshot_did_not_show_is_not_judged(order: Order) -> None:
     executed(order, "BUY", 100, "10")
     now = timezone.now()
     nothing = Snapshot(
@@ -179,7 +179,7 @@ def test_cash_that_the_look_did_not_show_is_not_judged(order: Order) -> None:
     assert cash.differences("main", nothing, set()) == ([], {f"{ACCOUNT} USD"})
 
 
-def test_a_position_of_executions_that_the_broker_does_not_list_is_a_break(order: Order) -> None:
+def test_an_executed_position_missing_at_the_broker_is_a_break(order: Order) -> None:
     executed(order, "BUY", 100, "10")
     found, _ = positions.differences("main", set())
     assert [(one.ours["expected"], one.broker["reported"]) for one in found] == [("100", "0")]

@@ -41,7 +41,7 @@ def test_a_difference_is_one_break_however_often_it_is_seen(person: User) -> Non
     assert row.first_seen < row.last_seen
 
 
-def test_one_run_that_agrees_does_not_close_it_and_two_in_a_row_do(person: User) -> None:
+def test_only_two_agreeing_runs_in_a_row_close_it(person: User) -> None:
     for found in ([missing()], [], [missing()], []):
         compare(*found)
     assert Break.objects.get().closed_at is None
@@ -87,7 +87,7 @@ def test_a_person_owns_notes_and_resolves_and_all_of_it_stays(person: User) -> N
         breaks.note_break(key, user=person, text="late")
 
 
-def test_what_a_person_accepted_is_shown_again_only_when_its_evidence_changes(person: User) -> None:
+def test_an_accepted_break_returns_only_when_its_evidence_changes(person: User) -> None:
     compare(missing())
     breaks.resolve_break(Break.objects.get().pk, user=person, reason="known")
     assert compare(missing()) == []

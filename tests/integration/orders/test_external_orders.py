@@ -45,7 +45,7 @@ def test_an_order_seen_by_its_executions_grows_with_them(order: Order) -> None:
     assert not Alert.objects.exists()
 
 
-def test_trades_from_outside_the_broker_have_no_number_and_are_one_each(order: Order) -> None:
+def test_trades_without_a_broker_number_are_one_order_each(order: Order) -> None:
     one, other = tell(executed("a.01.01", 3, 3, 0), executed("b.01.01", 4, 4, 0))
     assert (one.cum_qty, other.cum_qty, one.perm_id) == (3, 4, None)
 

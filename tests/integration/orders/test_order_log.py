@@ -54,7 +54,7 @@ def test_a_line_carries_every_name_of_its_order(order: Order, caplog: pytest.Log
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_is_not_told(order: Order, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_rolled_back_is_not_logged(order: Order, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with transaction.atomic():
         record_order(order, queued=False)

@@ -105,7 +105,7 @@ def test_an_error_of_any_text_is_applied_in_storable_words(desk: User, text: str
     assert story.order.events.filter(data__code=399).count() == 1
 
 
-def test_a_commission_of_the_largest_double_is_parked_once_with_a_hashed_key(desk: User) -> None:
+def test_a_largest_double_commission_is_parked_once_by_hashed_key(desk: User) -> None:
     cost = CommissionReport(exec_id="b.01", commission=Decimal("1.7976931348623157E308"), currency="USD")
     assert [say(cost, key=commission_key(cost)) for _ in range(2)] == [1, 0]
     row = InboxMessage.objects.get()
@@ -113,7 +113,7 @@ def test_a_commission_of_the_largest_double_is_parked_once_with_a_hashed_key(des
     assert row.retry_at
 
 
-def test_a_fill_of_ours_that_is_no_number_is_parked_with_an_alert_that_names_it(desk: User) -> None:
+def test_our_fill_that_is_no_number_is_parked_with_alert(desk: User) -> None:
     story = Story(desk)
     fill = story.execution("01.01", 1, 1)
     broken = msgspec.structs.replace(fill, last_px=Decimal("NaN"))
@@ -156,7 +156,7 @@ def test_exactly_the_bad_rows_are_parked_and_all_others_applied(desk: User, bad:
     assert waiting.count() == sum(bad)
 
 
-def test_a_row_that_stays_bad_is_one_message_and_one_alert_however_often_it_is_shown(desk: User) -> None:
+def test_a_row_that_stays_bad_makes_one_message_and_alert(desk: User) -> None:
     (row,) = shown([True])
     flags = SessionFlags()
     for _ in range(3):
@@ -218,7 +218,7 @@ def test_a_step_that_fails_is_alerted_and_stops_no_other(desk: User) -> None:
     assert not Position.objects.exists()
 
 
-def test_an_execution_of_an_account_that_we_do_not_have_is_a_break_all_the_same(desk: User) -> None:
+def test_an_execution_of_an_unknown_account_is_a_break(desk: User) -> None:
     fill = ExecutionReport(
         identity=OrderIdentity(perm_id=1), exec_id="e" * 300, account="U" * 50, instrument=AAPL,
         side=Side.BUY, last_qty=Decimal(1), last_px=Decimal(1), cum_qty=Decimal(1), transact_time=LONG_AGO,
@@ -253,7 +253,7 @@ def test_an_order_by_amount_of_money_is_stored_without_its_quantity(desk: User) 
     assert order.state == State.PENDING
 
 
-def test_a_canceled_order_that_says_no_quantity_keeps_the_one_that_was_known(desk: User) -> None:
+def test_a_canceled_order_without_quantity_keeps_the_known_one(desk: User) -> None:
     take(external(5, terms()))
     order = recorded(external(5, terms(order_qty=Decimal(0)), WorkingStatus.CANCELED))
     assert (order.state, order.order_qty) == (State.CANCELED, 100)

@@ -18,7 +18,7 @@ def told(con_id: int = 0, ago: float = 0) -> Profit:
     return Profit.objects.create(account_id=ACCOUNT, con_id=con_id, daily=Decimal("1.5"), reported_at=at)
 
 
-def test_a_minute_is_kept_once_however_often_beat_rings(db: None) -> None:
+def test_a_minute_is_kept_once_however_often_beat_runs(db: None) -> None:
     call_command("seed")
     told()
     AccountValue.objects.create(

@@ -57,7 +57,7 @@ def echo(story: Story, order_qty: int) -> OrderReport:
     return OrderReport(identity=story.identity, status=WorkingStatus.WORKING, source="openOrder", terms=terms)
 
 
-def test_more_executed_than_ordered_is_booked_frozen_and_told(desk: User) -> None:  # noqa: F811
+def test_more_executed_than_ordered_is_booked_frozen_and_reported(desk: User) -> None:  # noqa: F811
     story = Story(desk)
     events: list[BrokerEvent] = [story.execution("01.01", 100, 229), story.execution("02.01", 30, 230)]
     order = story.tell([*events, story.commission("01.01"), story.commission("02.01")])
@@ -86,7 +86,7 @@ def test_a_bust_takes_an_overfill_back(desk: User) -> None:  # noqa: F811
     assert not open_alert(order, AlertKind.OVERFILL)
 
 
-def test_a_missing_commission_is_told_after_its_grace_and_booked_when_it_comes(
+def test_a_missing_commission_is_reported_after_grace_and_booked_late(
     desk: User,  # noqa: F811
     settings: Any,
 ) -> None:

@@ -67,7 +67,7 @@ def test_an_instrument_taken_from_the_list_is_refused_at_once() -> None:
     assert place().state == State.CREATED
 
 
-def test_a_new_tick_is_asked_for_at_once_and_forgotten_at_once() -> None:
+def test_a_changed_tick_counts_at_once() -> None:
     place(price=Decimal("100.01"))
     Instrument.objects.update(min_tick=Decimal("0.05"))
     with pytest.raises(TicketInvalid, match="tick"):

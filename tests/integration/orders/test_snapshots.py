@@ -92,7 +92,7 @@ def now_is(story: Story) -> Order:
 
 
 # --- absence ------------------------------------------------------------------------------------------
-def test_an_order_that_the_broker_had_and_two_looks_do_not_show_is_held(desk: User) -> None:
+def test_a_known_order_missing_from_two_snapshots_is_held(desk: User) -> None:
     story = working(desk)
     look()
     assert (now_is(story).state, now_is(story).held_for_desk) == (State.UNCONFIRMED, False)
@@ -101,7 +101,7 @@ def test_an_order_that_the_broker_had_and_two_looks_do_not_show_is_held(desk: Us
     assert Alert.objects.filter(kind=AlertKind.HELD_ORDER, order=story.order, cleared_at=None).exists()
 
 
-def test_a_look_without_completed_orders_proves_no_absence_but_asks_for_more(desk: User) -> None:
+def test_a_snapshot_without_completed_orders_proves_no_absence(desk: User) -> None:
     story = working(desk)
     for _ in range(3):
         assert look(full=False).snapshot_wanted
@@ -109,7 +109,7 @@ def test_a_look_without_completed_orders_proves_no_absence_but_asks_for_more(des
     assert not Break.objects.exists()
 
 
-def test_an_order_that_is_not_shown_is_a_break_until_two_looks_agree(desk: User) -> None:
+def test_a_missing_order_is_a_break_until_two_snapshots_agree(desk: User) -> None:
     story = working(desk)
     look()
     assert Break.objects.get(kind=BreakKind.ORDER).key == str(story.order.id)
@@ -125,7 +125,7 @@ def external(perm_id: int = 77) -> OrderReport:
     return OrderReport(identity=identity, status=WorkingStatus.WORKING, source="openOrder", terms=TERMS)
 
 
-def test_an_order_of_another_client_that_two_looks_do_not_show_is_a_persons(desk: User) -> None:
+def test_another_clients_order_missing_from_two_snapshots_needs_a_person(desk: User) -> None:
     look(external())
     order = Order.objects.get(perm_id=77)
     look()
@@ -177,7 +177,7 @@ def test_an_execution_that_differs_is_a_break_with_both_sides(desk: User) -> Non
     assert (row.ours["last_qty"], row.broker["last_qty"]) == ("40", "50")
 
 
-def test_an_execution_that_the_answer_should_hold_and_does_not_is_a_break(desk: User) -> None:
+def test_an_execution_missing_from_the_answer_is_a_break(desk: User) -> None:
     story = working(desk)
     early, late = executed(story, "01.01"), executed(story, "02.01")
     hear(early, late)
@@ -187,7 +187,7 @@ def test_an_execution_that_the_answer_should_hold_and_does_not_is_a_break(desk: 
     assert Break.objects.get(kind=BreakKind.EXECUTION).key == late.exec_id
 
 
-def test_executions_of_before_midnight_that_the_answer_does_not_hold_are_no_break(desk: User) -> None:
+def test_executions_before_midnight_missing_from_the_answer_are_no_break(desk: User) -> None:
     story = working(desk)
     yesterday, today = executed(story, "01.01"), executed(story, "02.01")
     hear(yesterday, today)
@@ -205,7 +205,7 @@ def test_a_commission_that_does_not_come_is_a_break(desk: User) -> None:
 
 
 # --- a gap across midnight ----------------------------------------------------------------------------
-def test_executed_in_a_gap_across_midnight_is_held_for_a_person_and_never_invented(desk: User) -> None:
+def test_executions_across_midnight_are_held_and_never_invented(desk: User) -> None:
     story = working(desk)
     for _ in range(4):
         look(completed(story, 100))
@@ -221,7 +221,7 @@ STATEMENT = (
 )  # fmt: skip
 
 
-def test_a_person_enters_the_executions_of_the_statement_and_the_order_completes(
+def test_executions_entered_from_the_statement_complete_the_order(
     desk: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
     story = working(desk)

@@ -32,7 +32,7 @@ def test_a_submission_in_a_process_without_the_session_says_so(task: Task) -> No
         task("main")
 
 
-def test_every_scheduled_task_exists_and_has_a_queue_that_a_worker_reads() -> None:
+def test_every_scheduled_task_has_a_queue_a_worker_reads() -> None:
     queues = set(app.amqp.queues)
     for entry in app.conf.beat_schedule.values():
         assert entry["task"] in app.tasks

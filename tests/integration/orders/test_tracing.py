@@ -66,7 +66,7 @@ def test_a_hop_lasts_as_long_as_it_took(exported: InMemorySpanExporter) -> None:
     assert send.end_time - send.start_time == 1_000_000
 
 
-def test_an_order_that_still_moves_is_not_told(exported: InMemorySpanExporter) -> None:
+def test_an_order_that_still_moves_is_not_exported(exported: InMemorySpanExporter) -> None:
     tracing.export(over(State.PENDING))
     assert spans(exported) == {}
 

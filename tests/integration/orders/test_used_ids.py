@@ -68,7 +68,7 @@ def test_an_id_of_a_request_is_refused_for_an_order(
 
 
 @pytest.mark.parametrize("ask", [replace, cancel])
-def test_an_id_of_an_order_is_refused_for_a_request_of_another(
+def test_an_orders_id_is_refused_for_another_orders_request(
     order: Order, ask: Callable[[Order, str], OrderRequest]
 ) -> None:
     place(order.client, "B1")
@@ -77,7 +77,7 @@ def test_an_id_of_an_order_is_refused_for_a_request_of_another(
     assert not OrderRequest.objects.exists()
 
 
-def test_in_a_bulk_only_the_line_with_the_used_id_is_refused(order: Order) -> None:
+def test_a_bulk_refuses_only_the_line_with_the_used_id(order: Order) -> None:
     replace(order, "B1")
     lines = [Line(ticket=ticket("B1")), Line(ticket=ticket("C1"))]
     place_orders(lines, client=order.client, source=Source.API, received_at=timezone.now())

@@ -134,13 +134,13 @@ def test_redis_never_evicts_and_listens_only_on_loopback(redis: EmbeddedRedis) -
     assert (settings["appendonly"], settings["bind"]) == ("yes", "127.0.0.1")
 
 
-def test_the_password_of_redis_is_in_a_file_that_only_we_can_read(redis: EmbeddedRedis) -> None:
+def test_the_redis_password_is_in_a_file_only_we_read(redis: EmbeddedRedis) -> None:
     configuration = redis.folder / "valkey.conf"
     assert "requirepass right" in configuration.read_text()
     assert configuration.stat().st_mode & 0o077 == 0
 
 
-def test_a_server_that_can_not_start_again_is_tried_until_it_can(redis: EmbeddedRedis) -> None:
+def test_a_server_that_fails_to_restart_is_tried_again(redis: EmbeddedRedis) -> None:
     said: list[Death | Return] = []
     kept = kept_server(redis)
     os.kill(redis.noted_pid() or 0, signal.SIGKILL)

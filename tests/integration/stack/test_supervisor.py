@@ -103,9 +103,7 @@ def test_what_a_dead_process_left_behind_ends_before_its_successor_starts(start:
     eventually(lambda: is_gone(orphan))
 
 
-def test_who_hands_over_its_work_has_stopped_before_the_others_are_asked_to(
-    start: Start, tmp_path: Path
-) -> None:
+def test_the_broker_hands_over_before_the_others_stop(start: Start, tmp_path: Path) -> None:
     told = tmp_path / "told"
     first = f"trap 'sleep 1; echo handed over >>{told}; exit' TERM; echo hello; while :; do sleep 0.1; done"
     other = f"trap 'echo other >>{told}; exit' TERM; echo hello; while :; do sleep 0.1; done"

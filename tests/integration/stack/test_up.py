@@ -131,7 +131,7 @@ def test_a_life_of_it(up: Up) -> None:
     assert not (up.folder / "stack.json").exists()
 
 
-def test_a_request_to_stop_is_heard_while_it_starts(up: Up) -> None:
+def test_a_request_to_stop_is_heeded_while_it_starts(up: Up) -> None:
     process = up.start(ready=False)
     eventually((up.folder / "stack.json").exists)
     process.send_signal(signal.SIGTERM)
@@ -139,7 +139,7 @@ def test_a_request_to_stop_is_heard_while_it_starts(up: Up) -> None:
     assert up.everything() == []
 
 
-def test_what_dies_is_started_again_and_said_and_the_rest_goes_on(migrated: Up) -> None:
+def test_a_dead_process_is_reported_and_restarted_alone(migrated: Up) -> None:
     up = migrated
     process = up.start()
     web, beat, redis = up.pid("web"), up.pid("beat"), up.redis_pid()

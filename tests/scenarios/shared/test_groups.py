@@ -71,7 +71,7 @@ def calm(stack: System) -> Iterator[None]:
         stack.api.cancel(order["id"])
 
 
-def test_a_bracket_is_sent_as_a_chain_and_its_exits_end_each_other(stack: System) -> None:
+def test_a_bracket_is_a_chain_whose_exits_end_each_other(stack: System) -> None:
     group = place(stack, bracket())
     eventually(lambda: works(stack, group))
     entry, profit, stop = rows(stack, group)
@@ -109,7 +109,7 @@ def test_the_same_group_again_is_the_same_group(stack: System) -> None:
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
-def test_a_message_of_the_chain_lost_leaves_the_group_whole_or_absent(stack: System, lost: int) -> None:
+def test_a_lost_message_leaves_the_group_whole_or_absent(stack: System, lost: int) -> None:
     stack.control.fault(kind="drop_place", nth=lost, count=1)
     group = place(stack, bracket())
     alive = ("Submitted", "PreSubmitted", "PendingSubmit")
@@ -147,9 +147,7 @@ def test_an_exit_that_the_broker_rejects_takes_the_entry_back(stack: System) -> 
 @pytest.mark.parametrize(
     ("nth", "where"), [(1, "before"), (1, "after"), (2, "middle"), (2, "after"), (3, "after")]
 )
-def test_a_crash_at_any_message_of_the_chain_leaves_the_group_whole(
-    stack: System, nth: int, where: str
-) -> None:
+def test_a_crash_at_any_message_leaves_the_group_whole(stack: System, nth: int, where: str) -> None:
     """The gateway is left at exactly this message, and the process that sent it is killed."""
     before = len(stack.control.get("/strikes").json())
     stack.control.fault(kind="cut_in", message="placeOrder", nth=nth, where=where, count=1)
@@ -162,7 +160,7 @@ def test_a_crash_at_any_message_of_the_chain_leaves_the_group_whole(
     assert [row["place_count"] >= 1 for row in alive] == [True] * 3
 
 
-def test_an_exit_that_fails_after_the_entry_has_executed_calls_a_person(stack: System) -> None:
+def test_an_exit_that_fails_after_entry_calls_a_person(stack: System) -> None:
     stack.control.fault(kind="reject", order_type="STP", count=1, delay_ms=4000, reason="no stops any more")
     group = place(stack, bracket(price="240"))
     eventually(lambda: states(stack, group)[2] == "REJECTED", limit=90)

@@ -53,7 +53,7 @@ def sent(stack: System, parent: dict[str, Any]) -> Decimal:
     return sum((Decimal(row["total_quantity"]) for row in rows), Decimal(0))
 
 
-def test_a_sliced_order_is_done_by_its_children_through_a_killed_worker(stack: System) -> None:
+def test_a_sliced_order_completes_through_a_killed_worker(stack: System) -> None:
     asked = body(40)
     parent = place(stack, asked)
     eventually(lambda: now(stack, parent)["made"] >= 2, pause=0.1)

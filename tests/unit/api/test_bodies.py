@@ -100,7 +100,7 @@ def test_an_unknown_field_is_named_plainly(name: str) -> None:
 
 
 @given(st.sampled_from(sorted(ORDER_FIELDS)), values)
-def test_any_value_of_any_field_is_a_ticket_or_names_the_field(name: str, value: Any) -> None:
+def test_any_field_value_is_a_ticket_or_names_the_field(name: str, value: Any) -> None:
     found = read(json.dumps({**GOOD, name: value}).encode())
     if isinstance(found, Problem):
         assert {error.field.split(".")[0] for error in found.errors} == {name}
@@ -114,7 +114,7 @@ def test_any_value_in_an_instrument_names_its_field(name: str, value: Any) -> No
 
 
 @given(st.sampled_from(COLUMNS), st.text(max_size=70))
-def test_any_text_of_any_column_is_a_ticket_or_names_the_column(name: str, text: str) -> None:
+def test_any_column_text_is_a_ticket_or_names_the_column(name: str, text: str) -> None:
     good = {
         "cl_ord_id": "a",
         "account": "DU1",

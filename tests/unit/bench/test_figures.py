@@ -19,7 +19,7 @@ def test_nothing_measured_has_no_times() -> None:
     assert spread([]) == {"count": 0}
 
 
-def test_several_runs_are_told_by_median_and_range() -> None:
+def test_several_runs_are_reported_by_median_and_range() -> None:
     runs = [{"a": {"p50": value}, "kind": "x"} for value in (3.0, 1.0, 2.0)]
     assert over_runs(runs) == {"a": {"p50": {"median": 2.0, "min": 1.0, "max": 3.0}}, "kind": "x"}
 

@@ -23,7 +23,7 @@ def calls(*names: str, thread: int = 1) -> list[Record]:
     return records(*(f"+{name}" for name in names), thread=thread)
 
 
-def test_what_measures_and_what_stands_in_for_others_is_no_product_code() -> None:
+def test_benchmarks_and_stand_ins_are_no_product_code() -> None:
     inside = ("orders/tasks.py", "tradedesk/wsgi.py", "brokers/ib/session.py", "orders/store/book.py")
     outside = ("tradedesk/bench/run.py", "tradedesk/stack/ports.py", "brokers/simulator/app.py", "manage.py")
     assert [product_file(str(BASE / file)) for file in inside] == list(inside)
@@ -45,7 +45,7 @@ def test_open_functions_are_those_called_and_not_returned_from() -> None:
     assert trace.open_at(1, moment=6) == ["run", "apply", "store"]
 
 
-def test_what_a_thread_does_after_its_commit_is_left_out_until_it_works_again() -> None:
+def test_calls_after_a_commit_are_left_out_until_work_resumes() -> None:
     said = ["+apply", "+store", "-store", "commit", "+notify", "-notify", "-apply", "+apply", "+store"]
     assert [record.text for record in until_commits(records(*said), ["run"])] == ["apply", "store"] * 2
 

@@ -76,7 +76,7 @@ def test_an_unanswered_probe_opens_it_for_another_cool_down(breaker: Breaker, cl
     assert breaker.room(5) == 1
 
 
-def test_refused_connections_open_it_and_a_whole_look_allows_the_probe_at_once(breaker: Breaker) -> None:
+def test_a_whole_snapshot_allows_the_probe_after_refused_connections(breaker: Breaker) -> None:
     for _ in range(3):
         breaker.connection_failed()
     assert (breaker.state, breaker.room(50)) == (BreakerState.OPEN, 0)
@@ -86,7 +86,7 @@ def test_refused_connections_open_it_and_a_whole_look_allows_the_probe_at_once(b
     assert breaker.state is BreakerState.CLOSED
 
 
-def test_a_look_does_not_excuse_orders_that_were_not_answered(breaker: Breaker) -> None:
+def test_a_snapshot_does_not_excuse_orders_that_were_not_answered(breaker: Breaker) -> None:
     opened(breaker).reconciled()
     assert (breaker.state, breaker.room(50)) == (BreakerState.OPEN, 0)
 

@@ -89,20 +89,20 @@ def status(callbacks: Callbacks, **changes: Any) -> None:
     callbacks.orderStatus(**{**said, **changes})
 
 
-def test_a_status_of_an_order_nobody_knows_is_told_all_the_same(callbacks: Callbacks, memory: Memory) -> None:
+def test_a_status_of_an_unknown_order_is_still_reported(callbacks: Callbacks, memory: Memory) -> None:
     status(callbacks, order_id=0, perm_id=123, client_id=0)
     (message,) = memory.messages
     assert isinstance(message.event, OrderReport)
     assert message.event.identity.perm_id == 123
 
 
-def test_a_word_for_word_repeat_is_told_once(callbacks: Callbacks, memory: Memory) -> None:
+def test_a_word_for_word_repeat_is_reported_once(callbacks: Callbacks, memory: Memory) -> None:
     for _ in range(3):
         status(callbacks)
     assert len(memory.messages) == 1
 
 
-def test_what_was_lost_on_its_way_is_news_when_it_comes_again(callbacks: Callbacks, memory: Memory) -> None:
+def test_a_message_lost_before_storage_is_new_when_repeated(callbacks: Callbacks, memory: Memory) -> None:
     for _ in range(3):
         status(callbacks)
         memory.messages[-1].forget()
@@ -117,7 +117,7 @@ def test_a_loss_does_not_forget_what_came_after_it(callbacks: Callbacks, memory:
     assert len(memory.messages) == 2
 
 
-def test_going_back_to_an_earlier_status_is_told_again(callbacks: Callbacks, memory: Memory) -> None:
+def test_going_back_to_an_earlier_status_is_reported_again(callbacks: Callbacks, memory: Memory) -> None:
     for word in ("Submitted", "PendingCancel", "Submitted"):
         status(callbacks, status=word)
     assert len({message.dedup_key for message in memory.messages}) == 3

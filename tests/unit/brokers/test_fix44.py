@@ -73,7 +73,7 @@ def test_what_it_says_in_order_reports_is_all_that_it_declares() -> None:
     assert {report.status for report in reports if isinstance(report, OrderReport)} == CAPABILITIES.statuses
 
 
-def test_a_held_order_and_a_corporate_action_are_read_from_their_own_fields() -> None:
+def test_held_orders_and_corporate_actions_have_their_own_fields() -> None:
     held = read({**REPORT, Tag.WORKING_INDICATOR: "N"})
     split = read({**REPORT, Tag.EXEC_TYPE: ExecType.RESTATED, Tag.EXEC_RESTATEMENT_REASON: "0"})
     assert isinstance(held, OrderReport) and held.status is WorkingStatus.HELD

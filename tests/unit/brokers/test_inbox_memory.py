@@ -73,7 +73,7 @@ def received(number: int, forget: Callable[[], None] = lambda: None, **raw: Any)
     )
 
 
-def test_what_waited_is_applied_in_order_and_what_was_dropped_is_told(books: Books) -> None:
+def test_waiting_messages_apply_in_order_and_dropped_are_reported(books: Books) -> None:
     writer = InboxWriter("main", books)
     writer.start()
     for number in range(500):
@@ -85,7 +85,7 @@ def test_what_waited_is_applied_in_order_and_what_was_dropped_is_told(books: Boo
     assert len(books.applied) + sum(books.dropped) == 500
 
 
-def test_what_is_dropped_may_be_told_again(books: Books) -> None:
+def test_what_is_dropped_may_be_reported_again(books: Books) -> None:
     forgotten: list[int] = []
     writer = InboxWriter("main", books)
     for number in range(60):
@@ -94,7 +94,7 @@ def test_what_is_dropped_may_be_told_again(books: Books) -> None:
 
 
 @given(bad=st.lists(st.booleans(), max_size=40))
-def test_exactly_the_bad_ones_are_parked_and_the_others_applied_in_order(bad: list[bool]) -> None:
+def test_only_bad_messages_are_parked_others_apply_in_order(bad: list[bool]) -> None:
     books = Books()
     books.back.set()
     items = [received(number, **({"bad": 1} if one else {})) for number, one in enumerate(bad)]
@@ -104,7 +104,7 @@ def test_exactly_the_bad_ones_are_parked_and_the_others_applied_in_order(bad: li
     assert parked == [item for item in items if item.raw]
 
 
-def test_what_can_not_even_be_parked_is_alarmed_and_may_be_told_again(books: Books) -> None:
+def test_an_unparkable_message_raises_an_alert_and_may_repeat(books: Books) -> None:
     forgotten: list[int] = []
     books.back.set()
     lost = received(2, forget=lambda: forgotten.append(2), unparkable=True)

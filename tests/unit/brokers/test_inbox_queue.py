@@ -21,7 +21,7 @@ def test_what_was_not_removed_is_read_again_in_order() -> None:
     assert (items.qsize(), items.empty()) == (3, False)
 
 
-def test_a_reader_waits_for_what_comes_and_not_longer_than_it_may() -> None:
+def test_a_reader_waits_no_longer_than_its_timeout() -> None:
     items: InboxQueue[int] = InboxQueue()
     with pytest.raises(queue.Empty):
         items.get(0.01)

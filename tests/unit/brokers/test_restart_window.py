@@ -23,7 +23,7 @@ from brokers.restart_window import RestartWindow
         ("23:40-23:50 America/New_York", "2026-07-21T03:45", True),
     ],
 )
-def test_the_window_is_told_in_the_gateways_own_time(text: str, at: str, covered: bool) -> None:
+def test_the_window_is_given_in_the_gateways_own_time(text: str, at: str, covered: bool) -> None:
     window = RestartWindow.parse(text)
     assert window
     assert window.covers(datetime.fromisoformat(at).replace(tzinfo=UTC)) is covered

@@ -50,7 +50,7 @@ def test_what_no_column_holds_is_none(text: str) -> None:
     assert storable.number(Decimal(text)) is None
 
 
-def test_a_number_of_any_size_and_a_value_of_any_depth_are_plain() -> None:
+def test_numbers_of_any_size_and_depth_are_plain() -> None:
     deep: Any = 10**5000
     for _ in range(200):
         deep = [deep]

@@ -67,7 +67,7 @@ def test_every_process_is_killed_and_stopped(process: str) -> None:
     assert {f"kill_{process}", f"term_{process}"} <= set(KINDS)
 
 
-def test_the_gateway_knows_its_faults_and_every_field_that_is_drawn_for_them() -> None:
+def test_the_gateway_knows_every_drawn_fault_and_field() -> None:
     for planned in plan(5, faults=1500).faults:
         if planned.kind.startswith("gateway_") and planned.kind != "gateway_link_lost":
             kind = planned.kind.removeprefix("gateway_")
@@ -79,6 +79,6 @@ def kinds_made(seeds: Iterable[int]) -> set[str]:
     return {fault.kind for planned in plans for fault in planned}
 
 
-def test_the_tested_seeds_make_most_kinds_of_faults_and_the_many_make_all() -> None:
+def test_tested_seeds_make_most_fault_kinds_and_many_make_all() -> None:
     assert len(kinds_made(chaos.SEEDS)) > 0.85 * len(KINDS)
     assert kinds_made(chaos.MANY_SEEDS) == set(KINDS)

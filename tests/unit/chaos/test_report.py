@@ -48,7 +48,7 @@ def one_run(seed: int, violations: int) -> Document:
     }
 
 
-def test_a_campaign_sums_up_its_runs_and_is_only_as_good_as_the_worst() -> None:
+def test_a_campaign_is_only_as_good_as_its_worst_run() -> None:
     found = campaign([one_run(1, 0), one_run(2, 3)])
     assert (found["ok"], found["seeds"], found["orders"]) == (False, [1, 2], 10)
     assert found["faults"] == {"made": 4, "by_kind": {"kill_web": 4}}

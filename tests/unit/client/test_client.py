@@ -76,9 +76,7 @@ def desk(server: Server) -> Iterator[Tradedesk]:
         yield client
 
 
-def test_an_order_is_sent_again_under_its_first_name_until_it_is_answered(
-    server: Server, desk: Tradedesk
-) -> None:
+def test_an_order_is_resent_under_one_id_until_answered(server: Server, desk: Tradedesk) -> None:
     server.answers = [None, said(503, {}), said(502, "busy"), said(201, {"id": "o-1"})]
     assert desk.place(ORDER).order == {"id": "o-1"}
     names = {body["cl_ord_id"] for _, _, _, body in server.asked}

@@ -147,7 +147,7 @@ def test_an_execution_that_differs_is_found(change: dict[str, str]) -> None:
     assert failed(evidence) == {"executions are equal on both sides"}
 
 
-def test_an_execution_that_we_never_heard_of_is_found() -> None:
+def test_an_execution_that_we_never_received_is_found() -> None:
     evidence = agreeing()
     missed = {**deepcopy(ledger_of(evidence).executions[0]), "exec_id": "e2", "commission": "0"}
     ledger_of(evidence).executions.append(missed)

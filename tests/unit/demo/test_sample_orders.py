@@ -85,7 +85,7 @@ def test_every_body_is_an_order_that_keeps_the_rules_of_form(seed: int) -> None:
         assert form_errors(ticket, Rules(min_tick=quote.min_tick), NOW) == {}
 
 
-def test_limits_that_should_fill_cross_the_market_and_those_that_rest_stay_away() -> None:
+def test_only_limits_that_should_fill_cross_the_market() -> None:
     for sample in mix():
         quote, side, price, stop_px = terms(sample)
         if price is None or stop_px is not None or sample.outcome is Outcome.ENDS:

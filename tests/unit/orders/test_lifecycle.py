@@ -93,7 +93,7 @@ def test_a_move_with_two_targets_has_no_single_target() -> None:
 
 
 @given(st.lists(st.sampled_from(MOVES), max_size=30), st.integers(0, 100))
-def test_events_form_a_chain_from_the_first_state_to_the_present_one(moves: list[str], cum_qty: int) -> None:
+def test_events_chain_from_the_first_state_to_the_present(moves: list[str], cum_qty: int) -> None:
     order = order_in(State.CREATED, cum_qty)
     order.version = 0
     for number, name in enumerate(moves):

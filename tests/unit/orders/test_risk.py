@@ -80,7 +80,7 @@ def test_each_rule_names_the_field_that_broke_it(change: dict[str, Any], field: 
 
 
 @given(st.integers(1, 10**9))
-def test_a_price_on_the_tick_passes_and_one_beside_it_does_not(ticks: int) -> None:
+def test_only_a_price_on_the_tick_passes(ticks: int) -> None:
     price = ticks * Decimal("0.01")
     assert broken(price=price) == {}
     assert "price" in broken(price=price + Decimal("0.005"))
@@ -104,9 +104,7 @@ def test_limits_are_inclusive_and_report_value_against_limit() -> None:
         ({"instrument_allowed": False}, "INSTRUMENT_NOT_ALLOWED"),
     ],
 )
-def test_a_breach_fails_its_check_alone_with_a_code_of_the_registry(
-    change: dict[str, object], code: str
-) -> None:
+def test_a_breach_fails_only_its_check_with_a_registered_code(change: dict[str, object], code: str) -> None:
     failed = [result.code for result in run_checks(replace(EXPOSURE, **change)) if not result.passed]
     assert failed == [code]
     assert code in REASONS

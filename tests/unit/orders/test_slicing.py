@@ -29,9 +29,7 @@ def test_slices_are_due_one_after_the_other() -> None:
 
 
 @given(st.integers(1, 10_000), st.integers(1, 100), st.integers(1, 500), st.integers(0, 7200))
-def test_what_is_due_is_whole_lots_until_the_end_and_then_all(
-    lots: int, lot: int, slices: int, seconds: int
-) -> None:
+def test_whole_lots_are_due_until_the_end_then_all(lots: int, lot: int, slices: int, seconds: int) -> None:
     plan = schedule(lots * lot, lot, slices)
     due = plan.due(START + timedelta(seconds=seconds))
     assert due % lot == 0

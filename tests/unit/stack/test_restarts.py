@@ -14,7 +14,7 @@ from tradedesk.stack.restarts import STEADY, Restarts
 LOG = Path("none.log")
 
 
-def test_the_first_start_is_at_once_and_pauses_grow_to_thirty_seconds() -> None:
+def test_restarts_begin_at_once_and_pause_up_to_thirty_seconds() -> None:
     restarts = Restarts()
     pauses = [restarts.died("It", 1, LOG).pause for _ in range(9)]
     assert pauses == [0, 1, 2, 4, 8, 16, 30, 30, 30]
@@ -31,7 +31,7 @@ def test_a_steady_life_lets_the_pauses_begin_anew() -> None:
     assert restarts.died("It", 1, LOG).pause == 1
 
 
-def test_a_death_says_who_how_why_when_again_and_where_to_read() -> None:
+def test_a_death_names_process_cause_next_start_and_log() -> None:
     restarts = Restarts()
     assert str(restarts.died("Redis", -9, LOG)) == (
         "Redis was killed by SIGKILL. It is started again at once. Log: none.log"
@@ -44,7 +44,7 @@ def test_a_death_says_who_how_why_when_again_and_where_to_read() -> None:
     )
 
 
-def test_a_request_to_stop_that_was_lost_in_a_destructor_is_heeded_all_the_same() -> None:
+def test_a_stop_request_lost_in_a_destructor_is_heeded() -> None:
     with Interrupts() as interrupts:
         interrupts.heed()
         with pytest.raises(KeyboardInterrupt):
