@@ -16,7 +16,7 @@ from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, Orde
 from brokers.models import BrokerAccount, Instrument
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
-from orders.store.orders import record_order
+from orders.store.orders import record_orders
 
 
 def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> Order | None:
@@ -100,7 +100,7 @@ def _record(
     reference = storable.text(identity.order_ref, 200)
     seen = cause.saying("seen at the broker, not placed by us", {"order_ref": reference})
     order.record_event(EventKind.RECORDED, seen, from_state="")
-    record_order(order, queued=False)
+    record_orders([order], queued=False)
     working_set.add_order(order)
     return order
 

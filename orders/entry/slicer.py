@@ -28,7 +28,7 @@ from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvali
 from orders.models import ALIVE, SLICING, Order, SlicedOrder, SliceState, Source, State
 from orders.notify import wakeup
 from orders.risk.slicing import Schedule, next_slice
-from orders.store.orders import RecordOutcome, record_order
+from orders.store.orders import record_orders
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -307,8 +307,8 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     rules = rules_cache.rules()
     order = drafted(ticket, rules, client=parent.client, source=Source.SLICER, received_at=now)
     order.parent = parent
-    if record_order(order, queued=True, ruleset=rules.ruleset_version) is RecordOutcome.OUTDATED:
-        return  # the next look takes the new rules
+    if record_orders([order], ruleset=rules.ruleset_version) is None:
+        return  # the next round takes the new rules
     parent.made = number
     if order.state == State.REJECTED:
         parent.paused_at = now

@@ -7,7 +7,6 @@ every order passes. State is never set here: orders come with what the lifecycle
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from functools import cache
 from uuid import UUID
 
@@ -69,22 +68,6 @@ EVENT = {
     "inbox_id": "bigint",
     "at": "timestamptz",
 }
-
-
-class RecordOutcome(Enum):
-    """What became of a new order."""
-
-    RECORDED = "recorded"
-    TAKEN = "taken"  # its cl_ord_id belongs to an order that was recorded before
-    OUTDATED = "outdated"  # the rules by which it was checked are not in force any more
-
-
-def record_order(order: Order, *, queued: bool, ruleset: UUID | None = None) -> RecordOutcome:
-    """Record one new order: see `record_orders`."""
-    recorded = record_orders([order], queued=queued, ruleset=ruleset)
-    if recorded is None:
-        return RecordOutcome.OUTDATED
-    return RecordOutcome.RECORDED if recorded else RecordOutcome.TAKEN
 
 
 def record_orders(

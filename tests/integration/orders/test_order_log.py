@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount, GatewaySession, Instrument
 from orders.models import Cause, Order, State
-from orders.store.orders import record_order
+from orders.store.orders import record_orders
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[Any]:
 @pytest.mark.django_db(transaction=True)
 def test_a_line_carries_every_name_of_its_order(order: Order, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    record_order(order, queued=False)
+    record_orders([order], queued=False)
     (said,) = lines(caplog)
     assert (said.cl_ord_id, said.order_ref, said.account) == ("l-1", "TDLOG", "DU1")
     assert (said.trace_id, said.state) == (order.id.hex, State.CREATED)
@@ -57,6 +57,6 @@ def test_a_line_carries_every_name_of_its_order(order: Order, caplog: pytest.Log
 def test_what_is_rolled_back_is_not_logged(order: Order, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     with transaction.atomic():
-        record_order(order, queued=False)
+        record_orders([order], queued=False)
         transaction.set_rollback(True)
     assert lines(caplog) == []
