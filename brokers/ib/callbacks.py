@@ -197,7 +197,7 @@ class Callbacks:
             identity=OrderIdentity(client_id=self.client_id, broker_order_id=order_id),
             code=code,
             text=text,
-            meaning=codes.meaning(code),
+            meaning=codes.meaning(code, text, order_id),
         )
         raw = {"reqId": order_id, "errorCode": code, "errorString": text, "advanced": advanced_json}
         self._on_event(report, raw, about=str(order_id))
