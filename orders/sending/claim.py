@@ -19,6 +19,7 @@ from django.utils import timezone
 from brokers import prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
+from brokers.order_ids import LAST_ORDER_ID
 from orders.models import (
     AT_BROKER,
     EXECUTED,
@@ -48,7 +49,7 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL
+      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -215,6 +216,7 @@ def claim_orders(
     facts = {
         **fence(lease),
         "limit": min(limit, BATCH),
+        "last_id": LAST_ORDER_ID + 1,
         "from": list(sources),
         "from_state": sources[0],
         "to": target,

@@ -53,10 +53,12 @@ from brokers.simulator.gateway.texts.refusals import (
     Refused,
     cancel_too_late,
     cancel_unknown,
+    unreadable,
 )
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 
+LARGEST_ID = 2**31 - 1
 BY_TRADER = "Cancelled by Trader"
 
 
@@ -191,6 +193,8 @@ class OrderService:
 
     def _place(self, link: Link, message: PlaceOrder) -> None:
         client_id, order_id = self._client_id(link), message.order_id
+        if order_id > LARGEST_ID:
+            raise Refused(unreadable(f"For input string: {order_id}"))  # Java's NumberFormatException
         order = normalized(message.order)
         if order.what_if:
             self._answer_what_if(link, client_id, message)
