@@ -20,6 +20,7 @@ from brokers.simulator.faults.scenarios import Scenario, ScenarioError, load
 from brokers.simulator.gateway.clients.pacing import RATE, PacingMode
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
 from brokers.simulator.gateway.memory.retention import MAX_FINISHED
+from brokers.simulator.gateway.texts.home import HomeZone, TimeForm
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
 from brokers.simulator.server import Hub, Listener
 
@@ -88,6 +89,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=PacingMode.OFF,
         help=f"more than {RATE} messages a second: reject (error 100), delay, or off (default)",
     )
+    parser.add_argument(
+        "--time-zone",
+        default="UTC",
+        help="the gateway's own, by the name that it writes (NAME=Area/City for a name of its own)",
+    )
+    parser.add_argument(
+        "--time-form",
+        type=TimeForm,
+        choices=list(TimeForm),
+        default=TimeForm.ZONE,
+        help="executions' times: with their zone (default), in UTC with a dash, or without a zone",
+    )
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 
 
@@ -117,7 +130,10 @@ def run(options: Namespace, announce: Callable[[str], None] = print) -> None:
 async def _serve(
     options: Namespace, scenario: Scenario | None, journal: Journal, announce: Callable[[str], None]
 ) -> None:
-    gateway = _gateway(options)
+    try:
+        gateway = _gateway(options)
+    except ValueError as error:
+        raise StartError(str(error)) from error
     journal.replay(gateway.state)
     gateway.begin(journal.append)
     hub = Hub(gateway, journal)
@@ -158,6 +174,7 @@ def _gateway(options: Namespace) -> Gateway:
         cash=options.cash,
         keep_finished=options.keep_finished,
         pacing=options.pacing,
+        home=HomeZone(options.time_zone, options.time_form),
     )
 
 

@@ -91,7 +91,7 @@ class Session:
                 f"client speaks {text}, this gateway {codec.OLDEST_VERSION} to {codec.NEWEST_VERSION}"
             )
         self.link.version = version
-        self._greeting = pack([str(version), f"{self._gateway.clock():%Y%m%d %H:%M:%S} UTC"])
+        self._greeting = pack([str(version), self._gateway.home.write_zoned(self._gateway.clock())])
         self.phase = SessionPhase.READY
 
     @property
