@@ -190,8 +190,10 @@ class Refusal(StrEnum):
     REJECTED_IF_NEW = "REJECTED_IF_NEW"  # of an order that was taken before: a request is refused
     ORDER_CANCELED = "ORDER_CANCELED"
     CANCEL_REFUSED = "CANCEL_REFUSED"
+    CANCEL_UNDER_WAY = "CANCEL_UNDER_WAY"  # the order is being canceled already, or was just now
     REPLACE_REFUSED = "REPLACE_REFUSED"
     REPLACE_TOO_EARLY = "REPLACE_TOO_EARLY"  # nothing was changed; asking again later may help
+    PARENT_GONE = "PARENT_GONE"  # attached to an order that is over: nothing was done; without it it may
     REQUEST_REFUSED = "REQUEST_REFUSED"  # a cancel or a replace: which one, the code does not tell
     LOOK_UP = "LOOK_UP"  # proves nothing: the order may live
     UNKNOWN = "UNKNOWN"  # not in the adapter's table: looked up, and a person should know

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from ib_async.client import Client
 
-from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
+from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.ib import codes, contracts, translate
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
@@ -41,6 +41,7 @@ from brokers.messages import (
     ReplaceOrder,
     Snapshot,
 )
+from brokers.order_ids import is_sendable
 from brokers.port import Link, Listener, Sent
 from brokers.threads import RestartableThread
 
@@ -364,18 +365,23 @@ class IBSession:
         It refuses a quantity that is executed already, where FIX means "cancel the balance".
         """
         if replace.order.order_qty <= replace.cum_qty:
-            self.live_client().cancelOrder(replace.order.broker_order_id, "")
+            number = replace.order.broker_order_id
+            self._cancel_one(CancelOrder(order_id=replace.order_id, broker_order_id=number))
         else:
             self._write_order(replace.order)
 
     def _write_order(self, order: NewOrder) -> None:
         if self.link is not Link.READY:
             raise BrokerUnavailable(f"the link is {self.link}")
+        if not is_sendable(order.broker_order_id):
+            raise BrokerRefused(f"The order id {order.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
         client = self.live_client()
         contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
         client.placeOrder(order.broker_order_id, contract, wire)
 
     def _cancel_one(self, cancel: CancelOrder) -> None:
+        if not is_sendable(cancel.broker_order_id):
+            raise BrokerRefused(f"The order id {cancel.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
         self.live_client().cancelOrder(cancel.broker_order_id, "")
 
     def live_client(self) -> Any:

@@ -51,6 +51,7 @@ from orders.models.execution import supersede
 from orders.notify import wakeup
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.sending import unknown_outcome
+from orders.sending.refusals import MEANING
 
 #: A message that matches nothing is tried this often, then left in the inbox with its error.
 MAX_ATTEMPTS = 8
@@ -326,10 +327,14 @@ class Applying:
         if order is None:
             raise NotYet(f"no order known for {report.identity}")
         self._record_answer(order)
-        cause = cause.saying(text=f"{report.code}: {report.text}", data={"code": report.code})
+        cause = cause.saying(
+            text=f"{report.code}: {report.text}", data={"code": report.code, MEANING: report.meaning}
+        )
         match report.meaning:
             case Refusal.WARNING:
                 order.record_event(EventKind.BROKER_NOTICE, cause)
+            case Refusal.CANCEL_UNDER_WAY:
+                self._under_way(order, cause)
             case Refusal.LOOK_UP:
                 self._unclear(order, cause)
             case Refusal.UNKNOWN:
@@ -357,6 +362,11 @@ class Applying:
         if request:
             named = bool(report.cl_ord_id)
             effects.refuse_one(self.set, order, request, meaning, cause, named=named)
+
+    def _under_way(self, order: Order, cause: Cause) -> None:
+        """The cancel that we asked for is being done, or was: the order's end answers it."""
+        self.flags.snapshot_wanted = True
+        order.record_event(EventKind.BROKER_NOTICE, cause)
 
     def _unknown_code(self, order: Order, report: ErrorReport, cause: Cause) -> None:
         """Nobody has seen this code yet: the order is looked up, and a person should know."""

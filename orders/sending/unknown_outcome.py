@@ -23,6 +23,7 @@ from orders.models import (
     State,
 )
 from orders.models.reasons import reason
+from orders.sending import refusals
 
 ROUNDS = 2
 MAX_BACKOFF = 10.0  # seconds
@@ -55,11 +56,13 @@ def mark_absent(order: Order, snapshot_id: str, cause: Cause, *, at_broker: bool
 def _decide(order: Order, cause: Cause, *, at_broker: bool) -> None:
     """Proven absent. An order that the broker once had, or one that is to be held, is a person's.
 
-    Unless its client wants it canceled: then absent is where it should be, and the request is closed
-    like those of any order that is over (`late_requests`).
+    Unless the broker refused it in so many words (`refusals`), or its client wants it canceled: then absent
+    is where it should be, and the request is closed like those of any order that is over (`late_requests`).
     """
     if at_broker or order.perm_id or order.cum_qty or order.acknowledged_at:
         order.hold(cause.saying("the broker had this order and does not show it any more"))
+    elif words := refusals.refused_by(order):
+        refusals.reject_refused(order, words, cause)
     elif cancel_wanted(order):
         cancel_unsent(order, cause)
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:

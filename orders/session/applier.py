@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from django.db.models import F
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from brokers.breaker import Breaker
@@ -16,7 +14,7 @@ from orders.booking import apply
 from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import raise_alert
-from orders.sending import replaces
+from orders.sending import order_ids, replaces
 from orders.sending.submission import mark_unanswered
 
 
@@ -63,6 +61,8 @@ class SessionApplier:
             why = f"the link went down: {reason}"
             mark_unanswered(self.session, before=now, why=why)
             replaces.mark_unanswered(self.session, before=now, why=why)
+        if link is Link.DOWN:
+            order_ids.forget_gateway(self.session)
         if link is Link.READY:
             self.breaker.reconciled()
         self.on_link()
@@ -77,10 +77,8 @@ class SessionApplier:
         self.reconnect(f"{count} callbacks were dropped")
 
     def next_valid_id(self, broker_order_id: int) -> None:
-        """Never lowered: a gateway that lost its settings starts over, our ids do not."""
-        GatewaySession.objects.filter(name=self.session).update(
-            next_broker_order_id=Greatest(F("next_broker_order_id"), broker_order_id)
-        )
+        """A gateway that lost its settings starts over, our ids do not."""
+        order_ids.learn(self.session, broker_order_id)
 
     def alarm(self, subject: str, text: str) -> None:
         """Put it before a person: what was missed is in the next snapshot, if that can be read."""

@@ -38,7 +38,7 @@ from orders.notify import alerts, questions, wakeup
 from orders.notify.alerts import raise_alert
 from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
-from orders.sending import replaces
+from orders.sending import order_ids, replaces
 from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
 from orders.session.applier import SessionApplier
 from orders.session.health import HealthReport
@@ -139,6 +139,7 @@ class SessionRuntime:
     # --- life --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
+        order_ids.restore(self.name)
         gone = "the former holder of the session is gone"
         mark_unanswered(self.name, before=timezone.now(), why=gone)
         replaces.mark_unanswered(self.name, before=timezone.now(), why=gone)
@@ -290,6 +291,7 @@ class SessionRuntime:
             Step("unanswered replaces", partial(replaces.mark_unanswered, name, why=late)),
             Step("unanswered orders", lambda: self.breaker.unanswered(mark_unanswered(name, why=late))),
             Step("breaker", self._show_breaker),
+            Step("order ids", partial(order_ids.look_after, name)),
             Step("late requests", lambda: close_late(name, asked_before=timezone.now() - LATE_REQUEST_GRACE)),
             Step("parked messages", partial(retry_parked, name, self.flags)),
             Step("missing commissions", partial(commissions.mark_missing, name)),
