@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0003_session_health"),
-        ("orders", "0010_names"),
+        ("orders", "0011_basket_by_meaning"),
     ]
 
     operations = [
