@@ -13,10 +13,14 @@ import uuid_utils.compat as uuid_utils
 
 from brokers import storable
 from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
-from brokers.models import BrokerAccount, Instrument
+from brokers.models import InboxMessage, Instrument
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
 from orders.store.orders import record_orders
+
+ZERO = Decimal(0)
+#: So many later versions of an execution are looked for when its first one comes after them.
+LATER_VERSIONS = 9
 
 
 def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> Order | None:
@@ -39,7 +43,7 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
         account=report.account,
         instrument=report.instrument,
         side=report.side,
-        order_qty=report.cum_qty,
+        order_qty=max(report.cum_qty, report.last_qty),
         ord_type="UNKNOWN",
         time_in_force="",
     )
@@ -52,10 +56,26 @@ def _name(working_set: WorkingSet, key: int | str) -> str:
 
 
 def grow(order: Order, report: ExecutionReport) -> None:
-    """An order of somebody else is at least as large as what is executed of it, whatever was said before."""
-    executed = storable.number(report.cum_qty)
-    if order.source == Source.EXTERNAL and executed is not None and executed > order.order_qty:
+    """An order of somebody else is at least as large as what is executed of it, whatever was said before.
+
+    Of a group order `report` may count its own account only.
+    """
+    executed = max(storable.number(report.cum_qty) or ZERO, order.cum_qty)
+    if order.source == Source.EXTERNAL and executed > order.order_qty:
         order.order_qty = executed
+
+
+def is_busted(session: str, report: ExecutionReport) -> bool:
+    """Whether an execution of an order that nobody knows is, or was meanwhile, taken back whole."""
+    if not report.last_qty and not report.cum_qty:
+        return True
+    root, _, version = report.exec_id.rpartition(".")
+    if not (root and version.isdigit()):
+        return False
+    later = range(int(version) + 1, int(version) + 1 + LATER_VERSIONS)
+    keys = [storable.key(f"exec:{report.account}:{root}.{number:02}") for number in later]
+    heard = InboxMessage.objects.filter(session_id=session, dedup_key__in=keys).exclude(applied_at=None)
+    return any(not Decimal(event.get("last_qty", 0)) for event in heard.values_list("event", flat=True))
 
 
 def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
@@ -74,15 +94,12 @@ def _record(
     working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
 ) -> Order:
     terms = _storable(terms)
-    account, _ = BrokerAccount.objects.get_or_create(
-        code=terms.account, defaults={"session_id": working_set.session}
-    )
     order = Order(
         id=uuid_utils.uuid7(),
         source=Source.EXTERNAL,
         cl_ord_id=name,
         order_ref=name,
-        account=account,
+        account_id=working_set.account(terms.account) if terms.account else None,
         session_id=working_set.session,
         instrument=_instrument(terms.instrument),
         side=terms.side,
@@ -93,7 +110,7 @@ def _record(
         time_in_force=terms.time_in_force,
         perm_id=storable.whole(identity.perm_id) or None,
         broker_client_id=storable.whole(identity.client_id, storable.INT),
-        broker_order_id=storable.whole(identity.broker_order_id) or None,
+        broker_order_id=identity.broker_order_id if identity.has_order_id else None,
         fresh_until=cause.at,
         received_at=cause.at,
     )

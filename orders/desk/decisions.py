@@ -155,7 +155,7 @@ def _as_told(order: Order, found: FoundExecution) -> list[tuple[BrokerEvent, str
     report = ExecutionReport(
         identity=OrderIdentity(order_ref=order.order_ref, perm_id=order.perm_id or 0),
         exec_id=found.exec_id,
-        account=order.account_id,
+        account=order.account_id or "",
         instrument=instrument,
         side=Side(order.side),
         last_qty=found.last_qty,

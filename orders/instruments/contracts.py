@@ -122,7 +122,7 @@ def candidate(details: InstrumentDetails) -> dict[str, Any]:
     return {
         "con_id": ref.con_id,
         "symbol": ref.symbol,
-        "sec_type": ref.sec_type.value,
+        "sec_type": ref.sec_type,
         "exchange": ref.exchange,
         "currency": ref.currency,
         "maturity": ref.maturity,
