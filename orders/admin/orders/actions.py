@@ -168,7 +168,7 @@ ACTS = {
         permission="orders.resolve_order",
         verb="Give it up",
         keep="Leave it",
-        consequence="It becomes FAILED, or CANCELED if some of it has executed. Nobody will send it any more.",
+        consequence="It becomes FAILED, or CANCELED if some of it has executed. Nobody sends it any more.",
         do=give_up,
     ),
     "release": Act(
