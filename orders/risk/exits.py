@@ -1,7 +1,7 @@
 """How much the exits of a bracket may be: pure arithmetic, so that "never above the entry" can be proven.
 
-A leg is what ends each other: a take profit with its stop. Of a leg only one quantity can execute, so it counts
-once. All legs together are never for more than the entry has executed and may still execute.
+A leg is what ends each other: a take profit with its stop. Of a leg only one quantity can execute, so it
+counts once. All legs together are never for more than the entry has executed and may still execute.
 """
 
 from __future__ import annotations
