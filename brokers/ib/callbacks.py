@@ -34,6 +34,7 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
+from brokers.order_ids import is_sendable
 from brokers.port import InboundMessage, Listener
 
 log = logging.getLogger(__name__)
@@ -142,7 +143,12 @@ class Callbacks:
         self._stay_above(order.clientId, order.orderId)
 
     def _stay_above(self, client_id: int, order_id: int) -> None:
-        """Once other clients' orders were asked for, our ids must be above theirs too (IB, next valid id)."""
+        """Once other clients' orders were asked for, our ids must be above theirs too (IB, next valid id).
+
+        But for those that no client can count beyond: all orders by hand share 2147483647 (IbPy 36).
+        """
+        if not is_sendable(order_id):
+            return
         if client_id != self.client_id and order_id > self._highest_of_others:
             self._highest_of_others = order_id
             self.listener.next_valid_id(order_id + 1)
@@ -197,7 +203,7 @@ class Callbacks:
             identity=OrderIdentity(client_id=self.client_id, broker_order_id=order_id),
             code=code,
             text=text,
-            meaning=codes.meaning(code),
+            meaning=codes.meaning(code, text, order_id),
         )
         raw = {"reqId": order_id, "errorCode": code, "errorString": text, "advanced": advanced_json}
         self._on_event(report, raw, about=str(order_id))

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from brokers.order_ids import is_sendable
 from orders.errors import ClOrdIdReused, NotOurs, OrderOver
 from orders.models import (
     ALIVE,
@@ -59,7 +60,7 @@ def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
 
 def _placed_under_our_id(order: Order) -> bool:
     """IB lets a client cancel what was placed under its client id, by whichever program."""
-    return bool(order.broker_order_id) and order.broker_client_id == order.session.client_id
+    return is_sendable(order.broker_order_id) and order.broker_client_id == order.session.client_id
 
 
 def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:

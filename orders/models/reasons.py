@@ -83,6 +83,12 @@ _ALL = (
         desk="Use another order type.",
     ),
     Reason(
+        code="NO_ORDER_ID",
+        text="The order's number at the broker is one that cannot be sent.",
+        retryable=False,
+        desk="Cancel it in TWS; see the runbook about order ids.",
+    ),
+    Reason(
         code="CANCELED_BEFORE_SENDING",
         text="The order was canceled before it left us.",
         retryable=False,

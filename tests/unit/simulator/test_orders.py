@@ -221,7 +221,7 @@ def test_global_cancel_takes_out_the_orders_of_every_client(bench: Bench) -> Non
         ({"action": "HOLD"}, 321),
         ({"total_quantity": "0"}, 321),
         ({"total_quantity": "1e300"}, 321),
-        ({"total_quantity": "0.5"}, 10318),
+        ({"total_quantity": "0.5"}, 10243),
         ({"account": "DU999"}, 321),
         ({"parent_id": 9}, 10006),
         ({"parent_id": 1}, 10006),
