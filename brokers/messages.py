@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from brokers.fix import LegSide, OrdStatus, OrdType, SecType, Side, TimeInForce
+from brokers.fix import LegSide, OrdStatus, OrdType, Side, TimeInForce
 from brokers.order_attributes import OrderAttributes
 
 
@@ -32,7 +32,7 @@ class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     symbol: str
-    sec_type: SecType
+    sec_type: str  # a `SecType`, or the broker's own word for what is not traded here
     exchange: str
     currency: str
     con_id: int = 0
@@ -88,6 +88,15 @@ class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     order: NewOrder
 
 
+#: What gateways say for an order that no client placed, beside 0 and negative numbers.
+NO_ORDER_ID = 2**31 - 1
+
+
+def is_order_id(number: int) -> bool:
+    """Whether a number is an order id: orders typed in by hand share 0, negatives or 2147483647."""
+    return 0 < number < NO_ORDER_ID
+
+
 class OrderIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a broker message says about whose order it is; 0 and "" mean not said.
 
@@ -98,6 +107,11 @@ class OrderIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     perm_id: int = 0
     client_id: int = 0
     broker_order_id: int = 0
+
+    @property
+    def has_order_id(self) -> bool:
+        """Whether it names an order id of its client."""
+        return is_order_id(self.broker_order_id)
 
 
 class WorkingStatus(StrEnum):
@@ -175,10 +189,10 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class CommissionReport(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="commission_report"
 ):
-    """The cost of one execution; `realized_pnl` None when the broker does not know it."""
+    """The cost of one execution; None for what the broker does not know (yet)."""
 
     exec_id: str
-    commission: Decimal
+    commission: Decimal | None
     currency: str
     realized_pnl: Decimal | None = None
 
@@ -330,5 +344,7 @@ def execution_key(report: ExecutionReport) -> str:
 
 
 def commission_key(report: CommissionReport) -> str:
-    """Inbox key of a commission; another amount for the same execution is another message."""
-    return f"comm:{report.exec_id}:{report.commission.normalize():f}"
+    """Inbox key of a commission; another amount or profit for the same execution is another message."""
+    amounts = (report.commission, report.realized_pnl)
+    said = ":".join("" if amount is None else f"{amount.normalize():f}" for amount in amounts)
+    return f"comm:{report.exec_id}:{said}:{report.currency}"

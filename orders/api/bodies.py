@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework.request import Request
 
@@ -36,7 +36,7 @@ from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
 from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, Ticket
 from orders.errors import FieldError
-from orders.models import EventKind, GroupKind, OcaType, Scope, Terms
+from orders.models import EventKind, GroupKind, IfLate, OcaType, Scope, Terms
 
 MAX_ERRORS = 50
 
@@ -91,7 +91,11 @@ SLICED_FIELDS = {
     "strategy": Field(word(SliceStrategy)),
     "slices": Field(integer(1, MAX_SLICES), required=True),
     "start_time": Field(moment, description="Now, when it is not given."),
-    "end_time": Field(moment, required=True),
+    "end_time": Field(moment, required=True, description="Nothing is sent from then on, paused or not."),
+    "if_late": Field(
+        word(IfLate),
+        description="What becomes of the rest when slices were not sent in their time; SPREAD if not given.",
+    ),
 }
 PREVIEW_FIELDS = ORDER_FIELDS | {"cl_ord_id": Field(cl_ord_id)}
 RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, description="Whose broker is asked.")}
@@ -145,13 +149,26 @@ def read_group(body: object) -> GroupTicket:
     return GroupTicket(**read_fields(body, GROUP_FIELDS))
 
 
-def read_sliced(body: object) -> tuple[Ticket, int, datetime | None, datetime]:
-    """(what every slice is made of, number of slices, start, end); raises Problem INVALID."""
+class Slicing(TypedDict):
+    """How a sliced order is to be worked."""
+
+    slices: int
+    start_time: datetime | None
+    end_time: datetime
+    if_late: IfLate
+
+
+def read_sliced(body: object) -> tuple[Ticket, Slicing]:
+    """(what every slice is made of, how they are worked); raises Problem INVALID."""
     values = read_fields(body, SLICED_FIELDS)
     values.pop("strategy", None)
-    slices, end = values.pop("slices"), values.pop("end_time")
-    start = values.pop("start_time", None)
-    return Ticket(**values), slices, start, end
+    how = Slicing(
+        slices=values.pop("slices"),
+        start_time=values.pop("start_time", None),
+        end_time=values.pop("end_time"),
+        if_late=values.pop("if_late", IfLate.SPREAD),
+    )
+    return Ticket(**values), how
 
 
 def read_preview(body: object) -> Ticket:

@@ -107,7 +107,18 @@ def _hold(order: Order, report: OrderReport, cause: Cause) -> None:
         return  # proves nothing: the gateway has it, the broker may not
     if report.status in PENDING and order.state in (State.PENDING, State.ACCEPTED):
         return
-    acknowledge(order, cause, working=False)
+    acknowledge(order, cause, working=None if _is_late_word(order, report) else False)
+
+
+def _is_late_word(order: Order, report: OrderReport) -> bool:
+    """Whether "PreSubmitted" comes too late to be true: the order works already.
+
+    Callbacks overtake each other, so that one proves nothing against "Submitted". A complete snapshot that
+    began after the last news does: an exchange has closed over the order, say.
+    """
+    if order.state != State.PENDING or report.status not in (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT):
+        return False
+    return report.snapshot_at is None or report.snapshot_at <= order.updated_at
 
 
 def _end_day(order: Order, cause: Cause) -> None:
@@ -446,6 +457,11 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.PARTIALLY_FILLED, *EXECUTED):
         _reopen(order, cause)
+    settle_costs(order, executions, cause)
+
+
+def settle_costs(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
+    """A filled order whose commissions are all told is completed; no other state depends on them."""
     missing = uncharged(charged(order, executions))
     if order.commission_missing and not missing:
         order.commission_missing = False

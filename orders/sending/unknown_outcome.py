@@ -92,9 +92,10 @@ def send_again(order: Order, cause: Cause) -> None:
 
 
 def fail_order(order: Order, code: str, cause: Cause) -> None:
-    """FAILED with this reason: it never reached the market and nobody will send it any more."""
+    """Given up with this reason: FAILED, or CANCELED when some of it has executed."""
     order.reason_code, order.reason_text = code, reason(code).text
-    order.fail(cause.saying(order.reason_text))
+    give_up = order.cancel if order.cum_qty else order.fail
+    give_up(cause.saying(order.reason_text))
 
 
 def requeue_command(order: Order, why: str, now: datetime) -> None:

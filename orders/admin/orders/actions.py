@@ -120,8 +120,8 @@ def send_again(order: Order, form: dict[str, Any], actor: str) -> str:
 
 def give_up(order: Order, form: dict[str, Any], actor: str) -> str:
     """Give a held order up."""
-    fail_held(order.id, actor=actor, at=timezone.now())
-    return "Given up: it is FAILED and nobody will send it any more."
+    given_up = fail_held(order.id, actor=actor, at=timezone.now())
+    return f"Given up: it is {given_up.get_state_display()}. Nobody will send it any more."
 
 
 def release(order: Order, form: dict[str, Any], actor: str) -> str:
@@ -168,7 +168,7 @@ ACTS = {
         permission="orders.resolve_order",
         verb="Give it up",
         keep="Leave it",
-        consequence="It becomes FAILED and nobody will send it any more.",
+        consequence="It becomes FAILED, or CANCELED if some of it has executed. Nobody sends it any more.",
         do=give_up,
     ),
     "release": Act(

@@ -102,7 +102,7 @@ def form_page(
     request: HttpRequest, given: Mapping[str, str], key: UUID, errors: Any = None, status: int = 200
 ) -> TemplateResponse:
     """The form with these values and errors."""
-    accounts = sorted(accounts_of_person(request.user))
+    accounts = sorted(filter(None, accounts_of_person(request.user)))
     filled = {name: form_field(name, given.get(name, "")) for name in NAMES}
     filled["account"] = replace(
         filled["account"],

@@ -17,7 +17,7 @@ from tests.integration.api.test_read import executed
 NOWHERE = "01999999-9999-7999-8999-999999999999"
 TIMES = ("1970-01-01T00:00:00Z", "2026-11-27T00:00:00Z", "2099-12-31T23:59:59Z")
 ORDER_FILTERS: dict[str, list[str]] = {
-    "state": [*State, "STOPPED,COMPLETED"][:4] + ["COMPLETED"],
+    "state": ["CREATED", "WORKING", "COMPLETED", "CANCELED,REJECTED"],
     "ord_status": list(OrdStatus),
     "account": [ACCOUNT, OTHER],
     "symbol": ["AAPL", "NOPE"],
@@ -61,12 +61,8 @@ def test_filters_that_contradict_each_other_give_a_list(
 def test_three_filters_at_once_give_a_list(api: Api) -> None:
     placed("a-1")
     for state, status, symbol in itertools.product(State, OrdStatus, ["AAPL", "NOPE"]):
-        for path in ("orders", "orders.csv"):
-            query = {"state": state, "ord_status": status, "symbol": symbol, "side": "BUY"}
-            answer = api.get(path, **{k: str(v) for k, v in query.items()})
-            if path == "orders.csv":
-                assert b"".join(answer.streaming_content)
-            assert answer.status_code == 200, query
+        query = {"state": state.value, "ord_status": status.value, "symbol": symbol, "side": "BUY"}
+        assert api.get("orders", **query).status_code == 200, query
 
 
 ODD_TIMES = [
@@ -84,11 +80,8 @@ def test_a_time_of_an_odd_form_is_named(api: Api, path: str) -> None:
 
 
 READ = (
-    *("", "orders", "executions", "positions", "account-values", "breaks", "sessions", "slices", "webhooks"),
-    *("instruments", "tokens", "reasons", "groups", "orders.csv", "executions.csv"),
-    *(f"orders/{NOWHERE}", f"orders/{NOWHERE}/events", f"orders/{NOWHERE}/requests", f"groups/{NOWHERE}"),
-    *(f"slices/{NOWHERE}", f"requests/{NOWHERE}", f"webhooks/{NOWHERE}", f"webhooks/{NOWHERE}/deliveries"),
-    *("instruments/1", "instruments/99999999999999999999", "tokens/x", "orders/by-cl-ord-id/" + "x" * 3000),
+    *("orders", "executions", "positions", "breaks", "slices", "webhooks", "instruments", "orders.csv"),
+    *(f"orders/{NOWHERE}/events", f"webhooks/{NOWHERE}/deliveries", "orders/by-cl-ord-id/" + "x" * 3000),
 )
 ODD_QUERIES = [
     *(
@@ -142,10 +135,7 @@ BODIES: list[Any] = [
         for name in body()
         for value in (None, [], {}, 0, "", "\x00", "\ud800", True, "x" * 9_000)
     ),
-    *(
-        {"orders": value}
-        for value in (None, [], {}, [None], [[]], [{}], [{"orders": []}], ["x"], [body()] * 2)
-    ),
+    *({"orders": value} for value in (None, [], {}, [None], [[]], [{}], [{"orders": []}], ["x"])),
 ]
 
 
