@@ -17,7 +17,7 @@ from tests.integration.api.test_read import executed
 NOWHERE = "01999999-9999-7999-8999-999999999999"
 TIMES = ("1970-01-01T00:00:00Z", "2026-11-27T00:00:00Z", "2099-12-31T23:59:59Z")
 ORDER_FILTERS: dict[str, list[str]] = {
-    "state": ["CREATED", "WORKING", "COMPLETED", "CANCELED,REJECTED"],
+    "state": ["CREATED", "COMPLETED", "CANCELED,REJECTED"],
     "ord_status": list(OrdStatus),
     "account": [ACCOUNT, OTHER],
     "symbol": ["AAPL", "NOPE"],
