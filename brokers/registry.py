@@ -14,12 +14,29 @@ if TYPE_CHECKING:
 
 
 def create(
-    name: str, adapter: str, *, host: str, port: int, client_id: int, paper: bool, listener: Listener
+    name: str,
+    adapter: str,
+    *,
+    host: str,
+    port: int,
+    client_id: int,
+    paper: bool,
+    listener: Listener,
+    time_zone: str = "",
 ) -> BrokerSession:
-    """Build the session `name` with the adapter at this dotted path, which must declare its capabilities."""
+    """Build the session `name` with the adapter at this dotted path, which must declare its capabilities.
+
+    `time_zone` is the gateway's own, that of times without one; empty when nobody has said.
+    """
     capabilities(adapter)
     session: BrokerSession = import_string(adapter)(
-        name=name, host=host, port=port, client_id=client_id, paper=paper, listener=listener
+        name=name,
+        host=host,
+        port=port,
+        client_id=client_id,
+        paper=paper,
+        listener=listener,
+        time_zone=time_zone,
     )
     return session
 

@@ -99,6 +99,7 @@ class SessionRuntime:
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
         self.applier = SessionApplier(self.name, self.flags, self.breaker, on_link=self._wake.set)
         self.writer = InboxWriter(self.name, self.applier)
+        configured = settings.BROKER_SESSIONS.get(self.name)
         self.session = registry.create(
             self.name,
             adapter,
@@ -107,6 +108,7 @@ class SessionRuntime:
             client_id=client_id,
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
+            time_zone=configured.time_zone if configured else "",
         )
         self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker)
