@@ -56,8 +56,8 @@ def test_numbers_that_are_not_set_identify_nothing() -> None:
 
 def test_an_execution_keeps_the_brokers_word_for_its_kind() -> None:
     fop = Contract(
-        conId=700000006, symbol="ES", secType="FOP", exchange="CME", currency="USD", multiplier="50", strike=5000,
-        right="C", lastTradeDateOrContractMonth="20261218", localSymbol="E1C",
+        conId=700000006, symbol="ES", secType="FOP", exchange="CME", currency="USD", multiplier="50",
+        strike=5000, right="C", lastTradeDateOrContractMonth="20261218", localSymbol="E1C",
     )  # fmt: skip
     fill = Execution(
         execId="a.01",
