@@ -101,6 +101,7 @@ class SessionRuntime:
             self.name, self.flags, self.breaker, on_link=self._wake.set, lease=lease
         )
         self.writer = InboxWriter(self.name, self.applier)
+        configured = settings.BROKER_SESSIONS.get(self.name)
         self.session = registry.create(
             self.name,
             adapter,
@@ -110,6 +111,7 @@ class SessionRuntime:
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
             fence=lease.fence,
+            time_zone=configured.time_zone if configured else "",
         )
         self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker)

@@ -116,18 +116,13 @@ class OrderLists:
         yield (responses.ExecutionDataEnd(req_id=message.req_id),)
 
     def _since(self, link: Link, message: requests.ReqExecutions) -> datetime | None:
-<<<<<<< HEAD
-        """Return from when on executions are wanted; None after an error was sent."""
-        day = self._day()
-=======
         """Return from when on executions are wanted, which is today; None after an error was sent.
 
         Clients of server version 200 may ask for days before: the last so many, or certain ones.
         """
-        day = max(self._midnight(), self._state.day_began_at or self._midnight())
+        day = self._day()
         if message.last_n_days or message.days:
-            day = self._midnight() - timedelta(days=message.last_n_days or MAX_DAYS)
->>>>>>> main
+            day = self._home.midnight(self._clock()) - timedelta(days=message.last_n_days or MAX_DAYS)
         if not message.time:
             return day
         try:
@@ -140,11 +135,8 @@ class OrderLists:
     def _passes(self, wanted: requests.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
         instrument = self._state.universe[fact.con_id]
         return (
-<<<<<<< HEAD
             self._login.shows(fact.account)
-=======
-            (not wanted.days or self._home.date_number(fact.at) in {day.date for day in wanted.days})
->>>>>>> main
+            and (not wanted.days or self._home.date_number(fact.at) in {day.date for day in wanted.days})
             and wanted.client_id in (None, 0, record.client_id)
             and wanted.account in ("", fact.account)
             and wanted.symbol in ("", instrument.symbol)
