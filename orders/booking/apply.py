@@ -15,9 +15,8 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
-from django.utils import timezone
 
-from brokers import database, inbox_rows, storable
+from brokers import clock, database, inbox_rows, storable
 from brokers.inbox import InboxItem, describe
 from brokers.messages import (
     BrokerEvent,
@@ -98,7 +97,7 @@ def _counts_again(item: InboxItem) -> bool:
 # --- parked messages ----------------------------------------------------------------------------------
 def park(session: str, message: InboundMessage, error: Exception) -> None:
     """Store a message that could not be applied; one that merely came too early raises no alert yet."""
-    retry_at = timezone.now() + inbox_rows.retry_delay(0)
+    retry_at = clock.now() + inbox_rows.retry_delay(0)
     with transaction.atomic():
         row = inbox_rows.park_message(session, message, error, retry_at)
         if message.topic or not isinstance(error, NotYet):
@@ -108,7 +107,7 @@ def park(session: str, message: InboundMessage, error: Exception) -> None:
 def retry_parked(session: str, flags: SessionFlags) -> int:
     """Try the parked messages again that are due; how many could be applied."""
     due = InboxMessage.objects.filter(
-        session_id=session, applied_at=None, retry_at__lte=timezone.now()
+        session_id=session, applied_at=None, retry_at__lte=clock.now()
     ).order_by("id")[:100]
     return sum(_retry(row, flags) for row in list(due))
 
@@ -140,7 +139,7 @@ def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
 
 
 def _set_applied(row: InboxMessage) -> None:
-    row.applied_at, row.error = timezone.now(), ""
+    row.applied_at, row.error = clock.now(), ""
     row.save(update_fields=["applied_at", "error"])
     clear_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=_subject(row))
 
@@ -149,7 +148,7 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
     row.attempts += 1
     row.error = describe(error)
     again = row.attempts < MAX_ATTEMPTS
-    row.retry_at = timezone.now() + inbox_rows.retry_delay(row.attempts) if again else None
+    row.retry_at = clock.now() + inbox_rows.retry_delay(row.attempts) if again else None
     row.save(update_fields=["attempts", "error", "retry_at"])
     if row.attempts == MAX_ATTEMPTS:
         _alert_stuck(row, row.event)
@@ -158,7 +157,7 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
 def rearm_parked(session: str) -> None:
     """What was given up for want of its order or execution gets another chance after each snapshot."""
     waiting = InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at=None)
-    waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=timezone.now())
+    waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=clock.now())
 
 
 def close_parked_rows(session: str, topics: Collection[str]) -> None:
@@ -423,7 +422,9 @@ class Applying:
                 client_id=order.broker_client_id,
                 broker_order_id=order.broker_order_id,
             )
-            unknown_outcome.mark_absent(order, report.snapshot_id, cause, at_broker=parked)
+            unknown_outcome.mark_absent(
+                order, report.snapshot_id, cause, at_broker=parked, unproven=report.unproven
+            )
 
     def _unexplained(self, report: ExecutionsMissing, cause: Cause) -> None:
         """Nothing is invented from a total: a person must find the executions, or say what became of them."""

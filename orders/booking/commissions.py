@@ -10,9 +10,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from brokers import storable
+from brokers import clock, storable
 from brokers.messages import CommissionReport
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
 from orders.models.execution import charged, uncharged
@@ -79,7 +78,7 @@ def mark_missing(session: str) -> int:
         commission=None,
         superseded=False,
         last_qty__gt=0,
-        received_at__lt=timezone.now() - grace(),
+        received_at__lt=clock.now() - grace(),
     ).exclude(order__source=Source.EXTERNAL)
     ids = sorted(set(late.values_list("order_id", flat=True)[:BATCH_SIZE]))
     if not ids:
@@ -106,6 +105,6 @@ def _mark(order: Order, missing: list[Execution]) -> None:
     names = [execution.exec_id for execution in missing]
     text = f"The broker has not told the commission of {len(names)} execution(s) of this order."
     order.commission_missing = True
-    cause = Cause(actor="lifecycle", at=timezone.now(), text=text, data={"exec_ids": names})
+    cause = Cause(actor="lifecycle", at=clock.now(), text=text, data={"exec_ids": names})
     order.record_event(EventKind.COMMISSION_MISSING, cause)
     raise_alert(AlertKind.COMMISSION_MISSING, order=order, text=text)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
+from brokers import clock
 from brokers.fix import Side, TimeInForce
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
@@ -259,7 +259,7 @@ def settle_groups(session: str) -> int:
 
 
 def _settle(group: OrderGroup) -> None:
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         orders = list(Order.objects.select_for_update().filter(group=group).order_by("id"))
         orders.sort(key=lambda order: order.group_rank or 0)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession, Instrument
 from orders.entry.resolution import Questions, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
@@ -228,7 +228,7 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
         failed = "BROKER_DOWN"
     if failed:
         order.reason_code, order.reason_text = failed, reason(failed).text
-        order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
+        order.reject(Cause(actor="checks", at=clock.now(), text=order.reason_text))
     return order
 
 
@@ -241,7 +241,7 @@ def dry_run(ticket: Ticket) -> list[CheckResult]:
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:
     """Raise TicketInvalid when the ticket is no order that could be placed."""
-    if errors := form_errors(ticket, context.instrument, timezone.now()):
+    if errors := form_errors(ticket, context.instrument, clock.now()):
         raise TicketInvalid(errors)
 
 
@@ -318,5 +318,5 @@ def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | 
 
 def _reachable(account: BrokerAccount) -> bool:
     session = GatewaySession.objects.get(pk=account.session_id)
-    fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
+    fresh = session.heartbeat_at and clock.now() - session.heartbeat_at < HEARTBEAT_LIMIT
     return session.link == "READY" and session.breaker != "OPEN" and bool(fresh)

@@ -1,4 +1,4 @@
-"""What a snapshot shows about an order that is not in it: account, day, clocks, and whether positions moved."""
+"""What a snapshot shows of an order that is not in it: account, day, clocks, and whether positions moved."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SnapshotEvidence:
         snapshot = self.snapshot
         return doubts(
             Evidence(
-                account=order.account_id,
+                account=str(order.account_id),
                 side=Side(order.side),
                 sent_at=None if order.source == Source.EXTERNAL else order.claimed_at,
                 accounts=frozenset(snapshot.accounts),
@@ -61,7 +61,7 @@ class SnapshotEvidence:
         return max(moved, default=ZERO)
 
     def _moved(self, order: Order, con_id: int) -> Decimal:
-        contract = (order.account_id, con_id)
+        contract = (str(order.account_id), con_id)
         if order.account_id not in self._with_baseline:
             return ZERO  # the first snapshot of an account: what it shows is where comparisons begin
         expected = self._baselines.get(contract, ZERO) + self._executed.get(contract, ZERO)

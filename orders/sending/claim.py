@@ -14,9 +14,8 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from brokers import prepared, registry
+from brokers import clock, prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from brokers.order_ids import LAST_ORDER_ID
@@ -299,7 +298,7 @@ def _waiting_groups(session: str) -> list[OrderGroup]:
         session_id=session,
         kind=CommandKind.NEW,
         done_at=None,
-        not_before__lte=timezone.now(),
+        not_before__lte=clock.now(),
         order__group__isnull=False,
         order__state=State.CREATED,
     )
@@ -325,7 +324,7 @@ def sendable(kind: GroupKind, members: Sequence[Order]) -> list[Order]:
 def _due_commands(orders: Sequence[Order]) -> list[int]:
     ids = [order.id for order in orders]
     due = OutboxCommand.objects.filter(
-        order__in=ids, kind=CommandKind.NEW, done_at=None, not_before__lte=timezone.now()
+        order__in=ids, kind=CommandKind.NEW, done_at=None, not_before__lte=clock.now()
     )
     return list(due.values_list("id", flat=True))
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 
-from django.utils import timezone
-
+from brokers import clock
 from brokers.models import SessionHealth
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
+from orders.session.clocks import ClockWatch
 from orders.session.supervisor import Supervisor
 from orders.session.sweep import Sweep
 
@@ -22,8 +22,9 @@ THREAD, STEP = "thread ", "step "  # how subjects of alerts begin
 class HealthReport:
     """Says how threads and steps are."""
 
-    def __init__(self, session: str, supervisor: Supervisor, sweep: Sweep) -> None:
+    def __init__(self, session: str, supervisor: Supervisor, sweep: Sweep, clocks: ClockWatch) -> None:
         self.session = session
+        self.clocks = clocks
         self.supervisor = supervisor
         self.sweep = sweep
         self._shown: dict[str, str] | None = None
@@ -32,7 +33,12 @@ class HealthReport:
         """Keep heartbeats and counters in the session's row of health."""
         SessionHealth.objects.update_or_create(
             session_id=self.session,
-            defaults={"threads": self.threads(), "steps": self.steps(), "reported_at": timezone.now()},
+            defaults={
+                "threads": self.threads(),
+                "steps": self.steps(),
+                "clocks": self.clocks.skews,
+                "reported_at": clock.now(),
+            },
         )
 
     def threads(self) -> dict[str, dict[str, float]]:
