@@ -307,7 +307,7 @@ def instruments(
     q: str = "", sec_type: str = "", currency: str = "", cursor: int | None = None
 ) -> QuerySet[Instrument]:
     """Instruments whose symbol begins with, or whose name holds, the words; newest first."""
-    rows = Instrument.objects.order_by("-id")
+    rows = Instrument.objects.listed().order_by("-id")
     if q:
         rows = rows.filter(
             Q(symbol__istartswith=q) | Q(local_symbol__istartswith=q) | Q(long_name__icontains=q)

@@ -9,7 +9,6 @@ from typing import Any
 
 from ib_async import ComboLeg, Contract, ContractDetails, PriceIncrement
 
-from brokers.fix import SecType
 from brokers.ib.order_attributes import number_text
 from brokers.market import Level
 from brokers.messages import InstrumentDetails, InstrumentRef
@@ -41,7 +40,8 @@ WORDS = {
     "ALGO": "ALGO",
 }
 RIGHTS = {"C": "CALL", "P": "PUT", "CALL": "CALL", "PUT": "PUT"}
-DERIVATIVES = ("FUT", "OPT", "FOP")
+#: What symbol, exchange and currency describe; all else has more names.
+PLAIN = ("STK", "CASH", "BAG")
 
 Hours = tuple[tuple[datetime, datetime], ...]
 
@@ -71,17 +71,16 @@ def to_contract(instrument: InstrumentRef) -> Contract:
 
 
 def instrument_of(contract: Contract) -> InstrumentRef:
-    """The instrument of a contract; SMART where the message names the executing venue or none."""
-    sec_type = contract.secType if contract.secType in SecType.__members__ else SecType.STK
+    """The instrument of a contract, of the broker's own kind; SMART where the message names no exchange."""
     ref = InstrumentRef(
         symbol=contract.symbol,
-        sec_type=SecType(sec_type),
+        sec_type=contract.secType,
         exchange=contract.exchange or "SMART",
         currency=contract.currency,
         con_id=contract.conId,
         multiplier=plain(decimal(contract.multiplier or 1)),
     )
-    return _derivative(ref, contract) if contract.secType in DERIVATIVES else ref
+    return ref if contract.secType in PLAIN else _derivative(ref, contract)
 
 
 def _derivative(ref: InstrumentRef, contract: Contract) -> InstrumentRef:

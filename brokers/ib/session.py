@@ -23,6 +23,7 @@ from uuid import uuid4
 from ib_async.client import Client
 
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
+from brokers.fence import Fence
 from brokers.ib import codes, contracts, translate
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
@@ -65,9 +66,19 @@ class IBSession:
     """`brokers.port.BrokerSession` for Interactive Brokers."""
 
     def __init__(
-        self, *, name: str, host: str, port: int, client_id: int, paper: bool, listener: Listener
+        self,
+        *,
+        name: str,
+        host: str,
+        port: int,
+        client_id: int,
+        paper: bool,
+        listener: Listener,
+        fence: Fence | None = None,
     ) -> None:
+        """Without a fence (no lease to lose) it may always write."""
         self.name = name
+        self._fence = fence
         self.paper = paper
         self.address = (host, port)
         self.client_id = client_id
@@ -377,12 +388,20 @@ class IBSession:
             raise BrokerRefused(f"The order id {order.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
         client = self.live_client()
         contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
+        self._require_lease()
         client.placeOrder(order.broker_order_id, contract, wire)
 
     def _cancel_one(self, cancel: CancelOrder) -> None:
         if not is_sendable(cancel.broker_order_id):
             raise BrokerRefused(f"The order id {cancel.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
-        self.live_client().cancelOrder(cancel.broker_order_id, "")
+        client = self.live_client()
+        self._require_lease()
+        client.cancelOrder(cancel.broker_order_id, "")
+
+    def _require_lease(self) -> None:
+        """The last look before a write: a process that was frozen may wake right here."""
+        if self._fence:
+            self._fence.require()
 
     def live_client(self) -> Any:
         """The client, if its socket would really take bytes: a closing transport drops them silently."""

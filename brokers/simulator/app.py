@@ -23,6 +23,7 @@ from brokers.simulator.gateway.memory.retention import MAX_FINISHED
 from brokers.simulator.gateway.texts.home import HomeZone, TimeForm
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
 from brokers.simulator.server import Hub, Listener
+from brokers.simulator.wire.codec import DEFAULT_VERSION, NEWEST_VERSION, OLDEST_VERSION
 
 
 class StartError(Exception):
@@ -38,6 +39,15 @@ def money(text: str) -> Decimal:
     if not (amount.is_finite() and amount > 0):
         raise ArgumentTypeError(f"{text!r} is not an amount above zero")
     return amount
+
+
+def server_version(text: str) -> int:
+    """A version that the codec speaks, from the command line; raises ArgumentTypeError."""
+    if not text.isdecimal() or not OLDEST_VERSION <= int(text) <= NEWEST_VERSION:
+        raise ArgumentTypeError(
+            f"{text!r} is no version from {OLDEST_VERSION} to {NEWEST_VERSION} (later ones speak protobuf)"
+        )
+    return int(text)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -88,6 +98,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=list(PacingMode),
         default=PacingMode.OFF,
         help=f"more than {RATE} messages a second: reject (error 100), delay, or off (default)",
+    )
+    parser.add_argument(
+        "--server-version",
+        type=server_version,
+        default=DEFAULT_VERSION,
+        help=f"announced to clients, {OLDEST_VERSION} to {NEWEST_VERSION} (default %(default)s)",
     )
     parser.add_argument(
         "--time-zone",
@@ -175,6 +191,7 @@ def _gateway(options: Namespace) -> Gateway:
         keep_finished=options.keep_finished,
         pacing=options.pacing,
         home=HomeZone(options.time_zone, options.time_form),
+        server_version=options.server_version,
     )
 
 

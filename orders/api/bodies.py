@@ -12,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypedDict
 
+from rest_framework.request import Request
+
 from brokers.fix import Side
 from brokers.order_attributes import Symbol
 from orders.api.problems import Problem, invalid
@@ -33,6 +35,7 @@ from orders.entry.groups import MAX_ORDERS, MIN_ORDERS, GroupTicket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
 from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, Ticket
+from orders.errors import FieldError
 from orders.models import EventKind, GroupKind, IfLate, OcaType, Scope, Terms
 
 MAX_ERRORS = 50
@@ -192,6 +195,15 @@ def read_cancel(body: object) -> tuple[str, bool]:
 def read_change(body: object) -> Change:
     """The change that a replace's body asks for; raises Problem INVALID."""
     return Change(**read_fields(body, REPLACE_FIELDS))
+
+
+def key_of(request: Request) -> str:
+    """The Idempotency-Key; empty when there is none. Raises Problem INVALID."""
+    raw = request.headers.get("Idempotency-Key")
+    try:
+        return str(idempotency_key(raw)) if raw is not None else ""
+    except Wrong as wrong:
+        raise invalid([FieldError("Idempotency-Key", wrong.code, str(wrong))]) from None
 
 
 def read_if_match(header: str | None) -> int | None:

@@ -89,7 +89,7 @@ ONLY: dict[str, set[str]] = {
     "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
     "REFUSED_BY_CHECK": {"place_order", "place_group", "replace_order"},
-    "IDEMPOTENCY_KEY_REUSED": {"place_orders"},
+    "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders"},
     "BULK_REFUSED": {"place_orders"},
 }
 #: Members that the documents of some codes have beside the usual ones.

@@ -7,6 +7,7 @@ something), a number that no column holds is none.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import uuid_utils.compat as uuid_utils
@@ -151,6 +152,7 @@ def _storable_reference(ref: InstrumentRef) -> InstrumentRef:
     return msgspec.structs.replace(
         ref,
         symbol=storable.key(ref.symbol, 32),
+        sec_type=storable.text(ref.sec_type, 16),
         exchange=storable.text(ref.exchange, 16),
         currency=storable.text(ref.currency, 3),
         con_id=storable.whole(ref.con_id),
@@ -164,21 +166,35 @@ def _storable_reference(ref: InstrumentRef) -> InstrumentRef:
 
 
 def _instrument(ref: InstrumentRef) -> Instrument:
-    """The instrument by the broker's number, else by its description."""
-    known = Instrument.objects.filter(con_id=ref.con_id) if ref.con_id else Instrument.objects.none()
-    if found := known.filter(exchange=ref.exchange).first() or known.first():
-        return found
-    described, _ = Instrument.objects.get_or_create(
-        symbol=ref.symbol,
-        sec_type=ref.sec_type,
-        exchange=ref.exchange,
-        currency=ref.currency,
-        maturity=ref.maturity,
-        strike_price=ref.strike_price,
-        put_or_call=ref.put_or_call,
-        trading_class=ref.trading_class,
-        local_symbol=ref.local_symbol,
-        legs=[],
-        defaults={"con_id": ref.con_id or None, "multiplier": ref.multiplier},
+    """The instrument by the broker's number, else by its description.
+
+    One that nobody here knows is stored as not confirmed: no look-up for an order of ours may find it.
+    """
+    described = {
+        "symbol": ref.symbol,
+        "sec_type": ref.sec_type,
+        "exchange": ref.exchange,
+        "currency": ref.currency,
+        "maturity": ref.maturity,
+        "strike_price": ref.strike_price,
+        "put_or_call": ref.put_or_call,
+        "trading_class": ref.trading_class,
+        "local_symbol": ref.local_symbol,
+    }
+    if ref.con_id:
+        known = Instrument.objects.filter(con_id=ref.con_id, sec_type=ref.sec_type).order_by("pk")
+        found = known.filter(exchange=ref.exchange).first() or known.first()
+    else:
+        found = Instrument.objects.filter(**described, legs=[]).order_by("-confirmed", "pk").first()
+    return found or _store_unconfirmed(ref, described)
+
+
+def _store_unconfirmed(ref: InstrumentRef, described: dict[str, Any]) -> Instrument:
+    facts = {**described, "multiplier": ref.multiplier}
+    if not ref.con_id:
+        return Instrument.objects.create(**facts, confirmed=False)
+    # Of another kind under the same number: the number stays with the row that has it.
+    row, _ = Instrument.objects.get_or_create(
+        con_id=ref.con_id, exchange=ref.exchange, defaults={**facts, "confirmed": False}
     )
-    return described
+    return row

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
+from django.db import transaction
 from django.utils import timezone
 
+from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.inbox import InboxItem
+from brokers.lease import Lease, LeaseLost
 from brokers.models import GatewaySession, LinkChange
 from brokers.port import InboundMessage, Link
 from orders.booking import apply
@@ -17,14 +21,23 @@ from orders.notify.alerts import raise_alert
 from orders.sending import order_ids, replaces
 from orders.sending.submission import mark_unanswered
 
+log = logging.getLogger(__name__)
+
 
 class SessionApplier:
     """Applies what one session received."""
 
     def __init__(
-        self, session: str, flags: SessionFlags, breaker: Breaker, on_link: Callable[[], None]
+        self,
+        session: str,
+        flags: SessionFlags,
+        breaker: Breaker,
+        on_link: Callable[[], None],
+        lease: Lease | None = None,
     ) -> None:
+        """What it records of the session itself, the holder of the lease records only."""
         self.session = session
+        self.lease = lease
         self.flags = flags
         self.breaker = breaker
         self.on_link = on_link
@@ -51,21 +64,31 @@ class SessionApplier:
 
     def link_changed(self, link: Link, reason: str) -> None:
         """Record the link. A dropped one leaves everything sent but unanswered in doubt."""
+        try:
+            with transaction.atomic():
+                self._record_link(link, reason)
+                if self.lease:
+                    leases.require(self.lease)
+        except LeaseLost:
+            log.warning("link of a former holder", extra={"session": self.session, "link": link})
+            return
+        if link is Link.READY:
+            self.breaker.reconciled()
+        self.on_link()
+
+    def _record_link(self, link: Link, reason: str) -> None:
         now = timezone.now()
+        if link in (Link.DOWN, Link.BROKER_LOST):
+            why = f"the link went down: {reason}"
+            mark_unanswered(self.session, before=now, why=why)
+            replaces.mark_unanswered(self.session, before=now, why=why)
         facts: dict[str, object] = {"link": link, "link_reason": reason[:300], "link_changed_at": now}
         if link is Link.CONNECTED:
             facts["connected_at"] = now
         GatewaySession.objects.filter(name=self.session).update(**facts)
         LinkChange.objects.create(session_id=self.session, link=link, reason=reason[:300], at=now)
-        if link in (Link.DOWN, Link.BROKER_LOST):
-            why = f"the link went down: {reason}"
-            mark_unanswered(self.session, before=now, why=why)
-            replaces.mark_unanswered(self.session, before=now, why=why)
         if link is Link.DOWN:
             order_ids.forget_gateway(self.session)
-        if link is Link.READY:
-            self.breaker.reconciled()
-        self.on_link()
 
     def connection_failed(self) -> None:
         """The breaker counts what the gateway refuses."""

@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import Error, close_old_connections, connection, transaction
 from django.utils import timezone
 
 from brokers import database, registry
@@ -97,7 +97,9 @@ class SessionRuntime:
         self._stopping = threading.Event()
         self._last_full_snapshot = self._last_commission_snapshot = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
-        self.applier = SessionApplier(self.name, self.flags, self.breaker, on_link=self._wake.set)
+        self.applier = SessionApplier(
+            self.name, self.flags, self.breaker, on_link=self._wake.set, lease=lease
+        )
         self.writer = InboxWriter(self.name, self.applier)
         self.session = registry.create(
             self.name,
@@ -107,6 +109,7 @@ class SessionRuntime:
             client_id=client_id,
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
+            fence=lease.fence,
         )
         self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker)
@@ -220,6 +223,8 @@ class SessionRuntime:
         runs: list[ReconciliationRun] = []
 
         def apply() -> None:
+            with transaction.atomic():
+                leases.require(self.lease)  # one that was taken by a former holder proves nothing any more
             facts = self.name, snapshot, self.lease.epoch, self.flags
             runs.append(snapshots.apply_snapshot(*facts, self.applier))
             self.applier.notify_breaker()
@@ -275,7 +280,13 @@ class SessionRuntime:
                 questions.answer_waiting(self.name, answers)
 
     def sweep(self, beat: Callable[[], None] = lambda: None) -> None:
-        """One look at everything that may wait, and a submission of what is due."""
+        """One look at everything that may wait, and a submission of what is due.
+
+        Not while another process may hold the lease: what waits is that one's to look at.
+        """
+        if not self.lease.fence.is_open:
+            beat()
+            return
         try:
             self.sweep_steps.round(beat)
         finally:
@@ -315,7 +326,8 @@ class SessionRuntime:
     def _show_breaker(self) -> None:
         """Others decide by it too: an order that is to be refused while the broker is down, a dashboard."""
         state = self.breaker.state
-        if GatewaySession.objects.filter(name=self.name).exclude(breaker=state).update(breaker=state):
+        own = GatewaySession.objects.filter(**leases.own_row(self.lease))
+        if own.exclude(breaker=state).update(breaker=state):
             log.warning("breaker %s", state, extra={"session": self.name})
 
     def _snapshot_where_needed(self) -> None:
@@ -362,7 +374,7 @@ class SessionRuntime:
                     self.on_lease_lost()
             with thread.turn():
                 if not lost:
-                    self.health.store()
+                    self.health.store()  # every session's row of health is its holder's
 
 
 def take_lease(name: str, client_id: int) -> Lease | None:

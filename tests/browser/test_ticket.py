@@ -106,7 +106,7 @@ def test_an_order_gets_other_terms(boss: Page, stack: System) -> None:
 def basket(folder: Path) -> Path:
     """A file with twelve good rows and one with two wrong cells."""
     head = "account,symbol,side,order_qty,ord_type,price,time_in_force"
-    good = [f"DU1234567,AAPL,BUY,{number},MARKET,," for number in range(1, 13)]
+    good = [f"DU1234567,AAPL,BUY,{number},MARKET,," for number in range(301, 313)]
     file = folder / "basket.csv"
     file.write_text("\n".join([head, *good, "DU1234567,AAPL,HOLD,x,LIMIT,1,DAY"]))
     return file

@@ -57,6 +57,7 @@ from brokers.simulator.gateway.texts import refusals
 from brokers.simulator.gateway.texts.home import HomeZone
 from brokers.simulator.gateway.timetable import Publishers, Timetable
 from brokers.simulator.wire import client as requests
+from brokers.simulator.wire.codec import DEFAULT_VERSION
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 
@@ -84,11 +85,14 @@ class Gateway:
         pacing: PacingMode = PacingMode.OFF,
         keep_finished: int = MAX_FINISHED,
         home: HomeZone | None = None,
+        server_version: int = DEFAULT_VERSION,
     ) -> None:
         self.universe = universe
         self.clock = clock
         self._cash = cash
         self.home = home or HomeZone()
+        #: The newest that it speaks; clients that speak less are spoken to in theirs.
+        self.server_version = server_version
         self.agenda = Agenda(clock)
         self.faults = Faults(universe, clock, seed)
         self.pacing = Pacing(clock, pacing)

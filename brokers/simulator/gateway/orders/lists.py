@@ -6,7 +6,7 @@ A list may be long: it is sent slice by slice, and what happens meanwhile is sen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.simulator.gateway.clients.link import Link, Step
@@ -20,6 +20,8 @@ from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.records import Record
 
+#: Executions of so many days can be asked for at most.
+MAX_DAYS = 7
 _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 
 
@@ -95,8 +97,13 @@ class OrderLists:
         yield (responses.ExecutionDataEnd(req_id=message.req_id),)
 
     def _since(self, link: Link, message: requests.ReqExecutions) -> datetime | None:
-        """Return from when on executions are wanted; None after an error was sent."""
+        """Return from when on executions are wanted, which is today; None after an error was sent.
+
+        Clients of server version 200 may ask for days before: the last so many, or certain ones.
+        """
         day = max(self._midnight(), self._state.day_began_at or self._midnight())
+        if message.last_n_days or message.days:
+            day = self._midnight() - timedelta(days=message.last_n_days or MAX_DAYS)
         if not message.time:
             return day
         try:
@@ -109,7 +116,8 @@ class OrderLists:
     def _passes(self, wanted: requests.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
         instrument = self._state.universe[fact.con_id]
         return (
-            wanted.client_id in (None, 0, record.client_id)
+            (not wanted.days or self._home.date_number(fact.at) in {day.date for day in wanted.days})
+            and wanted.client_id in (None, 0, record.client_id)
             and wanted.account in ("", fact.account)
             and wanted.symbol in ("", instrument.symbol)
             and wanted.sec_type in ("", instrument.sec_type)

@@ -68,6 +68,10 @@ class HomeZone:
         """Return a time where the zone is always written: the greeting, a completed order's end."""
         return _second(int(moment.timestamp()), self.name, self.place, TimeForm.ZONE)
 
+    def date_number(self, moment: datetime) -> int:
+        """Return the day here as clients write it: 20261127."""
+        return int(f"{moment.astimezone(self.place):%Y%m%d}")
+
     def midnight(self, now: datetime) -> datetime:
         """Return when the day of `now` began here, in UTC."""
         start = now.astimezone(self.place).replace(hour=0, minute=0, second=0, microsecond=0)
