@@ -17,7 +17,8 @@ class CancelShape(RequestShape):
 
     also_cancels = serializers.ListField(
         child=serializers.UUIDField(),
-        help_text="Orders of its group that the broker cancels with it, because a client asks for it.",
+        required=False,
+        help_text="Orders of its group that the broker cancels with it; left out when there are none.",
     )
 
 

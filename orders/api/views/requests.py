@@ -51,7 +51,7 @@ class OrderCancel(ApiView):
     def post(self, request: Request, order_id: UUID) -> HttpResponse:
         """Ask for the cancel; asking again while one is open gives that one.
 
-        `also_cancels` are the orders of its group that the broker cancels with it.
+        `also_cancels`, where there are any, are the orders of its group that the broker cancels with it.
         """
         order = selectors.order_of(self.access.accounts, order_id)
         cl_ord_id, alone = read_cancel(request.data)
@@ -59,7 +59,7 @@ class OrderCancel(ApiView):
         asked = cancel_order(
             order.id, actor=self.access.actor, at=self.received_at, cl_ord_id=cl_ord_id, alone=alone
         )
-        document = {**request_document(asked), "also_cancels": others}
+        document = {**request_document(asked), **({"also_cancels": others} if others else {})}
         return answer(document, status=202, headers=location(asked))
 
 
