@@ -244,12 +244,12 @@ BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | O
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One position as the broker reports it; `avg_cost` per unit including the multiplier."""
+    """One position; `avg_cost` per unit including the multiplier, None if the broker does not know it."""
 
     account: str
     instrument: InstrumentRef
     position_qty: Decimal
-    avg_cost: Decimal
+    avg_cost: Decimal | None
 
 
 class AccountValueReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -266,7 +266,7 @@ class Position(models.Model):
     sec_type = models.CharField(max_length=16)
     currency = models.CharField(max_length=3)
     position_qty = models.DecimalField(max_digits=28, decimal_places=10)
-    avg_cost = models.DecimalField(max_digits=28, decimal_places=10)
+    avg_cost = models.DecimalField(null=True, max_digits=28, decimal_places=10)
     baseline_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
     reported_at = models.DateTimeField()
 

@@ -24,14 +24,23 @@ def create(
     paper: bool,
     listener: Listener,
     fence: Fence,
+    time_zone: str = "",
 ) -> BrokerSession:
     """Build the session `name` with the adapter at this dotted path, which must declare its capabilities.
 
-    It compares the fence before every write of an order, a cancel or a replace.
+    It compares the fence before every write of an order, a cancel or a replace. `time_zone` is the gateway's
+    own, that of times without one; empty when nobody has said.
     """
     capabilities(adapter)
     session: BrokerSession = import_string(adapter)(
-        name=name, host=host, port=port, client_id=client_id, paper=paper, listener=listener, fence=fence
+        name=name,
+        host=host,
+        port=port,
+        client_id=client_id,
+        paper=paper,
+        listener=listener,
+        fence=fence,
+        time_zone=time_zone,
     )
     return session
 

@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from ib_async.client import Client
 
+from brokers import time_zones
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.fence import Fence
 from brokers.ib import codes, contracts, translate
@@ -31,6 +32,7 @@ from brokers.ib.codes import Notice
 from brokers.ib.decoder import StrictDecoder
 from brokers.ib.prices import Prices, ProfitKey
 from brokers.ib.requests import PROBE, Requests
+from brokers.ib.times import GatewayTimes
 from brokers.market import MarketView
 from brokers.messages import (
     CancelOrder,
@@ -74,6 +76,7 @@ class IBSession:
         client_id: int,
         paper: bool,
         listener: Listener,
+        time_zone: str = "",
         fence: Fence | None = None,
     ) -> None:
         """Without a fence (no lease to lose) it may always write."""
@@ -83,6 +86,8 @@ class IBSession:
         self.address = (host, port)
         self.client_id = client_id
         self.listener = listener
+        #: For all connections: what a person was told once is not told again after each.
+        self._times = GatewayTimes(name, time_zones.find(time_zone), listener)
         self.link = Link.DOWN
         self._link_reason = ""
         self.connection_started_at: datetime | None = None
@@ -226,6 +231,7 @@ class IBSession:
             requests=self.requests,
             prices=self._prices,
             on_link_code=self._link_code,
+            times=self._times,
         )
         self._client = client = new_client(self._callbacks)
         client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect

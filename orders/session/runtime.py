@@ -101,6 +101,7 @@ class SessionRuntime:
             self.name, self.flags, self.breaker, on_link=self._wake.set, lease=lease
         )
         self.writer = InboxWriter(self.name, self.applier)
+        configured = settings.BROKER_SESSIONS.get(self.name)
         self.session = registry.create(
             self.name,
             adapter,
@@ -109,6 +110,7 @@ class SessionRuntime:
             client_id=client_id,
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
+            time_zone=configured.time_zone if configured else "",
             fence=lease.fence,
         )
         self.applier.reconnect = self.session.reconnect
