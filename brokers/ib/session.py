@@ -77,8 +77,8 @@ class IBSession:
         client_id: int,
         paper: bool,
         listener: Listener,
-        fence: Fence | None = None,
         time_zone: str = "",
+        fence: Fence | None = None,
     ) -> None:
         """Without a fence (no lease to lose) it may always write."""
         self.name = name

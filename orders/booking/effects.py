@@ -18,6 +18,7 @@ from decimal import Decimal
 from brokers.fix import LASTING
 from brokers.formats import decimal_text
 from brokers.messages import ExecutionReport, OrderReport, OrderTerms, Refusal, WorkingStatus
+from orders.booking.groups import group_reason
 from orders.booking.working_set import WorkingSet
 from orders.models import (
     AT_BROKER,
@@ -164,8 +165,12 @@ def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) 
         acknowledge(order, cause, working=None)
         if balance_canceled(known, order, cause):
             return
-        asked = open_requests(known, order, RequestKind.CANCEL)
-        _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
+        if open_requests(known, order, RequestKind.CANCEL):
+            _set_reason(order, "CANCELED_ON_REQUEST", cause.text)
+        elif words := group_reason(known, order):
+            _set_reason(order, "CANCELED_WITH_GROUP", words)
+        else:
+            _set_reason(order, "BROKER_CANCELED", cause.text)
         order.cancel(cause)
     else:
         remember_end(order, status)

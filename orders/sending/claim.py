@@ -351,6 +351,8 @@ def _links(group: OrderGroup, entry: Order, chain: Sequence[NewOrder], order: Ne
         return {"parent_broker_order_id": chain[0].broker_order_id}
     if entry.state in OPEN:
         return {"parent_broker_order_id": entry.broker_order_id or 0}
+    if order.oca_group:
+        return {}
     # The entry is filled: nothing to be attached to, but one exit must still end the other.
     return {"oca_group": f"{oca_name(group.id)}-exits", "oca_type": 2}
 
