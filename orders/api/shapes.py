@@ -264,6 +264,8 @@ class SessionShape(serializers.Serializer[Any]):
     accounts = serializers.ListField(child=serializers.CharField())
     link = serializers.CharField()
     link_reason = serializers.CharField()
+    state = serializers.ChoiceField(choices=["ACTIVE", "HALTED"])
+    state_reason = serializers.CharField(allow_blank=True)
     breaker = serializers.CharField()
     link_changed_at = serializers.DateTimeField(allow_null=True)
     connected_at = serializers.DateTimeField(allow_null=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -33,7 +33,7 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
-from orders.booking import commissions, effects, external
+from orders.booking import commissions, effects, external, lost_history
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
@@ -60,6 +60,9 @@ MAX_ATTEMPTS = 8
 #: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
 SNAPSHOT_TOPIC = "snapshot:"
 COMMISSION = str(CommissionReport.__struct_config__.tag)
+
+R = TypeVar("R", OrderReport, ExecutionReport)
+A = TypeVar("A", bound=Order | None)
 
 
 class NotYet(Exception):
@@ -203,6 +206,7 @@ class Applying:
         self.set = working_set
         self.flags = flags
         self._touched: dict[Order, Cause] = {}
+        self._lost: list[tuple[str, Order, Cause]] = []
         #: Orders of which only the costs are news: these move no other state than FILLED and COMPLETED.
         self._charged: dict[Order, Cause] = {}
         self._handlers: dict[type, Callable[[Any, Cause], None]] = {
@@ -231,6 +235,8 @@ class Applying:
         for order, cause in self._charged.items():
             effects.settle_costs(order, self.set.executions(order), cause)
         self.set.store()
+        for lost, order, cause in self._lost:
+            lost_history.record(self.set, lost, order, cause)
 
     # --- our own word ------------------------------------------------------------------------------
     def _handed_over(self, sent: HandedOver, cause: Cause) -> None:
@@ -243,7 +249,7 @@ class Applying:
     def _order_report(self, report: OrderReport, cause: Cause) -> None:
         order = self.set.find(report, cause.at)
         if order is None:
-            order = external.adopt_order(self.set, report, cause)
+            order = self._adopted(report, cause, external.adopt_order)
             if order is None:
                 raise NotYet(f"no order known for {report.identity}")
         if not self._learn(order, report, cause):
@@ -255,6 +261,16 @@ class Applying:
             effects.follow_terms(self.set, order, report, cause)
         self.flags.snapshot_wanted |= effects.follow(self.set, order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
+
+    def _adopted(self, report: R, cause: Cause, adopt: Callable[[WorkingSet, R, Cause], A]) -> A | Order:
+        """Record an order that nobody knows; one that carries a reference of ours is lost history."""
+        lost = lost_history.reference_lost(self.set, report)
+        order = (lost_history.repeat_of(self.set, lost, cause) if lost else None) or adopt(
+            self.set, report, cause
+        )
+        if lost and order is not None:
+            self._lost.append((lost, order, cause))
+        return order
 
     def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> bool:
         """Take in the perm_id; whether the report is of the order that we know under it."""
@@ -288,7 +304,7 @@ class Applying:
             if external.is_busted(self.set.session, report):
                 log.info("a bust of what was never booked", extra={"exec_id": storable.text(report.exec_id)})
                 return
-            order = external.adopt_execution(self.set, report, cause)
+            order = self._adopted(report, cause, external.adopt_execution)
         self._learn(order, report, cause)
         self._record_answer(order)
         account, exec_id = self._account_of(order, report), execution_id(report.exec_id)

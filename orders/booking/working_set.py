@@ -146,6 +146,11 @@ class WorkingSet:
         self._load(OrderKeys(order_refs=[order_ref]))
         return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
 
+    def lock(self, keys: OrderKeys, order_id: UUID) -> Order:
+        """Lock one more order, by its id."""
+        self._load(keys)
+        return self.orders[order_id]
+
     def learn(self, order: Order) -> None:
         """Remember the identities of an order, so that later items of the batch find it by them."""
         if order.perm_id and order not in (same := self._by_perm[order.perm_id]):

@@ -15,19 +15,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession, Instrument
+from orders.entry import repeats
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices, why_useless
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
-from orders.models.order import order_ref_of
+from orders.models.order import order_ids, order_ref_of
 from orders.models.reasons import reason
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, Exposure, run_checks
@@ -198,6 +198,8 @@ def _replay(lines: Sequence[Line], client: User) -> None:
     for line, ticket in asked:
         first = known.get(ticket.cl_ord_id)
         if first is None and line.order and line.created and not line.failed:
+            first = repeats.adopt(line.order, client)
+        if first is None and line.order and line.created and not line.failed:
             line.error = ClOrdIdReused(line.order)  # it names a cancel, a replace or a sliced order
             line.order, line.created = None, False
         elif first is not None:
@@ -259,7 +261,8 @@ def require_form(ticket: Ticket, context: OrderContext) -> None:
 def _draft(
     ticket: Ticket, context: OrderContext, *, client: User, source: Source, received_at: datetime
 ) -> Order:
-    order_id, last = uuid_utils.uuid7(), last_prices.of(context.instrument)
+    order_id = order_ids.make(client.get_username(), ticket.cl_ord_id)
+    last = last_prices.of(context.instrument)
     max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
     order = Order(
         id=order_id,

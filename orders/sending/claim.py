@@ -48,7 +48,8 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
+      AND paused_at IS NULL AND halted_at IS NULL
+      AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -148,7 +149,7 @@ CLAIM_REPLACES = """
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL
+      AND paused_at IS NULL AND halted_at IS NULL
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
         a.payload - 'wait_for_rest' || jsonb_build_object(
