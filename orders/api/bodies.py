@@ -124,7 +124,10 @@ CANCEL_MANY_FIELDS = {
     "dry_run": Field(boolean, description="Only tell what would be asked."),
     "limit": Field(integer(1, 500), description="Orders at once; 500 if not given."),
 }
-CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
+CANCEL_FIELDS = {
+    "cl_ord_id": Field(cl_ord_id),
+    "alone": Field(boolean, description="Only if the broker cancels no other order of the group with it."),
+}
 REPLACE_FIELDS = {
     "cl_ord_id": ORDER_FIELDS["cl_ord_id"],
     **{name: replace(ORDER_FIELDS[name], required=False) for name in Terms._fields},
@@ -183,9 +186,10 @@ def read_instrument(body: object) -> tuple[InstrumentKey, str | None]:
     return InstrumentKey(**values), account_code
 
 
-def read_cancel(body: object) -> str:
-    """The cl_ord_id of a cancel's body, "" when it gives none; raises Problem INVALID."""
-    return str(read_fields(body, CANCEL_FIELDS).get("cl_ord_id", ""))
+def read_cancel(body: object) -> tuple[str, bool]:
+    """(the cl_ord_id of a cancel's body, "" when it gives none; whether alone); raises Problem INVALID."""
+    values = read_fields(body, CANCEL_FIELDS)
+    return values.get("cl_ord_id", ""), values.get("alone", False)
 
 
 def read_change(body: object) -> Change:

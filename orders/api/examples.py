@@ -86,6 +86,7 @@ ONLY: dict[str, set[str]] = {
     "ORDER_OVER": CHANGING | {"pause_sliced", "resume_sliced", "cancel_sliced"},
     "ORDER_FROZEN": {"replace_order"},
     "CANCEL_PENDING": {"replace_order"},
+    "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
     "REFUSED_BY_CHECK": {"place_order", "place_group", "replace_order"},
     "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders"},

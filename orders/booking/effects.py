@@ -18,6 +18,7 @@ from decimal import Decimal
 from brokers.fix import LASTING
 from brokers.formats import decimal_text
 from brokers.messages import ExecutionReport, OrderReport, OrderTerms, Refusal, WorkingStatus
+from orders.booking.groups import group_reason
 from orders.booking.working_set import WorkingSet
 from orders.models import (
     AT_BROKER,
@@ -164,8 +165,12 @@ def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) 
         acknowledge(order, cause, working=None)
         if balance_canceled(known, order, cause):
             return
-        asked = open_requests(known, order, RequestKind.CANCEL)
-        _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
+        if open_requests(known, order, RequestKind.CANCEL):
+            _set_reason(order, "CANCELED_ON_REQUEST", cause.text)
+        elif words := group_reason(known, order):
+            _set_reason(order, "CANCELED_WITH_GROUP", words)
+        else:
+            _set_reason(order, "BROKER_CANCELED", cause.text)
         order.cancel(cause)
     else:
         remember_end(order, status)
@@ -397,6 +402,16 @@ def close_requests(known: WorkingSet, order: Order, cause: Cause) -> None:
             order.record_event(EventKind.CANCEL_ACCEPTED, cause)
         else:
             continue
+        known.touch_request(request)
+
+
+def accept_cancels(known: WorkingSet, order: Order, cause: Cause) -> None:
+    """A filled order whose other order at the broker was canceled: what was asked is done."""
+    if order.is_alive:
+        return
+    for request in open_requests(known, order, RequestKind.CANCEL):
+        request.answer(RequestState.ACCEPTED, cause.at, "", cause.text)
+        order.record_event(EventKind.CANCEL_ACCEPTED, cause)
         known.touch_request(request)
 
 

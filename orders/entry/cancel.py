@@ -5,15 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from brokers import registry
 from brokers.order_ids import is_sendable
-from orders.errors import ClOrdIdReused, NotOurs, OrderOver
+from orders.errors import CancelsOthers, ClOrdIdReused, NotOurs, OrderOver
 from orders.models import (
     ALIVE,
+    AT_BROKER,
     OPEN_REQUESTS,
     Cause,
     CommandKind,
+    DuplicateOrder,
     EventKind,
     Order,
     OrderRequest,
@@ -23,20 +27,25 @@ from orders.models import (
     Source,
     State,
 )
+from orders.models.group_members import ended_with
 from orders.notify import wakeup
 from orders.sending.unknown_outcome import cancel_unsent
 from orders.store.orders import store_orders
 
 
-def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "") -> OrderRequest:
+def cancel_order(
+    order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "", alone: bool = False
+) -> OrderRequest:
     """Ask for the cancel of an order; asking again, or while one is open, returns the first.
 
-    An order that never left us is canceled at once. Raises Order.DoesNotExist, ClOrdIdReused, OrderOver
-    and NotOurs.
+    An order that never left us is canceled at once. `alone`: only if its broker cancels no other with it.
+    Raises Order.DoesNotExist, ClOrdIdReused, OrderOver, NotOurs and CancelsOthers.
     """
     try:
         with transaction.atomic():
             order = Order.objects.select_for_update().get(pk=order_id)
+            if alone and (others := canceled_with(order)):
+                raise CancelsOthers(order, others)
             request = _cancel(order, Cause(actor=actor, at=at), cl_ord_id)
     except IntegrityError as error:
         raise ClOrdIdReused(order, cl_ord_id) from error
@@ -44,10 +53,24 @@ def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "
     return request
 
 
+def canceled_with(order: Order) -> list[Order]:
+    """The other orders of its group that its broker cancels when this one is canceled; by rank.
+
+    None for one that has not left us: that cancel is ours.
+    """
+    if order.group_id is None or order.state not in AT_BROKER:
+        return []
+    config = settings.BROKER_SESSIONS.get(order.session_id)
+    if config is None or registry.capabilities(config.adapter).cancels_one_alone:
+        return []
+    members = Order.objects.filter(group=order.group_id).select_related("group", "instrument")
+    return ended_with(order, list(members.order_by("group_rank")))
+
+
 def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
     if known := _asked_before(order, cl_ord_id):
         return known
-    if order.state not in ALIVE:
+    if order.state not in ALIVE and not DuplicateOrder.objects.filter(order=order, is_over=False).exists():
         raise OrderOver(order)
     if order.source == Source.EXTERNAL and not _placed_under_our_id(order):
         raise NotOurs(order)

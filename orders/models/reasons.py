@@ -104,6 +104,12 @@ _ALL = (
         code="CANCELED_ON_REQUEST", text="Canceled on request.", retryable=False, desk="No action is needed."
     ),
     Reason(
+        code="CANCELED_WITH_GROUP",
+        text="The broker canceled it because of another order of its group.",
+        retryable=False,
+        desk="Look at that order; place a new one if this one is still wanted.",
+    ),
+    Reason(
         code="TIME_IN_FORCE", text="Its time in force is over.", retryable=False, desk="No action is needed."
     ),
     Reason(

@@ -9,6 +9,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from orders.models.group_members import leg_of
+from orders.models.states import ALIVE
+
+if TYPE_CHECKING:
+    from orders.models import Order
 
 ZERO = Decimal(0)
 
@@ -27,6 +34,19 @@ class Exit:
     def leaves_qty(self) -> Decimal:
         """What it may still execute."""
         return max(self.order_qty - self.cum_qty, ZERO) if self.is_alive else ZERO
+
+
+def exit_of(order: Order, order_qty: Decimal) -> Exit:
+    """The exit as it would be with this quantity."""
+    is_alive = order.state in ALIVE
+    return Exit(
+        key=order.pk, leg=leg_of(order), order_qty=order_qty, cum_qty=order.cum_qty, is_alive=is_alive
+    )
+
+
+def covered_qty(entry: Order) -> Decimal:
+    """What an entry has executed and may still execute: its exits are for no more."""
+    return entry.cum_qty + entry.leaves_qty
 
 
 def total_qty(exits: Sequence[Exit]) -> Decimal:

@@ -31,7 +31,7 @@ from orders.booking import commissions
 from orders.booking.apply import retry_parked
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
-from orders.entry import groups, preview, slicer
+from orders.entry import group_watch, preview, slicer
 from orders.instruments import contracts, prices
 from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
@@ -308,12 +308,12 @@ class SessionRuntime:
             Step("late requests", lambda: close_late(name, asked_before=timezone.now() - LATE_REQUEST_GRACE)),
             Step("parked messages", partial(retry_parked, name, self.flags)),
             Step("missing commissions", partial(commissions.mark_missing, name)),
+            Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
             Step("unconfirmed orders", partial(alerts.follow_unconfirmed, name)),
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
-            Step("groups", partial(groups.settle_groups, name)),
-            Step("exits of groups", partial(groups.watch_exits, name)),
+            Step("groups", partial(group_watch.settle_groups, name)),
             Step("slices", partial(slicer.work_slices, name)),
             Step("instruments", self._look_after_instruments),
             Step("health", self._alert_health, every=HEALTH_EVERY),

@@ -27,7 +27,7 @@ from orders.access import accounts_of_person
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
-from orders.entry.cancel import cancel_order
+from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.fields import Wrong, decimal
 from orders.entry.numbers import UnclearNumber, typed_number
 from orders.entry.replace import Change, replace_order
@@ -235,7 +235,8 @@ def dialog(
     request: HttpRequest, name: str, order: Order, form: forms.Form, status: int = 200
 ) -> TemplateResponse:
     """The dialog alone for a page that is open, or a page of its own."""
-    context = {"act": ACTS[name], "name": name, "order": order, "form": form}
+    taken = [other.cl_ord_id for other in canceled_with(order)] if name == "cancel" else []
+    context = {"act": ACTS[name], "name": name, "order": order, "form": form, "taken": taken}
     if "X-Desk-Live" in request.headers:
         return TemplateResponse(request, "desk/act_dialog.html", context, status=status)
     page = show(request, "desk/act_page.html", f"{ACTS[name].verb}: {order.cl_ord_id}", **context)
