@@ -17,6 +17,7 @@ from orders.models import (
     OPEN_REQUESTS,
     Cause,
     CommandKind,
+    DuplicateOrder,
     EventKind,
     Order,
     OrderRequest,
@@ -69,7 +70,7 @@ def canceled_with(order: Order) -> list[Order]:
 def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
     if known := _asked_before(order, cl_ord_id):
         return known
-    if order.state not in ALIVE:
+    if order.state not in ALIVE and not DuplicateOrder.objects.filter(order=order, is_over=False).exists():
         raise OrderOver(order)
     if order.source == Source.EXTERNAL and not _placed_under_our_id(order):
         raise NotOurs(order)
