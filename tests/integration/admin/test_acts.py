@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from brokers.models import Instrument
+from orders.admin.orders.bulk_cancel import taken_along
 from orders.models import AccountLimit, ActionRecord, ApiToken, Order, OrderGroup, OrderRequest, State
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 from tests.integration.api.test_read import sent
@@ -285,5 +286,7 @@ def test_the_dialog_names_what_the_broker_cancels_with_it(boss: Client) -> None:
     page = boss.get(act(low, "cancel")).content.decode()
     assert "The broker cancels with it" in page
     assert "g-high" in page
+    assert taken_along([low.pk]) == ["g-high"]
+    assert taken_along([low.pk, high.pk]) == []
     alone = boss.get(act(sent("a-1"), "cancel")).content.decode()
     assert "The broker cancels with it" not in alone
