@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -57,6 +58,20 @@ def test_the_same_key_gives_the_first_answer(boss: Client) -> None:
     assert "had not left us" in first
     assert "had not left us" in second
     assert ActionRecord.objects.count() == 1
+
+
+def test_a_refused_replace_keeps_what_was_typed_and_may_be_tried_again(boss: Client) -> None:
+    order = sent("a-1")
+    typed = {**press(), "version": str(order.version), "order_qty": "100", "price": "200.001"}
+    refused = boss.post(act(order, "replace"), typed, headers={"X-Desk-Live": "1"})
+    page = refused.content.decode()
+    assert (refused.status_code, 'value="200.001"' in page, "Must be a multiple" in page) == (409, True, True)
+    assert typed["key"] not in page, "the refused key has its answer"
+    taken = boss.post(
+        act(order, "replace"), {**typed, **press(), "price": "200.01"}, headers={"X-Desk-Live": "1"}
+    )
+    assert (taken.status_code, taken["X-Desk-Next"][:7]) == (204, "/admin/")
+    assert OrderRequest.objects.get().price == Decimal("200.01")
 
 
 def test_an_act_needs_a_reason(boss: Client) -> None:
