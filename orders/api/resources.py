@@ -260,6 +260,7 @@ def session_document(session: GatewaySession, accounts: Iterable[str]) -> Docume
         "state": "HALTED" if session.halted_at else "ACTIVE",
         "state_reason": session.halt_reason,
         "breaker": session.breaker,
+        "server_version": session.server_version,
         "link_changed_at": time_or_none(session.link_changed_at),
         "connected_at": time_or_none(session.connected_at),
         "reconciled_at": time_or_none(session.reconciled_at),

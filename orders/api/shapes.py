@@ -267,6 +267,10 @@ class SessionShape(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=["ACTIVE", "HALTED"])
     state_reason = serializers.CharField(allow_blank=True)
     breaker = serializers.CharField()
+    server_version = serializers.IntegerField(
+        allow_null=True,
+        help_text="The version of the broker's protocol that is spoken; null while there is no connection.",
+    )
     link_changed_at = serializers.DateTimeField(allow_null=True)
     connected_at = serializers.DateTimeField(allow_null=True)
     reconciled_at = serializers.DateTimeField(allow_null=True)

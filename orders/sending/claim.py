@@ -112,17 +112,20 @@ FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
 """
 
-# A cancel needs no gate and no id of its own, only that the order may be at the broker.
+# A cancel needs no gate and no id of its own, only that the order may be at the broker. Of several orders
+# there behind one reference each is canceled.
 CLAIM_CANCELS = """
 WITH holder AS (
-    SELECT name FROM brokers_gatewaysession
+    SELECT name, client_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
 ), picked AS (
-    SELECT c.id AS command_id, c.request_id, o.id AS order_id, o.broker_order_id
+    SELECT c.id AS command_id, c.request_id, o.id AS order_id, h.client_id,
+        CASE WHEN o.state = ANY(%(at_broker)s) THEN o.broker_order_id END AS broker_order_id
     FROM orders_outboxcommand c
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
     WHERE c.kind = 'CANCEL' AND c.done_at IS NULL AND c.not_before <= now()
-      AND o.state = ANY(%(at_broker)s) AND o.broker_order_id IS NOT NULL
+      AND (o.state = ANY(%(at_broker)s) AND o.broker_order_id IS NOT NULL
+           OR EXISTS (SELECT FROM orders_duplicateorder d WHERE d.order_id = o.id AND NOT d.is_over))
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), requests AS (
     UPDATE orders_orderrequest r SET state = 'SENT', sent_at = clock_timestamp()
@@ -139,7 +142,10 @@ WITH holder AS (
     UPDATE orders_outboxcommand c SET done_at = now(), attempts = c.attempts + 1
     FROM picked p WHERE c.id = p.command_id
 )
-SELECT order_id::text, broker_order_id FROM picked
+SELECT order_id::text, broker_order_id FROM picked WHERE broker_order_id IS NOT NULL
+UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_duplicateorder d
+    ON d.order_id = p.order_id AND NOT d.is_over AND d.broker_order_id IS NOT NULL
+    AND d.broker_client_id = p.client_id
 """
 
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for

@@ -10,6 +10,7 @@ import time
 
 from brokers import clock
 from brokers.models import SessionHealth
+from brokers.port import BrokerSession
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.session.clocks import ClockWatch
@@ -22,15 +23,23 @@ THREAD, STEP = "thread ", "step "  # how subjects of alerts begin
 class HealthReport:
     """Says how threads and steps are."""
 
-    def __init__(self, session: str, supervisor: Supervisor, sweep: Sweep, clocks: ClockWatch) -> None:
+    def __init__(
+        self,
+        session: str,
+        broker: BrokerSession,
+        supervisor: Supervisor,
+        sweep: Sweep,
+        clocks: ClockWatch,
+    ) -> None:
         self.session = session
         self.clocks = clocks
+        self.broker = broker
         self.supervisor = supervisor
         self.sweep = sweep
         self._shown: dict[str, str] | None = None
 
     def store(self) -> None:
-        """Keep heartbeats and counters in the session's row of health."""
+        """Keep heartbeats, counters and what is spoken with the broker in the session's row of health."""
         SessionHealth.objects.update_or_create(
             session_id=self.session,
             defaults={
@@ -38,6 +47,7 @@ class HealthReport:
                 "steps": self.steps(),
                 "clocks": self.clocks.skews,
                 "reported_at": clock.now(),
+                "server_version": self.broker.server_version,
             },
         )
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
@@ -13,7 +14,7 @@ from orders.entry.group_watch import BATCH_SIZE, settle_groups
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
-from orders.models import GroupKind, Order, OrderGroup, Source, State
+from orders.models import Alert, AlertKind, GroupKind, Order, OrderGroup, OrderRequest, Source, State
 
 
 def ticket(name: str, side: Side, quantity: int = 10, **terms: Any) -> Ticket:
@@ -80,3 +81,31 @@ def test_exits_are_whole_or_legs_that_together_are_the_entry(
     with pytest.raises(TicketInvalid) as refused:
         bracket(order, "L", profits, stops)
     assert field in refused.value.errors
+
+
+def test_exits_that_outlive_the_cancel_of_the_rest_are_made_smaller(order: Order) -> None:
+    entry, *exits = bracket(order, "R", [10], [10])
+    Order.objects.filter(pk=entry.pk).update(state="CANCELED", cum_qty=3)
+    ids = [one.pk for one in exits]
+    Order.objects.filter(pk__in=ids).update(state="PENDING", broker_order_id=7)
+    settle_groups("main")
+    asked = OrderRequest.objects.filter(order__in=ids)
+    assert {(one.kind, one.order_qty, one.requested_by) for one in asked} == {("REPLACE", 3, "groups")}
+    assert asked.count() == 2
+    settle_groups("main")
+    assert asked.count() == 2  # what is under way is not asked again
+
+
+def test_a_resize_that_is_refused_calls_a_person_and_is_not_repeated(order: Order) -> None:
+    entry, *exits = bracket(order, "R", [10], [10])
+    Order.objects.filter(pk=entry.pk).update(state="CANCELED", cum_qty=3)
+    ids = [one.pk for one in exits]
+    Order.objects.filter(pk__in=ids).update(state="PENDING", broker_order_id=7)
+    settle_groups("main")
+    asked = OrderRequest.objects.filter(order__in=ids)
+    asked.update(state="REFUSED", reason_text="not now")
+    for _ in range(3):
+        Order.objects.filter(pk__in=ids).update(version=F("version") + 1)
+        settle_groups("main")
+    assert asked.count() == 2
+    assert Alert.objects.filter(kind=AlertKind.GROUP_BROKEN, order__in=ids, cleared_at=None).count() == 2

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0007_halted_and_clocks'),
-        ('orders', '0014_group_watch'),
+        ('orders', '0015_duplicate_order'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('brokers', '0006_unknown_cost'),
+        ('brokers', '0007_server_version'),
     ]
 
     operations = [
