@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('brokers', '0007_halted_and_clocks'),
+        ('brokers', '0008_halted_and_clocks'),
         ('orders', '0015_duplicate_order'),
     ]
 
