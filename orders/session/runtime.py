@@ -125,7 +125,7 @@ class SessionRuntime:
         self.supervisor = Supervisor(self.name, self._stopping, self._fatal)
         self._supervise_all()
         self.sweep_steps = Sweep(self._steps())
-        self.health = HealthReport(self.name, self.supervisor, self.sweep_steps)
+        self.health = HealthReport(self.name, self.session, self.supervisor, self.sweep_steps)
 
     def _supervise_all(self) -> None:
         """Every thread of the session."""
