@@ -24,6 +24,7 @@ from brokers.models import BrokerAccount, GatewaySession, Instrument
 from orders.entry.resolution import Questions, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
+from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
@@ -160,7 +161,10 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     Whose id was taken meanwhile, or earlier in this very list, is a replay.
     """
     drafts = [line.order for line in lines if line.order and line.created]
-    with transaction.atomic() if all_or_none else nullcontext():
+    limited = has_use_limits(drafts, rules)
+    with transaction.atomic() if all_or_none or limited else nullcontext():
+        if limited:
+            reject_beyond_use([[order] for order in drafts], rules)
         recorded = record_orders(drafts, ruleset=rules.ruleset_version)
         if recorded is None:
             return False
@@ -234,9 +238,10 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
 
 def dry_run(ticket: Ticket) -> list[CheckResult]:
     """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
-    context = context_by(rules_cache.rules(), ticket)
+    rules = rules_cache.rules()
+    context = context_by(rules, ticket)
     require_form(ticket, context)
-    return check_report(ticket, context)
+    return [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules)]
 
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:
