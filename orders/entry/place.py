@@ -277,6 +277,7 @@ def _draft(
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
         arrival_px=last_prices.of(context.instrument),
+        ruleset=context.ruleset_version,
     )
     order.record_event(
         EventKind.RECORDED, Cause(actor=f"client:{client.get_username()}", at=received_at), from_state=""

@@ -7,7 +7,7 @@ may not. Accounts without such limits take no lock and cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -50,6 +50,28 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
             _reject(orders, failed)
         else:
             use.add(demand)
+
+
+def recheck_use(
+    intentions: Sequence[Intention], rules: Rules
+) -> Iterator[tuple[Intention, list[CheckResult]]]:
+    """The same for recorded orders before they are sent, oldest first: with all but those that come later.
+
+    Rate, duplicates and own orders on the other side were asked when they were recorded; what an order
+    waited for changes neither.
+    """
+    limited = [(orders, demand_of(orders)) for orders in intentions if _is_limited(orders, rules)]
+    if not limited:
+        return
+    use = _use([demand for _, demand in limited], rules, lock=True)
+    for _, demand in limited:
+        use.remove(demand)
+    for orders, demand in limited:
+        limits = _limits(demand.account, rules)
+        report = use_checks(demand, limits.on_what_stands, use)
+        if all(check.passed for check in report):
+            use.add(demand)
+        yield orders, report
 
 
 def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResult]:

@@ -59,6 +59,12 @@ _ALL = (
         desk="Cancel the order on the other side first, or choose a price that does not cross it.",
     ),
     Reason(
+        code="RULES_CHANGED",
+        text="The order waited, and by the rules in force now it could not be placed any more.",
+        retryable=False,
+        desk="Read the report of its checks; place another order if one is still wanted.",
+    ),
+    Reason(
         code="INSTRUMENT_NOT_ALLOWED",
         text="The account may not trade this instrument.",
         retryable=False,

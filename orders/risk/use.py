@@ -35,6 +35,11 @@ class UseLimits:
         """Whether one of the rules is on."""
         return self != UseLimits()
 
+    @property
+    def on_what_stands(self) -> UseLimits:
+        """Those that concern what is there, not how it came: positions and open orders."""
+        return UseLimits(max_position_qty=self.max_position_qty, max_open_orders=self.max_open_orders)
+
 
 @dataclass(frozen=True)
 class Content:
@@ -121,16 +126,22 @@ class Use:
 
     def add(self, demand: Demand) -> None:
         """The demand was granted: it counts for those that come after it."""
-        account, count = demand.account, len(demand.orders)
-        self.open_orders[account] += count
-        self.recent_orders[account] += count
+        self._count(demand, 1)
+        self.recent_orders[demand.account] += len(demand.orders)
         self.recent_contents.update(repeatable(demand))
-        for con_id, quantity in demand.bought(1).items():
-            self.longs[account, con_id] = self.longs.get((account, con_id), ZERO) + quantity
-        for con_id, quantity in demand.bought(-1).items():
-            self.shorts[account, con_id] = self.shorts.get((account, con_id), ZERO) - quantity
         for order in demand.orders:
             self._quote(order)
+
+    def remove(self, demand: Demand) -> None:
+        """Leave out what a recorded demand holds of positions and open orders."""
+        self._count(demand, -1)
+
+    def _count(self, demand: Demand, times: int) -> None:
+        self.open_orders[demand.account] += times * len(demand.orders)
+        for positions, sign in ((self.longs, 1), (self.shorts, -1)):
+            for con_id, quantity in demand.bought(sign).items():
+                key = demand.account, con_id
+                positions[key] = positions.get(key, ZERO) + times * sign * quantity
 
     def _quote(self, order: Asked) -> None:
         quote = order.quote
