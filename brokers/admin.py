@@ -108,7 +108,7 @@ class DescriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """The same description again is refused: the form shows only a part of the constraint's fields."""
         described: dict[str, Any] = super().clean() or {}
-        if self.instance.pk is None and Instrument.objects.filter(**described).exists():
+        if self.instance.pk is None and Instrument.objects.listed().filter(**described).exists():
             raise forms.ValidationError("There is an instrument of this description.")
         return described
 

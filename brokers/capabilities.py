@@ -15,5 +15,7 @@ class Capabilities:
     statuses: frozenset[WorkingStatus]
     #: Whether it says that quantities and prices were restated by a corporate action.
     restates_quantities: bool
+    #: Whether a client's cancel of one order of a group leaves the others as they are.
+    cancels_one_alone: bool
     #: Whether a filled order works on when a replace raises its quantity (FIX C.1.c).
     raises_filled: bool

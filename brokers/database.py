@@ -20,8 +20,9 @@ RETRY_PAUSE = 0.25  # seconds
 #: back (deadlock, serialization), out of resources, operator's intervention (shutdown, recovery, canceled),
 #: system error, login (while passwords or databases are being changed).
 AWAY_CLASSES = ("08", "28", "3D", "40", "53", "57", "58")
+READ_ONLY = "25006"
 #: Read-only, ended while idle in a transaction, transaction timeout, lock not available.
-AWAY_STATES = ("25006", "25P03", "25P04", "55P03")
+AWAY_STATES = (READ_ONLY, "25P03", "25P04", "55P03")
 
 
 def is_away(error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -15,6 +16,16 @@ def decimal_text(value: Decimal) -> str:
 def decimal_or_none(value: Decimal | None) -> str | None:
     """The same for a value that may be missing."""
     return None if value is None else decimal_text(value)
+
+
+#: What a spreadsheet takes for the start of a formula, also behind spaces.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def spreadsheet_text(text: str) -> str:
+    """A text that a spreadsheet would run as a formula, quoted; any other as it is, a number too."""
+    is_number = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text, re.ASCII)
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) and not is_number else text
 
 
 def time_text(value: datetime) -> str:

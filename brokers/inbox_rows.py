@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from brokers import database, prepared, storable
 from brokers.inbox import describe
@@ -112,6 +113,13 @@ def _store_parked(
     with transaction.atomic():
         row, _ = write(session_id=session, dedup_key=parked_key(message), defaults=facts)
     return row
+
+
+def renew(session: str, again: Sequence[InboundMessage]) -> None:
+    """Messages that were told again word for word while they wait count from now."""
+    if keys := [storable.key(message.dedup_key) for message in again]:
+        waiting = InboxMessage.objects.filter(session_id=session, dedup_key__in=keys, applied_at=None)
+        waiting.update(received_at=timezone.now())
 
 
 def parked_key(message: InboundMessage) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from brokers.fix import LegSide, OrdStatus, OrdType, SecType, Side, TimeInForce
+from brokers.fix import LegSide, OrdStatus, OrdType, Side, TimeInForce
 from brokers.order_attributes import OrderAttributes
 
 
@@ -32,7 +32,7 @@ class InstrumentRef(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """
 
     symbol: str
-    sec_type: SecType
+    sec_type: str  # a `SecType`, or the broker's own word for what is not traded here
     exchange: str
     currency: str
     con_id: int = 0
@@ -88,6 +88,15 @@ class ReplaceOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     order: NewOrder
 
 
+#: What gateways say for an order that no client placed, beside 0 and negative numbers.
+NO_ORDER_ID = 2**31 - 1
+
+
+def is_order_id(number: int) -> bool:
+    """Whether a number is an order id: orders typed in by hand share 0, negatives or 2147483647."""
+    return 0 < number < NO_ORDER_ID
+
+
 class OrderIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All a broker message says about whose order it is; 0 and "" mean not said.
 
@@ -98,6 +107,11 @@ class OrderIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     perm_id: int = 0
     client_id: int = 0
     broker_order_id: int = 0
+
+    @property
+    def has_order_id(self) -> bool:
+        """Whether it names an order id of its client."""
+        return is_order_id(self.broker_order_id)
 
 
 class WorkingStatus(StrEnum):
@@ -175,10 +189,10 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class CommissionReport(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="commission_report"
 ):
-    """The cost of one execution; `realized_pnl` None when the broker does not know it."""
+    """The cost of one execution; None for what the broker does not know (yet)."""
 
     exec_id: str
-    commission: Decimal
+    commission: Decimal | None
     currency: str
     realized_pnl: Decimal | None = None
 
@@ -190,8 +204,10 @@ class Refusal(StrEnum):
     REJECTED_IF_NEW = "REJECTED_IF_NEW"  # of an order that was taken before: a request is refused
     ORDER_CANCELED = "ORDER_CANCELED"
     CANCEL_REFUSED = "CANCEL_REFUSED"
+    CANCEL_UNDER_WAY = "CANCEL_UNDER_WAY"  # the order is being canceled already, or was just now
     REPLACE_REFUSED = "REPLACE_REFUSED"
     REPLACE_TOO_EARLY = "REPLACE_TOO_EARLY"  # nothing was changed; asking again later may help
+    PARENT_GONE = "PARENT_GONE"  # attached to an order that is over: nothing was done; without it it may
     REQUEST_REFUSED = "REQUEST_REFUSED"  # a cancel or a replace: which one, the code does not tell
     LOOK_UP = "LOOK_UP"  # proves nothing: the order may live
     UNKNOWN = "UNKNOWN"  # not in the adapter's table: looked up, and a person should know
@@ -228,12 +244,12 @@ BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | O
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One position as the broker reports it; `avg_cost` per unit including the multiplier."""
+    """One position; `avg_cost` per unit including the multiplier, None if the broker does not know it."""
 
     account: str
     instrument: InstrumentRef
     position_qty: Decimal
-    avg_cost: Decimal
+    avg_cost: Decimal | None
 
 
 class AccountValueReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -328,5 +344,7 @@ def execution_key(report: ExecutionReport) -> str:
 
 
 def commission_key(report: CommissionReport) -> str:
-    """Inbox key of a commission; another amount for the same execution is another message."""
-    return f"comm:{report.exec_id}:{report.commission.normalize():f}"
+    """Inbox key of a commission; another amount or profit for the same execution is another message."""
+    amounts = (report.commission, report.realized_pnl)
+    said = ":".join("" if amount is None else f"{amount.normalize():f}" for amount in amounts)
+    return f"comm:{report.exec_id}:{said}:{report.currency}"

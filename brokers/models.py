@@ -25,6 +25,8 @@ class GatewaySession(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     #: The next broker order id to give out: max(the gateway's nextValidId, ours), never lowered.
     next_broker_order_id = models.BigIntegerField(default=1)
+    #: The gateway names ids above the last that we send (`brokers.order_ids`): nothing new is claimed.
+    order_ids_used_up = models.BooleanField(default=False)
     link = models.CharField(max_length=16, default="DOWN")
     link_reason = models.CharField(max_length=300, blank=True, default="")
     breaker = models.CharField(max_length=16, default="CLOSED")
@@ -90,15 +92,26 @@ class BrokerAccount(models.Model):
         return self.code
 
 
+class Instruments(models.QuerySet["Instrument"]):
+    """Rows of instruments."""
+
+    def listed(self) -> Instruments:
+        """What may answer a look-up of ours."""
+        return self.filter(confirmed=True)
+
+
 class Instrument(models.Model):
-    """A tradable contract with the broker's own rules, as of `resolved_at`.
+    """A contract with the broker's own rules, as of `resolved_at`.
 
     `con_id` is null until the broker resolved it; a combination never gets one, it is its legs. The
-    same con_id at another exchange is another row: orders are routed there.
+    same con_id at another exchange is another row: orders are routed there. `confirmed` is false for what
+    only other people's orders told: it answers no look-up before the broker's contract details are asked for
+    an order of ours. `sec_type` is the broker's own word where it is none of ours.
     """
 
     symbol = models.CharField(max_length=32)
-    sec_type = models.CharField(max_length=8, choices=[(t.value, t.value) for t in SecType])
+    confirmed = models.BooleanField(default=True)
+    sec_type = models.CharField(max_length=16, choices=[(t.value, t.value) for t in SecType])
     exchange = models.CharField(max_length=16, default="SMART")
     currency = models.CharField(max_length=3, default="USD")
     #: Last trading day of a future or an option, YYYYMMDD.
@@ -132,6 +145,8 @@ class Instrument(models.Model):
     last_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     last_px_at = models.DateTimeField(null=True, blank=True)
 
+    objects = Instruments.as_manager()
+
     class Meta:
         ordering = ["symbol", "currency"]
         constraints = [
@@ -150,13 +165,15 @@ class Instrument(models.Model):
                 ],
                 name="instrument_unique_description",
                 nulls_distinct=False,
+                condition=models.Q(confirmed=True),
             ),
             models.UniqueConstraint(fields=["con_id", "exchange"], name="instrument_unique_contract"),
         ]
 
     def __str__(self) -> str:
         words = [self.symbol, self.sec_type, self.maturity, self.strike_text, self.put_or_call]
-        return " ".join(word for word in (*words, self.exchange, self.currency) if word)
+        text = " ".join(word for word in (*words, self.exchange, self.currency) if word)
+        return text if self.sec_type in list(SecType) else f"{text}, not traded here"
 
     @property
     def strike_text(self) -> str:
@@ -166,7 +183,7 @@ class Instrument(models.Model):
     @property
     def is_known(self) -> bool:
         """Whether the broker knows it, so that it may be ordered."""
-        return self.con_id is not None or bool(self.legs)
+        return self.confirmed and (self.con_id is not None or bool(self.legs))
 
 
 class QuestionKind(models.TextChoices):
@@ -246,10 +263,10 @@ class Position(models.Model):
     account = models.ForeignKey(BrokerAccount, on_delete=models.PROTECT, related_name="positions")
     con_id = models.BigIntegerField()
     symbol = models.CharField(max_length=32)
-    sec_type = models.CharField(max_length=8)
+    sec_type = models.CharField(max_length=16)
     currency = models.CharField(max_length=3)
     position_qty = models.DecimalField(max_digits=28, decimal_places=10)
-    avg_cost = models.DecimalField(max_digits=28, decimal_places=10)
+    avg_cost = models.DecimalField(null=True, max_digits=28, decimal_places=10)
     baseline_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
     reported_at = models.DateTimeField()
 

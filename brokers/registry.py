@@ -10,16 +10,37 @@ from django.utils.module_loading import import_string
 from brokers.capabilities import Capabilities
 
 if TYPE_CHECKING:
+    from brokers.fence import Fence
     from brokers.port import BrokerSession, Listener
 
 
 def create(
-    name: str, adapter: str, *, host: str, port: int, client_id: int, paper: bool, listener: Listener
+    name: str,
+    adapter: str,
+    *,
+    host: str,
+    port: int,
+    client_id: int,
+    paper: bool,
+    listener: Listener,
+    fence: Fence,
+    time_zone: str = "",
 ) -> BrokerSession:
-    """Build the session `name` with the adapter at this dotted path, which must declare its capabilities."""
+    """Build the session `name` with the adapter at this dotted path, which must declare its capabilities.
+
+    It compares the fence before every write of an order, a cancel or a replace. `time_zone` is the gateway's
+    own, that of times without one; empty when nobody has said.
+    """
     capabilities(adapter)
     session: BrokerSession = import_string(adapter)(
-        name=name, host=host, port=port, client_id=client_id, paper=paper, listener=listener
+        name=name,
+        host=host,
+        port=port,
+        client_id=client_id,
+        paper=paper,
+        listener=listener,
+        fence=fence,
+        time_zone=time_zone,
     )
     return session
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,19 @@ class CancelPending(OrderError):
 
     def __init__(self, order: Order) -> None:
         super().__init__("A cancel of this order was asked and not answered yet; it cannot be replaced.")
+        self.order = order
+
+
+class CancelsOthers(OrderError):
+    """The order was to be canceled alone, and its broker would cancel others of its group with it."""
+
+    code = "CANCELS_OTHERS"
+
+    def __init__(self, order: Order, others: Sequence[Order]) -> None:
+        names = ", ".join(other.cl_ord_id for other in others)
+        super().__init__(
+            f"Its broker would cancel {names} with it; nothing was asked. Cancel it without `alone`."
+        )
         self.order = order
 
 

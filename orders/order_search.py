@@ -31,6 +31,7 @@ from orders.models import (
     State,
 )
 from orders.models.ord_status import STANDINGS
+from orders.models.order import GROUP_ORDERS, of_accounts
 from orders.selectors import Accounts, shown_as, states_shown_as
 
 Row = TypeVar("Row", bound=Model)
@@ -129,7 +130,11 @@ def find_orders(
         of_any = {f"{name}__in": values for name, values in choices.items() if values is not None}
         rows, choices = rows.filter(standing=wanted.status, **of_any), {"account": choices["account"]}
     ids = newest_ids(rows, choices, ("id",), limit, wanted.rest(), wanted.within())
-    found = Order.objects.filter(account__in=accounts, pk__in=ids).order_by("-id")
+    if GROUP_ORDERS in accounts and wanted.account is None:
+        named_too = {f"{name}__in": choices[name] for name in ("instrument", "state") if choices.get(name)}
+        group, sides = rows.filter(Q(account=None, **named_too)), [wanted.side] if wanted.side else list(Side)
+        ids += newest_ids(group, {"side": sides}, ("id",), limit, wanted.rest())
+    found = Order.objects.filter(of_accounts(accounts), pk__in=ids).order_by("-id")[:limit]
     return with_instruments(list(found)) if ids else []
 
 

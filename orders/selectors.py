@@ -31,6 +31,7 @@ from orders.models import (
     ord_status,
 )
 from orders.models.ord_status import STANDINGS
+from orders.models.order import GROUP_ORDERS, of_accounts
 
 Accounts = Collection[str]
 BIGGEST = 2**63 - 1
@@ -82,7 +83,7 @@ def orders_of(accounts: Accounts) -> QuerySet[Order]:
     """Orders of these accounts, newest first, with instrument and requests."""
     requests = Prefetch("requests", queryset=OrderRequest.objects.order_by("id"))
     return (
-        Order.objects.filter(account__in=accounts)
+        Order.objects.filter(of_accounts(accounts))
         .select_related("instrument")
         .prefetch_related(requests)
         .order_by("-id")
@@ -102,7 +103,7 @@ def order_and_requests(accounts: Accounts, order_id: UUID) -> tuple[Order, list[
 
 def _order_of(accounts: Accounts, order_id: UUID) -> tuple[Order, bool]:
     """The order, and whether anything was asked about it: one prepared statement, it is read most of all."""
-    found = prepared.rows(_order_sql(), [order_id, list(accounts)])
+    found = prepared.rows(_order_sql(), {"id": order_id, "accounts": list(accounts)})
     if not found:
         raise Order.DoesNotExist(f"There is no order {order_id}.")
     row, own = found[0], prepared.column_count(Order)
@@ -117,7 +118,7 @@ def _order_sql() -> str:
         SELECT {prepared.columns(Order, "o")}, {prepared.columns(Instrument, "i")},
             EXISTS (SELECT FROM orders_orderrequest r WHERE r.order_id = o.id)
         FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
-        WHERE o.id = %s AND o.account_id = ANY(%s)
+        WHERE o.id = %(id)s AND COALESCE(o.account_id, '{GROUP_ORDERS}') = ANY(%(accounts)s)
     """  # noqa: S608 - columns of our own models
 
 
@@ -241,7 +242,7 @@ def _told_sql(limit: int) -> str:
     """The limit is a part of the text: by a parameter the planner would expect a tenth of all events."""
     return f"""
         SELECT e.txid, e.id, e.order_id, e.version, e.kind, e.to_state, e.at,
-            o.cl_ord_id, o.account_id, i.symbol
+            o.cl_ord_id, COALESCE(o.account_id, '{GROUP_ORDERS}'), i.symbol
         FROM orders_orderevent e
         JOIN orders_order o ON o.id = e.order_id JOIN brokers_instrument i ON i.id = o.instrument_id
         WHERE (e.txid, e.id) > (%s, %s) AND e.txid < {SnapshotXmin.template}
@@ -257,7 +258,7 @@ def newest_settled_event() -> Cursor:
 
 def changed_since(place: Cursor, accounts: Accounts) -> QuerySet[OrderEvent, UUID]:
     """The ids of these accounts' orders to which something happened after a place; one of them once."""
-    events = settled_events(*place).filter(order__account__in=accounts).order_by()
+    events = settled_events(*place).filter(of_accounts(accounts, "order__account")).order_by()
     return events.values_list("order_id", flat=True).distinct()
 
 
@@ -306,7 +307,7 @@ def instruments(
     q: str = "", sec_type: str = "", currency: str = "", cursor: int | None = None
 ) -> QuerySet[Instrument]:
     """Instruments whose symbol begins with, or whose name holds, the words; newest first."""
-    rows = Instrument.objects.order_by("-id")
+    rows = Instrument.objects.listed().order_by("-id")
     if q:
         rows = rows.filter(
             Q(symbol__istartswith=q) | Q(local_symbol__istartswith=q) | Q(long_name__icontains=q)

@@ -26,7 +26,7 @@ from orders.models import (
     OrderEvent,
     State,
 )
-from orders.models.order import first_id_at
+from orders.models.order import first_id_at, of_accounts
 
 LOOK_BACK = timedelta(days=1)  # a refused order of yesterday does not call any more
 HEARTBEAT_LIMIT = timedelta(seconds=10)
@@ -61,7 +61,7 @@ def calling() -> Q:
 
 def calling_orders(accounts: Accounts) -> QuerySet[Order]:
     """Those orders, doubt first, then the newest."""
-    found = Order.objects.filter(calling(), account__in=accounts)
+    found = Order.objects.filter(calling(), of_accounts(accounts))
     return found.select_related("instrument", "client").order_by("-state", "-id")  # UNCONFIRMED is last
 
 
@@ -79,7 +79,7 @@ def open_breaks(accounts: Accounts) -> int:
 
 def attention_count(accounts: Accounts) -> int:
     """How many things wait for a person."""
-    orders = Order.objects.filter(calling(), account__in=accounts).count()
+    orders = Order.objects.filter(calling(), of_accounts(accounts)).count()
     return orders + open_alerts(accounts).count()
 
 
@@ -236,5 +236,5 @@ def sessions_seen(accounts: Accounts) -> list[GatewaySession]:
 
 def newest_events(accounts: Accounts, limit: int) -> QuerySet[OrderEvent]:
     """What happened last."""
-    rows = OrderEvent.objects.filter(order__account__in=accounts)
+    rows = OrderEvent.objects.filter(of_accounts(accounts, "order__account"))
     return rows.select_related("order__instrument").order_by("-id")[:limit]

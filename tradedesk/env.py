@@ -10,13 +10,14 @@ import json
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
+from brokers import time_zones
 from brokers.restart_window import RestartWindow
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -123,6 +124,8 @@ class SessionConfig:
     host: str
     port: int
     client_id: int
+    #: The gateway's own, by its name in the tz database; empty when it is not set.
+    time_zone: str = ""
 
 
 def broker_sessions() -> dict[str, SessionConfig]:
@@ -135,7 +138,22 @@ def broker_sessions() -> dict[str, SessionConfig]:
     gateway = os.environ.get("TRADEDESK_GATEWAY")
     if gateway and "main" in sessions:
         sessions["main"] = parse_session(f"main={gateway}/{sessions['main'].client_id}", "TRADEDESK_GATEWAY")
-    return sessions
+    zones = time_zones_of(list(sessions))
+    return {name: replace(session, time_zone=zones.get(name, "")) for name, session in sessions.items()}
+
+
+def time_zones_of(sessions: list[str]) -> dict[str, str]:
+    """`TRADEDESK_TIME_ZONES`: "Area/City" for all sessions, or "name=Area/City, ..."."""
+    zones: dict[str, str] = {}
+    for part in filter(None, map(str.strip, os.environ.get("TRADEDESK_TIME_ZONES", "").split(","))):
+        name, _, zone = part.rpartition("=")
+        if time_zones.find(zone.strip()) is None or (name and name.strip() not in sessions):
+            raise ImproperlyConfigured(
+                "TRADEDESK_TIME_ZONES is wrong: expected Area/City or session=Area/City with a known session,"
+                f" not {part!r}."
+            )
+        zones |= {one: zone.strip() for one in ([name.strip()] if name else sessions)}
+    return zones
 
 
 def parse_session(text: str, variable: str = "TRADEDESK_SESSIONS") -> SessionConfig:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import psycopg
 from psycopg.abc import Buffer
@@ -39,6 +39,8 @@ class PooledConnection(psycopg.Connection[Any]):
     """
 
     made_at = 0.0
+    #: Seconds to wait for one answer of the server; None: as long as it takes. See `answer_soon`.
+    patience: ClassVar[float | None] = None
 
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
@@ -47,6 +49,15 @@ class PooledConnection(psycopg.Connection[Any]):
         connection.adapters.register_loader("timestamptz", UtcLoader)
         connection.made_at = time.monotonic()
         return connection
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """As always, but a frozen server is given up: its socket lives, so nothing else would tell."""
+        limit = self.patience if timeout is None else timeout
+        try:
+            return super().wait(gen, interval, limit)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()  # what it answers later would be taken for another answer
+            raise psycopg.OperationalError(f"the server gave no answer within {limit} s") from None
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
         """As always, but an empty query is not sent over a silent socket."""
@@ -61,6 +72,15 @@ class PooledConnection(psycopg.Connection[Any]):
         """Whether the server last said so of itself; it says so unasked (PostgreSQL 14 and later)."""
         said = (self.pgconn.parameter_status(name) for name in SAYS_READ_ONLY)
         return b"on" in said
+
+
+def answer_soon(pool: dict[str, Any]) -> None:
+    """Make this process give up a silent database within three seconds: somebody waits for its own answer.
+
+    Workers do not: nobody waits for them, and what they ask may take its time. `pool`: the pool's settings.
+    """
+    pool["timeout"] = 1.0
+    PooledConnection.patience = 1.8
 
 
 def is_silent(descriptor: int) -> bool:

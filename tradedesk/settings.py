@@ -132,6 +132,8 @@ BREAKER_THRESHOLD = env.integer("TRADEDESK_BREAKER_THRESHOLD", 5, low=1, high=10
 BREAKER_COOL_DOWN = env.number("TRADEDESK_BREAKER_COOL_DOWN", 15, low=0.2, high=3600)
 RECONCILE_ORDERS_EVERY = env.number("TRADEDESK_RECONCILE_ORDERS_EVERY", 30, low=1, high=3600)
 RECONCILE_POSITIONS_EVERY = env.number("TRADEDESK_RECONCILE_POSITIONS_EVERY", 60, low=1, high=3600)
+# Hours in which a basket's order of the same content as an earlier one needs a typed confirmation.
+REPEAT_HOURS = env.number("TRADEDESK_REPEAT_HOURS", 24, low=0, high=24 * 31)
 # Seconds an order may be old when it is sent (design section 4, freshness), by order type.
 MAX_AGE = {
     name: env.number(f"TRADEDESK_MAX_AGE_{name}", default, low=1, high=86_400)

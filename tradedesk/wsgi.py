@@ -7,12 +7,14 @@ from importlib import import_module
 import django
 from django.conf import settings
 
-from tradedesk.chunked import with_chunked_bodies
-from tradedesk.requests import Entrance
+from tradedesk.pooled import answer_soon
+from tradedesk.request_bodies import with_bodies
+from tradedesk.requests import API, Entrance
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 django.setup(set_prefix=False)
-application = with_chunked_bodies(Entrance(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+answer_soon(settings.DATABASES["default"]["OPTIONS"]["pool"])
+application = with_bodies(Entrance(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, lazy=API)
 import_module(settings.ROOT_URLCONF)  # loads every page now, not while the first request waits
 # What start-up has made stays: the collector need not look through it while an order waits.
 gc.collect()

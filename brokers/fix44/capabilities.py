@@ -9,5 +9,6 @@ from brokers.messages import WorkingStatus
 CAPABILITIES = Capabilities(
     statuses=frozenset({*STATUSES.values(), WorkingStatus.HELD, WorkingStatus.WORKING}),
     restates_quantities=True,
+    cancels_one_alone=True,
     raises_filled=True,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Hashable
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from brokers.ib.codes import Notice
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.prices import Prices
 from brokers.ib.requests import PROBE, Requests
+from brokers.ib.times import GatewayTimes
 from brokers.messages import (
     AccountValueReport,
     BrokerEvent,
@@ -34,6 +35,7 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
+from brokers.order_ids import is_sendable
 from brokers.port import InboundMessage, Listener
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Callbacks:
         requests: Requests,
         prices: Prices,
         on_link_code: Callable[[int, str], None],
+        times: GatewayTimes | None = None,
     ) -> None:
         self.connection_id = connection_id
         self.client_id = client_id
@@ -72,6 +75,7 @@ class Callbacks:
         self.requests = requests
         self.prices = prices
         self.on_link_code = on_link_code
+        self.times = times or GatewayTimes("main", None, listener)
         self._last: dict[str, int] = {}
         self._count = 0
         self._highest_of_others = 0
@@ -121,10 +125,10 @@ class Callbacks:
             "mktCapPrice": mkt_cap_price,
         }  # fmt: skip
         report = OrderReport(
-            identity=OrderIdentity(perm_id=perm_id, client_id=client_id, broker_order_id=max(order_id, 0)),
+            identity=translate.identity(perm_id=perm_id, client_id=client_id, order_id=order_id),
             status=translate.status_of(status, why_held),
             source="orderStatus",
-            cum_qty=contracts.plain(contracts.decimal(filled)),
+            cum_qty=contracts.amount(filled),
             text=why_held,
         )
         self._on_event(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
@@ -142,7 +146,12 @@ class Callbacks:
         self._stay_above(order.clientId, order.orderId)
 
     def _stay_above(self, client_id: int, order_id: int) -> None:
-        """Once other clients' orders were asked for, our ids must be above theirs too (IB, next valid id)."""
+        """Once other clients' orders were asked for, our ids must be above theirs too (IB, next valid id).
+
+        But for those that no client can count beyond: all orders by hand share 2147483647 (IbPy 36).
+        """
+        if not is_sendable(order_id):
+            return
         if client_id != self.client_id and order_id > self._highest_of_others:
             self._highest_of_others = order_id
             self.listener.next_valid_id(order_id + 1)
@@ -160,6 +169,10 @@ class Callbacks:
         self.requests.end("completedOrders")
 
     # --- executions --------------------------------------------------------------------------------
+    def time_of(self, text: str) -> datetime:
+        """When an execution was, as the gateway says it."""
+        return self.times.read(text, translate.now())
+
     def execDetails(self, request_id: int, contract: Contract, execution: Execution) -> None:
         report = translate.execution_report(contract, execution)
         if request_id >= FIRST_REQUEST_ID:
@@ -172,7 +185,11 @@ class Callbacks:
 
     def commissionReport(self, commission: CommissionReport) -> None:
         report = translate.commission_report(commission)
-        self._on_event(report, _said(commission), key=commission_key(report))
+        # What comes after another word about it is news, also when it is what was said before that.
+        key = commission_key(report)
+        if f"{raw_kind(report)}:{report.exec_id}" in self._last:
+            key = f"{key}:{self.connection_id}:{self._count}"
+        self._on_event(report, _said(commission), key=key, about=report.exec_id)
 
     # --- errors ------------------------------------------------------------------------------------
     def error(self, request_id: int, code: int, text: str, advanced_json: str = "") -> None:
@@ -197,7 +214,7 @@ class Callbacks:
             identity=OrderIdentity(client_id=self.client_id, broker_order_id=order_id),
             code=code,
             text=text,
-            meaning=codes.meaning(code),
+            meaning=codes.meaning(code, text, order_id),
         )
         raw = {"reqId": order_id, "errorCode": code, "errorString": text, "advanced": advanced_json}
         self._on_event(report, raw, about=str(order_id))
@@ -208,7 +225,7 @@ class Callbacks:
             account=account,
             instrument=contracts.instrument_of(contract),
             position_qty=contracts.plain(contracts.decimal(quantity)),
-            avg_cost=contracts.plain(contracts.decimal(avg_cost)),
+            avg_cost=contracts.amount(avg_cost),
         )
         self.requests.add("positions", report)
         self.listener.position_seen(report)
@@ -276,7 +293,8 @@ class Callbacks:
         """
         kind = raw_kind(event)
         words = hash(repr(raw))  # the words themselves, of every order of a day, would fill the memory
-        if self._last.get(topic := key or f"{kind}:{about}") == words:
+        topic = f"{kind}:{about}" if about else key
+        if self._last.get(topic) == words:
             return
         self._last[topic] = words
         self._count += 1

@@ -18,6 +18,9 @@ CAPABILITIES = Capabilities(
         WorkingStatus.INACTIVE,
     }),
     restates_quantities=False,
+    # A client's cancel of one order of an OCA group, or of one exit of a bracket, cancels the others (IBKR's
+    # glossary, "One-Cancels-All"); a cancel or reject by the system does not.
+    cancels_one_alone=False,
     # It refuses to modify a filled order (error 104), and a gateway whose order ids began anew would take the
     # used id for a new order: nothing to win by asking, and a second order to lose.
     raises_filled=False,

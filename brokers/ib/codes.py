@@ -6,6 +6,7 @@ looks like a rejection may be a notice about a living order (10349 was).
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from brokers.messages import Refusal
@@ -27,6 +28,10 @@ class Notice(StrEnum):
 CLIENT_ID_IN_USE = 326
 NO_SUCH_CONTRACT = 200
 SUBSCRIPTIONS_LOST = 1101
+NOT_FOUND, NOT_CANCELLABLE = 135, 10148
+_STATE = re.compile(r"state:\s*(\w+)")
+_NAMED = re.compile(r"id\s*=\s*(\d+)")
+_BEING_CANCELED = ("PendingCancel", "PreCancelled", "ApiCancelled", "Cancelled")
 
 _TABLE: dict[Refusal | Notice, tuple[int, ...]] = {
     Refusal.ORDER_REJECTED: (
@@ -69,7 +74,16 @@ def classify(code: int) -> Refusal | Notice:
     return Refusal.WARNING if code in _WARNINGS else Refusal.UNKNOWN
 
 
-def meaning(code: int) -> Refusal:
-    """What this code means for the order it names. Trouble of the session proves nothing about an order."""
+def meaning(code: int, text: str = "", order_id: int = 0) -> Refusal:
+    """What this code means for the order it names. Trouble of the session proves nothing about an order.
+
+    Two need their text. A cancel that cannot be done (10148) says what the order is doing: one that is being
+    canceled is no refusal (Lean.IB 248, ib_insync 656). An order that is not found (135) may be another than
+    this one: that to which it is attached (ib_insync 647).
+    """
+    if code == NOT_CANCELLABLE and (state := _STATE.search(text)) and state[1] in _BEING_CANCELED:
+        return Refusal.CANCEL_UNDER_WAY
+    if code == NOT_FOUND and order_id and (named := _NAMED.search(text)) and int(named[1]) != order_id:
+        return Refusal.PARENT_GONE
     found = classify(code)
     return found if isinstance(found, Refusal) else _ABOUT_AN_ORDER.get(found, Refusal.LOOK_UP)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ib_async import ComboLeg, Contract, ContractDetails, PriceIncrement
+from ib_async.util import UNSET_INTEGER
 
-from brokers.fix import SecType
 from brokers.ib.order_attributes import number_text
 from brokers.market import Level
 from brokers.messages import InstrumentDetails, InstrumentRef
@@ -41,7 +41,12 @@ WORDS = {
     "ALGO": "ALGO",
 }
 RIGHTS = {"C": "CALL", "P": "PUT", "CALL": "CALL", "PUT": "PUT"}
-DERIVATIVES = ("FUT", "OPT", "FOP")
+#: What symbol, exchange and currency describe; all else has more names.
+PLAIN = ("STK", "CASH", "BAG")
+
+#: No figure of a broker is this large; IB's "unknown" is 1.8E308, some servers send it rounded.
+LARGEST_KNOWN = Decimal("1E300")
+ZERO = Decimal(0)
 
 Hours = tuple[tuple[datetime, datetime], ...]
 
@@ -71,17 +76,16 @@ def to_contract(instrument: InstrumentRef) -> Contract:
 
 
 def instrument_of(contract: Contract) -> InstrumentRef:
-    """The instrument of a contract; SMART where the message names the executing venue or none."""
-    sec_type = contract.secType if contract.secType in SecType.__members__ else SecType.STK
+    """The instrument of a contract, of the broker's own kind; SMART where the message names no exchange."""
     ref = InstrumentRef(
         symbol=contract.symbol,
-        sec_type=SecType(sec_type),
+        sec_type=contract.secType,
         exchange=contract.exchange or "SMART",
         currency=contract.currency,
-        con_id=contract.conId,
-        multiplier=plain(decimal(contract.multiplier or 1)),
+        con_id=known_id(contract.conId),
+        multiplier=amount(contract.multiplier) or Decimal(1),
     )
-    return _derivative(ref, contract) if contract.secType in DERIVATIVES else ref
+    return ref if contract.secType in PLAIN else _derivative(ref, contract)
 
 
 def _derivative(ref: InstrumentRef, contract: Contract) -> InstrumentRef:
@@ -93,7 +97,7 @@ def _derivative(ref: InstrumentRef, contract: Contract) -> InstrumentRef:
         con_id=ref.con_id,
         multiplier=ref.multiplier,
         maturity=contract.lastTradeDateOrContractMonth[:8],
-        strike_price=plain(decimal(contract.strike)) if contract.strike else None,
+        strike_price=amount(contract.strike) or None,
         put_or_call=RIGHTS.get(contract.right, ""),
         local_symbol=contract.localSymbol,
         trading_class=contract.tradingClass,
@@ -112,7 +116,7 @@ def instrument_details(details: ContractDetails, bands: Sequence[PriceIncrement]
     return InstrumentDetails(
         instrument=_named(contract),
         long_name=details.longName,
-        min_tick=plain(decimal(details.minTick)),
+        min_tick=amount(details.minTick) or ZERO,
         min_size=_at_least_one(details.minSize, whole),
         size_increment=_at_least_one(details.sizeIncrement, whole),
         price_magnifier=details.priceMagnifier or 1,
@@ -161,9 +165,28 @@ def _hours(details: ContractDetails, text: str) -> Hours:
     return tuple((session.start.astimezone(UTC), session.end.astimezone(UTC)) for session in sessions)
 
 
+def known_id(number: int) -> int:
+    """A number of the broker's own; 0 for its "not set"."""
+    return 0 if number == UNSET_INTEGER else number
+
+
 def decimal(value: Any) -> Decimal:
     """An exact Decimal of a wire number: the shortest text that reads back as this float."""
     return Decimal(str(value)) if value not in ("", None) else Decimal(0)
+
+
+def amount(value: Any) -> Decimal | None:
+    """A number that may be unknown: None for IB's largest double, for infinities and for what is no number.
+
+    IB says the largest double for every figure that it does not know (yet): ib_async #208, stoqey/ib #107.
+    """
+    try:
+        number = decimal(value) if value not in ("", None) else None
+    except InvalidOperation:
+        return None
+    if number is None or not number.is_finite() or abs(number) >= LARGEST_KNOWN:
+        return None
+    return plain(number)
 
 
 def plain(number: Decimal) -> Decimal:
@@ -173,9 +196,9 @@ def plain(number: Decimal) -> Decimal:
 
 def level(price: float, size: float, venue: str = "") -> Level:
     """A row of an order book."""
-    return Level(price=plain(decimal(price)), size=plain(decimal(size)), venue=venue)
+    return Level(price=amount(price) or ZERO, size=amount(size) or ZERO, venue=venue)
 
 
 def _at_least_one(value: Any, whole: bool) -> Decimal:
-    number = plain(decimal(value or 0))
+    number = amount(value) or ZERO
     return max(number, Decimal(1)) if whole or not number else number

@@ -20,12 +20,20 @@ log = logging.getLogger(__name__)
 #: Messages about orders, executions and positions, by IB's numbers; the rest is prices and reference data.
 ABOUT_OUR_BOOKS = frozenset({"3", "4", "5", "9", "11", "53", "55", "59", "61", "62", "101", "102"})
 SHOWN = 400  # characters of the message
+#: Where executionData says its time, and the one form that the library reads alike everywhere.
+EXECUTION_TIME, IN_UTC = 15, "%Y%m%d %H:%M:%S UTC"
 
 
 class StrictDecoder(Decoder):
     """Tells the callbacks of messages that could not be read."""
 
     wrapper: Callbacks  # type: ignore[assignment]
+
+    def execDetails(self, fields: list[str]) -> None:
+        """An execution, its time in UTC as we read it: the library knows names of the tz database only."""
+        moment = self.wrapper.time_of(fields[EXECUTION_TIME])
+        read = [*fields[:EXECUTION_TIME], f"{moment:{IN_UTC}}", *fields[EXECUTION_TIME + 1 :]]
+        super().execDetails(read)  # type: ignore[no-untyped-call]
 
     def interpret(self, fields: list[str]) -> None:
         """Decode one message and call its callback."""

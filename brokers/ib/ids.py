@@ -1,4 +1,6 @@
 """Where request ids begin."""
 
-#: Far above any order id: an error's id then tells which of the two it names.
-FIRST_REQUEST_ID = 1_000_000_000
+from brokers.order_ids import LAST_ORDER_ID
+
+#: Above every order id: an error's id then tells which of the two it names.
+FIRST_REQUEST_ID = LAST_ORDER_ID + 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any, Protocol
 
 from brokers.errors import BrokerUnavailable
@@ -211,7 +210,9 @@ class Prices:
         quote = self._quote_of(number)
         if quote is None:
             return
-        had, told = quote.last, contracts.plain(contracts.decimal(value))
+        had, told = quote.last, contracts.amount(value)
+        if told is None:
+            return
         quote.tick(tick_type, told, translate.now())
         name = PRICES.get(tick_type)
         if told > 0 and (name == "last" or (name == "close" and had is None)):
@@ -236,7 +237,7 @@ class Prices:
         """Profit and loss of an account or of one of its positions."""
         key = self._profit_ids.get(number)
         if key is not None:
-            told = {name: _known(value) for name, value in figures.items()}
+            told = {name: contracts.amount(value) for name, value in figures.items()}
             self._session.listener.profit_seen(ProfitReport(account=key[0], con_id=key[1], **told))
 
     def refused(self, number: int, code: int, text: str) -> None:
@@ -266,8 +267,3 @@ class Prices:
             depth_problem=book.problem,
             **vars(quote),
         )
-
-
-def _known(value: float) -> Decimal | None:
-    """A figure of the gateway; None for its word for "not known", the largest double."""
-    return None if abs(value) > 1e300 else contracts.plain(contracts.decimal(value))

@@ -22,7 +22,9 @@ from uuid import uuid4
 
 from ib_async.client import Client
 
-from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
+from brokers import time_zones
+from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
+from brokers.fence import Fence
 from brokers.ib import codes, contracts, translate
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
@@ -30,6 +32,7 @@ from brokers.ib.codes import Notice
 from brokers.ib.decoder import StrictDecoder
 from brokers.ib.prices import Prices, ProfitKey
 from brokers.ib.requests import PROBE, Requests
+from brokers.ib.times import GatewayTimes
 from brokers.market import MarketView
 from brokers.messages import (
     CancelOrder,
@@ -41,6 +44,7 @@ from brokers.messages import (
     ReplaceOrder,
     Snapshot,
 )
+from brokers.order_ids import is_sendable
 from brokers.port import Link, Listener, Sent
 from brokers.threads import RestartableThread
 
@@ -64,13 +68,26 @@ class IBSession:
     """`brokers.port.BrokerSession` for Interactive Brokers."""
 
     def __init__(
-        self, *, name: str, host: str, port: int, client_id: int, paper: bool, listener: Listener
+        self,
+        *,
+        name: str,
+        host: str,
+        port: int,
+        client_id: int,
+        paper: bool,
+        listener: Listener,
+        time_zone: str = "",
+        fence: Fence | None = None,
     ) -> None:
+        """Without a fence (no lease to lose) it may always write."""
         self.name = name
+        self._fence = fence
         self.paper = paper
         self.address = (host, port)
         self.client_id = client_id
         self.listener = listener
+        #: For all connections: what a person was told once is not told again after each.
+        self._times = GatewayTimes(name, time_zones.find(time_zone), listener)
         self.link = Link.DOWN
         self._link_reason = ""
         self.connection_started_at: datetime | None = None
@@ -214,6 +231,7 @@ class IBSession:
             requests=self.requests,
             prices=self._prices,
             on_link_code=self._link_code,
+            times=self._times,
         )
         self._client = client = new_client(self._callbacks)
         client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect
@@ -364,19 +382,32 @@ class IBSession:
         It refuses a quantity that is executed already, where FIX means "cancel the balance".
         """
         if replace.order.order_qty <= replace.cum_qty:
-            self.live_client().cancelOrder(replace.order.broker_order_id, "")
+            number = replace.order.broker_order_id
+            self._cancel_one(CancelOrder(order_id=replace.order_id, broker_order_id=number))
         else:
             self._write_order(replace.order)
 
     def _write_order(self, order: NewOrder) -> None:
         if self.link is not Link.READY:
             raise BrokerUnavailable(f"the link is {self.link}")
+        if not is_sendable(order.broker_order_id):
+            raise BrokerRefused(f"The order id {order.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
         client = self.live_client()
         contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
+        self._require_lease()
         client.placeOrder(order.broker_order_id, contract, wire)
 
     def _cancel_one(self, cancel: CancelOrder) -> None:
-        self.live_client().cancelOrder(cancel.broker_order_id, "")
+        if not is_sendable(cancel.broker_order_id):
+            raise BrokerRefused(f"The order id {cancel.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
+        client = self.live_client()
+        self._require_lease()
+        client.cancelOrder(cancel.broker_order_id, "")
+
+    def _require_lease(self) -> None:
+        """The last look before a write: a process that was frozen may wake right here."""
+        if self._fence:
+            self._fence.require()
 
     def live_client(self) -> Any:
         """The client, if its socket would really take bytes: a closing transport drops them silently."""

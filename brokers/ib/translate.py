@@ -8,11 +8,10 @@ from decimal import Decimal
 from ib_async import CommissionReport as IBCommission
 from ib_async import Contract, Execution, OrderState
 from ib_async import Order as IBOrder
-from ib_async.util import UNSET_DOUBLE
 
 from brokers.errors import BrokerRefused
 from brokers.fix import OrdType, Side
-from brokers.ib.contracts import decimal, instrument_of, plain
+from brokers.ib.contracts import ZERO, amount, decimal, instrument_of, known_id, plain
 from brokers.ib.order_attributes import add_special, number_text
 from brokers.messages import (
     CommissionReport,
@@ -23,6 +22,7 @@ from brokers.messages import (
     OrderTerms,
     Preview,
     WorkingStatus,
+    is_order_id,
 )
 
 ORDER_TYPES = {
@@ -87,7 +87,7 @@ def to_order(order: NewOrder) -> IBOrder:
 
 def price_or_none(value: float | Decimal | None) -> Decimal | None:
     """A price; None for IB's "not set" and for the 0.0 it sends where a price does not apply."""
-    return None if not value or value == UNSET_DOUBLE else plain(decimal(value))
+    return amount(value) or None
 
 
 def status_of(status: str, why_held: str = "") -> WorkingStatus:
@@ -99,12 +99,12 @@ def status_of(status: str, why_held: str = "") -> WorkingStatus:
 
 def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
     """The order as the broker describes it. A filled one shows quantity 0; what was filled is then it."""
-    quantity = order.totalQuantity or order.filledQuantity
+    quantity = amount(order.totalQuantity) or amount(order.filledQuantity)
     return OrderTerms(
         account=order.account,
         instrument=instrument_of(contract),
         side=OUR_ACTIONS.get(order.action, order.action),
-        order_qty=plain(decimal(quantity if quantity != UNSET_DOUBLE else 0)),
+        order_qty=quantity or ZERO,
         ord_type=OUR_ORDER_TYPES.get(order.orderType, order.orderType),
         time_in_force=order.tif,
         price=price_or_none(order.lmtPrice) if order.orderType in LIMITED else None,
@@ -112,14 +112,19 @@ def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
     )
 
 
+def identity(perm_id: int, client_id: int = 0, order_id: int = 0, order_ref: str = "") -> OrderIdentity:
+    """Whose order a message is about: 0 for an order id that names none, and for a permId that is not set."""
+    return OrderIdentity(
+        order_ref=order_ref,
+        perm_id=known_id(perm_id),
+        client_id=client_id,
+        broker_order_id=order_id if is_order_id(order_id) else 0,
+    )
+
+
 def identity_of(order: IBOrder) -> OrderIdentity:
     """Whose order this is, as an order message says it."""
-    return OrderIdentity(
-        order_ref=order.orderRef,
-        perm_id=order.permId,
-        client_id=order.clientId,
-        broker_order_id=max(order.orderId, 0),
-    )
+    return identity(order.permId, order.clientId, order.orderId, order.orderRef)
 
 
 def open_order_report(contract: Contract, order: IBOrder, state: OrderState) -> OrderReport:
@@ -136,10 +141,10 @@ def open_order_report(contract: Contract, order: IBOrder, state: OrderState) -> 
 def completed_order_report(contract: Contract, order: IBOrder, state: OrderState) -> OrderReport:
     """completedOrder: cannot change any more today. Carries neither order id nor client id."""
     return OrderReport(
-        identity=OrderIdentity(order_ref=order.orderRef, perm_id=order.permId),
+        identity=identity(order.permId, order_ref=order.orderRef),
         status=_completed_status(state),
         source="completedOrder",
-        cum_qty=plain(decimal(order.filledQuantity if order.filledQuantity != UNSET_DOUBLE else 0)),
+        cum_qty=amount(order.filledQuantity) or ZERO,
         text=state.completedStatus.strip(),
         terms=terms_of(contract, order),
     )
@@ -157,35 +162,29 @@ def _completed_status(state: OrderState) -> WorkingStatus:
 def execution_report(contract: Contract, execution: Execution) -> ExecutionReport:
     """execDetails: one execution, or a corrected version of one."""
     return ExecutionReport(
-        identity=OrderIdentity(
-            order_ref=execution.orderRef,
-            perm_id=execution.permId,
-            client_id=execution.clientId,
-            broker_order_id=max(execution.orderId, 0),
-        ),
+        identity=identity(execution.permId, execution.clientId, execution.orderId, execution.orderRef),
         exec_id=execution.execId,
         account=execution.acctNumber,
         instrument=instrument_of(contract),
         side=SIDES[execution.side],
         last_qty=plain(decimal(execution.shares)),
         last_px=plain(decimal(execution.price)),
-        cum_qty=plain(decimal(execution.cumQty)),
+        cum_qty=amount(execution.cumQty) or ZERO,
         transact_time=execution.time.astimezone(UTC),
         venue=execution.exchange,
         liquidity={1: "ADDED", 2: "REMOVED"}.get(execution.lastLiquidity, ""),
         sec_type=contract.secType,
-        multiplier=plain(decimal(contract.multiplier or 1)),
+        multiplier=amount(contract.multiplier) or Decimal(1),
     )
 
 
 def commission_report(report: IBCommission) -> CommissionReport:
-    """commissionReport; an unset P&L means not known, never zero."""
-    known = report.realizedPNL != UNSET_DOUBLE
+    """commissionReport; an unset amount means not known, never zero."""
     return CommissionReport(
         exec_id=report.execId,
-        commission=plain(decimal(report.commission)),
+        commission=amount(report.commission),
         currency=report.currency,
-        realized_pnl=plain(decimal(report.realizedPNL)) if known else None,
+        realized_pnl=amount(report.realizedPNL),
     )
 
 
@@ -197,23 +196,18 @@ def now() -> datetime:
 def preview(state: OrderState) -> Preview:
     """The answer to a what-if order."""
     return Preview(
-        init_margin_before=_said(state.initMarginBefore),
-        init_margin_change=_said(state.initMarginChange),
-        init_margin_after=_said(state.initMarginAfter),
-        maint_margin_before=_said(state.maintMarginBefore),
-        maint_margin_change=_said(state.maintMarginChange),
-        maint_margin_after=_said(state.maintMarginAfter),
-        equity_before=_said(state.equityWithLoanBefore),
-        equity_change=_said(state.equityWithLoanChange),
-        equity_after=_said(state.equityWithLoanAfter),
-        commission=_said(state.commission),
-        min_commission=_said(state.minCommission),
-        max_commission=_said(state.maxCommission),
+        init_margin_before=amount(state.initMarginBefore),
+        init_margin_change=amount(state.initMarginChange),
+        init_margin_after=amount(state.initMarginAfter),
+        maint_margin_before=amount(state.maintMarginBefore),
+        maint_margin_change=amount(state.maintMarginChange),
+        maint_margin_after=amount(state.maintMarginAfter),
+        equity_before=amount(state.equityWithLoanBefore),
+        equity_change=amount(state.equityWithLoanChange),
+        equity_after=amount(state.equityWithLoanAfter),
+        commission=amount(state.commission),
+        min_commission=amount(state.minCommission),
+        max_commission=amount(state.maxCommission),
         commission_currency=state.commissionCurrency,
         warning=state.warningText or "",
     )
-
-
-def _said(value: str | float) -> Decimal | None:
-    """A number that IB may leave out, as an empty text or as its largest double."""
-    return None if value == "" or float(value) == UNSET_DOUBLE else plain(decimal(value))

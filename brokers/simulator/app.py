@@ -20,8 +20,10 @@ from brokers.simulator.faults.scenarios import Scenario, ScenarioError, load
 from brokers.simulator.gateway.clients.pacing import RATE, PacingMode
 from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
 from brokers.simulator.gateway.memory.retention import MAX_FINISHED
+from brokers.simulator.gateway.texts.home import HomeZone, TimeForm
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
 from brokers.simulator.server import Hub, Listener
+from brokers.simulator.wire.codec import DEFAULT_VERSION, NEWEST_VERSION, OLDEST_VERSION
 
 
 class StartError(Exception):
@@ -37,6 +39,15 @@ def money(text: str) -> Decimal:
     if not (amount.is_finite() and amount > 0):
         raise ArgumentTypeError(f"{text!r} is not an amount above zero")
     return amount
+
+
+def server_version(text: str) -> int:
+    """A version that the codec speaks, from the command line; raises ArgumentTypeError."""
+    if not text.isdecimal() or not OLDEST_VERSION <= int(text) <= NEWEST_VERSION:
+        raise ArgumentTypeError(
+            f"{text!r} is no version from {OLDEST_VERSION} to {NEWEST_VERSION} (later ones speak protobuf)"
+        )
+    return int(text)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -88,6 +99,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         default=PacingMode.OFF,
         help=f"more than {RATE} messages a second: reject (error 100), delay, or off (default)",
     )
+    parser.add_argument(
+        "--server-version",
+        type=server_version,
+        default=DEFAULT_VERSION,
+        help=f"announced to clients, {OLDEST_VERSION} to {NEWEST_VERSION} (default %(default)s)",
+    )
+    parser.add_argument(
+        "--time-zone",
+        default="UTC",
+        help="the gateway's own, by the name that it writes (NAME=Area/City for a name of its own)",
+    )
+    parser.add_argument(
+        "--time-form",
+        type=TimeForm,
+        choices=list(TimeForm),
+        default=TimeForm.ZONE,
+        help="executions' times: with their zone (default), in UTC with a dash, or without a zone",
+    )
     parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
 
 
@@ -117,7 +146,10 @@ def run(options: Namespace, announce: Callable[[str], None] = print) -> None:
 async def _serve(
     options: Namespace, scenario: Scenario | None, journal: Journal, announce: Callable[[str], None]
 ) -> None:
-    gateway = _gateway(options)
+    try:
+        gateway = _gateway(options)
+    except ValueError as error:
+        raise StartError(str(error)) from error
     journal.replay(gateway.state)
     gateway.begin(journal.append)
     hub = Hub(gateway, journal)
@@ -158,6 +190,8 @@ def _gateway(options: Namespace) -> Gateway:
         cash=options.cash,
         keep_finished=options.keep_finished,
         pacing=options.pacing,
+        home=HomeZone(options.time_zone, options.time_form),
+        server_version=options.server_version,
     )
 
 

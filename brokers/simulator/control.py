@@ -19,6 +19,7 @@ from brokers.simulator.faults.kinds import KINDS
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders.manual import ManualOrder
 from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE
+from brokers.simulator.gateway.texts.home import TimeForm
 from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.server import Hub
 
@@ -38,6 +39,13 @@ class AuctionCall(msgspec.Struct, forbid_unknown_fields=True):
 
     symbol: str
     auction: Auction
+
+
+class TimeZoneChange(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /time-zone`: the name that is written from now on, and the form."""
+
+    time_zone: str
+    form: TimeForm = TimeForm.ZONE
 
 
 class _Handler(RequestHandler):
@@ -119,6 +127,25 @@ class _AuctionHandler(_Handler):
             self.answer({"error": f"no instrument goes by {call.symbol!r}"}, 404)
 
 
+class _TimeZoneHandler(_Handler):
+    """The gateway's own zone and the form in which it writes times; POST changes them for what comes."""
+
+    def get(self) -> None:
+        home = self.hub.gateway.home
+        self.answer({"time_zone": home.name, "form": home.form})
+
+    def post(self) -> None:
+        wanted = self.read(TimeZoneChange)
+        if wanted is None:
+            return
+        try:
+            self.hub.gateway.home.become(wanted.time_zone, wanted.form)
+        except ValueError as error:
+            self.answer({"error": str(error)}, 400)
+        else:
+            self.get()
+
+
 class _ManualHandler(_Handler):
     def post(self) -> None:
         typed = self.read(ManualOrder)
@@ -180,6 +207,7 @@ def application(hub: Hub, fault_actions: FaultActions) -> Application:
             ("/prices", _PricesHandler, own),
             ("/auction", _AuctionHandler, own),
             ("/manual", _ManualHandler, own),
+            ("/time-zone", _TimeZoneHandler, own),
             ("/faults", _FaultsHandler, own),
             ("/strikes", _StrikesHandler, own),
             ("/reset", _ResetHandler, own),

@@ -14,6 +14,9 @@ from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.gateway.texts import refusals
 from brokers.simulator.wire import codec
 from brokers.simulator.wire.frames import FrameBuffer, pack, unpack
+from brokers.simulator.wire.records import Record
+from brokers.simulator.wire.server import ErrMsg
+from brokers.simulator.wire.server_layouts import ERROR_TIME
 from brokers.simulator.wire.values import WireError
 
 logger = logging.getLogger(__name__)
@@ -34,7 +37,7 @@ class Session:
     def __init__(self, gateway: Gateway, peer: str) -> None:
         self.peer = peer
         self.phase = SessionPhase.PREFIX
-        self.link = Link(codec.NEWEST_VERSION)
+        self.link = Link(gateway.server_version)
         self._gateway = gateway
         self._buffer = FrameBuffer()
         self._greeting = b""
@@ -58,6 +61,8 @@ class Session:
         """Return everything said since the last call, as bytes."""
         outbox, self.link.outbox = self.link.outbox, []
         version = self.link.version
+        if version >= ERROR_TIME:
+            self._stamp(outbox)
         greeting, self._greeting = self._greeting, b""
         data = greeting + b"".join([codec.server_frame(version, message) for message in outbox])
         if self.link.torn is not None:
@@ -66,6 +71,13 @@ class Session:
         if self.link.closing:
             self.end(self.link.closing)
         return data
+
+    def _stamp(self, outbox: list[Record]) -> None:
+        """Say when errors and notices were sent."""
+        now = int(self._gateway.clock().timestamp() * 1000)
+        for message in outbox:
+            if isinstance(message, ErrMsg):
+                message.time = now
 
     def end(self, reason: str) -> None:
         """Close the conversation; what is in the outbox may still be sent."""
@@ -85,13 +97,13 @@ class Session:
         highest = highest or lowest
         if not (text.startswith("v") and lowest.isdigit() and highest.isdigit()):
             raise WireError(f"version range expected, got {text[:40]!r}")
-        version = min(codec.NEWEST_VERSION, int(highest))
+        version = min(self._gateway.server_version, int(highest))
         if int(lowest) > version or version < codec.OLDEST_VERSION:
             raise WireError(
-                f"client speaks {text}, this gateway {codec.OLDEST_VERSION} to {codec.NEWEST_VERSION}"
+                f"client speaks {text}, this gateway {codec.OLDEST_VERSION} to {self._gateway.server_version}"
             )
         self.link.version = version
-        self._greeting = pack([str(version), f"{self._gateway.clock():%Y%m%d %H:%M:%S} UTC"])
+        self._greeting = pack([str(version), self._gateway.home.write_zoned(self._gateway.clock())])
         self.phase = SessionPhase.READY
 
     @property

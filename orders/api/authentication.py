@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import User
+from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 from knox.crypto import hash_token
@@ -15,11 +17,14 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
+from brokers import database
 from orders.api import throttle
 from orders.models import ApiToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 RETENTION = 5.0  # seconds: so long may a revoked token still work
 KEPT_AT_MOST = 10_000
@@ -133,7 +138,12 @@ def note_use(token: ApiToken) -> None:
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at < now - LAST_USE_STEP:
         old = Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USE_STEP)
-        ApiToken.objects.filter(old, digest=token.digest).update(last_used_at=now)
+        try:
+            ApiToken.objects.filter(old, digest=token.digest).update(last_used_at=now)
+        except DatabaseError as error:
+            if database.sqlstate(error) != database.READ_ONLY:
+                raise
+            log.debug("use of a token not noted: the database is read-only")
 
 
 cache = AccessCache(read_access)

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
+
+from rest_framework.request import Request
 
 from brokers.fix import Side
 from brokers.order_attributes import Symbol
@@ -33,7 +35,8 @@ from orders.entry.groups import MAX_ORDERS, MIN_ORDERS, GroupTicket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
 from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, Ticket
-from orders.models import EventKind, GroupKind, OcaType, Scope, Terms
+from orders.errors import FieldError
+from orders.models import EventKind, GroupKind, IfLate, OcaType, Scope, Terms
 
 MAX_ERRORS = 50
 
@@ -88,7 +91,11 @@ SLICED_FIELDS = {
     "strategy": Field(word(SliceStrategy)),
     "slices": Field(integer(1, MAX_SLICES), required=True),
     "start_time": Field(moment, description="Now, when it is not given."),
-    "end_time": Field(moment, required=True),
+    "end_time": Field(moment, required=True, description="Nothing is sent from then on, paused or not."),
+    "if_late": Field(
+        word(IfLate),
+        description="What becomes of the rest when slices were not sent in their time; SPREAD if not given.",
+    ),
 }
 PREVIEW_FIELDS = ORDER_FIELDS | {"cl_ord_id": Field(cl_ord_id)}
 RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, description="Whose broker is asked.")}
@@ -117,7 +124,10 @@ CANCEL_MANY_FIELDS = {
     "dry_run": Field(boolean, description="Only tell what would be asked."),
     "limit": Field(integer(1, 500), description="Orders at once; 500 if not given."),
 }
-CANCEL_FIELDS = {"cl_ord_id": Field(cl_ord_id)}
+CANCEL_FIELDS = {
+    "cl_ord_id": Field(cl_ord_id),
+    "alone": Field(boolean, description="Only if the broker cancels no other order of the group with it."),
+}
 REPLACE_FIELDS = {
     "cl_ord_id": ORDER_FIELDS["cl_ord_id"],
     **{name: replace(ORDER_FIELDS[name], required=False) for name in Terms._fields},
@@ -142,13 +152,26 @@ def read_group(body: object) -> GroupTicket:
     return GroupTicket(**read_fields(body, GROUP_FIELDS))
 
 
-def read_sliced(body: object) -> tuple[Ticket, int, datetime | None, datetime]:
-    """(what every slice is made of, number of slices, start, end); raises Problem INVALID."""
+class Slicing(TypedDict):
+    """How a sliced order is to be worked."""
+
+    slices: int
+    start_time: datetime | None
+    end_time: datetime
+    if_late: IfLate
+
+
+def read_sliced(body: object) -> tuple[Ticket, Slicing]:
+    """(what every slice is made of, how they are worked); raises Problem INVALID."""
     values = read_fields(body, SLICED_FIELDS)
     values.pop("strategy", None)
-    slices, end = values.pop("slices"), values.pop("end_time")
-    start = values.pop("start_time", None)
-    return Ticket(**values), slices, start, end
+    how = Slicing(
+        slices=values.pop("slices"),
+        start_time=values.pop("start_time", None),
+        end_time=values.pop("end_time"),
+        if_late=values.pop("if_late", IfLate.SPREAD),
+    )
+    return Ticket(**values), how
 
 
 def read_preview(body: object) -> Ticket:
@@ -163,14 +186,24 @@ def read_instrument(body: object) -> tuple[InstrumentKey, str | None]:
     return InstrumentKey(**values), account_code
 
 
-def read_cancel(body: object) -> str:
-    """The cl_ord_id of a cancel's body, "" when it gives none; raises Problem INVALID."""
-    return str(read_fields(body, CANCEL_FIELDS).get("cl_ord_id", ""))
+def read_cancel(body: object) -> tuple[str, bool]:
+    """(the cl_ord_id of a cancel's body, "" when it gives none; whether alone); raises Problem INVALID."""
+    values = read_fields(body, CANCEL_FIELDS)
+    return values.get("cl_ord_id", ""), values.get("alone", False)
 
 
 def read_change(body: object) -> Change:
     """The change that a replace's body asks for; raises Problem INVALID."""
     return Change(**read_fields(body, REPLACE_FIELDS))
+
+
+def key_of(request: Request) -> str:
+    """The Idempotency-Key; empty when there is none. Raises Problem INVALID."""
+    raw = request.headers.get("Idempotency-Key")
+    try:
+        return str(idempotency_key(raw)) if raw is not None else ""
+    except Wrong as wrong:
+        raise invalid([FieldError("Idempotency-Key", wrong.code, str(wrong))]) from None
 
 
 def read_if_match(header: str | None) -> int | None:

@@ -86,9 +86,10 @@ ONLY: dict[str, set[str]] = {
     "ORDER_OVER": CHANGING | {"pause_sliced", "resume_sliced", "cancel_sliced"},
     "ORDER_FROZEN": {"replace_order"},
     "CANCEL_PENDING": {"replace_order"},
+    "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
     "REFUSED_BY_CHECK": {"place_order", "place_group", "replace_order"},
-    "IDEMPOTENCY_KEY_REUSED": {"place_orders"},
+    "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders"},
     "BULK_REFUSED": {"place_orders"},
 }
 #: Members that the documents of some codes have beside the usual ones.

@@ -41,6 +41,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "ORDER_OVER": (409, "The order is already closed"),
     "ORDER_FROZEN": (409, "The order is frozen until a person has decided"),
     "CANCEL_PENDING": (409, "A cancel of the order is open"),
+    "CANCELS_OTHERS": (409, "The broker would cancel other orders with it"),
     "NOT_OURS": (409, "The order was placed by another client of the broker"),
     "VERSION_MOVED": (412, "The order has changed meanwhile"),
     "BODY_TOO_LARGE": (413, "The body is too large"),

@@ -233,7 +233,7 @@ def position_document(position: Position) -> Document:
         "sec_type": position.sec_type,
         "currency": position.currency,
         "position_qty": decimal_text(position.position_qty),
-        "avg_cost": decimal_text(position.avg_cost),
+        "avg_cost": decimal_or_none(position.avg_cost),
         "baseline_qty": decimal_text(position.baseline_qty),
         "reported_at": time_text(position.reported_at),
     }

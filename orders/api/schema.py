@@ -104,12 +104,19 @@ def parameters(fields: Mapping[str, Field]) -> list[OpenApiParameter]:
     ]
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    bodies.idempotency_key.schema,
+    "header",
+    description="Names this request: sent again within a week it is answered as the first time.",
+)
 PLACE_ORDER: Operation = {
     "operation_id": "place_order",
     "parameters": [
+        IDEMPOTENCY_KEY,
         OpenApiParameter(
             "Prefer", str, "header", description="wait=N: answer when the broker has, within N seconds (30)."
-        )
+        ),
     ],
     "request": json_body(bodies.ORDER_FIELDS),
     "responses": {

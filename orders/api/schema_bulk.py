@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
-from orders.api.bodies import BULK_FIELDS, idempotency_key
-from orders.api.schema import Operation, json_body, problems, refused
+from orders.api.bodies import BULK_FIELDS
+from orders.api.schema import IDEMPOTENCY_KEY, Operation, json_body, problems, refused
 from orders.api.shapes import OrderShape, ProblemShape
-
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    idempotency_key.schema,
-    "header",
-    description="Names this request: sent again within a week it is answered as the first time.",
-)
 
 
 class BulkResult(serializers.Serializer[Any]):

@@ -12,6 +12,16 @@ from orders.api.schema import Operation, json_body, page_of, problems, read, ref
 from orders.api.shapes import ProblemShape, RefusedRequestShape, RequestShape
 
 
+class CancelShape(RequestShape):
+    """A request to cancel an order, and what its broker cancels with it."""
+
+    also_cancels = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        help_text="Orders of its group that the broker cancels with it; left out when there are none.",
+    )
+
+
 class CancelResult(serializers.Serializer[Any]):
     """What became of the cancel of one order."""
 
@@ -47,7 +57,7 @@ CANCEL_ORDERS: Operation = {
 CANCEL_ORDER: Operation = {
     "operation_id": "cancel_order",
     "request": json_body(bodies.CANCEL_FIELDS),
-    "responses": {202: RequestShape, **problems(400, 404, 409, 413, 415)},
+    "responses": {202: CancelShape, **problems(400, 404, 409, 413, 415)},
 }
 REPLACE_ORDER: Operation = {
     "operation_id": "replace_order",

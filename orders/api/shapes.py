@@ -242,7 +242,7 @@ class PositionShape(serializers.Serializer[Any]):
     sec_type = serializers.CharField()
     currency = serializers.CharField()
     position_qty = number()
-    avg_cost = number()
+    avg_cost = number(allow_null=True)
     baseline_qty = number(help_text="What was there where our comparison begins.")
     reported_at = serializers.DateTimeField()
 

@@ -7,6 +7,7 @@ are never left for an older message; what cannot be matched yet is parked and tr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any
@@ -33,7 +34,7 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
-from orders.booking import effects, external
+from orders.booking import commissions, effects, external
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
@@ -51,6 +52,9 @@ from orders.models.execution import supersede
 from orders.notify import wakeup
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.sending import unknown_outcome
+from orders.sending.refusals import MEANING
+
+log = logging.getLogger(__name__)
 
 #: A message that matches nothing is tried this often, then left in the inbox with its error.
 MAX_ATTEMPTS = 8
@@ -72,15 +76,23 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
         working_set = WorkingSet(session, events, *statements)
         ids = {id(message): row for row, message in inbox_rows.stored(messages, working_set.answer)}
         rows = [(item, ids.get(id(item))) for item in items]
-        fresh = [(item, row) for item, row in rows if isinstance(item, HandedOver) or row is not None]
+        fresh = [(item, row) for item, row in rows if row is not None or _counts_again(item)]
         if not fresh:
             return
+        inbox_rows.renew(
+            session, [item for item, row in fresh if row is None and isinstance(item, InboundMessage)]
+        )
         applying = Applying(working_set, asked)
         for item, row_id in fresh:
             applying.apply(item, row_id)
         applying.finish()
     flags.add(asked)
     wakeup.notify_readers()
+
+
+def _counts_again(item: InboxItem) -> bool:
+    """Whether an item counts though its key is stored: a commission may go back to what it was before."""
+    return isinstance(item, HandedOver) or isinstance(item.event, CommissionReport)
 
 
 # --- parked messages ----------------------------------------------------------------------------------
@@ -183,6 +195,8 @@ class Applying:
         self.set = working_set
         self.flags = flags
         self._touched: dict[Order, Cause] = {}
+        #: Orders of which only the costs are news: these move no other state than FILLED and COMPLETED.
+        self._charged: dict[Order, Cause] = {}
         self._handlers: dict[type, Callable[[Any, Cause], None]] = {
             HandedOver: self._handed_over,
             OrderReport: self._order_report,
@@ -206,6 +220,8 @@ class Applying:
         for order, cause in self._touched.items():
             effects.watch_overfill(order, effects.ceiling(self.set, order), cause)
             effects.settle(order, self.set.executions(order), cause)
+        for order, cause in self._charged.items():
+            effects.settle_costs(order, self.set.executions(order), cause)
         self.set.store()
 
     # --- our own word ------------------------------------------------------------------------------
@@ -217,7 +233,7 @@ class Applying:
 
     # --- status ------------------------------------------------------------------------------------
     def _order_report(self, report: OrderReport, cause: Cause) -> None:
-        order = self.set.find(report.identity)
+        order = self.set.find(report, cause.at)
         if order is None:
             order = external.adopt_order(self.set, report, cause)
             if order is None:
@@ -259,24 +275,25 @@ class Applying:
 
     # --- executions --------------------------------------------------------------------------------
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
-        order = self.set.find(report.identity)
+        order = self.set.find(report, cause.at)
         if order is None:
-            if not report.last_qty and not report.cum_qty:
-                return  # a bust of what we never knew: there is nothing to book
+            if external.is_busted(self.set.session, report):
+                log.info("a bust of what was never booked", extra={"exec_id": storable.text(report.exec_id)})
+                return
             order = external.adopt_execution(self.set, report, cause)
         self._learn(order, report, cause)
         self._record_answer(order)
-        exec_id = execution_id(report.exec_id)
-        if any(known.exec_id == exec_id for known in self.set.executions(order)):
+        account, exec_id = self._account_of(order, report), execution_id(report.exec_id)
+        if any((e.account_id, e.exec_id) == (account, exec_id) for e in self.set.executions(order)):
             return
         execution = Execution(
             order=order,
-            account_id=order.account_id,
+            account_id=account,
             exec_id=exec_id,
             exec_root=execution_id(report.exec_root),
             con_id=storable.whole(report.instrument.con_id),
             symbol=storable.text(report.instrument.symbol, 32),
-            sec_type=storable.text(report.sec_type, 8),
+            sec_type=storable.text(report.sec_type, 16),
             currency=storable.text(report.instrument.currency, 8),
             multiplier=report.multiplier,
             side=report.side,
@@ -287,7 +304,6 @@ class Applying:
             transact_time=report.transact_time,
             received_at=cause.at,
         )
-        external.grow(order, report)
         execution.trade_date = trading_days.date_of(order, report.transact_time)
         self.set.add_execution(order, execution)
         for replaced in supersede(self.set.executions(order), execution):
@@ -297,39 +313,57 @@ class Applying:
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
         effects.recount(order, self.set.executions(order))
+        external.grow(order, report)
         said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
         order.record_event(EventKind.EXECUTION, cause.saying(data=said))
         effects.accept_proven(self.set, order, cause)
         self._touched[order] = cause
 
+    def _account_of(self, order: Order, report: ExecutionReport) -> str:
+        """The account that the execution names, else that of its order.
+
+        One of a second account makes somebody else's order a group order, which has no account of its own.
+        """
+        if not (report.account or order.account_id):
+            raise ValueError(f"execution {report.exec_id} names no account")
+        account = self.set.account(report.account) if report.account else str(order.account_id)
+        if order.account_id and order.account_id != account:
+            order.account_id = None
+            order.touched = True
+        return account
+
     def _commission(self, report: CommissionReport, cause: Cause) -> None:
+        """What is told last counts; what is not known (yet) takes nothing back."""
         exec_id = execution_id(report.exec_id)
-        order = self.set.order_of_execution(exec_id)
-        if order is None and self.set.is_elsewhere(exec_id):
-            return  # a snapshot has all accounts of the login, and commissions name none: theirs to book
-        if order is None:
-            raise NotYet(f"execution {report.exec_id} has not arrived")
-        execution = next(e for e in self.set.executions(order) if e.exec_id == exec_id)
-        if execution.commission == report.commission:
+        executions = self.set.executions_named(exec_id)
+        if not executions and (cause.inbox_id is None or self.set.is_elsewhere(exec_id)):
+            # Told again, it waits already. A snapshot has all accounts of the login, and commissions name
+            # none: another session's is theirs to book.
             return
-        execution.commission = _booked(report.commission)
-        execution.commission_currency = storable.text(report.currency, 8)
-        execution.realized_pnl = storable.number(report.realized_pnl)
-        self.set.touch_execution(execution)
+        if not executions:
+            raise NotYet(f"execution {report.exec_id} has not arrived")
+        changed = [e for e in executions if commissions.take(e, report, executions, cause.at)]
+        for execution in changed:
+            self.set.touch_execution(execution)
         data = {"exec_id": exec_id, "commission": str(report.commission), "currency": report.currency}
-        order.record_event(EventKind.COMMISSION, cause.saying(data=data))
-        self._touched[order] = cause
+        for order in {self.set.orders[execution.order_id]: None for execution in changed}:
+            order.record_event(EventKind.COMMISSION, cause.saying(data=data))
+            self._charged[order] = cause
 
     # --- errors ------------------------------------------------------------------------------------
     def _error(self, report: ErrorReport, cause: Cause) -> None:
-        order = self.set.find(report.identity)
+        order = self.set.find(report, cause.at)
         if order is None:
             raise NotYet(f"no order known for {report.identity}")
         self._record_answer(order)
-        cause = cause.saying(text=f"{report.code}: {report.text}", data={"code": report.code})
+        cause = cause.saying(
+            text=f"{report.code}: {report.text}", data={"code": report.code, MEANING: report.meaning}
+        )
         match report.meaning:
             case Refusal.WARNING:
                 order.record_event(EventKind.BROKER_NOTICE, cause)
+            case Refusal.CANCEL_UNDER_WAY:
+                self._under_way(order, cause)
             case Refusal.LOOK_UP:
                 self._unclear(order, cause)
             case Refusal.UNKNOWN:
@@ -357,6 +391,11 @@ class Applying:
         if request:
             named = bool(report.cl_ord_id)
             effects.refuse_one(self.set, order, request, meaning, cause, named=named)
+
+    def _under_way(self, order: Order, cause: Cause) -> None:
+        """The cancel that we asked for is being done, or was: the order's end answers it."""
+        self.flags.snapshot_wanted = True
+        order.record_event(EventKind.BROKER_NOTICE, cause)
 
     def _unknown_code(self, order: Order, report: ErrorReport, cause: Cause) -> None:
         """Nobody has seen this code yet: the order is looked up, and a person should know."""

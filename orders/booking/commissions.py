@@ -3,19 +3,64 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_DOWN, Decimal
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from brokers import storable
+from brokers.messages import CommissionReport
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
 from orders.models.execution import charged, uncharged
 from orders.notify.alerts import raise_alert
 from orders.store.orders import store_orders
 
 BATCH_SIZE = 200
+SMALLEST = Decimal("1e-6")
+
+
+def take(one: Execution, report: CommissionReport, same_id: Sequence[Execution], at: datetime) -> bool:
+    """Take a report into an execution; whether it says anything new.
+
+    `same_id` are the executions of this id: accounts of a group order share a report by their quantities.
+    One that waited in the inbox while a newer one was taken tells only what that one left open.
+    """
+    told = {
+        "commission": _share(one, _amount(report.commission), same_id),
+        "realized_pnl": _share(one, storable.number(report.realized_pnl), same_id),
+        "commission_currency": storable.text(report.currency, 8) or None,
+    }
+    if told["commission"] is None and told["realized_pnl"] is None:
+        return False
+    is_late = one.commission_at is not None and at < one.commission_at
+    changes = {name: value for name, value in told.items() if value not in (None, getattr(one, name))}
+    if is_late:
+        changes = {name: value for name, value in changes.items() if getattr(one, name) in (None, "")}
+    for name, value in changes.items():
+        setattr(one, name, value)
+    one.commission_at = max(at, one.commission_at or at)
+    return bool(changes)
+
+
+def _amount(said: Decimal | None) -> Decimal | None:
+    """A commission is booked as it was said; what no column holds is parked for a person."""
+    amount = storable.number(said)
+    if amount is None and said is not None:
+        raise ValueError(f"a commission of {storable.text(str(said), 40)} cannot be booked")
+    return amount
+
+
+def _share(one: Execution, amount: Decimal | None, same_id: Sequence[Execution]) -> Decimal | None:
+    """Its part of an amount told once for all executions of the id; the last one takes what is left over."""
+    total = sum((execution.last_qty for execution in same_id), Decimal(0))
+    if amount is None or len(same_id) == 1 or not total:
+        return amount
+    parts = [(amount * e.last_qty / total).quantize(SMALLEST, ROUND_DOWN) for e in same_id[:-1]]
+    return [*parts, amount - sum(parts)][same_id.index(one)]
 
 
 def grace() -> timedelta:

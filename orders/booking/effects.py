@@ -18,6 +18,7 @@ from decimal import Decimal
 from brokers.fix import LASTING
 from brokers.formats import decimal_text
 from brokers.messages import ExecutionReport, OrderReport, OrderTerms, Refusal, WorkingStatus
+from orders.booking.groups import group_reason
 from orders.booking.working_set import WorkingSet
 from orders.models import (
     AT_BROKER,
@@ -58,6 +59,8 @@ WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
 #: So many complete snapshots with the old terms prove that a replace did not take effect.
 ROUNDS = 2
+#: A replace refused so has changed nothing, and may be taken when it is asked again.
+NOTHING_CHANGED = (Refusal.REPLACE_TOO_EARLY, Refusal.PARENT_GONE)
 #: Only of an order that lives does the broker's echo say what may still execute.
 LIVING = (
     WorkingStatus.IN_TRANSIT,
@@ -105,7 +108,18 @@ def _hold(order: Order, report: OrderReport, cause: Cause) -> None:
         return  # proves nothing: the gateway has it, the broker may not
     if report.status in PENDING and order.state in (State.PENDING, State.ACCEPTED):
         return
-    acknowledge(order, cause, working=False)
+    acknowledge(order, cause, working=None if _is_late_word(order, report) else False)
+
+
+def _is_late_word(order: Order, report: OrderReport) -> bool:
+    """Whether "PreSubmitted" comes too late to be true: the order works already.
+
+    Callbacks overtake each other, so that one proves nothing against "Submitted". A complete snapshot that
+    began after the last news does: an exchange has closed over the order, say.
+    """
+    if order.state != State.PENDING or report.status not in (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT):
+        return False
+    return report.snapshot_at is None or report.snapshot_at <= order.updated_at
 
 
 def _end_day(order: Order, cause: Cause) -> None:
@@ -151,8 +165,12 @@ def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) 
         acknowledge(order, cause, working=None)
         if balance_canceled(known, order, cause):
             return
-        asked = open_requests(known, order, RequestKind.CANCEL)
-        _set_reason(order, "CANCELED_ON_REQUEST" if asked else "BROKER_CANCELED", cause.text)
+        if open_requests(known, order, RequestKind.CANCEL):
+            _set_reason(order, "CANCELED_ON_REQUEST", cause.text)
+        elif words := group_reason(known, order):
+            _set_reason(order, "CANCELED_WITH_GROUP", words)
+        else:
+            _set_reason(order, "BROKER_CANCELED", cause.text)
         order.cancel(cause)
     else:
         remember_end(order, status)
@@ -312,7 +330,8 @@ def _sent_before(request: OrderRequest, at: datetime) -> bool:
 # --- refusals ---------------------------------------------------------------------------------------
 def refused_one(known: WorkingSet, order: Order, meaning: Refusal, cl_ord_id: str) -> OrderRequest | None:
     """The request that a refusal answers; None when none is open (it was answered by the facts)."""
-    kinds = {Refusal.CANCEL_REFUSED: RequestKind.CANCEL, Refusal.REPLACE_REFUSED: RequestKind.REPLACE}
+    replace = dict.fromkeys((Refusal.REPLACE_REFUSED, Refusal.PARENT_GONE), RequestKind.REPLACE)
+    kinds = {Refusal.CANCEL_REFUSED: RequestKind.CANCEL, **replace}
     open_ones = open_requests(known, order)
     if cl_ord_id:
         return next((request for request in open_ones if request.cl_ord_id == cl_ord_id), None)
@@ -334,7 +353,7 @@ def refuse_one(
     known.touch_request(request)
     if request.kind == RequestKind.CANCEL and in_doubt and not named:
         request.doubt()
-    elif meaning is Refusal.REPLACE_TOO_EARLY or _is_balance_only(order, request, meaning):
+    elif meaning in NOTHING_CHANGED or _is_balance_only(order, request, meaning):
         replaces.ask_again(order, request, cause)
     else:
         refuse_request(order, request, "REQUEST_REFUSED", cause)
@@ -443,6 +462,11 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.PARTIALLY_FILLED, *EXECUTED):
         _reopen(order, cause)
+    settle_costs(order, executions, cause)
+
+
+def settle_costs(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
+    """A filled order whose commissions are all told is completed; no other state depends on them."""
     missing = uncharged(charged(order, executions))
     if order.commission_missing and not missing:
         order.commission_missing = False

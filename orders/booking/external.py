@@ -7,16 +7,21 @@ something), a number that no column holds is none.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import uuid_utils.compat as uuid_utils
 
 from brokers import storable
 from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
-from brokers.models import BrokerAccount, Instrument
+from brokers.models import InboxMessage, Instrument
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
 from orders.store.orders import record_orders
+
+ZERO = Decimal(0)
+#: So many later versions of an execution are looked for when its first one comes after them.
+LATER_VERSIONS = 9
 
 
 def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> Order | None:
@@ -39,7 +44,7 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
         account=report.account,
         instrument=report.instrument,
         side=report.side,
-        order_qty=report.cum_qty,
+        order_qty=max(report.cum_qty, report.last_qty),
         ord_type="UNKNOWN",
         time_in_force="",
     )
@@ -52,10 +57,26 @@ def _name(working_set: WorkingSet, key: int | str) -> str:
 
 
 def grow(order: Order, report: ExecutionReport) -> None:
-    """An order of somebody else is at least as large as what is executed of it, whatever was said before."""
-    executed = storable.number(report.cum_qty)
-    if order.source == Source.EXTERNAL and executed is not None and executed > order.order_qty:
+    """An order of somebody else is at least as large as what is executed of it, whatever was said before.
+
+    Of a group order `report` may count its own account only.
+    """
+    executed = max(storable.number(report.cum_qty) or ZERO, order.cum_qty)
+    if order.source == Source.EXTERNAL and executed > order.order_qty:
         order.order_qty = executed
+
+
+def is_busted(session: str, report: ExecutionReport) -> bool:
+    """Whether an execution of an order that nobody knows is, or was meanwhile, taken back whole."""
+    if not report.last_qty and not report.cum_qty:
+        return True
+    root, _, version = report.exec_id.rpartition(".")
+    if not (root and version.isdigit()):
+        return False
+    later = range(int(version) + 1, int(version) + 1 + LATER_VERSIONS)
+    keys = [storable.key(f"exec:{report.account}:{root}.{number:02}") for number in later]
+    heard = InboxMessage.objects.filter(session_id=session, dedup_key__in=keys).exclude(applied_at=None)
+    return any(not Decimal(event.get("last_qty", 0)) for event in heard.values_list("event", flat=True))
 
 
 def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
@@ -74,15 +95,12 @@ def _record(
     working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
 ) -> Order:
     terms = _storable(terms)
-    account, _ = BrokerAccount.objects.get_or_create(
-        code=terms.account, defaults={"session_id": working_set.session}
-    )
     order = Order(
         id=uuid_utils.uuid7(),
         source=Source.EXTERNAL,
         cl_ord_id=name,
         order_ref=name,
-        account=account,
+        account_id=working_set.account(terms.account) if terms.account else None,
         session_id=working_set.session,
         instrument=_instrument(terms.instrument),
         side=terms.side,
@@ -93,7 +111,7 @@ def _record(
         time_in_force=terms.time_in_force,
         perm_id=storable.whole(identity.perm_id) or None,
         broker_client_id=storable.whole(identity.client_id, storable.INT),
-        broker_order_id=storable.whole(identity.broker_order_id) or None,
+        broker_order_id=identity.broker_order_id if identity.has_order_id else None,
         fresh_until=cause.at,
         received_at=cause.at,
     )
@@ -134,6 +152,7 @@ def _storable_reference(ref: InstrumentRef) -> InstrumentRef:
     return msgspec.structs.replace(
         ref,
         symbol=storable.key(ref.symbol, 32),
+        sec_type=storable.text(ref.sec_type, 16),
         exchange=storable.text(ref.exchange, 16),
         currency=storable.text(ref.currency, 3),
         con_id=storable.whole(ref.con_id),
@@ -147,21 +166,35 @@ def _storable_reference(ref: InstrumentRef) -> InstrumentRef:
 
 
 def _instrument(ref: InstrumentRef) -> Instrument:
-    """The instrument by the broker's number, else by its description."""
-    known = Instrument.objects.filter(con_id=ref.con_id) if ref.con_id else Instrument.objects.none()
-    if found := known.filter(exchange=ref.exchange).first() or known.first():
-        return found
-    described, _ = Instrument.objects.get_or_create(
-        symbol=ref.symbol,
-        sec_type=ref.sec_type,
-        exchange=ref.exchange,
-        currency=ref.currency,
-        maturity=ref.maturity,
-        strike_price=ref.strike_price,
-        put_or_call=ref.put_or_call,
-        trading_class=ref.trading_class,
-        local_symbol=ref.local_symbol,
-        legs=[],
-        defaults={"con_id": ref.con_id or None, "multiplier": ref.multiplier},
+    """The instrument by the broker's number, else by its description.
+
+    One that nobody here knows is stored as not confirmed: no look-up for an order of ours may find it.
+    """
+    described = {
+        "symbol": ref.symbol,
+        "sec_type": ref.sec_type,
+        "exchange": ref.exchange,
+        "currency": ref.currency,
+        "maturity": ref.maturity,
+        "strike_price": ref.strike_price,
+        "put_or_call": ref.put_or_call,
+        "trading_class": ref.trading_class,
+        "local_symbol": ref.local_symbol,
+    }
+    if ref.con_id:
+        known = Instrument.objects.filter(con_id=ref.con_id, sec_type=ref.sec_type).order_by("pk")
+        found = known.filter(exchange=ref.exchange).first() or known.first()
+    else:
+        found = Instrument.objects.filter(**described, legs=[]).order_by("-confirmed", "pk").first()
+    return found or _store_unconfirmed(ref, described)
+
+
+def _store_unconfirmed(ref: InstrumentRef, described: dict[str, Any]) -> Instrument:
+    facts = {**described, "multiplier": ref.multiplier}
+    if not ref.con_id:
+        return Instrument.objects.create(**facts, confirmed=False)
+    # Of another kind under the same number: the number stays with the row that has it.
+    row, _ = Instrument.objects.get_or_create(
+        con_id=ref.con_id, exchange=ref.exchange, defaults={**facts, "confirmed": False}
     )
-    return described
+    return row

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
+import msgspec
 from django.db import connection
+from django.utils import timezone
 
 from brokers import prepared, storable
 from brokers.messages import (
@@ -17,8 +20,9 @@ from brokers.messages import (
     ExecutionsMissing,
     HandedOver,
     OrderAbsent,
-    OrderIdentity,
 )
+from brokers.models import BrokerAccount
+from orders.booking.matching import Report, match
 from orders.models import (
     OPEN_REQUESTS,
     Execution,
@@ -28,7 +32,7 @@ from orders.models import (
     RequestKind,
     RequestState,
 )
-from orders.models.order import order_id_of
+from orders.models.order import Traded, order_id_of
 from orders.store.orders import store_orders
 
 #: What may change of a stored execution.
@@ -37,9 +41,11 @@ CHANGING = {
     "scale": "numeric",
     "commission": "numeric",
     "commission_currency": "text",
+    "commission_at": "timestamptz",
     "realized_pnl": "numeric",
 }
 Item = BrokerEvent | HandedOver
+NO_ORDER = UUID(int=0)
 
 
 #: An execution is unique in its account; asking for each account walks that index, however many there are.
@@ -87,27 +93,27 @@ class WorkingSet:
         self._requests: dict[UUID, list[OrderRequest]] = defaultdict(list)
         self._changed_requests: list[OrderRequest] = []
         self.orders: dict[UUID, Order] = {}
-        self._by_perm: dict[int, Order] = {}
-        self._by_broker_id: dict[tuple[int, int], Order] = {}
-        self._order_of_exec: dict[str, UUID] = {}
+        self._by_perm: dict[int, list[Order]] = defaultdict(list)
+        self._by_broker_id: dict[tuple[int, int], list[Order]] = defaultdict(list)
+        self._named: dict[str, list[Execution]] = defaultdict(list)
+        self._accounts: set[str] = set()
         self.answer = self._load(_keys_of(items), *first)
 
     # --- finding ---------------------------------------------------------------------------------
-    def find(self, identity: OrderIdentity) -> Order | None:
-        """By order_ref, then perm_id, then (client id, broker order id): design section 4."""
-        own = order_id_of(identity.order_ref) if identity.order_ref else None
-        if own and own in self.orders:
-            return self.orders[own]
-        if identity.perm_id and identity.perm_id in self._by_perm:
-            return self._by_perm[identity.perm_id]
-        found = self._by_broker_id.get((identity.client_id, identity.broker_order_id))
-        # An order that carries somebody else's reference is not ours, whatever its number.
-        return None if identity.order_ref and own is None and found and found.source != "EXTERNAL" else found
+    def find(self, report: Report, at: datetime | None = None) -> Order | None:
+        """The order that a report (received `at`, now by default) is about: see `booking.matching`."""
+        said = report.identity
+        own = self.orders.get(order_id_of(said.order_ref) or NO_ORDER) if said.order_ref else None
+        candidates = [
+            *([own] if own else []),
+            *self._by_perm.get(said.perm_id, ()),
+            *self._by_broker_id.get((said.client_id, said.broker_order_id), ()),
+        ]
+        return match(candidates, report, at or timezone.now()) if candidates else None
 
-    def order_of_execution(self, exec_id: str) -> Order | None:
-        """The order that this execution was booked on."""
-        order_id = self._order_of_exec.get(exec_id)
-        return self.orders.get(order_id) if order_id else None
+    def executions_named(self, exec_id: str) -> list[Execution]:
+        """The executions of this id: one, or one for each account of an advisor's order."""
+        return self._named.get(exec_id, [])
 
     def is_elsewhere(self, exec_id: str) -> bool:
         """Whether the execution was booked on an order of another session."""
@@ -128,6 +134,14 @@ class WorkingSet:
         self.orders[order.id] = order
         self.learn(order)
 
+    def account(self, code: str) -> str:
+        """The code of an account that the broker names; one that nobody knew yet is stored."""
+        code = storable.key(code, 32)
+        if code not in self._accounts:
+            BrokerAccount.objects.get_or_create(code=code, defaults={"session_id": self.session})
+            self._accounts.add(code)
+        return code
+
     def fetch(self, order_ref: str) -> Order | None:
         """Lock one more order, by its reference; None when it is not stored."""
         self._load(OrderKeys(order_refs=[order_ref]))
@@ -135,15 +149,17 @@ class WorkingSet:
 
     def learn(self, order: Order) -> None:
         """Remember the identities of an order, so that later items of the batch find it by them."""
-        if order.perm_id:
-            self._by_perm[order.perm_id] = order
+        if order.perm_id and order not in (same := self._by_perm[order.perm_id]):
+            same.append(order)
         if order.broker_order_id is not None and order.broker_client_id is not None:
-            self._by_broker_id[(order.broker_client_id, order.broker_order_id)] = order
+            same = self._by_broker_id[(order.broker_client_id, order.broker_order_id)]
+            if order not in same:
+                same.append(order)
 
     def add_execution(self, order: Order, execution: Execution) -> None:
         """Book an execution on its order."""
         self._executions[order.id].append(execution)
-        self._order_of_exec[execution.exec_id] = order.id
+        self._named[execution.exec_id].append(execution)
         self._changed.append(execution)
 
     def touch_execution(self, execution: Execution) -> None:
@@ -180,9 +196,10 @@ class WorkingSet:
         answers = prepared.pipeline(*first, *reads)
         if reads:
             requests, rows = answers.pop(), answers.pop()
-            locked = [prepared.from_row(Order, row[:-1]) for row in rows]
+            width = prepared.column_count(Order)
+            locked = [prepared.from_row(Order, row[:width]) for row in rows]
             for order, row in zip(locked, rows, strict=True):
-                order.__dict__["sec_type"] = row[-1]  # saves `is_combination` a query
+                order.__dict__["traded"] = _traded(*row[width:])  # saves a query
             if others := {order.id for order in locked}.difference(keys.ids):
                 requests += prepared.rows(*_requests_of(list(others)))
             self._add(locked, requests)
@@ -197,7 +214,11 @@ class WorkingSet:
             for row in prepared.rows(_executions_sql(), [executed]):
                 execution = prepared.from_row(Execution, row)
                 self._executions[execution.order_id].append(execution)
-                self._order_of_exec[execution.exec_id] = execution.order_id
+                self._named[execution.exec_id].append(execution)
+
+
+def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> Traded:
+    return Traded(sec_type, con_id, symbol, msgspec.json.decode(legs))
 
 
 def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
@@ -207,7 +228,7 @@ def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
 def _keys_of(items: Sequence[Item]) -> OrderKeys:
     """What a batch names; numbers that no column holds name nothing."""
     identities = [item.identity for item in items if hasattr(item, "identity")]
-    numbered = [i for i in identities if storable.whole(i.broker_order_id)]
+    numbered = [i for i in identities if i.has_order_id]
     named = (i.order_id for i in items if isinstance(i, HandedOver | OrderAbsent | ExecutionsMissing))
     own = (order_id_of(identity.order_ref) for identity in identities)
     return OrderKeys(
@@ -236,7 +257,7 @@ def _store_request(request: OrderRequest) -> None:
 def _lock_sql() -> str:
     """Locked in id order like everywhere."""
     return f"""
-        SELECT {prepared.columns(Order, "o")}, i.sec_type
+        SELECT {prepared.columns(Order, "o")}, i.sec_type, i.con_id, i.symbol, i.legs
         FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
         WHERE {WANTED} AND NOT o.id = ANY(%(known)s::uuid[])
         ORDER BY o.id FOR UPDATE OF o

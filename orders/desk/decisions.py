@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from brokers.fix import Side
@@ -67,7 +68,8 @@ class NotProvenAbsent(OrderError):
 def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
     """Send an order that was proven never to have reached the broker; raises NotHeld, NotProvenAbsent.
 
-    The desk decides anew, so the order is fresh again for the default of its type.
+    The desk decides anew, so the order is fresh from now on for the default of its type, whatever its client
+    gave it.
     """
     with transaction.atomic():
         order = _held(order_id)
@@ -75,7 +77,7 @@ def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
             raise NotProvenAbsent(order)
         cause = Cause(actor=actor, at=at, text="the desk sends it again")
         order.release(cause)
-        order.fresh_until = max(order.fresh_until, at + (order.fresh_until - order.received_at))
+        order.fresh_until = at + timedelta(seconds=settings.MAX_AGE[order.ord_type])
         order.save(update_fields=["fresh_until"])
         send_again(order, cause)
         store_orders([order])
@@ -85,7 +87,10 @@ def send_held_again(order_id: UUID, *, actor: str, at: datetime) -> Order:
 
 
 def fail_held(order_id: UUID, *, actor: str, at: datetime) -> Order:
-    """Give a held order up: FAILED, nobody will send it any more. Raises NotHeld."""
+    """Give a held order up: nobody will send it any more. Raises NotHeld.
+
+    FAILED, or CANCELED if some of it has executed: that much did reach the market.
+    """
     with transaction.atomic():
         order = _held(order_id)
         cause = Cause(actor=actor, at=at)
@@ -155,7 +160,7 @@ def _as_told(order: Order, found: FoundExecution) -> list[tuple[BrokerEvent, str
     report = ExecutionReport(
         identity=OrderIdentity(order_ref=order.order_ref, perm_id=order.perm_id or 0),
         exec_id=found.exec_id,
-        account=order.account_id,
+        account=order.account_id or "",
         instrument=instrument,
         side=Side(order.side),
         last_qty=found.last_qty,

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from celery import current_app
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
+from orders.desk.repeats import Repeat, repeats_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import Line, place_orders, resolve_lines
 from orders.entry.ticket_texts import ticket_from_texts
@@ -31,6 +33,34 @@ log = logging.getLogger(__name__)
 
 CHUNK = 20
 MAX_ROWS = 10_000
+TYPED_ABOVE = 10
+STARTING_LOCK = 7_401_316  # any number: of our advisory locks, the one under which baskets are started
+
+
+@dataclass(frozen=True, kw_only=True)
+class BasketRow:
+    """A row of a basket by its line in the file: what it asks for, by column, and what is wrong with it."""
+
+    line: int
+    texts: dict[str, str]
+    errors: dict[str, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """What has to be typed before a basket is sent (empty: nothing), and the rows that were sent before."""
+
+    words: str
+    orders: int
+    repeats: list[Repeat]
+
+
+class NotConfirmed(Exception):
+    """The basket needs a confirmation that was not typed; nothing was sent."""
+
+    def __init__(self, wanted: Confirmation) -> None:
+        super().__init__(f"Type “{wanted.words}”; nothing was sent.")
+        self.wanted = wanted
 
 
 def start_cancels(key: UUID, orders: Sequence[Order], *, user: User, reason: str) -> DeskJob:
@@ -56,15 +86,32 @@ def start_cancels(key: UUID, orders: Sequence[Order], *, user: User, reason: str
     return job
 
 
-def start_basket(job_id: UUID, *, user: User) -> DeskJob:
-    """Send what a basket's preview found good; again changes nothing. Raises DeskJob.DoesNotExist."""
+def start_basket(job_id: UUID, *, user: User, typed: str) -> DeskJob:
+    """Send what a basket's preview found good; again changes nothing.
+
+    Raises DeskJob.DoesNotExist, and NotConfirmed with what has to be typed first. One basket is started at a
+    time: of two with the same orders the later one sees the earlier.
+    """
     with transaction.atomic():
         job = DeskJob.objects.select_for_update().get(pk=job_id, owner=user, kind=JobKind.PLACE)
         if job.started_at is None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [STARTING_LOCK])
+            wanted = confirmation(job)
+            if wanted.words and " ".join(typed.lower().split()) != wanted.words:
+                raise NotConfirmed(wanted)
             job.started_at = timezone.now()
             job.save(update_fields=["started_at"])
         transaction.on_commit(notify_worker, robust=True)
     return job
+
+
+def confirmation(job: DeskJob) -> Confirmation:
+    """What a person has to type before this basket is sent: how many orders, and whether again."""
+    good = list(job.rows.filter(errors={}))
+    repeats = repeats_of(job, good)
+    words = f"{len(good)} again" if repeats else str(len(good)) if len(good) > TYPED_ABOVE else ""
+    return Confirmation(words=words, orders=len(good), repeats=repeats)
 
 
 def stop(job_id: UUID, *, user: User) -> DeskJob:
@@ -161,24 +208,19 @@ def _cancel(row: DeskJobRow, owner: User, now: datetime) -> str:
     return f"Cancel {asked.state.lower()}"
 
 
-def keep_basket(
-    owner: User, name: str, file_hash: str, rows: Sequence[tuple[dict[str, str], dict[str, list[str]]]]
-) -> tuple[DeskJob, bool]:
-    """Store a basket's preview: (texts, errors) per row. The same file again: the first job, and False."""
+def keep_basket(owner: User, name: str, rows: Sequence[BasketRow], *, note: str = "") -> DeskJob:
+    """Store a basket's preview; `note` says what of its file was not read."""
+    known = set(BrokerAccount.objects.values_list("pk", flat=True))
     with transaction.atomic():
-        job, new = DeskJob.objects.get_or_create(
-            owner=owner, file_hash=file_hash, defaults={"kind": JobKind.PLACE, "name": name}
-        )
-        if new:
-            known = set(BrokerAccount.objects.values_list("pk", flat=True))
-            DeskJobRow.objects.bulk_create(
-                DeskJobRow(
-                    job=job,
-                    line=line,
-                    fields=texts,
-                    errors=errors,
-                    account_id=texts.get("account") if texts.get("account") in known else None,
-                )
-                for line, (texts, errors) in enumerate(rows, start=1)
+        job = DeskJob.objects.create(owner=owner, kind=JobKind.PLACE, name=name, reason=note)
+        DeskJobRow.objects.bulk_create(
+            DeskJobRow(
+                job=job,
+                line=row.line,
+                fields=row.texts,
+                errors=row.errors,
+                account_id=row.texts.get("account") if row.texts.get("account") in known else None,
             )
-    return job, new
+            for row in rows
+        )
+    return job

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from orders.errors import ClOrdIdReused, NotOurs, OrderOver
+from brokers import registry
+from brokers.order_ids import is_sendable
+from orders.errors import CancelsOthers, ClOrdIdReused, NotOurs, OrderOver
 from orders.models import (
     ALIVE,
+    AT_BROKER,
     OPEN_REQUESTS,
     Cause,
     CommandKind,
@@ -22,25 +26,44 @@ from orders.models import (
     Source,
     State,
 )
+from orders.models.group_members import ended_with
 from orders.notify import wakeup
 from orders.sending.unknown_outcome import cancel_unsent
 from orders.store.orders import store_orders
 
 
-def cancel_order(order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "") -> OrderRequest:
+def cancel_order(
+    order_id: UUID, *, actor: str, at: datetime, cl_ord_id: str = "", alone: bool = False
+) -> OrderRequest:
     """Ask for the cancel of an order; asking again, or while one is open, returns the first.
 
-    An order that never left us is canceled at once. Raises Order.DoesNotExist, ClOrdIdReused, OrderOver
-    and NotOurs.
+    An order that never left us is canceled at once. `alone`: only if its broker cancels no other with it.
+    Raises Order.DoesNotExist, ClOrdIdReused, OrderOver, NotOurs and CancelsOthers.
     """
     try:
         with transaction.atomic():
             order = Order.objects.select_for_update().get(pk=order_id)
+            if alone and (others := canceled_with(order)):
+                raise CancelsOthers(order, others)
             request = _cancel(order, Cause(actor=actor, at=at), cl_ord_id)
     except IntegrityError as error:
         raise ClOrdIdReused(order, cl_ord_id) from error
     wakeup.notify_readers()
     return request
+
+
+def canceled_with(order: Order) -> list[Order]:
+    """The other orders of its group that its broker cancels when this one is canceled; by rank.
+
+    None for one that has not left us: that cancel is ours.
+    """
+    if order.group_id is None or order.state not in AT_BROKER:
+        return []
+    config = settings.BROKER_SESSIONS.get(order.session_id)
+    if config is None or registry.capabilities(config.adapter).cancels_one_alone:
+        return []
+    members = Order.objects.filter(group=order.group_id).select_related("group", "instrument")
+    return ended_with(order, list(members.order_by("group_rank")))
 
 
 def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
@@ -59,7 +82,7 @@ def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
 
 def _placed_under_our_id(order: Order) -> bool:
     """IB lets a client cancel what was placed under its client id, by whichever program."""
-    return bool(order.broker_order_id) and order.broker_client_id == order.session.client_id
+    return is_sendable(order.broker_order_id) and order.broker_client_id == order.session.client_id
 
 
 def _asked_before(order: Order, cl_ord_id: str) -> OrderRequest | None:

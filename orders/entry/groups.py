@@ -1,4 +1,4 @@
-"""Groups of orders: recorded whole, canceled together, and taken back when they could not be placed whole."""
+"""Groups of orders: recorded whole and canceled together. `group_watch` looks after them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
-from brokers.fix import Side, TimeInForce
+from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
 from orders.entry.resolution import Questions, resolve_ticket
@@ -23,8 +22,6 @@ from orders.entry.use import reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import (
     ALIVE,
-    EXECUTED,
-    AlertKind,
     Cause,
     GroupKind,
     OcaType,
@@ -36,21 +33,20 @@ from orders.models import (
 )
 from orders.models.reasons import reason
 from orders.notify import wakeup
-from orders.notify.alerts import raise_alert
 from orders.sending.claim import oca_name
-from orders.sending.unknown_outcome import cancel_unsent
-from orders.store.orders import record_orders, store_orders
+from orders.store.orders import record_orders
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-MIN_ORDERS, MAX_ORDERS = 2, 6
+MIN_ORDERS, MAX_ORDERS = 2, 9
 OCA_TYPES = {OcaType.CANCEL: 1, OcaType.REDUCE: 2, OcaType.REDUCE_WITHOUT_BLOCK: 3}
 #: Exits wait as long as their entry does: it is the entry that becomes stale.
 EXITS_STAY_FRESH = timedelta(days=30)
-FAILED_STATES = (State.REJECTED, State.FAILED)
-EXECUTING = (State.PARTIALLY_FILLED, *EXECUTED)
 IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
+STOPS = (OrdType.STOP, OrdType.STOP_LIMIT, OrdType.TRAIL, OrdType.TRAIL_LIMIT)
+#: Exits of a leg reduce each other as they execute, with block: never both at once.
+LEG_OCA_TYPE = OCA_TYPES[OcaType.REDUCE]
 
 
 class ListIdReused(OrderError):
@@ -143,16 +139,49 @@ def group_errors(ticket: GroupTicket) -> dict[str, list[str]]:
     if ticket.kind == GroupKind.BRACKET:
         for number, order in enumerate(ticket.orders[1:], start=1):
             _check_exit(errors, f"orders.{number}", first, order)
+        _check_legs(errors, ticket.orders)
     return errors
 
 
 def _check_exit(errors: dict[str, list[str]], path: str, entry: Ticket, order: Ticket) -> None:
     if (order.side == Side.BUY) == (entry.side == Side.BUY):
         errors[f"{path}.side"] = [f"An exit of a {entry.side} entry is on the other side."]
-    if order.order_qty != entry.order_qty:
-        errors[f"{path}.order_qty"] = [f"An exit has the entry's quantity, {entry.order_qty:f}."]
     if order.instrument != entry.instrument:
         errors[f"{path}.instrument"] = ["An exit is in the entry's instrument."]
+
+
+def _check_legs(errors: dict[str, list[str]], orders: Sequence[Ticket]) -> None:
+    """Exits have the entry's quantity, or are legs: a take profit and a stop of the same quantity each.
+
+    A broker reduces the exits that end each other in proportion, so one stop cannot be for two take profits.
+    """
+    entry, exits = orders[0], orders[1:]
+    if all(order.order_qty == entry.order_qty for order in exits):
+        return
+    whole = f"An exit has the entry's quantity, {entry.order_qty:f}, or is one of several take profits"
+    for leg in legs(orders):
+        sizes = {orders[number].order_qty for number in leg}
+        if len(sizes) > 1:
+            number = max(leg)
+            words = f"{whole} with a stop of its own quantity."
+            errors[f"orders.{number}.order_qty"] = [words]
+    alone = {len(leg) for leg in legs(orders)}
+    total = sum(max(orders[number].order_qty for number in leg) for leg in legs(orders))
+    if len(alone) > 1:
+        errors["orders"] = ["Of several take profits each needs a stop of its own, or none has one."]
+    elif total != entry.order_qty and not errors:
+        number = len(orders) - 1
+        words = f"{whole}, which together have it: they have {total:f}."
+        errors[f"orders.{number}.order_qty"] = [words]
+
+
+def legs(orders: Sequence[Ticket]) -> list[list[int]]:
+    """The exits of a bracket by leg, as numbers of its orders: the first take profit with the first stop."""
+    exits = range(1, len(orders))
+    stops = [number for number in exits if orders[number].ord_type in STOPS]
+    profits = [number for number in exits if number not in stops]
+    pairs = zip_longest(profits, stops)
+    return [[number for number in pair if number is not None] for pair in pairs]
 
 
 def _resolve(ticket: GroupTicket) -> None:
@@ -195,8 +224,11 @@ def _record(
         oca_type=ticket.oca_type,
         session=orders[0].session,
         received_at=received_at,
+        covered_qty=orders[0].order_qty if ticket.kind == GroupKind.BRACKET else None,
     )
     _tie(group, orders)
+    if ticket.kind == GroupKind.BRACKET:
+        _tie_legs(group, ticket, orders)
     if any(order.state == State.REJECTED for order in orders):
         _refuse_all(orders, received_at)
     with transaction.atomic():
@@ -225,6 +257,16 @@ def _tie(group: OrderGroup, orders: Sequence[Order]) -> None:
             order.fresh_until += EXITS_STAY_FRESH
 
 
+def _tie_legs(group: OrderGroup, ticket: GroupTicket, orders: Sequence[Order]) -> None:
+    """Several legs are groups of their own at the broker; of one leg it makes a group by itself."""
+    found = legs(ticket.orders)
+    if all(order.order_qty == orders[0].order_qty for order in orders[1:]):
+        return
+    for name, leg in enumerate(found, start=1):
+        for number in leg:
+            orders[number].links = {"oca_group": f"{oca_name(group.id)}-{name}", "oca_type": LEG_OCA_TYPE}
+
+
 def _refuse_all(orders: Sequence[Order], at: datetime) -> None:
     """A check has refused one: whole or not at all."""
     for order in orders:
@@ -243,86 +285,6 @@ def cancel_group(group: OrderGroup, *, actor: str, at: datetime) -> list[OrderRe
         except OrderOver:
             continue  # the broker ended it meanwhile
     return asked
-
-
-# --- looking after --------------------------------------------------------------------------------------
-def settle_groups(session: str) -> int:
-    """Take back what could not be placed whole, and what waits for something that will not come.
-
-    Part of the sweep: each step is harmless to repeat. How many groups were looked at.
-    """
-    groups = OrderGroup.objects.filter(session_id=session, settled_at=None)
-    moved = Order.objects.filter(group=OuterRef("pk")).exclude(state__in=ALIVE)
-    sent = Order.objects.filter(group=OuterRef("pk"), state=State.SENT)
-    looked = list(groups.filter(Exists(moved) & ~Exists(sent)).order_by("id")[:200])
-    for group in looked:
-        _settle(group)
-    return len(looked)
-
-
-def _settle(group: OrderGroup) -> None:
-    now = timezone.now()
-    with transaction.atomic():
-        orders = list(Order.objects.select_for_update().filter(group=group).order_by("id"))
-        orders.sort(key=lambda order: order.group_rank or 0)
-        why = breaks(GroupKind(group.kind), orders)
-        if why:
-            _take_back(group, orders, why, now)
-        over = all(order.state not in ALIVE for order in orders)
-        if over:
-            group.settled_at = now
-        if why or over:
-            group.save(update_fields=["broken", "settled_at"])
-    if why:
-        cancel_group(group, actor="groups", at=now)
-
-
-def breaks(kind: GroupKind, orders: Sequence[Order]) -> str:
-    """Why what is left of a group must not live on; empty when it may."""
-    unsent = [order for order in orders if order.state == State.CREATED]
-    if kind == GroupKind.OCA:
-        return "one of the group has executed" if unsent and any(o.cum_qty for o in orders) else ""
-    entry, exits = orders[0], orders[1:]
-    if entry.cum_qty:
-        return ""  # exits protect a position now: none is taken back
-    failed = next((order for order in orders if order.state in FAILED_STATES), None)
-    if failed is not None and any(order.state in ALIVE for order in orders):
-        return f"{failed.cl_ord_id} is {failed.state}: {failed.reason_text}"
-    if entry.state not in ALIVE and any(order.state in ALIVE for order in exits):
-        return f"the entry is {entry.state}"
-    return ""
-
-
-def _take_back(group: OrderGroup, orders: Sequence[Order], why: str, now: datetime) -> None:
-    """What has not left us ends here; what may be at the broker is canceled there."""
-    if not group.broken:
-        group.broken = why
-    for order in orders:
-        if order.state == State.CREATED:
-            cancel_unsent(order, Cause(actor="groups", at=now, text=why))
-            order.reason_code, order.reason_text = "GROUP_BROKEN", f"{reason('GROUP_BROKEN').text} ({why})"
-    store_orders(orders)
-
-
-def watch_exits(session: str) -> int:
-    """An entry that executed while an exit of it failed: a person must protect the position."""
-    failed = Order.objects.filter(
-        session_id=session,
-        state__in=FAILED_STATES,
-        group_rank__gt=0,
-        group__kind=GroupKind.BRACKET,
-        group__broken="",
-        group__orders__group_rank=0,
-        group__orders__cum_qty__gt=0,
-    ).select_related("group")
-    for order in failed:
-        group = order.group
-        assert group is not None  # noqa: S101 - asked for orders of groups only
-        text = f"{order.cl_ord_id} of list {group.list_id} is {order.state}, its entry has executed"
-        with transaction.atomic():
-            OrderGroup.objects.filter(pk=group.pk).update(broken=text)
-            raise_alert(AlertKind.GROUP_BROKEN, text=text, order=order)
-    return len(failed)
 
 
 def find_group(group_id: UUID, accounts: Sequence[str]) -> OrderGroup:

@@ -315,6 +315,13 @@ def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decima
     return "last_px", last_prices.of(instrument)
 
 
+def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None, Decimal | None]:
+    """(where the price is from, the price, what the whole order is worth at it, in its own currency)."""
+    source, px = reference_price(ticket, instrument)
+    unit = instrument.multiplier / instrument.price_magnifier
+    return source, px, None if px is None else ticket.order_qty * px * unit
+
+
 def _reachable(account: BrokerAccount) -> bool:
     session = GatewaySession.objects.get(pk=account.session_id)
     fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT

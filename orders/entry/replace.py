@@ -34,6 +34,7 @@ from orders.models import (
     Cause,
     CommandKind,
     EventKind,
+    GroupKind,
     Order,
     OrderRequest,
     OutboxCommand,
@@ -46,6 +47,7 @@ from orders.models import (
 from orders.models.reasons import reason
 from orders.models.requests import accept_replace
 from orders.notify import wakeup
+from orders.risk.exits import covered_qty, exit_of, total_qty
 from orders.sending.claim import raisable
 from orders.store.orders import store_orders
 
@@ -154,11 +156,27 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
     raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
         raise OrderOver(order)
+    _require_covered(order, request)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
         raise CancelPending(order)
     waiting = order.requests.filter(kind=RequestKind.REPLACE, state__in=OPEN_REQUESTS).exists()
     if not waiting and not order.terms.changes_to(request.terms):
         raise TicketInvalid({"": ["Nothing would change: these are the order's terms already."]})
+
+
+def _require_covered(order: Order, request: OrderRequest) -> None:
+    """An exit is raised to no more than its entry has executed and may still execute, with its other legs."""
+    if not order.group_rank or request.terms.order_qty <= order.order_qty:
+        return
+    members = Order.objects.filter(group=order.group_id, group__kind=GroupKind.BRACKET).order_by("group_rank")
+    entry, *exits = members or [order]
+    cover = covered_qty(entry)
+    wanted = [exit_of(one, request.terms.order_qty if one.pk == order.pk else one.order_qty) for one in exits]
+    if exits and total_qty(wanted) > cover:
+        text = (
+            f"Exits are for no more than the entry has executed and may still execute: {cover.normalize():f}."
+        )
+        raise TicketInvalid({"order_qty": [text]})
 
 
 def _check(order: Order, request: OrderRequest, cause: Cause) -> None:

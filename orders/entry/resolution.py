@@ -107,7 +107,7 @@ def _combination(key: InstrumentKey, session: str, asked: Questions) -> Instrume
     if len(key.legs) < 2:
         raise InstrumentUnknown({"instrument.legs": ["A combination has two legs at least."]})
     for number, leg in enumerate(key.legs):
-        if not Instrument.objects.filter(con_id=leg.con_id).exists():
+        if not Instrument.objects.listed().filter(con_id=leg.con_id).exists():
             name = f"instrument.legs.{number}.con_id"
             _ask_contract(name, leg.con_id, leg.exchange, session, asked)
     return contracts.store_combination(key.reference())

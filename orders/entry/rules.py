@@ -132,18 +132,21 @@ def read_instrument(key: InstrumentKey) -> Instrument | None:
     """An instrument as it is now."""
     if not key.is_exact:
         return None  # only the broker can tell how many it fits
-    rows = Instrument.objects.filter(sec_type=key.sec_type, exchange=key.exchange, currency=key.currency)
+    rows = Instrument.objects.listed().filter(
+        sec_type=key.sec_type, exchange=key.exchange, currency=key.currency
+    )
     if key.con_id:
         return rows.filter(con_id=key.con_id, symbol=key.symbol).first()
     given = {name: getattr(key, name) for name in TELLING if getattr(key, name)}
     legs = [msgspec.to_builtins(leg) for leg in key.legs]
-    found = rows.filter(symbol=key.symbol, legs=legs, **given)[:2]
-    return found[0] if len(found) == 1 else None
+    found = list(rows.filter(symbol=key.symbol, legs=legs, **given))
+    known = [row for row in found if row.is_known] or found  # one that waits for the broker hides no other
+    return known[0] if len(known) == 1 else None
 
 
 def read_exchanges(con_id: int) -> frozenset[str]:
     """The exchanges of a contract as they are now."""
-    rows = Instrument.objects.filter(con_id=con_id).values_list("exchange", "exchanges")
+    rows = Instrument.objects.listed().filter(con_id=con_id).values_list("exchange", "exchanges")
     return frozenset(name for own, others in rows for name in (own, *others))
 
 

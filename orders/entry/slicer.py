@@ -16,18 +16,21 @@ from uuid import UUID
 
 import msgspec
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Max
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from brokers import database
+from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, require_form
 from orders.entry.resolution import resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
-from orders.models import ALIVE, SLICING, Order, SlicedOrder, SliceState, Source, State
+from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
 from orders.notify import wakeup
-from orders.risk.slicing import Schedule, next_slice
+from orders.risk.slicing import LEAST_INTERVAL, Schedule, next_slice
 from orders.store.orders import record_orders
 
 if TYPE_CHECKING:
@@ -36,7 +39,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_SLICES = 500
-LEAST_INTERVAL = timedelta(seconds=1)
 LONGEST = timedelta(days=1)
 #: An execution of a slice that has just ended may still be on its way: its rest is not sent again before.
 GRACE_PERIOD = timedelta(seconds=5)
@@ -89,6 +91,7 @@ def place_sliced(
     slices: int,
     start_time: datetime | None,
     end_time: datetime,
+    if_late: IfLate = IfLate.SPREAD,
     client: User,
     received_at: datetime,
 ) -> tuple[SlicedOrder, bool]:
@@ -97,6 +100,8 @@ def place_sliced(
     Without a start it begins at once.
     """
     meaning = f"{ticket.fingerprint()} {slices} {start_time} {end_time}"
+    if if_late != IfLate.SPREAD:  # what is not given means the same as before there was a choice
+        meaning += f" {if_late}"
     request_hash = hashlib.sha256(meaning.encode()).hexdigest()
     if known := _placed_before(ticket, client, request_hash):
         return known, False
@@ -116,6 +121,7 @@ def place_sliced(
         slices=slices,
         start_time=start_time,
         end_time=end_time,
+        if_late=if_late,
         received_at=received_at,
     )
     parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
@@ -175,12 +181,10 @@ def pause(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
 
 
 def resume(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
-    """Go on where it stood: the schedule moves by as long as the pause was. Raises SlicedOver."""
+    """Go on: a slice at once if one was due, the rest over what remains of its window. Raises SlicedOver."""
     with transaction.atomic():
         parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
         if parent.state == SliceState.PAUSED:
-            stood = at - (parent.paused_at or at)
-            parent.start_time, parent.end_time = parent.start_time + stood, parent.end_time + stood
             parent.paused_at = None
             parent.move(SliceState.RUNNING, actor=actor, at=at, text="resumed")
             parent.save()
@@ -234,7 +238,7 @@ def _work(parent_id: UUID) -> None:
         if parent is None or parent.state not in SLICING:
             return
         has = progress(parent, now=now)
-        if _close(parent, has, now) or parent.state != SliceState.RUNNING:
+        if _close(parent, has, now) or parent.state != SliceState.RUNNING or _waits(parent):
             parent.save()
             return
         if why := _refusal(parent):
@@ -242,12 +246,32 @@ def _work(parent_id: UUID) -> None:
             parent.move(SliceState.PAUSED, actor="slicer", at=now, text=why)
             parent.save()
             return
-        quantity = next_slice(schedule_of(parent), now, executed=has.cum_qty, open_qty=has.open_qty)
+        sent, last_at = _sent(parent)
+        schedule = schedule_of(parent)
+        if parent.if_late == IfLate.END and schedule.is_late(now, sent, last_at):
+            _end(parent, "a slice could not be sent in its time", now)
+            parent.save()
+            return
+        quantity = next_slice(
+            schedule, now, sent=sent, last_at=last_at, executed=has.cum_qty, open_qty=has.open_qty
+        )
         if quantity:
             _send(parent, quantity, now)
         parent.save()
     if quantity:
         wakeup.start_submission(parent.session_id)
+
+
+def _waits(parent: SlicedOrder) -> bool:
+    """Whether the newest slice has not left us: while nobody can send, no second one is put behind it."""
+    return parent.children.filter(state=State.CREATED).exists()
+
+
+def _sent(parent: SlicedOrder) -> tuple[int, datetime | None]:
+    """(how many slices there were, when the last one left us); one that grew stale here was none."""
+    slices = parent.children.exclude(state=State.FAILED, claimed_at=None)
+    found = slices.aggregate(sent=Count("id"), last_at=Max(Coalesce("claimed_at", "received_at")))
+    return found["sent"], found["last_at"]
 
 
 def _refusal(parent: SlicedOrder) -> str:
@@ -275,7 +299,8 @@ def schedule_of(parent: SlicedOrder) -> Schedule:
     """The parent's schedule, in lots of its instrument."""
     return Schedule(
         order_qty=parent.order_qty,
-        lot=max(parent.instrument.size_increment, parent.instrument.min_size),
+        lot=parent.instrument.size_increment,
+        least=max(parent.instrument.size_increment, parent.instrument.min_size),
         slices=parent.slices,
         start=parent.start_time,
         end=parent.end_time,
@@ -289,13 +314,31 @@ def _close(parent: SlicedOrder, has: Progress, now: datetime) -> bool:
     elif parent.state == SliceState.ENDING and not has.open_qty:
         canceled = any(line["text"] == "cancel requested" for line in parent.history)
         end = SliceState.CANCELED if canceled else SliceState.ENDED
-        parent.move(end, actor="slicer", at=now)
-    elif parent.state == SliceState.RUNNING and now >= parent.end_time + GRACE_PERIOD and parent.made:
-        parent.move(SliceState.ENDING, actor="slicer", at=now, text="its time is over")
-        transaction.on_commit(lambda: _cancel_children(parent, "slicer", now))
+        parent.move(end, actor="slicer", at=now, text=_rest(parent, has))
+    elif parent.state in (SliceState.RUNNING, SliceState.PAUSED) and now >= parent.end_time + GRACE_PERIOD:
+        paused = f" ({parent.reason})" if parent.state == SliceState.PAUSED else ""
+        _end(parent, f"its time is over{paused}", now)
     else:
         return False
     return True
+
+
+def _end(parent: SlicedOrder, why: str, now: datetime) -> None:
+    """No further slices; what is out is canceled. It is over once the broker has said so."""
+    parent.paused_at = None
+    parent.move(SliceState.ENDING, actor="slicer", at=now, text=why)
+    transaction.on_commit(lambda: _cancel_children(parent, "slicer", now))
+
+
+def _rest(parent: SlicedOrder, has: Progress) -> str:
+    """Why it ended, and what it did not do."""
+    sent = sum(child.order_qty for child in parent.children.all() if child.claimed_at)
+    rest = parent.order_qty - has.cum_qty
+    unsent = max(parent.order_qty - sent, Decimal(0))
+    text = f"{decimal_text(rest)} of {decimal_text(parent.order_qty)} not executed"
+    if unsent:
+        text += f", {decimal_text(min(unsent, rest))} of it never sent"
+    return f"{parent.reason}: {text}"
 
 
 def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
@@ -307,6 +350,7 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     rules = rules_cache.rules()
     order = drafted(ticket, rules, client=parent.client, source=Source.SLICER, received_at=now)
     order.parent = parent
+    order.fresh_until = min(order.fresh_until, parent.end_time)  # nothing of it is sent after its window
     if record_orders([order], ruleset=rules.ruleset_version) is None:
         return  # the next round takes the new rules
     parent.made = number

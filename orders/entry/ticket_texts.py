@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from brokers.formats import decimal_text
 from orders.entry.fields import Field, Number, collect, fields_of
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentAmbiguous, TicketInvalid
@@ -13,7 +16,12 @@ from orders.errors import InstrumentAmbiguous, TicketInvalid
 TICKET_FIELDS, INSTRUMENT_FIELDS = fields_of(Ticket), fields_of(InstrumentKey)
 #: What is a word and not a number, and is meant in capitals however it was typed.
 CAPITALS = {"put_or_call", "side", "ord_type", "time_in_force", "sec_type", "currency", "symbol", "exchange"}
-SHORT_TYPES = {"LMT": "LIMIT", "MKT": "MARKET", "STP": "STOP", "STP LMT": "STOP_LIMIT"}
+#: Short words that cannot mean anything else.
+SHORT = {
+    "ord_type": {"LMT": "LIMIT", "MKT": "MARKET", "STP": "STOP", "STP_LMT": "STOP_LIMIT"},
+    "side": {"B": "BUY", "S": "SELL", "SS": "SELL_SHORT", "SSHORT": "SELL_SHORT"},
+    "put_or_call": {"C": "CALL", "P": "PUT"},
+}
 TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -28,6 +36,16 @@ def _of_one_text(fields: Mapping[str, Field]) -> tuple[str, ...]:
 INSTRUMENT_COLUMNS = _of_one_text(INSTRUMENT_FIELDS)
 #: The columns that a basket may have.
 COLUMNS = (*_of_one_text(TICKET_FIELDS)[:2], *INSTRUMENT_COLUMNS, *_of_one_text(TICKET_FIELDS)[2:])
+COLUMN_FIELDS = {name: (INSTRUMENT_FIELDS | TICKET_FIELDS)[name] for name in COLUMNS}
+LABELS = {name: field.label for name, field in COLUMN_FIELDS.items()}
+#: Columns of numbers, whole ones too.
+NUMBERS = frozenset(
+    name
+    for name, field in COLUMN_FIELDS.items()
+    if "anyOf" in field.schema or field.schema.get("type") == "integer"
+)
+#: What an order always says, also where it is the default.
+ALWAYS_SAID = ("time_in_force",)
 
 
 def ticket_from_texts(texts: Mapping[str, str]) -> Ticket:
@@ -51,17 +69,38 @@ def by_column(error: TicketInvalid) -> dict[str, list[str]]:
     return {name.removeprefix("instrument."): texts for name, texts in error.errors.items()}
 
 
+def texts_of_ticket(ticket: Ticket) -> dict[str, str]:
+    """The ticket by column as it will be sent, without defaults; `ticket_from_texts` reads it back."""
+    found: dict[str, str] = {}
+    for name, field in COLUMN_FIELDS.items():
+        value = getattr(ticket.instrument if name in INSTRUMENT_COLUMNS else ticket, name)
+        if value is not None and (name in ALWAYS_SAID or value != field.default):
+            found[name] = plain_text(value)
+    return found
+
+
+def plain_text(value: Any) -> str:
+    """A value as a person types it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Decimal():
+            return decimal_text(value)
+        case datetime():
+            return value.isoformat()
+    return str(value)
+
+
 def as_json(name: str, text: str) -> Any:
-    """What a person means: words in capitals, numbers without thousands commas; as JSON has it."""
+    """What a person means, as JSON has it: words in capitals, short words, true and false."""
     if name in CAPITALS:
         text = text.upper()
-        return SHORT_TYPES.get(text, text) if name == "ord_type" else text
+        word = re.sub(r"[ -]+", "_", text)
+        return SHORT[name].get(word, word) if name in SHORT else text
     field = TICKET_FIELDS.get(name) or INSTRUMENT_FIELDS.get(name)
     match field.schema if field else {}:
         case {"type": "boolean"}:
             return TRUTHS.get(text.lower(), text)
         case {"type": "integer"}:
             return Number(text)
-        case {"type": _}:
-            return text
-    return text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", text, re.ASCII) else text
+    return text

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
 
 import msgspec
-from django.db import transaction
-from django.db.models import Q
+from django.db import DatabaseError, transaction
+from django.db.models import ForeignKey, Q
 from django.utils import timezone
 
+from brokers import storable
 from brokers.errors import BrokerError
 from brokers.fix import SecType
 from brokers.messages import InstrumentDetails, InstrumentRef, Leg
@@ -43,7 +45,7 @@ class InstrumentDesk:
         now = timezone.now()
         described = Instrument.objects.exclude(sec_type=SecType.BAG)
         tried = Q(resolved_at=None) | Q(resolved_at__lt=now - RETRY_AFTER)
-        new = described.filter(con_id=None).filter(tried)
+        new = described.filter(con_id=None, confirmed=True).filter(tried)
         old = described.filter(Q(resolved_at=None) | Q(resolved_at__lt=now - REFRESH_AFTER)).exclude(
             con_id=None
         )
@@ -65,14 +67,13 @@ class InstrumentDesk:
         except BrokerError as error:
             log.warning("instrument not resolved", extra={"instrument": str(instrument), "error": str(error)})
             return
-        instrument.resolved_at = timezone.now()
-        if len(found) == 1 and (other := _known_as(found[0], instrument)):
-            instrument.resolve_error = f"It is the same contract as {other}."
-        elif len(found) == 1:
-            _take_over(instrument, found[0], instrument.resolved_at)
-        else:
-            instrument.resolve_error = _why(len(found))
-        instrument.save()
+        try:
+            with transaction.atomic():
+                _take_answer(instrument, found)
+        except DatabaseError as error:  # it must not keep those behind it from being asked for
+            log.warning("instrument not stored", extra={"instrument": str(instrument), "error": str(error)})
+            why = "What the broker says of it does not fit what is stored here."
+            Instrument.objects.filter(pk=instrument.pk).update(resolved_at=timezone.now(), resolve_error=why)
 
     def answer(self, body: dict[str, Any]) -> list[dict[str, Any]]:
         """Answer a question (INSTRUMENTS): what fits a description; stored when it is just one."""
@@ -85,11 +86,36 @@ class InstrumentDesk:
         return [{"id": row.pk}]
 
 
+def _take_answer(instrument: Instrument, found: Sequence[InstrumentDetails]) -> None:
+    """Store what the broker said when it was asked for a row of ours."""
+    now = instrument.resolved_at = timezone.now()
+    other = _known_as(found[0], instrument) if len(found) == 1 else None
+    if other and instrument.confirmed and not other.confirmed:
+        _absorb(other, instrument)
+        other = None
+    if other:
+        instrument.resolve_error = f"It is the same contract as {other}."
+    elif len(found) == 1:
+        _take_over(instrument, found[0], now)
+    else:
+        instrument.resolve_error = _why(len(found))
+    instrument.save()
+
+
 def _known_as(details: InstrumentDetails, instrument: Instrument) -> Instrument | None:
     """Another row of the contract that this description turns out to mean."""
     ref = details.instrument
     same = Instrument.objects.filter(con_id=ref.con_id, exchange=ref.exchange)
     return same.exclude(pk=instrument.pk).first()
+
+
+def _absorb(other: Instrument, instrument: Instrument) -> None:
+    """What others traded turns out to be an instrument of ours: their orders are in it from now on."""
+    for relation in Instrument._meta.related_objects:
+        if isinstance(relation.field, ForeignKey):
+            rows = relation.related_model._default_manager.filter(**{relation.field.name: other})
+            rows.update(**{relation.field.name: instrument})
+    other.delete()
 
 
 def _why(count: int) -> str:
@@ -102,7 +128,7 @@ def reference(instrument: Instrument) -> InstrumentRef:
     """The instrument as messages name it."""
     return InstrumentRef(
         symbol=instrument.symbol,
-        sec_type=SecType(instrument.sec_type),
+        sec_type=instrument.sec_type,
         exchange=instrument.exchange,
         currency=instrument.currency,
         con_id=instrument.con_id or 0,
@@ -122,7 +148,7 @@ def candidate(details: InstrumentDetails) -> dict[str, Any]:
     return {
         "con_id": ref.con_id,
         "symbol": ref.symbol,
-        "sec_type": ref.sec_type.value,
+        "sec_type": ref.sec_type,
         "exchange": ref.exchange,
         "currency": ref.currency,
         "maturity": ref.maturity,
@@ -140,7 +166,8 @@ def store(details: InstrumentDetails) -> Instrument:
     ref = details.instrument
     with transaction.atomic():
         row = Instrument.objects.select_for_update().filter(con_id=ref.con_id, exchange=ref.exchange).first()
-        row = row or Instrument(symbol=ref.symbol, sec_type=ref.sec_type)
+        row = row or Instrument(symbol=ref.symbol)
+        row.confirmed = ref.sec_type in list(SecType)
         _take_over(row, details, timezone.now())
         row.save()
     return row
@@ -148,7 +175,8 @@ def store(details: InstrumentDetails) -> Instrument:
 
 def store_combination(ref: InstrumentRef) -> Instrument:
     """The row of a combination: its rules are those of its legs. The legs must be stored."""
-    legs = {row.con_id: row for row in Instrument.objects.filter(con_id__in=[leg.con_id for leg in ref.legs])}
+    known = Instrument.objects.listed().filter(con_id__in=[leg.con_id for leg in ref.legs])
+    legs = {row.con_id: row for row in known}
     ticks = [row.min_tick for row in legs.values() if row.min_tick]
     row, _ = Instrument.objects.get_or_create(
         symbol=ref.symbol,
@@ -174,7 +202,7 @@ def _plain_legs(legs: tuple[Leg, ...]) -> list[dict[str, Any]]:
 def _take_over(instrument: Instrument, details: InstrumentDetails, at: datetime) -> None:
     ref = details.instrument
     instrument.exchange, instrument.currency = ref.exchange, ref.currency
-    instrument.con_id = ref.con_id
+    instrument.con_id, instrument.sec_type = ref.con_id, storable.text(ref.sec_type, 16)
     instrument.maturity, instrument.strike_price = ref.maturity, ref.strike_price
     instrument.put_or_call = ref.put_or_call
     instrument.local_symbol, instrument.trading_class = ref.local_symbol, ref.trading_class

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from brokers.models import Instrument, Position
 from orders.models import ALIVE, Order
@@ -20,11 +21,16 @@ TURN = 60.0  # seconds; the changes of one turn take some of them, ten messages 
 
 def wanted(session: str) -> list[int]:
     """The instruments to watch now, by their keys."""
-    known = list(Instrument.objects.exclude(con_id=None).order_by("pk").values_list("pk", flat=True))
+    known = list(_resolved().values_list("pk", flat=True))
     lines = settings.MARKET_DATA_LINES
     if len(known) <= lines:
         return known
     return choose(known, _first(session, lines), lines=lines, turn=int(time.monotonic() // TURN))
+
+
+def _resolved() -> QuerySet[Instrument]:
+    """What others trade takes no line from what we may trade."""
+    return Instrument.objects.listed().exclude(con_id=None).order_by("pk")
 
 
 def choose(known: Sequence[int], first: Sequence[int], *, lines: int, turn: int) -> list[int]:
@@ -40,7 +46,7 @@ def choose(known: Sequence[int], first: Sequence[int], *, lines: int, turn: int)
 def _first(session: str, lines: int) -> list[int]:
     working = Order.objects.filter(session_id=session, state__in=ALIVE).values("instrument_id")
     held = Position.objects.exclude(position_qty=0).values("con_id")
-    resolved = Instrument.objects.exclude(con_id=None).order_by("pk")
+    resolved = _resolved()
     rows = (
         resolved.filter(pk__in=working),
         resolved.filter(con_id__in=held),

@@ -23,7 +23,7 @@ from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.ruleset import Ruleset
-from orders.models.sliced import SLICING, SlicedOrder, SliceState
+from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
@@ -57,6 +57,7 @@ __all__ = [
     "GroupKind",
     "IdempotencyKey",
     "IfBrokerDown",
+    "IfLate",
     "JobKind",
     "OcaType",
     "OnUnconfirmed",

@@ -91,8 +91,7 @@ class DeskJob(models.Model):
     kind = models.CharField(max_length=8, choices=JobKind.choices)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="desk_jobs")
     name = models.CharField(max_length=200)
-    #: SHA-256 of the uploaded file: the same file again is shown the first job.
-    file_hash = models.CharField(max_length=64, blank=True, default="")
+    #: Of a cancel why; of a basket what of its file was not read.
     reason = models.CharField(max_length=500, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
@@ -101,13 +100,6 @@ class DeskJob(models.Model):
     class Meta:
         ordering = ["-id"]
         permissions = [("place_basket", "Can upload and send a basket of orders")]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["owner", "file_hash"],
-                condition=~models.Q(file_hash=""),
-                name="desk_job_unique_file",
-            )
-        ]
 
     def __str__(self) -> str:
         return self.name

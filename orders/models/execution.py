@@ -34,7 +34,7 @@ class Execution(models.Model):
     superseded = models.BooleanField(default=False)
     con_id = models.BigIntegerField(default=0)
     symbol = models.CharField(max_length=32, blank=True, default="")
-    sec_type = models.CharField(max_length=8, blank=True, default="")
+    sec_type = models.CharField(max_length=16, blank=True, default="")
     currency = models.CharField(max_length=8, blank=True, default="")
     multiplier = models.DecimalField(default=1, max_digits=18, decimal_places=6)
     side = models.CharField(max_length=8)
@@ -50,6 +50,8 @@ class Execution(models.Model):
     commission = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     commission_currency = models.CharField(max_length=8, blank=True, default="")
     realized_pnl = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    #: When the report came that says so: an older one that waited for its execution changes nothing.
+    commission_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField()
 
     class Meta:
@@ -121,7 +123,7 @@ def first_days(executions: Iterable[Execution]) -> dict[str, date]:
 
 def version_root(execution: Execution) -> str:
     """What all versions of one execution have in common."""
-    return execution.exec_root or execution.exec_id
+    return f"{execution.account_id}:{execution.exec_root or execution.exec_id}"
 
 
 def supersede(executions: Sequence[Execution], new: Execution) -> list[Execution]:
@@ -129,7 +131,8 @@ def supersede(executions: Sequence[Execution], new: Execution) -> list[Execution
 
     IB corrects an execution by one that differs after the last dot of its id (".02" replaces ".01").
     """
-    versions = [e for e in executions if e.exec_root and e.exec_root == new.exec_root]
+    same = [e for e in executions if e.account_id == new.account_id]
+    versions = [e for e in same if e.exec_root and e.exec_root == new.exec_root]
     if len(versions) < 2:
         return []
     newest = max(versions, key=_version)

@@ -38,6 +38,10 @@ class OrderGroup(models.Model):
     session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT)
     received_at = models.DateTimeField()
     broken = models.TextField(blank=True, default="")
+    #: The sum of its orders' versions when it was last looked at: only a group that has moved is looked at.
+    looked_version = models.BigIntegerField(default=0)
+    #: Of a bracket, what its exits were last made for: what the entry had executed and might still execute.
+    covered_qty = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     #: All its orders are over: nothing is left to look after.
     settled_at = models.DateTimeField(null=True, blank=True)
 

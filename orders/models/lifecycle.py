@@ -84,7 +84,13 @@ class OrderLifecycle(FSMModelMixin, models.Model):
     def resend(self, cause: Cause) -> None:
         """Proven absent from the broker, and its policy and freshness allow another try."""
 
-    @move(state, EventKind.FAILED, [State.CREATED, State.UNCONFIRMED], State.FAILED)
+    @move(
+        state,
+        EventKind.FAILED,
+        [State.CREATED, State.UNCONFIRMED],
+        State.FAILED,
+        conditions=[nothing_executed],
+    )
     def fail(self, cause: Cause) -> None:
         """Never reached the market, and given up."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
@@ -51,6 +52,8 @@ class IfBrokerDown(models.TextChoices):
 
 
 REF_PREFIX = "TD"
+#: Among the accounts of who sees them all: orders of no single account.
+GROUP_ORDERS = ""
 ZERO = Decimal(0)
 
 
@@ -58,6 +61,12 @@ def order_ref_of(order_id: UUID, attempt: int = 1) -> str:
     """The reference that travels to the broker: at most 32 plain ASCII characters, told apart by attempt."""
     base = REF_PREFIX + base64.b32encode(order_id.bytes).decode().rstrip("=")
     return base if attempt == 1 else f"{base}-{attempt}"
+
+
+def of_accounts(accounts: Collection[str], path: str = "account") -> Q:
+    """Orders of these accounts; `path` leads from a row to the account of its order."""
+    group = Q(**{f"{path}__isnull": True}) if GROUP_ORDERS in accounts else Q()
+    return Q(**{f"{path}__in": [code for code in accounts if code != GROUP_ORDERS]}) | group
 
 
 @lru_cache(maxsize=10_000)  # each answer of the broker names its order by it
@@ -77,6 +86,15 @@ def first_id_at(at: datetime) -> UUID:
     return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
 
 
+class Traded(NamedTuple):
+    """The contract of an order, as far as it tells somebody else's order from this one."""
+
+    sec_type: str
+    con_id: int | None
+    symbol: str
+    legs: list[dict[str, Any]]
+
+
 class Order(OrderLifecycle):
     """One order of one account. `leaves_qty` and `ord_status` are computed, never stored."""
 
@@ -90,8 +108,9 @@ class Order(OrderLifecycle):
     order_ref = models.CharField(max_length=64, unique=True)
     attempt = models.SmallIntegerField(default=1)
 
+    #: None for an advisor's order for several accounts: each execution names its own.
     account = models.ForeignKey(
-        "brokers.BrokerAccount", on_delete=models.PROTECT, related_name="orders", db_index=False
+        "brokers.BrokerAccount", on_delete=models.PROTECT, null=True, related_name="orders", db_index=False
     )
     session = models.ForeignKey(
         "brokers.GatewaySession", on_delete=models.PROTECT, related_name="orders", db_index=False
@@ -218,6 +237,7 @@ class Order(OrderLifecycle):
             ),
             # The lists (orders.order_search): each is walked in its own order, none is sorted.
             models.Index(fields=["account", "side", "-id"], name="order_account_side"),
+            models.Index(fields=["-id"], condition=Q(account=None), name="order_group"),
             models.Index(fields=["account", "state", "side", "-id"], name="order_account_state_side"),
             models.Index(
                 fields=["account", "instrument", "state", "side", "-id"],
@@ -301,11 +321,16 @@ class Order(OrderLifecycle):
             self.held_for_desk = False
             self.record_event(EventKind.RELEASED, cause)
 
+    @cached_property
+    def traded(self) -> Traded:
+        """Its contract; queries that set it save a look."""
+        row = self.instrument
+        return Traded(row.sec_type, row.con_id, row.symbol, row.legs)
+
     @property
     def is_combination(self) -> bool:
-        """Whether it is for a combination; queries that loaded the `sec_type` save a look."""
-        sec_type = self.__dict__.get("sec_type") or self.instrument.sec_type
-        return bool(sec_type == SecType.BAG)
+        """Whether it is for a combination."""
+        return self.traded.sec_type == SecType.BAG
 
     def time_is_over(self, at: datetime) -> bool:
         """Whether the order was good till a time that has come, and nobody asked for its cancel."""

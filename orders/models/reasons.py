@@ -119,6 +119,12 @@ _ALL = (
         desk="Use another order type.",
     ),
     Reason(
+        code="NO_ORDER_ID",
+        text="The order's number at the broker is one that cannot be sent.",
+        retryable=False,
+        desk="Cancel it in TWS; see the runbook about order ids.",
+    ),
+    Reason(
         code="CANCELED_BEFORE_SENDING",
         text="The order was canceled before it left us.",
         retryable=False,
@@ -132,6 +138,12 @@ _ALL = (
     ),
     Reason(
         code="CANCELED_ON_REQUEST", text="Canceled on request.", retryable=False, desk="No action is needed."
+    ),
+    Reason(
+        code="CANCELED_WITH_GROUP",
+        text="The broker canceled it because of another order of its group.",
+        retryable=False,
+        desk="Look at that order; place a new one if this one is still wanted.",
     ),
     Reason(
         code="TIME_IN_FORCE", text="Its time in force is over.", retryable=False, desk="No action is needed."

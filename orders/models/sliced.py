@@ -21,6 +21,13 @@ class SliceState(models.TextChoices):
     CANCELED = "CANCELED", "Canceled"
 
 
+class IfLate(models.TextChoices):
+    """What becomes of the rest when slices could not be sent in their time."""
+
+    SPREAD = "SPREAD", "One slice at once, the rest over what remains of the window"
+    END = "END", "The rest is not sent"
+
+
 #: More slices may come, or those that are out may still execute.
 SLICING = (SliceState.RUNNING, SliceState.PAUSED, SliceState.ENDING)
 
@@ -28,8 +35,8 @@ SLICING = (SliceState.RUNNING, SliceState.PAUSED, SliceState.ENDING)
 class SlicedOrder(models.Model):
     """A parent order. Its quantities are computed from its children, never stored.
 
-    `ticket` is what every slice is made of (`orders.entry.ticket.Ticket` as JSON). While it is paused
-    the schedule stands still: the time of the pause is added to `start_time` and `end_time` on resume.
+    `ticket` is what every slice is made of (`orders.entry.ticket.Ticket` as JSON). Its window stands: a pause
+    moves neither `start_time` nor `end_time`, and nothing is sent after it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.uuid7, editable=False)
@@ -44,6 +51,7 @@ class SlicedOrder(models.Model):
     slices = models.IntegerField()
     start_time = models.DateTimeField()
     end_time = models.DateTimeField()
+    if_late = models.CharField(max_length=6, choices=IfLate.choices, default=IfLate.SPREAD)
     state = models.CharField(max_length=12, choices=SliceState.choices, default=SliceState.RUNNING)
     reason = models.TextField(blank=True, default="")
     paused_at = models.DateTimeField(null=True, blank=True)

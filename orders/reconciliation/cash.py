@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
 
+from brokers import storable
 from brokers.formats import decimal_text
 from brokers.messages import AccountValueReport, Snapshot
 from brokers.models import BrokerAccount, CashBalance
@@ -60,7 +61,7 @@ def _amount(report: AccountValueReport) -> Decimal | None:
         amount = Decimal(report.value)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    return storable.number(amount)  # IB's largest double, too, is none
 
 
 def differences(session: str, snapshot: Snapshot, moving: Collection[str]) -> tuple[list[Finding], set[str]]:

@@ -75,7 +75,7 @@ def _shown_otherwise(session: str, snapshot: Snapshot, news: Sequence[OrderRepor
         known = WorkingSet(session, news)
     found = []
     for report in news:
-        order = known.find(report.identity)
+        order = known.find(report)
         if order is None or order.updated_at >= snapshot.started_at or not differs(order, report):
             continue
         said = as_evidence(

@@ -63,7 +63,7 @@ def _row(report: PositionReport, at: datetime) -> Position:
         account_id=report.account,
         con_id=report.instrument.con_id,
         symbol=report.instrument.symbol,
-        sec_type=report.instrument.sec_type,
+        sec_type=report.instrument.sec_type[:16],
         currency=report.instrument.currency,
         position_qty=report.position_qty,
         avg_cost=report.avg_cost,

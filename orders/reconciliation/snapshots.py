@@ -165,7 +165,7 @@ def _unexplained(session: str, news: Sequence[OrderReport]) -> list[ExecutionsMi
     """Executed by the broker's word, its executions not to be had: after two snapshots it is a person's."""
     with transaction.atomic():
         known = WorkingSet(session, news)
-    found = [(order, report) for report in news if (order := known.find(report.identity))]
+    found = [(order, report) for report in news if (order := known.find(report))]
     return [
         ExecutionsMissing(order_id=str(order.id), cum_qty=report.cum_qty or order.order_qty)
         for order, report in found
@@ -220,7 +220,7 @@ def _news(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID
         known = WorkingSet(session, snapshot.orders)
     news, seen = [], set()
     for report in snapshot.orders:
-        order = known.find(report.identity)
+        order = known.find(report)
         if order is not None:
             seen.add(order.id)
         if order is None or _is_news(known, order, report):

@@ -19,6 +19,7 @@ from django.utils import timezone
 from brokers import prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
+from brokers.order_ids import LAST_ORDER_ID
 from orders.models import (
     AT_BROKER,
     EXECUTED,
@@ -53,7 +54,7 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL
+      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -149,8 +150,9 @@ WITH holder AS (
 SELECT order_id::text, broker_order_id FROM picked
 """
 
-# The payload is that of the last attempt, so that whatever else the order carries stays as it is. A
-# request on the wire holds back the next one, and a cancel holds back every replace.
+# The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for
+# a parent that is over: naming it is refused (IB: 135). A request on the wire holds back the next one, and a
+# cancel holds back every replace.
 CLAIM_REPLACES = """
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
@@ -160,7 +162,10 @@ WITH holder AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
         a.payload - 'wait_for_rest' || jsonb_build_object(
             'order_qty', trim_scale(r.order_qty)::text, 'price', trim_scale(r.price)::text,
-            'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force) AS payload
+            'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force)
+        || CASE WHEN EXISTS (SELECT FROM orders_order entry WHERE entry.group_id = o.group_id
+                AND entry.group_rank = 0 AND entry.id <> o.id AND NOT entry.state = ANY(%(at_broker)s))
+            THEN '{"parent_broker_order_id": 0}'::jsonb ELSE '{}'::jsonb END AS payload
     FROM orders_outboxcommand c JOIN holder h ON h.name = c.session_id
     JOIN orders_orderrequest r ON r.id = c.request_id JOIN orders_order o ON o.id = c.order_id
     JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
@@ -247,6 +252,7 @@ def claim_orders(
     facts = {
         **fence(lease),
         "limit": min(limit, BATCH),
+        "last_id": LAST_ORDER_ID + 1,
         "from": list(sources),
         "from_state": sources[0],
         "to": target,
@@ -281,6 +287,7 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "limit": min(limit, BATCH),
         "acknowledged": [state.value for state in ACKNOWLEDGED],
         "raisable": [state.value for state in raisable(lease.name)],
+        "at_broker": [state.value for state in AT_BROKER],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }
@@ -383,6 +390,8 @@ def _links(group: OrderGroup, entry: Order, chain: Sequence[NewOrder], order: Ne
         return {"parent_broker_order_id": chain[0].broker_order_id}
     if entry.state in OPEN:
         return {"parent_broker_order_id": entry.broker_order_id or 0}
+    if order.oca_group:
+        return {}
     # The entry is filled: nothing to be attached to, but one exit must still end the other.
     return {"oca_group": f"{oca_name(group.id)}-exits", "oca_type": 2}
 

@@ -12,7 +12,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from brokers import lease as leases
 from brokers.errors import BrokerRefused, BrokerUnavailable
+from brokers.lease import Lease
 from brokers.messages import ReplaceOrder
 from brokers.port import Sent
 from orders.models import (
@@ -44,8 +46,8 @@ def waiting(session: str) -> bool:
     ).exists()
 
 
-def record_answers(replaces: Sequence[ReplaceOrder], answers: Sequence[Sent]) -> None:
-    """What the port said of the replaces that were not simply handed over."""
+def record_answers(lease: Lease, replaces: Sequence[ReplaceOrder], answers: Sequence[Sent]) -> None:
+    """What the port said of the replaces that were not simply handed over; raises LeaseLost."""
     errors = {answer.order_id: answer.error for answer in answers if answer.error}
     asked = [replace.request_id for replace in replaces if replace.order_id in errors]
     if not asked:
@@ -62,6 +64,7 @@ def record_answers(replaces: Sequence[ReplaceOrder], answers: Sequence[Sent]) ->
             else:
                 _mark_unconfirmed(order, request, cause)
         _store(rows)
+        leases.require(lease)
 
 
 def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:

@@ -19,9 +19,10 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
-from brokers.lease import Lease
+from brokers.lease import Lease, LeaseLost
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from brokers.pacing import Pacer
 from brokers.port import BrokerSession, Link, Sent
@@ -109,6 +110,10 @@ class Submitter:
                 self._wanted = False
                 done.ran = True
                 self._send_all(done, beat)
+            except LeaseLost:
+                # The next holder has put what was claimed in doubt, and finds out about it.
+                log.exception("lease lost during a submission", extra={"session": self.lease.name})
+                self.stopping = True
             finally:
                 self.working.release()
         return done
@@ -144,7 +149,7 @@ class Submitter:
         cancels = claim_cancels(self.lease, limit=room)
         self.pacer.used(len(cancels))
         if cancels:
-            _record_cancels(cancels, self.session.cancel(cancels))
+            _record_cancels(self.lease, cancels, self.session.cancel(cancels))
         return len(cancels)
 
     def _send_replaces(self) -> int:
@@ -152,7 +157,8 @@ class Submitter:
         claimed = claim_replaces(self.lease, limit=room) if room else []
         self.pacer.used(len(claimed))
         if claimed:
-            replaces.record_answers(claimed, self._hand_over(self.session.replace, claimed))
+            answers = self._hand_over(self.session.replace, claimed)
+            replaces.record_answers(self.lease, claimed, answers)
         return len(claimed)
 
     def _send_orders(self, *, if_alone: bool = False) -> int:
@@ -167,7 +173,7 @@ class Submitter:
         self.pacer.used(len(orders))
         self.breaker.sent(len(orders))
         if orders:
-            _record_sends(orders, self._hand_over(self.session.place, orders))
+            _record_sends(self.lease, orders, self._hand_over(self.session.place, orders))
         return len(orders)
 
     def _gate_is_open(self) -> bool:
@@ -231,8 +237,12 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
     return len(orders)
 
 
-def _record_sends(orders: Sequence[NewOrder], answers: Sequence[Sent]) -> None:
-    """Sends that were not simply handed over; the hand-over itself is noted by the inbox writer."""
+def _record_sends(lease: Lease, orders: Sequence[NewOrder], answers: Sequence[Sent]) -> None:
+    """Sends that were not simply handed over; the hand-over itself is noted by the inbox writer.
+
+    Like every answer of the port, recorded by the holder of the lease only, else LeaseLost is raised: the
+    next holder has put these orders in doubt, and may have sent them again.
+    """
     errors = {answer.order_id: answer.error for answer in answers if answer.error}
     if not errors:
         return
@@ -242,6 +252,7 @@ def _record_sends(orders: Sequence[NewOrder], answers: Sequence[Sent]) -> None:
             if row.state == State.SENT:  # else the broker has spoken meanwhile, and it is right
                 _answer(errors[str(row.id)])(row, errors[str(row.id)])
         store_orders(rows)
+        leases.require(lease)
     wakeup.notify_readers()
 
 
@@ -278,7 +289,7 @@ def _unknown(order: Order, error: BrokerError) -> None:
     mark_unconfirmed(order, Cause(actor="submission", at=timezone.now(), text=str(error)))
 
 
-def _record_cancels(cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> None:
+def _record_cancels(lease: Lease, cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> None:
     """A cancel is safe to repeat: whatever stopped it, it waits again; a definite no refuses the request."""
     errors = {answer.order_id: answer.error for answer in answers if answer.error}
     if not errors:
@@ -299,6 +310,7 @@ def _record_cancels(cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> 
             else:
                 repeat_cancel(order, request, cause)
         store_orders(orders)
+        leases.require(lease)
 
 
 def repeat_cancel(order: Order, request: OrderRequest, cause: Cause) -> None:

@@ -23,6 +23,7 @@ from orders.models import (
     State,
 )
 from orders.models.reasons import reason
+from orders.sending import refusals
 
 ROUNDS = 2
 MAX_BACKOFF = 10.0  # seconds
@@ -55,11 +56,13 @@ def mark_absent(order: Order, snapshot_id: str, cause: Cause, *, at_broker: bool
 def _decide(order: Order, cause: Cause, *, at_broker: bool) -> None:
     """Proven absent. An order that the broker once had, or one that is to be held, is a person's.
 
-    Unless its client wants it canceled: then absent is where it should be, and the request is closed
-    like those of any order that is over (`late_requests`).
+    Unless the broker refused it in so many words (`refusals`), or its client wants it canceled: then absent
+    is where it should be, and the request is closed like those of any order that is over (`late_requests`).
     """
     if at_broker or order.perm_id or order.cum_qty or order.acknowledged_at:
         order.hold(cause.saying("the broker had this order and does not show it any more"))
+    elif words := refusals.refused_by(order):
+        refusals.reject_refused(order, words, cause)
     elif cancel_wanted(order):
         cancel_unsent(order, cause)
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:
@@ -89,9 +92,10 @@ def send_again(order: Order, cause: Cause) -> None:
 
 
 def fail_order(order: Order, code: str, cause: Cause) -> None:
-    """FAILED with this reason: it never reached the market and nobody will send it any more."""
+    """Given up with this reason: FAILED, or CANCELED when some of it has executed."""
     order.reason_code, order.reason_text = code, reason(code).text
-    order.fail(cause.saying(order.reason_text))
+    give_up = order.cancel if order.cum_qty else order.fail
+    give_up(cause.saying(order.reason_text))
 
 
 def requeue_command(order: Order, why: str, now: datetime) -> None:

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
-from django.db.models import F
-from django.db.models.functions import Greatest
+from django.db import transaction
 from django.utils import timezone
 
+from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.inbox import InboxItem
+from brokers.lease import Lease, LeaseLost
 from brokers.models import GatewaySession, LinkChange
 from brokers.port import InboundMessage, Link
 from orders.booking import apply
 from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import raise_alert
-from orders.sending import replaces
+from orders.sending import order_ids, replaces
 from orders.sending.submission import mark_unanswered
+
+log = logging.getLogger(__name__)
 
 
 class SessionApplier:
     """Applies what one session received."""
 
     def __init__(
-        self, session: str, flags: SessionFlags, breaker: Breaker, on_link: Callable[[], None]
+        self,
+        session: str,
+        flags: SessionFlags,
+        breaker: Breaker,
+        on_link: Callable[[], None],
+        lease: Lease | None = None,
     ) -> None:
+        """What it records of the session itself, the holder of the lease records only."""
         self.session = session
+        self.lease = lease
         self.flags = flags
         self.breaker = breaker
         self.on_link = on_link
@@ -53,19 +64,31 @@ class SessionApplier:
 
     def link_changed(self, link: Link, reason: str) -> None:
         """Record the link. A dropped one leaves everything sent but unanswered in doubt."""
+        try:
+            with transaction.atomic():
+                self._record_link(link, reason)
+                if self.lease:
+                    leases.require(self.lease)
+        except LeaseLost:
+            log.warning("link of a former holder", extra={"session": self.session, "link": link})
+            return
+        if link is Link.READY:
+            self.breaker.reconciled()
+        self.on_link()
+
+    def _record_link(self, link: Link, reason: str) -> None:
         now = timezone.now()
+        if link in (Link.DOWN, Link.BROKER_LOST):
+            why = f"the link went down: {reason}"
+            mark_unanswered(self.session, before=now, why=why)
+            replaces.mark_unanswered(self.session, before=now, why=why)
         facts: dict[str, object] = {"link": link, "link_reason": reason[:300], "link_changed_at": now}
         if link is Link.CONNECTED:
             facts["connected_at"] = now
         GatewaySession.objects.filter(name=self.session).update(**facts)
         LinkChange.objects.create(session_id=self.session, link=link, reason=reason[:300], at=now)
-        if link in (Link.DOWN, Link.BROKER_LOST):
-            why = f"the link went down: {reason}"
-            mark_unanswered(self.session, before=now, why=why)
-            replaces.mark_unanswered(self.session, before=now, why=why)
-        if link is Link.READY:
-            self.breaker.reconciled()
-        self.on_link()
+        if link is Link.DOWN:
+            order_ids.forget_gateway(self.session)
 
     def connection_failed(self) -> None:
         """The breaker counts what the gateway refuses."""
@@ -77,10 +100,8 @@ class SessionApplier:
         self.reconnect(f"{count} callbacks were dropped")
 
     def next_valid_id(self, broker_order_id: int) -> None:
-        """Never lowered: a gateway that lost its settings starts over, our ids do not."""
-        GatewaySession.objects.filter(name=self.session).update(
-            next_broker_order_id=Greatest(F("next_broker_order_id"), broker_order_id)
-        )
+        """A gateway that lost its settings starts over, our ids do not."""
+        order_ids.learn(self.session, broker_order_id)
 
     def alarm(self, subject: str, text: str) -> None:
         """Put it before a person: what was missed is in the next snapshot, if that can be read."""

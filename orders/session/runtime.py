@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import Error, close_old_connections, connection, transaction
 from django.utils import timezone
 
 from brokers import database, registry
@@ -31,7 +31,7 @@ from orders.booking import commissions
 from orders.booking.apply import retry_parked
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
-from orders.entry import groups, preview, slicer
+from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_waiting
 from orders.instruments import contracts, prices
 from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
@@ -39,7 +39,7 @@ from orders.notify import alerts, questions, wakeup
 from orders.notify.alerts import raise_alert
 from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
-from orders.sending import replaces
+from orders.sending import order_ids, replaces
 from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
 from orders.session.applier import SessionApplier
 from orders.session.health import HealthReport
@@ -98,8 +98,11 @@ class SessionRuntime:
         self._stopping = threading.Event()
         self._last_full_snapshot = self._last_commission_snapshot = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
-        self.applier = SessionApplier(self.name, self.flags, self.breaker, on_link=self._wake.set)
+        self.applier = SessionApplier(
+            self.name, self.flags, self.breaker, on_link=self._wake.set, lease=lease
+        )
         self.writer = InboxWriter(self.name, self.applier)
+        configured = settings.BROKER_SESSIONS.get(self.name)
         self.session = registry.create(
             self.name,
             adapter,
@@ -108,6 +111,8 @@ class SessionRuntime:
             client_id=client_id,
             paper=settings.TRADING_MODE == "paper",
             listener=self.writer,
+            time_zone=configured.time_zone if configured else "",
+            fence=lease.fence,
         )
         self.applier.reconnect = self.session.reconnect
         self.submitter = Submitter(self.session, lease, self.breaker, partial(recheck_waiting, lease.name))
@@ -140,6 +145,7 @@ class SessionRuntime:
     # --- life --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
+        order_ids.restore(self.name)
         gone = "the former holder of the session is gone"
         mark_unanswered(self.name, before=timezone.now(), why=gone)
         replaces.mark_unanswered(self.name, before=timezone.now(), why=gone)
@@ -220,6 +226,8 @@ class SessionRuntime:
         runs: list[ReconciliationRun] = []
 
         def apply() -> None:
+            with transaction.atomic():
+                leases.require(self.lease)  # one that was taken by a former holder proves nothing any more
             facts = self.name, snapshot, self.lease.epoch, self.flags
             runs.append(snapshots.apply_snapshot(*facts, self.applier))
             self.applier.notify_breaker()
@@ -275,7 +283,13 @@ class SessionRuntime:
                 questions.answer_waiting(self.name, answers)
 
     def sweep(self, beat: Callable[[], None] = lambda: None) -> None:
-        """One look at everything that may wait, and a submission of what is due."""
+        """One look at everything that may wait, and a submission of what is due.
+
+        Not while another process may hold the lease: what waits is that one's to look at.
+        """
+        if not self.lease.fence.is_open:
+            beat()
+            return
         try:
             self.sweep_steps.round(beat)
         finally:
@@ -291,6 +305,7 @@ class SessionRuntime:
             Step("unanswered replaces", partial(replaces.mark_unanswered, name, why=late)),
             Step("unanswered orders", lambda: self.breaker.unanswered(mark_unanswered(name, why=late))),
             Step("breaker", self._show_breaker),
+            Step("order ids", partial(order_ids.look_after, name)),
             Step("late requests", lambda: close_late(name, asked_before=timezone.now() - LATE_REQUEST_GRACE)),
             Step("parked messages", partial(retry_parked, name, self.flags)),
             Step("missing commissions", partial(commissions.mark_missing, name)),
@@ -298,8 +313,7 @@ class SessionRuntime:
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
-            Step("groups", partial(groups.settle_groups, name)),
-            Step("exits of groups", partial(groups.watch_exits, name)),
+            Step("groups", partial(group_watch.settle_groups, name)),
             Step("slices", partial(slicer.work_slices, name)),
             Step("instruments", self._look_after_instruments),
             Step("health", self._alert_health, every=HEALTH_EVERY),
@@ -315,7 +329,8 @@ class SessionRuntime:
     def _show_breaker(self) -> None:
         """Others decide by it too: an order that is to be refused while the broker is down, a dashboard."""
         state = self.breaker.state
-        if GatewaySession.objects.filter(name=self.name).exclude(breaker=state).update(breaker=state):
+        own = GatewaySession.objects.filter(**leases.own_row(self.lease))
+        if own.exclude(breaker=state).update(breaker=state):
             log.warning("breaker %s", state, extra={"session": self.name})
 
     def _snapshot_where_needed(self) -> None:
@@ -362,7 +377,7 @@ class SessionRuntime:
                     self.on_lease_lost()
             with thread.turn():
                 if not lost:
-                    self.health.store()
+                    self.health.store()  # every session's row of health is its holder's
 
 
 def take_lease(name: str, client_id: int) -> Lease | None:

@@ -19,6 +19,7 @@ from orders.notify import alerts, order_log
 
 #: Columns of an order that may change after it was recorded, with their SQL types.
 MUTABLE = {
+    "account_id": "text",
     "state": "text",
     "order_qty": "numeric",
     "price": "numeric",

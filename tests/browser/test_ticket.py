@@ -106,7 +106,7 @@ def test_an_order_gets_other_terms(boss: Page, stack: System) -> None:
 def basket(folder: Path) -> Path:
     """A file with twelve good rows and one with two wrong cells."""
     head = "account,symbol,side,order_qty,ord_type,price,time_in_force"
-    good = [f"DU1234567,AAPL,BUY,{number},MARKET,," for number in range(1, 13)]
+    good = [f"DU1234567,AAPL,BUY,{number},MARKET,," for number in range(301, 313)]
     file = folder / "basket.csv"
     file.write_text("\n".join([head, *good, "DU1234567,AAPL,HOLD,x,LIMIT,1,DAY"]))
     return file
@@ -126,5 +126,8 @@ def test_a_basket_marks_bad_cells_and_sends_good_rows_once(boss: Page, stack: Sy
     boss.goto("/admin/desk/basket/")
     boss.set_input_files("#file", file)
     boss.get_by_role("button", name="Check the file").click()
-    expect(boss.locator("body")).to_contain_text("uploaded before")
+    expect(boss.locator("body")).to_contain_text("12 of these 12 orders repeat what was asked for before")
+    expect(boss.locator("body")).to_contain_text("the same as basket basket.csv, sent")
+    boss.get_by_label("Type 12 again to send").fill("12")
+    boss.get_by_role("button", name="Send 12 orders").click()
     assert stack.rows("SELECT count(*) FROM orders_order WHERE cl_ord_id LIKE %s", "basket-%")[0][0] == 12

@@ -27,9 +27,11 @@ def eventually(ask: Callable[[], T], limit: float = LIMIT) -> T:
 
 def quotes() -> list[Quote]:
     """The sample instruments, as far as the broker has resolved them and shown a price."""
-    known = Instrument.objects.filter(
-        symbol__in=SYMBOLS, sec_type=SecType.STK, exchange="SMART", currency="USD"
-    ).exclude(con_id=None)
+    known = (
+        Instrument.objects.listed()
+        .filter(symbol__in=SYMBOLS, sec_type=SecType.STK, exchange="SMART", currency="USD")
+        .exclude(con_id=None)
+    )
     return [
         Quote(symbol=row.symbol, last_px=row.last_px, min_tick=row.min_tick)
         for row in known.order_by("symbol")

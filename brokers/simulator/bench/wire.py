@@ -22,7 +22,7 @@ _CHUNK = 1 << 18
 
 def client_frame(message: Record) -> bytes:
     """Return a client's message as bytes."""
-    return pack(codec.encode_client(codec.NEWEST_VERSION, message))
+    return pack(codec.encode_client(codec.DEFAULT_VERSION, message))
 
 
 def order_tail(**terms: Any) -> bytes:
@@ -30,7 +30,7 @@ def order_tail(**terms: Any) -> bytes:
     plain: dict[str, Any] = {"action": "BUY", "total_quantity": Decimal(1), "order_type": "MKT", "tif": "DAY"}
     contract = Contract(symbol="AAPL", sec_type="STK", exchange="SMART", currency="USD")
     message = PlaceOrder(order_id=0, contract=contract, order=Order(**(plain | terms)))
-    return ("\0".join(codec.encode_client(codec.NEWEST_VERSION, message)[2:]) + "\0").encode()
+    return ("\0".join(codec.encode_client(codec.DEFAULT_VERSION, message)[2:]) + "\0").encode()
 
 
 def order_frame(order_id: int, tail: bytes) -> bytes:
@@ -57,7 +57,7 @@ class RawClient:
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._rest = b""
-        version = f"v{codec.NEWEST_VERSION}..{codec.NEWEST_VERSION}".encode()
+        version = f"v{codec.DEFAULT_VERSION}..{codec.DEFAULT_VERSION}".encode()
         self._socket.sendall(PREFIX + len(version).to_bytes(4, "big") + version)
         try:
             self.until(lambda frame: True)

@@ -38,6 +38,7 @@ class OcaGroup:
 
     kind: OcaType
     members: dict[int, Member] = field(default_factory=dict)
+    has_traded: bool = False
 
 
 class OcaGroups:
@@ -70,12 +71,20 @@ class OcaGroups:
         if not members:
             del self._groups[name]
 
+    def others(self, order_id: int) -> list[int]:
+        """The other open orders of this one's group, while nothing of the group has traded."""
+        group = self._groups.get(self._group_of.get(order_id, ""))
+        if group is None or group.has_traded:
+            return []
+        return [other for other in group.members if other != order_id]
+
     def traded(self, order_id: int, quantity: Decimal) -> list[MarketEvent]:
         """Do to the others what a fill of this order asks for; return what happened to them."""
         name = self._group_of.get(order_id)
         if name is None:
             return []
         group = self._groups[name]
+        group.has_traded = True
         if group.kind is OcaType.REDUCE_LATER:
             self._later.append((order_id, quantity))
             return []

@@ -45,6 +45,12 @@ def _kind(site: Site, text: str, *fields: str, message: str = "") -> FaultKind:
 
 _REQUEST = {
     "drop_place": _kind(Site.REQUEST, "ignore placeOrders", message="placeOrder"),
+    "refuse_place": _kind(
+        Site.REQUEST,
+        "answer a placeOrder with error `code` (10289) and know no order",
+        *("code", "text"),
+        message="placeOrder",
+    ),
     "drop_request": _kind(Site.REQUEST, "never answer a request, as if it had not come"),
     "late_request": _kind(Site.REQUEST, "read a request `delay_ms` later than those after it", "delay_ms"),
     "no_ack": _kind(Site.REQUEST, "work the order, but swallow its immediate answers", message="placeOrder"),
@@ -57,6 +63,12 @@ _REQUEST = {
     ),
     "cancel_reject": _kind(
         Site.REQUEST, "refuse a cancel (161); the order lives on", "code", "text", message="cancelOrder"
+    ),
+    "cancel_pending": _kind(
+        Site.REQUEST,
+        "say that a cancel is under way already (10148, PendingCancel); it takes effect `delay_ms` later",
+        "delay_ms",
+        message="cancelOrder",
     ),
     "fill_on_cancel": _kind(
         Site.REQUEST,

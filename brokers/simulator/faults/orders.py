@@ -13,6 +13,7 @@ from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.callbacks import CallbackFaults
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, Site
+from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import Corrected, Executed, OrderRecord, Status, StatusChanged
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
@@ -56,6 +57,10 @@ class OrderFaults:
         """Fill a part of an open order just before the cancel that is being read."""
         if _is_one_trade(record):
             self._orders.fill_elsewhere(self._fill(record, fraction))
+
+    def cancel_late(self, link: Link, record: OrderRecord, delay: float) -> None:
+        """Answer a cancel as if one was under way already."""
+        self._orders.cancel_late(link, record, delay)
 
     def late_fill(self, record: OrderRecord, fraction: float) -> None:
         """Report a fill of an order whose cancel was confirmed."""

@@ -20,7 +20,7 @@ from brokers.simulator.wire.records import Record
 
 Serve = Callable[[Link, Record], None]
 _KINDS = [name for name, kind in KINDS.items() if kind.site is Site.REQUEST]
-_MODIFY_TOO_EARLY, _NOT_CANCELLABLE, _SET_TO_DAY = 2102, 161, 10349
+_MODIFY_TOO_EARLY, _NOT_CANCELLABLE, _SET_TO_DAY, _NO_CASH_QUANTITY = 2102, 161, 10349, 10289
 
 
 class RequestFaults:
@@ -86,6 +86,10 @@ class RequestFaults:
         overtaken = self._strike("fill_on_cancel", link, message) if record else None
         if record and overtaken:
             self._order_faults.fill_first(record, overtaken.fraction)
+        under_way = self._strike("cancel_pending", link, message) if record and not record.is_done else None
+        if record and under_way:
+            self._order_faults.cancel_late(link, record, under_way.delay)
+            return
         self._serve(link, message)
         if record and record.status is Status.CANCELLED:
             late = self._strike("fill_after_cancel", link, message)
@@ -95,6 +99,8 @@ class RequestFaults:
     def _is_refused(self, link: Link, message: Record) -> bool:
         """Refuse a change of an order that lives on."""
         record = self._open_order(link, message)
+        if record is None and isinstance(message, PlaceOrder):
+            return self._is_unknown(link, message)
         if record is None or not isinstance(message, (PlaceOrder, CancelOrder)):
             return False
         is_cancel = isinstance(message, CancelOrder)
@@ -107,6 +113,14 @@ class RequestFaults:
         code = refused.code or (_NOT_CANCELLABLE if is_cancel else _MODIFY_TOO_EARLY)
         link.error(message.order_id, *order_notice(code, message.order_id, refused.text))
         return True
+
+    def _is_unknown(self, link: Link, message: PlaceOrder) -> bool:
+        """Refuse a new order before there is one."""
+        refused = self._strike("refuse_place", link, message)
+        if refused is not None:
+            code = refused.code or _NO_CASH_QUANTITY
+            link.error(message.order_id, *order_notice(code, message.order_id, refused.text))
+        return refused is not None
 
     def _notify(self, link: Link, order_id: int, fault: Fault) -> None:
         notice = order_notice(fault.code or _SET_TO_DAY, order_id, fault.text)

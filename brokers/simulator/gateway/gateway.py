@@ -54,8 +54,10 @@ from brokers.simulator.gateway.reference.contract_details import ContractService
 from brokers.simulator.gateway.reference.option_prices import OptionService
 from brokers.simulator.gateway.reference.reference_data import ReferenceService
 from brokers.simulator.gateway.texts import refusals
+from brokers.simulator.gateway.texts.home import HomeZone
 from brokers.simulator.gateway.timetable import Publishers, Timetable
 from brokers.simulator.wire import client as requests
+from brokers.simulator.wire.codec import DEFAULT_VERSION
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Record
 
@@ -82,10 +84,15 @@ class Gateway:
         cash: Decimal = STARTING_CASH,
         pacing: PacingMode = PacingMode.OFF,
         keep_finished: int = MAX_FINISHED,
+        home: HomeZone | None = None,
+        server_version: int = DEFAULT_VERSION,
     ) -> None:
         self.universe = universe
         self.clock = clock
         self._cash = cash
+        self.home = home or HomeZone()
+        #: The newest that it speaks; clients that speak less are spoken to in theirs.
+        self.server_version = server_version
         self.agenda = Agenda(clock)
         self.faults = Faults(universe, clock, seed)
         self.pacing = Pacing(clock, pacing)
@@ -104,7 +111,7 @@ class Gateway:
         self._traded: dict[tuple[str, int], None] = {}
         self.reported = ReportedAccounts(self.state, self.agenda, self._on_trade)
         self._callbacks = CallbackFaults(self.state, self.faults, self.agenda)
-        self._publisher = OrderPublisher(self.state, self._owners)
+        self._publisher = OrderPublisher(self.state, self.home, self._owners)
         self._build()
 
     def _build(self) -> None:
@@ -147,7 +154,7 @@ class Gateway:
         )
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
-        self._lists = OrderLists(self.state, self.clock)
+        self._lists = OrderLists(self.state, self.clock, self.home)
 
     def _build_services(self, advisor: AdvisorService) -> None:
         """Make what publishes the market, and the table of who answers what."""

@@ -6,12 +6,18 @@ placeOrder has a module of its own, `client_data` has bars, ticks and depth, `cl
 from __future__ import annotations
 
 from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, When, fields, plain
-from brokers.simulator.wire.order_parts import DELTA_NEUTRAL, MANUAL_TIME
+from brokers.simulator.wire.order_parts import (
+    CME_TAGS,
+    DELTA_NEUTRAL,
+    MANUAL_TIME,
+    QUOTE_REQUESTS,
+    QUOTE_REQUESTS_GONE,
+)
 from brokers.simulator.wire.place_order import PLACE_ORDER
 from brokers.simulator.wire.records import ComboLeg, Contract, DeltaNeutral, Record
-from brokers.simulator.wire.values import CLIENT_FLAG, CLIENT_INTEGER, CLIENT_NUMBER, ID, TEXT
+from brokers.simulator.wire.values import CLIENT_FLAG, CLIENT_INTEGER, CLIENT_NUMBER, ID, TEXT, UNSET_INT
 
-ISSUER_ID = 176
+ISSUER_ID, EXECUTION_DAYS = 176, 200
 
 
 class StartApi(Record):
@@ -43,6 +49,8 @@ class CancelOrder(Record):
 
     order_id: int
     manual_cancel_order_time: str = ""
+    ext_operator: str = ""
+    manual_order_indicator: int | None = None
 
 
 class ReqOpenOrders(Record):
@@ -56,8 +64,17 @@ class ReqAcctData(Record):
     account: str = ""
 
 
+class ExecutionDay(Record):
+    """A day of which executions are asked, `yyyymmdd`."""
+
+    date: int
+
+
 class ReqExecutions(Record):
-    """Filter of executions; an empty field (or client id 0) lets everything through."""
+    """Filter of executions; an empty field (or client id 0) lets everything through.
+
+    From server version 200 on the days before today may be asked: the last so many, or certain ones.
+    """
 
     req_id: int
     client_id: int | None = None
@@ -67,6 +84,8 @@ class ReqExecutions(Record):
     sec_type: str = ""
     exchange: str = ""
     side: str = ""
+    last_n_days: int | None = None
+    days: tuple[ExecutionDay, ...] = ()
 
 
 class ReqIds(Record):
@@ -110,6 +129,13 @@ class ReqCurrentTime(Record):
 
 class ReqGlobalCancel(Record):
     """Cancel every open order of every client."""
+
+    ext_operator: str = ""
+    manual_order_indicator: int | None = None
+
+
+class ReqCurrentTimeInMillis(Record):
+    """Ask for the gateway's time in milliseconds."""
 
 
 class ReqMarketDataType(Record):
@@ -214,6 +240,10 @@ C12: list[Item] = [
 _QUOTE_LEG: list[Item] = [*fields("", ID, "con_id ratio"), *fields("", TEXT, "action exchange")]
 #: The legs of a combination, as requests for data name them.
 QUOTE_LEGS = When("contract.sec_type", "BAG".__eq__, [Repeat("contract.combo_legs", ComboLeg, _QUOTE_LEG)])
+_CME_TAGS: list[Item] = [
+    Field("ext_operator", TEXT, CME_TAGS),
+    Field("manual_order_indicator", CLIENT_INTEGER, CME_TAGS),
+]
 _REQ_ID = Field("req_id", ID)
 _CONTRACT = {"contract": Contract}
 
@@ -244,7 +274,17 @@ _LAYOUTS = [
         nested=_CONTRACT,
     ),
     plain(CancelMktData, 2, 2, _REQ_ID),
-    plain(CancelOrder, 4, 1, Field("order_id", ID), Field("manual_cancel_order_time", TEXT, MANUAL_TIME)),
+    Layout(
+        CancelOrder,
+        Const("4"),
+        Const("1", until=CME_TAGS),
+        Field("order_id", ID),
+        Field("manual_cancel_order_time", TEXT, MANUAL_TIME),
+        Const("", QUOTE_REQUESTS, QUOTE_REQUESTS_GONE),
+        Const("", QUOTE_REQUESTS, QUOTE_REQUESTS_GONE),
+        Const(str(UNSET_INT), QUOTE_REQUESTS, QUOTE_REQUESTS_GONE),
+        *_CME_TAGS,
+    ),
     plain(ReqOpenOrders, 5, 1),
     plain(ReqAcctData, 6, 2, Field("subscribe", CLIENT_FLAG), Field("account", TEXT)),
     plain(
@@ -254,6 +294,8 @@ _LAYOUTS = [
         _REQ_ID,
         Field("client_id", CLIENT_INTEGER),
         *fields("", TEXT, "account time symbol sec_type exchange side"),
+        Field("last_n_days", CLIENT_INTEGER, EXECUTION_DAYS),
+        Repeat("days", ExecutionDay, [Field("date", ID)], EXECUTION_DAYS),
     ),
     plain(ReqIds, 8, 1, Field("count", CLIENT_INTEGER)),
     Layout(
@@ -272,7 +314,8 @@ _LAYOUTS = [
     plain(ReqAllOpenOrders, 16, 1),
     plain(ReqManagedAccts, 17, 1),
     plain(ReqCurrentTime, 49, 1),
-    plain(ReqGlobalCancel, 58, 1),
+    Layout(ReqGlobalCancel, Const("58"), Const("1", until=CME_TAGS), *_CME_TAGS),
+    plain(ReqCurrentTimeInMillis, 105, None),
     plain(ReqMarketDataType, 59, 1, Field("data_type", CLIENT_INTEGER)),
     plain(ReqPositions, 61, 1),
     plain(CancelPositions, 64, 1),

@@ -21,8 +21,10 @@ from brokers.simulator.wire.layout import Layout
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.values import LARGEST_INT, WireError
 
-#: Server versions this codec speaks; the newest is what the gateway announces (tws-wire section 2).
-OLDEST_VERSION, NEWEST_VERSION = 151, 178
+#: Server versions this codec speaks: from 201 on frames are protobuf.
+OLDEST_VERSION, NEWEST_VERSION = 151, 200
+#: What a gateway announces unless it is told otherwise: ib_async speaks no more (tws-wire section 2).
+DEFAULT_VERSION = 178
 
 CLIENT_LAYOUTS = client.LAYOUTS | client_data.LAYOUTS | client_reference.LAYOUTS
 SERVER_LAYOUTS = server_layouts.LAYOUTS | server_data.LAYOUTS | server_reference.LAYOUTS

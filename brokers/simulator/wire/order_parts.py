@@ -25,6 +25,11 @@ from brokers.simulator.wire.values import (
 
 PRICE_MGMT, DURATION, POST_TO_ATS, AUTO_CANCEL_PARENT = 151, 158, 160, 162
 REJECT_JSON, MANUAL_TIME, PEG_OFFSETS, FA_PROFILE_GONE = 166, 169, 170, 177
+CUSTOMER_ACCOUNT, PROFESSIONAL_CUSTOMER, ACCRUED_INTEREST = 183, 184, 185
+#: Requests for quotes came and went again: two or three fields that nobody fills.
+QUOTE_REQUESTS, QUOTE_REQUESTS_GONE = 187, 190
+OVERNIGHT, CME_TAGS, CME_TAGS_ECHOED, PREVIEW = 189, 192, 193, 195
+SUBMITTER, IMBALANCE_ONLY = 198, 199
 
 
 def _is_pegged_to(*names: str) -> frozenset[str]:

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, When, fields
 from brokers.simulator.wire.order_parts import (
+    ACCRUED_INTEREST,
     ALGO,
     AUTO_CANCEL_PARENT,
+    CME_TAGS_ECHOED,
     COMBO,
     CONDITIONS,
+    CUSTOMER_ACCOUNT,
     DELTA_NEUTRAL,
     DURATION,
     FA_PROFILE_GONE,
     HEDGE,
+    IMBALANCE_ONLY,
+    OVERNIGHT,
     PEG_OFFSETS,
     POST_TO_ATS,
+    PREVIEW,
     PRICE_MGMT,
+    PROFESSIONAL_CUSTOMER,
+    SUBMITTER,
     peg_bench,
     scale,
 )
-from brokers.simulator.wire.records import Contract, DeltaNeutral, Order, OrderState, Record
+from brokers.simulator.wire.records import (
+    AllocationPreview,
+    Contract,
+    DeltaNeutral,
+    Order,
+    OrderState,
+    Record,
+)
 from brokers.simulator.wire.values import ESCAPED, FLAG, ID, INTEGER, NUMBER, TEXT
 
 
@@ -99,6 +114,27 @@ _PEG_TAIL: list[Item] = [
     Field("order.compete_against_best_offset", TEXT, since=PEG_OFFSETS),
     *fields("order", NUMBER, "mid_offset_at_whole mid_offset_at_half", since=PEG_OFFSETS),
 ]
+_CUSTOMER: list[Item] = [
+    Field("order.customer_account", TEXT, since=CUSTOMER_ACCOUNT),
+    Field("order.professional_customer", FLAG, since=PROFESSIONAL_CUSTOMER),
+]
+_ALLOCATION_PREVIEW: list[Item] = [
+    Field("account", TEXT),
+    *fields("", NUMBER, "position position_desired position_after desired_quantity allowed_quantity"),
+    Field("is_monetary", FLAG),
+]
+_OUTSIDE_RTH = (
+    "init_margin_before_outside_rth maint_margin_before_outside_rth equity_with_loan_before_outside_rth "
+    "init_margin_change_outside_rth maint_margin_change_outside_rth equity_with_loan_change_outside_rth "
+    "init_margin_after_outside_rth maint_margin_after_outside_rth equity_with_loan_after_outside_rth"
+)
+_PREVIEW: list[Item] = [
+    Field("state.margin_currency", TEXT, since=PREVIEW),
+    *fields("state", NUMBER, _OUTSIDE_RTH, since=PREVIEW),
+    Field("state.suggested_size", NUMBER, since=PREVIEW),
+    Field("state.reject_reason", ESCAPED, since=PREVIEW),
+    Repeat("state.allocations", AllocationPreview, _ALLOCATION_PREVIEW, since=PREVIEW),
+]
 _PARTS = {"contract": Contract, "order": Order, "state": OrderState}
 
 OPEN_ORDER = Layout(
@@ -144,6 +180,7 @@ OPEN_ORDER = Layout(
     Field("state.status", TEXT),
     *fields("state", NUMBER, _MARGINS),
     Field("state.commission_currency", TEXT),
+    *_PREVIEW,
     Field("state.warning_text", ESCAPED),
     *fields("order", FLAG, "randomize_size randomize_price"),
     peg_bench(NUMBER, INTEGER, FLAG),
@@ -160,6 +197,13 @@ OPEN_ORDER = Layout(
     Field("order.post_to_ats", INTEGER, since=POST_TO_ATS),
     Field("order.auto_cancel_parent", FLAG, since=AUTO_CANCEL_PARENT),
     *_PEG_TAIL,
+    *_CUSTOMER,
+    Field("order.bond_accrued_interest", TEXT, since=ACCRUED_INTEREST),
+    Field("order.include_overnight", FLAG, since=OVERNIGHT),
+    Field("order.ext_operator", TEXT, since=CME_TAGS_ECHOED),
+    Field("order.manual_order_indicator", INTEGER, since=CME_TAGS_ECHOED),
+    Field("order.submitter", TEXT, since=SUBMITTER),
+    Field("order.imbalance_only", FLAG, since=IMBALANCE_ONLY),
     nested=_PARTS,
 )
 
@@ -205,5 +249,7 @@ COMPLETED_ORDER = Layout(
     Field("order.parent_perm_id", INTEGER),
     *fields("state", ESCAPED, "completed_time completed_status"),
     *_PEG_TAIL,
+    *_CUSTOMER,
+    Field("order.submitter", TEXT, since=SUBMITTER),
     nested=_PARTS,
 )

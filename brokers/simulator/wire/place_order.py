@@ -6,24 +6,39 @@ from brokers.simulator.wire.layout import Const, Field, Layout, Repeat, When, fi
 from brokers.simulator.wire.order_parts import (
     ALGO,
     AUTO_CANCEL_PARENT,
+    CME_TAGS,
     COMBO,
     CONDITIONS,
+    CUSTOMER_ACCOUNT,
     DELTA_NEUTRAL,
     DURATION,
     FA_PROFILE_GONE,
     HEDGE,
+    IMBALANCE_ONLY,
     MANUAL_TIME,
+    OVERNIGHT,
     PEG_BEST,
     PEG_MID,
     PEG_OFFSETS,
     POST_TO_ATS,
     PRICE_MGMT,
+    PROFESSIONAL_CUSTOMER,
+    QUOTE_REQUESTS,
+    QUOTE_REQUESTS_GONE,
     REJECT_JSON,
     peg_bench,
     scale,
 )
 from brokers.simulator.wire.records import Contract, DeltaNeutral, Order, Record
-from brokers.simulator.wire.values import CLIENT_FLAG, CLIENT_INTEGER, CLIENT_NUMBER, FLAG, ID, TEXT
+from brokers.simulator.wire.values import (
+    CLIENT_FLAG,
+    CLIENT_INTEGER,
+    CLIENT_NUMBER,
+    FLAG,
+    ID,
+    TEXT,
+    UNSET_INT,
+)
 
 
 class PlaceOrder(Record):
@@ -40,7 +55,8 @@ PLACE_ORDER = Layout(
     PlaceOrder,
     Const("3"),
     Field("order_id", ID),
-    Field("contract.con_id", ID),
+    # Many clients leave it empty: the contract is looked up by its description then.
+    Field("contract.con_id", CLIENT_INTEGER),
     *fields("contract", TEXT, "symbol sec_type last_trade_date"),
     Field("contract.strike", CLIENT_NUMBER),
     *fields("contract", TEXT, "right multiplier exchange primary_exchange currency local_symbol"),
@@ -141,5 +157,12 @@ PLACE_ORDER = Layout(
         PEG_OFFSETS,
     ),
     When("order.order_type", PEG_MID.__contains__, _OFFSETS, PEG_OFFSETS),
+    Field("order.customer_account", TEXT, since=CUSTOMER_ACCOUNT),
+    Field("order.professional_customer", CLIENT_FLAG, since=PROFESSIONAL_CUSTOMER),
+    Const("", QUOTE_REQUESTS, QUOTE_REQUESTS_GONE),
+    Const(str(UNSET_INT), QUOTE_REQUESTS, QUOTE_REQUESTS_GONE),
+    Field("order.include_overnight", CLIENT_FLAG, since=OVERNIGHT),
+    Field("order.manual_order_indicator", CLIENT_INTEGER, since=CME_TAGS),
+    Field("order.imbalance_only", CLIENT_FLAG, since=IMBALANCE_ONLY),
     nested={"contract": Contract, "order": Order},
 )

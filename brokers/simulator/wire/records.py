@@ -10,6 +10,11 @@ from decimal import Decimal
 
 import msgspec
 
+from brokers.simulator.wire.values import UNSET_DOUBLE
+
+#: How gateways write that they suggest no size.
+NO_SIZE = Decimal(-9223372036854775808)
+
 Number = Decimal | None
 Count = int | None
 Flag = bool | None
@@ -74,6 +79,8 @@ class Contract(Record):
     symbol: str = ""
     sec_type: str = ""
     last_trade_date: str = ""
+    #: Only of contract details: `last_trade_date` without its time (server version 182).
+    last_trade_day: str = ""
     strike: Number = Decimal("0.0")
     right: str = ""
     multiplier: str = ""
@@ -225,6 +232,11 @@ class Order(Record):
     compete_against_best_offset: str = ""
     mid_offset_at_whole: Number = None
     mid_offset_at_half: Number = None
+    customer_account: str = ""
+    professional_customer: Flag = False
+    include_overnight: Flag = False
+    manual_order_indicator: Count = None
+    imbalance_only: Flag = False
     # From here on: only the gateway says these, in openOrder and completedOrder.
     client_id: Count = 0
     perm_id: Count = 0
@@ -232,13 +244,29 @@ class Order(Record):
     filled_quantity: Number = None
     ref_futures_con_id: Count = None
     shareholder: str = ""
-    imbalance_only: Flag = False
     route_marketable_to_bbo: Flag = False
     parent_perm_id: Count = None
+    bond_accrued_interest: str = ""
+    submitter: str = ""
+
+
+class AllocationPreview(Record):
+    """What one account of an advisor would get of a what-if order."""
+
+    account: str = ""
+    position: Number = None
+    position_desired: Number = None
+    position_after: Number = None
+    desired_quantity: Number = None
+    allowed_quantity: Number = None
+    is_monetary: Flag = False
 
 
 class OrderState(Record):
-    """What the gateway says about an order beside its terms; margins and commission in base currency."""
+    """What the gateway says about an order beside its terms; margins and commission in base currency.
+
+    The margins outside regular hours and the suggested size are said from server version 195 on.
+    """
 
     status: str = ""
     init_margin_before: Number = None
@@ -254,6 +282,19 @@ class OrderState(Record):
     min_commission: Number = None
     max_commission: Number = None
     commission_currency: str = ""
+    margin_currency: str = ""
+    init_margin_before_outside_rth: Number = UNSET_DOUBLE
+    maint_margin_before_outside_rth: Number = UNSET_DOUBLE
+    equity_with_loan_before_outside_rth: Number = UNSET_DOUBLE
+    init_margin_change_outside_rth: Number = UNSET_DOUBLE
+    maint_margin_change_outside_rth: Number = UNSET_DOUBLE
+    equity_with_loan_change_outside_rth: Number = UNSET_DOUBLE
+    init_margin_after_outside_rth: Number = UNSET_DOUBLE
+    maint_margin_after_outside_rth: Number = UNSET_DOUBLE
+    equity_with_loan_after_outside_rth: Number = UNSET_DOUBLE
+    suggested_size: Number = NO_SIZE
+    reject_reason: str = ""
+    allocations: tuple[AllocationPreview, ...] = ()
     warning_text: str = ""
     completed_time: str = ""
     completed_status: str = ""
@@ -280,3 +321,4 @@ class Execution(Record):
     model_code: str = ""
     last_liquidity: Count = None
     pending_price_revision: Flag = False
+    submitter: str = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from brokers.simulator.wire.records import Contract, Count, Execution, Number, Record, TagValue
+import msgspec
+
+from brokers.simulator.wire.records import Contract, Count, Execution, Flag, Number, Record, TagValue
 
 
 class TickPrice(Record):
@@ -77,6 +79,12 @@ class OrderStatus(Record):
     mkt_cap_price: Number = None
 
 
+class CurrentTimeInMillis(Record):
+    """The gateway's time in milliseconds since the epoch."""
+
+    milliseconds: int
+
+
 class ErrMsg(Record):
     """An error or a notice; `req_id` is the order's or request's, -1 for the system's own."""
 
@@ -84,6 +92,8 @@ class ErrMsg(Record):
     code: int
     text: str
     reject_json: str = ""
+    #: Milliseconds since the epoch, as clients of 194 and above read it; set as it is sent.
+    time: int = 0
 
 
 class OpenOrderEnd(Record):
@@ -249,6 +259,35 @@ class PnlSingle(Record):
     value: Number = None
 
 
+class Fund(Record):
+    """What only mutual funds have."""
+
+    name: str = ""
+    family: str = ""
+    fund_type: str = ""
+    front_load: str = ""
+    back_load: str = ""
+    back_load_interval: str = ""
+    management_fee: str = ""
+    is_closed: Flag = False
+    is_closed_for_new_investors: Flag = False
+    is_closed_for_new_money: Flag = False
+    notify_amount: str = ""
+    minimum_initial_purchase: str = ""
+    minimum_subsequent_purchase: str = ""
+    blue_sky_states: str = ""
+    blue_sky_territories: str = ""
+    distribution_policy: str = ""
+    asset_type: str = ""
+
+
+class IneligibilityReason(Record):
+    """Why this login may not trade an instrument."""
+
+    code: str
+    text: str
+
+
 class ContractData(Record):
     """Everything known of an instrument; texts such as trading hours stand as on the wire."""
 
@@ -278,6 +317,8 @@ class ContractData(Record):
     market_rule_ids: str = ""
     real_expiration_date: str = ""
     stock_type: str = ""
+    fund: Fund = msgspec.field(default_factory=Fund)
+    ineligibility_reasons: tuple[IneligibilityReason, ...] = ()
     min_size: Number = None
     size_increment: Number = None
     suggested_size_increment: Number = None

@@ -10,7 +10,7 @@ from brokers.simulator.wire.layout import Const, Field, Layout, Repeat, When, fi
 from brokers.simulator.wire.records import Number, Record
 from brokers.simulator.wire.values import FLAG, ID, NUMBER, TEXT
 
-PRICE_BASED_VOLATILITY = 156
+PRICE_BASED_VOLATILITY, HISTORY_END = 156, 196
 LAST_TICKS = frozenset({1, 2})
 
 
@@ -55,9 +55,17 @@ class HistoricalData(Record):
     """All bars of a request, oldest first."""
 
     req_id: int
+    start: str = ""
+    end: str = ""
+    bars: tuple[HistoricalBar, ...] = ()
+
+
+class HistoricalDataEnd(Record):
+    """What span the bars of a request are of; a message of its own from server version 196 on."""
+
+    req_id: int
     start: str
     end: str
-    bars: tuple[HistoricalBar, ...] = ()
 
 
 class HistoricalDataUpdate(Record):
@@ -244,13 +252,14 @@ _LAYOUTS = [
         17,
         None,
         _REQ_ID,
-        *fields("", TEXT, "start end"),
+        *fields("", TEXT, "start end", until=HISTORY_END),
         Repeat(
             "bars",
             HistoricalBar,
             [Field("date", TEXT), *_OHLC, *size("volume"), Field("wap", NUMBER), Field("count", ID)],
         ),
     ),
+    plain(HistoricalDataEnd, 108, None, _REQ_ID, *fields("", TEXT, "start end")),
     Layout(
         TickOptionComputation,
         Const("21"),

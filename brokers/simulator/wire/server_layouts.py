@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, fields, plain, size
-from brokers.simulator.wire.order_parts import REJECT_JSON
+from brokers.simulator.wire.layout import Const, Field, Item, Layout, Repeat, When, fields, plain, size
+from brokers.simulator.wire.order_parts import REJECT_JSON, SUBMITTER
 from brokers.simulator.wire.order_reports import COMPLETED_ORDER, OPEN_ORDER
 from brokers.simulator.wire.records import Contract, Execution, TagValue
 from brokers.simulator.wire.server import (
@@ -19,9 +19,12 @@ from brokers.simulator.wire.server import (
     ContractData,
     ContractDataEnd,
     CurrentTime,
+    CurrentTimeInMillis,
     ErrMsg,
     ExecutionData,
     ExecutionDataEnd,
+    Fund,
+    IneligibilityReason,
     ManagedAccts,
     MarketDataType,
     NextValidId,
@@ -41,9 +44,10 @@ from brokers.simulator.wire.server import (
     TickSnapshotEnd,
     TickString,
 )
-from brokers.simulator.wire.values import ESCAPED, FLAG, ID, INTEGER, NUMBER, TEXT
+from brokers.simulator.wire.values import ESCAPED, FLAG, ID, INTEGER, LONG, NUMBER, TEXT
 
 STOCK_TYPE, SUGGESTED_SIZE, MIN_SIZE, PENDING_PRICE_REVISION = 152, 163, 164, 178
+FUND, LAST_TRADE_DATE, INELIGIBILITY, ERROR_TIME = 179, 182, 186, 194
 
 _REQ_ID = Field("req_id", ID)
 _TICK: list[Item] = [_REQ_ID, Field("tick_type", ID)]
@@ -56,6 +60,13 @@ _CONTRACT_IDENTITY: list[Item] = [
 _CONTRACT_NAMES = fields("contract", TEXT, "currency local_symbol trading_class")
 _CONTRACT_11: list[Item] = [*_CONTRACT_IDENTITY, Field("contract.exchange", TEXT), *_CONTRACT_NAMES]
 _CONTRACT = {"contract": Contract}
+_FUND: list[Item] = [
+    *fields("fund", ESCAPED, "name family"),
+    *fields("fund", TEXT, "fund_type front_load back_load back_load_interval management_fee"),
+    *fields("fund", FLAG, "is_closed is_closed_for_new_investors is_closed_for_new_money"),
+    *fields("fund", TEXT, "notify_amount minimum_initial_purchase minimum_subsequent_purchase"),
+    *fields("fund", TEXT, "blue_sky_states blue_sky_territories distribution_policy asset_type"),
+]
 
 
 _CONTRACT_DATA = Layout(
@@ -64,6 +75,7 @@ _CONTRACT_DATA = Layout(
     Const("8", until=MIN_SIZE),
     _REQ_ID,
     *fields("contract", TEXT, "symbol sec_type last_trade_date"),
+    Field("contract.last_trade_day", TEXT, since=LAST_TRADE_DATE),
     Field("contract.strike", NUMBER),
     *fields("contract", TEXT, "right exchange currency local_symbol"),
     Field("market_name", TEXT),
@@ -85,7 +97,9 @@ _CONTRACT_DATA = Layout(
     Field("stock_type", TEXT, since=STOCK_TYPE),
     Field("suggested_size_increment", NUMBER, since=SUGGESTED_SIZE, until=MIN_SIZE),
     *fields("", NUMBER, "min_size size_increment suggested_size_increment", since=MIN_SIZE),
-    nested=_CONTRACT,
+    When("contract.sec_type", "FUND".__eq__, _FUND, since=FUND),
+    Repeat("ineligibility_reasons", IneligibilityReason, fields("", TEXT, "code text"), since=INELIGIBILITY),
+    nested={**_CONTRACT, "fund": Fund},
 )
 _EXECUTION_DATA = Layout(
     ExecutionData,
@@ -95,7 +109,8 @@ _EXECUTION_DATA = Layout(
     *_CONTRACT_11,
     *fields("execution", TEXT, "exec_id time account exchange side"),
     *fields("execution", NUMBER, "shares price"),
-    *fields("execution", ID, "perm_id client_id liquidation"),
+    Field("execution.perm_id", LONG),
+    *fields("execution", ID, "client_id liquidation"),
     *fields("execution", NUMBER, "cum_qty avg_price"),
     Field("execution.order_ref", ESCAPED),
     Field("execution.ev_rule", TEXT),
@@ -103,6 +118,7 @@ _EXECUTION_DATA = Layout(
     Field("execution.model_code", TEXT),
     Field("execution.last_liquidity", INTEGER),
     Field("execution.pending_price_revision", FLAG, since=PENDING_PRICE_REVISION),
+    Field("execution.submitter", TEXT, since=SUBMITTER),
     nested={"contract": Contract, "execution": Execution},
 )
 
@@ -133,19 +149,21 @@ _LAYOUTS = [
         Field("order_id", ID),
         Field("status", TEXT),
         *fields("", NUMBER, "filled remaining avg_fill_price"),
-        *fields("", ID, "perm_id parent_id"),
+        Field("perm_id", LONG),
+        Field("parent_id", ID),
         Field("last_fill_price", NUMBER),
         Field("client_id", ID),
         Field("why_held", TEXT),
         Field("mkt_cap_price", NUMBER),
     ),
-    plain(
+    Layout(
         ErrMsg,
-        4,
-        2,
+        Const("4"),
+        Const("2", until=ERROR_TIME),
         *fields("", ID, "req_id code"),
         Field("text", ESCAPED),
         Field("reject_json", ESCAPED, since=REJECT_JSON),
+        Field("time", INTEGER, since=ERROR_TIME),
     ),
     plain(OpenOrderEnd, 53, 1),
     plain(ExecutionDataEnd, 55, 1, _REQ_ID),
@@ -206,6 +224,7 @@ _LAYOUTS = [
     plain(PnlSingle, 95, None, _REQ_ID, *fields("", NUMBER, "position daily unrealized realized value")),
     plain(ContractDataEnd, 52, 1, _REQ_ID),
     plain(CurrentTime, 49, 1, Field("epoch_seconds", ID)),
+    plain(CurrentTimeInMillis, 109, None, Field("milliseconds", LONG)),
 ]
 
 LAYOUTS = {layout.message_id: layout for layout in _LAYOUTS}

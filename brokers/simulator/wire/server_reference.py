@@ -7,7 +7,7 @@ from brokers.simulator.wire.records import Contract, Count, Flag, Number, Record
 from brokers.simulator.wire.server_layouts import MIN_SIZE
 from brokers.simulator.wire.values import ESCAPED, FLAG, ID, INTEGER, NUMBER, TEXT
 
-BOND_ISSUER_ID = 176
+BOND_ISSUER_ID, BOND_HOURS = 176, 188
 
 
 class Word(Record):
@@ -61,6 +61,9 @@ class BondContractData(Record):
     next_option_partial: Flag = False
     notes: str = ""
     long_name: str = ""
+    time_zone_id: str = ""
+    trading_hours: str = ""
+    liquid_hours: str = ""
     ev_rule: str = ""
     ev_multiplier: Number = None
     sec_ids: tuple[TagValue, ...] = ()
@@ -239,6 +242,7 @@ _BOND_CONTRACT_DATA = Layout(
     Field("next_option_partial", FLAG),
     Field("notes", ESCAPED),
     Field("long_name", ESCAPED),
+    *fields("", TEXT, "time_zone_id trading_hours liquid_hours", since=BOND_HOURS),
     Field("ev_rule", TEXT),
     Field("ev_multiplier", NUMBER),
     Repeat("sec_ids", TagValue, fields("", TEXT, "tag value")),

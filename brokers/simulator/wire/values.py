@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, NamedTuple
 
 #: What the protocol sends for "no value" in a double and in an int field.
@@ -103,8 +104,8 @@ def _decode_client_flag(text: str) -> bool:
     return bool(_decode_flag(text))
 
 
-def _decode_required(text: str) -> int:
-    value = _decode_integer(text, LARGEST_INT)
+def _decode_required(text: str, largest: int = LARGEST_INT) -> int:
+    value = _decode_integer(text, largest)
     if value is None:
         raise WireError("integer expected, got nothing")
     return value
@@ -120,6 +121,8 @@ def _escape(value: str | None) -> str:
 TEXT = ValueCodec("text", _encode_text, str)
 ESCAPED = ValueCodec("escaped", _escape, str)
 ID = ValueCodec("id", str, _decode_required)
+#: A perm id or a time: more than 32 bits are possible.
+LONG = ValueCodec("long", str, partial(_decode_required, largest=LARGEST_LONG))
 INTEGER = ValueCodec("integer", _encode_optional, _decode_integer)
 NUMBER = ValueCodec("number", encode_number, _decode_number)
 #: Sizes before fractional ones existed: what is left of a whole is not sent.

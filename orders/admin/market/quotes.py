@@ -44,15 +44,16 @@ def tradable(account: str, mine: Accounts) -> QuerySet[Instrument]:
     limits = AccountLimit.objects.filter(account__in=mine)
     limits = limits.filter(account=account) if account else limits
     if limits.filter(any_instrument=True).exists():
-        return Instrument.objects.all()
-    return Instrument.objects.filter(pk__in=limits.values("allowed_instruments"))
+        return Instrument.objects.listed()
+    return Instrument.objects.listed().filter(pk__in=limits.values("allowed_instruments"))
 
 
 @desk_page("orders.view_order")
 @require_GET
 def quote(request: HttpRequest) -> HttpResponse:
     """One instrument with its last price and the price's age."""
-    instrument = Instrument.objects.filter(**{name: request.GET.get(name, "") for name in KEY}).first()
+    described = {name: request.GET.get(name, "") for name in KEY}
+    instrument = Instrument.objects.listed().filter(**described).first()
     return JsonResponse({"found": shown(instrument) if instrument else None})
 
 

@@ -27,8 +27,11 @@ from orders.access import accounts_of_person
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
-from orders.entry.cancel import cancel_order
+from orders.entry.cancel import cancel_order, canceled_with
+from orders.entry.fields import Wrong, decimal
+from orders.entry.numbers import UnclearNumber, typed_number
 from orders.entry.replace import Change, replace_order
+from orders.entry.ticket_texts import LABELS
 from orders.models import DeskAction, Order, RequestState
 
 
@@ -42,21 +45,31 @@ class ActForm(forms.Form):
     )
 
 
-def price_field(label: str, *, required: bool = False) -> forms.DecimalField:
-    """A number without the arrows of a browser: a turn of the wheel must change no price."""
-    typed = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
-    return forms.DecimalField(
-        label=label, required=required, min_value=0, max_digits=28, decimal_places=10, widget=typed
-    )
+class TermField(forms.Field):
+    """A term of an order, read as the ticket reads it."""
+
+    def __init__(self, name: str, *, required: bool = False) -> None:
+        # Without the arrows of a browser: a turn of the wheel must change no price.
+        typed = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+        super().__init__(label=LABELS[name], required=required, widget=typed)
+        self.name = name
+
+    def to_python(self, value: Any) -> Decimal | None:
+        """The number; what is none, or could be read in two ways, is refused with words."""
+        text = str(value if value is not None else "").strip()
+        try:
+            return decimal(typed_number(self.name, text)) if text else None
+        except (UnclearNumber, Wrong) as error:
+            raise forms.ValidationError(str(error)) from None
 
 
 class ReplaceForm(ActForm):
     """The terms that can be replaced, and the version of the order that the person saw."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    order_qty = price_field("Quantity", required=True)
-    price = price_field("Limit")
-    stop_px = price_field("Stop")
+    order_qty = TermField("order_qty", required=True)
+    price = TermField("price")
+    stop_px = TermField("stop_px")
     field_order = ("key", "next", "version", "order_qty", "price", "stop_px", "reason")
 
 
@@ -107,8 +120,8 @@ def send_again(order: Order, form: dict[str, Any], actor: str) -> str:
 
 def give_up(order: Order, form: dict[str, Any], actor: str) -> str:
     """Give a held order up."""
-    fail_held(order.id, actor=actor, at=timezone.now())
-    return "Given up: it is FAILED and nobody will send it any more."
+    given_up = fail_held(order.id, actor=actor, at=timezone.now())
+    return f"Given up: it is {given_up.get_state_display()}. Nobody will send it any more."
 
 
 def release(order: Order, form: dict[str, Any], actor: str) -> str:
@@ -155,7 +168,7 @@ ACTS = {
         permission="orders.resolve_order",
         verb="Give it up",
         keep="Leave it",
-        consequence="It becomes FAILED and nobody will send it any more.",
+        consequence="It becomes FAILED, or CANCELED if some of it has executed. Nobody sends it any more.",
         do=give_up,
     ),
     "release": Act(
@@ -222,7 +235,8 @@ def dialog(
     request: HttpRequest, name: str, order: Order, form: forms.Form, status: int = 200
 ) -> TemplateResponse:
     """The dialog alone for a page that is open, or a page of its own."""
-    context = {"act": ACTS[name], "name": name, "order": order, "form": form}
+    taken = [other.cl_ord_id for other in canceled_with(order)] if name == "cancel" else []
+    context = {"act": ACTS[name], "name": name, "order": order, "form": form, "taken": taken}
     if "X-Desk-Live" in request.headers:
         return TemplateResponse(request, "desk/act_dialog.html", context, status=status)
     page = show(request, "desk/act_page.html", f"{ACTS[name].verb}: {order.cl_ord_id}", **context)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -12,20 +12,22 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from orders.access import accounts_of_person
-from orders.admin.orders.basket_files import FileRefused, read_rows
+from orders.admin.orders.basket_files import read_basket
+from orders.admin.orders.basket_sheets import FileRefused
 from orders.admin.orders.jobs import job_of
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.desk.jobs import keep_basket, start_basket
+from orders.desk.jobs import BasketRow, NotConfirmed, keep_basket, start_basket
+from orders.entry.numbers import DecimalSign
 from orders.entry.place import Line, dry_run, resolve_lines
-from orders.entry.ticket_texts import COLUMNS, by_column, ticket_from_texts
+from orders.entry.ticket_texts import COLUMNS, by_column, texts_of_ticket, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob
 
 BASKET = ("orders.view_order", "orders.place_order", "orders.place_basket")
-TYPED_ABOVE = 10
 TEMPLATE = (
     "account,symbol,side,order_qty,ord_type,price,time_in_force\r\nDU1234567,AAPL,BUY,10,LIMIT,200.00,DAY\r\n"
 )
+
 Row = tuple[dict[str, str], dict[str, list[str]]]
 
 
@@ -39,46 +41,79 @@ def upload(request: HttpRequest) -> HttpResponse:
             return preview(request, request.FILES.get("file"))
         except FileRefused as error:
             problem = str(error)
-    page = show(request, "desk/basket.html", "Upload a basket", problem=problem, columns=COLUMNS)
+    said = request.POST.get("decimal_sign", "")
+    page = show(
+        request, "desk/basket.html", "Upload a basket", problem=problem, columns=COLUMNS, decimal_sign=said
+    )
     page.status_code = 400 if problem else 200
     return page
 
 
 def preview(request: HttpRequest, file: Any) -> HttpResponse:
-    """Check every row and keep the result; the same file again leads to the first basket."""
+    """Check every row and keep the result."""
     if file is None:
         raise FileRefused("Choose a file first.")
-    rows, content = read_rows(file)
-    digest = hashlib.sha256(content).hexdigest()
-    checked = checked_rows(rows, digest, accounts_of_person(request.user))
-    job, new = keep_basket(person_of(request), str(file.name)[:200], digest, named_once(checked))
-    if not new:
-        messages.warning(request, "This file was uploaded before: this is its basket. Nothing new was sent.")
+    said = request.POST.get("decimal_sign", "")
+    basket = read_basket(file, DecimalSign(said) if said in list(DecimalSign) else None)
+    lines = [row.line for row in basket.rows]
+    checked = checked_rows(
+        [row.texts for row in basket.rows],
+        uuid4().hex,
+        accounts_of_person(request.user),
+        wrong=[row.wrong for row in basket.rows],
+    )
+    rows = [
+        BasketRow(line=line, texts=texts, errors=errors)
+        for line, (texts, errors) in zip(lines, named_once(checked), strict=True)
+    ]
+    note = " ".join(basket.notes)[:500]
+    job = keep_basket(person_of(request), printable_name(file.name), rows, note=note)
     return HttpResponseRedirect(reverse("desk:job", args=[job.id]), status=303)
 
 
-def checked_rows(rows: list[dict[str, str]], digest: str, accounts: frozenset[str]) -> list[Row]:
-    """Each row with its errors by column; without an id of its own, file and line make one.
+def printable_name(name: str | None) -> str:
+    """A file's name without what no text may hold."""
+    return "".join(each for each in name or "" if each.isprintable())[:200] or "basket"
 
-    Instruments that nobody knows here are asked for as a single order's is.
+
+def checked_rows(
+    rows: Sequence[dict[str, str]],
+    prefix: str,
+    accounts: frozenset[str],
+    wrong: Sequence[Mapping[str, str]] = (),
+) -> list[Row]:
+    """Each row as it will be sent, with its errors by column; prefix and line make an id where none is given.
+
+    Instruments that nobody knows here are asked for as a single order's is. `wrong`: what is known to be
+    wrong with each row already.
     """
     named = [
-        {**texts, "cl_ord_id": texts.get("cl_ord_id") or f"basket-{digest[:12]}-{number}"}
+        {**texts, "cl_ord_id": texts.get("cl_ord_id") or f"basket-{prefix[:12]}-{number}"}
         for number, texts in enumerate(rows, start=1)
     ]
-    lines = [read_line(texts, accounts) for texts in named]
+    spoilt = wrong or [{}] * len(named)
+    lines = [read_line(*each, accounts) for each in zip(named, spoilt, strict=True)]
     resolve_lines(lines)
-    return [(texts, line_errors(line)) for texts, line in zip(named, lines, strict=True)]
+    return [
+        (texts_of_ticket(line.ticket) if line.ticket else texts, line_errors(line))
+        for texts, line in zip(named, lines, strict=True)
+    ]
 
 
-def read_line(texts: dict[str, str], accounts: frozenset[str]) -> Line:
+def read_line(texts: dict[str, str], wrong: Mapping[str, str], accounts: frozenset[str]) -> Line:
     """The order that a row means, or what is wrong with it."""
+    errors: dict[str, list[str]] = {}
     try:
-        ticket = ticket_from_texts(texts)
+        code = texts.get("account", "")
+        own = next((each for each in accounts if each.upper() == code.upper()), code)
+        ticket = ticket_from_texts({**texts, "account": own})
         if ticket.account not in accounts:
-            raise TicketInvalid({"account": ["There is no such account."]})
+            errors = {"account": ["There is no such account."]}
     except TicketInvalid as error:
-        return Line(ticket=None, error=error, settled=True)
+        errors = error.errors
+    if errors or wrong:
+        found = by_column(TicketInvalid(errors)) | {name: [text] for name, text in wrong.items()}
+        return Line(ticket=None, error=TicketInvalid(found), settled=True)
     return Line(ticket=ticket)
 
 
@@ -111,10 +146,7 @@ def named_once(rows: list[Row]) -> list[Row]:
 def send(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """Send the good rows, once."""
     job = job_of(request, job_id)
-    good = job.rows.filter(errors={}).count()
-    if good > TYPED_ABOVE and request.POST.get("typed", "").strip() != str(good):
-        messages.error(request, f"Type {good}, the number of orders; nothing was sent.")
-    elif not good:
+    if not job.rows.filter(errors={}).exists():
         messages.error(request, "No row is good; nothing was sent.")
     else:
         start(request, job)
@@ -124,8 +156,10 @@ def send(request: HttpRequest, job_id: UUID) -> HttpResponse:
 def start(request: HttpRequest, job: DeskJob) -> None:
     """Start it for its owner."""
     try:
-        start_basket(job.id, user=person_of(request))
+        start_basket(job.id, user=person_of(request), typed=request.POST.get("typed", ""))
         messages.warning(request, "The basket is being sent. You may leave this page.")
+    except NotConfirmed as refused:
+        messages.error(request, str(refused))
     except DeskJob.DoesNotExist:
         messages.error(request, "Only the one who uploaded it can send it; nothing was sent.")
 

@@ -20,7 +20,7 @@ from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.badges import order_badge, price_text, side_badge
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, SavedView, Source, State
-from orders.models.order import first_id_at
+from orders.models.order import first_id_at, of_accounts
 
 MAX_ROWS = 200
 ID_WIDTH = 14  # characters
@@ -121,7 +121,7 @@ def page_rows(request: HttpRequest, orders: list[Order]) -> list[dict[str, Any]]
 def rows(request: HttpRequest) -> HttpResponse:
     """These rows as they are now (`?ids=`): asked by a page that heard of a change or may have missed one."""
     wanted = [found for text in request.GET.get("ids", "").split(",")[:MAX_ROWS] if (found := as_id(text))]
-    mine = Order.objects.filter(pk__in=wanted, account__in=accounts_of_person(request.user))
+    mine = Order.objects.filter(of_accounts(accounts_of_person(request.user)), pk__in=wanted)
     context = {"rows": page_rows(request, list(with_row(mine))), **missed(request)}
     return TemplateResponse(request, "desk/blotter_answer.html", context)
 
@@ -151,7 +151,7 @@ def as_id(text: str) -> UUID | None:
 @require_GET
 def peek(request: HttpRequest, order_id: UUID) -> HttpResponse:
     """The fills and the last events of one order, in a dialog."""
-    order = Order.objects.filter(account__in=accounts_of_person(request.user), pk=order_id)
+    order = Order.objects.filter(of_accounts(accounts_of_person(request.user)), pk=order_id)
     found = order.select_related("instrument").first()
     context = {
         "order": found,
@@ -165,7 +165,7 @@ def chips(request: HttpRequest, accounts: Accounts) -> list[dict[str, Any]]:
     """The built-in views and the person's own, as links."""
     base = reverse("admin:orders_order_changelist")
     here = request.GET.get("view", "")
-    alive = Order.objects.filter(account__in=accounts, state__in=ALIVE).count()
+    alive = Order.objects.filter(of_accounts(accounts), state__in=ALIVE).count()
     counts = {"open": number_text(Decimal(alive))}
     shown = [{"name": "All", "url": base, "here": not request.GET}]
     shown += [

@@ -17,7 +17,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from brokers.formats import decimal_text
+from brokers.formats import decimal_text, spreadsheet_text
 from orders.models import Order, ord_status
 from orders.models.states import OPEN_REQUESTS
 
@@ -30,7 +30,6 @@ COLUMNS = (
     *("reason_code", "reason_text", "order_ref", "perm_id", "broker_order_id"),
     *("received_at", "sent_at", "acknowledged_at", "first_fill_at", "last_fill_at", "completed_at"),
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_GET
@@ -123,5 +122,4 @@ def cell(value: Any, numbers: bool) -> Any:
         return float(value) if numbers else decimal_text(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return spreadsheet_text(str(value))

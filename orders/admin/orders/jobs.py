@@ -6,19 +6,29 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from brokers.formatting import number_text
 from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
-from orders.models import DeskJob, JobKind
+from orders.entry.place import order_value
+from orders.entry.rules import find_context
+from orders.entry.ticket_texts import LABELS, ticket_from_texts
+from orders.errors import TicketInvalid
+from orders.models import DeskJob, DeskJobRow, JobKind
 
 ROWS = 100
+#: What a row of the table shows in a column of its own.
+SHOWN = (
+    *("account", "side", "order_qty", "symbol", "ord_type", "price", "stop_px", "time_in_force"),
+    "cl_ord_id",
+)
 
 
 def job_of(request: HttpRequest, job_id: UUID) -> DeskJob:
@@ -54,6 +64,7 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
         good=Count("id", filter=Q(ok=True)),
     )
     rows = job.rows.select_related("order__instrument").order_by("line")
+    is_preview = job.kind == JobKind.PLACE and job.started_at is None
     sendable = counts["total"] - counts["wrong"]
     return {
         "job": job,
@@ -63,8 +74,33 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
         "running": bool(job.started_at and not job.stopped_at and counts["done"] < sendable),
         "mine": job.owner_id == request.user.pk,
         "is_basket": job.kind == JobKind.PLACE,
-        "rows": Paginator(rows, ROWS).get_page(request.GET.get("page")),
+        "confirmation": jobs.confirmation(job) if is_preview else None,
+        "rows": with_values(Paginator(rows, ROWS).get_page(request.GET.get("page"))),
     }
+
+
+def with_values(rows: Page[DeskJobRow]) -> Page[DeskJobRow]:
+    """The same rows, each with what it is worth and what else it asks for than the table has columns."""
+    for row in rows:
+        more = {name: text for name, text in row.fields.items() if name not in SHOWN and text}
+        row.more = ", ".join(f"{LABELS.get(name, name)} {text}" for name, text in more.items())  # type: ignore[attr-defined]
+        row.value = value_text(row)  # type: ignore[attr-defined]
+    return rows
+
+
+def value_text(row: DeskJobRow) -> str:
+    """What the order is worth, at which price; empty for a row that is no order."""
+    if row.errors or not row.fields:
+        return ""
+    try:
+        ticket = ticket_from_texts(row.fields)
+        instrument = find_context(ticket).instrument
+    except TicketInvalid:
+        return ""
+    source, px, value = order_value(ticket, instrument)
+    if px is None or value is None:
+        return "no price known"
+    return f"{number_text(value, 2)} {instrument.currency} at {source} {number_text(px)}"
 
 
 @desk_page("orders.view_order")

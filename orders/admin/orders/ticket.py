@@ -21,13 +21,15 @@ from brokers.models import Position
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.entry.place import dry_run, place_order, reference_price
+from orders.entry.numbers import UnclearNumber, typed_number
+from orders.entry.place import dry_run, order_value, place_order
 from orders.entry.preview import preview_order
 from orders.entry.rules import find_context
 from orders.entry.ticket import Ticket
 from orders.entry.ticket_texts import (
     INSTRUMENT_COLUMNS,
     INSTRUMENT_FIELDS,
+    NUMBERS,
     TICKET_FIELDS,
     by_column,
     ticket_from_texts,
@@ -100,7 +102,7 @@ def form_page(
     request: HttpRequest, given: Mapping[str, str], key: UUID, errors: Any = None, status: int = 200
 ) -> TemplateResponse:
     """The form with these values and errors."""
-    accounts = sorted(accounts_of_person(request.user))
+    accounts = sorted(filter(None, accounts_of_person(request.user)))
     filled = {name: form_field(name, given.get(name, "")) for name in NAMES}
     filled["account"] = replace(
         filled["account"],
@@ -162,7 +164,25 @@ def read(request: HttpRequest) -> Ticket:
     texts, _ = texts_of(request)
     if texts["account"] not in accounts_of_person(request.user):
         raise TicketInvalid({"account": ["There is no such account."]})
-    return ticket_from_texts(texts)
+    plain, unclear = clear_numbers(texts)
+    try:
+        ticket = ticket_from_texts(plain)
+    except TicketInvalid as error:
+        raise TicketInvalid(error.errors | unclear) from None
+    if unclear:
+        raise TicketInvalid(unclear)
+    return ticket
+
+
+def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """(the texts with their numbers in plain notation, the numbers that could be read in two ways)."""
+    plain, unclear = dict(texts), dict[str, list[str]]()
+    for name in NUMBERS & texts.keys():
+        try:
+            plain[name] = typed_number(name, texts[name])
+        except UnclearNumber as error:
+            unclear[name] = [str(error)]
+    return plain, unclear
 
 
 @desk_page(*PLACE)
@@ -209,7 +229,7 @@ def by_field(error: TicketInvalid) -> dict[str, str]:
 def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
     """The order in words, its value, the position it leads to, the use of limits, the way to the broker."""
     context = find_context(ticket)
-    source, px = reference_price(ticket, context.instrument)
+    source, px, value = order_value(ticket, context.instrument)
     held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
     now = held.position_qty if held else Decimal(0)
     session = context.account.session
@@ -218,7 +238,7 @@ def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
         "ticket": ticket,
         "instrument": context.instrument,
         "verb": ticket.side.value.replace("_", " ").capitalize(),
-        "value": ticket.order_qty * px if px is not None else None,
+        "value": value,
         "valued_at": source,
         "px": px,
         "before": now,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from brokers.desk import ReadOnlyAdmin
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
+from orders.models import Order
+from orders.models.order import of_accounts
+
+
+def _of_codes(accounts: Collection[str], path: str) -> Q:
+    return Q(**{f"{path}__in": accounts})
 
 
 class OwnAccounts(ReadOnlyAdmin):
@@ -24,7 +31,9 @@ class OwnAccounts(ReadOnlyAdmin):
         """Rows of the person's accounts: everything in the admin that finds a row begins here."""
         mine = accounts_of_person(request.user)
         rows: QuerySet[Any] = super().get_queryset(request)
-        found = rows.filter(**{f"{self.account_path}__in": mine})
+        of_orders = rows.model is Order or self.account_path == "order__account"
+        of_mine = of_accounts if of_orders else _of_codes
+        found = rows.filter(of_mine(mine, self.account_path))
         if self.whole_session:
             found = found.exclude(session__accounts__in=BrokerAccount.objects.exclude(pk__in=mine))
         return found.distinct() if self.account_path.endswith("accounts") else found
@@ -35,4 +44,4 @@ class OwnAccountFilter(RelatedDropdownFilter):
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         """Codes of the person's accounts."""
-        return [(code, code) for code in sorted(accounts_of_person(request.user))]
+        return [(code, code) for code in sorted(accounts_of_person(request.user)) if code]

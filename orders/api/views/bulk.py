@@ -16,14 +16,13 @@ from orders import selectors
 from orders.api import bodies
 from orders.api import schema_bulk as schema
 from orders.api.base import ApiView, answer
-from orders.api.bodies import BULK_FIELDS, BulkMode, idempotency_key, read_fields, read_ticket
-from orders.api.problems import Problem, invalid, problem_document, problem_of
+from orders.api.bodies import BULK_FIELDS, BulkMode, key_of, read_fields, read_ticket
+from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document
 from orders.api.views.orders import require_account, shown
-from orders.entry.fields import Wrong, stated
+from orders.entry.fields import stated
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
-from orders.errors import FieldError
 from orders.models import Scope, Source, State
 
 
@@ -91,15 +90,6 @@ class OrderBulk(ApiView):
             raise Problem("BULK_REFUSED", detail, headers=headers, results=told)
         summary = Counter(str(each["status"]) for each in results)
         return answer({"results": told, "summary": summary}, headers=headers)
-
-
-def key_of(request: Request) -> str:
-    """The Idempotency-Key; empty when there is none. Raises Problem INVALID."""
-    raw = request.headers.get("Idempotency-Key")
-    try:
-        return str(idempotency_key(raw)) if raw is not None else ""
-    except Wrong as wrong:
-        raise invalid([FieldError("Idempotency-Key", wrong.code, str(wrong))]) from None
 
 
 def result(index: int, line: Line) -> Document:

@@ -12,6 +12,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from brokers.formats import spreadsheet_text
 from orders.api import schema
 from orders.api.base import ApiView
 from orders.api.queries import EXECUTION_EXPORT_FIELDS, ORDER_EXPORT_FIELDS, read_query
@@ -82,11 +83,11 @@ def csv_answer(
 
 
 def cell(document: Document, name: str) -> Any:
-    """One member of a document; `reason.code` is that of the object inside it."""
+    """One member of a document as a spreadsheet takes it; `reason.code` is that of the object inside it."""
     value: Any = document
     for part in name.split("."):
         value = value.get(part) if value is not None else None
-    return value
+    return spreadsheet_text(value) if isinstance(value, str) else value
 
 
 def lines(rows: Any) -> str:

@@ -14,9 +14,19 @@ from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
+from orders.entry.cancel import canceled_with
 from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
 from orders.errors import FieldError
 from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source, State
+
+
+class MemberShape(shapes.OrderShape):
+    """An order of a group."""
+
+    cancels = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="Orders of the group that the broker cancels when the cancel of this one is asked.",
+    )
 
 
 class GroupShape(serializers.Serializer[Any]):
@@ -27,7 +37,7 @@ class GroupShape(serializers.Serializer[Any]):
     kind = shapes.choice(GroupKind)
     oca_type = shapes.choice(OcaType)
     broken = serializers.CharField(allow_null=True, help_text="Why it could not be placed whole.")
-    orders = shapes.OrderShape(many=True)
+    orders = MemberShape(many=True)
 
 
 class RefusedGroupShape(shapes.ProblemShape):
@@ -136,6 +146,10 @@ def group_document(placed: PlacedGroup) -> dict[str, Any]:
         "oca_type": group.oca_type,
         "broken": group.broken or None,
         "orders": [
-            order_document(order, [] if placed.created else order.requests.all()) for order in placed.orders
+            {
+                **order_document(order, [] if placed.created else order.requests.all()),
+                "cancels": [str(other.id) for other in canceled_with(order)],
+            }
+            for order in placed.orders
         ],
     }

@@ -15,13 +15,15 @@ from orders.api import schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
-from orders.api.bodies import read_ticket
+from orders.api.bodies import key_of, read_ticket
 from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document
 from orders.entry.fields import Wrong
-from orders.entry.place import Placed, place_order
+from orders.entry.idempotency import once
+from orders.entry.place import Line, Placed, place_order, place_orders, resolve_lines
+from orders.entry.ticket import Ticket
 from orders.errors import FieldError
 from orders.models import Order, OrderRequest, Scope, Source, State
 from orders.order_search import OrderFilter, find_orders, requests_by_order
@@ -38,7 +40,7 @@ class OrderList(ApiView):
         """Record an order and answer before the broker speaks."""
         ticket = read_ticket(request.data)
         require_account(self.access, ticket.account)
-        placed = place_order(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
+        placed = self._place(ticket, key_of(request))
         wait = wanted_wait(request)
         if not wait or not wait_for_broker(placed.order, wait):
             return placed_answer(placed)
@@ -46,6 +48,28 @@ class OrderList(ApiView):
             order=selectors.order_of(self.access.accounts, placed.order.id), created=placed.created
         )
         return placed_answer(answered, {"Preference-Applied": f"wait={wait}"})
+
+    def _place(self, ticket: Ticket, key: str) -> Placed:
+        """Place it; under an Idempotency-Key once for the key, which then names this request alone."""
+        client = self.access.user
+        if not key:
+            return place_order(ticket, client=client, source=Source.API, received_at=self.received_at)
+        line = Line(ticket=ticket)
+        resolve_lines([line])  # before the transaction that the key and its order share
+
+        def place() -> dict[str, str]:
+            place_orders(
+                [line], client=client, source=Source.API, received_at=self.received_at, ask_broker=False
+            )
+            if line.error:
+                raise line.error
+            return {"order_id": str(line.order and line.order.id)}
+
+        kept, replayed = once(client, key, ticket.fingerprint(), place)
+        order = line.order
+        if replayed or order is None:
+            order = selectors.order_of(self.access.accounts, UUID(kept["order_id"]))
+        return Placed(order=order, created=line.created and not replayed)
 
     @extend_schema(**schema.LIST_ORDERS)
     def get(self, request: Request) -> HttpResponse:

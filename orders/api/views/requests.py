@@ -14,7 +14,7 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import CANCEL_MANY_FIELDS, read_cancel, read_change, read_fields, read_if_match
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document, request_document
-from orders.entry.cancel import cancel_order
+from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.replace import Asked, replace_order
 from orders.errors import OrderError
 from orders.models import Order, OrderRequest, Scope
@@ -49,11 +49,18 @@ class OrderCancel(ApiView):
 
     @extend_schema(**schema.CANCEL_ORDER)
     def post(self, request: Request, order_id: UUID) -> HttpResponse:
-        """Ask for the cancel; asking again while one is open gives that one."""
+        """Ask for the cancel; asking again while one is open gives that one.
+
+        `also_cancels`, where there are any, are the orders of its group that the broker cancels with it.
+        """
         order = selectors.order_of(self.access.accounts, order_id)
-        cl_ord_id = read_cancel(request.data)
-        asked = cancel_order(order.id, actor=self.access.actor, at=self.received_at, cl_ord_id=cl_ord_id)
-        return answer(request_document(asked), status=202, headers=location(asked))
+        cl_ord_id, alone = read_cancel(request.data)
+        others = [str(other.id) for other in canceled_with(order)]
+        asked = cancel_order(
+            order.id, actor=self.access.actor, at=self.received_at, cl_ord_id=cl_ord_id, alone=alone
+        )
+        document = {**request_document(asked), **({"also_cancels": others} if others else {})}
+        return answer(document, status=202, headers=location(asked))
 
 
 class OrderReplace(ApiView):

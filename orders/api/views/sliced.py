@@ -21,7 +21,7 @@ from orders.api.resources import instrument_document
 from orders.entry import slicer
 from orders.entry.fields import Field, word
 from orders.errors import FieldError
-from orders.models import SLICING, Scope, SlicedOrder, SliceState
+from orders.models import SLICING, IfLate, Scope, SlicedOrder, SliceState
 
 FIELDS = {"state": Field(word(SliceState)), "account": Field(bodies.account), **paged(uuid)}
 
@@ -53,6 +53,7 @@ class SlicedShape(serializers.Serializer[Any]):
     made = serializers.IntegerField(help_text="Slices made so far.")
     start_time = serializers.DateTimeField()
     end_time = serializers.DateTimeField()
+    if_late = shapes.choice(IfLate)
     state = shapes.choice(SliceState)
     reason = serializers.CharField(allow_null=True)
     history = HistoryShape(many=True)
@@ -76,16 +77,11 @@ class SlicedList(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Record a parent order that is worked in equal slices at equal distances (TWAP)."""
-        ticket, slices, start, end = bodies.read_sliced(request.data)
+        ticket, how = bodies.read_sliced(request.data)
         if ticket.account not in self.access.accounts:
             raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
         parent, created = slicer.place_sliced(
-            ticket,
-            slices=slices,
-            start_time=start,
-            end_time=end,
-            client=self.access.user,
-            received_at=self.received_at,
+            ticket, **how, client=self.access.user, received_at=self.received_at
         )
         headers = {"Location": f"/api/v1/slices/{parent.id}"}
         if not created:
@@ -157,7 +153,7 @@ class SlicedResume(SlicedAct):
         operation_id="resume_sliced", request=None, responses={202: SlicedShape, **schema.problems(404, 409)}
     )
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:
-        """Go on; the schedule moves by as long as the pause was."""
+        """Go on: a slice at once if one was due, the rest over what remains of the window."""
         return self._act(parent_id, slicer.resume)
 
 
@@ -195,6 +191,7 @@ def sliced_document(parent: SlicedOrder) -> dict[str, Any]:
         "made": parent.made,
         "start_time": time_text(parent.start_time),
         "end_time": time_text(parent.end_time),
+        "if_late": parent.if_late,
         "state": parent.state,
         "reason": parent.reason or None,
         "history": parent.history,

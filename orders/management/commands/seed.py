@@ -49,11 +49,11 @@ def seed_sessions() -> None:
 
 
 def seed_instruments() -> list[Instrument]:
-    """The first instruments; the broker worker resolves them."""
+    """The first instruments; the broker worker resolves them. Several rows may go by one ticker."""
+    described = {"sec_type": SecType.STK, "exchange": "SMART", "currency": "USD"}
+    rows = Instrument.objects.listed().filter(**described).order_by("pk")
     return [
-        Instrument.objects.get_or_create(
-            symbol=symbol, sec_type=SecType.STK, exchange="SMART", currency="USD"
-        )[0]
+        rows.filter(symbol=symbol).first() or Instrument.objects.create(symbol=symbol, **described)
         for symbol in SYMBOLS
     ]
 

@@ -24,7 +24,7 @@ GOOD = {
     "account": ACCOUNT,
     "symbol": "aapl",
     "side": "buy",
-    "order_qty": "1,000",
+    "order_qty": "1000",
     "ord_type": "LMT",
     "price": "229.95",
     "cl_ord_id": "t-1",
@@ -41,6 +41,15 @@ def test_every_wrong_cell_is_named(wrong: str) -> None:
     with pytest.raises(TicketInvalid) as caught:
         ticket_from_texts({**GOOD, "order_qty": wrong, "side": "HOLD", "color": "red"})
     assert set(caught.value.errors) >= {"side", "color"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("order_qty", "1,000"), ("order_qty", "1.000"), ("price", "1,234")]
+)
+def test_a_number_with_two_readings_is_refused_on_the_ticket(boss: Client, name: str, text: str) -> None:
+    refused = send(boss, **{name: text})
+    assert (refused.status_code, Order.objects.count()) == (400, 0)
+    assert "where the point is the decimal sign and" in refused.content.decode()
 
 
 def send(client: Client, **changes: str) -> Any:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from orders.models import OrderRequest, OutboxCommand
+from orders.models import Order, OrderRequest, OutboxCommand
 from orders.models.requests import RequestKind
 from tests.integration.api.conftest import Api, placed
 from tests.integration.api.test_read import sent
@@ -59,3 +59,21 @@ def test_a_cancels_body_may_be_absent_but_not_wrong(api: Api) -> None:
     assert api.post(f"orders/{order.id}/cancel", b"[]").status_code == 400
     assert api.post(f"orders/{order.id}/cancel", b"").status_code == 202
     assert OrderRequest.objects.get().kind == RequestKind.CANCEL
+
+
+def test_what_the_broker_cancels_with_it_is_said_before_and_in_the_answer(api: Api) -> None:
+    terms = {"account": "DU1234567", "instrument": {"symbol": "AAPL"}, "order_qty": "10"}
+    orders = [
+        {"cl_ord_id": "g-in", "side": "BUY", "ord_type": "LIMIT", "price": "200", **terms},
+        {"cl_ord_id": "g-up", "side": "SELL", "ord_type": "LIMIT", "price": "300", **terms},
+        {"cl_ord_id": "g-stop", "side": "SELL", "ord_type": "STOP", "stop_px": "150", **terms},
+    ]
+    group = api.post("groups", {"list_id": "g", "kind": "BRACKET", "orders": orders}).json()
+    Order.objects.filter(group=group["id"]).update(state="ACCEPTED", broker_order_id=5)
+    shown = {one["cl_ord_id"]: one for one in api.get(f"groups/{group['id']}").json()["orders"]}
+    profit, stop = shown["g-up"]["id"], shown["g-stop"]["id"]
+    assert (shown["g-in"]["cancels"], shown["g-stop"]["cancels"]) == ([profit, stop], [profit])
+    refused = api.post(f"orders/{stop}/cancel", {"alone": True})
+    assert (refused.status_code, refused.json()["code"]) == (409, "CANCELS_OTHERS")
+    assert not OrderRequest.objects.exists()
+    assert api.post(f"orders/{stop}/cancel").json()["also_cancels"] == [profit]

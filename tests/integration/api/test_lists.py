@@ -229,6 +229,14 @@ def test_orders_are_exported_as_csv_with_the_same_filters(api: Api) -> None:
     assert rows(api.get("orders.csv", fields="cl_ord_id")) == [{"cl_ord_id": "b-1"}, {"cl_ord_id": "a-1"}]
 
 
+@pytest.mark.parametrize("text", ["=1+1", "+1-x", "@SUM(A1)", "-2+3"])
+def test_a_formula_in_an_export_is_quoted_and_a_number_is_not(api: Api, text: str) -> None:
+    placed(text)
+    placed("-5")
+    found = rows(api.get("orders.csv", fields="cl_ord_id"))
+    assert [row["cl_ord_id"] for row in found] == ["-5", f"'{text}"]
+
+
 def test_an_export_goes_over_all_pages(many: Api) -> None:
     found = rows(many.get("orders.csv", fields="cl_ord_id", side="SELL", account=OTHER))
     assert len({row["cl_ord_id"] for row in found}) == len(found) == ROWS // 6

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from brokers.order_attributes import ATTRIBUTE_FIELDS
 from orders.models import Order
@@ -99,3 +103,35 @@ def test_rules_of_the_instrument_are_answered_by_field(api: Api) -> None:
     assert answer.status_code == 400
     assert [error["field"] for error in answer.json()["errors"]] == ["price"]
     assert not Order.objects.exists()
+
+
+def keyed(api: Api, key: str, **changes: Any) -> Any:
+    headers, text = {**api.headers, "Idempotency-Key": key}, json.dumps(body(**changes))
+    return api.client.post("/api/v1/orders", text, content_type="application/json", headers=headers)
+
+
+def test_a_key_names_one_order_whatever_its_body_says_later(api: Api) -> None:
+    first, again = keyed(api, "k-1"), keyed(api, "k-1", order_qty="100.0")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert (again.json()["id"], again["Idempotent-Replayed"]) == (first.json()["id"], "true")
+    for changes in ({"cl_ord_id": "a-2"}, {"price": "1.00"}):
+        refused = keyed(api, "k-1", **changes)
+        assert (refused.status_code, refused.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert Order.objects.count() == 1
+
+
+def test_a_key_is_free_again_after_a_body_that_was_not_accepted(api: Api) -> None:
+    assert keyed(api, "k-1", price="229.951").status_code == 400
+    assert keyed(api, "k-1").status_code == 201
+
+
+def test_an_order_that_a_check_refused_is_refused_again_under_its_key(api: Api) -> None:
+    answers = [keyed(api, "k-1", order_qty="10001") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "é"])
+def test_a_key_that_is_none_is_named(api: Api, key: str) -> None:
+    answer = keyed(api, key)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Idempotency-Key")

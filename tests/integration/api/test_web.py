@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -97,3 +99,37 @@ def test_the_same_order_sent_at_once_is_one_order(server: str, headers: dict[str
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert Order.objects.count() == 1
+
+
+def raw(server: str, head: str, data: bytes = b"") -> str:
+    """What comes back until the server closes the connection, or has nothing to say for a while."""
+    host, port = server.split("/")[2].split(":")
+    received = b""
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(f"{head}\r\nHost: {host}\r\n\r\n".encode("latin-1") + data)
+        with suppress(ConnectionResetError):
+            while part := connection.recv(65_536):
+                received += part
+    return received.decode()
+
+
+LONG = "Content-Length: 5000000"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"POST /api/v1/orders HTTP/1.1\r\n{LONG}", 401),
+        ("POST /api/v1/orders HTTP/1.1\r\nTransfer-Encoding: chunked", 401),
+        (f"POST /api/v1/nothing HTTP/1.1\r\n{LONG}", 404),
+        (f"PUT /api/v1/orders HTTP/1.1\r\nTOKEN\r\n{LONG}", 405),
+        (f"POST /api/v1/orders HTTP/1.1\r\nTOKEN\r\nContent-Type: application/json\r\n{LONG}", 413),
+        (f"POST /api/v1/orders HTTP/1.1\r\nTOKEN\r\nContent-Type: text/plain\r\n{LONG}", 415),
+    ],
+)
+def test_an_answer_before_the_body_closes_the_connection_and_says_so(
+    server: str, headers: dict[str, str], head: str, status: int
+) -> None:
+    told = raw(server, head.replace("TOKEN", f"Authorization: {headers['Authorization']}"), b"{")
+    assert told.startswith(f"HTTP/1.1 {status} ")
+    assert "\r\nconnection: close\r\n" in told.lower()

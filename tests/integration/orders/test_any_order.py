@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -252,10 +252,25 @@ def test_a_reference_shown_twice_is_held_and_still_followed(desk: User) -> None:
     events: list[BrokerEvent] = [
         story.status(WorkingStatus.WORKING),
         second,
-        story.status(WorkingStatus.HELD),
+        story.execution("01.01", 40, 229),
     ]
     order = story.tell(events)
-    assert (order.state, order.held_for_desk) == (State.ACCEPTED, True)
+    assert (order.state, order.held_for_desk) == (State.PARTIALLY_FILLED, True)
+
+
+@pytest.mark.parametrize("source", ["orderStatus", "openOrder"])
+def test_a_late_presubmitted_takes_no_working_order_back(desk: User, source: str) -> None:
+    story = Story(desk)
+    late = OrderReport(identity=story.identity, status=WorkingStatus.HELD, source=source)
+    assert story.tell([story.status(WorkingStatus.WORKING), late]).state == State.PENDING
+
+
+def test_a_snapshot_that_began_later_takes_a_working_order_back(desk: User) -> None:
+    story = Story(desk)
+    facts = {"identity": story.identity, "status": WorkingStatus.HELD, "source": "openOrder"}
+    rows = [OrderReport(**facts, snapshot_at=NOW + timedelta(seconds=n)) for n in (-1, 1)]
+    assert story.tell([story.status(WorkingStatus.WORKING), rows[0]]).state == State.PENDING
+    assert story.tell([story.status(WorkingStatus.WORKING), rows[0], rows[1]]).state == State.ACCEPTED
 
 
 def test_a_perm_id_is_stored_though_nothing_else_is_new(desk: User) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from brokers.messages import BrokerEvent, OrderReport, OrderTerms, Refusal, WorkingStatus
 from orders.booking.commissions import mark_missing
 from orders.desk.decisions import release_held
+from orders.entry.cancel import cancel_order
 from orders.entry.replace import Change, replace_order
 from orders.errors import OrderFrozen
 from orders.models import Alert, AlertKind, Execution, Order, OrderRequest, OutboxCommand, State
@@ -182,3 +183,33 @@ def test_a_refused_replace_leaves_the_terms_whatever_comes_first(desk: User, ind
     order = story.tell([history[index] for index in indices])
     request.refresh_from_db()
     assert (order.order_qty, order.state, request.state) == (100, State.PARTIALLY_FILLED, "REFUSED")
+
+
+def test_a_replace_refused_for_its_parents_end_is_asked_again(desk: User) -> None:  # noqa: F811
+    story = Story(desk)
+    story.tell([story.status(WorkingStatus.HELD)])
+    request = sent_replace(story, 150)
+    story.run += "b"
+    order = story.tell([story.error(135, Refusal.PARENT_GONE)])
+    request.refresh_from_db()
+    assert (request.state, order.order_qty) == ("REQUESTED", 100)
+    assert OutboxCommand.objects.filter(request=request, done_at=None).exists()
+
+
+@FEW
+@given(indices=any_order_with_repeats(3))
+def test_a_cancel_under_way_is_accepted_whatever_comes_first(desk: User, indices: list[int]) -> None:  # noqa: F811
+    story = Story(desk)
+    story.tell([story.status(WorkingStatus.WORKING)])
+    request = cancel_order(story.order.id, actor="client:algo", at=timezone.now())
+    OrderRequest.objects.filter(pk=request.pk).update(state="SENT", sent_at=timezone.now())
+    story.run += "b"
+    history: list[BrokerEvent] = [
+        story.error(10148, Refusal.CANCEL_UNDER_WAY),
+        story.status(WorkingStatus.PENDING_CANCEL),
+        story.status(WorkingStatus.CANCELED),
+    ]
+    order = story.tell([history[index] for index in indices])
+    request.refresh_from_db()
+    assert (order.state, order.reason_code) == (State.CANCELED, "CANCELED_ON_REQUEST")
+    assert request.state == "ACCEPTED"

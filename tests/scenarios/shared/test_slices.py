@@ -66,8 +66,8 @@ def test_a_sliced_order_completes_through_a_killed_worker(stack: System) -> None
     assert (again.status_code, again.json()["id"]) == (200, parent["id"])
 
 
-def test_a_paused_one_stands_still_until_it_is_resumed(stack: System) -> None:
-    parent = place(stack, body(15))
+def test_a_paused_one_keeps_its_window_and_spreads_the_rest(stack: System) -> None:
+    parent = place(stack, body(25))
     eventually(lambda: now(stack, parent)["made"] >= 1)
     ask(stack, parent, "pause")
     made = now(stack, parent)
@@ -76,9 +76,11 @@ def test_a_paused_one_stands_still_until_it_is_resumed(stack: System) -> None:
     eventually(lambda: datetime.now(UTC) > datetime.fromisoformat(made["start_time"]) + timedelta(seconds=8))
     assert now(stack, parent)["made"] == made["made"]
     ask(stack, parent, "resume")
-    assert now(stack, parent)["end_time"] > made["end_time"]
+    assert now(stack, parent)["end_time"] == made["end_time"]
     eventually(lambda: now(stack, parent)["state"] == "DONE", limit=120, pause=0.5)
     assert sent(stack, parent) == 100
+    placed = [stack.api.order(child)["timestamps"]["claimed"] for child in now(stack, parent)["children"]]
+    assert max(placed) < made["end_time"]
 
 
 def test_a_canceled_one_takes_its_slices_back(stack: System) -> None:

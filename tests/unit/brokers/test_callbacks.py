@@ -148,6 +148,14 @@ def test_our_ids_stay_above_those_of_other_clients(callbacks: Callbacks, memory:
     assert memory.valid_ids == [701]
 
 
+def test_the_id_that_all_orders_by_hand_share_is_no_id_to_stay_above(
+    callbacks: Callbacks, memory: Memory
+) -> None:
+    for number in (2**31 - 1, 2_000_000_000, 0, -1):
+        status(callbacks, order_id=number, client_id=0)
+    assert memory.valid_ids == []
+
+
 def test_a_what_if_answer_is_no_order(callbacks: Callbacks, memory: Memory) -> None:
     callbacks.openOrder(5, Contract(), Order(orderId=5, whatIf=True), OrderState(status="PreSubmitted"))
     assert memory.messages == []

@@ -45,3 +45,22 @@ def test_trouble_of_the_session_proves_nothing_about_an_order(code: int) -> None
 
 def test_a_farm_is_no_reason_to_look_for_an_order() -> None:
     assert codes.meaning(2104) is Refusal.WARNING
+
+
+@pytest.mark.parametrize(
+    ("state", "right"),
+    [
+        ("PendingCancel.", Refusal.CANCEL_UNDER_WAY),
+        ("Cancelled", Refusal.CANCEL_UNDER_WAY),
+        ("Filled.", Refusal.CANCEL_REFUSED),
+        ("", Refusal.CANCEL_REFUSED),
+    ],
+)
+def test_a_cancel_that_cannot_be_done_means_what_its_state_says(state: str, right: Refusal) -> None:
+    text = f"OrderId 7 that needs to be cancelled can not be cancelled, state: {state}"
+    assert codes.meaning(10148, text, 7) is right
+
+
+def test_an_order_not_found_may_be_the_parent() -> None:
+    assert codes.meaning(135, "Can't find order with id = 35", 36) is Refusal.PARENT_GONE
+    assert codes.meaning(135, "Can't find order with id = 36", 36) is Refusal.REQUEST_REFUSED

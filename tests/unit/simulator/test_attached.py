@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from brokers.simulator.exchange.instruments import Universe
+from brokers.simulator.faults.fault import Fault
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Condition, Record
 from brokers.simulator.wire.server import ExecutionData, OrderStatus
@@ -83,16 +84,25 @@ def test_a_child_of_nobody_gets_10006(bench: Bench) -> None:
     assert errors(bench.place(5, parent_id=4)) == [10006]
 
 
-def test_a_child_that_comes_after_its_parents_fill_works_at_once(bench: Bench) -> None:
-    bench.place(1)
-    received = bench.place(2, action="SELL", order_type="LMT", lmt_price="240", parent_id=1)
-    assert statuses(received)[-1] == (2, "Submitted", "")
-
-
-def test_a_parents_death_takes_later_children_along(bench: Bench) -> None:
-    bench.place(1, **LIMIT)
+@pytest.mark.parametrize("fate", ["filled", "cancelled"])
+def test_a_child_of_a_parent_that_is_over_gets_135(bench: Bench, fate: str) -> None:
+    bench.place(1, **({} if fate == "filled" else LIMIT))
     bench.cancel(1)
-    assert errors(bench.place(2, action="SELL", parent_id=1)) == [201]
+    assert errors(bench.place(2, action="SELL", order_type="LMT", lmt_price="240", parent_id=1)) == [135]
+
+
+def test_a_child_is_modified_without_its_parent_once_that_is_over(bench: Bench) -> None:
+    bracket(bench, "231")
+    profit: dict[str, Any] = {"action": "SELL", "order_type": "LMT", "lmt_price": "245"}
+    assert errors(bench.place(2, parent_id=1, **profit)) == [135]
+    assert errors(bench.place(2, **profit)) == []
+    assert bench.gateway.state.order(1, 2).order.lmt_price == 245  # type: ignore[union-attr]
+
+
+def test_a_child_keeps_its_parent_while_that_is_open(bench: Bench) -> None:
+    bracket(bench)
+    profit: dict[str, Any] = {"action": "SELL", "order_type": "LMT", "lmt_price": "245"}
+    assert errors(bench.place(2, **profit)) == [10341]
 
 
 def test_auto_cancel_parent_cancels_the_parent_with_the_child(bench: Bench) -> None:
@@ -159,6 +169,40 @@ def test_the_fill_comes_before_the_cancel_of_the_group(bench: Bench) -> None:
     received = story(bench.move("227"))
     assert received.index("CommissionReport") < received.index("OrderStatus Cancelled")
     assert received[-1] == "ErrMsg 202"
+
+
+# -- a cancel of one of them ---------------------------------------------------------------------------
+
+
+def test_a_clients_cancel_of_one_exit_cancels_the_other_not_the_parent(bench: Bench) -> None:
+    bracket(bench)
+    assert errors(bench.cancel(3)) == [202, 202]
+    assert final(bench) == ["Submitted", "Cancelled", "Cancelled"]
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_a_clients_cancel_of_one_of_a_group_cancels_the_others(bench: Bench, kind: int) -> None:
+    for order_id in (1, 2, 3):
+        bench.place(order_id, **group(kind, lmt_price="200"))
+    bench.cancel(2)
+    assert final(bench) == ["Cancelled"] * 3
+
+
+def test_a_cancel_after_a_trade_of_the_group_ends_only_that_order(bench: Bench) -> None:
+    bench.place(1, **group(3, lmt_price="230.00", total_quantity=100))
+    bench.place(2, **group(3, lmt_price="200", total_quantity=100))
+    bench.place(1, bench.connect(2), action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=40)
+    bench.cancel(1)
+    assert final(bench)[:2] == ["Cancelled", "Submitted"]
+
+
+def test_the_systems_own_cancel_or_reject_leaves_the_others(bench: Bench) -> None:
+    bench.place(1, **group(1, lmt_price="200", tif="GTD", good_till_date="20261123-12:00:10"))
+    bench.gateway.faults.add(Fault(kind="reject", order_type="LMT"))
+    bench.place(2, **group(1, lmt_price="199"))
+    bench.place(3, **group(1, lmt_price="198"))
+    bench.skip(timedelta(seconds=11))
+    assert final(bench) == ["Cancelled", "Inactive", "Submitted"]
 
 
 # -- conditions ----------------------------------------------------------------------------------------

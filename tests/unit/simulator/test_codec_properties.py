@@ -25,6 +25,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "text": TEXTS,
     "escaped": st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12),
     "id": INTEGERS,
+    "long": st.integers(-(2**63), 2**63 - 1),
     "integer": st.none() | INTEGERS,
     "number": NUMBERS,
     "whole": NUMBERS,
@@ -36,7 +37,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
 # Orders take other ways through their layout for these.
 CHOICES = {
     "order_type": st.sampled_from(["LMT", "PEG BENCH", "PEG BEST", "PEG MID"]),
-    "sec_type": st.sampled_from(["STK", "BAG"]),
+    "sec_type": st.sampled_from(["STK", "BAG", "FUND"]),
     "compete_against_best_offset": st.sampled_from(["", "0.02", "Infinite"]),
     "exchange": st.sampled_from(["SMART", "IBKRATS"]),
     "kind": st.sampled_from([1, 3, 4, 5, 6, 7]),
@@ -73,7 +74,7 @@ def layouts(table: Mapping[int, Layout]) -> list[Any]:
     return [pytest.param(layout, id=layout.struct.__name__) for layout in table.values()]
 
 
-VERSIONS = st.sampled_from([151, 157, 163, 165, 170, 176, 178])
+VERSIONS = st.integers(codec.OLDEST_VERSION, codec.NEWEST_VERSION)
 
 
 @pytest.mark.parametrize("layout", layouts(codec.CLIENT_LAYOUTS))

@@ -110,6 +110,21 @@ def test_a_cancel_comes_after_the_fill(bench: Bench) -> None:
     assert error.text.endswith("state: Filled.")
 
 
+def test_a_cancel_that_is_under_way_is_answered_so_until_it_ends(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "cancel_pending", delay_ms=200)
+    for answer in (bench.cancel(1), bench.cancel(1)):
+        (error,) = only(responses.ErrMsg, answer)
+        assert (error.code, error.text.rpartition("state: ")[2]) == (10148, "PendingCancel.")
+    assert "OrderStatus Cancelled" in story(bench.step(3))
+
+
+def test_a_placeorder_may_be_refused_without_an_order(bench: Bench) -> None:
+    arm(bench, "refuse_place")
+    assert story(rest(bench)) == ["ErrMsg 10289"]
+    assert not bench.gateway.state.orders
+
+
 def test_a_cancel_comes_after_a_part_of_the_fill(bench: Bench) -> None:
     rest(bench)
     arm(bench, "fill_on_cancel", fraction=0.4)

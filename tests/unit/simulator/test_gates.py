@@ -12,7 +12,7 @@ from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract, Execution, Order, OrderState, Record
 
-VERSIONS = [151, 157, 158, 160, 162, 163, 164, 165, 166, 169, 170, 174, 176, 177, 178]
+VERSIONS = [151, 157, 158, 160, 162, 163, 164, 165, 166, 169, 170, *range(174, 201)]
 OPEN = OpenOrder(order_id=1, contract=Contract(), order=Order(), state=OrderState())
 DONE = CompletedOrder(contract=Contract(), order=Order(), state=OrderState())
 
@@ -22,30 +22,47 @@ def placed(**terms: Any) -> PlaceOrder:
     return PlaceOrder(order_id=1, contract=Contract(exchange=exchange), order=Order(**terms))
 
 
+#: What every placeOrder gains after 178; requests for quotes came and went again.
+LATER = {183: 1, 184: 1, 187: 2, 189: 1, 190: -2, 192: 1, 199: 1}
 #: A message, and from which version on how many fields it has more (or fewer) than at 151.
 CLIENT: list[tuple[Record, dict[int, int]]] = [
-    (placed(), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 177: -1}),
-    (placed(exchange="IBKRATS"), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 1, 177: -1}),
-    (placed(order_type="PEG MID"), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 2, 177: -1}),
-    (placed(order_type="PEG BEST"), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 2, 177: -1}),
+    (placed(), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 177: -1, **LATER}),
+    (placed(exchange="IBKRATS"), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 1, 177: -1, **LATER}),
+    (placed(order_type="PEG MID"), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 2, 177: -1, **LATER}),
+    (placed(order_type="PEG BEST"), {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 2, 177: -1, **LATER}),
     (
         placed(order_type="PEGBEST", compete_against_best_offset="Infinite"),
-        {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 4, 177: -1},
+        {158: 1, 160: 1, 162: 1, 166: 1, 169: 1, 170: 4, 177: -1, **LATER},
     ),
-    (client.CancelOrder(order_id=1), {169: 1}),
+    # 192 takes the message version and adds two
+    (client.CancelOrder(order_id=1), {169: 1, 187: 3, 190: -3, 192: 1}),
+    (client.ReqGlobalCancel(), {192: 1}),
     (client.ReqContractData(req_id=1, contract=Contract()), {176: 1}),
     (client.ReqMktData(req_id=1, contract=Contract()), {}),
-    (client.ReqExecutions(req_id=1), {}),
+    (client.ReqExecutions(req_id=1), {200: 2}),
     (client_reference.ReplaceFa(kind=1), {157: 1}),
 ]
 SERVER: list[tuple[Record, dict[int, int]]] = [
-    (OPEN, {158: 1, 160: 1, 162: 1, 170: 5, 177: -1}),
-    (DONE, {170: 5, 177: -1}),
-    (server.ErrMsg(req_id=1, code=2, text="x"), {166: 1}),
-    (server.ExecutionData(req_id=1, order_id=1, contract=Contract(), execution=Execution()), {178: 1}),
+    (
+        OPEN,
+        {158: 1, 160: 1, 162: 1, 170: 5, 177: -1, 183: 1, 184: 1, 185: 1, 189: 1, 193: 2, 195: 13}
+        | {198: 1, 199: 1},
+    ),
+    (DONE, {170: 5, 177: -1, 183: 1, 184: 1, 198: 1}),
+    # 194 takes the message version and adds a time
+    (server.ErrMsg(req_id=1, code=2, text="x"), {166: 1, 194: 0}),
+    (
+        server.ExecutionData(req_id=1, order_id=1, contract=Contract(), execution=Execution()),
+        {178: 1, 198: 1},
+    ),
     # 163 adds a field, 164 takes the message version, the size multiplier and that field, and adds three
-    (server.ContractData(req_id=1, contract=Contract()), {152: 1, 163: 1, 164: 0}),
-    (server_reference.BondContractData(req_id=1, contract=Contract()), {164: 1}),
+    (server.ContractData(req_id=1, contract=Contract()), {152: 1, 163: 1, 164: 0, 182: 1, 186: 1}),
+    (
+        server.ContractData(req_id=1, contract=Contract(sec_type="FUND")),
+        {152: 1, 163: 1, 164: 0, 179: 17, 182: 1, 186: 1},
+    ),
+    (server_data.HistoricalData(req_id=1), {196: -2}),
+    (server_reference.BondContractData(req_id=1, contract=Contract()), {164: 1, 188: 3}),
     (server_data.TickOptionComputation(req_id=1, tick_type=13), {156: 0}),
     (
         server_reference.SymbolSamples(
@@ -109,7 +126,7 @@ def test_older_clients_read_sizes_as_integers(message: Record, position: int) ->
 
 
 @pytest.mark.parametrize(("message", "gates"), [*CLIENT, *SERVER], ids=id_of)
-@pytest.mark.parametrize("version", [157, 163, 178])
+@pytest.mark.parametrize("version", [157, 163, 178, 187, 200])
 def test_a_message_that_lacks_its_last_field_is_refused(
     message: Record, gates: dict[int, int], version: int
 ) -> None:

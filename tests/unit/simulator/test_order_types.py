@@ -301,14 +301,15 @@ def test_ticks_are_wider_where_the_market_rule_says_so(bench: Bench, price: str,
 
 def test_an_index_is_not_for_trading(bench: Bench) -> None:
     index = con_id("IND", "SPX")
-    assert errors(bench.place(1, contract=Contract(con_id=index))) == [201]
+    assert errors(bench.place(1, contract=Contract(con_id=index, exchange="CBOE"))) == [201]
 
 
 def test_wealth_is_what_it_was_plus_profits_in_every_currency(bench: Bench) -> None:
     traded = [AAPL, con_id("STK", "INFY"), con_id("FUT", "ES"), con_id("OPT", "AAPL")]
     for number, asset in enumerate(traded, start=1):
-        bench.place(number, contract=Contract(con_id=asset), total_quantity=10)
-        bench.place(number + 10, contract=Contract(con_id=asset), total_quantity=4, action="SELL")
+        what = Contract(con_id=asset, exchange=UNIVERSE[asset].exchange)
+        bench.place(number, contract=what, total_quantity=10)
+        bench.place(number + 10, contract=what, total_quantity=4, action="SELL")
     bench.move("233")
     (account,) = bench.gateway.state.accounts.values()
     valuation = Valuation(bench.gateway.exchange)

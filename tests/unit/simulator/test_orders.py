@@ -221,7 +221,7 @@ def test_global_cancel_takes_out_the_orders_of_every_client(bench: Bench) -> Non
         ({"action": "HOLD"}, 321),
         ({"total_quantity": "0"}, 321),
         ({"total_quantity": "1e300"}, 321),
-        ({"total_quantity": "0.5"}, 10318),
+        ({"total_quantity": "0.5"}, 10243),
         ({"account": "DU999"}, 321),
         ({"parent_id": 9}, 10006),
         ({"parent_id": 1}, 10006),
@@ -381,6 +381,6 @@ def test_a_completed_order_keeps_perm_id_and_reference_only(bench: Bench) -> Non
     bench.place(1, order_ref="desk-9")
     record = bench.gateway.state.order(1, 1)
     assert record is not None
-    message = completed_order(record, bench.gateway.universe[record.con_id])
+    message = completed_order(record, bench.gateway.universe[record.con_id], "20261123 12:00:00 UTC")
     assert (message.order.perm_id, message.order.order_ref) == (record.perm_id, "desk-9")
     assert message.order.filled_quantity == Decimal(100)

@@ -65,6 +65,31 @@ def test_the_lower_of_the_two_newest_versions_is_spoken(versions: str, spoken: s
     assert reply[0] == spoken
 
 
+@pytest.mark.parametrize(
+    ("announced", "versions", "spoken"),
+    [
+        (200, "v100..225", "200"),
+        (200, "v157..178", "178"),
+        (187, "v100..193", "187"),
+        (160, "v157..178", "160"),
+    ],
+)
+def test_the_gateway_speaks_no_more_than_it_is_told_to(announced: int, versions: str, spoken: str) -> None:
+    session = Session(Bench(server_version=announced).gateway, "test")
+    session.receive(greeting(versions))
+    assert received(session)[0][0] == spoken
+
+
+def test_errors_say_when_from_version_194_on() -> None:
+    bench = Bench(server_version=200)
+    for version, fields in ((193, ["4", "2", "-1"]), (194, ["4", "-1", "2104"])):
+        session = Session(bench.gateway, "test")
+        session.receive(greeting(f"v100..{version}") + frame(version, requests.StartApi(client_id=version)))
+        notice = next(row for row in received(session) if row[0] == "4")
+        assert notice[:3] == fields
+        assert (notice[-1] == str(int(bench.now.timestamp() * 1000))) == (version == 194)
+
+
 @pytest.mark.parametrize("versions", ["v179..225", "v100..150", "hello", "v..", "v200..100"])
 def test_a_client_with_no_version_in_common_is_closed(versions: str) -> None:
     session = Session(Bench().gateway, "test")
@@ -110,7 +135,7 @@ def test_a_client_id_is_free_again_after_its_session_ends() -> None:
     assert not connected(bench, 5).is_closed
 
 
-VERSIONS = [157, 163, 165, 176, 178]
+VERSIONS = [157, 163, 165, 176, 178, 187, 189, 194, 200]
 
 
 @examples(80)
@@ -119,7 +144,7 @@ VERSIONS = [157, 163, 165, 176, 178]
     start=st.sampled_from([b"", b"API\0", *[greeting(f"v100..{version}") for version in VERSIONS]]),
 )
 def test_byte_soup_hurts_nobody_else(soup: bytes, start: bytes) -> None:
-    bench = Bench()
+    bench = Bench(server_version=codec.NEWEST_VERSION)
     neighbour = connected(bench, 9)
     victim = Session(bench.gateway, "victim")
     victim.receive(start + soup)
@@ -131,7 +156,7 @@ def test_byte_soup_hurts_nobody_else(soup: bytes, start: bytes) -> None:
 @examples(25)
 @given(soup=st.binary(min_size=1, max_size=120), number=st.sampled_from(sorted(codec.CLIENT_LAYOUTS)))
 def test_soup_in_any_request_at_any_version_hurts_nobody_else(version: int, soup: bytes, number: int) -> None:
-    bench = Bench()
+    bench = Bench(server_version=codec.NEWEST_VERSION)
     neighbour = connected(bench, 9)
     victim = connected(bench, 5, f"v100..{version}")
     payload = f"{number}\0".encode() + soup + b"\0"
@@ -144,7 +169,7 @@ def test_soup_in_any_request_at_any_version_hurts_nobody_else(version: int, soup
 @examples(25)
 @given(cut=st.floats(0, 1, exclude_max=True))
 def test_half_an_order_is_no_order_at_any_version(version: int, cut: float) -> None:
-    bench = Bench()
+    bench = Bench(server_version=codec.NEWEST_VERSION)
     neighbour = connected(bench, 9)
     victim = connected(bench, 5, f"v100..{version}")
     order = frame(version, limit(1, "200.00"))
@@ -158,7 +183,7 @@ def test_half_an_order_is_no_order_at_any_version(version: int, cut: float) -> N
 @examples(25)
 @given(cuts=st.lists(st.integers(1, 600), max_size=8))
 def test_an_order_in_pieces_is_the_order_at_any_version(version: int, cuts: list[int]) -> None:
-    bench = Bench()
+    bench = Bench(server_version=codec.NEWEST_VERSION)
     session = connected(bench, 5, f"v100..{version}")
     order = frame(version, limit(1, "200.00", order_ref="pieces"))
     edges = sorted({0, len(order), *(cut for cut in cuts if cut < len(order))})

@@ -28,6 +28,7 @@ class LoginService:
             requests.ReqIds: self.next_valid_id,
             requests.ReqManagedAccts: self.managed_accounts,
             requests.ReqCurrentTime: self.current_time,
+            requests.ReqCurrentTimeInMillis: self.current_time_in_millis,
             requests.ReqAutoOpenOrders: self.auto_open_orders,
             requests.SetServerLogLevel: lambda link, message: None,
         }
@@ -51,6 +52,10 @@ class LoginService:
     def current_time(self, link: Link, message: requests.ReqCurrentTime) -> None:
         """Say what time it is."""
         link.send(responses.CurrentTime(epoch_seconds=int(self._clock().timestamp())))
+
+    def current_time_in_millis(self, link: Link, message: requests.ReqCurrentTimeInMillis) -> None:
+        """Say what time it is, to the millisecond."""
+        link.send(responses.CurrentTimeInMillis(milliseconds=int(self._clock().timestamp() * 1000)))
 
     def auto_open_orders(self, link: Link, message: requests.ReqAutoOpenOrders) -> None:
         """Begin or end to bind orders made by hand to ids of client 0.

@@ -16,7 +16,7 @@ from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.history.bars import bar_at, bars, price_at, session_bars
 from brokers.simulator.gateway.history.sessions import TradingSessions
 from brokers.simulator.gateway.history.tape import BAR_SECONDS, Tape, Tapes
-from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.reference.contracts import resolve, resolve_for_data
 from brokers.simulator.gateway.texts import times
 from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refused, no_history, validation
@@ -76,7 +76,7 @@ class HistoryService:
     def historical_data(self, link: Link, message: requests.ReqHistoricalData) -> None:
         """Send the bars of a time, all in one message; with `keep_up_to_date` their changes too."""
         try:
-            instrument = resolve(self._universe, message.contract)
+            instrument = resolve_for_data(self._universe, message.contract)
             if message.what_to_show == "SCHEDULE":
                 self._schedule(link, message, instrument)
                 return
@@ -110,14 +110,11 @@ class HistoryService:
         end: int,
         rows: list[responses.HistoricalBar],
     ) -> None:
-        link.send(
-            responses.HistoricalData(
-                req_id=req_id,
-                start=times.local_time(start, instrument.time_zone, link.version),
-                end=times.local_time(end, instrument.time_zone, link.version),
-                bars=tuple(rows),
-            )
-        )
+        first = times.local_time(start, instrument.time_zone, link.version)
+        last = times.local_time(end, instrument.time_zone, link.version)
+        link.send(responses.HistoricalData(req_id=req_id, start=first, end=last, bars=tuple(rows)))
+        if link.version >= responses.HISTORY_END:
+            link.send(responses.HistoricalDataEnd(req_id=req_id, start=first, end=last))
 
     def _read_request(self, message: requests.ReqHistoricalData, instrument: Instrument) -> BarRequest:
         if message.what_to_show not in _SIDES:

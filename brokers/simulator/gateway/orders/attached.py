@@ -11,7 +11,7 @@ from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.reference.contracts import resolve
-from brokers.simulator.gateway.texts.refusals import MISSING_PARENT, Refused
+from brokers.simulator.gateway.texts.refusals import MISSING_PARENT, Refused, no_such_order
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Order
 
@@ -35,12 +35,18 @@ class Families:
         return self._state.universe[parent.con_id] if parent else None
 
     def check_parent(self, link: Link, client_id: int, message: PlaceOrder) -> None:
-        """Raise Refused (10006) if the parent is neither known nor held."""
+        """Raise Refused if the parent is neither known nor held (10006), or over (135; ib_insync 647).
+
+        A hedge is made for what its parent has executed, so that one may come late.
+        """
         parent_id = message.order.parent_id
         if not parent_id or parent_id in link.untransmitted:
             return
-        if parent_id == message.order_id or self.parent(client_id, message.order) is None:
+        parent = self.parent(client_id, message.order)
+        if parent_id == message.order_id or parent is None:
             raise Refused(MISSING_PARENT)
+        if parent.is_done and not message.order.hedge_type:
+            raise Refused(no_such_order(parent_id))
 
     @staticmethod
     def released_by(link: Link, message: PlaceOrder) -> list[PlaceOrder]:

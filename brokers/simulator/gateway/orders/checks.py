@@ -23,6 +23,7 @@ from brokers.simulator.gateway.texts.refusals import (
     PARENT_REVISED,
     WHAT_IF_KEPT_BACK,
     Refused,
+    no_such_order,
     rejected,
     validation,
 )
@@ -111,7 +112,13 @@ def check_modifiable(record: OrderRecord) -> None:
 
 
 def check_modification(
-    record: OrderRecord, order: Order, instrument: Instrument, universe: Universe, now: datetime
+    record: OrderRecord,
+    order: Order,
+    instrument: Instrument,
+    universe: Universe,
+    now: datetime,
+    *,
+    parent: OrderRecord | None,
 ) -> None:
     """Raise Refused unless only the terms of an open order change (ib-api 1.3)."""
     if order.order_type != record.order.order_type:
@@ -126,8 +133,7 @@ def check_modification(
     )
     if not same:
         raise Refused(DOES_NOT_MATCH)
-    if (order.parent_id or 0) != (record.order.parent_id or 0):
-        raise Refused(PARENT_REVISED)
+    _check_parent(record, order, parent)
     if order.oca_group not in ("", record.order.oca_group):
         raise Refused(OCA_REVISED)
     check_type(order, instrument)
@@ -135,6 +141,15 @@ def check_modification(
     _check_attributes(order, universe, now)
     if not order.hedge_type and (order.total_quantity or 0) <= record.filled:
         raise Refused(DOES_NOT_MATCH)
+
+
+def _check_parent(record: OrderRecord, order: Order, parent: OrderRecord | None) -> None:
+    """Of an order whose parent is over the parent is named no more: 135 otherwise (ib_insync 647)."""
+    is_over = parent is not None and parent.is_done and not order.hedge_type
+    if is_over and order.parent_id:
+        raise Refused(no_such_order(order.parent_id))
+    if not is_over and (order.parent_id or 0) != (record.order.parent_id or 0):
+        raise Refused(PARENT_REVISED)
 
 
 #: What a modification may change.

@@ -6,9 +6,7 @@ Where a value looks odd, it is: tws-wire 6.1 lists what recorded frames have the
 from __future__ import annotations
 
 from copy import copy
-from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
 from operator import attrgetter
 
 import msgspec
@@ -53,19 +51,6 @@ _DOUBLES = (
 )
 _SILENT_VALUES, _SILENCES = attrgetter(*_WHERE_NOTHING_WAS_SAID), tuple(_WHERE_NOTHING_WAS_SAID.values())
 _DOUBLE_VALUES = attrgetter(*_DOUBLES)
-#: From here on times carry their zone (server version 174).
-_ZONED_TIMES = 174
-
-
-def execution_time(moment: datetime, version: int) -> str:
-    """Return an execution's time; the gateway's own zone is UTC."""
-    return _second(int(moment.timestamp()), version >= _ZONED_TIMES)
-
-
-@lru_cache(maxsize=1024)
-def _second(epoch_seconds: int, is_zoned: bool) -> str:
-    moment = datetime.fromtimestamp(epoch_seconds, UTC)
-    return f"{moment:%Y%m%d %H:%M:%S} UTC" if is_zoned else f"{moment:%Y%m%d  %H:%M:%S}"
 
 
 class _Echoes:
@@ -193,8 +178,8 @@ def order_status(record: OrderRecord, status: Status | None = None) -> OrderStat
     )
 
 
-def completed_order(record: OrderRecord, instrument: Instrument) -> CompletedOrder:
-    """The order as reqCompletedOrders lists it: without order id, total quantity 0 when filled whole."""
+def completed_order(record: OrderRecord, instrument: Instrument, time: str) -> CompletedOrder:
+    """An order done at `time` as it is listed later: without order id, total quantity 0 when filled whole."""
     order = echoed_order(record, instrument)
     filled = record.status is Status.FILLED
     order.total_quantity = ZERO if filled else plain(record.quantity)
@@ -203,26 +188,25 @@ def completed_order(record: OrderRecord, instrument: Instrument) -> CompletedOrd
     order.shareholder = "Not an insider or substantial shareholder"
     order.parent_perm_id = NO_PARENT
     order.min_compete_size, order.compete_against_best_offset = None, ""
-    done_at = (record.done_at or record.received_at).astimezone(UTC)
     state = OrderState(
         status=Status.FILLED if filled else Status.CANCELLED,
-        completed_time=f"{done_at:%Y%m%d %H:%M:%S} UTC",
+        completed_time=time,
         completed_status=record.completed_status,
     )
     return CompletedOrder(contract=_echoes.contract(record, instrument), order=order, state=state)
 
 
 def execution_data(
-    fact: Executed, record: OrderRecord, instrument: Instrument, req_id: int, version: int
+    fact: Executed, record: OrderRecord, instrument: Instrument, req_id: int, time: str
 ) -> ExecutionData:
-    """A fill; `req_id` is -1 when nobody asked for it."""
+    """A fill at `time`; `req_id` is -1 when nobody asked for it."""
     return ExecutionData(
         req_id=req_id,
         order_id=record.order_id,
         contract=execution_contract(instrument, fact.venue),
         execution=Execution(
             exec_id=fact.exec_id,
-            time=execution_time(fact.at, version),
+            time=time,
             account=fact.account,
             exchange=fact.venue,
             side="BOT" if fact.side == "BUY" else "SLD",

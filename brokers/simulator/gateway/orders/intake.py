@@ -18,7 +18,7 @@ from brokers.simulator.gateway.orders.attached import Families
 from brokers.simulator.gateway.orders.checks import check_new
 from brokers.simulator.gateway.orders.hedges import ZERO, Hedges
 from brokers.simulator.gateway.orders.waiting import WaitingOrders
-from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.reference.contracts import resolve, resolve_for_order
 from brokers.simulator.gateway.texts.refusals import (
     LOCATING,
     NO_CASH_QUANTITY,
@@ -61,7 +61,7 @@ class Intake:
 
     def completed(self, message: PlaceOrder) -> Instrument:
         """Fill in what the order leaves open, and return its instrument; raises Refused."""
-        instrument = resolve(self._state.universe, message.contract)
+        instrument = resolve_for_order(self._state.universe, message.contract)
         if instrument.is_tradable:
             _complete_cash_quantity(message.order, instrument, self._exchange)
             pegging.complete(message.order, instrument, self._exchange)
@@ -83,7 +83,7 @@ class Intake:
             client_id=client_id,
             order_id=message.order_id,
             con_id=instrument.con_id,
-            exchange=contract.exchange or instrument.exchange,
+            exchange=contract.exchange,
             account=order.account or next(iter(self._state.accounts)),
             order=order,
             received_at=self._clock(),

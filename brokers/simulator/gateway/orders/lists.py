@@ -6,27 +6,32 @@ A list may be long: it is sent slice by slice, and what happens meanwhile is sen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from brokers.simulator.gateway.clients.link import Link, Step
 from brokers.simulator.gateway.memory.facts import Executed, IdSeen, OrderRecord
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.texts.home import HomeZone
 from brokers.simulator.gateway.texts.refusals import validation
+from brokers.simulator.gateway.texts.times import parse_moment
 from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import server as responses
 from brokers.simulator.wire.records import Record
 
+#: Executions of so many days can be asked for at most.
+MAX_DAYS = 7
 _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 
 
 class OrderLists:
     """Answers with what the state has; nothing changes by asking."""
 
-    def __init__(self, state: State, clock: Callable[[], datetime]) -> None:
+    def __init__(self, state: State, clock: Callable[[], datetime], home: HomeZone) -> None:
         self._state = state
         self._clock = clock
+        self._home = home
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request; for open orders the gateway has more to do."""
@@ -64,7 +69,8 @@ class OrderLists:
     def _completed(self, midnight: datetime) -> Iterator[Step]:
         for record in list(self._state.orders.values()):
             if record.done_at is not None and record.done_at >= midnight:
-                yield (echo.completed_order(record, self._state.universe[record.con_id]),)
+                done_at = self._home.write_zoned(record.done_at)
+                yield (echo.completed_order(record, self._state.universe[record.con_id], done_at),)
             else:
                 yield ()
         yield (responses.CompletedOrdersEnd(),)
@@ -83,19 +89,25 @@ class OrderLists:
                 continue
             instrument = self._state.universe[fact.con_id]
             yield (
-                echo.execution_data(fact, record, instrument, message.req_id, link.version),
+                echo.execution_data(
+                    fact, record, instrument, message.req_id, self._home.write(fact.at, link.version)
+                ),
                 echo.commission_report(fact),
             )
         yield (responses.ExecutionDataEnd(req_id=message.req_id),)
 
     def _since(self, link: Link, message: requests.ReqExecutions) -> datetime | None:
-        """Return from when on executions are wanted; None after an error was sent."""
+        """Return from when on executions are wanted, which is today; None after an error was sent.
+
+        Clients of server version 200 may ask for days before: the last so many, or certain ones.
+        """
         day = max(self._midnight(), self._state.day_began_at or self._midnight())
+        if message.last_n_days or message.days:
+            day = self._midnight() - timedelta(days=message.last_n_days or MAX_DAYS)
         if not message.time:
             return day
-        text = message.time.replace("-", " ").split(" ")
         try:
-            wanted = datetime.strptime(" ".join(text[:2]), "%Y%m%d %H:%M:%S").replace(tzinfo=UTC)
+            wanted = parse_moment(message.time, None, self._home.place)
         except ValueError:
             link.error(message.req_id, *validation("Invalid date/time format"))
             return None
@@ -104,7 +116,8 @@ class OrderLists:
     def _passes(self, wanted: requests.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
         instrument = self._state.universe[fact.con_id]
         return (
-            wanted.client_id in (None, 0, record.client_id)
+            (not wanted.days or self._home.date_number(fact.at) in {day.date for day in wanted.days})
+            and wanted.client_id in (None, 0, record.client_id)
             and wanted.account in ("", fact.account)
             and wanted.symbol in ("", instrument.symbol)
             and wanted.sec_type in ("", instrument.sec_type)
@@ -115,4 +128,4 @@ class OrderLists:
         )
 
     def _midnight(self) -> datetime:
-        return self._clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._home.midnight(self._clock())

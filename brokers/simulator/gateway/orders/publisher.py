@@ -8,6 +8,7 @@ from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.facts import Executed, OrderRecord
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders import echo
+from brokers.simulator.gateway.texts.home import HomeZone
 from brokers.simulator.gateway.texts.refusals import Refusal
 from brokers.simulator.wire.records import Record
 from brokers.simulator.wire.server import ErrMsg
@@ -16,8 +17,9 @@ from brokers.simulator.wire.server import ErrMsg
 class OrderPublisher:
     """Publishes what happens to an order to its owner and to the master client."""
 
-    def __init__(self, state: State, owners: Callable[[int], Iterable[Link]]) -> None:
+    def __init__(self, state: State, home: HomeZone, owners: Callable[[int], Iterable[Link]]) -> None:
         self._state = state
+        self._home = home
         self._owners = owners
 
     def publish(self, record: OrderRecord, *messages: Record) -> None:
@@ -39,7 +41,8 @@ class OrderPublisher:
         """Publish a fill, in the form that each link's version wants."""
         instrument = self._state.universe[fact.con_id]
         for link in self._audience(record):
-            link.publish(echo.execution_data(fact, record, instrument, -1, link.version))
+            time = self._home.write(fact.at, link.version)
+            link.publish(echo.execution_data(fact, record, instrument, -1, time))
 
     def publish_error(self, record: OrderRecord, refusal: Refusal) -> None:
         """Publish an error or a notice about the order."""

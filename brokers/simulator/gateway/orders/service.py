@@ -53,10 +53,12 @@ from brokers.simulator.gateway.texts.refusals import (
     Refused,
     cancel_too_late,
     cancel_unknown,
+    unreadable,
 )
 from brokers.simulator.wire.client import CancelOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 
+LARGEST_ID = 2**31 - 1
 BY_TRADER = "Cancelled by Trader"
 
 
@@ -92,6 +94,8 @@ class OrderService:
         self._event_handler = MarketEventHandler(
             state, self._publisher, Fills(state, clock), clock, self._ended
         )
+        #: Orders whose cancel is under way, and takes its time.
+        self._canceling: set[int] = set()
         #: Orders that are done since their children were last updated.
         self._done: list[OrderRecord] = []
 
@@ -115,14 +119,40 @@ class OrderService:
             link.error(order_id, *cancel_unknown(order_id))
         elif record.is_done:
             link.error(order_id, *cancel_too_late(order_id, record.status))
+        elif record.perm_id in self._canceling:
+            link.error(order_id, *cancel_too_late(order_id, Status.PENDING_CANCEL))
         else:
-            self._cancel(record, BY_TRADER)
+            self._cancel_for_client(record)
+
+    def cancel_late(self, link: Link, record: OrderRecord, delay: float) -> None:
+        """Say that a cancel is under way already, as if it had been asked for before; it ends then."""
+
+        def end() -> None:
+            self._canceling.discard(record.perm_id)
+            if not record.is_done:
+                self._cancel_for_client(record)
+
+        self._canceling.add(record.perm_id)
+        link.error(record.order_id, *cancel_too_late(record.order_id, Status.PENDING_CANCEL))
+        self._agenda.after(delay, end)
+
+    def _cancel_for_client(self, record: OrderRecord) -> None:
+        """A client's cancel takes the rest of a group along, until one of it trades; the system's does not.
+
+        Children of one parent are such a group (IBKR's glossary, "One-Cancels-All").
+        """
+        others = self._exchange.oca.others(record.perm_id)
+        self._cancel(record, BY_TRADER)
+        for perm_id in others:
+            other = self._state.orders[perm_id]
+            if not other.is_done:
+                self._cancel(other, BY_SYSTEM)
 
     def cancel_all(self) -> None:
         """Cancel every open order of every client (reqGlobalCancel)."""
         for record in self._state.open_orders():
             if not record.is_done:
-                self._cancel(record, BY_TRADER)
+                self._cancel_for_client(record)
 
     def expire(self, record: OrderRecord) -> None:
         """Take out an order whose day is over."""
@@ -163,6 +193,8 @@ class OrderService:
 
     def _place(self, link: Link, message: PlaceOrder) -> None:
         client_id, order_id = self._client_id(link), message.order_id
+        if order_id > LARGEST_ID:
+            raise Refused(unreadable(f"For input string: {order_id}"))  # Java's NumberFormatException
         order = normalized(message.order)
         if order.what_if:
             self._answer_what_if(link, client_id, message)
@@ -285,7 +317,14 @@ class OrderService:
         try:
             check_modifiable(record)
             instrument = self._intake.completed(message)
-            check_modification(record, message.order, instrument, self._state.universe, self._clock())
+            check_modification(
+                record,
+                message.order,
+                instrument,
+                self._state.universe,
+                self._clock(),
+                parent=self._state.orders.get(record.parent_perm_id),
+            )
         except Refused:
             self._state.apply(Repeated(perm_id=record.perm_id))
             raise
@@ -294,6 +333,7 @@ class OrderService:
             self._publisher.publish_order(record)
             return
         message.order.oca_group = record.order.oca_group
+        message.order.parent_id = record.order.parent_id
         if record.order.hedge_type:
             message.order.total_quantity = record.quantity
         self._state.apply(Modified(perm_id=record.perm_id, order=message.order))

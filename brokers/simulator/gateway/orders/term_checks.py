@@ -9,7 +9,9 @@ from brokers.simulator.gateway.orders import adjustable, pegging
 from brokers.simulator.gateway.orders.slicing import is_scaled
 from brokers.simulator.gateway.orders.terms import LIMITED, PEGGED, STOPS, TOUCHED, TRAILING
 from brokers.simulator.gateway.texts.refusals import (
+    CASH_QUANTITY_MISSING,
     FRACTIONAL,
+    FRACTIONAL_SHARES,
     OFF_TICK,
     UNSUPPORTED_TYPE,
     Refused,
@@ -84,13 +86,19 @@ def _go_together(order_type: str, tif: str) -> bool:
 
 
 def check_terms(order: Order, instrument: Instrument) -> None:
-    """Raise Refused if quantity or prices cannot be worked."""
+    """Raise Refused if quantity or prices cannot be worked.
+
+    What buys crypto currency at the market says how much money to spend, not how much to buy.
+    """
+    buys_at_market = (order.action, order.order_type) == ("BUY", "MKT")
+    if instrument.sec_type == "CRYPTO" and buys_at_market and not order.cash_qty:
+        raise Refused(CASH_QUANTITY_MISSING)
     quantity = order.total_quantity
     least = 0 if order.hedge_type else Decimal("1e-9")
     if quantity is None or not least <= quantity <= _LARGEST_QUANTITY:
         raise Refused(validation("The size value cannot be zero"))
     if quantity % instrument.lot:
-        raise Refused(FRACTIONAL)
+        raise Refused(FRACTIONAL_SHARES if instrument.sec_type == "STK" else FRACTIONAL)
     _check_sizes(order, quantity)
     if instrument.legs:
         _check_net_price(order, instrument)

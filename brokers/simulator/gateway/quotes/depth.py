@@ -11,7 +11,7 @@ from brokers.simulator.exchange.book import OrderBook, Side
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.instruments import Instrument
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.reference.contracts import resolve_for_data
 from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused
 from brokers.simulator.wire import client_data as requests
@@ -65,7 +65,7 @@ class DepthService:
         """Send the book's rows and, from then on, their changes."""
         subscriptions = self._subscriptions.setdefault(link, {})
         try:
-            instrument = resolve(self._exchange.universe, message.contract)
+            instrument = resolve_for_data(self._exchange.universe, message.contract)
             if not instrument.is_tradable or (
                 message.contract.exchange == "SMART" and not message.is_smart_depth
             ):

@@ -16,7 +16,7 @@ from brokers.simulator.exchange.orders import Phase
 from brokers.simulator.gateway.clients.link import Link, Subscription
 from brokers.simulator.gateway.history.bars import price_at
 from brokers.simulator.gateway.history.tape import Tapes
-from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.reference.contracts import resolve_for_data
 from brokers.simulator.gateway.reference.option_prices import OptionService
 from brokers.simulator.gateway.reference.reference_data import BBO_EXCHANGE
 from brokers.simulator.gateway.texts.numbers import java
@@ -77,7 +77,7 @@ class MarketDataService:
     def subscribe(self, link: Link, message: requests.ReqMktData) -> None:
         """Start a subscription or answer a snapshot; 58 and 81 come before the ticks."""
         try:
-            instrument = resolve(self._exchange.universe, message.contract)
+            instrument = resolve_for_data(self._exchange.universe, message.contract)
             generic = _generic_ticks(message.generic_ticks, instrument)
             if message.req_id in link.market_data:
                 raise Refused(Refusal(322, "Error processing request.-'bT' : cause - Duplicate ticker id"))

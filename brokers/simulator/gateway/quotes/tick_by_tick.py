@@ -12,7 +12,7 @@ from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.history.tape import Print, Quote, Tape, Tapes
-from brokers.simulator.gateway.reference.contracts import resolve
+from brokers.simulator.gateway.reference.contracts import resolve_for_data
 from brokers.simulator.gateway.texts.numbers import java
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, no_such_ticker
 from brokers.simulator.wire import client_data as requests
@@ -77,7 +77,7 @@ class TickService:
         """Start to send single ticks of one kind."""
         subscriptions = self._ticks.setdefault(link, {})
         try:
-            instrument = resolve(self._universe, message.contract)
+            instrument = resolve_for_data(self._universe, message.contract)
             kind = self._kind(message.tick_type, instrument)
             if len(subscriptions) >= MAX_SUBSCRIPTIONS:
                 raise Refused(Refusal(10190, "Max number of tick-by-tick requests has been reached."))
@@ -108,7 +108,7 @@ class TickService:
     def subscribe_bars(self, link: Link, message: requests.ReqRealTimeBars) -> None:
         """Start to send a bar every five seconds."""
         try:
-            instrument = resolve(self._universe, message.contract)
+            instrument = resolve_for_data(self._universe, message.contract)
             if message.what_to_show not in _BAR_KINDS or (
                 message.what_to_show == "TRADES" and instrument.is_currency_pair
             ):

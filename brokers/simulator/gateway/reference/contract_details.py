@@ -191,6 +191,7 @@ def _contract(instrument: Instrument, exchange: str) -> Contract:
         symbol=instrument.symbol,
         sec_type=instrument.sec_type,
         last_trade_date=" ".join(last_trade) if instrument.last_trade_time else instrument.expiry,
+        last_trade_day=instrument.expiry,
         strike=instrument.strike,
         right=instrument.right,
         multiplier=instrument.multiplier_text,

@@ -44,6 +44,29 @@ def resolve(universe: Universe, contract: Contract) -> Instrument:
     return found[0]
 
 
+def resolve_for_data(universe: Universe, contract: Contract) -> Instrument:
+    """Return the one instrument whose data are wanted; raises Refused (200, and 321 for what is missing).
+
+    Data come from an exchange: a con_id alone does not say which.
+    """
+    if not contract.exchange and contract.sec_type != "BAG":
+        raise Refused(validation("Please enter exchange"))
+    is_dated = contract.sec_type in ("FUT", "OPT", "FOP")
+    if is_dated and not (contract.con_id or contract.local_symbol or contract.last_trade_date):
+        raise Refused(validation("Please enter a local symbol or an expiry"))
+    return resolve(universe, contract)
+
+
+def resolve_for_order(universe: Universe, contract: Contract) -> Instrument:
+    """Return the one instrument of an order; raises Refused (200, and 321 without an exchange).
+
+    Contracts as positions and portfolios tell them have none: one of the commonest refusals.
+    """
+    if not contract.exchange:
+        raise Refused(validation("Missing order exchange."))
+    return resolve(universe, contract)
+
+
 def _combination(universe: Universe, contract: Contract) -> Instrument:
     """Return the combination of the legs; raises Refused (200, 321) if they are no tradable ones."""
     legs = contract.combo_legs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.texts.refusals import (
+    CASH_QUANTITY_MISSING,
     LINK_BACK,
     LINK_LOST,
     OUTSIDE_RTH_IGNORED,
@@ -42,6 +43,7 @@ _ABOUT_ORDERS = {
     OUTSIDE_RTH_IGNORED.code: OUTSIDE_RTH_IGNORED.text,
     10147: "OrderId {} that needs to be cancelled is not found.",
     10148: "OrderId {} that needs to be cancelled can not be cancelled, state: Filled.",
+    10289: CASH_QUANTITY_MISSING.text,
     10349: "Order TIF was set to DAY based on order preset.",
 }
 

@@ -36,9 +36,13 @@ NOT_CLIENT_ZERO = Refusal(327, "Only the default client (i.e 0) can set the auto
 CANNOT_CHANGE_TYPE = Refusal(329, "Order modify failed. Cannot change to the new order type.")
 WHAT_IF_KEPT_BACK = Refusal(413, "What if order should have the transmit flag set to true.")
 NO_CASH_QUANTITY = Refusal(10244, "Cash Quantity cannot be used for this order")
+CASH_QUANTITY_MISSING = Refusal(10289, "You must set Cash Quantity for this order.")
 NO_ACCOUNT = Refusal(435, "You must specify an account.")
 UNSUPPORTED_TYPE = Refusal(387, "Unsupported order type for this exchange and security type.")
 FRACTIONAL = Refusal(10318, "This order doesn't support fractional quantity trading")
+FRACTIONAL_SHARES = Refusal(
+    10243, "Fractional-sized order cannot be placed via API. Please use desktop version to place this order."
+)
 LINK_LOST = Refusal(1100, "Connectivity between IBKR and Trader Workstation has been lost.")
 LINK_BACK_DATA_LOST = Refusal(
     1101, "Connectivity between IBKR and Trader Workstation has been restored - data lost."
@@ -107,13 +111,18 @@ def rejected(reason: str) -> Refusal:
     return Refusal(201, f"Order rejected - reason:{reason}")
 
 
+def no_such_order(order_id: int) -> Refusal:
+    """An order attached to one that is over, or changed as if it still were (135)."""
+    return Refusal(135, f"Can't find order with id = {order_id}")
+
+
 def cancel_unknown(order_id: int) -> Refusal:
     """A cancel of an order that this client does not have (10147)."""
     return Refusal(10147, f"OrderId {order_id} that needs to be cancelled is not found.")
 
 
 def cancel_too_late(order_id: int, status: str) -> Refusal:
-    """A cancel of an order that is done (10148)."""
+    """A cancel of an order that is done, or whose cancel is under way (10148)."""
     return Refusal(
         10148, f"OrderId {order_id} that needs to be cancelled can not be cancelled, state: {status}."
     )

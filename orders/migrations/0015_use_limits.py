@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0010_names'),
+        ('orders', '0014_group_watch'),
     ]
 
     operations = [

@@ -1,0 +1,189 @@
+"""The cells of a basket's file, with what a person cannot see or a spreadsheet has spoilt: CSV and XLSX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+MAX_BYTES = 1_000_000
+MAX_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
+SPREADSHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|#+)")
+#: How a spreadsheet exports a text that it must not take for a number: ="0700".
+TEXT_FORMULA = re.compile(r'="([^"]*)"')
+
+
+class FileRefused(Exception):
+    """The file is not a basket; the words say why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell's text, cleaned; `exact`: a workbook's own number; `problem`: why it has no value."""
+
+    text: str = ""
+    exact: bool = False
+    problem: str = ""
+    day: date | None = None
+
+
+EMPTY = Cell()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A line of the file by its number there; a cell per column from the first on."""
+
+    line: int
+    cells: list[Cell]
+    hidden: bool = False
+
+
+@dataclass(kw_only=True)
+class Sheet:
+    """What a file holds; `notes` say what of it is not read."""
+
+    rows: list[Row]
+    hidden_columns: frozenset[int] = frozenset()
+    notes: list[str] = field(default_factory=list)
+
+
+def read_sheet(content: bytes) -> Sheet:
+    """The sheet of a file. Raises FileRefused."""
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise FileRefused("The file is an old or an encrypted workbook: save it as XLSX without a password.")
+    return workbook_sheet(content) if content.startswith(b"PK") else csv_sheet(content)
+
+
+def csv_sheet(content: bytes) -> Sheet:
+    """The lines of a CSV file in UTF-8 or UTF-16, between commas, semicolons or tabs."""
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+        first, _, rest = text.partition("\n")
+        said = re.fullmatch(r'"?sep=(.)"?\r?', first)  # written for Excel
+        head = next(iter((rest if said else text).splitlines()), "")
+        delimiter = said[1] if said else max(",;\t", key=head.count)
+        reader = csv.reader(io.StringIO(rest if said else text, newline=""), delimiter=delimiter, strict=True)
+        lines = [(reader.line_num, cells) for cells in reader]
+    except (UnicodeError, csv.Error, TypeError) as error:
+        raise FileRefused(f"The file cannot be read as CSV in UTF-8 or UTF-16: {error}.") from None
+    if "\x00" in text:
+        raise FileRefused("The file holds zero bytes, so it is no text.")
+    skipped = 1 if said else 0
+    return Sheet(rows=[Row(line=at + skipped, cells=[*map(text_cell, cells)]) for at, cells in lines])
+
+
+def text_cell(raw: str) -> Cell:
+    """A cell of text, without what a spreadsheet leaves around it and nobody sees."""
+    text = clean(raw)
+    if found := TEXT_FORMULA.fullmatch(text):
+        text = clean(found[1])
+    if text.startswith("="):
+        raise FileRefused(f"A cell holds a formula ({text[:30]}); paste its value instead.")
+    if SPREADSHEET_ERROR.fullmatch(text):
+        return Cell(text=text, problem=f"The spreadsheet has no value here, it says {text}.")
+    return Cell(text=text)
+
+
+def clean(text: str) -> str:
+    """A text without spaces of any width and invisible characters around it, nor the apostrophe before it."""
+    seen = "".join(" " if each.isspace() else each for each in text if unicodedata.category(each) != "Cf")
+    return seen.strip().removeprefix("'").strip()
+
+
+def workbook_sheet(content: bytes) -> Sheet:
+    """The first visible sheet of a workbook that has values."""
+    from openpyxl import load_workbook  # a fifth of a second at every start, for what is rarely asked
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED:
+                raise FileRefused("The workbook is too large inside.")
+        book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False)
+        return chosen_sheet(book.worksheets)
+    except FileRefused:
+        raise
+    except Exception as error:  # a broken workbook raises whatever its broken part leads to
+        raise FileRefused(f"The file cannot be read as a workbook: {error}.") from None
+
+
+def chosen_sheet(sheets: list[Any]) -> Sheet:
+    """What is read, and the names of the sheets that are not."""
+    filled = [sheet for sheet in sheets if any(True for _ in values_of(sheet))]
+    shown = [sheet for sheet in filled if sheet.sheet_state == "visible"]
+    if not shown:
+        raise FileRefused("No sheet of the workbook that can be seen has values.")
+    sheet = Sheet(rows=rows_of(shown[0]), hidden_columns=frozenset(hidden_columns(shown[0])))
+    for other in filled:
+        if other is not shown[0]:
+            kind = "Sheet" if other in shown else "Hidden sheet"
+            sheet.notes.append(f"{kind} “{other.title}” is not read, only “{shown[0].title}”.")
+    return sheet
+
+
+def values_of(sheet: Any) -> Iterator[tuple[int, int, Any]]:
+    """(row, column, cell) of each cell that has a value: a far away one must not cost all between."""
+    for (row, column), cell in sheet._cells.items():
+        if cell.value is not None:
+            yield row, column, cell
+
+
+def rows_of(sheet: Any) -> list[Row]:
+    """The rows that have values, top to bottom."""
+    found: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
+    for row, column, cell in values_of(sheet):
+        if column > 1_000:
+            raise FileRefused(f"Cell {cell.coordinate} is far outside of the table.")
+        found[row][column] = workbook_cell(cell)
+    for merged in sheet.merged_cells.ranges:
+        for row, column in list(merged.cells)[:10_000]:
+            found[row][column] = Cell(
+                text=found[row].get(column, EMPTY).text,
+                problem=f"The cells {merged.coord} are merged: give each row its own value.",
+            )
+    by_default = bool(sheet.sheet_format.zeroHeight)
+    rows = []
+    for line, cells in sorted(found.items()):
+        size = sheet.row_dimensions.get(line)
+        hidden = bool(size.hidden or size.height == 0) if size else by_default
+        across = [cells.get(column, EMPTY) for column in range(1, max(cells) + 1)]
+        rows.append(Row(line=line, cells=across, hidden=hidden))
+    return rows
+
+
+def hidden_columns(sheet: Any) -> Iterator[int]:
+    """Columns, from 0 on, that nobody sees."""
+    for size in sheet.column_dimensions.values():
+        if size.hidden or size.width == 0:
+            yield from range((size.min or 1) - 1, min(size.max or 1, 1_000))
+
+
+def workbook_cell(cell: Any) -> Cell:
+    """A cell as a person would type it; a formula is no value that somebody typed."""
+    value = cell.value
+    if isinstance(value, datetime | date):
+        day = value if not isinstance(value, datetime) else value.date()
+        return Cell(text=day.isoformat(), day=day, problem=f"The spreadsheet holds the date {day} here.")
+    if isinstance(value, time | timedelta):
+        return Cell(text=str(value), problem=f"The spreadsheet holds the time {value} here.")
+    if isinstance(value, bool):
+        return Cell(text=str(value).lower())
+    if isinstance(value, int | float):
+        # As many digits as a spreadsheet itself keeps and shows: 0.1 + 0.2 is 0.3 in it.
+        number = f"{Decimal(f'{value:.15g}'):f}"
+        return Cell(text=number, exact=True)
+    text = str(value)
+    if cell.data_type == "f" or not isinstance(value, str):
+        raise FileRefused(f"Cell {cell.coordinate} holds a formula ({text[:30]}); paste its value instead.")
+    if "\x00" in text:
+        raise FileRefused(f"Cell {cell.coordinate} holds zero bytes.")
+    return text_cell(text)

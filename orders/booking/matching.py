@@ -1,0 +1,117 @@
+"""Whose order a message is about: the rules of design section 4, on orders that are locked already.
+
+Our reference names the order, else the permId does, else the pair of client id and order id. That pair is the
+weakest: gateways give order ids out again after they have lost their settings, and what is typed in by hand
+has 0, a negative number or 2147483647. So it finds only an order of today whose permId is not known yet, or
+what has no permId (an error). An order of ours never takes what is of another account, side or contract,
+whatever identity it carries: somebody else's order is recorded as EXTERNAL instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from brokers.fix import SecType, Side
+from brokers.messages import ErrorReport, ExecutionReport, InstrumentRef, OrderIdentity, OrderReport
+from orders.models import Order, Source
+from orders.models.order import Traded, order_id_of
+
+Report = OrderReport | ExecutionReport | ErrorReport
+#: The broker says BUY or SELL; whether a sale was short, only we know.
+WAYS = {Side.BUY.value: "BUY", Side.SELL.value: "SELL", Side.SELL_SHORT.value: "SELL"}
+#: The gateway's clock and ours may differ by so much.
+CLOCK_SLACK = timedelta(minutes=5)
+#: An order sent before midnight may be answered after it.
+AFTER_MIDNIGHT = timedelta(hours=1)
+
+
+class Facts(NamedTuple):
+    """What a report says about its order beside the identity."""
+
+    account: str
+    side: str
+    instrument: InstrumentRef
+    executed_at: datetime | None
+
+
+def facts_of(report: Report) -> Facts | None:
+    """The facts of a report; None for one that says nothing but whose it is."""
+    if isinstance(report, ExecutionReport):
+        return Facts(report.account, report.side, report.instrument, report.transact_time)
+    terms = report.terms if isinstance(report, OrderReport) else None
+    return Facts(terms.account, terms.side, terms.instrument, None) if terms else None
+
+
+def match(candidates: Sequence[Order], report: Report, at: datetime) -> Order | None:
+    """The order that a report received `at` is about, of those that share an identity with it."""
+    facts = facts_of(report)
+    ranked = _ranked(candidates, report.identity, at, facts)
+    return next((order for order in ranked if agrees(order, facts)), None)
+
+
+def _ranked(
+    orders: Sequence[Order], said: OrderIdentity, at: datetime, facts: Facts | None
+) -> Iterator[Order]:
+    """Those that the identity may mean, the surest first; of two, ours before others' and new before old."""
+    own = order_id_of(said.order_ref) if said.order_ref else None
+    preferred = sorted(orders, key=lambda order: (order.source != Source.EXTERNAL, order.id), reverse=True)
+    yield from (order for order in preferred if order.id == own)
+    if said.perm_id:
+        same_perm = [order for order in preferred if order.perm_id == said.perm_id]
+        yield from sorted(same_perm, key=lambda order: _is_of_account(order, facts), reverse=True)
+    if said.has_order_id:
+        yield from (order for order in preferred if _has_number(order, said, at, facts))
+
+
+def _is_of_account(order: Order, facts: Facts | None) -> bool:
+    return facts is not None and order.account_id == facts.account
+
+
+def _has_number(order: Order, said: OrderIdentity, at: datetime, facts: Facts | None) -> bool:
+    """Whether client id and order id prove that it is this order."""
+    if (order.broker_client_id, order.broker_order_id) != (said.client_id, said.broker_order_id):
+        return False
+    if order.source == Source.EXTERNAL:
+        return not said.perm_id or order.perm_id is None
+    if said.order_ref:
+        return False  # somebody else's reference, or one of ours that means another order
+    if not said.perm_id:
+        return facts is None or _is_after_claim(order, facts)
+    return order.perm_id is None and _is_of_today(order, at) and _is_after_claim(order, facts)
+
+
+def _is_of_today(order: Order, at: datetime) -> bool:
+    sent = order.claimed_at
+    return sent is not None and (sent.date() == at.date() or at - sent < AFTER_MIDNIGHT)
+
+
+def _is_after_claim(order: Order, facts: Facts | None) -> bool:
+    executed_at = facts.executed_at if facts else None
+    if executed_at is None or order.claimed_at is None:
+        return True
+    return executed_at > order.claimed_at - CLOCK_SLACK
+
+
+def agrees(order: Order, facts: Facts | None) -> bool:
+    """Whether an order of ours can be the one with these facts; those of others are what the broker says."""
+    if facts is None or order.source == Source.EXTERNAL:
+        return True
+    if facts.account and facts.account != order.account_id:
+        return False
+    return _fits(order.traded, WAYS.get(order.side), facts)
+
+
+def _fits(ours: Traded, way: str | None, facts: Facts) -> bool:
+    shown = facts.instrument
+    if ours.sec_type == SecType.BAG and shown.sec_type != SecType.BAG:
+        legs = {leg.get("con_id") for leg in ours.legs}  # its executions are told for each leg as well
+        return not shown.con_id or shown.con_id in legs
+    if WAYS.get(facts.side, way) != way or shown.sec_type != ours.sec_type:
+        return False
+    if ours.sec_type == SecType.BAG:
+        return True  # the broker has one number for all combinations, and symbols of its own
+    if ours.con_id and shown.con_id:
+        return ours.con_id == shown.con_id
+    return ours.symbol == shown.symbol

@@ -1,0 +1,133 @@
+"""Sliced orders while nobody could send: at most one late slice, and an end that says what it left."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from brokers.fix import OrdType, Side
+from orders.entry import slicer
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.models import IfLate, Order, SlicedOrder, SliceState, State
+
+NOW = timezone.now
+
+
+def sliced(order: Order, seconds: float = 600, **terms: Any) -> SlicedOrder:
+    """100 AAPL in five slices from now on."""
+    ticket = Ticket(
+        cl_ord_id="S1",
+        account="DU1234567",
+        instrument=InstrumentKey(symbol="AAPL"),
+        side=Side.BUY,
+        order_qty=Decimal(100),
+        ord_type=OrdType.LIMIT,
+        price=Decimal(200),
+    )
+    client = User.objects.get(username="algo")
+    at = {"start_time": None, "end_time": NOW() + timedelta(seconds=seconds)}
+    return slicer.place_sliced(ticket, slices=5, **at, client=client, received_at=NOW(), **terms)[0]
+
+
+def look(parent: SlicedOrder, times: int = 1) -> SlicedOrder:
+    for _ in range(times):
+        slicer.work_slices("main")
+    parent.refresh_from_db()
+    return parent
+
+
+def move(parent: SlicedOrder, **by: float) -> None:
+    """As if so much time had passed: everything happened so much earlier."""
+    passed = timedelta(**by)
+    row = SlicedOrder.objects.get(pk=parent.pk)
+    SlicedOrder.objects.filter(pk=parent.pk).update(
+        start_time=row.start_time - passed, end_time=row.end_time - passed
+    )
+    for child in row.children.all():
+        times = {name: getattr(child, name) for name in ("claimed_at", "received_at", "updated_at")}
+        moved = {name: at - passed for name, at in times.items() if at}
+        Order.objects.filter(pk=child.pk).update(**moved, fresh_until=child.fresh_until - passed)
+
+
+def execute(parent: SlicedOrder, at: datetime | None = None) -> None:
+    """Every slice was sent and has executed."""
+    for child in parent.children.filter(state=State.CREATED):
+        times = {"claimed_at": at or NOW(), "updated_at": at or NOW()}
+        Order.objects.filter(pk=child.pk).update(state="COMPLETED", cum_qty=child.order_qty, **times)
+
+
+def quantities(parent: SlicedOrder) -> list[int]:
+    return [int(child.order_qty) for child in parent.children.order_by("id")]
+
+
+def test_down_for_its_whole_window_it_ends_and_sends_nothing(order: Order) -> None:
+    parent = sliced(order)
+    move(parent, days=5)
+    assert look(parent, 2).state == SliceState.ENDED
+    assert (parent.made, quantities(parent)) == (0, [])
+    assert parent.reason == "its time is over: 100 of 100 not executed, 100 of it never sent"
+
+
+def test_down_for_half_its_window_it_sends_one_slice_and_spreads_the_rest(order: Order) -> None:
+    parent = sliced(order)
+    look(parent)
+    execute(parent)
+    move(parent, seconds=400)
+    look(parent, 3)
+    assert quantities(parent) == [20, 20]
+    execute(parent)
+    move(parent, seconds=51)  # what remains is 200 s for four distances
+    look(parent, 3)
+    assert quantities(parent) == [20, 20, 20]
+
+
+def test_while_nobody_sends_no_second_slice_is_put_behind_the_first(order: Order) -> None:
+    parent = sliced(order)
+    look(parent)
+    move(parent, seconds=400)
+    assert quantities(look(parent, 3)) == [20]
+
+
+def test_a_slice_that_nobody_sent_dies_with_its_window(order: Order) -> None:
+    parent = sliced(order, seconds=30)
+    (child,) = look(parent).children.all()
+    assert child.fresh_until == parent.end_time
+
+
+def test_a_paused_one_ends_with_its_window_and_says_why(order: Order) -> None:
+    parent = sliced(order)
+    slicer.pause(parent.id, actor="desk:ann", at=NOW())
+    move(parent, seconds=606)
+    assert look(parent, 2).state == SliceState.ENDED
+    assert "paused" in parent.reason
+
+
+def test_a_resumed_one_keeps_its_window(order: Order) -> None:
+    parent = sliced(order)
+    slicer.pause(parent.id, actor="desk:ann", at=NOW())
+    move(parent, seconds=300)
+    end = look(parent).end_time
+    assert slicer.resume(parent.id, actor="desk:ann", at=NOW()).end_time == end
+    assert quantities(look(parent, 3)) == [20]
+
+
+@pytest.mark.parametrize(("if_late", "made"), [(IfLate.SPREAD, 1), (IfLate.END, 0)])
+def test_what_becomes_of_a_late_rest_is_as_the_order_asks(order: Order, if_late: IfLate, made: int) -> None:
+    parent = sliced(order, if_late=if_late)
+    move(parent, seconds=300)
+    look(parent, 2)
+    assert (parent.made, parent.state) == (made, SliceState.ENDED if not made else SliceState.RUNNING)
+
+
+def test_what_is_out_at_the_end_is_canceled_and_the_rest_named(order: Order) -> None:
+    parent = sliced(order)
+    look(parent)
+    execute(parent)
+    move(parent, seconds=606)
+    assert look(parent, 2).state == SliceState.ENDED
+    assert parent.reason == "its time is over: 80 of 100 not executed, 80 of it never sent"
