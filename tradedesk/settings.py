@@ -134,6 +134,8 @@ RECONCILE_ORDERS_EVERY = env.number("TRADEDESK_RECONCILE_ORDERS_EVERY", 30, low=
 RECONCILE_POSITIONS_EVERY = env.number("TRADEDESK_RECONCILE_POSITIONS_EVERY", 60, low=1, high=3600)
 # Hours in which a basket's order of the same content as an earlier one needs a typed confirmation.
 REPEAT_HOURS = env.number("TRADEDESK_REPEAT_HOURS", 24, low=0, high=24 * 31)
+# Hours that the last price may be old at which an order without a limit is valued: a long weekend.
+MAX_PRICE_AGE_HOURS = env.number("TRADEDESK_MAX_PRICE_AGE_HOURS", 96, low=0.001, high=24 * 31)
 # Seconds an order may be old when it is sent (design section 4, freshness), by order type.
 MAX_AGE = {
     name: env.number(f"TRADEDESK_MAX_AGE_{name}", default, low=1, high=86_400)

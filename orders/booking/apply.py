@@ -60,6 +60,7 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 8
 #: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
 SNAPSHOT_TOPIC = "snapshot:"
+COMMISSION = str(CommissionReport.__struct_config__.tag)
 
 
 class NotYet(Exception):
@@ -106,11 +107,19 @@ def park(session: str, message: InboundMessage, error: Exception) -> None:
 
 
 def retry_parked(session: str, flags: SessionFlags) -> int:
-    """Try the parked messages again that are due; how many could be applied."""
-    due = InboxMessage.objects.filter(
-        session_id=session, applied_at=None, retry_at__lte=timezone.now()
-    ).order_by("id")[:100]
-    return sum(_retry(row, flags) for row in list(due))
+    """Try the parked messages again that are due; how many could be applied.
+
+    Commissions wait for executions, and of several the newest counts: what an older one knows beyond it is
+    taken after it.
+    """
+    due = list(
+        InboxMessage.objects.filter(
+            session_id=session, applied_at=None, retry_at__lte=timezone.now()
+        ).order_by("id")[:100]
+    )
+    costs = [row for row in due if row.kind == COMMISSION]
+    costs.sort(key=lambda row: row.received_at, reverse=True)
+    return sum(_retry(row, flags) for row in [*(r for r in due if r.kind != COMMISSION), *costs])
 
 
 def _retry(row: InboxMessage, flags: SessionFlags) -> bool:

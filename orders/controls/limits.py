@@ -51,8 +51,8 @@ def _contracts(accounts: Collection[str]) -> set[int]:
     working = Order.objects.filter(account__in=accounts, state__in=ALIVE)
     contracts = set(held.values_list("con_id", flat=True))
     for con_id, legs in working.values_list("instrument__con_id", "instrument__legs").distinct():
-        contracts |= {leg["con_id"] for leg in legs} or {con_id}
-    return contracts - {None}
+        contracts |= {leg["con_id"] for leg in legs} or {con_id or 0}
+    return contracts
 
 
 def _account(row: AccountLimit, use: Use) -> AccountLimitsNow:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
-from orders.entry.resolution import Questions, resolve_ticket
+from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import Rules, rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import reject_beyond_use
@@ -195,6 +195,7 @@ def _resolve(ticket: GroupTicket) -> None:
             errors |= {f"orders.{number}.{field}": texts for field, texts in error.errors.items()}
     if errors:
         raise TicketInvalid(errors)
+    price_tickets(ticket.orders)
 
 
 def _drafts(

@@ -20,13 +20,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from brokers.fix import Side
 from brokers.models import BrokerAccount, GatewaySession, Instrument
-from orders.entry.resolution import Questions, resolve_ticket
+from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import last_prices, why_useless
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ref_of
 from orders.models.reasons import reason
@@ -66,6 +67,12 @@ class Line:
     stored: bool = False  # whether the order is in the database
     error: Exception | None = None
     settled: bool = False  # its error stands, whatever the rules: it could not be read, or not be resolved
+
+    @property
+    def wants_broker(self) -> bool:
+        """Whether what the broker can tell may save it: an instrument, or a price to value it at."""
+        unpriced = self.order is not None and self.order.reason_code == "NO_REFERENCE_PRICE"
+        return not self.settled and (unpriced or isinstance(self.error, InstrumentUnknown))
 
     def reset(self) -> None:
         """Be as before an attempt."""
@@ -117,7 +124,7 @@ def place_orders(
         if failed := [line for line in lines if line.failed]:
             _replay(failed, client)
             failed = [line for line in failed if line.failed]
-        unknown = [line for line in failed if isinstance(line.error, InstrumentUnknown) and not line.settled]
+        unknown = [line for line in failed if line.wants_broker]
         if failed and rules_cache.forget_outdated():
             pass  # they may be good by the rules that are in force now
         elif unknown and ask_broker:
@@ -135,14 +142,19 @@ def place_orders(
 
 
 def resolve_lines(lines: Iterable[Line]) -> None:
-    """Have the broker name the instruments that no rule knows; the error of a line without one is final."""
-    asked = Questions()
+    """Have the broker name the instruments that no rule knows, and tell prices that are missing or too old.
+
+    The error of a line without an instrument is final.
+    """
+    asked, found = Questions(), list[Ticket]()
     for line in lines:
         try:
             if line.ticket and not line.settled:
                 resolve_ticket(line.ticket, asked)
+                found.append(line.ticket)
         except OrderError as error:
             line.error, line.settled = error, True
+    price_tickets(found)
 
 
 def _draft_line(line: Line, rules: Rules, *, client: User, source: Source, received_at: datetime) -> None:
@@ -253,7 +265,7 @@ def require_form(ticket: Ticket, context: OrderContext) -> None:
 def _draft(
     ticket: Ticket, context: OrderContext, *, client: User, source: Source, received_at: datetime
 ) -> Order:
-    order_id = uuid_utils.uuid7()
+    order_id, last = uuid_utils.uuid7(), last_prices.of(context.instrument)
     max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
     order = Order(
         id=order_id,
@@ -276,7 +288,7 @@ def _draft(
         if_broker_down=ticket.if_broker_down,
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
-        arrival_px=last_prices.of(context.instrument),
+        arrival_px=last.px if last else None,
         ruleset=context.ruleset_version,
     )
     order.record_event(
@@ -297,6 +309,7 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
             order_qty=ticket.order_qty,
             reference_px=px,
             reference_source=source,
+            no_reference=why_useless(last_prices.of(instrument)) if px is None else "",
             instrument=str(instrument),
             instrument_allowed=context.instrument_allowed,
             multiplier=instrument.multiplier / instrument.price_magnifier,
@@ -307,12 +320,21 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
 
 
 def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None]:
-    """(where it is from, the price one unit is valued at): limit, else stop, else the last known price."""
-    if ticket.price is not None:
-        return "price", ticket.price
-    if ticket.stop_px is not None:
-        return "stop_px", ticket.stop_px
-    return "last_px", last_prices.of(instrument)
+    """(where it is from, the price one unit is valued at, never below zero), None where there is none.
+
+    A buy costs its limit at most. A sell at a low limit executes at the market, and what waits for a stop
+    may: they are worth the more of both. A combination's price says nothing about what its legs are worth.
+    """
+    if ticket.side == Side.BUY and ticket.price is not None and not instrument.legs:
+        return "price", abs(ticket.price)
+    last = last_prices.of(instrument)
+    market = None if last is None or why_useless(last) else last.px
+    sources = {"price": ticket.price, "stop_px": ticket.stop_px, "last_px": market}
+    known = [(abs(px), source) for source, px in sources.items() if px is not None]
+    if not known or (instrument.legs and market is None):
+        return "last_px", None
+    px, source = max(known)
+    return source, px
 
 
 def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None, Decimal | None]:

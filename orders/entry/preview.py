@@ -18,7 +18,7 @@ from brokers.order_attributes import OrderAttributes
 from brokers.order_ids import is_sendable
 from brokers.port import BrokerSession
 from orders.entry.place import drafted
-from orders.entry.resolution import resolve_ticket
+from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import reject_beyond_use
@@ -61,6 +61,7 @@ def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
         order = _drafted(ticket, client, received_at)
     except InstrumentUnknown:
         resolve_ticket(ticket)
+        price_tickets([ticket])
         order = _drafted(ticket, client, received_at)
     reject_beyond_use([[order]], rules_cache.rules(), lock=False)
     return order

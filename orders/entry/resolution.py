@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from orders.entry.rules import read_instrument, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown
 from orders.instruments import contracts
+from orders.instruments.prices import await_prices, last_prices, why_useless
 from orders.notify import questions
 
 
@@ -90,6 +92,22 @@ def resolve_ticket(ticket: Ticket, asked: Questions | None = None) -> None:
             except BrokerSilent as silent:
                 text = f"{condition.con_id} is not known here, and the broker cannot be asked: {silent}"
                 raise InstrumentUnknown({name: [text]}) from silent
+
+
+def price_tickets(tickets: Iterable[Ticket]) -> None:
+    """Have the broker tell the prices that orders without one of their own, and combinations, need."""
+    rules = rules_cache.rules()
+    wanted: dict[str, dict[int, Instrument]] = {}
+    for ticket in tickets:
+        account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
+        if account is None or instrument is None:
+            continue
+        if not instrument.legs and (ticket.price is not None or ticket.stop_px is not None):
+            continue
+        if instrument.is_known and why_useless(last_prices.of(instrument)):
+            wanted.setdefault(account.account.session_id, {})[instrument.pk] = instrument
+    for session, instruments in wanted.items():
+        await_prices(session, instruments.values())
 
 
 def _ask(key: InstrumentKey, session: str, asked: Questions) -> Instrument:

@@ -24,7 +24,7 @@ from brokers import database
 from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, require_form
-from orders.entry.resolution import resolve_ticket
+from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
@@ -147,6 +147,7 @@ def _context(ticket: Ticket) -> OrderContext:
         return find_context(ticket)
     except InstrumentUnknown:
         resolve_ticket(ticket)
+    price_tickets([ticket])
     return find_context(ticket)
 
 

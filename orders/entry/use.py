@@ -28,7 +28,7 @@ Intention = Sequence[Order]
 
 def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
     """Whether one of these orders is for an account with limits on what it does as a whole."""
-    return any(_limits(order.account_id, rules).any for order in orders)
+    return any(_limits(account_of(order), rules).any for order in orders)
 
 
 def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bool = True) -> None:
@@ -76,13 +76,13 @@ def recheck_use(
 
 def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResult]:
     """The same for a replace in its transaction: only what its ticket adds to the order counts."""
-    limits = _limits(order.account_id, rules)
+    limits = _limits(ticket.account, rules)
     if not limits.any:
         return []
     added = msgspec.structs.replace(ticket, order_qty=max(ticket.order_qty - order.order_qty, Decimal(0)))
-    demand = Demand(orders=[_asked(added, order.instrument, order.account_id)])
+    demand = Demand(orders=[_asked(added, order.instrument, ticket.account)])
     use = _use([demand], rules, lock=True)
-    use.open_orders[order.account_id] -= 1  # the order itself, which is one already
+    use.open_orders[ticket.account] -= 1  # the order itself, which is one already
     return use_checks(demand, limits, use)
 
 
@@ -99,7 +99,7 @@ def demand_of(orders: Intention) -> Demand:
     """An intention in the terms of the limits; a group at its worst outcome."""
     group = orders[0].group if len(orders) > 1 else None
     asked = [
-        _asked(order, order.instrument, order.account_id, counted_elsewhere=_is_counted(order))
+        _asked(order, order.instrument, account_of(order), counted_elsewhere=_is_counted(order))
         for order in orders
     ]
     return Demand(orders=asked, alternatives=group is not None and group.kind == GroupKind.OCA)
@@ -123,13 +123,19 @@ def _asked(
     return Asked(content=content, contracts=contracts, counted_elsewhere=counted_elsewhere)
 
 
+def account_of(order: Order) -> str:
+    """The account of an order of ours; only orders of others (an advisor's group) may have none."""
+    assert order.account_id is not None  # noqa: S101
+    return order.account_id
+
+
 def _limits(account: str, rules: Rules) -> UseLimits:
     found = rules.account(account)
     return found.use if found else UseLimits()
 
 
 def _is_limited(orders: Intention, rules: Rules) -> bool:
-    return orders[0].state == State.CREATED and _limits(orders[0].account_id, rules).any
+    return orders[0].state == State.CREATED and _limits(account_of(orders[0]), rules).any
 
 
 def _use(demands: Sequence[Demand], rules: Rules, *, lock: bool) -> Use:

@@ -37,7 +37,7 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
     Raises BrokerSilent when no answer came (no worker, no link, a slow broker) and BrokerRefusedPreview
     when the broker said no.
     """
-    _require_link(session)
+    require_link(session)
     question = BrokerQuestion.objects.create(session_id=session, kind=kind, body=body)
     wakeup.start_answers(session)
     deadline, pause = time.monotonic() + timeout, PAUSES[0]
@@ -50,8 +50,8 @@ def ask(session: str, kind: QuestionKind, body: Body, timeout: float = TIMEOUT) 
     raise BrokerSilent(session)
 
 
-def _require_link(session: str) -> None:
-    """Nobody need wait for an answer that cannot come."""
+def require_link(session: str) -> None:
+    """Nobody need wait for an answer that cannot come. Raises BrokerSilent."""
     row = GatewaySession.objects.get(pk=session)
     if row.link not in (Link.CONNECTED, Link.READY):
         raise BrokerSilent(session, row.link_reason or row.link)

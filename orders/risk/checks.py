@@ -17,6 +17,7 @@ class Exposure:
     #: What one unit is valued at: the limit price, else the stop, else the last known price.
     reference_px: Decimal | None
     reference_source: str
+    no_reference: str = ""  # why there is no price to value it at
     #: Units of currency that one unit of price is worth (of a future or an option, its multiplier).
     multiplier: Decimal = Decimal(1)
     instrument: str
@@ -69,9 +70,8 @@ def _notional(exposure: Exposure) -> CheckResult:
     limit = decimal_text(exposure.max_notional)
     px = exposure.reference_px
     if px is None:
-        return result(
-            "max_notional", passed=False, value="no price known", limit=limit, code="NO_REFERENCE_PRICE"
-        )
+        value = exposure.no_reference or "no price known"
+        return result("max_notional", passed=False, value=value, limit=limit, code="NO_REFERENCE_PRICE")
     notional = exposure.order_qty * abs(px) * exposure.multiplier
     return result(
         "max_notional",

@@ -33,6 +33,7 @@ def desk(db: None, settings: Any) -> Iterator[None]:
     call_command("seed")
     for number, instrument in enumerate(Instrument.objects.all(), start=1):
         instrument.con_id, instrument.last_px = number, Decimal(200)
+        instrument.last_px_at = timezone.now()
         instrument.save()
     hops._closed.clear()
     last_prices.__init__()  # type: ignore[misc]

@@ -43,7 +43,7 @@ def desk(db: None, settings: Any) -> None:
     call_command("seed")
     for number, instrument in enumerate(Instrument.objects.all(), start=1):
         instrument.con_id, instrument.min_tick = number, Decimal("0.01")
-        instrument.last_px = Decimal(200)
+        instrument.last_px, instrument.last_px_at = Decimal(200), timezone.now()
         instrument.save()
     first = BrokerAccount.objects.get(pk=ACCOUNT)
     other = BrokerAccount.objects.create(code=OTHER, session=first.session)

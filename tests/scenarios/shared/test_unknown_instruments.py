@@ -71,6 +71,13 @@ def test_each_way_in_asks_the_broker_for_a_new_instrument(stack: System, desk: h
     eventually(lambda: "Recorded" in desk.get(f"/admin/desk/jobs/{job}/live/").text, limit=90)
 
 
+def test_a_first_market_order_waits_for_the_price_of_its_instrument(stack: System) -> None:
+    market = order({"symbol": "META"}, ord_type="MARKET")
+    del market["price"]
+    placed = stack.api.post("/orders", json=market)
+    assert placed.status_code == 201, placed.text
+
+
 def test_an_ambiguous_description_gives_the_same_words_and_candidates(
     stack: System, desk: httpx.Client
 ) -> None:
