@@ -15,8 +15,9 @@ import msgspec
 from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.entry.rules import Rules
+from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
+from orders.errors import RefusedByCheck
 from orders.models import Cause, GroupKind, Order, State
 from orders.models.reasons import reason
 from orders.risk.checks import CheckResult
@@ -74,6 +75,16 @@ def recheck_use(
         yield orders, report
 
 
+def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, checks: list[CheckResult]) -> None:
+    """Raise RefusedByCheck for an intention worked in parts that breaks a limit whole.
+
+    In the transaction that records it: from then on all of it counts, whatever its parts do.
+    """
+    report = [*checks, *_report(ticket, context.instrument, rules, lock=True)]
+    if failed := next((check.code for check in report if not check.passed), ""):
+        raise RefusedByCheck(failed, reason(failed).text, [check.as_json() for check in report])
+
+
 def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResult]:
     """The same for a replace in its transaction: only what its ticket adds to the order counts."""
     limits = _limits(ticket.account, rules)
@@ -88,11 +99,15 @@ def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResu
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules) -> list[CheckResult]:
     """What the limits say now about an order that nobody has placed: no lock, so no promise."""
+    return _report(ticket, instrument, rules, lock=False)
+
+
+def _report(ticket: Ticket, instrument: Instrument, rules: Rules, *, lock: bool) -> list[CheckResult]:
     limits = _limits(ticket.account, rules)
     if not limits.any:
         return []
     demand = Demand(orders=[_asked(ticket, instrument, ticket.account)])
-    return use_checks(demand, limits, _use([demand], rules, lock=False))
+    return use_checks(demand, limits, _use([demand], rules, lock=lock))
 
 
 def demand_of(orders: Intention) -> Demand:

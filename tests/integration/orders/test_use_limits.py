@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +19,10 @@ from orders.entry.groups import GroupTicket, place_group
 from orders.entry.place import Line, dry_run, place_orders
 from orders.entry.replace import Change, replace_order
 from orders.entry.rules import rules_cache
+from orders.entry.slicer import place_sliced, work_slices
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.models import AccountLimit, Cause, GroupKind, Order, Source, State
+from orders.errors import RefusedByCheck
+from orders.models import AccountLimit, Cause, GroupKind, Order, SlicedOrder, Source, State
 from orders.store.orders import store_orders
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
@@ -103,6 +106,32 @@ def test_a_bracket_counts_by_its_entry(desk: User) -> None:
         )
         placed = place_group(group, client=desk, source=Source.API, received_at=timezone.now())
         assert {order.reason_code for order in placed.orders} == {code}
+
+
+def slice_up(client: User, **changes: Any) -> None:
+    end = timezone.now() + timedelta(minutes=10)
+    place_sliced(
+        ticket(**changes), slices=5, start_time=None, end_time=end, client=client, received_at=timezone.now()
+    )
+
+
+def test_a_parent_counts_whole_whatever_its_slices_do(desk: User) -> None:
+    limit(max_position_qty=100)
+    slice_up(desk, order_qty=Decimal(95))
+    assert place(desk, ticket()) == ["POSITION_ABOVE_LIMIT"]
+    with pytest.raises(RefusedByCheck) as refused:
+        slice_up(desk)
+    assert refused.value.code == "POSITION_ABOVE_LIMIT"
+    work_slices("main")
+    assert [child.state for child in Order.objects.filter(parent__isnull=False)] == [State.CREATED]
+    assert place(desk, ticket(order_qty=Decimal(5))) == [""]  # the slice is a part of what was counted
+
+
+def test_slices_do_not_pass_a_limit_that_the_parent_breaks(desk: User) -> None:
+    with pytest.raises(RefusedByCheck) as refused:
+        slice_up(desk, order_qty=Decimal(1_000_000), price=Decimal(1))
+    assert refused.value.code == "QTY_ABOVE_LIMIT"
+    assert not SlicedOrder.objects.exists()
 
 
 def test_a_replace_counts_by_what_it_adds(desk: User) -> None:
