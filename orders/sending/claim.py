@@ -19,7 +19,7 @@ from django.utils import timezone
 from brokers import prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
-from brokers.order_ids import LAST_ORDER_ID
+from brokers.order_ids import USED_UP_FROM
 from orders.models import (
     AT_BROKER,
     EXECUTED,
@@ -33,6 +33,7 @@ from orders.models import (
     SubmissionAttempt,
 )
 from orders.models.lifecycle import states_of
+from orders.risk.exits import covered_qty, exit_of, total_qty
 
 BATCH = 100
 #: The broker has acknowledged the order and works it.
@@ -49,7 +50,7 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
+      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -222,7 +223,7 @@ def claim_orders(
     facts = {
         **fence(lease),
         "limit": min(limit, BATCH),
-        "last_id": LAST_ORDER_ID + 1,
+        "used_up_from": USED_UP_FROM,
         "from": list(sources),
         "from_state": sources[0],
         "to": target,
@@ -323,9 +324,15 @@ def sendable(kind: GroupKind, members: Sequence[Order]) -> list[Order]:
         return [] if any(order.cum_qty for order in members) else unsent
     entry = members[0]
     if entry.state == State.CREATED:
-        return unsent if len(unsent) == len(members) else []
+        whole = len(unsent) == len(members) and not _are_too_large(entry, members[1:])
+        return unsent if whole else []
     # The exits of an entry that is there were lost: they are sent after it.
     return unsent if entry.state in (*OPEN, *EXECUTED) else []
+
+
+def _are_too_large(entry: Order, exits: Sequence[Order]) -> bool:
+    """Whether the entry was made smaller and its exits were not yet: the sweep does that (`group_watch`)."""
+    return total_qty([exit_of(order, order.order_qty) for order in exits]) > covered_qty(entry)
 
 
 def _due_commands(orders: Sequence[Order]) -> list[int]:
