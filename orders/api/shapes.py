@@ -287,6 +287,10 @@ class SessionShape(serializers.Serializer[Any]):
     link = serializers.CharField()
     link_reason = serializers.CharField()
     breaker = serializers.CharField()
+    server_version = serializers.IntegerField(
+        allow_null=True,
+        help_text="The version of the broker's protocol that is spoken; null while there is no connection.",
+    )
     link_changed_at = serializers.DateTimeField(allow_null=True)
     connected_at = serializers.DateTimeField(allow_null=True)
     reconciled_at = serializers.DateTimeField(allow_null=True)

@@ -13,7 +13,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from brokers import storable
+from brokers.fix import SecType
 from brokers.messages import CommissionReport
+from orders.booking import effects
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
 from orders.models.execution import charged, uncharged
 from orders.notify.alerts import raise_alert
@@ -21,6 +23,8 @@ from orders.store.orders import store_orders
 
 BATCH_SIZE = 200
 SMALLEST = Decimal("1e-6")
+#: A broker tells the commissions of its day: what it has not told by then costs nothing.
+FREE_AFTER = timedelta(hours=24)
 
 
 def take(one: Execution, report: CommissionReport, same_id: Sequence[Execution], at: datetime) -> bool:
@@ -91,6 +95,47 @@ def mark_missing(session: str) -> int:
             _mark(order, uncharged(charged(order, executions[order.id])))
         store_orders(orders)
     return len(orders)
+
+
+def book_unreported(session: str) -> int:
+    """Executions of which no commission was told for a day were free: booked so; how many.
+
+    Their order would never be completed otherwise. A report that comes all the same is taken.
+    """
+    waiting = Execution.objects.filter(
+        order__session_id=session,
+        commission=None,
+        superseded=False,
+        last_qty__gt=0,
+        received_at__lt=timezone.now() - FREE_AFTER,
+    ).exclude(sec_type=SecType.BAG)
+    ids = list(waiting.order_by("id").values_list("id", flat=True)[:BATCH_SIZE])
+    return book_free(ids, actor="lifecycle", why="The broker has told no commission for a day: none is due.")
+
+
+def book_free(execution_ids: Sequence[int], *, actor: str, why: str) -> int:
+    """Book no commission on those of these executions that still wait for one; how many."""
+    if not execution_ids:
+        return 0
+    now = timezone.now()
+    with transaction.atomic():
+        named = Order.objects.filter(executions__in=execution_ids).values("pk")
+        orders = list(Order.objects.select_for_update().filter(pk__in=named).order_by("id"))
+        executions = _executions([order.id for order in orders])
+        count = 0
+        for order in orders:
+            waiting = [e for e in uncharged(charged(order, executions[order.id])) if e.pk in execution_ids]
+            for execution in waiting:
+                execution.commission, execution.commission_at = Decimal(0), now
+                execution.save(update_fields=["commission", "commission_at"])
+            if waiting:
+                data = {"exec_ids": [execution.exec_id for execution in waiting], "commission": "0"}
+                cause = Cause(actor=actor, at=now, text=why, data=data)
+                order.record_event(EventKind.COMMISSION, cause)
+                effects.settle_costs(order, executions[order.id], cause)
+                count += len(waiting)
+        store_orders(orders)
+    return count
 
 
 def _executions(ids: list[UUID]) -> dict[UUID, list[Execution]]:

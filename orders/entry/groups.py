@@ -121,7 +121,7 @@ def _placed_before(ticket: GroupTicket, client: User) -> PlacedGroup | None:
 
 def orders_of(group: OrderGroup) -> list[Order]:
     """The group's orders by rank, with what showing them needs."""
-    rows = group.orders.select_related("instrument").prefetch_related("requests")
+    rows = group.orders.select_related("instrument", "group").prefetch_related("requests")
     return list(rows.order_by("group_rank"))
 
 

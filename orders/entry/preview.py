@@ -15,7 +15,7 @@ from brokers.lease import Lease
 from brokers.messages import InstrumentRef, NewOrder, Preview
 from brokers.models import GatewaySession, QuestionKind
 from brokers.order_attributes import OrderAttributes
-from brokers.order_ids import is_sendable
+from brokers.order_ids import USED_UP_FROM
 from brokers.port import BrokerSession
 from orders.entry.place import drafted
 from orders.entry.resolution import price_tickets, resolve_ticket
@@ -104,7 +104,7 @@ def _next_order_id(lease: Lease) -> int:
         session = held.select_for_update().first()
         if session is None:
             raise BrokerUnavailable("another process holds the session")
-        if session.order_ids_used_up or not is_sendable(session.next_broker_order_id):
+        if session.order_ids_used_up or session.next_broker_order_id >= USED_UP_FROM:
             raise BrokerUnavailable("the order ids of this session are used up")
         held.update(next_broker_order_id=F("next_broker_order_id") + 1)
     return session.next_broker_order_id

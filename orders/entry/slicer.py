@@ -241,7 +241,7 @@ def _work(parent_id: UUID) -> None:
         if parent is None or parent.state not in SLICING:
             return
         has = progress(parent, now=now)
-        if _close(parent, has, now) or parent.state != SliceState.RUNNING or _waits(parent):
+        if _close(parent, has, now) or parent.state != SliceState.RUNNING:
             parent.save()
             return
         if why := _refusal(parent):
@@ -254,6 +254,8 @@ def _work(parent_id: UUID) -> None:
         if parent.if_late == IfLate.END and schedule.is_late(now, sent, last_at):
             _end(parent, "a slice could not be sent in its time", now)
             parent.save()
+            return
+        if _waits(parent):
             return
         quantity = next_slice(
             schedule, now, sent=sent, last_at=last_at, executed=has.cum_qty, open_qty=has.open_qty

@@ -177,7 +177,7 @@ def _settled_until(account: BrokerAccount) -> int:
     """The last execution of which nothing is missing and that no later one corrects, all before it too."""
     later = Execution.objects.filter(account=account, id__gt=account.baseline_execution)
     young = later.filter(received_at__gt=timezone.now() - SETTLED_AFTER)
-    unpaid = later.filter(commission=None, superseded=False).exclude(sec_type=COMBINATION)
+    unpaid = later.filter(commission=None, superseded=False, last_qty__gt=0).exclude(sec_type=COMBINATION)
     first_open = min(filter(None, (_first(young), _first(unpaid))), default=None)
     settled = later.filter(id__lt=first_open) if first_open else later
     until = int(settled.aggregate(newest=Max("id"))["newest"] or 0)

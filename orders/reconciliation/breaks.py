@@ -12,8 +12,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from orders.booking import commissions
 from orders.errors import OrderError
-from orders.models import AlertKind, Break, BreakKind, BreakNote
+from orders.models import AlertKind, Break, BreakKind, BreakNote, Execution
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.reconciliation import baseline
 
@@ -188,15 +189,23 @@ def note_break(break_id: int, *, user: User, text: str) -> Break:
 def resolve_break(break_id: int, *, user: User, reason: str) -> Break:
     """A person accepts the difference and says why; executions and orders stay as they are.
 
-    Of positions and cash the broker's figure becomes what later comparisons start from. Any other
-    difference is shown again only when its evidence changes. Raises like `note_break`.
+    Of positions and cash the broker's figure becomes what later comparisons start from; an execution
+    without a commission was free, and its order is completed. Any other difference is shown again only when
+    its evidence changes. Raises like `note_break`.
     """
     with transaction.atomic():
         row = _locked(break_id, user)
         if row.kind in (BreakKind.POSITION, BreakKind.CASH):
             baseline.accept(row)
+        elif row.kind == BreakKind.COMMISSION:
+            _accept_free(row, by=f"desk:{user.get_username()}", reason=_reason(reason))
         _close(row, by=f"desk:{user.get_username()}", resolution=_reason(reason), at=timezone.now())
     return row
+
+
+def _accept_free(row: Break, *, by: str, reason: str) -> None:
+    executions = Execution.objects.filter(order=row.order, exec_id=row.key)
+    commissions.book_free(list(executions.values_list("pk", flat=True)), actor=by, why=reason)
 
 
 def _locked(break_id: int, user: User) -> Break:

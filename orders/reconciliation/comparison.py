@@ -199,7 +199,9 @@ def _said(report: ExecutionReport) -> dict[str, str]:
 def commissions(session: str) -> list[Finding]:
     """Executions that wait for their commission for longer than it may lag."""
     late = timezone.now() - grace()
-    rows = _since_baseline(session).filter(commission=None, superseded=False, received_at__lt=late)
+    rows = _since_baseline(session).filter(
+        commission=None, superseded=False, last_qty__gt=0, received_at__lt=late
+    )
     return [
         Finding(
             kind=BreakKind.COMMISSION,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from brokers import prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
-from brokers.order_ids import LAST_ORDER_ID
+from brokers.order_ids import USED_UP_FROM
 from orders.models import (
     AT_BROKER,
     EXECUTED,
@@ -34,6 +34,7 @@ from orders.models import (
 )
 from orders.models.lifecycle import states_of
 from orders.models.ruleset import NO_RULESET
+from orders.risk.exits import covered_qty, exit_of, total_qty
 
 BATCH = 100
 #: Seconds for which the checks of an order hold while it waits: positions and prices move.
@@ -54,7 +55,7 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
+      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -120,17 +121,20 @@ FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
 """
 
-# A cancel needs no gate and no id of its own, only that the order may be at the broker.
+# A cancel needs no gate and no id of its own, only that the order may be at the broker. Of several orders
+# there behind one reference each is canceled.
 CLAIM_CANCELS = """
 WITH holder AS (
-    SELECT name FROM brokers_gatewaysession
+    SELECT name, client_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
 ), picked AS (
-    SELECT c.id AS command_id, c.request_id, o.id AS order_id, o.broker_order_id
+    SELECT c.id AS command_id, c.request_id, o.id AS order_id, h.client_id,
+        CASE WHEN o.state = ANY(%(at_broker)s) THEN o.broker_order_id END AS broker_order_id
     FROM orders_outboxcommand c
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
     WHERE c.kind = 'CANCEL' AND c.done_at IS NULL AND c.not_before <= now()
-      AND o.state = ANY(%(at_broker)s) AND o.broker_order_id IS NOT NULL
+      AND (o.state = ANY(%(at_broker)s) AND o.broker_order_id IS NOT NULL
+           OR EXISTS (SELECT FROM orders_duplicateorder d WHERE d.order_id = o.id AND NOT d.is_over))
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), requests AS (
     UPDATE orders_orderrequest r SET state = 'SENT', sent_at = clock_timestamp()
@@ -147,7 +151,10 @@ WITH holder AS (
     UPDATE orders_outboxcommand c SET done_at = now(), attempts = c.attempts + 1
     FROM picked p WHERE c.id = p.command_id
 )
-SELECT order_id::text, broker_order_id FROM picked
+SELECT order_id::text, broker_order_id FROM picked WHERE broker_order_id IS NOT NULL
+UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_duplicateorder d
+    ON d.order_id = p.order_id AND NOT d.is_over AND d.broker_order_id IS NOT NULL
+    AND d.broker_client_id = p.client_id
 """
 
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for
@@ -252,7 +259,7 @@ def claim_orders(
     facts = {
         **fence(lease),
         "limit": min(limit, BATCH),
-        "last_id": LAST_ORDER_ID + 1,
+        "used_up_from": USED_UP_FROM,
         "from": list(sources),
         "from_state": sources[0],
         "to": target,
@@ -355,9 +362,15 @@ def sendable(kind: GroupKind, members: Sequence[Order]) -> list[Order]:
         return [] if any(order.cum_qty for order in members) else unsent
     entry = members[0]
     if entry.state == State.CREATED:
-        return unsent if len(unsent) == len(members) else []
+        whole = len(unsent) == len(members) and not _are_too_large(entry, members[1:])
+        return unsent if whole else []
     # The exits of an entry that is there were lost: they are sent after it.
     return unsent if entry.state in (*OPEN, *EXECUTED) else []
+
+
+def _are_too_large(entry: Order, exits: Sequence[Order]) -> bool:
+    """Whether the entry was made smaller and its exits were not yet: the sweep does that (`group_watch`)."""
+    return total_qty([exit_of(order, order.order_qty) for order in exits]) > covered_qty(entry)
 
 
 def _due_commands(orders: Sequence[Order]) -> list[int]:

@@ -126,7 +126,7 @@ class SessionRuntime:
         self.supervisor = Supervisor(self.name, self._stopping, self._fatal)
         self._supervise_all()
         self.sweep_steps = Sweep(self._steps())
-        self.health = HealthReport(self.name, self.supervisor, self.sweep_steps)
+        self.health = HealthReport(self.name, self.session, self.supervisor, self.sweep_steps)
 
     def _supervise_all(self) -> None:
         """Every thread of the session."""
@@ -309,6 +309,7 @@ class SessionRuntime:
             Step("late requests", lambda: close_late(name, asked_before=timezone.now() - LATE_REQUEST_GRACE)),
             Step("parked messages", partial(retry_parked, name, self.flags)),
             Step("missing commissions", partial(commissions.mark_missing, name)),
+            Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
             Step("unconfirmed orders", partial(alerts.follow_unconfirmed, name)),
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("positions", partial(positions.store_live, name, self.writer)),

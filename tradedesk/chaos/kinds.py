@@ -259,6 +259,8 @@ GATEWAY_KINDS = [
     by_gateway("fill_before_ack", count=[1, 10]),
     by_gateway("order_notice", code=[399, 2109, 10349, 161, 10148, 10999], count=[1, 3]),
     by_gateway("inactive", code=[0, 461], count=[1, 2]),
+    by_gateway("refuse_place", code=[10289, 10243, 461], count=[1, 3]),
+    by_gateway("cancel_pending", delay_ms=[0, 1500], count=[1, 2]),
     by_gateway("cancel_reject", code=[136, 161, 10148], count=[1, 2]),
     by_gateway("fill_on_cancel", fraction=[0.5, 1.0], count=[1, 2]),
     by_gateway("fill_after_cancel", fraction=[0.5, 1.0], delay_ms=[0, 800], count=[1, 2]),

@@ -297,6 +297,8 @@ class Gateway:
 
     def pass_time(self) -> None:
         """Do what is due by the clock."""
+        if self.universe.is_rolling and self.universe.today != self.clock().date():
+            self.universe.roll(self.clock().date())
         self.agenda.run_due()
         self._timetable.pass_time()
 

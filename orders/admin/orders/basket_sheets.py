@@ -75,7 +75,8 @@ def csv_sheet(content: bytes) -> Sheet:
         reader = csv.reader(io.StringIO(rest if said else text, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader]
     except (UnicodeError, csv.Error, TypeError) as error:
-        raise FileRefused(f"The file cannot be read as CSV in UTF-8 or UTF-16: {error}.") from None
+        hint = "save it as “CSV UTF-8” or XLSX"
+        raise FileRefused(f"The file cannot be read as CSV in UTF-8 or UTF-16, {hint}: {error}.") from None
     if "\x00" in text:
         raise FileRefused("The file holds zero bytes, so it is no text.")
     skipped = 1 if said else 0
@@ -133,7 +134,7 @@ def chosen_sheet(sheets: list[Any]) -> Sheet:
 def values_of(sheet: Any) -> Iterator[tuple[int, int, Any]]:
     """(row, column, cell) of each cell that has a value: a far away one must not cost all between."""
     for (row, column), cell in sheet._cells.items():
-        if cell.value is not None:
+        if cell.value is not None and str(cell.value).strip():
             yield row, column, cell
 
 
@@ -181,9 +182,9 @@ def workbook_cell(cell: Any) -> Cell:
         # As many digits as a spreadsheet itself keeps and shows: 0.1 + 0.2 is 0.3 in it.
         number = f"{Decimal(f'{value:.15g}'):f}"
         return Cell(text=number, exact=True)
-    text = str(value)
     if cell.data_type == "f" or not isinstance(value, str):
-        raise FileRefused(f"Cell {cell.coordinate} holds a formula ({text[:30]}); paste its value instead.")
-    if "\x00" in text:
+        shown = f" ({value[:30]})" if isinstance(value, str) else ""  # one over several cells is an object
+        raise FileRefused(f"Cell {cell.coordinate} holds a formula{shown}; paste its value instead.")
+    if "\x00" in value:
         raise FileRefused(f"Cell {cell.coordinate} holds zero bytes.")
-    return text_cell(text)
+    return text_cell(value)

@@ -18,7 +18,7 @@ from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
 from orders.entry.place import order_value
-from orders.entry.rules import find_context
+from orders.entry.rules import context_by, rules_cache
 from orders.entry.ticket_texts import LABELS, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob, DeskJobRow, JobKind
@@ -81,6 +81,7 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
 
 def with_values(rows: Page[DeskJobRow]) -> Page[DeskJobRow]:
     """The same rows, each with what it is worth and what else it asks for than the table has columns."""
+    rules_cache.forget_outdated()
     for row in rows:
         more = {name: text for name, text in row.fields.items() if name not in SHOWN and text}
         row.more = ", ".join(f"{LABELS.get(name, name)} {text}" for name, text in more.items())  # type: ignore[attr-defined]
@@ -94,7 +95,7 @@ def value_text(row: DeskJobRow) -> str:
         return ""
     try:
         ticket = ticket_from_texts(row.fields)
-        instrument = find_context(ticket).instrument
+        instrument = context_by(rules_cache.rules(), ticket).instrument
     except TicketInvalid:
         return ""
     source, px, value = order_value(ticket, instrument)

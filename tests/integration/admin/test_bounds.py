@@ -17,7 +17,7 @@ from tests.integration.api.conftest import ACCOUNT
 
 GOOD = {
     **{"account": ACCOUNT, "symbol": "AAPL", "side": "BUY", "order_qty": "1", "ord_type": "LIMIT"},
-    **{"price": "200", "time_in_force": "DAY"},
+    **{"price": "200", "time_in_force": "DAY", "cl_ord_id": "a"},
 }
 
 

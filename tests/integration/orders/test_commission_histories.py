@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,11 +15,13 @@ from hypothesis import strategies as st
 from brokers.inbox_rows import park_message
 from brokers.messages import CommissionReport, WorkingStatus, commission_key
 from brokers.port import InboundMessage
+from orders.booking import commissions
 from orders.booking.apply import apply_items, retry_parked
 from orders.booking.flags import SessionFlags
-from orders.models import Execution, Order, State
+from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
+from orders.reconciliation import breaks, comparison
 from tests.examples import examples
-from tests.integration.orders.test_any_order import Story, desk
+from tests.integration.orders.test_any_order import Story, assert_replays, desk
 
 __all__ = ["desk"]
 MANY = examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -106,3 +109,39 @@ def test_an_empty_report_completes_nothing(desk: User) -> None:
     story = filled(desk)
     tell(cost(story, None))
     assert Order.objects.get().state == State.FILLED
+
+
+# --- what is not charged -----------------------------------------------------------------------------
+def test_a_bust_waits_for_no_commission(desk: User, settings: Any) -> None:
+    settings.COMMISSION_GRACE = 0
+    story = Story(desk)
+    story.tell([story.execution("01.01", 100, 230), story.execution("01.02", 0, 230)])
+    assert not comparison.commissions("main")
+    assert commissions.mark_missing("main") == 0
+
+
+def test_an_execution_without_a_report_for_a_day_was_free(desk: User) -> None:
+    story = filled(desk)
+    Execution.objects.update(received_at=timezone.now())
+    assert commissions.book_unreported("main") == 0
+    Execution.objects.update(received_at=timezone.now() - timedelta(hours=25))
+    commissions.mark_missing("main")
+    assert (commissions.book_unreported("main"), commissions.book_unreported("main")) == (1, 0)
+    order = Order.objects.get()
+    assert (order.state, order.commission_missing) == (State.COMPLETED, False)
+    assert not comparison.commissions("main")
+    assert not Alert.objects.filter(kind=AlertKind.COMMISSION_MISSING, cleared_at=None).exists()
+    assert_replays(order)
+    tell(cost(story, Decimal(2)))
+    assert Execution.objects.get().commission == 2
+
+
+def test_a_person_may_say_that_an_execution_was_free(desk: User, settings: Any) -> None:
+    settings.COMMISSION_GRACE = 0
+    filled(desk)
+    breaks.record("main", [BreakKind.COMMISSION], comparison.commissions("main"))
+    row = Break.objects.get(kind=BreakKind.COMMISSION)
+    breaks.resolve_break(row.pk, user=User.objects.get(username="desk"), reason="a free trade")
+    order = Order.objects.get()
+    assert (order.state, Execution.objects.get().commission) == (State.COMPLETED, 0)
+    assert_replays(order)

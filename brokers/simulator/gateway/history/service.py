@@ -13,7 +13,8 @@ from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.history.bars import bar_at, bars, price_at, session_bars
+from brokers.simulator.gateway.history import periods
+from brokers.simulator.gateway.history.bars import bar_at, bars, day_bars, price_at, session_bars
 from brokers.simulator.gateway.history.sessions import TradingSessions
 from brokers.simulator.gateway.history.tape import BAR_SECONDS, Tape, Tapes
 from brokers.simulator.gateway.reference.contracts import resolve, resolve_for_data
@@ -95,11 +96,18 @@ class HistoryService:
     def _bars(self, message: requests.ReqHistoricalData, tape: Tape, start: int, end: int) -> Iterator[Bar]:
         """Yield the bars; of an exchange with hours only those in which it traded, weeks and months whole."""
         seconds = times.read_bar_size(message.bar_size)
-        if self._sessions is None or seconds > times.DAY:
+        if self._sessions is None and seconds <= times.DAY:
             return bars(tape, start, end, seconds)
-        instrument = tape.market.instrument
-        spans = self._sessions.spans(instrument, start, end, extended=not message.use_rth)
-        return session_bars(tape, spans, seconds)
+        opens = periods.period_start(start, seconds) if seconds > times.DAY else start
+        if self._sessions is None:
+            spans = periods.every_day(opens, end)
+        else:
+            instrument = tape.market.instrument
+            spans = self._sessions.spans(instrument, opens, end, extended=not message.use_rth)
+        if seconds <= times.DAY:
+            return session_bars(tape, spans, seconds)
+        whole = periods.whole_periods(spans, seconds)
+        return day_bars(tape, (span for span in whole if span.midnight + times.DAY > start))
 
     def _send_bars(
         self,
@@ -186,7 +194,11 @@ class HistoryService:
     def _update(self, link: Link, req_id: int, request: BarRequest) -> responses.HistoricalDataUpdate:
         now = self._tapes.now()
         tape = self._tapes.of(request.instrument.con_id)
-        row = self._row(link, request, bar_at(tape, now - now % request.seconds, request.seconds))
+        start = periods.period_start(now, request.seconds)
+        bar = bar_at(tape, start, request.seconds)
+        if request.seconds > times.DAY:
+            bar = bar._replace(start=now - now % times.DAY)
+        row = self._row(link, request, bar)
         return responses.HistoricalDataUpdate(
             req_id=req_id,
             count=row.count,

@@ -178,7 +178,7 @@ class OrderService:
             if record.is_done:
                 continue
             if self._waiting.is_over(record):
-                self._cancel(record, "Expired" if record.order.tif == "GTD" else BY_SYSTEM)
+                self._cancel(record, "Expired" if record.order.tif in ("GTD", "Minutes") else BY_SYSTEM)
             elif record.perm_id not in self._waiting.held and changes(record.order):
                 self._change(record)
 

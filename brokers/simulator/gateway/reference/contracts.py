@@ -13,8 +13,8 @@ from brokers.simulator.wire.records import ComboLeg, Contract
 _LARGEST_RATIO = 1000
 
 
-def query_of(contract: Contract) -> ContractQuery:
-    """Return what a client's contract says."""
+def query_of(contract: Contract, *, includes_expired: bool = False) -> ContractQuery:
+    """Return what a client's contract says; what has expired is meant only if that is said too."""
     return ContractQuery(
         con_id=contract.con_id or 0,
         symbol=contract.symbol,
@@ -29,6 +29,8 @@ def query_of(contract: Contract) -> ContractQuery:
         strike=contract.strike or Decimal(0),
         right="" if contract.right in ("0", "?") else contract.right,
         isin=contract.sec_id if contract.sec_id_type == "ISIN" else "",
+        cusip=contract.sec_id if contract.sec_id_type == "CUSIP" else "",
+        includes_expired=includes_expired,
     )
 
 

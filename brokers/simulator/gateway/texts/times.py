@@ -9,17 +9,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, validation
 
 DAY = 86_400
-_UNITS = {"S": 1, "D": DAY, "W": 7 * DAY, "M": 30 * DAY, "Y": 365 * DAY}
-_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+WEEK, MONTH = 7 * DAY, 30 * DAY
+_UNITS = {"S": 1, "D": DAY, "W": WEEK, "M": MONTH, "Y": 365 * DAY}
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": WEEK, "month": MONTH}
 _ZONED_TIMES = 174
-#: Every bar size that may be asked for, in seconds.
+#: Every bar size that may be asked for, in seconds; those of weeks and months stand for calendar ones.
 BAR_SIZES = {
     **{f"{count} secs": count for count in (1, 5, 10, 15, 30)},
     **{f"{count} min{'s' if count > 1 else ''}": count * 60 for count in (1, 2, 3, 5, 10, 15, 20, 30)},
     **{f"{count} hour{'s' if count > 1 else ''}": count * 3600 for count in (1, 2, 3, 4, 8)},
     "1 day": DAY,
-    "1 week": 7 * DAY,
-    "1 month": 30 * DAY,
+    "1 week": WEEK,
+    "1 month": MONTH,
 }
 #: Other spellings that gateways take.
 _SPELLINGS = {"1 sec": "1 secs", "1 W": "1 week", "1W": "1 week", "1 M": "1 month", "1M": "1 month"}

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0014_group_watch'),
+        ('orders', '0015_duplicate_order'),
     ]
 
     operations = [
