@@ -21,6 +21,7 @@ from orders.entry.place import drafted
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import Ticket
+from orders.entry.use import reject_beyond_use
 from orders.errors import InstrumentUnknown
 from orders.instruments.contracts import reference
 from orders.models import Order, Source, State
@@ -57,10 +58,16 @@ def preview_order(ticket: Ticket, *, client: User, received_at: datetime) -> Pre
 def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
     rules_cache.forget_outdated()
     try:
-        return drafted(ticket, rules_cache.rules(), client=client, source=Source.API, received_at=received_at)
+        order = _drafted(ticket, client, received_at)
     except InstrumentUnknown:
         resolve_ticket(ticket)
         price_tickets([ticket])
+        order = _drafted(ticket, client, received_at)
+    reject_beyond_use([[order]], rules_cache.rules(), lock=False)
+    return order
+
+
+def _drafted(ticket: Ticket, client: User, received_at: datetime) -> Order:
     return drafted(ticket, rules_cache.rules(), client=client, source=Source.API, received_at=received_at)
 
 

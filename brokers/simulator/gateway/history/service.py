@@ -37,6 +37,8 @@ _SIDES = {
     "BID_ASK": (-2, 2),
 }
 _OF_TRADES = frozenset(("TRADES", "AGGTRADES", "ADJUSTED_LAST"))
+#: Kinds of bars that may be kept up to date.
+_LIVE_KINDS = frozenset(("TRADES", "MIDPOINT", "BID", "ASK"))
 _TICK_KINDS = frozenset(("TRADES", "BID_ASK", "MIDPOINT"))
 _YEARS_LISTED, _DAYS_OF_DERIVATIVES = 10, 365
 _NO_VALUE = Decimal("-1.0")
@@ -78,6 +80,7 @@ class HistoryService:
         """Send the bars of a time, all in one message; with `keep_up_to_date` their changes too."""
         try:
             instrument = resolve_for_data(self._universe, message.contract)
+            _check_request(message)
             if message.what_to_show == "SCHEDULE":
                 self._schedule(link, message, instrument)
                 return
@@ -130,8 +133,6 @@ class HistoryService:
         if message.what_to_show in _OF_TRADES and instrument.is_currency_pair:
             pair = f"{instrument.symbol}/CASH@{instrument.exchange}"
             raise Refused(no_history(f"No historical market data for {pair} Last"))
-        if message.keep_up_to_date and message.end:
-            raise Refused(validation("End date not supported with keepUpToDate"))
         return BarRequest(
             instrument,
             times.read_bar_size(message.bar_size),
@@ -155,7 +156,7 @@ class HistoryService:
     def _start(self, message: requests.ReqHistoricalData, instrument: Instrument, end: int) -> int:
         """Return when a duration begins that ends then: days are trading days where there are any."""
         length = times.read_duration(message.duration)
-        if self._sessions is None or not message.duration.strip().endswith("D"):
+        if self._sessions is None or not message.duration.strip().upper().endswith("D"):
             return end - length
         days = length // times.DAY
         return self._sessions.days_back(instrument, end, days, extended=not message.use_rth)
@@ -301,6 +302,29 @@ class HistoryService:
             return range(start, min(start + count, self._tapes.now()))
         end = min(times.read_time(message.end, zone), self._tapes.now())
         return range(end - count, end)
+
+
+def _check_request(message: requests.ReqHistoricalData) -> None:
+    """Raise Refused (321) for what real gateways refuse before they look for data, in their order."""
+    times.read_duration(message.duration)
+    is_adjusted = message.what_to_show == "ADJUSTED_LAST"
+    if is_adjusted and message.end.strip():
+        raise Refused(validation("End date not supported with adjusted last"))
+    seconds = times.read_bar_size(message.bar_size)
+    if is_adjusted and seconds > times.DAY:
+        raise Refused(validation("Multi day bar size not supported with adjusted last"))
+    if message.format_date not in (None, 1, 2, 3):
+        raise Refused(validation(f"Date formatting selection of {message.format_date} rejected."))
+    if message.what_to_show == "SCHEDULE" and seconds != times.DAY:
+        raise Refused(validation("Only daily resolution supported for Schedule requests"))
+    if not message.keep_up_to_date:
+        return
+    if message.end.strip():
+        raise Refused(validation("End date not supported with live updates"))
+    if message.contract.sec_type == "BAG":
+        raise Refused(validation("Live updates for combos are not supported"))
+    if message.what_to_show not in _LIVE_KINDS:
+        raise Refused(validation("Source price not supported with live updates"))
 
 
 def _spread(request: BarRequest) -> tuple[Decimal, Decimal]:
