@@ -25,7 +25,7 @@ EVENTS_WAITING = 10_000  # so many are sent at once: far more than tasks of half
 PAUSE = 1.0  # seconds before it begins again: a Redis that refuses everything must not make a busy loop
 
 
-class Reporter(Consumer):  # type: ignore[misc] - Celery has no types
+class Reporter(Consumer):
     """Celery's consumer; events of tasks wait for the next half second and travel together.
 
     Celery publishes each at once, three for a task (received, started, succeeded): for an order that takes
@@ -33,17 +33,24 @@ class Reporter(Consumer):  # type: ignore[misc] - Celery has no types
     same, half a second later.
     """
 
+    event_dispatcher: Any  # None while Celery has no connection
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.timer.call_repeatedly(EVENTS_EVERY, self._flush_events)
+        self.timer.call_repeatedly(EVENTS_EVERY, self.send_events)
 
-    def on_send_event_buffered(self) -> None:
+    def on_send_event_buffered(self) -> None:  # type: ignore[override]  # nobody reads it
         """There is an event: the timer sends it, and not the thread that happens to add one too many."""
         self.event_dispatcher.buffer_limit = EVENTS_WAITING
 
+    def send_events(self) -> None:
+        """Publish the events that wait."""
+        if self.event_dispatcher:
+            self.event_dispatcher.flush()
+
     def stop(self) -> None:
         """Send what waits, then stop."""
-        self._flush_events()
+        self.send_events()
         super().stop()
 
 
