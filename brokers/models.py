@@ -45,6 +45,12 @@ class GatewaySession(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def server_version(self) -> int | None:
+        """The version of the broker's protocol that is spoken; None without a connection."""
+        health = getattr(self, "health", None)
+        return health.server_version if health is not None and self.link != "DOWN" else None
+
 
 class SessionHealth(models.Model):
     """How the threads of a session's broker worker are, and the steps of its sweep; written every second.
@@ -57,6 +63,7 @@ class SessionHealth(models.Model):
     )
     threads = models.JSONField(default=dict)
     steps = models.JSONField(default=dict)
+    server_version = models.IntegerField(null=True, blank=True)
     reported_at = models.DateTimeField()
 
     def __str__(self) -> str:

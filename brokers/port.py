@@ -108,6 +108,10 @@ class BrokerSession(Protocol):
     def connection_started_at(self) -> datetime | None:
         """When the present connection was made; None while down."""
 
+    @property
+    def server_version(self) -> int | None:
+        """The version of the broker's protocol that both ends agreed on; None while down, or without any."""
+
     def start(self) -> None:
         """Start the thread that connects, and connects again until `stop`."""
 

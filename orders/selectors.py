@@ -153,7 +153,8 @@ def sessions_of(accounts: Accounts) -> QuerySet[GatewaySession]:
     """Sessions that carry at least one of these accounts; `.accounts` holds just those."""
     visible = Prefetch("accounts", queryset=BrokerAccount.objects.filter(pk__in=accounts))
     carrying = BrokerAccount.objects.filter(session=OuterRef("pk"), pk__in=accounts)
-    return GatewaySession.objects.filter(Exists(carrying)).prefetch_related(visible).order_by("name")
+    found = GatewaySession.objects.filter(Exists(carrying)).select_related("health")
+    return found.prefetch_related(visible).order_by("name")
 
 
 def tokens_of(accounts: Accounts) -> QuerySet[ApiToken]:

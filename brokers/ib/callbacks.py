@@ -35,7 +35,7 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
-from brokers.order_ids import is_sendable
+from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Listener
 
 log = logging.getLogger(__name__)
@@ -150,7 +150,7 @@ class Callbacks:
 
         But for those that no client can count beyond: all orders by hand share 2147483647 (IbPy 36).
         """
-        if not is_sendable(order_id):
+        if order_id + 1 >= USED_UP_FROM:
             return
         if client_id != self.client_id and order_id > self._highest_of_others:
             self._highest_of_others = order_id

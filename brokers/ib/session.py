@@ -91,6 +91,7 @@ class IBSession:
         self.link = Link.DOWN
         self._link_reason = ""
         self.connection_started_at: datetime | None = None
+        self.server_version: int | None = None
         self.requests = Requests()
         self._callbacks: Callbacks | None = None
         self._client: Any = None  # ib_async.client.Client, which carries no types
@@ -239,6 +240,7 @@ class IBSession:
         await self._handshake(client, timeout)
         self._require_mode(client.getAccounts())
         self.connection_started_at = translate.now()
+        self.server_version = client.serverVersion()
         self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
         client.reqMarketDataType(3)  # live where allowed, else delayed
         self._prices.connected()
@@ -311,7 +313,7 @@ class IBSession:
 
     def _drop(self, reason: str) -> None:
         client, self._client = self._client, None
-        self.connection_started_at = None
+        self.connection_started_at = self.server_version = None
         self.requests.connection_lost()
         self._prices.disconnected()
         self._set_link(Link.DOWN, reason)

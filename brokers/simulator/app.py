@@ -180,7 +180,7 @@ async def _serve(
 
 def _gateway(options: Namespace) -> Gateway:
     return Gateway(
-        load_universe(),
+        load_universe(today=datetime.now(UTC).date()),
         clock=lambda: datetime.now(UTC),
         seed=options.seed,
         accounts=options.accounts,

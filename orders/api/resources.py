@@ -258,6 +258,7 @@ def session_document(session: GatewaySession, accounts: Iterable[str]) -> Docume
         "link": session.link,
         "link_reason": session.link_reason,
         "breaker": session.breaker,
+        "server_version": session.server_version,
         "link_changed_at": time_or_none(session.link_changed_at),
         "connected_at": time_or_none(session.connected_at),
         "reconciled_at": time_or_none(session.reconciled_at),

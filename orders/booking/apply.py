@@ -34,7 +34,7 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
-from orders.booking import commissions, effects, external
+from orders.booking import commissions, duplicates, effects, external
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
@@ -61,6 +61,10 @@ MAX_ATTEMPTS = 8
 #: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
 SNAPSHOT_TOPIC = "snapshot:"
 COMMISSION = str(CommissionReport.__struct_config__.tag)
+
+
+#: Codes that may end an order.
+ENDS = (Refusal.ORDER_REJECTED, Refusal.REJECTED_IF_NEW, Refusal.ORDER_CANCELED)
 
 
 class NotYet(Exception):
@@ -229,6 +233,7 @@ class Applying:
         for order, cause in self._touched.items():
             effects.watch_overfill(order, effects.ceiling(self.set, order), cause)
             effects.settle(order, self.set.executions(order), cause)
+            self.flags.group_moved |= order.group_id is not None and effects.size_changed(order)
         for order, cause in self._charged.items():
             effects.settle_costs(order, self.set.executions(order), cause)
         self.set.store()
@@ -242,14 +247,18 @@ class Applying:
 
     # --- status ------------------------------------------------------------------------------------
     def _order_report(self, report: OrderReport, cause: Cause) -> None:
-        order = self.set.find(report, cause.at)
+        order = self.set.find(report, cause.at) or self._behind(report)
         if order is None:
             order = external.adopt_order(self.set, report, cause)
             if order is None:
                 raise NotYet(f"no order known for {report.identity}")
         if not self._learn(order, report, cause):
-            return  # is about the other order behind this reference, not of this one
+            self._follow_duplicate(order, report, cause)
+            return
         self._record_answer(order)
+        if report.status in duplicates.DEAD and duplicates.others_alive(order, order.perm_id):
+            self._wait_for_others(order, cause)
+            return
         if order.source == Source.EXTERNAL:
             external.follow_terms(order, report, cause)
         else:
@@ -266,8 +275,33 @@ class Applying:
             self.set.learn(order)
         elif perm_id and order.perm_id != perm_id:
             self._freeze(order, perm_id, cause)
+            duplicates.learn(order, report.identity)
             return False
         return True
+
+    def _behind(self, report: OrderReport | ErrorReport) -> Order | None:
+        """Our order, when the report names another one behind its reference by a number only."""
+        ref = duplicates.order_ref_of(report.identity)
+        return self.set.fetch(ref) if ref else None
+
+    def _follow_duplicate(self, order: Order, report: OrderReport, cause: Cause) -> None:
+        """What becomes of another order behind this reference: with the last of them ours is over."""
+        perm_id = report.identity.perm_id
+        if report.status not in duplicates.OVER:
+            return
+        duplicates.mark_over(order, perm_id)
+        if duplicates.others_alive(order, perm_id):
+            return
+        status = WorkingStatus.CANCELED if report.status is WorkingStatus.FILLED else report.status
+        effects.close(self.set, order, status, cause.saying(text=report.text))
+        effects.accept_cancels(self.set, order, cause)
+        self._touched.setdefault(order, cause)
+
+    def _wait_for_others(self, order: Order, cause: Cause) -> None:
+        """The one that we know is over, and another behind the reference lives: so does our order."""
+        duplicates.mark_over(order, order.perm_id)
+        text = f"perm_id {order.perm_id} is over at the broker, another order of this reference is not"
+        order.record_event(EventKind.BROKER_NOTICE, cause.saying(text))
 
     def _freeze(self, order: Order, second: int, cause: Cause) -> None:
         """One reference, two orders at the broker: never guessed away, a person must look, once."""
@@ -362,12 +396,19 @@ class Applying:
     # --- errors ------------------------------------------------------------------------------------
     def _error(self, report: ErrorReport, cause: Cause) -> None:
         order = self.set.find(report, cause.at)
+        if order is None and duplicates.order_ref_of(report.identity):
+            self.flags.snapshot_wanted = True  # of another order behind one of our references: that tells all
+            return
         if order is None:
             raise NotYet(f"no order known for {report.identity}")
         self._record_answer(order)
         cause = cause.saying(
             text=f"{report.code}: {report.text}", data={"code": report.code, MEANING: report.meaning}
         )
+        if report.meaning in ENDS and duplicates.others_alive(order, order.perm_id):
+            self.flags.snapshot_wanted = True
+            self._wait_for_others(order, cause)
+            return
         match report.meaning:
             case Refusal.WARNING:
                 order.record_event(EventKind.BROKER_NOTICE, cause)

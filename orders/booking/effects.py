@@ -405,6 +405,16 @@ def close_requests(known: WorkingSet, order: Order, cause: Cause) -> None:
         known.touch_request(request)
 
 
+def accept_cancels(known: WorkingSet, order: Order, cause: Cause) -> None:
+    """A filled order whose other order at the broker was canceled: what was asked is done."""
+    if order.is_alive:
+        return
+    for request in open_requests(known, order, RequestKind.CANCEL):
+        request.answer(RequestState.ACCEPTED, cause.at, "", cause.text)
+        order.record_event(EventKind.CANCEL_ACCEPTED, cause)
+        known.touch_request(request)
+
+
 # --- quantities -------------------------------------------------------------------------------------------
 def recount(order: Order, executions: Iterable[Execution]) -> None:
     """Compute the quantities afresh: before the event of an execution is noted, which says them."""
@@ -488,6 +498,12 @@ def _partly(order: Order, cause: Cause) -> None:
         mark_unconfirmed(order, cause)  # held dead, yet executed: the rest may be alive
     elif order.is_alive and order.state != State.PARTIALLY_FILLED:
         order.part_fill(cause)
+
+
+def size_changed(order: Order) -> bool:
+    """Whether what it may execute was changed, by other than executions: its group has to follow."""
+    changes = (EventKind.REPLACE_ACCEPTED, EventKind.TERMS_CHANGED)
+    return order.state in DEAD or any(event.kind in changes for event in order.pending_events)
 
 
 def _reopen(order: Order, cause: Cause) -> None:

@@ -43,7 +43,8 @@ def close_late(session: str, *, asked_before: datetime) -> int:
     raising = Q(kind=RequestKind.REPLACE, order_qty__gt=F("order__cum_qty"))
     asked = Q(state=RequestState.SENT, order__state__in=EXECUTED)
     goes_out = Q(state=RequestState.REQUESTED, order__state__in=raisable(session))
-    late = waiting.exclude(raising & (asked | goes_out))
+    # A cancel of an order that is there twice waits for the other one.
+    late = waiting.exclude(raising & (asked | goes_out)).exclude(order__duplicates__is_over=False)
     ids = sorted(set(late.values_list("order_id", flat=True)))
     if not ids:
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from orders.models import (
     OPEN_REQUESTS,
     Cause,
     CommandKind,
+    DuplicateOrder,
     EventKind,
     Order,
     OrderRequest,
@@ -52,24 +54,24 @@ def cancel_order(
     return request
 
 
-def canceled_with(order: Order) -> list[Order]:
+def canceled_with(order: Order, members: Sequence[Order] = ()) -> list[Order]:
     """The other orders of its group that its broker cancels when this one is canceled; by rank.
 
-    None for one that has not left us: that cancel is ours.
+    None for one that has not left us: that cancel is ours. `members` of the group, where they are known.
     """
     if order.group_id is None or order.state not in AT_BROKER:
         return []
     config = settings.BROKER_SESSIONS.get(order.session_id)
     if config is None or registry.capabilities(config.adapter).cancels_one_alone:
         return []
-    members = Order.objects.filter(group=order.group_id).select_related("group", "instrument")
-    return ended_with(order, list(members.order_by("group_rank")))
+    stored = Order.objects.filter(group=order.group_id).select_related("group", "instrument")
+    return ended_with(order, members or list(stored.order_by("group_rank")))
 
 
 def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
     if known := _asked_before(order, cl_ord_id):
         return known
-    if order.state not in ALIVE:
+    if order.state not in ALIVE and not DuplicateOrder.objects.filter(order=order, is_over=False).exists():
         raise OrderOver(order)
     if order.source == Source.EXTERNAL and not _placed_under_our_id(order):
         raise NotOurs(order)

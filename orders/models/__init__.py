@@ -11,6 +11,7 @@ from orders.models.desk import (
     JobKind,
     SavedView,
 )
+from orders.models.duplicate import DuplicateOrder
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
@@ -52,6 +53,7 @@ __all__ = [
     "DeskJob",
     "DeskJobRow",
     "DeskProfile",
+    "DuplicateOrder",
     "EventKind",
     "Execution",
     "GroupKind",

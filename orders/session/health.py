@@ -11,6 +11,7 @@ import time
 from django.utils import timezone
 
 from brokers.models import SessionHealth
+from brokers.port import BrokerSession
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.session.supervisor import Supervisor
@@ -22,15 +23,21 @@ THREAD, STEP = "thread ", "step "  # how subjects of alerts begin
 class HealthReport:
     """Says how threads and steps are."""
 
-    def __init__(self, session: str, supervisor: Supervisor, sweep: Sweep) -> None:
+    def __init__(self, session: str, broker: BrokerSession, supervisor: Supervisor, sweep: Sweep) -> None:
         self.session = session
+        self.broker = broker
         self.supervisor = supervisor
         self.sweep = sweep
         self._shown: dict[str, str] | None = None
 
     def store(self) -> None:
-        """Keep heartbeats and counters in the session's row of health."""
-        facts = {"threads": self.threads(), "steps": self.steps(), "reported_at": timezone.now()}
+        """Keep heartbeats, counters and what is spoken with the broker in the session's row of health."""
+        facts = {
+            "threads": self.threads(),
+            "steps": self.steps(),
+            "server_version": self.broker.server_version,
+            "reported_at": timezone.now(),
+        }
         if not SessionHealth.objects.filter(pk=self.session).update(**facts):
             SessionHealth.objects.create(pk=self.session, **facts)
 

@@ -32,6 +32,7 @@ from orders.booking.apply import retry_parked
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.entry import group_watch, preview, slicer
+from orders.entry.recheck import recheck_waiting
 from orders.instruments import contracts, prices
 from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
@@ -114,7 +115,7 @@ class SessionRuntime:
             fence=lease.fence,
         )
         self.applier.reconnect = self.session.reconnect
-        self.submitter = Submitter(self.session, lease, self.breaker)
+        self.submitter = Submitter(self.session, lease, self.breaker, partial(recheck_waiting, lease.name))
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -125,7 +126,7 @@ class SessionRuntime:
         self.supervisor = Supervisor(self.name, self._stopping, self._fatal)
         self._supervise_all()
         self.sweep_steps = Sweep(self._steps())
-        self.health = HealthReport(self.name, self.supervisor, self.sweep_steps)
+        self.health = HealthReport(self.name, self.session, self.supervisor, self.sweep_steps)
 
     def _supervise_all(self) -> None:
         """Every thread of the session."""

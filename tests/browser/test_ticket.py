@@ -93,11 +93,24 @@ def test_the_same_ticket_sent_three_times_is_one_order(boss: Page, stack: System
     assert stack.rows("SELECT count(*) FROM orders_order")[0][0] == before + 1
 
 
+def test_enter_in_a_field_checks_and_leaves_send_as_it_was(boss: Page, stack: System) -> None:
+    fill(boss, symbol="MSFT", order_qty="4", price="1.00")
+    boss.press("#f-price", "Enter")
+    expect(boss.locator("#review")).to_be_enabled(timeout=WAIT)
+    boss.click("#review")
+    expect(boss.locator("#send")).to_be_enabled(timeout=WAIT)
+
+
 def test_an_order_gets_other_terms(boss: Page, stack: System) -> None:
     order = stack.api.placed(ord_type="LIMIT", price="1")
     boss.goto(f"/admin/orders/order/{order['id']}/change/")
     expect(boss.locator('[data-part="head"]')).to_contain_text("Working", timeout=WAIT)
     boss.click("[data-act=replace]")
+    for wrong, words in (("2.001", "not valid"), ("2,001", "where the point is the decimal sign")):
+        boss.fill("dialog input[name=price]", wrong)
+        boss.get_by_role("button", name="Replace order", exact=True).click()
+        expect(boss.locator("dialog .desk-error")).to_contain_text(words, timeout=WAIT)
+        expect(boss.locator("dialog input[name=price]")).to_have_value(wrong)
     boss.fill("dialog input[name=price]", "2")
     boss.get_by_role("button", name="Replace order", exact=True).click()
     expect(boss.locator('[data-part="head"]')).to_contain_text("2.00", timeout=WAIT)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import date
 from decimal import Decimal
 from zlib import crc32
 
@@ -170,11 +171,13 @@ class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
     strike: Decimal = Decimal(0)
     right: str = ""
     isin: str = ""
+    cusip: str = ""
+    includes_expired: bool = False
 
     def fits(self, instrument: Instrument) -> bool:
         """Whether nothing that was said contradicts the instrument."""
+        cusip = instrument.bond.cusip if instrument.bond else ""
         said = (
-            (self.symbol, instrument.symbol),
             (self.sec_type, instrument.sec_type),
             (self.currency, instrument.currency),
             (self.local_symbol, instrument.local_symbol),
@@ -184,9 +187,12 @@ class ContractQuery(msgspec.Struct, frozen=True, kw_only=True):
             (self.strike, instrument.strike),
             (self.right[:1], instrument.right),
             (self.isin, instrument.isin),
+            (self.cusip, cusip),
         )
         return (
             all(not wanted or wanted == value for wanted, value in said)
+            # Bonds go by their CUSIP as well.
+            and self.symbol in ("", instrument.symbol, cusip)
             # An expiry may be a month (202612) or a day (20261218).
             and instrument.expiry.startswith(self.expiry)
             and instrument.trades_at(self.exchange)
@@ -201,7 +207,13 @@ class Universe:
         instruments: Iterable[Instrument],
         rates: dict[str, Decimal],
         market_rules: dict[int, tuple[PriceStep, ...]] | None = None,
+        listing: Callable[[date], Iterable[Instrument]] = lambda day: (),
     ) -> None:
+        self._listing = listing
+        #: What expired before this day is known, but no longer listed; None: everything is.
+        self.today: date | None = None
+        #: Whether the listing follows the gateway's clock.
+        self.is_rolling = False
         self.instruments: dict[int, Instrument] = {}
         self.combos: dict[int, Instrument] = {}
         #: Every order of a client asks the same question again.
@@ -215,12 +227,26 @@ class Universe:
         for instrument in instruments:
             self._add(instrument)
 
+    def roll(self, today: date) -> None:
+        """Have the months listed that are listed on this day; those before it are expired."""
+        self.today = today
+        self._answers.clear()
+        for instrument in self._listing(today):
+            if self.instruments.get(instrument.con_id) != instrument:
+                self._add(instrument)
+
+    def is_listed(self, instrument: Instrument) -> bool:
+        """Whether it has not expired."""
+        return self.today is None or not instrument.expiry or instrument.expiry >= f"{self.today:%Y%m%d}"
+
     def _add(self, instrument: Instrument) -> None:
         known = self.instruments.setdefault(instrument.con_id, instrument)
         if known is not instrument:
             raise ValueError(f"{instrument.local_symbol} has the con_id of {known.local_symbol}")
         self._by_symbol[instrument.symbol].append(instrument)
         self._by_local_symbol[instrument.local_symbol].append(instrument)
+        if instrument.bond:
+            self._by_symbol[instrument.bond.cusip].append(instrument)
         self._by_isin[instrument.isin].append(instrument)
         if instrument.is_option:
             self._options[instrument.under_con_id].append(instrument)
@@ -264,25 +290,34 @@ class Universe:
         if query.con_id > 0:
             # A con_id says it all; gateways then only look at the exchange.
             found = self.instruments.get(query.con_id)
-            return [found] if found and found.trades_at(query.exchange) else []
+            return [found] if found and found.trades_at(query.exchange) and self._shows(query, found) else []
         if query.symbol:
             candidates = self._by_symbol.get(query.symbol, [])
         elif query.local_symbol:
             candidates = self._by_local_symbol.get(query.local_symbol, [])
         elif query.isin:
             candidates = self._by_isin.get(query.isin, [])
+        elif query.cusip:
+            candidates = self._by_symbol.get(query.cusip, [])
         else:
             return []
-        return [instrument for instrument in candidates if query.fits(instrument)]
+        return [found for found in candidates if query.fits(found) and self._shows(query, found)]
+
+    def _shows(self, query: ContractQuery, instrument: Instrument) -> bool:
+        return query.includes_expired or self.is_listed(instrument)
 
     def symbols(self, symbol: str) -> list[Instrument]:
         """Return the instruments that go by this symbol or local symbol (`EUR`, `EUR.USD`), but options."""
         found = [known for known in self._by_symbol.get(symbol, []) if not known.is_option]
-        return found or self._by_local_symbol.get(symbol, [])
+        found = found or self._by_local_symbol.get(symbol, [])
+        listed = [instrument for instrument in found if self.is_listed(instrument)]
+        shares = {instrument.con_id for instrument in listed if instrument.sec_type == "STK"}
+        # A CFD on a share has its ticker.
+        return [instrument for instrument in listed if instrument.under_con_id not in shares]
 
     def options(self, con_id: int) -> list[Instrument]:
         """Return the options on an underlying, in the order of the file."""
-        return self._options.get(con_id, [])
+        return [option for option in self._options.get(con_id, []) if self.is_listed(option)]
 
     def rate(self, currency: str) -> Decimal:
         """Return how much one unit of `currency` is worth in base currency."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +21,48 @@ from orders.models import Break
 from orders.reconciliation import breaks
 
 RESOLVE = "orders.resolve_break"
+#: What both sides say under names of their own: ours, the broker's.
+PAIRS = {"expected": "reported", "state": "status"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One fact as both sides have it; `difference` is the broker's less ours, empty where they agree."""
+
+    name: str
+    ours: str
+    theirs: str
+    difference: str
+
+
+def evidence(ours: Mapping[str, str], broker: Mapping[str, str]) -> list[Side]:
+    """The facts of a break in one row each: those that differ first, what one side alone has last."""
+    both = [(name, PAIRS.get(name, name)) for name in ours if PAIRS.get(name, name) in broker]
+    rows = [
+        Side(
+            name=mine if mine == other else f"{mine} / {other}",
+            ours=ours[mine],
+            theirs=broker[other],
+            difference=difference(ours[mine], broker[other]),
+        )
+        for mine, other in both
+    ]
+    paired = {name for pair in both for name in pair}
+    rows.sort(key=lambda row: (not row.difference, row.name))
+    rows += [Side(name=n, ours=ours[n], theirs=NOTHING, difference="") for n in ours if n not in paired]
+    return rows + [
+        Side(name=n, ours=NOTHING, theirs=broker[n], difference="") for n in broker if n not in paired
+    ]
+
+
+def difference(ours: str, theirs: str) -> str:
+    """The broker's figure less ours, with its sign; a word for other texts, empty when they are the same."""
+    if ours == theirs:
+        return ""
+    try:
+        return f"{Decimal(theirs) - Decimal(ours):+f}"
+    except InvalidOperation:
+        return "differs"
 
 
 @admin.register(Break)
@@ -44,14 +90,12 @@ class BreakAdmin(AttentionAdmin):
 
     def row_view(self, request: HttpRequest, row: Break) -> HttpResponse:
         """Both sides' evidence, what people said, and what can be done."""
-        names = sorted({*row.ours, *row.broker})
-        sides = [(name, row.ours.get(name, NOTHING), row.broker.get(name, NOTHING)) for name in names]
         return show(
             request,
             "desk/break.html",
             f"{row.get_kind_display()} break",
             row=row,
-            sides=sides,
+            sides=evidence(row.ours, row.broker),
             notes=list(row.notes.all()),
             may_decide=request.user.has_perm(RESOLVE) and row.closed_at is None,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -57,8 +59,8 @@ def figures(accounts: Accounts) -> dict[str, Any]:
         ],
         "rejects": [reject_row(row) for row in statistics.rejects_by_reason(accounts)],
         "hops": statistics.hop_times(accounts),
-        "calling": [calling_row(order) for order in statistics.calling_orders(accounts)[:SHOWN]],
-        "alerts": list(statistics.open_alerts(accounts)[:SHOWN]),
+        **first_of("calling", statistics.calling_orders(accounts), calling_row),
+        **first_of("alerts", statistics.open_alerts(accounts)),
         "breaks": statistics.open_breaks(accounts),
         "stuck": list(statistics.stuck_orders(accounts)[:SHOWN]),
         "sessions": [
@@ -66,6 +68,12 @@ def figures(accounts: Accounts) -> dict[str, Any]:
         ],
         "newest": list(statistics.newest_events(accounts, SHOWN)),
     }
+
+
+def first_of(name: str, rows: QuerySet[Any], show: Callable[[Any], Any] = lambda row: row) -> dict[str, Any]:
+    """The first rows under this name, and under `name`_more whether there are others."""
+    found = list(rows[: SHOWN + 1])
+    return {name: [show(row) for row in found[:SHOWN]], f"{name}_more": len(found) > SHOWN}
 
 
 def blotter_url(**query: str) -> str:

@@ -213,8 +213,22 @@ def action_view(request: HttpRequest, order_id: UUID, name: str) -> HttpResponse
         reason=form.cleaned_data["reason"],
         do=lambda actor: act.do(order, form.cleaned_data, actor),
     )
+    if not done.ok and act.form is not ActForm:
+        return dialog(request, name, order, refused_form(request, act, done.outcome), status=409)
     (messages.warning if done.ok else messages.error)(request, f"{order.cl_ord_id}: {done.outcome}")
-    return HttpResponseRedirect(back(request, order, form.cleaned_data["next"]), status=303)
+    following = back(request, order, form.cleaned_data["next"])
+    if "X-Desk-Live" in request.headers:  # a redirect would be followed, and its page's messages be lost
+        return HttpResponse(status=204, headers={"X-Desk-Next": following})
+    return HttpResponseRedirect(following, status=303)
+
+
+def refused_form(request: HttpRequest, act: Act, outcome: str) -> ActForm:
+    """What was typed, with the words that refused it and a new key: the old one has its answer."""
+    typed = request.POST.copy()
+    typed["key"] = str(uuid4())
+    form = act.form(typed)
+    form.add_error(None, outcome)
+    return form
 
 
 def first_form(request: HttpRequest, act: Act, order: Order) -> ActForm:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id, page_rows, with_row
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import MAX_ROWS, start_cancels
+from orders.entry.cancel import canceled_with
 from orders.models import ALIVE, Order, Source
 
 TYPED_ABOVE = 10
@@ -24,6 +26,22 @@ SHOWN = 200
 def living(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Those that can be canceled."""
     return orders.filter(state__in=ALIVE).exclude(source=Source.EXTERNAL)
+
+
+def taken_along(ids: list[UUID]) -> list[str]:
+    """Orders that were not chosen and that the broker cancels with those that were, by cl_ord_id."""
+    chosen, members = set(ids), defaultdict(list)
+    groups = Order.objects.filter(pk__in=ids, group__isnull=False).values("group")
+    for order in Order.objects.filter(group__in=groups).select_related("group").order_by("group_rank"):
+        members[order.group_id].append(order)
+    return sorted({
+        other.cl_ord_id
+        for group in members.values()
+        for order in group
+        if order.pk in chosen
+        for other in canceled_with(order, group)
+        if other.pk not in chosen
+    })  # fmt: skip
 
 
 def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") -> HttpResponse:
@@ -37,6 +55,7 @@ def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") ->
         "count": len(ids),
         "over": total - len(ids),
         "too_many": total > MAX_ROWS,
+        "taken": taken_along(ids),
         "typed": len(ids) > TYPED_ABOVE,
         "rows": page_rows(request, list(with_row(Order.objects.filter(pk__in=ids[:SHOWN])))),
         "more": max(len(ids) - SHOWN, 0),

@@ -148,7 +148,7 @@ def group_document(placed: PlacedGroup) -> dict[str, Any]:
         "orders": [
             {
                 **order_document(order, [] if placed.created else order.requests.all()),
-                "cancels": [str(other.id) for other in canceled_with(order)],
+                "cancels": [str(other.id) for other in canceled_with(order, placed.orders)],
             }
             for order in placed.orders
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from brokers.models import Instrument
-from orders.models import AccountLimit, ActionRecord, ApiToken, Order, OrderRequest, State
+from orders.admin.orders.bulk_cancel import taken_along
+from orders.models import AccountLimit, ActionRecord, ApiToken, Order, OrderGroup, OrderRequest, State
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 from tests.integration.api.test_read import sent
 
@@ -56,6 +58,20 @@ def test_the_same_key_gives_the_first_answer(boss: Client) -> None:
     assert "had not left us" in first
     assert "had not left us" in second
     assert ActionRecord.objects.count() == 1
+
+
+def test_a_refused_replace_keeps_what_was_typed_and_may_be_tried_again(boss: Client) -> None:
+    order = sent("a-1")
+    typed = {**press(), "version": str(order.version), "order_qty": "100", "price": "200.001"}
+    refused = boss.post(act(order, "replace"), typed, headers={"X-Desk-Live": "1"})
+    page = refused.content.decode()
+    assert (refused.status_code, 'value="200.001"' in page, "Must be a multiple" in page) == (409, True, True)
+    assert typed["key"] not in page, "the refused key has its answer"
+    taken = boss.post(
+        act(order, "replace"), {**typed, **press(), "price": "200.01"}, headers={"X-Desk-Live": "1"}
+    )
+    assert (taken.status_code, taken["X-Desk-Next"][:7]) == (204, "/admin/")
+    assert OrderRequest.objects.get().price == Decimal("200.01")
 
 
 def test_an_act_needs_a_reason(boss: Client) -> None:
@@ -274,3 +290,18 @@ def test_an_order_held_for_review_is_released_with_a_reason(
     event = order.events.latest("version")
     assert (event.kind, event.text, event.actor) == ("RELEASED", "asked the broker", "desk:jo-1")
     assert "not held" in boss.post(act(order, "release"), press(), follow=True).content.decode()
+
+
+def test_the_dialog_names_what_the_broker_cancels_with_it(boss: Client) -> None:
+    low, high = sent("g-low"), sent("g-high")
+    facts = {"session": low.session, "received_at": low.received_at, "request_hash": "", "list_id": "g"}
+    group = OrderGroup.objects.create(client_id=low.client_id, kind="OCA", **facts)
+    for rank, order in enumerate((low, high)):
+        Order.objects.filter(pk=order.pk).update(group=group, group_rank=rank)
+    page = boss.get(act(low, "cancel")).content.decode()
+    assert "The broker cancels with it" in page
+    assert "g-high" in page
+    assert taken_along([low.pk]) == ["g-high"]
+    assert taken_along([low.pk, high.pk]) == []
+    alone = boss.get(act(sent("a-1"), "cancel")).content.decode()
+    assert "The broker cancels with it" not in alone

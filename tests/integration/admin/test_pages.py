@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from orders.controls.tokens import make_token
-from orders.models import ActionRecord, ApiToken, Order, OrderEvent, ReconciliationRun
+from orders.models import ActionRecord, Alert, ApiToken, Break, Order, OrderEvent, ReconciliationRun
 from tests.integration.admin.conftest import fill
 
+NOW = timezone.now()
 admin.autodiscover()  # as the URLs do
 LISTS = [f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry]
 GROWING = [
@@ -107,6 +110,43 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
     assert queries(boss, reverse("admin:index")) <= 19
+
+
+def test_all_that_need_a_person_are_one_click_away(boss: Client) -> None:
+    fill(9)
+    Order.objects.update(state="FAILED")
+    Alert.objects.bulk_create(
+        Alert(kind="SESSION", session_id="main", subject=str(n), raised_at=NOW, last_raised_at=NOW)
+        for n in range(10)
+    )
+    page = boss.get(reverse("admin:index")).content.decode()
+    for words, url in (
+        ("More orders need a person", "admin:orders_order_changelist"),
+        ("More alerts are open", "admin:orders_alert_changelist"),
+    ):
+        (query,) = re.findall(rf'href="{reverse(url)}(\?[^"]+)">{words}', page)
+        assert boss.get(reverse(url) + query).context["cl"].result_count >= 9
+
+
+@pytest.mark.parametrize(
+    ("ours", "broker", "shown"),
+    [
+        ({"baseline": "1", "expected": "100"}, {"reported": "90"}, "expected / reported 100 90 -10"),
+        ({"expected": "1000.50"}, {"reported": "1000.75"}, "expected / reported 1000.50 1000.75 +0.25"),
+        ({"state": "SENT", "cum_qty": "5"}, {"status": "Filled", "cum_qty": "5"}, "cum_qty 5 5"),
+        ({"last_px": "1"}, {}, "last_px 1 –"),
+    ],
+)
+def test_a_break_has_both_figures_and_their_difference_in_one_row(
+    boss: Client, ours: dict[str, str], broker: dict[str, str], shown: str
+) -> None:
+    seen = {"first_seen": NOW, "last_seen": NOW, "ours": ours, "broker": broker}
+    row = Break.objects.create(session_id="main", kind="POSITION", key="k", **seen)
+    page = boss.get(reverse("admin:orders_break_change", args=[row.pk])).content.decode()
+    rows = [
+        " ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in re.findall(r"<tr.*?</tr>", page, re.S)
+    ]
+    assert shown in rows
 
 
 def test_a_comparison_that_failed_is_not_reported_as_a_difference(boss: Client) -> None:

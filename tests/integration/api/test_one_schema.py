@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -156,3 +157,25 @@ def test_a_bulk_with_defaults_spelled_out_is_the_same_request(api: Api, spelled:
     assert (first.status_code, again.status_code) == (200, 200), again.content
     assert again["Idempotent-Replayed"] == "true"
     assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize("spelled", SPELLED, ids=str)
+def test_a_group_with_defaults_spelled_out_is_the_same_request(api: Api, spelled: dict[str, Any]) -> None:
+    plain = body(instrument={"symbol": "AAPL"})
+    other = {**plain, "cl_ord_id": "other"}
+    first = api.post("groups", {"list_id": "g", "kind": "OCA", "orders": [plain, other]})
+    orders = [body(**spelled), {**body(**spelled), "cl_ord_id": "other"}]
+    again = api.post("groups", {"list_id": "g", "kind": "OCA", "oca_type": "CANCEL", "orders": orders})
+    assert (first.status_code, again.status_code) == (201, 200), again.content
+    assert Order.objects.count() == 2
+
+
+@pytest.mark.parametrize("spelled", SPELLED, ids=str)
+def test_a_sliced_order_with_defaults_spelled_out_is_the_same_request(
+    api: Api, spelled: dict[str, Any]
+) -> None:
+    window = {"slices": 5, "end_time": (timezone.now() + timedelta(hours=1)).isoformat()}
+    first = api.post("slices", {**body(instrument={"symbol": "AAPL"}), **window})
+    asked = {**body(**spelled), **window, "strategy": "TWAP", "start_time": None, "if_late": "SPREAD"}
+    again = api.post("slices", asked)
+    assert (first.status_code, again.status_code) == (201, 200), again.content

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from brokers.models import SessionHealth
+from brokers.models import GatewaySession, SessionHealth
 from brokers.port import Link
 from orders.models import Alert, AlertKind, State
 from orders.session.runtime import SILENCE, SessionRuntime
@@ -78,6 +78,13 @@ def test_a_failing_step_stops_no_other_and_raises_an_alert(
     eventually(lambda: raised.filter(cleared_at=None).exists())
     broken.clear()
     eventually(lambda: not raised.filter(cleared_at=None).exists())
+
+
+def test_the_negotiated_server_version_is_seen_while_connected(desk: Desk, runtime: SessionRuntime) -> None:
+    row = GatewaySession.objects.filter(name=runtime.name)
+    eventually(lambda: row.get().server_version == 178)
+    row.update(link="DOWN")
+    assert row.get().server_version is None
 
 
 def test_metrics_show_each_threads_heartbeat_and_each_steps_work(desk: Desk, runtime: SessionRuntime) -> None:

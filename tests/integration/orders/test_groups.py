@@ -6,14 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from orders.entry.group_watch import BATCH_SIZE, settle_groups
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.replace import Change, replace_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
-from orders.models import GroupKind, Order, OrderGroup, Source, State
+from orders.models import Alert, AlertKind, GroupKind, Order, OrderGroup, OrderRequest, Source, State
+from orders.sending.claim import sendable
 
 
 def ticket(name: str, side: Side, quantity: int = 10, **terms: Any) -> Ticket:
@@ -80,3 +83,43 @@ def test_exits_are_whole_or_legs_that_together_are_the_entry(
     with pytest.raises(TicketInvalid) as refused:
         bracket(order, "L", profits, stops)
     assert field in refused.value.errors
+
+
+def test_exits_that_outlive_the_cancel_of_the_rest_are_made_smaller(order: Order) -> None:
+    entry, *exits = bracket(order, "R", [10], [10])
+    Order.objects.filter(pk=entry.pk).update(state="CANCELED", cum_qty=3)
+    ids = [one.pk for one in exits]
+    Order.objects.filter(pk__in=ids).update(state="PENDING", broker_order_id=7)
+    settle_groups("main")
+    asked = OrderRequest.objects.filter(order__in=ids)
+    assert {(one.kind, one.order_qty, one.requested_by) for one in asked} == {("REPLACE", 3, "groups")}
+    assert asked.count() == 2
+    settle_groups("main")
+    assert asked.count() == 2  # what is under way is not asked again
+
+
+def test_a_resize_that_is_refused_calls_a_person_and_is_not_repeated(order: Order) -> None:
+    entry, *exits = bracket(order, "R", [10], [10])
+    Order.objects.filter(pk=entry.pk).update(state="CANCELED", cum_qty=3)
+    ids = [one.pk for one in exits]
+    Order.objects.filter(pk__in=ids).update(state="PENDING", broker_order_id=7)
+    settle_groups("main")
+    asked = OrderRequest.objects.filter(order__in=ids)
+    asked.update(state="REFUSED", reason_text="not now")
+    for _ in range(3):
+        Order.objects.filter(pk__in=ids).update(version=F("version") + 1)
+        settle_groups("main")
+    assert asked.count() == 2
+    assert Alert.objects.filter(kind=AlertKind.GROUP_BROKEN, order__in=ids, cleared_at=None).count() == 2
+
+
+def test_a_chain_whose_entry_was_made_smaller_waits_for_its_exits(order: Order) -> None:
+    entry = bracket(order, "W", [10], [10])[0]
+    change = Change(cl_ord_id="smaller", order_qty=Decimal(4))
+    replace_order(entry.id, change, actor="client:algo", at=timezone.now())
+    members = list(Order.objects.filter(group=entry.group).order_by("group_rank"))
+    assert sendable(GroupKind.BRACKET, members) == []
+    settle_groups("main")
+    members = list(Order.objects.filter(group=entry.group).order_by("group_rank"))
+    assert [one.order_qty for one in members] == [4, 4, 4]
+    assert sendable(GroupKind.BRACKET, members) == members

@@ -124,6 +124,18 @@ def test_what_becomes_of_a_late_rest_is_as_the_order_asks(order: Order, if_late:
     assert (parent.made, parent.state) == (made, SliceState.ENDED if not made else SliceState.RUNNING)
 
 
+def test_a_slice_that_waits_too_long_is_taken_back_where_no_late_one_is_wanted(
+    order: Order, django_capture_on_commit_callbacks: Any
+) -> None:
+    parent = sliced(order, if_late=IfLate.END)
+    look(parent)
+    move(parent, seconds=400)
+    with django_capture_on_commit_callbacks(execute=True):
+        look(parent)
+    assert look(parent).state == SliceState.ENDED
+    assert [child.state for child in parent.children.all()] == [State.CANCELED]
+
+
 def test_what_is_out_at_the_end_is_canceled_and_the_rest_named(order: Order) -> None:
     parent = sliced(order)
     look(parent)

@@ -13,6 +13,7 @@ from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
 from brokers.market import ProfitReport
 from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
+from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Link
 
 
@@ -151,7 +152,7 @@ def test_our_ids_stay_above_those_of_other_clients(callbacks: Callbacks, memory:
 def test_the_id_that_all_orders_by_hand_share_is_no_id_to_stay_above(
     callbacks: Callbacks, memory: Memory
 ) -> None:
-    for number in (2**31 - 1, 2_000_000_000, 0, -1):
+    for number in (2**31 - 1, 2_000_000_000, USED_UP_FROM - 1, 0, -1):
         status(callbacks, order_id=number, client_id=0)
     assert memory.valid_ids == []
 

@@ -11,7 +11,7 @@ from brokers.simulator.exchange.book import Side
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.records import Contract, Record
 from brokers.simulator.wire.server import ExecutionData, OrderStatus
-from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, errors, only, place
+from tests.unit.simulator.kit import AAPL, UNIVERSE, Bench, contract, errors, only, place
 
 MSFT = 272093
 D = Decimal
@@ -204,3 +204,17 @@ def test_makers_quote_on_the_ticks_of_the_market_rule(bench: Bench) -> None:
         bench.gateway.move_market("SIE", D(price))
         book = bench.gateway.exchange.market(siemens.con_id).book
         assert all(siemens.is_on_tick(known) for side in Side for known in book.sides[side].prices())
+
+
+def test_crypto_is_bought_at_the_market_for_an_amount_of_money(bench: Bench) -> None:
+    bitcoin = contract("BTC", sec_type="CRYPTO", exchange="PAXOS")
+    assert errors(bench.send(place(1, contract=bitcoin, total_quantity="0.1", tif="IOC"))) == [10289]
+    received = bench.send(place(1, contract=bitcoin, total_quantity=0, cash_qty=D(960), tif="IOC"))
+    assert 10289 not in errors(received)
+    (record,) = bench.gateway.state.orders.values()
+    assert D("0.0090") < record.quantity <= D("0.0100")
+
+
+def test_a_fraction_of_a_share_is_refused_however_it_is_asked(bench: Bench) -> None:
+    assert errors(bench.place(1, total_quantity="0.5")) == [10243]
+    assert errors(bench.place(1, total_quantity="10.5", order_type="LMT", lmt_price="200")) == [10243]

@@ -39,7 +39,8 @@ def details(bench: Bench, **query: Any) -> list[ContractData]:
 def test_the_universe_has_every_kind_of_instrument() -> None:
     kinds = Counter(instrument.sec_type for instrument in UNIVERSE.instruments.values())
     assert len(UNIVERSE.instruments) >= 60
-    assert {"STK", "IND", "FUT", "OPT", "CASH", "CRYPTO", "BOND", "CFD"} == set(kinds)
+    listed = {"STK", "IND", "FUT", "OPT", "FOP", "CASH", "CRYPTO", "BOND", "CFD", "FUND", "CMDTY"}
+    assert listed == set(kinds)
     assert {"USD", "EUR", "CHF", "GBP", "INR"} <= {known.currency for known in UNIVERSE.instruments.values()}
 
 

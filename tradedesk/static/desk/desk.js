@@ -17,11 +17,37 @@ async function openDialog(url) {
     const dialog = holder.querySelector("dialog");
     document.body.append(dialog);
     dialog.addEventListener("close", () => dialog.remove());
+    nameTheWayBack(dialog);
+    dialog.showModal();
+}
+
+function nameTheWayBack(dialog) {
     const next = dialog.querySelector("input[name=next]");
     if (next && !next.value) {
         next.value = location.pathname + location.search;
     }
-    dialog.showModal();
+}
+
+// What was typed stays while it is refused: the dialog shows the same form again with the words.
+async function sendDialog(form) {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Desk-Live": "1" } }).catch(() => null);
+    if (answer?.headers.has("X-Desk-Next")) {
+        location.href = answer.headers.get("X-Desk-Next");
+        return;
+    }
+    const holder = document.createElement("div");
+    holder.innerHTML = answer ? await answer.text() : "";
+    const again = holder.querySelector("dialog form");
+    if (again) {
+        const dialog = form.closest("dialog");
+        form.replaceWith(again);
+        nameTheWayBack(dialog);
+        again.querySelector(".desk-error")?.scrollIntoView();
+        return;
+    }
+    delete form.dataset.sent;
+    form.querySelector("[type=submit]").disabled = false;
+    form.querySelector(".buttons").insertAdjacentHTML("beforebegin", '<p class="desk-error" role="alert">No answer came. Look at the order before you try again; the same dialog counts once.</p>');
 }
 
 document.addEventListener("click", (event) => {
@@ -44,8 +70,8 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("submit", (event) => {
     const button = event.submitter;
-    if (!button || !button.classList.contains("desk-button")) {
-        return;
+    if (event.defaultPrevented || !button || !button.classList.contains("desk-button")) {
+        return; // Enter in the ticket presses its Send, which the ticket itself has kept from being pressed
     }
     if (button.dataset.confirm && !window.confirm(button.dataset.confirm)) {
         event.preventDefault();
@@ -56,6 +82,10 @@ document.addEventListener("submit", (event) => {
         return;
     }
     event.target.dataset.sent = "1";
+    if (event.target.closest("dialog[data-stays]")) {
+        event.preventDefault();
+        sendDialog(event.target);
+    }
     // After the form's data was taken: a disabled button would not be part of it.
     setTimeout(() => { button.disabled = true; }, 0);
 });

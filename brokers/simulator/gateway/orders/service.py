@@ -178,7 +178,7 @@ class OrderService:
             if record.is_done:
                 continue
             if self._waiting.is_over(record):
-                self._cancel(record, "Expired" if record.order.tif == "GTD" else BY_SYSTEM)
+                self._cancel(record, "Expired" if record.order.tif in ("GTD", "Minutes") else BY_SYSTEM)
             elif record.perm_id not in self._waiting.held and changes(record.order):
                 self._change(record)
 
@@ -215,11 +215,14 @@ class OrderService:
         for member in self._families.released_by(link, message):
             self._admit(self._intake.record(client_id, member))
 
-    def accept(self, client_id: int, message: PlaceOrder) -> OrderRecord:
+    def accept(
+        self, client_id: int, message: PlaceOrder, told_as: tuple[int, int] | None = None
+    ) -> OrderRecord:
         """Work an order whatever its id; raises Refused if it cannot be worked."""
         normalized(message.order)
         self._intake.check(message)
         record = self._intake.record(client_id, message)
+        record.told_as = told_as
         self._admit(record)
         return record
 

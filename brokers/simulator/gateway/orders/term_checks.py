@@ -15,6 +15,7 @@ from brokers.simulator.gateway.texts.refusals import (
     OFF_TICK,
     UNSUPPORTED_TYPE,
     Refused,
+    invalid_time_in_force,
     rejected,
     validation,
 )
@@ -24,6 +25,8 @@ ZERO = Decimal(0)
 _LARGEST_QUANTITY = LARGEST_PRICE = Decimal(10) ** 9
 ORDER_TYPES = {"MKT", "MTL", "BOX TOP", "MOC"} | TRAILING | LIMITED | STOPS | TOUCHED | PEGGED
 TIMES_IN_FORCE = {"DAY", "GTC", "IOC", "FOK", "GTD", "OPG", "AUC"}
+#: Crypto currency is traded for these; "Minutes", which only it knows, are five.
+_CRYPTO_TIMES = {"DAY", "GTC", "IOC", "Minutes"}
 #: Real ones that this exchange does not match: refused in other words than nonsense is.
 UNMATCHED_TYPES = {"LWH", "RPI", "TRAIL MIT", "TRAIL LIT", "TRAIL REL", "REL + LMT", "REL + MKT", "LMT + MKT"}
 UNMATCHED_TIMES = {"DTC", "GTX"}
@@ -63,8 +66,10 @@ def check_type(order: Order, instrument: Instrument) -> None:
         raise Refused(UNSUPPORTED_TYPE)
     if order.order_type not in ORDER_TYPES:
         raise Refused(validation("Invalid order type was entered"))
-    if order.tif not in TIMES_IN_FORCE:
+    if order.tif not in TIMES_IN_FORCE | _CRYPTO_TIMES:
         raise Refused(validation("Invalid time in force was entered"))
+    if order.tif not in (_CRYPTO_TIMES if instrument.sec_type == "CRYPTO" else TIMES_IN_FORCE):
+        raise Refused(invalid_time_in_force(order.tif))
     if order.tif == "AUC" and instrument.sec_type not in _WITH_AUCTIONS:
         raise Refused(UNSUPPORTED_TYPE)
     if not _go_together(order.order_type, order.tif):

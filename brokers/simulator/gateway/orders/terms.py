@@ -78,7 +78,8 @@ def _auction(record: OrderRecord) -> Auction | None:
 
 def _time_in_force(record: OrderRecord) -> TimeInForce:
     """An order for the opening auction that has its price from it is a limit order of that day."""
-    tif = TimeInForce(record.order.tif)
+    # The gateway ends what works for minutes; to its market it is good till canceled.
+    tif = TimeInForce.GTC if record.order.tif == "Minutes" else TimeInForce(record.order.tif)
     return TimeInForce.DAY if tif is TimeInForce.AUC and record.limit is not None else tif
 
 

@@ -27,6 +27,10 @@ def changes(order: Order) -> bool:
     return slicing.is_sliced(order) or adjustable.is_adjustable(order)
 
 
+#: How long an order in crypto currency for "Minutes" works.
+MINUTES = timedelta(minutes=5)
+
+
 class WaitingOrders:
     """Knows why an order is not in the market, and which orders the clock concerns."""
 
@@ -65,7 +69,7 @@ class WaitingOrders:
     def retime(self, record: OrderRecord) -> bool:
         """Apply modified terms; return whether the order is kept back still."""
         order = record.order
-        if changes(order) or order.conditions_cancel_order or order.tif == "GTD":
+        if changes(order) or order.conditions_cancel_order or order.tif in ("GTD", "Minutes"):
             self.timed[record.perm_id] = record
         else:
             self.timed.pop(record.perm_id, None)
@@ -99,6 +103,8 @@ class WaitingOrders:
     def is_over(self, record: OrderRecord) -> bool:
         """Whether an order's end date or the condition that cancels it has come."""
         order = record.order
+        if order.tif == "Minutes":
+            return self._clock() >= record.received_at + MINUTES
         if order.tif == "GTD":
             return self._clock() >= parse_moment(order.good_till_date, record.received_at)
         return bool(order.conditions_cancel_order) and self._conditions.are_met(record)

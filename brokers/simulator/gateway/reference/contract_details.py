@@ -9,20 +9,25 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.reference.contracts import query_of
-from brokers.simulator.gateway.texts.refusals import NO_SUCH_CONTRACT, validation
+from brokers.simulator.gateway.reference.contracts import front_month, query_of
+from brokers.simulator.gateway.texts.refusals import NO_SUCH_CONTRACT, Refused, validation
 from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import client_reference as reference_requests
 from brokers.simulator.wire import server_reference as responses
 from brokers.simulator.wire.records import Contract, Record, TagValue
-from brokers.simulator.wire.server import ContractData, ContractDataEnd
+from brokers.simulator.wire.server import ContractData, ContractDataEnd, Fund
 from brokers.simulator.wire.values import UNSET_INT
 
 _SECURITY_TYPES = frozenset(
-    ("STK", "FUT", "OPT", "FOP", "IND", "CASH", "BOND", "BAG", "CFD", "CMDTY", "CRYPTO", "FUND", "CONTFUT")
+    (
+        *("STK", "FUT", "OPT", "FOP", "IND", "CASH", "BOND", "BAG", "CFD", "CMDTY", "CRYPTO", "FUND"),
+        *("CONTFUT", "WAR", "IOPT"),
+    )
 )
 #: The group of venues whose prices belong together, as recorded details number them.
 _AGGREGATION_GROUPS = {"STK": 1, "OPT": 2, "CASH": 4}
@@ -56,19 +61,30 @@ class ContractService:
         if contract.sec_type not in _SECURITY_TYPES and not (contract.con_id or contract.sec_id):
             link.error(message.req_id, *validation("Please enter a valid security type"))
             return
-        found = self._universe.find(query_of(contract))
-        if not found:
-            link.error(message.req_id, *NO_SUCH_CONTRACT)
+        try:
+            found = self._found(message)
+        except Refused as refused:
+            link.error(message.req_id, *refused.refusal)
             return
         for instrument in found:
             link.send(self._describe(message.req_id, instrument, contract.exchange))
         link.send(ContractDataEnd(req_id=message.req_id))
 
+    def _found(self, message: requests.ReqContractData) -> list[Instrument]:
+        if message.contract.sec_type == "CONTFUT":
+            front = front_month(self._universe, message.contract)
+            return [msgspec.structs.replace(front, sec_type="CONTFUT")]
+        query = query_of(message.contract, includes_expired=message.include_expired)
+        found = self._universe.find(query)
+        if not found:
+            raise Refused(NO_SUCH_CONTRACT)
+        return found
+
     def _describe(self, req_id: int, instrument: Instrument, exchange: str) -> Record:
         if instrument.bond:
             return _describe_bond(req_id, instrument, exchange)
         under = self._universe.instruments.get(instrument.under_con_id)
-        is_derivative = instrument.is_option or instrument.sec_type == "FUT"
+        is_derivative = instrument.is_option or instrument.sec_type == "FUT" or bool(instrument.under_con_id)
         return ContractData(
             req_id=req_id,
             contract=_contract(instrument, exchange),
@@ -92,6 +108,7 @@ class ContractService:
             market_rule_ids=_rule_ids(instrument),
             real_expiration_date=instrument.expiry,
             stock_type=instrument.stock_type,
+            fund=_fund(instrument),
             min_size=instrument.lot,
             size_increment=instrument.lot,
             suggested_size_increment=Decimal(100) if instrument.sec_type == "STK" else instrument.lot,
@@ -112,20 +129,33 @@ class ContractService:
     def matching_symbols(self, link: Link, message: reference_requests.ReqMatchingSymbols) -> None:
         """Send up to 16 instruments whose symbol begins with the pattern, or whose name has it."""
         pattern = message.pattern.strip().upper()
-        listed = [found for found in self._universe.instruments.values() if found.sec_type in _SEARCHED_TYPES]
+        listed = [
+            found
+            for found in self._universe.instruments.values()
+            # A CFD on a share is found as what can be had on the share.
+            if found.sec_type in _SEARCHED_TYPES and not self._is_on_share(found)
+        ]
         exact = [found for found in listed if found.symbol == pattern]
         begin = [found for found in listed if found.symbol.startswith(pattern) and found not in exact]
         named = [found for found in listed if pattern in found.long_name and found not in (*exact, *begin)]
         samples = (self._sample(found) for found in [*exact, *begin, *named][:_MAX_SAMPLES] if pattern)
         link.send(responses.SymbolSamples(req_id=message.req_id, samples=tuple(samples)))
 
+    def _is_on_share(self, instrument: Instrument) -> bool:
+        under = self._universe.instruments.get(instrument.under_con_id)
+        return instrument.sec_type == "CFD" and under is not None and under.sec_type == "STK"
+
     def _sample(self, instrument: Instrument) -> responses.SymbolSample:
         derivatives = [] if not self._universe.options(instrument.con_id) else ["OPT", "BAG"]
-        if any(
-            known.under_con_id == instrument.con_id and known.sec_type == "FUT"
-            for known in self._universe.instruments.values()
-        ):
-            derivatives.append("FUT")
+        known = self._universe.instruments.values()
+        derivatives += sorted(
+            {
+                found.sec_type
+                for found in known
+                if found.under_con_id == instrument.con_id
+                and (found.sec_type == "FUT" or self._is_on_share(found))
+            }
+        )
         return responses.SymbolSample(
             con_id=instrument.con_id,
             symbol=instrument.symbol,
@@ -200,6 +230,20 @@ def _contract(instrument: Instrument, exchange: str) -> Contract:
         currency=instrument.currency,
         local_symbol=instrument.local_symbol,
         trading_class=instrument.trading_class,
+    )
+
+
+def _fund(instrument: Instrument) -> Fund:
+    """What details say of a mutual fund from server version 179 on."""
+    if instrument.sec_type != "FUND":
+        return Fund()
+    return Fund(
+        name=instrument.long_name,
+        family=instrument.industry,
+        fund_type=instrument.category,
+        minimum_initial_purchase="3000",
+        distribution_policy="N",
+        asset_type="003",
     )
 
 

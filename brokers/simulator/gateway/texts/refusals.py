@@ -101,6 +101,11 @@ def validation(cause: str) -> Refusal:
     return Refusal(321, f"Error validating request.-'bS' : cause - {cause}")
 
 
+def invalid_time_in_force(tif: str) -> Refusal:
+    """A time in force that this kind of instrument does not have (10052)."""
+    return Refusal(10052, f"Invalid time in force:{tif}.")
+
+
 def unreadable(what: str) -> Refusal:
     """A request that cannot be read (320)."""
     return Refusal(320, f"Error reading request:{what}")
