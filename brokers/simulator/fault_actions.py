@@ -40,6 +40,7 @@ class FaultActions:
             "midnight": self._end_day,
             "lag": self._lag,
             "move": self._move,
+            "stranger": self._trade_as_stranger,
         }
 
     def arm(self, faults: Iterable[Fault]) -> None:
@@ -170,3 +171,6 @@ class FaultActions:
 
     def _move(self, fault: Fault) -> None:
         self._gateway.shift_market(fault.symbol, Decimal(str(fault.percent)))
+
+    def _trade_as_stranger(self, fault: Fault) -> None:
+        self._gateway.trade_as_stranger(fault.symbol or "AAPL", fault.side, fault.number)

@@ -64,6 +64,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     data_lost: bool = False
     ids_reset: bool = False
     percent: float = 0.0
+    number: Literal["hand", "zero", "reused"] = "reused"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
