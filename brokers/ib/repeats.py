@@ -7,6 +7,8 @@ grow by every order of a day. Said again after that, it is news, which the inbox
 
 from __future__ import annotations
 
+import threading
+
 
 class Repeats:
     """Words by topic, as hashes: the words themselves would be some 2 kB for each order."""
@@ -14,6 +16,7 @@ class Repeats:
     def __init__(self) -> None:
         self._now: dict[int, int] = {}
         self._before: dict[int, int] = {}
+        self._lock = threading.Lock()  # lost words, found in the old half, must not be remembered anew
 
     def __len__(self) -> int:
         return len(self._now.keys() | self._before.keys())
@@ -26,17 +29,20 @@ class Repeats:
     def is_repeat(self, topic: str, words: int) -> bool:
         """Whether just this was said last about it; it is remembered."""
         key = hash(topic)
-        known = self._now.get(key, self._before.get(key))
-        self._now[key] = words
+        with self._lock:
+            known = self._now.get(key, self._before.get(key))
+            self._now[key] = words
         return known == words
 
     def forget(self, topic: str, words: int) -> None:
         """These words were lost on their way to storage: said again, they are news. On any thread."""
         key = hash(topic)
-        for said in (self._now, self._before):
-            if said.get(key) == words:
-                said.pop(key, None)
+        with self._lock:
+            for said in (self._now, self._before):
+                if said.get(key) == words:
+                    del said[key]
 
     def looked(self) -> None:
         """The gateway has repeated all that it does: what only the look before heard is over."""
-        self._before, self._now = self._now, {}
+        with self._lock:
+            self._before, self._now = self._now, {}
