@@ -135,7 +135,7 @@ class Gateway:
             valuation,
             self.faults,
             self.agenda,
-            self.clock,
+            self._local_clock,
             self._publisher,
             self._exposure,
             Allocations(self.state, advisor, valuation),
@@ -157,6 +157,10 @@ class Gateway:
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
         self._lists = OrderLists(self.state, self.clock, self.home)
+
+    def _local_clock(self) -> datetime:
+        """The time in the gateway's own zone: in it are times of orders that name none."""
+        return self.clock().astimezone(self.home.place)
 
     def _build_services(self, advisor: AdvisorService) -> None:
         """Make what publishes the market, and the table of who answers what."""

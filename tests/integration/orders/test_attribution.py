@@ -10,6 +10,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -97,6 +99,13 @@ def books(order: Order) -> tuple[Any, ...]:
 
 def external() -> list[Order]:
     return list(Order.objects.filter(source=Source.EXTERNAL).order_by("id"))
+
+
+def test_an_execution_on_our_account_asks_nothing_about_the_account(sent: Order) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        tell(execution(OURS))
+    assert books(sent)[5] == 1
+    assert not [query["sql"] for query in asked if 'FROM "brokers_brokeraccount"' in query["sql"]]
 
 
 # --- identity ----------------------------------------------------------------------------------------

@@ -52,11 +52,13 @@ _BAD_TIME = Refusal(
 )
 
 
-def parse_moment(text: str, now: datetime | None, home: tzinfo = HOME) -> datetime:
+def parse_moment(text: str, now: datetime | None, home: tzinfo | None = None) -> datetime:
     """Return the moment that a text means; `now` says which day a time without a date is on.
 
-    A dash between date and time means UTC, no zone means `home`. Raises ValueError if the text is none.
+    A dash between date and time means UTC; no zone means `home`, or that of `now`. Raises ValueError if the
+    text is none.
     """
+    home = home or (now and now.tzinfo) or HOME
     found = _MOMENT.fullmatch(text.strip())
     date, time, name = found.groups() if found else (None, None, None)
     where = _named_zone(name) if name else UTC if "-" in text else home
