@@ -31,7 +31,7 @@ from brokers.messages import (
     Snapshot,
     WorkingStatus,
 )
-from brokers.models import BrokerAccount, InboxMessage
+from brokers.models import BrokerAccount, InboxMessage, Instrument
 from brokers.port import InboundMessage
 from orders.access import accounts_of_person
 from orders.booking.apply import apply_items, retry_parked
@@ -284,3 +284,16 @@ def test_one_execution_id_of_two_accounts_is_no_difference(order: Order) -> None
         orders=(), executions=tuple(fills), positions=(), account_values=(),
     )  # fmt: skip
     assert not comparison.executions("main", snapshot)
+
+
+def test_a_combination_takes_its_own_executions_and_its_legs_only(sent: Order) -> None:
+    legs = [
+        {"con_id": n, "ratio": 1, "side": side, "exchange": "SMART"} for n, side in ((7, "BUY"), (8, "SELL"))
+    ]
+    Instrument.objects.filter(pk=sent.instrument_id).update(sec_type="BAG", con_id=None, legs=legs)
+    whole = msgspec.structs.replace(AAPL, sec_type="BAG", symbol="AAPL,SPY", con_id=28812380)
+    leg, other = (msgspec.structs.replace(AAPL, con_id=number) for number in (8, 9))
+    tell(*(execution(OURS, instrument=one, side=Side.SELL) for one in (leg, other)))
+    tell(execution(OURS, instrument=whole, sec_type="BAG"))
+    assert sent.executions.count() == 2
+    assert (books(sent)[1], len(external())) == (10, 1)
