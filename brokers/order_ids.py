@@ -9,6 +9,8 @@ from __future__ import annotations
 
 #: The highest id that an order gets.
 LAST_ORDER_ID = 1_999_999_999
+#: From this one on none is given out: a claim takes many at once.
+USED_UP_FROM = LAST_ORDER_ID - 999
 
 
 def is_sendable(broker_order_id: int | None) -> bool:

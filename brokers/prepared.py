@@ -6,9 +6,11 @@ connection, and so the same transaction, is asked with the server's own binding.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 import psycopg
@@ -18,21 +20,45 @@ from django.db.models import Model
 Row = tuple[Any, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]
 Statement = tuple[str, Parameters]
+Prepared = tuple[bytes, Parameters]
 M = TypeVar("M", bound=Model)
 
 
-#: These statements are planned once for each connection, perhaps while a table is still small. A plan that
-#: reads it whole would be kept when it has grown, so they prefer indexes. Others have PostgreSQL's defaults.
-PLAN_SETTINGS = {"plan_cache_mode": "'force_generic_plan'", "enable_seqscan": "'off'", "jit": "'off'"}
+#: A plan is made when its statement runs first on a connection, perhaps while a table is still small. One
+#: that reads the table whole would be kept when it has grown, so plans are made to prefer indexes. That a
+#: plan is kept at all, and no machine code made for it, the connection says (settings.py): the ORM prepares
+#: nothing, so only these statements heed it.
+PREFER_INDEXES = b"SELECT set_config('enable_seqscan', 'off', true)"
+AS_BEFORE = b"SELECT set_config('enable_seqscan', NULL, true)"  # NULL is the connection's own
+#: Seconds after which a connection's plans are made again. PostgreSQL does that by itself after an ANALYZE or
+#: a change of the table, the driver after a rollback or for parameters of other types, and then without
+#: asking us: this bounds how long a table grows under a plan that was made so.
+PLANS_KEPT = 10.0
 
 
-def _set_local(values: Mapping[str, str]) -> str:
-    """SET LOCAL of several settings in one statement; the values are SQL, NULL is the connection's own."""
-    return "SELECT " + ", ".join(f"set_config('{name}', {value}, true)" for name, value in values.items())
+class Plans:
+    """What one connection has planned with a preference for indexes."""
+
+    def __init__(self) -> None:
+        self.texts: set[bytes] = set()
+        self.old_at = time.monotonic() + PLANS_KEPT
+
+    def before(self, wanted: Sequence[Prepared]) -> list[Prepared]:
+        """What must go ahead of these statements, so that they have plans with indexes; mostly nothing."""
+        forgotten: list[Prepared] = []
+        if self.old_at <= time.monotonic():
+            self.texts, self.old_at = set(), time.monotonic() + PLANS_KEPT
+            forgotten = [(b"DISCARD PLANS", ())]
+        if all(text in self.texts for text, _ in wanted):
+            return []
+        return [*forgotten, (PREFER_INDEXES, ())]
+
+    def learn(self, planned: Sequence[Prepared]) -> None:
+        """Remember that these were planned."""
+        self.texts.update(text for text, _ in planned)
 
 
-SET_PLAN = _set_local(PLAN_SETTINGS)
-RESET_PLAN = _set_local(dict.fromkeys(PLAN_SETTINGS, "NULL"))
+_plans: WeakKeyDictionary[psycopg.Connection[Any], Plans] = WeakKeyDictionary()
 
 
 def rows(sql: str, parameters: Parameters) -> list[Row]:
@@ -43,20 +69,30 @@ def rows(sql: str, parameters: Parameters) -> list[Row]:
 def pipeline(*statements: Statement) -> list[list[Row]]:
     """The same for several in one round trip, in this order; each sees what those before it did.
 
-    The plan settings travel along. Outside of a transaction the pipeline is one, and they end with it; inside
-    of one they are put back, or rolled back with it after an error.
+    With statements that are new to the connection the preference for indexes travels along. Outside of a
+    transaction the pipeline is one, and it ends with it; inside of one it is put back, or rolled back with it
+    after an error.
     """
     connection.ensure_connection()
     raw = connection.connection
-    afterwards = [] if raw.autocommit else [(RESET_PLAN, ())]
-    with connection.wrap_database_errors, raw.pipeline():  # its end is the one round trip
-        cursors = [
-            psycopg.Cursor(raw).execute(_text(sql), parameters, prepare=True)
-            for sql, parameters in ((SET_PLAN, ()), *statements, *afterwards)
-        ]
+    plans = _plans.setdefault(raw, Plans())
+    wanted = [(_text(sql), parameters) for sql, parameters in statements]
+    before = plans.before(wanted)
+    after = [(AS_BEFORE, ())] if before and not raw.autocommit else []
+    with connection.wrap_database_errors:
+        cursors = _executed(raw, [*before, *wanted, *after])
+    plans.learn(wanted)  # only now: a statement that failed may have no plan
     # Not by `description`: that describes every column each time, a tenth of a statement's cost.
-    asked = cursors[1 : 1 + len(statements)]
+    asked = cursors[len(before) : len(before) + len(wanted)]
     return [one.fetchall() if one.pgresult and one.pgresult.nfields else [] for one in asked]
+
+
+def _executed(raw: psycopg.Connection[Any], statements: Sequence[Prepared]) -> list[psycopg.Cursor[Any]]:
+    """These in one round trip; one alone needs no pipeline for it, whose beginning and end cost more."""
+    if len(statements) == 1:
+        return [psycopg.Cursor(raw).execute(*statements[0], prepare=True)]
+    with raw.pipeline():  # its end is the one round trip
+        return [psycopg.Cursor(raw).execute(*statement, prepare=True) for statement in statements]
 
 
 @cache

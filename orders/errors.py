@@ -53,6 +53,15 @@ class InstrumentAmbiguous(TicketInvalid):
         return ", ".join(one.get("local_symbol") or one.get("maturity", "") for one in self.candidates[:12])
 
 
+class RefusedByCheck(OrderError):
+    """A limit refuses the request whole, and nothing was recorded; `report` are all checks as JSON."""
+
+    def __init__(self, code: str, text: str, report: list[dict[str, Any]]) -> None:
+        super().__init__(text)
+        self.code = code
+        self.report = report
+
+
 class BrokerSilent(OrderError):
     """The broker could not be asked, or did not answer in time; nothing was done."""
 

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404
 
 from brokers import prepared
 from brokers.fix import OrdStatus
-from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Instrument, Position
+from brokers.models import AccountValue, BrokerAccount, GatewaySession, Instrument, Position
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
@@ -24,7 +24,6 @@ from orders.models import (
     Order,
     OrderEvent,
     OrderRequest,
-    ReconciliationRun,
     RequestKind,
     State,
     Webhook,
@@ -275,33 +274,6 @@ def open_counts() -> dict[str, int]:
     """How many orders are in each state in which something is still expected."""
     moving = Order.objects.filter(state__in=[*ALIVE, State.FILLED]).order_by().values("state")
     return {str(row["state"]): row["count"] for row in moving.annotate(count=Count("id"))}
-
-
-def needing_a_person(limit: int) -> QuerySet[Order]:
-    """Orders in doubt or held for the desk, the oldest first."""
-    doubtful = Q(state=State.UNCONFIRMED) | Q(state__in=ALIVE, held_for_desk=True)
-    return Order.objects.filter(doubtful).select_related("instrument").order_by("id")[:limit]
-
-
-def recent_orders(limit: int) -> QuerySet[Order]:
-    """The newest orders."""
-    return Order.objects.select_related("instrument").order_by("-id")[:limit]
-
-
-def all_sessions() -> QuerySet[GatewaySession]:
-    """Every broker session."""
-    return GatewaySession.objects.order_by("name")
-
-
-def inbox_errors() -> int:
-    """Broker messages that could not be applied."""
-    return InboxMessage.objects.filter(applied_at=None).exclude(error="").count()
-
-
-def latest_differing_runs() -> list[ReconciliationRun]:
-    """Of each session and kind the newest comparison, if it found the two sides different."""
-    newest = ReconciliationRun.objects.order_by("session_id", "kind", "-id").distinct("session_id", "kind")
-    return [run for run in newest if not run.ok]
 
 
 def instruments(

@@ -22,6 +22,7 @@ from brokers.ib import codes, contracts, translate
 from brokers.ib.codes import Notice
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.prices import Prices
+from brokers.ib.repeats import Repeats
 from brokers.ib.requests import PROBE, Requests
 from brokers.ib.times import GatewayTimes
 from brokers.messages import (
@@ -35,7 +36,7 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
-from brokers.order_ids import is_sendable
+from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Listener
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,9 @@ class Callbacks:
         self.prices = prices
         self.on_link_code = on_link_code
         self.times = times or GatewayTimes("main", None, listener)
-        self._last: dict[str, int] = {}
+        self.repeats = Repeats()
+        #: Of completed orders, which only a full look makes the gateway repeat.
+        self.completed_repeats = Repeats()
         self._count = 0
         self._highest_of_others = 0
 
@@ -151,7 +154,7 @@ class Callbacks:
 
         But for those that no client can count beyond: all orders by hand share 2147483647 (IbPy 36).
         """
-        if not is_sendable(order_id):
+        if order_id + 1 >= USED_UP_FROM:
             return
         if client_id != self.client_id and order_id > self._highest_of_others:
             self._highest_of_others = order_id
@@ -188,7 +191,7 @@ class Callbacks:
         report = translate.commission_report(commission)
         # What comes after another word about it is news, also when it is what was said before that.
         key = commission_key(report)
-        if f"{raw_kind(report)}:{report.exec_id}" in self._last:
+        if f"{raw_kind(report)}:{report.exec_id}" in self.repeats:
             key = f"{key}:{self.connection_id}:{self._count}"
         self._on_event(report, _said(commission), key=key, about=report.exec_id)
 
@@ -287,31 +290,32 @@ class Callbacks:
         self.prices.profit(request_id, daily=daily, unrealized=unrealized, realized=realized, value=value)
 
     # --- to the inbox ------------------------------------------------------------------------------
+    def looked(self, full: bool) -> None:
+        """A look is over; a full one asks for completed orders too."""
+        self.repeats.looked()
+        if full:
+            self.completed_repeats.looked()
+
     def _on_event(self, event: BrokerEvent, raw: dict[str, Any], *, about: str = "", key: str = "") -> None:
         """To the inbox, unless it repeats word for word the last one of its kind about this order.
 
         That one is stored, or on its way to be: one that was lost on its way is forgotten here.
         """
         kind = raw_kind(event)
-        words = hash(repr(raw))  # the words themselves, of every order of a day, would fill the memory
+        words = hash(repr(raw))
         topic = f"{kind}:{about}" if about else key
-        if self._last.get(topic) == words:
+        repeats = self.completed_repeats if kind == "completedOrder" else self.repeats
+        if repeats.is_repeat(topic, words):
             return
-        self._last[topic] = words
         self._count += 1
         message = InboundMessage(
             event=event,
             dedup_key=key or f"{self.connection_id}:{self._count}",
             raw=raw,
             received_at=translate.now(),
-            forget=partial(self._forget, topic, words),
+            forget=partial(repeats.forget, topic, words),
         )
         self.listener.on_message(message)
-
-    def _forget(self, topic: str, words: int) -> None:
-        """On any thread: a message that comes meanwhile may be forgotten too, and be stored twice."""
-        if self._last.get(topic) == words:
-            self._last.pop(topic, None)
 
 
 def rule_key(rule_id: int) -> str:

@@ -123,7 +123,7 @@ class IBSession:
         return self._hand_over(self._replace_all(replaces), replaces)
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
-        return self._ask(self._asking.look(full), timeout)
+        return self._ask(self._look(full), timeout)
 
     def reconnect(self, reason: str) -> None:
         log.warning("reconnecting", extra={"session": self.name, "reason": reason})
@@ -228,6 +228,12 @@ class IBSession:
     def _tell_failure(self) -> None:
         if not self._stopping.is_set():
             self.listener.connection_failed()
+
+    async def _look(self, full: bool) -> Snapshot:
+        snapshot = await self._asking.look(full)
+        if self._callbacks:
+            self._callbacks.looked(full)
+        return snapshot
 
     async def _connect(self, timeout: float) -> None:
         """Open the socket and wait until the gateway has told ids and accounts."""

@@ -43,6 +43,7 @@ class FaultActions:
             "empty_lists": self._empty_lists,
             "clock": self._set_clock,
             "move": self._move,
+            "stranger": self._trade_as_stranger,
         }
 
     def arm(self, faults: Iterable[Fault]) -> None:
@@ -197,3 +198,6 @@ class FaultActions:
 
     def _move(self, fault: Fault) -> None:
         self._gateway.shift_market(fault.symbol, Decimal(str(fault.percent)))
+
+    def _trade_as_stranger(self, fault: Fault) -> None:
+        self._gateway.trade_as_stranger(fault.symbol or "AAPL", fault.side, fault.number)

@@ -88,7 +88,7 @@ ONLY: dict[str, set[str]] = {
     "CANCEL_PENDING": {"replace_order"},
     "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
-    "REFUSED_BY_CHECK": {"place_order", "place_group", "replace_order"},
+    "REFUSED_BY_CHECK": {"place_order", "place_group", "place_sliced", "replace_order"},
     "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders"},
     "BULK_REFUSED": {"place_orders"},
 }

@@ -19,7 +19,7 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from brokers import database
-from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, OrderError
+from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, OrderError, RefusedByCheck
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +166,8 @@ def problem_of_service(error: OrderError) -> Problem:
     if isinstance(error, InstrumentAmbiguous):
         what = [FieldError("instrument", error.code, error.errors["instrument"][0])]
         return Problem(error.code, str(error), errors=what, candidates=error.candidates)
+    if isinstance(error, RefusedByCheck):
+        return Problem(error.code, str(error), kind="REFUSED_BY_CHECK", report=error.report)
     if isinstance(error, BrokerSilent):
         return Problem(error.code, str(error), headers={"Retry-After": "2"})
     if fields:

@@ -14,6 +14,7 @@ from orders.api import bodies, queries
 from orders.api.examples import ORDER
 from orders.api.problems import PROBLEMS
 from orders.api.shapes import (
+    AccountLimitsShape,
     AccountValueShape,
     EventShape,
     ExecutionShape,
@@ -164,6 +165,11 @@ LIST_ACCOUNT_VALUES: Operation = {
     "operation_id": "list_account_values",
     "parameters": parameters(queries.ACCOUNT_FIELDS),
     "responses": read(page_of("AccountValueList", AccountValueShape), 400),
+}
+LIST_LIMITS: Operation = {
+    "operation_id": "list_limits",
+    "parameters": parameters(queries.ACCOUNT_FIELDS),
+    "responses": read(page_of("LimitList", AccountLimitsShape), 400),
 }
 LIST_SESSIONS: Operation = {
     "operation_id": "list_sessions",

@@ -257,6 +257,28 @@ class AccountValueShape(serializers.Serializer[Any]):
     reported_at = serializers.DateTimeField()
 
 
+class LimitShape(serializers.Serializer[Any]):
+    """One limit and what is used of it."""
+
+    field = serializers.CharField()
+    scope = serializers.ChoiceField(["order", "account"])
+    limit = serializers.CharField(allow_null=True, help_text="null: the rule is off.")
+    used = serializers.CharField(
+        allow_null=True,
+        help_text="Of positions, the largest that any contract can reach if all that works is filled. "
+        "null: asked order by order.",
+    )
+
+
+class AccountLimitsShape(serializers.Serializer[Any]):
+    """What an account may do, and does now."""
+
+    account = serializers.CharField()
+    any_instrument = serializers.BooleanField()
+    instruments = serializers.IntegerField(help_text="How many are listed as allowed.")
+    limits = LimitShape(many=True)
+
+
 class SessionShape(serializers.Serializer[Any]):
     """A broker session and the state of its link."""
 

@@ -50,6 +50,7 @@ urlpatterns = [
     path("executions", portfolio.Executions.as_view(), name="api-executions"),
     path("positions", portfolio.Positions.as_view(), name="api-positions"),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
+    path("limits", portfolio.Limits.as_view(), name="api-limits"),
     path("breaks", breaks.Breaks.as_view(), name="api-breaks"),
     path("sessions", portfolio.Sessions.as_view(), name="api-sessions"),
     path("tokens", tokens.TokenList.as_view(), name="api-tokens"),

@@ -236,6 +236,7 @@ class Applying:
         for order, cause in self._touched.items():
             effects.watch_overfill(order, effects.ceiling(self.set, order), cause)
             effects.settle(order, self.set.executions(order), cause)
+            self.flags.group_moved |= order.group_id is not None and effects.size_changed(order)
         for order, cause in self._charged.items():
             effects.settle_costs(order, self.set.executions(order), cause)
         self.set.store()

@@ -500,6 +500,12 @@ def _partly(order: Order, cause: Cause) -> None:
         order.part_fill(cause)
 
 
+def size_changed(order: Order) -> bool:
+    """Whether what it may execute was changed, by other than executions: its group has to follow."""
+    changes = (EventKind.REPLACE_ACCEPTED, EventKind.TERMS_CHANGED)
+    return order.state in DEAD or any(event.kind in changes for event in order.pending_events)
+
+
 def _reopen(order: Order, cause: Cause) -> None:
     order.completed_at = None
     order.reopen(cause)

@@ -6,10 +6,11 @@ from uuid import UUID
 
 
 class SessionFlags:
-    """A snapshot is wanted soon; orders were or were not answered."""
+    """A snapshot is wanted soon; a group is to be looked at; orders were or were not answered."""
 
     def __init__(self) -> None:
         self.snapshot_wanted = False
+        self.group_moved = False
         self.answered = False
         self.unanswered = 0
         #: Seconds by which the worst of database, gateway and this machine is off.
@@ -20,5 +21,6 @@ class SessionFlags:
     def add(self, batch: SessionFlags) -> None:
         """Take over what a batch asks, once it is committed: one that is rolled back asks nothing."""
         self.snapshot_wanted |= batch.snapshot_wanted
+        self.group_moved |= batch.group_moved
         self.answered |= batch.answered
         self.unanswered += batch.unanswered

@@ -153,6 +153,8 @@ class WorkingSet:
 
     def learn(self, order: Order) -> None:
         """Remember the identities of an order, so that later items of the batch find it by them."""
+        if order.account_id:
+            self._accounts.add(order.account_id)  # an order refers to it, so it is stored
         if order.perm_id and order not in (same := self._by_perm[order.perm_id]):
             same.append(order)
         if order.broker_order_id is not None and order.broker_client_id is not None:

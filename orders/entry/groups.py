@@ -18,6 +18,7 @@ from orders.entry.place import drafted
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import Rules, rules_cache
 from orders.entry.ticket import Ticket
+from orders.entry.use import reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import (
     ALIVE,
@@ -232,6 +233,7 @@ def _record(
     if any(order.state == State.REJECTED for order in orders):
         _refuse_all(orders, received_at)
     with transaction.atomic():
+        reject_beyond_use([orders], rules)
         group.save(force_insert=True)
         recorded = record_orders(orders, ruleset=rules.ruleset_version)
         if recorded is None:

@@ -19,11 +19,13 @@ from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
+from brokers.fix import Side
 from brokers.models import BrokerAccount, GatewaySession, Instrument
 from orders.entry import repeats
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
+from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices, why_useless
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
@@ -171,7 +173,10 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     Whose id was taken meanwhile, or earlier in this very list, is a replay.
     """
     drafts = [line.order for line in lines if line.order and line.created]
-    with transaction.atomic() if all_or_none else nullcontext():
+    limited = has_use_limits(drafts, rules)
+    with transaction.atomic() if all_or_none or limited else nullcontext():
+        if limited:
+            reject_beyond_use([[order] for order in drafts], rules)
         recorded = record_orders(drafts, ruleset=rules.ruleset_version)
         if recorded is None:
             return False
@@ -247,9 +252,10 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
 
 def dry_run(ticket: Ticket) -> list[CheckResult]:
     """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
-    context = context_by(rules_cache.rules(), ticket)
+    rules = rules_cache.rules()
+    context = context_by(rules, ticket)
     require_form(ticket, context)
-    return check_report(ticket, context)
+    return [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules)]
 
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:
@@ -286,6 +292,7 @@ def _draft(
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
         arrival_px=last.px if last else None,
+        ruleset=context.ruleset_version,
     )
     order.record_event(
         EventKind.RECORDED, Cause(actor=f"client:{client.get_username()}", at=received_at), from_state=""
@@ -316,13 +323,21 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
 
 
 def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None]:
-    """(where it is from, the price one unit is valued at): limit, else stop, else the last known price."""
-    if ticket.price is not None:
-        return "price", ticket.price
-    if ticket.stop_px is not None:
-        return "stop_px", ticket.stop_px
+    """(where it is from, the price one unit is valued at, never below zero), None where there is none.
+
+    A buy costs its limit at most. A sell at a low limit executes at the market, and what waits for a stop
+    may: they are worth the more of both. A combination's price says nothing about what its legs are worth.
+    """
+    if ticket.side == Side.BUY and ticket.price is not None and not instrument.legs:
+        return "price", abs(ticket.price)
     last = last_prices.of(instrument)
-    return "last_px", last.px if last and not why_useless(last) else None
+    market = None if last is None or why_useless(last) else last.px
+    sources = {"price": ticket.price, "stop_px": ticket.stop_px, "last_px": market}
+    known = [(abs(px), source) for source, px in sources.items() if px is not None]
+    if not known or (instrument.legs and market is None):
+        return "last_px", None
+    px, source = max(known)
+    return source, px
 
 
 def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None, Decimal | None]:

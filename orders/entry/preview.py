@@ -15,12 +15,13 @@ from brokers.lease import Lease
 from brokers.messages import InstrumentRef, NewOrder, Preview
 from brokers.models import GatewaySession, QuestionKind
 from brokers.order_attributes import OrderAttributes
-from brokers.order_ids import is_sendable
+from brokers.order_ids import USED_UP_FROM
 from brokers.port import BrokerSession
 from orders.entry.place import drafted
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import Ticket
+from orders.entry.use import reject_beyond_use
 from orders.errors import InstrumentUnknown
 from orders.instruments.contracts import reference
 from orders.models import Order, Source, State
@@ -57,10 +58,16 @@ def preview_order(ticket: Ticket, *, client: User, received_at: datetime) -> Pre
 def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
     rules_cache.forget_outdated()
     try:
-        return drafted(ticket, rules_cache.rules(), client=client, source=Source.API, received_at=received_at)
+        order = _drafted(ticket, client, received_at)
     except InstrumentUnknown:
         resolve_ticket(ticket)
         price_tickets([ticket])
+        order = _drafted(ticket, client, received_at)
+    reject_beyond_use([[order]], rules_cache.rules(), lock=False)
+    return order
+
+
+def _drafted(ticket: Ticket, client: User, received_at: datetime) -> Order:
     return drafted(ticket, rules_cache.rules(), client=client, source=Source.API, received_at=received_at)
 
 
@@ -97,7 +104,7 @@ def _next_order_id(lease: Lease) -> int:
         session = held.select_for_update().first()
         if session is None:
             raise BrokerUnavailable("another process holds the session")
-        if session.order_ids_used_up or not is_sendable(session.next_broker_order_id):
+        if session.order_ids_used_up or session.next_broker_order_id >= USED_UP_FROM:
             raise BrokerUnavailable("the order ids of this session are used up")
         held.update(next_broker_order_id=F("next_broker_order_id") + 1)
     return session.next_broker_order_id

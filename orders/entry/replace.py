@@ -15,8 +15,9 @@ from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from orders.entry.place import check_report, require_form
-from orders.entry.rules import find_context
+from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.use import replace_report
 from orders.errors import (
     CancelPending,
     ClOrdIdReused,
@@ -183,7 +184,7 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     ticket = ticket_of(order, request.terms)
     context = find_context(ticket)
     require_form(ticket, context)
-    report = check_report(ticket, context)
+    report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
     if failed := next((result.code for result in report if not result.passed), ""):
         request.answer(RequestState.REFUSED, cause.at, failed, reason(failed).text)

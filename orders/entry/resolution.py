@@ -95,12 +95,14 @@ def resolve_ticket(ticket: Ticket, asked: Questions | None = None) -> None:
 
 
 def price_tickets(tickets: Iterable[Ticket]) -> None:
-    """Have the broker tell the prices that orders without one of their own are valued at."""
+    """Have the broker tell the prices that orders without one of their own, and combinations, need."""
     rules = rules_cache.rules()
     wanted: dict[str, dict[int, Instrument]] = {}
     for ticket in tickets:
         account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
-        if account is None or instrument is None or ticket.price is not None or ticket.stop_px is not None:
+        if account is None or instrument is None:
+            continue
+        if not instrument.legs and (ticket.price is not None or ticket.stop_px is not None):
             continue
         if instrument.is_known and why_useless(last_prices.of(instrument)):
             wanted.setdefault(account.account.session_id, {})[instrument.pk] = instrument

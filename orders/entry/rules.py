@@ -8,7 +8,7 @@ very next order, at no further round trip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from uuid import UUID
 
 import msgspec
@@ -18,9 +18,12 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.models import AccountLimit
 from orders.models.ruleset import NO_RULESET, Ruleset
+from orders.risk.use import UseLimits
 
 #: What tells instruments of one symbol apart.
 TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
+
+USE_LIMITS = tuple(field.name for field in fields(UseLimits))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,8 @@ class AccountRules:
     account: BrokerAccount
     limit: AccountLimit | None
     allowed: frozenset[int]
+    #: The limits on what the account does as a whole.
+    use: UseLimits
 
     def allows(self, instrument: Instrument) -> bool:
         """Whether the account may trade it."""
@@ -119,7 +124,8 @@ def read_account(code: str) -> AccountRules | None:
         return None
     limit: AccountLimit | None = getattr(account, "limit", None)
     allowed = limit.allowed_instruments.values_list("pk", flat=True) if limit else ()
-    return AccountRules(account=account, limit=limit, allowed=frozenset(allowed))
+    use = UseLimits(**{name: getattr(limit, name) for name in USE_LIMITS}) if limit else UseLimits()
+    return AccountRules(account=account, limit=limit, allowed=frozenset(allowed), use=use)
 
 
 def read_instrument(key: InstrumentKey) -> Instrument | None:

@@ -22,10 +22,11 @@ from django.db.models.functions import Coalesce
 from brokers import clock, database
 from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
-from orders.entry.place import drafted, require_form
+from orders.entry.place import check_report, drafted, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket
+from orders.entry.use import reject_beyond_use, require_whole
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
 from orders.notify import wakeup
@@ -94,9 +95,9 @@ def place_sliced(
     client: User,
     received_at: datetime,
 ) -> tuple[SlicedOrder, bool]:
-    """Record a sliced order; (it, whether it is new). Raises TicketInvalid and SlicedIdReused.
+    """Record a sliced order; (it, whether it is new). Without a start it begins at once.
 
-    Without a start it begins at once.
+    The limits are asked for all of it. Raises TicketInvalid, RefusedByCheck and SlicedIdReused.
     """
     meaning = f"{ticket.fingerprint()} {slices} {start_time} {end_time}"
     if if_late != IfLate.SPREAD:  # what is not given means the same as before there was a choice
@@ -126,6 +127,7 @@ def place_sliced(
     parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
     try:
         with transaction.atomic():
+            require_whole(ticket, context, rules_cache.rules(), check_report(ticket, context))
             parent.save(force_insert=True)
     except IntegrityError:
         if known := _placed_before(ticket, client, request_hash):
@@ -353,6 +355,7 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     order = drafted(ticket, rules, client=parent.client, source=Source.SLICER, received_at=now)
     order.parent = parent
     order.fresh_until = min(order.fresh_until, parent.end_time)  # nothing of it is sent after its window
+    reject_beyond_use([[order]], rules)
     if record_orders([order], ruleset=rules.ruleset_version) is None:
         return  # the next round takes the new rules
     parent.made = number

@@ -17,6 +17,29 @@ class AccountLimit(models.Model):
         default=False, help_text="Whatever the broker knows may be traded, not only what is listed."
     )
     allowed_instruments = models.ManyToManyField("brokers.Instrument", blank=True, related_name="+")
+    # What an account does as a whole: checked under a lock, with all that works and all that is being asked.
+    max_position_qty = models.DecimalField(
+        "max position",
+        null=True,
+        blank=True,
+        max_digits=28,
+        decimal_places=10,
+        help_text="Of one contract, long or short, if all that works is filled. Empty: no limit.",
+    )
+    max_open_orders = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Alive at once. Empty: no limit."
+    )
+    max_orders_per_minute = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: no limit.")
+    max_duplicates_per_minute = models.PositiveIntegerField(
+        "max same orders a minute",
+        null=True,
+        blank=True,
+        help_text="Of one instrument, side, quantity, type and prices. Empty: no limit.",
+    )
+    refuse_self_trade = models.BooleanField(
+        default=False,
+        help_text="Refuse what would trade with a working order of our own, in whatever account.",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

@@ -188,6 +188,9 @@ class Order(OrderLifecycle):
     reason_code = models.CharField(max_length=40, blank=True, default="")
     reason_text = models.TextField(blank=True, default="")
     check_report = models.JSONField(default=list)
+    #: By which rules it was last checked, and when: it is sent only while that is so (`entry.recheck`).
+    ruleset = models.UUIDField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
 
     perm_id = models.BigIntegerField(null=True, blank=True)
     broker_client_id = models.IntegerField(null=True, blank=True)

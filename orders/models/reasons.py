@@ -29,6 +29,42 @@ _ALL = (
         desk="Reduce the order or ask for a higher limit.",
     ),
     Reason(
+        code="POSITION_ABOVE_LIMIT",
+        text="If all that works were filled, the position would be above the account's limit.",
+        retryable=False,
+        desk="Cancel what works on that side, reduce the order, or ask for a higher limit.",
+    ),
+    Reason(
+        code="OPEN_ORDERS_ABOVE_LIMIT",
+        text="The account has as many open orders as it may have.",
+        retryable=True,
+        desk="Cancel what is not needed any more, or ask for a higher limit.",
+    ),
+    Reason(
+        code="ORDER_RATE_ABOVE_LIMIT",
+        text="The account has placed as many orders within a minute as it may.",
+        retryable=True,
+        desk="Look whether an algorithm runs away; wait a minute, or ask for a higher limit.",
+    ),
+    Reason(
+        code="DUPLICATES_ABOVE_LIMIT",
+        text="The same order was placed more often within a minute than the account may.",
+        retryable=True,
+        desk="Look whether it was meant to be placed again; wait a minute if it was.",
+    ),
+    Reason(
+        code="SELF_TRADE",
+        text="The order would trade with a working order of our own.",
+        retryable=True,
+        desk="Cancel the order on the other side first, or choose a price that does not cross it.",
+    ),
+    Reason(
+        code="RULES_CHANGED",
+        text="The order waited, and by the rules in force now it could not be placed any more.",
+        retryable=False,
+        desk="Read the report of its checks; place another order if one is still wanted.",
+    ),
+    Reason(
         code="INSTRUMENT_NOT_ALLOWED",
         text="The account may not trade this instrument.",
         retryable=False,

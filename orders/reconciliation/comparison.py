@@ -20,8 +20,8 @@ from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order
 from orders.reconciliation.baseline import COMBINATION
 from orders.reconciliation.breaks import Finding, as_evidence
 
-#: What is compared of an execution, after its id.
-COMPARED = ("exec_id", "side", "last_qty", "last_px")
+#: What is compared of an execution, after its account and id: both are one for two accounts of a group order.
+COMPARED = ("account_id", "exec_id", "side", "last_qty", "last_px")
 #: Which of our states agree with what a snapshot says; any other pair is news.
 AGREES: dict[WorkingStatus, tuple[State, ...]] = {
     WorkingStatus.HELD: (State.ACCEPTED, State.PARTIALLY_FILLED),
@@ -107,13 +107,15 @@ def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
 # --- executions ---------------------------------------------------------------------------------------
 def executions(session: str, snapshot: Snapshot) -> list[Finding]:
     """Executions that one side has and the other has not, or that are not the same."""
-    shown = {report.exec_id: report for report in snapshot.executions}
+    shown = {(report.account, report.exec_id): report for report in snapshot.executions}
     # Bare values: a day may have a hundred thousand, of which hardly one is needed as a whole.
-    facts = _ours(session).filter(exec_id__in=list(shown))
-    ours = {key: (side, qty, px) for key, side, qty, px in facts.values_list(*COMPARED)}
+    facts = _ours(session).filter(exec_id__in={exec_id for _, exec_id in shown})
+    ours = {(account, key): (side, qty, px) for account, key, side, qty, px in facts.values_list(*COMPARED)}
     found = [_only_there(report) for key, report in shown.items() if key not in ours]
-    unlike = [key for key, fact in ours.items() if not _same(fact, shown[key])]
-    found += [_unlike(row, shown[row.exec_id]) for row in _ours(session).filter(exec_id__in=unlike)]
+    unlike = {key for key, fact in ours.items() if key in shown and not _same(fact, shown[key])}
+    for row in _ours(session).filter(exec_id__in={exec_id for _, exec_id in unlike}):
+        if (key := (row.account_id, row.exec_id)) in unlike:
+            found.append(_unlike(row, shown[key]))
     return found + [_only_here(row) for row in _not_listed(session, snapshot)]
 
 

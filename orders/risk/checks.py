@@ -47,7 +47,7 @@ def run_checks(exposure: Exposure) -> list[CheckResult]:
 
 
 def _instrument(exposure: Exposure) -> CheckResult:
-    return _result(
+    return result(
         "allowed_instruments",
         passed=exposure.instrument_allowed,
         value=exposure.instrument,
@@ -57,7 +57,7 @@ def _instrument(exposure: Exposure) -> CheckResult:
 
 
 def _quantity(exposure: Exposure) -> CheckResult:
-    return _result(
+    return result(
         "max_order_qty",
         passed=exposure.order_qty <= exposure.max_order_qty,
         value=decimal_text(exposure.order_qty),
@@ -71,9 +71,9 @@ def _notional(exposure: Exposure) -> CheckResult:
     px = exposure.reference_px
     if px is None:
         value = exposure.no_reference or "no price known"
-        return _result("max_notional", passed=False, value=value, limit=limit, code="NO_REFERENCE_PRICE")
+        return result("max_notional", passed=False, value=value, limit=limit, code="NO_REFERENCE_PRICE")
     notional = exposure.order_qty * abs(px) * exposure.multiplier
-    return _result(
+    return result(
         "max_notional",
         passed=notional <= exposure.max_notional,
         value=f"{decimal_text(notional)} (at {exposure.reference_source} {decimal_text(px)})",
@@ -82,5 +82,6 @@ def _notional(exposure: Exposure) -> CheckResult:
     )
 
 
-def _result(check: str, *, passed: bool, value: str, limit: str, code: str) -> CheckResult:
+def result(check: str, *, passed: bool, value: str, limit: str, code: str) -> CheckResult:
+    """The result of one check; its code counts only if it failed."""
     return CheckResult(check=check, passed=passed, value=value, limit=limit, code="" if passed else code)

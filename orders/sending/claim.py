@@ -18,7 +18,7 @@ from django.db import transaction
 from brokers import clock, prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
-from brokers.order_ids import LAST_ORDER_ID
+from brokers.order_ids import USED_UP_FROM
 from orders.models import (
     AT_BROKER,
     EXECUTED,
@@ -32,14 +32,20 @@ from orders.models import (
     SubmissionAttempt,
 )
 from orders.models.lifecycle import states_of
+from orders.models.ruleset import NO_RULESET
+from orders.risk.exits import covered_qty, exit_of, total_qty
 
 BATCH = 100
+#: Seconds for which the checks of an order hold while it waits: positions and prices move.
+CHECKED_WITHIN = 5.0
 #: The broker has acknowledged the order and works it.
 ACKNOWLEDGED = (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
 #: What happened to such an order must be known before its group is touched again.
 IN_FLIGHT = (State.SENT, State.UNCONFIRMED)
 OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 
+# The oldest are taken, and only while the checks of all of them hold: none passes those that `entry.recheck`
+# has to check again because the rules have changed since, or because they have waited for long.
 # A put-back order has no broker_order_id: it is claimed as if for the first time. A resent one has:
 # it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
 # first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
@@ -49,7 +55,7 @@ WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
       AND paused_at IS NULL AND halted_at IS NULL
-      AND NOT order_ids_used_up AND next_broker_order_id + %(limit)s <= %(last_id)s
+      AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -59,8 +65,11 @@ WITH holder AS (
                     AND o.broker_client_id = h.client_id, false) AS same_id,
            COALESCE(o.broker_order_id >= h.next_broker_order_id - %(limit)s
                     AND o.broker_client_id = h.client_id, false) AS among_last,
-           o.group_id, o.group_rank
+           o.group_id, o.group_rank,
+           COALESCE(o.checked_at > now() - make_interval(secs => %(checked_within)s), false)
+               AND o.ruleset IS NOT DISTINCT FROM r.version AS checked
     FROM orders_outboxcommand c
+    CROSS JOIN (SELECT COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s) AS version) r
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
     WHERE c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
       AND o.state = ANY(%(from)s) AND o.fresh_until > now()
@@ -69,7 +78,7 @@ WITH holder AS (
 ), whole AS (
     SELECT command_id, order_id, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
         ELSE bool_and(among_last) OVER (PARTITION BY group_id) END AS same_id
-    FROM picked
+    FROM picked WHERE (SELECT bool_and(checked) FROM picked)
 ), numbered AS (
     SELECT *, row_number() OVER (PARTITION BY same_id ORDER BY group_rank, order_id) - 1 AS nth FROM whole
 ), session AS (
@@ -204,6 +213,34 @@ KINDS_WAITING = f"""
         WHERE c.session_id = %s AND c.kind = kinds.kind AND c.done_at IS NULL AND c.not_before <= now())
 """  # noqa: S608 - our own words
 
+_OLDEST_WAITING = """
+    SELECT o.id, o.checked_at, o.ruleset
+    FROM orders_outboxcommand c JOIN orders_order o ON o.id = c.order_id
+    WHERE c.session_id = %(session)s AND c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
+      AND o.state = 'CREATED' AND o.fresh_until > now() AND (o.group_id IS NULL) = {single}
+    ORDER BY o.id LIMIT %(limit)s
+"""
+#: The orders that a claim would meet next, as far as their checks hold for less than half their time.
+UNCHECKED = f"""
+    SELECT id FROM (
+        ({_OLDEST_WAITING.format(single="true")}) UNION ALL ({_OLDEST_WAITING.format(single="false")})
+    ) AS oldest
+    WHERE checked_at IS NULL OR checked_at < now() - make_interval(secs => %(checked_within)s)
+       OR ruleset IS DISTINCT FROM COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)
+"""  # noqa: S608 - our own words
+
+
+def unchecked_orders(session: str) -> list[UUID]:
+    """Of the orders to be claimed next, those that must be checked again first."""
+    facts = {
+        "session": session,
+        "limit": 3 * BATCH,  # a claim sees at most 50 groups, of six orders each
+        "checked_within": CHECKED_WITHIN / 2,
+        "no_ruleset": NO_RULESET,
+    }
+    found = prepared.rows(UNCHECKED, facts)
+    return [order_id for (order_id,) in found]
+
 
 def kinds_waiting(session: str) -> set[str]:
     """The kinds of which a command is due; it may still have to wait for something else."""
@@ -222,7 +259,7 @@ def claim_orders(
     facts = {
         **fence(lease),
         "limit": min(limit, BATCH),
-        "last_id": LAST_ORDER_ID + 1,
+        "used_up_from": USED_UP_FROM,
         "from": list(sources),
         "from_state": sources[0],
         "to": target,
@@ -230,6 +267,8 @@ def claim_orders(
         "if_alone": if_alone,
         "commands": list(commands) if commands is not None else None,
         "ack_deadline": settings.ACK_DEADLINE,
+        "no_ruleset": NO_RULESET,
+        "checked_within": CHECKED_WITHIN,
     }
     claimed = prepared.rows(CLAIM_ORDERS, facts)
     orders = [msgspec.json.decode(payload, type=NewOrder) for (payload,) in claimed]
@@ -323,9 +362,15 @@ def sendable(kind: GroupKind, members: Sequence[Order]) -> list[Order]:
         return [] if any(order.cum_qty for order in members) else unsent
     entry = members[0]
     if entry.state == State.CREATED:
-        return unsent if len(unsent) == len(members) else []
+        whole = len(unsent) == len(members) and not _are_too_large(entry, members[1:])
+        return unsent if whole else []
     # The exits of an entry that is there were lost: they are sent after it.
     return unsent if entry.state in (*OPEN, *EXECUTED) else []
+
+
+def _are_too_large(entry: Order, exits: Sequence[Order]) -> bool:
+    """Whether the entry was made smaller and its exits were not yet: the sweep does that (`group_watch`)."""
+    return total_qty([exit_of(order, order.order_qty) for order in exits]) > covered_qty(entry)
 
 
 def _due_commands(orders: Sequence[Order]) -> list[int]:

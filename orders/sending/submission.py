@@ -85,7 +85,10 @@ SUBMITTED = {CommandKind.NEW: "orders", CommandKind.REPLACE: "replaces", Command
 class Submitter:
     """Sends what waits in one session's outbox; any thread may ask, one at a time works."""
 
-    def __init__(self, session: BrokerSession, lease: Lease, breaker: Breaker) -> None:
+    def __init__(
+        self, session: BrokerSession, lease: Lease, breaker: Breaker, recheck: Callable[[], object]
+    ) -> None:
+        self.recheck = recheck  # checks those again whose checks hold no longer; before they are claimed
         self.session = session
         self.lease = lease
         self.breaker = breaker
@@ -162,6 +165,8 @@ class Submitter:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
             return 0
+        if not if_alone:
+            self.recheck()
         orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
         if not orders and not if_alone:
             orders = claim_group(self.lease, limit=room)

@@ -48,7 +48,8 @@ class SessionApplier:
         wanted = self.flags.snapshot_wanted
         apply.apply_items(self.session, items, self.flags)
         self.notify_breaker()
-        if self.flags.snapshot_wanted and not wanted:
+        if self.flags.group_moved or (self.flags.snapshot_wanted and not wanted):
+            self.flags.group_moved = False
             self.on_link()
 
     def notify_breaker(self) -> None:

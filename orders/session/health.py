@@ -40,16 +40,15 @@ class HealthReport:
 
     def store(self) -> None:
         """Keep heartbeats, counters and what is spoken with the broker in the session's row of health."""
-        SessionHealth.objects.update_or_create(
-            session_id=self.session,
-            defaults={
-                "threads": self.threads(),
-                "steps": self.steps(),
-                "clocks": self.clocks.skews,
-                "reported_at": clock.now(),
-                "server_version": self.broker.server_version,
-            },
-        )
+        facts = {
+            "threads": self.threads(),
+            "steps": self.steps(),
+            "clocks": self.clocks.skews,
+            "server_version": self.broker.server_version,
+            "reported_at": clock.now(),
+        }
+        if not SessionHealth.objects.filter(pk=self.session).update(**facts):
+            SessionHealth.objects.create(pk=self.session, **facts)
 
     def threads(self) -> dict[str, dict[str, float]]:
         """By label: when it last said that it lives (seconds since 1970), and how often it was restarted."""

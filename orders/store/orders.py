@@ -53,7 +53,7 @@ MUTABLE = {
     "updated_at": "timestamptz",
 }
 #: Columns of a new order that the database gives.
-BY_DATABASE = ("recorded_at", "queued_at")
+BY_DATABASE = ("recorded_at", "queued_at", "checked_at")
 #: Columns of an event that the writer gives; the rest are the database's defaults.
 EVENT = {
     "order_id": "uuid",
@@ -124,8 +124,9 @@ def _record_sql() -> str:
         ), events AS (
             SELECT * FROM {prepared.json_to_recordset(EVENT, "e")}
         ), recorded AS (
-            INSERT INTO orders_order ({columns}, recorded_at, queued_at)
-            SELECT {columns}, clock_timestamp(), CASE WHEN %s AND state = 'CREATED' THEN clock_timestamp() END
+            INSERT INTO orders_order ({columns}, recorded_at, queued_at, checked_at)
+            SELECT {columns}, clock_timestamp(),
+                CASE WHEN %s AND state = 'CREATED' THEN clock_timestamp() END, clock_timestamp()
             FROM given, rules WHERE in_force AND NOT EXISTS (
                 SELECT FROM orders_lostorder l
                 WHERE l.claimed_at IS NULL AND l.digest = right(given.id::text, 17))

@@ -201,7 +201,7 @@ def test_a_break_is_explained_and_closed(boss: Page, stack: System) -> None:
     )
     boss.goto("/admin/orders/break/?kind__exact=EXECUTION")
     boss.locator("#result_list tbody a, #result_list tbody th a").first.click()
-    expect(boss.locator("tr.doubt-row")).to_contain_text("differs")
+    expect(boss.locator("tr.doubt-row")).to_contain_text("+5")
     boss.fill("#text", "A trade by hand, booked by operations")
     boss.get_by_role("button", name="Explain and close").click()
     expect(boss.locator('p[role="status"]')).to_contain_text("Closed")

@@ -68,15 +68,19 @@ def nothing_unexpected(evidence: Evidence) -> Iterator[Violation]:
     ours = {
         base_of(order.order_ref): order for order in evidence.orders.values() if order.source != "EXTERNAL"
     }
-    for base, rows in by_base(evidence.ledger_orders).items():
+    at_gateway = by_base(evidence.ledger_orders)
+    for base, rows in at_gateway.items():
         order = ours.get(base)
         for row in rows:
+            if base.startswith(STRANGER):
+                continue  # somebody else's: the other invariants compare it
             if order is None:
                 yield {"order_ref": base, "is": "unknown to us", "at the gateway": in_short(row)}
             elif is_never_there(order) and is_live_or_filled(row):
                 yield {**named(order), "is": order.state, "at the gateway": in_short(row)}
-    strangers = (order for order in evidence.orders.values() if order.source == "EXTERNAL")
-    yield from ({**named(order), "is": "recorded as somebody else's"} for order in strangers)
+    for order in evidence.orders.values():
+        if order.source == "EXTERNAL" and order.order_ref not in at_gateway:
+            yield {**named(order), "is": "recorded as somebody else's"}
 
 
 def is_never_there(order: OrderRow) -> bool:
@@ -130,7 +134,7 @@ def executions_equal(evidence: Evidence) -> Iterator[Violation]:
 def their_execution(row: Row) -> tuple[str, Decimal, Decimal, Decimal]:
     """The gateway's word on an execution, in the shape of ours."""
     return (
-        base_of(row["order_ref"]),
+        base_of_row(row),
         Decimal(row["shares"]),
         Decimal(row["price"]),
         Decimal(row["commission"]),
@@ -141,7 +145,7 @@ def quantities_equal(evidence: Evidence) -> Iterator[Violation]:
     """cum_qty and avg_px of each order are those of the gateway's executions."""
     done: defaultdict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
     for row in evidence.ledger_executions:
-        done[base_of(row["order_ref"])].append((Decimal(row["shares"]), Decimal(row["price"])))
+        done[base_of_row(row)].append((Decimal(row["shares"]), Decimal(row["price"])))
     for order in evidence.orders.values():
         cum_qty, avg_px = total(done[base_of(order.order_ref)])
         if order.cum_qty != cum_qty or abs(order.avg_px - avg_px) > PX_STEP:
@@ -219,16 +223,24 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[Violation]]] = {
 
 
 # --- words ------------------------------------------------------------------------------------------
+STRANGER = "EXT-main-"  # our name for the orders of others, by permId
+
+
 def base_of(order_ref: str) -> str:
     """The part of a reference that all attempts share."""
-    return order_ref.split("-")[0]
+    return order_ref if order_ref.startswith(STRANGER) else order_ref.split("-")[0]
+
+
+def base_of_row(row: Row) -> str:
+    """The same of a row of the ledger; one of a stranger has no reference, and is known by its permId."""
+    return base_of(row["order_ref"]) or f"{STRANGER}{row['perm_id']}"
 
 
 def by_base(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Rows of the ledger by the order that they are of."""
     found: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[base_of(row["order_ref"])].append(row)
+        found[base_of_row(row)].append(row)
     return found
 
 

@@ -267,6 +267,15 @@ GATEWAY_KINDS = [
     by_gateway("late_commission", delay_ms=[300, 3000], count=[1, 5]),
     by_gateway("correct_execution", price_change=["0.01", "-0.01"], delay_ms=[0, 1000], count=[1, 3]),
     by_gateway("no_commission", count=[1, 2]),
+    by_gateway("unknown_commission", delay_ms=[0, 1000], count=[1, 3]),
+    by_gateway("wavering_commission", delay_ms=[100, 1000], count=[1, 3]),
+    by_gateway("bust_first", delay_ms=[0, 1000], count=[1]),
+    by_gateway(
+        "stranger",
+        symbol=["AAPL", "MSFT", "IBDE40", "BTC", "US-T"],
+        side=["BUY", "SELL"],
+        number=["hand", "zero", "reused"],
+    ),
     by_gateway("ids_reset"),
     by_gateway("bust_execution", delay_ms=[0, 1000], count=[1]),
 ]

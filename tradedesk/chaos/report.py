@@ -78,7 +78,8 @@ def campaign(runs: Sequence[Document]) -> Document:
 
 def orders(evidence: Evidence) -> Document:
     """How the orders were answered and what became of them."""
-    answers, rows = evidence.answers, evidence.orders.values()
+    answers = evidence.answers
+    rows = [row for row in evidence.orders.values() if row.source != "EXTERNAL"]
     return {
         "planned": len(answers),
         "answers": counted(str(answer.status) for answer in answers),

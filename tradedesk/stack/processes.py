@@ -126,7 +126,10 @@ def flower(port: int, password: str) -> Process:
     """The view of the workers; credentials go by environment, because everybody can see arguments."""
     return Process(
         name="flower",
-        argv=celery("flower", "--read_only", f"--address={HOST}", f"--port={port}", FLOWER_COLUMNS),
+        argv=(
+            *(PYTHON, "-m", "celery", "-A", "tradedesk", "flower", "--read_only"),
+            *(f"--address={HOST}", f"--port={port}", FLOWER_COLUMNS),
+        ),
         env={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"},
         health=f"http://{HOST}:{port}/healthcheck",
         needs=frozenset({"redis"}),
@@ -134,8 +137,8 @@ def flower(port: int, password: str) -> Process:
 
 
 def celery(command: str, *arguments: str) -> tuple[str, ...]:
-    """A Celery command of this project."""
-    return (PYTHON, "-m", "celery", "-A", "tradedesk", command, *arguments)
+    """The worker or the beat of this project, without the plugins of Celery's own command."""
+    return (PYTHON, "-m", "tradedesk.celery_commands", command, *arguments)
 
 
 def environment(

@@ -53,11 +53,17 @@ class Exchange:
         order = self._where(con_id).orders.get(order_id)
         return order.book_order.remaining if order else Decimal(0)
 
-    def next_opening(self, con_id: int, *, outside_rth: bool) -> datetime | None:
+    def next_opening(
+        self, con_id: int, *, outside_rth: bool, at_night: bool = False, by_day: bool = True
+    ) -> datetime | None:
         """Return when the market opens for an order that comes now; None if it need not wait."""
         if self.hours is None or con_id in self.universe.combos:
             return None
         market = self.market(con_id)
+        if at_night and market.is_night:
+            return None
+        if not by_day:
+            return self.hours.next_night(market.instrument, self.now)
         if market.phase is Phase.OPEN or (market.phase is Phase.EXTENDED and outside_rth):
             return None
         return self.hours.next_opening(market.instrument, self.now)
@@ -99,7 +105,9 @@ class Exchange:
         if self.hours is None:
             return
         for market in list(self._markets.values()):
-            yield from self._finish(market.change_phase(self.hours.phase(market.instrument, now)))
+            phase = self.hours.phase(market.instrument, now)
+            is_night = self.hours.is_night(market.instrument, now)
+            yield from self._finish(market.change_phase(phase, is_night=is_night))
 
     def _where(self, con_id: int) -> Market | ComboMarket:
         if con_id in self.universe.combos:
@@ -113,6 +121,7 @@ class Exchange:
         maker = MarketMaker(instrument, self._seed, lambda: next(self._quote_ids), model)
         if self.hours is not None:
             market.phase = self.hours.phase(instrument, self.now)
+            market.is_night = self.hours.is_night(instrument, self.now)
         maker.open(market)
         self._markets[instrument.con_id], self._makers[instrument.con_id] = market, maker
         return market

@@ -6,6 +6,7 @@ their own time.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -35,12 +36,18 @@ class TradingSession(NamedTuple):
     late: time | None = None
     evening: time | None = None
     half: time | None = None
+    #: The overnight session, which begins on the evening before the trading day that it belongs to.
+    night: tuple[time, time] | None = None
 
 
 _US_STOCKS = TradingSession(
-    "America/New_York", "XNYS", time(9, 30), time(16), early=time(4), late=time(20), half=time(13)
+    *("America/New_York", "XNYS", time(9, 30), time(16)),
+    early=time(4),
+    late=time(20),
+    half=time(13),
+    night=(time(20), time(3, 50)),
 )
-_US_OPTIONS = _US_STOCKS._replace(early=None, late=None)
+_US_OPTIONS = _US_STOCKS._replace(early=None, late=None, night=None)
 _CME = TradingSession("America/Chicago", "XCME", time(0), time(16), evening=time(17))
 _FOREX = TradingSession("America/New_York", "", time(0), time(17), evening=time(17, 15))
 _SESSIONS = {
@@ -119,6 +126,40 @@ class TradingHours:
             if opens is not None and opens > now:
                 return opens
         return None
+
+    def is_night(self, instrument: Instrument, now: datetime) -> bool:
+        """Whether the overnight session trades; a market that never closes has it always."""
+        session = session_of(instrument)
+        if session is None:
+            return True
+        local = now.astimezone(ZoneInfo(session.zone))
+        nights = (_night(session, local.date()), _night(session, local.date() + _DAY))
+        return any(night is not None and night[0] <= local < night[1] for night in nights)
+
+    def next_night(self, instrument: Instrument, now: datetime) -> datetime | None:
+        """Return when the overnight session begins next, in the exchange's time."""
+        found = self._nights(instrument, now)
+        return next((begins for begins, _ in found if begins > now), None)
+
+    def night_end(self, instrument: Instrument, received: datetime) -> datetime | None:
+        """Return when an overnight order of the day that was received then ends."""
+        return next((ends for _, ends in self._nights(instrument, received) if ends > received), None)
+
+    def _nights(self, instrument: Instrument, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        session = session_of(instrument)
+        if session is None:
+            return
+        first = now.astimezone(ZoneInfo(session.zone)).date()
+        nights = (_night(session, first + days * _DAY) for days in range(_LONGEST_SEARCH))
+        yield from (night for night in nights if night is not None)
+
+
+def _night(session: TradingSession, day: date) -> tuple[datetime, datetime] | None:
+    """Return the overnight session that ends on a trading day."""
+    if session.night is None or not _is_trading_day(session, day):
+        return None
+    begins, ends = session.night
+    return _at(session, day - _DAY, begins), _at(session, day, ends)
 
 
 @lru_cache(maxsize=1024)

@@ -48,6 +48,8 @@ class Market:
         self.day = DayStatistics(opening or instrument.price)
         self.orders: dict[int, MarketOrder] = {}
         self.phase = Phase.OPEN
+        #: Whether the overnight session trades: beside a closed market, or always where nothing closes.
+        self.is_night = True
         self._traded = traded
         self._triggers = Triggers(instrument, lambda: (self.book.bid, self.book.ask))
         self._waiting: OrderedDict[int, MarketOrder] = OrderedDict()
@@ -131,18 +133,21 @@ class Market:
         self._settle(events)
         return events
 
-    def change_phase(self, phase: Phase) -> list[MarketEvent]:
+    def change_phase(self, phase: Phase, *, is_night: bool) -> list[MarketEvent]:
         """Begin another part of the day: hold the auction due, park and wake the orders it concerns."""
         before, self.phase = self.phase, phase
-        if phase is before:
+        was_night, self.is_night = self.is_night, is_night
+        if (phase, is_night) == (before, was_night):
             return []
         events: list[MarketEvent] = []
-        if before is Phase.OPEN:
+        if before is Phase.OPEN and phase is not before:
             events += self.hold_auction(Auction.CLOSE)
-            self._expire(events, outside_rth=False)
-        if phase is Phase.CLOSED:
-            self._expire(events, outside_rth=True)
-        if phase is Phase.OPEN:
+            self._expire(events, lambda order: order.works_by_day and not order.outside_rth)
+        if phase is Phase.CLOSED and phase is not before:
+            self._expire(events, lambda order: order.works_by_day and order.outside_rth)
+        if was_night and not is_night:
+            self._expire(events, lambda order: not order.works_by_day)
+        if phase is Phase.OPEN and phase is not before:
             events += self.hold_auction(Auction.OPEN)
         self._park_sleepers(events)
         self._wake(events)
@@ -182,7 +187,7 @@ class Market:
     # -- working ----------------------------------------------------------------------------------
 
     def _admit(self, order: MarketOrder, events: list[MarketEvent]) -> None:
-        if not order.works_in(self.phase):
+        if not self._works(order):
             self._parked[order.order_id] = order
             events.append(Parked(order.order_id))
         elif order.trigger is not None:
@@ -372,16 +377,19 @@ class Market:
 
     # -- the trading day --------------------------------------------------------------------------
 
-    def _expire(self, events: list[MarketEvent], *, outside_rth: bool) -> None:
+    def _works(self, order: MarketOrder) -> bool:
+        return order.works_in(self.phase, is_night=self.is_night)
+
+    def _expire(self, events: list[MarketEvent], is_over: Callable[[MarketOrder], bool]) -> None:
         """End the day orders whose day this was; those for the next opening are not in the market yet."""
         for order in list(self.orders.values()):
-            if order.time_in_force is TimeInForce.DAY and order.outside_rth is outside_rth:
+            if order.time_in_force is TimeInForce.DAY and is_over(order):
                 self.cancel(order.order_id)
                 events.append(Expired(order.order_id))
 
     def _park_sleepers(self, events: list[MarketEvent]) -> None:
         for order in list(self.orders.values()):
-            if order.order_id not in self._parked and not order.works_in(self.phase):
+            if order.order_id not in self._parked and not self._works(order):
                 trigger = order.trigger
                 self._withdraw(order)
                 order.trigger = trigger
@@ -390,7 +398,7 @@ class Market:
 
     def _wake(self, events: list[MarketEvent]) -> None:
         for order in list(self._parked.values()):
-            if order.order_id in self._parked and order.works_in(self.phase):
+            if order.order_id in self._parked and self._works(order):
                 del self._parked[order.order_id]
                 self._admit(order, events)
 

@@ -55,9 +55,10 @@ class OcaGroups:
         self._group_of: dict[int, str] = {}
         self._later: list[tuple[int, Decimal]] = []
 
-    def join(self, name: str, kind: OcaType, member: Member) -> None:
+    def join(self, name: str, kind: OcaType, member: Member, *, has_traded: bool = False) -> None:
         """Put an order into a group, or update what it wants; the first order sets the group's type."""
         group = self._groups.setdefault(name, OcaGroup(kind))
+        group.has_traded |= has_traded
         group.members[member.order_id] = member
         self._group_of[member.order_id] = name
 

@@ -74,9 +74,10 @@ class MarketOrder:
 
     `trigger` is None once the order is elected. `minimum` is the least first fill; `all_or_none` allows
     none but the whole. `to_limit` makes of a market order a limit order at the best price that it finds.
-    `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours. `discretion` is
-    how far beyond its price it trades when somebody is there, without showing it. `watched` is what its
-    trigger is compared with, by IB's trigger methods.
+    `auction` keeps it for that auction, `outside_rth` lets it trade outside regular hours, `works_at_night`
+    in the overnight session, and without `works_by_day` in that alone. `discretion` is how far beyond its
+    price it trades when somebody is there, without showing it. `watched` is what its trigger is compared
+    with, by IB's trigger methods.
     """
 
     book_order: BookOrder
@@ -89,6 +90,8 @@ class MarketOrder:
     to_limit: bool = False
     auction: Auction | None = None
     outside_rth: bool = False
+    works_at_night: bool = False
+    works_by_day: bool = True
     discretion: Decimal = ZERO
     watched: int = LAST_TRADE
 
@@ -103,11 +106,14 @@ class MarketOrder:
             return self.book_order.remaining
         return min(self.minimum, self.book_order.remaining)
 
-    def works_in(self, phase: Phase) -> bool:
-        """Whether the order may trade in this part of the day."""
+    def works_in(self, phase: Phase, *, is_night: bool) -> bool:
+        """Whether the order may trade in this part of the day, which may be the overnight session too."""
         if self.auction is not None:
             return False
-        return phase is Phase.OPEN or (phase is Phase.EXTENDED and self.outside_rth)
+        if is_night and self.works_at_night:
+            return True
+        is_time = phase is Phase.OPEN or (phase is Phase.EXTENDED and self.outside_rth)
+        return is_time and self.works_by_day
 
 
 class Filled(NamedTuple):

@@ -26,6 +26,8 @@ class CallbackFaults:
         self._silenced: set[tuple[int | None, int]] = set()
         #: Executions (and the permId of their orders) whose commission is not to be reported.
         self.no_commission: dict[str, int] = {}
+        #: Executions that come so many seconds late, once.
+        self.late_executions: dict[str, float] = {}
 
     def silence(self, link: Link, order_id: int) -> None:
         """Let nothing out about an order for the rest of this turn."""
@@ -33,7 +35,8 @@ class CallbackFaults:
 
     def end_turn(self, links: list[Link]) -> None:
         """Do to what was said in this turn whatever is to be done."""
-        if self._silenced or self.no_commission or self._faults.is_armed(_KINDS):
+        held = self._silenced or self.no_commission or self.late_executions
+        if held or self._faults.is_armed(_KINDS):
             for link in list(links):
                 if link.outbox:
                     self._rewrite(link)
@@ -63,10 +66,14 @@ class CallbackFaults:
         link.outbox += behind
 
     def _is_late(self, link: Link, message: Record) -> bool:
-        late = self._strike("late_callback", link, message)
-        if late is not None:
-            self._agenda.after(late.delay, lambda: link.late.append(message))
-        return late is not None
+        delay = None
+        if isinstance(message, ExecutionData):
+            delay = self.late_executions.pop(message.execution.exec_id, None)
+        if delay is None and (late := self._strike("late_callback", link, message)):
+            delay = late.delay
+        if delay is not None:
+            self._agenda.after(delay, lambda: link.late.append(message))
+        return delay is not None
 
     def _repeat(self, link: Link, message: Record) -> None:
         again = self._strike("duplicate_callback", link, message)

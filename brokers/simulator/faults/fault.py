@@ -68,6 +68,7 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     percent: float = 0.0
     accounts: str = ""
     offset: float = 0.0
+    number: Literal["hand", "zero", "reused"] = "reused"
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -122,10 +122,23 @@ _ORDERS = {
 _EXECUTION = {
     "late_commission": _kind(Site.EXECUTION, "report the commission `delay_ms` late", "delay_ms"),
     "no_commission": _kind(Site.EXECUTION, "never report the commission"),
+    "unknown_commission": _kind(
+        Site.EXECUTION,
+        "report the largest double as commission and profit (not known yet), the true ones `delay_ms` later",
+        "delay_ms",
+    ),
+    "wavering_commission": _kind(
+        Site.EXECUTION, "report another commission `delay_ms` later, and then the first one again", "delay_ms"
+    ),
     "correct_execution": _kind(
         Site.EXECUTION,
         "report a corrected version (.02) with `price_change` and `shares_change`, `delay_ms` later",
         *("price_change", "shares_change", "delay_ms"),
+    ),
+    "bust_first": _kind(
+        Site.EXECUTION,
+        "report a version (.02) of no shares, and the first version `delay_ms` later",
+        "delay_ms",
     ),
     "bust_execution": _kind(
         Site.EXECUTION, "report a version (.02) of no shares, `delay_ms` later", "delay_ms"
@@ -192,6 +205,12 @@ _NOW = {
         "delay_ms",
     ),
     "move": _kind(Site.NOW, "move the market of `symbol` by `percent`", "symbol", "percent"),
+    "stranger": _kind(
+        Site.NOW,
+        "somebody else trades a lot of `symbol`, told under order id 2147483647 (`number` hand), 0 (zero) "
+        "or the newest of a client (reused)",
+        *("symbol", "side", "number"),
+    ),
 }
 KINDS: dict[str, FaultKind] = _REQUEST | _CALLBACK | _ORDERS | _EXECUTION | _NOW
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.orders import Filled
 from brokers.simulator.faults.agenda import Agenda
@@ -21,6 +23,7 @@ from brokers.simulator.gateway.orders.fills import Fills
 from brokers.simulator.gateway.orders.publisher import OrderPublisher
 from brokers.simulator.gateway.orders.service import OrderService
 from brokers.simulator.gateway.texts.numbers import plain
+from brokers.simulator.wire.values import UNSET_DOUBLE
 
 _KINDS = [name for name, kind in KINDS.items() if kind.site is Site.EXECUTION]
 _BUSTED = "Cancelled by System:\nTrade busted"
@@ -95,6 +98,10 @@ class OrderFaults:
         if wrong:
             self._agenda.after(wrong.delay, lambda: self._correct(fact.exec_id, wrong))
         bust = self._faults.strike("bust_execution", record)
+        first = self._faults.strike("bust_first", record)
+        if first:
+            self._callbacks.late_executions[fact.exec_id] = first.delay
+            self._agenda.after(0, lambda: self._replace(fact.exec_id, ZERO, fact.price, ZERO))
         if bust:
             self._agenda.after(bust.delay, lambda: self._replace(fact.exec_id, ZERO, fact.price, ZERO))
 
@@ -104,6 +111,21 @@ class OrderFaults:
             self._callbacks.no_commission[fact.exec_id] = record.perm_id
         if late:
             self._agenda.after(late.delay, lambda: self._publish_commission(record, fact))
+        if unknown := self._faults.strike("unknown_commission", record):
+            self._callbacks.no_commission[fact.exec_id] = record.perm_id
+            nothing = {"commission": UNSET_DOUBLE, "realized_pnl": UNSET_DOUBLE}
+            self._agenda.after(0, lambda: self._publish_other(record, fact, **nothing))
+            self._agenda.after(unknown.delay, lambda: self._publish_other(record, fact))
+        if waver := self._faults.strike("wavering_commission", record):
+            other = {"commission": fact.commission + 1}
+            self._agenda.after(waver.delay, lambda: self._publish_other(record, fact, **other))
+            self._agenda.after(2 * waver.delay, lambda: self._publish_other(record, fact))
+
+    def _publish_other(self, record: OrderRecord, fact: Executed, **figures: Decimal) -> None:
+        """A commission report, with these figures instead of those in the books."""
+        self._callbacks.no_commission.pop(fact.exec_id, None)
+        told = msgspec.structs.replace(echo.commission_report(fact), **figures)
+        self._publisher.publish(record, told)
 
     def _publish_commission(self, record: OrderRecord, fact: Executed) -> None:
         if self._callbacks.no_commission.pop(fact.exec_id, None) is None:

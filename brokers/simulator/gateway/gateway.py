@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -47,7 +48,7 @@ from brokers.simulator.gateway.orders.day_end import DayEnd
 from brokers.simulator.gateway.orders.lists import OrderLists
 from brokers.simulator.gateway.orders.manual import ManualOrder, ManualOrders
 from brokers.simulator.gateway.orders.publisher import OrderPublisher
-from brokers.simulator.gateway.orders.service import OrderService
+from brokers.simulator.gateway.orders.service import LARGEST_ID, OrderService
 from brokers.simulator.gateway.quotes.depth import DepthService
 from brokers.simulator.gateway.quotes.market_data import MarketDataService
 from brokers.simulator.gateway.quotes.tick_by_tick import TickService
@@ -57,6 +58,7 @@ from brokers.simulator.gateway.reference.reference_data import ReferenceService
 from brokers.simulator.gateway.texts import refusals
 from brokers.simulator.gateway.texts.clock import GatewayClock
 from brokers.simulator.gateway.texts.home import HomeZone
+from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.gateway.timetable import Publishers, Timetable
 from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.codec import DEFAULT_VERSION
@@ -136,7 +138,7 @@ class Gateway:
             valuation,
             self.faults,
             self.agenda,
-            self.clock,
+            self._local_clock,
             self._publisher,
             self._exposure,
             Allocations(self.state, advisor, valuation),
@@ -158,6 +160,10 @@ class Gateway:
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
         self.lists = OrderLists(self.state, self.clock, self.home, self.login, self._machine_clock)
+
+    def _local_clock(self) -> datetime:
+        """The time in the gateway's own zone: in it are times of orders that name none."""
+        return self.clock().astimezone(self.home.place)
 
     def _build_services(self, advisor: AdvisorService) -> None:
         """Make what publishes the market, and the table of who answers what."""
@@ -351,6 +357,33 @@ class Gateway:
     def place_manual(self, typed: ManualOrder) -> OrderRecord:
         """Work an order that somebody made by hand; raises Refused if it cannot be worked."""
         return self._manual.place(typed, self.links)
+
+    def trade_as_stranger(self, symbol: str, action: str, number: str) -> None:
+        """Somebody else trades one lot of `symbol`, told under a number that is no identity."""
+        instrument = next(iter(self.universe.symbols(symbol)), None)
+        if instrument is None or not instrument.is_tradable:
+            return
+        clients = (record for record in reversed(self.state.orders.values()) if record.client_id)
+        newest = next(clients, None)
+        told_as = {"hand": (0, LARGEST_ID), "zero": (0, 0)}.get(number) or (newest and newest.told_ids)
+        client_id, order_id = told_as or (0, LARGEST_ID)
+        through = Decimal("1.05") if action != "SELL" else Decimal("0.95")
+        limit = instrument.round_to_tick(self.exchange.last_price(instrument.con_id) * through)
+        typed = ManualOrder(
+            symbol=symbol,
+            sec_type=instrument.sec_type,
+            exchange=instrument.exchange,
+            currency=instrument.currency,
+            con_id=instrument.con_id,
+            action=action or "BUY",
+            total_quantity=instrument.lot,
+            order_type="LMT",
+            lmt_price=limit,
+            client_id=client_id,
+            order_id=order_id,
+        )
+        with suppress(Refused):
+            self.place_manual(typed)
 
     def end_turn(self) -> None:
         """Publish positions that changed to subscribers; the shell calls this before it sends."""

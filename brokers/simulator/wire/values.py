@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 UNSET_DOUBLE = Decimal("1.7976931348623157E308")
 UNSET_INT = LARGEST_INT = 2147483647
 LARGEST_LONG = 9223372036854775807
+_is_number = re.compile(
+    r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})? *|[+-]?Infinity"
+).fullmatch
 _is_integer = re.compile(r"[+-]?[0-9]{1,19}").fullmatch
 _UNSET_DOUBLE_TEXT = "1.7976931348623157E308"
 # C# and Python clients print the largest double with fewer digits or a lower-case e.
@@ -62,15 +65,12 @@ def _encode_flag(value: bool | None) -> str:
 
 
 def _decode_number(text: str) -> Decimal | None:
+    """Read what Java reads: Python would take `1_000`, other scripts' digits, `inf` and any exponent too."""
     if not text:
         return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise WireError(f"number expected, got {text!r}") from None
-    if value.is_nan():
-        raise WireError("number expected, got NaN")
-    return value
+    if not _is_number(text):
+        raise WireError(f"number expected, got {text[:40]!r}")
+    return Decimal(text)
 
 
 def _decode_integer(text: str, largest: int = LARGEST_LONG) -> int | None:

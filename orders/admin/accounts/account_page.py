@@ -17,6 +17,7 @@ from orders.admin.accounts.profits import ProfitColumns, add_profits, chart_cont
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccounts
 from orders.admin.shared.pages import show
+from orders.controls.limits import limits_now
 from orders.models import Break, ReconciliationKind, ReconciliationRun
 
 VALUES = {
@@ -75,6 +76,7 @@ def page_context(account: BrokerAccount) -> dict[str, Any]:
         "values": [(words, values[key]) for key, words in VALUES.items() if key in values],
         "positions": positions,
         "cash": list(CashBalance.objects.filter(account=account)),
+        "limits": limits_now([account.code]),
         "breaks": list(Break.objects.filter(account=account, closed_at=None)[:20]),
         "runs": last_runs(account.session_id),
     }

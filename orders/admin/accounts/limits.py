@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from brokers.desk import moment, number
+from orders.entry.rules import USE_LIMITS
 from orders.models import AccountLimit
 
 
@@ -19,7 +20,14 @@ class AccountLimitAdmin(ModelAdmin):
     """Limits; without a row, or without an instrument in it, nothing may be ordered."""
 
     list_display = ("account", "quantity", "notional", "instruments", "updated")
-    fields = ("account", "max_order_qty", "max_notional", "any_instrument", "allowed_instruments")
+    fields = (
+        "account",
+        "max_order_qty",
+        "max_notional",
+        *USE_LIMITS,
+        "any_instrument",
+        "allowed_instruments",
+    )
     list_select_related = ("account",)
     autocomplete_fields = ("allowed_instruments",)
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from brokers.fix import Side
-from brokers.formatting import NOTHING, number, number_text
+from brokers.formatting import NOTHING, number_text
 from brokers.models import Instrument
 from orders.models import OPEN_REQUESTS, Order, OrderRequest, RequestKind, State
 
@@ -74,16 +74,6 @@ def side_badge(side: str) -> SafeString:
     glyph = "▲" if side == Side.BUY else "▼"
     return format_html(
         '<span class="side {}"><span aria-hidden="true">{}</span> {}</span>', side.lower(), glyph, side
-    )
-
-
-def filled_bar(order: Order) -> SafeString:
-    """How much is executed: the figure, and a bar that repeats it for the eye."""
-    share = min(order.cum_qty / order.order_qty, Decimal(1)) if order.order_qty else Decimal(0)
-    return format_html(
-        '<span class="filled">{} <progress aria-hidden="true" max="100" value="{}"></progress></span>',
-        number(order.cum_qty),
-        int(share * 100),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
@@ -23,11 +22,6 @@ def environment(request: HttpRequest) -> list[str]:
     if paper == {True}:
         return ["PAPER", "success"]
     return ["LIVE - real money", "danger"] if paper == {False} else ["PAPER AND LIVE MIXED", "danger"]
-
-
-def flower_url(request: HttpRequest) -> str:
-    """Where the view of the workers is."""
-    return str(settings.FLOWER_URL)
 
 
 def attention(request: HttpRequest) -> int:

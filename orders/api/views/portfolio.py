@@ -20,6 +20,7 @@ from orders.api.resources import (
     position_document,
     session_document,
 )
+from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
 
@@ -61,6 +62,19 @@ class AccountValues(ApiView):
         """Account values as the broker reports them."""
         rows = selectors.account_values_of(self.access.accounts).filter(**account_filter(request))
         return whole_list(account_value_document(value) for value in rows)
+
+
+class Limits(ApiView):
+    """Limits of the token's accounts."""
+
+    has_query = True
+
+    @extend_schema(**schema.LIST_LIMITS)
+    def get(self, request: Request) -> HttpResponse:
+        """Limits in force, with what is used of them now."""
+        wanted = account_filter(request).get("account_id")
+        accounts = {account for account in self.access.accounts if wanted in (None, account)}
+        return whole_list(asdict(limits) for limits in limits_now(accounts))
 
 
 class Sessions(ApiView):

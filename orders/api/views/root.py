@@ -20,6 +20,7 @@ RESOURCES = (
     "executions",
     "positions",
     "account-values",
+    "limits",
     "sessions",
     "tokens",
     "webhooks",

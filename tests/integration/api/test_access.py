@@ -59,7 +59,7 @@ def test_books_of_other_accounts_do_not_exist(api: Api) -> None:
             account_id=account, con_id=1, symbol="AAPL", position_qty=5, avg_cost=200, reported_at=now
         )
         AccountValue.objects.create(account_id=account, key="NetLiquidation", value="1", reported_at=now)
-    for path in ("positions", "account-values"):
+    for path in ("positions", "account-values", "limits"):
         assert [row["account"] for row in api.get(path).json()["results"]] == [ACCOUNT]
         assert api.get(path, account=OTHER).json()["results"] == []
     assert api.get("sessions").json()["results"][0]["accounts"] == [ACCOUNT]
@@ -68,7 +68,7 @@ def test_books_of_other_accounts_do_not_exist(api: Api) -> None:
 def test_a_token_without_accounts_sees_nothing(token: MakeToken) -> None:
     placed("a-1")
     api = Api(token(accounts=()))
-    for path in ("orders", "executions", "positions", "account-values", "sessions"):
+    for path in ("orders", "executions", "positions", "account-values", "limits", "sessions"):
         assert api.get(path).json()["results"] == []
     assert api.post("orders", body()).status_code == 400
 

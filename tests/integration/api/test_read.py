@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from brokers.formats import time_text
 from brokers.models import Position
-from orders.models import Cause, Execution, Order
+from orders.models import AccountLimit, Cause, Execution, Order
 from orders.store.orders import store_orders
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body, is_utc_microseconds, placed
 
@@ -191,3 +191,14 @@ def test_positions_are_shown_as_the_broker_reports_them(api: Api) -> None:
 def test_a_session_shows_its_link(api: Api) -> None:
     (session,) = api.get("sessions").json()["results"]
     assert (session["name"], session["link"], session["accounts"]) == ("main", "DOWN", [ACCOUNT])
+
+
+def test_limits_are_shown_with_what_is_used_of_them(api: Api) -> None:
+    AccountLimit.objects.filter(account=ACCOUNT).update(max_position_qty=500, max_open_orders=3)
+    assert api.post("orders", body(order_qty="100")).status_code == 201
+    (account,) = api.get("limits").json()["results"]
+    now = {row["field"]: (row["scope"], row["used"], row["limit"]) for row in account["limits"]}
+    assert now["max_position_qty"] == ("account", "100", "500")
+    assert now["max_open_orders"] == ("account", "1", "3")
+    assert now["max_orders_per_minute"] == ("account", "1", None)
+    assert now["max_order_qty"] == ("order", None, "10000")

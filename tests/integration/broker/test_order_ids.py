@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from brokers.models import GatewaySession
-from brokers.order_ids import LAST_ORDER_ID
+from brokers.order_ids import LAST_ORDER_ID, USED_UP_FROM
 from brokers.port import Link
 from orders.models import Alert, AlertKind, Order, State
 from orders.sending import order_ids
@@ -47,7 +47,7 @@ def ready(runtime: SessionRuntime) -> None:
     eventually(lambda: runtime.session.link is Link.READY, limit=60)
 
 
-@pytest.mark.parametrize("number", [LAST_ORDER_ID + 1, 2**31 - 2, 2**31 - 1])
+@pytest.mark.parametrize("number", [USED_UP_FROM, 2**31 - 2])
 def test_ids_at_the_end_of_int32_stop_new_orders_until_a_reset(
     desk: Desk, gateway: Gateway, proxy: Proxy, new_runtime: Callable[[], SessionRuntime], number: int
 ) -> None:
@@ -66,10 +66,11 @@ def test_ids_at_the_end_of_int32_stop_new_orders_until_a_reset(
     eventually(lambda: not alerts(), limit=60)
 
 
+@pytest.mark.parametrize("number", [USED_UP_FROM, LAST_ORDER_ID + 1])
 def test_a_counter_at_its_end_sends_nothing_and_says_so(
-    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, number: int
 ) -> None:
-    GatewaySession.objects.update(next_broker_order_id=LAST_ORDER_ID + 1)
+    GatewaySession.objects.update(next_broker_order_id=number)
     order = desk.rest()
     runtime.sweep()
     assert desk.wait(order, State.CREATED).broker_order_id is None

@@ -10,6 +10,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -26,15 +28,17 @@ from brokers.messages import (
     OrderReport,
     OrderTerms,
     Refusal,
+    Snapshot,
     WorkingStatus,
 )
-from brokers.models import BrokerAccount, InboxMessage
+from brokers.models import BrokerAccount, InboxMessage, Instrument
 from brokers.port import InboundMessage
 from orders.access import accounts_of_person
 from orders.booking.apply import apply_items, retry_parked
 from orders.booking.flags import SessionFlags
 from orders.models import Alert, Execution, Order, Source, State
 from orders.order_search import OrderFilter, find_executions, find_orders
+from orders.reconciliation import comparison
 from tests.examples import examples
 from tests.integration.orders.test_any_order import AAPL, desk
 
@@ -95,6 +99,13 @@ def books(order: Order) -> tuple[Any, ...]:
 
 def external() -> list[Order]:
     return list(Order.objects.filter(source=Source.EXTERNAL).order_by("id"))
+
+
+def test_an_execution_on_our_account_asks_nothing_about_the_account(sent: Order) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        tell(execution(OURS))
+    assert books(sent)[5] == 1
+    assert not [query["sql"] for query in asked if 'FROM "brokers_brokeraccount"' in query["sql"]]
 
 
 # --- identity ----------------------------------------------------------------------------------------
@@ -262,3 +273,27 @@ def test_a_bust_of_a_strangers_execution_counts_in_any_order(order: Order, bust_
     assert sum(one.last_qty for one in Execution.objects.filter(superseded=False)) == 0
     assert not InboxMessage.objects.filter(applied_at=None).exists()
     assert not Alert.objects.exists()
+
+
+def test_one_execution_id_of_two_accounts_is_no_difference(order: Order) -> None:
+    fills = [told_for(code, qty, "ff.01.01", 781000002) for code, qty in (("DU7000001", 6), ("DU7000002", 4))]
+    tell(*fills)
+    now = timezone.now()
+    snapshot = Snapshot(
+        snapshot_id="s", started_at=now, finished_at=now, connection_started_at=now, full=True,
+        orders=(), executions=tuple(fills), positions=(), account_values=(),
+    )  # fmt: skip
+    assert not comparison.executions("main", snapshot)
+
+
+def test_a_combination_takes_its_own_executions_and_its_legs_only(sent: Order) -> None:
+    legs = [
+        {"con_id": n, "ratio": 1, "side": side, "exchange": "SMART"} for n, side in ((7, "BUY"), (8, "SELL"))
+    ]
+    Instrument.objects.filter(pk=sent.instrument_id).update(sec_type="BAG", con_id=None, legs=legs)
+    whole = msgspec.structs.replace(AAPL, sec_type="BAG", symbol="AAPL,SPY", con_id=28812380)
+    leg, other = (msgspec.structs.replace(AAPL, con_id=number) for number in (8, 9))
+    tell(*(execution(OURS, instrument=one, side=Side.SELL) for one in (leg, other)))
+    tell(execution(OURS, instrument=whole, sec_type="BAG"))
+    assert sent.executions.count() == 2
+    assert (books(sent)[1], len(external())) == (10, 1)

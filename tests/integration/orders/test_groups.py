@@ -12,9 +12,11 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from orders.entry.group_watch import BATCH_SIZE, settle_groups
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.replace import Change, replace_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
 from orders.models import Alert, AlertKind, GroupKind, Order, OrderGroup, OrderRequest, Source, State
+from orders.sending.claim import sendable
 
 
 def ticket(name: str, side: Side, quantity: int = 10, **terms: Any) -> Ticket:
@@ -109,3 +111,15 @@ def test_a_resize_that_is_refused_calls_a_person_and_is_not_repeated(order: Orde
         settle_groups("main")
     assert asked.count() == 2
     assert Alert.objects.filter(kind=AlertKind.GROUP_BROKEN, order__in=ids, cleared_at=None).count() == 2
+
+
+def test_a_chain_whose_entry_was_made_smaller_waits_for_its_exits(order: Order) -> None:
+    entry = bracket(order, "W", [10], [10])[0]
+    change = Change(cl_ord_id="smaller", order_qty=Decimal(4))
+    replace_order(entry.id, change, actor="client:algo", at=timezone.now())
+    members = list(Order.objects.filter(group=entry.group).order_by("group_rank"))
+    assert sendable(GroupKind.BRACKET, members) == []
+    settle_groups("main")
+    members = list(Order.objects.filter(group=entry.group).order_by("group_rank"))
+    assert [one.order_qty for one in members] == [4, 4, 4]
+    assert sendable(GroupKind.BRACKET, members) == members

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,47 +10,77 @@ from django.db import IntegrityError, connection, transaction
 
 from brokers import prepared
 
-SHOWN = "SELECT current_setting('enable_seqscan'), current_setting('plan_cache_mode'), current_setting('jit')"
-WANTED = [("off", "force_generic_plan", "off")]
+SHOWN = "SELECT current_setting('enable_seqscan')"
+BY_NAME = "SELECT id FROM auth_group WHERE name = %s"
+KEPT = "SELECT name, generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s"
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def shown() -> list[Any]:
+@pytest.fixture(autouse=True)
+def _new_connection() -> Iterator[None]:
+    """One that has planned nothing yet: the pool would lend one of an earlier test."""
+    connection.close_pool()
+    yield
+    connection.close_pool()
+
+
+def ask(sql: str, *parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(SHOWN)
-        return cursor.fetchall()
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
 
 
-@pytest.mark.django_db(transaction=True)
-def test_only_a_prepared_statement_has_its_plan_settings() -> None:
-    before = shown()
-    assert before[0][:2] == ("on", "auto")
-    assert prepared.rows(SHOWN, ()) == WANTED
-    assert shown() == before
+def kept_plan() -> str:
+    """The plan by which the prepared BY_NAME is run from now on."""
+    [(name, generic, custom)] = ask(KEPT, "SELECT id FROM auth_group%")
+    assert (generic > 0, custom) == (True, 0)
+    return "\n".join(line for (line,) in ask(f"EXPLAIN EXECUTE {name}('young')"))
+
+
+def young_table() -> None:
+    ask("INSERT INTO auth_group (name) VALUES ('young')")
+    ask("ANALYZE auth_group")
+
+
+def test_only_the_first_run_of_a_statement_prefers_indexes() -> None:
+    assert ask(SHOWN) == [("on",)]
+    assert prepared.rows(SHOWN, ()) == [("off",)]
+    assert ask(SHOWN) == prepared.rows(SHOWN, ()) == [("on",)]
+    other = SHOWN + ", 1"
     with transaction.atomic():
-        assert prepared.pipeline((SHOWN, ()), (SHOWN, ())) == [WANTED, WANTED]
-        assert shown() == before
+        assert prepared.pipeline((SHOWN, ()), (other, ())) == [[("off",)], [("off", 1)]]
+        assert ask(SHOWN) == [("on",)]
+        assert prepared.rows(other, ()) == [("on", 1)]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_failed_statement_leaves_no_plan_settings_behind() -> None:
-    before = shown()
+def test_a_failed_statement_leaves_no_preference_and_is_not_taken_for_planned() -> None:
     twice = "INSERT INTO auth_group (name) VALUES (%s), (%s)"
-    with pytest.raises(IntegrityError):
-        prepared.rows(twice, ["a", "a"])
-    assert shown() == before
-    with transaction.atomic():
-        with pytest.raises(IntegrityError), transaction.atomic():
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
             prepared.rows(twice, ["a", "a"])
-        assert shown() == before
+        with transaction.atomic():
+            with pytest.raises(IntegrityError), transaction.atomic():
+                prepared.rows(twice, ["a", "a"])
+            assert ask(SHOWN) == [("on",)]
+    assert prepared.rows(SHOWN, ()) == [("off",)]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_prepared_statement_reads_a_young_table_by_its_index() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("INSERT INTO auth_group (name) VALUES ('young')")
-        cursor.execute("ANALYZE auth_group")
-    by_name = "EXPLAIN SELECT id FROM auth_group WHERE name = %s"
-    assert "Index" in prepared.rows(by_name, ["young"])[0][0]
-    with connection.cursor() as cursor:
-        cursor.execute(by_name, ["young"])
-        assert "Seq Scan" in cursor.fetchall()[0][0]
+def test_a_young_tables_index_plan_is_kept_for_later_runs() -> None:
+    young_table()
+    assert "Seq Scan" in ask("EXPLAIN " + BY_NAME, "young")[0][0]
+    for _ in range(3):
+        prepared.rows(BY_NAME, ["young"])
+    assert "Index" in kept_plan()
+
+
+def test_a_plan_remade_after_analyze_prefers_the_index_again_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    young_table()
+    prepared.rows(BY_NAME, ["young"])
+    ask("ANALYZE auth_group")
+    prepared.rows(BY_NAME, ["young"])  # PostgreSQL plans anew by itself, as it likes
+    monkeypatch.setattr(prepared.time, "monotonic", lambda: float("inf"))
+    prepared.rows(BY_NAME, ["young"])
+    monkeypatch.undo()
+    assert "Index" in kept_plan()
+    assert prepared.rows(SHOWN, ()) == [("off",)]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -86,6 +87,32 @@ def test_a_day_with_a_library(gateway: SimulatedGateway, library: ModuleType, ve
             await until(lambda: not ib.openTrades())
 
     run(test)
+
+
+@pytest.mark.parametrize(("announced", "spoken"), [(160, 160), (170, 170), (200, 178)])
+def test_an_order_lives_and_ends_at_every_version(tmp_path: Path, announced: int, spoken: int) -> None:
+    gateway = SimulatedGateway(tmp_path, "--server-version", str(announced))
+
+    async def test() -> None:
+        async with connected(ib_async, gateway) as ib:
+            assert ib.client.serverVersion() == spoken
+            apple = ib_async.Stock("AAPL", "SMART", "USD")
+            bought = ib.placeOrder(apple, ib_async.MarketOrder("BUY", 100))
+            resting = ib.placeOrder(apple, ib_async.LimitOrder("BUY", 50, 200.0))
+            await until(lambda: bought.fills and bought.fills[0].commissionReport.commission)
+            await until(lambda: resting.orderStatus.status == "Submitted")
+            assert len(await ib.reqAllOpenOrdersAsync()) == 1
+            ib.cancelOrder(resting.order)
+            await until(lambda: resting.orderStatus.status == "Cancelled")
+            done = await ib.reqCompletedOrdersAsync(False)
+            assert sorted(trade.orderStatus.status for trade in done) == ["Cancelled", "Filled"]
+            assert [fill.execution.shares for fill in await ib.reqExecutionsAsync()] == [100]
+
+    gateway.start()
+    try:
+        run(test)
+    finally:
+        gateway.end()
 
 
 @pytest.mark.parametrize(("library", "version"), LIBRARIES)

@@ -13,6 +13,7 @@ from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
 from brokers.market import ProfitReport
 from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
+from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Link
 
 
@@ -123,6 +124,48 @@ def test_going_back_to_an_earlier_status_is_reported_again(callbacks: Callbacks,
     assert len({message.dedup_key for message in memory.messages}) == 3
 
 
+def test_what_every_look_repeats_is_reported_once(callbacks: Callbacks, memory: Memory) -> None:
+    for _ in range(5):
+        status(callbacks)
+        callbacks.looked(full=False)
+    assert len(memory.messages) == 1
+
+
+def test_what_two_looks_did_not_repeat_is_forgotten(callbacks: Callbacks, memory: Memory) -> None:
+    status(callbacks)
+    for _ in range(2):
+        callbacks.looked(full=False)
+    assert len(callbacks.repeats) == 0
+    status(callbacks)
+    assert len({message.dedup_key for message in memory.messages}) == 2
+
+
+def test_a_message_lost_after_a_look_is_new_when_repeated(callbacks: Callbacks, memory: Memory) -> None:
+    status(callbacks)
+    callbacks.looked(full=False)
+    memory.messages[0].forget()
+    status(callbacks)
+    assert len(memory.messages) == 2
+
+
+def test_completed_orders_are_remembered_until_full_looks(callbacks: Callbacks, memory: Memory) -> None:
+    for _ in range(3):
+        callbacks.completedOrder(Contract(), Order(permId=7), OrderState(status="Filled"))
+        for full in (True, False, False, False):
+            callbacks.looked(full)
+    assert len(memory.messages) == 1
+
+
+def test_what_is_kept_does_not_grow_with_the_orders_of_a_day(callbacks: Callbacks) -> None:
+    kept = []
+    for number in range(1, 5_001):
+        status(callbacks, order_id=number, perm_id=number, status="Filled")
+        if number % 500 == 0:
+            callbacks.looked(full=False)
+            kept.append(len(callbacks.repeats))
+    assert set(kept) == {500}
+
+
 def test_an_error_names_an_order_only_below_the_request_ids(callbacks: Callbacks, memory: Memory) -> None:
     callbacks.error(5, 201, "no")
     callbacks.error(FIRST_REQUEST_ID + 5, 200, "no such contract")
@@ -151,7 +194,7 @@ def test_our_ids_stay_above_those_of_other_clients(callbacks: Callbacks, memory:
 def test_the_id_that_all_orders_by_hand_share_is_no_id_to_stay_above(
     callbacks: Callbacks, memory: Memory
 ) -> None:
-    for number in (2**31 - 1, 2_000_000_000, 0, -1):
+    for number in (2**31 - 1, 2_000_000_000, USED_UP_FROM - 1, 0, -1):
         status(callbacks, order_id=number, client_id=0)
     assert memory.valid_ids == []
 

@@ -196,6 +196,18 @@ def test_a_cancel_after_a_trade_of_the_group_ends_only_that_order(bench: Bench) 
     assert final(bench)[:2] == ["Cancelled", "Submitted"]
 
 
+def test_a_trade_of_the_group_is_remembered_over_a_restart(bench: Bench) -> None:
+    bench.place(1, **group(3, lmt_price="230.00", total_quantity=100))
+    bench.place(2, **group(3, lmt_price="200", total_quantity=100))
+    bench.place(1, bench.connect(2), action="SELL", order_type="LMT", lmt_price="230.00", total_quantity=40)
+    again = Bench()
+    for fact in bench.facts:
+        again.gateway.state.apply(fact)
+    again.gateway._orders.readmit()
+    again.cancel(1)
+    assert final(again)[:2] == ["Cancelled", "Submitted"]
+
+
 def test_the_systems_own_cancel_or_reject_leaves_the_others(bench: Bench) -> None:
     bench.place(1, **group(1, lmt_price="200", tif="GTD", good_till_date="20261123-12:00:10"))
     bench.gateway.faults.add(Fault(kind="reject", order_type="LMT"))

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from brokers.simulator.wire import client, codec, server
 from brokers.simulator.wire.layout import Field, Item, Layout, Repeat, When
+from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.values import WireError
 from tests.examples import examples
+from tests.unit.simulator.kit import limit
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 NUMBERS = st.none() | st.decimals(
@@ -139,3 +141,32 @@ def test_an_order_id_is_an_integer_as_java_reads_one(text: str) -> None:
 def test_the_largest_ids_of_the_protocol_can_be_read() -> None:
     fields = codec.encode_client(178, client.CancelOrder(order_id=2147483647))
     assert codec.decode_client(178, fields) == client.CancelOrder(order_id=2147483647)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["NaN", "nan", "inf", "1_0", "\u0661", "1,5", "0x10", "--1", "1e999999999", "-", "e5", "1e", "\t1"],
+)
+def test_a_number_is_one_as_java_reads_it(text: str) -> None:
+    fields = codec.encode_client(178, limit(1, "200"))
+    fields[fields.index("200")] = text
+    with pytest.raises(WireError, match="lmt_price: number expected"):
+        codec.decode_client(178, fields)
+
+
+@pytest.mark.parametrize("text", ["Infinity", "-Infinity", "1e400", "1.7976931348623157e+308", "1E999"])
+def test_a_number_beyond_all_doubles_is_none_from_a_client(text: str) -> None:
+    fields = codec.encode_client(178, limit(1, "200"))
+    fields[fields.index("200")] = text
+    message = codec.decode_client(178, fields)
+    assert isinstance(message, PlaceOrder)
+    assert message.order.lmt_price is None
+
+
+@pytest.mark.parametrize("text", ["1e3", " 5", "5 ", "+5", ".5", "5.", "1E-5"])
+def test_other_spellings_of_numbers_are_read(text: str) -> None:
+    fields = codec.encode_client(178, limit(1, "200"))
+    fields[fields.index("200")] = text
+    message = codec.decode_client(178, fields)
+    assert isinstance(message, PlaceOrder)
+    assert message.order.lmt_price == Decimal(text.strip())

@@ -12,7 +12,7 @@ from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.frames import pack
 from brokers.simulator.wire.order_reports import CompletedOrder
 from brokers.simulator.wire.server import ExecutionData
-from tests.unit.simulator.kit import Bench, only
+from tests.unit.simulator.kit import Bench, limit, only
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -76,3 +76,19 @@ def test_executions_are_listed_since_the_gateways_own_midnight() -> None:
     bench.place(1)
     bench.skip(timedelta(hours=3, minutes=1))
     assert not only(ExecutionData, bench.send(requests.ReqExecutions(req_id=7)))
+
+
+@pytest.mark.parametrize(
+    ("terms", "after"),
+    [
+        ({"tif": "GTD", "good_till_date": "20261123 21:30:00"}, timedelta(minutes=30)),
+        ({"tif": "GTD", "good_till_date": "20261123-12:30:00"}, timedelta(minutes=30)),
+        ({"tif": "GTD", "good_till_date": "20261123 07:30:00 US/Eastern"}, timedelta(minutes=30)),
+        ({"good_after_time": "20261123 21:30:00"}, timedelta(minutes=30)),
+    ],
+)
+def test_times_of_orders_without_zone_are_in_the_gateways(terms: dict[str, str], after: timedelta) -> None:
+    bench = Bench(home=HomeZone("JST"))
+    bench.send(limit(1, "200", **terms))
+    assert not bench.skip(after - timedelta(seconds=1))
+    assert bench.skip(timedelta(seconds=1))

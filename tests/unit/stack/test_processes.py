@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,9 @@ def test_a_plain_stack_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRADEDESK_SESSIONS", raising=False)
     found = processes(StackOptions(data=Path("/data")), flower_password="x")
     assert [one.name for one in found].count("broker") == 1
+
+
+def test_worker_and_beat_start_without_the_plugins_of_celerys_command() -> None:
+    loaded = "import sys, tradedesk.celery_commands; print({'flower', 'tornado'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"

@@ -66,9 +66,13 @@ const Live = {
         area.waiting = true;
         setTimeout(async () => {
             area.asked = performance.now();
+            area.waiting = false; // what happens while the answer is on its way is asked for again
+            const turn = area.turn = (area.turn || 0) + 1;
             const page = await Live.fetch(area.dataset.liveUrl);
-            area.waiting = false;
-            page && Live.patch(page);
+            if (page && turn > (area.shown || 0)) {
+                area.shown = turn; // an older answer may arrive later
+                Live.patch(page);
+            }
         }, Math.max(0, (area.asked || -every) + every - performance.now()));
     },
 

@@ -23,15 +23,21 @@ def bars(tape: Tape, start: int, end: int, seconds: int) -> Iterator[Bar]:
 
 def session_bars(tape: Tape, spans: Iterable[Span], seconds: int) -> Iterator[Bar]:
     """Yield the bars of trading days: none goes beyond one, a day's own begins at its midnight."""
+    if seconds == DAY:
+        yield from day_bars(tape, spans)
+        return
     for span in spans:
-        if seconds == DAY:
-            yield bar_at(tape, span.opens, span.closes - span.opens)._replace(start=span.midnight)
-            continue
         moment = span.opens
         while moment < span.closes:
             stop = min(moment - moment % seconds + seconds, span.closes)
             yield bar_at(tape, moment, stop - moment)
             moment = stop
+
+
+def day_bars(tape: Tape, spans: Iterable[Span]) -> Iterator[Bar]:
+    """Yield one bar a span, called by the midnight of its day."""
+    for span in spans:
+        yield bar_at(tape, span.opens, span.closes - span.opens)._replace(start=span.midnight)
 
 
 def bar_at(tape: Tape, start: int, seconds: int) -> Bar:

@@ -13,7 +13,8 @@ from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.exchange.past import Bar
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.history.bars import bar_at, bars, price_at, session_bars
+from brokers.simulator.gateway.history import periods
+from brokers.simulator.gateway.history.bars import bar_at, bars, day_bars, price_at, session_bars
 from brokers.simulator.gateway.history.sessions import TradingSessions
 from brokers.simulator.gateway.history.tape import BAR_SECONDS, Tape, Tapes
 from brokers.simulator.gateway.reference.contracts import resolve, resolve_for_data
@@ -36,6 +37,8 @@ _SIDES = {
     "BID_ASK": (-2, 2),
 }
 _OF_TRADES = frozenset(("TRADES", "AGGTRADES", "ADJUSTED_LAST"))
+#: Kinds of bars that may be kept up to date.
+_LIVE_KINDS = frozenset(("TRADES", "MIDPOINT", "BID", "ASK"))
 _TICK_KINDS = frozenset(("TRADES", "BID_ASK", "MIDPOINT"))
 _YEARS_LISTED, _DAYS_OF_DERIVATIVES = 10, 365
 _NO_VALUE = Decimal("-1.0")
@@ -77,6 +80,7 @@ class HistoryService:
         """Send the bars of a time, all in one message; with `keep_up_to_date` their changes too."""
         try:
             instrument = resolve_for_data(self._universe, message.contract)
+            _check_request(message)
             if message.what_to_show == "SCHEDULE":
                 self._schedule(link, message, instrument)
                 return
@@ -95,11 +99,18 @@ class HistoryService:
     def _bars(self, message: requests.ReqHistoricalData, tape: Tape, start: int, end: int) -> Iterator[Bar]:
         """Yield the bars; of an exchange with hours only those in which it traded, weeks and months whole."""
         seconds = times.read_bar_size(message.bar_size)
-        if self._sessions is None or seconds > times.DAY:
+        if self._sessions is None and seconds <= times.DAY:
             return bars(tape, start, end, seconds)
-        instrument = tape.market.instrument
-        spans = self._sessions.spans(instrument, start, end, extended=not message.use_rth)
-        return session_bars(tape, spans, seconds)
+        opens = periods.period_start(start, seconds) if seconds > times.DAY else start
+        if self._sessions is None:
+            spans = periods.every_day(opens, end)
+        else:
+            instrument = tape.market.instrument
+            spans = self._sessions.spans(instrument, opens, end, extended=not message.use_rth)
+        if seconds <= times.DAY:
+            return session_bars(tape, spans, seconds)
+        whole = periods.whole_periods(spans, seconds)
+        return day_bars(tape, (span for span in whole if span.midnight + times.DAY > start))
 
     def _send_bars(
         self,
@@ -122,8 +133,6 @@ class HistoryService:
         if message.what_to_show in _OF_TRADES and instrument.is_currency_pair:
             pair = f"{instrument.symbol}/CASH@{instrument.exchange}"
             raise Refused(no_history(f"No historical market data for {pair} Last"))
-        if message.keep_up_to_date and message.end:
-            raise Refused(validation("End date not supported with keepUpToDate"))
         return BarRequest(
             instrument,
             times.read_bar_size(message.bar_size),
@@ -147,7 +156,7 @@ class HistoryService:
     def _start(self, message: requests.ReqHistoricalData, instrument: Instrument, end: int) -> int:
         """Return when a duration begins that ends then: days are trading days where there are any."""
         length = times.read_duration(message.duration)
-        if self._sessions is None or not message.duration.strip().endswith("D"):
+        if self._sessions is None or not message.duration.strip().upper().endswith("D"):
             return end - length
         days = length // times.DAY
         return self._sessions.days_back(instrument, end, days, extended=not message.use_rth)
@@ -186,7 +195,11 @@ class HistoryService:
     def _update(self, link: Link, req_id: int, request: BarRequest) -> responses.HistoricalDataUpdate:
         now = self._tapes.now()
         tape = self._tapes.of(request.instrument.con_id)
-        row = self._row(link, request, bar_at(tape, now - now % request.seconds, request.seconds))
+        start = periods.period_start(now, request.seconds)
+        bar = bar_at(tape, start, request.seconds)
+        if request.seconds > times.DAY:
+            bar = bar._replace(start=now - now % times.DAY)
+        row = self._row(link, request, bar)
         return responses.HistoricalDataUpdate(
             req_id=req_id,
             count=row.count,
@@ -289,6 +302,29 @@ class HistoryService:
             return range(start, min(start + count, self._tapes.now()))
         end = min(times.read_time(message.end, zone), self._tapes.now())
         return range(end - count, end)
+
+
+def _check_request(message: requests.ReqHistoricalData) -> None:
+    """Raise Refused (321) for what real gateways refuse before they look for data, in their order."""
+    times.read_duration(message.duration)
+    is_adjusted = message.what_to_show == "ADJUSTED_LAST"
+    if is_adjusted and message.end.strip():
+        raise Refused(validation("End date not supported with adjusted last"))
+    seconds = times.read_bar_size(message.bar_size)
+    if is_adjusted and seconds > times.DAY:
+        raise Refused(validation("Multi day bar size not supported with adjusted last"))
+    if message.format_date not in (None, 1, 2, 3):
+        raise Refused(validation(f"Date formatting selection of {message.format_date} rejected."))
+    if message.what_to_show == "SCHEDULE" and seconds != times.DAY:
+        raise Refused(validation("Only daily resolution supported for Schedule requests"))
+    if not message.keep_up_to_date:
+        return
+    if message.end.strip():
+        raise Refused(validation("End date not supported with live updates"))
+    if message.contract.sec_type == "BAG":
+        raise Refused(validation("Live updates for combos are not supported"))
+    if message.what_to_show not in _LIVE_KINDS:
+        raise Refused(validation("Source price not supported with live updates"))
 
 
 def _spread(request: BarRequest) -> tuple[Decimal, Decimal]:

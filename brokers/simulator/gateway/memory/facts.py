@@ -62,8 +62,15 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     combo_legs: tuple[ComboLeg, ...] = ()
     #: For an advisor's order for several accounts: in which proportions they share it.
     allocation: dict[str, Decimal] = {}
+    #: The client id and order id that messages tell instead: of one made by hand, or under a number in use.
+    told_as: tuple[int, int] | None = None
     #: Until when it is Inactive and yet alive: a precaution, a locate (ib-api: not reliably terminal).
     blocked_until: datetime | None = None
+
+    @property
+    def told_ids(self) -> tuple[int, int]:
+        """(client id, order id) as messages about it say."""
+        return self.told_as or (self.client_id, self.order_id)
 
     @property
     def is_done(self) -> bool:

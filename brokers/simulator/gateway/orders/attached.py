@@ -85,4 +85,4 @@ def join_group(record: OrderRecord, groups: OcaGroups, universe: Universe) -> No
     if record.parent_perm_id and order.oca_group == str(record.parent_perm_id):
         kind = OcaType.REDUCE
     member = Member(record.con_id, record.perm_id, record.remaining, universe[record.con_id].lot)
-    groups.join(f"{record.account}/{order.oca_group}", kind, member)
+    groups.join(f"{record.account}/{order.oca_group}", kind, member, has_traded=bool(record.filled))

@@ -8,6 +8,7 @@ from datetime import datetime
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.gateway.memory.facts import OrderRecord
 from brokers.simulator.gateway.memory.state import State
+from brokers.simulator.gateway.orders.terms import NIGHT_VENUES
 
 _OF_THE_DAY = ("DAY", "OPG", "AUC")
 
@@ -46,5 +47,8 @@ class DayEnd:
         if hours is None or record.combo_legs:
             return record.received_at < midnight
         instrument = self._state.universe[record.con_id]
-        end = hours.day_end(instrument, record.received_at, outside_rth=bool(record.order.outside_rth))
+        if record.exchange in NIGHT_VENUES:
+            end = hours.night_end(instrument, record.received_at)
+        else:
+            end = hours.day_end(instrument, record.received_at, outside_rth=bool(record.order.outside_rth))
         return end <= self._clock() if end else record.received_at < midnight

@@ -100,7 +100,7 @@ def echoed_order(record: OrderRecord, instrument: Instrument) -> Order:
         trail_stop_price=_double(record.trigger if record.trigger is not None else order.trail_stop_price),
         account=record.account,
         open_close="",
-        client_id=record.client_id,
+        client_id=record.told_ids[0],
         perm_id=record.perm_id,
         shares_allocation=f"{record.perm_id}.{record.modifications}/{record.account}/100",
         second_trail_stop_price=_second_trail_stop(record),
@@ -154,7 +154,7 @@ def open_order(record: OrderRecord, instrument: Instrument, *, with_commission: 
         state.commission = java(record.commission)
         state.commission_currency = instrument.currency
     return OpenOrder(
-        order_id=record.order_id,
+        order_id=record.told_ids[1],
         contract=_echoes.contract(record, instrument),
         order=_echoes.of(record, instrument),
         state=state,
@@ -164,7 +164,7 @@ def open_order(record: OrderRecord, instrument: Instrument, *, with_commission: 
 def order_status(record: OrderRecord, status: Status | None = None) -> OrderStatus:
     """The order's status message, for its present status or one that it passes through."""
     return OrderStatus(
-        order_id=record.order_id,
+        order_id=record.told_ids[1],
         status=status or record.status,
         filled=plain(record.filled),
         remaining=plain(record.remaining),
@@ -172,7 +172,7 @@ def order_status(record: OrderRecord, status: Status | None = None) -> OrderStat
         perm_id=record.perm_id,
         parent_id=record.order.parent_id or 0,
         last_fill_price=plain(record.last_price),
-        client_id=record.client_id,
+        client_id=record.told_ids[0],
         why_held=record.why_held,
         mkt_cap_price=ZERO,
     )
@@ -202,7 +202,7 @@ def execution_data(
     """A fill at `time`; `req_id` is -1 when nobody asked for it."""
     return ExecutionData(
         req_id=req_id,
-        order_id=record.order_id,
+        order_id=record.told_ids[1],
         contract=execution_contract(instrument, fact.venue),
         execution=Execution(
             exec_id=fact.exec_id,
@@ -213,7 +213,7 @@ def execution_data(
             shares=plain(fact.shares),
             price=fact.price,
             perm_id=record.perm_id,
-            client_id=record.client_id,
+            client_id=record.told_ids[0],
             cum_qty=plain(fact.cum_qty),
             avg_price=fact.avg_price,
             order_ref=record.order.order_ref,

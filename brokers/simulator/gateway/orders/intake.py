@@ -17,12 +17,14 @@ from brokers.simulator.gateway.orders import pegging
 from brokers.simulator.gateway.orders.attached import Families
 from brokers.simulator.gateway.orders.checks import check_new
 from brokers.simulator.gateway.orders.hedges import ZERO, Hedges
+from brokers.simulator.gateway.orders.terms import NIGHT_VENUES, works_at_night
 from brokers.simulator.gateway.orders.waiting import WaitingOrders
 from brokers.simulator.gateway.reference.contracts import resolve, resolve_for_order
 from brokers.simulator.gateway.texts.refusals import (
     LOCATING,
     NO_CASH_QUANTITY,
     OUTSIDE_RTH_IGNORED,
+    UNSUPPORTED_TYPE,
     Refusal,
     Refused,
     not_yet_at_the_exchange,
@@ -62,6 +64,9 @@ class Intake:
     def completed(self, message: PlaceOrder) -> Instrument:
         """Fill in what the order leaves open, and return its instrument; raises Refused."""
         instrument = resolve_for_order(self._state.universe, message.contract)
+        is_for_night = message.contract.exchange in NIGHT_VENUES or message.order.include_overnight
+        if is_for_night and message.order.order_type != "LMT":
+            raise Refused(UNSUPPORTED_TYPE)
         if instrument.is_tradable:
             _complete_cash_quantity(message.order, instrument, self._exchange)
             pegging.complete(message.order, instrument, self._exchange)
@@ -123,7 +128,12 @@ def notices(record: OrderRecord, universe: Universe, exchange: Exchange) -> Iter
     if record.why_held == "locate":
         yield LOCATING
     outside_rth = bool(order.outside_rth) and order.order_type != "MKT"
-    opens = exchange.next_opening(record.con_id, outside_rth=outside_rth)
+    opens = exchange.next_opening(
+        record.con_id,
+        outside_rth=outside_rth,
+        at_night=works_at_night(record),
+        by_day=record.exchange not in NIGHT_VENUES,
+    )
     if opens is not None:
         what = f"{order.action} {record.quantity:f} {universe[record.con_id].symbol} {record.exchange}"
         yield not_yet_at_the_exchange(what, opens)

@@ -1,6 +1,7 @@
 """Orders made by hand in the gateway's own window: client 0 sees them, and may bind them to ids of its own.
 
-An unbound one has order id 0. Bound ids are negative, as real gateways' default setting makes them.
+An unbound one has order id 0, or tells another number. Bound ids are negative, as real gateways' default
+setting makes them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ class ManualOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     exchange: str = "SMART"
     currency: str = "USD"
     account: str = ""
+    con_id: int = 0
+    #: The ids that messages tell: gateways write order id 2147483647 as well, and give out numbers in use.
+    client_id: int = 0
+    order_id: int | None = None
+    order_ref: str = ""
 
 
 class ManualOrders:
@@ -47,6 +53,7 @@ class ManualOrders:
         message = PlaceOrder(
             order_id=self._next_id() if binds else 0,
             contract=Contract(
+                con_id=typed.con_id,
                 symbol=typed.symbol,
                 sec_type=typed.sec_type,
                 exchange=typed.exchange,
@@ -60,9 +67,11 @@ class ManualOrders:
                 aux_price=typed.aux_price,
                 tif=typed.tif,
                 account=typed.account,
+                order_ref=typed.order_ref,
             ),
         )
-        return self._orders.accept(0, message)
+        told_as = None if typed.order_id is None else (typed.client_id, typed.order_id)
+        return self._orders.accept(0, message, told_as)
 
     def bind(self) -> None:
         """Give every open manual order an id by which client 0 may name it."""

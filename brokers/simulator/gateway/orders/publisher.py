@@ -49,4 +49,4 @@ class OrderPublisher:
         self.publish(record, ErrMsg(req_id=record.order_id, code=refusal.code, text=refusal.text))
 
     def _audience(self, record: OrderRecord) -> Iterable[Link]:
-        return self._owners(record.client_id)
+        return self._owners(record.told_ids[0])

@@ -215,11 +215,14 @@ class OrderService:
         for member in self._families.released_by(link, message):
             self._admit(self._intake.record(client_id, member))
 
-    def accept(self, client_id: int, message: PlaceOrder) -> OrderRecord:
+    def accept(
+        self, client_id: int, message: PlaceOrder, told_as: tuple[int, int] | None = None
+    ) -> OrderRecord:
         """Work an order whatever its id; raises Refused if it cannot be worked."""
         normalized(message.order)
         self._intake.check(message)
         record = self._intake.record(client_id, message)
+        record.told_as = told_as
         self._admit(record)
         return record
 

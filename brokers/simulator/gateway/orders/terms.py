@@ -37,6 +37,9 @@ PEGGED = frozenset(
 _TO_LIMIT = frozenset({"MTL", "BOX TOP"})
 AT_CLOSE = frozenset({"MOC", "LOC"})
 
+#: Where shares trade between 20:00 and 3:50 in New York.
+NIGHT_VENUES = frozenset(("OVERNIGHT", "IBEOS"))
+
 
 def market_order(record: OrderRecord, exchange: Exchange, quantity: Decimal) -> MarketOrder:
     """Return the order for `quantity` of what remains, as the market of now makes it."""
@@ -64,9 +67,16 @@ def market_order(record: OrderRecord, exchange: Exchange, quantity: Decimal) -> 
         to_limit=order.order_type in _TO_LIMIT and record.limit is None,
         auction=_auction(record),
         outside_rth=bool(order.outside_rth) and order.order_type != "MKT",
+        works_at_night=works_at_night(record),
+        works_by_day=record.exchange not in NIGHT_VENUES,
         discretion=order.discretionary_amt or ZERO,
         watched=order.trigger_method or LAST_TRADE,
     )
+
+
+def works_at_night(record: OrderRecord) -> bool:
+    """Whether the order is for the overnight session, alone or as well."""
+    return record.exchange in NIGHT_VENUES or bool(record.order.include_overnight)
 
 
 def _auction(record: OrderRecord) -> Auction | None:

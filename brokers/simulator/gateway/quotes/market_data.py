@@ -33,6 +33,7 @@ _SIZE_OF = {BID: 0, ASK: 3, LAST: 5}
 _DELAYED = {BID: 66, ASK: 67, LAST: 68, LAST_TIMESTAMP: 88}
 _DELAYED_SIZE_OF = {BID: 69, ASK: 70, LAST: 71}
 _DELAY_SECONDS = 15 * 60
+_NO_GENERIC_SNAPSHOT = "Snapshot market data subscription is not applicable to generic ticks"
 LIVE, FROZEN, DELAYED, DELAYED_FROZEN = 1, 2, 3, 4
 _NO_PRICE = Decimal("-1.00")
 _SNAPSHOT_PERMISSIONS = 3
@@ -79,6 +80,8 @@ class MarketDataService:
         try:
             instrument = resolve_for_data(self._exchange.universe, message.contract)
             generic = _generic_ticks(message.generic_ticks, instrument)
+            if message.snapshot and message.generic_ticks:
+                raise Refused(validation(_NO_GENERIC_SNAPSHOT))
             if message.req_id in link.market_data:
                 raise Refused(Refusal(322, "Error processing request.-'bT' : cause - Duplicate ticker id"))
             is_delayed = self._is_delayed(link, instrument)

@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Instrument, Universe
 from brokers.simulator.gateway.clients.link import Link
-from brokers.simulator.gateway.reference.contracts import query_of
-from brokers.simulator.gateway.texts.refusals import NO_SUCH_CONTRACT, validation
+from brokers.simulator.gateway.reference.contracts import front_month, query_of
+from brokers.simulator.gateway.texts.refusals import NO_SUCH_CONTRACT, Refused, validation
 from brokers.simulator.wire import client as requests
 from brokers.simulator.wire import client_reference as reference_requests
 from brokers.simulator.wire import server_reference as responses
@@ -59,13 +61,24 @@ class ContractService:
         if contract.sec_type not in _SECURITY_TYPES and not (contract.con_id or contract.sec_id):
             link.error(message.req_id, *validation("Please enter a valid security type"))
             return
-        found = self._universe.find(query_of(contract, includes_expired=message.include_expired))
-        if not found:
-            link.error(message.req_id, *NO_SUCH_CONTRACT)
+        try:
+            found = self._found(message)
+        except Refused as refused:
+            link.error(message.req_id, *refused.refusal)
             return
         for instrument in found:
             link.send(self._describe(message.req_id, instrument, contract.exchange))
         link.send(ContractDataEnd(req_id=message.req_id))
+
+    def _found(self, message: requests.ReqContractData) -> list[Instrument]:
+        if message.contract.sec_type == "CONTFUT":
+            front = front_month(self._universe, message.contract)
+            return [msgspec.structs.replace(front, sec_type="CONTFUT")]
+        query = query_of(message.contract, includes_expired=message.include_expired)
+        found = self._universe.find(query)
+        if not found:
+            raise Refused(NO_SUCH_CONTRACT)
+        return found
 
     def _describe(self, req_id: int, instrument: Instrument, exchange: str) -> Record:
         if instrument.bond:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from brokers.simulator.exchange.instruments import ContractQuery, Instrument, Universe
 from brokers.simulator.gateway.memory.facts import combo_parts
 from brokers.simulator.gateway.texts.numbers import java
@@ -56,7 +58,17 @@ def resolve_for_data(universe: Universe, contract: Contract) -> Instrument:
     is_dated = contract.sec_type in ("FUT", "OPT", "FOP")
     if is_dated and not (contract.con_id or contract.local_symbol or contract.last_trade_date):
         raise Refused(validation("Please enter a local symbol or an expiry"))
+    if contract.sec_type == "CONTFUT":
+        return front_month(universe, contract)
     return resolve(universe, contract)
+
+
+def front_month(universe: Universe, contract: Contract) -> Instrument:
+    """Return the future that a continuous one is now, the next to expire; raises Refused (200)."""
+    months = universe.find(msgspec.structs.replace(query_of(contract), sec_type="FUT", local_symbol=""))
+    if not months:
+        raise Refused(NO_SUCH_CONTRACT)
+    return min(months, key=lambda future: future.expiry)
 
 
 def resolve_for_order(universe: Universe, contract: Contract) -> Instrument:

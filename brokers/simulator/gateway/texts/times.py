@@ -9,17 +9,31 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from brokers.simulator.gateway.texts.refusals import Refusal, Refused, validation
 
 DAY = 86_400
-_UNITS = {"S": 1, "D": DAY, "W": 7 * DAY, "M": 30 * DAY, "Y": 365 * DAY}
-_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+WEEK, MONTH = 7 * DAY, 30 * DAY
+_UNITS = {"S": 1, "D": DAY, "W": WEEK, "M": MONTH, "Y": 365 * DAY}
+_IN_YEARS = "Historical data requests for durations longer than {} must be made in years."
+_LEAST_SECONDS = 30
+#: How many of a unit may be asked for, and what is said to more.
+_LONGEST = {
+    "S": (DAY, f"Historical data request for greater than {DAY} seconds rejected."),
+    "D": (365, _IN_YEARS.format("365 days")),
+    "W": (52, _IN_YEARS.format("52 weeks")),
+    "M": (12, _IN_YEARS.format("12 months")),
+    "Y": (100, "Historical data requested duration is invalid."),
+}
+_DURATION_FORM = (
+    "When specifying a unit, historical data request duration format is integer{SPACE}unit (S|D|W|M|Y)."
+)
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": WEEK, "month": MONTH}
 _ZONED_TIMES = 174
-#: Every bar size that may be asked for, in seconds.
+#: Every bar size that may be asked for, in seconds; those of weeks and months stand for calendar ones.
 BAR_SIZES = {
     **{f"{count} secs": count for count in (1, 5, 10, 15, 30)},
     **{f"{count} min{'s' if count > 1 else ''}": count * 60 for count in (1, 2, 3, 5, 10, 15, 20, 30)},
     **{f"{count} hour{'s' if count > 1 else ''}": count * 3600 for count in (1, 2, 3, 4, 8)},
     "1 day": DAY,
-    "1 week": 7 * DAY,
-    "1 month": 30 * DAY,
+    "1 week": WEEK,
+    "1 month": MONTH,
 }
 #: Other spellings that gateways take.
 _SPELLINGS = {"1 sec": "1 secs", "1 W": "1 week", "1W": "1 week", "1 M": "1 month", "1M": "1 month"}
@@ -38,11 +52,13 @@ _BAD_TIME = Refusal(
 )
 
 
-def parse_moment(text: str, now: datetime | None, home: tzinfo = HOME) -> datetime:
+def parse_moment(text: str, now: datetime | None, home: tzinfo | None = None) -> datetime:
     """Return the moment that a text means; `now` says which day a time without a date is on.
 
-    A dash between date and time means UTC, no zone means `home`. Raises ValueError if the text is none.
+    A dash between date and time means UTC; no zone means `home`, or that of `now`. Raises ValueError if the
+    text is none.
     """
+    home = home or (now and now.tzinfo) or HOME
     found = _MOMENT.fullmatch(text.strip())
     date, time, name = found.groups() if found else (None, None, None)
     where = _named_zone(name) if name else UTC if "-" in text else home
@@ -72,14 +88,18 @@ def read_time(text: str, zone: tzinfo = HOME) -> int:
 
 
 def read_duration(text: str) -> int:
-    """Return the seconds of `3600 S`, `2 D`, `1 Y`; raises Refused (321)."""
-    count, _, unit = text.strip().partition(" ")
-    if not count.isdecimal() or unit not in _UNITS or not int(count) or len(count) > 6:
-        raise Refused(
-            validation(
-                "Historical data request for duration must be of the form: integer{SPACE}unit (S|D|W|M|Y)"
-            )
-        )
+    """Return the seconds of `3600 S`, `2 D`, `1 Y`; a number alone is seconds. Raises Refused (321)."""
+    if not text.strip():
+        raise Refused(validation("Historical data request duration not specified."))
+    count, _, letter = text.strip().partition(" ")
+    unit = letter.upper() if letter or not count.isdecimal() else "S"
+    if not (count.isascii() and count.isdecimal()) or unit not in _UNITS:
+        raise Refused(validation(_DURATION_FORM))
+    if len(count) > 9 or int(count) < (_LEAST_SECONDS if unit == "S" else 1):
+        raise Refused(validation("Historical data requested duration is invalid."))
+    most, otherwise = _LONGEST[unit]
+    if int(count) > most:
+        raise Refused(validation(otherwise))
     return int(count) * _UNITS[unit]
 
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0008_halted_and_clocks'),
-        ('orders', '0015_duplicate_order'),
+        ('orders', '0016_use_limits'),
     ]
 
     operations = [

@@ -1,0 +1,90 @@
+"""The limits in force and what the accounts use of them now: read for people, promised to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils import timezone
+
+from brokers.formats import decimal_text
+from brokers.models import Position
+from orders.entry.rules import USE_LIMITS
+from orders.models import ALIVE, AccountLimit, Order
+from orders.risk.use import Use
+from orders.store.use import read_use
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitNow:
+    """One limit; `limit` None is a rule that is off, `used` None is one that is asked order by order."""
+
+    field: str
+    scope: str
+    limit: str | None
+    used: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountLimitsNow:
+    """What one account may do, and does."""
+
+    account: str
+    any_instrument: bool
+    instruments: int
+    limits: list[LimitNow]
+
+
+def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
+    """The limits of these accounts; one without a row may order nothing and is not listed."""
+    found = AccountLimit.objects.filter(account__in=accounts).order_by("account")
+    rows = list(found.prefetch_related("allowed_instruments"))
+    codes = [row.account_id for row in rows]
+    use = read_use(codes, _contracts(codes), now=timezone.now(), lock=False, firm=False)
+    return [_account(row, use) for row in rows]
+
+
+def _contracts(accounts: Collection[str]) -> set[int]:
+    """What is held or worked now; the legs of combinations among it."""
+    held = Position.objects.filter(account__in=accounts).exclude(position_qty=0)
+    working = Order.objects.filter(account__in=accounts, state__in=ALIVE)
+    contracts = set(held.values_list("con_id", flat=True))
+    for con_id, legs in working.values_list("instrument__con_id", "instrument__legs").distinct():
+        contracts |= {leg["con_id"] for leg in legs} or {con_id or 0}
+    return contracts
+
+
+def _account(row: AccountLimit, use: Use) -> AccountLimitsNow:
+    account = row.account_id
+    worst = [
+        abs(quantity)
+        for positions in (use.longs, use.shorts)
+        for (owner, _), quantity in positions.items()
+        if owner == account
+    ]
+    same = [count for content, count in use.recent_contents.items() if content.account == account]
+    used: dict[str, object] = {
+        "max_position_qty": max(worst, default=Decimal(0)),
+        "max_open_orders": use.open_orders[account],
+        "max_orders_per_minute": use.recent_orders[account],
+        "max_duplicates_per_minute": max(same, default=0),
+    }
+    per_order = [_now(row, field, "order", None) for field in ("max_order_qty", "max_notional")]
+    per_account = [_now(row, field, "account", used.get(field)) for field in USE_LIMITS]
+    return AccountLimitsNow(
+        account=account,
+        any_instrument=row.any_instrument,
+        instruments=len(row.allowed_instruments.all()),
+        limits=[*per_order, *per_account],
+    )
+
+
+def _now(row: AccountLimit, field: str, scope: str, used: object) -> LimitNow:
+    return LimitNow(field=field, scope=scope, limit=_text(getattr(row, field)), used=_text(used))
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    return decimal_text(value) if isinstance(value, Decimal) else str(value).lower()

@@ -1,0 +1,130 @@
+"""Checked again before the wire: limits, rules and positions that have changed while an order waited.
+
+Comes in: a session. Goes out: the orders to be claimed next, checked by the rules in force now, with all that
+is at the broker and in the order in which they came. What breaks a limit is FAILED with the new report;
+nothing of it goes out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from orders.entry.place import check_report, require_form
+from orders.entry.replace import ticket_of
+from orders.entry.rules import Rules, context_by, rules_cache
+from orders.entry.use import Intention, recheck_use
+from orders.errors import TicketInvalid
+from orders.models import Cause, GroupKind, Order, State
+from orders.notify import wakeup
+from orders.risk.checks import CheckResult
+from orders.sending.claim import unchecked_orders
+from orders.sending.unknown_outcome import fail_order
+from orders.store.orders import store_orders
+
+log = logging.getLogger(__name__)
+
+
+def recheck_waiting(session: str) -> int:
+    """Check again those to be claimed next whose checks hold no longer; how many were given up."""
+    ids = unchecked_orders(session)
+    if not ids:
+        return 0
+    rules_cache.forget_outdated()
+    rules = rules_cache.rules()
+    with transaction.atomic():
+        waiting = _locked(ids)
+        failed = _check(waiting, rules)
+        store_orders(waiting)
+        passed = [order.id for order in waiting if order.state == State.CREATED]
+        Order.objects.filter(id__in=passed).update(ruleset=rules.ruleset_version, checked_at=Now())
+    if failed:
+        wakeup.notify_readers()
+    return failed
+
+
+def _locked(ids: Collection[UUID]) -> list[Order]:
+    """These and the other members of their groups that wait: an intention is checked whole."""
+    orders = Order.objects.select_for_update(of=("self",)).select_related("instrument", "group")
+    groups = Order.objects.filter(id__in=ids, group__isnull=False).values("group")
+    waiting = orders.filter(id__in=ids) | orders.filter(group__in=groups)
+    return list(waiting.filter(state=State.CREATED).order_by("id"))
+
+
+def _check(waiting: Iterable[Order], rules: Rules) -> int:
+    """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it."""
+    failed = 0
+    good: list[Intention] = []
+    for orders in _intentions(waiting):
+        if broken := _broken_rule(orders, rules):
+            _give_up(orders, broken)
+            failed += len(orders)
+        else:
+            good.append(orders)
+    for intention, report in recheck_use(good, rules):
+        if any(not check.passed for check in report):
+            _give_up(intention, report)
+            failed += len(intention)
+    return failed
+
+
+def _intentions(waiting: Iterable[Order]) -> list[list[Order]]:
+    """Single orders and whole groups, by their oldest order."""
+    found: dict[object, list[Order]] = {}
+    for order in waiting:
+        found.setdefault(order.group_id or order.id, []).append(order)
+    return list(found.values())
+
+
+def _broken_rule(orders: Intention, rules: Rules) -> list[CheckResult]:
+    """The report of the first order that may not be placed now; empty when all may.
+
+    Exits of an entry that is at the broker already protect a position: they go, whatever the limits.
+    """
+    if _are_exits(orders):
+        return []
+    reports = (_report(order, rules) for order in orders)
+    return next((report for report in reports if not all(check.passed for check in report)), [])
+
+
+def _report(order: Order, rules: Rules) -> list[CheckResult]:
+    """One order's report; where it cannot be checked it fails, and stops no other."""
+    try:
+        ticket = ticket_of(order, order.terms)
+        context = context_by(rules, ticket)
+        require_form(ticket, context)
+        return check_report(ticket, context)
+    except TicketInvalid as error:
+        return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
+    except Exception as error:
+        log.exception("an order could not be checked again", extra={"order": str(order.id)})
+        return [_not_valid(f"the check itself failed: {error!r}")]
+
+
+def _not_valid(text: str) -> CheckResult:
+    return CheckResult(
+        check="rules", passed=False, value=text, limit="the rules in force", code="RULES_CHANGED"
+    )
+
+
+def _are_exits(orders: Intention) -> bool:
+    group = orders[0].group
+    return bool(group and group.kind == GroupKind.BRACKET and all(order.group_rank for order in orders))
+
+
+def _give_up(orders: Intention, report: list[CheckResult]) -> None:
+    broken = next(check for check in report if not check.passed)
+    cause = Cause(
+        actor="checks",
+        at=timezone.now(),
+        data={"check": broken.check, "value": broken.value, "limit": broken.limit},
+    )
+    stored = [check.as_json() for check in report]
+    for order in orders:
+        fail_order(order, broken.code, cause)
+    Order.objects.filter(id__in=[order.id for order in orders]).update(check_report=stored)

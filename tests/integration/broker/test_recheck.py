@@ -1,0 +1,97 @@
+"""Checked again before the wire: what changed while an order waited counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from brokers.models import GatewaySession, Instrument, Position
+from orders.models import AccountLimit, Order, State
+from orders.session.runtime import SessionRuntime
+
+from .conftest import ACCOUNT, Desk, Gateway
+
+
+def pause(session: SessionRuntime, *, until: bool) -> None:
+    """Hold new orders back, or let them go."""
+    GatewaySession.objects.update(paused_at=timezone.now() if until else None)
+    session.look_soon()
+
+
+def held(**contract: Any) -> None:
+    aapl = Instrument.objects.get(symbol="AAPL")
+    Position.objects.update_or_create(
+        account_id=ACCOUNT,
+        con_id=aapl.con_id,
+        defaults={
+            "symbol": "AAPL",
+            "sec_type": "STK",
+            "currency": "USD",
+            "avg_cost": 1,
+            "reported_at": timezone.now() + timedelta(hours=1),  # no snapshot takes it back
+            **contract,
+        },
+    )
+
+
+def long_ago() -> None:
+    """The checks of what waits do not hold any more."""
+    Order.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
+
+
+def test_an_order_beyond_a_limit_lowered_meanwhile_stays_here(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    pause(runtime, until=True)
+    large, small = desk.rest(), desk.rest(order_qty=Decimal(50))
+    AccountLimit.objects.update(max_order_qty=50)
+    pause(runtime, until=False)
+    desk.wait(small, State.PENDING)
+    desk.wait(large, State.FAILED)
+    assert large.reason_code == "QTY_ABOVE_LIMIT"
+    assert [check["limit"] for check in large.check_report if not check["passed"]] == ["50"]
+    assert gateway.orders_of(large) == []
+
+
+def test_a_position_moved_by_a_stranger_counts_for_what_waits(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    AccountLimit.objects.update(max_position_qty=200)
+    pause(runtime, until=True)
+    first, second = desk.rest(), desk.rest()
+    held(position_qty=100)
+    long_ago()
+    pause(runtime, until=False)
+    desk.wait(first, State.PENDING)  # those that came first have the room
+    desk.wait(second, State.FAILED)
+    assert second.reason_code == "POSITION_ABOVE_LIMIT"
+    assert gateway.orders_of(second) == []
+
+
+def test_a_rule_that_cannot_be_asked_stops_only_its_order(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause(runtime, until=True)
+    broken, good = desk.rest(), desk.rest(symbol="MSFT")
+    Order.objects.filter(pk=broken.pk).update(special={"display_qty": []})
+    long_ago()
+    pause(runtime, until=False)
+    desk.wait(good, State.PENDING)
+    desk.wait(broken, State.FAILED)
+    assert broken.reason_code == "RULES_CHANGED"
+
+
+def test_what_waited_and_may_still_go_goes_in_its_order(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    pause(runtime, until=True)
+    orders = [desk.rest(order_qty=Decimal(n)) for n in range(1, 6)]
+    Order.objects.filter(pk=orders[0].pk).update(checked_at=timezone.now() - timedelta(minutes=1))
+    pause(runtime, until=False)
+    for order in orders:
+        desk.wait(order, State.PENDING)
+    assert sorted(o.broker_order_id for o in orders) == [o.broker_order_id for o in orders]

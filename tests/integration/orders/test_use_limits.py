@@ -1,0 +1,178 @@
+"""Limits on what an account does as a whole: all that works and is asked for at this moment counts."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from brokers.fix import OrdType, Side
+from brokers.models import BrokerAccount, Instrument, Position
+from orders.entry.groups import GroupTicket, place_group
+from orders.entry.place import Line, dry_run, place_orders
+from orders.entry.replace import Change, replace_order
+from orders.entry.rules import rules_cache
+from orders.entry.slicer import place_sliced, work_slices
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import RefusedByCheck
+from orders.models import AccountLimit, Cause, GroupKind, Order, SlicedOrder, Source, State
+from orders.store.orders import store_orders
+
+ACCOUNT, OTHER = "DU1234567", "DU7654321"
+NUMBERS = iter(range(1_000_000))
+
+
+@pytest.fixture
+def desk(settings: Any, transactional_db: None) -> User:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
+    call_command("seed")
+    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
+        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
+        instrument.save()
+    return User.objects.create_user("algo")
+
+
+def ticket(**changes: Any) -> Ticket:
+    given = {
+        "cl_ord_id": f"u-{next(NUMBERS)}",
+        "account": ACCOUNT,
+        "instrument": InstrumentKey(symbol="AAPL"),
+        "side": Side.BUY,
+        "order_qty": Decimal(10),
+        "ord_type": OrdType.LIMIT,
+        "price": Decimal(100),
+    }
+    return Ticket(**{**given, **changes})
+
+
+def place(client: User, *tickets: Ticket) -> list[str]:
+    """The reason codes of these orders, placed as one bulk."""
+    lines = [Line(ticket=one) for one in tickets]
+    place_orders(lines, client=client, source=Source.API, received_at=timezone.now())
+    return [line.order.reason_code for line in lines if line.order]
+
+
+def limit(**changes: Any) -> None:
+    AccountLimit.objects.filter(account=ACCOUNT).update(**changes)
+
+
+def test_working_orders_count_towards_the_position(desk: User) -> None:
+    limit(max_position_qty=25)
+    assert place(desk, ticket(), ticket(), ticket()) == ["", "", "POSITION_ABOVE_LIMIT"]
+    assert place(desk, ticket(order_qty=Decimal(5), side=Side.SELL)) == [""]
+    contract = {"con_id": Instrument.objects.get(symbol="AAPL").con_id, "symbol": "AAPL", "sec_type": "STK"}
+    held = {"position_qty": -10, "avg_cost": 1, "currency": "USD", "reported_at": timezone.now()}
+    Position.objects.create(account_id=ACCOUNT, **contract, **held)
+    assert place(desk, ticket(), ticket()) == ["", "POSITION_ABOVE_LIMIT"]
+
+
+def test_what_ends_makes_room_for_others(desk: User) -> None:
+    limit(max_position_qty=10, max_open_orders=1)
+    assert place(desk, ticket(), ticket()) == ["", "OPEN_ORDERS_ABOVE_LIMIT"]
+    order = Order.objects.get(state=State.CREATED)
+    order.fail(Cause(actor="test", at=timezone.now()))
+    store_orders([order])
+    assert place(desk, ticket()) == [""]
+
+
+def test_the_same_order_thrice_is_stopped(desk: User) -> None:
+    limit(max_duplicates_per_minute=2, max_orders_per_minute=4)
+    assert place(desk, *(ticket() for _ in range(3))) == ["", "", "DUPLICATES_ABOVE_LIMIT"]
+    other = [ticket(price=Decimal(number)) for number in (98, 99, 97)]
+    assert place(desk, *other) == ["", "", "ORDER_RATE_ABOVE_LIMIT"]
+
+
+def test_own_orders_of_two_accounts_do_not_trade_with_each_other(desk: User) -> None:
+    account = BrokerAccount.objects.create(code=OTHER, session_id="main")
+    AccountLimit.objects.create(account=account, max_order_qty=100, max_notional=10**6, any_instrument=True)
+    limit(refuse_self_trade=True)
+    assert place(desk, ticket(account=OTHER, side=Side.SELL)) == [""]
+    assert place(desk, ticket(), ticket(price=Decimal("99.99"))) == ["SELF_TRADE", ""]
+
+
+def test_a_bracket_counts_by_its_entry(desk: User) -> None:
+    limit(max_position_qty=10)
+    exit_ = {"side": Side.SELL, "price": Decimal(110)}
+    for code in ("", "POSITION_ABOVE_LIMIT"):
+        group = GroupTicket(
+            list_id=f"g{next(NUMBERS)}", kind=GroupKind.BRACKET, orders=(ticket(), ticket(**exit_))
+        )
+        placed = place_group(group, client=desk, source=Source.API, received_at=timezone.now())
+        assert {order.reason_code for order in placed.orders} == {code}
+
+
+def slice_up(client: User, **changes: Any) -> None:
+    end = timezone.now() + timedelta(minutes=10)
+    place_sliced(
+        ticket(**changes), slices=5, start_time=None, end_time=end, client=client, received_at=timezone.now()
+    )
+
+
+def test_a_parent_counts_whole_whatever_its_slices_do(desk: User) -> None:
+    limit(max_position_qty=100)
+    slice_up(desk, order_qty=Decimal(95))
+    assert place(desk, ticket()) == ["POSITION_ABOVE_LIMIT"]
+    with pytest.raises(RefusedByCheck) as refused:
+        slice_up(desk)
+    assert refused.value.code == "POSITION_ABOVE_LIMIT"
+    work_slices("main")
+    assert [child.state for child in Order.objects.filter(parent__isnull=False)] == [State.CREATED]
+    assert place(desk, ticket(order_qty=Decimal(5))) == [""]  # the slice is a part of what was counted
+
+
+def test_slices_do_not_pass_a_limit_that_the_parent_breaks(desk: User) -> None:
+    with pytest.raises(RefusedByCheck) as refused:
+        slice_up(desk, order_qty=Decimal(1_000_000), price=Decimal(1))
+    assert refused.value.code == "QTY_ABOVE_LIMIT"
+    assert not SlicedOrder.objects.exists()
+
+
+def test_a_replace_counts_by_what_it_adds(desk: User) -> None:
+    limit(max_position_qty=15)
+    place(desk, first := ticket())
+    order = Order.objects.get(cl_ord_id=first.cl_ord_id)
+    codes = []
+    for number, quantity in enumerate((15, 16)):
+        change = Change(cl_ord_id=f"r{number}", order_qty=Decimal(quantity))
+        codes.append(replace_order(order.id, change, actor="a", at=timezone.now()).request.reason_code)
+    assert codes == ["", "POSITION_ABOVE_LIMIT"]
+
+
+def test_asking_shows_the_same_limits_and_changes_nothing(desk: User) -> None:
+    limit(max_open_orders=0)
+    rules_cache.forget_outdated()
+    failed = [check for check in dry_run(ticket()) if not check.passed]
+    assert [(check.check, check.value, check.limit) for check in failed] == [("max_open_orders", "1", "0")]
+    assert not Order.objects.exists()
+
+
+def test_what_is_off_is_not_reported_and_costs_no_lock(desk: User, django_assert_num_queries: Any) -> None:
+    place(desk, ticket())
+    with django_assert_num_queries(0):  # but the one that records, which is not the ORM's
+        assert place(desk, ticket()) == [""]
+
+
+def test_parallel_requests_get_together_what_one_may(desk: User) -> None:
+    limit(max_position_qty=100, max_open_orders=12)
+    start = threading.Barrier(8)
+    codes: list[str] = []
+
+    def ask() -> None:
+        start.wait()
+        for _ in range(8):
+            codes.extend(place(desk, ticket()))
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (codes.count(""), len(codes)) == (10, 64)

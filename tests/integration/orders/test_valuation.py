@@ -1,0 +1,72 @@
+"""What an order is worth: a low limit makes no sell cheap, and no combination is free."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from brokers.fix import OrdType, SecType, Side
+from brokers.messages import LegSide
+from brokers.models import Instrument
+from orders.entry.place import dry_run, reference_price
+from orders.entry.rules import rules_cache
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.instruments.prices import last_prices
+
+MARKET = Decimal("590")
+STOP_BUY = {"side": Side.BUY, "ord_type": OrdType.STOP, "price": None}
+
+
+@pytest.fixture(autouse=True)
+def desk(db: None, settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
+    call_command("seed")
+    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
+        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
+        instrument.last_px, instrument.last_px_at = MARKET, timezone.now()
+        instrument.save()
+    last_prices.forget()
+    rules_cache.forget_outdated()
+
+
+def ticket(**changes: Any) -> Ticket:
+    terms = {"side": Side.SELL, "order_qty": Decimal(10_000), "ord_type": OrdType.LIMIT, "price": Decimal(1)}
+    key = InstrumentKey(symbol="SPY")
+    return Ticket(**{"cl_ord_id": "v", "account": "DU1234567", "instrument": key, **terms, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("last_px", "590")),
+        ({"price": Decimal(600)}, ("price", "600")),
+        ({"side": Side.BUY}, ("price", "1")),
+        ({"side": Side.BUY, "ord_type": OrdType.MARKET, "price": None}, ("last_px", "590")),
+        ({"ord_type": OrdType.STOP, "price": None, "stop_px": Decimal(500)}, ("last_px", "590")),
+        ({**STOP_BUY, "stop_px": Decimal(610)}, ("stop_px", "610")),
+    ],
+)
+def test_an_order_is_worth_what_it_may_cost(changes: dict[str, Any], expected: tuple[str, str]) -> None:
+    source, px = reference_price(ticket(**changes), Instrument.objects.get(symbol="SPY"))
+    assert (source, px) == (expected[0], Decimal(expected[1]))
+
+
+def test_a_sell_far_below_the_market_is_refused_for_its_value() -> None:
+    (failed,) = [check for check in dry_run(ticket()) if not check.passed]
+    assert failed.code == "NOTIONAL_ABOVE_LIMIT"
+    assert failed.value == "5900000 (at last_px 590)"
+
+
+def test_a_combination_at_zero_is_worth_its_legs() -> None:
+    aapl, spy = (Instrument.objects.get(symbol=symbol).con_id or 0 for symbol in ("AAPL", "SPY"))
+    legs = [{"con_id": aapl, "ratio": 1, "side": LegSide.BUY, "exchange": "SMART"}]
+    legs += [{"con_id": spy, "ratio": 2, "side": LegSide.SELL, "exchange": "SMART"}]
+    spread = Instrument(symbol="AAPL,SPY", sec_type=SecType.BAG, legs=legs)
+    free = ticket(side=Side.BUY, price=Decimal(0))
+    assert reference_price(free, spread) == ("last_px", 3 * MARKET)
+    Instrument.objects.filter(con_id=spy).update(last_px=None)
+    assert reference_price(free, spread) == ("last_px", None)

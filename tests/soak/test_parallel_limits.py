@@ -1,0 +1,79 @@
+"""Sixty-four requests at once through two web processes: together they get what one may, in every round."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tradedesk.stack.clients import Api
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.ports import free_port
+from tradedesk.stack.processes import ONLOOKERS, web
+from tradedesk.stack.system import System
+
+ROUNDS, AT_ONCE, ALLOWED = 60, 64, 10
+OPEN = (
+    "SELECT count(*) FROM orders_order WHERE state NOT IN "
+    "('FILLED', 'COMPLETED', 'CANCELED', 'EXPIRED', 'REJECTED', 'FAILED')"
+)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def clients(stack: System) -> Iterator[list[Api]]:
+    """Eight connections to each of two web processes."""
+    port = free_port()
+    stack.processes["web2"] = web(port)
+    stack.start("web2")
+    token = stack.api.headers["Authorization"].split()[1]
+    doors = [Api(url, token) for url in (stack.urls.http, f"http://127.0.0.1:{port}") for _ in range(8)]
+    yield doors
+    for client in doors:
+        client.close()
+
+
+def resting() -> dict[str, Any]:
+    return {
+        "cl_ord_id": uuid.uuid4().hex,
+        "account": "DU1234567",
+        "instrument": {"symbol": "AAPL"},
+        "side": "BUY",
+        "order_qty": "1",
+        "ord_type": "LIMIT",
+        "price": "1.00",
+    }
+
+
+def limit(stack: System, most: int) -> None:
+    with stack.connect() as connection:
+        connection.execute("UPDATE orders_accountlimit SET max_open_orders = %s", [most])
+
+
+def test_parallel_requests_get_together_what_one_may(stack: System, clients: list[Api]) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for turn in range(ROUNDS):
+            [(working,)] = stack.rows(OPEN)
+            limit(stack, working + ALLOWED)
+            asked = [
+                pool.submit(clients[number % len(clients)].post, "/orders", json=resting())
+                for number in range(AT_ONCE)
+            ]
+            codes = [one.result().status_code for one in asked]
+            assert (codes.count(201), codes.count(422)) == (ALLOWED, AT_ONCE - ALLOWED), turn
+            if turn % 20 == 9:
+                cancel_all(stack, clients[0])
+
+
+def cancel_all(stack: System, client: Api) -> None:
+    """Room comes back with each order that ends."""
+    client.post("/orders/cancel-all", json={"account": "DU1234567"}).raise_for_status()
+    eventually(lambda: stack.rows(OPEN) == [(0,)], limit=120)
