@@ -229,6 +229,8 @@ class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
 
     order_id: str
     snapshot_id: str
+    #: Why that does not prove that it is not there, for a person who decides; empty: it does.
+    unproven: str = ""
 
 
 class ExecutionsMissing(
@@ -311,6 +313,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connection_started_at: datetime
     #: Whether completed orders were asked for too; without them absence proves nothing.
     full: bool
+    #: The accounts of the gateway's login: of others nothing is shown, so nothing is proven.
+    accounts: tuple[str, ...]
     orders: tuple[OrderReport, ...]
     executions: tuple[ExecutionReport, ...]
     positions: tuple[PositionReport, ...]

@@ -38,6 +38,9 @@ class GatewaySession(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     paused_by = models.CharField(max_length=150, blank=True, default="")
     pause_reason = models.CharField(max_length=500, blank=True, default="")
+    #: HALTED by the system: nothing new is claimed until a person releases it; cancels are.
+    halted_at = models.DateTimeField(null=True, blank=True)
+    halt_reason = models.TextField(blank=True, default="")
 
     class Meta:
         permissions = [("operate_session", "Can pause, resume and reconcile a session")]
@@ -63,6 +66,8 @@ class SessionHealth(models.Model):
     )
     threads = models.JSONField(default=dict)
     steps = models.JSONField(default=dict)
+    #: Seconds by which the worker's clock is ahead, of the database's and of the gateway's.
+    clocks = models.JSONField(default=dict)
     server_version = models.IntegerField(null=True, blank=True)
     reported_at = models.DateTimeField()
 

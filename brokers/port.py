@@ -144,6 +144,13 @@ class BrokerSession(Protocol):
     def ready(self, snapshot: Snapshot) -> None:
         """The snapshot has been applied: the gate may open, if it is of the present connection."""
 
+    def refuse(self, reason: str) -> None:
+        """The gateway is reached and not to be used; `reason` is shown with the link."""
+
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds by which the broker's clock is ahead of ours at least, 0 where it may be right."""
+
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
         """What the broker knows under this description; an empty list when there is no such contract."""
 

@@ -50,6 +50,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     folder = Path(tempfile.mkdtemp(prefix="tradedesk-tests-")).resolve()
     os.environ["TRADEDESK_DATA"] = str(folder)
     os.environ.setdefault(TEMPLATE, str(folder / "system-template"))  # one for all workers
+    os.environ.setdefault("TRADEDESK_SETTLING_TIME", "2")  # simulated gateways list everything at once
     # The database refuses to empty the history of orders; between tests it must.
     os.environ["PGOPTIONS"] = "-c tradedesk.may_truncate=on"
     early_config.stash[FOLDER] = folder

@@ -9,10 +9,10 @@ import redis
 from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.notify import redis_client
@@ -56,6 +56,7 @@ def check_database() -> Check:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+        clock.refresh()
     except Error as error:
         return Check(name="database", ok=False, reason=first_line(error))
     return Check(name="database", ok=True)
@@ -85,9 +86,11 @@ def why_not(session: GatewaySession | None) -> str:
     """Why no order can go out on this session; empty when one can."""
     if session is None or session.heartbeat_at is None:
         return "No broker worker has run for it yet."
-    age = timezone.now() - session.heartbeat_at
+    age = clock.now() - session.heartbeat_at
     if age > HEARTBEAT_LIMIT:
         return f"Its broker worker was last heard of {age.total_seconds():.0f} s ago."
+    if session.halted_at:
+        return f"It is HALTED: {session.halt_reason}"
     if session.link != Link.READY:
         return f"The link is {session.link}: {session.link_reason or 'no reason given'}."
     return ""

@@ -129,6 +129,12 @@ PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
+# Seconds after a login in which the gateway's lists may be empty, so that no absence is concluded from them.
+SETTLING_TIME = env.number("TRADEDESK_SETTLING_TIME", 10, low=0, high=600)
+# Seconds by which worker, database and gateway may differ before no absence is concluded any more.
+MAX_CLOCK_SKEW = env.number("TRADEDESK_MAX_CLOCK_SKEW", 10, low=1, high=3600)
+# For drills only: seconds by which this process takes its machine's clock to be ahead.
+CLOCK_OFFSET = env.number("TRADEDESK_CLOCK_OFFSET", 0, low=-86_400, high=86_400)
 # Seconds between the two snapshots that prove an order absent.
 RESOLUTION_PAUSE = env.number("TRADEDESK_RESOLUTION_PAUSE", 1.5, low=0.2, high=60)
 # Seconds a commission may lag behind its execution before the order is marked and somebody is told.

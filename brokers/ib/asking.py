@@ -85,6 +85,7 @@ class Asking:
             finished_at=translate.now(),
             connection_started_at=connected_at,
             full=full,
+            accounts=tuple(self._session.live_client().getAccounts()),
             orders=_one_each(orders),
             executions=tuple(executions),
             positions=tuple(positions),

@@ -103,7 +103,8 @@ class Callbacks:
     def nextValidId(self, order_id: int) -> None:
         self.listener.next_valid_id(order_id)
 
-    def currentTime(self, _: int) -> None:
+    def currentTime(self, seconds: int) -> None:
+        self.requests.add(PROBE, seconds)
         self.requests.end(PROBE)
 
     # --- orders ------------------------------------------------------------------------------------

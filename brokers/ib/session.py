@@ -23,6 +23,7 @@ from uuid import uuid4
 from ib_async.client import Client
 
 from brokers import time_zones
+from brokers.clock import WholeSeconds
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.fence import Fence
 from brokers.ib import codes, contracts, translate
@@ -99,6 +100,7 @@ class IBSession:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asking = Asking(self)
         self._prices = Prices(self)
+        self._broker_clock = WholeSeconds()
         self._stopping = threading.Event()
         self.thread = RestartableThread(f"ib-{name}", self._run)
 
@@ -129,6 +131,13 @@ class IBSession:
 
     def ready(self, snapshot: Snapshot) -> None:
         self._post(self._open_gate, snapshot)
+
+    def refuse(self, reason: str) -> None:
+        self._post(self._stay_shut, reason)
+
+    @property
+    def clock_ahead(self) -> float:
+        return self._broker_clock.ahead
 
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
         return self._ask(self._asking.details(instrument), timeout)
@@ -298,9 +307,11 @@ class IBSession:
     async def _probe(self) -> bool:
         self.requests.open(PROBE)
         answer = self.requests.collect(PROBE)
+        asked_at = translate.now()
         try:
             self.live_client().reqCurrentTime()
-            await asyncio.wait_for(answer, PROBE_TIMEOUT)
+            told = await asyncio.wait_for(answer, PROBE_TIMEOUT)
+            self._broker_clock.answered(told[-1], asked_at, translate.now())
         except (TimeoutError, BrokerError, ConnectionError):
             answer.close()
             return False
@@ -348,6 +359,10 @@ class IBSession:
                 self._prices.connected()
         elif what is Notice.CLIENT_ID_IN_USE:
             log.warning("client id in use", extra={"session": self.name, "text": text})
+
+    def _stay_shut(self, reason: str) -> None:
+        if self.link in (Link.CONNECTED, Link.READY):
+            self._set_link(Link.CONNECTED, reason)
 
     def _open_gate(self, snapshot: Snapshot) -> None:
         same = snapshot.connection_started_at == self.connection_started_at

@@ -9,6 +9,7 @@ from ib_async import CommissionReport as IBCommission
 from ib_async import Contract, Execution, OrderState
 from ib_async import Order as IBOrder
 
+from brokers import clock
 from brokers.errors import BrokerRefused
 from brokers.fix import OrdType, Side
 from brokers.ib.contracts import ZERO, amount, decimal, instrument_of, known_id, plain
@@ -189,8 +190,8 @@ def commission_report(report: IBCommission) -> CommissionReport:
 
 
 def now() -> datetime:
-    """The time of arrival, UTC."""
-    return datetime.now(UTC)
+    """The time of arrival, UTC, by the clock that everything is compared by."""
+    return clock.now()
 
 
 def preview(state: OrderState) -> Preview:

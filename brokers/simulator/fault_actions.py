@@ -39,6 +39,9 @@ class FaultActions:
             "ids_reset": self._forget_ids,
             "midnight": self._end_day,
             "lag": self._lag,
+            "login": self._change_login,
+            "empty_lists": self._empty_lists,
+            "clock": self._set_clock,
             "move": self._move,
             "stranger": self._trade_as_stranger,
         }
@@ -68,6 +71,13 @@ class FaultActions:
             rows.append({"kind": "slow_drip", "bytes": hub.drip.size, "ms": int(hub.drip.pause * 1000)})
         if gateway.reported.lag:
             rows.append({"kind": "lag", "delay_ms": int(gateway.reported.lag * 1000)})
+        if gateway.lists.empty_after_login:
+            milliseconds = int(gateway.lists.empty_after_login * 1000)
+            rows.append({"kind": "empty_lists", "delay_ms": milliseconds})
+        if gateway.clock.offset:
+            rows.append({"kind": "clock", "offset": gateway.clock.offset})
+        if gateway.login.is_another:
+            rows.append({"kind": "login", "accounts": ",".join(gateway.login.accounts)})
         if gateway.pacing.is_changed:
             rows.append({"kind": "pacing", "mode": gateway.pacing.mode, "rate": gateway.pacing.rate})
         if hub.is_closed:
@@ -164,6 +174,23 @@ class FaultActions:
         self._hub.end_turn()
         self._hub.close_port("the day is over: log in again")
         self._gateway.agenda.after(fault.seconds, self._hub.open_port)
+
+    def _change_login(self, fault: Fault) -> None:
+        """Another person logs the gateway in: connections break, as on each login."""
+        self._log_in(tuple(name for name in fault.accounts.split(",") if name))
+        self._later(fault, partial(self._log_in, ()))
+
+    def _log_in(self, accounts: tuple[str, ...]) -> None:
+        self._gateway.log_in(accounts)
+        self._hub.disconnect("the gateway was logged in anew", None)
+
+    def _empty_lists(self, fault: Fault) -> None:
+        self._gateway.lists.empty_after_login = fault.delay
+        self._later(fault, partial(setattr, self._gateway.lists, "empty_after_login", 0.0))
+
+    def _set_clock(self, fault: Fault) -> None:
+        self._gateway.clock.offset = fault.offset
+        self._later(fault, partial(setattr, self._gateway.clock, "offset", 0.0))
 
     def _lag(self, fault: Fault) -> None:
         self._gateway.reported.set_lag(fault.delay)

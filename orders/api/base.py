@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from brokers import clock
 from orders.api.authentication import Access
 from orders.api.bodies import read_fields
 from orders.api.problems import Problem
@@ -34,7 +34,7 @@ class ApiView(APIView):
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """The first thing that happens to a request: its time of receipt is taken here."""
-        self.received_at = timezone.now()
+        self.received_at = clock.now()
         return super().initialize_request(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
@@ -52,6 +52,8 @@ class ApiView(APIView):
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Let a reader who knows the answer already keep it (RFC 9110, 13.1.2)."""
         final: Any = super().finalize_response(request, response, *args, **kwargs)
+        if final.status_code < 500:  # the database is there
+            clock.refresh()
         if final.streaming and request.method == "HEAD":
             final.streaming_content = ()  # nobody needs the rows
         if request.method in READING and final.status_code == 200 and not final.streaming:

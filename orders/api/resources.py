@@ -257,6 +257,8 @@ def session_document(session: GatewaySession, accounts: Iterable[str]) -> Docume
         "accounts": sorted(accounts),
         "link": session.link,
         "link_reason": session.link_reason,
+        "state": "HALTED" if session.halted_at else "ACTIVE",
+        "state_reason": session.halt_reason,
         "breaker": session.breaker,
         "server_version": session.server_version,
         "link_changed_at": time_or_none(session.link_changed_at),

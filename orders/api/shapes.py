@@ -286,6 +286,8 @@ class SessionShape(serializers.Serializer[Any]):
     accounts = serializers.ListField(child=serializers.CharField())
     link = serializers.CharField()
     link_reason = serializers.CharField()
+    state = serializers.ChoiceField(choices=["ACTIVE", "HALTED"])
+    state_reason = serializers.CharField(allow_blank=True)
     breaker = serializers.CharField()
     server_version = serializers.IntegerField(
         allow_null=True,

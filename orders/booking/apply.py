@@ -10,14 +10,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from django.db import transaction
-from django.utils import timezone
 
-from brokers import database, inbox_rows, storable
+from brokers import clock, database, inbox_rows, storable
 from brokers.inbox import InboxItem, describe
 from brokers.messages import (
     BrokerEvent,
@@ -34,7 +33,7 @@ from brokers.messages import (
 )
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
-from orders.booking import commissions, duplicates, effects, external
+from orders.booking import commissions, duplicates, effects, external, lost_history
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
@@ -61,6 +60,9 @@ MAX_ATTEMPTS = 8
 #: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
 SNAPSHOT_TOPIC = "snapshot:"
 COMMISSION = str(CommissionReport.__struct_config__.tag)
+
+R = TypeVar("R", OrderReport, ExecutionReport)
+A = TypeVar("A", bound=Order | None)
 
 
 #: Codes that may end an order.
@@ -103,7 +105,7 @@ def _counts_again(item: InboxItem) -> bool:
 # --- parked messages ----------------------------------------------------------------------------------
 def park(session: str, message: InboundMessage, error: Exception) -> None:
     """Store a message that could not be applied; one that merely came too early raises no alert yet."""
-    retry_at = timezone.now() + inbox_rows.retry_delay(0)
+    retry_at = clock.now() + inbox_rows.retry_delay(0)
     with transaction.atomic():
         row = inbox_rows.park_message(session, message, error, retry_at)
         if message.topic or not isinstance(error, NotYet):
@@ -117,9 +119,9 @@ def retry_parked(session: str, flags: SessionFlags) -> int:
     taken after it.
     """
     due = list(
-        InboxMessage.objects.filter(
-            session_id=session, applied_at=None, retry_at__lte=timezone.now()
-        ).order_by("id")[:100]
+        InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at__lte=clock.now()).order_by(
+            "id"
+        )[:100]
     )
     costs = [row for row in due if row.kind == COMMISSION]
     costs.sort(key=lambda row: row.received_at, reverse=True)
@@ -153,7 +155,7 @@ def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
 
 
 def _set_applied(row: InboxMessage) -> None:
-    row.applied_at, row.error = timezone.now(), ""
+    row.applied_at, row.error = clock.now(), ""
     row.save(update_fields=["applied_at", "error"])
     clear_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=_subject(row))
 
@@ -162,7 +164,7 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
     row.attempts += 1
     row.error = describe(error)
     again = row.attempts < MAX_ATTEMPTS
-    row.retry_at = timezone.now() + inbox_rows.retry_delay(row.attempts) if again else None
+    row.retry_at = clock.now() + inbox_rows.retry_delay(row.attempts) if again else None
     row.save(update_fields=["attempts", "error", "retry_at"])
     if row.attempts == MAX_ATTEMPTS:
         _alert_stuck(row, row.event)
@@ -171,7 +173,7 @@ def _postpone(row: InboxMessage, error: Exception) -> None:
 def rearm_parked(session: str) -> None:
     """What was given up for want of its order or execution gets another chance after each snapshot."""
     waiting = InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at=None)
-    waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=timezone.now())
+    waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=clock.now())
 
 
 def close_parked_rows(session: str, topics: Collection[str]) -> None:
@@ -208,6 +210,7 @@ class Applying:
         self.set = working_set
         self.flags = flags
         self._touched: dict[Order, Cause] = {}
+        self._lost: list[tuple[str, Order, Cause]] = []
         #: Orders of which only the costs are news: these move no other state than FILLED and COMPLETED.
         self._charged: dict[Order, Cause] = {}
         self._handlers: dict[type, Callable[[Any, Cause], None]] = {
@@ -237,6 +240,8 @@ class Applying:
         for order, cause in self._charged.items():
             effects.settle_costs(order, self.set.executions(order), cause)
         self.set.store()
+        for lost, order, cause in self._lost:
+            lost_history.record(self.set, lost, order, cause)
 
     # --- our own word ------------------------------------------------------------------------------
     def _handed_over(self, sent: HandedOver, cause: Cause) -> None:
@@ -249,7 +254,7 @@ class Applying:
     def _order_report(self, report: OrderReport, cause: Cause) -> None:
         order = self.set.find(report, cause.at) or self._behind(report)
         if order is None:
-            order = external.adopt_order(self.set, report, cause)
+            order = self._adopted(report, cause, external.adopt_order)
             if order is None:
                 raise NotYet(f"no order known for {report.identity}")
         if not self._learn(order, report, cause):
@@ -265,6 +270,16 @@ class Applying:
             effects.follow_terms(self.set, order, report, cause)
         self.flags.snapshot_wanted |= effects.follow(self.set, order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
+
+    def _adopted(self, report: R, cause: Cause, adopt: Callable[[WorkingSet, R, Cause], A]) -> A | Order:
+        """Record an order that nobody knows; one that carries a reference of ours is lost history."""
+        lost = lost_history.reference_lost(self.set, report)
+        order = (lost_history.repeat_of(self.set, lost, cause) if lost else None) or adopt(
+            self.set, report, cause
+        )
+        if lost and order is not None:
+            self._lost.append((lost, order, cause))
+        return order
 
     def _learn(self, order: Order, report: OrderReport | ExecutionReport, cause: Cause) -> bool:
         """Take in the perm_id; whether the report is of the order that we know under it."""
@@ -323,7 +338,7 @@ class Applying:
             if external.is_busted(self.set.session, report):
                 log.info("a bust of what was never booked", extra={"exec_id": storable.text(report.exec_id)})
                 return
-            order = external.adopt_execution(self.set, report, cause)
+            order = self._adopted(report, cause, external.adopt_execution)
         self._learn(order, report, cause)
         self._record_answer(order)
         account, exec_id = self._account_of(order, report), execution_id(report.exec_id)
@@ -473,7 +488,9 @@ class Applying:
                 client_id=order.broker_client_id,
                 broker_order_id=order.broker_order_id,
             )
-            unknown_outcome.mark_absent(order, report.snapshot_id, cause, at_broker=parked)
+            unknown_outcome.mark_absent(
+                order, report.snapshot_id, cause, at_broker=parked, unproven=report.unproven
+            )
 
     def _unexplained(self, report: ExecutionsMissing, cause: Cause) -> None:
         """Nothing is invented from a total: a person must find the executions, or say what became of them."""

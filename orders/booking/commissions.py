@@ -10,9 +10,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from brokers import storable
+from brokers import clock, storable
 from brokers.fix import SecType
 from brokers.messages import CommissionReport
 from orders.booking import effects
@@ -83,7 +82,7 @@ def mark_missing(session: str) -> int:
         commission=None,
         superseded=False,
         last_qty__gt=0,
-        received_at__lt=timezone.now() - grace(),
+        received_at__lt=clock.now() - grace(),
     ).exclude(order__source=Source.EXTERNAL)
     ids = sorted(set(late.values_list("order_id", flat=True)[:BATCH_SIZE]))
     if not ids:
@@ -107,7 +106,7 @@ def book_unreported(session: str) -> int:
         commission=None,
         superseded=False,
         last_qty__gt=0,
-        received_at__lt=timezone.now() - FREE_AFTER,
+        received_at__lt=clock.now() - FREE_AFTER,
     ).exclude(sec_type=SecType.BAG)
     ids = list(waiting.order_by("id").values_list("id", flat=True)[:BATCH_SIZE])
     return book_free(ids, actor="lifecycle", why="The broker has told no commission for a day: none is due.")
@@ -117,7 +116,7 @@ def book_free(execution_ids: Sequence[int], *, actor: str, why: str) -> int:
     """Book no commission on those of these executions that still wait for one; how many."""
     if not execution_ids:
         return 0
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         named = Order.objects.filter(executions__in=execution_ids).values("pk")
         orders = list(Order.objects.select_for_update().filter(pk__in=named).order_by("id"))
@@ -151,6 +150,6 @@ def _mark(order: Order, missing: list[Execution]) -> None:
     names = [execution.exec_id for execution in missing]
     text = f"The broker has not told the commission of {len(names)} execution(s) of this order."
     order.commission_missing = True
-    cause = Cause(actor="lifecycle", at=timezone.now(), text=text, data={"exec_ids": names})
+    cause = Cause(actor="lifecycle", at=clock.now(), text=text, data={"exec_ids": names})
     order.record_event(EventKind.COMMISSION_MISSING, cause)
     raise_alert(AlertKind.COMMISSION_MISSING, order=order, text=text)

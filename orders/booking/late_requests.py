@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, Q
-from django.utils import timezone
 
+from brokers import clock
 from orders.models import (
     ALIVE,
     EXECUTED,
@@ -48,7 +48,7 @@ def close_late(session: str, *, asked_before: datetime) -> int:
     ids = sorted(set(late.values_list("order_id", flat=True)))
     if not ids:
         return 0
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         orders = list(Order.objects.select_for_update().filter(pk__in=ids).order_by("id"))
         requests = list(late.filter(order__in=orders).order_by("id"))

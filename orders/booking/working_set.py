@@ -11,9 +11,8 @@ from uuid import UUID
 
 import msgspec
 from django.db import connection
-from django.utils import timezone
 
-from brokers import prepared, storable
+from brokers import clock, prepared, storable
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -109,7 +108,7 @@ class WorkingSet:
             *self._by_perm.get(said.perm_id, ()),
             *self._by_broker_id.get((said.client_id, said.broker_order_id), ()),
         ]
-        return match(candidates, report, at or timezone.now()) if candidates else None
+        return match(candidates, report, at or clock.now()) if candidates else None
 
     def executions_named(self, exec_id: str) -> list[Execution]:
         """The executions of this id: one, or one for each account of an advisor's order."""
@@ -146,6 +145,11 @@ class WorkingSet:
         """Lock one more order, by its reference; None when it is not stored."""
         self._load(OrderKeys(order_refs=[order_ref]))
         return next((order for order in self.orders.values() if order.order_ref == order_ref), None)
+
+    def lock(self, keys: OrderKeys, order_id: UUID) -> Order:
+        """Lock one more order, by its id."""
+        self._load(keys)
+        return self.orders[order_id]
 
     def learn(self, order: Order) -> None:
         """Remember the identities of an order, so that later items of the batch find it by them."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Count, JSONField, Value
 from django.utils import timezone
 
 from brokers.formats import decimal_text
@@ -39,7 +40,7 @@ class AccountLimitsNow:
 def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
     """The limits of these accounts; one without a row may order nothing and is not listed."""
     found = AccountLimit.objects.filter(account__in=accounts).order_by("account")
-    rows = list(found.prefetch_related("allowed_instruments"))
+    rows = list(found.annotate(listed=Count("allowed_instruments")))
     codes = [row.account_id for row in rows]
     use = read_use(codes, _contracts(codes), now=timezone.now(), lock=False, firm=False)
     return [_account(row, use) for row in rows]
@@ -47,10 +48,12 @@ def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
 
 def _contracts(accounts: Collection[str]) -> set[int]:
     """What is held or worked now; the legs of combinations among it."""
-    held = Position.objects.filter(account__in=accounts).exclude(position_qty=0)
-    working = Order.objects.filter(account__in=accounts, state__in=ALIVE)
-    contracts = set(held.values_list("con_id", flat=True))
-    for con_id, legs in working.values_list("instrument__con_id", "instrument__legs").distinct():
+    held = Position.objects.filter(account__in=accounts).exclude(position_qty=0).order_by()
+    working = Order.objects.filter(account__in=accounts, state__in=ALIVE).order_by()
+    of_held = held.annotate(legs=Value([], output_field=JSONField())).values_list("con_id", "legs")
+    of_working = working.values_list("instrument__con_id", "instrument__legs")
+    contracts: set[int] = set()
+    for con_id, legs in of_held.union(of_working.distinct(), all=True):
         contracts |= {leg["con_id"] for leg in legs} or {con_id or 0}
     return contracts
 
@@ -75,7 +78,7 @@ def _account(row: AccountLimit, use: Use) -> AccountLimitsNow:
     return AccountLimitsNow(
         account=account,
         any_instrument=row.any_instrument,
-        instruments=len(row.allowed_instruments.all()),
+        instruments=row.listed,  # type: ignore[attr-defined]
         limits=[*per_order, *per_account],
     )
 

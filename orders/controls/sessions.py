@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from brokers.models import GatewaySession
+from orders.controls import lost_history
 from orders.notify import wakeup
 from orders.notify.redis_client import REDIS_ERRORS
 from orders.reconciliation.on_demand import TASKS
@@ -29,6 +30,11 @@ def resume(name: str, *, user: User, reason: str) -> str:
         wakeup.start_submission(name)
         return "Sending goes on: what is still fresh goes out now."
     return "It was not paused."
+
+
+def release(name: str, *, user: User, reason: str) -> str:
+    """End a HALTED session's halt: a person has decided about what it was halted for."""
+    return lost_history.release(name, by=f"desk:{user.get_username()}", reason=reason)
 
 
 def ask_for_comparison(name: str, *, user: User, reason: str) -> str:

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Sum
-from django.utils import timezone
 
+from brokers import clock
 from orders.entry.cancel import cancel_order
 from orders.entry.groups import cancel_group
 from orders.entry.replace import Change, replace_order
@@ -57,7 +57,7 @@ def settle_groups(session: str) -> int:
 
 def _settle(group: OrderGroup) -> None:
     """Look at one group. That it was looked at is kept last: what a crash cuts short is done again."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         orders = list(Order.objects.select_for_update().filter(group=group).order_by("id"))
         orders.sort(key=lambda order: order.group_rank or 0)

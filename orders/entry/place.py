@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from brokers import clock
 from brokers.fix import Side
 from brokers.models import BrokerAccount, GatewaySession, Instrument
+from orders.entry import repeats
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
@@ -29,7 +29,7 @@ from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices, why_useless
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
-from orders.models.order import order_ref_of
+from orders.models.order import order_ids, order_ref_of
 from orders.models.reasons import reason
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, Exposure, run_checks
@@ -203,6 +203,8 @@ def _replay(lines: Sequence[Line], client: User) -> None:
     for line, ticket in asked:
         first = known.get(ticket.cl_ord_id)
         if first is None and line.order and line.created and not line.failed:
+            first = repeats.adopt(line.order, client)
+        if first is None and line.order and line.created and not line.failed:
             line.error = ClOrdIdReused(line.order)  # it names a cancel, a replace or a sliced order
             line.order, line.created = None, False
         elif first is not None:
@@ -244,7 +246,7 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
         failed = "BROKER_DOWN"
     if failed:
         order.reason_code, order.reason_text = failed, reason(failed).text
-        order.reject(Cause(actor="checks", at=timezone.now(), text=order.reason_text))
+        order.reject(Cause(actor="checks", at=clock.now(), text=order.reason_text))
     return order
 
 
@@ -258,14 +260,15 @@ def dry_run(ticket: Ticket) -> list[CheckResult]:
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:
     """Raise TicketInvalid when the ticket is no order that could be placed."""
-    if errors := form_errors(ticket, context.instrument, timezone.now()):
+    if errors := form_errors(ticket, context.instrument, clock.now()):
         raise TicketInvalid(errors)
 
 
 def _draft(
     ticket: Ticket, context: OrderContext, *, client: User, source: Source, received_at: datetime
 ) -> Order:
-    order_id, last = uuid_utils.uuid7(), last_prices.of(context.instrument)
+    order_id = order_ids.make(client.get_username(), ticket.cl_ord_id)
+    last = last_prices.of(context.instrument)
     max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
     order = Order(
         id=order_id,
@@ -346,5 +349,5 @@ def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | 
 
 def _reachable(account: BrokerAccount) -> bool:
     session = GatewaySession.objects.get(pk=account.session_id)
-    fresh = session.heartbeat_at and timezone.now() - session.heartbeat_at < HEARTBEAT_LIMIT
+    fresh = session.heartbeat_at and clock.now() - session.heartbeat_at < HEARTBEAT_LIMIT
     return session.link == "READY" and session.breaker != "OPEN" and bool(fresh)

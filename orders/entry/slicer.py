@@ -18,9 +18,8 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
-from brokers import database
+from brokers import clock, database
 from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
 from orders.entry.place import check_report, drafted, require_form
@@ -235,7 +234,7 @@ def work_slices(session: str) -> int:
 
 
 def _work(parent_id: UUID) -> None:
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         parent = SlicedOrder.objects.select_for_update(skip_locked=True).filter(pk=parent_id).first()
         if parent is None or parent.state not in SLICING:
@@ -371,6 +370,6 @@ def _stop(parent_id: UUID, why: str) -> None:
     with transaction.atomic():
         parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
         if parent.state == SliceState.RUNNING:
-            parent.paused_at = timezone.now()
+            parent.paused_at = clock.now()
             parent.move(SliceState.PAUSED, actor="slicer", at=parent.paused_at, text=why)
             parent.save()

@@ -18,6 +18,7 @@ from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit
+from orders.models.lost import LostOrder
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
@@ -61,6 +62,7 @@ __all__ = [
     "IfBrokerDown",
     "IfLate",
     "JobKind",
+    "LostOrder",
     "OcaType",
     "OnUnconfirmed",
     "Order",

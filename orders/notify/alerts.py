@@ -7,14 +7,15 @@ what is open already only counts; so callers need not remember what they said be
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
-from django.utils import timezone
 
+from brokers import clock
 from brokers.models import GatewaySession
 from orders.models import Alert, AlertKind, EventKind, Order, OrderEvent, State
 
@@ -48,7 +49,7 @@ def raise_alert(
         "session": name,
         "subject": subject,
         "text": text,
-        "at": timezone.now(),
+        "at": clock.now(),
     }
     with connection.cursor() as cursor:
         cursor.execute(RAISE, facts)
@@ -72,12 +73,12 @@ def clear_alert(
     open_ones = Alert.objects.filter(kind=kind, order=order, subject=subject, cleared_at=None)
     if order is None:
         open_ones = open_ones.filter(session_id=name)
-    return bool(open_ones.update(cleared_at=timezone.now(), cleared_by=by))
+    return bool(open_ones.update(cleared_at=clock.now(), cleared_by=by))
 
 
 def see_alert(alert_id: int, *, user: User) -> Alert:
     """A person has read it; the first one counts. Raises Alert.DoesNotExist."""
-    Alert.objects.filter(pk=alert_id, seen_at=None).update(seen_at=timezone.now(), seen_by=user)
+    Alert.objects.filter(pk=alert_id, seen_at=None).update(seen_at=clock.now(), seen_by=user)
     return Alert.objects.get(pk=alert_id)
 
 
@@ -88,7 +89,7 @@ def clear_by_hand(alert_id: int, *, user: User, note: str) -> Alert:
     """
     if not note.strip():
         raise ValueError("Please say what was done about it.")
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         see_alert(alert_id, user=user)
         Alert.objects.filter(pk=alert_id, cleared_at=None).update(
@@ -101,15 +102,20 @@ def clear_by_hand(alert_id: int, *, user: User, note: str) -> Alert:
 DOUBT_SHOWN_AFTER = timedelta(seconds=15)
 
 
-def follow_unconfirmed(session: str) -> None:
-    """Orders that stay UNCONFIRMED get an alert, orders that are not any more lose it."""
+def follow_unconfirmed(session: str, unproven: Mapping[UUID, str]) -> None:
+    """Orders that stay UNCONFIRMED get an alert, orders that are not any more lose it.
+
+    `unproven`: of some, why the snapshots that missed them prove nothing.
+    """
     resolved = Alert.objects.filter(kind=AlertKind.IN_DOUBT, session_id=session, cleared_at=None)
-    resolved.exclude(order__state=State.UNCONFIRMED).update(cleared_at=timezone.now(), cleared_by="system")
-    since = timezone.now() - DOUBT_SHOWN_AFTER
+    resolved.exclude(order__state=State.UNCONFIRMED).update(cleared_at=clock.now(), cleared_by="system")
+    since = clock.now() - DOUBT_SHOWN_AFTER
     doubtful = Order.objects.filter(session_id=session, state=State.UNCONFIRMED, unconfirmed_at__lt=since)
     known = Alert.objects.filter(kind=AlertKind.IN_DOUBT, order=OuterRef("pk"), cleared_at=None)
     for order in doubtful.filter(~Exists(known), held_for_desk=False).order_by("id")[:500]:
         text = "It may be at the broker; snapshots of the broker have not shown it yet."
+        if why := unproven.get(order.id):
+            text = f"It may be at the broker: it is not shown, which proves nothing, because {why}."
         raise_alert(AlertKind.IN_DOUBT, order=order, text=text)
 
 

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from brokers import database
+from brokers import clock, database
 from brokers.errors import BrokerError, BrokerRefused
 from brokers.models import BrokerQuestion, GatewaySession, QuestionKind
 from brokers.port import Link
@@ -55,7 +53,7 @@ def require_link(session: str) -> None:
     row = GatewaySession.objects.get(pk=session)
     if row.link not in (Link.CONNECTED, Link.READY):
         raise BrokerSilent(session, row.link_reason or row.link)
-    if row.heartbeat_at is None or timezone.now() - row.heartbeat_at > HEARTBEAT_LIMIT:
+    if row.heartbeat_at is None or clock.now() - row.heartbeat_at > HEARTBEAT_LIMIT:
         raise BrokerSilent(session, "its broker worker does not run")
 
 
@@ -69,7 +67,7 @@ def _read(question: BrokerQuestion) -> Any:
 
 def answer_waiting(session: str, answers: dict[QuestionKind, Answer]) -> int:
     """Put the waiting questions of the session to the broker; how many there were."""
-    since = timezone.now() - timedelta(seconds=TIMEOUT)
+    since = clock.now() - timedelta(seconds=TIMEOUT)
     waiting = list(
         BrokerQuestion.objects.filter(session_id=session, answered_at=None, asked_at__gt=since)[:20]
     )
@@ -88,10 +86,10 @@ def _answer(question: BrokerQuestion, answer: Answer) -> None:
             raise  # asked again in the next turn
         log.exception("question not answered", extra={"kind": question.kind})
         question.error_code, question.error = "INTERNAL_ERROR", type(error).__name__
-    question.answered_at = timezone.now()
+    question.answered_at = clock.now()
     question.save(update_fields=["answer", "error_code", "error", "answered_at"])
 
 
 def forget_old() -> int:
     """Delete questions that nobody waits for any more."""
-    return BrokerQuestion.objects.filter(asked_at__lt=timezone.now() - FORGET_AFTER).delete()[0]
+    return BrokerQuestion.objects.filter(asked_at__lt=clock.now() - FORGET_AFTER).delete()[0]

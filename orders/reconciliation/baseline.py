@@ -15,8 +15,8 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Case, DecimalField, ExpressionWrapper, F, Max, Min, QuerySet, Sum, When
-from django.utils import timezone
 
+from brokers import clock
 from brokers.fix import Side
 from brokers.models import BrokerAccount, CashBalance, Position
 from orders.models import Break, BreakKind, Execution
@@ -176,7 +176,7 @@ def _carry(code: str) -> bool:
 def _settled_until(account: BrokerAccount) -> int:
     """The last execution of which nothing is missing and that no later one corrects, all before it too."""
     later = Execution.objects.filter(account=account, id__gt=account.baseline_execution)
-    young = later.filter(received_at__gt=timezone.now() - SETTLED_AFTER)
+    young = later.filter(received_at__gt=clock.now() - SETTLED_AFTER)
     unpaid = later.filter(commission=None, superseded=False, last_qty__gt=0).exclude(sec_type=COMBINATION)
     first_open = min(filter(None, (_first(young), _first(unpaid))), default=None)
     settled = later.filter(id__lt=first_open) if first_open else later
@@ -206,7 +206,7 @@ def _add_positions(account: BrokerAccount, traded: Iterable[Traded]) -> None:
                 "currency": one.currency,
                 "position_qty": ZERO,
                 "avg_cost": ZERO,
-                "reported_at": timezone.now(),
+                "reported_at": clock.now(),
             },
         )
         Position.objects.filter(pk=row.pk).update(baseline_qty=F("baseline_qty") + one.quantity)
@@ -215,7 +215,7 @@ def _add_positions(account: BrokerAccount, traded: Iterable[Traded]) -> None:
 def add_cash(account: BrokerAccount, currency: str, amount: Decimal) -> None:
     """Count an amount to what the account had at its baseline."""
     row, _ = CashBalance.objects.get_or_create(
-        account=account, currency=currency, defaults={"amount": ZERO, "reported_at": timezone.now()}
+        account=account, currency=currency, defaults={"amount": ZERO, "reported_at": clock.now()}
     )
     CashBalance.objects.filter(pk=row.pk).update(baseline_amount=F("baseline_amount") + amount)
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
+from brokers import clock
 from orders.booking import commissions
 from orders.errors import OrderError
 from orders.models import AlertKind, Break, BreakKind, BreakNote, Execution
@@ -76,7 +76,7 @@ def record(
 
     `not_judged` are keys that this comparison could not look at: they neither differ nor agree.
     """
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         rows = Break.objects.select_for_update().filter(session_id=session, kind__in=kinds, closed_at=None)
         open_ones = {(row.kind, row.key): row for row in rows.order_by("id")}
@@ -199,7 +199,7 @@ def resolve_break(break_id: int, *, user: User, reason: str) -> Break:
             baseline.accept(row)
         elif row.kind == BreakKind.COMMISSION:
             _accept_free(row, by=f"desk:{user.get_username()}", reason=_reason(reason))
-        _close(row, by=f"desk:{user.get_username()}", resolution=_reason(reason), at=timezone.now())
+        _close(row, by=f"desk:{user.get_username()}", resolution=_reason(reason), at=clock.now())
     return row
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Min, QuerySet
-from django.utils import timezone
 
+from brokers import clock
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount
@@ -200,7 +200,7 @@ def _said(report: ExecutionReport) -> dict[str, str]:
 # --- commissions --------------------------------------------------------------------------------------
 def commissions(session: str) -> list[Finding]:
     """Executions that wait for their commission for longer than it may lag."""
-    late = timezone.now() - grace()
+    late = clock.now() - grace()
     rows = _since_baseline(session).filter(
         commission=None, superseded=False, last_qty__gt=0, received_at__lt=late
     )

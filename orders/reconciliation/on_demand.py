@@ -6,8 +6,8 @@ import time
 from datetime import datetime
 
 from celery import current_app
-from django.utils import timezone
 
+from brokers import clock
 from orders.models import ReconciliationKind, ReconciliationRun
 from orders.notify.redis_client import REDIS_ERRORS
 
@@ -21,7 +21,7 @@ def reconcile_now(session: str, *, limit: float = 180.0) -> list[ReconciliationR
 
     Raises TimeoutError when there is none within `limit` seconds: no worker owns the session.
     """
-    asked_at = timezone.now()
+    asked_at = clock.now()
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:
         _ask(session)

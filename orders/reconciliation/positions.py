@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Min
-from django.utils import timezone
 
+from brokers import clock
 from brokers.formats import decimal_text
 from brokers.inbox import InboxWriter
 from brokers.messages import PositionReport, Snapshot
@@ -27,7 +27,7 @@ def store_live(session: str, writer: InboxWriter) -> None:
     reports, writer.positions = writer.positions, {}
     if reports:
         try:
-            _store(session, reports.values(), timezone.now())
+            _store(session, reports.values(), clock.now())
         except Exception:
             writer.positions = reports | writer.positions  # those reported meanwhile are newer
             raise

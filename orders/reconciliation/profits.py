@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 
 from django.db.models import Max
 from django.db.models.functions import TruncHour
-from django.utils import timezone
 
+from brokers import clock
 from brokers.inbox import InboxWriter
 from brokers.models import AccountValue, BrokerAccount, Position, Profit, ProfitPoint
 from brokers.port import BrokerSession
@@ -34,7 +34,7 @@ def follow(session: str, broker: BrokerSession, writer: InboxWriter) -> None:
 
 def _store(accounts: set[str], writer: InboxWriter) -> None:
     told, writer.profits = writer.profits, {}
-    now = timezone.now()
+    now = clock.now()
     rows = [
         Profit(
             account_id=report.account,
@@ -55,7 +55,7 @@ def _store(accounts: set[str], writer: InboxWriter) -> None:
 
 def keep_minute() -> int:
     """Keep what every account and position is at in this minute; how many. Twice a minute is as once."""
-    now = timezone.now()
+    now = clock.now()
     minute = now.replace(second=0, microsecond=0)
     worth = net_liquidations()
     points = [
@@ -91,7 +91,7 @@ def history(account: str, con_id: int, since: datetime) -> list[ProfitPoint]:
 
 def forget_old_points() -> int:
     """Thin minutes of past days to the last of each hour, and forget very old hours; how many went."""
-    now = timezone.now()
+    now = clock.now()
     past = ProfitPoint.objects.filter(at__lt=now - MINUTES_KEPT)
     hours = past.annotate(hour=TruncHour("at")).order_by().values("account", "con_id", "hour")
     thinned, _ = past.exclude(pk__in=hours.annotate(latest=Max("pk")).values("latest")).delete()

@@ -17,9 +17,8 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
-from brokers import storable
+from brokers import clock, storable
 from brokers.inbox import Applier, apply_in_batches
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, GatewaySession
@@ -43,7 +42,10 @@ from orders.models import (
 )
 from orders.reconciliation import account_values, baseline, breaks, cash, comparison, positions
 from orders.reconciliation.breaks import Finding
+from orders.reconciliation.evidence import SnapshotEvidence
 from orders.reconciliation.steps import Steps
+from orders.sending import absence
+from orders.sending.absence import Doubt
 from orders.sending.submission import repeat_cancel
 from orders.sending.unknown_outcome import ROUNDS
 from orders.store.orders import store_orders
@@ -72,13 +74,20 @@ def apply_snapshot(
     submit(news)
     applied = [report for report in news if _topic(report) not in parked]
 
+    unproven: dict[UUID, str] = {}
+
     def find_missing() -> list[OrderAbsent]:
-        return _missing(session, snapshot, seen, lease_epoch)
+        evidence = SnapshotEvidence(session, snapshot, flags.skew)
+        missing, doubted = _missing(session, snapshot, seen, lease_epoch, evidence)
+        unproven.update((order.id, absence.in_words(doubts)) for order, doubts in doubted.items())
+        flags.snapshot_wanted |= any(Doubt.NOT_SETTLED in doubts for doubts in doubted.values())
+        return missing
 
     missing: list[OrderAbsent] = steps.run(
         "find missing orders", find_missing, instead=[], after=("find news",)
     )
     flags.snapshot_wanted |= bool(missing) and not snapshot.full
+    flags.unproven = unproven
     submit(missing if snapshot.full else [])
     repeated = steps.run("repeat lost cancels", lambda: _repeat_lost_cancels(session, snapshot), instead=0)
     _store_account(steps, session, snapshot)
@@ -100,12 +109,17 @@ def apply_snapshot(
         "news": len(news),
         "parked": len(parked),
         "missing": len(missing),
+        "unproven": len(unproven),
         "cancels_repeated": repeated,
         "breaks": len(findings),
     }
     differences = [_as_difference(report, _topic(report) in parked) for report in news]
     differences += [finding.as_difference() for finding in findings]
-    ok = not (findings or missing or parked or steps.errors)
+    differences += [
+        {"order_id": str(order_id), "difference": f"the broker does not show it, which proves nothing: {why}"}
+        for order_id, why in unproven.items()
+    ]
+    ok = not (findings or missing or unproven or parked or steps.errors)
     return _record(session, ReconciliationKind.ORDERS, snapshot, counts, differences, ok=ok, steps=steps)
 
 
@@ -113,7 +127,7 @@ def _store_account(steps: Steps, session: str, snapshot: Snapshot) -> None:
     """Positions, cash and account values as reported; an account's first snapshot of both is its baseline."""
 
     def reconciled() -> None:
-        GatewaySession.objects.filter(name=session).update(reconciled_at=timezone.now())
+        GatewaySession.objects.filter(name=session).update(reconciled_at=clock.now())
 
     steps.run("store positions", lambda: _whole(positions.store_snapshot, session, snapshot), instead=None)
     steps.run("store cash", lambda: _whole(cash.store, session, snapshot), instead=None)
@@ -207,7 +221,7 @@ def record_failure(session: str, kind: ReconciliationKind, started_at: datetime,
         session_id=session,
         kind=kind,
         started_at=started_at,
-        finished_at=timezone.now(),
+        finished_at=clock.now(),
         ok=False,
         error=storable.text(str(error)) or type(error).__name__,
     )
@@ -236,8 +250,14 @@ def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
         return True
 
 
-def _missing(session: str, snapshot: Snapshot, seen: Collection[UUID], lease_epoch: int) -> list[OrderAbsent]:
-    """Our orders that should be there and are not shown.
+def _missing(
+    session: str,
+    snapshot: Snapshot,
+    seen: Collection[UUID],
+    lease_epoch: int,
+    evidence: SnapshotEvidence,
+) -> tuple[list[OrderAbsent], dict[Order, list[Doubt]]]:
+    """Our orders that should be there and are not shown; and those of which that says nothing yet, and why.
 
     One that was just sent is not judged: on a socket of ours that still lives, its answer may be on
     the way until the acknowledgement deadline. A former holder's or a former connection's is.
@@ -249,11 +269,22 @@ def _missing(session: str, snapshot: Snapshot, seen: Collection[UUID], lease_epo
     candidates = Order.objects.filter(
         known_before, session_id=session, state__in=AT_BROKER, held_for_desk=False
     ).exclude(pk__in=seen)
-    return [
-        OrderAbsent(order_id=str(order.id), snapshot_id=snapshot.snapshot_id)
-        for order in candidates
-        if order.state != State.SENT or _answer_overdue(order, snapshot, lease_epoch)
-    ]
+    missing, doubted = [], {}
+    for order in candidates.select_related("instrument"):
+        if order.state == State.SENT and not _answer_overdue(order, snapshot, lease_epoch):
+            continue
+        doubts = evidence.doubts(order)
+        if absence.concludes_nothing(doubts):
+            doubted[order] = doubts
+        else:
+            missing.append(
+                OrderAbsent(
+                    order_id=str(order.id),
+                    snapshot_id=snapshot.snapshot_id,
+                    unproven=absence.in_words(doubts),
+                )
+            )
+    return missing, doubted
 
 
 def _answer_overdue(order: Order, snapshot: Snapshot, lease_epoch: int) -> bool:
@@ -280,7 +311,7 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
         orders = list(living.filter(requests__in=requests).select_for_update().order_by("id"))
         for order in orders:
             request = requests.get(order=order)
-            repeat_cancel(order, request, Cause(actor="reconciliation", at=timezone.now()))
+            repeat_cancel(order, request, Cause(actor="reconciliation", at=clock.now()))
         store_orders(orders)
     return len(orders)
 
@@ -341,7 +372,7 @@ def _record(
         session_id=session,
         kind=kind,
         started_at=snapshot.started_at,
-        finished_at=timezone.now(),
+        finished_at=clock.now(),
         ok=ok,
         error=steps.finish() if steps else "",
         counts=counts,
@@ -354,5 +385,5 @@ RUN_RETENTION = timedelta(days=7)
 
 def forget_old_runs() -> int:
     """Delete results older than a week; those with differences stay."""
-    old = ReconciliationRun.objects.filter(finished_at__lt=timezone.now() - RUN_RETENTION, ok=True)
+    old = ReconciliationRun.objects.filter(finished_at__lt=clock.now() - RUN_RETENTION, ok=True)
     return old.delete()[0]

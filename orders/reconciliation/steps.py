@@ -6,9 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.utils import timezone
-
-from brokers import database
+from brokers import clock, database
 from brokers.inbox import describe
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import raise_alert
@@ -61,5 +59,5 @@ class Steps:
         over = Alert.objects.filter(
             kind=AlertKind.SESSION, session_id=self.session, subject__in=subjects, cleared_at=None
         )
-        over.update(cleared_at=timezone.now(), cleared_by="system")
+        over.update(cleared_at=clock.now(), cleared_by="system")
         return "; ".join(f"{name}: {error}" for name, error in self.errors.items())

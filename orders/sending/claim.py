@@ -14,9 +14,8 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
-from brokers import prepared, registry
+from brokers import clock, prepared, registry
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from brokers.order_ids import USED_UP_FROM
@@ -55,7 +54,8 @@ CLAIM_ORDERS = """
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
+      AND paused_at IS NULL AND halted_at IS NULL
+      AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
 ), picked AS (
@@ -164,7 +164,7 @@ CLAIM_REPLACES = """
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL
+      AND paused_at IS NULL AND halted_at IS NULL
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
         a.payload - 'wait_for_rest' || jsonb_build_object(
@@ -344,7 +344,7 @@ def _waiting_groups(session: str) -> list[OrderGroup]:
         session_id=session,
         kind=CommandKind.NEW,
         done_at=None,
-        not_before__lte=timezone.now(),
+        not_before__lte=clock.now(),
         order__group__isnull=False,
         order__state=State.CREATED,
     )
@@ -376,7 +376,7 @@ def _are_too_large(entry: Order, exits: Sequence[Order]) -> bool:
 def _due_commands(orders: Sequence[Order]) -> list[int]:
     ids = [order.id for order in orders]
     due = OutboxCommand.objects.filter(
-        order__in=ids, kind=CommandKind.NEW, done_at=None, not_before__lte=timezone.now()
+        order__in=ids, kind=CommandKind.NEW, done_at=None, not_before__lte=clock.now()
     )
     return list(due.values_list("id", flat=True))
 

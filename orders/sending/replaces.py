@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
+from brokers import clock
 from brokers import lease as leases
 from brokers.errors import BrokerRefused, BrokerUnavailable
 from brokers.lease import Lease
@@ -40,7 +40,7 @@ def waiting(session: str) -> bool:
         session_id=session,
         kind=CommandKind.REPLACE,
         done_at=None,
-        not_before__lte=timezone.now(),
+        not_before__lte=clock.now(),
         request__state=RequestState.REQUESTED,
         order__state__in=(*ACKNOWLEDGED, *raisable(session)),
     ).exists()
@@ -56,7 +56,7 @@ def record_answers(lease: Lease, replaces: Sequence[ReplaceOrder], answers: Sequ
         rows = _locked(OrderRequest.objects.filter(pk__in=asked, state=RequestState.SENT))
         for order, request in rows:
             error = errors[str(order.id)]
-            cause = Cause(actor="submission", at=timezone.now(), text=str(error))
+            cause = Cause(actor="submission", at=clock.now(), text=str(error))
             if isinstance(error, BrokerUnavailable):
                 ask_again(order, request, cause)
             elif isinstance(error, BrokerRefused):
@@ -69,7 +69,7 @@ def record_answers(lease: Lease, replaces: Sequence[ReplaceOrder], answers: Sequ
 
 def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
     """Replaces without an answer are in doubt: past their deadline, or sent before `before`; how many."""
-    late = {"sent_at__lt": before} if before else {"ack_deadline__lt": timezone.now()}
+    late = {"sent_at__lt": before} if before else {"ack_deadline__lt": clock.now()}
     open_ones = OrderRequest.objects.filter(
         order__session_id=session, kind=RequestKind.REPLACE, state=RequestState.SENT, **late
     )
@@ -78,14 +78,14 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
     with transaction.atomic():
         rows = _locked(open_ones)
         for order, request in rows:
-            _mark_unconfirmed(order, request, Cause(actor="submission", at=timezone.now(), text=why))
+            _mark_unconfirmed(order, request, Cause(actor="submission", at=clock.now(), text=why))
         _store(rows)
     return len(rows)
 
 
 def expire_stale(session: str) -> int:
     """Refuse replaces that were not sent while fresh, or whose order a person must decide; how many."""
-    now = timezone.now()
+    now = clock.now()
     stale = OrderRequest.objects.filter(
         Q(order__held_for_desk=True) | Q(fresh_until__lte=now),
         order__session_id=session,
@@ -113,7 +113,7 @@ def any_unconfirmed(session: str) -> bool:
 
 def not_taken(order: Order, request: OrderRequest, cause: Cause) -> None:
     """Proven not to have taken effect: sent again while fresh. The terms are absolute, so twice is once."""
-    if request.fresh_until and request.fresh_until > timezone.now():
+    if request.fresh_until and request.fresh_until > clock.now():
         ask_again(order, request, cause)
     else:
         refuse_request(order, request, "REPLACE_NOT_TAKEN", cause.saying(reason("REPLACE_NOT_TAKEN").text))
@@ -124,7 +124,7 @@ def ask_again(order: Order, request: OrderRequest, cause: Cause) -> None:
     request.ask_again()
     command = OutboxCommand.objects.filter(request=request).latest("id")
     command.done_at, command.error = None, cause.text
-    command.not_before = timezone.now() + timedelta(seconds=min(2.0, 0.25 * 2**command.attempts))
+    command.not_before = clock.now() + timedelta(seconds=min(2.0, 0.25 * 2**command.attempts))
     command.save(update_fields=["done_at", "error", "not_before"])
 
 
@@ -148,6 +148,6 @@ def _store(rows: Sequence[Row]) -> None:
         request.save()
         if not request.is_open:
             OutboxCommand.objects.filter(request=request, done_at=None).update(
-                done_at=timezone.now(), error=request.reason_code
+                done_at=clock.now(), error=request.reason_code
             )
     store_orders({order.id: order for order, _ in rows}.values())

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
+from brokers import clock
 from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
@@ -179,7 +179,7 @@ class Submitter:
     def _gate_is_open(self) -> bool:
         """No new order before the session has reconciled since its last (re)connect, nor around a restart."""
         window = settings.RESTART_WINDOW
-        return self.session.link is Link.READY and not (window and window.covers(timezone.now()))
+        return self.session.link is Link.READY and not (window and window.covers(clock.now()))
 
     def _hand_over(self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C]) -> list[Sent]:
         try:
@@ -200,7 +200,7 @@ class Submitter:
                 session_id=self.lease.name,
                 done_at=None,
                 kind=CommandKind.NEW,
-                not_before__lte=timezone.now(),
+                not_before__lte=clock.now(),
                 order__state=State.CREATED,
             ).exists()
         )
@@ -208,7 +208,7 @@ class Submitter:
 
 def expire_stale(session: str) -> int:
     """Give up orders that were not sent while fresh: FAILED with reason STALE."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         stale = list(
             Order.objects.select_for_update(skip_locked=True)
@@ -223,7 +223,7 @@ def expire_stale(session: str) -> int:
 
 def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -> int:
     """SENT orders without an answer become UNCONFIRMED: past their deadline, or claimed before `before`."""
-    now = timezone.now()
+    now = clock.now()
     late = {"claimed_at__lt": before} if before else {"ack_deadline__lt": now}
     with transaction.atomic():
         orders = list(
@@ -269,7 +269,7 @@ def _answer(error: BrokerError | None) -> Callable[[Order, BrokerError], None]:
 
 def _requeue(order: Order, error: BrokerError) -> None:
     """Nothing left this process: the command waits again, with backoff, while the order is fresh."""
-    now = timezone.now()
+    now = clock.now()
     order.requeue(Cause(actor="submission", at=now, text=str(error)))
     order.broker_order_id = order.ack_deadline = None
     order.queued_at = now
@@ -282,11 +282,11 @@ def _requeue(order: Order, error: BrokerError) -> None:
 def _refused(order: Order, error: BrokerError) -> None:
     code = error.code or "NO_SUCH_ADAPTER_ORDER"
     order.reason_code, order.reason_text = code, f"{reason(code).text} {error}"
-    order.reject(Cause(actor="submission", at=timezone.now(), text=order.reason_text))
+    order.reject(Cause(actor="submission", at=clock.now(), text=order.reason_text))
 
 
 def _unknown(order: Order, error: BrokerError) -> None:
-    mark_unconfirmed(order, Cause(actor="submission", at=timezone.now(), text=str(error)))
+    mark_unconfirmed(order, Cause(actor="submission", at=clock.now(), text=str(error)))
 
 
 def _record_cancels(lease: Lease, cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> None:
@@ -294,7 +294,7 @@ def _record_cancels(lease: Lease, cancels: Sequence[CancelOrder], answers: Seque
     errors = {answer.order_id: answer.error for answer in answers if answer.error}
     if not errors:
         return
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         orders = _locked(errors)
         requests = OrderRequest.objects.select_for_update().filter(

@@ -1,16 +1,15 @@
 """Doubt and its end: what follows when the broker does not show an order that may be there.
 
 Two complete snapshots (open orders, completed orders, executions; end markers seen, link up) that both
-miss an order prove its absence. Only then may it be sent again or given up; anything less stays
-UNCONFIRMED and visible.
+miss an order prove its absence, if `absence` has no doubt about either. Only then may it be sent again or
+given up; anything less stays UNCONFIRMED and visible, or is a person's.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
+from brokers import clock
 from orders.models import (
     OPEN_REQUESTS,
     Cause,
@@ -35,10 +34,13 @@ def mark_unconfirmed(order: Order, cause: Cause) -> None:
     order.doubt(cause)
 
 
-def mark_absent(order: Order, snapshot_id: str, cause: Cause, *, at_broker: bool = False) -> None:
+def mark_absent(
+    order: Order, snapshot_id: str, cause: Cause, *, at_broker: bool = False, unproven: str = ""
+) -> None:
     """A complete snapshot did not show the order: count the round, and decide after the second.
 
-    `at_broker`: the broker has named the order in a message that could not be applied.
+    `at_broker`: the broker has named the order in a message that could not be applied. `unproven`: why its
+    absence does not prove that it is not there.
     """
     if order.absent_snapshot == snapshot_id or order.held_for_desk:
         return
@@ -47,27 +49,32 @@ def mark_absent(order: Order, snapshot_id: str, cause: Cause, *, at_broker: bool
     order.absent_rounds += 1
     order.absent_snapshot = snapshot_id
     order.record_event(
-        EventKind.ABSENT, cause.saying(f"not at the broker, look {order.absent_rounds} of {ROUNDS}")
+        EventKind.ABSENT,
+        cause.saying(f"not shown by the broker, snapshot {order.absent_rounds} of {ROUNDS}"),
     )
     if order.absent_rounds >= ROUNDS:
-        _decide(order, cause, at_broker=at_broker)
+        _decide(order, cause, at_broker=at_broker, unproven=unproven)
 
 
-def _decide(order: Order, cause: Cause, *, at_broker: bool) -> None:
-    """Proven absent. An order that the broker once had, or one that is to be held, is a person's.
+def _decide(order: Order, cause: Cause, *, at_broker: bool, unproven: str) -> None:
+    """Missed twice, which proves its absence unless `unproven` says why not.
+
+    Without proof a person decides, and about an order that the broker once had, or one that is to be held.
 
     Unless the broker refused it in so many words (`refusals`), or its client wants it canceled: then absent
     is where it should be, and the request is closed like those of any order that is over (`late_requests`).
     """
     if at_broker or order.perm_id or order.cum_qty or order.acknowledged_at:
         order.hold(cause.saying("the broker had this order and does not show it any more"))
+    elif unproven:
+        order.hold(cause.saying(f"not shown by the broker, but it may be there: {unproven}"))
     elif words := refusals.refused_by(order):
         refusals.reject_refused(order, words, cause)
     elif cancel_wanted(order):
         cancel_unsent(order, cause)
     elif order.on_unconfirmed == OnUnconfirmed.HOLD:
         order.hold(cause.saying("proven not at the broker; to be decided by the desk"))
-    elif order.fresh_until <= timezone.now():
+    elif order.fresh_until <= clock.now():
         fail_order(order, "STALE", cause)
     else:
         send_again(order, cause.saying("proven not at the broker; sent again"))
@@ -88,7 +95,7 @@ def send_again(order: Order, cause: Cause) -> None:
     """Back to CREATED; the claim decides whether it keeps its broker order id or gets a new attempt."""
     order.resend(cause)
     order.queued_at, order.ack_deadline, order.unconfirmed_at = cause.at, None, None
-    requeue_command(order, "proven absent", timezone.now())
+    requeue_command(order, "proven absent", clock.now())
 
 
 def fail_order(order: Order, code: str, cause: Cause) -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from django.db import transaction
-from django.utils import timezone
 
+from brokers import clock
 from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.inbox import InboxItem
@@ -78,7 +78,7 @@ class SessionApplier:
         self.on_link()
 
     def _record_link(self, link: Link, reason: str) -> None:
-        now = timezone.now()
+        now = clock.now()
         if link in (Link.DOWN, Link.BROKER_LOST):
             why = f"the link went down: {reason}"
             mark_unanswered(self.session, before=now, why=why)

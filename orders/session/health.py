@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 
-from django.utils import timezone
-
+from brokers import clock
 from brokers.models import SessionHealth
 from brokers.port import BrokerSession
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
+from orders.session.clocks import ClockWatch
 from orders.session.supervisor import Supervisor
 from orders.session.sweep import Sweep
 
@@ -23,8 +23,16 @@ THREAD, STEP = "thread ", "step "  # how subjects of alerts begin
 class HealthReport:
     """Says how threads and steps are."""
 
-    def __init__(self, session: str, broker: BrokerSession, supervisor: Supervisor, sweep: Sweep) -> None:
+    def __init__(
+        self,
+        session: str,
+        broker: BrokerSession,
+        supervisor: Supervisor,
+        sweep: Sweep,
+        clocks: ClockWatch,
+    ) -> None:
         self.session = session
+        self.clocks = clocks
         self.broker = broker
         self.supervisor = supervisor
         self.sweep = sweep
@@ -35,8 +43,9 @@ class HealthReport:
         facts = {
             "threads": self.threads(),
             "steps": self.steps(),
+            "clocks": self.clocks.skews,
             "server_version": self.broker.server_version,
-            "reported_at": timezone.now(),
+            "reported_at": clock.now(),
         }
         if not SessionHealth.objects.filter(pk=self.session).update(**facts):
             SessionHealth.objects.create(pk=self.session, **facts)

@@ -11,8 +11,8 @@ import time
 
 import msgspec
 from django.db import close_old_connections
-from django.utils import timezone
 
+from brokers import clock
 from brokers.errors import BrokerError
 from brokers.inbox import InboxWriter
 from brokers.market import MarketView
@@ -99,7 +99,7 @@ class MarketDesk:
 
     def _publish(self, views: dict[int, MarketView]) -> None:
         row = GatewaySession.objects.only("link_reason").get(pk=self.name)
-        now, link = timezone.now(), self.session.link
+        now, link = clock.now(), self.session.link
         with client().pipeline(transaction=False) as all_of_them:
             for pk, view in views.items():
                 shown = PublishedView(view=view, link=link.value, link_reason=row.link_reason, shown_at=now)

@@ -16,9 +16,8 @@ from functools import partial
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
-from django.utils import timezone
 
-from brokers import database, registry
+from brokers import clock, database, registry
 from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.errors import BrokerError
@@ -41,7 +40,9 @@ from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
 from orders.sending import order_ids, replaces
 from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
+from orders.session import logins
 from orders.session.applier import SessionApplier
+from orders.session.clocks import ClockWatch
 from orders.session.health import HealthReport
 from orders.session.market_data import MarketDesk
 from orders.session.supervisor import Supervisor, WorkerThread
@@ -59,6 +60,7 @@ SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker
 LATE_REQUEST_GRACE = timedelta(seconds=3)
 BEAT_EVERY = 1.0  # seconds; a thread that has nothing to do still says that it lives
 HEALTH_EVERY = 1.0  # seconds
+CLOCKS_EVERY = 5.0  # seconds
 
 #: Seconds of silence after which a thread hangs. What it may wait for in one go sets them: a snapshot with
 #: its application, questions that a slow broker answers, a PostgreSQL that was frozen for a while. The event
@@ -115,6 +117,7 @@ class SessionRuntime:
             fence=lease.fence,
         )
         self.applier.reconnect = self.session.reconnect
+        self.clocks = ClockWatch(self.name, self.session, self.flags)
         self.submitter = Submitter(self.session, lease, self.breaker, partial(recheck_waiting, lease.name))
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
@@ -126,7 +129,7 @@ class SessionRuntime:
         self.supervisor = Supervisor(self.name, self._stopping, self._fatal)
         self._supervise_all()
         self.sweep_steps = Sweep(self._steps())
-        self.health = HealthReport(self.name, self.session, self.supervisor, self.sweep_steps)
+        self.health = HealthReport(self.name, self.session, self.supervisor, self.sweep_steps, self.clocks)
 
     def _supervise_all(self) -> None:
         """Every thread of the session."""
@@ -145,10 +148,11 @@ class SessionRuntime:
     # --- life --------------------------------------------------------------------------------------
     def start(self) -> None:
         """Start all threads. What an earlier holder had sent without an answer is in doubt first."""
+        self.clocks.look_after()
         order_ids.restore(self.name)
         gone = "the former holder of the session is gone"
-        mark_unanswered(self.name, before=timezone.now(), why=gone)
-        replaces.mark_unanswered(self.name, before=timezone.now(), why=gone)
+        mark_unanswered(self.name, before=clock.now(), why=gone)
+        replaces.mark_unanswered(self.name, before=clock.now(), why=gone)
         self.supervisor.start()
         _running[self.name] = self
 
@@ -216,12 +220,16 @@ class SessionRuntime:
     def _take_snapshot(
         self, kind: ReconciliationKind, *, full: bool
     ) -> tuple[Snapshot, ReconciliationRun] | None:
-        started_at = timezone.now()
+        started_at = clock.now()
         try:
             snapshot = self.session.snapshot(SNAPSHOT_TIMEOUT, full=full)
         except BrokerError as error:
             log.warning("snapshot not complete", extra={"session": self.name, "error": str(error)})
             snapshots.record_failure(self.name, kind, started_at, error)
+            return None
+        if problem := logins.problem(self.name, snapshot.accounts):
+            logins.refuse(self.session, self.name, problem)
+            snapshots.record_failure(self.name, kind, started_at, BrokerError(problem))
             return None
         runs: list[ReconciliationRun] = []
 
@@ -241,6 +249,7 @@ class SessionRuntime:
             snapshots.record_failure(self.name, kind, started_at, error)
             return None
         if full:
+            logins.accept(self.name)
             self.session.ready(snapshot)
         return snapshot, runs[0]
 
@@ -300,17 +309,18 @@ class SessionRuntime:
         name, late = self.name, "no answer before the deadline"
         return [
             Step("supervisor", self.supervisor.look_after_itself),
+            Step("clocks", self.clocks.look_after, every=CLOCKS_EVERY),
             Step("stale orders", partial(expire_stale, name)),
             Step("stale replaces", partial(replaces.expire_stale, name)),
             Step("unanswered replaces", partial(replaces.mark_unanswered, name, why=late)),
             Step("unanswered orders", lambda: self.breaker.unanswered(mark_unanswered(name, why=late))),
             Step("breaker", self._show_breaker),
             Step("order ids", partial(order_ids.look_after, name)),
-            Step("late requests", lambda: close_late(name, asked_before=timezone.now() - LATE_REQUEST_GRACE)),
+            Step("late requests", lambda: close_late(name, asked_before=clock.now() - LATE_REQUEST_GRACE)),
             Step("parked messages", partial(retry_parked, name, self.flags)),
             Step("missing commissions", partial(commissions.mark_missing, name)),
             Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
-            Step("unconfirmed orders", partial(alerts.follow_unconfirmed, name)),
+            Step("unconfirmed orders", lambda: alerts.follow_unconfirmed(name, self.flags.unproven)),
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
@@ -335,22 +345,22 @@ class SessionRuntime:
             log.warning("breaker %s", state, extra={"session": self.name})
 
     def _snapshot_where_needed(self) -> None:
-        link, clock = self.session.link, time.monotonic()
+        link, monotonic = self.session.link, time.monotonic()
         if link is Link.CONNECTED:
-            self._full_snapshot(clock)
-        elif link is Link.READY and clock - self._last_full_snapshot >= settings.RESOLUTION_PAUSE:
+            self._full_snapshot(monotonic)
+        elif link is Link.READY and monotonic - self._last_full_snapshot >= settings.RESOLUTION_PAUSE:
             if self.flags.snapshot_wanted or self._in_doubt():
-                self._full_snapshot(clock)
+                self._full_snapshot(monotonic)
             elif (
-                clock - self._last_commission_snapshot >= COMMISSION_SNAPSHOT_EVERY
+                monotonic - self._last_commission_snapshot >= COMMISSION_SNAPSHOT_EVERY
                 and self._commission_late()
             ):
-                self._last_commission_snapshot = clock
+                self._last_commission_snapshot = monotonic
                 self.reconcile(full=False)
 
-    def _full_snapshot(self, clock: float) -> None:
+    def _full_snapshot(self, monotonic: float) -> None:
         self.flags.snapshot_wanted = False
-        self._last_full_snapshot = clock
+        self._last_full_snapshot = monotonic
         self.reconcile(full=True)
 
     def _in_doubt(self) -> bool:
@@ -358,7 +368,7 @@ class SessionRuntime:
         return doubtful.exists() or replaces.any_unconfirmed(self.name)
 
     def _commission_late(self) -> bool:
-        late = timezone.now() - COMMISSION_SNAPSHOT_AFTER
+        late = clock.now() - COMMISSION_SNAPSHOT_AFTER
         return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
 
     # --- the lease ---------------------------------------------------------------------------------

@@ -78,9 +78,9 @@ def record_orders(
 
     One statement, so that it is whole or absent without a transaction around it. None when this version
     of the ruleset is not in force any more: nothing was recorded then. `ruleset` None is for orders that
-    were not ours to check. Left out are those whose cl_ord_id is taken; of two with one id in the list
-    the first is recorded. Rows go in by cl_ord_id: two lists that share ids, in another order each,
-    would deadlock otherwise.
+    were not ours to check. Left out are those whose cl_ord_id is taken, and repeats of an order that our
+    books had lost (`entry.repeats`); of two with one id in the list the first is recorded. Rows go in by
+    cl_ord_id: two lists that share ids, in another order each, would deadlock otherwise.
     """
     if not orders:
         return set()
@@ -127,7 +127,10 @@ def _record_sql() -> str:
             INSERT INTO orders_order ({columns}, recorded_at, queued_at, checked_at)
             SELECT {columns}, clock_timestamp(),
                 CASE WHEN %s AND state = 'CREATED' THEN clock_timestamp() END, clock_timestamp()
-            FROM given, rules WHERE in_force ORDER BY cl_ord_id, place
+            FROM given, rules WHERE in_force AND NOT EXISTS (
+                SELECT FROM orders_lostorder l
+                WHERE l.claimed_at IS NULL AND l.digest = right(given.id::text, 17))
+            ORDER BY cl_ord_id, place
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
             RETURNING id, session_id, state, recorded_at, queued_at
         ), told AS (

@@ -36,6 +36,10 @@ SAMPLES = {
         'tradedesk_sweep_step_failing{session="main",step="snapshot"} 6',
         'tradedesk_sweep_step_failing{session="main",step="snapshot"} 2',
     ),
+    "ClocksDiffer": (
+        'tradedesk_clock_skew_seconds{session="main",against="gateway"} 8',
+        'tradedesk_clock_skew_seconds{session="main",against="gateway"} 0.4',
+    ),
     "BreakerOpen": (
         'tradedesk_session_breaker{session="main",state="OPEN"} 1',
         'tradedesk_session_breaker{session="main",state="CLOSED"} 1',

@@ -45,6 +45,7 @@ SPECTACULAR_SETTINGS = {
         "SliceState": "orders.models.SliceState",
         "DeliveryState": "orders.models.DeliveryState",
         "EventKind": "orders.models.EventKind",
+        "RequestKind": "orders.models.RequestKind",
         # Words without labels: as pairs, which is how shapes.choice() gives them.
         "Side": [(side.value, side.value) for side in Side],
     },

@@ -35,6 +35,13 @@ def collect() -> Iterator[Metric]:
         [(labels, facts["failing"]) for labels, facts in steps],
         ("session", "step"),
     )
+    clocks = [((row.session_id, name), abs(ahead)) for row in rows for name, ahead in row.clocks.items()]
+    yield gauge(
+        "tradedesk_clock_skew_seconds",
+        "How far the broker worker's clock is off the database's and the gateway's, either way.",
+        clocks,
+        ("session", "against"),
+    )
     for name, fact, description in (
         ("runs", "runs", "How often a step of the sweep was done"),
         ("failures", "failures", "How often a step of the sweep failed"),

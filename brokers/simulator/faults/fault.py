@@ -19,6 +19,8 @@ from brokers.simulator.faults.kinds import (
     Site,
 )
 
+LARGEST_OFFSET = 86_400  # seconds
+
 
 class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One fault. Raises ValueError (msgspec.ValidationError when decoded) if it makes no sense."""
@@ -64,6 +66,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     data_lost: bool = False
     ids_reset: bool = False
     percent: float = 0.0
+    accounts: str = ""
+    offset: float = 0.0
     number: Literal["hand", "zero", "reused"] = "reused"
 
     def __post_init__(self) -> None:
@@ -114,6 +118,8 @@ class Fault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("nth and bytes begin at 1")
         if not (0 <= self.probability <= 1 and 0 < self.fraction <= 1):
             raise ValueError("probability goes from 0 to 1, fraction from above 0 to 1")
+        if abs(self.offset) > LARGEST_OFFSET:
+            raise ValueError("offset goes from -86400 to 86400, a day")
         if self.what.site is Site.NOW and self.count not in (0, 1) and not self.every:
             raise ValueError(f"{self.kind} more than once needs `every`, the seconds between")
 

@@ -183,8 +183,22 @@ _NOW = {
     ),
     "ids_reset": _kind(Site.NOW, "nextValidId goes back to 1, as after lost settings; links are closed"),
     "midnight": _kind(
-        Site.NOW, "the day ends: DAY orders expire, executions are no longer listed, clients log in again"
+        Site.NOW,
+        "the day ends: DAY orders expire, executions and completed orders are no longer listed, "
+        "clients log in again",
     ),
+    "login": _kind(
+        Site.NOW,
+        "another login: `accounts` (separated by commas) are its own, orders and positions of others are not "
+        "shown; clients log in again; the first login is back after `seconds` if set",
+        "accounts",
+    ),
+    "empty_lists": _kind(
+        Site.NOW,
+        "for `delay_ms` after each login open orders, completed orders and executions are listed as none",
+        "delay_ms",
+    ),
+    "clock": _kind(Site.NOW, "the gateway's clock is `offset` seconds ahead, or behind", "offset"),
     "lag": _kind(
         Site.NOW,
         "positions and account values are reported `delay_ms` late, for `seconds` if set",

@@ -24,6 +24,7 @@ from brokers.simulator.gateway.accounts.exposure import Exposure
 from brokers.simulator.gateway.accounts.reported_accounts import ReportedAccounts
 from brokers.simulator.gateway.accounts.service import AccountService
 from brokers.simulator.gateway.accounts.valuation import BASE_CURRENCY, Valuation
+from brokers.simulator.gateway.clients.accounts import LoggedIn
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.clients.login import LoginService
 from brokers.simulator.gateway.clients.pacing import Pacing, PacingMode
@@ -55,6 +56,7 @@ from brokers.simulator.gateway.reference.contract_details import ContractService
 from brokers.simulator.gateway.reference.option_prices import OptionService
 from brokers.simulator.gateway.reference.reference_data import ReferenceService
 from brokers.simulator.gateway.texts import refusals
+from brokers.simulator.gateway.texts.clock import GatewayClock
 from brokers.simulator.gateway.texts.home import HomeZone
 from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.gateway.timetable import Publishers, Timetable
@@ -90,7 +92,8 @@ class Gateway:
         server_version: int = DEFAULT_VERSION,
     ) -> None:
         self.universe = universe
-        self.clock = clock
+        self.clock = GatewayClock(clock)
+        self._machine_clock = clock
         self._cash = cash
         self.home = home or HomeZone()
         #: The newest that it speaks; clients that speak less are spoken to in theirs.
@@ -102,7 +105,7 @@ class Gateway:
         self.links: list[Link] = []
         self.uplink = Uplink(self.links, self._serve)
         # An advisor's login has an account of its own, which is named first.
-        self._account_names = (advisor, *accounts) if advisor else accounts
+        self.login = LoggedIn((advisor, *accounts) if advisor else accounts)
         self._advisor = advisor
         self._master_client_id = master_client_id
         self._seed = seed
@@ -123,8 +126,8 @@ class Gateway:
         valuation = Valuation(self.exchange)
         advisor = AdvisorService(self.state, self._advisor)
         self._build_orders(valuation, advisor)
-        self._login = LoginService(self.state, self._account_names, self.clock)
-        self._accounts = AccountService(self.state, self.reported, valuation, advisor, self.clock)
+        self._greeting = LoginService(self.state, self.login, self.clock)
+        self._accounts = AccountService(self.state, self.reported, valuation, advisor, self.clock, self.login)
         self._build_services(advisor)
 
     def _build_orders(self, valuation: Valuation, advisor: AdvisorService) -> None:
@@ -156,7 +159,7 @@ class Gateway:
         )
         self._retention = Retention(self.state, self._keep_finished, self._orders.forget)
         self._manual = ManualOrders(self.state, self._orders)
-        self._lists = OrderLists(self.state, self.clock, self.home)
+        self.lists = OrderLists(self.state, self.clock, self.home, self.login, self._machine_clock)
 
     def _local_clock(self) -> datetime:
         """The time in the gateway's own zone: in it are times of orders that name none."""
@@ -175,19 +178,25 @@ class Gateway:
             self._accounts,
         )
         self._timetable = Timetable(
-            self.clock, self.links, self.exchange, self._orders, self._day_end, self._retention, publishers
+            self._machine_clock,
+            self.links,
+            self.exchange,
+            self._orders,
+            self._day_end,
+            self._retention,
+            publishers,
         )
         self._handlers: dict[type[Record], Handler] = {
-            PlaceOrder: self._orders.place,
+            PlaceOrder: self._place,
             requests.CancelOrder: self._orders.cancel,
             requests.ReqGlobalCancel: lambda link, message: self._orders.cancel_all(),
             requests.ReqOpenOrders: self._open_orders,
-            **self._login.handlers(),
-            **self._lists.handlers(),
+            **self._greeting.handlers(),
+            **self.lists.handlers(),
             **self._accounts.handlers(),
             **advisor.handlers(),
             **ContractService(self.universe, self._hours, self.clock).handlers(),
-            **ReferenceService(self.universe, self._account_names).handlers(),
+            **ReferenceService(self.universe, self.login).handlers(),
             **options.handlers(),
             **publishers.quotes.handlers(),
             **publishers.depth.handlers(),
@@ -231,12 +240,21 @@ class Gateway:
         self.reported.set_lag(0)
         self._callbacks.no_commission.clear()
         self.uplink.restore()
+        self.lists.empty_after_login = self.clock.offset = 0.0
+        self.log_in(())
         for link in self.links:
             link.is_half_open = False
 
+    def log_in(self, accounts: tuple[str, ...]) -> None:
+        """Have these accounts and no others; none named: those that the gateway was started with."""
+        self.login.change(accounts)
+        for account in self._fresh_accounts():
+            if account.name not in self.state.accounts:
+                self.state.apply(AccountOpened(account=account))
+
     def _fresh_accounts(self) -> list[Account]:
         return [
-            Account(name=name, cash={BASE_CURRENCY: self._cash}, positions={}) for name in self._account_names
+            Account(name=name, cash={BASE_CURRENCY: self._cash}, positions={}) for name in self.login.accounts
         ]
 
     def _on_fact(self, fact: Fact) -> None:
@@ -264,7 +282,8 @@ class Gateway:
             return
         link.client_id = message.client_id
         self.links.append(link)
-        self._login.greet(link)
+        link.logged_in_at = self._machine_clock()
+        self._greeting.greet(link)
         self.uplink.greet(link)
 
     def leave(self, link: Link) -> None:
@@ -297,7 +316,14 @@ class Gateway:
     def _open_orders(self, link: Link, message: requests.ReqOpenOrders) -> None:
         if link.client_id == 0:
             self._manual.bind()
-        self._lists.open_orders(link, message)
+        self.lists.open_orders(link, message)
+
+    def _place(self, link: Link, message: PlaceOrder) -> None:
+        account = message.order.account
+        if account and not self.login.shows(account):
+            link.error(message.order_id, *refusals.validation(f"Invalid account code '{account}'."))
+        else:
+            self._orders.place(link, message)
 
     # -- time and market --------------------------------------------------------------------------
 
@@ -379,7 +405,7 @@ class Gateway:
                 link.error(-1, *notice)
 
     def end_day(self) -> None:
-        """Let it be midnight: DAY orders expire, executions are listed no more, completed orders are."""
+        """Let it be midnight: DAY orders expire, executions and completed orders are listed no more."""
         self._day_end.expire_all()
         self.state.apply(DayEnded(at=self.clock()))
 

@@ -33,6 +33,7 @@ Do = Callable[..., str]
 ACTS: dict[str, tuple[DeskAction, Do]] = {
     "pause": (DeskAction.PAUSE, sessions.pause),
     "resume": (DeskAction.RESUME, sessions.resume),
+    "release": (DeskAction.RELEASE, sessions.release),
     "reconcile": (DeskAction.RECONCILE, sessions.ask_for_comparison),
 }
 
@@ -80,6 +81,7 @@ def why_shut(session: GatewaySession, now: datetime) -> str:
     """Why no new order goes out; empty when the gate is open."""
     window = settings.RESTART_WINDOW
     reasons = [
+        (session.halted_at, session.halt_reason),
         (session.paused_at, f"paused by {session.paused_by}: {session.pause_reason}"),
         (session.link != "READY", f"the link is {session.link}: {session.link_reason}"),
         (window and window.covers(now), "the gateway's restart window"),

@@ -12,9 +12,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
+from brokers import clock
 from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
 from brokers.models import Position
@@ -214,7 +214,7 @@ def what_if(request: HttpRequest) -> HttpResponse:
     """What the broker says the order would do to the account, before it is confirmed; nothing is placed."""
     context: dict[str, Any] = {}
     try:
-        previewed = preview_order(read(request), client=person_of(request), received_at=timezone.now())
+        previewed = preview_order(read(request), client=person_of(request), received_at=clock.now())
         context["broker"] = previewed.broker
     except OrderError as error:
         context["problem"] = str(error)
@@ -258,9 +258,7 @@ def send(request: HttpRequest) -> HttpResponse:
     texts, key = texts_of(request)
     try:
         ticket = read(request)
-        placed = place_order(
-            ticket, client=person_of(request), source=Source.DESK, received_at=timezone.now()
-        )
+        placed = place_order(ticket, client=person_of(request), source=Source.DESK, received_at=clock.now())
     except TicketInvalid as error:
         return form_page(request, texts, key, by_field(error), status=400)
     except OrderError as error:

@@ -80,16 +80,19 @@ def seconds_until_sent(desk: Desk, gateway: Gateway, since: float) -> float:
 
 
 def kill(thread: RestartableThread) -> None:
-    """End a thread by SystemExit, wherever it is; once more if a destructor ran just then and took it."""
-    victim = thread.ident
-    assert victim
+    """End a thread by SystemExit, wherever it is; once more if a destructor ran just then and took it.
+
+    The thread that is started next may get the same number: only the object tells them apart.
+    """
+    victim = thread._thread
+    assert victim and victim.ident
 
     def ended() -> bool:
-        if thread.ident != victim:
+        if not victim.is_alive():
             return True
         asked = ctypes.pythonapi.PyThreadState_SetAsyncExc
-        asked(ctypes.c_ulong(victim), ctypes.py_object(SystemExit))
-        return eventually_not(lambda: thread.ident == victim)
+        asked(ctypes.c_ulong(victim.ident or 0), ctypes.py_object(SystemExit))
+        return eventually_not(victim.is_alive)
 
     eventually(ended, limit=60, pause=0)
 

@@ -140,6 +140,7 @@ def shown(cash_usd: str) -> Snapshot:
     now = timezone.now()
     values = (AccountValueReport(account=ACCOUNT, key="CashBalance", value=cash_usd, currency="USD"),)
     snapshot = Snapshot(
+        accounts=("DU1234567",),
         snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=OLD, full=True,
         orders=(), executions=(), positions=(), account_values=values,
     )  # fmt: skip
@@ -173,6 +174,7 @@ def test_cash_that_the_snapshot_did_not_show_is_not_judged(order: Order) -> None
     executed(order, "BUY", 100, "10")
     now = timezone.now()
     nothing = Snapshot(
+        accounts=("DU1234567",),
         snapshot_id="s", started_at=now, finished_at=now, connection_started_at=OLD, full=True,
         orders=(), executions=(), positions=(), account_values=(),
     )  # fmt: skip

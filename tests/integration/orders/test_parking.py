@@ -76,6 +76,7 @@ def take(*orders: OrderReport, flags: SessionFlags | None = None, **facts: Any) 
     now = timezone.now()
     facts = {"executions": (), "positions": (), "account_values": (), **facts}
     snapshot = Snapshot(
+        accounts=("DU1234567",),
         snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=LONG_AGO, full=True,
         orders=orders, **facts,
     )  # fmt: skip

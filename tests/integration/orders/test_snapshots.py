@@ -55,6 +55,7 @@ def look(
     """A complete snapshot that shows this, applied; what it tells the session."""
     now = timezone.now()
     snapshot = Snapshot(
+        accounts=("DU1234567",),
         snapshot_id=uuid4().hex, started_at=now, finished_at=now, connection_started_at=LONG_AGO, full=full,
         orders=orders, executions=executions, positions=(), account_values=(),
     )  # fmt: skip

@@ -237,7 +237,7 @@ def test_at_midnight_clients_are_notified_and_logged_out(gateway: SimulatedGatew
         assert [entry.status for entry in trade.log][-1] == "Cancelled"
         again = await gateway.connect(1)
         assert again.fills() == []
-        assert sorted(t.orderStatus.status for t in again.trades()) == ["Cancelled", "Filled"]
+        assert again.trades() == []  # completed orders are those of the gateway's own day
         again.disconnect()
 
     run(test)

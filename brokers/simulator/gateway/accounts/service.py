@@ -11,6 +11,7 @@ from brokers.simulator.exchange.accounts import Account, Position
 from brokers.simulator.gateway.accounts.advisor import AdvisorService
 from brokers.simulator.gateway.accounts.reported_accounts import ReportedAccounts
 from brokers.simulator.gateway.accounts.valuation import Holding, Valuation
+from brokers.simulator.gateway.clients.accounts import LoggedIn
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.reference.contracts import portfolio_contract, position_contract
@@ -40,7 +41,9 @@ class AccountService:
         valuation: Valuation,
         advisor: AdvisorService,
         clock: Callable[[], datetime],
+        login: LoggedIn,
     ) -> None:
+        self._login = login
         self._state = state
         self._reported = reported
         self._advisor = advisor
@@ -71,7 +74,7 @@ class AccountService:
         """Send every open position and, from then on, the changes."""
         for account in self._reported.accounts.values():
             for con_id, position in account.positions.items():
-                if position.quantity:
+                if position.quantity and self._login.shows(account.name):
                     link.send(self._position_data(account, con_id, position))
         link.send(responses.PositionEnd())
         link.wants_positions = True
@@ -278,7 +281,7 @@ class AccountService:
         """Publish to every subscriber that an account's position in one instrument changed."""
         account = self._reported.accounts[name]
         position = account.positions[con_id]
-        for link in links:
+        for link in links if self._login.shows(name) else []:
             if link.wants_positions:
                 link.send(self._position_data(account, con_id, position))
             for req_id, wanted in link.position_requests.items():
@@ -308,7 +311,7 @@ class AccountService:
 
     def _named(self, name: str) -> list[Account]:
         if name in ALL_ACCOUNTS:
-            return list(self._reported.accounts.values())
+            return [known for known in self._reported.accounts.values() if self._login.shows(known.name)]
         group = self._advisor.group(name)
         names = [name] if name in self._reported.accounts else list(group.accounts) if group else []
         return [self._reported.accounts[known] for known in names if known in self._reported.accounts]

@@ -42,6 +42,7 @@ class Link:
     def __init__(self, version: int) -> None:
         self.version = version
         self.client_id: int | None = None
+        self.logged_in_at: datetime | None = None
         self.outbox: list[Record] = []
         self.closing = ""
         #: A message of which only half is sent before the connection is closed.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from brokers.simulator.gateway.clients.accounts import LoggedIn
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.texts import refusals
@@ -17,9 +18,9 @@ from brokers.simulator.wire.records import Record
 class LoginService:
     """Greets clients and answers what concerns their connection."""
 
-    def __init__(self, state: State, accounts: Sequence[str], clock: Callable[[], datetime]) -> None:
+    def __init__(self, state: State, login: LoggedIn, clock: Callable[[], datetime]) -> None:
         self._state = state
-        self._accounts = accounts
+        self._login = login
         self._clock = clock
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
@@ -42,7 +43,7 @@ class LoginService:
 
     def managed_accounts(self, link: Link, message: requests.ReqManagedAccts | None = None) -> None:
         """Name the login's accounts."""
-        link.send(responses.ManagedAccts(accounts=",".join(self._accounts)))
+        link.send(responses.ManagedAccts(accounts=",".join(self._login.accounts)))
 
     def next_valid_id(self, link: Link, message: requests.ReqIds | None = None) -> None:
         """Say the lowest order id that is free; how many were asked for means nothing to real ones either."""

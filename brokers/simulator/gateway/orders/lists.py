@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from brokers.simulator.gateway.clients.accounts import LoggedIn
 from brokers.simulator.gateway.clients.link import Link, Step
 from brokers.simulator.gateway.memory.facts import Executed, IdSeen, OrderRecord
 from brokers.simulator.gateway.memory.state import State
@@ -26,12 +27,30 @@ _SIDES = {"BUY": "BUY", "BOT": "BUY", "SELL": "SELL", "SLD": "SELL"}
 
 
 class OrderLists:
-    """Answers with what the state has; nothing changes by asking."""
+    """Answers with what the state has; nothing changes by asking.
 
-    def __init__(self, state: State, clock: Callable[[], datetime], home: HomeZone) -> None:
+    Real ones list nothing for some seconds after a login: `empty_after_login` says how long.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        clock: Callable[[], datetime],
+        home: HomeZone,
+        login: LoggedIn,
+        machine_clock: Callable[[], datetime],
+    ) -> None:
         self._state = state
         self._clock = clock
         self._home = home
+        self._login = login
+        self._machine_clock = machine_clock
+        self.empty_after_login = 0.0  # seconds
+
+    def _is_empty(self, link: Link) -> bool:
+        if not self.empty_after_login or link.logged_in_at is None:
+            return False
+        return (self._machine_clock() - link.logged_in_at).total_seconds() < self.empty_after_login
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request; for open orders the gateway has more to do."""
@@ -43,19 +62,19 @@ class OrderLists:
 
     def open_orders(self, link: Link, message: requests.ReqOpenOrders) -> None:
         """Send this client's open orders."""
-        link.answer(self._open(link.client_id))
+        link.answer(self._open(link, link.client_id))
 
     def all_open_orders(self, link: Link, message: requests.ReqAllOpenOrders) -> None:
         """Send every client's open orders; from here on this client's new ids must exceed all of them."""
-        link.answer(self._open())
+        link.answer(self._open(link))
         highest = max((record.order_id for record in self._state.open_orders()), default=0)
         if link.client_id is not None and highest >= self._state.next_order_id(link.client_id):
             self._state.apply(IdSeen(client_id=link.client_id, order_id=highest))
 
-    def _open(self, client_id: int | None = None) -> Iterator[Step]:
+    def _open(self, link: Link, client_id: int | None = None) -> Iterator[Step]:
         """List orders as they are when it is their turn; one that is done by then is open no more."""
-        for record in self._state.open_orders(client_id):
-            if record.perm_id not in self._state.open:
+        for record in [] if self._is_empty(link) else self._state.open_orders(client_id):
+            if not self._login.shows(record.account) or record.perm_id not in self._state.open:
                 yield ()
             else:
                 instrument = self._state.universe[record.con_id]
@@ -64,11 +83,11 @@ class OrderLists:
 
     def completed_orders(self, link: Link, message: requests.ReqCompletedOrders) -> None:
         """Send the orders that were done today; all of them came by the API."""
-        link.answer(self._completed(self._midnight()))
+        link.answer(self._completed(self._day(), self._is_empty(link)))
 
-    def _completed(self, midnight: datetime) -> Iterator[Step]:
-        for record in list(self._state.orders.values()):
-            if record.done_at is not None and record.done_at >= midnight:
+    def _completed(self, day: datetime, is_empty: bool) -> Iterator[Step]:
+        for record in [] if is_empty else list(self._state.orders.values()):
+            if record.done_at is not None and record.done_at > day and self._login.shows(record.account):
                 done_at = self._home.write_zoned(record.done_at)
                 yield (echo.completed_order(record, self._state.universe[record.con_id], done_at),)
             else:
@@ -82,7 +101,7 @@ class OrderLists:
             link.answer(self._executed(link, message, since))
 
     def _executed(self, link: Link, message: requests.ReqExecutions, since: datetime) -> Iterator[Step]:
-        for fact in list(self._state.executions):
+        for fact in [] if self._is_empty(link) else list(self._state.executions):
             record = self._state.orders.get(fact.perm_id)
             if record is None or fact.at < since or not self._passes(message, fact, record):
                 yield ()
@@ -101,9 +120,9 @@ class OrderLists:
 
         Clients of server version 200 may ask for days before: the last so many, or certain ones.
         """
-        day = max(self._midnight(), self._state.day_began_at or self._midnight())
+        day = self._day()
         if message.last_n_days or message.days:
-            day = self._midnight() - timedelta(days=message.last_n_days or MAX_DAYS)
+            day = self._home.midnight(self._clock()) - timedelta(days=message.last_n_days or MAX_DAYS)
         if not message.time:
             return day
         try:
@@ -116,7 +135,8 @@ class OrderLists:
     def _passes(self, wanted: requests.ReqExecutions, fact: Executed, record: OrderRecord) -> bool:
         instrument = self._state.universe[fact.con_id]
         return (
-            (not wanted.days or self._home.date_number(fact.at) in {day.date for day in wanted.days})
+            self._login.shows(fact.account)
+            and (not wanted.days or self._home.date_number(fact.at) in {day.date for day in wanted.days})
             and wanted.client_id in (None, 0, record.client_id)
             and wanted.account in ("", fact.account)
             and wanted.symbol in ("", instrument.symbol)
@@ -127,5 +147,7 @@ class OrderLists:
             and (not fact.share_of or bool(wanted.account))
         )
 
-    def _midnight(self) -> datetime:
-        return self._home.midnight(self._clock())
+    def _day(self) -> datetime:
+        """When the gateway's present day began, by its own clock and zone."""
+        midnight = self._home.midnight(self._clock())
+        return max(midnight, self._state.day_began_at or midnight)

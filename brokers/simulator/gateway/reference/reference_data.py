@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from string import ascii_uppercase
 from typing import Any
 
 from brokers.simulator.exchange.instruments import Universe
+from brokers.simulator.gateway.clients.accounts import LoggedIn
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.texts.refusals import validation
 from brokers.simulator.wire import client_reference as requests
@@ -22,9 +23,9 @@ _NO_SCANS = '<?xml version="1.0" encoding="UTF-8"?><ScanParameterResponse/>'
 class ReferenceService:
     """Says what stands fast."""
 
-    def __init__(self, universe: Universe, accounts: Sequence[str]) -> None:
+    def __init__(self, universe: Universe, login: LoggedIn) -> None:
         self._universe = universe
-        self._accounts = accounts
+        self._login = login
 
     def handlers(self) -> dict[type[Record], Callable[[Link, Any], None]]:
         """Return what answers which request; bulletins and window groups there are none."""
@@ -81,7 +82,9 @@ class ReferenceService:
     def family_codes(self, link: Link, message: requests.ReqFamilyCodes) -> None:
         """Send every account with an empty code: they belong to no family."""
         link.send(
-            responses.FamilyCodes(codes=tuple(responses.FamilyCode(account=name) for name in self._accounts))
+            responses.FamilyCodes(
+                codes=tuple(responses.FamilyCode(account=name) for name in self._login.accounts)
+            )
         )
 
     def display_groups(self, link: Link, message: requests.QueryDisplayGroups) -> None:

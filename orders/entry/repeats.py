@@ -1,0 +1,49 @@
+"""A repeat of a request whose order our books had lost: the broker has it, so the client is given that order.
+
+Its reference names client and ClOrdID by a digest (`models.order.OrderIds`), and the statement that records
+orders leaves out those whose digest is that of a lost order (`store.orders`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from brokers import clock
+from orders.models import Cause, EventKind, LostOrder, Order, Source, UsedId
+from orders.models.order import digest_of
+from orders.store.orders import store_orders
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def adopt(draft: Order, client: User) -> Order | None:
+    """Give the client the lost order that its draft repeats; None when there is none, or it differs."""
+    with transaction.atomic():
+        lost = (
+            LostOrder.objects.select_for_update()
+            .filter(digest=digest_of(draft.order_ref), claimed_at=None)
+            .first()
+        )
+        order = Order.objects.select_for_update().get(pk=lost.order_id) if lost else None
+        if lost is None or order is None or not _same(order, draft):
+            return None
+        now = clock.now()
+        text = f"the client repeated its request: this is its {draft.cl_ord_id}"
+        order.record_event(EventKind.BROKER_NOTICE, Cause(actor=f"client:{client}", at=now, text=text))
+        store_orders([order])
+        names = {"client": client, "cl_ord_id": draft.cl_ord_id, "request_hash": draft.request_hash}
+        Order.objects.filter(pk=order.pk).update(source=Source.API, order_ref=lost.order_ref, **names)
+        UsedId.objects.bulk_create([UsedId(client=client, cl_ord_id=draft.cl_ord_id)], ignore_conflicts=True)
+        LostOrder.objects.filter(pk=lost.pk).update(claimed_at=now, rebuilt_at=now)
+    return Order.objects.select_related("instrument").prefetch_related("requests").get(pk=order.pk)
+
+
+def _same(order: Order, draft: Order) -> bool:
+    """Whether the repeat asks for what the broker has; a sale may be short only by our word."""
+    facts = ("account_id", "side", "order_qty", "price", "stop_px")
+    same_way = order.side.split("_")[0] == draft.side.split("_")[0]
+    contract = order.instrument.con_id is None or order.instrument.con_id == draft.instrument.con_id
+    return same_way and contract and all(getattr(order, n) == getattr(draft, n) for n in facts if n != "side")

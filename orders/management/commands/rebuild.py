@@ -1,0 +1,34 @@
+"""`manage.py rebuild SESSION`: make orders ours again that the broker shows and our books had lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from brokers.formats import decimal_text
+from brokers.models import GatewaySession
+from orders.controls import lost_history
+
+
+class Command(BaseCommand):
+    help = "Rebuild the orders that a restored database does not know from what the broker shows of them."
+    requires_system_checks = []  # `migrate` has made them
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("session", help="the session that is HALTED")
+        parser.add_argument("--by", required=True, help="who decides")
+        parser.add_argument("--reason", required=True, help="kept with each order")
+        parser.add_argument("--release", action="store_true", help="release the session afterwards")
+
+    def handle(self, *args: Any, session: str, by: str, reason: str, release: bool, **options: Any) -> None:
+        """Rebuild, say what, and release where that is asked."""
+        if not GatewaySession.objects.filter(name=session).exists():
+            raise CommandError(f"There is no session {session}.")
+        rebuilt = lost_history.rebuild(session, by=f"shell:{by}", reason=reason)
+        for order in rebuilt:
+            executed = f"{decimal_text(order.cum_qty)} of {decimal_text(order.order_qty)} executed"
+            self.stdout.write(f"{order.order_ref} {order.side} {order.instrument} {order.state}, {executed}")
+        self.stdout.write(f"{len(rebuilt)} order(s) rebuilt")
+        if release:
+            self.stdout.write(lost_history.release(session, by=f"shell:{by}", reason=reason))

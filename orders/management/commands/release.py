@@ -1,0 +1,26 @@
+"""`manage.py release SESSION`: let a session send again that was HALTED."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from brokers.models import GatewaySession
+from orders.controls import lost_history
+
+
+class Command(BaseCommand):
+    help = "Release a session that is HALTED, once a person has decided about what it was halted for."
+    requires_system_checks = []  # `migrate` has made them
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("session", help="the session that is HALTED")
+        parser.add_argument("--by", required=True, help="who decides")
+        parser.add_argument("--reason", required=True, help="kept with each order that was lost")
+
+    def handle(self, *args: Any, session: str, by: str, reason: str, **options: Any) -> None:
+        """Release it and say so."""
+        if not GatewaySession.objects.filter(name=session).exists():
+            raise CommandError(f"There is no session {session}.")
+        self.stdout.write(lost_history.release(session, by=f"shell:{by}", reason=reason))

@@ -1,0 +1,104 @@
+"""What a snapshot shows of an order that is not in it: account, day, clocks, and whether positions moved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import cached_property
+
+from django.conf import settings
+
+from brokers import time_zones
+from brokers.fix import Side
+from brokers.messages import Snapshot
+from brokers.models import BrokerAccount, Position
+from orders.models import Break, BreakKind, Order, Source
+from orders.reconciliation import positions
+from orders.sending.absence import Doubt, Evidence, doubts
+
+ZERO = Decimal(0)
+
+
+class SnapshotEvidence:
+    """Examines the orders that one snapshot misses; reads of our books what it needs, once."""
+
+    def __init__(self, session: str, snapshot: Snapshot, skew: float = 0.0) -> None:
+        self.session = session
+        self.snapshot = snapshot
+        self.skew = skew
+        self.zone = gateway_zone(session)
+
+    def doubts(self, order: Order) -> list[Doubt]:
+        """Why the order may be at the broker all the same."""
+        snapshot = self.snapshot
+        return doubts(
+            Evidence(
+                account=str(order.account_id),
+                side=Side(order.side),
+                sent_at=None if order.source == Source.EXTERNAL else order.claimed_at,
+                accounts=frozenset(snapshot.accounts),
+                connected_at=snapshot.connection_started_at,
+                began_at=snapshot.started_at,
+                finished_at=snapshot.finished_at,
+                zone=self.zone,
+                settling=timedelta(seconds=settings.SETTLING_TIME),
+                skew=self.skew,
+                max_skew=settings.MAX_CLOCK_SKEW,
+                unexplained_qty=self._unexplained(order),
+            )
+        )
+
+    # --- positions -------------------------------------------------------------------------------
+    def _unexplained(self, order: Order) -> Decimal:
+        """How far the order's contracts moved its way, beyond what is known and what was open before it."""
+        if order.source == Source.EXTERNAL or order.claimed_at is None:
+            return ZERO
+        sign = 1 if order.side == Side.BUY else -1
+        legs = order.instrument.legs or [{"con_id": order.instrument.con_id, "side": Side.BUY}]
+        moved = [
+            sign * (1 if leg["side"] == Side.BUY else -1) * self._moved(order, leg["con_id"]) for leg in legs
+        ]
+        return max(moved, default=ZERO)
+
+    def _moved(self, order: Order, con_id: int) -> Decimal:
+        contract = (str(order.account_id), con_id)
+        if order.account_id not in self._with_baseline:
+            return ZERO  # the first snapshot of an account: what it shows is where comparisons begin
+        expected = self._baselines.get(contract, ZERO) + self._executed.get(contract, ZERO)
+        return self._shown.get(contract, ZERO) - expected - self._open_before(contract, order.claimed_at)
+
+    def _open_before(self, contract: tuple[str, int], sent_at: datetime | None) -> Decimal:
+        """A difference that a person was told of before the order was sent."""
+        key = f"{contract[0]} {contract[1]}"
+        row = Break.objects.filter(
+            session_id=self.session,
+            kind=BreakKind.POSITION,
+            key=key,
+            closed_at=None,
+            first_seen__lt=sent_at,
+        ).first()
+        return Decimal(row.broker["reported"]) - Decimal(row.ours["expected"]) if row else ZERO
+
+    @cached_property
+    def _shown(self) -> dict[tuple[str, int], Decimal]:
+        return {(row.account, row.instrument.con_id): row.position_qty for row in self.snapshot.positions}
+
+    @cached_property
+    def _executed(self) -> dict[tuple[str, int], Decimal]:
+        return positions.executed_quantities(self.session)
+
+    @cached_property
+    def _baselines(self) -> dict[tuple[str, int], Decimal]:
+        rows = Position.objects.filter(account__session_id=self.session)
+        return {(row.account_id, row.con_id): row.baseline_qty for row in rows}
+
+    @cached_property
+    def _with_baseline(self) -> set[str]:
+        known = BrokerAccount.objects.filter(session_id=self.session).exclude(baseline_at=None)
+        return set(known.values_list("code", flat=True))
+
+
+def gateway_zone(session: str) -> tzinfo:
+    """Where the session's gateway stands, by the settings: its day is what it lists."""
+    config = settings.BROKER_SESSIONS.get(session)
+    return (time_zones.find(config.time_zone) if config and config.time_zone else None) or UTC
