@@ -58,9 +58,9 @@ def halted(
 ) -> tuple[SessionRuntime, dict[str, str]]:
     """T1 rests and T2 has filled at the gateway; the books know of neither, and the session has seen both."""
     refs = place_forgotten(gateway, T1=OrdType.LIMIT, T2=OrdType.MARKET)
+    desk.know("AAPL", 265598)  # before the orders are seen, else their contract is a row of its own
     runtime = new_runtime()
     eventually(lambda: runtime.session.link is Link.READY, limit=60)
-    desk.know("AAPL", 265598)
     eventually(lambda: LostOrder.objects.count() == 2, limit=60)
     return runtime, refs
 
