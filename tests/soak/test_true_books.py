@@ -1,0 +1,151 @@
+"""True books over what no process survives as it was: restored databases, frozen holders, wrong clocks.
+
+Real processes; each ends with every order once at the gateway, and the same here.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.system import System
+
+ACCOUNT = "DU1234567"
+OVER = ("COMPLETED", "CANCELED", "EXPIRED", "REJECTED", "FAILED")
+
+
+@pytest.fixture
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS) as system:
+        yield system
+
+
+def resting() -> dict[str, Any]:
+    return {"cl_ord_id": f"books-{uuid.uuid4()}", "ord_type": "LIMIT", "price": "1.00"}
+
+
+def market() -> dict[str, Any]:
+    return {"cl_ord_id": f"books-{uuid.uuid4()}", "max_age": "60"}
+
+
+def wait(stack: System, order: dict[str, Any], *states: str) -> None:
+    eventually(lambda: stack.api.state(order["id"]) in states, limit=120)
+
+
+def session(stack: System) -> dict[str, Any]:
+    (row,) = stack.api.get("/sessions").json()["results"]
+    return dict(row)
+
+
+def places(stack: System) -> dict[str, int]:
+    """How many orders of each reference the gateway has, attempts of one order taken together."""
+    found: dict[str, int] = {}
+    for row in stack.control.orders():
+        base = row["order_ref"].split("-")[0]
+        found[base] = found.get(base, 0) + 1
+    return found
+
+
+def executed(stack: System) -> dict[str, float]:
+    """By reference, what the gateway says it has executed."""
+    total: dict[str, float] = {}
+    for row in stack.control.orders():
+        base = row["order_ref"].split("-")[0]
+        total[base] = total.get(base, 0) + float(row["filled"])
+    return total
+
+
+def copied(source: Path, target: Path) -> Path:
+    """A folder copied with its owners: PostgreSQL's files are its own account's."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+    return target
+
+
+def restore(stack: System, backup: Path) -> None:
+    """Put the database back as it was; everything that speaks to it starts again."""
+    names = [name for name in stack.running if name != "simgateway"]
+    stack.kill(*names)
+    stack.postgres.stop()
+    shutil.rmtree(stack.postgres.folder)
+    copied(backup, stack.postgres.folder)
+    stack.postgres.start()
+    stack.wipe_redis()
+    stack.start(*names)
+
+
+def test_after_a_restored_backup_nothing_goes_out_twice(stack: System, tmp_path: Path) -> None:
+    kept, changed = stack.api.placed(**resting()), stack.api.placed(**resting())
+    for order in (kept, changed):
+        wait(stack, order, "PENDING")
+    stack.postgres.stop()
+    backup = copied(stack.postgres.folder, tmp_path / "backup")
+    stack.postgres.start()
+    stack.wait_until_ready()
+    bodies = [market(), resting(), resting()]
+    filled, working, gone = (stack.api.placed(**body) for body in bodies)
+    wait(stack, filled, "COMPLETED")
+    for order in (working, gone):
+        wait(stack, order, "PENDING")
+    stack.api.post(f"/orders/{gone['id']}/cancel").raise_for_status()
+    stack.api.post(f"/orders/{changed['id']}/cancel").raise_for_status()
+    for order in (gone, changed):
+        wait(stack, order, "CANCELED")
+    before = places(stack), executed(stack)
+    restore(stack, backup)
+    eventually(lambda: session(stack)["state"] == "HALTED", limit=120)
+    answers = [stack.api.place(**body) for body in bodies]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    stack.manage("release", "main", "--by", "ops", "--reason", "backup restored, all found")
+    eventually(lambda: session(stack)["link"] == "READY", limit=120)
+    wait(stack, answers[0].json(), "COMPLETED")
+    wait(stack, answers[1].json(), "PENDING")
+    wait(stack, answers[2].json(), "CANCELED")
+    wait(stack, changed, "CANCELED")
+    wait(stack, kept, "PENDING")
+    assert (places(stack), executed(stack)) == before
+
+
+@pytest.mark.parametrize("other_client", [False, True], ids=["same client id", "another client id"])
+def test_a_frozen_holder_that_wakes_writes_nothing(stack: System, other_client: bool) -> None:
+    standby = stack.processes["broker"]
+    if other_client:
+        other = {"TRADEDESK_SESSIONS": f"main={stack.options.gateway}/7"}
+        standby = replace(standby, env={**standby.env, **other})
+    stack.processes["standby"] = standby
+    stack.launch("standby")
+    orders = [stack.api.placed(**market()) for _ in range(10)]
+    stack.freeze("broker")
+    orders += [stack.api.placed(**market()) for _ in range(40)]
+    holder = stack.rows("SELECT lease_owner FROM brokers_gatewaysession")
+    eventually(lambda: stack.rows("SELECT lease_owner FROM brokers_gatewaysession") != holder, limit=120)
+    stack.thaw("broker")
+    for order in orders:
+        wait(stack, order, *OVER)
+    eventually(lambda: session(stack)["link"] == "READY", limit=120)
+    assert max(places(stack).values()) == 1
+    assert max(executed(stack).values()) == 10
+    completed = sum(stack.api.state(order["id"]) == "COMPLETED" for order in orders)
+    assert completed == sum(quantity == 10 for quantity in executed(stack).values())
+
+
+@pytest.mark.parametrize("offset", ["30", "-30"])
+def test_a_worker_whose_clock_is_wrong_sends_once(stack: System, offset: str) -> None:
+    stack.kill("broker")
+    worker = stack.processes["broker"]
+    stack.processes["broker"] = replace(worker, env={**worker.env, "TRADEDESK_CLOCK_OFFSET": offset})
+    stack.start("broker")
+    stack.wait_until_ready()
+    stack.control.fault(kind="drop_place", count=2)
+    orders = [stack.api.placed(**resting()) for _ in range(10)]
+    for order in orders:
+        eventually(lambda order=order: stack.api.state(order["id"]) not in ("CREATED", "SENT"), limit=120)  # type: ignore[misc]
+    assert max(places(stack).values()) == 1
