@@ -149,3 +149,36 @@ def test_a_worker_whose_clock_is_wrong_sends_once(stack: System, offset: str) ->
     for order in orders:
         eventually(lambda order=order: stack.api.state(order["id"]) not in ("CREATED", "SENT"), limit=120)  # type: ignore[misc]
     assert max(places(stack).values()) == 1
+
+
+def fill_unheard(stack: System) -> dict[str, Any]:
+    """A market order that fills at the gateway in the instant in which the link is cut."""
+    stack.control.fault(kind="cut_in", message="placeOrder", where="after")
+    order = stack.api.placed(**market())
+    eventually(lambda: executed(stack).get(order["order_ref"]) == 10, limit=120)
+    return order
+
+
+def test_lists_empty_after_a_login_send_nothing_again(stack: System) -> None:
+    stack.control.fault(kind="empty_lists", delay_ms=5000)
+    order = fill_unheard(stack)
+    held = "SELECT held_for_desk FROM orders_order WHERE id = %s"
+    eventually(
+        lambda: stack.api.state(order["id"]) == "COMPLETED" or stack.rows(held, order["id"]) == [(True,)],
+        limit=120,
+    )
+    assert places(stack)[order["order_ref"]] == 1
+    assert executed(stack)[order["order_ref"]] == 10
+
+
+def test_a_change_of_login_concludes_nothing(stack: System) -> None:
+    order = fill_unheard(stack)
+    stack.control.fault(kind="login", accounts="DU7654321")
+    waiting = stack.api.placed(**resting())
+    eventually(lambda: "DU7654321" in session(stack)["link_reason"], limit=120)
+    assert stack.api.state(order["id"]) not in ("REJECTED", "FAILED")
+    assert waiting["order_ref"] not in places(stack)
+    stack.control.fault(kind="login")  # ours again
+    wait(stack, order, "COMPLETED")
+    wait(stack, waiting, "PENDING")
+    assert max(places(stack).values()) == 1
