@@ -83,11 +83,11 @@ def test_an_order_long_unconfirmed_has_an_alert_until_resolved(desk: User) -> No
         mark_unconfirmed(order, Cause(actor="test", at=timezone.now() - timedelta(minutes=1)))
         store_orders([order])
     for _ in range(2):
-        follow_unconfirmed("main")
+        follow_unconfirmed("main", {})
     alert = Alert.objects.get(kind=AlertKind.IN_DOUBT)
     assert (alert.order_id, alert.times) == (order.pk, 1)
     Order.objects.filter(pk=order.pk).update(state=State.PENDING)
-    follow_unconfirmed("main")
+    follow_unconfirmed("main", {})
     alert.refresh_from_db()
     assert alert.cleared_at
 
