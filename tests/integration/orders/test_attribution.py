@@ -281,7 +281,8 @@ def test_one_execution_id_of_two_accounts_is_no_difference(order: Order) -> None
     now = timezone.now()
     snapshot = Snapshot(
         snapshot_id="s", started_at=now, finished_at=now, connection_started_at=now, full=True,
-        accounts=("DU7000001", "DU7000002"), orders=(), executions=tuple(fills), positions=(), account_values=(),
+        accounts=("DU7000001", "DU7000002"), orders=(), executions=tuple(fills),
+        positions=(), account_values=(),
     )  # fmt: skip
     assert not comparison.executions("main", snapshot)
 
