@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Count, JSONField, Value
-from django.utils import timezone
 
 from brokers.formats import decimal_text
 from brokers.models import Position
@@ -42,7 +41,7 @@ def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
     found = AccountLimit.objects.filter(account__in=accounts).order_by("account")
     rows = list(found.annotate(listed=Count("allowed_instruments")))
     codes = [row.account_id for row in rows]
-    use = read_use(codes, _contracts(codes), now=timezone.now(), lock=False, firm=False)
+    use = read_use(codes, _contracts(codes), lock=False)
     return [_account(row, use) for row in rows]
 
 

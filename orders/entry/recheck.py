@@ -13,8 +13,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
+from brokers import clock
 from orders.entry.place import check_report, require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, rules_cache
@@ -121,7 +121,7 @@ def _give_up(orders: Intention, report: list[CheckResult]) -> None:
     broken = next(check for check in report if not check.passed)
     cause = Cause(
         actor="checks",
-        at=timezone.now(),
+        at=clock.now(),
         data={"check": broken.check, "value": broken.value, "limit": broken.limit},
     )
     stored = [check.as_json() for check in report]

@@ -8,12 +8,11 @@ may not. Accounts without such limits take no lock and cost nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
-from django.utils import timezone
 
+from brokers import clock
 from brokers.models import Instrument
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
@@ -157,11 +156,11 @@ def _use(demands: Sequence[Demand], rules: Rules, *, lock: bool) -> Use:
     accounts = {demand.account for demand in demands}
     contracts = {con_id for demand in demands for order in demand.orders for con_id in order.contracts}
     firm = any(_limits(account, rules).refuse_self_trade for account in accounts)
-    return read_use(accounts, contracts, now=timezone.now(), lock=lock, firm=firm)
+    return read_use(accounts, contracts, lock=lock, firm=firm)
 
 
 def _reject(orders: Intention, code: str) -> None:
-    now: datetime = timezone.now()
+    now = clock.now()
     for order in orders:
         order.reason_code, order.reason_text = code, reason(code).text
         order.reject(Cause(actor="checks", at=now, text=order.reason_text))

@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 from django.conf import settings
-from django.utils import timezone
 
-from brokers import prepared
+from brokers import clock, prepared
 from brokers.formats import decimal_text
 from brokers.inbox import InboxWriter
 from brokers.models import Instrument
@@ -100,7 +99,7 @@ def why_useless(price: LastPrice | None) -> str:
     if price is None:
         return "no price known"
     limit = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    age = timezone.now() - price.at if price.at else None
+    age = clock.now() - price.at if price.at else None
     if age is not None and age <= limit:
         return ""
     old = "of unknown age" if age is None else f"{age / timedelta(hours=1):.0f} hours old"
@@ -131,7 +130,7 @@ def await_prices(session: str, instruments: Collection[Instrument], timeout: flo
 
 
 def _wait_for(ids: Collection[int], deadline: float) -> None:
-    oldest = timezone.now() - timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
+    oldest = clock.now() - timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
     fresh = Instrument.objects.filter(pk__in=ids, last_px__isnull=False, last_px_at__gt=oldest)
     while fresh.count() < len(ids) and time.monotonic() < deadline:
         time.sleep(PRICE_PAUSE)

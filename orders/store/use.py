@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from brokers import prepared
+from brokers import clock, prepared
 from brokers.fix import Side
 from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
@@ -118,9 +118,7 @@ QUOTES = """
 """
 
 
-def read_use(
-    accounts: Collection[str], contracts: Collection[int], *, now: datetime, lock: bool, firm: bool
-) -> Use:
+def read_use(accounts: Collection[str], contracts: Collection[int], *, lock: bool, firm: bool = False) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
     `lock`: first wait for all who are recording for one of them; held to the end of the transaction. `firm`:
@@ -129,7 +127,8 @@ def read_use(
     facts = {
         "accounts": sorted(accounts),
         "contracts": sorted(contracts),
-        "minute_ago": first_id_at(now - timedelta(minutes=1)),
+        # Ids have this machine's time in them, so it is compared with that.
+        "minute_ago": first_id_at(clock.machine_now() - timedelta(minutes=1)),
         "alive": [state.value for state in ALIVE],
         "open_requests": [state.value for state in OPEN_REQUESTS],
         "slicing": [state.value for state in SLICING],
