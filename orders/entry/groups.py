@@ -31,9 +31,9 @@ from orders.models import (
     Source,
     State,
 )
-from orders.models.reasons import reason
 from orders.notify import wakeup
 from orders.sending.claim import oca_name
+from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
 
 if TYPE_CHECKING:
@@ -272,8 +272,7 @@ def _refuse_all(orders: Sequence[Order], at: datetime) -> None:
     """A check has refused one: whole or not at all."""
     for order in orders:
         if order.state != State.REJECTED:
-            order.reason_code, order.reason_text = "GROUP_BROKEN", reason("GROUP_BROKEN").text
-            order.reject(Cause(actor="checks", at=at, text=order.reason_text))
+            reject_order(order, "GROUP_BROKEN", Cause(actor="checks", at=at))
 
 
 # --- canceling ----------------------------------------------------------------------------------------

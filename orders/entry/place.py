@@ -30,10 +30,10 @@ from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketIn
 from orders.instruments.prices import last_prices, why_useless
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ids, order_ref_of
-from orders.models.reasons import reason
 from orders.notify import wakeup
-from orders.risk.checks import CheckResult, Exposure, run_checks
+from orders.risk.checks import CheckResult, Exposure, first_failed, run_checks
 from orders.risk.validity import form_errors
+from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
 
 if TYPE_CHECKING:
@@ -241,12 +241,12 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     report = check_report(ticket, context)
     order.check_report = [result.as_json() for result in report]
-    failed = next((result.code for result in report if not result.passed), "")
+    broken = first_failed(report)
+    failed = broken.code if broken else ""
     if not failed and order.if_broker_down == IfBrokerDown.REJECT and not _reachable(context.account):
         failed = "BROKER_DOWN"
     if failed:
-        order.reason_code, order.reason_text = failed, reason(failed).text
-        order.reject(Cause(actor="checks", at=clock.now(), text=order.reason_text))
+        reject_order(order, failed, Cause(actor="checks", at=clock.now()))
     return order
 
 

@@ -22,7 +22,7 @@ from orders.entry.use import Intention, recheck_use
 from orders.errors import TicketInvalid
 from orders.models import Cause, GroupKind, Order, State
 from orders.notify import wakeup
-from orders.risk.checks import CheckResult
+from orders.risk.checks import CheckResult, first_failed
 from orders.sending.claim import unchecked_orders
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
@@ -61,14 +61,15 @@ def _check(waiting: Iterable[Order], rules: Rules) -> int:
     failed = 0
     good: list[Intention] = []
     for orders in _intentions(waiting):
-        if broken := _broken_rule(orders, rules):
-            _give_up(orders, broken)
+        report = _refusing_report(orders, rules)
+        if broken := first_failed(report):
+            _give_up(orders, broken, report)
             failed += len(orders)
         else:
             good.append(orders)
     for intention, report in recheck_use(good, rules):
-        if any(not check.passed for check in report):
-            _give_up(intention, report)
+        if broken := first_failed(report):
+            _give_up(intention, broken, report)
             failed += len(intention)
     return failed
 
@@ -81,7 +82,7 @@ def _intentions(waiting: Iterable[Order]) -> list[list[Order]]:
     return list(found.values())
 
 
-def _broken_rule(orders: Intention, rules: Rules) -> list[CheckResult]:
+def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
     """The report of the first order that may not be placed now; empty when all may.
 
     Exits of an entry that is at the broker already protect a position: they go, whatever the limits.
@@ -89,7 +90,7 @@ def _broken_rule(orders: Intention, rules: Rules) -> list[CheckResult]:
     if _are_exits(orders):
         return []
     reports = (_report(order, rules) for order in orders)
-    return next((report for report in reports if not all(check.passed for check in report)), [])
+    return next((report for report in reports if first_failed(report)), [])
 
 
 def _report(order: Order, rules: Rules) -> list[CheckResult]:
@@ -117,8 +118,7 @@ def _are_exits(orders: Intention) -> bool:
     return bool(group and group.kind == GroupKind.BRACKET and all(order.group_rank for order in orders))
 
 
-def _give_up(orders: Intention, report: list[CheckResult]) -> None:
-    broken = next(check for check in report if not check.passed)
+def _give_up(orders: Intention, broken: CheckResult, report: list[CheckResult]) -> None:
     cause = Cause(
         actor="checks",
         at=clock.now(),

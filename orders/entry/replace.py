@@ -47,6 +47,7 @@ from orders.models import (
 from orders.models.reasons import reason
 from orders.models.requests import accept_replace
 from orders.notify import wakeup
+from orders.risk.checks import first_failed
 from orders.risk.exits import covered_qty, exit_of, total_qty
 from orders.sending.claim import raisable
 from orders.store.orders import store_orders
@@ -186,8 +187,8 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     require_form(ticket, context)
     report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
-    if failed := next((result.code for result in report if not result.passed), ""):
-        request.answer(RequestState.REFUSED, cause.at, failed, reason(failed).text)
+    if broken := first_failed(report):
+        request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
 
 

@@ -19,8 +19,9 @@ from orders.entry.ticket import Ticket
 from orders.errors import RefusedByCheck
 from orders.models import Cause, GroupKind, Order, State
 from orders.models.reasons import reason
-from orders.risk.checks import CheckResult
+from orders.risk.checks import CheckResult, first_failed
 from orders.risk.use import Asked, Content, Demand, Use, UseLimits, signed, use_checks
+from orders.sending.unknown_outcome import reject_order
 from orders.store.use import read_use
 
 Intention = Sequence[Order]
@@ -46,8 +47,9 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
         report = use_checks(demand, _limits(demand.account, rules), use)
         for order in orders:
             order.check_report = [*order.check_report, *(check.as_json() for check in report)]
-        if failed := next((check.code for check in report if not check.passed), ""):
-            _reject(orders, failed)
+        if broken := first_failed(report):
+            for order in orders:
+                reject_order(order, broken.code, Cause(actor="checks", at=clock.now()))
         else:
             use.add(demand)
 
@@ -69,7 +71,7 @@ def recheck_use(
     for orders, demand in limited:
         limits = _limits(demand.account, rules)
         report = use_checks(demand, limits.on_what_stands, use)
-        if all(check.passed for check in report):
+        if not first_failed(report):
             use.add(demand)
         yield orders, report
 
@@ -80,8 +82,8 @@ def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, checks: l
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
     report = [*checks, *_report(ticket, context.instrument, rules, lock=True)]
-    if failed := next((check.code for check in report if not check.passed), ""):
-        raise RefusedByCheck(failed, reason(failed).text, [check.as_json() for check in report])
+    if broken := first_failed(report):
+        raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
 
 
 def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResult]:
@@ -157,10 +159,3 @@ def _use(demands: Sequence[Demand], rules: Rules, *, lock: bool) -> Use:
     contracts = {con_id for demand in demands for order in demand.orders for con_id in order.contracts}
     firm = any(_limits(account, rules).refuse_self_trade for account in accounts)
     return read_use(accounts, contracts, lock=lock, firm=firm)
-
-
-def _reject(orders: Intention, code: str) -> None:
-    now = clock.now()
-    for order in orders:
-        order.reason_code, order.reason_text = code, reason(code).text
-        order.reject(Cause(actor="checks", at=now, text=order.reason_text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -39,6 +40,11 @@ class CheckResult:
     def as_json(self) -> dict[str, Any]:
         """The result as stored on the order and shown to clients."""
         return asdict(self)
+
+
+def first_failed(report: Iterable[CheckResult]) -> CheckResult | None:
+    """The check that refuses: the first that failed; None when all passed."""
+    return next((check for check in report if not check.passed), None)
 
 
 def run_checks(exposure: Exposure) -> list[CheckResult]:

@@ -98,6 +98,12 @@ def send_again(order: Order, cause: Cause) -> None:
     requeue_command(order, "proven absent", clock.now())
 
 
+def reject_order(order: Order, code: str, cause: Cause) -> None:
+    """REJECTED with this reason, by us: nothing of it has left."""
+    order.reason_code, order.reason_text = code, reason(code).text
+    order.reject(cause.saying(order.reason_text))
+
+
 def fail_order(order: Order, code: str, cause: Cause) -> None:
     """Given up with this reason: FAILED, or CANCELED when some of it has executed."""
     order.reason_code, order.reason_text = code, reason(code).text
