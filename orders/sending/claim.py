@@ -50,7 +50,15 @@ OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 # it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
 # first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
 # them (`whole`): the entry's must be the lowest.
-CLAIM_ORDERS = """
+#: What the claim and the check before it must see alike: an order that one of them sees alone would hold
+#: up all others.
+_WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
+      AND o.state = ANY(%(from)s) AND o.fresh_until > now()"""
+_CHECKED = """COALESCE(o.checked_at > now() - make_interval(secs => %(checked_within)s), false)
+               AND o.ruleset IS NOT DISTINCT FROM
+                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""
+
+CLAIM_ORDERS = f"""
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
@@ -66,13 +74,10 @@ WITH holder AS (
            COALESCE(o.broker_order_id >= h.next_broker_order_id - %(limit)s
                     AND o.broker_client_id = h.client_id, false) AS among_last,
            o.group_id, o.group_rank,
-           COALESCE(o.checked_at > now() - make_interval(secs => %(checked_within)s), false)
-               AND o.ruleset IS NOT DISTINCT FROM r.version AS checked
+           {_CHECKED} AS checked
     FROM orders_outboxcommand c
-    CROSS JOIN (SELECT COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s) AS version) r
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
-    WHERE c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
-      AND o.state = ANY(%(from)s) AND o.fresh_until > now()
+    WHERE {_WAITS}
       AND CASE WHEN %(commands)s::bigint[] IS NULL THEN o.group_id IS NULL ELSE c.id = ANY(%(commands)s) END
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), whole AS (
@@ -119,7 +124,7 @@ SELECT o.id, o.attempt, o.order_ref, o.broker_client_id, o.broker_order_id, o.le
             'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
 FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
-"""
+"""  # noqa: S608 - our own words
 
 # A cancel needs no gate and no id of its own, only that the order may be at the broker. Of several orders
 # there behind one reference each is canceled.
@@ -213,20 +218,17 @@ KINDS_WAITING = f"""
         WHERE c.session_id = %s AND c.kind = kinds.kind AND c.done_at IS NULL AND c.not_before <= now())
 """  # noqa: S608 - our own words
 
-_OLDEST_WAITING = """
-    SELECT o.id, o.checked_at, o.ruleset
+_OLDEST_WAITING = f"""
+    SELECT o.id, {_CHECKED} AS checked
     FROM orders_outboxcommand c JOIN orders_order o ON o.id = c.order_id
-    WHERE c.session_id = %(session)s AND c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
-      AND o.state = 'CREATED' AND o.fresh_until > now() AND (o.group_id IS NULL) = {single}
+    WHERE c.session_id = %(session)s AND {_WAITS} AND (o.group_id IS NULL) = {{single}}
     ORDER BY o.id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - our own words
 #: The orders that a claim would meet next, as far as their checks hold for less than half their time.
 UNCHECKED = f"""
     SELECT id FROM (
         ({_OLDEST_WAITING.format(single="true")}) UNION ALL ({_OLDEST_WAITING.format(single="false")})
-    ) AS oldest
-    WHERE checked_at IS NULL OR checked_at < now() - make_interval(secs => %(checked_within)s)
-       OR ruleset IS DISTINCT FROM COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)
+    ) AS oldest WHERE NOT checked
 """  # noqa: S608 - our own words
 
 
@@ -234,6 +236,7 @@ def unchecked_orders(session: str) -> list[UUID]:
     """Of the orders to be claimed next, those that must be checked again first."""
     facts = {
         "session": session,
+        "from": list(states_of(Order.claim)[0]),
         "limit": 3 * BATCH,  # a claim sees at most 50 groups, of six orders each
         "checked_within": CHECKED_WITHIN / 2,
         "no_ruleset": NO_RULESET,
