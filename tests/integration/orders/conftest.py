@@ -17,6 +17,17 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source
 
 
+def seed_desk(settings: Any, **facts: Any) -> None:
+    """The seeded rows, every instrument resolved without a broker; `facts`: more of each instrument."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
+    call_command("seed")
+    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
+        known = {"con_id": number, "min_tick": Decimal("0.01"), **facts}
+        for name, value in known.items():
+            setattr(instrument, name, value)
+        instrument.save()
+
+
 @pytest.fixture
 def order(request: pytest.FixtureRequest, db: None, settings: Any) -> Order:
     """An order to buy 10 AAPL at 200 that nobody sends; a module's MAX_AGE says how long it stays fresh."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -18,17 +17,14 @@ from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
 from orders.models import AccountLimit, Order, Ruleset, Source, State
+from tests.integration.orders.conftest import seed_desk
 
 NUMBERS = iter(range(1_000_000))
 
 
 @pytest.fixture(autouse=True)
 def desk(db: None, settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
-    call_command("seed")
-    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
-        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
-        instrument.save()
+    seed_desk(settings)
 
 
 def place(**changes: Any) -> Order:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -24,6 +23,7 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import RefusedByCheck
 from orders.models import AccountLimit, Cause, GroupKind, Order, SlicedOrder, Source, State
 from orders.store.orders import store_orders
+from tests.integration.orders.conftest import seed_desk
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 NUMBERS = iter(range(1_000_000))
@@ -31,11 +31,7 @@ NUMBERS = iter(range(1_000_000))
 
 @pytest.fixture
 def desk(settings: Any, transactional_db: None) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
-    call_command("seed")
-    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
-        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
-        instrument.save()
+    seed_desk(settings)
     return User.objects.create_user("algo")
 
 

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.fix import OrdType, SecType, Side
@@ -16,6 +15,7 @@ from orders.entry.place import dry_run, reference_price
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.instruments.prices import last_prices
+from tests.integration.orders.conftest import seed_desk
 
 MARKET = Decimal("590")
 STOP_BUY = {"side": Side.BUY, "ord_type": OrdType.STOP, "price": None}
@@ -23,12 +23,7 @@ STOP_BUY = {"side": Side.BUY, "ord_type": OrdType.STOP, "price": None}
 
 @pytest.fixture(autouse=True)
 def desk(db: None, settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
-    call_command("seed")
-    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
-        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
-        instrument.last_px, instrument.last_px_at = MARKET, timezone.now()
-        instrument.save()
+    seed_desk(settings, last_px=MARKET, last_px_at=timezone.now())
     last_prices.forget()
     rules_cache.forget_outdated()
 
