@@ -17,8 +17,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
+from brokers.display import NOTHING, age_text, moment, number_text
 from brokers.formats import decimal_text
-from brokers.formatting import NOTHING, age_text, moment, number_text
 from brokers.market import DEPTH_ROWS, Feed, Level, MarketView
 from brokers.models import GatewaySession, Instrument
 from brokers.port import Link

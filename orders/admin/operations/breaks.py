@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from brokers.formatting import NOTHING, moment
+from brokers.display import NOTHING, moment
 from orders.admin.operations.attention import AttentionAdmin, decide
 from orders.admin.shared.mixins import OwnAccountFilter
 from orders.admin.shared.pages import desk_page, show

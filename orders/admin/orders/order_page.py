@@ -11,8 +11,8 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
+from brokers.display import NOTHING, number
 from brokers.fix import Side
-from brokers.formatting import NOTHING, number
 from orders import selectors
 from orders.admin.orders.actions import ACTS
 from orders.admin.shared.badges import order_badge, price_text, side_badge

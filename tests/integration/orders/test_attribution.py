@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import Side
-from brokers.inbox_rows import park_message
+from brokers.inbox.rows import park_message
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -34,8 +34,9 @@ from brokers.messages import (
 from brokers.models import BrokerAccount, InboxMessage, Instrument
 from brokers.port import InboundMessage
 from orders.access import accounts_of_person
-from orders.booking.apply import apply_items, retry_parked
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
+from orders.booking.parked import retry_parked
 from orders.models import Alert, Execution, Order, Source, State
 from orders.order_search import OrderFilter, find_executions, find_orders
 from orders.reconciliation import comparison

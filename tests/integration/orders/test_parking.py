@@ -15,9 +15,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brokers import inbox
 from brokers.breaker import Breaker
 from brokers.fix import Side
+from brokers.inbox import parking
 from brokers.messages import (
     AccountValueReport,
     BrokerEvent,
@@ -36,8 +36,8 @@ from brokers.messages import (
 )
 from brokers.models import BrokerAccount, CashBalance, GatewaySession, InboxMessage, Position
 from brokers.port import InboundMessage
-from orders.booking.apply import retry_parked
 from orders.booking.flags import SessionFlags
+from orders.booking.parked import retry_parked
 from orders.models import Alert, AlertKind, Execution, Order, ReconciliationRun, Source, State
 from orders.reconciliation.snapshots import apply_snapshot
 from orders.session.applier import SessionApplier
@@ -58,7 +58,7 @@ def say(event: BrokerEvent, key: str | None = None, **raw: Any) -> int:
     """The event comes in; how many messages were parked."""
     key = key or uuid4().hex
     message = InboundMessage(event=event, dedup_key=key, raw=raw, received_at=timezone.now())
-    return len(inbox.apply_or_park(applier(), [message]))
+    return len(parking.apply_or_park(applier(), [message]))
 
 
 def terms(side: str = "BUY", **facts: Any) -> OrderTerms:
