@@ -38,7 +38,7 @@ CHANGES: list[dict[str, Any]] = [
     *({"max_age": text} for text in ("30", "0", "86401", "x")),
     *({"on_unconfirmed": text} for text in ("hold", "never")),
     *({"if_broker_down": text} for text in ("queue", "panic")),
-    *({"strategy": text} for text in ("momentum 1", "x" * 32, "x" * 33, " x", "é")),
+    *({"strategy": text} for text in ("momentum 1", "x" * 32, "x" * 33, "é")),
     *({"display_qty": text} for text in ("10", "0", "1000")),
     *(
         {"instrument": text}
