@@ -120,7 +120,7 @@ def first_id_at(at: datetime) -> UUID:
     return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
 
 
-class Traded(NamedTuple):
+class TradedContract(NamedTuple):
     """The contract of an order, as far as it tells somebody else's order from this one."""
 
     sec_type: str
@@ -363,10 +363,10 @@ class Order(OrderLifecycle):
             self.record_event(EventKind.RELEASED, cause)
 
     @cached_property
-    def traded(self) -> Traded:
+    def traded(self) -> TradedContract:
         """Its contract; queries that set it save a look."""
         row = self.instrument
-        return Traded(row.sec_type, row.con_id, row.symbol, row.legs)
+        return TradedContract(row.sec_type, row.con_id, row.symbol, row.legs)
 
     @property
     def is_combination(self) -> bool:
