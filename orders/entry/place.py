@@ -32,6 +32,7 @@ from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ids, order_ref_of
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, Exposure, first_failed, run_checks
+from orders.risk.states import state_check
 from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
@@ -303,13 +304,14 @@ def _draft(
 
 
 def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
-    """Every limit check on these terms, passed or not; an account without limits may order nothing."""
+    """Every check on these terms alone, passed or not; an account without limits may order nothing."""
     limit, instrument = context.limit, context.instrument
+    report = [state_check(context.in_force)] if context.in_force else []
     if limit is None:
         code = context.account.code
-        return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
+        return [*report, CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
     source, px = reference_price(ticket, instrument)
-    return run_checks(
+    return report + run_checks(
         Exposure(
             order_qty=ticket.order_qty,
             reference_px=px,

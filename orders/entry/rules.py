@@ -18,7 +18,9 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.models import AccountLimit
 from orders.models.ruleset import NO_RULESET, Ruleset
+from orders.risk.states import InForce, States
 from orders.risk.use import UseLimits
+from orders.store.states import read_states
 
 #: What tells instruments of one symbol apart.
 TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
@@ -34,6 +36,8 @@ class OrderContext:
     instrument: Instrument
     instrument_allowed: bool
     limit: AccountLimit | None
+    #: The trading state that the order is under; None when it is ACTIVE.
+    in_force: InForce | None
     ruleset_version: UUID
 
 
@@ -64,6 +68,15 @@ class Rules:
         self._accounts: dict[str, AccountRules] = {}
         self._instruments: dict[InstrumentKey, Instrument] = {}
         self._contracts: dict[int, frozenset[str]] = {}
+        self._states: States | None = None
+
+    @property
+    def states(self) -> States:
+        """The trading states."""
+        states = self._states
+        if states is None:
+            states = self._states = read_states()
+        return states
 
     def account(self, code: str) -> AccountRules | None:
         """The rules of an account; None when there is no such account."""
@@ -179,6 +192,7 @@ def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
         instrument=instrument,
         instrument_allowed=account.allows(instrument),
         limit=account.limit,
+        in_force=rules.states.of_order(ticket.account, ticket.strategy, account.account.session_id),
         ruleset_version=rules.ruleset_version,
     )
 

@@ -29,6 +29,7 @@ from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
+from orders.models.trading_state import FIRM, ScopeKind, ScopeState, ScopeStateChange, TradingState
 from orders.models.used_id import UsedId
 from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
@@ -37,6 +38,7 @@ __all__ = [
     "AT_BROKER",
     "DEAD",
     "EXECUTED",
+    "FIRM",
     "OPEN_REQUESTS",
     "SLICING",
     "AccountLimit",
@@ -77,12 +79,16 @@ __all__ = [
     "Ruleset",
     "SavedView",
     "Scope",
+    "ScopeKind",
+    "ScopeState",
+    "ScopeStateChange",
     "SliceState",
     "SlicedOrder",
     "Source",
     "State",
     "SubmissionAttempt",
     "Terms",
+    "TradingState",
     "UsedId",
     "Webhook",
     "WebhookAttempt",
