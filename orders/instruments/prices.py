@@ -15,7 +15,7 @@ from django.conf import settings
 
 from brokers import clock, prepared
 from brokers.formats import decimal_text
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.models import Instrument
 from orders.errors import BrokerSilent
 from orders.instruments import market_views
