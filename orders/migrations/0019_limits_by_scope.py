@@ -20,7 +20,7 @@ DROP TRIGGER rulebook_scopes ON orders_scopelimit;
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0008_halted_and_clocks"),
-        ("orders", "0017_lost_history"),
+        ("orders", "0018_strategy"),
     ]
 
     operations = [
