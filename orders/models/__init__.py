@@ -17,7 +17,7 @@ from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
-from orders.models.limits import AccountLimit
+from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
@@ -29,7 +29,7 @@ from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
-from orders.models.trading_state import FIRM, ScopeKind, ScopeState, ScopeStateChange, TradingState
+from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.models.used_id import UsedId
 from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
@@ -38,7 +38,6 @@ __all__ = [
     "AT_BROKER",
     "DEAD",
     "EXECUTED",
-    "FIRM",
     "OPEN_REQUESTS",
     "SLICING",
     "AccountLimit",
@@ -63,6 +62,7 @@ __all__ = [
     "IdempotencyKey",
     "IfBrokerDown",
     "IfLate",
+    "InstrumentRestriction",
     "JobKind",
     "LostOrder",
     "OcaType",
@@ -79,7 +79,7 @@ __all__ = [
     "Ruleset",
     "SavedView",
     "Scope",
-    "ScopeKind",
+    "ScopeLimit",
     "ScopeState",
     "ScopeStateChange",
     "SliceState",

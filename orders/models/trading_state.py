@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.db import models
 from django.db.models.functions import Now
-
-FIRM = "firm"
-
 
 class TradingState(models.TextChoices):
     """From free to shut; of several the strictest counts."""
@@ -18,30 +13,8 @@ class TradingState(models.TextChoices):
     HALTED = "HALTED", "Halted"
 
 
-class ScopeKind(models.TextChoices):
-    """What a state can be set for, beside the firm as a whole."""
-
-    ACCOUNT = "account"
-    STRATEGY = "strategy"
-    SESSION = "session"
-
-
-def scope_of(kind: ScopeKind, name: str) -> str:
-    """How a scope is written: `account:DU1234567`."""
-    return f"{kind}:{name}"
-
-
-def scopes_of(account: str, strategy: str, session: str) -> Iterator[str]:
-    """The scopes that an order is in."""
-    yield FIRM
-    yield scope_of(ScopeKind.ACCOUNT, account)
-    if strategy:
-        yield scope_of(ScopeKind.STRATEGY, strategy)
-    yield scope_of(ScopeKind.SESSION, session)
-
-
 class ScopeState(models.Model):
-    """The state of one scope; without a row it is ACTIVE. A trigger makes each change a new ruleset version.
+    """The state of one scope (`orders.risk.scopes`); without a row it is ACTIVE. A trigger makes each change a new ruleset version.
 
     A HALTED session keeps what is recorded for it waiting; any other HALTED scope refuses orders.
     """

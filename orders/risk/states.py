@@ -6,9 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from brokers.formats import decimal_text
-from orders.models.trading_state import ScopeKind, TradingState, scope_of, scopes_of
+from orders.models.trading_state import TradingState
 from orders.risk.checks import CheckResult, result
+from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.use import ZERO, Demand, Use
+
+
+def scopes_of(account: str, strategy: str, session: str) -> Iterator[str]:
+    """The scopes that an order is in, as far as they have a trading state."""
+    yield FIRM
+    yield scope_text(ScopeKind.ACCOUNT, account)
+    if strategy:
+        yield scope_text(ScopeKind.STRATEGY, strategy)
+    yield scope_text(ScopeKind.SESSION, session)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +46,7 @@ class States:
         """
         if not self.by_scope:
             return None
-        waits = scope_of(ScopeKind.SESSION, session)
+        waits = scope_text(ScopeKind.SESSION, session)
         found = [self.by_scope[scope] for scope in scopes_of(account, strategy, session) if scope in self.by_scope]
         refusing = [one for one in found if one.scope != waits or one.state != TradingState.HALTED]
         return max(refusing, key=lambda one: one.state == TradingState.HALTED, default=None)

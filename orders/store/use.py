@@ -82,6 +82,26 @@ WORKING = f"""
     ) AS units GROUP BY 1, 2
 """  # noqa: S608 - our own words
 
+# What the exits of brackets may do beyond what their entry, which counts above, still may: never more than it
+# has executed and they have not closed.
+EXITS = f"""
+    SELECT account_id, con_id, sum(greatest(ratio, 0) * units), sum(greatest(-ratio, 0) * units) FROM (
+        SELECT e.account_id, c.con_id, c.ratio,
+            least(sum(l.leaves), greatest(max(e.cum_qty) - (
+                SELECT sum(x.cum_qty) FROM orders_order x WHERE x.group_id = e.group_id AND x.group_rank > 0
+            ), 0)) AS units
+        FROM orders_order o
+        JOIN orders_ordergroup g ON g.id = o.group_id AND g.kind = %(bracket)s
+        JOIN orders_order e ON e.group_id = g.id AND e.group_rank = 0
+        JOIN brokers_instrument i ON i.id = o.instrument_id
+        {_CONTRACTS}
+        CROSS JOIN LATERAL (SELECT o.order_qty - o.cum_qty AS leaves) AS l
+        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s) AND o.group_rank > 0
+          AND c.con_id = ANY(%(contracts)s)
+        GROUP BY e.account_id, e.group_id, c.con_id, c.ratio
+    ) AS units GROUP BY 1, 2
+"""  # noqa: S608 - our own words
+
 # A position is reported a moment before or after its executions are told: those of the moment count
 # whichever way is worse, those since then as they are.
 POSITIONS = """
@@ -118,11 +138,18 @@ QUOTES = """
 """
 
 
-def read_use(accounts: Collection[str], contracts: Collection[int], *, lock: bool, firm: bool = False) -> Use:
+def read_use(
+    accounts: Collection[str],
+    contracts: Collection[int],
+    *,
+    lock: bool,
+    firm: bool = False,
+    exits: bool = False,
+) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
     `lock`: first wait for all who are recording for one of them; held to the end of the transaction. `firm`:
-    for all of the firm, whose own orders must not trade with each other.
+    for all of the firm, whose own orders must not trade with each other. `exits`: those of brackets, too.
     """
     facts = {
         "accounts": sorted(accounts),
@@ -136,10 +163,12 @@ def read_use(accounts: Collection[str], contracts: Collection[int], *, lock: boo
         "bracket": GroupKind.BRACKET.value,
         "oca": GroupKind.OCA.value,
     }
-    reads = [(sql, facts) for sql in (OPEN_ORDERS, RECENT, WORKING, POSITIONS, QUOTES)]
+    asked = OPEN_ORDERS, RECENT, WORKING, POSITIONS, QUOTES, *((EXITS,) if exits else ())
+    reads = [(sql, facts) for sql in asked]
     # All in one order, or two would wait for each other.
     locks = [(LOCK, [LOCKS, [*sorted(accounts), *([FIRM] if firm else [])]])] if lock else []
-    *_, counts, recent, working, positions, quotes = prepared.pipeline(*locks, *reads)
+    found = prepared.pipeline(*locks, *reads)[len(locks) :]
+    counts, recent, working, positions, quotes, *more = found
     use = Use(open_orders=Counter(dict(counts)))
     for *content, count in recent:
         use.recent_orders[content[0]] += count
@@ -149,6 +178,8 @@ def read_use(accounts: Collection[str], contracts: Collection[int], *, lock: boo
     for account, con_id, bought, sold in working:
         use.longs[account, con_id] += bought
         use.shorts[account, con_id] -= sold
+    for account, con_id, bought, sold in (row for rows in more for row in rows):
+        use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
     for con_id, bid, ask in quotes:
         use.bids |= {} if bid is None else {con_id: bid}
         use.asks |= {} if ask is None else {con_id: ask}
