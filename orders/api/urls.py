@@ -16,6 +16,7 @@ from orders.api.views import (
     requests,
     root,
     sliced,
+    states,
     tokens,
     webhooks,
 )
@@ -51,6 +52,7 @@ urlpatterns = [
     path("positions", portfolio.Positions.as_view(), name="api-positions"),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
+    path("trading-states", states.TradingStates.as_view(), name="api-trading-states"),
     path("breaks", breaks.Breaks.as_view(), name="api-breaks"),
     path("sessions", portfolio.Sessions.as_view(), name="api-sessions"),
     path("tokens", tokens.TokenList.as_view(), name="api-tokens"),

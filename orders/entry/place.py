@@ -309,7 +309,10 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
     report = [state_check(context.in_force)] if context.in_force else []
     if limit is None:
         code = context.account.code
-        return [*report, CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
+        return [
+            *report,
+            CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS"),
+        ]
     source, px = reference_price(ticket, instrument)
     return report + run_checks(
         Exposure(

@@ -90,7 +90,8 @@ def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, checks: l
 
 def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResult]:
     """The same for a replace in its transaction: only what its ticket adds to the order counts."""
-    limits, shrink = _limits(ticket.account, rules), must_shrink(order, rules)
+    limits = _limits(ticket.account, rules)
+    shrink = ticket.order_qty >= order.order_qty and must_shrink(order, rules)
     if not limits.any and not shrink:
         return []
     added = msgspec.structs.replace(ticket, order_qty=max(ticket.order_qty - order.order_qty, Decimal(0)))

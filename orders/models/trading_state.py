@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
+
 class TradingState(models.TextChoices):
     """From free to shut; of several the strictest counts."""
 
@@ -14,9 +15,10 @@ class TradingState(models.TextChoices):
 
 
 class ScopeState(models.Model):
-    """The state of one scope (`orders.risk.scopes`); without a row it is ACTIVE. A trigger makes each change a new ruleset version.
+    """The state of one scope (`orders.risk.scopes`); without a row it is ACTIVE.
 
-    A HALTED session keeps what is recorded for it waiting; any other HALTED scope refuses orders.
+    A trigger makes each change a new version of the ruleset. A HALTED session keeps what is recorded for it
+    waiting; any other HALTED scope refuses orders.
     """
 
     scope = models.CharField(primary_key=True, max_length=80)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from brokers.formats import decimal_text
 from orders.models.trading_state import TradingState
@@ -28,6 +29,7 @@ class InForce:
     scope: str
     state: TradingState
     reason: str
+    set_at: datetime
 
     def __str__(self) -> str:
         return f"{self.scope} is {self.state}: {self.reason}"
@@ -47,7 +49,9 @@ class States:
         if not self.by_scope:
             return None
         waits = scope_text(ScopeKind.SESSION, session)
-        found = [self.by_scope[scope] for scope in scopes_of(account, strategy, session) if scope in self.by_scope]
+        found = [
+            self.by_scope[scope] for scope in scopes_of(account, strategy, session) if scope in self.by_scope
+        ]
         refusing = [one for one in found if one.scope != waits or one.state != TradingState.HALTED]
         return max(refusing, key=lambda one: one.state == TradingState.HALTED, default=None)
 

@@ -8,15 +8,25 @@ from django.db.models.functions import Now
 from brokers.models import GatewaySession
 from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.notify import wakeup
+from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.states import InForce, States
 
 
 def read_states() -> States:
     """All states other than ACTIVE, as they are now."""
     rows = ScopeState.objects.exclude(state=TradingState.ACTIVE)
-    return States({
-        row.scope: InForce(scope=row.scope, state=TradingState(row.state), reason=row.reason) for row in rows
-    })  # fmt: skip
+    return States({row.scope: _in_force(row) for row in rows})
+
+
+def read_session_state(session: str) -> InForce | None:
+    """The strictest state of the firm and of this session; None when both are ACTIVE."""
+    by_scope = read_states().by_scope
+    found = [by_scope[name] for name in (FIRM, scope_text(ScopeKind.SESSION, session)) if name in by_scope]
+    return max(found, key=lambda one: one.state == TradingState.HALTED, default=None)
+
+
+def _in_force(row: ScopeState) -> InForce:
+    return InForce(scope=row.scope, state=TradingState(row.state), reason=row.reason, set_at=row.set_at)
 
 
 def put_state(scope: str, state: TradingState, *, by: str, reason: str) -> bool:
@@ -30,7 +40,7 @@ def put_state(scope: str, state: TradingState, *, by: str, reason: str) -> bool:
             scope=scope, defaults={"state": TradingState.ACTIVE, "reason": "", "set_by": by[:150]}
         )
         before = TradingState(row.state)
-        row.state, row.reason, row.set_by, row.set_at = state, reason[:500], by[:150], Now()  # type: ignore[assignment]
+        row.state, row.reason, row.set_by, row.set_at = state, reason[:500], by[:150], Now()
         row.save()
         ScopeStateChange.objects.create(
             scope=scope, from_state=before, to_state=state, reason=reason[:500], by=by[:150]
