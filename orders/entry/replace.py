@@ -210,6 +210,8 @@ def ticket_of(order: Order, terms: Terms) -> Ticket:
             legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
         ),
         "side": Side(order.side),
+        "strategy": order.strategy,
+        "reduce_only": order.reduce_only,
         "ord_type": OrdType(order.ord_type),
         "time_in_force": TimeInForce(terms.time_in_force),
     }
