@@ -16,7 +16,7 @@ DEPTH_ROWS = 10
 FIGURES = ("last_px", "bid_px", "ask_px", "close_px", "average_volume", "shortable_shares", "halted")
 
 
-class Feed(StrEnum):
+class MarketDataType(StrEnum):
     """How fresh the broker's prices are by its own word."""
 
     LIVE = "LIVE"
@@ -47,7 +47,7 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
     last_size: Decimal | None = None
-    feed: Feed | None = None
+    feed: MarketDataType | None = None
     at: datetime | None = None
     problem: str = ""
     bids: tuple[Level, ...] = ()

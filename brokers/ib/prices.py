@@ -30,7 +30,7 @@ ProfitKey = tuple[str, int]  # account, con_id; 0 for the whole account
 Send = Callable[[Any], None]
 
 
-class Connected(Protocol):
+class PricesSession(Protocol):
     """What prices need of the session."""
 
     listener: Listener
@@ -45,7 +45,7 @@ class Connected(Protocol):
 class Prices:
     """What is wanted, what is subscribed on the present connection, and what was told."""
 
-    def __init__(self, session: Connected) -> None:
+    def __init__(self, session: PricesSession) -> None:
         self._session = session
         self._watching: dict[int, InstrumentRef] = {}
         #: Quotes asked for on the present connection, or waiting in the queue: watched or looked at.

@@ -288,6 +288,8 @@ def _draft(
         special=ticket.special(),
         on_unconfirmed=ticket.on_unconfirmed,
         if_broker_down=ticket.if_broker_down,
+        strategy=ticket.strategy,
+        reduce_only=ticket.reduce_only,
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
         arrival_px=last.px if last else None,

@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from brokers import clock, prepared
 from brokers.fix import LegSide
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.market import FIGURES
 from brokers.models import Instrument
 from orders.errors import BrokerSilent

@@ -18,7 +18,7 @@ from brokers.messages import (
     ExecutionReport,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
+    ReportedTerms,
     Snapshot,
     WorkingStatus,
 )
@@ -34,7 +34,7 @@ from orders.session.applier import SessionApplier
 from tests.integration.orders.test_any_order import AAPL, Story
 
 LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)
-TERMS = OrderTerms(
+TERMS = ReportedTerms(
     account="DU1234567", instrument=AAPL, side="BUY", order_qty=Decimal(100), ord_type="LIMIT",
     time_in_force="DAY", price=Decimal(230),
 )  # fmt: skip
