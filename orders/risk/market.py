@@ -215,7 +215,7 @@ def _judged(distance: _Distance, collar: Collar) -> CheckResult:
         passed=bps == 0 or limit is None or abs(bps) <= limit,
         value=value,
         limit=_band(collar),
-        code="PRICE_FAR_FROM_MARKET",
+        code="PRICE_OUTSIDE_COLLAR",
     )
 
 

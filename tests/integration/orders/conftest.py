@@ -34,7 +34,9 @@ def order(request: pytest.FixtureRequest, db: None, settings: Any) -> Order:
     """An order to buy 10 AAPL at 200 that nobody sends; a module's MAX_AGE says how long it stays fresh."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
-    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    Instrument.objects.filter(symbol="AAPL").update(
+        con_id=265598, min_tick=Decimal("0.01"), last_px=200, last_px_at=timezone.now()
+    )
     ticket = Ticket(
         cl_ord_id="A1",
         account="DU1234567",

@@ -67,20 +67,20 @@ SELL = {"side": Side.SELL}
     ],
 )
 def test_a_price_far_through_the_market_is_refused(changes: dict[str, Any], refused: bool) -> None:
-    assert ("PRICE_FAR_FROM_MARKET" in codes(terms(**changes), ONE)) is refused
+    assert ("PRICE_OUTSIDE_COLLAR" in codes(terms(**changes), ONE)) is refused
 
 
 @pytest.mark.parametrize(
     "changes", [{"price": 10}, {**SELL, "price": 900}, {"ord_type": OrdType.STOP, "stop_px": 900}]
 )
 def test_far_away_is_refused_only_where_that_band_is_set(changes: dict[str, Any]) -> None:
-    assert codes(terms(**changes), ONE, Collar(away_bps=Decimal(5_000))) == ["PRICE_FAR_FROM_MARKET"]
+    assert codes(terms(**changes), ONE, Collar(away_bps=Decimal(5_000))) == ["PRICE_OUTSIDE_COLLAR"]
     assert codes(terms(**changes), ONE) == [""]
 
 
 def test_a_market_order_into_an_offer_far_from_the_last_trade_is_refused() -> None:
     gap = Market(bid_px=told(99), ask_px=told(120), last_px=told(100))
-    assert codes(terms(ord_type=OrdType.MARKET), [Leg(market=gap)]) == ["PRICE_FAR_FROM_MARKET"]
+    assert codes(terms(ord_type=OrdType.MARKET), [Leg(market=gap)]) == ["PRICE_OUTSIDE_COLLAR"]
     assert codes(terms(ord_type=OrdType.MARKET, **SELL), [Leg(market=gap)]) == [""]
 
 
@@ -95,7 +95,7 @@ def test_the_last_close_stands_in_for_a_market_that_is_silent() -> None:
     silent = [Leg(market=Market(ask_px=told(1, 60), close_px=told(100, 60_000)))]
     (check,) = collar_checks(terms(price=106), silent, COLLAR, AGES)
     assert (check.code, check.value) == (
-        "PRICE_FAR_FROM_MARKET",
+        "PRICE_OUTSIDE_COLLAR",
         "price 106 is 600 bps through close_px 100, 17 hours old",
     )
     assert codes(terms(price=105), silent) == [""]
@@ -105,7 +105,7 @@ def test_the_last_close_stands_in_for_a_market_that_is_silent() -> None:
 def test_a_combination_is_held_against_its_legs() -> None:
     spread = [Leg(market=QUOTED), Leg(market=QUOTED, ratio=Decimal(-1))]  # costs 101 - 99, legs worth 202
     assert codes(terms(price=12), spread) == [""]
-    assert codes(terms(price=13), spread) == ["PRICE_FAR_FROM_MARKET"]
+    assert codes(terms(price=13), spread) == ["PRICE_OUTSIDE_COLLAR"]
     assert codes(terms(price=-8, **SELL), spread) == [""]
     worth = value_price(terms(price=0), spread, AGES)
     assert worth is not None

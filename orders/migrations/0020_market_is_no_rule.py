@@ -16,5 +16,5 @@ SINCE = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0018_strategy"), ("brokers", "0009_market_figures")]
+    dependencies = [("orders", "0019_limits_by_scope"), ("brokers", "0009_market_figures")]
     operations = [migrations.RunSQL(TRIGGER % {"market": SINCE}, TRIGGER % {"market": BEFORE})]
