@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
-from orders.entry.place import check_report, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.entry.use import replace_report
