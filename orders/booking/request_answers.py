@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from brokers.messages import OrderReport, OrderTerms, Refusal, WorkingStatus
+from brokers.messages import OrderReport, Refusal, ReportedTerms, WorkingStatus
 from orders.booking.quantities import recount, rescale
 from orders.booking.working_set import WorkingSet
 from orders.models import DEAD, Cause, EventKind, Order, OrderRequest, RequestKind, RequestState, State, Terms
@@ -60,7 +60,7 @@ def follow_terms(known: WorkingSet, order: Order, report: OrderReport, cause: Ca
     _follow_others(known, order, report, cause)
 
 
-def shows(shown: OrderTerms, present: Terms, wanted: Terms, cum_qty: Decimal | None) -> bool:
+def shows(shown: ReportedTerms, present: Terms, wanted: Terms, cum_qty: Decimal | None) -> bool:
     """Whether every term that was to change is as wanted (a quantity below the executed: as executed)."""
     changes = present.changes_to(wanted)
     quantity = changes.pop("order_qty", None)
@@ -105,7 +105,7 @@ def _count_rounds(known: WorkingSet, order: Order, report: OrderReport, cause: C
             replaces.not_taken(order, request, cause)
 
 
-def _rescale(known: WorkingSet, order: Order, shown: OrderTerms, cause: Cause) -> None:
+def _rescale(known: WorkingSet, order: Order, shown: ReportedTerms, cause: Cause) -> None:
     """Quantity and price of the order follow as restated; what it has executed is scaled alike."""
     for execution in rescale(order, known.executions(order), shown.order_qty):
         known.touch_execution(execution)
@@ -115,7 +115,7 @@ def _rescale(known: WorkingSet, order: Order, shown: OrderTerms, cause: Cause) -
         order.record_event(EventKind.RESCALED, cause.saying("quantities restated by a corporate action"))
 
 
-def comparable(shown: OrderTerms, present: Terms) -> Terms:
+def comparable(shown: ReportedTerms, present: Terms) -> Terms:
     """The shown terms where both sides name one; presets rename the time in force, so ours stays."""
     return present._replace(
         order_qty=shown.order_qty or present.order_qty,

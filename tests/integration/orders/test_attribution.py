@@ -26,8 +26,8 @@ from brokers.messages import (
     InstrumentRef,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
     Refusal,
+    ReportedTerms,
     Snapshot,
     WorkingStatus,
 )
@@ -76,7 +76,7 @@ def open_order(identity: OrderIdentity, **facts: Any) -> OrderReport:
         "account": "DU1234567", "instrument": AAPL, "side": "BUY", "order_qty": Decimal(10),
         "ord_type": "LIMIT", "time_in_force": "DAY", **facts,
     }  # fmt: skip
-    terms = OrderTerms(**told)
+    terms = ReportedTerms(**told)
     return OrderReport(identity=identity, status=WorkingStatus.WORKING, source="openOrder", terms=terms)
 
 

@@ -27,9 +27,9 @@ from brokers.messages import (
     InstrumentRef,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
     PositionReport,
     Refusal,
+    ReportedTerms,
     Snapshot,
     WorkingStatus,
     commission_key,
@@ -61,12 +61,12 @@ def say(event: BrokerEvent, key: str | None = None, **raw: Any) -> int:
     return len(parking.apply_or_park(applier(), [message]))
 
 
-def terms(side: str = "BUY", **facts: Any) -> OrderTerms:
+def terms(side: str = "BUY", **facts: Any) -> ReportedTerms:
     facts = {"instrument": AAPL, "order_qty": Decimal(100), "ord_type": "LIMIT", **facts}
-    return OrderTerms(account="DU1234567", side=side, time_in_force="DAY", **facts)
+    return ReportedTerms(account="DU1234567", side=side, time_in_force="DAY", **facts)
 
 
-def external(perm_id: int, of: OrderTerms, status: WorkingStatus = WorkingStatus.WORKING) -> OrderReport:
+def external(perm_id: int, of: ReportedTerms, status: WorkingStatus = WorkingStatus.WORKING) -> OrderReport:
     identity = OrderIdentity(perm_id=perm_id, client_id=9)
     return OrderReport(identity=identity, status=status, source="openOrder", terms=of)
 
