@@ -1,4 +1,4 @@
-"""The audit: what was done beside orders, and the seals that chain all of it. Append-only, held by the database.
+"""The audit: what was done beside orders, and the seals that chain all of it; held append-only.
 
 What happens to orders is in `OrderEvent`; both are sealed into one chain (`orders.controls.audit`).
 """

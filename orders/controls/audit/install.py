@@ -1,7 +1,7 @@
 """What the database itself does for the audit: triggers that follow rows, and the rights of two roles.
 
-Run after each `migrate`, as the owner of the tables, from `tables.py`: a table that is added there is followed
-from the next `migrate` on. The application connects as `APPLICATION`, which owns nothing.
+Run after each `migrate`, as the owner of the tables, from `tables.py`: a table that is added there is
+followed from the next `migrate` on. The application connects as `APPLICATION`, which owns nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ FUNCTIONS = """
 CREATE OR REPLACE FUNCTION orders_audit_row(given jsonb, kept text[], dropped text[], hidden text[])
 RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT COALESCE(jsonb_object_agg(key, CASE WHEN key = ANY(hidden) AND value <> 'null'
-        THEN to_jsonb('sha256:' || encode(sha256(convert_to(value::text, 'UTF8')), 'hex')) ELSE value END), '{}')
+        THEN to_jsonb('sha256:' || encode(sha256(convert_to(value::text, 'UTF8')), 'hex'))
+        ELSE value END), '{}')
     FROM jsonb_each(given)
     WHERE (cardinality(kept) = 0 OR key = ANY(kept)) AND NOT key = ANY(dropped)
 $$;
@@ -41,7 +42,8 @@ BEGIN
         old, new, reason, ok)
     VALUES (
         TG_TABLE_NAME || '.' || lower(TG_OP), COALESCE(acting->>'person', ''), COALESCE(acting->>'via', ''),
-        COALESCE(acting->>'address', ''), COALESCE(current_setting('tradedesk.process', true), ''), session_user,
+        COALESCE(acting->>'address', ''), COALESCE(current_setting('tradedesk.process', true), ''),
+        session_user,
         COALESCE(either->>'account_id', either->>'brokeraccount_id', ''),
         CASE TG_TABLE_NAME WHEN 'orders_order' THEN either->>'id' ELSE either->>'order_id' END::uuid,
         TG_TABLE_NAME || ':' || COALESCE(either->>TG_ARGV[0], ''), before, after,
@@ -64,7 +66,8 @@ DO $$ BEGIN
     END IF;
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
-    WHEN insufficient_privilege THEN RAISE WARNING 'role {APPLICATION} is missing: let an administrator make it';
+    WHEN insufficient_privilege THEN
+        RAISE WARNING 'role {APPLICATION} is missing: let an administrator make it';
 END $$;
 """
 
@@ -111,8 +114,10 @@ def _follow(followed: Followed) -> str:
     return f"""
         CREATE OR REPLACE TRIGGER audit_follow AFTER INSERT OR DELETE OR UPDATE{columns} ON {followed.table}
             FOR EACH ROW {function};
-        INSERT INTO orders_auditrecord (kind, person, via, address, process, account, subject, new, reason, ok)
-        SELECT '{followed.table}.found', '', '', '', 'migrate', '', '{followed.table}:' || (found->>'{followed.key}'),
+        INSERT INTO orders_auditrecord (
+            kind, person, via, address, process, account, subject, new, reason, ok)
+        SELECT '{followed.table}.found', '', '', '', 'migrate', '',
+            '{followed.table}:' || (found->>'{followed.key}'),
             {row_of(followed, "found")}, 'there when the audit began', true
         FROM (SELECT to_jsonb(t) AS found FROM {followed.table} t) AS rows
         WHERE NOT EXISTS (SELECT FROM orders_auditrecord r
@@ -140,5 +145,5 @@ def _rights() -> str:
         lines += [f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {APPLICATION};"] if columns else []
     lines += [f"REVOKE DELETE, TRUNCATE ON {table} FROM {APPLICATION};" for table in KEPT]
     body = "\n".join(lines)
-    return f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{APPLICATION}') THEN {body} END IF; END $$;"
-
+    there = f"EXISTS (SELECT FROM pg_roles WHERE rolname = '{APPLICATION}')"
+    return f"DO $$ BEGIN IF {there} THEN {body} END IF; END $$;"

@@ -59,6 +59,21 @@ def seal() -> int:
     return total
 
 
+def unsealed_for() -> float:
+    """Seconds for which the oldest row that is not sealed has waited."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """WITH last AS (
+                SELECT COALESCE((SELECT to_txid FROM orders_auditseal ORDER BY seq DESC LIMIT 1), 0) AS txid)
+            SELECT COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - least(
+                (SELECT recorded_at FROM orders_orderevent e, last WHERE e.txid >= last.txid
+                    ORDER BY e.txid, e.id LIMIT 1),
+                (SELECT at FROM orders_auditrecord r, last WHERE r.txid >= last.txid
+                    ORDER BY r.txid, r.id LIMIT 1))), 0)"""
+        )
+        return max(0.0, float(cursor.fetchone()[0]))
+
+
 @transaction.atomic
 def _seal_some() -> int:
     with connection.cursor() as cursor:
@@ -106,7 +121,7 @@ def _bounded(span: Span) -> Span:
 
 
 def sealed_rows(span: Span) -> dict[str, Hashes]:
-    """The rows that a seal of this span covers, by table: key and hash, in the order in which they are sealed."""
+    """The rows that a seal of this span covers, by table: key and hash, in the order of sealing."""
     records = hashes(RECORDS, *within_span(RECORDS, span))
     events = hashes(EVENTS, *within_span(EVENTS, span))
     touched = _touched(span)
@@ -176,9 +191,7 @@ def _touched(span: Span) -> _Touched:
     return touched
 
 
-def hashes(
-    sealed: Sealed, condition: str, parameters: Sequence[Any], columns: Iterable[str] = ()
-) -> Hashes:
+def hashes(sealed: Sealed, condition: str, parameters: Sequence[Any], columns: Iterable[str] = ()) -> Hashes:
     """Key and sha256 of each row: of its columns as a JSON array, in the text of PostgreSQL's jsonb.
 
     Numbers keep their scale in it, times are ISO 8601 in UTC (the connection's zone), keys are sorted.

@@ -1,8 +1,8 @@
-"""Verifying: the chain is walked from its beginning, and every row compared with the hash that it was sealed by.
+"""Verifying: the chain is walked from its beginning, and every row compared with the hash of its seal.
 
-What is found: rows that were changed, deleted, added or put in another place, seals that were, rows whose last
-record says something else, changes that were made past the application, and with an anchor a chain that was
-rewritten or cut. What is not: what happened within the seconds before a row was sealed.
+What is found: rows that were changed, deleted, added or put in another place, seals that were, rows whose
+last record says something else, changes that were made past the application, and with an anchor a chain that
+was rewritten or cut. What is not: what happened within the seconds before a row was sealed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,17 @@ from typing import Any
 from django.db import connection, transaction
 
 from orders.controls.audit.install import row_of
-from orders.controls.audit.seal import NO_HEAD, Hashes, Span, within_span, hashes, head_of
-from orders.controls.audit.tables import EVENTS, EXECUTIONS, FOLLOWED, ORDERS, RECORDS, SEALED, Followed, Sealed
+from orders.controls.audit.seal import NO_HEAD, Hashes, Span, hashes, head_of, within_span
+from orders.controls.audit.tables import (
+    EVENTS,
+    EXECUTIONS,
+    FOLLOWED,
+    ORDERS,
+    RECORDS,
+    SEALED,
+    Followed,
+    Sealed,
+)
 from orders.models import AuditRecord, AuditSeal
 
 CHUNK = 2_000
@@ -140,7 +149,9 @@ class Verification:
                 what=f"seal {self.anchor.seq}", how=f"is anchored, and the chain ends with {have}: it was cut"
             )
         elif seal.head != self.anchor.head:
-            yield Broken(what=f"seal {self.anchor.seq}", how="is not the one that was anchored: it was rewritten")
+            yield Broken(
+                what=f"seal {self.anchor.seq}", how="is not the one that was anchored: it was rewritten"
+            )
 
     # --- rows that change with events ----------------------------------------------------------------
     def _changing_rows(self) -> Iterator[Broken]:
@@ -156,7 +167,9 @@ class Verification:
                     chunk = {key: wanted[key] for key in keys[start : start + CHUNK]}
                     yield from self._compare(sealed, columns, chunk)
 
-    def _compare(self, sealed: Sealed, columns: tuple[str, ...], wanted: dict[str, _Last]) -> Iterator[Broken]:
+    def _compare(
+        self, sealed: Sealed, columns: tuple[str, ...], wanted: dict[str, _Last]
+    ) -> Iterator[Broken]:
         kind = "bigint" if sealed is EXECUTIONS else "uuid"
         now = dict(hashes(sealed, f"id = ANY(%s::{kind}[])", [list(wanted)], columns))
         suspects = [key for key, one in wanted.items() if now.get(key) != one.digest]
@@ -177,7 +190,8 @@ class Verification:
             cursor.execute(
                 f"""SELECT t.id::text FROM {sealed.table} t WHERE t.id = ANY(%s::{kind}[]) AND (
                     EXISTS (SELECT FROM orders_orderevent e WHERE e.order_id = t.{order} AND e.txid >= %s)
-                    OR EXISTS (SELECT FROM orders_auditrecord r WHERE r.order_id = t.{order} AND r.txid >= %s))
+                    OR EXISTS (
+                        SELECT FROM orders_auditrecord r WHERE r.order_id = t.{order} AND r.txid >= %s))
                 """,  # noqa: S608 - our own tables
                 [keys, self._end, self._end],
             )
@@ -209,7 +223,8 @@ class Verification:
             for order, state, cum_qty, avg_px, *event in cursor.fetchall():
                 yield Broken(
                     what=f"{ORDERS.table} {order}",
-                    how=f"is {state} {cum_qty} at {avg_px}, and its last event says {event[0]} {event[1]} at {event[2]}",
+                    how=f"is {state} {cum_qty} at {avg_px},"
+                    f" and its last event says {event[0]} {event[1]} at {event[2]}",
                 )
 
 
@@ -230,9 +245,7 @@ def _held(held: dict[str, Any]) -> Hashes:
     return [(key, digests[i * 32 : i * 32 + 32]) for i, key in enumerate(held["keys"])]
 
 
-def _fixed(
-    sealed: Sealed, span: Span, known: Hashes, columns: tuple[str, ...], seq: int
-) -> Iterator[Broken]:
+def _fixed(sealed: Sealed, span: Span, known: Hashes, columns: tuple[str, ...], seq: int) -> Iterator[Broken]:
     """Rows that stay as they are: those of the span are these, no other, in this order."""
     if sealed in (EVENTS, RECORDS):
         found = hashes(sealed, *within_span(sealed, span), columns)
@@ -249,7 +262,9 @@ def _fixed(
     for key in now.keys() - then.keys():
         yield Broken(what=f"{sealed.table} {key}", how=f"was added to what was sealed in {seq}")
     if now == then:
-        yield Broken(what=f"{sealed.table} {known[0][0]}", how=f"is not in the order that was sealed in {seq}")
+        yield Broken(
+            what=f"{sealed.table} {known[0][0]}", how=f"is not in the order that was sealed in {seq}"
+        )
 
 
 def _followed(followed: Followed) -> Iterator[Broken]:
@@ -275,7 +290,8 @@ def _followed(followed: Followed) -> Iterator[Broken]:
             FROM rows FULL JOIN last ON last.subject = rows.subject
             WHERE (rows.subject IS NULL AND last.new IS NOT NULL)
                 OR (rows.subject IS NOT NULL AND last.new IS NULL)
-                OR (SELECT jsonb_object_agg(key, value) FROM jsonb_each(rows.now) WHERE last.new ? key) <> last.new
+                OR last.new <> (
+                    SELECT jsonb_object_agg(key, value) FROM jsonb_each(rows.now) WHERE last.new ? key)
             ORDER BY 1
             """,  # noqa: S608 - names of our own tables
             [f"{table}:", f"{table};", f"{table}:"],

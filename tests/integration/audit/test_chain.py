@@ -66,7 +66,7 @@ CHANGES = {
     "orders_order": "UPDATE orders_order SET price = price + 1 WHERE cl_ord_id = 'A1'",
     "orders_order ": "UPDATE orders_order SET check_report = '[]' WHERE cl_ord_id = 'A1'",
     "orders_order  ": "UPDATE orders_order SET state = 'CANCELED' WHERE cl_ord_id = 'A1'",
-    "orders_auditrecord": "UPDATE orders_auditrecord SET person = 'eve' WHERE subject LIKE 'orders_accountlimit:%'",
+    "orders_auditrecord": "UPDATE orders_auditrecord SET person = 'eve' WHERE kind ~ 'orders_accountlimit'",
     "orders_accountlimit": "UPDATE orders_accountlimit SET max_notional = max_notional + 1",
     "auth_user": "UPDATE auth_user SET is_superuser = true WHERE username = 'algo'",
     "auth_user ": "UPDATE auth_user SET password = 'x' WHERE username = 'desk'",
@@ -84,9 +84,10 @@ def test_a_byte_that_a_superuser_changes_is_found_and_named(orders: list[Order],
 
 def test_a_row_added_to_what_is_sealed_is_found(orders: list[Order]) -> None:
     by_superuser(
-        """INSERT INTO orders_orderevent (order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor,
-            text, data, at, txid) SELECT order_id, 99, kind, from_state, to_state, cum_qty, avg_px, actor, text,
-            data, at, txid FROM orders_orderevent LIMIT 1"""
+        """INSERT INTO orders_orderevent (
+            order_id, version, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at, txid)
+        SELECT order_id, 99, kind, from_state, to_state, cum_qty, avg_px, actor, text, data, at, txid
+        FROM orders_orderevent LIMIT 1"""
     )
     assert "was added" in broken()[0]
 

@@ -34,7 +34,7 @@ DROP FUNCTION orders_refuse_audit_change() CASCADE;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0017_lost_history'),
+        ('orders', '0020_market_is_no_rule'),
     ]
 
     operations = [
