@@ -133,7 +133,7 @@ class WorkingStatus(StrEnum):
     INACTIVE = "INACTIVE"  # not working, for a reason to be looked up
 
 
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportedTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order as the broker describes it; enough to record an order that is not ours."""
 
     account: str
@@ -154,7 +154,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     source: str  # which callback or snapshot said so
     cum_qty: Decimal | None = None
     text: str = ""
-    terms: OrderTerms | None = None
+    terms: ReportedTerms | None = None
     #: When the complete snapshot began that shows the order so; None when it was told unasked.
     snapshot_at: datetime | None = None
     #: A corporate action changed quantity and price of the order and of what it has executed.

@@ -29,7 +29,7 @@ SUMMARY_TAGS = (
 )
 
 
-class Connected(Protocol):
+class AskingSession(Protocol):
     """What asking needs of the session, all of the present connection."""
 
     link: Link
@@ -46,7 +46,7 @@ class Connected(Protocol):
 class Asking:
     """Asks, and collects what is answered."""
 
-    def __init__(self, session: Connected) -> None:
+    def __init__(self, session: AskingSession) -> None:
         self.unanswered = 0
         self._session = session
         self._request_id = FIRST_REQUEST_ID

@@ -260,6 +260,9 @@ class Callbacks:
     def tickSize(self, request_id: int, tick_type: int, size: float) -> None:
         self.prices.tick(request_id, tick_type, size)
 
+    def tickGeneric(self, request_id: int, tick_type: int, value: float) -> None:
+        self.prices.tick(request_id, tick_type, value)
+
     def marketDataType(self, request_id: int, feed: int) -> None:
         self.prices.feed(request_id, feed)
 

@@ -185,6 +185,8 @@ class OrderShape(AttributesShape):
     source = choice(Source)  # type: ignore[assignment]
     on_unconfirmed = choice(OnUnconfirmed)
     if_broker_down = choice(IfBrokerDown)
+    strategy = serializers.CharField(allow_null=True)
+    reduce_only = serializers.BooleanField()
     overfilled = serializers.BooleanField()
     commission_missing = serializers.BooleanField()
     requests = RequestShape(many=True)

@@ -14,7 +14,7 @@ import uuid_utils.compat as uuid_utils
 
 from brokers import storable
 from brokers.fix import SecType
-from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
+from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, ReportedTerms
 from brokers.models import InboxMessage, Instrument
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
@@ -43,7 +43,7 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
     name = _name(working_set, storable.whole(report.identity.perm_id) or report.exec_root or report.exec_id)
     if not storable.whole(report.identity.perm_id) and (known := working_set.fetch(name)):
         return known
-    terms = OrderTerms(
+    terms = ReportedTerms(
         account=report.account,
         instrument=report.instrument,
         side=report.side,
@@ -115,7 +115,7 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
 
 
 def _record(
-    working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
+    working_set: WorkingSet, identity: OrderIdentity, terms: ReportedTerms, cause: Cause, *, name: str
 ) -> Order:
     terms = _storable(terms)
     order = Order(
@@ -147,8 +147,8 @@ def _record(
 
 
 def _storable(
-    terms: OrderTerms, *, present: Decimal = storable.STEP, executed: Decimal = storable.STEP
-) -> OrderTerms:
+    terms: ReportedTerms, *, present: Decimal = storable.STEP, executed: Decimal = storable.STEP
+) -> ReportedTerms:
     """The terms as the columns hold them.
 
     An order by amount of money, and one that was canceled, say no quantity: it stays as it was known, and a

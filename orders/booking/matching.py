@@ -18,7 +18,7 @@ from typing import NamedTuple
 from brokers.fix import SecType, Side
 from brokers.messages import ErrorReport, ExecutionReport, InstrumentRef, OrderIdentity, OrderReport
 from orders.models import Order, Source
-from orders.models.order import Traded, order_id_of
+from orders.models.order import TradedContract, order_id_of
 
 Report = OrderReport | ExecutionReport | ErrorReport
 #: The broker says BUY or SELL; whether a sale was short, only we know.
@@ -121,7 +121,7 @@ def agrees(order: Order, facts: Facts | None) -> bool:
     return _fits(order.traded, WAYS.get(order.side), facts)
 
 
-def _fits(ours: Traded, way: str | None, facts: Facts) -> bool:
+def _fits(ours: TradedContract, way: str | None, facts: Facts) -> bool:
     shown = facts.instrument
     if ours.sec_type == SecType.BAG and shown.sec_type != SecType.BAG:
         legs = {leg.get("con_id") for leg in ours.legs}  # its executions are told for each leg as well

@@ -31,7 +31,7 @@ from orders.models import (
     RequestKind,
     RequestState,
 )
-from orders.models.order import Traded, order_id_of
+from orders.models.order import TradedContract, order_id_of
 from orders.store.orders import store_orders
 
 #: What may change of a stored execution.
@@ -225,8 +225,8 @@ class WorkingSet:
                 self._named[execution.exec_id].append(execution)
 
 
-def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> Traded:
-    return Traded(sec_type, con_id, symbol, msgspec.json.decode(legs))
+def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> TradedContract:
+    return TradedContract(sec_type, con_id, symbol, msgspec.json.decode(legs))
 
 
 def _requests_of(order_ids: list[UUID]) -> prepared.Statement:

@@ -12,26 +12,25 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
-from brokers.fix import Side
-from brokers.models import BrokerAccount, GatewaySession, Instrument
+from brokers.models import BrokerAccount, GatewaySession
 from orders.entry import repeats
+from orders.entry.checks import check_report
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
-from orders.instruments.prices import last_prices, why_useless
+from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ids, order_ref_of
 from orders.notify import wakeup
-from orders.risk.checks import CheckResult, Exposure, first_failed, run_checks
+from orders.risk.checks import CheckResult, first_failed
 from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
@@ -289,6 +288,8 @@ def _draft(
         special=ticket.special(),
         on_unconfirmed=ticket.on_unconfirmed,
         if_broker_down=ticket.if_broker_down,
+        strategy=ticket.strategy,
+        reduce_only=ticket.reduce_only,
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
         arrival_px=last.px if last else None,
@@ -298,53 +299,6 @@ def _draft(
         EventKind.RECORDED, Cause(actor=f"client:{client.get_username()}", at=received_at), from_state=""
     )
     return order
-
-
-def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
-    """Every limit check on these terms, passed or not; an account without limits may order nothing."""
-    limit, instrument = context.limit, context.instrument
-    if limit is None:
-        code = context.account.code
-        return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
-    source, px = reference_price(ticket, instrument)
-    return run_checks(
-        Exposure(
-            order_qty=ticket.order_qty,
-            reference_px=px,
-            reference_source=source,
-            no_reference=why_useless(last_prices.of(instrument)) if px is None else "",
-            instrument=str(instrument),
-            instrument_allowed=context.instrument_allowed,
-            multiplier=instrument.multiplier / instrument.price_magnifier,
-            max_order_qty=limit.max_order_qty,
-            max_notional=limit.max_notional,
-        )
-    )
-
-
-def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None]:
-    """(where it is from, the price one unit is valued at, never below zero), None where there is none.
-
-    A buy costs its limit at most. A sell at a low limit executes at the market, and what waits for a stop
-    may: they are worth the more of both. A combination's price says nothing about what its legs are worth.
-    """
-    if ticket.side == Side.BUY and ticket.price is not None and not instrument.legs:
-        return "price", abs(ticket.price)
-    last = last_prices.of(instrument)
-    market = None if last is None or why_useless(last) else last.px
-    sources = {"price": ticket.price, "stop_px": ticket.stop_px, "last_px": market}
-    known = [(abs(px), source) for source, px in sources.items() if px is not None]
-    if not known or (instrument.legs and market is None):
-        return "last_px", None
-    px, source = max(known)
-    return source, px
-
-
-def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None, Decimal | None]:
-    """(where the price is from, the price, what the whole order is worth at it, in its own currency)."""
-    source, px = reference_price(ticket, instrument)
-    unit = instrument.multiplier / instrument.price_magnifier
-    return source, px, None if px is None else ticket.order_qty * px * unit
 
 
 def _reachable(account: BrokerAccount) -> bool:

@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from brokers import clock
-from orders.entry.place import check_report, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, rules_cache
 from orders.entry.use import Intention, recheck_use

@@ -22,7 +22,8 @@ from django.db.models.functions import Coalesce
 from brokers import clock, database
 from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
-from orders.entry.place import check_report, drafted, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import drafted, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket

@@ -17,7 +17,7 @@ from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
-from orders.models.limits import AccountLimit
+from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
@@ -61,6 +61,7 @@ __all__ = [
     "IdempotencyKey",
     "IfBrokerDown",
     "IfLate",
+    "InstrumentRestriction",
     "JobKind",
     "LostOrder",
     "OcaType",
@@ -77,6 +78,7 @@ __all__ = [
     "Ruleset",
     "SavedView",
     "Scope",
+    "ScopeLimit",
     "SliceState",
     "SlicedOrder",
     "Source",

@@ -13,8 +13,8 @@ from brokers import clock, storable
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount
-from orders.booking import effects
 from orders.booking.commissions import grace
+from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
 from orders.reconciliation.baseline import COMBINATION
@@ -40,7 +40,7 @@ def differs(order: Order, report: OrderReport) -> bool:
     """Whether the report says something that the order's row does not."""
     if report.identity.perm_id and order.perm_id != report.identity.perm_id:
         return True  # not known yet, or of a second order behind the same reference
-    if report.terms and order.is_alive and effects.comparable(report.terms, order.terms) != order.terms:
+    if report.terms and order.is_alive and comparable(report.terms, order.terms) != order.terms:
         return True
     return executions_missing(order, report) or State(order.state) not in AGREES.get(report.status, ())
 

@@ -14,7 +14,7 @@ from brokers.messages import Snapshot
 from brokers.models import BrokerAccount, Position
 from orders.models import Break, BreakKind, Order, Source
 from orders.reconciliation import positions
-from orders.sending.absence import Doubt, Evidence, doubts
+from orders.sending.absence import AbsenceEvidence, Doubt, doubts
 
 ZERO = Decimal(0)
 
@@ -32,7 +32,7 @@ class SnapshotEvidence:
         """Why the order may be at the broker all the same."""
         snapshot = self.snapshot
         return doubts(
-            Evidence(
+            AbsenceEvidence(
                 account=str(order.account_id),
                 side=Side(order.side),
                 sent_at=None if order.source == Source.EXTERNAL else order.claimed_at,

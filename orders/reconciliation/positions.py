@@ -10,7 +10,7 @@ from django.db.models import Min
 
 from brokers import clock, storable
 from brokers.formats import decimal_text
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.messages import PositionReport, Snapshot
 from brokers.models import BrokerAccount, Instrument, Position
 from orders.models import BreakKind, Execution

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.db.models.functions import TruncHour
 
 from brokers import clock, storable
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.models import AccountValue, BrokerAccount, Position, Profit, ProfitPoint
 from brokers.port import BrokerSession
 

@@ -15,9 +15,9 @@ class Exposure:
     """What an order would risk, and what the account allows. Money in the instrument's currency."""
 
     order_qty: Decimal
-    #: What one unit is valued at: the limit price, else the stop, else the last known price.
+    #: What one unit is worth at most, and the words for where that is from.
     reference_px: Decimal | None
-    reference_source: str
+    reference: str
     no_reference: str = ""  # why there is no price to value it at
     #: Units of currency that one unit of price is worth (of a future or an option, its multiplier).
     multiplier: Decimal = Decimal(1)
@@ -82,7 +82,7 @@ def _notional(exposure: Exposure) -> CheckResult:
     return result(
         "max_notional",
         passed=notional <= exposure.max_notional,
-        value=f"{decimal_text(notional)} (at {exposure.reference_source} {decimal_text(px)})",
+        value=f"{decimal_text(notional)} (at {exposure.reference})",
         limit=limit,
         code="NOTIONAL_ABOVE_LIMIT",
     )

@@ -32,7 +32,7 @@ PASSING = frozenset({Doubt.OTHER_LOGIN, Doubt.BEGAN_BEFORE_SEND, Doubt.CLOCKS_DI
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class AbsenceEvidence:
     """What is known of an order and of the snapshot that misses it; all times are by the database's clock."""
 
     account: str
@@ -54,12 +54,12 @@ class Evidence:
     unexplained_qty: Decimal
 
 
-def doubts(evidence: Evidence) -> list[Doubt]:
+def doubts(evidence: AbsenceEvidence) -> list[Doubt]:
     """Every condition that fails; none: the absence is proof."""
     return [doubt for doubt, fails in _conditions(evidence).items() if fails]
 
 
-def _conditions(known: Evidence) -> dict[Doubt, bool]:
+def _conditions(known: AbsenceEvidence) -> dict[Doubt, bool]:
     sent_at = known.sent_at
     return {
         Doubt.OTHER_LOGIN: known.account not in known.accounts,
@@ -71,7 +71,7 @@ def _conditions(known: Evidence) -> dict[Doubt, bool]:
     }
 
 
-def _day(moment: datetime, known: Evidence) -> object:
+def _day(moment: datetime, known: AbsenceEvidence) -> object:
     return moment.astimezone(known.zone).date()
 
 

@@ -13,11 +13,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from brokers.formatting import number_text
+from brokers.display import number_text
 from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
-from orders.entry.place import order_value
+from orders.entry.checks import order_value
 from orders.entry.rules import context_by, rules_cache
 from orders.entry.ticket_texts import LABELS, ticket_from_texts
 from orders.errors import TicketInvalid
@@ -95,13 +95,14 @@ def value_text(row: DeskJobRow) -> str:
         return ""
     try:
         ticket = ticket_from_texts(row.fields)
-        instrument = context_by(rules_cache.rules(), ticket).instrument
+        context = context_by(rules_cache.rules(), ticket)
     except TicketInvalid:
         return ""
-    source, px, value = order_value(ticket, instrument)
-    if px is None or value is None:
+    known, value = order_value(ticket, context.instrument, context.limit)
+    if known is None or value is None:
         return "no price known"
-    return f"{number_text(value, 2)} {instrument.currency} at {source} {number_text(px)}"
+    currency = context.instrument.currency
+    return f"{number_text(value, 2)} {currency} at {known.source} {number_text(known.px)}"
 
 
 @desk_page("orders.view_order")

@@ -19,7 +19,7 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import BULK_FIELDS, BulkMode, key_of, read_fields, read_ticket
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document
-from orders.api.views.orders import require_account, shown
+from orders.api.views.orders import permitted, shown
 from orders.entry.fields import stated
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
@@ -62,8 +62,7 @@ class OrderBulk(ApiView):
 
     def _line(self, item: Any) -> Line:
         try:
-            ticket = read_ticket(item)
-            require_account(self.access, ticket.account)
+            ticket = permitted(self.access, read_ticket(item))
         except Problem as problem:
             return Line(ticket=None, error=problem, settled=True)
         return Line(ticket=ticket)

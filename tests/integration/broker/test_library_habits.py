@@ -74,7 +74,7 @@ class Memory:
     def position_seen(self, report: PositionReport) -> None:
         pass
 
-    def price_seen(self, con_id: int, price: str) -> None:
+    def price_seen(self, con_id: int, name: str, value: str) -> None:
         pass
 
     def profit_seen(self, report: ProfitReport) -> None:

@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.market import ProfitReport
 from brokers.messages import AccountValueReport, InstrumentRef, OrderIdentity, PositionReport, Snapshot
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Position, Profit, ProfitPoint

@@ -15,9 +15,9 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brokers import inbox
 from brokers.breaker import Breaker
 from brokers.fix import Side
+from brokers.inbox import parking
 from brokers.messages import (
     AccountValueReport,
     BrokerEvent,
@@ -27,16 +27,16 @@ from brokers.messages import (
     InstrumentRef,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
     Refusal,
+    ReportedTerms,
     Snapshot,
     WorkingStatus,
     commission_key,
 )
 from brokers.models import BrokerAccount, CashBalance, GatewaySession, InboxMessage, Position
 from brokers.port import InboundMessage
-from orders.booking.apply import retry_parked
 from orders.booking.flags import SessionFlags
+from orders.booking.parked import retry_parked
 from orders.models import Alert, AlertKind, Execution, Order, ReconciliationRun, Source, State
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
@@ -58,15 +58,15 @@ def say(event: BrokerEvent, key: str | None = None, **raw: Any) -> int:
     """The event comes in; how many messages were parked."""
     key = key or uuid4().hex
     message = InboundMessage(event=event, dedup_key=key, raw=raw, received_at=timezone.now())
-    return len(inbox.apply_or_park(applier(), [message]))
+    return len(parking.apply_or_park(applier(), [message]))
 
 
-def terms(side: str = "BUY", **facts: Any) -> OrderTerms:
+def terms(side: str = "BUY", **facts: Any) -> ReportedTerms:
     facts = {"instrument": AAPL, "order_qty": Decimal(100), "ord_type": "LIMIT", **facts}
-    return OrderTerms(account="DU1234567", side=side, time_in_force="DAY", **facts)
+    return ReportedTerms(account="DU1234567", side=side, time_in_force="DAY", **facts)
 
 
-def external(perm_id: int, of: OrderTerms, status: WorkingStatus = WorkingStatus.WORKING) -> OrderReport:
+def external(perm_id: int, of: ReportedTerms, status: WorkingStatus = WorkingStatus.WORKING) -> OrderReport:
     identity = OrderIdentity(perm_id=perm_id, client_id=9)
     return OrderReport(identity=identity, status=status, source="openOrder", terms=of)
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.fix import Side
-from orders.sending.absence import PASSING, Doubt, Evidence, concludes_nothing, doubts, in_words
+from orders.sending.absence import PASSING, AbsenceEvidence, Doubt, concludes_nothing, doubts, in_words
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-PROOF = Evidence(
+PROOF = AbsenceEvidence(
     account="DU1", side=Side.BUY, sent_at=NOON, accounts=frozenset({"DU1", "DU2"}),
     connected_at=NOON - timedelta(hours=1), began_at=NOON + 5 * SECOND, finished_at=NOON + 6 * SECOND,
     zone=UTC, settling=10 * SECOND, skew=0.1, max_skew=10.0, unexplained_qty=Decimal(0),
