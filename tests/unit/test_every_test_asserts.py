@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-#: How the name of a helper begins that asserts for its caller; `expect` is Playwright's.
-HELPERS = ("assert_", "expect")
+#: How the name of a helper begins that asserts for its caller; the others are Playwright's and pytest-django's.
+HELPERS = ("assert_", "expect", "django_assert_")
 
 
 def asserts(test: ast.AST) -> bool:
