@@ -34,7 +34,7 @@ DROP FUNCTION orders_refuse_audit_change() CASCADE;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0020_market_is_no_rule'),
+        ('orders', '0021_more_limits'),
     ]
 
     operations = [
