@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
-from orders.entry.place import check_report, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.entry.use import replace_report
@@ -89,7 +90,9 @@ def replace_order(
     try:
         with transaction.atomic():
             order = (
-                Order.objects.select_for_update(of=("self",)).select_related("instrument").get(pk=order_id)
+                Order.objects.select_for_update(of=("self",))
+                .select_related("instrument", "client")
+                .get(pk=order_id)
             )
             asked = _replace(order, change, Cause(actor=actor, at=at), version)
     except IntegrityError as error:
@@ -183,7 +186,7 @@ def _require_covered(order: Order, request: OrderRequest) -> None:
 def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     """Rules of form raise; a limit that the new terms break refuses the request in memory."""
     ticket = ticket_of(order, request.terms)
-    context = find_context(ticket)
+    context = find_context(ticket, user_of(order))
     require_form(ticket, context)
     if _only_lowers(order, request):
         context = replace(context, in_force=None)
@@ -199,6 +202,11 @@ def _only_lowers(order: Order, request: OrderRequest) -> bool:
     return request.terms.order_qty < order.order_qty and request.terms == order.terms._replace(
         order_qty=request.terms.order_qty
     )
+
+
+def user_of(order: Order) -> str:
+    """Whose order it is, as limits name users."""
+    return order.client.get_username() if order.client else ""
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

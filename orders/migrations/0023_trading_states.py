@@ -41,7 +41,7 @@ def permit(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0019_limits_by_scope"), ("brokers", "0008_halted_and_clocks")]
+    dependencies = [("orders", "0022_audit"), ("brokers", "0009_market_figures")]
     operations = [
         migrations.CreateModel(
             name="ScopeState",
