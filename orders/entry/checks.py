@@ -6,62 +6,51 @@ here, the rules are in `risk`.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
-from brokers.fix import Side
+from django.conf import settings
+
+from brokers import clock
 from brokers.models import Instrument
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
-from orders.instruments import prices
 from orders.instruments.prices import last_prices
-from orders.models import AccountLimit
-from orders.risk.checks import CheckResult, Exposure, run_checks
-from orders.risk.market import (
-    Ages,
-    Collar,
-    Known,
-    collar_checks,
-    is_priced,
-    reference_price,
-    value_price,
-    why_unpriced,
-)
+from orders.instruments.rates import exchange_rates
+from orders.risk.catalogue import LimitSet
+from orders.risk.checks import CheckResult
+from orders.risk.market import Known, value_price
+from orders.risk.money import Rates
+from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
 
 
 def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
     """Every check on these terms, passed or not; an account without limits may order nothing."""
-    limit, instrument = context.limit, context.instrument
-    if limit is None:
+    if not context.limits:
         code = context.account.code
         return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
-    ages, legs = ages_of(limit), last_prices.legs(instrument)
-    known = value_price(ticket, legs, ages)
-    return [
-        *run_checks(
-            Exposure(
-                order_qty=ticket.order_qty,
-                reference_px=known.px if known else None,
-                reference=str(known or ""),
-                no_reference="" if known else why_unpriced(legs, ages),
-                instrument=str(instrument),
-                instrument_allowed=context.instrument_allowed,
-                multiplier=unit_of(instrument),
-                max_order_qty=limit.max_order_qty,
-                max_notional=limit.max_notional,
-            )
-        ),
-        *collar_checks(ticket, legs, collar_of(limit), ages),
-    ]
+    facts = order_facts(ticket, context)
+    return [check for limits in context.limits for check in order_checks(facts, limits)]
 
 
-def ages_of(limit: AccountLimit | None) -> Ages:
-    """How old prices may be for orders under these limits."""
-    return prices.ages(getattr(limit, "max_price_age_s", None))
-
-
-def collar_of(limit: AccountLimit) -> Collar:
-    """How far from the market they may be."""
-    return Collar(through_bps=getattr(limit, "max_price_deviation_bps", None))
+def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:
+    """What the rules must know about this order, with the market as it is now."""
+    instrument = context.instrument
+    foreign = any(limits.currency not in ("", instrument.currency) for limits in context.limits)
+    legs = [leg["con_id"] for leg in instrument.legs]
+    return OrderFacts(
+        terms=ticket,
+        instrument=str(instrument),
+        contracts=frozenset(legs or [instrument.con_id or 0]),
+        instrument_allowed=context.instrument_allowed,
+        currency=instrument.currency,
+        unit=unit_of(instrument),
+        legs=last_prices.legs(instrument),
+        now=clock.now(),
+        max_close_age=timedelta(hours=settings.MAX_PRICE_AGE_HOURS),
+        rates=exchange_rates.of(context.account.code) if foreign else Rates(),
+        rules=instrument,
+    )
 
 
 def unit_of(instrument: Instrument) -> Decimal:
@@ -69,21 +58,16 @@ def unit_of(instrument: Instrument) -> Decimal:
     return instrument.multiplier / instrument.price_magnifier
 
 
-def lacks_price(ticket: Ticket, instrument: Instrument, limit: AccountLimit | None) -> bool:
-    """Whether a check needs a price that is not there, or is too old: the broker may tell one."""
-    ages = ages_of(limit)
-    collar = limit is not None and collar_of(limit).is_on
-    if not collar and ticket.side == Side.BUY and ticket.price is not None and not instrument.legs:
-        return False
-    legs = last_prices.legs(instrument)
-    if not is_priced(ticket, legs) and value_price(ticket, legs, ages) is None:
-        return True
-    return collar and reference_price(legs, buys=ticket.side == Side.BUY, ages=ages) is None
+def price_wanted(ticket: Ticket, context: OrderContext) -> timedelta | None:
+    """How young a price must be that a check needs and does not have; None where nothing is lacking."""
+    facts = order_facts(ticket, context)
+    lacking = [limits for limits in context.limits if lacks_price(facts, limits)]
+    return min((facts.ages(limits).market for limits in lacking), default=None)
 
 
-def order_value(
-    ticket: Ticket, instrument: Instrument, limit: AccountLimit | None
-) -> tuple[Known | None, Decimal | None]:
+def order_value(ticket: Ticket, context: OrderContext) -> tuple[Known | None, Decimal | None]:
     """(the price and where it is from, what the whole order is worth at it, in its own currency)."""
-    known = value_price(ticket, last_prices.legs(instrument), ages_of(limit))
-    return known, None if known is None else ticket.order_qty * known.px * unit_of(instrument)
+    facts = order_facts(ticket, context)
+    own = next(iter(context.limits), LimitSet(scope=""))
+    known = value_price(ticket, facts.legs, facts.ages(own))
+    return known, None if known is None else ticket.order_qty * known.px * facts.unit

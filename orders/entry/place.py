@@ -38,6 +38,8 @@ from orders.store.orders import record_orders
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+#: The broker may tell the price that is missing.
+UNPRICED = ("NO_REFERENCE_PRICE", "PRICE_TOO_OLD")
 HEARTBEAT_LIMIT = timedelta(seconds=10)
 MAX_ORDERS = 1000
 
@@ -70,7 +72,7 @@ class Line:
     @property
     def wants_broker(self) -> bool:
         """Whether what the broker can tell may save it: an instrument, or a price to value it at."""
-        unpriced = self.order is not None and self.order.reason_code == "NO_REFERENCE_PRICE"
+        unpriced = self.order is not None and self.order.reason_code in UNPRICED
         return not self.settled and (unpriced or isinstance(self.error, InstrumentUnknown))
 
     def reset(self) -> None:
@@ -127,7 +129,7 @@ def place_orders(
         if failed and rules_cache.forget_outdated():
             pass  # they may be good by the rules that are in force now
         elif unknown and ask_broker:
-            resolve_lines(unknown)
+            resolve_lines(unknown, client.get_username())
             ask_broker = False
         elif failed and all_or_none:
             _drop_all(lines)
@@ -140,7 +142,7 @@ def place_orders(
             line.reset()
 
 
-def resolve_lines(lines: Iterable[Line]) -> None:
+def resolve_lines(lines: Iterable[Line], user: str) -> None:
     """Have the broker name the instruments that no rule knows, and tell prices that are missing or too old.
 
     The error of a line without an instrument is final.
@@ -153,7 +155,7 @@ def resolve_lines(lines: Iterable[Line]) -> None:
                 found.append(line.ticket)
         except OrderError as error:
             line.error, line.settled = error, True
-    price_tickets(found)
+    price_tickets(found, user)
 
 
 def _draft_line(line: Line, rules: Rules, *, client: User, source: Source, received_at: datetime) -> None:
@@ -235,7 +237,7 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     A failed limit check rejects it, and so does a broker that is down where the order wants to be refused
     then. Whoever records it requires the version of these rules to be in force.
     """
-    context = context_by(rules, ticket)
+    context = context_by(rules, ticket, client.get_username())
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     report = check_report(ticket, context)
@@ -249,10 +251,10 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     return order
 
 
-def dry_run(ticket: Ticket) -> list[CheckResult]:
+def dry_run(ticket: Ticket, user: str) -> list[CheckResult]:
     """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
     rules = rules_cache.rules()
-    context = context_by(rules, ticket)
+    context = context_by(rules, ticket, user)
     require_form(ticket, context)
     return [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules)]
 

@@ -11,10 +11,10 @@ import msgspec
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument, QuestionKind
-from orders.entry.checks import ages_of, lacks_price
-from orders.entry.rules import read_instrument, rules_cache
+from orders.entry.checks import price_wanted
+from orders.entry.rules import context_by, read_instrument, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown
+from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown, TicketInvalid
 from orders.instruments import contracts
 from orders.instruments.prices import await_prices
 from orders.notify import questions
@@ -96,17 +96,18 @@ def resolve_ticket(ticket: Ticket, asked: Questions | None = None) -> None:
                 raise InstrumentUnknown({name: [text]}) from silent
 
 
-def price_tickets(tickets: Iterable[Ticket]) -> None:
+def price_tickets(tickets: Iterable[Ticket], user: str) -> None:
     """Have the broker tell the prices that the checks of these orders need and do not have."""
     rules = rules_cache.rules()
     wanted: dict[tuple[str, timedelta], dict[int, Instrument]] = {}
     for ticket in tickets:
-        account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
-        if account is None or instrument is None:
-            continue
-        if instrument.is_known and lacks_price(ticket, instrument, account.limit):
-            asked = account.account.session_id, ages_of(account.limit).market
-            wanted.setdefault(asked, {})[instrument.pk] = instrument
+        try:
+            context = context_by(rules, ticket, user)
+        except TicketInvalid:
+            continue  # it will not be placed
+        if max_age := price_wanted(ticket, context):
+            asked = context.account.session_id, max_age
+            wanted.setdefault(asked, {})[context.instrument.pk] = context.instrument
     for (session, max_age), instruments in wanted.items():
         await_prices(session, instruments.values(), max_age=max_age)
 

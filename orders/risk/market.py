@@ -194,7 +194,7 @@ def collar_checks(terms: OrderTerms, legs: Sequence[Leg], collar: Collar, ages: 
     """The prices of an order against the market; no market to compare with is a refusal, never a pass."""
     if not collar.is_on:
         return []
-    reference = reference_price(legs, buys=terms.side == Side.BUY, ages=ages)
+    reference = reference_price(legs, terms.side, ages)
     if reference is None:
         return [
             _collar(passed=False, value=why_unpriced(legs, ages) or "no price known", limit=_band(collar))
@@ -257,9 +257,9 @@ def _touch_distance(
         yield _Distance(reference.source, reference.px, sign * (reference.px - last.px), last, base)
 
 
-def reference_price(legs: Sequence[Leg], *, buys: bool, ages: Ages) -> Known | None:
+def reference_price(legs: Sequence[Leg], side: Side, ages: Ages) -> Known | None:
     """What a price is held against: the side it would execute at, else the last trade, else the close."""
-    touch = ("ask_px", "bid_px") if buys else ("bid_px", "ask_px")
+    touch = ("ask_px", "bid_px") if side == Side.BUY else ("bid_px", "ask_px")
     return _side_sum(legs, touch, ages)
 
 

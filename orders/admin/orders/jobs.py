@@ -75,30 +75,32 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
         "mine": job.owner_id == request.user.pk,
         "is_basket": job.kind == JobKind.PLACE,
         "confirmation": jobs.confirmation(job) if is_preview else None,
-        "rows": with_values(Paginator(rows, ROWS).get_page(request.GET.get("page"))),
+        "rows": with_values(
+            Paginator(rows, ROWS).get_page(request.GET.get("page")), person_of(request).get_username()
+        ),
     }
 
 
-def with_values(rows: Page[DeskJobRow]) -> Page[DeskJobRow]:
+def with_values(rows: Page[DeskJobRow], user: str) -> Page[DeskJobRow]:
     """The same rows, each with what it is worth and what else it asks for than the table has columns."""
     rules_cache.forget_outdated()
     for row in rows:
         more = {name: text for name, text in row.fields.items() if name not in SHOWN and text}
         row.more = ", ".join(f"{LABELS.get(name, name)} {text}" for name, text in more.items())  # type: ignore[attr-defined]
-        row.value = value_text(row)  # type: ignore[attr-defined]
+        row.value = value_text(row, user)  # type: ignore[attr-defined]
     return rows
 
 
-def value_text(row: DeskJobRow) -> str:
+def value_text(row: DeskJobRow, user: str) -> str:
     """What the order is worth, at which price; empty for a row that is no order."""
     if row.errors or not row.fields:
         return ""
     try:
         ticket = ticket_from_texts(row.fields)
-        context = context_by(rules_cache.rules(), ticket)
+        context = context_by(rules_cache.rules(), ticket, user)
     except TicketInvalid:
         return ""
-    known, value = order_value(ticket, context.instrument, context.limit)
+    known, value = order_value(ticket, context)
     if known is None or value is None:
         return "no price known"
     currency = context.instrument.currency

@@ -191,9 +191,10 @@ def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, l
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
     """What would be sent and what the checks say, while it is typed; nothing is stored."""
+    user = person_of(request).get_username()
     try:
         ticket = read(request)
-        context = preview(ticket, dry_run(ticket))
+        context = preview(ticket, dry_run(ticket, user), user)
     except TicketInvalid as error:
         found = by_field(error)
         context = {"errors": found, "missing": missing(request, found)}
@@ -228,10 +229,10 @@ def by_field(error: TicketInvalid) -> dict[str, str]:
     return {name: texts[0] for name, texts in by_column(error).items()}
 
 
-def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
+def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, Any]:
     """The order in words, its value, the position it leads to, the use of limits, the way to the broker."""
-    context = find_context(ticket)
-    known, value = order_value(ticket, context.instrument, context.limit)
+    context = find_context(ticket, user)
+    known, value = order_value(ticket, context)
     held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
     now = held.position_qty if held else Decimal(0)
     session = context.account.session

@@ -11,11 +11,10 @@ from django.utils import timezone
 from brokers.fix import OrdType, SecType, Side
 from brokers.messages import LegSide
 from brokers.models import Instrument
-from orders.entry.checks import ages_of
 from orders.entry.place import dry_run
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import ages, last_prices
 from orders.risk.market import value_price
 from tests.integration.orders.conftest import seed_desk
 
@@ -37,7 +36,7 @@ def ticket(**changes: Any) -> Ticket:
 
 
 def valued(order: Ticket, instrument: Instrument) -> tuple[str, Decimal] | None:
-    known = value_price(order, last_prices.legs(instrument), ages_of(None))
+    known = value_price(order, last_prices.legs(instrument), ages())
     return (known.source, known.px) if known else None
 
 
@@ -58,7 +57,7 @@ def test_an_order_is_worth_what_it_may_cost(changes: dict[str, Any], expected: t
 
 
 def test_a_sell_far_below_the_market_is_refused_for_its_value() -> None:
-    (failed,) = [check for check in dry_run(ticket()) if not check.passed]
+    (failed,) = [check for check in dry_run(ticket(), "algo") if not check.passed]
     assert failed.code == "NOTIONAL_ABOVE_LIMIT"
     assert failed.value.startswith("5900000 (at last_px 590, ")
 
