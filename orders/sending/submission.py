@@ -170,12 +170,7 @@ class Submitter:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
             return 0
-<<<<<<< HEAD
-        if not if_alone:
-            self.recheck()
         began = self._claim_begins()
-=======
->>>>>>> main
         orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
         if not orders and not if_alone:
             # Groups wait, or orders whose checks hold no longer: the claim takes none of those.
