@@ -1,4 +1,4 @@
-"""What a market looks like, for people to see. Nothing here is an input to an order."""
+"""What a market looks like: views for people, and the figures that are stored for the checks of orders."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import msgspec
 
 #: Rows of each side of an order book that are asked for.
 DEPTH_ROWS = 10
+
+
+#: What is stored of a market, by these names, for the checks of orders.
+FIGURES = ("last_px", "bid_px", "ask_px", "close_px", "average_volume", "shortable_shares", "halted")
 
 
 class MarketDataType(StrEnum):

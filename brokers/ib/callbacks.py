@@ -228,7 +228,7 @@ class Callbacks:
         report = PositionReport(
             account=account,
             instrument=contracts.instrument_of(contract),
-            position_qty=contracts.plain(contracts.decimal(quantity)),
+            position_qty=contracts.amount(quantity),
             avg_cost=contracts.amount(avg_cost),
         )
         self.requests.add("positions", report)
@@ -259,6 +259,9 @@ class Callbacks:
 
     def tickSize(self, request_id: int, tick_type: int, size: float) -> None:
         self.prices.tick(request_id, tick_type, size)
+
+    def tickGeneric(self, request_id: int, tick_type: int, value: float) -> None:
+        self.prices.tick(request_id, tick_type, value)
 
     def marketDataType(self, request_id: int, feed: int) -> None:
         self.prices.feed(request_id, feed)

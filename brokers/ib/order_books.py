@@ -11,6 +11,9 @@ from brokers.market import Level, MarketDataType
 #: Tick types of IB, live and delayed.
 PRICES = {1: "bid", 2: "ask", 4: "last", 9: "close", 66: "bid", 67: "ask", 68: "last", 75: "close"}
 SIZES = {0: "bid_size", 3: "ask_size", 5: "last_size", 69: "bid_size", 70: "ask_size", 71: "last_size"}
+#: Facts about the market that are stored beside its prices: average volume of 90 days, shares that can be
+#: borrowed, and whether trading is halted (0 no, 1 and 2 yes, -1 not known).
+MARKET_FACTS = {21: "average_volume", 89: "shortable_shares", 49: "halted"}
 FEEDS = {
     1: MarketDataType.LIVE,
     2: MarketDataType.FROZEN,

@@ -39,7 +39,7 @@ class InboxWriter:
 
     def __init__(self, name: str, applier: Applier) -> None:
         self.applier = applier
-        self.prices: dict[int, str] = {}
+        self.prices: dict[tuple[int, str], str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self.profits: dict[tuple[str, int], ProfitReport] = {}
         self._queue: InboxQueue[InboxItem | Job | None] = InboxQueue()
@@ -70,8 +70,8 @@ class InboxWriter:
     def alarm(self, subject: str, text: str) -> None:
         self._queue.put(lambda: self.applier.alarm(subject, text))
 
-    def price_seen(self, con_id: int, price: str) -> None:
-        self.prices[con_id] = price
+    def price_seen(self, con_id: int, name: str, value: str) -> None:
+        self.prices[(con_id, name)] = value
 
     def position_seen(self, report: PositionReport) -> None:
         self.positions[(report.account, report.instrument.con_id)] = report

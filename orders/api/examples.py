@@ -41,7 +41,16 @@ WORDS: dict[str, Any] = {
     **{"order_types": ["LMT", "MKT"], "exchanges": ["SMART", "NASDAQ"], "price_bands": [["0", "0.01"]]},
     **{"summary": {"201": 1}, "status": 201, "index": 0, "children": [], "trade_date": "2026-11-22"},
     **{"passed": True, "token": "9f1c...", "secret": "whsec_...", "text": "Recorded."},
-    "checks": [{"check": "max_order_qty", "passed": True, "value": "100", "limit": "10000", "code": ""}],
+    "checks": [
+        {
+            "check": "max_order_qty",
+            "passed": True,
+            "value": "100",
+            "limit": "10000",
+            "code": "",
+            "scope": "account:DU1234567",
+        }
+    ],
     "report": [
         {
             **{"check": "max_order_qty", "passed": False, "value": "10001", "limit": "10000"},

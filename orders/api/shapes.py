@@ -331,6 +331,11 @@ class CheckShape(serializers.Serializer[Any]):
     value = serializers.CharField()
     limit = serializers.CharField()
     code = serializers.CharField()
+    scope = serializers.CharField(required=False, help_text="Whose limit it is.")
+    id = serializers.CharField(
+        required=False, help_text="Of a warning, which an override may name; empty: it cannot be overridden."
+    )
+    overridden = serializers.CharField(required=False, help_text="By whom and why it was overridden.")
 
 
 class RefusedShape(ProblemShape):

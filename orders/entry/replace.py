@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
-from orders.entry.place import check_report, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.entry.use import replace_report
@@ -89,7 +90,9 @@ def replace_order(
     try:
         with transaction.atomic():
             order = (
-                Order.objects.select_for_update(of=("self",)).select_related("instrument").get(pk=order_id)
+                Order.objects.select_for_update(of=("self",))
+                .select_related("instrument", "client")
+                .get(pk=order_id)
             )
             asked = _replace(order, change, Cause(actor=actor, at=at), version)
     except IntegrityError as error:
@@ -183,13 +186,18 @@ def _require_covered(order: Order, request: OrderRequest) -> None:
 def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     """Rules of form raise; a limit that the new terms break refuses the request in memory."""
     ticket = ticket_of(order, request.terms)
-    context = find_context(ticket)
+    context = find_context(ticket, user_of(order))
     require_form(ticket, context)
     report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
+
+
+def user_of(order: Order) -> str:
+    """Whose order it is, as limits name users."""
+    return order.client.get_username() if order.client else ""
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

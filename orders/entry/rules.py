@@ -36,7 +36,8 @@ class OrderContext:
     account: BrokerAccount
     instrument: Instrument
     instrument_allowed: bool
-    limit: AccountLimit | None
+    #: The sets that bind the order, its account's first; empty for an account that may order nothing.
+    limits: tuple[LimitSet, ...]
     ruleset_version: UUID
 
 
@@ -216,13 +217,13 @@ def read_exchanges(con_id: int) -> frozenset[str]:
     return frozenset(name for own, others in rows for name in (own, *others))
 
 
-def find_context(ticket: Ticket) -> OrderContext:
-    """The account, instrument and limits that a ticket names, as they are now; raises TicketInvalid."""
+def find_context(ticket: Ticket, user: str) -> OrderContext:
+    """The account, instrument and limits of a user's ticket, as they are now; raises TicketInvalid."""
     rules_cache.forget_outdated()
-    return context_by(rules_cache.rules(), ticket)
+    return context_by(rules_cache.rules(), ticket, user)
 
 
-def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
+def context_by(rules: Rules, ticket: Ticket, user: str) -> OrderContext:
     """The same by rules that are remembered: whoever uses it requires their edition to be in force."""
     account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
     key, errors = ticket.instrument, dict[str, list[str]]()
@@ -244,7 +245,7 @@ def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
         account=account.account,
         instrument=instrument,
         instrument_allowed=account.allows(instrument),
-        limit=account.limit,
+        limits=rules.limits_for(ticket.account, ticket.strategy, user),
         ruleset_version=rules.ruleset_version,
     )
 

@@ -29,7 +29,9 @@ class Limits(models.Model):
     max_order_qty = optional_quantity()
     max_notional = optional_quantity()
     max_price_deviation_bps = optional_count()
+    max_price_distance_bps = optional_count()
     max_price_age_s = optional_count()
+    refuse_closed_market = models.BooleanField(default=False)
     max_adv_share_bps = optional_count()
     allowed_ord_types = models.JSONField(null=True, blank=True)
     short_sales = models.CharField(max_length=8, null=True, blank=True)  # noqa: DJ001 - null is off, as in all
@@ -38,6 +40,7 @@ class Limits(models.Model):
     max_net_notional = optional_quantity()
     max_open_orders = optional_count()
     max_orders_per_minute = optional_count()
+    max_messages_per_minute = optional_count()
     max_duplicates_per_minute = optional_count()
     max_daily_notional = optional_quantity()
     max_daily_orders = optional_count()

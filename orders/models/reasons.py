@@ -47,6 +47,12 @@ _ALL = (
         desk="Look whether an algorithm runs away; wait a minute, or ask for a higher limit.",
     ),
     Reason(
+        code="MESSAGE_RATE_ABOVE_LIMIT",
+        text="As many orders, replaces and cancels were sent within a minute as may be.",
+        retryable=True,
+        desk="Look whether an algorithm runs away; wait a minute. Cancels are always taken.",
+    ),
+    Reason(
         code="DUPLICATES_ABOVE_LIMIT",
         text="The same order was placed more often within a minute than the account may.",
         retryable=True,
@@ -69,6 +75,24 @@ _ALL = (
         text="The market price that the order would be checked against is too old.",
         retryable=True,
         desk="Wait for market data, or see why there is none.",
+    ),
+    Reason(
+        code="NO_EXCHANGE_RATE",
+        text="The value cannot be told in the limit's currency: there is no rate, or it is too old.",
+        retryable=True,
+        desk="See the account's values for the broker's rates, or add the pair as an instrument.",
+    ),
+    Reason(
+        code="MARKET_CLOSED",
+        text="The market is closed, or takes no order of this kind at this time.",
+        retryable=True,
+        desk="Place it when the market is open; its page shows the hours.",
+    ),
+    Reason(
+        code="MARKET_HALTED",
+        text="Trading in the instrument is halted.",
+        retryable=True,
+        desk="Wait until it trades again.",
     ),
     Reason(
         code="ADV_SHARE_ABOVE_LIMIT",

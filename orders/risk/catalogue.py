@@ -204,6 +204,14 @@ CATALOGUE: tuple[LimitField, ...] = (
         per_order=True,
     ),
     LimitField(
+        name="max_price_distance_bps",
+        unit=Unit.BASIS_POINTS,
+        label="far away",
+        description="How far from the market, to the better side, an order may be priced or a stop set.",
+        code="PRICE_OUTSIDE_COLLAR",
+        per_order=True,
+    ),
+    LimitField(
         name="max_adv_share_bps",
         unit=Unit.BASIS_POINTS,
         label="max share of volume",
@@ -219,6 +227,14 @@ CATALOGUE: tuple[LimitField, ...] = (
         label="allowed order types",
         description="Empty: all.",
         code="ORD_TYPE_NOT_ALLOWED",
+        per_order=True,
+    ),
+    LimitField(
+        name="refuse_closed_market",
+        unit=Unit.SWITCH,
+        label="refuse while closed",
+        description="Refuse what would wait for its market to open, a halted one, a late auction order.",
+        code="MARKET_CLOSED",
         per_order=True,
     ),
     LimitField(
@@ -274,6 +290,13 @@ CATALOGUE: tuple[LimitField, ...] = (
         label="max orders a minute",
         description="Placed in the last 60 seconds.",
         code="ORDER_RATE_ABOVE_LIMIT",
+    ),
+    LimitField(
+        name="max_messages_per_minute",
+        unit=Unit.COUNT,
+        label="max messages a minute",
+        description="Orders, replaces and cancels of the last 60 seconds; cancels count, none is refused.",
+        code="MESSAGE_RATE_ABOVE_LIMIT",
     ),
     LimitField(
         name="max_duplicates_per_minute",
@@ -388,9 +411,11 @@ class LimitSet:
     max_order_qty: Decimal | None = None
     max_notional: Decimal | None = None
     max_price_deviation_bps: int | None = None
+    max_price_distance_bps: int | None = None
     max_price_age_s: int | None = None
     max_adv_share_bps: int | None = None
     allowed_ord_types: frozenset[str] | None = None
+    refuse_closed_market: bool = False
     short_sales: str | None = None
     any_instrument: bool = False
     max_position_qty: Decimal | None = None
@@ -398,6 +423,7 @@ class LimitSet:
     max_net_notional: Decimal | None = None
     max_open_orders: int | None = None
     max_orders_per_minute: int | None = None
+    max_messages_per_minute: int | None = None
     max_duplicates_per_minute: int | None = None
     max_daily_notional: Decimal | None = None
     max_daily_orders: int | None = None

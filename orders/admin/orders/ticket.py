@@ -20,9 +20,10 @@ from brokers.models import Position
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.entry.checks import order_value
 from orders.entry.fields import Field
 from orders.entry.numbers import UnclearNumber, typed_number
-from orders.entry.place import dry_run, order_value, place_order
+from orders.entry.place import dry_run, place_order
 from orders.entry.preview import preview_order
 from orders.entry.rules import find_context
 from orders.entry.ticket import Ticket
@@ -190,9 +191,10 @@ def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, l
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
     """What would be sent and what the checks say, while it is typed; nothing is stored."""
+    user = person_of(request).get_username()
     try:
         ticket = read(request)
-        context = preview(ticket, dry_run(ticket))
+        context = preview(ticket, dry_run(ticket, user), user)
     except TicketInvalid as error:
         found = by_field(error)
         context = {"errors": found, "missing": missing(request, found)}
@@ -227,10 +229,10 @@ def by_field(error: TicketInvalid) -> dict[str, str]:
     return {name: texts[0] for name, texts in by_column(error).items()}
 
 
-def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
+def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, Any]:
     """The order in words, its value, the position it leads to, the use of limits, the way to the broker."""
-    context = find_context(ticket)
-    source, px, value = order_value(ticket, context.instrument)
+    context = find_context(ticket, user)
+    known, value = order_value(ticket, context)
     held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
     now = held.position_qty if held else Decimal(0)
     session = context.account.session
@@ -240,8 +242,8 @@ def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
         "instrument": context.instrument,
         "verb": ticket.side.value.replace("_", " ").capitalize(),
         "value": value,
-        "valued_at": source,
-        "px": px,
+        "valued_at": known.source if known else "",
+        "px": known.px if known else None,
         "before": now,
         "after": now + (ticket.order_qty if ticket.side == Side.BUY else -ticket.order_qty),
         "report": report,

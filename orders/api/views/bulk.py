@@ -44,7 +44,9 @@ class OrderBulk(ApiView):
         said = [stated(item, bodies.order) for item in body["orders"]]
         meant = json.dumps([mode, said], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
-        resolve_lines(lines)  # before the transaction that the key and its orders share
+        resolve_lines(
+            lines, self.access.user.get_username()
+        )  # before the transaction that the key and its orders share
         place = partial(self._place, lines, mode, ask_broker=False)
         results, replayed = once(self.access.user, key, digest, place)
         return self._replay(results, lines, mode) if replayed else self._answer(results, mode)

@@ -55,7 +55,9 @@ class OrderList(ApiView):
         if not key:
             return place_order(ticket, client=client, source=Source.API, received_at=self.received_at)
         line = Line(ticket=ticket)
-        resolve_lines([line])  # before the transaction that the key and its order share
+        resolve_lines(
+            [line], client.get_username()
+        )  # before the transaction that the key and its order share
 
         def place() -> dict[str, str]:
             place_orders(

@@ -91,7 +91,7 @@ def texts_of(order: dict[str, Any]) -> dict[str, str]:
 
 
 def on_a_row(api: Api, order: dict[str, Any]) -> Words:
-    ((_, errors),) = checked_rows([texts_of(order)], "digest", frozenset({ACCOUNT}))
+    ((_, errors),) = checked_rows([texts_of(order)], "digest", frozenset({ACCOUNT}), user="algo")
     return {(name, text) for name, texts in errors.items() for text in texts}
 
 

@@ -77,7 +77,7 @@ def test_a_failing_step_stops_no_other_and_raises_an_alert(
     raised = Alert.objects.filter(kind=AlertKind.SESSION, subject="step broken")
     eventually(lambda: raised.filter(cleared_at=None).exists())
     broken.clear()
-    eventually(lambda: not raised.filter(cleared_at=None).exists())
+    assert eventually(lambda: not raised.filter(cleared_at=None).exists())
 
 
 def test_the_negotiated_server_version_is_seen_while_connected(desk: Desk, runtime: SessionRuntime) -> None:
