@@ -37,6 +37,7 @@ class Command(BaseCommand):
             name_database_actor("seed", "first limits of a new account")
             seed_sessions()
             seed_accounts(seed_instruments())
+            name_database_actor("", "")
         if not User.objects.filter(username=DESK_USER).exists():
             self.stdout.write(make_desk_user())
         if not User.objects.filter(username=APPROVER).exists() and (made := make_approver()):

@@ -129,80 +129,163 @@ def permission(apps, right):
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0019_limits_by_scope'),
+        ("orders", "0021_more_limits"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='apitoken',
-            name='person',
-            field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="apitoken",
+            name="person",
+            field=models.ForeignKey(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='apitoken',
-            name='waiting',
+            model_name="apitoken",
+            name="waiting",
             field=models.BooleanField(default=False, editable=False),
         ),
         migrations.CreateModel(
-            name='Approval',
+            name="Approval",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('LIMITS', 'Limits'), ('KILL_RELEASE', 'Release of a kill switch'), ('TOKEN', 'API token that trades'), ('EXECUTION', 'Execution entered by hand'), ('BREAK', 'Break closed'), ('ORDER', 'Large order or override')], max_length=12)),
-                ('title', models.CharField(max_length=300)),
-                ('accounts', models.JSONField(default=list)),
-                ('diff', models.JSONField(default=list)),
-                ('payload', models.JSONField(default=dict)),
-                ('reason', models.CharField(max_length=500)),
-                ('made_by', models.CharField(max_length=160)),
-                ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('WAITING', 'Waiting'), ('APPROVED', 'Approved'), ('REJECTED', 'Rejected'), ('EXPIRED', 'Expired')], db_index=True, default='WAITING', max_length=8)),
-                ('decided_by', models.CharField(blank=True, default='', max_length=160)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('decision', models.CharField(blank=True, default='', max_length=500)),
-                ('outcome', models.TextField(blank=True, default='')),
-                ('approver', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('maker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('maker_person', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("LIMITS", "Limits"),
+                            ("KILL_RELEASE", "Release of a kill switch"),
+                            ("TOKEN", "API token that trades"),
+                            ("EXECUTION", "Execution entered by hand"),
+                            ("BREAK", "Break closed"),
+                            ("ORDER", "Large order or override"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("title", models.CharField(max_length=300)),
+                ("accounts", models.JSONField(default=list)),
+                ("diff", models.JSONField(default=list)),
+                ("payload", models.JSONField(default=dict)),
+                ("reason", models.CharField(max_length=500)),
+                ("made_by", models.CharField(max_length=160)),
+                ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("WAITING", "Waiting"),
+                            ("APPROVED", "Approved"),
+                            ("REJECTED", "Rejected"),
+                            ("EXPIRED", "Expired"),
+                        ],
+                        db_index=True,
+                        default="WAITING",
+                        max_length=8,
+                    ),
+                ),
+                ("decided_by", models.CharField(blank=True, default="", max_length=160)),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("decision", models.CharField(blank=True, default="", max_length=500)),
+                ("outcome", models.TextField(blank=True, default="")),
+                (
+                    "approver",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "maker",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "maker_person",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'permissions': [('decide_approval', 'Can approve and reject what others made')],
+                "ordering": ["-id"],
+                "permissions": [("decide_approval", "Can approve and reject what others made")],
             },
         ),
         migrations.CreateModel(
-            name='LimitChange',
+            name="LimitChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(max_length=170)),
-                ('field', models.CharField(max_length=40)),
-                ('old', models.TextField(blank=True)),
-                ('new', models.TextField(blank=True)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('maker', models.CharField(max_length=160)),
-                ('approver', models.CharField(blank=True, default='', max_length=160)),
-                ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('from_when', models.DateTimeField(null=True)),
-                ('approved_at', models.DateTimeField(null=True)),
-                ('applied_at', models.DateTimeField(null=True)),
-                ('version', models.IntegerField(null=True)),
-                ('outcome', models.CharField(blank=True, default='', max_length=300)),
-                ('approval', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='limit_changes', to='orders.approval')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("scope", models.CharField(max_length=170)),
+                ("field", models.CharField(max_length=40)),
+                ("old", models.TextField(blank=True)),
+                ("new", models.TextField(blank=True)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("maker", models.CharField(max_length=160)),
+                ("approver", models.CharField(blank=True, default="", max_length=160)),
+                ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("from_when", models.DateTimeField(null=True)),
+                ("approved_at", models.DateTimeField(null=True)),
+                ("applied_at", models.DateTimeField(null=True)),
+                ("version", models.IntegerField(null=True)),
+                ("outcome", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "approval",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="limit_changes",
+                        to="orders.approval",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'APPROVED'), _negated=True), models.Q(('approver__isnull', False), models.Q(('approver', models.F('maker')), _negated=True), models.Q(('approver', models.F('maker_person')), _negated=True)), _connector='OR'), name='approval_by_another_person'),
+            model_name="approval",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "APPROVED"), _negated=True),
+                    models.Q(
+                        ("approver__isnull", False),
+                        models.Q(("approver", models.F("maker")), _negated=True),
+                        models.Q(("approver", models.F("maker_person")), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="approval_by_another_person",
+            ),
         ),
         migrations.AddIndex(
-            model_name='limitchange',
-            index=models.Index(fields=['scope', '-id'], name='limit_change_of_scope'),
+            model_name="limitchange",
+            index=models.Index(fields=["scope", "-id"], name="limit_change_of_scope"),
         ),
         migrations.RunSQL(TRIGGERS, WITHOUT),
         migrations.RunPython(add_rights, migrations.RunPython.noop),
