@@ -116,7 +116,7 @@ def _token_approval(text: str, actor: Actor, reason: str) -> Approval:
         ApprovalKind.TOKEN,
         title=f"Token {token.token_key} of {token.user}",
         diff=[{"what": what, "old": "", "new": new} for what, new in diff.items()],
-        payload={"token": token.pk},
+        payload={"token": token.token_key},
         accounts=accounts,
         actor=actor,
         reason=reason or token.name or "no reason given",
@@ -131,17 +131,17 @@ class TokenAct(Act):
 
     def why_outdated(self, approval: Approval) -> str:
         """It may have been revoked meanwhile."""
-        waiting = ApiToken.objects.filter(pk=approval.payload["token"], waiting=True, revoked_at=None)
+        waiting = ApiToken.objects.filter(token_key=approval.payload["token"], waiting=True, revoked_at=None)
         return "" if waiting.exists() else "the token was revoked."
 
     def carry_out(self, approval: Approval) -> str:
         """Let it open what it says."""
-        ApiToken.objects.filter(pk=approval.payload["token"]).update(waiting=False)
+        ApiToken.objects.filter(token_key=approval.payload["token"]).update(waiting=False)
         return "The token works now."
 
     def drop(self, approval: Approval) -> None:
         """It never worked."""
-        left = ApiToken.objects.filter(pk=approval.payload["token"], revoked_at=None)
+        left = ApiToken.objects.filter(token_key=approval.payload["token"], revoked_at=None)
         left.update(revoked_at=timezone.now(), revoked_by="not approved")
 
 

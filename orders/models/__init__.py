@@ -2,6 +2,7 @@
 
 from orders.models.alert import Alert, AlertKind
 from orders.models.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
+from orders.models.audit import AuditRecord, AuditSeal
 from orders.models.breaks import Break, BreakKind, BreakNote
 from orders.models.desk import (
     ActionRecord,
@@ -48,6 +49,8 @@ __all__ = [
     "Approval",
     "ApprovalKind",
     "ApprovalState",
+    "AuditRecord",
+    "AuditSeal",
     "Break",
     "BreakKind",
     "BreakNote",

@@ -130,7 +130,7 @@ def permission(apps, right):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0021_more_limits"),
+        ("orders", "0022_audit"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
