@@ -246,11 +246,11 @@ BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | O
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One position; `avg_cost` per unit including the multiplier, None if the broker does not know it."""
+    """One position; None for what the broker does not know. `avg_cost`: per unit, with the multiplier."""
 
     account: str
     instrument: InstrumentRef
-    position_qty: Decimal
+    position_qty: Decimal | None
     avg_cost: Decimal | None
 
 

@@ -228,7 +228,7 @@ class Callbacks:
         report = PositionReport(
             account=account,
             instrument=contracts.instrument_of(contract),
-            position_qty=contracts.plain(contracts.decimal(quantity)),
+            position_qty=contracts.amount(quantity),
             avg_cost=contracts.amount(avg_cost),
         )
         self.requests.add("positions", report)

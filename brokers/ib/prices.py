@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from brokers import storable
 from brokers.errors import BrokerUnavailable
 from brokers.fix import SecType
 from brokers.ib import codes, contracts, translate
@@ -214,7 +215,7 @@ class Prices:
         quote = self._quote_of(number)
         if quote is None:
             return
-        had, told = quote.last, contracts.amount(value)
+        had, told = quote.last, storable.number(contracts.amount(value))
         if told is None:
             return
         quote.tick(tick_type, told, translate.now())

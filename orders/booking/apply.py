@@ -60,6 +60,9 @@ from orders.sending.refusals import MEANING
 
 log = logging.getLogger(__name__)
 
+#: As the column of an execution holds them: numeric(18, 6).
+LARGEST_MULTIPLIER, MULTIPLIER_STEP = Decimal(10**12) - 1, Decimal("1e-6")
+
 R = TypeVar("R", OrderReport, ExecutionReport)
 A = TypeVar("A", bound=Order | None)
 
@@ -159,10 +162,15 @@ class Applying:
             self._follow_duplicate(order, report, cause)
             return
         self._record_answer(order)
+        if _says_too_little(order, report):
+            self.flags.snapshot_wanted |= report.status not in request_answers.LIVING
+            return
         if report.status in duplicates.DEAD and duplicates.others_alive(order, order.perm_id):
             self._wait_for_others(order, cause)
             return
         if order.source == Source.EXTERNAL:
+            if external.become_combination(order, report):
+                quantities.recount(order, self.set.executions(order))
             external.follow_terms(order, report, cause)
         else:
             request_answers.follow_terms(self.set, order, report, cause)
@@ -250,6 +258,7 @@ class Applying:
         effects.note_plain_status(order, report, cause)
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
+        external.become_combination(order, report)
         quantities.recount(order, self.set.executions(order))
         external.grow(order, report)
         said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
@@ -391,7 +400,7 @@ def _execution_of(order: Order, report: ExecutionReport, account: str, cause: Ca
         symbol=storable.text(report.instrument.symbol, 32),
         sec_type=storable.text(report.sec_type, 16),
         currency=storable.text(report.instrument.currency, 8),
-        multiplier=report.multiplier,
+        multiplier=storable.number(report.multiplier, MULTIPLIER_STEP, LARGEST_MULTIPLIER) or 1,
         side=report.side,
         last_qty=_booked(report.last_qty),
         last_px=_booked(report.last_px),
@@ -410,6 +419,15 @@ def _booked(value: Decimal) -> Decimal:
     if found is None:
         raise ValueError(f"{storable.text(str(value), 40)} cannot be booked")
     return found
+
+
+def _says_too_little(order: Order, report: OrderReport) -> bool:
+    """Whether a status names an order that the broker has numbered by its order id only.
+
+    It may be of an older order whose id was given out again: a snapshot tells what became of ours.
+    """
+    said = report.identity
+    return order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms)
 
 
 def _is_taken(order: Order) -> bool:

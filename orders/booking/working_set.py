@@ -45,6 +45,8 @@ CHANGING = {
 }
 Item = BrokerEvent | HandedOver
 NO_ORDER = UUID(int=0)
+EXEC_ID_LENGTH = 64
+LONGEST_VERSION = 8
 
 
 #: An execution is unique in its account; asking for each account walks that index, however many there are.
@@ -247,8 +249,10 @@ def _keys_of(items: Sequence[Item]) -> OrderKeys:
 
 
 def execution_id(said: str) -> str:
-    """The id of an execution, or its root, as its column holds it."""
-    return storable.key(said, 64)
+    """The id of an execution, or its root, as its column holds it: a version at its end stays readable."""
+    _, dot, version = said.rpartition(".")
+    ending = dot + version if len(version) <= LONGEST_VERSION else ""
+    return storable.key(said.removesuffix(ending), EXEC_ID_LENGTH - len(ending)) + ending
 
 
 def _store_request(request: OrderRequest) -> None:

@@ -1,6 +1,7 @@
 """The tables of the order domain."""
 
 from orders.models.alert import Alert, AlertKind
+from orders.models.audit import AuditRecord, AuditSeal
 from orders.models.breaks import Break, BreakKind, BreakNote
 from orders.models.desk import (
     ActionRecord,
@@ -44,6 +45,8 @@ __all__ = [
     "Alert",
     "AlertKind",
     "ApiToken",
+    "AuditRecord",
+    "AuditSeal",
     "Break",
     "BreakKind",
     "BreakNote",

@@ -64,8 +64,11 @@ class SnapshotEvidence:
         contract = (str(order.account_id), con_id)
         if order.account_id not in self._with_baseline:
             return ZERO  # the first snapshot of an account: what it shows is where comparisons begin
+        shown = self._shown.get(contract, ZERO)
+        if shown is None:
+            return order.order_qty  # the broker does not tell it: it may have moved by all of the order
         expected = self._baselines.get(contract, ZERO) + self._executed.get(contract, ZERO)
-        return self._shown.get(contract, ZERO) - expected - self._open_before(contract, order.claimed_at)
+        return shown - expected - self._open_before(contract, order.claimed_at)
 
     def _open_before(self, contract: tuple[str, int], sent_at: datetime | None) -> Decimal:
         """A difference that a person was told of before the order was sent."""
@@ -80,7 +83,7 @@ class SnapshotEvidence:
         return Decimal(row.broker["reported"]) - Decimal(row.ours["expected"]) if row else ZERO
 
     @cached_property
-    def _shown(self) -> dict[tuple[str, int], Decimal]:
+    def _shown(self) -> dict[tuple[str, int], Decimal | None]:
         return {(row.account, row.instrument.con_id): row.position_qty for row in self.snapshot.positions}
 
     @cached_property

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-#: How the name of a helper begins that asserts for its caller; the others are Playwright's and pytest-django's.
+#: How a helper is named that asserts for its caller; the others are Playwright's and pytest-django's.
 HELPERS = ("assert_", "expect", "django_assert_")
 
 

@@ -27,7 +27,6 @@ from brokers.messages import (
     InstrumentRef,
     OrderIdentity,
     OrderReport,
-    PositionReport,
     Refusal,
     ReportedTerms,
     Snapshot,
@@ -39,6 +38,7 @@ from brokers.port import InboundMessage
 from orders.booking.flags import SessionFlags
 from orders.booking.parked import retry_parked
 from orders.models import Alert, AlertKind, Execution, Order, ReconciliationRun, Source, State
+from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
 from orders.session.applier import SessionApplier
 from tests.integration.orders.test_any_order import AAPL, Story, desk
@@ -199,15 +199,13 @@ def test_a_row_of_any_status_can_be_compared(desk: User, status: WorkingStatus) 
 
 
 # --- what follows the rows ----------------------------------------------------------------------------
-def test_a_step_that_fails_is_alerted_and_stops_no_other(desk: User) -> None:
-    rupees = InstrumentRef(symbol="X" * 99, sec_type=AAPL.sec_type, exchange="NSE", currency="INR", con_id=7)
-    position = PositionReport(
-        account="DU1234567", instrument=rupees, position_qty=Decimal(1), avg_cost=Decimal(1)
-    )
+def test_a_step_that_fails_is_alerted_and_stops_no_other(desk: User, monkeypatch: pytest.MonkeyPatch) -> None:
     cash = AccountValueReport(account="DU1234567", key="CashBalance", value="5", currency="USD")
     BrokerAccount.objects.update(baseline_at=None)
     before = timezone.now() - timedelta(seconds=1)
-    run = take(external(5, terms()), positions=(position,), account_values=(cash,))
+    with monkeypatch.context() as broken:  # any odd position is stored as far as it goes
+        broken.setattr(positions, "store_snapshot", lambda *_: Position.objects.create(con_id=7))
+        run = take(external(5, terms()), account_values=(cash,))
     assert (run.ok, run.error.split(":")[0]) == (False, "store positions")
     assert Alert.objects.get(kind=AlertKind.SESSION).subject == "snapshot: store positions"
     assert CashBalance.objects.get(currency="USD").amount == 5
