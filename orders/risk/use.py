@@ -43,7 +43,8 @@ ON_ARRIVAL = (
 @lru_cache(maxsize=512)
 def has_use_rules(limits: LimitSet) -> bool:
     """Whether one of the rules that need the use is on."""
-    return any(getattr(limits, name) not in (None, False) for name in USE_RULES)
+    found = (getattr(limits, name) for name in USE_RULES)
+    return any(value is not None and value is not False for value in found)  # zero is a limit
 
 
 @lru_cache(maxsize=512)
