@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def recheck_waiting(session: str) -> int:
-    """Check again those to be claimed next whose checks hold no longer; how many were given up."""
+    """Check again those to be claimed next whose checks hold no longer; how many that were."""
     ids = unchecked_orders(session)
     if not ids:
         return 0
@@ -47,7 +47,7 @@ def recheck_waiting(session: str) -> int:
         Order.objects.filter(id__in=passed).update(ruleset=rules.ruleset_version, checked_at=Now())
     if failed:
         wakeup.notify_readers()
-    return failed
+    return len(waiting)
 
 
 def _locked(ids: Collection[UUID]) -> list[Order]:
