@@ -130,7 +130,7 @@ def permission(apps, right):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0022_audit"),
+        ("orders", "0023_overrides"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
