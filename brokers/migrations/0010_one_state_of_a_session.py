@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("brokers", "0009_market_figures"), ("orders", "0023_trading_states")]
+    dependencies = [("brokers", "0009_market_figures"), ("orders", "0025_trading_states")]
     operations = [
         migrations.RemoveField(model_name="gatewaysession", name=name)
         for name in ("paused_at", "paused_by", "pause_reason", "halted_at", "halt_reason")

@@ -18,7 +18,7 @@ from orders.entry.checks import check_report
 from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.entry.use import replace_report
+from orders.entry.use import replace_report, user_of
 from orders.errors import (
     CancelPending,
     ClOrdIdReused,
@@ -202,11 +202,6 @@ def _only_lowers(order: Order, request: OrderRequest) -> bool:
     return request.terms.order_qty < order.order_qty and request.terms == order.terms._replace(
         order_qty=request.terms.order_qty
     )
-
-
-def user_of(order: Order) -> str:
-    """Whose order it is, as limits name users."""
-    return order.client.get_username() if order.client else ""
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

@@ -41,7 +41,7 @@ def permit(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0022_audit"), ("brokers", "0009_market_figures")]
+    dependencies = [("orders", "0024_approvals"), ("brokers", "0009_market_figures")]
     operations = [
         migrations.CreateModel(
             name="ScopeState",
