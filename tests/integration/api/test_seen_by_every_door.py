@@ -124,7 +124,7 @@ def bulk(api: Api, boss: Client, seen: Seen) -> Report:
 def group(api: Api, boss: Client, seen: Seen) -> Report:
     """A bracket whose entry is the order."""
     entry = order_of(seen.order)
-    exit_ = {**order_of(seen.order), "side": "BUY" if entry["side"] == "SELL" else "SELL", "price": "3000"}
+    exit_ = {**order_of(seen.order), "side": "BUY" if entry["side"] == "SELL" else "SELL", "price": "301"}
     asked = {"list_id": f"l-{next(NUMBERS)}", "kind": "BRACKET", "orders": [entry, exit_]}
     return list(api.post("groups", asked).json()["report"])
 
