@@ -30,6 +30,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "NOT_AUTHENTICATED": (401, "A valid token is needed"),
     "FORBIDDEN": (403, "The token may not do this"),
     "NOT_FOUND": (404, "The resource does not exist"),
+    "BODY_TOO_SLOW": (408, "The body did not arrive in time"),
     "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
     "NOT_ACCEPTABLE": (406, "No accepted media type is available"),
     "AMBIGUOUS_INSTRUMENT": (400, "The description fits several contracts"),
