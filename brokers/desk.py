@@ -1,4 +1,4 @@
-"""What the desk's lists share: read-only rows. How values look is in `brokers.formatting`."""
+"""What the desk's lists share: read-only rows. How values look is in `brokers.display`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
-from brokers.formatting import NOTHING, moment, number, raw
+from brokers.display import NOTHING, moment, number, raw
 
 __all__ = ["NOTHING", "LongListAdmin", "ReadOnlyAdmin", "moment", "number", "raw"]
 

@@ -1,4 +1,4 @@
-"""How values look outside: decimals as plain text, times in UTC with microseconds."""
+"""How values are written for programs: decimals as plain text, times in UTC with microseconds."""
 
 from __future__ import annotations
 

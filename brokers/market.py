@@ -1,4 +1,4 @@
-"""What a market looks like, for people to see. Nothing here is an input to an order."""
+"""What a market looks like: views for people, and the figures that are stored for the checks of orders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ import msgspec
 DEPTH_ROWS = 10
 
 
-class Feed(StrEnum):
+#: What is stored of a market, by these names, for the checks of orders.
+FIGURES = ("last_px", "bid_px", "ask_px", "close_px", "average_volume", "shortable_shares", "halted")
+
+
+class MarketDataType(StrEnum):
     """How fresh the broker's prices are by its own word."""
 
     LIVE = "LIVE"
@@ -43,7 +47,7 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
     last_size: Decimal | None = None
-    feed: Feed | None = None
+    feed: MarketDataType | None = None
     at: datetime | None = None
     problem: str = ""
     bids: tuple[Level, ...] = ()

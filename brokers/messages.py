@@ -133,7 +133,7 @@ class WorkingStatus(StrEnum):
     INACTIVE = "INACTIVE"  # not working, for a reason to be looked up
 
 
-class OrderTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ReportedTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The order as the broker describes it; enough to record an order that is not ours."""
 
     account: str
@@ -154,7 +154,7 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     source: str  # which callback or snapshot said so
     cum_qty: Decimal | None = None
     text: str = ""
-    terms: OrderTerms | None = None
+    terms: ReportedTerms | None = None
     #: When the complete snapshot began that shows the order so; None when it was told unasked.
     snapshot_at: datetime | None = None
     #: A corporate action changed quantity and price of the order and of what it has executed.
@@ -246,11 +246,11 @@ BrokerEvent = OrderReport | ExecutionReport | CommissionReport | ErrorReport | O
 
 
 class PositionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One position; `avg_cost` per unit including the multiplier, None if the broker does not know it."""
+    """One position; None for what the broker does not know. `avg_cost`: per unit, with the multiplier."""
 
     account: str
     instrument: InstrumentRef
-    position_qty: Decimal
+    position_qty: Decimal | None
     avg_cost: Decimal | None
 
 
@@ -313,6 +313,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connection_started_at: datetime
     #: Whether completed orders were asked for too; without them absence proves nothing.
     full: bool
+    #: What the gateway calls its own time zone: its lists are of its day. Empty when it does not say.
+    time_zone: str = ""
     #: The accounts of the gateway's login: of others nothing is shown, so nothing is proven.
     accounts: tuple[str, ...]
     orders: tuple[OrderReport, ...]

@@ -156,6 +156,17 @@ class Instrument(models.Model):
     resolve_error = models.CharField(max_length=300, blank=True, default="")
     last_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
     last_px_at = models.DateTimeField(null=True, blank=True)
+    #: The market as last told, for the checks of orders: each price with when it was told.
+    bid_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    bid_px_at = models.DateTimeField(null=True, blank=True)
+    ask_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    ask_px_at = models.DateTimeField(null=True, blank=True)
+    close_px = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    close_px_at = models.DateTimeField(null=True, blank=True)
+    #: Of a day, as the broker averages it; what can be borrowed; halted: 0 no, 1 and 2 yes. Null: not told.
+    average_volume = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    shortable_shares = models.DecimalField(null=True, blank=True, max_digits=28, decimal_places=10)
+    halted = models.SmallIntegerField(null=True, blank=True)
 
     objects = Instruments.as_manager()
 

@@ -78,8 +78,8 @@ class Listener(Protocol):
     def position_seen(self, report: PositionReport) -> None:
         """A position as the broker reports it, whenever it changes."""
 
-    def price_seen(self, con_id: int, price: str) -> None:
-        """A last, bid/ask-mid or close price of a watched instrument (a decimal text)."""
+    def price_seen(self, con_id: int, name: str, value: str) -> None:
+        """A figure of a watched instrument (`market.FIGURES`), a decimal text; empty: there is none now."""
 
     def profit_seen(self, report: ProfitReport) -> None:
         """Profit and loss of an account or of one of its positions, about once a second."""

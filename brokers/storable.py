@@ -52,12 +52,13 @@ def shown(value: object, length: int = TEXT_LENGTH) -> str:
         return type(value).__name__
 
 
-def number(value: Decimal | None) -> Decimal | None:
+def number(value: Decimal | None, step: Decimal = STEP, largest: Decimal | int = LARGEST) -> Decimal | None:
     """The number as a column holds it; None for what no column holds: not finite, or too large."""
-    if value is None or not value.is_finite() or abs(value) > LARGEST:
+    if value is None or not value.is_finite() or abs(value) > largest:
         return None
     try:
-        return value if value.as_tuple().exponent >= -10 else value.quantize(STEP)  # type: ignore[operator]
+        exponent, finest = value.as_tuple().exponent, step.as_tuple().exponent
+        return value if exponent >= finest else value.quantize(step)  # type: ignore[operator]
     except InvalidOperation:
         return None
 

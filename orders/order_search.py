@@ -52,6 +52,8 @@ class OrderFilter:
     side: Side | None = None
     open: bool | None = None
     cl_ord_id: str | None = None
+    strategy: str | None = None
+    reduce_only: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -84,14 +86,18 @@ class OrderFilter:
 
     def within(self) -> tuple[UUID, UUID] | None:
         """From which id up to which the ids tell that nothing is left to ask; None when they cannot."""
-        if self.status or not (self.since or self.until):
+        if self.status or self.reduce_only is not None or not (self.since or self.until):
             return None
         first = id_at(self.since + CLOCK_SLACK) if self.since else UUID(int=0)
         return first, id_at(self.until - CLOCK_SLACK) if self.until else UUID(int=2**128 - 1)
 
     def rest(self) -> Q | None:
         """What is left to ask of a row beside account, instrument, state, side and id; None if nothing is."""
-        given = {"recorded_at__gte": self.since, "recorded_at__lt": self.until}
+        given = {
+            "recorded_at__gte": self.since,
+            "recorded_at__lt": self.until,
+            "reduce_only": self.reduce_only,
+        }
         condition = Q(**{name: value for name, value in given.items() if value is not None})
         if self.status:
             condition &= shown_as(self.status)
@@ -126,9 +132,14 @@ def find_orders(
     }
     if any(values is not None and not values for values in choices.values()):
         return []  # an unknown symbol, say
+    of_any = {f"{name}__in": values for name, values in choices.items() if values is not None}
     if wanted.status in STANDINGS:  # few orders have one, in any state
-        of_any = {f"{name}__in": values for name, values in choices.items() if values is not None}
         rows, choices = rows.filter(standing=wanted.status, **of_any), {"account": choices["account"]}
+    elif wanted.strategy is not None:  # its index walks the orders of one strategy, whatever they are
+        rows = rows.filter(**of_any).exclude(strategy="")
+        choices = {"account": choices["account"], "strategy": [wanted.strategy]}
+    elif wanted.reduce_only:
+        rows, choices = rows.filter(reduce_only=True, **of_any), {"account": choices["account"]}
     ids = newest_ids(rows, choices, ("id",), limit, wanted.rest(), wanted.within())
     if GROUP_ORDERS in accounts and wanted.account is None:
         named_too = {f"{name}__in": choices[name] for name in ("instrument", "state") if choices.get(name)}

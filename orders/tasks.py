@@ -8,6 +8,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from orders.controls.audit import seal
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
@@ -97,3 +98,9 @@ def keep_profits() -> int:
 def work_desk_jobs() -> int:
     """Work the desk's baskets and bulk cancels."""
     return jobs.work()
+
+
+@shared_task
+def seal_audit() -> int:
+    """Seal what was committed since the last seal; how many rows."""
+    return seal.seal()

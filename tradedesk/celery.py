@@ -15,6 +15,7 @@ EXPIRE_EVERY = 5.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds
 PROFITS_EVERY = 60.0  # seconds
 DESK_JOBS_EVERY = 10.0  # seconds; a started job is published at once, this finds one whose message was lost
+AUDIT_EVERY = 2.0  # seconds; so long may what is committed be unsealed while all is well
 
 
 class Application(Celery):
@@ -56,4 +57,6 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(PROFITS_EVERY, profits, name="profit and loss")
     webhooks = sender.signature("orders.tasks.notify_webhooks", queue="default", expires=WEBHOOKS_EVERY)
     sender.add_periodic_task(WEBHOOKS_EVERY, webhooks, name="webhooks")
+    audit = sender.signature("orders.tasks.seal_audit", queue="default", expires=AUDIT_EVERY)
+    sender.add_periodic_task(AUDIT_EVERY, audit, name="seals of the audit")
     sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

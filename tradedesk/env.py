@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,14 @@ env = Env()
 def data_dir() -> Path:
     """The one folder that holds all data of the local stack (`TRADEDESK_DATA`, `.tradedesk` by default)."""
     return Path(os.environ.get("TRADEDESK_DATA") or BASE_DIR / ".tradedesk").resolve()
+
+
+def process_name() -> str:
+    """Which program this is, as the audit names it: "manage.py seed", "granian", "celery_commands.py"."""
+    words = [Path(sys.argv[0]).name or "python", *sys.argv[1:2]]
+    if not words[0].startswith("manage"):
+        words = words[:1]
+    return re.sub(r"[^\w.-]+", "_", "_".join(words))[:60]
 
 
 def local_stack() -> dict[str, str]:

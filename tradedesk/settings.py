@@ -105,7 +105,9 @@ DATABASES["default"].setdefault("OPTIONS", {}).update(
         "connect_timeout": 3,
         "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
         "application_name": "tradedesk",
-        "options": f"{os.environ.get('PGOPTIONS', '')} {KEPT_PLANS}",
+        "options": (
+            f"{os.environ.get('PGOPTIONS', '')} {KEPT_PLANS} -c tradedesk.process={env.process_name()}"
+        ),
     }
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -21,8 +21,8 @@ from brokers.messages import (
     InstrumentRef,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
     Refusal,
+    ReportedTerms,
     WorkingStatus,
 )
 
@@ -203,11 +203,11 @@ def perm_id_of(order_id: str) -> int:
     return int.from_bytes(blake2b(order_id.encode(), digest_size=8).digest()) >> 1  # fits a bigint
 
 
-def terms_of(fields: Fields) -> OrderTerms:
+def terms_of(fields: Fields) -> ReportedTerms:
     """The order as the counterparty describes it; words that we have not stay as they are."""
     side, ord_type = fields.get(Tag.SIDE, ""), fields.get(Tag.ORD_TYPE, "")
     time_in_force = fields.get(Tag.TIME_IN_FORCE, "0")
-    return OrderTerms(
+    return ReportedTerms(
         account=fields[Tag.ACCOUNT],
         instrument=instrument_of(fields),
         side=SIDES.get(side, side),

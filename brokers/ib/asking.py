@@ -29,12 +29,16 @@ SUMMARY_TAGS = (
 )
 
 
-class Connected(Protocol):
+class AskingSession(Protocol):
     """What asking needs of the session, all of the present connection."""
 
     link: Link
     requests: Requests
     connection_started_at: datetime | None
+
+    @property
+    def home_zone(self) -> str:
+        """What the gateway calls its own time zone."""
 
     def live_client(self) -> Any:
         """The client; raises BrokerUnavailable when its socket would not take bytes."""
@@ -46,7 +50,7 @@ class Connected(Protocol):
 class Asking:
     """Asks, and collects what is answered."""
 
-    def __init__(self, session: Connected) -> None:
+    def __init__(self, session: AskingSession) -> None:
         self.unanswered = 0
         self._session = session
         self._request_id = FIRST_REQUEST_ID
@@ -80,6 +84,7 @@ class Asking:
         if connected_at is None or connected_at != self._session.connection_started_at:
             raise OutcomeUnknown("the connection changed during the look")
         return Snapshot(
+            time_zone=self._session.home_zone,
             snapshot_id=uuid4().hex[:16],
             started_at=started_at,
             finished_at=translate.now(),

@@ -87,6 +87,10 @@ class Callbacks:
     def connectAck(self) -> None:
         """The handshake is done."""
 
+    def greeted(self, text: str) -> None:
+        """The time of the gateway, which names its zone."""
+        self.times.learn(text)
+
     def setEventsDone(self) -> None:
         """Part of the library's trade book, which is not used."""
 
@@ -228,7 +232,7 @@ class Callbacks:
         report = PositionReport(
             account=account,
             instrument=contracts.instrument_of(contract),
-            position_qty=contracts.plain(contracts.decimal(quantity)),
+            position_qty=contracts.amount(quantity),
             avg_cost=contracts.amount(avg_cost),
         )
         self.requests.add("positions", report)
@@ -259,6 +263,9 @@ class Callbacks:
 
     def tickSize(self, request_id: int, tick_type: int, size: float) -> None:
         self.prices.tick(request_id, tick_type, size)
+
+    def tickGeneric(self, request_id: int, tick_type: int, value: float) -> None:
+        self.prices.tick(request_id, tick_type, value)
 
     def marketDataType(self, request_id: int, feed: int) -> None:
         self.prices.feed(request_id, feed)

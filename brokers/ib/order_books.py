@@ -6,12 +6,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from brokers.market import Feed, Level
+from brokers.market import Level, MarketDataType
 
 #: Tick types of IB, live and delayed.
 PRICES = {1: "bid", 2: "ask", 4: "last", 9: "close", 66: "bid", 67: "ask", 68: "last", 75: "close"}
 SIZES = {0: "bid_size", 3: "ask_size", 5: "last_size", 69: "bid_size", 70: "ask_size", 71: "last_size"}
-FEEDS = {1: Feed.LIVE, 2: Feed.FROZEN, 3: Feed.DELAYED, 4: Feed.DELAYED_FROZEN}
+#: Facts about the market that are stored beside its prices: average volume of 90 days, shares that can be
+#: borrowed, and whether trading is halted (0 no, 1 and 2 yes, -1 not known).
+MARKET_FACTS = {21: "average_volume", 89: "shortable_shares", 49: "halted"}
+FEEDS = {
+    1: MarketDataType.LIVE,
+    2: MarketDataType.FROZEN,
+    3: MarketDataType.DELAYED,
+    4: MarketDataType.DELAYED_FROZEN,
+}
 INSERT, UPDATE, DELETE = 0, 1, 2
 ASKS, BIDS = 0, 1
 NO_PRICE = -1
@@ -28,7 +36,7 @@ class Quote:
     bid_size: Decimal | None = None
     ask_size: Decimal | None = None
     last_size: Decimal | None = None
-    feed: Feed | None = None
+    feed: MarketDataType | None = None
     at: datetime | None = None
     problem: str = ""
 

@@ -11,14 +11,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from brokers import storable
 from brokers.errors import BrokerUnavailable
+from brokers.fix import SecType
 from brokers.ib import codes, contracts, translate
-from brokers.ib.order_books import FEEDS, PRICES, Book, Quote
+from brokers.ib.order_books import FEEDS, MARKET_FACTS, NO_PRICE, PRICES, Book, Quote
 from brokers.market import DEPTH_ROWS, Level, MarketView, ProfitReport
 from brokers.messages import InstrumentRef, Refusal
 from brokers.port import Listener
 
 GAP = 0.1  # seconds between two messages
+#: Average volume (165) and what can be sold short (236); of other kinds the gateway refuses the list (321).
+GENERIC_TICKS = "165,236"
 DEPTH_RESET = 317
 TOO_MANY_BOOKS = 309
 
@@ -27,7 +31,7 @@ ProfitKey = tuple[str, int]  # account, con_id; 0 for the whole account
 Send = Callable[[Any], None]
 
 
-class Connected(Protocol):
+class PricesSession(Protocol):
     """What prices need of the session."""
 
     listener: Listener
@@ -42,7 +46,7 @@ class Connected(Protocol):
 class Prices:
     """What is wanted, what is subscribed on the present connection, and what was told."""
 
-    def __init__(self, session: Connected) -> None:
+    def __init__(self, session: PricesSession) -> None:
         self._session = session
         self._watching: dict[int, InstrumentRef] = {}
         #: Quotes asked for on the present connection, or waiting in the queue: watched or looked at.
@@ -130,7 +134,8 @@ class Prices:
         def ask(client: Any) -> None:
             if instrument.con_id in self._quoted and instrument.con_id not in self.watched.values():
                 self.watched[key := self._session.next_id()] = instrument.con_id
-                client.reqMktData(key, contract, "", False, False, [])
+                generic = GENERIC_TICKS if instrument.sec_type == SecType.STK else ""
+                client.reqMktData(key, contract, generic, False, False, [])
 
         self._send(ask)
 
@@ -210,13 +215,20 @@ class Prices:
         quote = self._quote_of(number)
         if quote is None:
             return
-        had, told = quote.last, contracts.amount(value)
+        had, told = quote.last, storable.number(contracts.amount(value))
         if told is None:
             return
         quote.tick(tick_type, told, translate.now())
+        con_id, seen = self.watched[number], self._session.listener.price_seen
         name = PRICES.get(tick_type)
         if told > 0 and (name == "last" or (name == "close" and had is None)):
-            self._session.listener.price_seen(self.watched[number], str(told))
+            seen(con_id, "last_px", str(told))
+        if name in ("bid", "ask"):
+            seen(con_id, f"{name}_px", "" if told == NO_PRICE else str(told))
+        elif name == "close" and told > 0:
+            seen(con_id, "close_px", str(told))
+        elif figure := MARKET_FACTS.get(tick_type):
+            seen(con_id, figure, str(told))
 
     def feed(self, number: int, feed: int) -> None:
         """How fresh the prices of a request are."""

@@ -20,8 +20,8 @@ from brokers.messages import (
     NewOrder,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
     Preview,
+    ReportedTerms,
     WorkingStatus,
     is_order_id,
 )
@@ -98,10 +98,10 @@ def status_of(status: str, why_held: str = "") -> WorkingStatus:
     return STATUSES.get(status, WorkingStatus.INACTIVE)
 
 
-def terms_of(contract: Contract, order: IBOrder) -> OrderTerms:
+def terms_of(contract: Contract, order: IBOrder) -> ReportedTerms:
     """The order as the broker describes it. A filled one shows quantity 0; what was filled is then it."""
     quantity = amount(order.totalQuantity) or amount(order.filledQuantity)
-    return OrderTerms(
+    return ReportedTerms(
         account=order.account,
         instrument=instrument_of(contract),
         side=OUR_ACTIONS.get(order.action, order.action),

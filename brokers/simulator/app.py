@@ -22,7 +22,7 @@ from brokers.simulator.gateway.gateway import DEFAULT_ACCOUNT, Gateway
 from brokers.simulator.gateway.memory.retention import MAX_FINISHED
 from brokers.simulator.gateway.texts.home import HomeZone, TimeForm
 from brokers.simulator.journal import COMPACT_ABOVE, Journal, JournalError
-from brokers.simulator.server import Hub, Listener
+from brokers.simulator.server import Hub, TwsPort
 from brokers.simulator.wire.codec import DEFAULT_VERSION, NEWEST_VERSION, OLDEST_VERSION
 
 
@@ -156,7 +156,7 @@ async def _serve(
     hub.end_turn()
     fault_actions = FaultActions(hub)
     loop = asyncio.get_running_loop()
-    hub.listener = Listener(options.host, options.port, lambda: Connection(hub))
+    hub.listener = TwsPort(options.host, options.port, lambda: Connection(hub))
     with _port(options.port):
         await hub.listener.open()
     with _port(options.control_port):

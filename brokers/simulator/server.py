@@ -25,7 +25,7 @@ class DripRule(NamedTuple):
     pause: float
 
 
-class Listener:
+class TwsPort:
     """The TWS port: open, or closed as while a gateway restarts."""
 
     def __init__(self, host: str, port: int, protocol: Callable[[], asyncio.Protocol]) -> None:
@@ -63,7 +63,7 @@ class Hub:
         self.wire_clock = WireClock(gateway.state.executions)
         self.hanging: set[int | None] = set()
         self.drip: DripRule | None = None
-        self.listener: Listener | None = None
+        self.listener: TwsPort | None = None
         self.failed: asyncio.Future[JournalError] = asyncio.get_running_loop().create_future()
         self._journal = journal
         self._loop = asyncio.get_running_loop()
@@ -153,7 +153,7 @@ class Hub:
         if self.listener is not None and (self._opening is None or self._opening.done()):
             self._opening = self._loop.create_task(self._open(self.listener))
 
-    async def _open(self, listener: Listener) -> None:
+    async def _open(self, listener: TwsPort) -> None:
         try:
             await listener.open()
         except OSError as error:  # somebody took the port meanwhile

@@ -41,6 +41,7 @@ class Access:
     expiry: datetime | None = None
     key: str = ""  # the token's first characters, by which it is named; empty for a desk login
     rate: int | None = None  # requests per second; None: what the settings say
+    strategy: str = ""  # of every order that is placed with it; empty: as the order says
 
     @property
     def actor(self) -> str:
@@ -130,6 +131,7 @@ def read_access(digest: str) -> Access | None:
         expiry=token.expiry,
         key=token.token_key,
         rate=token.rate,
+        strategy=token.strategy,
     )
 
 

@@ -34,18 +34,19 @@ from orders.entry.fields import (
 from orders.entry.groups import MAX_ORDERS, MIN_ORDERS, GroupTicket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
-from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, Ticket
+from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, StrategyName, Ticket
 from orders.errors import FieldError
 from orders.models import EventKind, GroupKind, IfLate, OcaType, Scope, Terms
 
 MAX_ERRORS = 50
 
 cl_ord_id, account, symbol = reader_of(ClOrdId), reader_of(AccountCode), reader_of(Symbol)
+strategy = reader_of(StrategyName)
 ORDER_FIELDS, INSTRUMENT_FIELDS = fields_of(Ticket), fields_of(InstrumentKey)
 order = reader_of(Ticket)
 
 
-class SliceStrategy(StrEnum):
+class Schedule(StrEnum):
     """How a sliced order is spread over its time."""
 
     TWAP = "TWAP"
@@ -92,7 +93,7 @@ SLICED_FIELDS = {
         required=True,
         description="Slices are named after it: .1, .2, ...",
     ),
-    "strategy": Field(word(SliceStrategy), default=SliceStrategy.TWAP),
+    "schedule": Field(word(Schedule), description="TWAP if not given.", default=Schedule.TWAP),
     "slices": Field(integer(1, MAX_SLICES), required=True),
     "start_time": Field(moment, description="Now, when it is not given."),
     "end_time": Field(moment, required=True, description="Nothing is sent from then on, paused or not."),
@@ -113,6 +114,7 @@ TOKEN_FIELDS = {
     "accounts": Field(listed(account, most=1000, least=1), required=True),
     "expires_in": Field(integer(60, 10 * 366 * 86_400)),
     "rate": Field(integer(1, 1_000_000)),
+    "strategy": Field(strategy, description="Of every order placed with it."),
 }
 WEBHOOK_FIELDS = {
     "url": Field(text(r"^https?://[\x21-\x7e]{1,480}$", "an https URL of printable ASCII"), required=True),
@@ -171,7 +173,9 @@ class Slicing(TypedDict):
 def read_sliced(body: object) -> tuple[Ticket, Slicing]:
     """(what every slice is made of, how they are worked); raises Problem INVALID."""
     values = read_fields(body, SLICED_FIELDS)
-    values.pop("strategy", None)
+    values.pop("schedule", None)
+    if values.get("strategy") == Schedule.TWAP:  # the schedule's name stood there before
+        del values["strategy"]
     how = Slicing(
         slices=values.pop("slices"),
         start_time=values.pop("start_time", None),

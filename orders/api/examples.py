@@ -37,11 +37,20 @@ WORDS: dict[str, Any] = {
     **{"actor": "client:algo", "requested_by": "client:algo", "made_by": "client:boss", "owner": "algo"},
     **{"accounts": ["DU1234567"], "name": "main", "link": "READY", "breaker": "CLOSED", "next": None},
     **{"list_id": "bracket-7", "url": "https://example.com/fills", "last_event_id": "9447-1", "more": False},
-    **{"key": "NetLiquidation", "value": "1000000.00", "strategy": "TWAP", "code": "QTY_ABOVE_LIMIT"},
+    **{"key": "NetLiquidation", "value": "1000000.00", "strategy": "momentum-1", "code": "QTY_ABOVE_LIMIT"},
     **{"order_types": ["LMT", "MKT"], "exchanges": ["SMART", "NASDAQ"], "price_bands": [["0", "0.01"]]},
     **{"summary": {"201": 1}, "status": 201, "index": 0, "children": [], "trade_date": "2026-11-22"},
     **{"passed": True, "token": "9f1c...", "secret": "whsec_...", "text": "Recorded."},
-    "checks": [{"check": "max_order_qty", "passed": True, "value": "100", "limit": "10000", "code": ""}],
+    "checks": [
+        {
+            "check": "max_order_qty",
+            "passed": True,
+            "value": "100",
+            "limit": "10000",
+            "code": "",
+            "scope": "account:DU1234567",
+        }
+    ],
     "report": [
         {
             **{"check": "max_order_qty", "passed": False, "value": "10001", "limit": "10000"},
@@ -60,7 +69,7 @@ WORDS: dict[str, Any] = {
 }
 REQUESTS: dict[str, Schema] = {
     "place_group": {"list_id": "oca-7", "kind": "OCA", "oca_type": "CANCEL", "orders": [ORDER, EXIT]},
-    "place_sliced": {**ORDER, "strategy": "TWAP", "slices": 10, "end_time": "2026-11-22T15:00:00Z"},
+    "place_sliced": {**ORDER, "schedule": "TWAP", "slices": 10, "end_time": "2026-11-22T15:00:00Z"},
     "preview_order": ORDER,
     "resolve_instrument": {"symbol": "ES", "sec_type": "FUT", "exchange": "CME", "maturity": "202612"},
     "cancel_order": {"cl_ord_id": "alg-0001-cancel"},

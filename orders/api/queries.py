@@ -107,6 +107,8 @@ ORDER_FILTERS = {
         flag, description="true: only orders that may still execute; false: only those that may not."
     ),
     "cl_ord_id": Field(bodies.cl_ord_id),
+    "strategy": Field(bodies.strategy),
+    "reduce_only": Field(flag),
     "since": Field(moment, description="Recorded at or after this time (UTC)."),
     "until": Field(moment, description="Recorded before this time (UTC)."),
 }

@@ -24,6 +24,7 @@ class TokenShape(serializers.Serializer[Any]):
     scopes = serializers.ListField(child=choice(Scope))
     accounts = serializers.ListField(child=serializers.CharField())
     rate = serializers.IntegerField(allow_null=True, help_text="Requests per second; null: the usual.")
+    strategy = serializers.CharField(allow_null=True, help_text="Of every order placed with it.")
     made_by = serializers.CharField()
     made_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)

@@ -185,6 +185,8 @@ class OrderShape(AttributesShape):
     source = choice(Source)  # type: ignore[assignment]
     on_unconfirmed = choice(OnUnconfirmed)
     if_broker_down = choice(IfBrokerDown)
+    strategy = serializers.CharField(allow_null=True)
+    reduce_only = serializers.BooleanField()
     overfilled = serializers.BooleanField()
     commission_missing = serializers.BooleanField()
     requests = RequestShape(many=True)
@@ -329,6 +331,11 @@ class CheckShape(serializers.Serializer[Any]):
     value = serializers.CharField()
     limit = serializers.CharField()
     code = serializers.CharField()
+    scope = serializers.CharField(required=False, help_text="Whose limit it is.")
+    id = serializers.CharField(
+        required=False, help_text="Of a warning, which an override may name; empty: it cannot be overridden."
+    )
+    overridden = serializers.CharField(required=False, help_text="By whom and why it was overridden.")
 
 
 class RefusedShape(ProblemShape):

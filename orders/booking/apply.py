@@ -8,18 +8,17 @@ are never left for an older message; what cannot be matched yet is parked and tr
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
-import msgspec
 from django.db import transaction
 
-from brokers import clock, database, inbox_rows, storable
-from brokers.inbox import InboxItem, describe
+from brokers import storable
+from brokers.inbox import rows as inbox_rows
+from brokers.inbox.applier import InboxItem
 from brokers.messages import (
-    BrokerEvent,
     CommissionReport,
     ErrorReport,
     ExecutionReport,
@@ -29,11 +28,17 @@ from brokers.messages import (
     OrderReport,
     Refusal,
     WorkingStatus,
-    decode_event,
 )
-from brokers.models import InboxMessage
 from brokers.port import InboundMessage
-from orders.booking import commissions, duplicates, effects, external, lost_history
+from orders.booking import (
+    commissions,
+    duplicates,
+    effects,
+    external,
+    lost_history,
+    quantities,
+    request_answers,
+)
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
@@ -49,17 +54,14 @@ from orders.models import (
 )
 from orders.models.execution import supersede
 from orders.notify import wakeup
-from orders.notify.alerts import clear_alert, raise_alert
+from orders.notify.alerts import raise_alert
 from orders.sending import unknown_outcome
 from orders.sending.refusals import MEANING
 
 log = logging.getLogger(__name__)
 
-#: A message that matches nothing is tried this often, then left in the inbox with its error.
-MAX_ATTEMPTS = 8
-#: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
-SNAPSHOT_TOPIC = "snapshot:"
-COMMISSION = str(CommissionReport.__struct_config__.tag)
+#: As the column of an execution holds them: numeric(18, 6).
+LARGEST_MULTIPLIER, MULTIPLIER_STEP = Decimal(10**12) - 1, Decimal("1e-6")
 
 R = TypeVar("R", OrderReport, ExecutionReport)
 A = TypeVar("A", bound=Order | None)
@@ -102,107 +104,6 @@ def _counts_again(item: InboxItem) -> bool:
     return isinstance(item, HandedOver) or isinstance(item.event, CommissionReport)
 
 
-# --- parked messages ----------------------------------------------------------------------------------
-def park(session: str, message: InboundMessage, error: Exception) -> None:
-    """Store a message that could not be applied; one that merely came too early raises no alert yet."""
-    retry_at = clock.now() + inbox_rows.retry_delay(0)
-    with transaction.atomic():
-        row = inbox_rows.park_message(session, message, error, retry_at)
-        if message.topic or not isinstance(error, NotYet):
-            _alert_stuck(row, message.event)
-
-
-def retry_parked(session: str, flags: SessionFlags) -> int:
-    """Try the parked messages again that are due; how many could be applied.
-
-    Commissions wait for executions, and of several the newest counts: what an older one knows beyond it is
-    taken after it.
-    """
-    due = list(
-        InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at__lte=clock.now()).order_by(
-            "id"
-        )[:100]
-    )
-    costs = [row for row in due if row.kind == COMMISSION]
-    costs.sort(key=lambda row: row.received_at, reverse=True)
-    return sum(_retry(row, flags) for row in [*(r for r in due if r.kind != COMMISSION), *costs])
-
-
-def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
-    asked = SessionFlags()
-    try:
-        event = decode_event(msgspec.json.encode(row.event))
-        message = InboundMessage(
-            event=event, dedup_key=row.dedup_key, raw=row.raw, received_at=row.received_at
-        )
-        with transaction.atomic():
-            applying = Applying(WorkingSet(row.session_id, [event]), asked)
-            applying.apply(message, row.pk)
-            applying.finish()
-            _set_applied(row)
-    except NotYet as error:
-        _postpone(row, error)
-        return False
-    except Exception as error:
-        if database.is_away(error):
-            raise
-        _postpone(row, error)
-        flags.snapshot_wanted |= row.retry_at is not None  # not for ever: a snapshot lets it be tried again
-        return False
-    flags.add(asked)
-    wakeup.notify_readers()
-    return True
-
-
-def _set_applied(row: InboxMessage) -> None:
-    row.applied_at, row.error = clock.now(), ""
-    row.save(update_fields=["applied_at", "error"])
-    clear_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=_subject(row))
-
-
-def _postpone(row: InboxMessage, error: Exception) -> None:
-    row.attempts += 1
-    row.error = describe(error)
-    again = row.attempts < MAX_ATTEMPTS
-    row.retry_at = clock.now() + inbox_rows.retry_delay(row.attempts) if again else None
-    row.save(update_fields=["attempts", "error", "retry_at"])
-    if row.attempts == MAX_ATTEMPTS:
-        _alert_stuck(row, row.event)
-
-
-def rearm_parked(session: str) -> None:
-    """What was given up for want of its order or execution gets another chance after each snapshot."""
-    waiting = InboxMessage.objects.filter(session_id=session, applied_at=None, retry_at=None)
-    waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=clock.now())
-
-
-def close_parked_rows(session: str, topics: Collection[str]) -> None:
-    """A later snapshot's rows about the same are in our books: those that were parked are over."""
-    parked = InboxMessage.objects.filter(
-        session_id=session, applied_at=None, dedup_key__startswith=SNAPSHOT_TOPIC
-    )
-    keys = {storable.key(topic) for topic in topics}
-    for row in parked:
-        if row.dedup_key in keys:
-            _set_applied(row)
-
-
-def _alert_stuck(row: InboxMessage, event: BrokerEvent | dict[str, Any]) -> None:
-    text = f"A {row.kind} of the broker could not be applied ({_about(event)}): {row.error}"
-    raise_alert(AlertKind.INBOX_STUCK, session=row.session_id, subject=_subject(row), text=text)
-
-
-def _subject(row: InboxMessage) -> str:
-    return storable.key(row.dedup_key, 120)
-
-
-def _about(event: BrokerEvent | dict[str, Any]) -> str:
-    """Whose message it is, for a person."""
-    facts = event if isinstance(event, dict) else msgspec.to_builtins(event)
-    said = {**facts.get("identity", {}), **{k: facts[k] for k in ("exec_id", "order_id") if k in facts}}
-    return storable.text(", ".join(f"{name} {value}" for name, value in said.items()), 500)
-
-
 class Applying:
     """One batch being applied to its working set."""
 
@@ -234,11 +135,11 @@ class Applying:
     def finish(self) -> None:
         """Move what was touched to where its quantities say it is, and write it all."""
         for order, cause in self._touched.items():
-            effects.watch_overfill(order, effects.ceiling(self.set, order), cause)
-            effects.settle(order, self.set.executions(order), cause)
-            self.flags.group_moved |= order.group_id is not None and effects.size_changed(order)
+            quantities.watch_overfill(order, request_answers.ceiling(self.set, order), cause)
+            quantities.settle(order, self.set.executions(order), cause)
+            self.flags.group_moved |= order.group_id is not None and quantities.size_changed(order)
         for order, cause in self._charged.items():
-            effects.settle_costs(order, self.set.executions(order), cause)
+            quantities.settle_costs(order, self.set.executions(order), cause)
         self.set.store()
         for lost, order, cause in self._lost:
             lost_history.record(self.set, lost, order, cause)
@@ -261,13 +162,18 @@ class Applying:
             self._follow_duplicate(order, report, cause)
             return
         self._record_answer(order)
+        if _says_too_little(order, report):
+            self.flags.snapshot_wanted |= report.status not in request_answers.LIVING
+            return
         if report.status in duplicates.DEAD and duplicates.others_alive(order, order.perm_id):
             self._wait_for_others(order, cause)
             return
         if order.source == Source.EXTERNAL:
+            if external.become_combination(order, report):
+                quantities.recount(order, self.set.executions(order))
             external.follow_terms(order, report, cause)
         else:
-            effects.follow_terms(self.set, order, report, cause)
+            request_answers.follow_terms(self.set, order, report, cause)
         self.flags.snapshot_wanted |= effects.follow(self.set, order, report, cause.saying(text=report.text))
         self._touched.setdefault(order, cause)
 
@@ -309,7 +215,7 @@ class Applying:
             return
         status = WorkingStatus.CANCELED if report.status is WorkingStatus.FILLED else report.status
         effects.close(self.set, order, status, cause.saying(text=report.text))
-        effects.accept_cancels(self.set, order, cause)
+        request_answers.accept_cancels(self.set, order, cause)
         self._touched.setdefault(order, cause)
 
     def _wait_for_others(self, order: Order, cause: Cause) -> None:
@@ -344,25 +250,7 @@ class Applying:
         account, exec_id = self._account_of(order, report), execution_id(report.exec_id)
         if any((e.account_id, e.exec_id) == (account, exec_id) for e in self.set.executions(order)):
             return
-        execution = Execution(
-            order=order,
-            account_id=account,
-            exec_id=exec_id,
-            exec_root=execution_id(report.exec_root),
-            con_id=storable.whole(report.instrument.con_id),
-            symbol=storable.text(report.instrument.symbol, 32),
-            sec_type=storable.text(report.sec_type, 16),
-            currency=storable.text(report.instrument.currency, 8),
-            multiplier=report.multiplier,
-            side=report.side,
-            last_qty=_booked(report.last_qty),
-            last_px=_booked(report.last_px),
-            venue=storable.text(report.venue, 32),
-            liquidity=storable.text(report.liquidity, 8),
-            transact_time=report.transact_time,
-            received_at=cause.at,
-        )
-        execution.trade_date = trading_days.date_of(order, report.transact_time)
+        execution = _execution_of(order, report, account, cause)
         self.set.add_execution(order, execution)
         for replaced in supersede(self.set.executions(order), execution):
             self.set.touch_execution(replaced)
@@ -370,11 +258,12 @@ class Applying:
         effects.note_plain_status(order, report, cause)
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
-        effects.recount(order, self.set.executions(order))
+        external.become_combination(order, report)
+        quantities.recount(order, self.set.executions(order))
         external.grow(order, report)
         said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
         order.record_event(EventKind.EXECUTION, cause.saying(data=said))
-        effects.accept_proven(self.set, order, cause)
+        request_answers.accept_proven(self.set, order, cause)
         self._touched[order] = cause
 
     def _account_of(self, order: Order, report: ExecutionReport) -> str:
@@ -446,16 +335,16 @@ class Applying:
 
     def _is_of_replace(self, order: Order) -> bool:
         """Whether the code of a rejection means a replace: the order itself was taken long ago."""
-        return _is_taken(order) and bool(effects.in_flight(self.set, order))
+        return _is_taken(order) and bool(request_answers.in_flight(self.set, order))
 
     def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
         """A request was refused: the order is over already, or lives on. The next snapshot tells which."""
         self.flags.snapshot_wanted = True
         order.record_event(EventKind.BROKER_NOTICE, cause)
-        request = effects.refused_one(self.set, order, meaning, report.cl_ord_id)
+        request = request_answers.refused_one(self.set, order, meaning, report.cl_ord_id)
         if request:
             named = bool(report.cl_ord_id)
-            effects.refuse_one(self.set, order, request, meaning, cause, named=named)
+            request_answers.refuse_one(self.set, order, request, meaning, cause, named=named)
 
     def _under_way(self, order: Order, cause: Cause) -> None:
         """The cancel that we asked for is being done, or was: the order's end answers it."""
@@ -472,7 +361,7 @@ class Applying:
         """A code that proves nothing: never the end of an order, always a reason for a snapshot."""
         self.flags.snapshot_wanted = True
         order.record_event(EventKind.BROKER_NOTICE, cause)
-        effects.mark_replaces_unconfirmed(self.set, order, cause)
+        request_answers.mark_replaces_unconfirmed(self.set, order, cause)
         if order.state == State.SENT:
             unknown_outcome.mark_unconfirmed(order, cause)
 
@@ -500,12 +389,45 @@ class Applying:
             order.hold(cause.saying(text=text))
 
 
+def _execution_of(order: Order, report: ExecutionReport, account: str, cause: Cause) -> Execution:
+    """The row of an execution as it was told, in what the columns hold."""
+    execution = Execution(
+        order=order,
+        account_id=account,
+        exec_id=execution_id(report.exec_id),
+        exec_root=execution_id(report.exec_root),
+        con_id=storable.whole(report.instrument.con_id),
+        symbol=storable.text(report.instrument.symbol, 32),
+        sec_type=storable.text(report.sec_type, 16),
+        currency=storable.text(report.instrument.currency, 8),
+        multiplier=storable.number(report.multiplier, MULTIPLIER_STEP, LARGEST_MULTIPLIER) or 1,
+        side=report.side,
+        last_qty=_booked(report.last_qty),
+        last_px=_booked(report.last_px),
+        venue=storable.text(report.venue, 32),
+        liquidity=storable.text(report.liquidity, 8),
+        transact_time=report.transact_time,
+        received_at=cause.at,
+    )
+    execution.trade_date = trading_days.date_of(order, report.transact_time)
+    return execution
+
+
 def _booked(value: Decimal) -> Decimal:
     """What is booked is booked as it was said; what no column holds is parked for a person."""
     found = storable.number(value)
     if found is None:
         raise ValueError(f"{storable.text(str(value), 40)} cannot be booked")
     return found
+
+
+def _says_too_little(order: Order, report: OrderReport) -> bool:
+    """Whether a status names an order that the broker has numbered by its order id only.
+
+    It may be of an older order whose id was given out again: a snapshot tells what became of ours.
+    """
+    said = report.identity
+    return order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms)
 
 
 def _is_taken(order: Order) -> bool:

@@ -14,7 +14,7 @@ from django.db import transaction
 from brokers import clock, storable
 from brokers.fix import SecType
 from brokers.messages import CommissionReport
-from orders.booking import effects
+from orders.booking import quantities
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
 from orders.models.execution import charged, uncharged
 from orders.notify.alerts import raise_alert
@@ -131,7 +131,7 @@ def book_free(execution_ids: Sequence[int], *, actor: str, why: str) -> int:
                 data = {"exec_ids": [execution.exec_id for execution in waiting], "commission": "0"}
                 cause = Cause(actor=actor, at=now, text=why, data=data)
                 order.record_event(EventKind.COMMISSION, cause)
-                effects.settle_costs(order, executions[order.id], cause)
+                quantities.settle_costs(order, executions[order.id], cause)
                 count += len(waiting)
         store_orders(orders)
     return count

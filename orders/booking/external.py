@@ -13,7 +13,8 @@ import msgspec
 import uuid_utils.compat as uuid_utils
 
 from brokers import storable
-from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, OrderTerms
+from brokers.fix import SecType
+from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, ReportedTerms
 from brokers.models import InboxMessage, Instrument
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
@@ -29,6 +30,8 @@ def adopt_order(working_set: WorkingSet, report: OrderReport, cause: Cause) -> O
     if report.terms is None or not storable.whole(report.identity.perm_id):
         return None
     name = _name(working_set, report.identity.perm_id)
+    if any(order.order_ref == name for order in working_set.orders.values()):  # of another account
+        name = _name(working_set, f"{report.identity.perm_id}-{report.terms.account}")
     return _record(working_set, report.identity, report.terms, cause, name=name)
 
 
@@ -40,11 +43,11 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
     name = _name(working_set, storable.whole(report.identity.perm_id) or report.exec_root or report.exec_id)
     if not storable.whole(report.identity.perm_id) and (known := working_set.fetch(name)):
         return known
-    terms = OrderTerms(
+    terms = ReportedTerms(
         account=report.account,
         instrument=report.instrument,
         side=report.side,
-        order_qty=max(report.cum_qty, report.last_qty),
+        order_qty=max(storable.number(report.cum_qty) or ZERO, report.last_qty),
         ord_type="UNKNOWN",
         time_in_force="",
     )
@@ -59,11 +62,31 @@ def _name(working_set: WorkingSet, key: int | str) -> str:
 def grow(order: Order, report: ExecutionReport) -> None:
     """An order of somebody else is at least as large as what is executed of it, whatever was said before.
 
-    Of a group order `report` may count its own account only.
+    Of a group order `report` may count its own account only; of a combination it may be about a leg.
     """
+    if order.is_combination and report.sec_type != SecType.BAG:
+        return
     executed = max(storable.number(report.cum_qty) or ZERO, order.cum_qty)
     if order.source == Source.EXTERNAL and executed > order.order_qty:
         order.order_qty = executed
+
+
+def become_combination(order: Order, report: OrderReport | ExecutionReport) -> bool:
+    """Whether somebody's order, of which a leg was told first, turns out to be the combination.
+
+    The whole and its legs are told under one permId, in any order; what was executed counts by the whole.
+    """
+    said = report.terms if isinstance(report, OrderReport) else report
+    if said is None or order.source != Source.EXTERNAL or order.is_combination:
+        return False
+    if said.instrument.sec_type != SecType.BAG:
+        return False
+    order.instrument, order.side = _instrument(_storable_reference(said.instrument)), said.side
+    del order.traded
+    Order.objects.filter(pk=order.pk).update(instrument=order.instrument, side=order.side)
+    if isinstance(report, ExecutionReport):
+        order.order_qty = max(storable.number(report.cum_qty) or ZERO, report.last_qty)
+    return True
 
 
 def is_busted(session: str, report: ExecutionReport) -> bool:
@@ -92,7 +115,7 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
 
 
 def _record(
-    working_set: WorkingSet, identity: OrderIdentity, terms: OrderTerms, cause: Cause, *, name: str
+    working_set: WorkingSet, identity: OrderIdentity, terms: ReportedTerms, cause: Cause, *, name: str
 ) -> Order:
     terms = _storable(terms)
     order = Order(
@@ -124,8 +147,8 @@ def _record(
 
 
 def _storable(
-    terms: OrderTerms, *, present: Decimal = storable.STEP, executed: Decimal = storable.STEP
-) -> OrderTerms:
+    terms: ReportedTerms, *, present: Decimal = storable.STEP, executed: Decimal = storable.STEP
+) -> ReportedTerms:
     """The terms as the columns hold them.
 
     An order by amount of money, and one that was canceled, say no quantity: it stays as it was known, and a

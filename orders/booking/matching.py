@@ -2,9 +2,11 @@
 
 Our reference names the order, else the permId does, else the pair of client id and order id. That pair is the
 weakest: gateways give order ids out again after they have lost their settings, and what is typed in by hand
-has 0, a negative number or 2147483647. So it finds only an order of today whose permId is not known yet, or
-what has no permId (an error). An order of ours never takes what is of another account, side or contract,
-whatever identity it carries: somebody else's order is recorded as EXTERNAL instead.
+has 0, a negative number or 2147483647. So it finds only an order of today whose permId is not known yet, by
+what says account, side and contract too, or what has no permId (an error). A bare status under our number
+teaches no permId: it waits until an order or an execution has. An order of ours never takes what is of
+another account, side or contract, whatever identity it carries: somebody else's order is recorded as EXTERNAL
+instead.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import NamedTuple
 from brokers.fix import SecType, Side
 from brokers.messages import ErrorReport, ExecutionReport, InstrumentRef, OrderIdentity, OrderReport
 from orders.models import Order, Source
-from orders.models.order import Traded, order_id_of
+from orders.models.order import TradedContract, order_id_of
 
 Report = OrderReport | ExecutionReport | ErrorReport
 #: The broker says BUY or SELL; whether a sale was short, only we know.
@@ -74,12 +76,22 @@ def _has_number(order: Order, said: OrderIdentity, at: datetime, facts: Facts | 
     if (order.broker_client_id, order.broker_order_id) != (said.client_id, said.broker_order_id):
         return False
     if order.source == Source.EXTERNAL:
-        return not said.perm_id or order.perm_id is None
+        return _is_same_external(order, said, at, facts)
     if said.order_ref:
         return False  # somebody else's reference, or one of ours that means another order
     if not said.perm_id:
         return facts is None or _is_after_claim(order, facts)
-    return order.perm_id is None and _is_of_today(order, at) and _is_after_claim(order, facts)
+    if facts is None or order.perm_id is not None:
+        return False
+    return _is_of_today(order, at) and _is_after_claim(order, facts)
+
+
+def _is_same_external(order: Order, said: OrderIdentity, at: datetime, facts: Facts | None) -> bool:
+    """Others' numbers come again as well: what tells a contract must tell that of the order, on its day."""
+    if said.perm_id and order.perm_id is not None:
+        return False
+    same_day = order.received_at.date() == at.date() or at - order.received_at < AFTER_MIDNIGHT
+    return facts is None or (same_day and _fits(order.traded, WAYS.get(order.side), facts))
 
 
 def _is_of_today(order: Order, at: datetime) -> bool:
@@ -95,15 +107,21 @@ def _is_after_claim(order: Order, facts: Facts | None) -> bool:
 
 
 def agrees(order: Order, facts: Facts | None) -> bool:
-    """Whether an order of ours can be the one with these facts; those of others are what the broker says."""
-    if facts is None or order.source == Source.EXTERNAL:
+    """Whether an order of ours can be the one with these facts; those of others are what the broker says.
+
+    An order names its own account, also where several share a permId; executions name those of a group.
+    """
+    if facts is None:
         return True
+    if order.source == Source.EXTERNAL:
+        is_order = facts.executed_at is None
+        return not (is_order and facts.account and order.account_id) or order.account_id == facts.account
     if facts.account and facts.account != order.account_id:
         return False
     return _fits(order.traded, WAYS.get(order.side), facts)
 
 
-def _fits(ours: Traded, way: str | None, facts: Facts) -> bool:
+def _fits(ours: TradedContract, way: str | None, facts: Facts) -> bool:
     shown = facts.instrument
     if ours.sec_type == SecType.BAG and shown.sec_type != SecType.BAG:
         legs = {leg.get("con_id") for leg in ours.legs}  # its executions are told for each leg as well

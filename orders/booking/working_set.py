@@ -31,7 +31,7 @@ from orders.models import (
     RequestKind,
     RequestState,
 )
-from orders.models.order import Traded, order_id_of
+from orders.models.order import TradedContract, order_id_of
 from orders.store.orders import store_orders
 
 #: What may change of a stored execution.
@@ -45,6 +45,8 @@ CHANGING = {
 }
 Item = BrokerEvent | HandedOver
 NO_ORDER = UUID(int=0)
+EXEC_ID_LENGTH = 64
+LONGEST_VERSION = 8
 
 
 #: An execution is unique in its account; asking for each account walks that index, however many there are.
@@ -223,8 +225,8 @@ class WorkingSet:
                 self._named[execution.exec_id].append(execution)
 
 
-def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> Traded:
-    return Traded(sec_type, con_id, symbol, msgspec.json.decode(legs))
+def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> TradedContract:
+    return TradedContract(sec_type, con_id, symbol, msgspec.json.decode(legs))
 
 
 def _requests_of(order_ids: list[UUID]) -> prepared.Statement:
@@ -247,8 +249,10 @@ def _keys_of(items: Sequence[Item]) -> OrderKeys:
 
 
 def execution_id(said: str) -> str:
-    """The id of an execution, or its root, as its column holds it."""
-    return storable.key(said, 64)
+    """The id of an execution, or its root, as its column holds it: a version at its end stays readable."""
+    _, dot, version = said.rpartition(".")
+    ending = dot + version if len(version) <= LONGEST_VERSION else ""
+    return storable.key(said.removesuffix(ending), EXEC_ID_LENGTH - len(ending)) + ending
 
 
 def _store_request(request: OrderRequest) -> None:

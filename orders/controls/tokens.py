@@ -32,6 +32,7 @@ def make_token(
     name: str = "",
     lifetime: timedelta | None = None,
     rate: int | None = None,
+    strategy: str = "",
     made_by: str = "",
 ) -> str:
     """Store a new token and give its text, which is kept nowhere; the user is made when missing.
@@ -43,7 +44,7 @@ def make_token(
     if created:
         user.set_unusable_password()
         user.save(update_fields=["password"])
-    fields = {"name": name, "scopes": sorted(scopes), "rate": rate, "made_by": made_by}
+    fields = {"name": name, "scopes": sorted(scopes), "rate": rate, "strategy": strategy, "made_by": made_by}
     return _store(user, lifetime, accounts, **fields)[1]
 
 
@@ -59,7 +60,7 @@ def rotate_token(key: str, *, overlap: timedelta = OVERLAP, by: str) -> str:
     if old.revoked_at or (old.expiry and old.expiry <= now):
         raise TokenOver("The token does not work any more, so there is nothing to rotate.")
     _drop_lost_successor(old, by)
-    fields = {"name": old.name, "scopes": old.scopes, "rate": old.rate, "made_by": by}
+    fields = {name: getattr(old, name) for name in ("name", "scopes", "rate", "strategy")} | {"made_by": by}
     row, text = _store(old.user, _lifetime(old), old.accounts.all(), **fields)
     old.successor = row
     old.expiry = min(now + overlap, old.expiry or now + overlap)

@@ -20,7 +20,7 @@ from brokers.messages import (
     execution_key,
 )
 from brokers.port import InboundMessage
-from orders.booking import effects
+from orders.booking import quantities
 from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.errors import OrderError
@@ -122,7 +122,7 @@ def release_held(order_id: UUID, *, actor: str, at: datetime, reason: str) -> Or
         order.release(cause)
         if order.overfilled:
             clear_alert(AlertKind.OVERFILL, order=order, by=actor)
-            effects.settle(order, order.executions.order_by("id"), cause)
+            quantities.settle(order, order.executions.order_by("id"), cause)
         store_orders([order])
     wakeup.notify_readers()
     return order

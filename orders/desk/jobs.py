@@ -160,9 +160,10 @@ def _waiting() -> QuerySet[DeskJobRow]:
 
 def _resolved(ids: Sequence[int]) -> dict[int, Line]:
     """The orders of these rows with their instruments made known, or what is wrong with them."""
-    rows = DeskJobRow.objects.filter(pk__in=ids, job__kind=JobKind.PLACE)
+    rows = DeskJobRow.objects.filter(pk__in=ids, job__kind=JobKind.PLACE).select_related("job__owner")
     lines = {row.pk: _line(row) for row in rows}
-    resolve_lines(lines.values())
+    for owner in {row.job.owner.get_username() for row in rows}:
+        resolve_lines((lines[row.pk] for row in rows if row.job.owner.get_username() == owner), owner)
     return lines
 
 

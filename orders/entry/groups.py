@@ -92,7 +92,7 @@ def place_group(ticket: GroupTicket, *, client: User, source: Source, received_a
         return known
     if errors := group_errors(ticket):
         raise TicketInvalid(errors)
-    _resolve(ticket)
+    _resolve(ticket, client.get_username())
     while True:
         rules = rules_cache.rules()
         drafts = _drafts(ticket, rules, client=client, source=source, received_at=received_at)
@@ -184,7 +184,7 @@ def legs(orders: Sequence[Ticket]) -> list[list[int]]:
     return [[number for number in pair if number is not None] for pair in pairs]
 
 
-def _resolve(ticket: GroupTicket) -> None:
+def _resolve(ticket: GroupTicket, user: str) -> None:
     """Let the broker name what is not known here, before any rule is looked at."""
     asked = Questions()
     errors: dict[str, list[str]] = {}
@@ -195,7 +195,7 @@ def _resolve(ticket: GroupTicket) -> None:
             errors |= {f"orders.{number}.{field}": texts for field, texts in error.errors.items()}
     if errors:
         raise TicketInvalid(errors)
-    price_tickets(ticket.orders)
+    price_tickets(ticket.orders, user)
 
 
 def _drafts(

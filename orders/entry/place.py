@@ -12,26 +12,25 @@ from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
-from brokers.fix import Side
-from brokers.models import BrokerAccount, GatewaySession, Instrument
+from brokers.models import BrokerAccount, GatewaySession
 from orders.entry import repeats
+from orders.entry.checks import check_report
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
-from orders.instruments.prices import last_prices, why_useless
+from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ids, order_ref_of
 from orders.notify import wakeup
-from orders.risk.checks import CheckResult, Exposure, first_failed, run_checks
+from orders.risk.checks import CheckResult, first_failed
 from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
@@ -39,6 +38,8 @@ from orders.store.orders import record_orders
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
+#: The broker may tell the price that is missing.
+UNPRICED = ("NO_REFERENCE_PRICE", "PRICE_TOO_OLD")
 HEARTBEAT_LIMIT = timedelta(seconds=10)
 MAX_ORDERS = 1000
 
@@ -71,7 +72,7 @@ class Line:
     @property
     def wants_broker(self) -> bool:
         """Whether what the broker can tell may save it: an instrument, or a price to value it at."""
-        unpriced = self.order is not None and self.order.reason_code == "NO_REFERENCE_PRICE"
+        unpriced = self.order is not None and self.order.reason_code in UNPRICED
         return not self.settled and (unpriced or isinstance(self.error, InstrumentUnknown))
 
     def reset(self) -> None:
@@ -128,7 +129,7 @@ def place_orders(
         if failed and rules_cache.forget_outdated():
             pass  # they may be good by the rules that are in force now
         elif unknown and ask_broker:
-            resolve_lines(unknown)
+            resolve_lines(unknown, client.get_username())
             ask_broker = False
         elif failed and all_or_none:
             _drop_all(lines)
@@ -141,7 +142,7 @@ def place_orders(
             line.reset()
 
 
-def resolve_lines(lines: Iterable[Line]) -> None:
+def resolve_lines(lines: Iterable[Line], user: str) -> None:
     """Have the broker name the instruments that no rule knows, and tell prices that are missing or too old.
 
     The error of a line without an instrument is final.
@@ -154,7 +155,7 @@ def resolve_lines(lines: Iterable[Line]) -> None:
                 found.append(line.ticket)
         except OrderError as error:
             line.error, line.settled = error, True
-    price_tickets(found)
+    price_tickets(found, user)
 
 
 def _draft_line(line: Line, rules: Rules, *, client: User, source: Source, received_at: datetime) -> None:
@@ -236,7 +237,7 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     A failed limit check rejects it, and so does a broker that is down where the order wants to be refused
     then. Whoever records it requires the version of these rules to be in force.
     """
-    context = context_by(rules, ticket)
+    context = context_by(rules, ticket, client.get_username())
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     report = check_report(ticket, context)
@@ -250,10 +251,10 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     return order
 
 
-def dry_run(ticket: Ticket) -> list[CheckResult]:
+def dry_run(ticket: Ticket, user: str) -> list[CheckResult]:
     """What the checks say about an order that nobody has placed; raises TicketInvalid, stores nothing."""
     rules = rules_cache.rules()
-    context = context_by(rules, ticket)
+    context = context_by(rules, ticket, user)
     require_form(ticket, context)
     return [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules)]
 
@@ -289,6 +290,8 @@ def _draft(
         special=ticket.special(),
         on_unconfirmed=ticket.on_unconfirmed,
         if_broker_down=ticket.if_broker_down,
+        strategy=ticket.strategy,
+        reduce_only=ticket.reduce_only,
         fresh_until=received_at + timedelta(seconds=max_age),
         received_at=received_at,
         arrival_px=last.px if last else None,
@@ -298,53 +301,6 @@ def _draft(
         EventKind.RECORDED, Cause(actor=f"client:{client.get_username()}", at=received_at), from_state=""
     )
     return order
-
-
-def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
-    """Every limit check on these terms, passed or not; an account without limits may order nothing."""
-    limit, instrument = context.limit, context.instrument
-    if limit is None:
-        code = context.account.code
-        return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
-    source, px = reference_price(ticket, instrument)
-    return run_checks(
-        Exposure(
-            order_qty=ticket.order_qty,
-            reference_px=px,
-            reference_source=source,
-            no_reference=why_useless(last_prices.of(instrument)) if px is None else "",
-            instrument=str(instrument),
-            instrument_allowed=context.instrument_allowed,
-            multiplier=instrument.multiplier / instrument.price_magnifier,
-            max_order_qty=limit.max_order_qty,
-            max_notional=limit.max_notional,
-        )
-    )
-
-
-def reference_price(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None]:
-    """(where it is from, the price one unit is valued at, never below zero), None where there is none.
-
-    A buy costs its limit at most. A sell at a low limit executes at the market, and what waits for a stop
-    may: they are worth the more of both. A combination's price says nothing about what its legs are worth.
-    """
-    if ticket.side == Side.BUY and ticket.price is not None and not instrument.legs:
-        return "price", abs(ticket.price)
-    last = last_prices.of(instrument)
-    market = None if last is None or why_useless(last) else last.px
-    sources = {"price": ticket.price, "stop_px": ticket.stop_px, "last_px": market}
-    known = [(abs(px), source) for source, px in sources.items() if px is not None]
-    if not known or (instrument.legs and market is None):
-        return "last_px", None
-    px, source = max(known)
-    return source, px
-
-
-def order_value(ticket: Ticket, instrument: Instrument) -> tuple[str, Decimal | None, Decimal | None]:
-    """(where the price is from, the price, what the whole order is worth at it, in its own currency)."""
-    source, px = reference_price(ticket, instrument)
-    unit = instrument.multiplier / instrument.price_magnifier
-    return source, px, None if px is None else ticket.order_qty * px * unit
 
 
 def _reachable(account: BrokerAccount) -> bool:

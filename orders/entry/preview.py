@@ -17,7 +17,7 @@ from brokers.models import GatewaySession, QuestionKind
 from brokers.order_attributes import OrderAttributes
 from brokers.order_ids import USED_UP_FROM
 from brokers.port import BrokerSession
-from orders.entry.place import drafted
+from orders.entry.place import UNPRICED, drafted
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import Ticket
@@ -61,7 +61,9 @@ def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:
         order = _drafted(ticket, client, received_at)
     except InstrumentUnknown:
         resolve_ticket(ticket)
-        price_tickets([ticket])
+        order = _drafted(ticket, client, received_at)
+    if order.reason_code in UNPRICED:
+        price_tickets([ticket], client.get_username())
         order = _drafted(ticket, client, received_at)
     reject_beyond_use([[order]], rules_cache.rules(), lock=False)
     return order

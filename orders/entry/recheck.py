@@ -15,8 +15,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from brokers import clock
-from orders.entry.place import check_report, require_form
-from orders.entry.replace import ticket_of
+from orders.entry.checks import check_report
+from orders.entry.place import require_form
+from orders.entry.replace import ticket_of, user_of
 from orders.entry.rules import Rules, context_by, rules_cache
 from orders.entry.use import Intention, recheck_use
 from orders.errors import TicketInvalid
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def recheck_waiting(session: str) -> int:
-    """Check again those to be claimed next whose checks hold no longer; how many were given up."""
+    """Check again those to be claimed next whose checks hold no longer; how many that were."""
     ids = unchecked_orders(session)
     if not ids:
         return 0
@@ -45,12 +46,12 @@ def recheck_waiting(session: str) -> int:
         Order.objects.filter(id__in=passed).update(ruleset=rules.ruleset_version, checked_at=Now())
     if failed:
         wakeup.notify_readers()
-    return failed
+    return len(waiting)
 
 
 def _locked(ids: Collection[UUID]) -> list[Order]:
     """These and the other members of their groups that wait: an intention is checked whole."""
-    orders = Order.objects.select_for_update(of=("self",)).select_related("instrument", "group")
+    orders = Order.objects.select_for_update(of=("self",)).select_related("instrument", "group", "client")
     groups = Order.objects.filter(id__in=ids, group__isnull=False).values("group")
     waiting = orders.filter(id__in=ids) | orders.filter(group__in=groups)
     return list(waiting.filter(state=State.CREATED).order_by("id"))
@@ -97,7 +98,7 @@ def _report(order: Order, rules: Rules) -> list[CheckResult]:
     """One order's report; where it cannot be checked it fails, and stops no other."""
     try:
         ticket = ticket_of(order, order.terms)
-        context = context_by(rules, ticket)
+        context = context_by(rules, ticket, user_of(order))
         require_form(ticket, context)
         return check_report(ticket, context)
     except TicketInvalid as error:

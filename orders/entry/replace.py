@@ -14,7 +14,8 @@ from django.db import IntegrityError, transaction
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
-from orders.entry.place import check_report, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.entry.use import replace_report
@@ -69,7 +70,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RecordedRequest:
     """The recorded request; `created` False when this very one had been recorded before."""
 
     request: OrderRequest
@@ -78,7 +79,7 @@ class Asked:
 
 def replace_order(
     order_id: UUID, change: Change, *, actor: str, at: datetime, version: int | None = None
-) -> Asked:
+) -> RecordedRequest:
     """Ask for other terms of an order; the same cl_ord_id with the same change gives the first request.
 
     `version`: the order's as the caller saw it; None guards nothing. An order that has not left us is
@@ -89,7 +90,9 @@ def replace_order(
     try:
         with transaction.atomic():
             order = (
-                Order.objects.select_for_update(of=("self",)).select_related("instrument").get(pk=order_id)
+                Order.objects.select_for_update(of=("self",))
+                .select_related("instrument", "client")
+                .get(pk=order_id)
             )
             asked = _replace(order, change, Cause(actor=actor, at=at), version)
     except IntegrityError as error:
@@ -99,9 +102,9 @@ def replace_order(
     return asked
 
 
-def _replace(order: Order, change: Change, cause: Cause, version: int | None) -> Asked:
+def _replace(order: Order, change: Change, cause: Cause, version: int | None) -> RecordedRequest:
     if known := _asked_before(order, change):
-        return Asked(request=known, created=False)
+        return RecordedRequest(request=known, created=False)
     if version is not None and version != order.version:
         raise VersionMoved(order)
     request = _draft(order, change, cause)
@@ -112,7 +115,7 @@ def _replace(order: Order, change: Change, cause: Cause, version: int | None) ->
     if request.is_open:
         _queue(order, request, cause)
     store_orders([order])
-    return Asked(request=request, created=True)
+    return RecordedRequest(request=request, created=True)
 
 
 def _asked_before(order: Order, change: Change) -> OrderRequest | None:
@@ -183,13 +186,18 @@ def _require_covered(order: Order, request: OrderRequest) -> None:
 def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     """Rules of form raise; a limit that the new terms break refuses the request in memory."""
     ticket = ticket_of(order, request.terms)
-    context = find_context(ticket)
+    context = find_context(ticket, user_of(order))
     require_form(ticket, context)
     report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
+
+
+def user_of(order: Order) -> str:
+    """Whose order it is, as limits name users."""
+    return order.client.get_username() if order.client else ""
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:
@@ -210,6 +218,8 @@ def ticket_of(order: Order, terms: Terms) -> Ticket:
             legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
         ),
         "side": Side(order.side),
+        "strategy": order.strategy,
+        "reduce_only": order.reduce_only,
         "ord_type": OrdType(order.ord_type),
         "time_in_force": TimeInForce(terms.time_in_force),
     }

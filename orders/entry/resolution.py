@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument, QuestionKind
-from orders.entry.rules import read_instrument, rules_cache
+from orders.entry.checks import price_wanted
+from orders.entry.rules import context_by, read_instrument, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown
+from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown, TicketInvalid
 from orders.instruments import contracts
-from orders.instruments.prices import await_prices, last_prices, why_useless
+from orders.instruments.prices import await_prices
 from orders.notify import questions
 
 
@@ -94,20 +96,20 @@ def resolve_ticket(ticket: Ticket, asked: Questions | None = None) -> None:
                 raise InstrumentUnknown({name: [text]}) from silent
 
 
-def price_tickets(tickets: Iterable[Ticket]) -> None:
-    """Have the broker tell the prices that orders without one of their own, and combinations, need."""
+def price_tickets(tickets: Iterable[Ticket], user: str) -> None:
+    """Have the broker tell the prices that the checks of these orders need and do not have."""
     rules = rules_cache.rules()
-    wanted: dict[str, dict[int, Instrument]] = {}
+    wanted: dict[tuple[str, timedelta], dict[int, Instrument]] = {}
     for ticket in tickets:
-        account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
-        if account is None or instrument is None:
-            continue
-        if not instrument.legs and (ticket.price is not None or ticket.stop_px is not None):
-            continue
-        if instrument.is_known and why_useless(last_prices.of(instrument)):
-            wanted.setdefault(account.account.session_id, {})[instrument.pk] = instrument
-    for session, instruments in wanted.items():
-        await_prices(session, instruments.values())
+        try:
+            context = context_by(rules, ticket, user)
+        except TicketInvalid:
+            continue  # it will not be placed
+        if max_age := price_wanted(ticket, context):
+            asked = context.account.session_id, max_age
+            wanted.setdefault(asked, {})[context.instrument.pk] = context.instrument
+    for (session, max_age), instruments in wanted.items():
+        await_prices(session, instruments.values(), max_age=max_age)
 
 
 def _ask(key: InstrumentKey, session: str, asked: Questions) -> Instrument:

@@ -9,6 +9,7 @@ very next order, at no further round trip.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,8 +17,10 @@ import msgspec
 from brokers.models import BrokerAccount, Instrument
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
-from orders.models import AccountLimit
+from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.ruleset import NO_RULESET, Ruleset
+from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
+from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.use import UseLimits
 
 #: What tells instruments of one symbol apart.
@@ -33,7 +36,8 @@ class OrderContext:
     account: BrokerAccount
     instrument: Instrument
     instrument_allowed: bool
-    limit: AccountLimit | None
+    #: The sets that bind the order, its account's first; empty for an account that may order nothing.
+    limits: tuple[LimitSet, ...]
     ruleset_version: UUID
 
 
@@ -46,6 +50,8 @@ class AccountRules:
     allowed: frozenset[int]
     #: The limits on what the account does as a whole.
     use: UseLimits
+    #: All limits of the account; None without a row, so that nothing may be ordered.
+    limits: LimitSet | None = None
 
     def allows(self, instrument: Instrument) -> bool:
         """Whether the account may trade it."""
@@ -64,6 +70,7 @@ class Rules:
         self._accounts: dict[str, AccountRules] = {}
         self._instruments: dict[InstrumentKey, Instrument] = {}
         self._contracts: dict[int, frozenset[str]] = {}
+        self._scopes: dict[str, LimitSet] | None = None
 
     def account(self, code: str) -> AccountRules | None:
         """The rules of an account; None when there is no such account."""
@@ -76,6 +83,21 @@ class Rules:
         if key not in self._instruments and (found := read_instrument(key)):
             self._instruments[key] = found
         return self._instruments.get(key)
+
+    def limits_for(self, account: str, strategy: str = "", user: str = "") -> tuple[LimitSet, ...]:
+        """The limit sets that bind an intention, the account's first; all of them must hold.
+
+        Empty for an account without limits, which may order nothing. Costs four dictionary look-ups.
+        """
+        own = self.account(account)
+        if own is None or own.limits is None:
+            return ()
+        if self._scopes is None:
+            self._scopes = read_scopes()
+        if not self._scopes:
+            return (own.limits,)
+        names = (FIRM, scope_text(ScopeKind.STRATEGY, strategy), scope_text(ScopeKind.USER, user))
+        return (own.limits, *(self._scopes[name] for name in names if name in self._scopes))
 
     def exchanges(self, con_id: int) -> frozenset[str]:
         """Where a contract trades, of those that are known here; empty when it is not known."""
@@ -125,7 +147,52 @@ def read_account(code: str) -> AccountRules | None:
     limit: AccountLimit | None = getattr(account, "limit", None)
     allowed = limit.allowed_instruments.values_list("pk", flat=True) if limit else ()
     use = UseLimits(**{name: getattr(limit, name) for name in USE_LIMITS}) if limit else UseLimits()
-    return AccountRules(account=account, limit=limit, allowed=frozenset(allowed), use=use)
+    return AccountRules(
+        account=account,
+        limit=limit,
+        allowed=frozenset(allowed),
+        use=use,
+        limits=limit_set(limit, limit.scope, read_restrictions(limit.scope)) if limit else None,
+    )
+
+
+def read_scopes() -> dict[str, LimitSet]:
+    """The limits of firm, strategies and users as they are now; accounts have theirs with them."""
+    rows = {row.scope: row for row in ScopeLimit.objects.all()}
+    others = InstrumentRestriction.objects.exclude(scope__startswith=f"{ScopeKind.ACCOUNT}:")
+    listed = set(others.values_list("scope", flat=True))
+    return {scope: limit_set(rows.get(scope), scope, read_restrictions(scope)) for scope in {*rows, *listed}}
+
+
+def limit_set(
+    row: AccountLimit | ScopeLimit | None, scope: str, restrictions: tuple[Restriction, ...] = ()
+) -> LimitSet:
+    """A row of limits as the rules read it; without a row every limit is off."""
+    values = {name: limit_value(row, name) for name in FIELDS if hasattr(row, name)}
+    return LimitSet(scope=scope, restrictions=restrictions, **values)
+
+
+def limit_value(row: AccountLimit | ScopeLimit | None, name: str) -> Any:
+    """The value of one limit of a row."""
+    value: Any = getattr(row, name, FIELDS[name].off)
+    return frozenset(value) if FIELDS[name].unit == Unit.WORDS and value is not None else value
+
+
+def read_restrictions(scope: str) -> tuple[Restriction, ...]:
+    """The restricted and allowed instruments of one scope as they are now."""
+    rows = InstrumentRestriction.objects.filter(scope=scope).select_related("instrument")
+    return tuple(
+        Restriction(
+            effect=Effect(row.effect),
+            instrument=row.instrument_id,
+            con_id=row.instrument.con_id,
+            side=row.side,
+            starts_at=row.starts_at,
+            ends_at=row.ends_at,
+            reason=row.reason,
+        )
+        for row in rows
+    )
 
 
 def read_instrument(key: InstrumentKey) -> Instrument | None:
@@ -150,13 +217,13 @@ def read_exchanges(con_id: int) -> frozenset[str]:
     return frozenset(name for own, others in rows for name in (own, *others))
 
 
-def find_context(ticket: Ticket) -> OrderContext:
-    """The account, instrument and limits that a ticket names, as they are now; raises TicketInvalid."""
+def find_context(ticket: Ticket, user: str) -> OrderContext:
+    """The account, instrument and limits of a user's ticket, as they are now; raises TicketInvalid."""
     rules_cache.forget_outdated()
-    return context_by(rules_cache.rules(), ticket)
+    return context_by(rules_cache.rules(), ticket, user)
 
 
-def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
+def context_by(rules: Rules, ticket: Ticket, user: str) -> OrderContext:
     """The same by rules that are remembered: whoever uses it requires their edition to be in force."""
     account, instrument = rules.account(ticket.account), rules.instrument(ticket.instrument)
     key, errors = ticket.instrument, dict[str, list[str]]()
@@ -178,7 +245,7 @@ def context_by(rules: Rules, ticket: Ticket) -> OrderContext:
         account=account.account,
         instrument=instrument,
         instrument_allowed=account.allows(instrument),
-        limit=account.limit,
+        limits=rules.limits_for(ticket.account, ticket.strategy, user),
         ruleset_version=rules.ruleset_version,
     )
 

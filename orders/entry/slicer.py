@@ -22,7 +22,8 @@ from django.db.models.functions import Coalesce
 from brokers import clock, database
 from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
-from orders.entry.place import check_report, drafted, require_form
+from orders.entry.checks import check_report
+from orders.entry.place import drafted, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket
@@ -106,7 +107,7 @@ def place_sliced(
     if known := _placed_before(ticket, client, request_hash):
         return known, False
     start_time = start_time or received_at
-    context = _context(ticket)
+    context = _context(ticket, client.get_username())
     require_form(ticket, context)
     _require_schedule(ticket, context, slices, start_time, end_time, received_at)
     parent = SlicedOrder(
@@ -143,13 +144,14 @@ def _placed_before(ticket: Ticket, client: User, request_hash: str) -> SlicedOrd
     return known
 
 
-def _context(ticket: Ticket) -> OrderContext:
+def _context(ticket: Ticket, user: str) -> OrderContext:
     try:
-        return find_context(ticket)
+        context = find_context(ticket, user)
     except InstrumentUnknown:
         resolve_ticket(ticket)
-    price_tickets([ticket])
-    return find_context(ticket)
+        context = find_context(ticket, user)
+    price_tickets([ticket], user)
+    return context
 
 
 def _require_schedule(

@@ -38,6 +38,17 @@ Currency = Annotated[
 ]
 
 
+StrategyName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[\x21-\x7e](?:[\x20-\x7e]{0,30}[\x21-\x7e])?$",
+        title="Strategy",
+        description="What the order is placed for, in your own words; limits and states may name it.",
+        extra={"must_be": "1 to 32 printable ASCII characters"},
+    ),
+]
+
+
 class TicketLeg(Leg, frozen=True, kw_only=True, omit_defaults=True):
     """A leg as a caller may name it."""
 
@@ -104,6 +115,11 @@ class Ticket(OrderTerms, frozen=True, kw_only=True, omit_defaults=True):
     instrument: InstrumentKey
     on_unconfirmed: Annotated[OnUnconfirmed, Meta(title="If unconfirmed")] = OnUnconfirmed.RESEND
     if_broker_down: Annotated[IfBrokerDown, Meta(title="If broker is down")] = IfBrokerDown.QUEUE
+    strategy: StrategyName = ""
+    reduce_only: Annotated[
+        bool,
+        Meta(title="Reduce only", description="Refused where it could grow or turn the account's position."),
+    ] = False
     #: Without it the order type has a default.
     max_age: Annotated[
         Decimal | None,

@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from threading import BoundedSemaphore
-from typing import NamedTuple
+from typing import Any
 
 import msgspec
 from django.conf import settings
+from django.db.models import Q
 
 from brokers import clock, prepared
-from brokers.formats import decimal_text
-from brokers.inbox import InboxWriter
+from brokers.fix import LegSide
+from brokers.inbox.writer import InboxWriter
+from brokers.market import FIGURES
 from brokers.models import Instrument
 from orders.errors import BrokerSilent
 from orders.instruments import market_views
 from orders.notify import questions
+from orders.risk.market import NO_MARKET, Ages, Leg, Market, Price
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +32,31 @@ PRICE_PAUSE = 0.1  # seconds
 #: A web process has a few threads; those who wait must not take them all from those who do not.
 _seats = BoundedSemaphore(4)
 
+TIMED = ("last_px", "bid_px", "ask_px", "close_px")
+#: What is not told now stays as it is, an empty text says that there is none any more.
+_SET = ", ".join(
+    [
+        f"{name} = CASE WHEN seen.{name} IS NULL THEN i.{name} ELSE NULLIF(seen.{name}, '')::numeric END"
+        for name in FIGURES
+    ]
+    + [f"{name}_at = CASE WHEN seen.{name} IS NULL THEN i.{name}_at ELSE now() END" for name in TIMED]
+)
 #: One statement, and so one flush to disk, however many instruments have moved.
 STORE_PRICES = f"""
-    UPDATE brokers_instrument i SET last_px = seen.last_px, last_px_at = now()
-    FROM {prepared.json_to_recordset({"con_id": "bigint", "last_px": "numeric"}, "seen")}
+    UPDATE brokers_instrument i SET {_SET}
+    FROM {prepared.json_to_recordset({"con_id": "bigint", **dict.fromkeys(FIGURES, "text")}, "seen")}
     WHERE i.con_id = seen.con_id
 """  # noqa: S608 - our own column names
 
 
 def store_prices(writer: InboxWriter) -> None:
-    """Write the latest prices seen since the last call; at most one row per instrument and second."""
+    """Write the latest figures seen since the last call; at most one row per instrument and second."""
     prices, writer.prices = writer.prices, {}
     if prices:
-        seen = [{"con_id": con_id, "last_px": price} for con_id, price in prices.items()]
+        figures: dict[int, dict[str, str]] = {}
+        for (con_id, name), value in list(prices.items()):
+            figures.setdefault(con_id, {})[name] = value
+        seen = [{"con_id": con_id, **told} for con_id, told in figures.items()]
         try:
             prepared.rows(STORE_PRICES, [msgspec.json.encode(seen).decode()])
         except Exception:
@@ -49,65 +64,72 @@ def store_prices(writer: InboxWriter) -> None:
             raise
 
 
-class LastPrice(NamedTuple):
-    """A price that the broker told, and when; a time that is not known makes it useless."""
-
-    px: Decimal
-    at: datetime | None
+_FIGURES = tuple(name for timed in TIMED for name in (timed, f"{timed}_at"))
+_FACTS = ("average_volume", "shortable_shares", "halted")
 
 
 class LastPrices:
-    """Last prices of the instruments that orders name, read all at once and kept for a second."""
+    """The markets of the instruments that orders name, read all at once and kept for a second."""
 
     def __init__(self) -> None:
-        self._prices: dict[int, LastPrice | None] = {}
+        self._markets: dict[int, Market] = {}
         self._read_at = 0.0
 
-    def of(self, instrument: Instrument) -> LastPrice | None:
-        """The last price, of a combination what its legs are worth; None when none is known."""
-        if instrument.legs:
-            return legs_value(instrument)
-        if instrument.pk not in self._prices or time.monotonic() - self._read_at > PRICES_KEPT_FOR:
-            wanted = Instrument.objects.filter(pk__in=[*self._prices, instrument.pk])
-            rows = wanted.values_list("pk", "last_px", "last_px_at")
-            self._prices = {pk: LastPrice(px, at) if px is not None else None for pk, px, at in rows}
+    def of(self, instrument: Instrument) -> Price | None:
+        """The last price, whatever its age; a combination has none."""
+        return None if instrument.legs else self.market(instrument.con_id).last_px
+
+    def market(self, con_id: int | None) -> Market:
+        """What was last told of a contract."""
+        if con_id is None:
+            return NO_MARKET
+        if con_id not in self._markets or time.monotonic() - self._read_at > PRICES_KEPT_FOR:
+            self._markets = read_markets([*self._markets, con_id])
             self._read_at = time.monotonic()
-        return self._prices.get(instrument.pk)
+        return self._markets.get(con_id, NO_MARKET)
+
+    def legs(self, instrument: Instrument) -> list[Leg]:
+        """The markets of what is ordered: of a combination those of its legs."""
+        if not instrument.legs:
+            return [Leg(market=self.market(instrument.con_id))]
+        return [
+            Leg(
+                market=self.market(leg["con_id"]),
+                ratio=Decimal(leg["ratio"]) * (1 if leg["side"] == LegSide.BUY else -1),
+            )
+            for leg in instrument.legs
+        ]
 
     def forget(self) -> None:
         """Read them anew when they are next asked for."""
         self._read_at = 0.0
 
 
-def legs_value(instrument: Instrument) -> LastPrice | None:
-    """What one combination's legs are worth, all added up: a bound for its value, as old as the oldest."""
-    total, times = Decimal(0), list[datetime]()
-    for leg in instrument.legs:
-        row = Instrument.objects.filter(con_id=leg["con_id"]).values_list("last_px", "last_px_at").first()
-        if row is None or row[0] is None:
-            return None
-        total += row[0] * leg["ratio"]
-        times += [row[1]] if row[1] else []
-    return LastPrice(total, min(times) if len(times) == len(instrument.legs) else None)
+def read_markets(contracts: Collection[int]) -> dict[int, Market]:
+    """What was last told of these contracts; nothing is known of the others."""
+    rows = Instrument.objects.filter(con_id__in=contracts).values("con_id", *_FIGURES, *_FACTS)
+    found = dict.fromkeys(contracts, NO_MARKET)
+    for row in rows.order_by("pk"):
+        told: dict[str, Any] = {name: row[name] for name in _FACTS}
+        for name in TIMED:
+            told[name] = Price(row[name], row[f"{name}_at"]) if row[name] is not None else None
+        found[row["con_id"]] = Market(**told)
+    return found
 
 
 last_prices = LastPrices()
 
 
-def why_useless(price: LastPrice | None) -> str:
-    """Why nothing may be valued at this price: there is none, or it is too old; empty when it may."""
-    if price is None:
-        return "no price known"
-    limit = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    age = clock.now() - price.at if price.at else None
-    if age is not None and age <= limit:
-        return ""
-    old = "of unknown age" if age is None else f"{age / timedelta(hours=1):.0f} hours old"
-    most = f"{settings.MAX_PRICE_AGE_HOURS:g}"
-    return f"the last price {decimal_text(price.px)} is {old}, at most {most} are allowed"
+def ages(max_price_age: Decimal | int | None = None) -> Ages:
+    """How old prices may be now; without seconds of a limit, the market's as old as a close."""
+    close = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
+    market = close if max_price_age is None else min(timedelta(seconds=float(max_price_age)), close)
+    return Ages(now=clock.now(), market=market, close=close)
 
 
-def await_prices(session: str, instruments: Collection[Instrument], timeout: float = PRICE_TIMEOUT) -> None:
+def await_prices(
+    session: str, instruments: Collection[Instrument], *, max_age: timedelta, timeout: float = PRICE_TIMEOUT
+) -> None:
     """Have the broker tell prices of these, and wait for them; never call it in a transaction.
 
     Nothing is waited for while the session's worker or its link is away, nor when too many wait already.
@@ -121,7 +143,7 @@ def await_prices(session: str, instruments: Collection[Instrument], timeout: flo
         questions.require_link(session)
         for pk in ids:
             market_views.look(session, pk)  # the worker subscribes to what somebody looks at
-        _wait_for(ids, time.monotonic() + timeout)
+        _wait_for(ids, max_age, time.monotonic() + timeout)
     except (BrokerSilent, market_views.NoMarket) as error:
         log.info("no price asked for", extra={"session": session, "error": str(error)})
     finally:
@@ -129,8 +151,10 @@ def await_prices(session: str, instruments: Collection[Instrument], timeout: flo
         last_prices.forget()
 
 
-def _wait_for(ids: Collection[int], deadline: float) -> None:
-    oldest = clock.now() - timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    fresh = Instrument.objects.filter(pk__in=ids, last_px__isnull=False, last_px_at__gt=oldest)
-    while fresh.count() < len(ids) and time.monotonic() < deadline:
+def _wait_for(ids: Collection[int], max_age: timedelta, deadline: float) -> None:
+    while time.monotonic() < deadline:
+        oldest = clock.now() - max_age
+        young = Q(last_px_at__gt=oldest) | Q(bid_px_at__gt=oldest) | Q(ask_px_at__gt=oldest)
+        if Instrument.objects.filter(young, pk__in=ids).count() == len(ids):
+            return
         time.sleep(PRICE_PAUSE)

@@ -14,7 +14,7 @@ RETENTION = 60.0  # seconds
 Hours = tuple[str, list[list[str]]]
 
 
-class TradingHours:
+class TradingHoursCache:
     """Time zones and sessions of the instruments that are traded, each read once a minute at most."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class TradingHours:
         return known[0]
 
 
-_hours = TradingHours()
+_hours = TradingHoursCache()
 
 
 def date_of(order: Order, at: datetime) -> date:

@@ -1,6 +1,7 @@
 """The tables of the order domain."""
 
 from orders.models.alert import Alert, AlertKind
+from orders.models.audit import AuditRecord, AuditSeal
 from orders.models.breaks import Break, BreakKind, BreakNote
 from orders.models.desk import (
     ActionRecord,
@@ -17,7 +18,7 @@ from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
-from orders.models.limits import AccountLimit
+from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
@@ -44,6 +45,8 @@ __all__ = [
     "Alert",
     "AlertKind",
     "ApiToken",
+    "AuditRecord",
+    "AuditSeal",
     "Break",
     "BreakKind",
     "BreakNote",
@@ -61,6 +64,7 @@ __all__ = [
     "IdempotencyKey",
     "IfBrokerDown",
     "IfLate",
+    "InstrumentRestriction",
     "JobKind",
     "LostOrder",
     "OcaType",
@@ -77,6 +81,7 @@ __all__ = [
     "Ruleset",
     "SavedView",
     "Scope",
+    "ScopeLimit",
     "SliceState",
     "SlicedOrder",
     "Source",

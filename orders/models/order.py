@@ -120,7 +120,7 @@ def first_id_at(at: datetime) -> UUID:
     return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62))
 
 
-class Traded(NamedTuple):
+class TradedContract(NamedTuple):
     """The contract of an order, as far as it tells somebody else's order from this one."""
 
     sec_type: str
@@ -177,6 +177,9 @@ class Order(OrderLifecycle):
         max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
     )
     if_broker_down = models.CharField(max_length=8, choices=IfBrokerDown.choices, default=IfBrokerDown.QUEUE)
+    #: What it is placed for, in the client's words; empty: for nothing in particular.
+    strategy = models.CharField(max_length=32, blank=True, default="")
+    reduce_only = models.BooleanField(default=False, help_text="It never grows or turns a position.")
     fresh_until = models.DateTimeField(help_text="Not sent after this time: FAILED with reason STALE.")
 
     cum_qty = models.DecimalField(default=Decimal(0), max_digits=28, decimal_places=10)
@@ -281,6 +284,10 @@ class Order(OrderLifecycle):
             models.Index(
                 fields=["account", "standing", "-id"], condition=~Q(standing=""), name="order_standing"
             ),
+            models.Index(
+                fields=["account", "strategy", "-id"], condition=~Q(strategy=""), name="order_strategy"
+            ),
+            models.Index(fields=["account", "-id"], condition=Q(reduce_only=True), name="order_reduce_only"),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(
                 fields=["id"],
@@ -356,10 +363,10 @@ class Order(OrderLifecycle):
             self.record_event(EventKind.RELEASED, cause)
 
     @cached_property
-    def traded(self) -> Traded:
+    def traded(self) -> TradedContract:
         """Its contract; queries that set it save a look."""
         row = self.instrument
-        return Traded(row.sec_type, row.con_id, row.symbol, row.legs)
+        return TradedContract(row.sec_type, row.con_id, row.symbol, row.legs)
 
     @property
     def is_combination(self) -> bool:

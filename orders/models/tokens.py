@@ -12,6 +12,7 @@ class Scope(models.TextChoices):
     READ = "read"
     TRADE = "trade"
     CANCEL = "cancel"
+    RISK = "risk"
     ADMIN = "admin"
 
 
@@ -25,6 +26,12 @@ class ApiToken(AbstractAuthToken):
     scopes = models.JSONField(default=list)
     accounts = models.ManyToManyField("brokers.BrokerAccount", blank=True, related_name="+")
     rate = models.PositiveIntegerField(null=True, blank=True, help_text="Requests per second; empty: as set.")
+    strategy = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        help_text="Of every order placed with it; empty: as orders say.",
+    )
     made_by = models.CharField(max_length=100, blank=True, default="")
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

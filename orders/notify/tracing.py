@@ -62,12 +62,12 @@ def tracer_to(processor: SpanProcessor) -> Tracer:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-    class OrderIds(RandomIdGenerator):
+    class TraceIds(RandomIdGenerator):
         def generate_trace_id(self) -> int:
             return int(_of_thread.trace_id)
 
     provider = TracerProvider(
-        resource=Resource.create({"service.name": "tradedesk"}), id_generator=OrderIds()
+        resource=Resource.create({"service.name": "tradedesk"}), id_generator=TraceIds()
     )
     provider.add_span_processor(processor)
     return provider.get_tracer("tradedesk")

@@ -33,7 +33,7 @@ Currency = tuple[str, str]  # account, currency
 
 
 @dataclass(frozen=True, kw_only=True)
-class Traded:
+class TradedTotal:
     """What executions of one contract come to; quantity and value are signed, bought is positive."""
 
     con_id: int
@@ -64,12 +64,12 @@ VALUE = ExpressionWrapper(SIGN * F("last_qty") * F("last_px") * F("multiplier"),
 GROUP = ("con_id", "symbol", "sec_type", "currency", "commission_currency")
 
 
-def traded_since_baseline(account: BrokerAccount) -> list[Traded]:
+def traded_since_baseline(account: BrokerAccount) -> list[TradedTotal]:
     """What our executions changed since the account's baseline."""
     return _traded(account.code, account.baseline_execution)
 
 
-def _traded(account: str, after: int, until: int | None = None) -> list[Traded]:
+def _traded(account: str, after: int, until: int | None = None) -> list[TradedTotal]:
     """Executions with ids in (after, until] that count, less those before that they corrected."""
     rows = Execution.objects.filter(account=account, id__gt=after).exclude(sec_type=COMBINATION)
     if until is not None:
@@ -95,7 +95,7 @@ def _is_correction(exec_id: str) -> bool:
     return exec_id.rpartition(".")[2].lstrip("0") not in ("", "1")
 
 
-def _sums(rows: QuerySet[Execution]) -> Iterator[Traded]:
+def _sums(rows: QuerySet[Execution]) -> Iterator[TradedTotal]:
     sums = rows.order_by().values(*GROUP)
     for row in sums.annotate(
         quantity=Sum(QUANTITY),
@@ -103,7 +103,7 @@ def _sums(rows: QuerySet[Execution]) -> Iterator[Traded]:
         realized=Sum("realized_pnl"),
         commission_sum=Sum("commission"),
     ):
-        yield Traded(
+        yield TradedTotal(
             **{name: row[name] for name in GROUP},
             quantity=row["quantity"],
             value=row["value"],
@@ -112,8 +112,8 @@ def _sums(rows: QuerySet[Execution]) -> Iterator[Traded]:
         )
 
 
-def _negative(one: Traded) -> Traded:
-    return Traded(
+def _negative(one: TradedTotal) -> TradedTotal:
+    return TradedTotal(
         con_id=one.con_id,
         symbol=one.symbol,
         sec_type=one.sec_type,
@@ -126,7 +126,7 @@ def _negative(one: Traded) -> Traded:
     )
 
 
-def quantities(account: str, traded: Iterable[Traded]) -> dict[Contract, Decimal]:
+def quantities(account: str, traded: Iterable[TradedTotal]) -> dict[Contract, Decimal]:
     """Signed quantity by contract."""
     found: defaultdict[Contract, Decimal] = defaultdict(Decimal)
     for one in traded:
@@ -134,7 +134,7 @@ def quantities(account: str, traded: Iterable[Traded]) -> dict[Contract, Decimal
     return dict(found)
 
 
-def cash(account: str, traded: Iterable[Traded]) -> dict[Currency, Decimal]:
+def cash(account: str, traded: Iterable[TradedTotal]) -> dict[Currency, Decimal]:
     """Cash moved, by currency."""
     found: defaultdict[Currency, Decimal] = defaultdict(Decimal)
     for one in traded:
@@ -195,7 +195,7 @@ def _first(rows: QuerySet[Execution]) -> int | None:
     return first
 
 
-def _add_positions(account: BrokerAccount, traded: Iterable[Traded]) -> None:
+def _add_positions(account: BrokerAccount, traded: Iterable[TradedTotal]) -> None:
     for one in traded:
         row, _ = Position.objects.get_or_create(
             account=account,
@@ -230,7 +230,7 @@ def accept(row: Break) -> None:
     if row.kind == BreakKind.CASH:
         add_cash(account, row.ours["currency"], difference)
         return
-    one = Traded(
+    one = TradedTotal(
         con_id=int(row.ours["con_id"]),
         symbol=row.ours["symbol"],
         sec_type=row.ours.get("sec_type", ""),

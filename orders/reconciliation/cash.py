@@ -25,13 +25,16 @@ TOLERANCE = Decimal("0.01")
 
 
 def store(session: str, snapshot: Snapshot) -> None:
-    """Store the cash of a look, by account and currency; a currency no longer listed is zero."""
+    """Store the cash of a look, by account and currency; a currency no longer listed is zero.
+
+    Of one that is told twice the last counts.
+    """
     known = set(BrokerAccount.objects.filter(session_id=session).values_list("code", flat=True))
     known &= _shown(snapshot)
     rows = [
         CashBalance(
             account_id=report.account,
-            currency=report.currency,
+            currency=storable.text(report.currency, 8),
             amount=amount,
             reported_at=snapshot.finished_at,
         )
@@ -39,7 +42,7 @@ def store(session: str, snapshot: Snapshot) -> None:
         if report.account in known and (amount := _amount(report)) is not None
     ]
     CashBalance.objects.bulk_create(
-        rows,
+        {(row.account_id, row.currency): row for row in rows}.values(),
         update_conflicts=True,
         unique_fields=["account", "currency"],
         update_fields=["amount", "reported_at"],

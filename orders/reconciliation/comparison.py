@@ -9,13 +9,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min, QuerySet
 
-from brokers import clock
+from brokers import clock, storable
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount
-from orders.booking import effects
 from orders.booking.commissions import grace
-from orders.booking.working_set import WorkingSet
+from orders.booking.request_answers import comparable
+from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
 from orders.reconciliation.baseline import COMBINATION
 from orders.reconciliation.breaks import Finding, as_evidence
@@ -40,7 +40,7 @@ def differs(order: Order, report: OrderReport) -> bool:
     """Whether the report says something that the order's row does not."""
     if report.identity.perm_id and order.perm_id != report.identity.perm_id:
         return True  # not known yet, or of a second order behind the same reference
-    if report.terms and order.is_alive and effects.comparable(report.terms, order.terms) != order.terms:
+    if report.terms and order.is_alive and comparable(report.terms, order.terms) != order.terms:
         return True
     return executions_missing(order, report) or State(order.state) not in AGREES.get(report.status, ())
 
@@ -106,12 +106,20 @@ def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
 
 # --- executions ---------------------------------------------------------------------------------------
 def executions(session: str, snapshot: Snapshot) -> list[Finding]:
-    """Executions that one side has and the other has not, or that are not the same."""
-    shown = {(report.account, report.exec_id): report for report in snapshot.executions}
+    """Executions that one side has and the other has not, or that are not the same.
+
+    What the broker took back before we knew of it need not be in our books.
+    """
+    shown = {(report.account, execution_id(report.exec_id)): report for report in snapshot.executions}
     # Bare values: a day may have a hundred thousand, of which hardly one is needed as a whole.
     facts = _ours(session).filter(exec_id__in={exec_id for _, exec_id in shown})
     ours = {(account, key): (side, qty, px) for account, key, side, qty, px in facts.values_list(*COMPARED)}
-    found = [_only_there(report) for key, report in shown.items() if key not in ours]
+    busted = {(report.account, report.exec_root) for report in snapshot.executions if not report.last_qty}
+    found = [
+        _only_there(report)
+        for key, report in shown.items()
+        if key not in ours and report.last_qty and (report.account, report.exec_root) not in busted
+    ]
     unlike = {key for key, fact in ours.items() if key in shown and not _same(fact, shown[key])}
     for row in _ours(session).filter(exec_id__in={exec_id for _, exec_id in unlike}):
         if (key := (row.account_id, row.exec_id)) in unlike:
@@ -124,7 +132,7 @@ def _ours(session: str) -> QuerySet[Execution]:
 
 
 def _same(fact: tuple[str, Decimal, Decimal], report: ExecutionReport) -> bool:
-    return fact == (report.side, report.last_qty, report.last_px)
+    return fact == (report.side, storable.number(report.last_qty), storable.number(report.last_px))
 
 
 def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
@@ -133,7 +141,7 @@ def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
         return []
     first = min(report.transact_time for report in snapshot.executions)
     clients = {report.identity.client_id for report in snapshot.executions}
-    roots = {report.exec_root for report in snapshot.executions}
+    roots = {execution_id(report.exec_root) for report in snapshot.executions}
     rows = _since_baseline(session).filter(
         superseded=False,
         transact_time__gt=first,

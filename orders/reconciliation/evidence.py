@@ -14,7 +14,7 @@ from brokers.messages import Snapshot
 from brokers.models import BrokerAccount, Position
 from orders.models import Break, BreakKind, Order, Source
 from orders.reconciliation import positions
-from orders.sending.absence import Doubt, Evidence, doubts
+from orders.sending.absence import AbsenceEvidence, Doubt, doubts
 
 ZERO = Decimal(0)
 
@@ -26,13 +26,13 @@ class SnapshotEvidence:
         self.session = session
         self.snapshot = snapshot
         self.skew = skew
-        self.zone = gateway_zone(session)
+        self.zone = gateway_zone(session, snapshot.time_zone)
 
     def doubts(self, order: Order) -> list[Doubt]:
         """Why the order may be at the broker all the same."""
         snapshot = self.snapshot
         return doubts(
-            Evidence(
+            AbsenceEvidence(
                 account=str(order.account_id),
                 side=Side(order.side),
                 sent_at=None if order.source == Source.EXTERNAL else order.claimed_at,
@@ -64,8 +64,11 @@ class SnapshotEvidence:
         contract = (str(order.account_id), con_id)
         if order.account_id not in self._with_baseline:
             return ZERO  # the first snapshot of an account: what it shows is where comparisons begin
+        shown = self._shown.get(contract, ZERO)
+        if shown is None:
+            return order.order_qty  # the broker does not tell it: it may have moved by all of the order
         expected = self._baselines.get(contract, ZERO) + self._executed.get(contract, ZERO)
-        return self._shown.get(contract, ZERO) - expected - self._open_before(contract, order.claimed_at)
+        return shown - expected - self._open_before(contract, order.claimed_at)
 
     def _open_before(self, contract: tuple[str, int], sent_at: datetime | None) -> Decimal:
         """A difference that a person was told of before the order was sent."""
@@ -80,7 +83,7 @@ class SnapshotEvidence:
         return Decimal(row.broker["reported"]) - Decimal(row.ours["expected"]) if row else ZERO
 
     @cached_property
-    def _shown(self) -> dict[tuple[str, int], Decimal]:
+    def _shown(self) -> dict[tuple[str, int], Decimal | None]:
         return {(row.account, row.instrument.con_id): row.position_qty for row in self.snapshot.positions}
 
     @cached_property
@@ -98,7 +101,11 @@ class SnapshotEvidence:
         return set(known.values_list("code", flat=True))
 
 
-def gateway_zone(session: str) -> tzinfo:
-    """Where the session's gateway stands, by the settings: its day is what it lists."""
+def gateway_zone(session: str, told: str) -> tzinfo | None:
+    """Where the session's gateway stands, by the settings or as it says; None when nobody can tell.
+
+    Its day is what it lists.
+    """
     config = settings.BROKER_SESSIONS.get(session)
-    return (time_zones.find(config.time_zone) if config and config.time_zone else None) or UTC
+    configured = time_zones.find(config.time_zone) if config and config.time_zone else None
+    return configured or (time_zones.find(told) if told else UTC)

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from django.db.models import Min
 
-from brokers import clock
+from brokers import clock, storable
 from brokers.formats import decimal_text
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.messages import PositionReport, Snapshot
 from brokers.models import BrokerAccount, Instrument, Position
 from orders.models import BreakKind, Execution
@@ -49,24 +49,29 @@ def store_snapshot(session: str, snapshot: Snapshot) -> None:
 
 
 def _store(session: str, reports: Iterable[PositionReport], at: datetime) -> None:
+    """Store what the broker knows of them; a position whose quantity it does not tell stays as it was."""
     accounts = set(BrokerAccount.objects.filter(session_id=session).values_list("code", flat=True))
+    known = [(one, storable.number(one.position_qty)) for one in reports if one.account in accounts]
+    rows = [_row(report, quantity, at) for report, quantity in known if quantity is not None]
     Position.objects.bulk_create(
-        [_row(report, at) for report in reports if report.account in accounts],
+        {(row.account_id, row.con_id): row for row in rows}.values(),
         update_conflicts=True,
         unique_fields=["account", "con_id"],
         update_fields=["position_qty", "avg_cost", "reported_at"],
     )
 
 
-def _row(report: PositionReport, at: datetime) -> Position:
+def _row(report: PositionReport, quantity: Decimal, at: datetime) -> Position:
+    """The position as the columns hold it: one in odd words keeps no other from being stored."""
+    ref = report.instrument
     return Position(
         account_id=report.account,
-        con_id=report.instrument.con_id,
-        symbol=report.instrument.symbol,
-        sec_type=report.instrument.sec_type[:16],
-        currency=report.instrument.currency,
-        position_qty=report.position_qty,
-        avg_cost=report.avg_cost,
+        con_id=storable.whole(ref.con_id),
+        symbol=storable.text(ref.symbol, 32),
+        sec_type=storable.text(ref.sec_type, 16),
+        currency=storable.text(ref.currency, 3),
+        position_qty=quantity,
+        avg_cost=storable.number(report.avg_cost),
         reported_at=at,
     )
 

@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 from django.db.models import Max
 from django.db.models.functions import TruncHour
 
-from brokers import clock
-from brokers.inbox import InboxWriter
+from brokers import clock, storable
+from brokers.inbox.writer import InboxWriter
 from brokers.models import AccountValue, BrokerAccount, Position, Profit, ProfitPoint
 from brokers.port import BrokerSession
 
@@ -40,7 +40,7 @@ def _store(accounts: set[str], writer: InboxWriter) -> None:
             account_id=report.account,
             con_id=report.con_id,
             reported_at=now,
-            **{name: getattr(report, name) for name in FIGURES},
+            **{name: storable.number(getattr(report, name)) for name in FIGURES},
         )
         for report in told.values()
         if report.account in accounts
@@ -78,9 +78,11 @@ def net_liquidations() -> dict[str, Decimal]:
     found = {}
     for account, text in AccountValue.objects.filter(key=NET).values_list("account_id", "value"):
         try:
-            found[account] = Decimal(text)
+            worth = storable.number(Decimal(text))
         except InvalidOperation:
             continue
+        if worth is not None:
+            found[account] = worth
     return found
 
 

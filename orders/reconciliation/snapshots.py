@@ -14,19 +14,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import msgspec
 from django.db import transaction
 from django.db.models import Q
 
 from brokers import clock, storable
-from brokers.inbox import Applier, apply_in_batches
+from brokers.inbox.applier import Applier
+from brokers.inbox.parking import apply_in_batches
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, GatewaySession
 from brokers.port import InboundMessage
-from orders.booking import effects
-from orders.booking.apply import SNAPSHOT_TOPIC, close_parked_rows, rearm_parked
 from orders.booking.flags import SessionFlags
-from orders.booking.working_set import WorkingSet
+from orders.booking.parked import close_parked_rows, rearm_parked
 from orders.models import (
     AT_BROKER,
     BreakKind,
@@ -37,20 +35,17 @@ from orders.models import (
     ReconciliationRun,
     RequestKind,
     RequestState,
-    Source,
-    State,
 )
 from orders.reconciliation import account_values, baseline, breaks, cash, comparison, positions
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.evidence import SnapshotEvidence
+from orders.reconciliation.news import missing_orders, news_of, unexplained
+from orders.reconciliation.snapshot_rows import Row, absence_topic, message, topic_of
 from orders.reconciliation.steps import Steps
 from orders.sending import absence
 from orders.sending.absence import Doubt
 from orders.sending.submission import repeat_cancel
-from orders.sending.unknown_outcome import ROUNDS
 from orders.store.orders import store_orders
-
-Row = OrderReport | OrderAbsent | ExecutionsMissing
 
 
 def apply_snapshot(
@@ -62,65 +57,112 @@ def apply_snapshot(
     while the database is away.
     """
     steps = Steps(session)
-    parked: set[str] = set()
-
-    def submit(rows: Sequence[Row]) -> None:
-        refused = apply_in_batches(applier, [_message(snapshot, row) for row in rows])
-        parked.update(item.topic for item in refused if isinstance(item, InboundMessage))
-
+    books = SnapshotBooking(session, snapshot, flags, applier, steps)
     steps.run("try parked messages again", lambda: rearm_parked(session), instead=None)
-    all_rows: tuple[list[OrderReport], set[UUID]] = (list(snapshot.orders), set())
-    news, seen = steps.run("find news", lambda: _news(session, snapshot), instead=all_rows)
-    submit(news)
-    applied = [report for report in news if _topic(report) not in parked]
-
-    unproven: dict[UUID, str] = {}
-
-    def find_missing() -> list[OrderAbsent]:
-        evidence = SnapshotEvidence(session, snapshot, flags.skew)
-        missing, doubted = _missing(session, snapshot, seen, lease_epoch, evidence)
-        unproven.update((order.id, absence.in_words(doubts)) for order, doubts in doubted.items())
-        flags.snapshot_wanted |= any(Doubt.NOT_SETTLED in doubts for doubts in doubted.values())
-        return missing
-
-    missing: list[OrderAbsent] = steps.run(
-        "find missing orders", find_missing, instead=[], after=("find news",)
-    )
-    flags.snapshot_wanted |= bool(missing) and not snapshot.full
-    flags.unproven = unproven
-    submit(missing if snapshot.full else [])
+    books.apply_news()
+    books.apply_missing(lease_epoch)
     repeated = steps.run("repeat lost cancels", lambda: _repeat_lost_cancels(session, snapshot), instead=0)
     _store_account(steps, session, snapshot)
 
     def compare() -> list[Finding]:
-        return _record_breaks(session, snapshot, applied, missing)
+        return _record_breaks(session, snapshot, books.applied(), books.missing)
 
     findings: list[Finding] = steps.run("compare", compare, instead=[])
-    held: list[ExecutionsMissing] = steps.run(
-        "find the unexplained", lambda: _unexplained(session, applied), instead=[]
-    )
-    submit(held)
-    rows: list[Row] = [*snapshot.orders, *missing, *held]
-    judged = {_topic(row) for row in rows} | {_absence_topic(order_id) for order_id in seen}
-    steps.run("close parked rows", lambda: close_parked_rows(session, judged - parked), instead=None)
-    counts = {
-        "orders": len(snapshot.orders),
-        "executions": len(snapshot.executions),
-        "news": len(news),
-        "parked": len(parked),
-        "missing": len(missing),
-        "unproven": len(unproven),
-        "cancels_repeated": repeated,
-        "breaks": len(findings),
-    }
-    differences = [_as_difference(report, _topic(report) in parked) for report in news]
-    differences += [finding.as_difference() for finding in findings]
-    differences += [
-        {"order_id": str(order_id), "difference": f"the broker does not show it, which proves nothing: {why}"}
-        for order_id, why in unproven.items()
-    ]
-    ok = not (findings or missing or unproven or parked or steps.errors)
+    books.apply_unexplained()
+    books.close_parked()
+    counts = {**books.counts(), "cancels_repeated": repeated, "breaks": len(findings)}
+    differences = [*books.differences(), *(finding.as_difference() for finding in findings)]
+    ok = not (findings or books.is_short() or steps.errors)
     return _record(session, ReconciliationKind.ORDERS, snapshot, counts, differences, ok=ok, steps=steps)
+
+
+class SnapshotBooking:
+    """The rows of one snapshot on their way through the inbox, and which of them could not be applied."""
+
+    def __init__(
+        self, session: str, snapshot: Snapshot, flags: SessionFlags, applier: Applier, steps: Steps
+    ) -> None:
+        self.session = session
+        self.snapshot = snapshot
+        self.flags = flags
+        self.applier = applier
+        self.steps = steps
+        self.news: list[OrderReport] = []
+        self.seen: set[UUID] = set()
+        self.missing: list[OrderAbsent] = []
+        #: What the snapshot does not show and why that proves nothing, by order.
+        self.unproven: dict[UUID, str] = {}
+        self.held: list[ExecutionsMissing] = []
+        self._parked: set[str] = set()
+
+    def _submit(self, rows: Sequence[Row]) -> None:
+        refused = apply_in_batches(self.applier, [message(self.snapshot, row) for row in rows])
+        self._parked.update(item.topic for item in refused if isinstance(item, InboundMessage))
+
+    def apply_news(self) -> None:
+        """What the snapshot shows that our books do not; all of it, when that cannot be told."""
+        all_rows: tuple[list[OrderReport], set[UUID]] = (list(self.snapshot.orders), set())
+        self.news, self.seen = self.steps.run(
+            "find news", lambda: news_of(self.session, self.snapshot), instead=all_rows
+        )
+        self._submit(self.news)
+
+    def applied(self) -> list[OrderReport]:
+        """The news that our books have taken in."""
+        return [report for report in self.news if topic_of(report) not in self._parked]
+
+    def apply_missing(self, lease_epoch: int) -> None:
+        """What it should show and does not; only a full snapshot can say so."""
+        self.missing = self.steps.run(
+            "find missing orders", lambda: self._find_missing(lease_epoch), instead=[], after=("find news",)
+        )
+        self.flags.snapshot_wanted |= bool(self.missing) and not self.snapshot.full
+        self.flags.unproven = self.unproven
+        self._submit(self.missing if self.snapshot.full else [])
+
+    def _find_missing(self, lease_epoch: int) -> list[OrderAbsent]:
+        evidence = SnapshotEvidence(self.session, self.snapshot, self.flags.skew)
+        missing, doubted = missing_orders(self.session, self.snapshot, self.seen, lease_epoch, evidence)
+        self.unproven.update((order.id, absence.in_words(doubts)) for order, doubts in doubted.items())
+        self.flags.snapshot_wanted |= any(Doubt.NOT_SETTLED in doubts for doubts in doubted.values())
+        return missing
+
+    def apply_unexplained(self) -> None:
+        """Totals without their executions."""
+        self.held = self.steps.run(
+            "find the unexplained", lambda: unexplained(self.session, self.applied()), instead=[]
+        )
+        self._submit(self.held)
+
+    def close_parked(self) -> None:
+        """What earlier snapshots said of the same and could not be applied is over."""
+        rows: list[Row] = [*self.snapshot.orders, *self.missing, *self.held]
+        judged = {topic_of(row) for row in rows} | {absence_topic(order_id) for order_id in self.seen}
+        self.steps.run(
+            "close parked rows", lambda: close_parked_rows(self.session, judged - self._parked), instead=None
+        )
+
+    def is_short(self) -> bool:
+        """Whether the snapshot left a question about an order open."""
+        return bool(self.missing or self.unproven or self._parked)
+
+    def counts(self) -> dict[str, int]:
+        """What the run's row counts."""
+        return {
+            "orders": len(self.snapshot.orders),
+            "executions": len(self.snapshot.executions),
+            "news": len(self.news),
+            "parked": len(self._parked),
+            "missing": len(self.missing),
+            "unproven": len(self.unproven),
+        }
+
+    def differences(self) -> list[dict[str, str]]:
+        """What was news and what proves nothing, for the run's row."""
+        said = [_as_difference(report, topic_of(report) in self._parked) for report in self.news]
+        nothing = "the broker does not show it, which proves nothing"
+        unproven = self.unproven.items()
+        return said + [{"order_id": str(pk), "difference": f"{nothing}: {why}"} for pk, why in unproven]
 
 
 def _store_account(steps: Steps, session: str, snapshot: Snapshot) -> None:
@@ -175,21 +217,6 @@ def _storable(finding: Finding, accounts: Collection[str]) -> Finding:
     )
 
 
-def _unexplained(session: str, news: Sequence[OrderReport]) -> list[ExecutionsMissing]:
-    """Executed by the broker's word, its executions not to be had: after two snapshots it is a person's."""
-    with transaction.atomic():
-        known = WorkingSet(session, news)
-    found = [(order, report) for report in news if (order := known.find(report))]
-    return [
-        ExecutionsMissing(order_id=str(order.id), cum_qty=report.cum_qty or order.order_qty)
-        for order, report in found
-        if not order.held_for_desk
-        and order.source != Source.EXTERNAL
-        and comparison.executions_missing(order, report)
-        and breaks.times_seen(session, BreakKind.ORDER, str(order.id)) >= ROUNDS
-    ]
-
-
 def compare_account(session: str, snapshot: Snapshot) -> list[ReconciliationRun]:
     """The broker's positions and cash against what was there at the baseline plus our executions."""
     moving = positions.just_traded(session, snapshot.started_at - positions.GRACE_PERIOD)
@@ -227,74 +254,6 @@ def record_failure(session: str, kind: ReconciliationKind, started_at: datetime,
     )
 
 
-# --- what is news -----------------------------------------------------------------------------------
-def _news(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID]]:
-    """(reports that say something our books do not, ids of our orders that the snapshot shows)."""
-    with transaction.atomic():
-        known = WorkingSet(session, snapshot.orders)
-    news, seen = [], set()
-    for report in snapshot.orders:
-        order = known.find(report)
-        if order is not None:
-            seen.add(order.id)
-        if order is None or _is_news(known, order, report):
-            news.append(report)
-    return news, seen
-
-
-def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
-    """A row that cannot even be compared is news too: applying it says why."""
-    try:
-        return comparison.differs(order, report) or bool(effects.in_flight(known, order))
-    except Exception:
-        return True
-
-
-def _missing(
-    session: str,
-    snapshot: Snapshot,
-    seen: Collection[UUID],
-    lease_epoch: int,
-    evidence: SnapshotEvidence,
-) -> tuple[list[OrderAbsent], dict[Order, list[Doubt]]]:
-    """Our orders that should be there and are not shown; and those of which that says nothing yet, and why.
-
-    One that was just sent is not judged: on a socket of ours that still lives, its answer may be on
-    the way until the acknowledgement deadline. A former holder's or a former connection's is.
-    Orders of others are judged like ours, from when we first saw them.
-    """
-    known_before = Q(claimed_at__lt=snapshot.started_at) | Q(
-        source=Source.EXTERNAL, received_at__lt=snapshot.started_at
-    )
-    candidates = Order.objects.filter(
-        known_before, session_id=session, state__in=AT_BROKER, held_for_desk=False
-    ).exclude(pk__in=seen)
-    missing, doubted = [], {}
-    for order in candidates.select_related("instrument"):
-        if order.state == State.SENT and not _answer_overdue(order, snapshot, lease_epoch):
-            continue
-        doubts = evidence.doubts(order)
-        if absence.concludes_nothing(doubts):
-            doubted[order] = doubts
-        else:
-            missing.append(
-                OrderAbsent(
-                    order_id=str(order.id),
-                    snapshot_id=snapshot.snapshot_id,
-                    unproven=absence.in_words(doubts),
-                )
-            )
-    return missing, doubted
-
-
-def _answer_overdue(order: Order, snapshot: Snapshot, lease_epoch: int) -> bool:
-    if order.lease_epoch != lease_epoch or order.claimed_at is None:
-        return True
-    if order.claimed_at < snapshot.connection_started_at:
-        return True
-    return order.ack_deadline is not None and order.ack_deadline < snapshot.started_at
-
-
 def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
     """Cancels of orders that work: sent on an earlier connection, or refused while the order was in doubt."""
     working = [
@@ -314,38 +273,6 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
             repeat_cancel(order, request, Cause(actor="reconciliation", at=clock.now()))
         store_orders(orders)
     return len(orders)
-
-
-def _message(snapshot: Snapshot, row: Row) -> InboundMessage:
-    topic, event = _topic(row), row
-    if isinstance(row, OrderReport):
-        event = msgspec.structs.replace(row, snapshot_at=snapshot.started_at)
-    return InboundMessage(
-        event=event,
-        dedup_key=f"{topic}:{snapshot.snapshot_id}:{_variant(row)}",
-        raw={"snapshot": snapshot.snapshot_id},
-        received_at=snapshot.finished_at,
-        topic=topic,
-    )
-
-
-def _topic(row: Row) -> str:
-    """What a row is about, the same in every snapshot, whatever else it says wrong."""
-    if isinstance(row, OrderAbsent):
-        return _absence_topic(row.order_id)
-    if isinstance(row, ExecutionsMissing):
-        return f"{SNAPSHOT_TOPIC}unexplained:{row.order_id}"
-    said = row.identity
-    return f"{SNAPSHOT_TOPIC}{said.order_ref or said.perm_id or (said.client_id, said.broker_order_id)}"
-
-
-def _variant(row: Row) -> str:
-    """Tells rows of one snapshot about the same apart: two orders may have one reference."""
-    return f"{row.identity.perm_id}:{row.source}" if isinstance(row, OrderReport) else ""
-
-
-def _absence_topic(order_id: str | UUID) -> str:
-    return f"{SNAPSHOT_TOPIC}absent:{order_id}"
 
 
 def _as_difference(report: OrderReport, parked: bool) -> dict[str, str]:

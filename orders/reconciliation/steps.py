@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from brokers import clock, database
-from brokers.inbox import describe
+from brokers.inbox.parking import describe
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import raise_alert
 

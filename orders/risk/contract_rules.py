@@ -19,7 +19,7 @@ DISTANCES = ("trail_amount", "limit_offset", "peg_offset")
 SEAM = timedelta(minutes=1)
 
 
-class Rules(Protocol):
+class ContractRules(Protocol):
     """What the broker says about the instrument; None and empty mean not said."""
 
     sec_type: str
@@ -44,7 +44,7 @@ ATTRIBUTES: dict[str, tuple[str, Callable[[OrderTerms], bool]]] = {
 }
 
 
-def check_contract(errors: Errors, terms: OrderTerms, rules: Rules, now: datetime) -> None:
+def check_contract(errors: Errors, terms: OrderTerms, rules: ContractRules, now: datetime) -> None:
     """Note every rule of the contract that the terms break."""
     for name in PRICES:
         px: Decimal | None = getattr(terms, name)
@@ -59,7 +59,7 @@ def check_contract(errors: Errors, terms: OrderTerms, rules: Rules, now: datetim
     _check_open(errors, terms, rules, now)
 
 
-def tick_at(rules: Rules, px: Decimal) -> Decimal | None:
+def tick_at(rules: ContractRules, px: Decimal) -> Decimal | None:
     """The price step at this price: that of the highest band it reaches, else the smallest tick."""
     tick = rules.min_tick
     for edge, step in rules.price_bands:
@@ -68,7 +68,7 @@ def tick_at(rules: Rules, px: Decimal) -> Decimal | None:
     return tick
 
 
-def _finest_tick(rules: Rules) -> Decimal | None:
+def _finest_tick(rules: ContractRules) -> Decimal | None:
     steps = [Decimal(step) for _, step in rules.price_bands]
     return min(steps, default=rules.min_tick)
 
@@ -80,7 +80,7 @@ def _check_tick(errors: Errors, name: str, px: Decimal, tick: Decimal | None) ->
         )
 
 
-def _check_size(errors: Errors, order_qty: Decimal, rules: Rules) -> None:
+def _check_size(errors: Errors, order_qty: Decimal, rules: ContractRules) -> None:
     if order_qty <= 0:
         return
     if order_qty < rules.min_size:
@@ -90,7 +90,7 @@ def _check_size(errors: Errors, order_qty: Decimal, rules: Rules) -> None:
         errors["order_qty"].append(f"Must be a multiple of {step}, {order_qty.normalize():f} is not.")
 
 
-def _check_taken(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
+def _check_taken(errors: Errors, terms: OrderTerms, rules: ContractRules) -> None:
     """Order types and attributes that the instrument's exchanges take, where the broker lists them."""
     if not rules.order_types or rules.sec_type == SecType.BAG:
         return
@@ -104,7 +104,7 @@ def _check_taken(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
             errors[name].append(f"{name} is not taken for this instrument.")
 
 
-def _check_open(errors: Errors, terms: OrderTerms, rules: Rules, now: datetime) -> None:
+def _check_open(errors: Errors, terms: OrderTerms, rules: ContractRules, now: datetime) -> None:
     """An order that must trade at once needs an open market; any other waits for it at the broker."""
     hours = rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
     if terms.time_in_force not in IMMEDIATE or not hours or not _is_known(hours, now) or is_open(hours, now):

@@ -11,12 +11,12 @@ from decimal import Decimal
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from orders.risk.attribute_rules import check_algo, check_conditions
-from orders.risk.contract_rules import Errors, Rules, check_contract
+from orders.risk.contract_rules import ContractRules, Errors, check_contract
 from orders.risk.kinds import COMBO_TYPES, IMMEDIATE, KIND_FIELDS, KINDS, OUTSIDE_HOURS_TYPES, SHORT_SEC_TYPES
 from orders.risk.terms import OrderTerms
 
 
-def form_errors(terms: OrderTerms, rules: Rules, now: datetime) -> Errors:
+def form_errors(terms: OrderTerms, rules: ContractRules, now: datetime) -> Errors:
     """Every rule that the terms break, by field; empty when they keep all. `now` is UTC."""
     errors: Errors = defaultdict(list)
     _check_kind(errors, terms)
@@ -49,7 +49,7 @@ def _check_kind(errors: Errors, terms: OrderTerms) -> None:
         )
 
 
-def _check_numbers(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
+def _check_numbers(errors: Errors, terms: OrderTerms, rules: ContractRules) -> None:
     """Only a combination has prices of zero and below: a credit. Only a peg may have no distance."""
     for name in KIND_FIELDS:
         value = getattr(terms, name)
@@ -91,7 +91,7 @@ def _check_times(errors: Errors, terms: OrderTerms, now: datetime) -> None:
         errors["effective_time"].append("Must be before expire_time.")
 
 
-def _check_fit(errors: Errors, terms: OrderTerms, rules: Rules) -> None:
+def _check_fit(errors: Errors, terms: OrderTerms, rules: ContractRules) -> None:
     """What does not go together with this kind of instrument or order."""
     if terms.side == Side.SELL_SHORT and rules.sec_type not in SHORT_SEC_TYPES:
         errors["side"].append(f"{rules.sec_type} is sold with SELL; SELL_SHORT is for shares.")

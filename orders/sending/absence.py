@@ -31,8 +31,12 @@ class Doubt(StrEnum):
 PASSING = frozenset({Doubt.OTHER_LOGIN, Doubt.BEGAN_BEFORE_SEND, Doubt.CLOCKS_DIFFER, Doubt.NOT_SETTLED})
 
 
+#: Seconds; every zone is whole quarters of an hour off UTC.
+QUARTER = 900
+
+
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
+class AbsenceEvidence:
     """What is known of an order and of the snapshot that misses it; all times are by the database's clock."""
 
     account: str
@@ -44,7 +48,8 @@ class Evidence:
     connected_at: datetime
     began_at: datetime
     finished_at: datetime
-    zone: tzinfo
+    #: Of the gateway; None when nobody knows it.
+    zone: tzinfo | None
     settling: timedelta
     #: Seconds by which the worst of the clocks is off, and how much is borne.
     skew: float
@@ -54,12 +59,12 @@ class Evidence:
     unexplained_qty: Decimal
 
 
-def doubts(evidence: Evidence) -> list[Doubt]:
+def doubts(evidence: AbsenceEvidence) -> list[Doubt]:
     """Every condition that fails; none: the absence is proof."""
     return [doubt for doubt, fails in _conditions(evidence).items() if fails]
 
 
-def _conditions(known: Evidence) -> dict[Doubt, bool]:
+def _conditions(known: AbsenceEvidence) -> dict[Doubt, bool]:
     sent_at = known.sent_at
     return {
         Doubt.OTHER_LOGIN: known.account not in known.accounts,
@@ -71,7 +76,10 @@ def _conditions(known: Evidence) -> dict[Doubt, bool]:
     }
 
 
-def _day(moment: datetime, known: Evidence) -> object:
+def _day(moment: datetime, known: AbsenceEvidence) -> object:
+    """The gateway's day; where nobody knows its zone, any quarter of an hour may be its midnight."""
+    if known.zone is None:
+        return int(moment.timestamp()) // QUARTER
     return moment.astimezone(known.zone).date()
 
 

@@ -1,4 +1,4 @@
-"""What the inbox writer calls: the order domain's side of one session (`brokers.inbox.Applier`)."""
+"""What the inbox writer calls: the order domain's side of one session (`brokers.inbox.applier.Applier`)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from django.db import transaction
 from brokers import clock
 from brokers import lease as leases
 from brokers.breaker import Breaker
-from brokers.inbox import InboxItem
+from brokers.inbox.applier import InboxItem
 from brokers.lease import Lease, LeaseLost
 from brokers.models import GatewaySession, LinkChange
 from brokers.port import InboundMessage, Link
-from orders.booking import apply
+from orders.booking import parked
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import raise_alert
@@ -46,7 +47,7 @@ class SessionApplier:
     def apply(self, items: Sequence[InboxItem]) -> None:
         """Store and apply a batch, whole or not at all."""
         wanted = self.flags.snapshot_wanted
-        apply.apply_items(self.session, items, self.flags)
+        apply_items(self.session, items, self.flags)
         self.notify_breaker()
         if self.flags.group_moved or (self.flags.snapshot_wanted and not wanted):
             self.flags.group_moved = False
@@ -61,7 +62,7 @@ class SessionApplier:
 
     def park(self, message: InboundMessage, error: Exception) -> None:
         """Store what could not be applied, with an alert; a callback is tried again."""
-        apply.park(self.session, message, error)
+        parked.park(self.session, message, error)
 
     def link_changed(self, link: Link, reason: str) -> None:
         """Record the link. A dropped one leaves everything sent but unanswered in doubt."""

@@ -14,7 +14,7 @@ from django.db import close_old_connections
 
 from brokers import clock
 from brokers.errors import BrokerError
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.market import MarketView
 from brokers.messages import InstrumentRef
 from brokers.models import GatewaySession, Instrument

@@ -21,15 +21,15 @@ from brokers import clock, database, registry
 from brokers import lease as leases
 from brokers.breaker import Breaker
 from brokers.errors import BrokerError
-from brokers.inbox import InboxWriter
+from brokers.inbox.writer import InboxWriter
 from brokers.lease import Lease
 from brokers.messages import Snapshot
 from brokers.models import GatewaySession, QuestionKind
 from brokers.port import Link
 from orders.booking import commissions
-from orders.booking.apply import retry_parked
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
+from orders.booking.parked import retry_parked
 from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_waiting
 from orders.instruments import contracts, prices

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.formatting import NOTHING, age_text, figure, moment, number, number_text
+from brokers.display import NOTHING, age_text, figure, moment, number, number_text
 from brokers.models import Profit
 from orders.models import ReconciliationRun
 

@@ -82,7 +82,9 @@ def test_prometheus_reaches_every_process_and_takes_every_rule(watcher: Promethe
         return {rule["health"] for rule in watcher.rules().values()}
 
     eventually(lambda: healths() == {"ok"})
-    eventually(lambda: [one["health"] for one in watcher.ask("targets")["activeTargets"]] == ["up"] * 3)
+    assert eventually(
+        lambda: [one["health"] for one in watcher.ask("targets")["activeTargets"]] == ["up"] * 3
+    )
 
 
 def test_an_alert_leads_to_its_entry_and_its_cause(watcher: Prometheus, begin: float, boss: Page) -> None:

@@ -145,7 +145,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", OURS)
 def test_every_service_becomes_healthy_by_its_own_check(compose: Compose, name: str) -> None:
-    eventually(lambda: compose.is_healthy(name), limit=120, pause=1)
+    assert eventually(lambda: compose.is_healthy(name), limit=120, pause=1)
 
 
 def test_the_options_of_postgres_are_understood(compose: Compose) -> None:

@@ -33,7 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-def flows(stack: System, count: int = 3) -> None:
+def assert_flows(stack: System, count: int = 3) -> None:
     """Orders placed now complete, each sent once."""
     orders = [eventually(lambda: stack.api.placed("MSFT", **FRESH), limit=120) for _ in range(count)]
     for order in orders:
@@ -65,15 +65,15 @@ def standing_by(stack: System) -> Iterator[int]:
 def test_a_standby_takes_over_without_waiting_for_the_lease(stack: System) -> None:
     with standing_by(stack) as before:
         stack.kill("broker")  # its lease has half a minute to run
-        eventually(lambda: epoch(stack) == before + 1, limit=60)
-    flows(stack)
+        assert eventually(lambda: epoch(stack) == before + 1, limit=60)
+    assert_flows(stack)
 
 
 def test_a_standby_takes_over_from_a_worker_that_stops(stack: System) -> None:
     with standing_by(stack) as before:
         stack.stop("broker")
-        eventually(lambda: epoch(stack) == before + 1, limit=60)
-    flows(stack)
+        assert eventually(lambda: epoch(stack) == before + 1, limit=60)
+    assert_flows(stack)
 
 
 def test_a_stopping_worker_finishes_what_it_is_sending(stack: System) -> None:
@@ -108,7 +108,7 @@ def test_a_worker_killed_while_a_task_runs_loses_nothing(stack: System) -> None:
         eventually(lambda: stack.rows(waiting)[0][0] > 0, limit=120)
         stack.kill("worker")
     stack.start("worker")
-    flows(stack)
+    assert_flows(stack)
 
 
 # --- Redis and Celery ---------------------------------------------------------------------------------
@@ -124,9 +124,9 @@ def ring(stack: System, *names: str, times: int = 1) -> None:
 
 def test_duplicates_of_every_task_at_any_moment_change_nothing(stack: System) -> None:
     with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(flows, stack, 12)
-        ring(stack, *ALL_TASKS, times=20)
-        sending.result()
+        ringing = pool.submit(ring, stack, *ALL_TASKS, times=20)
+        assert_flows(stack, 12)
+        ringing.result()
 
 
 def test_a_message_delivered_again_after_the_visibility_timeout_sends_nothing_twice(stack: System) -> None:
@@ -150,15 +150,15 @@ def copies(redis: Any) -> bytes | None:
 
 def test_orders_flow_while_redis_is_paused(stack: System) -> None:
     stack.freeze("redis")
-    flows(stack)
+    assert_flows(stack)
     stack.thaw("redis")
-    flows(stack, 1)
+    assert_flows(stack, 1)
 
 
 def test_orders_flow_while_redis_is_slow(stack: System) -> None:
     with stack.redis.client() as redis, ThreadPoolExecutor(1) as pool:
         slow = pool.submit(hold_up, redis, 6.0)
-        flows(stack)
+        assert_flows(stack)
         slow.result()
 
 
@@ -174,13 +174,13 @@ def test_two_schedulers_do_no_harm(stack: System) -> None:
     stack.launch("second_beat")
     log = stack.folder.logs / f"second_beat.{stack.starts}.log"
     eventually(lambda: "Sending due task" in log.read_text(), limit=120)
-    flows(stack)
+    assert_flows(stack)
     stack.kill("second_beat")
 
 
 def test_without_a_scheduler_orders_flow(stack: System) -> None:
     stack.kill("beat")
-    flows(stack)
+    assert_flows(stack)
     stack.start("beat")
 
 
@@ -195,9 +195,9 @@ def test_what_waits_while_postgresql_is_paused_is_applied_later(stack: System) -
     eventually(lambda: {row["order_ref"] for row in filled(stack)} >= refs, limit=60)
     stack.thaw("postgres")
     for order in orders:
-        eventually(lambda one=order: stack.api.state(one["id"]) == "COMPLETED", limit=120)
+        assert eventually(lambda one=order: stack.api.state(one["id"]) == "COMPLETED", limit=120)
     stack.control.post("/prices", json={"symbol": "AAPL", "price": "230"}).raise_for_status()
-    flows(stack, 1)
+    assert_flows(stack, 1)
 
 
 def filled(stack: System) -> list[dict[str, Any]]:
@@ -213,7 +213,7 @@ def test_without_postgresql_connections_requests_are_refused_until_some_are_free
         # What holds a connection already may still record; an answer is a record or a clear no.
         answers = [stack.api.place("MSFT", **FRESH).status_code for _ in range(5)]
         assert set(answers) <= {201, 503}
-    flows(stack)
+    assert_flows(stack)
 
 
 def one_more(stack: System) -> psycopg.Connection | None:

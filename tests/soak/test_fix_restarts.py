@@ -14,4 +14,4 @@ __all__ = ["client_"]
 
 @pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
 def test_scenario_with_a_restart_in_every_gap(client_: User, path: Path_) -> None:
-    Player(client_).play(path.rows, restart_in=path.gaps)
+    Player(client_).assert_plays(path.rows, restart_in=path.gaps)

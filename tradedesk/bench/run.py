@@ -35,7 +35,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class BenchKind:
     """One kind of benchmark: messages a second that the broker is given (None: the default), and how."""
 
     measure: Callable[[Ground, Wanted, Say], Document]
@@ -54,27 +54,27 @@ def latency_with_floor(ground: Ground, wanted: Wanted, say: Say) -> Document:
 
 
 KINDS = {
-    "latency": Kind(measure=latency_with_floor, orders=300),
-    "throughput": Kind(
+    "latency": BenchKind(measure=latency_with_floor, orders=300),
+    "throughput": BenchKind(
         measure=lambda ground, wanted, say: throughput(ground, orders=wanted.orders),
         orders=3000,
         pacing=UNPACED,
     ),
-    "spike": Kind(
+    "spike": BenchKind(
         measure=lambda ground, wanted, say: spike(ground, orders=wanted.orders), orders=10_000, pacing=PACING
     ),
-    "growth": Kind(
+    "growth": BenchKind(
         measure=lambda ground, wanted, say: growth(
             ground, orders=wanted.orders, levels=wanted.levels, say=say
         ),
         orders=200,
         accounts=ACCOUNTS,
     ),
-    "streams": Kind(
+    "streams": BenchKind(
         measure=lambda ground, wanted, say: streams(ground, readers=wanted.readers, orders=wanted.orders),
         orders=200,
     ),
-    "path": Kind(
+    "path": BenchKind(
         measure=lambda ground, wanted, say: path(ground, orders=wanted.orders, functions=wanted.functions),
         orders=12,
         system=ProfiledSystem,

@@ -26,7 +26,7 @@ from tradedesk.stack.polling import eventually
 RATE = 10.0  # orders a second
 SENDERS = 4
 PAUSE = 0.1  # seconds before a request is repeated
-CALM = 2.0  # seconds of orders before each kill and after each return
+CALM = 2.0  # seconds of orders between a return and the next kill
 BACK_LIMIT = 120.0  # seconds
 QUIET_LIMIT = 240.0  # seconds
 SIDES = ("BUY", "SELL")  # in turn, so that no limit on positions is ever met
@@ -96,6 +96,7 @@ def run(folder: Path, *, rounds: int, say: Say) -> Document:
     with Up(folder) as up:
         eventually(lambda: up.api.placed("MSFT", max_age="3600"), limit=BACK_LIMIT)
         with Flow(up.api) as flow:
+            time.sleep(CALM)
             kills = [kill(up, name, say) for _ in range(rounds) for name in up.names]
         moving = quiet(up)
         violations = compare(up, flow) | {"nobody died but who was killed": strangers(up, kills)}
@@ -111,7 +112,6 @@ def run(folder: Path, *, rounds: int, say: Say) -> Document:
 
 def kill(up: Up, name: str, say: Say) -> Kill:
     """SIGKILL this one process, and wait until it is back and orders have flowed for a while."""
-    time.sleep(CALM)
     ended = up.ended_by(name)
     before = {each: up.pid(each) for each in ended}
     logs = {each: up.log_size(each) for each in ended}

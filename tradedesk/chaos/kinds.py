@@ -16,7 +16,7 @@ BOOT: Range = (6.0, 8.0)  # seconds until a standby is up and waiting for the le
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class FaultStep:
     """One act of a fault, `pause` (seconds, a range to draw from) after the one before."""
 
     act: Act
@@ -24,20 +24,20 @@ class Step:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class FaultKind:
     """A kind of fault: its last step heals. `fields` are numbers to draw for the steps."""
 
     name: str
     target: str
-    steps: tuple[Step, ...]
+    steps: tuple[FaultStep, ...]
     weight: int = 2
     fields: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
 
-def harmful(name: str, target: str, harm: Act, heal: Act, lasts: Range, **more: object) -> Kind:
+def harmful(name: str, target: str, harm: Act, heal: Act, lasts: Range, **more: object) -> FaultKind:
     """A kind of two steps: harm, and after a while heal."""
-    steps = (Step(act=harm), Step(act=heal, pause=lasts))
-    return Kind(name=name, target=target, steps=steps, **more)  # type: ignore[arg-type]
+    steps = (FaultStep(act=harm), FaultStep(act=heal, pause=lasts))
+    return FaultKind(name=name, target=target, steps=steps, **more)  # type: ignore[arg-type]
 
 
 # --- processes --------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def nothing(ground: Ground, fields: Mapping[str, object]) -> None:
     """For what heals by itself."""
 
 
-def process_kinds() -> list[Kind]:
+def process_kinds() -> list[FaultKind]:
     """Each process killed and stopped; the two ends of the broker connection also frozen."""
     kinds = []
     for name in PROCESSES:
@@ -121,19 +121,19 @@ def one_beat(ground: Ground, fields: Mapping[str, object]) -> None:
 
 SECOND_KINDS = [
     harmful("second_beat", "second_beat", second_beat, one_beat, (8.0, 20.0)),
-    Kind(
+    FaultKind(
         name="standby_kill",
         target="broker",
-        steps=(Step(act=stand_by), Step(act=kill_holder, pause=BOOT)),
+        steps=(FaultStep(act=stand_by), FaultStep(act=kill_holder, pause=BOOT)),
     ),
-    Kind(
+    FaultKind(
         name="standby_freeze",
         target="broker",
         steps=(
-            Step(act=stand_by),
-            Step(act=partial(freeze, "broker"), pause=BOOT),
-            Step(act=thaw_holder, pause=(2.0, 9.0)),
-            Step(act=retire_holder, pause=(0.5, 3.0)),
+            FaultStep(act=stand_by),
+            FaultStep(act=partial(freeze, "broker"), pause=BOOT),
+            FaultStep(act=thaw_holder, pause=(2.0, 9.0)),
+            FaultStep(act=retire_holder, pause=(0.5, 3.0)),
         ),
     ),
 ]
@@ -212,6 +212,22 @@ def undelay(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.ask_gateway("delay_ms", ms=0)
 
 
+def hide_lists(ground: Ground, fields: Mapping[str, object]) -> None:
+    """A login after which the lists are empty for a while, as after a real one."""
+    ground.ask_gateway("empty_lists", delay_ms=fields["delay_ms"])
+    ground.ask_gateway("disconnect")
+
+
+def show_lists(ground: Ground, fields: Mapping[str, object]) -> None:
+    """They are whole from the first answer on."""
+    ground.ask_gateway("empty_lists", delay_ms=0)
+
+
+def right_clock(ground: Ground, fields: Mapping[str, object]) -> None:
+    """The gateway's clock is right again."""
+    ground.ask_gateway("clock", offset=0)
+
+
 def restore_link(ground: Ground, fields: Mapping[str, object]) -> None:
     """1102, or 1101 with data lost."""
     ground.ask_gateway("link_restored", data_lost=fields["data_lost"])
@@ -222,7 +238,9 @@ def lose_link(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.ask_gateway("link_lost", code=fields["code"], orders=fields["orders"])
 
 
-def by_gateway(kind: str, heal: Act = nothing, lasts: Range = (0.0, 0.0), **fields: Sequence[object]) -> Kind:
+def by_gateway(
+    kind: str, heal: Act = nothing, lasts: Range = (0.0, 0.0), **fields: Sequence[object]
+) -> FaultKind:
     """A fault of the gateway's control port."""
     return harmful(f"gateway_{kind}", "simgateway", partial(gateway, kind), heal, lasts, fields=fields)
 
@@ -277,9 +295,19 @@ GATEWAY_KINDS = [
         number=["hand", "zero", "reused"],
     ),
     by_gateway("ids_reset"),
+    by_gateway("login", lasts=(6.0, 6.0), accounts=["DU7654321"], seconds=[3.0, 5.0]),
+    harmful(
+        "gateway_empty_lists",
+        "simgateway",
+        hide_lists,
+        show_lists,
+        (2.0, 6.0),
+        fields={"delay_ms": [300, 1500]},
+    ),
+    by_gateway("clock", right_clock, (2.0, 8.0), offset=[-40, -15, -3, 3, 15, 40]),
     by_gateway("bust_execution", delay_ms=[0, 1000], count=[1]),
 ]
 
-KINDS: dict[str, Kind] = {
+KINDS: dict[str, FaultKind] = {
     kind.name: kind for kind in [*process_kinds(), *SECOND_KINDS, *SERVER_KINDS, *GATEWAY_KINDS]
 }

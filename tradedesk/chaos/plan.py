@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from random import Random
 
-from tradedesk.chaos.kinds import KINDS, Kind, Range
+from tradedesk.chaos.kinds import KINDS, FaultKind, Range
 from tradedesk.demo.orders import Outcome, Quote, Sample, sample_orders
 from tradedesk.stack.clients import ACCOUNT
 
@@ -87,7 +87,7 @@ def plan_faults(count: int, random: Random, gap: float = GAP) -> list[PlannedFau
     return sorted(planned, key=lambda fault: fault.at)
 
 
-def draw(kind: Kind, at: float, random: Random) -> PlannedFault:
+def draw(kind: FaultKind, at: float, random: Random) -> PlannedFault:
     """One fault of this kind, its lengths and numbers drawn."""
     pauses = tuple(round(random.uniform(*step.pause), 3) for step in kind.steps[1:])
     fields = {name: random.choice(values) for name, values in kind.fields.items()}

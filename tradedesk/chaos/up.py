@@ -15,8 +15,10 @@ import psutil
 import psycopg
 
 from tradedesk.env import BASE_DIR
+from tradedesk.stack import template
 from tradedesk.stack.clients import Api, Control
 from tradedesk.stack.errors import StackError
+from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
@@ -53,7 +55,8 @@ class Up:
         self.undo = ExitStack()
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with DataFolder(self.folder) as folder:
+            template.fill(folder)
         options = [f"{option}={port}" for port, option in self.options.ports()]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from brokers import admin as brokers_admin
-from brokers.formatting import moment
+from brokers.display import moment
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Profit
 from orders.admin.accounts.broker_rows import replaces
 from orders.admin.accounts.positions import add_expected

@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin
 from brokers.desk import moment, number
 from orders.entry.rules import USE_LIMITS
 from orders.models import AccountLimit
+from orders.risk.catalogue import FIELDS
 
 
 @admin.register(AccountLimit)
@@ -44,9 +45,11 @@ class AccountLimitAdmin(ModelAdmin):
         return False
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
-        """A limit below zero is a slip."""
+        """The catalogue's words; a limit below zero is a slip."""
         if isinstance(db_field, DecimalField):
             kwargs["min_value"] = 0
+        if limit := FIELDS.get(db_field.name):
+            kwargs |= {"label": limit.label, "help_text": limit.description}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description="max qty", ordering="max_order_qty")

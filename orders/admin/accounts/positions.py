@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.views import ChangeList
 
 from brokers.desk import moment, number
-from brokers.formatting import figure
+from brokers.display import figure
 from brokers.models import GatewaySession, Instrument, Position, Profit
 from orders.access import accounts_of_person
 from orders.admin.accounts.profits import ProfitColumns, add_profits, chart_context

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from brokers.formatting import figure, number_text
+from brokers.display import figure, number_text
 from brokers.models import Position, Profit, ProfitPoint
 from orders.reconciliation import profits
 

@@ -17,9 +17,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
+from brokers.display import NOTHING, age_text, moment, number_text
 from brokers.formats import decimal_text
-from brokers.formatting import NOTHING, age_text, moment, number_text
-from brokers.market import DEPTH_ROWS, Feed, Level, MarketView
+from brokers.market import DEPTH_ROWS, Level, MarketDataType, MarketView
 from brokers.models import GatewaySession, Instrument
 from brokers.port import Link
 from orders.access import Accounts, accounts_of_person
@@ -31,14 +31,14 @@ from orders.models import ALIVE, Order
 IN_TICKET = 5
 CONNECTED = (Link.READY, Link.CONNECTED)
 FEED_WORDS = {
-    Feed.FROZEN: "The market is closed: these are the last prices of its day",
-    Feed.DELAYED: "Delayed prices: a quarter of an hour old or more",
-    Feed.DELAYED_FROZEN: "Delayed prices, and the market is closed",
+    MarketDataType.FROZEN: "The market is closed: these are the last prices of its day",
+    MarketDataType.DELAYED: "Delayed prices: a quarter of an hour old or more",
+    MarketDataType.DELAYED_FROZEN: "Delayed prices, and the market is closed",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
+class PriceCondition:
     """How far the prices may be trusted, in words; `usable` prices may be clicked into a ticket."""
 
     family: str
@@ -76,18 +76,18 @@ def market_context(request: HttpRequest, instrument: Instrument, rows: int) -> d
     }
 
 
-def snapshot_at(instrument: Instrument, accounts: Accounts) -> tuple[MarketView, Condition]:
+def snapshot_at(instrument: Instrument, accounts: Accounts) -> tuple[MarketView, PriceCondition]:
     """The market as the broker worker shows it, or the last stored price, and how far to trust it."""
     stored = MarketView(con_id=instrument.con_id or 0, last=instrument.last_px, at=instrument.last_px_at)
     session = carrier(accounts)
     if session is None:
-        return stored, Condition(family="doubt", words="No session carries an account of yours.")
+        return stored, PriceCondition(family="doubt", words="No session carries an account of yours.")
     if not instrument.con_id:
-        return stored, Condition(family="doubt", words="The broker has not said which contract this is.")
+        return stored, PriceCondition(family="doubt", words="The broker has not said which contract this is.")
     try:
         shown = market_views.look(session.name, instrument.pk)
     except market_views.NoMarket as error:
-        return stored, Condition(family="doubt", words=f"No live prices. {error}")
+        return stored, PriceCondition(family="doubt", words=f"No live prices. {error}")
     if shown is None:
         return stored, waiting(session)
     return shown.view, condition_of(shown)
@@ -99,29 +99,29 @@ def carrier(accounts: Accounts) -> GatewaySession | None:
     return min(carrying, key=lambda session: session.link not in CONNECTED, default=None)
 
 
-def waiting(session: GatewaySession) -> Condition:
+def waiting(session: GatewaySession) -> PriceCondition:
     """Nothing is shown yet."""
     if session.link in CONNECTED:
-        return Condition(family="idle", words="Asking the broker…")
+        return PriceCondition(family="idle", words="Asking the broker…")
     why = session.link_reason or session.link
-    return Condition(family="doubt", words=f"No live prices: the gateway is not connected ({why}).")
+    return PriceCondition(family="doubt", words=f"No live prices: the gateway is not connected ({why}).")
 
 
-def condition_of(shown: market_views.PublishedView) -> Condition:
+def condition_of(shown: market_views.PublishedView) -> PriceCondition:
     """How far to trust what is shown; the worst reason counts."""
     view = shown.view
     if shown.is_late:
         since = f"{shown.shown_at.astimezone(UTC):%H:%M:%S} UTC"
-        return Condition(family="doubt", words=f"Stale since {since}: the broker worker is silent.")
+        return PriceCondition(family="doubt", words=f"Stale since {since}: the broker worker is silent.")
     if shown.link not in CONNECTED:
-        return Condition(family="doubt", words=f"Stale: the link is {shown.link} ({shown.link_reason}).")
+        return PriceCondition(family="doubt", words=f"Stale: the link is {shown.link} ({shown.link_reason}).")
     if view.problem:
-        return Condition(family="doubt", words=f"No market data. The broker says {view.problem}")
+        return PriceCondition(family="doubt", words=f"No market data. The broker says {view.problem}")
     if view.at is None:
-        return Condition(family="idle", words="No price has come yet; the market may be closed.")
+        return PriceCondition(family="idle", words="No price has come yet; the market may be closed.")
     if view.feed in FEED_WORDS:
-        return Condition(family="doubt", words=f"{FEED_WORDS[view.feed]}.", usable=True)
-    return Condition(family="done", words="Live.", usable=True)
+        return PriceCondition(family="doubt", words=f"{FEED_WORDS[view.feed]}.", usable=True)
+    return PriceCondition(family="done", words="Live.", usable=True)
 
 
 def quote_age(view: MarketView) -> SafeString:
@@ -132,7 +132,7 @@ def quote_age(view: MarketView) -> SafeString:
     return format_html("last tick {}, {} ago", moment(view.at), age_text(seconds))
 
 
-def book_words(view: MarketView, condition: Condition) -> str:
+def book_words(view: MarketView, condition: PriceCondition) -> str:
     """Why there is no order book; empty when there is one."""
     if view.bids or view.asks:
         return ""

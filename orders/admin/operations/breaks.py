@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from brokers.formatting import NOTHING, moment
+from brokers.display import NOTHING, moment
 from orders.admin.operations.attention import AttentionAdmin, decide
 from orders.admin.shared.mixins import OwnAccountFilter
 from orders.admin.shared.pages import desk_page, show
@@ -26,7 +26,7 @@ PAIRS = {"expected": "reported", "state": "status"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class ComparedFact:
     """One fact as both sides have it; `difference` is the broker's less ours, empty where they agree."""
 
     name: str
@@ -35,11 +35,11 @@ class Side:
     difference: str
 
 
-def evidence(ours: Mapping[str, str], broker: Mapping[str, str]) -> list[Side]:
+def evidence(ours: Mapping[str, str], broker: Mapping[str, str]) -> list[ComparedFact]:
     """The facts of a break in one row each: those that differ first, what one side alone has last."""
     both = [(name, PAIRS.get(name, name)) for name in ours if PAIRS.get(name, name) in broker]
     rows = [
-        Side(
+        ComparedFact(
             name=mine if mine == other else f"{mine} / {other}",
             ours=ours[mine],
             theirs=broker[other],
@@ -49,9 +49,11 @@ def evidence(ours: Mapping[str, str], broker: Mapping[str, str]) -> list[Side]:
     ]
     paired = {name for pair in both for name in pair}
     rows.sort(key=lambda row: (not row.difference, row.name))
-    rows += [Side(name=n, ours=ours[n], theirs=NOTHING, difference="") for n in ours if n not in paired]
+    rows += [
+        ComparedFact(name=n, ours=ours[n], theirs=NOTHING, difference="") for n in ours if n not in paired
+    ]
     return rows + [
-        Side(name=n, ours=NOTHING, theirs=broker[n], difference="") for n in broker if n not in paired
+        ComparedFact(name=n, ours=NOTHING, theirs=broker[n], difference="") for n in broker if n not in paired
     ]
 
 

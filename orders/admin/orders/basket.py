@@ -61,6 +61,7 @@ def preview(request: HttpRequest, file: Any) -> HttpResponse:
         uuid4().hex,
         accounts_of_person(request.user),
         wrong=[row.wrong for row in basket.rows],
+        user=person_of(request).get_username(),
     )
     rows = [
         BasketRow(line=line, texts=texts, errors=errors)
@@ -81,6 +82,8 @@ def checked_rows(
     prefix: str,
     accounts: frozenset[str],
     wrong: Sequence[Mapping[str, str]] = (),
+    *,
+    user: str,
 ) -> list[Row]:
     """Each row as it will be sent, with its errors by column; prefix and line make an id where none is given.
 
@@ -93,9 +96,9 @@ def checked_rows(
     ]
     spoilt = wrong or [{}] * len(named)
     lines = [read_line(*each, accounts) for each in zip(named, spoilt, strict=True)]
-    resolve_lines(lines)
+    resolve_lines(lines, user)
     return [
-        (texts_of_ticket(line.ticket) if line.ticket else texts, line_errors(line))
+        (texts_of_ticket(line.ticket) if line.ticket else texts, line_errors(line, user))
         for texts, line in zip(named, lines, strict=True)
     ]
 
@@ -117,12 +120,12 @@ def read_line(texts: dict[str, str], wrong: Mapping[str, str], accounts: frozens
     return Line(ticket=ticket)
 
 
-def line_errors(line: Line) -> dict[str, list[str]]:
+def line_errors(line: Line, user: str) -> dict[str, list[str]]:
     """What is wrong with a row by its columns, and what the checks say."""
     error, failed = line.error, []
     if line.ticket and not error:
         try:
-            failed = [result for result in dry_run(line.ticket) if not result.passed]
+            failed = [result for result in dry_run(line.ticket, user) if not result.passed]
         except TicketInvalid as invalid:
             error = invalid
     if error:

@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from brokers.formatting import NOTHING, number_text
+from brokers.display import NOTHING, number_text
 from orders import selectors, statistics
 from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.badges import order_badge, price_text, side_badge

@@ -24,7 +24,7 @@ from orders.models.states import OPEN_REQUESTS
 MAX_XLSX = 50_000  # rows; a spreadsheet of more takes too long to write in a request
 CHUNK = 2_000
 COLUMNS = (
-    *("id", "cl_ord_id", "account_id", "client__username", "source"),
+    *("id", "cl_ord_id", "account_id", "client__username", "source", "strategy", "reduce_only"),
     *("instrument__symbol", "instrument__sec_type", "instrument__exchange", "instrument__currency"),
     *("side", "order_qty", "ord_type", "price", "stop_px", "time_in_force", "state", "cum_qty", "avg_px"),
     *("reason_code", "reason_text", "order_ref", "perm_id", "broker_order_id"),

@@ -13,11 +13,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from brokers.formatting import number_text
+from brokers.display import number_text
 from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
-from orders.entry.place import order_value
+from orders.entry.checks import order_value
 from orders.entry.rules import context_by, rules_cache
 from orders.entry.ticket_texts import LABELS, ticket_from_texts
 from orders.errors import TicketInvalid
@@ -75,33 +75,36 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
         "mine": job.owner_id == request.user.pk,
         "is_basket": job.kind == JobKind.PLACE,
         "confirmation": jobs.confirmation(job) if is_preview else None,
-        "rows": with_values(Paginator(rows, ROWS).get_page(request.GET.get("page"))),
+        "rows": with_values(
+            Paginator(rows, ROWS).get_page(request.GET.get("page")), person_of(request).get_username()
+        ),
     }
 
 
-def with_values(rows: Page[DeskJobRow]) -> Page[DeskJobRow]:
+def with_values(rows: Page[DeskJobRow], user: str) -> Page[DeskJobRow]:
     """The same rows, each with what it is worth and what else it asks for than the table has columns."""
     rules_cache.forget_outdated()
     for row in rows:
         more = {name: text for name, text in row.fields.items() if name not in SHOWN and text}
         row.more = ", ".join(f"{LABELS.get(name, name)} {text}" for name, text in more.items())  # type: ignore[attr-defined]
-        row.value = value_text(row)  # type: ignore[attr-defined]
+        row.value = value_text(row, user)  # type: ignore[attr-defined]
     return rows
 
 
-def value_text(row: DeskJobRow) -> str:
+def value_text(row: DeskJobRow, user: str) -> str:
     """What the order is worth, at which price; empty for a row that is no order."""
     if row.errors or not row.fields:
         return ""
     try:
         ticket = ticket_from_texts(row.fields)
-        instrument = context_by(rules_cache.rules(), ticket).instrument
+        context = context_by(rules_cache.rules(), ticket, user)
     except TicketInvalid:
         return ""
-    source, px, value = order_value(ticket, instrument)
-    if px is None or value is None:
+    known, value = order_value(ticket, context)
+    if known is None or value is None:
         return "no price known"
-    return f"{number_text(value, 2)} {instrument.currency} at {source} {number_text(px)}"
+    currency = context.instrument.currency
+    return f"{number_text(value, 2)} {currency} at {known.source} {number_text(known.px)}"
 
 
 @desk_page("orders.view_order")

@@ -41,6 +41,7 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         ("instrument__symbol", FieldTextFilter),
         ("client__username", FieldTextFilter),
         ("side", ChoicesDropdownFilter),
+        ("strategy", FieldTextFilter),
         ("reason_code", FieldTextFilter),
         ("received_at", UtcRangeFilter),
     )

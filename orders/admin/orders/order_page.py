@@ -11,8 +11,8 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
+from brokers.display import NOTHING, number
 from brokers.fix import Side
-from brokers.formatting import NOTHING, number
 from orders import selectors
 from orders.admin.orders.actions import ACTS
 from orders.admin.shared.badges import order_badge, price_text, side_badge
@@ -169,6 +169,8 @@ def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
         "OrdStatus": ord_status(order.state, order.cum_qty, open_kinds, order.standing),
         "if unconfirmed": order.on_unconfirmed,
         "if the broker is down": order.if_broker_down,
+        "strategy": order.strategy or NOTHING,
+        "reduce only": "yes" if order.reduce_only else "no",
         "fresh until": order.fresh_until.isoformat(" ", "seconds"),
     }
     return [(name, NOTHING if value is None else value) for name, value in named.items()]

@@ -16,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from brokers import clock
 from brokers.fix import OrdType, Side
-from brokers.formats import decimal_text
 from brokers.models import Position
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.entry.checks import order_value
+from orders.entry.fields import Field
 from orders.entry.numbers import UnclearNumber, typed_number
-from orders.entry.place import dry_run, order_value, place_order
+from orders.entry.place import dry_run, place_order
 from orders.entry.preview import preview_order
 from orders.entry.rules import find_context
 from orders.entry.ticket import Ticket
@@ -32,6 +33,7 @@ from orders.entry.ticket_texts import (
     NUMBERS,
     TICKET_FIELDS,
     by_column,
+    plain_text,
     ticket_from_texts,
 )
 from orders.errors import OrderError, TicketInvalid
@@ -61,7 +63,7 @@ GROUPS = {
         *("account", "symbol", "sec_type", "exchange", "currency"),
         *("maturity", "strike_price", "put_or_call"),
     ),
-    "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force"),
+    "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force", "reduce_only", "strategy"),
     "If things fail": ("on_unconfirmed", "if_broker_down", "max_age", "cl_ord_id"),
 }
 HINTS = {
@@ -83,11 +85,16 @@ def form_field(name: str, value: str = "") -> FormField:
     return FormField(
         name=name,
         label=field.label,
-        choices=() if name in TYPED else tuple(field.schema.get("enum", ())),
+        choices=() if name in TYPED else choices_of(field),
         number="anyOf" in field.schema,
         value=value or (str(default) if default and isinstance(default, str) else ""),
         hint=HINTS.get(name, ""),
     )
+
+
+def choices_of(field: Field) -> tuple[str, ...]:
+    """What may be chosen; empty for what is typed."""
+    return ("false", "true") if field.schema.get("type") == "boolean" else tuple(field.schema.get("enum", ()))
 
 
 @desk_page(*PLACE)
@@ -134,12 +141,7 @@ def copied(request: HttpRequest) -> dict[str, str]:
     plain = {name: getattr(order, name, None) for name in NAMES if name not in NOT_COPIED}
     instrument = {name: getattr(order.instrument, name) for name in INSTRUMENT_COLUMNS if name in NAMES}
     found = {**plain, **order.special, **instrument, "account": order.account_id}
-    return {name: text_of(value) for name, value in found.items() if name in NAMES and value is not None}
-
-
-def text_of(value: Any) -> str:
-    """A value as a person types it."""
-    return decimal_text(value) if isinstance(value, Decimal) else str(value)
+    return {name: plain_text(value) for name, value in found.items() if name in NAMES and value is not None}
 
 
 def kind_of(ord_type: str) -> OrderKind | None:
@@ -189,9 +191,10 @@ def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, l
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
     """What would be sent and what the checks say, while it is typed; nothing is stored."""
+    user = person_of(request).get_username()
     try:
         ticket = read(request)
-        context = preview(ticket, dry_run(ticket))
+        context = preview(ticket, dry_run(ticket, user), user)
     except TicketInvalid as error:
         found = by_field(error)
         context = {"errors": found, "missing": missing(request, found)}
@@ -226,10 +229,10 @@ def by_field(error: TicketInvalid) -> dict[str, str]:
     return {name: texts[0] for name, texts in by_column(error).items()}
 
 
-def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
+def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, Any]:
     """The order in words, its value, the position it leads to, the use of limits, the way to the broker."""
-    context = find_context(ticket)
-    source, px, value = order_value(ticket, context.instrument)
+    context = find_context(ticket, user)
+    known, value = order_value(ticket, context)
     held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
     now = held.position_qty if held else Decimal(0)
     session = context.account.session
@@ -239,8 +242,8 @@ def preview(ticket: Ticket, report: list[CheckResult]) -> dict[str, Any]:
         "instrument": context.instrument,
         "verb": ticket.side.value.replace("_", " ").capitalize(),
         "value": value,
-        "valued_at": source,
-        "px": px,
+        "valued_at": known.source if known else "",
+        "px": known.px if known else None,
         "before": now,
         "after": now + (ticket.order_qty if ticket.side == Side.BUY else -ticket.order_qty),
         "report": report,

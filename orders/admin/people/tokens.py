@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from brokers.desk import ReadOnlyAdmin, moment
 from brokers.models import BrokerAccount
 from orders.controls.tokens import make_token, revoke_token
+from orders.entry.ticket_texts import TICKET_FIELDS
 from orders.models import ApiToken, Scope
 
 
@@ -39,6 +40,12 @@ class TokenForm(forms.Form):
         BrokerAccount.objects.all(), widget=forms.CheckboxSelectMultiple
     )
     scopes = forms.MultipleChoiceField(choices=Scope.choices, widget=forms.CheckboxSelectMultiple)
+    strategy = forms.RegexField(
+        TICKET_FIELDS["strategy"].schema["pattern"],
+        required=False,
+        label="Strategy of its orders (as each says if empty)",
+        widget=UnfoldAdminTextInputWidget,
+    )
     days = forms.IntegerField(
         min_value=1,
         max_value=36_500,
@@ -98,6 +105,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             scopes=wanted["scopes"],
             name=wanted["name"],
             lifetime=timedelta(days=wanted["days"]) if wanted["days"] else None,
+            strategy=wanted["strategy"],
             made_by=actor(request),
         )
         self.log_addition(request, ApiToken.objects.get(token_key=token[:15]), "Made.")

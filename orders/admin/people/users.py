@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin, StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from brokers.formatting import NOTHING
+from brokers.display import NOTHING
 from orders.admin.people.login import LoginForm, forget_second_factor
 from orders.models import DeskProfile
 

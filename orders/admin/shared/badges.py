@@ -9,8 +9,8 @@ from decimal import Decimal
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from brokers.display import NOTHING, number_text
 from brokers.fix import Side
-from brokers.formatting import NOTHING, number_text
 from brokers.models import Instrument
 from orders.models import OPEN_REQUESTS, Order, OrderRequest, RequestKind, State
 

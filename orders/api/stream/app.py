@@ -21,7 +21,7 @@ from orders.api.authentication import Access
 from orders.api.problems import Problem, problem_of, problem_response
 from orders.api.stream import authentication, feed
 from orders.api.stream.feed import Feed
-from orders.api.stream.listener import Listener, dropped
+from orders.api.stream.listener import Subscriber, dropped
 from orders.api.stream.subscription import Subscription, read_subscription
 from orders.notify.wakeup import events_channel
 
@@ -120,7 +120,7 @@ class Stream:
         start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         start += [(b"cache-control", b"no-store"), *encoded(authentication.cors(headers))]
         await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
-        listener = Listener(self.feed, access, lambda: self._authorise(headers), wanted)
+        listener = Subscriber(self.feed, access, lambda: self._authorise(headers), wanted)
         async for block in listener.blocks():
             if await self._send(send, block) > SLOW:
                 await self._send(send, dropped("SLOW_READER", "Resume from your last event id."))

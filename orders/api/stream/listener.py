@@ -21,7 +21,7 @@ HEARTBEAT = 2.0  # seconds
 CHECK_ACCESS_EVERY = 5.0  # seconds: so long may a revoked token still listen
 
 
-class Listener:
+class Subscriber:
     """Follows the feed for one client; `authorise` gives its access anew, or raises Problem."""
 
     def __init__(

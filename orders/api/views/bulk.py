@@ -20,7 +20,7 @@ from orders.api.bodies import BULK_FIELDS, BulkMode, key_of, read_fields, read_t
 from orders.api.keys import takes_key
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document
-from orders.api.views.orders import require_account, shown
+from orders.api.views.orders import permitted, shown
 from orders.entry.fields import meaning
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
@@ -46,7 +46,9 @@ class OrderBulk(ApiView):
         said = [meaning(item, bodies.order) for item in body["orders"]]
         meant = json.dumps([mode, said], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
-        resolve_lines(lines)  # before the transaction that the key and its orders share
+        resolve_lines(
+            lines, self.access.user.get_username()
+        )  # before the transaction that the key and its orders share
         place = partial(self._place, lines, mode, ask_broker=False)
         results, replayed = once(self.access.user, key, digest, place)
         return self._replay(results, lines, mode) if replayed else self._answer(results, mode)
@@ -64,8 +66,7 @@ class OrderBulk(ApiView):
 
     def _line(self, item: Any) -> Line:
         try:
-            ticket = read_ticket(item)
-            require_account(self.access, ticket.account)
+            ticket = permitted(self.access, read_ticket(item))
         except Problem as problem:
             return Line(ticket=None, error=problem, settled=True)
         return Line(ticket=ticket)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +16,10 @@ from orders.api.base import ApiView, answer
 from orders.api.keys import keyed
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
+from orders.api.views.orders import permission_errors, permitted
 from orders.entry.cancel import canceled_with
+from orders.entry.fields import inside
 from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
-from orders.errors import FieldError
 from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source, State
 
 
@@ -74,13 +76,14 @@ class Groups(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Record a group of two to six orders."""
         ticket = bodies.read_group(request.data)
-        strange = [
-            FieldError(f"orders.{number}.account", "UNKNOWN", "There is no such account.")
+        errors = [
+            inside(f"orders.{number}", error)
             for number, order in enumerate(ticket.orders)
-            if order.account not in self.access.accounts
+            for error in permission_errors(self.access, order)
         ]
-        if strange:
-            raise invalid(strange)
+        if errors:
+            raise invalid(errors)
+        ticket = replace(ticket, orders=tuple(permitted(self.access, order) for order in ticket.orders))
         placed = place_group(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
         return _answer(placed)
 

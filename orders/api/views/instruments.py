@@ -20,6 +20,7 @@ from orders.api.keys import takes_key
 from orders.api.problems import invalid
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
 from orders.api.resources import instrument_document
+from orders.api.views.orders import permitted
 from orders.entry.fields import Field, reader_of, text, whole, word
 from orders.entry.preview import Previewed, preview_order
 from orders.entry.resolution import resolve
@@ -148,9 +149,7 @@ class OrderPreview(ApiView):
     @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Check the order and ask the broker what it would do to the account."""
-        ticket = bodies.read_preview(request.data)
-        if ticket.account not in self.access.accounts:
-            raise unknown_account()
+        ticket = permitted(self.access, bodies.read_preview(request.data))
         found = preview_order(ticket, client=self.access.user, received_at=self.received_at)
         return answer(preview_document(found))
 

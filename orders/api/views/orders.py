@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -40,8 +41,7 @@ class OrderList(ApiView):
     @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Record an order and answer before the broker speaks."""
-        ticket = read_ticket(request.data)
-        require_account(self.access, ticket.account)
+        ticket = permitted(self.access, read_ticket(request.data))
         placed = self._place(ticket, key_of(request))
         wait = wanted_wait(request)
         if not wait or not wait_for_broker(placed.order, wait):
@@ -57,7 +57,9 @@ class OrderList(ApiView):
         if not key:
             return place_order(ticket, client=client, source=Source.API, received_at=self.received_at)
         line = Line(ticket=ticket)
-        resolve_lines([line])  # before the transaction that the key and its order share
+        resolve_lines(
+            [line], client.get_username()
+        )  # before the transaction that the key and its order share
 
         def place() -> dict[str, str]:
             place_orders(
@@ -133,10 +135,22 @@ def order_answer(order: Order, requests: Iterable[OrderRequest]) -> HttpResponse
     return response
 
 
-def require_account(access: Access, account: str) -> None:
-    """Raise Problem INVALID for an account that does not exist for this caller."""
-    if account not in access.accounts:
-        raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
+def permitted(access: Access, ticket: Ticket) -> Ticket:
+    """The ticket as this caller may place it, of its token's strategy; raises Problem INVALID."""
+    if errors := permission_errors(access, ticket):
+        raise invalid(errors)
+    return msgspec.structs.replace(ticket, strategy=access.strategy) if access.strategy else ticket
+
+
+def permission_errors(access: Access, ticket: Ticket) -> list[FieldError]:
+    """An account that does not exist for this caller, a strategy that is not its token's."""
+    errors = []
+    if ticket.account not in access.accounts:
+        errors.append(FieldError("account", "UNKNOWN", "There is no such account."))
+    if access.strategy and ticket.strategy not in ("", access.strategy):
+        text = f"This token places orders of the strategy {access.strategy} only."
+        errors.append(FieldError("strategy", "NOT_PERMITTED", text))
+    return errors
 
 
 def shown(order: Order) -> dict[str, object]:

@@ -24,7 +24,7 @@ from orders.api.keys import keyed
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document, request_document
 from orders.entry.cancel import cancel_order, canceled_with
-from orders.entry.replace import Asked, replace_order
+from orders.entry.replace import RecordedRequest, replace_order
 from orders.errors import OrderError
 from orders.models import Order, OrderRequest, Scope
 from orders.order_search import OrderFilter, find_orders
@@ -122,7 +122,7 @@ def location(request: OrderRequest) -> dict[str, str]:
     return {"Location": f"/api/v1/requests/{request.id}"}
 
 
-def replace_answer(asked: Asked) -> HttpResponse:
+def replace_answer(asked: RecordedRequest) -> HttpResponse:
     """202 with the request, also when it was asked before; 422 with the report when a check refuses it."""
     request = asked.request
     headers = location(request) | ({} if asked.created else {"Idempotent-Replayed": "true"})

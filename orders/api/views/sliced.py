@@ -16,12 +16,11 @@ from brokers.formats import decimal_text, time_text
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
 from orders.api.keys import keyed
-from orders.api.problems import invalid
 from orders.api.queries import DEFAULT_LIMIT, page, paged, read_query, uuid
 from orders.api.resources import instrument_document
+from orders.api.views.orders import permitted
 from orders.entry import slicer
 from orders.entry.fields import Field, word
-from orders.errors import FieldError
 from orders.models import SLICING, IfLate, Scope, SlicedOrder, SliceState
 
 FIELDS = {"state": Field(word(SliceState)), "account": Field(bodies.account), **paged(uuid)}
@@ -45,6 +44,8 @@ class SlicedShape(serializers.Serializer[Any]):
     instrument = shapes.InstrumentShape()
     side = serializers.CharField()
     ord_type = serializers.CharField()
+    strategy = serializers.CharField(allow_null=True)
+    reduce_only = serializers.BooleanField()
     order_qty = shapes.number()
     cum_qty = shapes.number()
     open_qty = shapes.number(help_text="What slices that are out may still execute.")
@@ -80,8 +81,7 @@ class SlicedList(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Record a parent order that is worked in equal slices at equal distances (TWAP)."""
         ticket, how = bodies.read_sliced(request.data)
-        if ticket.account not in self.access.accounts:
-            raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
+        ticket = permitted(self.access, ticket)
         parent, created = slicer.place_sliced(
             ticket, **how, client=self.access.user, received_at=self.received_at
         )
@@ -196,6 +196,8 @@ def sliced_document(parent: SlicedOrder) -> dict[str, Any]:
         "instrument": instrument_document(parent.instrument),
         "side": parent.ticket["side"],
         "ord_type": parent.ticket["ord_type"],
+        "strategy": parent.ticket.get("strategy"),
+        "reduce_only": parent.ticket.get("reduce_only", False),
         "order_qty": decimal_text(parent.order_qty),
         "cum_qty": decimal_text(has.cum_qty),
         "open_qty": decimal_text(has.open_qty),

@@ -50,6 +50,7 @@ class TokenList(ApiView):
             name=wanted.get("name", ""),
             lifetime=lifetime,
             rate=wanted.get("rate"),
+            strategy=wanted.get("strategy", self.access.strategy),
             made_by=self.access.actor,
         )
         return shown_once(text, status=201)
@@ -121,6 +122,9 @@ def beyond(access: Access, wanted: dict[str, Any]) -> list[FieldError]:
         for place, scope in enumerate(wanted["scopes"])
         if scope not in access.scopes
     ]
+    if access.strategy and wanted.get("strategy", access.strategy) != access.strategy:
+        text = f"Your own token places orders of the strategy {access.strategy} only."
+        errors.append(FieldError("strategy", "BEYOND", text))
     if User.objects.filter(username=wanted["username"], is_staff=True).exists():
         errors.append(FieldError("username", "NOT_A_CLIENT", "This is a person at the desk, not a client."))
     return errors

@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from brokers.models import BrokerAccount
 from orders.controls.tokens import LONGEST_OVERLAP, OVERLAP, TokenOver, make_token, revoke_token, rotate_token
+from orders.entry.fields import Wrong, reader_of
+from orders.entry.ticket import StrategyName
 from orders.models import ApiToken, Scope
 
 ALL = "all"
@@ -35,6 +37,9 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="", help="what the token is for")
         parser.add_argument("--days", type=int, help="days until it expires; never by default")
         parser.add_argument("--rate", type=int, help="requests per second; default: TRADEDESK_API_RATE")
+        parser.add_argument(
+            "--strategy", default="", help="of every order placed with it; default: as they say"
+        )
         overlap = int(OVERLAP.total_seconds())
         parser.add_argument("--overlap", type=int, default=overlap, help=f"seconds; default: {overlap}")
 
@@ -73,6 +78,7 @@ def made(options: dict[str, Any]) -> str:
         name=options["name"],
         lifetime=timedelta(days=options["days"]) if options["days"] else None,
         rate=options["rate"],
+        strategy=strategy_named(options["strategy"]),
         made_by=BY,
     )
 
@@ -104,6 +110,14 @@ def accounts_named(text: str) -> list[BrokerAccount]:
     if missing := codes - {account.code for account in found}:
         raise CommandError(f"Unknown account: {', '.join(sorted(missing))}.")
     return found
+
+
+def strategy_named(text: str) -> str:
+    """The strategy of the token's orders; raises CommandError for what no order can name."""
+    try:
+        return str(reader_of(StrategyName)(text)) if text else ""
+    except Wrong as wrong:
+        raise CommandError(f"--strategy: {wrong}") from None
 
 
 def scopes_named(text: str) -> list[str]:

@@ -165,7 +165,7 @@ def test_limits_are_changed_and_the_change_is_kept(boss: Client) -> None:
     limit.refresh_from_db()
     assert (limit.max_order_qty, limit.allowed_instruments.count()) == (50, 1)
     assert (
-        "Max order qty"
+        "max order quantity"
         in boss.get(reverse("admin:orders_accountlimit_history", args=[limit.pk])).content.decode()
     )
 

@@ -13,14 +13,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from brokers.market import Feed, Level, MarketView
+from brokers.market import Level, MarketDataType, MarketView
 from brokers.models import GatewaySession, Instrument
 from orders.admin.market.live_market import condition_of, levels
 from orders.instruments import market_views
 from orders.instruments.market_views import PublishedView
 from orders.notify import redis_client
 
-GOOD = MarketView(con_id=1, bid=Decimal(199), ask=Decimal(201), feed=Feed.LIVE, at=timezone.now())
+GOOD = MarketView(con_id=1, bid=Decimal(199), ask=Decimal(201), feed=MarketDataType.LIVE, at=timezone.now())
 
 
 def shown(link: str = "READY", ago: float = 0, **view: Any) -> PublishedView:
@@ -34,8 +34,8 @@ def shown(link: str = "READY", ago: float = 0, **view: Any) -> PublishedView:
     ("what", "words", "usable"),
     [
         ({}, "Live.", True),
-        ({"feed": Feed.DELAYED}, "Delayed prices", True),
-        ({"feed": Feed.FROZEN}, "market is closed", True),
+        ({"feed": MarketDataType.DELAYED}, "Delayed prices", True),
+        ({"feed": MarketDataType.FROZEN}, "market is closed", True),
         ({"ago": 9}, "Stale since", False),
         ({"link": "DOWN"}, "the link is DOWN (why)", False),
         ({"link": "BROKER_LOST"}, "the link is BROKER_LOST", False),

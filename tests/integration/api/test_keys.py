@@ -36,7 +36,7 @@ def requests(api: Api) -> dict[str, tuple[str, Any, Any]]:
     ]
     return {
         "group": ("groups", GROUP, {**GROUP, "oca_type": "CANCEL", "orders": spelled}),
-        "slices": ("slices", SLICED, {**SLICED, "if_late": "SPREAD", "strategy": "TWAP", "price": "229.950"}),
+        "slices": ("slices", SLICED, {**SLICED, "if_late": "SPREAD", "schedule": "TWAP", "price": "229.950"}),
         "cancel": (f"orders/{order.id}/cancel", {}, {"alone": False, "cl_ord_id": None}),
         "replace": (
             f"orders/{order.id}/replace",

@@ -98,6 +98,8 @@ CHOICES: dict[str, list[str]] = {
     "side": ["BUY"],
     "open": ["true", "false"],
     "cl_ord_id": ["n-77"],
+    "strategy": ["momentum"],
+    "reduce_only": ["true"],
     "since": ["2026-11-01T00:00:00Z"],
 }
 

@@ -38,6 +38,7 @@ CHANGES: list[dict[str, Any]] = [
     *({"max_age": text} for text in ("30", "0", "86401", "x")),
     *({"on_unconfirmed": text} for text in ("hold", "never")),
     *({"if_broker_down": text} for text in ("queue", "panic")),
+    *({"strategy": text} for text in ("momentum 1", "x" * 32, "x" * 33, "é")),
     *({"display_qty": text} for text in ("10", "0", "1000")),
     *(
         {"instrument": text}
@@ -90,7 +91,7 @@ def texts_of(order: dict[str, Any]) -> dict[str, str]:
 
 
 def on_a_row(api: Api, order: dict[str, Any]) -> Words:
-    ((_, errors),) = checked_rows([texts_of(order)], "digest", frozenset({ACCOUNT}))
+    ((_, errors),) = checked_rows([texts_of(order)], "digest", frozenset({ACCOUNT}), user="algo")
     return {(name, text) for name, texts in errors.items() for text in texts}
 
 
@@ -135,6 +136,7 @@ SPELLED: list[dict[str, Any]] = [
     {"instrument": {"symbol": "AAPL", "exchange": "SMART"}},
     {"instrument": {"symbol": "AAPL", "currency": "USD", "con_id": None, "legs": None}},
     {"time_in_force": "DAY", "on_unconfirmed": "resend", "if_broker_down": "queue"},
+    {"strategy": None, "reduce_only": False},
     {"conditions": [], "conditions_action": "ACTIVATE", "all_or_none": False, "algo": None},
     {"order_qty": "100.0", "price": 229.95, "stop_px": None},
 ]

@@ -150,19 +150,19 @@ def test_a_listener_goes_on_where_it_was(server: str, headers: dict[str, str]) -
     with Ear(server, {**headers, "Last-Event-ID": ear.last_id}) as again:
         eventually(lambda: again.events == missed)
     with Ear(server, headers, f"?last_event_id={ear.last_id}") as by_query:
-        eventually(lambda: by_query.events == missed)
+        assert eventually(lambda: by_query.events == missed)
 
 
 def test_everything_can_be_replayed_from_the_start(server: str, headers: dict[str, str]) -> None:
     orders = [first(placed(f"a-{number}")) for number in range(5)]
     with Ear(server, {**headers, "Last-Event-ID": "0-0"}) as ear:
-        eventually(lambda: ear.events[-5:] == orders)
+        assert eventually(lambda: ear.events[-5:] == orders)
 
 
 def test_a_place_that_is_not_ours_is_reset(server: str, headers: dict[str, str]) -> None:
     for wanted in ("nonsense", "99999999999999-1"):
         with Ear(server, {**headers, "Last-Event-ID": wanted}) as ear:
-            eventually(lambda ear=ear: ear.heard[0].get("event") == "reset")
+            assert eventually(lambda ear=ear: ear.heard[0].get("event") == "reset")
 
 
 @contextmanager
@@ -201,14 +201,14 @@ def test_a_rolled_back_writer_holds_nothing_back(server: str, headers: dict[str,
         note(quick, late)
         quick.commit()
         slow.rollback()
-        eventually(lambda: ear.events == [(str(late.id), 2)])
+        assert eventually(lambda: ear.events == [(str(late.id), 2)])
 
 
 def test_orders_of_other_accounts_are_not_reported(server: str, headers: dict[str, str]) -> None:
     with Ear(server, headers) as ear:
         placed("hidden", account=OTHER)
         mine = placed("mine")
-        eventually(lambda: ear.events == [first(mine)])
+        assert eventually(lambda: ear.events == [first(mine)])
 
 
 def test_a_lost_database_connection_loses_no_event(server: str, headers: dict[str, str]) -> None:
@@ -219,7 +219,7 @@ def test_a_lost_database_connection_loses_no_event(server: str, headers: dict[st
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         orders = [first(placed(f"a-{number}")) for number in range(3)]
-        eventually(lambda: ear.events == orders)
+        assert eventually(lambda: ear.events == orders)
 
 
 @pytest.mark.parametrize(
@@ -232,13 +232,13 @@ def test_a_listener_hears_what_it_asked_for(
     with Ear(server, headers, f"?{query}") as ear, Ear(server, headers) as all_of_it:
         orders = {name: placed(name, symbol=symbol) for name, symbol in (("a", "AAPL"), ("m", "MSFT"))}
         eventually(lambda: len(all_of_it.events) == 2)
-        eventually(lambda: ear.events == [first(orders[name]) for name in heard])
+        assert eventually(lambda: ear.events == [first(orders[name]) for name in heard])
 
 
 def test_a_listener_hears_one_order(server: str, headers: dict[str, str]) -> None:
     order = placed("mine")
     with Ear(server, {**headers, "Last-Event-ID": "0-0"}, f"?order_id={order.id}") as ear:
-        eventually(lambda: ear.events == [first(order)])
+        assert eventually(lambda: ear.events == [first(order)])
 
 
 @pytest.mark.parametrize("query", ["foo=1", "account=", "order_id=1", "kind=NOPE", "kind=FILLED&kind=FILLED"])
@@ -277,13 +277,13 @@ def lower(headers: dict[str, str]) -> dict[str, str]:
 
 def test_silence_is_filled_with_heartbeats(server: str, headers: dict[str, str]) -> None:
     with Ear(server, headers) as ear:
-        eventually(lambda: ear.beats >= 2)
+        assert eventually(lambda: ear.beats >= 2)
 
 
 def test_a_revoked_token_ends_the_stream(server: str, headers: dict[str, str]) -> None:
     with Ear(server, headers) as ear:
         ApiToken.objects.all().delete()
-        eventually(lambda: ear.ended)
+        assert eventually(lambda: ear.ended)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_a_desk_login_listens_from_the_desks_pages(server: str, desk: None) -> N
         order = placed("a-1", account=ACCOUNT)
         eventually(lambda: ear.events == [first(order)])
         User.objects.update(is_active=False)
-        eventually(lambda: ear.ended)
+        assert eventually(lambda: ear.ended)
 
 
 @pytest.mark.parametrize("origin", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {}])

@@ -105,15 +105,15 @@ def eventually_not(still: Callable[[], bool]) -> bool:
     return not still()
 
 
-def once_each(gateway: Gateway, orders: list[Order]) -> None:
+def assert_once_each(gateway: Gateway, orders: list[Order]) -> None:
     """Every order is at the gateway, placed once, and nothing else is."""
     placed = {row["order_ref"].split("-")[0]: row["place_count"] for row in gateway.control.orders()}
     assert placed == {order.order_ref.split("-")[0]: 1 for order in orders}
     assert len(gateway.control.orders()) == len(orders)
 
 
-def outage(desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str, seconds: float) -> float:
-    """Orders fill while PostgreSQL is read-only: none is lost. Seconds until orders are sent again."""
+def assert_survives(desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str, seconds: float) -> float:
+    """Orders fill while PostgreSQL is read-only and none is lost. Seconds until orders are sent again."""
     orders = [desk.wait(desk.rest(), State.PENDING) for _ in range(3)]
     with read_only(way):
         began = time.monotonic()

@@ -137,6 +137,7 @@ def test_a_gateway_that_dies_and_comes_back_keeps_the_order_working(
     cancel_order(order.id, actor="test", at=timezone.now())
     runtime.look_soon()
     desk.wait(order, State.CANCELED)
+    assert [row["place_count"] for row in gateway.orders_of(order)] == [1]
 
 
 def test_a_cancel_whose_answer_was_lost_is_sent_again(
@@ -147,7 +148,7 @@ def test_a_cancel_whose_answer_was_lost_is_sent_again(
     cancel_order(order.id, actor="test", at=timezone.now())
     runtime.look_soon()
     gateway.control.fault(kind="disconnect")
-    desk.wait(order, State.CANCELED)
+    assert desk.wait(order, State.CANCELED).reason_code == "CANCELED_ON_REQUEST"
 
 
 @pytest.mark.parametrize("policy", OnUnconfirmed.values)
@@ -179,7 +180,7 @@ def test_without_redis_orders_still_go_out(desk: Desk, runtime: SessionRuntime, 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     redis_client.forget_clients()
     try:
-        desk.wait(desk.rest(), State.PENDING)
+        assert desk.wait(desk.rest(), State.PENDING).attempts.count() == 1
     finally:
         redis_client.forget_clients()
 
@@ -347,4 +348,4 @@ def test_a_cancel_refused_while_unconfirmed_is_resent_once_found(
     OutboxCommand.objects.filter(request=request).update(done_at=timezone.now())
     OrderRequest.objects.filter(pk=request.pk).update(state=RequestState.UNCONFIRMED)
     runtime.reconcile(full=True)
-    desk.wait(order, State.CANCELED)
+    assert desk.wait(order, State.CANCELED).reason_code == "CANCELED_ON_REQUEST"

@@ -101,7 +101,7 @@ def test_exits_follow_a_replace_of_their_entry(
 ) -> None:
     entry, profit, stop = bracket(desk)
     replace(entry, quantity)
-    eventually(lambda: at_gateway(gateway, entry, profit, stop) == [quantity] * 3, limit=60)
+    assert eventually(lambda: at_gateway(gateway, entry, profit, stop) == [quantity] * 3, limit=60)
 
 
 def test_an_exit_cannot_be_raised_above_its_entry(

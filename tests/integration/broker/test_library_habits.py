@@ -74,7 +74,7 @@ class Memory:
     def position_seen(self, report: PositionReport) -> None:
         pass
 
-    def price_seen(self, con_id: int, price: str) -> None:
+    def price_seen(self, con_id: int, name: str, value: str) -> None:
         pass
 
     def profit_seen(self, report: ProfitReport) -> None:
@@ -197,7 +197,7 @@ def test_a_client_id_in_use_is_waited_for_not_replaced(
     second.start()
     eventually(lambda: "in use" in second._link_reason, limit=60)
     first.stop()
-    eventually(lambda: second.link is Link.CONNECTED, limit=60)
+    assert eventually(lambda: second.link is Link.CONNECTED, limit=60)
     second.stop()
 
 
@@ -210,7 +210,7 @@ def test_a_half_open_link_is_found_by_probes(session: IBSession, proxy: Proxy) -
 
 def test_1102_without_1100_before_is_a_reason_for_a_snapshot(session: IBSession, proxy: Proxy) -> None:
     proxy.say(message(ERROR, 2, -1, 1102, "restored", ""))
-    eventually(lambda: session.link is Link.CONNECTED)
+    assert eventually(lambda: session.link is Link.CONNECTED)
 
 
 # --- sending ------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_an_order_of_before_a_reconnect_is_still_reported(
     eventually(lambda: session.link is not Link.READY)
     eventually(lambda: open_gate(session), limit=60)
     session.cancel([CancelOrder(order_id=placed.order_id, broker_order_id=placed.broker_order_id)])
-    eventually(lambda: memory.told(OrderReport, placed)[-1].status is WorkingStatus.CANCELED)
+    assert eventually(lambda: memory.told(OrderReport, placed)[-1].status is WorkingStatus.CANCELED)
 
 
 def test_the_id_on_the_wire_is_the_one_that_was_recorded(

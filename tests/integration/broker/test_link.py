@@ -33,7 +33,7 @@ def test_fills_during_an_ib_outage_are_booked_afterwards(
     eventually(lambda: runtime.session.link is Link.BROKER_LOST)
     move(gateway, "0.50")
     gateway.control.fault(kind="link_restored", data_lost=data_lost)
-    desk.wait(order, State.COMPLETED)
+    assert desk.wait(order, State.COMPLETED).cum_qty == 10
     eventually(lambda: runtime.session.link is Link.READY)
 
 
@@ -47,7 +47,7 @@ def test_fills_while_no_worker_ran_are_booked_by_the_next(
     move(gateway, "0.50")
     eventually(lambda: is_filled(gateway, order))
     new_runtime()
-    desk.wait(order, State.COMPLETED)
+    assert desk.wait(order, State.COMPLETED).cum_qty == 10
 
 
 def test_fills_in_a_gap_across_midnight_wait_for_a_person(

@@ -12,7 +12,13 @@ from brokers.models import GatewaySession
 from orders.models import State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
-from tests.integration.broker.outages import WAYS, once_each, outage, read_only, seconds_until_sent
+from tests.integration.broker.outages import (
+    WAYS,
+    assert_once_each,
+    assert_survives,
+    read_only,
+    seconds_until_sent,
+)
 from tradedesk.stack.polling import eventually
 
 
@@ -20,7 +26,7 @@ from tradedesk.stack.polling import eventually
 def test_five_seconds_of_read_only_lose_no_order_or_fill(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
-    gap = outage(desk, gateway, runtime, way, seconds=5)
+    gap = assert_survives(desk, gateway, runtime, way, seconds=5)
     print(f"\nread-only for 5 s ({way}): the next order at the gateway {gap:.2f} s after its end")
 
 
@@ -56,7 +62,7 @@ def test_read_only_in_a_burst_leaves_every_order_exactly_once(
     database.discard_connection()
     for order in orders:
         desk.wait(order, State.PENDING)
-    once_each(gateway, orders)
+    assert_once_each(gateway, orders)
 
 
 def test_a_lease_that_expired_during_read_only_is_kept(

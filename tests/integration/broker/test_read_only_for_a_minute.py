@@ -6,7 +6,7 @@ import pytest
 
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway
-from tests.integration.broker.outages import WAYS, outage
+from tests.integration.broker.outages import WAYS, assert_survives
 
 pytestmark = pytest.mark.soak
 
@@ -15,5 +15,5 @@ pytestmark = pytest.mark.soak
 def test_a_minute_of_read_only_loses_no_order_or_fill(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
-    gap = outage(desk, gateway, runtime, way, seconds=60)
+    gap = assert_survives(desk, gateway, runtime, way, seconds=60)
     print(f"\nread-only for 60 s ({way}): the next order at the gateway {gap:.2f} s after its end")

@@ -47,7 +47,7 @@ def test_an_order_that_got_lost_after_a_refused_one_is_still_sent_again(
     gateway.control.fault(kind="refuse_place", code=10289, count=1)
     desk.wait(desk.rest(), State.REJECTED)
     gateway.control.fault(kind="drop_place", count=1)
-    desk.wait(desk.rest(), State.PENDING)
+    assert desk.wait(desk.rest(), State.PENDING).attempts.count() == 2
 
 
 def test_a_cancel_that_is_under_way_already_is_accepted_when_it_ends(

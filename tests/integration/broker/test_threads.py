@@ -18,7 +18,7 @@ from orders.models import Alert, AlertKind, State
 from orders.session.runtime import SILENCE, SessionRuntime
 from orders.session.sweep import Step
 from tests.integration.broker.conftest import Desk, Gateway
-from tests.integration.broker.outages import kill, once_each, seconds_until_sent
+from tests.integration.broker.outages import assert_once_each, kill, seconds_until_sent
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
 
@@ -59,7 +59,7 @@ def test_messages_received_while_a_thread_is_killed_are_booked(
     for order in orders:
         desk.wait(order, State.COMPLETED)
         assert order.cum_qty == order.order_qty
-    once_each(gateway, orders)
+    assert_once_each(gateway, orders)
     eventually(lambda: runtime.session.link is Link.READY)
 
 
@@ -77,7 +77,7 @@ def test_a_failing_step_stops_no_other_and_raises_an_alert(
     raised = Alert.objects.filter(kind=AlertKind.SESSION, subject="step broken")
     eventually(lambda: raised.filter(cleared_at=None).exists())
     broken.clear()
-    eventually(lambda: not raised.filter(cleared_at=None).exists())
+    assert eventually(lambda: not raised.filter(cleared_at=None).exists())
 
 
 def test_the_negotiated_server_version_is_seen_while_connected(desk: Desk, runtime: SessionRuntime) -> None:

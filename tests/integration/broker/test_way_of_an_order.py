@@ -94,7 +94,7 @@ def test_a_stop_waits_held_and_fills_when_the_market_gets_there(
     )
     desk.wait(order, State.ACCEPTED)
     gateway.control.post("/prices", json={"symbol": "MSFT", "price": str(price * 2 + 1)}).raise_for_status()
-    desk.wait(order, State.COMPLETED)
+    assert desk.wait(order, State.COMPLETED).cum_qty == 10
 
 
 def test_a_refusal_of_the_broker_ends_the_order_with_its_words(

@@ -18,11 +18,12 @@ from orders.models import Order, Source
 
 
 def seed_desk(settings: Any, **facts: Any) -> None:
-    """The seeded rows, every instrument resolved without a broker; `facts`: more of each instrument."""
+    """The seeded rows, each instrument resolved and priced without a broker; `facts`: more of each."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
     call_command("seed")
     for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
-        known = {"con_id": number, "min_tick": Decimal("0.01"), **facts}
+        price = {"last_px": Decimal(200), "last_px_at": timezone.now()}
+        known = {"con_id": number, "min_tick": Decimal("0.01"), **price, **facts}
         for name, value in known.items():
             setattr(instrument, name, value)
         instrument.save()
@@ -33,7 +34,9 @@ def order(request: pytest.FixtureRequest, db: None, settings: Any) -> Order:
     """An order to buy 10 AAPL at 200 that nobody sends; a module's MAX_AGE says how long it stays fresh."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
-    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    Instrument.objects.filter(symbol="AAPL").update(
+        con_id=265598, min_tick=Decimal("0.01"), last_px=200, last_px_at=timezone.now()
+    )
     ticket = Ticket(
         cl_ord_id="A1",
         account="DU1234567",

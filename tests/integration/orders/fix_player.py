@@ -69,7 +69,7 @@ class Player:
         self.days = 1
         self.at = timezone.now()
 
-    def play(self, rows: Sequence[Row], *, restart_in: Collection[int] = ()) -> None:
+    def assert_plays(self, rows: Sequence[Row], *, restart_in: Collection[int] = ()) -> None:
         """Every row, and after each row of the broker the facts that it names.
 
         From each of these gaps (after so many rows) also to the end after a restart there.
@@ -87,7 +87,7 @@ class Player:
         with transaction.atomic():
             other = self._fork()
             other.restart()
-            other.play(rows)
+            other.assert_plays(rows)
             transaction.set_rollback(True)
 
     def _step(self, row: Row) -> None:

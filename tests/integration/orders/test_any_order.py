@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from brokers.inbox_rows import park_message
+from brokers.inbox.rows import park_message
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -29,8 +29,9 @@ from brokers.messages import (
 )
 from brokers.models import GatewaySession, InboxMessage, Instrument
 from brokers.port import InboundMessage
-from orders.booking.apply import apply_items, retry_parked
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
+from orders.booking.parked import retry_parked
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
 from orders.entry.ticket import InstrumentKey, Ticket

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import Side
-from brokers.inbox_rows import park_message
+from brokers.inbox.rows import park_message
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -26,16 +26,17 @@ from brokers.messages import (
     InstrumentRef,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
     Refusal,
+    ReportedTerms,
     Snapshot,
     WorkingStatus,
 )
 from brokers.models import BrokerAccount, InboxMessage, Instrument
 from brokers.port import InboundMessage
 from orders.access import accounts_of_person
-from orders.booking.apply import apply_items, retry_parked
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
+from orders.booking.parked import retry_parked
 from orders.models import Alert, Execution, Order, Source, State
 from orders.order_search import OrderFilter, find_executions, find_orders
 from orders.reconciliation import comparison
@@ -75,7 +76,7 @@ def open_order(identity: OrderIdentity, **facts: Any) -> OrderReport:
         "account": "DU1234567", "instrument": AAPL, "side": "BUY", "order_qty": Decimal(10),
         "ord_type": "LIMIT", "time_in_force": "DAY", **facts,
     }  # fmt: skip
-    terms = OrderTerms(**told)
+    terms = ReportedTerms(**told)
     return OrderReport(identity=identity, status=WorkingStatus.WORKING, source="openOrder", terms=terms)
 
 

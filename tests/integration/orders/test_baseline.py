@@ -32,7 +32,9 @@ numbers = count(1)
 def order(db: None, settings: Any) -> Order:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
-    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    Instrument.objects.filter(symbol="AAPL").update(
+        con_id=265598, min_tick=Decimal("0.01"), last_px=200, last_px_at=timezone.now()
+    )
     BrokerAccount.objects.update(baseline_at=OLD)
     return Story(User.objects.create_user("algo")).order
 

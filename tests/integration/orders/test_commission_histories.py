@@ -12,12 +12,13 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from brokers.inbox_rows import park_message
+from brokers.inbox.rows import park_message
 from brokers.messages import CommissionReport, WorkingStatus, commission_key
 from brokers.port import InboundMessage
 from orders.booking import commissions
-from orders.booking.apply import apply_items, retry_parked
+from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
+from orders.booking.parked import retry_parked
 from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
 from orders.reconciliation import breaks, comparison
 from tests.examples import examples

@@ -33,17 +33,17 @@ def client_(db: None, settings: Any) -> User:
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
 def test_scenario_also_with_a_restart_in_some_gap(client_: User, path: Path_) -> None:
     """In every gap: tests/soak/test_fix_restarts.py."""
-    Player(client_).play(path.rows, restart_in=path.some_gap)
+    Player(client_).assert_plays(path.rows, restart_in=path.some_gap)
 
 
 @pytest.mark.parametrize("path", CROSSED, ids=lambda path: path.name)
 def test_scenario_when_crossing_messages_arrive_the_other_way_round(client_: User, path: Path_) -> None:
-    Player(client_).play(path.rows, restart_in=path.some_gap)
+    Player(client_).assert_plays(path.rows, restart_in=path.some_gap)
 
 
 @pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
 def test_scenario_with_every_word_twice_and_a_restart_between_any_two(client_: User, path: Path_) -> None:
-    Player(client_, repeat=True, restart=True).play(path.rows)
+    Player(client_, repeat=True, restart=True).assert_plays(path.rows)
 
 
 def test_a_scenario_of_the_published_form_is_read_too() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from brokers.messages import BrokerEvent, OrderReport, OrderTerms, Refusal, WorkingStatus
+from brokers.messages import BrokerEvent, OrderReport, Refusal, ReportedTerms, WorkingStatus
 from orders.booking.commissions import mark_missing
 from orders.desk.decisions import release_held
 from orders.entry.cancel import cancel_order
@@ -46,7 +46,7 @@ def sent_replace(story: Story, order_qty: int) -> OrderRequest:
 
 def echo(story: Story, order_qty: int) -> OrderReport:
     """openOrder with this quantity."""
-    terms = OrderTerms(
+    terms = ReportedTerms(
         account="DU1234567",
         instrument=AAPL,
         side="BUY",

@@ -18,7 +18,7 @@ from brokers.messages import (
     ExecutionReport,
     OrderIdentity,
     OrderReport,
-    OrderTerms,
+    ReportedTerms,
     Snapshot,
     WorkingStatus,
 )
@@ -34,7 +34,7 @@ from orders.session.applier import SessionApplier
 from tests.integration.orders.test_any_order import AAPL, Story
 
 LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)
-TERMS = OrderTerms(
+TERMS = ReportedTerms(
     account="DU1234567", instrument=AAPL, side="BUY", order_qty=Decimal(100), ord_type="LIMIT",
     time_in_force="DAY", price=Decimal(230),
 )  # fmt: skip
@@ -44,7 +44,9 @@ TERMS = OrderTerms(
 def desk(db: None, settings: Any) -> User:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     call_command("seed")
-    Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
+    Instrument.objects.filter(symbol="AAPL").update(
+        con_id=265598, min_tick=Decimal("0.01"), last_px=200, last_px_at=timezone.now()
+    )
     BrokerAccount.objects.update(baseline_at=LONG_AGO)
     return User.objects.create_user("algo")
 

@@ -144,7 +144,7 @@ def test_a_replace_counts_by_what_it_adds(desk: User) -> None:
 def test_asking_shows_the_same_limits_and_changes_nothing(desk: User) -> None:
     limit(max_open_orders=0)
     rules_cache.forget_outdated()
-    failed = [check for check in dry_run(ticket()) if not check.passed]
+    failed = [check for check in dry_run(ticket(), "algo") if not check.passed]
     assert [(check.check, check.value, check.limit) for check in failed] == [("max_open_orders", "1", "0")]
     assert not Order.objects.exists()
 

@@ -11,10 +11,11 @@ from django.utils import timezone
 from brokers.fix import OrdType, SecType, Side
 from brokers.messages import LegSide
 from brokers.models import Instrument
-from orders.entry.place import dry_run, reference_price
+from orders.entry.place import dry_run
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import ages, last_prices
+from orders.risk.market import value_price
 from tests.integration.orders.conftest import seed_desk
 
 MARKET = Decimal("590")
@@ -34,6 +35,11 @@ def ticket(**changes: Any) -> Ticket:
     return Ticket(**{"cl_ord_id": "v", "account": "DU1234567", "instrument": key, **terms, **changes})
 
 
+def valued(order: Ticket, instrument: Instrument) -> tuple[str, Decimal] | None:
+    known = value_price(order, last_prices.legs(instrument), ages())
+    return (known.source, known.px) if known else None
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -46,14 +52,14 @@ def ticket(**changes: Any) -> Ticket:
     ],
 )
 def test_an_order_is_worth_what_it_may_cost(changes: dict[str, Any], expected: tuple[str, str]) -> None:
-    source, px = reference_price(ticket(**changes), Instrument.objects.get(symbol="SPY"))
-    assert (source, px) == (expected[0], Decimal(expected[1]))
+    spy = Instrument.objects.get(symbol="SPY")
+    assert valued(ticket(**changes), spy) == (expected[0], Decimal(expected[1]))
 
 
 def test_a_sell_far_below_the_market_is_refused_for_its_value() -> None:
-    (failed,) = [check for check in dry_run(ticket()) if not check.passed]
+    (failed,) = [check for check in dry_run(ticket(), "algo") if not check.passed]
     assert failed.code == "NOTIONAL_ABOVE_LIMIT"
-    assert failed.value == "5900000 (at last_px 590)"
+    assert failed.value.startswith("5900000 (at last_px 590, ")
 
 
 def test_a_combination_at_zero_is_worth_its_legs() -> None:
@@ -62,6 +68,7 @@ def test_a_combination_at_zero_is_worth_its_legs() -> None:
     legs += [{"con_id": spy, "ratio": 2, "side": LegSide.SELL, "exchange": "SMART"}]
     spread = Instrument(symbol="AAPL,SPY", sec_type=SecType.BAG, legs=legs)
     free = ticket(side=Side.BUY, price=Decimal(0))
-    assert reference_price(free, spread) == ("last_px", 3 * MARKET)
+    assert valued(free, spread) == ("legs", 3 * MARKET)
     Instrument.objects.filter(con_id=spy).update(last_px=None)
-    assert reference_price(free, spread) == ("last_px", None)
+    last_prices.forget()
+    assert valued(free, spread) is None

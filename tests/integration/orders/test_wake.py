@@ -92,7 +92,7 @@ def test_a_submission_that_begins_lets_the_next_message_out() -> None:
     eventually(waiting, limit=60)
     wakeup.submission_begins(SESSION)
     wakeup.start_submission(SESSION)
-    eventually(lambda: waiting() == 2, limit=60)
+    assert eventually(lambda: waiting() == 2, limit=60)
 
 
 def test_a_question_is_received_as_such(received: Received) -> None:
@@ -120,7 +120,7 @@ def test_a_wiped_redis_lets_the_next_message_out() -> None:
     eventually(waiting, limit=60)
     redis_client.client().delete(wakeup.submission_key(SESSION), queue_of(SESSION))
     wakeup.start_submission(SESSION)
-    eventually(lambda: waiting() == 1, limit=60)
+    assert eventually(lambda: waiting() == 1, limit=60)
 
 
 def test_without_redis_a_wake_up_says_so(settings: Any) -> None:

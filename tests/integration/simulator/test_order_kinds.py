@@ -80,6 +80,7 @@ def test_an_order_waits_for_its_conditions(gateway: SimulatedGateway) -> None:
             await until(lambda: is_(trade, "PreSubmitted"))
             gateway.post("/prices", {"symbol": "AAPL", "price": "236"}).raise_for_status()
             await until(lambda: is_(trade, "Filled"))
+            assert trade.filled() == 10
 
     run(test)
 
@@ -106,6 +107,7 @@ def test_client_0_sees_and_cancels_an_order_made_by_hand(gateway: SimulatedGatew
             (trade,) = ib.openTrades()
             ib.cancelOrder(trade.order)
             await until(lambda: is_(trade, "Cancelled"))
+            assert ib.openTrades() == []
 
     run(test)
 
@@ -124,6 +126,7 @@ def test_an_oca_group_fills_once(gateway: SimulatedGateway) -> None:
             trades = [ib.placeOrder(AAPL, order) for order in ib.oneCancelsAll(orders, "either", 1)]
             await until(lambda: all(is_(trade, "Submitted") for trade in trades))
             gateway.post("/prices", {"symbol": "AAPL", "price": "225"}).raise_for_status()
-            await until(lambda: is_(trades[0], "Filled") and is_(trades[1], "Cancelled"))
+            await until(lambda: all(trade.isDone() for trade in trades))
+            assert [trade.filled() for trade in trades] == [10, 0]
 
     run(test)

@@ -81,6 +81,7 @@ def test_disconnect_drops_the_clients_at_once(gateway: SimulatedGateway) -> None
         ib = await gateway.connect()
         gateway.post("/faults", [{"kind": "disconnect"}]).raise_for_status()
         await until(lambda: not ib.isConnected())
+        assert not ib.isConnected()
 
     run(test)
 

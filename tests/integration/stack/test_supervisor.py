@@ -100,7 +100,7 @@ def test_what_a_dead_process_left_behind_ends_before_its_successor_starts(start:
     (orphan,) = psutil.Process(pid(plan, "one")).children()
     os.kill(pid(plan, "one"), signal.SIGKILL)
     news(plan, 2)
-    eventually(lambda: is_gone(orphan))
+    assert eventually(lambda: is_gone(orphan))
 
 
 def test_the_broker_hands_over_before_the_others_stop(start: Start, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_processes_end_with_a_killed_supervisor(start: Start) -> None:
     supervisor, plan = start(one=SLEEP, two=SLEEP)
     supervisor.kill()
     supervisor.wait()
-    eventually(lambda: all(is_gone(process) for process in marked(plan.mark)))
+    assert eventually(lambda: all(is_gone(process) for process in marked(plan.mark)))
 
 
 def test_grandchildren_end_too(start: Start) -> None:
@@ -133,7 +133,7 @@ def test_grandchildren_end_too(start: Start) -> None:
     (grandchild,) = psutil.Process(pid(plan, "one")).children()
     supervisor.terminate()
     supervisor.wait(60)
-    eventually(lambda: is_gone(grandchild))
+    assert eventually(lambda: is_gone(grandchild))
 
 
 def test_a_password_reaches_its_process_and_no_file(start: Start, tmp_path: Path) -> None:
@@ -153,4 +153,4 @@ def test_each_process_has_its_own_log_and_the_former_is_kept(start: Start, tmp_p
 
 def test_the_terminal_shows_whole_lines_with_their_process(start: Start, tmp_path: Path) -> None:
     start(echo=True, one=("sh", "-c", "printf hel; sleep 0.3; echo lo; exec sleep 300"))
-    eventually(lambda: " one | hello\n" in (tmp_path / "supervisor.out").read_text())
+    assert eventually(lambda: " one | hello\n" in (tmp_path / "supervisor.out").read_text())

@@ -121,7 +121,7 @@ def test_a_lost_message_leaves_the_group_whole_or_absent(stack: System, lost: in
             return len(there) == 3
         return all(state in OVER for state in found) and not there
 
-    eventually(settled, limit=120, pause=0.5)
+    assert eventually(settled, limit=120, pause=0.5)
 
 
 def test_the_worker_killed_while_it_sends_leaves_the_group_whole(stack: System) -> None:

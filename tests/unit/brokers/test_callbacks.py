@@ -23,7 +23,7 @@ class Memory:
     def __init__(self) -> None:
         self.messages: list[InboundMessage] = []
         self.valid_ids: list[int] = []
-        self.prices: list[tuple[int, str]] = []
+        self.prices: list[tuple[int, str, str]] = []
 
     def on_message(self, message: InboundMessage) -> None:
         self.messages.append(message)
@@ -40,8 +40,8 @@ class Memory:
     def position_seen(self, report: PositionReport) -> None:
         raise AssertionError("no position was told")
 
-    def price_seen(self, con_id: int, price: str) -> None:
-        self.prices.append((con_id, price))
+    def price_seen(self, con_id: int, name: str, value: str) -> None:
+        self.prices.append((con_id, name, value))
 
     def profit_seen(self, report: ProfitReport) -> None:
         raise AssertionError("nobody asked for profits")
@@ -214,4 +214,10 @@ def test_the_close_is_a_price_only_until_there_was_a_trade(callbacks: Callbacks,
     callbacks.prices.watched[FIRST_REQUEST_ID] = 265598
     for tick_type, price in ((9, 200.0), (4, 229.95), (9, 201.0), (1, 229.9), (4, -1.0)):
         callbacks.priceSizeTick(FIRST_REQUEST_ID, tick_type, price, 1.0)
-    assert memory.prices == [(265598, "200"), (265598, "229.95")]
+    assert [(name, value) for _, name, value in memory.prices] == [
+        ("last_px", "200"),
+        ("close_px", "200"),
+        ("last_px", "229.95"),
+        ("close_px", "201"),
+        ("bid_px", "229.9"),
+    ]

@@ -12,8 +12,10 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers import database, inbox
-from brokers.inbox import InboxItem, InboxWriter
+from brokers import database
+from brokers.inbox import parking, writer
+from brokers.inbox.applier import InboxItem
+from brokers.inbox.writer import InboxWriter
 from brokers.messages import OrderAbsent
 from brokers.port import InboundMessage, Link
 
@@ -60,7 +62,7 @@ class Books:
 
 @pytest.fixture
 def books(monkeypatch: pytest.MonkeyPatch) -> Books:
-    monkeypatch.setattr(inbox, "MAX_WAITING", 50)
+    monkeypatch.setattr(writer, "MAX_WAITING", 50)
     monkeypatch.setattr(database, "RETRY_PAUSE", 0.01)
     monkeypatch.setattr(database, "discard_connection", lambda: None)
     return Books()
@@ -98,7 +100,7 @@ def test_only_bad_messages_are_parked_others_apply_in_order(bad: list[bool]) -> 
     books = Books()
     books.back.set()
     items = [received(number, **({"bad": 1} if one else {})) for number, one in enumerate(bad)]
-    parked = inbox.apply_in_batches(books, items)
+    parked = parking.apply_in_batches(books, items)
     assert books.parked == [str(number) for number, one in enumerate(bad) if one]
     assert books.applied == [str(number) for number, one in enumerate(bad) if not one]
     assert parked == [item for item in items if item.raw]
@@ -108,7 +110,7 @@ def test_an_unparkable_message_raises_an_alert_and_may_repeat(books: Books) -> N
     forgotten: list[int] = []
     books.back.set()
     lost = received(2, forget=lambda: forgotten.append(2), unparkable=True)
-    inbox.apply_or_park(books, [received(1), lost, received(3)])
+    parking.apply_or_park(books, [received(1), lost, received(3)])
     assert (books.applied, books.parked, forgotten) == (["1", "3"], [], [2])
     assert "neither applied nor parked" in books.alarms[0]
 

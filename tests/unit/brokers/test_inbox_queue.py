@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from brokers.inbox_queue import InboxQueue
+from brokers.inbox.queue import InboxQueue
 
 
 def test_what_was_not_removed_is_read_again_in_order() -> None:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.fix import Side
-from orders.sending.absence import PASSING, Doubt, Evidence, concludes_nothing, doubts, in_words
+from orders.sending.absence import PASSING, AbsenceEvidence, Doubt, concludes_nothing, doubts, in_words
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-PROOF = Evidence(
+PROOF = AbsenceEvidence(
     account="DU1", side=Side.BUY, sent_at=NOON, accounts=frozenset({"DU1", "DU2"}),
     connected_at=NOON - timedelta(hours=1), began_at=NOON + 5 * SECOND, finished_at=NOON + 6 * SECOND,
     zone=UTC, settling=10 * SECOND, skew=0.1, max_skew=10.0, unexplained_qty=Decimal(0),
@@ -43,6 +43,12 @@ def test_each_condition_alone_takes_the_proof_away_and_says_so(doubt: Doubt) -> 
     assert found == [doubt]
     assert doubt.value in in_words(found)
     assert concludes_nothing(found) == (doubt in PASSING)
+
+
+@pytest.mark.parametrize(("seconds", "doubted"), [(890, False), (910, True)])
+def test_where_nobody_knows_the_zone_any_quarter_may_be_midnight(seconds: int, doubted: bool) -> None:
+    known = replace(PROOF, zone=None, finished_at=NOON + seconds * SECOND)
+    assert (doubts(known) == [Doubt.ACROSS_MIDNIGHT]) is doubted
 
 
 ZONES = st.sampled_from([UTC, *map(ZoneInfo, ("America/New_York", "Asia/Tokyo", "Asia/Kathmandu"))])

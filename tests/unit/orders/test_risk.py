@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.models.reasons import REASONS
-from orders.risk.checks import Exposure, run_checks
+from orders.risk.catalogue import Effect, LimitSet, Restriction
+from orders.risk.market import Leg, Market, Price
+from orders.risk.money import Rates
+from orders.risk.order_rules import OrderFacts, order_checks
 from orders.risk.terms import OrderTerms
 from orders.risk.validity import form_errors
 
@@ -40,15 +43,25 @@ def broken(rules: Rules | None = None, **change: Any) -> dict[str, list[str]]:
     return form_errors(msgspec.structs.replace(GOOD, **change), rules or Rules(), NOW)
 
 
-EXPOSURE = Exposure(
-    order_qty=Decimal(100),
-    reference_px=Decimal(200),
-    reference_source="price",
-    instrument="AAPL STK SMART USD",
-    instrument_allowed=True,
-    max_order_qty=Decimal(100),
-    max_notional=Decimal(20_000),
-)
+def facts(**changes: Any) -> OrderFacts:
+    """A good order for 100 at 200, with a market at 200; `changes` of its terms or of what is known."""
+    known = {name: changes.pop(name) for name in list(changes) if name in OrderFacts.__dataclass_fields__}
+    price = Price(Decimal(200), NOW - timedelta(seconds=1))
+    given: dict[str, Any] = {
+        "terms": msgspec.structs.replace(GOOD, **{"price": Decimal(200), **changes}),
+        "instrument": "AAPL STK SMART USD",
+        "contracts": frozenset({1}),
+        "instrument_allowed": True,
+        "currency": "USD",
+        "unit": Decimal(1),
+        "legs": [Leg(market=Market(last_px=price, average_volume=Decimal(10_000)))],
+        "now": NOW,
+        "max_close_age": timedelta(hours=96),
+    }
+    return OrderFacts(**given | known)
+
+
+LIMITS = LimitSet(scope="account:A", max_order_qty=Decimal(100), max_notional=Decimal(20_000))
 
 
 def test_a_good_order_breaks_no_rule() -> None:
@@ -87,7 +100,7 @@ def test_only_a_price_on_the_tick_passes(ticks: int) -> None:
 
 
 def test_limits_are_inclusive_and_report_value_against_limit() -> None:
-    report = run_checks(EXPOSURE)
+    report = order_checks(facts(), LIMITS)
     assert all(result.passed for result in report)
     assert [(r.check, r.value, r.limit) for r in report][1:] == [
         ("max_order_qty", "100", "100"),
@@ -95,16 +108,82 @@ def test_limits_are_inclusive_and_report_value_against_limit() -> None:
     ]
 
 
+COLLAR = "PRICE_OUTSIDE_COLLAR"
+NOTHING_TOLD = [Leg(market=Market())]
+OLD = [Leg(market=Market(last_px=Price(Decimal(200), NOW - timedelta(seconds=30))))]
+HALTED = [Leg(market=Market(halted=2))]
+HOURS = [["2026-11-23T14:30:00+00:00", "2026-11-23T15:05:00+00:00"]]
+OPEN, CLOSED = Rules(liquid_hours=HOURS), Rules(liquid_hours=[["2026-11-24T14:30:00+00:00"] * 2])
+MARKET = {"ord_type": OrdType.MARKET, "price": None}
+BAD_ROW = Restriction(effect=Effect.RESTRICTED, instrument=9, con_id=1, side="BUY", reason="insider list")
+
+
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "limits", "code"),
     [
-        ({"order_qty": Decimal(101), "max_notional": Decimal(10**9)}, "QTY_ABOVE_LIMIT"),
-        ({"reference_px": Decimal("200.01")}, "NOTIONAL_ABOVE_LIMIT"),
-        ({"reference_px": None}, "NO_REFERENCE_PRICE"),
-        ({"instrument_allowed": False}, "INSTRUMENT_NOT_ALLOWED"),
+        ({"order_qty": Decimal(101)}, {"max_notional": Decimal(10**9)}, "QTY_ABOVE_LIMIT"),
+        ({"price": Decimal("200.01")}, {}, "NOTIONAL_ABOVE_LIMIT"),
+        ({"unit": Decimal(2)}, {}, "NOTIONAL_ABOVE_LIMIT"),
+        ({**MARKET, "legs": NOTHING_TOLD}, {}, "NO_REFERENCE_PRICE"),
+        ({"side": Side.SELL, "legs": NOTHING_TOLD}, {}, "NO_REFERENCE_PRICE"),
+        ({**MARKET, "legs": OLD}, {"max_price_age_s": 10}, "PRICE_TOO_OLD"),
+        ({"instrument_allowed": False}, {}, "INSTRUMENT_NOT_ALLOWED"),
+        ({}, {"restrictions": (BAD_ROW,)}, "INSTRUMENT_RESTRICTED"),
+        ({}, {"currency": "EUR"}, "NO_EXCHANGE_RATE"),
+        (
+            {"price": Decimal(250)},
+            {"max_price_deviation_bps": 500, "max_notional": None},
+            "PRICE_OUTSIDE_COLLAR",
+        ),
+        ({"price": Decimal(50)}, {"max_price_distance_bps": 500}, COLLAR),
+        ({"legs": NOTHING_TOLD}, {"max_price_deviation_bps": 500}, "NO_REFERENCE_PRICE"),
+        ({}, {"max_adv_share_bps": 99}, "ADV_SHARE_ABOVE_LIMIT"),
+        ({}, {"allowed_ord_types": frozenset({"MARKET"})}, "ORD_TYPE_NOT_ALLOWED"),
+        ({"legs": HALTED, "rules": OPEN}, {"refuse_closed_market": True}, "MARKET_HALTED"),
+        ({"rules": CLOSED}, {"refuse_closed_market": True}, "MARKET_CLOSED"),
+        ({"rules": Rules()}, {"refuse_closed_market": True}, "MARKET_CLOSED"),
+        ({"rules": OPEN, "ord_type": OrdType.LOC}, {"refuse_closed_market": True}, "MARKET_CLOSED"),
     ],
 )
-def test_a_breach_fails_only_its_check_with_a_registered_code(change: dict[str, object], code: str) -> None:
-    failed = [result.code for result in run_checks(replace(EXPOSURE, **change)) if not result.passed]
-    assert failed == [code]
+def test_a_breach_fails_only_its_check_with_a_registered_code(
+    change: dict[str, Any], limits: dict[str, Any], code: str
+) -> None:
+    report = order_checks(facts(**change), replace(LIMITS, **limits))
+    assert [check.code for check in report if not check.passed] == [code]
     assert code in REASONS
+    assert {check.scope for check in report} == {"account:A"}
+
+
+def test_a_restriction_counts_for_its_side_and_its_time_only() -> None:
+    over = replace(BAD_ROW, side="", ends_at=NOW)
+    early = replace(BAD_ROW, side="", starts_at=NOW + timedelta(seconds=1))
+    rows = replace(LIMITS, restrictions=(replace(BAD_ROW, side="SELL"), over, early))
+    assert all(check.passed for check in order_checks(facts(), rows))
+
+
+def test_an_allowed_row_counts_beside_the_list_and_loosens_no_restriction() -> None:
+    allowed = replace(BAD_ROW, effect=Effect.ALLOWED)
+    passes = replace(LIMITS, restrictions=(allowed,))
+    assert all(check.passed for check in order_checks(facts(instrument_allowed=False), passes))
+    both = replace(LIMITS, restrictions=(allowed, BAD_ROW))
+    failed = [check.code for check in order_checks(facts(), both) if not check.passed]
+    assert failed == ["INSTRUMENT_RESTRICTED"]
+
+
+def test_money_is_converted_at_the_rates_of_the_broker_with_their_age() -> None:
+    at = NOW - timedelta(minutes=3)
+    rates = Rates(to_base={"USD": Price(Decimal("0.9"), at), "EUR": Price(Decimal(1), at)})
+    limits = replace(LIMITS, currency="EUR", max_notional=Decimal(18_000))
+    report = order_checks(facts(rates=rates), limits)
+    assert report[-1].value == "18000 (at price 200, rate 3 minutes old)"
+    assert all(check.passed for check in report)
+    old = Rates(
+        to_base={name: Price(rate.px, NOW - timedelta(days=9)) for name, rate in rates.to_base.items()}
+    )
+    assert order_checks(facts(rates=old), limits)[-1].code == "NO_EXCHANGE_RATE"
+    pair = Rates(pairs={("EUR", "USD"): Price(Decimal("1.25"), at)})
+    assert order_checks(facts(rates=pair), limits)[-1].value.startswith("16000 ")
+
+
+def test_a_limit_that_is_off_reports_nothing() -> None:
+    assert order_checks(facts(**MARKET, legs=NOTHING_TOLD), LimitSet(scope="firm")) == []

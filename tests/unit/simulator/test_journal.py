@@ -122,7 +122,7 @@ def test_a_snapshot_replaces_the_journal_and_says_the_same(tmp_path: Path) -> No
     assert books(replayed(tmp_path)) == books(bench.gateway)
 
 
-def until_small(journal: Journal, bench: Bench, size: int) -> None:
+def assert_gets_small(journal: Journal, bench: Bench, size: int) -> None:
     """Go on working until the snapshots, which are written beside the work, have made the file small."""
     end = time.monotonic() + 60
     while journal.path.stat().st_size >= size:
@@ -143,7 +143,7 @@ def test_the_journal_is_bounded_by_what_it_says(tmp_path: Path) -> None:
         bench.send(limit(1, "201.00"))
         bench.send(limit(1, "200.00"))
         journal.commit(bench.gateway.state)
-    until_small(journal, bench, 10_000)
+    assert_gets_small(journal, bench, 10_000)
     journal.close()
 
 

@@ -13,7 +13,7 @@ from brokers.simulator.journal import Journal
 from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.server import ExecutionData
 from tests.unit.simulator.kit import UNIVERSE, Bench, errors, limit, only, place
-from tests.unit.simulator.test_journal import until_small
+from tests.unit.simulator.test_journal import assert_gets_small
 
 DAY = timedelta(days=1)
 
@@ -88,7 +88,7 @@ def test_the_journal_of_many_finished_orders_stays_small(tmp_path: Path) -> None
         bench.place(order_id, total_quantity=1)
         bench.step()
         journal.commit(bench.gateway.state)
-    until_small(journal, bench, 60_000)
+    assert_gets_small(journal, bench, 60_000)
     journal.close()
 
 

@@ -51,6 +51,8 @@ class Command(BaseCommand):
                 f"docs/path.json names what is not there any more ({', '.join(gone)}): "
                 "run `manage.py bench path --write`."
             )
+        else:
+            self.stdout.write("docs/architecture.md is up to date.")
 
 
 def drawn() -> str:

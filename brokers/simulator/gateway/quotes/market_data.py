@@ -27,7 +27,7 @@ from brokers.simulator.wire.records import Record
 
 #: Tick types: prices carry their size, volume is a size of its own, the last trade's time a text.
 BID, ASK, LAST, HIGH, LOW, VOLUME, CLOSE, OPEN, LAST_TIMESTAMP = 1, 2, 4, 6, 7, 8, 9, 14, 45
-RT_VOLUME, SHORTABLE, SHORTABLE_SHARES = 48, 46, 89
+RT_VOLUME, SHORTABLE, SHORTABLE_SHARES, AVERAGE_VOLUME = 48, 46, 89, 21
 _SIZE_OF = {BID: 0, ASK: 3, LAST: 5}
 #: The same of delayed data.
 _DELAYED = {BID: 66, ASK: 67, LAST: 68, LAST_TIMESTAMP: 88}
@@ -44,13 +44,13 @@ NOT_SUBSCRIBED = Refusal(
     "dialog for more details.Delayed market data is available.",
 )
 DELAYED_SHOWN = Refusal(10167, "Requested market data is not subscribed. Displaying delayed market data.")
-#: Generic ticks that may be asked for; those of 233 and 236 are sent, the others have nothing to say here.
+#: Generic ticks that may be asked for; those of 165, 233 and 236 are sent, the others say nothing here.
 _GENERIC_TICKS = (
     *(100, 101, 104, 105, 106, 107, 125, 162, 165, 166, 221, 225, 232, 233, 236, 256, 258, 292, 293, 294),
     *(295, 318, 375, 411, 456, 460, 499, 506, 577, 586, 587, 588, 595, 614, 619, 623),
 )
 _LEGAL_NAMES = frozenset(("mdoff", *(str(number) for number in _GENERIC_TICKS)))
-_RT_VOLUME_ASKED, _SHORTABLE_ASKED = "233", "236"
+_RT_VOLUME_ASKED, _SHORTABLE_ASKED, _AVERAGES_ASKED = "233", "236", "165"
 
 Ticks = dict[int, tuple[Decimal, Decimal]]
 
@@ -200,6 +200,9 @@ class MarketDataService:
             shares = instrument.quote_size * 1_000
             link.send(responses.TickGeneric(req_id=req_id, tick_type=SHORTABLE, value=Decimal("3.0")))
             link.send(responses.TickSize(req_id=req_id, tick_type=SHORTABLE_SHARES, size=shares))
+        if _AVERAGES_ASKED in generic and instrument.sec_type == "STK":
+            volume = instrument.quote_size * 10_000
+            link.send(responses.TickSize(req_id=req_id, tick_type=AVERAGE_VOLUME, size=volume))
 
     def _ticks(self, subscription: Subscription, instrument: Instrument) -> Ticks:
         if not subscription.is_delayed:

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from brokers import database, prepared, storable
-from brokers.inbox import describe
+from brokers.inbox.parking import describe
 from brokers.messages import encode
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage

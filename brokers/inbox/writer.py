@@ -1,10 +1,8 @@
-"""The inbox: all that the broker says is stored, once, and applied in the transaction that stores it.
+"""The writer thread of a session: the adapter's loop only appends to a queue, and this stores and applies.
 
-The adapter's loop only appends to a queue; one writer thread takes what is there, without waiting
-for more, and hands it to the applier in batches. Rows of snapshots go the same way. What cannot be applied
-is bisected out and parked with its error; its neighbours are applied. While PostgreSQL is away the writer
-holds the batch and tries again; what a crash loses from memory is recovered from the broker by the next
-snapshot.
+It takes what is there, without waiting for more, and hands it to the applier in batches. While PostgreSQL is
+away it holds the batch and tries again; what a crash loses from memory is recovered from the broker by the
+next snapshot.
 """
 
 from __future__ import annotations
@@ -13,11 +11,12 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
-from brokers import database, storable
-from brokers.inbox_queue import InboxQueue
+from brokers import database
+from brokers.inbox.applier import Applier, InboxItem
+from brokers.inbox.parking import BATCH, apply_or_park, forget
+from brokers.inbox.queue import InboxQueue
 from brokers.market import ProfitReport
 from brokers.messages import HandedOver, PositionReport
 from brokers.port import InboundMessage, Link
@@ -25,8 +24,6 @@ from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)
 
-#: More in one transaction would make the first of them wait for the last.
-BATCH = 150
 BEAT_EVERY = 1.0  # seconds
 ANSWER_WAIT = 0.02  # seconds that our record of a hand-over waits for the broker's answer
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
@@ -34,33 +31,7 @@ VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, an
 #: for again on a new connection.
 MAX_WAITING = 100_000
 
-InboxItem = InboundMessage | HandedOver
 Job = Callable[[], None]
-
-
-class Applier(Protocol):
-    """What the order domain does with a batch, in its own transaction."""
-
-    def apply(self, items: Sequence[InboxItem]) -> None:
-        """Store and apply the batch as a whole; raises when any part of it cannot be applied."""
-
-    def park(self, message: InboundMessage, error: Exception) -> None:
-        """Store a message that could not be applied, with its error, and alert."""
-
-    def link_changed(self, link: Link, reason: str) -> None:
-        """The link opened or closed."""
-
-    def connection_failed(self) -> None:
-        """A connection was refused or lost."""
-
-    def on_overflow(self, count: int) -> None:
-        """So many callbacks were dropped because the database was away for too long."""
-
-    def next_valid_id(self, broker_order_id: int) -> None:
-        """The lowest order id the gateway takes."""
-
-    def alarm(self, subject: str, text: str) -> None:
-        """Something that a person should know."""
 
 
 class InboxWriter:
@@ -68,7 +39,7 @@ class InboxWriter:
 
     def __init__(self, name: str, applier: Applier) -> None:
         self.applier = applier
-        self.prices: dict[int, str] = {}
+        self.prices: dict[tuple[int, str], str] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self.profits: dict[tuple[str, int], ProfitReport] = {}
         self._queue: InboxQueue[InboxItem | Job | None] = InboxQueue()
@@ -99,8 +70,8 @@ class InboxWriter:
     def alarm(self, subject: str, text: str) -> None:
         self._queue.put(lambda: self.applier.alarm(subject, text))
 
-    def price_seen(self, con_id: int, price: str) -> None:
-        self.prices[con_id] = price
+    def price_seen(self, con_id: int, name: str, value: str) -> None:
+        self.prices[(con_id, name)] = value
 
     def position_seen(self, report: PositionReport) -> None:
         self.positions[(report.account, report.instrument.con_id)] = report
@@ -205,7 +176,7 @@ class InboxWriter:
                 if not database.is_away(error):
                     log.exception("a job of the inbox writer failed")
                     for item in [] if callable(part) else part:
-                        _forget(item)
+                        forget(item)
                     return
                 log.warning("database away, the batch waits", extra={"error": repr(error)})
                 database.discard_connection()
@@ -223,79 +194,3 @@ def _runs(items: list[InboxItem | Job]) -> list[list[InboxItem] | Job]:
         else:
             runs.append([item])
     return runs
-
-
-# --- what cannot be applied --------------------------------------------------------------------------
-def apply_in_batches(applier: Applier, items: Sequence[InboxItem]) -> list[InboxItem]:
-    """The same for any number of items, on the writer's thread."""
-    parts = [items[at : at + BATCH] for at in range(0, len(items), BATCH)]
-    return [parked for part in parts for parked in apply_or_park(applier, part)]
-
-
-def apply_or_park(applier: Applier, items: Sequence[InboxItem]) -> list[InboxItem]:
-    """Apply all that can be applied, in order; what cannot is parked, each by itself, and returned.
-
-    Raises only while the database is away: then the whole is to be tried again, and what was stored already
-    is left out by its key.
-    """
-    if not items:
-        return []
-    try:
-        applier.apply(items)
-    except Exception as error:
-        if database.is_away(error):
-            raise
-        if len(items) == 1:
-            return _apply_alone(applier, items[0], error)
-        middle = len(items) // 2
-        return [*apply_or_park(applier, items[:middle]), *apply_or_park(applier, items[middle:])]
-    return []
-
-
-def _apply_alone(applier: Applier, item: InboxItem, error: Exception) -> list[InboxItem]:
-    """Once more in words that any column takes: a text or a key may be all that was wrong."""
-    if isinstance(item, InboundMessage) and (storable_one := storable.message(item)) is not item:
-        try:
-            applier.apply([storable_one])
-        except Exception as again:
-            if database.is_away(again):
-                raise
-            error = again
-        else:
-            return []
-    _park(applier, item, error)
-    return [item]
-
-
-def _park(applier: Applier, item: InboxItem, error: Exception) -> None:
-    """Park it; as the last resort it is logged and alerted, and is news when the broker says it again."""
-    log.warning("not applied, parked", extra={"item": storable.shown(item, 2000), "error": describe(error)})
-    if isinstance(item, HandedOver):
-        return
-    try:
-        applier.park(item, error)
-    except Exception as error:
-        if database.is_away(error):
-            raise
-        log.exception("not parked either", extra={"item": storable.shown(item, 2000)})
-        _forget(item)
-        _alarm(applier, f"A message of the broker could be neither applied nor parked: {describe(error)}")
-
-
-def _alarm(applier: Applier, text: str) -> None:
-    try:
-        applier.alarm("lost message", storable.text(text))
-    except Exception as error:
-        if database.is_away(error):
-            raise
-        log.exception("no alert either")
-
-
-def _forget(item: InboxItem) -> None:
-    if isinstance(item, InboundMessage):
-        item.forget()
-
-
-def describe(error: Exception) -> str:
-    """An error as text of bounded length."""
-    return f"{type(error).__name__}: {storable.shown(error, 2000)}"

@@ -1,4 +1,4 @@
-"""How the desk shows values: numbers, times, ages, raw data. Plain functions, no admin."""
+"""How the desk displays values: numbers, times, ages, raw data. Plain functions, no admin."""
 
 from __future__ import annotations
 

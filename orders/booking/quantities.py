@@ -1,0 +1,122 @@
+"""What the executions make of an order: its quantities, and the state that follows from them.
+
+Any execution may come twice, late, or before the one it corrects. So quantities are computed from those that
+count, never added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from brokers.formats import decimal_text
+from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, State
+from orders.models.execution import (
+    average_px,
+    charged,
+    executed,
+    first_days,
+    total_qty,
+    uncharged,
+    version_root,
+)
+from orders.notify.alerts import clear_alert, raise_alert
+from orders.sending.unknown_outcome import mark_unconfirmed
+
+#: Ends after which the broker executes nothing more, whatever is taken back later.
+ENDS = (State.CANCELED, State.EXPIRED)
+
+
+def recount(order: Order, executions: Iterable[Execution]) -> None:
+    """Compute the quantities afresh: before the event of an execution is noted, which says them."""
+    known = list(executions)
+    counting, days = executed(order, known), first_days(known)
+    order.cum_qty, order.avg_px = total_qty(counting), average_px(counting)
+    order.trade_date = max((days[version_root(one)] for one in counting), default=None)
+    of_day = [one for one in counting if days[version_root(one)] == order.trade_date]
+    order.day_cum_qty, order.day_avg_px = total_qty(of_day), average_px(of_day)
+
+
+def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
+    """More executed than the broker was ever allowed: booked, frozen, and a person is told.
+
+    A bust may take it back. What was executed before a quantity was lowered is no overfill.
+    """
+    over = order.cum_qty > ceiling
+    if over == order.overfilled:
+        return
+    order.overfilled = over
+    if over:
+        text = f"{decimal_text(order.cum_qty)} executed, {decimal_text(ceiling)} ordered at most"
+        order.record_event(EventKind.OVERFILLED, cause.saying(text))
+        order.hold(cause.saying(text))
+        raise_alert(AlertKind.OVERFILL, order=order, text=text)
+    else:
+        order.touched = True
+        order.release(cause)
+        clear_alert(AlertKind.OVERFILL, order=order)
+
+
+def remember_end(order: Order, status: str) -> None:
+    """The broker says that a filled order is over: what a bust takes back will not be executed again."""
+    if order.state in EXECUTED and status in ENDS and order.closed_as != status:
+        order.closed_as = status
+        order.touched = True
+
+
+def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -> list[Execution]:
+    """A corporate action: quantities of the past count as many times as the order's own (FIX rule 7)."""
+    factor = order_qty / order.order_qty
+    changed = list(executions) if factor != 1 else []
+    for execution in changed:
+        execution.scale *= factor
+    return changed
+
+
+def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
+    """Move the order to where its quantities say it is."""
+    if order.cum_qty >= order.order_qty:
+        if order.state not in EXECUTED:
+            order.closed_as = order.state if order.state in ENDS else order.closed_as
+            order.fill(cause)
+    elif order.cum_qty > 0:
+        _partly(order, cause)
+    elif order.state in (State.PARTIALLY_FILLED, *EXECUTED):
+        _reopen(order, cause)
+    settle_costs(order, executions, cause)
+
+
+def settle_costs(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
+    """A filled order whose commissions are all told is completed; no other state depends on them."""
+    missing = uncharged(charged(order, executions))
+    if order.commission_missing and not missing:
+        order.commission_missing = False
+        order.touched = True
+        clear_alert(AlertKind.COMMISSION_MISSING, order=order)
+    frozen = order.overfilled and order.held_for_desk
+    unsettled = bool(missing or frozen)
+    if order.state == State.COMPLETED and unsettled:
+        _reopen(order, cause)  # an execution came after its last commission: a correction, a crossing replace
+    elif order.state == State.FILLED and not unsettled:
+        order.completed_at = cause.at
+        order.complete(cause)
+
+
+def _partly(order: Order, cause: Cause) -> None:
+    if order.state in EXECUTED:
+        _reopen(order, cause)
+    elif order.state in (State.REJECTED, State.FAILED):
+        mark_unconfirmed(order, cause)  # held dead, yet executed: the rest may be alive
+    elif order.is_alive and order.state != State.PARTIALLY_FILLED:
+        order.part_fill(cause)
+
+
+def size_changed(order: Order) -> bool:
+    """Whether what it may execute was changed, by other than executions: its group has to follow."""
+    changes = (EventKind.REPLACE_ACCEPTED, EventKind.TERMS_CHANGED)
+    return order.state in DEAD or any(event.kind in changes for event in order.pending_events)
+
+
+def _reopen(order: Order, cause: Cause) -> None:
+    order.completed_at = None
+    order.reopen(cause)

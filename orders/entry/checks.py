@@ -1,0 +1,73 @@
+"""The checks that one order passes by itself: its terms and its market against the limits in force.
+
+Comes in: a ticket with its context. Goes out: the report, and what the order is worth. The facts are read
+here, the rules are in `risk`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.conf import settings
+
+from brokers import clock
+from brokers.models import Instrument
+from orders.entry.rules import OrderContext
+from orders.entry.ticket import Ticket
+from orders.instruments.prices import last_prices
+from orders.instruments.rates import exchange_rates
+from orders.risk.catalogue import LimitSet
+from orders.risk.checks import CheckResult
+from orders.risk.market import Known, value_price
+from orders.risk.money import Rates
+from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
+
+
+def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
+    """Every check on these terms, passed or not; an account without limits may order nothing."""
+    if not context.limits:
+        code = context.account.code
+        return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
+    facts = order_facts(ticket, context)
+    return [check for limits in context.limits for check in order_checks(facts, limits)]
+
+
+def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:
+    """What the rules must know about this order, with the market as it is now."""
+    instrument = context.instrument
+    foreign = any(limits.currency not in ("", instrument.currency) for limits in context.limits)
+    legs = [leg["con_id"] for leg in instrument.legs]
+    return OrderFacts(
+        terms=ticket,
+        instrument=str(instrument),
+        contracts=frozenset(legs or [instrument.con_id or 0]),
+        instrument_allowed=context.instrument_allowed,
+        currency=instrument.currency,
+        unit=unit_of(instrument),
+        legs=last_prices.legs(instrument),
+        now=clock.now(),
+        max_close_age=timedelta(hours=settings.MAX_PRICE_AGE_HOURS),
+        rates=exchange_rates.of(context.account.code) if foreign else Rates(),
+        rules=instrument,
+    )
+
+
+def unit_of(instrument: Instrument) -> Decimal:
+    """Units of currency that one unit of price is worth."""
+    return instrument.multiplier / instrument.price_magnifier
+
+
+def price_wanted(ticket: Ticket, context: OrderContext) -> timedelta | None:
+    """How young a price must be that a check needs and does not have; None where nothing is lacking."""
+    facts = order_facts(ticket, context)
+    lacking = [limits for limits in context.limits if lacks_price(facts, limits)]
+    return min((facts.ages(limits).market for limits in lacking), default=None)
+
+
+def order_value(ticket: Ticket, context: OrderContext) -> tuple[Known | None, Decimal | None]:
+    """(the price and where it is from, what the whole order is worth at it, in its own currency)."""
+    facts = order_facts(ticket, context)
+    own = next(iter(context.limits), LimitSet(scope=""))
+    known = value_price(ticket, facts.legs, facts.ages(own))
+    return known, None if known is None else ticket.order_qty * known.px * facts.unit

@@ -1,0 +1,251 @@
+"""Rules that ask an order by itself: quantity, value, price, instrument, type, market. Pure, no I/O.
+
+`order_checks` asks one scope's limits. All that are on are reported, none is skipped because another failed;
+what is off is not reported and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from brokers.fix import OrdType, TimeInForce
+from brokers.formats import decimal_text
+from orders.risk.catalogue import Effect, LimitSet, Restriction
+from orders.risk.checks import CheckResult, result
+from orders.risk.contract_rules import ContractRules, is_open
+from orders.risk.market import (
+    BPS,
+    Ages,
+    Collar,
+    Leg,
+    collar_checks,
+    is_priced,
+    reference_price,
+    value_price,
+    why_unpriced,
+)
+from orders.risk.money import Rates, why_no_rate
+from orders.risk.terms import OrderTerms
+
+#: The exchange takes no order for the closing auction in these last minutes (NYSE: 10, Nasdaq: 5).
+CLOSING_CUT_OFF = timedelta(minutes=10)
+CLOSING_TYPES = (OrdType.MOC, OrdType.LOC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFacts:
+    """One order with what must be known to judge it."""
+
+    terms: OrderTerms
+    instrument: str
+    #: What it buys or sells: a combination's legs.
+    contracts: frozenset[int]
+    instrument_allowed: bool
+    currency: str
+    #: Units of currency that one unit of price is worth (of a future or an option, its multiplier).
+    unit: Decimal
+    legs: Sequence[Leg]
+    now: datetime
+    max_close_age: timedelta
+    rates: Rates = field(default_factory=Rates)
+    rules: ContractRules | None = None
+
+    def ages(self, limits: LimitSet) -> Ages:
+        """How old prices may be for these limits."""
+        market = self.max_close_age
+        if limits.max_price_age_s is not None:
+            market = min(timedelta(seconds=limits.max_price_age_s), market)
+        return Ages(now=self.now, market=market, close=self.max_close_age)
+
+
+def order_checks(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
+    """Every rule of this scope that is on."""
+    return [check for rule in RULES for check in rule(facts, limits)]
+
+
+def lacks_price(facts: OrderFacts, limits: LimitSet) -> bool:
+    """Whether a rule needs a price that is not there, or is too old."""
+    ages = facts.ages(limits)
+    valued = limits.max_notional is not None and not is_priced(facts.terms, facts.legs)
+    if valued and value_price(facts.terms, facts.legs, ages) is None:
+        return True
+    return collar_of(limits).is_on and reference_price(facts.legs, facts.terms.side, ages) is None
+
+
+def _instrument(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    """The account's list and its allowed rows; a restricted row of any scope is stronger than both."""
+    now, side = facts.now, facts.terms.side
+    about = [row for row in limits.restrictions if row.con_id in facts.contracts and row.is_on(now, side)]
+    if limits.scope.startswith("account:"):
+        listed = {row.con_id for row in about if row.effect == Effect.ALLOWED}
+        allowed = facts.instrument_allowed or facts.contracts <= listed
+        yield result(
+            "allowed_instruments",
+            passed=allowed,
+            value=facts.instrument,
+            limit="the account's list",
+            code="INSTRUMENT_NOT_ALLOWED",
+            scope=limits.scope,
+        )
+    for row in about:
+        if row.effect == Effect.RESTRICTED:
+            yield result(
+                "restricted_instruments",
+                passed=False,
+                value=facts.instrument,
+                limit=_row_text(row),
+                code="INSTRUMENT_RESTRICTED",
+                scope=limits.scope,
+            )
+
+
+def _row_text(row: Restriction) -> str:
+    side = f" to {row.side}" if row.side else ""
+    until = f" until {row.ends_at:%Y-%m-%d %H:%M} UTC" if row.ends_at else ""
+    return f"restricted{side}{until}: {row.reason}"
+
+
+def _quantity(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    if limits.max_order_qty is not None:
+        yield result(
+            "max_order_qty",
+            passed=facts.terms.order_qty <= limits.max_order_qty,
+            value=decimal_text(facts.terms.order_qty),
+            limit=decimal_text(limits.max_order_qty),
+            code="QTY_ABOVE_LIMIT",
+            scope=limits.scope,
+        )
+
+
+def _notional(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    if limits.max_notional is None:
+        return
+    limit = f"{decimal_text(limits.max_notional)} {limits.currency}".rstrip()
+    ages = facts.ages(limits)
+    known = value_price(facts.terms, facts.legs, ages)
+
+    def told(code: str, value: str, *, passed: bool = False) -> CheckResult:
+        return result("max_notional", passed=passed, value=value, limit=limit, code=code, scope=limits.scope)
+
+    if known is None:
+        yield told(price_code(facts, limits), why_unpriced(facts.legs, ages))
+        return
+    value = facts.terms.order_qty * known.px * facts.unit
+    wanted = limits.currency or facts.currency
+    money = facts.rates.convert(value, facts.currency, wanted, ages)
+    if money is None:
+        yield told("NO_EXCHANGE_RATE", why_no_rate(facts.currency, wanted))
+        return
+    words = f"{decimal_text(round_money(money.amount))} (at {known}{money.words})"
+    yield told("NOTIONAL_ABOVE_LIMIT", words, passed=money.amount <= limits.max_notional)
+
+
+def round_money(amount: Decimal) -> Decimal:
+    """An amount as people read it: converted ones have many digits."""
+    return amount if amount.as_tuple().exponent >= -4 else amount.quantize(Decimal("0.01"))  # type: ignore[operator]
+
+
+def price_code(facts: OrderFacts, limits: LimitSet) -> str:
+    """Whether there is no price, or one that the limit calls too old."""
+    known = any(leg.market.last_px or leg.market.bid_px or leg.market.ask_px for leg in facts.legs)
+    return "PRICE_TOO_OLD" if known and limits.max_price_age_s is not None else "NO_REFERENCE_PRICE"
+
+
+def _collar(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    collar = collar_of(limits)
+    if collar.is_on:
+        unknown = price_code(facts, limits)
+        for found in collar_checks(facts.terms, facts.legs, collar, facts.ages(limits)):
+            code = unknown if found.code == "NO_REFERENCE_PRICE" else found.code
+            yield result(
+                found.check, passed=found.passed, value=found.value, limit=found.limit,
+                code=code, scope=limits.scope,
+            )  # fmt: skip
+
+
+def _volume_share(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    """Of each contract's average day; unknown is no refusal: most contracts have no such figure."""
+    if limits.max_adv_share_bps is None:
+        return
+    shares = [
+        facts.terms.order_qty * abs(leg.ratio) * BPS / leg.market.average_volume
+        for leg in facts.legs
+        if leg.market.average_volume
+    ]
+    share = max(shares, default=None)
+    yield result(
+        "max_adv_share_bps",
+        passed=share is None or share <= limits.max_adv_share_bps,
+        value="average volume not known" if share is None else f"{decimal_text(round(share, 1))} bps",
+        limit=f"{limits.max_adv_share_bps} bps of an average day",
+        code="ADV_SHARE_ABOVE_LIMIT",
+        scope=limits.scope,
+    )
+
+
+def _ord_type(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    if limits.allowed_ord_types is not None:
+        yield result(
+            "allowed_ord_types",
+            passed=facts.terms.ord_type in limits.allowed_ord_types,
+            value=facts.terms.ord_type,
+            limit=", ".join(sorted(limits.allowed_ord_types)) or "none",
+            code="ORD_TYPE_NOT_ALLOWED",
+            scope=limits.scope,
+        )
+
+
+def _market_state(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+    """Open, not halted, and before the cut-off of its auction, by the contract's own hours."""
+    if not limits.refuse_closed_market or facts.rules is None:
+        return
+    why, code = _why_closed(facts.terms, facts.rules, facts.legs, facts.now)
+    yield result(
+        "refuse_closed_market",
+        passed=not why,
+        value=why or "open",
+        limit="an open market",
+        code=code,
+        scope=limits.scope,
+    )
+
+
+def _why_closed(
+    terms: OrderTerms, rules: ContractRules, legs: Collection[Leg], now: datetime
+) -> tuple[str, str]:
+    if any(leg.market.halted and leg.market.halted > 0 for leg in legs):
+        return "halted", "MARKET_HALTED"
+    hours = rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
+    if not hours:
+        return "its hours are not known", "MARKET_CLOSED"
+    if terms.time_in_force == TimeInForce.OPG:
+        return ("open already", "MARKET_CLOSED") if is_open(rules.liquid_hours, now) else ("", "")
+    if not is_open(hours, now):
+        return "closed", "MARKET_CLOSED"
+    if terms.ord_type in CLOSING_TYPES and not is_open(hours, now + CLOSING_CUT_OFF):
+        return "past the cut-off of the closing auction", "MARKET_CLOSED"
+    return "", ""
+
+
+def collar_of(limits: LimitSet) -> Collar:
+    """How far from the market prices may be."""
+    through, away = limits.max_price_deviation_bps, limits.max_price_distance_bps
+    return Collar(
+        through_bps=None if through is None else Decimal(through),
+        away_bps=None if away is None else Decimal(away),
+    )
+
+
+Rule = Callable[[OrderFacts, LimitSet], Iterable[CheckResult]]
+RULES: tuple[Rule, ...] = (
+    _instrument,
+    _quantity,
+    _notional,
+    _collar,
+    _volume_share,
+    _ord_type,
+    _market_state,
+)
