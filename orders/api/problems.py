@@ -19,8 +19,7 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from brokers import database
-from orders.entry.idempotency import KeyInUse
-from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, OrderError, RefusedByCheck
+from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, KeyInUse, OrderError, RefusedByCheck
 
 log = logging.getLogger(__name__)
 

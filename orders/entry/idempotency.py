@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from orders.errors import OrderError
+from orders.errors import KeyInUse, KeyReused
 from orders.models import IdempotencyKey
 
 if TYPE_CHECKING:
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
 RETENTION = timedelta(days=7)
 #: A request that was begun and has no answer after this has died with its process.
 LONGEST = timedelta(seconds=60)
-
-
-class KeyReused(OrderError):
-    """The key was used for another request; nothing was done."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
-
-
-class KeyInUse(OrderError):
-    """The first request of this key is still being worked."""
-
-    code = "IDEMPOTENCY_KEY_IN_USE"
 
 
 def once(client: User, key: str, fingerprint: str, act: Callable[[], Any]) -> tuple[Any, bool]:
