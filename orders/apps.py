@@ -1,5 +1,22 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class OrdersConfig(AppConfig):
     name = "orders"
+
+    def ready(self) -> None:
+        """Let acts that need a second person be approved, and the database follow what is audited."""
+        from orders.controls.approvals import register
+        from orders.controls.limit_changes import LimitsAct
+        from orders.controls.tokens import TokenAct
+
+        register(LimitsAct())
+        register(TokenAct())
+        post_migrate.connect(_migrated, sender=self)
+
+
+def _migrated(sender: AppConfig, using: str, **_: object) -> None:
+    from orders.controls.audit.install import install  # only who migrates needs it
+
+    install(using)

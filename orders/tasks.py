@@ -8,6 +8,8 @@ from uuid import UUID
 
 from celery import shared_task
 
+from orders.controls import approvals, limit_changes
+from orders.controls.audit import seal
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
@@ -59,6 +61,12 @@ def expire_stale(session: str) -> int:
 
 
 @shared_task
+def keep_controls() -> dict[str, int]:
+    """Put limits into force whose time has come, end approvals that nobody gave in time; how many."""
+    return {"limits": limit_changes.apply_due(), "expired": approvals.expire()}
+
+
+@shared_task
 def notify_webhooks() -> int:
     """Ring for every webhook that may be worked on; how many."""
     found = due()
@@ -97,3 +105,9 @@ def keep_profits() -> int:
 def work_desk_jobs() -> int:
     """Work the desk's baskets and bulk cancels."""
     return jobs.work()
+
+
+@shared_task
+def seal_audit() -> int:
+    """Seal what was committed since the last seal; how many rows."""
+    return seal.seal()

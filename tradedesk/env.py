@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,14 @@ env = Env()
 def data_dir() -> Path:
     """The one folder that holds all data of the local stack (`TRADEDESK_DATA`, `.tradedesk` by default)."""
     return Path(os.environ.get("TRADEDESK_DATA") or BASE_DIR / ".tradedesk").resolve()
+
+
+def process_name() -> str:
+    """Which program this is, as the audit names it: "manage.py seed", "granian", "celery_commands.py"."""
+    words = [Path(sys.argv[0]).name or "python", *sys.argv[1:2]]
+    if not words[0].startswith("manage"):
+        words = words[:1]
+    return re.sub(r"[^\w.-]+", "_", "_".join(words))[:60]
 
 
 def local_stack() -> dict[str, str]:
@@ -85,6 +94,15 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     if value not in words:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}.")
     return value
+
+
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
+    text = os.environ.get(name)
+    found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
+    if wrong := sorted(found - set(known)):
+        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
+    return found
 
 
 def restart_window() -> RestartWindow | None:

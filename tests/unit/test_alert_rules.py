@@ -63,6 +63,7 @@ SAMPLES = {
         'tradedesk_alerts_oldest_seconds{kind="OVERFILL"} 301',
         'tradedesk_alerts_oldest_seconds{kind="OVERFILL"} 3',
     ),
+    "AuditNotSealed": ("tradedesk_audit_unsealed_seconds 61", "tradedesk_audit_unsealed_seconds 3"),
     "SendingSlow": ("tradedesk:receive_to_send:p99 1.5", "tradedesk:receive_to_send:p99 0.01"),
     "PacingExhausted": (
         'tradedesk_session_pacing_used_ratio{session="main"} 0.95',

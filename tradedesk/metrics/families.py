@@ -11,6 +11,7 @@ from prometheus_client.core import Metric
 
 from brokers.models import GatewaySession, InboxMessage
 from brokers.port import Link
+from orders.controls.audit.seal import unsealed_for
 from orders.models import ALIVE, Alert, Break, Execution, Order, OutboxCommand, State
 from tradedesk.metrics.make import age, gauge, seconds
 
@@ -22,6 +23,9 @@ def collect() -> Iterator[Metric]:
     yield from sessions()
     yield from alerts()
     yield executions()
+    yield gauge(
+        "tradedesk_audit_unsealed_seconds", "Age of the oldest row not sealed.", [((), unsealed_for())]
+    )
 
 
 def orders() -> Iterator[Metric]:

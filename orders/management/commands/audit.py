@@ -1,0 +1,92 @@
+"""`manage.py audit verify|seal|anchor|explain`: the chain of what was done, checked and anchored."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from orders.controls.audit.acting import Acting, at_shell, record
+from orders.controls.audit.seal import seal
+from orders.controls.audit.verify import Anchor, Bounds, Verification
+from orders.models import AuditRecord, AuditSeal
+
+
+class Command(BaseCommand):
+    help = "Check that nothing of the audit was changed, seal what is new, or give the head of the chain."
+    requires_system_checks = []  # `migrate` has made them
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        what = parser.add_subparsers(dest="what", required=True)
+        verify = what.add_parser("verify", help="name the first broken record; exit 1 when there is one")
+        verify.add_argument("--from", dest="since", type=moment, help="seals from this time (ISO 8601, UTC)")
+        verify.add_argument("--to", dest="until", type=moment, help="seals up to this time")
+        verify.add_argument("--anchor", type=Path, help="a file that `audit anchor` wrote, kept elsewhere")
+        verify.add_argument("--all", action="store_true", help="name everything that is broken")
+        what.add_parser("seal", help="seal what is committed now, as a task does every two seconds")
+        anchor = what.add_parser("anchor", help="print the head of the chain, to be kept elsewhere")
+        anchor.add_argument("--file", type=Path, help="write it there instead")
+        explain = what.add_parser("explain", help="say why something was changed past the application")
+        explain.add_argument("record", type=int, help="its number, as verify names it")
+        explain.add_argument("--by", required=True, help="who says so")
+        explain.add_argument("--reason", required=True)
+
+    def handle(self, *args: Any, what: str, **options: Any) -> None:
+        match what:
+            case "verify":
+                self._verify(options)
+            case "seal":
+                self.stdout.write(f"{seal()} row(s) sealed")
+            case "anchor":
+                self._anchor(options["file"])
+            case _:
+                self._explain(options["record"], at_shell(options["by"], options["reason"]))
+
+    def _verify(self, options: dict[str, Any]) -> None:
+        bounds = Bounds(since=options["since"], until=options["until"])
+        walk = Verification(bounds, read_anchor(options["anchor"]) if options["anchor"] else None)
+        found = False
+        for broken in walk.broken():
+            found = True
+            self.stdout.write(f"BROKEN {broken}")
+            if not options["all"]:
+                break
+        if found:
+            sys.exit(1)
+        self.stdout.write(f"unbroken: {walk.seals} seal(s), {walk.rows} row(s)")
+
+    def _anchor(self, file: Path | None) -> None:
+        seal()
+        last = AuditSeal.objects.order_by("-seq").first()
+        if last is None:
+            raise CommandError("There is nothing to anchor yet.")
+        text = json.dumps({"seq": last.seq, "head": last.head, "at": last.at.isoformat()})
+        if file is None:
+            self.stdout.write(text)
+        else:
+            file.write_text(text + "\n")
+
+    def _explain(self, number: int, who: Acting) -> None:
+        if not AuditRecord.objects.filter(pk=number, process="").exists():
+            raise CommandError(f"Record {number} is not of a change past the application.")
+        record("audit.explained", who, subject=f"orders_auditrecord:{number}")
+        self.stdout.write(f"Record {number} is explained.")
+
+
+def moment(text: str) -> datetime:
+    """A time; UTC when it names no zone."""
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def read_anchor(file: Path) -> Anchor:
+    """What `audit anchor` wrote; raises CommandError when it is something else."""
+    try:
+        found = json.loads(file.read_text())
+        return Anchor(seq=int(found["seq"]), head=str(found["head"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{file} is no anchor: {error!r}.") from None
