@@ -32,8 +32,12 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         code = context.account.code
         no_limits = CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")
         return [*state, no_limits]
-    facts = order_facts(ticket, context)
-    return state + [check for limits in context.limits for check in order_checks(facts, limits)]
+    return state + check_report_by(order_facts(ticket, context), context)
+
+
+def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
+    """What the limits of all its scopes say about an order, by these facts."""
+    return [check for limits in context.limits for check in order_checks(facts, limits)]
 
 
 def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:

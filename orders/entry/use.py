@@ -183,10 +183,13 @@ def user_of(order: Order) -> str:
 
 
 def _bound(orders: Intention, rules: Rules) -> Bound | None:
-    """The intention with the limits that need the use; None where none does, or it is refused already."""
+    """The same for one that is not refused already."""
+    return bound_of(orders, rules) if orders[0].state == State.CREATED else None
+
+
+def bound_of(orders: Intention, rules: Rules) -> Bound | None:
+    """The intention with the limits that need the use; None where none does."""
     first = orders[0]
-    if first.state != State.CREATED:
-        return None
     limits = _sets(first, user_of(first), rules)
     if not limits and not any(must_shrink(order, rules) for order in orders):
         return None
