@@ -58,6 +58,16 @@ _CHECKED = """COALESCE(o.checked_at > now() - make_interval(secs => %(checked_wi
                AND o.ruleset IS NOT DISTINCT FROM
                    COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""
 
+#: What goes out for an order `o` in its instrument `i`.
+_PAYLOAD = """jsonb_build_object(
+        'order_id', o.id, 'order_ref', o.order_ref, 'broker_order_id', o.broker_order_id,
+        'account', o.account_id, 'side', o.side, 'ord_type', o.ord_type, 'time_in_force', o.time_in_force,
+        'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
+        'stop_px', trim_scale(o.stop_px)::text,
+        'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
+            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
+"""
+
 CLAIM_ORDERS = f"""
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
@@ -115,13 +125,7 @@ WITH holder AS (
 INSERT INTO orders_submissionattempt
     (order_id, attempt, order_ref, broker_client_id, broker_order_id, lease_epoch, claimed_at, payload)
 SELECT o.id, o.attempt, o.order_ref, o.broker_client_id, o.broker_order_id, o.lease_epoch, o.claimed_at,
-    jsonb_build_object(
-        'order_id', o.id, 'order_ref', o.order_ref, 'broker_order_id', o.broker_order_id,
-        'account', o.account_id, 'side', o.side, 'ord_type', o.ord_type, 'time_in_force', o.time_in_force,
-        'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
-        'stop_px', trim_scale(o.stop_px)::text,
-        'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
-            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
+    {_PAYLOAD}
 FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
 """  # noqa: S608 - our own words
@@ -162,26 +166,28 @@ UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_dupli
     AND d.broker_client_id = p.client_id
 """
 
-# The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for
-# a parent that is over: naming it is refused (IB: 135). A request on the wire holds back the next one, and a
+# The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for a
+# parent that is over: naming it is refused (IB: 135). An order that was rebuilt after lost history has no
+# attempt: its own terms then (see `entry.replace`). A request on the wire holds back the next one, and a
 # cancel holds back every replace.
-CLAIM_REPLACES = """
+CLAIM_REPLACES = f"""
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
       AND paused_at IS NULL AND halted_at IS NULL
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
-        a.payload - 'wait_for_rest' || jsonb_build_object(
+        COALESCE(a.payload, {_PAYLOAD}) - 'wait_for_rest' || jsonb_build_object(
             'order_qty', trim_scale(r.order_qty)::text, 'price', trim_scale(r.price)::text,
             'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force)
         || CASE WHEN EXISTS (SELECT FROM orders_order entry WHERE entry.group_id = o.group_id
                 AND entry.group_rank = 0 AND entry.id <> o.id AND NOT entry.state = ANY(%(at_broker)s))
-            THEN '{"parent_broker_order_id": 0}'::jsonb ELSE '{}'::jsonb END AS payload
+            THEN '{{"parent_broker_order_id": 0}}'::jsonb ELSE '{{}}'::jsonb END AS payload
     FROM orders_outboxcommand c JOIN holder h ON h.name = c.session_id
     JOIN orders_orderrequest r ON r.id = c.request_id JOIN orders_order o ON o.id = c.order_id
-    JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
-                  WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
+    JOIN brokers_instrument i ON i.id = o.instrument_id
+    LEFT JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
+                       WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
@@ -209,7 +215,7 @@ WITH holder AS (
 )
 SELECT jsonb_build_object('order_id', order_id, 'request_id', request_id,
     'cum_qty', trim_scale(cum_qty)::text, 'order', payload)::text FROM picked
-"""
+"""  # noqa: S608 - our own words
 
 #: One look tells what there is to claim: most often one kind, or nothing any more.
 KINDS_WAITING = f"""
