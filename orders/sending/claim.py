@@ -22,6 +22,7 @@ from brokers.order_ids import USED_UP_FROM
 from orders.models import (
     AT_BROKER,
     EXECUTED,
+    OPEN_REQUESTS,
     CommandKind,
     EventKind,
     GroupKind,
@@ -169,7 +170,7 @@ UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_dupli
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for a
 # parent that is over: naming it is refused (IB: 135). An order that was rebuilt after lost history has no
 # attempt: its own terms then (see `entry.replace`). A request on the wire holds back the next one, and a
-# cancel holds back every replace.
+# cancel holds back every replace. An entry becomes smaller only after its exits (`entry.group_watch`).
 CLAIM_REPLACES = f"""
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
@@ -195,6 +196,12 @@ WITH holder AS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
               other.state IN ('SENT', 'UNCONFIRMED')
               OR other.state = 'REQUESTED' AND (other.kind = 'CANCEL' OR other.id < r.id)))
+      AND NOT (o.group_rank = 0 AND r.order_qty < o.order_qty AND EXISTS (
+          SELECT FROM orders_ordergroup g
+          WHERE g.id = o.group_id AND g.kind = 'BRACKET' AND g.settled_at IS NULL AND (
+              g.covered_qty > GREATEST(r.order_qty, o.cum_qty)
+              OR EXISTS (SELECT FROM orders_orderrequest x JOIN orders_order e ON e.id = x.order_id
+                         WHERE e.group_id = g.id AND e.group_rank > 0 AND x.state = ANY(%(open)s)))))
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c, r SKIP LOCKED
 ), requests AS (
     UPDATE orders_orderrequest r SET state = 'SENT', sent_at = clock_timestamp(),
@@ -303,6 +310,7 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "acknowledged": [state.value for state in ACKNOWLEDGED],
         "raisable": [state.value for state in raisable(lease.name)],
         "at_broker": [state.value for state in AT_BROKER],
+        "open": [state.value for state in OPEN_REQUESTS],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }
