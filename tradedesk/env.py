@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +103,29 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     return int(value)
 
 
+def ports(name: str, default: list[int]) -> list[int]:
+    """Ports, separated by commas; raises ImproperlyConfigured naming the variable otherwise."""
+    found: list[int] = read(partial(env.list, subcast=int), name, default)
+    if not found or not all(0 < port < 65_536 for port in found):
+        raise ImproperlyConfigured(f"{name} must be ports between 1 and 65535, separated by commas.")
+    return found
+
+
 def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     """One of these words; raises ImproperlyConfigured naming the variable otherwise."""
     value = os.environ.get(name) or default
     if value not in words:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}, not {value!r}.")
     return value
+
+
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
+    text = os.environ.get(name)
+    found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
+    if wrong := sorted(found - set(known)):
+        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
+    return found
 
 
 def restart_window() -> RestartWindow | None:

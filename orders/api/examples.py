@@ -75,9 +75,22 @@ REQUESTS: dict[str, Schema] = {
     "cancel_order": {"cl_ord_id": "alg-0001-cancel"},
     "replace_order": {"cl_ord_id": "alg-0001-b", "order_qty": "150", "price": "230.10"},
     "rotate_token": {"overlap": 3600},
+    "change_limit": {
+        "scope": "account:DU1234567",
+        "field": "max_order_qty",
+        "value": "20000",
+        "reason": "asked by the desk for the index change",
+    },
+    "approve": {"reason": "compared with the risk memo"},
+    "reject": {"reason": "above what risk allows"},
 }
 PLACING = {"place_order", "place_group", "place_sliced"}
 CHANGING = {"cancel_order", "replace_order"}
+#: Whose answer is kept under an Idempotency-Key (`orders.api.keys.keyed`).
+KEYED = {
+    *("place_group", "place_sliced", "cancel_order", "replace_order", "cancel_orders", "cancel_group"),
+    *("pause_sliced", "resume_sliced", "cancel_sliced"),
+}
 ASKING = {*PLACING, "preview_order", "resolve_instrument"}
 #: What an order is that a check refused.
 REJECTED: Schema = {
@@ -92,13 +105,15 @@ ONLY: dict[str, set[str]] = {
     "WEBHOOK_OVER": {"ping_webhook", "rotate_webhook", "redeliver"},
     "CL_ORD_ID_REUSED": PLACING | CHANGING,
     "TOKEN_OVER": {"rotate_token"},
+    "APPROVAL_OVER": {"approve", "reject"},
     "ORDER_OVER": CHANGING | {"pause_sliced", "resume_sliced", "cancel_sliced"},
     "ORDER_FROZEN": {"replace_order"},
     "CANCEL_PENDING": {"replace_order"},
     "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
     "REFUSED_BY_CHECK": {"place_order", "place_group", "place_sliced", "replace_order"},
-    "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders"},
+    "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders", *KEYED},
+    "IDEMPOTENCY_KEY_IN_USE": KEYED,
     "BULK_REFUSED": {"place_orders"},
 }
 #: Members that the documents of some codes have beside the usual ones.

@@ -237,6 +237,21 @@ def stated(raw: Any, read: Reader) -> Any:
     return raw
 
 
+def meaning(raw: Any, read: Reader) -> Any:
+    """A document by its meaning: what was stated, numbers in one form ("10", "10.0" and 10 are the same)."""
+    if isinstance(raw, dict) and (fields := read.fields):
+        return {
+            name: meaning(value, fields[name].read) if name in fields else value
+            for name, value in stated(raw, read).items()
+        }
+    if isinstance(raw, list) and read.entry:
+        return [meaning(one, read.entry) for one in raw]
+    numeric = "anyOf" in read.schema or read.schema.get("type") in ("integer", "number")
+    if numeric and isinstance(raw, str) and len(raw) < 64 and PLAIN_NUMBER.fullmatch(raw):
+        return f"{Decimal(raw).normalize():f}"
+    return raw
+
+
 @reads(type="boolean")
 def boolean(raw: Any) -> bool:
     """true or false in a JSON body."""
@@ -339,7 +354,8 @@ def _reader_of(kind: inspect.Type, extra: Schema) -> Reader:
         case inspect.StructType(cls=struct):
             return built(struct, fields_of(struct))
         case inspect.VarTupleType(item_type=item, min_length=least, max_length=int(most)):
-            return listed(_reader_of(item, {}), least=least or 0, most=most)
+            of_item, _, more = _unwrapped(item)
+            return listed(_reader_of(of_item, more), least=least or 0, most=most)
     raise TypeError(f"There is no reader of {kind}.")
 
 

@@ -86,9 +86,9 @@ class Submitter:
     """Sends what waits in one session's outbox; any thread may ask, one at a time works."""
 
     def __init__(
-        self, session: BrokerSession, lease: Lease, breaker: Breaker, recheck: Callable[[], object]
+        self, session: BrokerSession, lease: Lease, breaker: Breaker, recheck: Callable[[], int]
     ) -> None:
-        self.recheck = recheck  # checks those again whose checks hold no longer; before they are claimed
+        self.recheck = recheck  # checks those again whose checks hold no longer; how many those were
         self.session = session
         self.lease = lease
         self.breaker = breaker
@@ -165,11 +165,12 @@ class Submitter:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
             return 0
-        if not if_alone:
-            self.recheck()
         orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
         if not orders and not if_alone:
-            orders = claim_group(self.lease, limit=room)
+            # Groups wait, or orders whose checks hold no longer: the claim takes none of those.
+            if self.recheck():
+                orders = claim_orders(self.lease, limit=room)
+            orders = orders or claim_group(self.lease, limit=room)
         self.pacer.used(len(orders))
         self.breaker.sent(len(orders))
         if orders:

@@ -17,6 +17,7 @@ from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
 from orders.api.bodies import key_of, read_ticket
+from orders.api.keys import takes_key
 from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
@@ -37,6 +38,7 @@ class OrderList(ApiView):
     scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 
     @extend_schema(**schema.PLACE_ORDER)
+    @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Record an order and answer before the broker speaks."""
         ticket = permitted(self.access, read_ticket(request.data))
@@ -145,6 +147,9 @@ def permission_errors(access: Access, ticket: Ticket) -> list[FieldError]:
     errors = []
     if ticket.account not in access.accounts:
         errors.append(FieldError("account", "UNKNOWN", "There is no such account."))
+    if ticket.override and Scope.RISK not in access.scopes:
+        text = "The token lacks the scope risk, so it cannot override warnings."
+        errors.append(FieldError("override", "NOT_PERMITTED", text))
     if access.strategy and ticket.strategy not in ("", access.strategy):
         text = f"This token places orders of the strategy {access.strategy} only."
         errors.append(FieldError("strategy", "NOT_PERMITTED", text))

@@ -31,6 +31,8 @@ FOLLOWED = (
     Followed(table="orders_accountlimit_allowed_instruments"),
     Followed(table="orders_scopelimit", without=("updated_at",)),
     Followed(table="orders_instrumentrestriction"),
+    Followed(table="orders_limitchange"),
+    Followed(table="orders_approval"),
     Followed(table="orders_apitoken", key="token_key", without=("last_used_at",), hidden=("digest",)),
     Followed(table="orders_apitoken_accounts", hidden=("apitoken_id",)),
     Followed(table="auth_user", without=("last_login",), hidden=("password",)),
@@ -188,4 +190,6 @@ ASKED = words(
     "order_id client_id kind cl_ord_id requested_by requested_at order_qty price stop_px check_report"
 )
 #: Rows that nobody may delete.
-KEPT = ("orders_order", "orders_orderrequest", "orders_break", "auth_user", "orders_apitoken")
+KEPT = words(
+    "orders_order orders_orderrequest orders_break orders_approval orders_limitchange auth_user orders_apitoken"
+)

@@ -10,7 +10,9 @@ import pytest
 from django.utils import timezone
 
 from brokers.models import GatewaySession, Instrument, Position
+from orders.entry.cancel import cancel_order
 from orders.models import AccountLimit, Order, State
+from orders.notify.submission_counts import StartedBy
 from orders.session.runtime import SessionRuntime
 
 from .conftest import ACCOUNT, Desk, Gateway
@@ -95,3 +97,16 @@ def test_what_waited_and_may_still_go_goes_in_its_order(
     for order in orders:
         desk.wait(order, State.PENDING)
     assert sorted(o.broker_order_id for o in orders) == [o.broker_order_id for o in orders]
+
+
+def test_orders_whose_checks_hold_are_claimed_without_a_look_at_them(
+    desk: Desk, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, looks = desk.wait(desk.rest(), State.PENDING), list[int]()
+    monkeypatch.setattr(runtime.submitter, "recheck", lambda: looks.append(1) or 0)
+    with runtime.submitter.working:  # both wait when the next submission begins
+        cancel_order(first.id, actor="test", at=timezone.now())
+        second = desk.rest()
+    runtime.submit(StartedBy.TASK)
+    desk.wait(second, State.PENDING)
+    assert looks == []

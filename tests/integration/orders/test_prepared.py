@@ -9,10 +9,12 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from brokers import prepared
+from orders.sending.claim import unchecked_orders
 
 SHOWN = "SELECT current_setting('enable_seqscan')"
 BY_NAME = "SELECT id FROM auth_group WHERE name = %s"
-KEPT = "SELECT name, generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE %s"
+KEPT = """SELECT name, cardinality(parameter_types), generic_plans, custom_plans
+    FROM pg_prepared_statements WHERE statement LIKE %s"""
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +33,12 @@ def ask(sql: str, *parameters: Any) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
-def kept_plan() -> str:
-    """The plan by which the prepared BY_NAME is run from now on."""
-    [(name, generic, custom)] = ask(KEPT, "SELECT id FROM auth_group%")
+def kept_plan(statement: str = "SELECT id FROM auth_group%") -> str:
+    """The plan by which a prepared statement, BY_NAME here, is run from now on, whatever is given to it."""
+    [(name, count, generic, custom)] = ask(KEPT, statement)
     assert (generic > 0, custom) == (True, 0)
-    return "\n".join(line for (line,) in ask(f"EXPLAIN EXECUTE {name}('young')"))
+    given = ", ".join(["NULL"] * count)
+    return "\n".join(line for (line,) in ask(f"EXPLAIN EXECUTE {name}({given})"))
 
 
 def young_table() -> None:
@@ -84,3 +87,10 @@ def test_a_plan_remade_after_analyze_prefers_the_index_again_in_time(monkeypatch
     monkeypatch.undo()
     assert "Index" in kept_plan()
     assert prepared.rows(SHOWN, ()) == [("off",)]
+
+
+def test_orders_that_wait_are_found_by_their_ids_in_young_tables() -> None:
+    unchecked_orders("main")
+    assert "outbox_waiting" in (plan := kept_plan("SELECT id FROM ( %"))
+    assert "orders_order_pkey" in plan
+    assert "orders_order_group_id" not in plan
