@@ -134,10 +134,11 @@ def test_a_change_past_the_application_is_named_until_it_is_explained(orders: li
         cursor.execute("UPDATE orders_accountlimit SET max_notional = 9")
         cursor.execute("SELECT set_config('tradedesk.process', 'pytest', false)")
     seal()
-    number = AuditRecord.objects.get(process="").pk
+    by_hand = AuditRecord.objects.filter(process="").values_list("pk", flat=True)
     assert "past the application" in broken()[0]
     assert "max_notional" in broken()[0]
-    call_command("audit", "explain", str(number), "--by", "anna", "--reason", "ticket 7")
+    for number in list(by_hand):
+        call_command("audit", "explain", str(number), "--by", "anna", "--reason", "ticket 7")
     seal()
     assert broken() == []
 
