@@ -82,10 +82,9 @@ def test_the_outcome_of_an_act_is_written_once(orders: list[Order], as_applicati
 def test_what_the_application_does_to_limits_is_followed(orders: list[Order], as_application: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("UPDATE orders_accountlimit SET max_notional = 4")
-        cursor.execute(
-            "SELECT role, (new->>'max_notional')::numeric FROM orders_auditrecord ORDER BY id DESC LIMIT 1"
-        )
-        assert cursor.fetchone() == (APPLICATION, 4)
+    kept = AuditRecord.objects.filter(kind="orders_accountlimit.update").latest("id")
+    assert kept.new is not None
+    assert (kept.role, kept.new["max_notional"]) == (APPLICATION, 4)
     assert broken() == []
 
 
