@@ -313,6 +313,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connection_started_at: datetime
     #: Whether completed orders were asked for too; without them absence proves nothing.
     full: bool
+    #: What the gateway calls its own time zone: its lists are of its day. Empty when it does not say.
+    time_zone: str = ""
     #: The accounts of the gateway's login: of others nothing is shown, so nothing is proven.
     accounts: tuple[str, ...]
     orders: tuple[OrderReport, ...]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta, timezone, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from tzlocal.windows_tz import win_tz
 
@@ -33,6 +33,21 @@ ABBREVIATIONS = {
     "NZDT": "Pacific/Auckland",
     "SAST": "Africa/Johannesburg",
     "BRT": "America/Sao_Paulo",
+    "MEZ": "Europe/Berlin",
+    "MESZ": "Europe/Berlin",
+    "IDT": "Asia/Jerusalem",
+    "PKT": "Asia/Karachi",
+    "ICT": "Asia/Bangkok",
+    "WIB": "Asia/Jakarta",
+    "AWST": "Australia/Perth",
+    "ACST": "Australia/Adelaide",
+    "ACDT": "Australia/Adelaide",
+    "AKST": "America/Anchorage",
+    "AKDT": "America/Anchorage",
+    "Z": "UTC",
+    # Windows in German.
+    "Mitteleuropäische Zeit": "Europe/Berlin",
+    "Mitteleuropäische Sommerzeit": "Europe/Berlin",
 }
 #: Java's custom ids: the sign is that of the offset, unlike in the tz database's Etc/GMT+5.
 OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
@@ -54,7 +69,14 @@ def find(name: str) -> tzinfo | None:
     """The zone that a machine means by this name; None when it means none, or may mean several."""
     explained = EXPLAINED.fullmatch(name)
     name = (explained[1] if explained else name).strip()
-    return standard(name) or standard(ABBREVIATIONS.get(name) or win_tz.get(name, "")) or _offset(name)
+    return standard(name) or standard(_in_any_letters().get(name.casefold(), "")) or _offset(name)
+
+
+@cache
+def _in_any_letters() -> dict[str, str]:
+    """Every name that means one zone, in small letters."""
+    named = {**{name: name for name in available_timezones()}, **win_tz, **ABBREVIATIONS}
+    return {name.casefold(): zone for name, zone in named.items()}
 
 
 def _offset(name: str) -> tzinfo | None:

@@ -6,7 +6,13 @@ class OrdersConfig(AppConfig):
     name = "orders"
 
     def ready(self) -> None:
-        """Let the database follow what is audited after each migration."""
+        """Let acts that need a second person be approved, and the database follow what is audited."""
+        from orders.controls.approvals import register
+        from orders.controls.limit_changes import LimitsAct
+        from orders.controls.tokens import TokenAct
+
+        register(LimitsAct())
+        register(TokenAct())
         post_migrate.connect(_migrated, sender=self)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from celery import shared_task
 
+from orders.controls import approvals, limit_changes
 from orders.controls.audit import seal
 from orders.desk import jobs
 from orders.entry import idempotency
@@ -57,6 +58,12 @@ def reconcile_positions(session: str) -> str:
 def expire_stale(session: str) -> int:
     """Give up stale orders even while no broker worker runs: what is shown must be true."""
     return submission.expire_stale(session)
+
+
+@shared_task
+def keep_controls() -> dict[str, int]:
+    """Put limits into force whose time has come, end approvals that nobody gave in time; how many."""
+    return {"limits": limit_changes.apply_due(), "expired": approvals.expire()}
 
 
 @shared_task

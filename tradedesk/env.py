@@ -96,6 +96,15 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
+    text = os.environ.get(name)
+    found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
+    if wrong := sorted(found - set(known)):
+        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
+    return found
+
+
 def restart_window() -> RestartWindow | None:
     """`TRADEDESK_RESTART_WINDOW`, when the gateway restarts each day; None when it is not set."""
     try:

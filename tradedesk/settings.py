@@ -121,6 +121,11 @@ REDIS_TIMEOUT = 0.5  # seconds; a frozen Redis must not hold up a request or a w
 BROKER_SESSIONS = env.broker_sessions()
 # A gateway logged in to accounts of the other kind is not used.
 TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
+# What takes effect only when a second person approves it; empty for a desk of one person.
+FOUR_EYES = env.words(
+    "TRADEDESK_FOUR_EYES",
+    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above"),
+)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
 RESTART_WINDOW = env.restart_window()
 # A gateway takes 50 messages/s from a client; ib_async's own queue starts at 45 and is dropped on a
@@ -197,7 +202,7 @@ STREAM_URL = env.read(env.env.str, "TRADEDESK_STREAM_URL", "http://127.0.0.1:800
 # Spans go there (OTLP over HTTP); empty: none are made. Needs the extra `otel`.
 OTLP_ENDPOINT = env.read(env.env.str, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
 
-from tradedesk.conf.accounts import ACCOUNTS, DESK_PASSWORD  # noqa: E402, F401
+from tradedesk.conf.accounts import ACCOUNTS, APPROVER_PASSWORD, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
 from tradedesk.conf.csp import CONTENT_SECURITY_POLICY  # noqa: E402, F401
 from tradedesk.conf.login import *  # noqa: E402, F403

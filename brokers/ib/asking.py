@@ -36,6 +36,10 @@ class AskingSession(Protocol):
     requests: Requests
     connection_started_at: datetime | None
 
+    @property
+    def home_zone(self) -> str:
+        """What the gateway calls its own time zone."""
+
     def live_client(self) -> Any:
         """The client; raises BrokerUnavailable when its socket would not take bytes."""
 
@@ -80,6 +84,7 @@ class Asking:
         if connected_at is None or connected_at != self._session.connection_started_at:
             raise OutcomeUnknown("the connection changed during the look")
         return Snapshot(
+            time_zone=self._session.home_zone,
             snapshot_id=uuid4().hex[:16],
             started_at=started_at,
             finished_at=translate.now(),

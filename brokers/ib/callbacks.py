@@ -87,6 +87,10 @@ class Callbacks:
     def connectAck(self) -> None:
         """The handshake is done."""
 
+    def greeted(self, text: str) -> None:
+        """The time of the gateway, which names its zone."""
+        self.times.learn(text)
+
     def setEventsDone(self) -> None:
         """Part of the library's trade book, which is not used."""
 

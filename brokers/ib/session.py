@@ -136,6 +136,11 @@ class IBSession:
         self._post(self._stay_shut, reason)
 
     @property
+    def home_zone(self) -> str:
+        """What the gateway calls its own time zone; empty when it does not say."""
+        return self._times.home
+
+    @property
     def clock_ahead(self) -> float:
         return self._broker_clock.ahead
 
@@ -464,8 +469,23 @@ def _abort(client: Any) -> None:
     transport.abort()
 
 
+class GreetedClient(Client):
+    """The library's client; it also tells when the gateway began, which the library throws away.
+
+    The greeting is the first frame: version and time, in the gateway's own zone.
+    """
+
+    def _onSocketHasData(self, data: bytes) -> None:
+        if not self._serverVersion:
+            begun = self._data + data
+            fields = begun[4 : 4 + int.from_bytes(begun[:4])].decode(errors="backslashreplace").split("\0")
+            if len(begun) >= 4 + int.from_bytes(begun[:4]) and len(fields) == 3:
+                self.wrapper.greeted(fields[1])
+        super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
+
+
 def new_client(callbacks: Callbacks) -> Any:
     """The library's client around our callbacks."""
-    client = Client(callbacks)  # type: ignore[no-untyped-call]
+    client = GreetedClient(callbacks)  # type: ignore[no-untyped-call]
     client.decoder = StrictDecoder(callbacks, 0)  # type: ignore[arg-type]
     return client

@@ -29,8 +29,15 @@ class GatewayTimes:
         self.session = session
         self.zone = zone
         self.listener = listener
+        #: What the gateway calls its own zone: its greeting says so.
+        self.home = ""
         self._told: set[str] = set()
         self._last_in_double_hour: datetime | None = None
+
+    def learn(self, greeting: str) -> None:
+        """Take the gateway's own zone from the time that it greets with."""
+        found = MOMENT.fullmatch(greeting.strip())
+        self.home = (found[4] or "") if found else ""
 
     def read(self, text: str, arrived: datetime) -> datetime:
         """The moment in UTC; the time of arrival for what cannot be read."""
@@ -63,7 +70,7 @@ class GatewayTimes:
         if zone := time_zones.standard(name):
             return zone
         if self.zone or not name:
-            return self.zone or UTC
+            return self.zone or time_zones.find(self.home) or UTC
         zone = time_zones.find(name)
         taken = f"read as {zone}" if zone else "the time of arrival is taken"
         self._tell_once(name, f"stamps executions with {name!r}, which is no name of a time zone: {taken}")

@@ -43,6 +43,8 @@ class Access:
     rate: int | None = None  # requests per second; None: what the settings say
     strategy: str = ""  # of every order that is placed with it; empty: as the order says
 
+    person: User | None = None  # who answers for it
+
     @property
     def actor(self) -> str:
         """The caller as events and audit name it."""
@@ -119,8 +121,8 @@ def access_of(token: bytes) -> Access | None:
 
 def read_access(digest: str) -> Access | None:
     """Read a token from the database and note its use, at most once a minute."""
-    living = ApiToken.objects.filter(digest=digest, user__is_active=True, revoked_at=None)
-    token: Any = living.select_related("user").first()
+    living = ApiToken.objects.filter(digest=digest, user__is_active=True, revoked_at=None, waiting=False)
+    token: Any = living.select_related("user", "person").first()
     if token is None:
         return None
     note_use(token)
@@ -130,6 +132,7 @@ def read_access(digest: str) -> Access | None:
         accounts=frozenset(token.accounts.values_list("pk", flat=True)),
         expiry=token.expiry,
         key=token.token_key,
+        person=token.person if token.person and token.person.is_active else None,
         rate=token.rate,
         strategy=token.strategy,
     )

@@ -75,6 +75,14 @@ REQUESTS: dict[str, Schema] = {
     "cancel_order": {"cl_ord_id": "alg-0001-cancel"},
     "replace_order": {"cl_ord_id": "alg-0001-b", "order_qty": "150", "price": "230.10"},
     "rotate_token": {"overlap": 3600},
+    "change_limit": {
+        "scope": "account:DU1234567",
+        "field": "max_order_qty",
+        "value": "20000",
+        "reason": "asked by the desk for the index change",
+    },
+    "approve": {"reason": "compared with the risk memo"},
+    "reject": {"reason": "above what risk allows"},
 }
 PLACING = {"place_order", "place_group", "place_sliced"}
 CHANGING = {"cancel_order", "replace_order"}
@@ -92,6 +100,7 @@ ONLY: dict[str, set[str]] = {
     "WEBHOOK_OVER": {"ping_webhook", "rotate_webhook", "redeliver"},
     "CL_ORD_ID_REUSED": PLACING | CHANGING,
     "TOKEN_OVER": {"rotate_token"},
+    "APPROVAL_OVER": {"approve", "reject"},
     "ORDER_OVER": CHANGING | {"pause_sliced", "resume_sliced", "cancel_sliced"},
     "ORDER_FROZEN": {"replace_order"},
     "CANCEL_PENDING": {"replace_order"},

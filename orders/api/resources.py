@@ -142,6 +142,7 @@ def token_document(token: ApiToken) -> Document:
         "revoked_at": time_or_none(token.revoked_at),
         "revoked_by": token.revoked_by,
         "successor": token.successor.token_key if token.successor else None,
+        "waiting": token.waiting,
     }
 
 

@@ -32,12 +32,14 @@ class TokenShape(serializers.Serializer[Any]):
     revoked_at = serializers.DateTimeField(allow_null=True)
     revoked_by = serializers.CharField()
     successor = serializers.CharField(allow_null=True, help_text="The token that replaces it.")
+    waiting = serializers.BooleanField(help_text="It opens nothing before a second person approves it.")
 
 
 class NewTokenShape(TokenShape):
     """A token with its text, which is told once."""
 
     token = serializers.CharField()
+    approval = serializers.UUIDField(allow_null=True, help_text="The approval that it waits for.")
 
 
 LIST_TOKENS: Operation = {
@@ -49,7 +51,7 @@ MAKE_TOKEN: Operation = {
     "request": json_body(TOKEN_FIELDS),
     "responses": {
         201: OpenApiResponse(NewTokenShape, "Made; the text is in this answer and nowhere else."),
-        **problems(400, 413, 415),
+        **problems(400, 403, 413, 415),
     },
     "examples": [
         OpenApiExample(

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from orders.api.views import (
+    approvals,
     breaks,
     bulk,
     exports,
@@ -51,6 +52,10 @@ urlpatterns = [
     path("positions", portfolio.Positions.as_view(), name="api-positions"),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
+    path("limit-changes", approvals.LimitChanges.as_view(), name="api-limit-changes"),
+    path("approvals", approvals.Approvals.as_view(), name="api-approvals"),
+    path("approvals/<uuid:approval_id>/approve", approvals.Approve.as_view(), name="api-approve"),
+    path("approvals/<uuid:approval_id>/reject", approvals.Reject.as_view(), name="api-reject"),
     path("breaks", breaks.Breaks.as_view(), name="api-breaks"),
     path("sessions", portfolio.Sessions.as_view(), name="api-sessions"),
     path("tokens", tokens.TokenList.as_view(), name="api-tokens"),

@@ -10,10 +10,15 @@ from django.db.models import Count, JSONField, Value
 
 from brokers.formats import decimal_text
 from brokers.models import Position
-from orders.entry.rules import USE_LIMITS
 from orders.models import ALIVE, AccountLimit, Order
+from orders.risk.catalogue import CATALOGUE
 from orders.risk.use import Use
-from orders.store.use import read_use
+from orders.store.use import Reading, read_use
+
+#: Asked order by order, and of all that an account does; how the others are read is no limit.
+SETTINGS = ("any_instrument", "currency", "soft")
+PER_ORDER = tuple(one.name for one in CATALOGUE if one.per_order and one.name not in SETTINGS)
+PER_ACCOUNT = tuple(one.name for one in CATALOGUE if not one.per_order and one.name not in SETTINGS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
     found = AccountLimit.objects.filter(account__in=accounts).order_by("account")
     rows = list(found.annotate(listed=Count("allowed_instruments")))
     codes = [row.account_id for row in rows]
-    use = read_use(codes, _contracts(codes), lock=False)
+    use = read_use(codes, _contracts(codes), reading=Reading(messages=True))
     return [_account(row, use) for row in rows]
 
 
@@ -70,10 +75,11 @@ def _account(row: AccountLimit, use: Use) -> AccountLimitsNow:
         "max_position_qty": max(worst, default=Decimal(0)),
         "max_open_orders": use.open_orders[account],
         "max_orders_per_minute": use.recent_orders[account],
+        "max_messages_per_minute": use.recent_messages[account],
         "max_duplicates_per_minute": max(same, default=0),
     }
-    per_order = [_now(row, field, "order", None) for field in ("max_order_qty", "max_notional")]
-    per_account = [_now(row, field, "account", used.get(field)) for field in USE_LIMITS]
+    per_order = [_now(row, field, "order", None) for field in PER_ORDER]
+    per_account = [_now(row, field, "account", used.get(field)) for field in PER_ACCOUNT]
     return AccountLimitsNow(
         account=account,
         any_instrument=row.any_instrument,

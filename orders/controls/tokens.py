@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
+from orders.controls.approvals import Act, needs_two, propose
+from orders.controls.people import Actor, NotAllowed
 from orders.errors import OrderError
-from orders.models import ApiToken
+from orders.models import ApiToken, Approval, ApprovalKind, Scope
 
 OVERLAP = timedelta(hours=1)
 LONGEST_OVERLAP = timedelta(days=7)
+#: With one of these a token can move the market, a limit, or the rights of others.
+NEEDS_TWO = frozenset({Scope.TRADE, Scope.RISK, Scope.APPROVE, Scope.ADMIN})
 
 
 class TokenOver(OrderError):
@@ -34,18 +39,110 @@ def make_token(
     rate: int | None = None,
     strategy: str = "",
     made_by: str = "",
+    person: User | None = None,
+    waiting: bool = False,
 ) -> str:
     """Store a new token and give its text, which is kept nowhere; the user is made when missing.
 
     A made user has no password and is not staff: it is a client, not a person at the desk. `rate` is
-    in requests per second; None means what the settings say.
+    in requests per second; None means what the settings say. `person` answers for it. A `waiting` one opens
+    nothing before it is approved.
     """
     user, created = User.objects.get_or_create(username=username)
     if created:
         user.set_unusable_password()
         user.save(update_fields=["password"])
-    fields = {"name": name, "scopes": sorted(scopes), "rate": rate, "strategy": strategy, "made_by": made_by}
+    fields: dict[str, object] = {"name": name, "scopes": sorted(scopes), "rate": rate, "strategy": strategy}
+    fields |= {"made_by": made_by, "person": person, "waiting": waiting}
     return _store(user, lifetime, accounts, **fields)[1]
+
+
+@transaction.atomic
+def request_token(
+    username: str,
+    *,
+    actor: Actor,
+    scopes: Collection[str],
+    accounts: Collection[BrokerAccount],
+    reason: str = "",
+    **options: Any,
+) -> tuple[str, Approval | None]:
+    """Make a token the way every door makes it: what can do harm opens nothing before a second person agrees.
+
+    Gives its text, and the approval that it waits for. Raises NotAllowed for accounts that are not the
+    maker's, and for an owner who is a person at the desk or another's client: the token would place orders in
+    his name.
+    """
+    require_client(username, actor)
+    if beyond := sorted(set(scopes) - set(actor.scopes)):
+        raise NotAllowed(f"Nobody gives a scope that he does not have: {', '.join(beyond)}.")
+    if {account.code for account in accounts} - set(actor.accounts):
+        raise NotAllowed("Nobody gives an account that he does not have.")
+    if Scope.APPROVE in scopes and actor.person is None:
+        raise NotAllowed("A token that approves needs a person who answers for it.")
+    waits = needs_two(ApprovalKind.TOKEN) and bool(NEEDS_TWO & set(scopes))
+    text = make_token(
+        username,
+        accounts=accounts,
+        scopes=scopes,
+        made_by=actor.name,
+        person=actor.person,
+        waiting=waits,
+        **options,
+    )
+    return text, _token_approval(text, actor, reason) if waits else None
+
+
+def require_client(username: str, actor: Actor) -> None:
+    """Raise NotAllowed for an owner that is a person, or a client with accounts that are not the maker's."""
+    if User.objects.filter(username=username, is_staff=True).exists():
+        raise NotAllowed(f"{username} is a person at the desk, not a client.")
+    living = ApiToken.objects.filter(user__username=username, revoked_at=None)
+    foreign = living.exclude(accounts__in=actor.accounts).filter(accounts__isnull=False)
+    if foreign.exists() and not actor.has_all_accounts:
+        raise NotAllowed(f"{username} has tokens for accounts that are not yours.")
+
+
+def _token_approval(text: str, actor: Actor, reason: str) -> Approval:
+    token = ApiToken.objects.get(token_key=text[:15], revoked_at=None)
+    accounts = sorted(account.code for account in token.accounts.all())
+    diff = {
+        "owner": token.user.get_username(),
+        "scopes": " ".join(token.scopes),
+        "accounts": " ".join(accounts) or "none",
+        "expires": token.expiry.isoformat(timespec="minutes") if token.expiry else "never",
+    }
+    return propose(
+        ApprovalKind.TOKEN,
+        title=f"Token {token.token_key} of {token.user}",
+        diff=[{"what": what, "old": "", "new": new} for what, new in diff.items()],
+        payload={"token": token.token_key},
+        accounts=accounts,
+        actor=actor,
+        reason=reason or token.name or "no reason given",
+    )
+
+
+class TokenAct(Act):
+    """A token that can do harm."""
+
+    kind = ApprovalKind.TOKEN
+    lifetime = timedelta(days=1)
+
+    def why_outdated(self, approval: Approval) -> str:
+        """It may have been revoked meanwhile."""
+        waiting = ApiToken.objects.filter(token_key=approval.payload["token"], waiting=True, revoked_at=None)
+        return "" if waiting.exists() else "the token was revoked."
+
+    def carry_out(self, approval: Approval) -> str:
+        """Let it open what it says."""
+        ApiToken.objects.filter(token_key=approval.payload["token"]).update(waiting=False)
+        return "The token works now."
+
+    def drop(self, approval: Approval) -> None:
+        """It never worked."""
+        left = ApiToken.objects.filter(token_key=approval.payload["token"], revoked_at=None)
+        left.update(revoked_at=timezone.now(), revoked_by="not approved")
 
 
 @transaction.atomic
@@ -57,10 +154,14 @@ def rotate_token(key: str, *, overlap: timedelta = OVERLAP, by: str) -> str:
     """
     old = ApiToken.objects.select_for_update().get(token_key=key)
     now = timezone.now()
+    if old.waiting:
+        raise TokenOver("The token waits for a second person's approval, so there is nothing to rotate.")
     if old.revoked_at or (old.expiry and old.expiry <= now):
         raise TokenOver("The token does not work any more, so there is nothing to rotate.")
     _drop_lost_successor(old, by)
-    fields = {name: getattr(old, name) for name in ("name", "scopes", "rate", "strategy")} | {"made_by": by}
+    fields = {name: getattr(old, name) for name in ("name", "scopes", "rate", "strategy", "person")} | {
+        "made_by": by
+    }
     row, text = _store(old.user, _lifetime(old), old.accounts.all(), **fields)
     old.successor = row
     old.expiry = min(now + overlap, old.expiry or now + overlap)

@@ -339,7 +339,8 @@ def _reader_of(kind: inspect.Type, extra: Schema) -> Reader:
         case inspect.StructType(cls=struct):
             return built(struct, fields_of(struct))
         case inspect.VarTupleType(item_type=item, min_length=least, max_length=int(most)):
-            return listed(_reader_of(item, {}), least=least or 0, most=most)
+            of_item, _, more = _unwrapped(item)
+            return listed(_reader_of(of_item, more), least=least or 0, most=most)
     raise TypeError(f"There is no reader of {kind}.")
 
 

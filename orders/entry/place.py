@@ -31,6 +31,7 @@ from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ids, order_ref_of
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, first_failed
+from orders.risk.overrides import with_warnings
 from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
@@ -240,7 +241,9 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     context = context_by(rules, ticket, client.get_username())
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
-    report = check_report(ticket, context)
+    order.overrides = ticket.overrides(client.get_username())
+    found = check_report(ticket, context)
+    report = with_warnings(found, context.limits, ticket, context.instrument.pk, order.overrides)
     order.check_report = [result.as_json() for result in report]
     broken = first_failed(report)
     failed = broken.code if broken else ""
@@ -256,7 +259,8 @@ def dry_run(ticket: Ticket, user: str) -> list[CheckResult]:
     rules = rules_cache.rules()
     context = context_by(rules, ticket, user)
     require_form(ticket, context)
-    return [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules)]
+    report = [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules, user)]
+    return with_warnings(report, context.limits, ticket, context.instrument.pk, ticket.overrides(user))
 
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:

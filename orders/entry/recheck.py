@@ -17,13 +17,14 @@ from django.db.models.functions import Now
 from brokers import clock
 from orders.entry.checks import check_report
 from orders.entry.place import require_form
-from orders.entry.replace import ticket_of, user_of
+from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, rules_cache
-from orders.entry.use import Intention, recheck_use
+from orders.entry.use import Intention, recheck_use, user_of
 from orders.errors import TicketInvalid
 from orders.models import Cause, GroupKind, Order, State
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, first_failed
+from orders.risk.overrides import with_warnings
 from orders.sending.claim import unchecked_orders
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
@@ -100,7 +101,9 @@ def _report(order: Order, rules: Rules) -> list[CheckResult]:
         ticket = ticket_of(order, order.terms)
         context = context_by(rules, ticket, user_of(order))
         require_form(ticket, context)
-        return check_report(ticket, context)
+        order.overrides = order.recorded_overrides()
+        found = check_report(ticket, context)
+        return with_warnings(found, context.limits, ticket, context.instrument.pk, order.overrides)
     except TicketInvalid as error:
         return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
     except Exception as error:

@@ -18,7 +18,7 @@ from orders.entry.checks import check_report
 from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.entry.use import replace_report
+from orders.entry.use import replace_report, user_of
 from orders.errors import (
     CancelPending,
     ClOrdIdReused,
@@ -193,11 +193,6 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
-
-
-def user_of(order: Order) -> str:
-    """Whose order it is, as limits name users."""
-    return order.client.get_username() if order.client else ""
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

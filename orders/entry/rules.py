@@ -8,7 +8,7 @@ very next order, at no further round trip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +21,9 @@ from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.ruleset import NO_RULESET, Ruleset
 from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
-from orders.risk.use import UseLimits
 
 #: What tells instruments of one symbol apart.
 TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
-
-USE_LIMITS = tuple(field.name for field in fields(UseLimits))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +45,6 @@ class AccountRules:
     account: BrokerAccount
     limit: AccountLimit | None
     allowed: frozenset[int]
-    #: The limits on what the account does as a whole.
-    use: UseLimits
     #: All limits of the account; None without a row, so that nothing may be ordered.
     limits: LimitSet | None = None
 
@@ -71,6 +66,7 @@ class Rules:
         self._instruments: dict[InstrumentKey, Instrument] = {}
         self._contracts: dict[int, frozenset[str]] = {}
         self._scopes: dict[str, LimitSet] | None = None
+        self._codes: frozenset[str] | None = None
 
     def account(self, code: str) -> AccountRules | None:
         """The rules of an account; None when there is no such account."""
@@ -98,6 +94,12 @@ class Rules:
             return (own.limits,)
         names = (FIRM, scope_text(ScopeKind.STRATEGY, strategy), scope_text(ScopeKind.USER, user))
         return (own.limits, *(self._scopes[name] for name in names if name in self._scopes))
+
+    def account_codes(self) -> frozenset[str]:
+        """The accounts of the firm."""
+        if self._codes is None:
+            self._codes = frozenset(BrokerAccount.objects.values_list("pk", flat=True))
+        return self._codes
 
     def exchanges(self, con_id: int) -> frozenset[str]:
         """Where a contract trades, of those that are known here; empty when it is not known."""
@@ -146,12 +148,10 @@ def read_account(code: str) -> AccountRules | None:
         return None
     limit: AccountLimit | None = getattr(account, "limit", None)
     allowed = limit.allowed_instruments.values_list("pk", flat=True) if limit else ()
-    use = UseLimits(**{name: getattr(limit, name) for name in USE_LIMITS}) if limit else UseLimits()
     return AccountRules(
         account=account,
         limit=limit,
         allowed=frozenset(allowed),
-        use=use,
         limits=limit_set(limit, limit.scope, read_restrictions(limit.scope)) if limit else None,
     )
 

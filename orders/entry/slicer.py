@@ -128,7 +128,8 @@ def place_sliced(
     parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
     try:
         with transaction.atomic():
-            require_whole(ticket, context, rules_cache.rules(), check_report(ticket, context))
+            checks = check_report(ticket, context)
+            require_whole(ticket, context, rules_cache.rules(), checks, client.get_username())
             parent.save(force_insert=True)
     except IntegrityError:
         if known := _placed_before(ticket, client, request_hash):

@@ -107,6 +107,23 @@ class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         return InstrumentRef(**{name: getattr(self, name) for name in self.__struct_fields__})
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Warnings that a person has read and takes responsibility for."""
+
+    ids: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[0-9a-f]{12}$", extra={"must_be": "the id of a warning"})], ...],
+        Meta(min_length=1, max_length=50, description="Of the warnings that a preview or a refusal named."),
+    ]
+    reason: Annotated[
+        str,
+        Meta(
+            pattern=r"^\S(?:[^\x00-\x1f]{0,498}\S)?$",
+            description="Why, kept with the order.",
+            extra={"must_be": "a reason of 1 to 500 characters"},
+        ),
+    ]
+
+
 class Ticket(OrderTerms, frozen=True, kw_only=True, omit_defaults=True):
     """One order as asked for. Quantities and prices are finite Decimals; None means not given."""
 
@@ -125,6 +142,15 @@ class Ticket(OrderTerms, frozen=True, kw_only=True, omit_defaults=True):
         Decimal | None,
         Meta(title="Fresh for, seconds", extra={"at_most": MAX_AGE_LIMIT, "unit": "seconds"}),
     ] = None
+
+    override: Annotated[
+        Override | None, Meta(description="Needs the scope risk: places it in spite of these warnings.")
+    ] = None
+
+    def overrides(self, user: str) -> dict[str, str]:
+        """By the id of each warning that is overridden, by whom and why."""
+        given = self.override
+        return {} if given is None else dict.fromkeys(given.ids, f"{user}: {given.reason}")
 
     def fingerprint(self) -> str:
         """SHA-256 of the meaning of the request: 10 and 10.0 are the same, another price is not.

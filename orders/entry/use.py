@@ -7,29 +7,58 @@ may not. Accounts without such limits take no lock and cost nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import msgspec
 
 from brokers import clock
 from brokers.models import Instrument
+from orders.entry.checks import unit_of
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
+from orders.entry.valuation import valuation_for
 from orders.errors import RefusedByCheck
+from orders.instruments.prices import ages, last_prices
 from orders.models import Cause, GroupKind, Order, State
 from orders.models.reasons import reason
+from orders.risk.catalogue import LimitSet
 from orders.risk.checks import CheckResult, first_failed
-from orders.risk.use import Asked, Content, Demand, Use, UseLimits, signed, use_checks
+from orders.risk.exposure import Valuation, exposure_checks, needs_all_contracts
+from orders.risk.market import value_price
+from orders.risk.overrides import with_warnings
+from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.use import Asked, Content, Demand, Use, has_use_rules, on_what_stands, signed, use_checks
 from orders.sending.unknown_outcome import reject_order
-from orders.store.use import read_use
+from orders.store.use import Reading, read_use
 
 Intention = Sequence[Order]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bound:
+    """An intention in the terms of the limits, with the sets that bind it and need the use."""
+
+    demand: Demand
+    limits: tuple[LimitSet, ...]
+    meant: Order | Ticket
+    instrument: Instrument
+    overrides: Mapping[str, str]
+
+    def report(self, use: Use, valuation: Valuation, *, recorded: bool = False) -> list[CheckResult]:
+        """What every set says; of a `recorded` intention without the rules on how it came."""
+        found = []
+        for limits in self.limits:
+            asked = on_what_stands(limits) if recorded else limits
+            found += use_checks(self.demand, asked, use)
+            found += exposure_checks(self.demand, asked, use, valuation)
+        return with_warnings(found, self.limits, self.meant, self.instrument.pk, self.overrides)
+
+
 def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
-    """Whether one of these orders is for an account with limits on what it does as a whole."""
-    return any(_limits(account_of(order), rules).any for order in orders)
+    """Whether one of these orders is bound by limits on what its scopes do as a whole."""
+    return any(_sets(order, user_of(order), rules) for order in orders)
 
 
 def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bool = True) -> None:
@@ -38,20 +67,20 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
     An intention is one order, or those of a group: refused whole. What is granted counts for the next.
     Without `lock` nothing is promised: the answer is for somebody who only asks.
     """
-    limited = [orders for orders in intentions if _is_limited(orders, rules)]
-    demands = [demand_of(orders) for orders in limited]
-    if not demands:
+    limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
+    if not limited:
         return
-    use = _use(demands, rules, lock=lock)
-    for orders, demand in zip(limited, demands, strict=True):
-        report = use_checks(demand, _limits(demand.account, rules), use)
+    use = _use([bound for _, bound in limited], rules, lock=lock)
+    valuation = _valuation([bound for _, bound in limited], use, rules)
+    for orders, bound in limited:
+        report = bound.report(use, valuation)
         for order in orders:
             order.check_report = [*order.check_report, *(check.as_json() for check in report)]
         if broken := first_failed(report):
             for order in orders:
                 reject_order(order, broken.code, Cause(actor="checks", at=clock.now()))
         else:
-            use.add(demand)
+            use.add(bound.demand)
 
 
 def recheck_use(
@@ -59,66 +88,111 @@ def recheck_use(
 ) -> Iterator[tuple[Intention, list[CheckResult]]]:
     """The same for recorded orders before they are sent, oldest first: with all but those that come later.
 
-    Rate, duplicates and own orders on the other side were asked when they were recorded; what an order
-    waited for changes neither.
+    Rate, duplicates, own orders on the other side and the day's sums were asked when they were recorded;
+    what an order waited for changes none of them.
     """
-    limited = [(orders, demand_of(orders)) for orders in intentions if _is_limited(orders, rules)]
+    limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
     if not limited:
         return
-    use = _use([demand for _, demand in limited], rules, lock=True)
-    for _, demand in limited:
-        use.remove(demand)
-    for orders, demand in limited:
-        limits = _limits(demand.account, rules)
-        report = use_checks(demand, limits.on_what_stands, use)
+    use = _use([bound for _, bound in limited], rules, lock=True)
+    valuation = _valuation([bound for _, bound in limited], use, rules)
+    for _, bound in limited:
+        use.remove(bound.demand)
+    for orders, bound in limited:
+        report = bound.report(use, valuation, recorded=True)
         if not first_failed(report):
-            use.add(demand)
+            use.add(bound.demand)
         yield orders, report
 
 
-def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, checks: list[CheckResult]) -> None:
+def require_whole(
+    ticket: Ticket, context: OrderContext, rules: Rules, checks: list[CheckResult], user: str
+) -> None:
     """Raise RefusedByCheck for an intention worked in parts that breaks a limit whole.
 
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
-    report = [*checks, *_report(ticket, context.instrument, rules, lock=True)]
+    overrides = ticket.overrides(user)
+    own = with_warnings(checks, context.limits, ticket, context.instrument.pk, overrides)
+    report = [*own, *_report(ticket, context.instrument, rules, user, lock=True)]
     if broken := first_failed(report):
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
 
 
-def replace_report(order: Order, ticket: Ticket, rules: Rules) -> list[CheckResult]:
+def replace_report(order: Order, ticket: Ticket, rules: Rules, *, lock: bool = True) -> list[CheckResult]:
     """The same for a replace in its transaction: only what its ticket adds to the order counts."""
-    limits = _limits(ticket.account, rules)
-    if not limits.any:
+    limits = _sets(ticket, user_of(order), rules)
+    if not limits:
         return []
     added = msgspec.structs.replace(ticket, order_qty=max(ticket.order_qty - order.order_qty, Decimal(0)))
-    demand = Demand(orders=[_asked(added, order.instrument, ticket.account)])
-    use = _use([demand], rules, lock=True)
-    use.open_orders[ticket.account] -= 1  # the order itself, which is one already
-    return use_checks(demand, limits, use)
+    asked = _asked(added, order.instrument, ticket.account, counted_elsewhere=_is_counted(order))
+    demand = Demand(orders=[asked], replaces=True, scopes=_scopes(limits))
+    bound = Bound(
+        demand=demand, limits=limits, meant=ticket, instrument=order.instrument, overrides=order.overrides
+    )
+    use = _use([bound], rules, lock=lock)
+    return bound.report(use, _valuation([bound], use, rules), recorded=not lock)
 
 
-def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules) -> list[CheckResult]:
+def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
     """What the limits say now about an order that nobody has placed: no lock, so no promise."""
-    return _report(ticket, instrument, rules, lock=False)
+    return _report(ticket, instrument, rules, user, lock=False)
 
 
-def _report(ticket: Ticket, instrument: Instrument, rules: Rules, *, lock: bool) -> list[CheckResult]:
-    limits = _limits(ticket.account, rules)
-    if not limits.any:
+def _report(
+    ticket: Ticket, instrument: Instrument, rules: Rules, user: str, *, lock: bool
+) -> list[CheckResult]:
+    limits = _sets(ticket, user, rules)
+    if not limits:
         return []
-    demand = Demand(orders=[_asked(ticket, instrument, ticket.account)])
-    return use_checks(demand, limits, _use([demand], rules, lock=lock))
+    demand = Demand(orders=[_asked(ticket, instrument, ticket.account)], scopes=_scopes(limits))
+    overrides = ticket.overrides(user)
+    bound = Bound(demand=demand, limits=limits, meant=ticket, instrument=instrument, overrides=overrides)
+    use = _use([bound], rules, lock=lock)
+    return bound.report(use, _valuation([bound], use, rules))
 
 
-def demand_of(orders: Intention) -> Demand:
+def user_of(order: Order) -> str:
+    """Whose order it is, as limits name users."""
+    return order.client.get_username() if order.client else ""
+
+
+def _bound(orders: Intention, rules: Rules) -> Bound | None:
+    """The intention with the limits that need the use; None where none does, or it is refused already."""
+    first = orders[0]
+    if first.state != State.CREATED or not (limits := _sets(first, user_of(first), rules)):
+        return None
+    overrides = {id_: text for order in orders for id_, text in order.overrides.items()}
+    return Bound(
+        demand=demand_of(orders, _scopes(limits)),
+        limits=limits,
+        meant=first,
+        instrument=first.instrument,
+        overrides=overrides,
+    )
+
+
+def _sets(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, ...]:
+    """The sets with rules on what their scopes do as a whole."""
+    account = terms.account if isinstance(terms, Ticket) else account_of(terms)
+    sets = rules.limits_for(account, terms.strategy, user)
+    return tuple(limits for limits in sets if has_use_rules(limits))
+
+
+def _scopes(limits: Iterable[LimitSet]) -> tuple[str, ...]:
+    """The scopes beside the account's, whose use is kept by itself."""
+    return tuple(one.scope for one in limits if not one.scope.startswith(f"{ScopeKind.ACCOUNT}:"))
+
+
+def demand_of(orders: Intention, scopes: tuple[str, ...] = ()) -> Demand:
     """An intention in the terms of the limits; a group at its worst outcome."""
     group = orders[0].group if len(orders) > 1 else None
     asked = [
         _asked(order, order.instrument, account_of(order), counted_elsewhere=_is_counted(order))
         for order in orders
     ]
-    return Demand(orders=asked, alternatives=group is not None and group.kind == GroupKind.OCA)
+    alternatives = group is not None and group.kind == GroupKind.OCA
+    return Demand(orders=asked, alternatives=alternatives, scopes=scopes)
 
 
 def _is_counted(order: Order) -> bool:
@@ -136,7 +210,25 @@ def _asked(
         account, instrument.pk, sign > 0, terms.order_qty, terms.ord_type, terms.price, terms.stop_px
     )
     contracts = legs or {instrument.con_id or 0: sign}
-    return Asked(content=content, contracts=contracts, counted_elsewhere=counted_elsewhere)
+    return Asked(
+        content=content,
+        contracts=contracts,
+        side=terms.side,
+        value=worth_of(terms, instrument),
+        currency=instrument.currency,
+        locate=_locate(terms),
+        counted_elsewhere=counted_elsewhere,
+    )
+
+
+def worth_of(terms: Order | Ticket, instrument: Instrument) -> Decimal | None:
+    """What the order is worth at most, in its instrument's currency; None: nobody can tell."""
+    known = value_price(terms, last_prices.legs(instrument), ages())
+    return None if known is None else terms.order_qty * known.px * unit_of(instrument)
+
+
+def _locate(terms: Order | Ticket) -> str:
+    return terms.locate_broker if isinstance(terms, Ticket) else terms.special.get("locate_broker", "")
 
 
 def account_of(order: Order) -> str:
@@ -145,17 +237,33 @@ def account_of(order: Order) -> str:
     return order.account_id
 
 
-def _limits(account: str, rules: Rules) -> UseLimits:
-    found = rules.account(account)
-    return found.use if found else UseLimits()
+def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
+    """What all the owners do that these intentions count for."""
+    limits = {one for bound in bounds for one in bound.limits}
+    own = {bound.demand.account for bound in bounds}
+    scopes = {scope for bound in bounds for scope in bound.demand.scopes}
+    firm = {FIRM} if FIRM in scopes or any(one.refuse_self_trade for one in limits) else set()
+    return read_use(
+        {*own, *rules.account_codes()} if FIRM in scopes else own,
+        {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts},
+        locks={*own, *scopes, *firm} if lock else (),
+        reading=Reading(
+            scopes=scopes,
+            all_contracts=any(needs_all_contracts(one) for one in limits),
+            day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
+            messages=_asks(limits, "max_messages_per_minute"),
+            repeats=_asks(limits, "max_repeated_executions"),
+        ),
+    )
 
 
-def _is_limited(orders: Intention, rules: Rules) -> bool:
-    return orders[0].state == State.CREATED and _limits(account_of(orders[0]), rules).any
+def _asks(limits: Iterable[LimitSet], *names: str) -> bool:
+    return any(getattr(one, name) is not None for one in limits for name in names)
 
 
-def _use(demands: Sequence[Demand], rules: Rules, *, lock: bool) -> Use:
-    accounts = {demand.account for demand in demands}
-    contracts = {con_id for demand in demands for order in demand.orders for con_id in order.contracts}
-    firm = any(_limits(account, rules).refuse_self_trade for account in accounts)
-    return read_use(accounts, contracts, lock=lock, firm=firm)
+def _valuation(bounds: Sequence[Bound], use: Use, rules: Rules) -> Valuation:
+    limits = {one for bound in bounds for one in bound.limits}
+    contracts = {con_id for _, con_id in (*use.longs, *use.shorts)}
+    contracts |= {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
+    firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
+    return valuation_for(bounds[0].demand.account, firm, contracts, limits)

@@ -1,6 +1,7 @@
 """The tables of the order domain."""
 
 from orders.models.alert import Alert, AlertKind
+from orders.models.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
 from orders.models.audit import AuditRecord, AuditSeal
 from orders.models.breaks import Break, BreakKind, BreakNote
 from orders.models.desk import (
@@ -45,6 +46,9 @@ __all__ = [
     "Alert",
     "AlertKind",
     "ApiToken",
+    "Approval",
+    "ApprovalKind",
+    "ApprovalState",
     "AuditRecord",
     "AuditSeal",
     "Break",
@@ -66,6 +70,7 @@ __all__ = [
     "IfLate",
     "InstrumentRestriction",
     "JobKind",
+    "LimitChange",
     "LostOrder",
     "OcaType",
     "OnUnconfirmed",

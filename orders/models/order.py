@@ -234,6 +234,7 @@ class Order(OrderLifecycle):
     class Meta:
         ordering = ["-id"]
         permissions = [
+            ("override_limit", "Can override the warnings of soft limits"),
             ("view_all_accounts", "Can see the orders of every account"),
             ("place_order", "Can place an order"),
             ("replace_order", "Can ask for other terms of an order"),
@@ -300,11 +301,17 @@ class Order(OrderLifecycle):
         super().__init__(*args, **kwargs)
         #: Events noted in memory, written by `store.orders` together with the row.
         self.pending_events: list[OrderEvent] = []
+        #: By the id of a warning, by whom and why it is overridden: only while the order is being checked.
+        self.overrides: dict[str, str] = {}
         #: Facts that changed without being news (a perm_id learned late): stored, but no event.
         self.touched = False
 
     def __str__(self) -> str:
         return self.cl_ord_id
+
+    def recorded_overrides(self) -> dict[str, str]:
+        """The warnings that were overridden when it was recorded, by whom and why."""
+        return {check["id"]: check["overridden"] for check in self.check_report if check.get("overridden")}
 
     @property
     def leaves_qty(self) -> Decimal:

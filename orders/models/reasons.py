@@ -149,6 +149,12 @@ _ALL = (
         desk="Look at the positions; only orders that reduce them may be placed.",
     ),
     Reason(
+        code="DAILY_LOSS_UNKNOWN",
+        text="The day's loss has a limit, and the broker does not tell the profit.",
+        retryable=True,
+        desk="See the account's page; the gateway must prepare portfolio PnL. Closing orders are taken.",
+    ),
+    Reason(
         code="ORDER_TO_TRADE_ABOVE_LIMIT",
         text="There were too many orders and changes for each that executed.",
         retryable=False,

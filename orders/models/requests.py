@@ -75,12 +75,13 @@ class OrderRequest(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["requested_at"], name="order_request_asked"),  # how many within a minute
             # The sweep asks for these every second, however many were ever answered.
             models.Index(
                 fields=["kind", "state"],
                 condition=Q(state__in=[s.value for s in OPEN_REQUESTS]),
                 name="order_request_open",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

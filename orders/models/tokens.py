@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from knox.models import AbstractAuthToken
 
@@ -13,6 +14,8 @@ class Scope(models.TextChoices):
     TRADE = "trade"
     CANCEL = "cancel"
     RISK = "risk"
+    APPROVE = "approve"
+    AUDIT = "audit"
     ADMIN = "admin"
 
 
@@ -33,6 +36,12 @@ class ApiToken(AbstractAuthToken):
         help_text="Of every order placed with it; empty: as orders say.",
     )
     made_by = models.CharField(max_length=100, blank=True, default="")
+    #: Who answers for it: what the token does, this person cannot approve.
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", editable=False
+    )
+    #: It opens nothing before a second person approves it.
+    waiting = models.BooleanField(default=False, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.CharField(max_length=100, blank=True, default="")

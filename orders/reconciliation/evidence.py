@@ -26,7 +26,7 @@ class SnapshotEvidence:
         self.session = session
         self.snapshot = snapshot
         self.skew = skew
-        self.zone = gateway_zone(session)
+        self.zone = gateway_zone(session, snapshot.time_zone)
 
     def doubts(self, order: Order) -> list[Doubt]:
         """Why the order may be at the broker all the same."""
@@ -101,7 +101,11 @@ class SnapshotEvidence:
         return set(known.values_list("code", flat=True))
 
 
-def gateway_zone(session: str) -> tzinfo:
-    """Where the session's gateway stands, by the settings: its day is what it lists."""
+def gateway_zone(session: str, told: str) -> tzinfo | None:
+    """Where the session's gateway stands, by the settings or as it says; None when nobody can tell.
+
+    Its day is what it lists.
+    """
     config = settings.BROKER_SESSIONS.get(session)
-    return (time_zones.find(config.time_zone) if config and config.time_zone else None) or UTC
+    configured = time_zones.find(config.time_zone) if config and config.time_zone else None
+    return configured or (time_zones.find(told) if told else UTC)

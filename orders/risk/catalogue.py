@@ -73,6 +73,8 @@ class LimitField:
     words: tuple[str, ...] = ()  # of a choice or a list, from tight to loose
     #: Of a switch: the position that lets less through.
     tight: bool = True
+    #: Of a list: without a word in it everything is allowed, not nothing.
+    empty_is_all: bool = False
     #: Whether it is asked of each order alone, not of all that its scope does.
     per_order: bool = False
 
@@ -81,7 +83,9 @@ class LimitField:
         """The value by which the limit is off."""
         if self.unit == Unit.SWITCH:
             return False
-        return "" if self.unit == Unit.CURRENCY else frozenset() if self.name == "soft" else None
+        if self.unit == Unit.WORDS and not self.empty_is_all:
+            return frozenset()
+        return "" if self.unit == Unit.CURRENCY else None
 
     def read(self, raw: object) -> LimitValue:
         """The value that a person or a program wrote; raises ValueError with words for a person."""
@@ -125,7 +129,7 @@ class LimitField:
         return Decimal(str(new)) < Decimal(str(old))
 
     def _word(self, text: str) -> str:
-        if text not in self.words:
+        if self.words and text not in self.words:
             raise ValueError(f"{text!r} is not one of {', '.join(self.words)}.")
         return text
 
@@ -219,6 +223,7 @@ CATALOGUE: tuple[LimitField, ...] = (
         name="allowed_ord_types",
         unit=Unit.WORDS,
         words=tuple(OrdType),
+        empty_is_all=True,
         label="allowed order types",
         description="Empty: all.",
         code="ORD_TYPE_NOT_ALLOWED",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
@@ -21,6 +21,17 @@ BPS = Decimal(10_000)
 IF_TOUCHED = (OrdType.MIT, OrdType.LIT)
 #: The limit works only once the stop has triggered, so the market is then where the stop is.
 LIMIT_AFTER_STOP = (OrdType.STOP_LIMIT, OrdType.LIT)
+
+
+class Priced(Protocol):
+    """The terms by which an order is valued."""
+
+    @property
+    def side(self) -> str: ...
+    @property
+    def price(self) -> Decimal | None: ...
+    @property
+    def stop_px(self) -> Decimal | None: ...
 
 
 class Price(NamedTuple):
@@ -95,7 +106,7 @@ def age_text(age: timedelta) -> str:
 
 
 # --- value --------------------------------------------------------------------------------------------
-def value_price(terms: OrderTerms, legs: Sequence[Leg], ages: Ages) -> Known | None:
+def value_price(terms: Priced, legs: Sequence[Leg], ages: Ages) -> Known | None:
     """What one unit is worth at most, never below zero; None where only the market can tell and does not.
 
     A buy costs its limit at most. A sell at a low limit executes at the market, and what waits for a stop
@@ -114,7 +125,7 @@ def value_price(terms: OrderTerms, legs: Sequence[Leg], ages: Ages) -> Known | N
     return max([market, *own], key=lambda known: known.px)
 
 
-def is_priced(terms: OrderTerms, legs: Sequence[Leg]) -> bool:
+def is_priced(terms: Priced, legs: Sequence[Leg]) -> bool:
     """Whether its own limit says what it may cost at most."""
     return terms.side == Side.BUY and terms.price is not None and len(legs) == 1
 

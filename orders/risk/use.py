@@ -8,43 +8,61 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
+from orders.risk.catalogue import CATALOGUE, FIELDS, LimitSet
 from orders.risk.checks import CheckResult, result
+from orders.risk.scopes import ScopeKind
 
 ZERO = Decimal(0)
 #: What a market order bids, and minus that what it offers at: it trades with everybody.
 ANY_PRICE = Decimal("Infinity")
 
 
-@dataclass(frozen=True, kw_only=True)
-class UseLimits:
-    """What an account may do at once; None, or False, is a rule that is off."""
+#: Rules that ask an intention with all that its scope does.
+USE_RULES = tuple(
+    one.name for one in CATALOGUE if not one.per_order and one.name not in ("currency", "soft")
+) + ("short_sales",)
+#: Those that concern how orders came, not what is there: what has been recorded is not asked for them again.
+ON_ARRIVAL = (
+    "max_orders_per_minute",
+    "max_messages_per_minute",
+    "max_duplicates_per_minute",
+    "max_daily_notional",
+    "max_daily_orders",
+    "max_order_to_trade",
+    "max_repeated_executions",
+    "refuse_self_trade",
+)
 
-    max_position_qty: Decimal | None = None
-    max_open_orders: int | None = None
-    max_orders_per_minute: int | None = None
-    max_duplicates_per_minute: int | None = None
-    refuse_self_trade: bool = False
 
-    @property
-    def any(self) -> bool:
-        """Whether one of the rules is on."""
-        return self != UseLimits()
+@lru_cache(maxsize=512)
+def has_use_rules(limits: LimitSet) -> bool:
+    """Whether one of the rules that need the use is on."""
+    found = (getattr(limits, name) for name in USE_RULES)
+    return any(value is not None and value is not False for value in found)  # zero is a limit
 
-    @property
-    def on_what_stands(self) -> UseLimits:
-        """Those that concern what is there, not how it came: positions and open orders."""
-        return UseLimits(max_position_qty=self.max_position_qty, max_open_orders=self.max_open_orders)
+
+@lru_cache(maxsize=512)
+def on_what_stands(limits: LimitSet) -> LimitSet:
+    """The same limits without those on how orders came."""
+    return replace(limits, **{name: FIELDS[name].off for name in ON_ARRIVAL})  # type: ignore[arg-type]
+
+
+def owner_of(scope: str) -> str:
+    """Under which name the use of a scope is counted: an account by its code, others as they are written."""
+    return scope.removeprefix(f"{ScopeKind.ACCOUNT}:")
 
 
 @dataclass(frozen=True)
 class Content:
     """What makes two orders the same to a reader."""
 
+    #: Whose it is: an account, or another owner that is asked whether it did the same.
     account: str
     instrument: int
     buys: bool
@@ -63,6 +81,12 @@ class Asked:
 
     content: Content
     contracts: Mapping[int, Decimal]
+    side: str = ""
+    #: What it is worth at most in its instrument's currency; None: nobody can tell.
+    value: Decimal | None = None
+    currency: str = ""
+    #: Whoever lends the shares that a short sale needs.
+    locate: str = ""
     #: Exits of a bracket and slices of a parent shrink or fill what was counted with their entry or parent.
     counted_elsewhere: bool = False
 
@@ -88,11 +112,36 @@ class Demand:
 
     orders: Sequence[Asked]
     alternatives: bool = False
+    #: It changes an order that counts already: only what it adds is asked, and it opens none.
+    replaces: bool = False
+    #: Whose limits bind it beside its account's: scopes as they are written.
+    scopes: tuple[str, ...] = ()
 
     @property
     def account(self) -> str:
         """All orders of an intention are of one account."""
         return self.orders[0].content.account
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Under which names it counts."""
+        return (self.account, *self.scopes)
+
+    @property
+    def new_orders(self) -> int:
+        """How many orders it opens."""
+        return 0 if self.replaces else len(self.orders)
+
+    def value(self) -> dict[str, Decimal] | None:
+        """By currency what it is worth at most; None where nobody can tell."""
+        total: dict[str, Decimal] = {}
+        for order in self.orders:
+            if order.counted_elsewhere:
+                continue
+            if order.value is None:
+                return None
+            total[order.currency] = total.get(order.currency, ZERO) + order.value
+        return total
 
     def bought(self, sign: int) -> dict[int, Decimal]:
         """By contract how much it may buy (sign 1) or sell (-1) at worst."""
@@ -108,15 +157,34 @@ class Demand:
 
 
 @dataclass(kw_only=True)
-class Use:
-    """What the accounts do already, as far as a demand may meet it.
+class Day:
+    """What one owner did today: orders, messages about them, how many executed, their value by currency."""
 
-    `longs` and `shorts`: by account and contract the largest and the lowest position that the present one
+    orders: int = 0
+    messages: int = 0
+    executed: int = 0
+    notional: dict[str, Decimal] = field(default_factory=dict)
+
+    def add(self, values: Mapping[str, Decimal]) -> None:
+        """These orders count, too."""
+        for currency, value in values.items():
+            self.notional[currency] = self.notional.get(currency, ZERO) + value
+
+
+@dataclass(kw_only=True)
+class Use:
+    """What the owners do already, as far as a demand may meet it.
+
+    `longs` and `shorts`: by owner and contract the largest and the lowest position that the present one
     and all working orders can lead to. `bids` and `asks`: by contract the best own prices that work, of any
     account.
     """
 
     open_orders: Counter[str] = field(default_factory=Counter)
+    recent_messages: Counter[str] = field(default_factory=Counter)
+    days: dict[str, Day] = field(default_factory=dict)
+    #: By owner, instrument, whether it buys and quantity: how many orders of today executed.
+    executed: Counter[tuple[str, int, bool, Decimal]] = field(default_factory=Counter)
     recent_orders: Counter[str] = field(default_factory=Counter)
     recent_contents: Counter[Content] = field(default_factory=Counter)
     longs: dict[tuple[str, int], Decimal] = field(default_factory=dict)
@@ -127,8 +195,14 @@ class Use:
     def add(self, demand: Demand) -> None:
         """The demand was granted: it counts for those that come after it."""
         self._count(demand, 1)
-        self.recent_orders[demand.account] += len(demand.orders)
-        self.recent_contents.update(repeatable(demand))
+        for owner in demand.owners:
+            self.recent_orders[owner] += demand.new_orders
+            self.recent_messages[owner] += len(demand.orders)
+            self.recent_contents.update(repeatable(demand, owner))
+            if day := self.days.get(owner):
+                day.orders += demand.new_orders
+                day.messages += len(demand.orders)
+                day.add(demand.value() or {})
         for order in demand.orders:
             self._quote(order)
 
@@ -137,11 +211,16 @@ class Use:
         self._count(demand, -1)
 
     def _count(self, demand: Demand, times: int) -> None:
-        self.open_orders[demand.account] += times * len(demand.orders)
-        for positions, sign in ((self.longs, 1), (self.shorts, -1)):
-            for con_id, quantity in demand.bought(sign).items():
-                key = demand.account, con_id
-                positions[key] = positions.get(key, ZERO) + times * sign * quantity
+        for owner in demand.owners:
+            self.open_orders[owner] += times * demand.new_orders
+            for positions, sign in ((self.longs, 1), (self.shorts, -1)):
+                for con_id, quantity in demand.bought(sign).items():
+                    key = owner, con_id
+                    positions[key] = positions.get(key, ZERO) + times * sign * quantity
+
+    def repeats(self, content: Content, owner: str) -> int:
+        """How many orders like this one executed today."""
+        return self.executed[owner, content.instrument, content.buys, content.order_qty]
 
     def _quote(self, order: Asked) -> None:
         quote = order.quote
@@ -154,35 +233,40 @@ class Use:
             self.asks[con_id] = min(self.asks.get(con_id, quote), quote)
 
 
-def use_checks(demand: Demand, limits: UseLimits, use: Use) -> list[CheckResult]:
-    """Every rule that is on, in the order of the report; none is skipped because another failed."""
-    checks = [*_counts(demand, limits, use), *_positions(demand, limits, use)]
+def use_checks(demand: Demand, limits: LimitSet, use: Use) -> list[CheckResult]:
+    """Every rule of one scope that is on, in the report's order; none is skipped because another failed."""
+    owner = owner_of(limits.scope)
+    checks = [*_counts(demand, limits, use, owner), *_positions(demand, limits, use, owner)]
     if limits.max_duplicates_per_minute is not None:
-        checks.append(_duplicates(demand, limits.max_duplicates_per_minute, use))
+        checks.append(_duplicates(demand, limits.max_duplicates_per_minute, use, owner))
     if limits.refuse_self_trade:
         checks.append(_self_trade(demand, use))
-    return checks
+    return [replace(check, scope=limits.scope) for check in checks]
 
 
-def _counts(demand: Demand, limits: UseLimits, use: Use) -> Iterable[CheckResult]:
+def _counts(demand: Demand, limits: LimitSet, use: Use, owner: str) -> Iterable[CheckResult]:
+    orders, messages = demand.new_orders, len(demand.orders)
     rules = (
-        ("max_open_orders", limits.max_open_orders, use.open_orders, "OPEN_ORDERS_ABOVE_LIMIT"),
-        ("max_orders_per_minute", limits.max_orders_per_minute, use.recent_orders, "ORDER_RATE_ABOVE_LIMIT"),
+        ("max_open_orders", use.open_orders, orders),
+        ("max_orders_per_minute", use.recent_orders, orders),
+        ("max_messages_per_minute", use.recent_messages, messages),
     )
-    for check, limit, used, code in rules:
-        if limit is not None:
-            value = used[demand.account] + len(demand.orders)
+    for check, used, added in rules:
+        limit = getattr(limits, check)
+        if limit is not None and added:
+            value = used[owner] + added
+            code = FIELDS[check].code
             yield result(check, passed=value <= limit, value=str(value), limit=str(limit), code=code)
 
 
-def _positions(demand: Demand, limits: UseLimits, use: Use) -> Iterable[CheckResult]:
+def _positions(demand: Demand, limits: LimitSet, use: Use, owner: str) -> Iterable[CheckResult]:
     """Only the side to which it adds: an order that shrinks a position may always be placed."""
     limit = limits.max_position_qty
     if limit is None:
         return
     for sign, positions in ((1, use.longs), (-1, use.shorts)):
         for con_id, quantity in demand.bought(sign).items():
-            worst = positions.get((demand.account, con_id), ZERO) + sign * quantity
+            worst = positions.get((owner, con_id), ZERO) + sign * quantity
             yield result(
                 "max_position_qty",
                 passed=sign * worst <= limit,
@@ -192,9 +276,9 @@ def _positions(demand: Demand, limits: UseLimits, use: Use) -> Iterable[CheckRes
             )
 
 
-def _duplicates(demand: Demand, limit: int, use: Use) -> CheckResult:
+def _duplicates(demand: Demand, limit: int, use: Use, owner: str) -> CheckResult:
     """How often the same is asked within the minute, this time included."""
-    within = Counter(repeatable(demand))
+    within = Counter(repeatable(demand, owner))
     value = max((use.recent_contents[content] + count for content, count in within.items()), default=0)
     return result(
         "max_duplicates_per_minute",
@@ -205,9 +289,11 @@ def _duplicates(demand: Demand, limit: int, use: Use) -> CheckResult:
     )
 
 
-def repeatable(demand: Demand) -> list[Content]:
+def repeatable(demand: Demand, owner: str) -> list[Content]:
     """What may be there by mistake a second time: slices of one parent are alike on purpose."""
-    return [order.content for order in demand.orders if not order.counted_elsewhere]
+    if demand.replaces:
+        return []
+    return [replace(order.content, account=owner) for order in demand.orders if not order.counted_elsewhere]
 
 
 def _self_trade(demand: Demand, use: Use) -> CheckResult:

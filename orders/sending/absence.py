@@ -31,6 +31,10 @@ class Doubt(StrEnum):
 PASSING = frozenset({Doubt.OTHER_LOGIN, Doubt.BEGAN_BEFORE_SEND, Doubt.CLOCKS_DIFFER, Doubt.NOT_SETTLED})
 
 
+#: Seconds; every zone is whole quarters of an hour off UTC.
+QUARTER = 900
+
+
 @dataclass(frozen=True, kw_only=True)
 class AbsenceEvidence:
     """What is known of an order and of the snapshot that misses it; all times are by the database's clock."""
@@ -44,7 +48,8 @@ class AbsenceEvidence:
     connected_at: datetime
     began_at: datetime
     finished_at: datetime
-    zone: tzinfo
+    #: Of the gateway; None when nobody knows it.
+    zone: tzinfo | None
     settling: timedelta
     #: Seconds by which the worst of the clocks is off, and how much is borne.
     skew: float
@@ -72,6 +77,9 @@ def _conditions(known: AbsenceEvidence) -> dict[Doubt, bool]:
 
 
 def _day(moment: datetime, known: AbsenceEvidence) -> object:
+    """The gateway's day; where nobody knows its zone, any quarter of an hour may be its midnight."""
+    if known.zone is None:
+        return int(moment.timestamp()) // QUARTER
     return moment.astimezone(known.zone).date()
 
 

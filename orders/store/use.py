@@ -9,17 +9,35 @@ booked without it, since an execution moves a quantity from "works" to "held" an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from brokers import clock, prepared
 from brokers.fix import Side
 from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
-from orders.risk.use import Content, Use
+from orders.risk.scopes import FIRM, ScopeKind, parse_scope
+from orders.risk.use import ZERO, Content, Day, Use
+from orders.store.scope_use import ACCOUNTS as OF_ACCOUNTS
+from orders.store.scope_use import (
+    CONTRACTS,
+    day,
+    messages,
+    open_orders,
+    parents,
+    positions,
+    recent,
+    recent_messages,
+    repeats,
+)
+from orders.store.scope_use import STRATEGIES as OF_STRATEGIES
+from orders.store.scope_use import USERS as OF_USERS
 
-#: The space of these locks among PostgreSQL's advisory locks, and the firm's own in it.
-LOCKS, FIRM = 7_411, "firm"
+#: The space of these locks among PostgreSQL's advisory locks.
+LOCKS = 7_411
+Rows = Sequence[tuple[Any, ...]]
 
 LOCK = """
     SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
@@ -39,16 +57,6 @@ RECENT = """
     GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
-# What one unit of an instrument buys (1) or sells (-1) of each contract, for the side of an order.
-_CONTRACTS = """
-    CROSS JOIN LATERAL (
-        SELECT i.con_id, CASE o.side WHEN 'BUY' THEN 1 ELSE -1 END AS ratio WHERE i.legs = '[]'
-        UNION ALL
-        SELECT leg.con_id, leg.ratio * CASE WHEN (o.side = 'BUY') = (leg.side = 'BUY') THEN 1 ELSE -1 END
-        FROM jsonb_to_recordset(i.legs) AS leg(con_id bigint, ratio int, side text)
-    ) AS c
-"""
-
 # Of a group of which one execution ends the others, the largest order counts; a bracket's exits close what
 # its entry opens. A replace that is asked for counts as if it were granted.
 WORKING = f"""
@@ -58,14 +66,15 @@ WORKING = f"""
         FROM orders_order o
         JOIN brokers_instrument i ON i.id = o.instrument_id
         LEFT JOIN orders_ordergroup g ON g.id = o.group_id
-        {_CONTRACTS}
+        {CONTRACTS}
         CROSS JOIN LATERAL (
             SELECT greatest(o.order_qty, (
                 SELECT max(r.order_qty) FROM orders_orderrequest r
                 WHERE r.order_id = o.id AND r.kind = 'REPLACE' AND r.state = ANY(%(open_requests)s)
             )) - o.cum_qty AS leaves
         ) AS l
-        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s) AND c.con_id = ANY(%(contracts)s)
+        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s)
+          AND (%(all_contracts)s OR c.con_id = ANY(%(contracts)s))
           AND o.parent_id IS NULL AND NOT (g.kind IS NOT DISTINCT FROM %(bracket)s AND o.group_rank > 0)
         GROUP BY 1, 2, COALESCE(CASE g.kind WHEN %(oca)s THEN g.id END, o.id)
         UNION ALL
@@ -77,8 +86,8 @@ WORKING = f"""
             FROM orders_slicedorder p WHERE p.account_id = ANY(%(accounts)s) AND p.state = ANY(%(slicing)s)
         ) AS o
         JOIN brokers_instrument i ON i.id = o.instrument_id
-        {_CONTRACTS}
-        WHERE c.con_id = ANY(%(contracts)s)
+        {CONTRACTS}
+        WHERE %(all_contracts)s OR c.con_id = ANY(%(contracts)s)
     ) AS units GROUP BY 1, 2
 """  # noqa: S608 - our own words
 
@@ -88,7 +97,14 @@ POSITIONS = """
     SELECT a.account_id, a.con_id, COALESCE(p.position_qty, 0) + COALESCE(e.since, 0) + COALESCE(e.bought, 0),
         COALESCE(p.position_qty, 0) + COALESCE(e.since, 0) - COALESCE(e.sold, 0)
     FROM (SELECT * FROM unnest(%(accounts)s::text[]) AS x(account_id)
-          CROSS JOIN unnest(%(contracts)s::bigint[]) AS y(con_id)) AS a
+          CROSS JOIN LATERAL (
+            SELECT unnest(%(contracts)s::bigint[])
+            UNION SELECT h.con_id FROM brokers_position h
+            WHERE %(all_contracts)s AND h.account_id = x.account_id AND h.position_qty <> 0
+            UNION SELECT t.con_id FROM orders_order d JOIN brokers_instrument t ON t.id = d.instrument_id
+            WHERE %(all_contracts)s AND d.account_id = x.account_id AND d.side = ANY(%(sides)s)
+              AND d.id > %(day_start)s AND d.cum_qty > 0 AND t.con_id IS NOT NULL
+          ) AS y(con_id)) AS a
     LEFT JOIN brokers_position p ON p.account_id = a.account_id AND p.con_id = a.con_id
     LEFT JOIN LATERAL (
         SELECT sum(signed) FILTER (WHERE late) AS since,
@@ -118,17 +134,46 @@ QUOTES = """
 """
 
 
-def read_use(accounts: Collection[str], contracts: Collection[int], *, lock: bool, firm: bool = False) -> Use:
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What is to be read beside what every rule asks: of whom, and how much.
+
+    `scopes`: the firm, strategies and users. `all_contracts`: whatever they hold or work.
+    """
+
+    scopes: Collection[str] = ()
+    all_contracts: bool = False
+    day: bool = False
+    messages: bool = False
+    repeats: bool = False
+
+
+def read_use(
+    accounts: Collection[str],
+    contracts: Collection[int],
+    *,
+    locks: Collection[str] = (),
+    reading: Reading = Reading(),
+) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
-    `lock`: first wait for all who are recording for one of them; held to the end of the transaction. `firm`:
-    for all of the firm, whose own orders must not trade with each other.
+    `locks`: first wait for all who are recording for one of these owners; held to the end of the transaction.
+    With the firm among the scopes, `accounts` are all of its accounts, whose sum it is.
     """
+    now = clock.machine_now()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    kinds = [parse_scope(scope) for scope in reading.scopes]
     facts = {
+        "strategies": sorted(name for kind, name in kinds if kind == ScopeKind.STRATEGY),
+        "users": sorted(name for kind, name in kinds if kind == ScopeKind.USER),
+        "all_contracts": reading.all_contracts,
+        "day_start": first_id_at(today),
+        "day_began": today,
+        "minute_began": now - timedelta(minutes=1),
         "accounts": sorted(accounts),
         "contracts": sorted(contracts),
         # Ids have this machine's time in them, so it is compared with that.
-        "minute_ago": first_id_at(clock.machine_now() - timedelta(minutes=1)),
+        "minute_ago": first_id_at(now - timedelta(minutes=1)),
         "alive": [state.value for state in ALIVE],
         "open_requests": [state.value for state in OPEN_REQUESTS],
         "slicing": [state.value for state in SLICING],
@@ -136,20 +181,126 @@ def read_use(accounts: Collection[str], contracts: Collection[int], *, lock: boo
         "bracket": GroupKind.BRACKET.value,
         "oca": GroupKind.OCA.value,
     }
-    reads = [(sql, facts) for sql in (OPEN_ORDERS, RECENT, WORKING, POSITIONS, QUOTES)]
+    asked = [OPEN_ORDERS, RECENT, WORKING, POSITIONS, QUOTES]
+    more = _more(facts, reading)
     # All in one order, or two would wait for each other.
-    locks = [(LOCK, [LOCKS, [*sorted(accounts), *([FIRM] if firm else [])]])] if lock else []
-    *_, counts, recent, working, positions, quotes = prepared.pipeline(*locks, *reads)
+    waits = [(LOCK, [LOCKS, sorted(locks)])] if locks else []
+    found = prepared.pipeline(*waits, *((sql, facts) for sql in (*asked, *(sql for _, sql in more))))
+    counts, recent, working, positions, quotes, *others = found[len(waits) :]
     use = Use(open_orders=Counter(dict(counts)))
-    for *content, count in recent:
-        use.recent_orders[content[0]] += count
-        use.recent_contents[Content(*content)] += count
+    _add_recent(use, recent)
     for account, con_id, high, low in positions:
         use.longs[account, con_id], use.shorts[account, con_id] = high, low
     for account, con_id, bought, sold in working:
-        use.longs[account, con_id] += bought
-        use.shorts[account, con_id] -= sold
+        use.longs[account, con_id] = use.longs.get((account, con_id), ZERO) + bought
+        use.shorts[account, con_id] = use.shorts.get((account, con_id), ZERO) - sold
     for con_id, bid, ask in quotes:
         use.bids |= {} if bid is None else {con_id: bid}
         use.asks |= {} if ask is None else {con_id: ask}
+    for (kind, _), rows in zip(more, others, strict=True):
+        ADDERS[kind](use, rows)
+    if FIRM in reading.scopes:
+        _add_up_firm(use, accounts)
     return use
+
+
+def _more(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
+    """What is asked only where a rule needs it: (how its rows are added, the statement)."""
+    owners = [OF_ACCOUNTS] if reading.day or reading.messages or reading.repeats else []
+    others = [
+        *([OF_STRATEGIES] if facts["strategies"] else []),
+        *([OF_USERS] if facts["users"] else []),
+    ]
+    wanted = []
+    for owner in others:
+        wanted += [("open", open_orders(owner)), ("recent", recent(owner)), ("positions", positions(owner))]
+    for owner in (*owners, *others):
+        if reading.day:
+            wanted += [("day", day(owner)), ("parents", parents(owner)), ("messages", messages(owner))]
+        if reading.messages:
+            wanted.append(("recent_messages", recent_messages(owner)))
+        if reading.repeats:
+            wanted.append(("repeats", repeats(owner)))
+    return wanted
+
+
+def _add_recent(use: Use, rows: Rows) -> None:
+    for *content, count in rows:
+        use.recent_orders[content[0]] += count
+        use.recent_messages[content[0]] += count
+        use.recent_contents[Content(*content)] += count
+
+
+def _add_open(use: Use, rows: Rows) -> None:
+    use.open_orders.update(dict(rows))
+
+
+def _add_positions(use: Use, rows: Rows) -> None:
+    for owner, con_id, held, bought, sold in rows:
+        use.longs[owner, con_id], use.shorts[owner, con_id] = held + bought, held - sold
+
+
+def _add_day(use: Use, rows: Rows) -> None:
+    for owner, currency, orders, executed, value in rows:
+        today = use.days.setdefault(owner, Day())
+        today.orders += orders
+        today.messages += orders
+        today.executed += executed
+        today.add({currency: value})
+
+
+def _add_parents(use: Use, rows: Rows) -> None:
+    for owner, currency, value in rows:
+        use.days.setdefault(owner, Day()).add({currency: value or ZERO})
+
+
+def _add_messages(use: Use, rows: Rows) -> None:
+    for owner, count in rows:
+        use.days.setdefault(owner, Day()).messages += count
+
+
+def _add_recent_messages(use: Use, rows: Rows) -> None:
+    for owner, count in rows:
+        use.recent_messages[owner] += count
+
+
+def _add_repeats(use: Use, rows: Rows) -> None:
+    for owner, instrument, buys, quantity, count in rows:
+        use.executed[owner, instrument, buys, quantity] += count
+
+
+ADDERS: dict[str, Callable[[Use, Rows], None]] = {
+    "open": _add_open,
+    "recent": _add_recent,
+    "positions": _add_positions,
+    "day": _add_day,
+    "parents": _add_parents,
+    "messages": _add_messages,
+    "recent_messages": _add_recent_messages,
+    "repeats": _add_repeats,
+}
+
+
+def _add_up_firm(use: Use, accounts: Collection[str]) -> None:
+    """The firm is the sum of its accounts; repeats of two accounts are the same."""
+    own = set(accounts)
+    for counter in (use.open_orders, use.recent_orders, use.recent_messages):
+        counter[FIRM] = sum(counter[code] for code in own)
+    for content, count in list(use.recent_contents.items()):
+        if content.account in own:
+            use.recent_contents[replace(content, account=FIRM)] += count
+    for positions_of in (use.longs, use.shorts):
+        for (owner, con_id), quantity in list(positions_of.items()):
+            if owner in own:
+                positions_of[FIRM, con_id] = positions_of.get((FIRM, con_id), ZERO) + quantity
+    for (owner, instrument, buys, quantity), count in list(use.executed.items()):
+        if owner in own:
+            use.executed[FIRM, instrument, buys, quantity] += count
+    if use.days:
+        firm = use.days[FIRM] = Day()
+        for code in own & use.days.keys():
+            today = use.days[code]
+            firm.orders += today.orders
+            firm.messages += today.messages
+            firm.executed += today.executed
+            firm.add(today.notional)

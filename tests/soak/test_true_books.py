@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +73,29 @@ def copied(source: Path, target: Path) -> Path:
 
 
 def restore(stack: System, backup: Path) -> None:
-    """Put the database back as it was; everything that speaks to it starts again."""
+    """Put the database back as it was ten minutes ago; everything that speaks to it starts again."""
     names = [name for name in stack.running if name != "simgateway"]
     stack.kill(*names)
     stack.postgres.stop()
     shutil.rmtree(stack.postgres.folder)
     copied(backup, stack.postgres.folder)
     stack.postgres.start()
+    age(stack, "10 minutes")
     stack.wipe_redis()
     stack.start(*names)
+
+
+def age(stack: System, by: str) -> None:
+    """All that the database says was, or is due, was so much earlier: as in a backup of that age."""
+    columns = stack.rows(
+        "SELECT table_name, column_name FROM information_schema.columns JOIN information_schema.tables"
+        " USING (table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        " AND data_type = 'timestamp with time zone' AND table_name ~ '^(orders|brokers)_'"
+    )
+    with stack.connect() as connection:
+        connection.execute("SET session_replication_role = replica")  # what never changes is aged, too
+        for table, column in columns:
+            connection.execute(f"UPDATE {table} SET {column} = {column} - interval '{by}'".encode())
 
 
 def test_after_a_restored_backup_nothing_goes_out_twice(stack: System, tmp_path: Path) -> None:
@@ -157,6 +173,40 @@ def fill_unheard(stack: System) -> dict[str, Any]:
     order = stack.api.placed(**market())
     eventually(lambda: executed(stack).get(order["order_ref"]) == 10, limit=120)
     return order
+
+
+def stand_just_before_midnight(stack: System) -> float:
+    """Move the gateway to where the day is over in a minute or less; seconds until then."""
+    now = datetime.now(UTC)
+    minutes_gone = now.hour * 60 + now.minute + (2 if now.second > 40 else 1)
+    ahead = 24 * 60 - minutes_gone  # of UTC, so that there midnight is as many minutes away
+    hours, minutes = divmod(ahead if ahead <= 14 * 60 else 24 * 60 - ahead, 60)
+    zone = f"GMT{'+' if ahead <= 14 * 60 else '-'}{hours:02}:{minutes:02}"
+    stack.control.post("/time-zone", json={"time_zone": zone}).raise_for_status()
+    stack.control.fault(kind="disconnect")  # it greets with its zone
+    return (2 if now.second > 40 else 1) * 60 - now.second
+
+
+def test_a_doubt_over_the_gateways_midnight_is_a_persons(stack: System) -> None:
+    wait(stack, stack.api.placed(**market()), "COMPLETED")
+    left = stand_just_before_midnight(stack)
+    midnight = time.monotonic() + left
+    eventually(lambda: session(stack)["link"] == "READY", limit=left)
+    stack.control.fault(kind="drop_place", count=1)
+    lost = stack.api.placed(**{**resting(), "max_age": "600"})
+    eventually(lambda: stack.api.state(lost["id"]) == "SENT", limit=left)
+    filled = fill_unheard(stack)
+    assert time.monotonic() < midnight
+    stack.control.fault(kind="restart", seconds=max(midnight - time.monotonic(), 0) + 5)
+    held = (
+        "SELECT text FROM orders_orderevent WHERE order_id = %s AND kind = 'HELD_FOR_DESK' ORDER BY id DESC"
+    )
+    for order in (lost, filled):
+        eventually(lambda order=order: stack.rows(held, order["id"]), limit=180)  # type: ignore[misc]
+        assert "day has changed" in stack.rows(held, order["id"])[0][0]
+    assert lost["order_ref"] not in places(stack)
+    assert executed(stack)[filled["order_ref"]] == 10
+    wait(stack, stack.api.placed(**market()), "COMPLETED")
 
 
 def test_lists_empty_after_a_login_send_nothing_again(stack: System) -> None:

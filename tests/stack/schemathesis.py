@@ -14,7 +14,7 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 #: A system of two accounts that does not slow down those who show bad tokens.
 SETTINGS = {"TRADEDESK_ACCOUNTS": f"{ACCOUNT},{OTHER}", "TRADEDESK_BAD_TOKEN_RATE": "1000000"}
-SCOPES = ("--accounts", ACCOUNT, "--scopes", "read,trade,cancel,admin")
+SCOPES = ("--accounts", ACCOUNT, "--scopes", "read,trade,cancel,admin", "--approved-by", "approver")
 
 
 def token(stack: System) -> list[str]:

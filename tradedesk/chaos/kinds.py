@@ -212,6 +212,22 @@ def undelay(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.ask_gateway("delay_ms", ms=0)
 
 
+def hide_lists(ground: Ground, fields: Mapping[str, object]) -> None:
+    """A login after which the lists are empty for a while, as after a real one."""
+    ground.ask_gateway("empty_lists", delay_ms=fields["delay_ms"])
+    ground.ask_gateway("disconnect")
+
+
+def show_lists(ground: Ground, fields: Mapping[str, object]) -> None:
+    """They are whole from the first answer on."""
+    ground.ask_gateway("empty_lists", delay_ms=0)
+
+
+def right_clock(ground: Ground, fields: Mapping[str, object]) -> None:
+    """The gateway's clock is right again."""
+    ground.ask_gateway("clock", offset=0)
+
+
 def restore_link(ground: Ground, fields: Mapping[str, object]) -> None:
     """1102, or 1101 with data lost."""
     ground.ask_gateway("link_restored", data_lost=fields["data_lost"])
@@ -279,6 +295,16 @@ GATEWAY_KINDS = [
         number=["hand", "zero", "reused"],
     ),
     by_gateway("ids_reset"),
+    by_gateway("login", lasts=(6.0, 6.0), accounts=["DU7654321"], seconds=[3.0, 5.0]),
+    harmful(
+        "gateway_empty_lists",
+        "simgateway",
+        hide_lists,
+        show_lists,
+        (2.0, 6.0),
+        fields={"delay_ms": [300, 1500]},
+    ),
+    by_gateway("clock", right_clock, (2.0, 8.0), offset=[-40, -15, -3, 3, 15, 40]),
     by_gateway("bust_execution", delay_ms=[0, 1000], count=[1]),
 ]
 

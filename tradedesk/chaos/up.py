@@ -159,6 +159,8 @@ class Up:
     def manage(self, *arguments: str) -> str:
         """Run a management command on the stack and return what it printed."""
         env = self.env | {"TRADEDESK_DATA": str(self.folder)}
+        if (password := self.folder / "approver_password").exists():
+            env["TRADEDESK_APPROVER_PASSWORD"] = password.read_text().strip()
         done: Any = subprocess.run(
             [*MANAGE, *arguments], cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True
         )
@@ -167,7 +169,8 @@ class Up:
     @cached_property
     def api(self) -> Api:
         """The API, with a token that may do everything."""
-        token = self.manage("apitoken", "kills", "--accounts", "all", "--scopes", "read,trade,cancel")
+        wanted = ("--accounts", "all", "--scopes", "read,trade,cancel", "--approved-by", "approver")
+        token = self.manage("apitoken", "kills", *wanted)
         return self.undo.enter_context(Api(self.urls.http, token))
 
     @cached_property

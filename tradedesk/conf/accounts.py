@@ -31,3 +31,4 @@ ACCOUNTS = parse_accounts(
     env.read(env.env.str, "TRADEDESK_ACCOUNTS", "DU1234567"), list(env.broker_sessions())
 )
 DESK_PASSWORD = env.read(env.env.str, "TRADEDESK_DESK_PASSWORD", "")
+APPROVER_PASSWORD = env.read(env.env.str, "TRADEDESK_APPROVER_PASSWORD", "")

@@ -82,7 +82,10 @@ class LocalStack:
             database_url=self.servers.database_url,
             redis_url=self.servers.redis_url,
             secret_key=os.environ.get("SECRET_KEY") or self.folder.secret("secret_key"),
-        ) | {"TRADEDESK_DESK_PASSWORD": self.desk_password}
+        ) | {
+            "TRADEDESK_DESK_PASSWORD": self.desk_password,
+            "TRADEDESK_APPROVER_PASSWORD": self.approver_password,
+        }
         self.folder.publish(self.facts())
         self.manage("migrate", "--no-input", "--verbosity", "0")
         self.manage("seed")
@@ -130,6 +133,13 @@ class LocalStack:
     def desk_password(self) -> str:
         """The password of the demo logins, for the admin and for Flower."""
         return os.environ.get("TRADEDESK_DESK_PASSWORD") or self.folder.secret("desk_password", size=8)
+
+    @property
+    def approver_password(self) -> str:
+        """The password of the second person of the desk."""
+        return os.environ.get("TRADEDESK_APPROVER_PASSWORD") or self.folder.secret(
+            "approver_password", size=8
+        )
 
     def facts(self) -> dict[str, object]:
         """What management commands must know to work on this stack."""
@@ -205,7 +215,7 @@ class LocalStack:
 
     def summary(self) -> str:
         """Where everything is, and the demo logins."""
-        return self.urls.summary(self.options, self.desk_password)
+        return self.urls.summary(self.options, self.desk_password, self.approver_password)
 
 
 def kept_server(server: Server) -> Kept:

@@ -27,7 +27,7 @@ TEMPLATE = "TRADEDESK_SYSTEM_TEMPLATE"
 MIGRATED = "migrated"
 #: The token of a client that may read, trade and cancel in all accounts.
 TOKEN = "api_token"  # noqa: S105 - a file's name
-PARTS = ("postgres", "postgres_password", "desk_password", TOKEN)
+PARTS = ("postgres", "postgres_password", "desk_password", "approver_password", TOKEN)
 
 
 def fill(folder: DataFolder) -> bool:
@@ -58,7 +58,7 @@ def make(template: Path) -> None:
                 database_url=postgres.url,
                 redis_url="redis://127.0.0.1:1/0",  # nobody asks it
                 secret_key=folder.secret("secret_key"),
-            )
+            ) | {"TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8)}
             command = partial(manage, env=shared, logs=folder.logs)
             command("migrate", "--no-input", "--verbosity", "0")
             with postgres.connect("postgres") as connection:
@@ -70,7 +70,8 @@ def make(template: Path) -> None:
 
 def api_token(command: Callable[..., str]) -> str:
     """A new token of that client."""
-    return command("apitoken", "scenario", "--accounts", "all", "--scopes", "read,trade,cancel").strip()
+    wanted = ("--accounts", "all", "--scopes", "read,trade,cancel")
+    return command("apitoken", "scenario", *wanted, "--approved-by", "approver").strip()
 
 
 def named() -> Path | None:

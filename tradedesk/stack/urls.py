@@ -40,7 +40,7 @@ class Urls:
         """Answers 200 when database, Redis and the broker session are usable."""
         return f"{self.http}/readyz"
 
-    def summary(self, options: StackOptions, password: str) -> str:
+    def summary(self, options: StackOptions, password: str, approver_password: str) -> str:
         """The lines shown when a stack is up."""
         gateway = (
             f"{options.gateway} (simulated, control {self.control})" if self.control else options.gateway
@@ -51,6 +51,7 @@ class Urls:
                 f"Tradedesk is up, data in {options.data}. Ctrl-C stops it.",
                 f"  API      {self.http}/api/v1/docs",
                 f"  admin    {self.http}/admin/   {login}",
+                f"           second person: login approver, password {approver_password}",
                 f"  Flower   {self.flower}/   {login}",
                 f"  stream   {self.stream}/api/v1/stream",
                 f"  gateway  {gateway}",

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from brokers.desk import moment, number
-from orders.entry.rules import USE_LIMITS
+from orders.controls.limits import PER_ACCOUNT
 from orders.models import AccountLimit
 from orders.risk.catalogue import FIELDS
 
@@ -25,7 +25,7 @@ class AccountLimitAdmin(ModelAdmin):
         "account",
         "max_order_qty",
         "max_notional",
-        *USE_LIMITS,
+        *PER_ACCOUNT,
         "any_instrument",
         "allowed_instruments",
     )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -21,12 +22,12 @@ from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.entry.checks import order_value
-from orders.entry.fields import Field
+from orders.entry.fields import Field, collect, fields_of
 from orders.entry.numbers import UnclearNumber, typed_number
 from orders.entry.place import dry_run, place_order
 from orders.entry.preview import preview_order
 from orders.entry.rules import find_context
-from orders.entry.ticket import Ticket
+from orders.entry.ticket import Override, Ticket
 from orders.entry.ticket_texts import (
     INSTRUMENT_COLUMNS,
     INSTRUMENT_FIELDS,
@@ -43,6 +44,7 @@ from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind
 
 NOT_COPIED = ("account", "max_age", "cl_ord_id")
 PLACE = ("orders.view_order", "orders.place_order")
+OVERRIDE = "orders.override_limit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +175,20 @@ def read(request: HttpRequest) -> Ticket:
         raise TicketInvalid(error.errors | unclear) from None
     if unclear:
         raise TicketInvalid(unclear)
-    return ticket
+    return msgspec.structs.replace(ticket, override=override_of(request))
+
+
+def override_of(request: HttpRequest) -> Override | None:
+    """The warnings that were ticked, with the reason; raises TicketInvalid without reason or right."""
+    ids, reason = request.POST.getlist("override_ids"), request.POST.get("override_reason", "").strip()
+    if not ids:
+        return None
+    if not request.user.has_perm(OVERRIDE):
+        raise TicketInvalid({"override": ["You may not override warnings."]})
+    values, wrong = collect({"ids": ids, "reason": reason}, fields_of(Override))
+    if wrong:
+        raise TicketInvalid({"override": ["Give the reason for the override: 1 to 500 characters."]})
+    return Override(**values)
 
 
 def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -198,9 +213,13 @@ def check(request: HttpRequest) -> HttpResponse:
     except TicketInvalid as error:
         found = by_field(error)
         context = {"errors": found, "missing": missing(request, found)}
-    return TemplateResponse(
-        request, "desk/ticket_check.html", {**context, "confirm": "confirm" in request.POST}
-    )
+    context |= {
+        "confirm": "confirm" in request.POST,
+        "may_override": request.user.has_perm(OVERRIDE),
+        "override_ids": request.POST.getlist("override_ids"),
+        "override_reason": request.POST.get("override_reason", ""),
+    }
+    return TemplateResponse(request, "desk/ticket_check.html", context)
 
 
 def missing(request: HttpRequest, errors: Mapping[str, str]) -> list[str]:
@@ -247,7 +266,8 @@ def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, A
         "before": now,
         "after": now + (ticket.order_qty if ticket.side == Side.BUY else -ticket.order_qty),
         "report": report,
-        "refused": [result for result in report if not result.passed],
+        "refused": [result for result in report if result.refuses],
+        "warnings": [result for result in report if result.id],
         "session": session,
         "open": session.link == "READY" and session.breaker == "CLOSED" and not session.paused_at,
         "errors": {},

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -19,7 +20,10 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from brokers.desk import ReadOnlyAdmin, moment
 from brokers.models import BrokerAccount
-from orders.controls.tokens import make_token, revoke_token
+from orders.access import accounts_of_person
+from orders.admin.shared.pages import person_of
+from orders.controls.people import NotAllowed, at_desk
+from orders.controls.tokens import request_token, revoke_token
 from orders.entry.ticket_texts import TICKET_FIELDS
 from orders.models import ApiToken, Scope
 
@@ -54,6 +58,13 @@ class TokenForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
+    def offer(self, person: User) -> None:
+        """The person's own accounts, and scopes no wider than what the person may do."""
+        mine = BrokerAccount.objects.filter(pk__in=accounts_of_person(person))
+        self.fields["accounts"].queryset = mine  # type: ignore[attr-defined]
+        given = [(scope.value, scope.label) for scope in Scope if scope in at_desk(person).scopes]
+        self.fields["scopes"].choices = given  # type: ignore[attr-defined]
+
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
@@ -87,7 +98,8 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = TokenForm(request.POST or None)
-        token = self.made_token(request, form.cleaned_data) if form.is_valid() else ""
+        form.offer(person_of(request))
+        token = self.made_token(request, form) if form.is_valid() else ""
         context = {
             **self.admin_site.each_context(request),
             "title": "New API token",
@@ -97,17 +109,24 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         }
         return TemplateResponse(request, "desk/token.html", context)
 
-    def made_token(self, request: HttpRequest, wanted: dict[str, Any]) -> str:
-        """Make the token and note who made it."""
-        token = make_token(
-            wanted["username"],
-            accounts=wanted["accounts"],
-            scopes=wanted["scopes"],
-            name=wanted["name"],
-            lifetime=timedelta(days=wanted["days"]) if wanted["days"] else None,
-            strategy=wanted["strategy"],
-            made_by=actor(request),
-        )
+    def made_token(self, request: HttpRequest, form: TokenForm) -> str:
+        """Make the token and note who made it; what refuses it is shown in the form."""
+        wanted = form.cleaned_data
+        try:
+            token, approval = request_token(
+                wanted["username"],
+                actor=at_desk(person_of(request)),
+                accounts=list(wanted["accounts"]),
+                scopes=wanted["scopes"],
+                name=wanted["name"],
+                lifetime=timedelta(days=wanted["days"]) if wanted["days"] else None,
+                strategy=wanted["strategy"],
+            )
+        except NotAllowed as error:
+            form.add_error(None, str(error))
+            return ""
+        if approval:
+            messages.warning(request, "It opens nothing before a second person approves it.")
         self.log_addition(request, ApiToken.objects.get(token_key=token[:15]), "Made.")
         return token
 

@@ -145,6 +145,9 @@ def permission_errors(access: Access, ticket: Ticket) -> list[FieldError]:
     errors = []
     if ticket.account not in access.accounts:
         errors.append(FieldError("account", "UNKNOWN", "There is no such account."))
+    if ticket.override and Scope.RISK not in access.scopes:
+        text = "The token lacks the scope risk, so it cannot override warnings."
+        errors.append(FieldError("override", "NOT_PERMITTED", text))
     if access.strategy and ticket.strategy not in ("", access.strategy):
         text = f"This token places orders of the strategy {access.strategy} only."
         errors.append(FieldError("strategy", "NOT_PERMITTED", text))

@@ -18,9 +18,10 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
 from orders.api.resources import token_document
-from orders.controls.tokens import OVERLAP, make_token, revoke_token, rotate_token
+from orders.api.views.approvals import actor_of
+from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError
-from orders.models import ApiToken, Scope
+from orders.models import ApiToken, Approval, Scope
 
 SELF = "self"
 
@@ -43,17 +44,17 @@ class TokenList(ApiView):
         if errors := beyond(self.access, wanted):
             raise invalid(errors)
         lifetime = timedelta(seconds=wanted["expires_in"]) if "expires_in" in wanted else None
-        text = make_token(
+        text, approval = request_token(
             wanted["username"],
+            actor=actor_of(self.access),
             accounts=list(BrokerAccount.objects.filter(pk__in=wanted["accounts"])),
             scopes=[str(scope) for scope in wanted["scopes"]],
             name=wanted.get("name", ""),
             lifetime=lifetime,
             rate=wanted.get("rate"),
             strategy=wanted.get("strategy", self.access.strategy),
-            made_by=self.access.actor,
         )
-        return shown_once(text, status=201)
+        return shown_once(text, status=201, approval=approval)
 
 
 class TokenDetail(ApiView):
@@ -130,8 +131,10 @@ def beyond(access: Access, wanted: dict[str, Any]) -> list[FieldError]:
     return errors
 
 
-def shown_once(text: str, status: int) -> HttpResponse:
+def shown_once(text: str, status: int, approval: Approval | None = None) -> HttpResponse:
     """The new token with its text."""
     token = ApiToken.objects.select_related("user", "successor").get(token_key=text[:15], revoked_at=None)
     headers = {"Location": f"/api/v1/tokens/{token.token_key}", "Cache-Control": "no-store"}
-    return answer({**token_document(token), "token": text}, status=status, headers=headers)
+    waits_for = str(approval.pk) if approval else None
+    document = {**token_document(token), "token": text, "approval": waits_for}
+    return answer(document, status=status, headers=headers)

@@ -31,6 +31,8 @@ FOLLOWED = (
     Followed(table="orders_accountlimit_allowed_instruments"),
     Followed(table="orders_scopelimit", without=("updated_at",)),
     Followed(table="orders_instrumentrestriction"),
+    Followed(table="orders_limitchange"),
+    Followed(table="orders_approval"),
     Followed(table="orders_apitoken", key="token_key", without=("last_used_at",), hidden=("digest",)),
     Followed(table="orders_apitoken_accounts", hidden=("apitoken_id",)),
     Followed(table="auth_user", without=("last_login",), hidden=("password",)),

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
+from collections.abc import Callable
 from datetime import timedelta
+from getpass import getpass
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from brokers.models import BrokerAccount
-from orders.controls.tokens import LONGEST_OVERLAP, OVERLAP, TokenOver, make_token, revoke_token, rotate_token
+from orders.controls.approvals import ApprovalOver, approve
+from orders.controls.people import Actor, NotAllowed, in_shell
+from orders.controls.tokens import (
+    LONGEST_OVERLAP,
+    OVERLAP,
+    TokenOver,
+    request_token,
+    revoke_token,
+    rotate_token,
+)
 from orders.entry.fields import Wrong, reader_of
 from orders.entry.ticket import StrategyName
+from orders.management.commands.seed import DESK_USER
 from orders.models import ApiToken, Scope
 
 ALL = "all"
 DEFAULT_SCOPES = f"{Scope.READ},{Scope.TRADE},{Scope.CANCEL}"
 BY = "command"
+APPROVER_PASSWORD = "TRADEDESK_APPROVER_PASSWORD"  # noqa: S105 - a variable's name
 
 
 class Command(BaseCommand):
@@ -40,20 +56,26 @@ class Command(BaseCommand):
         parser.add_argument(
             "--strategy", default="", help="of every order placed with it; default: as they say"
         )
+        parser.add_argument("--by", default="", help="the person of the desk who makes it and answers for it")
+        parser.add_argument(
+            "--approved-by",
+            default="",
+            help=f"the second person, present with the password (asked, or in {APPROVER_PASSWORD})",
+        )
         overlap = int(OVERLAP.total_seconds())
         parser.add_argument("--overlap", type=int, default=overlap, help=f"seconds; default: {overlap}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it; raises CommandError for unknown tokens, accounts and scopes."""
         try:
-            self.stdout.write(told(options))
+            self.stdout.write(told(options, self.stderr.write))
         except ApiToken.DoesNotExist:
             raise CommandError("There is no such token; `apitoken --list` names them.") from None
-        except TokenOver as error:
+        except (TokenOver, NotAllowed, ApprovalOver) as error:
             raise CommandError(str(error)) from None
 
 
-def told(options: dict[str, Any]) -> str:
+def told(options: dict[str, Any], say: Callable[[str], object]) -> str:
     """What is printed."""
     if options["list"]:
         return "\n".join(
@@ -64,23 +86,39 @@ def told(options: dict[str, Any]) -> str:
     if options["rotate"]:
         between("--overlap", options["overlap"], 0, int(LONGEST_OVERLAP.total_seconds()))
         return rotate_token(options["rotate"], overlap=timedelta(seconds=options["overlap"]), by=BY)
-    return made(options)
+    return made(options, say)
 
 
-def made(options: dict[str, Any]) -> str:
-    """The text of a new token."""
+@transaction.atomic
+def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
+    """The text of a new token; `say` is told if it waits for a second person."""
     between("--days", options["days"], 1, 36_500)
     between("--rate", options["rate"], 1, 1_000_000)
-    return make_token(
+    actor = in_shell(options["by"] or DESK_USER)
+    text, approval = request_token(
         options["username"],
+        actor=actor,
         accounts=accounts_named(options["accounts"]),
         scopes=scopes_named(options["scopes"]),
         name=options["name"],
         lifetime=timedelta(days=options["days"]) if options["days"] else None,
         rate=options["rate"],
         strategy=strategy_named(options["strategy"]),
-        made_by=BY,
     )
+    if approval and options["approved_by"]:
+        approve(approval.pk, actor=second_person(options["approved_by"]), reason="approved at the shell")
+    elif approval:
+        say(f"It opens nothing before another person than {actor.user} approves it at the desk (Approvals).")
+    return text
+
+
+def second_person(username: str) -> Actor:
+    """Who is here with the password; raises CommandError for a wrong one."""
+    password = os.environ.get(APPROVER_PASSWORD) or getpass(f"Password of {username}: ")
+    user = User.objects.filter(username=username).first()
+    if user is None or not user.check_password(password):
+        raise CommandError(f"That is not the password of {username}.")
+    return in_shell(username)
 
 
 def between(option: str, value: int | None, low: int, high: int) -> None:

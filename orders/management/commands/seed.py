@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand
-from django.db import transaction
+from django.db import connection, transaction
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, GatewaySession, Instrument
@@ -21,6 +21,8 @@ SYMBOLS = ("AAPL", "MSFT", "SPY", "IBM", "NVDA", "TSLA")
 MAX_ORDER_QTY = Decimal(10_000)
 MAX_NOTIONAL = Decimal(5_000_000)
 DESK_USER = "desk"
+#: The second person: what the first one makes takes effect when this one approves it.
+APPROVER = "approver"
 
 
 class Command(BaseCommand):
@@ -32,10 +34,23 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Sessions and accounts come from the settings; the password's place is printed, not the password."""
         with transaction.atomic():
+            name_database_actor("seed", "first limits of a new account")
             seed_sessions()
             seed_accounts(seed_instruments())
+            name_database_actor("", "")
         if not User.objects.filter(username=DESK_USER).exists():
             self.stdout.write(make_desk_user())
+        if not User.objects.filter(username=APPROVER).exists() and (made := make_approver()):
+            self.stdout.write(made)
+
+
+def name_database_actor(actor: str, reason: str) -> None:
+    """Whom the rows of changed limits name, for the rest of this transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('tradedesk.actor', %s, true), set_config('tradedesk.reason', %s, true)",
+            [actor, reason],
+        )
 
 
 def seed_sessions() -> None:
@@ -89,6 +104,24 @@ def make_desk_user() -> str:
         where = f"in {path}"
     User.objects.create_superuser(DESK_USER, password=password)
     return f"Made the desk user {DESK_USER!r}; its password is {where}."
+
+
+def make_approver() -> str:
+    """Make the second person and say where the password is.
+
+    Where the first one's password was given and this one's was not, the desk makes its second person itself.
+    """
+    password, where = settings.APPROVER_PASSWORD, "as set by TRADEDESK_APPROVER_PASSWORD"
+    if not password and settings.DESK_PASSWORD:
+        return ""
+    if not password:
+        password = secrets.token_urlsafe(15)
+        path = settings.DATA_DIR / "approver_password"
+        write_secret(path, password)
+        where = f"in {path}"
+    user = User.objects.create_user(APPROVER, password=password, is_staff=True)
+    user.groups.add(*Group.objects.filter(name__in=("supervisor", "risk")))
+    return f"Made the second person {APPROVER!r}; the password is {where}."
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -25,9 +25,8 @@ def person(desk: None) -> Callable[..., Client]:
     """Log in a person of the desk with these rights: person("orders.view_order")."""
 
     def login(*rights: str, superuser: bool = False) -> Client:
-        user = User.objects.create(
-            username=f"jo-{User.objects.count()}", is_staff=True, is_superuser=superuser
-        )
+        number = User.objects.filter(username__startswith="jo-").count() + 1
+        user = User.objects.create(username=f"jo-{number}", is_staff=True, is_superuser=superuser)
         DeskProfile.objects.create(user=user).accounts.set(BrokerAccount.objects.all())
         for right in rights:
             app, codename = right.split(".")

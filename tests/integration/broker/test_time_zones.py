@@ -37,3 +37,19 @@ def test_executions_in_zones_that_nobody_has_are_booked_and_told_once(
     eventually(lambda: runtime.session.link is Link.READY, limit=60)
     desk.wait(desk.place(), State.COMPLETED)
     assert not Alert.objects.filter(subject="unreadable").exists()
+
+
+def test_times_without_a_zone_are_of_the_zone_that_the_gateway_greets_in(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    stamp(gateway, "America/New_York", "none")
+    gateway.control.fault(kind="disconnect")
+    eventually(lambda: runtime.session.home_zone == "America/New_York", limit=60)
+    desk.wait(desk.place(), State.COMPLETED)
+    one = Execution.objects.get()
+    assert abs(one.received_at - one.transact_time) < timedelta(minutes=1)
+    assert not Alert.objects.filter(subject__startswith="time zone").exists()
+    gateway.control.fault(kind="drop_place", count=1)
+    order = desk.rest()
+    eventually(lambda: order.events.filter(kind="ABSENT").exists(), limit=60)
+    stamp(gateway, "UTC")

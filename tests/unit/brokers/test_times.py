@@ -49,6 +49,25 @@ def test_a_time_of_any_form_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("greeting", "hour"),
+    [
+        ("20261127 08:34:19 US/Eastern", 13), ("20261127 22:34:19 JST", -1), ("20261127 08:34:19 EST", 13),
+        ("20261127 14:34:19 Mitteleuropäische Zeit", 7), ("20261127-13:34:19", 8), ("", 8),
+    ],
+)  # fmt: skip
+def test_a_time_without_a_zone_is_of_the_zone_that_the_gateway_greets_in(greeting: str, hour: int) -> None:
+    one = times()
+    one.learn(greeting)
+    read = one.read("20261127  08:34:20", ARRIVED.replace(hour=23))
+    assert read == datetime(2026, 11, 27, 0, 34, 20, tzinfo=UTC) + timedelta(hours=hour)
+
+
+@pytest.mark.parametrize("name", ["utc", "Z", "us/eastern", "EST5EDT", "eastern standard time", "edt", "Utc"])
+def test_a_name_is_known_in_small_letters_too(name: str) -> None:
+    assert time_zones.find(name) is not None
+
+
+@pytest.mark.parametrize(
     "name", ["JST", "Central Standard Time", "GMT-05:00", "CST", "BST", "IST", "Nowhere/At all"]
 )
 def test_a_name_that_no_database_has_is_told_once_with_what_to_set(name: str) -> None:

@@ -45,6 +45,12 @@ def test_each_condition_alone_takes_the_proof_away_and_says_so(doubt: Doubt) -> 
     assert concludes_nothing(found) == (doubt in PASSING)
 
 
+@pytest.mark.parametrize(("seconds", "doubted"), [(890, False), (910, True)])
+def test_where_nobody_knows_the_zone_any_quarter_may_be_midnight(seconds: int, doubted: bool) -> None:
+    known = replace(PROOF, zone=None, finished_at=NOON + seconds * SECOND)
+    assert (doubts(known) == [Doubt.ACROSS_MIDNIGHT]) is doubted
+
+
 ZONES = st.sampled_from([UTC, *map(ZoneInfo, ("America/New_York", "Asia/Tokyo", "Asia/Kathmandu"))])
 
 

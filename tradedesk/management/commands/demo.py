@@ -61,7 +61,8 @@ class Command(BaseCommand):
         if wrong:
             self.stdout.write(wrong)
         token = stack.manage(
-            "apitoken", sampleorders.USER, "--name", "shown by the demo", "--days", "7"
+            *("apitoken", sampleorders.USER, "--name", "shown by the demo", "--days", "7"),
+            *("--approved-by", "approver"),
         ).strip()
         self.stdout.write(stack.summary())
         self.stdout.write(

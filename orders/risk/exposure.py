@@ -1,0 +1,293 @@
+"""Rules on a scope's money and day: exposure, value and count of orders, loss, ratio, repeats, shorts. Pure.
+
+What a scope does already comes as `Use`; `Valuation` tells what its contracts are worth. An intention that
+makes no position larger is not asked for exposure and loss: closing is always allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from brokers.fix import Side
+from brokers.formats import decimal_text
+from orders.risk.catalogue import LimitSet, ShortSales
+from orders.risk.checks import CheckResult, result
+from orders.risk.market import Ages, Market, age_text, worst
+from orders.risk.market import Leg as MarketLeg
+from orders.risk.money import Rates, why_no_rate
+from orders.risk.order_rules import round_money
+from orders.risk.use import ZERO, Asked, Demand, Use, owner_of
+
+#: The broker tells the day's profit about once a second: this is not the present one any more.
+PROFIT_AGE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractFacts:
+    """What one contract is worth: its market, units of currency for a unit of price, its currency."""
+
+    market: Market
+    unit: Decimal
+    currency: str
+    is_share: bool = False
+
+
+@dataclass(frozen=True)
+class DayProfit:
+    """An account's realised and unrealised profit of the day as the broker tells it; None: it does not."""
+
+    amount: Decimal | None
+    currency: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """An amount that cannot be told: why, and by which reason it refuses."""
+
+    why: str
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Valuation:
+    """Prices, rates and profits by which a scope's positions are told in a limit's currency."""
+
+    now: datetime
+    max_age: timedelta
+    contracts: Mapping[int, ContractFacts] = field(default_factory=dict)
+    rates: Rates = field(default_factory=Rates)
+    profits: Mapping[str, DayProfit] = field(default_factory=dict)
+
+    def ages(self, limits: LimitSet) -> Ages:
+        """How old prices may be for these limits; positions in closed markets are worth their last price."""
+        return Ages(now=self.now, market=self.max_age, close=self.max_age)
+
+    def unit_worth(self, con_id: int, limits: LimitSet) -> Decimal | Unknown:
+        """One unit of a contract in the currency of the limits."""
+        facts = self.contracts.get(con_id)
+        ages = self.ages(limits)
+        known = worst([MarketLeg(market=facts.market)], ages) if facts else None
+        if facts is None or known is None:
+            return Unknown(f"no price of contract {con_id} that is young enough", "NO_REFERENCE_PRICE")
+        return self.money(known.px * facts.unit, facts.currency, limits)
+
+    def money(self, amount: Decimal, currency: str, limits: LimitSet) -> Decimal | Unknown:
+        """An amount in the currency of the limits."""
+        found = self.rates.convert(amount, currency, limits.currency, self.ages(limits))
+        if found is None or not limits.currency:
+            return Unknown(why_no_rate(currency, limits.currency), "NO_EXCHANGE_RATE")
+        return found.amount
+
+
+def exposure_checks(
+    demand: Demand, limits: LimitSet, use: Use, valuation: Valuation
+) -> Iterator[CheckResult]:
+    """Every rule of this scope that is on, in the catalogue's order."""
+    grows = any(after > before for before, after in _largest(demand, limits, use))
+    yield from _short_sales(demand, limits, use, valuation)
+    if grows:
+        yield from _exposures(demand, limits, use, valuation)
+    yield from _day(demand, limits, use, valuation)
+    if grows and limits.max_daily_loss is not None:
+        yield _loss(limits, valuation, demand.account)
+
+
+def needs_all_contracts(limits: LimitSet) -> bool:
+    """Whether all positions of the scope must be known, not only those that an intention touches."""
+    return limits.max_gross_notional is not None or limits.max_net_notional is not None
+
+
+# --- exposure -----------------------------------------------------------------------------------------
+def _largest(demand: Demand, limits: LimitSet, use: Use) -> Iterator[tuple[Decimal, Decimal]]:
+    """How large each position of the intention may become at worst, before it and with it."""
+    owner, bought, sold = owner_of(limits.scope), demand.bought(1), demand.bought(-1)
+    for con_id in bought.keys() | sold.keys():
+        high, low = use.longs.get((owner, con_id), ZERO), use.shorts.get((owner, con_id), ZERO)
+        after = max(high + bought.get(con_id, ZERO), sold.get(con_id, ZERO) - low)
+        yield max(high, -low), after
+
+
+def _exposures(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
+    if not needs_all_contracts(limits):
+        return
+    totals = _totals(demand, limits, use, valuation)
+    for field_name, limit, code in (
+        ("max_gross_notional", limits.max_gross_notional, "GROSS_EXPOSURE_ABOVE_LIMIT"),
+        ("max_net_notional", limits.max_net_notional, "NET_EXPOSURE_ABOVE_LIMIT"),
+    ):
+        if limit is None:
+            continue
+        if isinstance(totals, Unknown):
+            yield _told(field_name, limits, limit, totals.why, totals.code)
+            continue
+        before, after = totals[field_name]
+        text = f"{_money(after)} if all that works is filled"
+        yield _told(field_name, limits, limit, text, code, passed=after <= limit or after <= before)
+
+
+def _totals(
+    demand: Demand, limits: LimitSet, use: Use, valuation: Valuation
+) -> dict[str, tuple[Decimal, Decimal]] | Unknown:
+    """Gross and net exposure at worst, (before the intention, with it)."""
+    owner, bought, sold = owner_of(limits.scope), demand.bought(1), demand.bought(-1)
+    contracts = {con for own, con in (*use.longs, *use.shorts) if own == owner} | bought.keys() | sold.keys()
+    gross, high_net, low_net = [ZERO, ZERO], [ZERO, ZERO], [ZERO, ZERO]
+    for con_id in contracts:
+        high, low = use.longs.get((owner, con_id), ZERO), use.shorts.get((owner, con_id), ZERO)
+        levels = (high, low), (high + bought.get(con_id, ZERO), low - sold.get(con_id, ZERO))
+        if not any(quantity for level in levels for quantity in level):
+            continue
+        worth = valuation.unit_worth(con_id, limits)
+        if isinstance(worth, Unknown):
+            return worth
+        for when, (long, short) in enumerate(levels):
+            gross[when] += max(long, -short) * worth
+            high_net[when] += long * worth
+            low_net[when] -= short * worth
+    side = high_net if high_net[1] >= low_net[1] else low_net
+    return {"max_gross_notional": (gross[0], gross[1]), "max_net_notional": (side[0], side[1])}
+
+
+# --- the day ------------------------------------------------------------------------------------------
+def _day(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
+    owner = owner_of(limits.scope)
+    day = use.days.get(owner)
+    if day is None:
+        return
+    if limits.max_daily_notional is not None:
+        yield _daily_notional(demand, limits, day.notional, valuation)
+    if limits.max_daily_orders is not None:
+        count = day.orders + demand.new_orders
+        limit = limits.max_daily_orders
+        yield _counted("max_daily_orders", limits, count, limit, "DAILY_ORDERS_ABOVE_LIMIT")
+    if limits.max_order_to_trade is not None:
+        ratio = Decimal(day.messages + len(demand.orders)) / (day.executed + 1)
+        yield _told(
+            "max_order_to_trade",
+            limits,
+            limits.max_order_to_trade,
+            f"{decimal_text(round(ratio, 2))}: {day.messages + len(demand.orders)} messages, "
+            f"{day.executed} executed orders",
+            "ORDER_TO_TRADE_ABOVE_LIMIT",
+            passed=ratio <= limits.max_order_to_trade,
+        )
+    if limits.max_repeated_executions is not None:
+        times = max((use.repeats(order.content, owner) for order in demand.orders), default=0)
+        yield result(
+            "max_repeated_executions",
+            passed=times < limits.max_repeated_executions,
+            value=f"executed {times} times today",
+            limit=str(limits.max_repeated_executions),
+            code="REPEATED_EXECUTIONS",
+            scope=limits.scope,
+        )
+
+
+def _daily_notional(
+    demand: Demand, limits: LimitSet, so_far: Mapping[str, Decimal], valuation: Valuation
+) -> CheckResult:
+    limit = limits.max_daily_notional
+    assert limit is not None  # noqa: S101
+    added = demand.value()
+    if added is None:
+        return _told(
+            "max_daily_notional", limits, limit, "the order's value is not known", "NO_REFERENCE_PRICE"
+        )
+    total = ZERO
+    for currency, amount in (*so_far.items(), *added.items()):
+        money = valuation.money(amount, currency, limits)
+        if isinstance(money, Unknown):
+            return _told("max_daily_notional", limits, limit, money.why, money.code)
+        total += money
+    adds_nothing = not any(added.values())
+    return _told(
+        "max_daily_notional", limits, limit, _money(total), "DAILY_NOTIONAL_ABOVE_LIMIT",
+        passed=total <= limit or adds_nothing,
+    )  # fmt: skip
+
+
+def _loss(limits: LimitSet, valuation: Valuation, account: str) -> CheckResult:
+    """Of the account, of the firm over all accounts; a figure that nobody tells is a refusal."""
+    limit = limits.max_daily_loss
+    assert limit is not None  # noqa: S101
+    total = ZERO
+    wanted = valuation.profits if limits.scope == "firm" else {account: valuation.profits.get(account)}
+    for code, profit in wanted.items():
+        if profit is None or profit.amount is None:
+            return _told("max_daily_loss", limits, limit, f"not told for {code}", "DAILY_LOSS_UNKNOWN")
+        age = valuation.now - profit.at
+        if age > PROFIT_AGE:
+            text = f"last told for {code} {age_text(age)} ago"
+            return _told("max_daily_loss", limits, limit, text, "DAILY_LOSS_UNKNOWN")
+        money = valuation.money(profit.amount, profit.currency, limits)
+        if isinstance(money, Unknown):
+            return _told("max_daily_loss", limits, limit, money.why, money.code)
+        total += money
+    return _told(
+        "max_daily_loss", limits, limit, f"profit {_money(total)}", "DAILY_LOSS_ABOVE_LIMIT",
+        passed=-total < limit,
+    )  # fmt: skip
+
+
+# --- short sales --------------------------------------------------------------------------------------
+def _short_sales(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
+    """A sale of shares beyond what the account holds, with all that already works on that side."""
+    if limits.short_sales is None:
+        return
+    sold = demand.bought(-1)
+    for order in demand.orders:
+        for con_id in _shares_sold(order, valuation):
+            key = demand.account, con_id
+            short = -(use.shorts.get(key, ZERO) - sold.get(con_id, ZERO))
+            if short <= 0 and order.side != Side.SELL_SHORT:
+                continue
+            why = _why_not_short(order, con_id, short, limits.short_sales, valuation)
+            yield result(
+                "short_sales",
+                passed=not why,
+                value=why or f"short {decimal_text(max(short, ZERO))} if all that works is filled",
+                limit=limits.short_sales,
+                code="SHORT_SALE_NOT_ALLOWED",
+                scope=limits.scope,
+            )
+
+
+def _shares_sold(order: Asked, valuation: Valuation) -> Iterable[int]:
+    if order.counted_elsewhere or not order.content.order_qty:
+        return []
+    sold = [con_id for con_id, ratio in order.contracts.items() if ratio < 0]
+    return [con for con in sold if (facts := valuation.contracts.get(con)) and facts.is_share]
+
+
+def _why_not_short(order: Asked, con_id: int, short: Decimal, permission: str, valuation: Valuation) -> str:
+    """Why it may not be sold short; empty when it may."""
+    text = f"short {decimal_text(max(short, ZERO))} of contract {con_id}"
+    if permission == ShortSales.NONE:
+        return text
+    if permission == ShortSales.ALLOWED or order.locate:
+        return ""
+    shares = valuation.contracts[con_id].market.shortable_shares
+    if shares is None:
+        return f"{text}, no locate, and shares to borrow are not known"
+    return "" if shares >= short else f"{text}, no locate, and {decimal_text(shares)} shares to borrow"
+
+
+# --- words --------------------------------------------------------------------------------------------
+def _money(amount: Decimal) -> str:
+    return decimal_text(round_money(amount))
+
+
+def _counted(check: str, limits: LimitSet, count: int, limit: int, code: str) -> CheckResult:
+    return _told(check, limits, Decimal(limit), str(count), code, passed=count <= limit)
+
+
+def _told(
+    check: str, limits: LimitSet, limit: Decimal, value: str, code: str, *, passed: bool = False
+) -> CheckResult:
+    money = check.endswith(("_notional", "_loss"))
+    text = f"{decimal_text(limit)} {limits.currency}".rstrip() if money else decimal_text(limit)
+    return result(check, passed=passed, value=value, limit=text, code=code, scope=limits.scope)

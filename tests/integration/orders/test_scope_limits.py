@@ -1,0 +1,167 @@
+"""Limits of firm, strategy and user, and on money: what each scope does already is read from the rows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.fix import OrdType, Side
+from brokers.models import AccountValue, BrokerAccount, Instrument, Position, Profit
+from orders.entry.replace import Change, replace_order
+from orders.entry.slicer import place_sliced
+from orders.entry.ticket import Override, Ticket
+from orders.errors import RefusedByCheck
+from orders.instruments.prices import last_prices
+from orders.instruments.rates import exchange_rates
+from orders.models import AccountLimit, Order, ScopeLimit
+from tests.integration.orders.conftest import seed_desk
+from tests.integration.orders.test_use_limits import ACCOUNT, OTHER, limit, place, ticket
+
+
+@pytest.fixture
+def desk(settings: Any, transactional_db: None) -> User:
+    seed_desk(settings)
+    exchange_rates.forget()
+    account = BrokerAccount.objects.create(code=OTHER, session_id="main")
+    AccountLimit.objects.create(account=account, max_order_qty=100, max_notional=10**6, any_instrument=True)
+    return User.objects.create_user("algo")
+
+
+def scoped(scope: str, **limits: Any) -> None:
+    ScopeLimit.objects.create(scope=scope, **limits)
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"max_position_qty": 15}, "POSITION_ABOVE_LIMIT"),
+        ({"max_open_orders": 1}, "OPEN_ORDERS_ABOVE_LIMIT"),
+        ({"max_orders_per_minute": 1}, "ORDER_RATE_ABOVE_LIMIT"),
+        ({"max_messages_per_minute": 1}, "MESSAGE_RATE_ABOVE_LIMIT"),
+        ({"max_duplicates_per_minute": 1}, "DUPLICATES_ABOVE_LIMIT"),
+        ({"max_gross_notional": 3_000, "currency": "USD"}, "GROSS_EXPOSURE_ABOVE_LIMIT"),
+        ({"max_net_notional": 3_000, "currency": "USD"}, "NET_EXPOSURE_ABOVE_LIMIT"),
+        ({"max_daily_notional": 1_500, "currency": "USD"}, "DAILY_NOTIONAL_ABOVE_LIMIT"),
+        ({"max_daily_orders": 1}, "DAILY_ORDERS_ABOVE_LIMIT"),
+        ({"max_order_to_trade": 1}, "ORDER_TO_TRADE_ABOVE_LIMIT"),
+    ],
+)
+@pytest.mark.parametrize("scope", ["firm", "strategy:twap", "user:algo", f"account:{ACCOUNT}"])
+def test_each_rule_counts_all_that_its_scope_did(
+    desk: User, scope: str, limits: dict[str, Any], code: str
+) -> None:
+    other = ACCOUNT
+    if scope == f"account:{ACCOUNT}":
+        limit(**limits)
+    else:
+        scoped(scope, **limits)
+        other = OTHER  # another account of the same scope
+    assert place(desk, ticket(strategy="twap")) == [""]
+    refused = place(desk, ticket(strategy="twap", account=other))
+    assert refused == [code]
+    order = Order.objects.get(reason_code=code)
+    (check,) = [check for check in order.check_report if not check["passed"]]
+    assert (check["scope"], bool(check["value"]), bool(check["limit"])) == (scope, True, True)
+
+
+def test_another_strategy_and_another_user_are_not_bound(desk: User) -> None:
+    scoped("strategy:twap", max_order_qty=1)
+    scoped("user:algo", max_open_orders=1)
+    assert place(desk, ticket(), ticket()) == ["", "OPEN_ORDERS_ABOVE_LIMIT"]
+    assert place(User.objects.create_user("other"), ticket(strategy="vwap")) == [""]
+    assert place(desk, ticket(strategy="twap")) == ["QTY_ABOVE_LIMIT"]
+
+
+def test_what_is_held_counts_as_exposure_at_its_price(desk: User) -> None:
+    limit(max_gross_notional=10_000, currency="USD")
+    msft = Instrument.objects.get(symbol="MSFT")
+    held = {"symbol": "MSFT", "sec_type": "STK", "currency": "USD", "reported_at": timezone.now()}
+    Position.objects.create(account_id=ACCOUNT, con_id=msft.con_id, position_qty=-41, **held)  # 8,200 short
+    assert place(desk, ticket()) == ["GROSS_EXPOSURE_ABOVE_LIMIT"]
+    assert place(desk, ticket(order_qty=Decimal(9))) == [""]
+
+
+def test_limits_in_another_currency_use_the_rates_of_the_account(desk: User) -> None:
+    limit(max_gross_notional=1_000, currency="EUR")
+    assert place(desk, ticket(order_qty=Decimal(1))) == ["NO_EXCHANGE_RATE"]
+    for currency, rate in (("USD", "0.5"), ("EUR", "1")):
+        AccountValue.objects.create(
+            account_id=ACCOUNT, key="ExchangeRate", currency=currency, value=rate, reported_at=timezone.now()
+        )
+    exchange_rates.forget()
+    assert place(desk, ticket(), ticket()) == ["", "GROSS_EXPOSURE_ABOVE_LIMIT"]  # 10 x 200 / 2 each
+
+
+def test_a_replace_and_a_parent_count_for_the_day(desk: User) -> None:
+    limit(max_daily_notional=3_000, currency="USD")
+    place(desk, first := ticket())
+    order = Order.objects.get(cl_ord_id=first.cl_ord_id)
+    change = Change(cl_ord_id="r1", order_qty=Decimal(31))
+    request = replace_order(order.id, change, actor="a", at=timezone.now()).request
+    assert request.reason_code == "DAILY_NOTIONAL_ABOVE_LIMIT"
+    end = timezone.now() + timedelta(minutes=10)
+    sliced = {"slices": 2, "start_time": None, "end_time": end, "client": desk, "received_at": timezone.now()}
+    with pytest.raises(RefusedByCheck) as refused:
+        place_sliced(ticket(order_qty=Decimal(21)), **sliced)
+    assert refused.value.code == "DAILY_NOTIONAL_ABOVE_LIMIT"
+    place_sliced(ticket(order_qty=Decimal(20)), **sliced)
+    assert place(desk, ticket(order_qty=Decimal(1))) == ["DAILY_NOTIONAL_ABOVE_LIMIT"]
+
+
+def test_a_short_sale_needs_its_permission(desk: User) -> None:
+    limit(short_sales="none")
+    assert place(desk, ticket(side=Side.SELL)) == ["SHORT_SALE_NOT_ALLOWED"]
+    limit(short_sales="locate")
+    Instrument.objects.update(shortable_shares=10)
+    last_prices.forget()
+    assert place(desk, ticket(side=Side.SELL), ticket(side=Side.SELL)) == [""] + ["SHORT_SALE_NOT_ALLOWED"]
+
+
+def test_a_loss_of_the_day_refuses_what_opens_and_not_what_closes(desk: User) -> None:
+    limit(max_daily_loss=1_000, currency="USD")
+    assert place(desk, ticket()) == ["DAILY_LOSS_UNKNOWN"]
+    AccountValue.objects.create(
+        account_id=ACCOUNT, key="NetLiquidation", currency="USD", value="1", reported_at=timezone.now()
+    )
+    Profit.objects.create(account_id=ACCOUNT, con_id=0, daily=-1_000, reported_at=timezone.now())
+    assert place(desk, ticket()) == ["DAILY_LOSS_ABOVE_LIMIT"]
+    con_id = Instrument.objects.get(symbol="AAPL").con_id
+    held = {"symbol": "AAPL", "sec_type": "STK", "currency": "USD", "reported_at": timezone.now()}
+    Position.objects.create(account_id=ACCOUNT, con_id=con_id, position_qty=10, **held)
+    assert place(desk, ticket(side=Side.SELL)) == [""]
+
+
+def warned(client: User, asked: Ticket) -> list[str]:
+    place(client, asked)
+    report = Order.objects.get(cl_ord_id=asked.cl_ord_id).check_report
+    return [check["id"] for check in report if check["id"]]
+
+
+def test_a_soft_breach_is_placed_only_with_the_override_of_its_own_warning(desk: User) -> None:
+    limit(max_order_qty=5, max_duplicates_per_minute=1, soft=["max_order_qty", "max_duplicates_per_minute"])
+    (first,) = warned(desk, ticket())
+    assert place(desk, ticket(override=Override(ids=("0" * 12,), reason="no"))) == ["QTY_ABOVE_LIMIT"]
+    meant = Override(ids=(first,), reason="asked for by the client")
+    assert place(desk, ticket(order_qty=Decimal(11), override=meant)) == ["QTY_ABOVE_LIMIT"]
+    assert place(desk, placed := ticket(override=meant)) == [""]
+    report = Order.objects.get(cl_ord_id=placed.cl_ord_id).check_report
+    assert [c["overridden"] for c in report if not c["passed"]] == ["algo: asked for by the client"]
+    again = warned(desk, ticket(override=meant))
+    assert len(again) == 2  # the duplicate is a warning of its own
+    assert place(desk, ticket(override=Override(ids=tuple(again), reason="twice on purpose"))) == [""]
+
+
+def test_no_price_is_no_warning_that_can_be_overridden(desk: User) -> None:
+    limit(soft=["max_notional"])
+    Instrument.objects.update(last_px=None)
+    last_prices.forget()
+    asked = ticket(ord_type=OrdType.MARKET, price=None)
+    with transaction.atomic():
+        assert warned(desk, asked) == []
+    assert Order.objects.get(cl_ord_id=asked.cl_ord_id).reason_code == "NO_REFERENCE_PRICE"
