@@ -166,7 +166,7 @@ def test_what_was_seen_is_refused_by_this_door(api: Api, boss: Client, name: str
     if door in seen.doors_without:
         pytest.skip("this door takes no such order")
     prepare(api, seen)
-    refuses(DOORS[door](api, boss, seen), seen)
+    assert_refuses(DOORS[door](api, boss, seen), seen)
 
 
 @pytest.mark.parametrize("name", [name for name, seen in SEEN.items() if "replace" not in seen.doors_without])
@@ -179,10 +179,10 @@ def test_what_was_seen_is_refused_as_a_replace(api: Api, name: str) -> None:
     api.headers["If-Match"] = "*"
     wanted = {key: seen.order[key] for key in ("order_qty", "price")}
     answer = api.post(f"orders/{placed['id']}/replace", {"cl_ord_id": f"r-{next(NUMBERS)}", **wanted})
-    refuses(list(answer.json()["report"]), seen)
+    assert_refuses(list(answer.json()["report"]), seen)
 
 
-def refuses(found: Report | str, seen: Seen) -> None:
+def assert_refuses(found: Report | str, seen: Seen) -> None:
     if isinstance(found, str):
         assert seen.code in found
         assert seen.value in found.replace("&#x27;", "'")
