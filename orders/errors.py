@@ -150,3 +150,15 @@ class VersionMoved(OrderError):
     def __init__(self, order: Order) -> None:
         super().__init__(f"The order is at version {order.version} by now; look at it and decide again.")
         self.order = order
+
+
+class KeyReused(OrderError):
+    """The key was used for another request; nothing was done."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class KeyInUse(OrderError):
+    """The first request of this key is still being worked."""
+
+    code = "IDEMPOTENCY_KEY_IN_USE"

@@ -32,6 +32,7 @@ LONG = (
     "tests/scenarios/shared/",
     "tests/browser/",
     "tests/scenarios/test_chaos.py",
+    "tests/scenarios/test_kills.py",
     "tests/benchmarks/",
     "tests/integration/stack/",
     "tests/scenarios/",
@@ -39,7 +40,7 @@ LONG = (
     "tests/integration/test_setup.py",
     "tests/integration/orders/test_fix_scenarios.py",
 )
-ONE_SYSTEM = ("tests/browser/", "tests/scenarios/shared/")
+ONE_SYSTEM = ("tests/browser/", "tests/scenarios/shared/", "tests/scenarios/often/")
 SERVERS = pytest.StashKey[list[Server]]()
 COPY = pytest.StashKey[bool]()
 

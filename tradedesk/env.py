@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ def integer(name: str, default: int, *, low: int, high: int) -> int:
     if not low <= value <= high:
         raise ImproperlyConfigured(f"{name} must be between {low} and {high}, not {value}.")
     return int(value)
+
+
+def ports(name: str, default: list[int]) -> list[int]:
+    """Ports, separated by commas; raises ImproperlyConfigured naming the variable otherwise."""
+    found: list[int] = read(partial(env.list, subcast=int), name, default)
+    if not found or not all(0 < port < 65_536 for port in found):
+        raise ImproperlyConfigured(f"{name} must be ports between 1 and 65535, separated by commas.")
+    return found
 
 
 def choice(name: str, default: str, words: tuple[str, ...]) -> str:

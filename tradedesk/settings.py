@@ -197,6 +197,10 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.read(env.env.bool, "TRADEDESK_SECURE_COOKIES", False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; larger bodies are refused with 413
+# Seconds that the body of a request may take as a whole to arrive; then the answer is 408.
+BODY_TIME = env.number("TRADEDESK_BODY_TIME", 10, low=0.5, high=600)
+# Requests that a web process works at once; its other threads wait for slow bodies.
+WEB_TURNS = env.integer("TRADEDESK_WEB_TURNS", 8, low=1, high=100)
 STREAM_URL = env.read(env.env.str, "TRADEDESK_STREAM_URL", "http://127.0.0.1:8001")
 
 # Spans go there (OTLP over HTTP); empty: none are made. Needs the extra `otel`.

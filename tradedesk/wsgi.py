@@ -10,11 +10,13 @@ from django.conf import settings
 from tradedesk.pooled import answer_soon
 from tradedesk.request_bodies import with_bodies
 from tradedesk.requests import API, Entrance
+from tradedesk.turns import Turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 django.setup(set_prefix=False)
 answer_soon(settings.DATABASES["default"]["OPTIONS"]["pool"])
-application = with_bodies(Entrance(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, lazy=API)
+turns = Turns(settings.WEB_TURNS)
+application = with_bodies(Entrance(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, lazy=API, turns=turns)
 import_module(settings.ROOT_URLCONF)  # loads every page now, not while the first request waits
 # What start-up has made stays: the collector need not look through it while an order waits.
 gc.collect()

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from brokers import clock
 from orders.api.authentication import Access
 from orders.api.bodies import read_fields
+from orders.api.keys import refuse_key
 from orders.api.problems import Problem
 from orders.models import Scope
 
@@ -46,6 +47,7 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if self.form == JSON and request.headers.get("Accept") and not request.accepts(JSON):
             raise Problem("NOT_ACCEPTABLE", f"Answers are {JSON}.")
+        refuse_key(request, getattr(self, (request.method or "").lower(), None))
         if request.query_params and not (self.has_query and request.method in READING):
             read_fields(request.query_params, {})
 

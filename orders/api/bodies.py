@@ -68,14 +68,18 @@ class BulkMode(StrEnum):
 
 
 BULK_FIELDS = {
-    "mode": Field(word(BulkMode), description="per_item if not given."),
+    "mode": Field(word(BulkMode), description="per_item if not given.", default=BulkMode.PER_ITEM),
     "orders": Field(listed(order_item, most=1000, least=1), required=True),
 }
 idempotency_key = text(r"^[\x21-\x7e]{1,255}$", "1 to 255 printable ASCII characters without spaces")
 GROUP_FIELDS = {
     "list_id": Field(cl_ord_id, required=True, description="The group's id, unique among yours."),
     "kind": Field(word(GroupKind), required=True),
-    "oca_type": Field(word(OcaType), description="What an execution of one does to the others (OCA)."),
+    "oca_type": Field(
+        word(OcaType),
+        description="What an execution of one does to the others (OCA).",
+        default=OcaType.CANCEL,
+    ),
     "orders": Field(
         listed(order, least=MIN_ORDERS, most=MAX_ORDERS),
         required=True,
@@ -89,13 +93,14 @@ SLICED_FIELDS = {
         required=True,
         description="Slices are named after it: .1, .2, ...",
     ),
-    "schedule": Field(word(Schedule), description="TWAP if not given."),
+    "schedule": Field(word(Schedule), description="TWAP if not given.", default=Schedule.TWAP),
     "slices": Field(integer(1, MAX_SLICES), required=True),
     "start_time": Field(moment, description="Now, when it is not given."),
     "end_time": Field(moment, required=True, description="Nothing is sent from then on, paused or not."),
     "if_late": Field(
         word(IfLate),
         description="What becomes of the rest when slices were not sent in their time; SPREAD if not given.",
+        default=IfLate.SPREAD,
     ),
 }
 PREVIEW_FIELDS = ORDER_FIELDS | {"cl_ord_id": Field(cl_ord_id)}
@@ -123,12 +128,14 @@ CANCEL_MANY_FIELDS = {
     "account": Field(account),
     "symbol": Field(symbol),
     "side": Field(word(Side)),
-    "dry_run": Field(boolean, description="Only tell what would be asked."),
-    "limit": Field(integer(1, 500), description="Orders at once; 500 if not given."),
+    "dry_run": Field(boolean, description="Only tell what would be asked.", default=False),
+    "limit": Field(integer(1, 500), description="Orders at once; 500 if not given.", default="500"),
 }
 CANCEL_FIELDS = {
     "cl_ord_id": Field(cl_ord_id),
-    "alone": Field(boolean, description="Only if the broker cancels no other order of the group with it."),
+    "alone": Field(
+        boolean, description="Only if the broker cancels no other order of the group with it.", default=False
+    ),
 }
 REPLACE_FIELDS = {
     "cl_ord_id": ORDER_FIELDS["cl_ord_id"],

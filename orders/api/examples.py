@@ -86,6 +86,11 @@ REQUESTS: dict[str, Schema] = {
 }
 PLACING = {"place_order", "place_group", "place_sliced"}
 CHANGING = {"cancel_order", "replace_order"}
+#: Whose answer is kept under an Idempotency-Key (`orders.api.keys.keyed`).
+KEYED = {
+    *("place_group", "place_sliced", "cancel_order", "replace_order", "cancel_orders", "cancel_group"),
+    *("pause_sliced", "resume_sliced", "cancel_sliced"),
+}
 ASKING = {*PLACING, "preview_order", "resolve_instrument"}
 #: What an order is that a check refused.
 REJECTED: Schema = {
@@ -107,7 +112,8 @@ ONLY: dict[str, set[str]] = {
     "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
     "REFUSED_BY_CHECK": {"place_order", "place_group", "place_sliced", "replace_order"},
-    "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders"},
+    "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders", *KEYED},
+    "IDEMPOTENCY_KEY_IN_USE": KEYED,
     "BULK_REFUSED": {"place_orders"},
 }
 #: Members that the documents of some codes have beside the usual ones.

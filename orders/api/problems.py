@@ -19,7 +19,7 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from brokers import database
-from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, OrderError, RefusedByCheck
+from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, KeyInUse, OrderError, RefusedByCheck
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "NOT_AUTHENTICATED": (401, "A valid token is needed"),
     "FORBIDDEN": (403, "The token may not do this"),
     "NOT_FOUND": (404, "The resource does not exist"),
+    "BODY_TOO_SLOW": (408, "The body did not arrive in time"),
     "METHOD_NOT_ALLOWED": (405, "The method is not allowed here"),
     "NOT_ACCEPTABLE": (406, "No accepted media type is available"),
     "AMBIGUOUS_INSTRUMENT": (400, "The description fits several contracts"),
@@ -48,6 +49,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "BODY_TOO_LARGE": (413, "The body is too large"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "The body must be application/json"),
     "REFUSED_BY_CHECK": (422, "The order was refused by a check"),
+    "IDEMPOTENCY_KEY_IN_USE": (409, "The first request of the Idempotency-Key is still being worked"),
     "IDEMPOTENCY_KEY_REUSED": (422, "The Idempotency-Key was used for another request"),
     "BULK_REFUSED": (422, "Orders of the bulk were refused, so none was placed"),
     "NOT_PLACED": (424, "Not placed, because others of its bulk were refused"),
@@ -169,7 +171,7 @@ def problem_of_service(error: OrderError) -> Problem:
         return Problem(error.code, str(error), errors=what, candidates=error.candidates)
     if isinstance(error, RefusedByCheck):
         return Problem(error.code, str(error), kind="REFUSED_BY_CHECK", report=error.report)
-    if isinstance(error, BrokerSilent):
+    if isinstance(error, BrokerSilent | KeyInUse):
         return Problem(error.code, str(error), headers={"Retry-After": "2"})
     if fields:
         wrong = ((name, text) for name, texts in fields.items() for text in texts)

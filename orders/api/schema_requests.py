@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
 from orders.api import bodies
-from orders.api.schema import Operation, json_body, page_of, problems, read, refused
+from orders.api.schema import IDEMPOTENCY_KEY, Operation, json_body, page_of, problems, read, refused
 from orders.api.shapes import ProblemShape, RefusedRequestShape, RequestShape
 
 
@@ -48,28 +48,31 @@ LIST_REQUESTS: Operation = {
 READ_REQUEST: Operation = {"operation_id": "read_request", "responses": read(RequestShape, 404)}
 CANCEL_ORDERS: Operation = {
     "operation_id": "cancel_orders",
+    "parameters": [IDEMPOTENCY_KEY],
     "request": json_body(bodies.CANCEL_MANY_FIELDS),
-    "responses": {200: CancelAnswer, **problems(400, 413, 415)},
+    "responses": {200: CancelAnswer, **problems(400, 409, 413, 415, 422)},
     "examples": [
         OpenApiExample("what would go", value={"symbol": "AAPL", "dry_run": True}, request_only=True)
     ],
 }
 CANCEL_ORDER: Operation = {
     "operation_id": "cancel_order",
+    "parameters": [IDEMPOTENCY_KEY],
     "request": json_body(bodies.CANCEL_FIELDS),
-    "responses": {202: CancelShape, **problems(400, 404, 409, 413, 415)},
+    "responses": {202: CancelShape, **problems(400, 404, 409, 413, 415, 422)},
 }
 REPLACE_ORDER: Operation = {
     "operation_id": "replace_order",
     "request": json_body(bodies.REPLACE_FIELDS),
     "parameters": [
+        IDEMPOTENCY_KEY,
         OpenApiParameter(
             "If-Match",
             {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}(-[0-9a-f]{1,64})?")$'},
             OpenApiParameter.HEADER,
             required=True,
             description="The version that you saw, or the ETag of the order; * for any.",
-        )
+        ),
     ],
     "responses": {
         202: RequestShape,

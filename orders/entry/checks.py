@@ -29,7 +29,11 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
     if not context.limits:
         code = context.account.code
         return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
-    facts = order_facts(ticket, context)
+    return check_report_by(order_facts(ticket, context), context)
+
+
+def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
+    """What the limits of all its scopes say about an order, by these facts."""
     return [check for limits in context.limits for check in order_checks(facts, limits)]
 
 

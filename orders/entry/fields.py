@@ -237,6 +237,21 @@ def stated(raw: Any, read: Reader) -> Any:
     return raw
 
 
+def meaning(raw: Any, read: Reader) -> Any:
+    """A document by its meaning: what was stated, numbers in one form ("10", "10.0" and 10 are the same)."""
+    if isinstance(raw, dict) and (fields := read.fields):
+        return {
+            name: meaning(value, fields[name].read) if name in fields else value
+            for name, value in stated(raw, read).items()
+        }
+    if isinstance(raw, list) and read.entry:
+        return [meaning(one, read.entry) for one in raw]
+    numeric = "anyOf" in read.schema or read.schema.get("type") in ("integer", "number")
+    if numeric and isinstance(raw, str) and len(raw) < 64 and PLAIN_NUMBER.fullmatch(raw):
+        return f"{Decimal(raw).normalize():f}"
+    return raw
+
+
 @reads(type="boolean")
 def boolean(raw: Any) -> bool:
     """true or false in a JSON body."""

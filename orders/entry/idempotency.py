@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from orders.errors import OrderError
+from orders.errors import KeyInUse, KeyReused
 from orders.models import IdempotencyKey
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 RETENTION = timedelta(days=7)
-
-
-class KeyReused(OrderError):
-    """The key was used for another request; nothing was done."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
+#: A request that was begun and has no answer after this has died with its process.
+LONGEST = timedelta(seconds=60)
 
 
 def once(client: User, key: str, fingerprint: str, act: Callable[[], Any]) -> tuple[Any, bool]:
@@ -45,6 +41,31 @@ def _earlier(client: User, key: str, fingerprint: str) -> Any:
     if row.request_hash != fingerprint:
         raise KeyReused("This Idempotency-Key was used for another request; nothing was done.")
     return row.answer
+
+
+def begin(client: User, key: str, fingerprint: str) -> Any:
+    """Keep the key for a request that cannot be one transaction; the answer of the first one, if there was.
+
+    What it asks for must be harmless to do again: after a crash somebody may. Raises KeyReused and KeyInUse.
+    """
+    row, new = IdempotencyKey.objects.get_or_create(
+        client=client, key=key, defaults={"request_hash": fingerprint}
+    )
+    if row.request_hash != fingerprint:
+        raise KeyReused("This Idempotency-Key was used for another request; nothing was done.")
+    if not new and not row.answer and row.created_at > timezone.now() - LONGEST:
+        raise KeyInUse("The first request of this Idempotency-Key is not answered yet; ask again.")
+    return row.answer or None
+
+
+def finish(client: User, key: str, answer: Any) -> None:
+    """Keep the answer, for as often as the request comes again."""
+    IdempotencyKey.objects.filter(client=client, key=key).update(answer=answer)
+
+
+def release(client: User, key: str) -> None:
+    """Nothing was done: the key is free again."""
+    IdempotencyKey.objects.filter(client=client, key=key).delete()
 
 
 def forget_old_keys() -> int:

@@ -158,9 +158,14 @@ def user_of(order: Order) -> str:
 
 
 def _bound(orders: Intention, rules: Rules) -> Bound | None:
-    """The intention with the limits that need the use; None where none does, or it is refused already."""
+    """The same for one that is not refused already."""
+    return bound_of(orders, rules) if orders[0].state == State.CREATED else None
+
+
+def bound_of(orders: Intention, rules: Rules) -> Bound | None:
+    """The intention with the limits that need the use; None where none does."""
     first = orders[0]
-    if first.state != State.CREATED or not (limits := _sets(first, user_of(first), rules)):
+    if not (limits := _sets(first, user_of(first), rules)):
         return None
     overrides = {id_: text for order in orders for id_, text in order.overrides.items()}
     return Bound(

@@ -24,9 +24,10 @@ ANY_PRICE = Decimal("Infinity")
 
 
 #: Rules that ask an intention with all that its scope does.
-USE_RULES = tuple(
-    one.name for one in CATALOGUE if not one.per_order and one.name not in ("currency", "soft")
-) + ("short_sales",)
+USE_RULES = (
+    *(one.name for one in CATALOGUE if not one.per_order and one.name not in ("currency", "soft")),
+    "short_sales",
+)
 #: Those that concern how orders came, not what is there: what has been recorded is not asked for them again.
 ON_ARRIVAL = (
     "max_orders_per_minute",

@@ -10,7 +10,10 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All that is given out of IPv6 for the public internet; forms that wrap an IPv4 address are elsewhere.
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+#: Of these the one that Python learns to refuse only later: examples in documents (RFC 9637).
+EXAMPLES = ipaddress.ip_network("3fff::/20")
 
 
 class AddressRefused(ValueError):
@@ -37,6 +40,9 @@ def check_url(url: str) -> SplitResult:
     schemes = ("https", "http") if settings.WEBHOOK_PRIVATE else ("https",)
     if parts.scheme not in schemes or not parts.hostname or port == 0:
         raise AddressRefused("This must be an https URL with a host.")
+    if port not in (None, *settings.WEBHOOK_PORTS) and not settings.WEBHOOK_PRIVATE:
+        ports = " or ".join(map(str, settings.WEBHOOK_PORTS))
+        raise AddressRefused(f"The port must be {ports}.")
     if parts.username is not None or parts.password is not None or parts.fragment:
         raise AddressRefused("This must have neither user, password nor fragment.")
     return parts
@@ -63,9 +69,9 @@ def resolve(url: str) -> Target:
 def is_public(address: Address) -> bool:
     """Whether an address is on the public internet, also when it wraps one of IPv4."""
     if isinstance(address, ipaddress.IPv6Address):
-        if address in NAT64:
-            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        for inner in (address.ipv4_mapped, address.sixtofour, *(address.teredo or ())):
-            if inner is not None:
-                return is_public(inner)
+        inner = (address.sixtofour, *(address.teredo or ()))
+        if address not in GLOBAL_UNICAST or address in EXAMPLES:
+            return False
+        if not all(is_public(each) for each in inner if each is not None):
+            return False
     return address.is_global and not address.is_multicast

@@ -1,10 +1,17 @@
-"""Posting deliveries: in their order, one at a time for each webhook, with growing pauses after a failure."""
+"""Posting deliveries: in their order, one at a time for each webhook, with growing pauses after a failure.
+
+A receiver may be as slow as it likes: an attempt has one deadline for all of it, and posts hold at most
+AT_ONCE threads of a worker, which has more.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,26 +26,42 @@ from orders.webhooks.addresses import AddressRefused, Target, resolve
 log = logging.getLogger(__name__)
 
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
+DEADLINE = 10.0  # seconds of an attempt as a whole, from the look-up of the name to the status
+#: Webhooks that one worker posts to at once; with more, the others wait for the schedule.
+AT_ONCE = 4
 LEASE = timedelta(seconds=60)
 RUN = 20.0  # seconds after which a run leaves the rest to the next one
 #: Pauses after the first, second, ... failure in a row; a delivery is given up after ATTEMPTS.
 PAUSES = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 10_800, 21_600)]
 ATTEMPTS = len(PAUSES) + 1
+_places = threading.BoundedSemaphore(AT_ONCE)
+#: A name's look-up waits for its servers as long as the system lets it, and cannot be interrupted.
+_look_ups = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook-names")
 
 
 def due() -> list[UUID]:
-    """Webhooks that may be worked on now."""
+    """Webhooks that may be worked on now, in any order: a slow one is not always the first."""
     now = timezone.now()
     free = Q(busy_until=None) | Q(busy_until__lt=now)
-    return list(Webhook.objects.filter(free, active=True).values_list("pk", flat=True))
+    return list(Webhook.objects.filter(free, active=True).order_by("?").values_list("pk", flat=True))
 
 
 def deliver(webhook_id: UUID) -> int:
     """Post what waits for a webhook until something fails; how many posts were taken.
 
-    No transaction is open while a post is under way. Two runs at once are kept apart by a lease; one that
-    outlives it may post a delivery twice, which its id lets the receiver see.
+    Nothing while this worker posts to AT_ONCE others. No transaction is open while a post is under way.
+    Two runs at once are kept apart by a lease; one that outlives it may post a delivery twice, which its id
+    lets the receiver see.
     """
+    if not _places.acquire(blocking=False):
+        return 0
+    try:
+        return _deliver(webhook_id)
+    finally:
+        _places.release()
+
+
+def _deliver(webhook_id: UUID) -> int:
     webhook = _claim(webhook_id)
     if webhook is None:
         return 0
@@ -81,23 +104,37 @@ def _post(webhook: Webhook, delivery: WebhookDelivery) -> bool:
 def _attempt(webhook: Webhook, delivery: WebhookDelivery, now: datetime) -> tuple[int | None, str]:
     """(status, "") of an answer, (None, why) when there was none."""
     payload = delivery.payload.encode()
+    end = time.monotonic() + DEADLINE
     try:
-        target = resolve(webhook.url)
-        # No shared client: its pool tells connections apart by address and port alone, and would post to
-        # one host what was meant for another behind the same address, whose certificate was never seen.
-        with httpx.Client(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client:
-            request = _request(client, target, payload)
-            request.headers.update(signing.headers(webhook, str(delivery.id), payload, now))
-            answer = client.send(request, stream=True)  # what it says beyond its status is not read
-            answer.close()
+        target = _look_ups.submit(resolve, webhook.url).result(DEADLINE)
+        signed = signing.headers(webhook, str(delivery.id), payload, now)
+        return asyncio.run(_status_of(target, payload, signed, end - time.monotonic())), ""
     except AddressRefused as error:
         return None, str(error)
+    except TimeoutError:
+        return None, f"There was no whole answer within {DEADLINE:g} s."
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         return None, f"{type(error).__name__}: {error}"
-    return answer.status_code, ""
 
 
-def _request(client: httpx.Client, target: Target, payload: bytes) -> httpx.Request:
+async def _status_of(target: Target, payload: bytes, signed: dict[str, str], seconds: float) -> int:
+    """The status that a post is answered with; raises TimeoutError when it is not there in so many seconds.
+
+    No shared client: its pool tells connections apart by address and port alone, and would post to one host
+    what was meant for another behind the same address, whose certificate was never seen.
+    """
+    async with (
+        asyncio.timeout(seconds),
+        httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, follow_redirects=False) as client,
+    ):
+        request = _request(client, target, payload)
+        request.headers.update(signed)
+        answer = await client.send(request, stream=True)  # what it says beyond its status is not read
+        await answer.aclose()
+        return answer.status_code
+
+
+def _request(client: httpx.AsyncClient, target: Target, payload: bytes) -> httpx.Request:
     """The request to the address that was resolved, in the name of the host."""
     url = httpx.URL(target.url)
     return client.build_request(

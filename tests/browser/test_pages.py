@@ -60,7 +60,7 @@ def order(stack: System) -> str:
 
 def serious(page: Page) -> list[str]:
     """What axe calls serious or critical: rule and first place."""
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     bad = [each for each in found if each["impact"] in ("serious", "critical")]
     return [f"{each['id']}: {each['nodes'][0]['target']} {each['nodes'][0]['html'][:120]}" for each in bad]
 

@@ -18,10 +18,11 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
-#: Without a token every answer is 401, so a few cases per operation say it all.
+#: Without a token every answer is 401, so a few cases per operation say it all. The thousands of cases of the
+#: coverage phase are the same each time: tests/soak/test_deep_schemathesis.py runs them.
 OPTIONS = {
-    "nobody": ["--max-examples", "6", "--phases", "examples,fuzzing"],
-    "one account": ["--max-examples", "5"],
+    "nobody": ["--max-examples", "2", "--phases", "examples,fuzzing"],
+    "one account": ["--max-examples", "5", "--phases", "examples,fuzzing,stateful"],
 }
 
 

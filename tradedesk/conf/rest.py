@@ -25,6 +25,8 @@ API_RATE = env.integer("TRADEDESK_API_RATE", 1000, low=1, high=1_000_000)
 BAD_TOKEN_RATE = env.integer("TRADEDESK_BAD_TOKEN_RATE", 20, low=1, high=1_000_000)
 #: Whether webhooks may go to private addresses and by plain http: for tests and closed networks.
 WEBHOOK_PRIVATE = env.read(env.env.bool, "TRADEDESK_WEBHOOK_PRIVATE", False)
+#: Ports that webhooks may go to: what else listens on a machine is not asked by our hand.
+WEBHOOK_PORTS = env.ports("TRADEDESK_WEBHOOK_PORTS", [443, 8443])
 #: Origins of the desk's own pages: they may read the stream with the desk's login.
 WEB_ORIGINS = env.read(
     env.env.list, "TRADEDESK_WEB_ORIGINS", ["http://127.0.0.1:8000", "http://localhost:8000"]

@@ -76,8 +76,8 @@ def web(port: int) -> Process:
             *granian("wsgi", "tradedesk.wsgi:application", port),
             "--workers",
             "1",
-            "--blocking-threads",
-            "8",
+            "--blocking-threads",  # so many bodies may be slow; settings.WEB_TURNS are worked at once
+            "64",
         ),
         health=f"http://{HOST}:{port}/healthz",
     )
@@ -108,7 +108,8 @@ def broker(session: str) -> Process:
 
 def worker() -> Process:
     """The worker for everything that does not touch a broker connection."""
-    pool = ("-P", "threads", "-c", "2", "-Q", "default", "-n", "worker@%h")
+    # Of the threads at most four wait for the receivers of webhooks (orders.webhooks.deliver.AT_ONCE).
+    pool = ("-P", "threads", "-c", "6", "-Q", "default", "-n", "worker@%h")
     # Mingling would add a second to each start; the heartbeat stays, Flower shows the worker by it.
     talk = ("--without-gossip", "--without-mingle", "--loglevel", "INFO")
     return Process(name="worker", argv=celery("worker", *pool, *talk))

@@ -82,10 +82,12 @@ def columns_of(sheet: Sheet, filled: list[Row]) -> dict[int, str]:
     names = {at: column_name(title) for at, title in titles.items()}
     if not {"symbol", "side"} <= set(names.values()):
         raise FileRefused("The first line must name the columns, symbol and side among them.")
+    used = [at for at in names if any(at < len(row.cells) and row.cells[at].text for row in filled[1:])]
+    spare = {names[at] for at in used}
+    names = {at: name for at, name in names.items() if at in used or name not in spare}
     for at, name in names.items():
         if twice := [titles[other] for other in names if names[other] == name and other != at]:
             raise FileRefused(f"A column is named twice: {titles[at]} and {twice[0]} are both {name}.")
-    used = [at for at in names if any(at < len(row.cells) and row.cells[at].text for row in filled[1:])]
     if hidden := [titles[at] for at in used if at in sheet.hidden_columns]:
         raise FileRefused(f"The column {hidden[0]} is hidden: show it or delete it.")
     if heading and heading.hidden:
@@ -140,6 +142,8 @@ def cell_text(name: str, cell: Cell, sign: DecimalSign | None) -> str:
     """The text that the column's field reads. Raises UnclearNumber and SpoiltCell."""
     if cell.day and name == "maturity":
         return f"{cell.day:%Y%m%d}"
+    if name == "maturity" and (day := re.fullmatch(r"(\d{4})-(\d\d)(?:-(\d\d))?", cell.text, re.ASCII)):
+        return "".join(part or "" for part in day.groups())
     if cell.problem:
         raise SpoiltCell(
             f"{cell.problem} {f'If something else was typed, {MADE_A_DATE}' if cell.day else ''}"

@@ -16,7 +16,13 @@ from typing import Any
 
 MAX_BYTES = 1_000_000
 MAX_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
+MAX_MERGED = 100_000  # cells; reading a workbook makes one of each, and a line of its XML can name 17 billion
+MERGED = re.compile(rb"mergeCell\s[^>]*?ref\s*=\s*[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
 SPREADSHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|#+)")
+#: The first line of a file that is written for Excel; saved again it has separators as the table has columns.
+SEPARATOR = re.compile(r'"?sep=([^"\r\n])\1*"?\1*(?:\r\n|\r|\n)', re.IGNORECASE)
+#: A format that shows a thousandth of a number, or a millionth.
+SCALED = re.compile(r"[0#?],+(?![0#?,])")
 #: How a spreadsheet exports a text that it must not take for a number: ="0700".
 TEXT_FORMULA = re.compile(r'="([^"]*)"')
 
@@ -65,14 +71,13 @@ def read_sheet(content: bytes) -> Sheet:
 
 def csv_sheet(content: bytes) -> Sheet:
     """The lines of a CSV file in UTF-8 or UTF-16, between commas, semicolons or tabs."""
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-        first, _, rest = text.partition("\n")
-        said = re.fullmatch(r'"?sep=(.)"?\r?', first)  # written for Excel
-        head = next(iter((rest if said else text).splitlines()), "")
-        delimiter = said[1] if said else max(",;\t", key=head.count)
-        reader = csv.reader(io.StringIO(rest if said else text, newline=""), delimiter=delimiter, strict=True)
+        text = content.decode(encoding_of(content)).rstrip("\x1a")  # DOS ended files so
+        said = SEPARATOR.match(text)
+        table = text[said.end() :] if said else text
+        head = next(iter(table.splitlines()), "")
+        delimiter = said[1] if said else max(",;\t|", key=head.count)
+        reader = csv.reader(io.StringIO(table, newline=""), delimiter=delimiter, strict=True)
         lines = [(reader.line_num, cells) for cells in reader]
     except (UnicodeError, csv.Error, TypeError) as error:
         hint = "save it as “CSV UTF-8” or XLSX"
@@ -81,6 +86,18 @@ def csv_sheet(content: bytes) -> Sheet:
         raise FileRefused("The file holds zero bytes, so it is no text.")
     skipped = 1 if said else 0
     return Sheet(rows=[Row(line=at + skipped, cells=[*map(text_cell, cells)]) for at, cells in lines])
+
+
+def encoding_of(content: bytes) -> str:
+    """UTF-16 with its mark, or by the zeros beside the letters of a heading; else UTF-8."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    zeros = [not each for each in content[:4]]
+    wide: dict[tuple[bool, ...], str] = {
+        (False, True, False, True): "utf-16-le",
+        (True, False, True, False): "utf-16-be",
+    }
+    return wide.get(tuple(zeros), "utf-8-sig")
 
 
 def text_cell(raw: str) -> Cell:
@@ -107,14 +124,31 @@ def workbook_sheet(content: bytes) -> Sheet:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if "content.xml" in archive.namelist():
+                raise FileRefused("The file is an OpenDocument sheet: save it as XLSX or CSV.")
             if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED:
                 raise FileRefused("The workbook is too large inside.")
+            if sum(map(merged_cells, map(archive.read, archive.namelist()))) > MAX_MERGED:
+                raise FileRefused("The workbook has too many merged cells: save its values in a new one.")
         book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False)
         return chosen_sheet(book.worksheets)
     except FileRefused:
         raise
     except Exception as error:  # a broken workbook raises whatever its broken part leads to
         raise FileRefused(f"The file cannot be read as a workbook: {error}.") from None
+
+
+def merged_cells(part: bytes) -> int:
+    """How many cells the merged ranges of a part of a workbook have."""
+    if b"\x00" in part:
+        part = part.replace(b"\x00", b"")  # XML may be UTF-16 as well
+    from openpyxl.utils import column_index_from_string
+
+    total = 0
+    for left, top, right, bottom in MERGED.findall(part):
+        across = column_index_from_string(right.decode()) - column_index_from_string(left.decode()) + 1
+        total += across * (int(bottom) - int(top) + 1)
+    return total
 
 
 def chosen_sheet(sheets: list[Any]) -> Sheet:
@@ -146,7 +180,7 @@ def rows_of(sheet: Any) -> list[Row]:
             raise FileRefused(f"Cell {cell.coordinate} is far outside of the table.")
         found[row][column] = workbook_cell(cell)
     for merged in sheet.merged_cells.ranges:
-        for row, column in list(merged.cells)[:10_000]:
+        for row, column in merged.cells:
             found[row][column] = Cell(
                 text=found[row].get(column, EMPTY).text,
                 problem=f"The cells {merged.coord} are merged: give each row its own value.",
@@ -181,10 +215,25 @@ def workbook_cell(cell: Any) -> Cell:
     if isinstance(value, int | float):
         # As many digits as a spreadsheet itself keeps and shows: 0.1 + 0.2 is 0.3 in it.
         number = f"{Decimal(f'{value:.15g}'):f}"
-        return Cell(text=number, exact=True)
+        return Cell(text=number, exact=True, problem=shown_otherwise(cell.number_format, number))
     if cell.data_type == "f" or not isinstance(value, str):
         shown = f" ({value[:30]})" if isinstance(value, str) else ""  # one over several cells is an object
         raise FileRefused(f"Cell {cell.coordinate} holds a formula{shown}; paste its value instead.")
     if "\x00" in value:
         raise FileRefused(f"Cell {cell.coordinate} holds zero bytes.")
     return text_cell(value)
+
+
+def shown_otherwise(form: str, number: str) -> str:
+    """What is wrong with a number whose format shows people another one; empty when nothing is."""
+    plain = re.sub(r'"[^"]*"|\\.|\[[^]]*\]', "", form)  # without texts, colours and conditions
+    shown = plain.split(";")[0]
+    if "%" in shown:
+        return f"The spreadsheet shows a percentage here and holds {number}: format the cell as a number."
+    if SCALED.search(shown):
+        return f"The spreadsheet shows this without its last digits, it is {number}: format the cell anew."
+    if "E+" in shown.upper() or "E-" in shown.upper():
+        return f"The spreadsheet shows this number shortened, it is {number}: format the cell anew."
+    if not shown.strip() and form:
+        return f"The spreadsheet hides the number {number} here: format the cell anew."
+    return ""

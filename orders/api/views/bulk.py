@@ -17,10 +17,11 @@ from orders.api import bodies
 from orders.api import schema_bulk as schema
 from orders.api.base import ApiView, answer
 from orders.api.bodies import BULK_FIELDS, BulkMode, key_of, read_fields, read_ticket
+from orders.api.keys import takes_key
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document
 from orders.api.views.orders import permitted, shown
-from orders.entry.fields import stated
+from orders.entry.fields import meaning
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
 from orders.models import Scope, Source, State
@@ -32,6 +33,7 @@ class OrderBulk(ApiView):
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(**schema.PLACE_ORDERS)
+    @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Record them and answer for each, in the order in which they came."""
         body = read_fields(request.data, BULK_FIELDS)
@@ -41,7 +43,7 @@ class OrderBulk(ApiView):
         key = key_of(request)
         if not key:
             return self._answer(self._place(lines, mode), mode)
-        said = [stated(item, bodies.order) for item in body["orders"]]
+        said = [meaning(item, bodies.order) for item in body["orders"]]
         meant = json.dumps([mode, said], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
         resolve_lines(

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
+from orders.api.keys import keyed
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
 from orders.api.views.orders import permission_errors, permitted
@@ -62,6 +63,7 @@ class Groups(ApiView):
 
     @extend_schema(
         operation_id="place_group",
+        parameters=[schema.IDEMPOTENCY_KEY],
         request=schema.json_body(bodies.GROUP_FIELDS),
         responses={
             201: OpenApiResponse(GroupShape, "Recorded whole; the broker gets it whole or not at all."),
@@ -70,6 +72,7 @@ class Groups(ApiView):
             **schema.refused(RefusedGroupShape),
         },
     )
+    @keyed(bodies.GROUP_FIELDS)
     def post(self, request: Request) -> HttpResponse:
         """Record a group of two to six orders."""
         ticket = bodies.read_group(request.data)
@@ -108,8 +111,12 @@ class GroupCancel(GroupDetail):
     http_method_names = ["post"]
 
     @extend_schema(
-        operation_id="cancel_group", request=None, responses={202: CancelsShape, **schema.problems(404)}
+        operation_id="cancel_group",
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=None,
+        responses={202: CancelsShape, **schema.problems(400, 404, 409, 422)},
     )
+    @keyed()
     def post(self, request: Request, group_id: UUID) -> HttpResponse:
         """Ask for the cancel of every order of the group that is alive."""
         group, actor = self._find(group_id), f"client:{self.access.user.get_username()}"

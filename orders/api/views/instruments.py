@@ -16,6 +16,7 @@ from brokers.models import Instrument
 from orders import selectors
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
+from orders.api.keys import takes_key
 from orders.api.problems import invalid
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
 from orders.api.resources import instrument_document
@@ -113,6 +114,7 @@ class Instruments(ApiView):
             **schema.problems(400, 413, 415, 422),
         },
     )
+    @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Resolve a description; one that fits several contracts is refused with the candidates."""
         key, account = bodies.read_instrument(request.data)
@@ -144,6 +146,7 @@ class OrderPreview(ApiView):
         request=schema.json_body(bodies.PREVIEW_FIELDS),
         responses={200: PreviewShape, **schema.problems(400, 413, 415, 422)},
     )
+    @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Check the order and ask the broker what it would do to the account."""
         ticket = permitted(self.access, bodies.read_preview(request.data))

@@ -17,6 +17,7 @@ from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
 from orders.api.bodies import key_of, read_ticket
+from orders.api.keys import takes_key
 from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
@@ -37,6 +38,7 @@ class OrderList(ApiView):
     scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 
     @extend_schema(**schema.PLACE_ORDER)
+    @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Record an order and answer before the broker speaks."""
         ticket = permitted(self.access, read_ticket(request.data))

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from brokers.formats import decimal_text, time_text
 from orders.api import bodies, schema, shapes
 from orders.api.base import ApiView, answer
+from orders.api.keys import keyed
 from orders.api.queries import DEFAULT_LIMIT, page, paged, read_query, uuid
 from orders.api.resources import instrument_document
 from orders.api.views.orders import permitted
@@ -76,6 +77,7 @@ class SlicedList(ApiView):
             **schema.problems(400, 409, 413, 415, 422),
         },
     )
+    @keyed(bodies.SLICED_FIELDS)
     def post(self, request: Request) -> HttpResponse:
         """Record a parent order that is worked in equal slices at equal distances (TWAP)."""
         ticket, how = bodies.read_sliced(request.data)
@@ -137,8 +139,12 @@ class SlicedPause(SlicedAct):
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(
-        operation_id="pause_sliced", request=None, responses={202: SlicedShape, **schema.problems(404, 409)}
+        operation_id="pause_sliced",
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=None,
+        responses={202: SlicedShape, **schema.problems(400, 404, 409, 422)},
     )
+    @keyed()
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:
         """No further slices until it is resumed; those that are out stay."""
         return self._act(parent_id, slicer.pause)
@@ -150,8 +156,12 @@ class SlicedResume(SlicedAct):
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(
-        operation_id="resume_sliced", request=None, responses={202: SlicedShape, **schema.problems(404, 409)}
+        operation_id="resume_sliced",
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=None,
+        responses={202: SlicedShape, **schema.problems(400, 404, 409, 422)},
     )
+    @keyed()
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:
         """Go on: a slice at once if one was due, the rest over what remains of the window."""
         return self._act(parent_id, slicer.resume)
@@ -163,8 +173,12 @@ class SlicedCancel(SlicedAct):
     scopes = {"POST": Scope.CANCEL}
 
     @extend_schema(
-        operation_id="cancel_sliced", request=None, responses={202: SlicedShape, **schema.problems(404, 409)}
+        operation_id="cancel_sliced",
+        parameters=[schema.IDEMPOTENCY_KEY],
+        request=None,
+        responses={202: SlicedShape, **schema.problems(400, 404, 409, 422)},
     )
+    @keyed()
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:
         """No further slices, and those that are out are canceled."""
         return self._act(parent_id, slicer.cancel_sliced)

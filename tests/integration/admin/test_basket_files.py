@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from html import unescape
@@ -57,6 +58,21 @@ def hide(book: Any, *, column: str = "", row: int = 0) -> None:
         book.active.row_dimensions[row].hidden = True
 
 
+def formatted(book: Any, number: float, form: str) -> None:
+    book.active.cell(2, 4, number).number_format = form
+
+
+def merged(content: bytes, cells: str) -> bytes:
+    """A workbook with a merged range, which openpyxl itself would not write so large."""
+    found = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(found, "w") as new:
+        for name in old.namelist():
+            more = f'</sheetData><mergeCells><mergeCell ref="{cells}"/></mergeCells>'.encode()
+            part = old.read(name)
+            new.writestr(name, part.replace(b"</sheetData>", more) if "sheet1" in name else part)
+    return found.getvalue()
+
+
 def changed(**cells: str) -> list[str]:
     return [cells.get(name, text) for name, text in zip(HEAD, GOOD, strict=True)]
 
@@ -106,6 +122,13 @@ LEFTOVERS: dict[str, bytes] = {
     ),
     "short words": lines(HEAD, changed(side="b", ord_type="lmt")),
     "lines of an old Mac": lines(HEAD, GOOD).replace(b"\r\n", b"\r"),
+    "sep= saved again": b"SEP=;;;;;;;\r\n" + lines(HEAD, GOOD, delimiter=";"),
+    "sep= of an old Mac": b"sep=;\r" + lines(HEAD, GOOD, delimiter=";").replace(b"\r\n", b"\r"),
+    "pipes": lines(HEAD, GOOD, delimiter="|"),
+    "UTF-16 without its mark": lines(HEAD, GOOD).decode().encode("utf-16-le"),
+    "UTF-16 of a big machine": lines(HEAD, GOOD).decode().encode("utf-16-be"),
+    "an end of DOS": lines(HEAD, GOOD) + b"\r\n\x1a",
+    "a column twice, once empty": lines([*HEAD, "Price"], [*GOOD, ""]),
     "a workbook's numbers": workbook(HEAD, [*GOOD[:3], 10, "LIMIT", 0.1 + 0.2 + 200.2, "DAY", None]),
 }
 
@@ -149,6 +172,7 @@ def test_what_a_spreadsheet_has_spoilt_is_refused_with_words(
         (lines(HEAD, changed(symbol="A\x00")), "zero bytes"),
         (b"\xd0\xcf\x11\xe0rest", "save it as XLSX"),
         (workbook(HEAD, GOOD, change=lambda book: hide(book, column="F")), "price is hidden"),
+        (merged(workbook(HEAD, GOOD), "A9:XFD1048576"), "too many merged cells"),
     ],
 )
 def test_a_file_is_refused_as_a_whole_with_words(boss: Client, content: bytes, description: str) -> None:
@@ -179,6 +203,11 @@ def test_sheets_that_are_not_read_are_named(boss: Client) -> None:
         (lambda book: book.active.cell(2, 2, date(2026, 3, 1)), "holds the date 2026-03-01"),
         (lambda book: book.active.merge_cells("D2:D3"), "D2:D3 are merged"),
         (lambda book: book.active.cell(2, 4, "#REF!"), "it says #REF!"),
+        (lambda book: formatted(book, 0.5, "0%"), "shows a percentage here and holds 0.5"),
+        (lambda book: formatted(book, 10_000, "#,##0,"), "without its last digits, it is 10000"),
+        (lambda book: formatted(book, 10_000, '0.0,"k"'), "without its last digits, it is 10000"),
+        (lambda book: formatted(book, 10_000, ";;;"), "hides the number 10000"),
+        (lambda book: formatted(book, 10_000, "0.00E+00"), "shortened, it is 10000"),
     ],
 )
 def test_a_spoilt_cell_of_a_workbook_is_refused(
@@ -231,6 +260,21 @@ def test_the_texts_of_a_ticket_read_back_are_the_ticket(number: str, side: str, 
         {**texts, "all_or_none": str(whole), "expire_time": "2026-12-01T10:00:00+02:00"}
     )
     assert ticket_from_texts(texts_of_ticket(ticket)) == ticket
+
+
+@pytest.mark.parametrize(
+    "form", ['#,##0.00 "%"', "#,##0.00_);(#,##0.00)", '[Red]"EUR, "0.00', "General", "0.00"]
+)
+def test_a_format_that_shows_the_number_itself_is_none_to_refuse(form: str) -> None:
+    sheet = workbook(HEAD, GOOD, change=lambda book: formatted(book, 10_000, form))
+    (row,) = read_basket(io.BytesIO(sheet)).rows
+    assert (row.texts["order_qty"], row.wrong) == ("10000", {})
+
+
+@pytest.mark.parametrize(("text", "read"), [("2026-12-18", "20261218"), ("2026-12", "202612")])
+def test_a_maturity_is_read_as_iso_dates_write_it(text: str, read: str) -> None:
+    (row,) = read_basket(io.BytesIO(lines([*HEAD, "maturity"], [*GOOD, text]))).rows
+    assert row.texts["maturity"] == read
 
 
 def test_a_file_is_read_by_the_lines_that_people_see() -> None:

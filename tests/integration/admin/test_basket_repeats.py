@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from orders.desk import jobs
 from orders.models import DeskJob, Order
-from tests.integration.admin.test_basket_files import GOOD, HEAD, changed, lines, upload
+from tests.integration.admin.test_basket_files import GOOD, HEAD, changed, lines, upload, workbook
 from tests.integration.admin.test_ticket import send as send_ticket
 from tests.integration.api.conftest import placed
 
@@ -52,6 +52,21 @@ def test_the_same_basket_again_is_sent_only_after_it_was_typed(boss: Client, end
 def test_a_row_is_the_same_however_it_is_spelled(boss: Client, row: list[str]) -> None:
     send(boss, preview(boss, GOOD)[1])
     assert "1 of these 2 orders repeats" in preview(boss, changed(symbol="IBM"), row)[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lines(HEAD, *reversed(TWO)),
+        lines(HEAD, *TWO, delimiter=";"),
+        lines(HEAD, *TWO, delimiter="\t").decode().encode("utf-16"),
+        workbook(HEAD, *([*row[:3], 10, "LMT", 200.5, "DAY"] for row in TWO)),
+        lines([*HEAD, "exchange", "currency", "sec_type"], *([*row, "SMART", "USD", "STK"] for row in TWO)),
+    ],
+)
+def test_a_file_of_another_form_is_the_same_basket(boss: Client, content: bytes) -> None:
+    send(boss, preview(boss, *TWO)[1])
+    assert "2 of these 2 orders repeat" in upload(boss, content)
 
 
 @pytest.mark.parametrize(

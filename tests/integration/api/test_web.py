@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import httpx
 import pytest
@@ -32,6 +33,7 @@ def server(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> I
     database = settings.DATABASES["default"]
     url = "postgresql://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**database)
     env = {**os.environ, "DATABASE_URL": url, "SECRET_KEY": settings.SECRET_KEY}
+    env["TRADEDESK_BODY_TIME"] = "3"
     log = tmp_path_factory.mktemp("web") / "log"
     process = spawn(web_process(port).argv, env=env, log=log, cwd=BASE_DIR)
     try:
@@ -104,13 +106,60 @@ def test_the_same_order_sent_at_once_is_one_order(server: str, headers: dict[str
 def raw(server: str, head: str, data: bytes = b"") -> str:
     """What comes back until the server closes the connection, or has nothing to say for a while."""
     host, port = server.split("/")[2].split(":")
-    received = b""
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(f"{head}\r\nHost: {host}\r\n\r\n".encode("latin-1") + data)
-        with suppress(ConnectionResetError):
-            while part := connection.recv(65_536):
-                received += part
+        return until_closed(connection)
+
+
+def until_closed(connection: socket.socket) -> str:
+    received = b""
+    with suppress(ConnectionResetError):
+        while part := connection.recv(65_536):
+            received += part
     return received.decode()
+
+
+TO_ORDERS = "POST /api/v1/orders HTTP/1.1\r\nTOKEN\r\nContent-Type: application/json\r\n"
+TO_LOGIN = (
+    "POST /admin/login/ HTTP/1.1\r\nCookie: csrftoken=12345678901234567890123456789012\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\n"
+)
+DRIPPING = {
+    "orders": f"{TO_ORDERS}Content-Length: 500",
+    "orders in chunks": f"{TO_ORDERS}Transfer-Encoding: chunked",
+    "login": f"{TO_LOGIN}Content-Length: 500",
+    "login in chunks": f"{TO_LOGIN}Transfer-Encoding: chunked",
+}
+
+
+@pytest.mark.parametrize("kind", DRIPPING)
+def test_bodies_that_drip_hold_nobody_up_and_end(server: str, headers: dict[str, str], kind: str) -> None:
+    host, port = server.split("/")[2].split(":")
+    head = DRIPPING[kind].replace("TOKEN", f"Authorization: {headers['Authorization']}")
+    drop = b"1\r\n \r\n" if "chunked" in head else b" "
+    with ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection((host, int(port)), 30)) for _ in range(24)]
+        for connection in slow:
+            connection.sendall(f"{head}\r\nHost: {host}\r\n\r\n".encode() + drop)
+        for number in range(8):  # the server waits for bodies meanwhile
+            assert httpx.get(f"http://{host}:{port}/healthz", timeout=2).status_code == 200
+            placed = httpx.post(server, headers=headers, json=body(f"beside-{number}"), timeout=2)
+            assert placed.status_code == 201
+            for connection in slow:
+                connection.sendall(drop)
+        answers = [until_closed(connection) for connection in slow]
+    assert {each.split("\r\n")[0] for each in answers} == {"HTTP/1.1 408 Request Timeout"}
+    assert all("connection: close" in each.lower() and "BODY_TOO_SLOW" in each for each in answers)
+
+
+def test_a_body_that_comes_late_but_in_time_is_read(server: str, headers: dict[str, str]) -> None:
+    def slowly() -> Iterator[bytes]:
+        data = json.dumps(body()).encode()
+        yield data[:50]
+        time.sleep(0.3)
+        yield data[50:]
+
+    assert httpx.post(server, headers=headers, content=slowly()).status_code == 201
 
 
 LONG = "Content-Length: 5000000"

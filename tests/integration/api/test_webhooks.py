@@ -6,19 +6,23 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from orders.models import DeliveryState, OrderEvent, Webhook, WebhookDelivery
 from orders.selectors import settled_events
 from orders.webhooks import addresses, collect, deliver
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, placed
+from tradedesk.stack.polling import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ALL = ("read", "trade", "cancel", "admin")
@@ -195,6 +199,61 @@ def test_a_silent_address_is_noted_with_its_reason(boss: Api, receiver: Receiver
     assert "ConnectError" in delivery["log"][0]["error"]
 
 
+@pytest.fixture
+def dripping() -> Iterator[tuple[str, threading.Event]]:
+    """The URL of a receiver that answers with one byte every tenth of a second, until the event is set."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        over = threading.Event()
+
+        def drip(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not over.wait(0.1):
+                    connection.sendall(b"x")
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=[server.accept()[0]], daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/", over
+        over.set()
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_answer_that_drips_ends_with_the_attempts_deadline(
+    boss: Api, receiver: Receiver, dripping: tuple[str, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "DEADLINE", 1.0)
+    hook = made(boss, receiver, url=dripping[0])
+    placed("a-1")
+    assert tell(hook) == 0
+    attempt = WebhookDelivery.objects.get().log.get()
+    assert attempt.error == "There was no whole answer within 1 s." and attempt.duration_ms < 10_000
+
+
+def test_dripping_receivers_leave_threads_for_other_work(
+    boss: Api, receiver: Receiver, dripping: tuple[str, threading.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "DEADLINE", 60.0)
+    slow = [made(boss, receiver, url=dripping[0]) for _ in range(deliver.AT_ONCE)]
+    quick = made(boss, receiver)
+    placed("a-1")
+
+    def work(hook: dict[str, Any]) -> None:
+        tell(hook)
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=[hook], daemon=True) for hook in slow]
+    [each.start() for each in threads]
+    eventually(lambda: Webhook.objects.filter(busy_until__isnull=False).count() == len(slow), limit=60)
+    assert tell(quick) == 0  # at once: its thread is free for a basket
+    dripping[1].set()
+    [each.join() for each in threads]
+    assert tell(quick) == 1
+
+
 def test_webhooks_of_other_accounts_do_not_exist(
     boss: Api, token: Callable[..., str], receiver: Receiver
 ) -> None:
@@ -222,6 +281,9 @@ def test_webhooks_of_other_accounts_do_not_exist(
         *("https://169.254.169.254/latest", "https://[::ffff:127.0.0.1]/", "https://[64:ff9b::7f00:1]/"),
         *("https://0.0.0.0/", "https://u:p@example.com/", "https://100.64.0.1/", "https://[fd00::1]/"),
         *("https://2130706433/", "https://x.invalid/", "https://a:99999/"),
+        *("https://[::ffff:8.8.8.8]/", "https://[64:ff9b::808:808]/", "https://[2002:7f00:1::]/"),
+        *("https://[3fff::1]/", "https://[4000::1]/", "https://[::8.8.8.8]/", "https://[2001:0:a00:1::]/"),
+        *("https://8.8.8.8:22/", "https://8.8.8.8:6379/", "https://8.8.8.8:80/", "https://8.8.8.8:9200/"),
     ],
 )
 def test_our_own_network_is_out_of_reach(boss: Api, url: str) -> None:

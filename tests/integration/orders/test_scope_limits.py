@@ -120,7 +120,7 @@ def test_a_short_sale_needs_its_permission(desk: User) -> None:
     limit(short_sales="locate")
     Instrument.objects.update(shortable_shares=10)
     last_prices.forget()
-    assert place(desk, ticket(side=Side.SELL), ticket(side=Side.SELL)) == [""] + ["SHORT_SALE_NOT_ALLOWED"]
+    assert place(desk, ticket(side=Side.SELL), ticket(side=Side.SELL)) == ["", "SHORT_SALE_NOT_ALLOWED"]
 
 
 def test_a_loss_of_the_day_refuses_what_opens_and_not_what_closes(desk: User) -> None:
@@ -149,7 +149,8 @@ def test_a_soft_breach_is_placed_only_with_the_override_of_its_own_warning(desk:
     assert place(desk, ticket(override=Override(ids=("0" * 12,), reason="no"))) == ["QTY_ABOVE_LIMIT"]
     meant = Override(ids=(first,), reason="asked for by the client")
     assert place(desk, ticket(order_qty=Decimal(11), override=meant)) == ["QTY_ABOVE_LIMIT"]
-    assert place(desk, placed := ticket(override=meant)) == [""]
+    placed = ticket(override=meant)
+    assert place(desk, placed) == [""]
     report = Order.objects.get(cl_ord_id=placed.cl_ord_id).check_report
     assert [c["overridden"] for c in report if not c["passed"]] == ["algo: asked for by the client"]
     again = warned(desk, ticket(override=meant))

@@ -15,7 +15,7 @@ from orders.api.examples import EXIT, ONLY, ORDER
 from orders.api.problems import PROBLEMS
 
 #: Codes that no operation has: other paths and methods, failures, one order inside a bulk.
-ELSEWHERE = {"METHOD_NOT_ALLOWED", "INTERNAL_ERROR", "NOT_PLACED"}
+ELSEWHERE = {"METHOD_NOT_ALLOWED", "BODY_TOO_SLOW", "INTERNAL_ERROR", "NOT_PLACED"}
 
 
 @cache

@@ -1,28 +1,18 @@
-"""Orders that others place: seen with their fills, counted for positions, canceled where IB allows it."""
+"""Orders that others place: seen with their fills, counted for positions, canceled where IB allows it.
+
+A gateway tells nobody of other clients' orders: comparisons find them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from ib_async import IB, LimitOrder, Stock
 
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
 
 AAPL = Stock("AAPL", "SMART", "USD", conId=265598)
-
-OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Looks come every two seconds, because a gateway tells nobody of other clients' orders."""
-    with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS, **OFTEN) as system:
-        yield system
 
 
 def externals(stack: System) -> list[dict[str, Any]]:

@@ -1,0 +1,19 @@
+"""Scenarios that wait for comparisons with the broker, which come every two seconds here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.system import System
+
+OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A running system; who kills a part of it starts it again."""
+    with System(tmp_path_factory.mktemp("often"), without=ONLOOKERS, **OFTEN) as system:
+        yield system
