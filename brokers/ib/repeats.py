@@ -3,13 +3,12 @@
 A look makes the gateway repeat all that is open, and the executions of the day. So what is worth keeping is
 what it said since the last look but one: what two looks did not repeat is over, and the memory of it would
 grow by every order of a day. Said again after that, it is news, which the inbox and the books take as before.
-Executions are repeated all day: of so many nothing more is remembered, and the inbox knows them by their keys.
+Executions are repeated all day: beyond a limit none is remembered, and the inbox knows them by their keys.
 """
 
 from __future__ import annotations
 
 import threading
-
 
 #: Topics; some 15 MB. A day with more executions costs processor, not memory.
 LIMIT = 100_000
