@@ -30,6 +30,7 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
+from orders.controls.kill_work import work_kills
 from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_waiting
 from orders.instruments import contracts, prices
@@ -332,6 +333,7 @@ class SessionRuntime:
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
+            Step("kill switch", partial(work_kills, name, self._proof), every=HEALTH_EVERY),
             Step("groups", partial(group_watch.settle_groups, name)),
             Step("slices", partial(slicer.work_slices, name)),
             Step("instruments", self._look_after_instruments),
@@ -346,6 +348,13 @@ class SessionRuntime:
         self._states = states
         if give_up_halted(self.name, states):
             wakeup.notify_readers()
+
+    def _proof(self) -> Snapshot | None:
+        """A complete snapshot that our books have taken in; None where there is none now."""
+        if self.session.link is not Link.READY:
+            return None
+        found = self._take_snapshot(ReconciliationKind.ORDERS, full=True)
+        return found[0] if found else None
 
     def _alert_health(self) -> None:
         self.health.alert()
