@@ -58,7 +58,10 @@ def make(template: Path) -> None:
                 database_url=postgres.url,
                 redis_url="redis://127.0.0.1:1/0",  # nobody asks it
                 secret_key=folder.secret("secret_key"),
-            ) | {"TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8)}
+            ) | {
+                "TRADEDESK_DESK_PASSWORD": folder.secret("desk_password", size=8),
+                "TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8),
+            }
             command = partial(manage, env=shared, logs=folder.logs)
             command("migrate", "--no-input", "--verbosity", "0")
             with postgres.connect("postgres") as connection:
