@@ -39,6 +39,7 @@ hooks: venv ## run `make lint` before each commit of this checkout
 drawn: venv ## write the pages of docs/ that are drawn from the code
 	$(IN_VENV) manage.py drawlifecycle
 	$(IN_VENV) manage.py drawkinds
+	$(IN_VENV) manage.py drawcontrols
 	$(IN_VENV) manage.py drawarchitecture
 
 pictures: venv ## take the pictures of docs/images anew

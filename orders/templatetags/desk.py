@@ -89,6 +89,14 @@ def attention(context: dict[str, Any]) -> str:
     return str(context.get("environment_title_prefix") or "").strip("()")
 
 
+@register.simple_tag(takes_context=True)
+def to_approve(context: dict[str, Any]) -> int:
+    """How many approvals wait for this person."""
+    from orders.admin.shared.base import approvals_to_decide  # the admin's templates are checked before it
+
+    return approvals_to_decide(context["request"]) if "request" in context else 0
+
+
 @register.filter
 def cut_words(text: str) -> list[str]:
     """The words of a text."""

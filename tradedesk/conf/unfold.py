@@ -64,6 +64,12 @@ NAVIGATION = [
         "separator": True,
         "items": [
             page("Limits", "speed", "orders.accountlimit"),
+            {
+                "title": "Approvals",
+                "icon": "approval",
+                "link": reverse_lazy("desk:approvals"),
+                "permission": may("orders.view_approval"),
+            },
             page("Accounts", "badge", "brokers.brokeraccount"),
             page("API tokens", "key", "orders.apitoken"),
             page("Webhooks", "webhook", "orders.webhook"),
