@@ -54,9 +54,15 @@ OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 #: up all others.
 _WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
       AND o.state = ANY(%(from)s) AND o.fresh_until > now()"""
-_CHECKED = """COALESCE(o.checked_at > now() - make_interval(secs => %(checked_within)s), false)
-               AND o.ruleset IS NOT DISTINCT FROM
-                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""
+
+
+def _checked(row: str) -> str:
+    return f"""COALESCE({row}.checked_at > now() - make_interval(secs => %(checked_within)s), false)
+               AND {row}.ruleset IS NOT DISTINCT FROM
+                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
+
+
+_CHECKED = _checked("o")
 
 CLAIM_ORDERS = f"""
 WITH holder AS (
@@ -166,7 +172,7 @@ UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_dupli
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for
 # a parent that is over: naming it is refused (IB: 135). A request on the wire holds back the next one, and a
 # cancel holds back every replace. In a trading state that came after it was asked only a lower quantity goes.
-CLAIM_REPLACES = """
+CLAIM_REPLACES = f"""
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
@@ -179,7 +185,7 @@ WITH holder AS (
             'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force)
         || CASE WHEN EXISTS (SELECT FROM orders_order entry WHERE entry.group_id = o.group_id
                 AND entry.group_rank = 0 AND entry.id <> o.id AND NOT entry.state = ANY(%(at_broker)s))
-            THEN '{"parent_broker_order_id": 0}'::jsonb ELSE '{}'::jsonb END AS payload
+            THEN '{{"parent_broker_order_id": 0}}'::jsonb ELSE '{{}}'::jsonb END AS payload
     FROM orders_outboxcommand c JOIN holder h ON h.name = c.session_id
     JOIN orders_orderrequest r ON r.id = c.request_id JOIN orders_order o ON o.id = c.order_id
     JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
@@ -191,6 +197,8 @@ WITH holder AS (
                SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN (
                    'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)
                AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))
+      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
+           OR {_checked("r")})
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
@@ -216,7 +224,7 @@ WITH holder AS (
 )
 SELECT jsonb_build_object('order_id', order_id, 'request_id', request_id,
     'cum_qty', trim_scale(cum_qty)::text, 'order', payload)::text FROM picked
-"""
+"""  # noqa: S608 - our own words
 
 #: One look tells what there is to claim: most often one kind, or nothing any more.
 KINDS_WAITING = f"""
@@ -306,6 +314,8 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "at_broker": [state.value for state in AT_BROKER],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
+        "checked_within": CHECKED_WITHIN,
+        "no_ruleset": NO_RULESET,
     }
     claimed = prepared.rows(CLAIM_REPLACES, facts)
     return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in claimed]

@@ -31,7 +31,7 @@ from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
 from orders.entry import group_watch, preview, slicer
-from orders.entry.recheck import recheck_waiting
+from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.instruments import contracts, prices
 from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
@@ -122,7 +122,13 @@ class SessionRuntime:
         )
         self.applier.reconnect = self.session.reconnect
         self.clocks = ClockWatch(self.name, self.session, self.flags)
-        self.submitter = Submitter(self.session, lease, self.breaker, partial(recheck_waiting, lease.name))
+        self.submitter = Submitter(
+            self.session,
+            lease,
+            self.breaker,
+            partial(recheck_waiting, lease.name),
+            partial(recheck_replaces, lease.name),
+        )
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         self.on_lease_lost: Callable[[], None] = lambda: None
