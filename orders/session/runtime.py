@@ -30,6 +30,7 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
+from orders.controls.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.instruments import contracts, prices
@@ -336,6 +337,7 @@ class SessionRuntime:
             Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
             Step("unconfirmed orders", lambda: alerts.follow_unconfirmed(name, self.flags.unproven)),
             Step("prices", partial(prices.store_prices, self.writer)),
+            Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
             Step("groups", partial(group_watch.settle_groups, name)),
