@@ -26,7 +26,10 @@ def rebuild(session: str, *, by: str, reason: str) -> list[Order]:
             text = f"rebuilt as {lost.order_ref}, which our books had lost: {reason}"
             order.record_event(EventKind.BROKER_NOTICE, Cause(actor=by, at=now, text=text))
             store_orders([order])
-            Order.objects.filter(pk=order.pk).update(source=Source.API, order_ref=lost.order_ref)
+            # It left us before it was seen; what is claimed can be missed when the broker shows it no more.
+            Order.objects.filter(pk=order.pk).update(
+                source=Source.API, order_ref=lost.order_ref, claimed_at=order.received_at
+            )
             LostOrder.objects.filter(pk=lost.pk).update(rebuilt_at=now)
         order.refresh_from_db()
         rebuilt.append(order)
