@@ -8,7 +8,7 @@ may not. Accounts without such limits take no lock and cost nothing. Orders that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -39,6 +39,15 @@ from orders.store.states import put_state
 from orders.store.use import Reading, read_use
 
 Intention = Sequence[Order]
+#: The rules that ask what came within the last minute, and those that ask for positions at their worst.
+OF_THE_MINUTE = ("max_orders_per_minute", "max_messages_per_minute", "max_duplicates_per_minute")
+ON_POSITIONS = (
+    "max_position_qty",
+    "max_gross_notional",
+    "max_net_notional",
+    "max_daily_loss",
+    "short_sales",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,19 +322,30 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     limits = {one for bound in bounds for one in bound.limits}
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
-    firm = {FIRM} if FIRM in scopes or any(one.refuse_self_trade for one in limits) else set()
+    shrinks = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
+    reading = reading_for(limits, scopes, shrinks=shrinks)
+    firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts},
         locks={*own, *scopes, *firm} if lock else (),
-        reading=Reading(
-            scopes=scopes,
-            all_contracts=any(needs_all_contracts(one) for one in limits),
-            day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
-            messages=_asks(limits, "max_messages_per_minute"),
-            repeats=_asks(limits, "max_repeated_executions"),
-            exits=any(order.must_shrink for bound in bounds for order in bound.demand.orders),
-        ),
+        reading=reading,
+    )
+
+
+def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrinks: bool = False) -> Reading:
+    """What the rules of these limits that are on need to know; `shrinks`: what may only shrink positions."""
+    return Reading(
+        scopes=scopes,
+        all_contracts=any(needs_all_contracts(one) for one in limits),
+        open_orders=_asks(limits, "max_open_orders"),
+        recent=_asks(limits, *OF_THE_MINUTE),
+        positions=shrinks or _asks(limits, *ON_POSITIONS),
+        exits=shrinks,
+        quotes=any(one.refuse_self_trade for one in limits),
+        day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
+        messages=_asks(limits, "max_messages_per_minute"),
+        repeats=_asks(limits, "max_repeated_executions"),
     )
 
 

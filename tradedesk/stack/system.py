@@ -88,7 +88,8 @@ class System:
             redis_url=self.redis.url,
             secret_key=self.folder.secret("secret_key"),
         )
-        self.environment = shared | self.settings
+        approver = {"TRADEDESK_APPROVER_PASSWORD": self.folder.secret("approver_password", size=8)}
+        self.environment = shared | approver | self.settings
         self.processes = {
             process.name: process
             for process in processes(self.options, flower_password=FLOWER_PASSWORD)

@@ -208,3 +208,13 @@ def test_a_loss_told_three_times_reduces_and_a_larger_one_halts(desk: User) -> N
     assert [told(watch, -1_000), told(watch, -1_001)] == ["ACTIVE", "REDUCING"]
     assert [told(watch, -1_500) for _ in range(3)] == ["REDUCING", "REDUCING", "HALTED"]
     assert told(watch, 0) == "HALTED"  # a person decides
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"max_daily_notional": 999, "currency": "USD"}, {"max_daily_orders": 0}, {"max_order_to_trade": 0}],
+)
+def test_the_first_order_of_a_day_is_asked_too(desk: User, limits: dict[str, Any]) -> None:
+    limit(**limits)
+    (code,) = place(desk, ticket())
+    assert code
