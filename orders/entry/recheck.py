@@ -74,8 +74,9 @@ def recheck_replaces(session: str) -> int:
         for order, request in rows:
             report = _replace_report(order, request, rules)
             if broken := first_failed(report):
-                request.check_report = [check.as_json() for check in report]
-                cause = _cause(broken).saying(reason(broken.code).text)
+                # The report of when it was asked stays; the event and the words tell the new one.
+                words = f"{reason(broken.code).text} Now {broken.value} against {broken.limit}."
+                cause = _cause(broken).saying(words)
                 refuse_request(order, request, broken.code, cause)
             request.ruleset, request.checked_at = rules.ruleset_version, clock.now()
         store_rows(rows)
