@@ -51,7 +51,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
     ready = all(check.ok for check in checks if check.needed)
     status = "not ready" if not ready else "ready" if all(check.ok for check in checks) else "degraded"
     shown = {check.name: {"ok": check.ok, "reason": check.reason} for check in checks}
-    return JsonResponse({"status": status, "checks": shown}, status=200 if ready else 503)
+    answer = {"status": status, "checks": shown, "four_eyes": sorted(settings.FOUR_EYES)}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 def check_database() -> Check:

@@ -322,8 +322,8 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     limits = {one for bound in bounds for one in bound.limits}
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
-    shrinks = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
-    reading = reading_for(limits, scopes, shrinks=shrinks)
+    shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
+    reading = reading_for(limits, scopes, shrink=shrink)
     firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
@@ -333,19 +333,19 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     )
 
 
-def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrinks: bool = False) -> Reading:
-    """What the rules of these limits that are on need to know; `shrinks`: what may only shrink positions."""
+def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink: bool = False) -> Reading:
+    """What the rules of these limits that are on need to know; `shrink`: and orders that only reduce."""
     return Reading(
         scopes=scopes,
         all_contracts=any(needs_all_contracts(one) for one in limits),
         open_orders=_asks(limits, "max_open_orders"),
         recent=_asks(limits, *OF_THE_MINUTE),
-        positions=shrinks or _asks(limits, *ON_POSITIONS),
-        exits=shrinks,
+        positions=shrink or _asks(limits, *ON_POSITIONS),
         quotes=any(one.refuse_self_trade for one in limits),
         day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
         messages=_asks(limits, "max_messages_per_minute"),
         repeats=_asks(limits, "max_repeated_executions"),
+        exits=shrink,
     )
 
 

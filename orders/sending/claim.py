@@ -177,8 +177,8 @@ UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_dupli
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for a
 # parent that is over: naming it is refused (IB: 135). An order that was rebuilt after lost history has no
 # attempt: its own terms then (see `entry.replace`). A request on the wire holds back the next one, and a
-# cancel holds back every replace. An entry becomes smaller only after its exits (`entry.group_watch`).
-# In a trading state that came after it was asked only a lower quantity goes.
+# cancel holds back every replace. An entry becomes smaller only after its exits (`entry.group_watch`). In a
+# trading state that came after it was asked only a lower quantity goes.
 CLAIM_REPLACES = f"""
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession

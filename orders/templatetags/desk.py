@@ -94,7 +94,15 @@ def attention(context: dict[str, Any]) -> str:
 @register.simple_tag(takes_context=True)
 def trading_states(context: dict[str, Any]) -> list[StateNow]:
     """What is not ACTIVE of all that the person may see."""
-    return not_active(accounts_of_person(context["request"].user))
+    return not_active(accounts_of_person(context["request"].user)) if "request" in context else []
+
+
+@register.simple_tag(takes_context=True)
+def to_approve(context: dict[str, Any]) -> int:
+    """How many approvals wait for this person."""
+    from orders.admin.shared.base import approvals_to_decide  # the admin's templates are checked before it
+
+    return approvals_to_decide(context["request"]) if "request" in context else 0
 
 
 @register.filter
