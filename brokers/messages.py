@@ -144,6 +144,8 @@ class ReportedTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     time_in_force: str
     price: Decimal | None = None
     stop_px: Decimal | None = None
+    #: Terms that it has beyond these, in the broker's words.
+    more: tuple[str, ...] = ()
 
 
 class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="order_report"):

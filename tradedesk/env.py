@@ -65,6 +65,20 @@ def url(name: str) -> str:
     return os.environ.get(name) or local_stack().get(name, "")
 
 
+def database_url() -> str:
+    """`DATABASE_URL`; for `manage.py migrate` that of the owner, `DATABASE_OWNER_URL`, where it is set.
+
+    Nothing else is done as the owner of the tables: the application may not change what is audited.
+    """
+    if sys.argv[1:2] == ["migrate"]:
+        owner = os.environ.get("DATABASE_OWNER_URL") or ""
+        if not owner and not os.environ.get("DATABASE_URL"):
+            owner = local_stack().get("DATABASE_OWNER_URL", "")
+        if owner:
+            return owner
+    return url("DATABASE_URL") or "postgresql://tradedesk_app@127.0.0.1:5432/tradedesk"
+
+
 def number(name: str, default: float, *, low: float, high: float) -> float:
     """A number within [low, high]; raises ImproperlyConfigured naming the variable otherwise."""
     value = read(env.float, name, default)

@@ -89,7 +89,7 @@ TEMPLATES = [
 #: and kept, no machine code is made for it. Sent with each statement they cost a request 0.3 ms. libpq's own
 #: PGOPTIONS, which these would replace, is kept.
 KEPT_PLANS = "-c plan_cache_mode=force_generic_plan -c jit=off"
-DATABASE_URL = env.url("DATABASE_URL") or "postgresql://tradedesk@127.0.0.1:5432/tradedesk"
+DATABASE_URL = env.database_url()
 DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
 DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

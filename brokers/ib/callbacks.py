@@ -21,6 +21,7 @@ from brokers.errors import OutcomeUnknown
 from brokers.ib import codes, contracts, translate
 from brokers.ib.codes import Notice
 from brokers.ib.ids import FIRST_REQUEST_ID
+from brokers.ib.order_attributes import BEYOND
 from brokers.ib.prices import Prices
 from brokers.ib.repeats import Repeats
 from brokers.ib.requests import PROBE, Requests
@@ -147,9 +148,10 @@ class Callbacks:
             self.requests.add(order.orderId, translate.preview(state))
             self.requests.end(order.orderId)
             return
-        report = translate.open_order_report(contract, order, state)
-        self.requests.add("openOrders", report)
         raw = {"contract": _said(contract), "order": _said(order), "orderState": _said(state)}
+        more = [name for name in BEYOND & raw["order"].keys() if raw["order"][name]]
+        report = translate.open_order_report(contract, order, state, more)
+        self.requests.add("openOrders", report)
         self._on_event(report, raw, about=f"{order.permId}:{order.clientId}:{order.orderId}")
         self._stay_above(order.clientId, order.orderId)
 

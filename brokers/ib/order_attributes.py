@@ -58,6 +58,13 @@ STYLES = {
     TradeStyle.MATCHING_SAME_SIDE: "Matching Same Side",
     TradeStyle.MATCHING_LAST: "Matching Last",
 }
+#: An order that shows one of these has terms that no `ReportedTerms` tells.
+BEYOND = frozenset({
+    "displaySize", "minQty", "allOrNone", "shortSaleSlot", "outsideRth", "goodAfterTime", "goodTillDate",
+    "conditions", "algoStrategy", "ocaGroup", "parentId", "trailingPercent", "lmtPriceOffset",
+    "percentOffset", "hidden", "sweepToFill", "blockOrder", "discretionaryAmt", "cashQty", "hedgeType",
+    "scaleInitLevelSize",
+})  # fmt: skip
 #: Where the shares of a short sale are: with a third party (`shortSaleSlot`).
 ELSEWHERE = 2
 

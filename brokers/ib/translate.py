@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -98,7 +99,7 @@ def status_of(status: str, why_held: str = "") -> WorkingStatus:
     return STATUSES.get(status, WorkingStatus.INACTIVE)
 
 
-def terms_of(contract: Contract, order: IBOrder) -> ReportedTerms:
+def terms_of(contract: Contract, order: IBOrder, more: Collection[str] = ()) -> ReportedTerms:
     """The order as the broker describes it. A filled one shows quantity 0; what was filled is then it."""
     quantity = amount(order.totalQuantity) or amount(order.filledQuantity)
     return ReportedTerms(
@@ -110,6 +111,7 @@ def terms_of(contract: Contract, order: IBOrder) -> ReportedTerms:
         time_in_force=order.tif,
         price=price_or_none(order.lmtPrice) if order.orderType in LIMITED else None,
         stop_px=price_or_none(order.auxPrice) if order.orderType in STOPPED else None,
+        more=tuple(sorted(more)),
     )
 
 
@@ -128,14 +130,16 @@ def identity_of(order: IBOrder) -> OrderIdentity:
     return identity(order.permId, order.clientId, order.orderId, order.orderRef)
 
 
-def open_order_report(contract: Contract, order: IBOrder, state: OrderState) -> OrderReport:
-    """openOrder: terms and status, no quantities executed."""
+def open_order_report(
+    contract: Contract, order: IBOrder, state: OrderState, more: Collection[str] = ()
+) -> OrderReport:
+    """openOrder: terms and status, no quantities executed. `more`: fields of terms that are told by name."""
     return OrderReport(
         identity=identity_of(order),
         status=status_of(state.status),
         source="openOrder",
         text=state.warningText or "",
-        terms=terms_of(contract, order),
+        terms=terms_of(contract, order, more),
     )
 
 

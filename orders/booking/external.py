@@ -18,9 +18,12 @@ from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, Orde
 from brokers.models import InboxMessage, Instrument
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
+from orders.models.lost import MORE
 from orders.store.orders import record_orders
 
 ZERO = Decimal(0)
+#: The type of an order of which only executions were told.
+UNKNOWN = "UNKNOWN"
 #: So many later versions of an execution are looked for when its first one comes after them.
 LATER_VERSIONS = 9
 
@@ -48,7 +51,7 @@ def adopt_execution(working_set: WorkingSet, report: ExecutionReport, cause: Cau
         instrument=report.instrument,
         side=report.side,
         order_qty=max(storable.number(report.cum_qty) or ZERO, report.last_qty),
-        ord_type="UNKNOWN",
+        ord_type=UNKNOWN,
         time_in_force="",
     )
     return _record(working_set, report.identity, terms, cause, name=name)
@@ -109,9 +112,13 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
     terms = _storable(report.terms, present=order.order_qty, executed=order.cum_qty)
     before = (order.order_qty, order.price, order.stop_px)
     after = (terms.order_qty, terms.price, terms.stop_px)
-    if before != after:
+    is_told_first = order.ord_type == UNKNOWN != terms.ord_type
+    if is_told_first:  # its executions were told before it
+        order.ord_type, order.time_in_force = terms.ord_type, terms.time_in_force
+        Order.objects.filter(pk=order.pk).update(ord_type=terms.ord_type, time_in_force=terms.time_in_force)
+    if before != after or is_told_first:
         order.order_qty, order.price, order.stop_px = after
-        order.record_event(EventKind.TERMS_CHANGED, cause)
+        order.record_event(EventKind.TERMS_CHANGED, cause.saying(data=_more(terms)))
 
 
 def _record(
@@ -138,12 +145,17 @@ def _record(
         fresh_until=cause.at,
         received_at=cause.at,
     )
-    reference = storable.text(identity.order_ref, 200)
-    seen = cause.saying("seen at the broker, not placed by us", {"order_ref": reference})
+    said = {"order_ref": storable.text(identity.order_ref, 200), **_more(terms)}
+    seen = cause.saying("seen at the broker, not placed by us", said)
     order.record_event(EventKind.RECORDED, seen, from_state="")
     record_orders([order], queued=False)
     working_set.add_order(order)
     return order
+
+
+def _more(terms: ReportedTerms) -> dict[str, Any]:
+    """What an event keeps of terms that the order's columns do not have."""
+    return {MORE: list(terms.more)} if terms.more else {}
 
 
 def _storable(

@@ -131,10 +131,15 @@ def _call_person(group: OrderGroup, order: Order, text: str) -> None:
 
 
 def _follow_entry(group: OrderGroup, entry: Order, exits: Sequence[Order], now: datetime) -> None:
-    """Ask for exits of the size that their entry has executed and may still execute."""
-    cover = covered_qty(entry)
+    """Ask for exits of the size that their entry has executed and may still execute.
+
+    An entry that is asked to become smaller waits until they are (`sending.claim`): at no moment may they
+    execute more than it. They grow back if it was not made smaller, and grow after it, never before.
+    """
+    asked = _open_requests([entry, *exits])
+    smaller = _as_wanted(entry, asked)
+    cover = min(covered_qty(entry), smaller.cum_qty + smaller.leaves_qty)
     last = cover if group.covered_qty is None else group.covered_qty
-    asked = _open_requests(exits)
     known = [_as_wanted(order, asked) for order in exits]
     for key, quantity in resized(known, cover, min(cover, entry.order_qty) - last).items():
         order = next(order for order in exits if order.pk == key)
@@ -143,8 +148,8 @@ def _follow_entry(group: OrderGroup, entry: Order, exits: Sequence[Order], now: 
     group.covered_qty = cover
 
 
-def _open_requests(exits: Sequence[Order]) -> list[OrderRequest]:
-    found = OrderRequest.objects.filter(order__in=[order.pk for order in exits], state__in=OPEN_REQUESTS)
+def _open_requests(orders: Sequence[Order]) -> list[OrderRequest]:
+    found = OrderRequest.objects.filter(order__in=[order.pk for order in orders], state__in=OPEN_REQUESTS)
     return list(found.order_by("id"))
 
 

@@ -66,8 +66,14 @@ def adopt(draft: Order, client: User) -> Order | None:
         text = f"the client repeated its request: this is its {draft.cl_ord_id}"
         order.record_event(EventKind.BROKER_NOTICE, Cause(actor=f"client:{client}", at=now, text=text))
         store_orders([order])
-        names = {"client": client, "cl_ord_id": draft.cl_ord_id, "request_hash": draft.request_hash}
-        Order.objects.filter(pk=order.pk).update(source=Source.API, order_ref=lost.order_ref, **names)
+        told = ("cl_ord_id", "request_hash", "special", "ord_type", "time_in_force", "on_unconfirmed")
+        Order.objects.filter(pk=order.pk).update(
+            source=Source.API,
+            order_ref=lost.order_ref,
+            claimed_at=order.claimed_at or order.received_at,
+            client=client,
+            **{name: getattr(draft, name) for name in told},
+        )
         UsedId.objects.bulk_create([UsedId(client=client, cl_ord_id=draft.cl_ord_id)], ignore_conflicts=True)
         LostOrder.objects.filter(pk=lost.pk).update(claimed_at=now, rebuilt_at=now)
     return Order.objects.select_related("instrument").prefetch_related("requests").get(pk=order.pk)

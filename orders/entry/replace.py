@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -45,6 +45,7 @@ from orders.models import (
     State,
     Terms,
 )
+from orders.models.lost import MORE
 from orders.models.reasons import reason
 from orders.models.requests import accept_replace
 from orders.notify import wakeup
@@ -52,6 +53,14 @@ from orders.risk.checks import first_failed
 from orders.risk.exits import covered_qty, exit_of, total_qty
 from orders.sending.claim import raisable
 from orders.store.orders import store_orders
+
+#: Types of which a broker's report of the order tells every term.
+SHOWN_WHOLE = frozenset(
+    {
+        *(OrdType.MARKET, OrdType.LIMIT, OrdType.STOP, OrdType.STOP_LIMIT, OrdType.MIT, OrdType.LIT),
+        *(OrdType.MOC, OrdType.LOC, OrdType.MARKET_TO_LIMIT),
+    }
+)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,12 +169,28 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
     raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
         raise OrderOver(order)
+    _require_known_terms(order)
     _require_covered(order, request)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
         raise CancelPending(order)
     waiting = order.requests.filter(kind=RequestKind.REPLACE, state__in=OPEN_REQUESTS).exists()
     if not waiting and not order.terms.changes_to(request.terms):
         raise TicketInvalid({"": ["Nothing would change: these are the order's terms already."]})
+
+
+def _require_known_terms(order: Order) -> None:
+    """An order that was rebuilt is changed only where the broker has shown all of its terms.
+
+    A replace sends an order whole: what we do not know of it would be taken away.
+    """
+    if order.client_id is not None or order.state == State.CREATED or order.attempts.exists():
+        return
+    shown = order.events.filter(data__has_key=MORE).values_list("data", flat=True).first()
+    unknown = [*(shown[MORE] if shown else ()), *({order.ord_type} - SHOWN_WHOLE)]
+    if unknown or order.broker_order_id is None:
+        words = ", ".join(unknown) or "its order id"
+        text = f"It was rebuilt after lost history, and not all of it is known ({words}): it can be canceled."
+        raise TicketInvalid({"": [text]})
 
 
 def _require_covered(order: Order, request: OrderRequest) -> None:
@@ -188,11 +213,20 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     ticket = ticket_of(order, request.terms)
     context = find_context(ticket, user_of(order))
     require_form(ticket, context)
+    if _only_lowers(order, request):
+        context = replace(context, in_force=None)
     report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
+
+
+def _only_lowers(order: Order, request: OrderRequest) -> bool:
+    """A lower quantity takes back a part of the order, like a cancel: it passes in every trading state."""
+    return request.terms.order_qty < order.order_qty and request.terms == order.terms._replace(
+        order_qty=request.terms.order_qty
+    )
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

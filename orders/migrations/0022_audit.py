@@ -26,6 +26,7 @@ CREATE TRIGGER no_truncate BEFORE TRUNCATE ON orders_auditseal
 BACKWARD = """
 DROP FUNCTION IF EXISTS orders_audit_follow() CASCADE;
 DROP FUNCTION IF EXISTS orders_audit_once() CASCADE;
+DROP FUNCTION IF EXISTS orders_audit_fixed() CASCADE;
 DROP FUNCTION IF EXISTS orders_audit_row(jsonb, text[], text[], text[]);
 DROP FUNCTION orders_refuse_audit_change() CASCADE;
 """

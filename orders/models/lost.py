@@ -5,6 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+#: In the data of an event: terms that the broker shows of an order and that its columns do not have.
+MORE = "more"
+
 
 class LostOrder(models.Model):
     """One reference that our books had lost, from when the broker showed it until a person decided.

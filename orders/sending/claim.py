@@ -22,6 +22,7 @@ from brokers.order_ids import USED_UP_FROM
 from orders.models import (
     AT_BROKER,
     EXECUTED,
+    OPEN_REQUESTS,
     CommandKind,
     EventKind,
     GroupKind,
@@ -58,11 +59,22 @@ _CHECKED = """COALESCE(o.checked_at > now() - make_interval(secs => %(checked_wi
                AND o.ruleset IS NOT DISTINCT FROM
                    COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""
 
+#: What goes out for an order `o` in its instrument `i`.
+_PAYLOAD = """jsonb_build_object(
+        'order_id', o.id, 'order_ref', o.order_ref, 'broker_order_id', o.broker_order_id,
+        'account', o.account_id, 'side', o.side, 'ord_type', o.ord_type, 'time_in_force', o.time_in_force,
+        'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
+        'stop_px', trim_scale(o.stop_px)::text,
+        'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
+            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
+"""
+
 CLAIM_ORDERS = f"""
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND halted_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM orders_scopestate s WHERE s.scope = 'session:' || name AND s.state = 'HALTED')
       AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
@@ -115,13 +127,7 @@ WITH holder AS (
 INSERT INTO orders_submissionattempt
     (order_id, attempt, order_ref, broker_client_id, broker_order_id, lease_epoch, claimed_at, payload)
 SELECT o.id, o.attempt, o.order_ref, o.broker_client_id, o.broker_order_id, o.lease_epoch, o.claimed_at,
-    jsonb_build_object(
-        'order_id', o.id, 'order_ref', o.order_ref, 'broker_order_id', o.broker_order_id,
-        'account', o.account_id, 'side', o.side, 'ord_type', o.ord_type, 'time_in_force', o.time_in_force,
-        'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
-        'stop_px', trim_scale(o.stop_px)::text,
-        'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
-            'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
+    {_PAYLOAD}
 FROM claimed o JOIN brokers_instrument i ON i.id = o.instrument_id
 RETURNING payload::text
 """  # noqa: S608 - our own words
@@ -162,33 +168,48 @@ UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_dupli
     AND d.broker_client_id = p.client_id
 """
 
-# The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for
-# a parent that is over: naming it is refused (IB: 135). A request on the wire holds back the next one, and a
-# cancel holds back every replace.
-CLAIM_REPLACES = """
+# The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for a
+# parent that is over: naming it is refused (IB: 135). An order that was rebuilt after lost history has no
+# attempt: its own terms then (see `entry.replace`). A request on the wire holds back the next one, and a
+# cancel holds back every replace. An entry becomes smaller only after its exits (`entry.group_watch`). In a
+# trading state that came after it was asked only a lower quantity goes.
+CLAIM_REPLACES = f"""
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND halted_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM orders_scopestate s WHERE s.scope = 'session:' || name AND s.state = 'HALTED')
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
-        a.payload - 'wait_for_rest' || jsonb_build_object(
+        COALESCE(a.payload, {_PAYLOAD}) - 'wait_for_rest' || jsonb_build_object(
             'order_qty', trim_scale(r.order_qty)::text, 'price', trim_scale(r.price)::text,
             'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force)
         || CASE WHEN EXISTS (SELECT FROM orders_order entry WHERE entry.group_id = o.group_id
                 AND entry.group_rank = 0 AND entry.id <> o.id AND NOT entry.state = ANY(%(at_broker)s))
-            THEN '{"parent_broker_order_id": 0}'::jsonb ELSE '{}'::jsonb END AS payload
+            THEN '{{"parent_broker_order_id": 0}}'::jsonb ELSE '{{}}'::jsonb END AS payload
     FROM orders_outboxcommand c JOIN holder h ON h.name = c.session_id
     JOIN orders_orderrequest r ON r.id = c.request_id JOIN orders_order o ON o.id = c.order_id
-    JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
-                  WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
+    JOIN brokers_instrument i ON i.id = o.instrument_id
+    LEFT JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
+                       WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
+      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
+           OR NOT EXISTS (
+               SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN (
+                   'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)
+               AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
               other.state IN ('SENT', 'UNCONFIRMED')
               OR other.state = 'REQUESTED' AND (other.kind = 'CANCEL' OR other.id < r.id)))
+      AND NOT (o.group_rank = 0 AND r.order_qty < o.order_qty AND EXISTS (
+          SELECT FROM orders_ordergroup g
+          WHERE g.id = o.group_id AND g.kind = 'BRACKET' AND g.settled_at IS NULL AND (
+              g.covered_qty > GREATEST(r.order_qty, o.cum_qty)
+              OR EXISTS (SELECT FROM orders_orderrequest x JOIN orders_order e ON e.id = x.order_id
+                         WHERE e.group_id = g.id AND e.group_rank > 0 AND x.state = ANY(%(open)s)))))
     ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c, r SKIP LOCKED
 ), requests AS (
     UPDATE orders_orderrequest r SET state = 'SENT', sent_at = clock_timestamp(),
@@ -209,7 +230,7 @@ WITH holder AS (
 )
 SELECT jsonb_build_object('order_id', order_id, 'request_id', request_id,
     'cum_qty', trim_scale(cum_qty)::text, 'order', payload)::text FROM picked
-"""
+"""  # noqa: S608 - our own words
 
 #: One look tells what there is to claim: most often one kind, or nothing any more.
 KINDS_WAITING = f"""
@@ -297,6 +318,7 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "acknowledged": [state.value for state in ACKNOWLEDGED],
         "raisable": [state.value for state in raisable(lease.name)],
         "at_broker": [state.value for state in AT_BROKER],
+        "open": [state.value for state in OPEN_REQUESTS],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
     }

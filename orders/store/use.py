@@ -8,7 +8,6 @@ booked without it, since an execution moves a quantity from "works" to "held" an
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -91,6 +90,26 @@ WORKING = f"""
     ) AS units GROUP BY 1, 2
 """  # noqa: S608 - our own words
 
+# What the exits of brackets may do beyond what their entry, which counts above, still may: never more than it
+# has executed and they have not closed.
+EXITS = f"""
+    SELECT account_id, con_id, sum(greatest(ratio, 0) * units), sum(greatest(-ratio, 0) * units) FROM (
+        SELECT e.account_id, c.con_id, c.ratio,
+            least(sum(l.leaves), greatest(max(e.cum_qty) - (
+                SELECT sum(x.cum_qty) FROM orders_order x WHERE x.group_id = e.group_id AND x.group_rank > 0
+            ), 0)) AS units
+        FROM orders_order o
+        JOIN orders_ordergroup g ON g.id = o.group_id AND g.kind = %(bracket)s
+        JOIN orders_order e ON e.group_id = g.id AND e.group_rank = 0
+        JOIN brokers_instrument i ON i.id = o.instrument_id
+        {CONTRACTS}
+        CROSS JOIN LATERAL (SELECT o.order_qty - o.cum_qty AS leaves) AS l
+        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s) AND o.group_rank > 0
+          AND c.con_id = ANY(%(contracts)s)
+        GROUP BY e.account_id, e.group_id, c.con_id, c.ratio
+    ) AS units GROUP BY 1, 2
+"""  # noqa: S608 - our own words
+
 # A position is reported a moment before or after its executions are told: those of the moment count
 # whichever way is worse, those since then as they are.
 POSITIONS = """
@@ -136,16 +155,22 @@ QUOTES = """
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What is to be read beside what every rule asks: of whom, and how much.
+    """What is to be read: of whom beside the accounts, and how much. Each kind is a statement or two.
 
-    `scopes`: the firm, strategies and users. `all_contracts`: whatever they hold or work.
+    `scopes`: the firm, strategies and users. `all_contracts`: whatever they hold or work. `recent`: of the
+    last minute. `positions`: with all that works.
     """
 
     scopes: Collection[str] = ()
     all_contracts: bool = False
+    open_orders: bool = True
+    recent: bool = True
+    positions: bool = True
+    quotes: bool = True
     day: bool = False
     messages: bool = False
     repeats: bool = False
+    exits: bool = False  # what exits of brackets may still do
 
 
 def read_use(
@@ -181,39 +206,35 @@ def read_use(
         "bracket": GroupKind.BRACKET.value,
         "oca": GroupKind.OCA.value,
     }
-    asked = [OPEN_ORDERS, RECENT, WORKING, POSITIONS, QUOTES]
-    more = _more(facts, reading)
+    wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
     waits = [(LOCK, [LOCKS, sorted(locks)])] if locks else []
-    found = prepared.pipeline(*waits, *((sql, facts) for sql in (*asked, *(sql for _, sql in more))))
-    counts, recent, working, positions, quotes, *others = found[len(waits) :]
-    use = Use(open_orders=Counter(dict(counts)))
-    _add_recent(use, recent)
-    for account, con_id, high, low in positions:
-        use.longs[account, con_id], use.shorts[account, con_id] = high, low
-    for account, con_id, bought, sold in working:
-        use.longs[account, con_id] = use.longs.get((account, con_id), ZERO) + bought
-        use.shorts[account, con_id] = use.shorts.get((account, con_id), ZERO) - sold
-    for con_id, bid, ask in quotes:
-        use.bids |= {} if bid is None else {con_id: bid}
-        use.asks |= {} if ask is None else {con_id: ask}
-    for (kind, _), rows in zip(more, others, strict=True):
+    found = prepared.pipeline(*waits, *((sql, facts) for _, sql in wanted))
+    use = Use()
+    for (kind, _), rows in zip(wanted, found[len(waits) :], strict=True):
         ADDERS[kind](use, rows)
     if FIRM in reading.scopes:
         _add_up_firm(use, accounts)
     return use
 
 
-def _more(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
-    """What is asked only where a rule needs it: (how its rows are added, the statement)."""
+def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
+    """What is asked, only where a rule needs it: (how its rows are added, the statement)."""
     owners = [OF_ACCOUNTS] if reading.day or reading.messages or reading.repeats else []
     others = [
         *([OF_STRATEGIES] if facts["strategies"] else []),
         *([OF_USERS] if facts["users"] else []),
     ]
-    wanted = []
-    for owner in others:
-        wanted += [("open", open_orders(owner)), ("recent", recent(owner)), ("positions", positions(owner))]
+    wanted = [("exits", EXITS)] if reading.exits else []
+    if reading.open_orders:
+        wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
+    if reading.recent:
+        wanted += [("recent", RECENT), *(("recent", recent(owner)) for owner in others)]
+    if reading.positions:  # of accounts first what they hold, to which is added what works
+        wanted += [("held", POSITIONS), ("working", WORKING)]
+        wanted += [("positions", positions(owner)) for owner in others]
+    if reading.quotes:
+        wanted.append(("quotes", QUOTES))
     for owner in (*owners, *others):
         if reading.day:
             wanted += [("day", day(owner)), ("parents", parents(owner)), ("messages", messages(owner))]
@@ -233,6 +254,23 @@ def _add_recent(use: Use, rows: Rows) -> None:
 
 def _add_open(use: Use, rows: Rows) -> None:
     use.open_orders.update(dict(rows))
+
+
+def _add_held(use: Use, rows: Rows) -> None:
+    for account, con_id, high, low in rows:
+        use.longs[account, con_id], use.shorts[account, con_id] = high, low
+
+
+def _add_working(use: Use, rows: Rows) -> None:
+    for account, con_id, bought, sold in rows:
+        use.longs[account, con_id] = use.longs.get((account, con_id), ZERO) + bought
+        use.shorts[account, con_id] = use.shorts.get((account, con_id), ZERO) - sold
+
+
+def _add_quotes(use: Use, rows: Rows) -> None:
+    for con_id, bid, ask in rows:
+        use.bids |= {} if bid is None else {con_id: bid}
+        use.asks |= {} if ask is None else {con_id: ask}
 
 
 def _add_positions(use: Use, rows: Rows) -> None:
@@ -269,15 +307,24 @@ def _add_repeats(use: Use, rows: Rows) -> None:
         use.executed[owner, instrument, buys, quantity] += count
 
 
+def _add_exits(use: Use, rows: Rows) -> None:
+    for account, con_id, bought, sold in rows:
+        use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
+
+
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
     "recent": _add_recent,
+    "held": _add_held,
+    "working": _add_working,
+    "quotes": _add_quotes,
     "positions": _add_positions,
     "day": _add_day,
     "parents": _add_parents,
     "messages": _add_messages,
     "recent_messages": _add_recent_messages,
     "repeats": _add_repeats,
+    "exits": _add_exits,
 }
 
 

@@ -14,6 +14,7 @@ from tradedesk.bench.floor import HOPS, floor
 from tradedesk.bench.ground import UNPACED, Ground, prepared
 from tradedesk.bench.growth import growth
 from tradedesk.bench.latency import latency
+from tradedesk.bench.limited import limits_cost
 from tradedesk.bench.lists import PAGES
 from tradedesk.bench.run import KINDS
 from tradedesk.bench.spike import spike
@@ -55,6 +56,18 @@ def test_latency_sees_every_order_at_wire_api_and_stream(ground: Ground) -> None
         for name in ("post_to_wire_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms"):
             assert measured[name]["count"] == 4
             assert measured[name]["min"] > 0
+
+
+def test_limits_are_measured_between_two_accounts_in_turn(ground: Ground) -> None:
+    measured = limits_cost(ground, orders=4)
+    assert (measured["recorded"], measured["rejected"]) == (8, 0)
+    assert measured["limits_on_post_to_answer_ms"]["count"] == 4
+    limited = (
+        "SELECT count(*) FROM orders_accountlimit WHERE max_open_orders IS NOT NULL OR refuse_self_trade"
+    )
+    assert ground.system.rows(limited) == [(0,)]
+    checked = "SELECT count(*) FROM orders_order WHERE strpos(check_report::text, 'self_trade') > 0"
+    assert ground.system.rows(checked)[0][0] >= 4
 
 
 def test_the_floor_is_the_sum_of_three_bare_hops(ground: Ground) -> None:

@@ -27,9 +27,12 @@ from tradedesk.stack.redis import server_binary
 BIN = Path(sys.executable).parent
 VARIABLES = {
     "POSTGRES_PASSWORD": "postgres-secret",
+    "POSTGRES_APP_PASSWORD": "application-secret",
     "REDIS_PASSWORD": "redis-secret",
     "SECRET_KEY": "s" * 50,
     "DESK_PASSWORD": "desk-secret-1",
+    "FLOWER_PASSWORD": "flower-secret",
+    "GRAFANA_PASSWORD": "grafana-secret",
 }
 OURS = ["web", "stream", "broker", "worker", "beat", "flower", "simgateway"]
 
@@ -197,6 +200,31 @@ def test_every_variable_that_compose_sets_is_read_somewhere() -> None:
     )
     names = {name for service in OURS for name in services(VARIABLES)[service].environment}
     assert [name for name in names - {"FLOWER_BASIC_AUTH"} if f'"{name}"' not in code] == []
+
+
+def test_only_the_migration_logs_in_as_the_owner_of_the_database(compose: Compose) -> None:
+    owners = [
+        name for name in [*OURS, "migrate"] if "postgres-secret" in str(compose.service(name).environment)
+    ]
+    assert owners == ["migrate"]
+    with compose.postgres.connect() as connection:
+        users = connection.execute(
+            "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'tradedesk'"
+        )
+        assert users.fetchall() == [("tradedesk_app",)]
+
+
+def test_no_secret_opens_two_doors() -> None:
+    used = {
+        name: [other for other, service in services(VARIABLES).items() if value in str(service.options)]
+        for name, value in VARIABLES.items()
+        if name.startswith(("DESK", "FLOWER", "GRAFANA"))
+    }
+    assert used == {
+        "DESK_PASSWORD": ["migrate"],
+        "FLOWER_PASSWORD": ["flower"],
+        "GRAFANA_PASSWORD": ["grafana"],
+    }
 
 
 def test_a_missing_secret_stops_compose() -> None:

@@ -57,7 +57,7 @@ class Ground:
 
     def order(self, number: int = 0, **fields: Any) -> Row:
         """An order of one of the accounts, in turn."""
-        return market_order(self.accounts[number % len(self.accounts)], **fields)
+        return market_order(**{"account": self.accounts[number % len(self.accounts)], **fields})
 
     def place_all(self, orders: Sequence[Row], clients: int = CLIENTS) -> list[Answer]:
         """Send these as fast as so many clients can, each waiting for its answer; all answers."""

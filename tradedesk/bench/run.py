@@ -13,6 +13,7 @@ from tradedesk.bench.floor import floor
 from tradedesk.bench.ground import UNPACED, Ground, MeasuredSystem, Say, prepared
 from tradedesk.bench.growth import ACCOUNTS, growth
 from tradedesk.bench.latency import latency
+from tradedesk.bench.limited import limits_cost
 from tradedesk.bench.machine import machine, versions
 from tradedesk.bench.path.measure import ProfiledSystem, path
 from tradedesk.bench.spike import PACING, spike
@@ -32,6 +33,7 @@ class Wanted:
     levels: tuple[int, ...] = (0, 1_000_000, 10_000_000)  # orders stored, for growth
     readers: int = 500  # for streams
     functions: bool = False  # for path: name them all
+    limits: bool = False  # for latency: what limits on use add
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,9 @@ def latency_with_floor(ground: Ground, wanted: Wanted, say: Say) -> Document:
     ours, bare = latency(ground, orders=wanted.orders), floor(ground, count=wanted.orders)
     to_wire = {name: measures["post_to_wire_ms"]["p50"] for name, measures in ours.items()}
     ratios = {name: round(p50 / bare["sum_of_p50_ms"], 2) for name, p50 in to_wire.items()}
-    return {**ours, "floor": bare, "post_to_wire_p50_to_floor": ratios, "left_behind": left_behind(ground)}
+    limits = {"limits": limits_cost(ground, orders=wanted.orders)} if wanted.limits else {}
+    found = {**ours, **limits, "floor": bare, "post_to_wire_p50_to_floor": ratios}
+    return {**found, "left_behind": left_behind(ground)}
 
 
 KINDS = {
@@ -92,7 +96,7 @@ def run(folder: Path, wanted: Wanted, say: Say) -> Document:
         with prepared(
             place,
             sessions=wanted.sessions,
-            accounts=kind.accounts,
+            accounts=max(kind.accounts, 2 if wanted.limits else 1),
             pacing=kind.pacing,
             system=kind.system,
         ) as ground:

@@ -15,7 +15,7 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.interrupts import Interrupts
-from tradedesk.stack.manage import manage
+from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.plan import BROKER_GRACE, GRACE, News, begin, plan_for, write_plan
 from tradedesk.stack.ports import require_free
@@ -87,7 +87,7 @@ class LocalStack:
             "TRADEDESK_APPROVER_PASSWORD": self.approver_password,
         }
         self.folder.publish(self.facts())
-        self.manage("migrate", "--no-input", "--verbosity", "0")
+        migrate(self.environment, self.folder.logs, owner_url=self.servers.owner_url)
         self.manage("seed")
         self._start_processes(undo)
         self.wait_until_ready()
@@ -145,6 +145,7 @@ class LocalStack:
         """What management commands must know to work on this stack."""
         return {
             "DATABASE_URL": self.servers.database_url,
+            "DATABASE_OWNER_URL": self.servers.owner_url,
             "REDIS_URL": self.servers.redis_url,
             "http": self.urls.http,
             "pid": os.getpid(),

@@ -31,3 +31,8 @@ def manage(*arguments: str, env: Mapping[str, str], logs: Path) -> str:
     if done.returncode:
         raise StackError(f"'manage.py {arguments[0]}' failed: {last_words(log)} (log: {log})")
     return done.stdout.decode()
+
+
+def migrate(env: Mapping[str, str], logs: Path, *, owner_url: str) -> None:
+    """Migrate as the owner of the database: the application's own login may not. StackError when it fails."""
+    manage("migrate", "--no-input", "--verbosity", "0", env={**env, "DATABASE_URL": owner_url}, logs=logs)

@@ -6,17 +6,21 @@ every parent folder of the cluster to everybody.
 
 from __future__ import annotations
 
+import secrets
 import signal
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from tradedesk.stack.accounts import postgres_home, server_account
 from tradedesk.stack.cluster import create_cluster, seen_by
 from tradedesk.stack.ports import HOST
 from tradedesk.stack.server import Server
 
-ROLE = DATABASE = "tradedesk"
+ROLE = DATABASE = "tradedesk"  # owns everything: for `migrate` and for whoever looks after the database
+#: What web and workers log in as. It owns nothing (orders/controls/audit/install.py gives it its rights).
+APPLICATION = "tradedesk_app"
 SERVER_SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",  # their paths are limited to 107 bytes; TCP on loopback is not
@@ -36,15 +40,23 @@ class EmbeddedPostgres(Server):
     name = "PostgreSQL"
     stop_signal = signal.SIGINT  # "fast": open transactions are rolled back, clients disconnected
 
-    def __init__(self, folder: Path, *, password: str, log: Path, durable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, password: str, log: Path, durable: bool = True, app_password: str = ""
+    ) -> None:
         super().__init__(folder, password=password, log=log)
+        self.app_password = app_password or secrets.token_hex(24)
         self.account = server_account(folder)
         self.durable = durable
 
     @property
     def url(self) -> str:
-        """The URL of the database, for `DATABASE_URL`."""
+        """The URL of the database for its owner, who migrates it: `DATABASE_OWNER_URL`."""
         return f"postgresql://{ROLE}:{self.password}@{HOST}:{self.port}/{DATABASE}"
+
+    @property
+    def app_url(self) -> str:
+        """The URL of the database for the application: `DATABASE_URL`."""
+        return f"postgresql://{APPLICATION}:{self.app_password}@{HOST}:{self.port}/{DATABASE}"
 
     def prepare(self) -> list[str]:
         """Create the cluster if there is none, clear a dead server's pid file, give the command line."""
@@ -57,12 +69,13 @@ class EmbeddedPostgres(Server):
         return [str(binaries / "postgres"), "-D", str(seen_by(self.account, self.folder)), *options]
 
     def start(self) -> None:
-        """Start, and create the database in a new cluster."""
+        """Start, and create the database and the application's role in a new cluster."""
         super().start()
         with self.connect("postgres") as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if not found:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
+            let_in(connection, APPLICATION, self.app_password)
 
     def connect(self, database: str = DATABASE) -> psycopg.Connection:
         """An autocommit connection to a database of this server."""
@@ -108,3 +121,12 @@ class EmbeddedPostgres(Server):
             return [line.strip() for line in (self.folder / "postmaster.pid").read_text().splitlines()]
         except OSError:
             return []
+
+
+def let_in(connection: psycopg.Connection, role: str, password: str) -> None:
+    """Let a role log in with this password, and make it first when it is not there."""
+    name = sql.Identifier(role)
+    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+        connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+    text = sql.SQL("ALTER ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}")
+    connection.execute(text.format(name, sql.Literal(password)))

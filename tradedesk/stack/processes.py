@@ -145,10 +145,14 @@ def celery(command: str, *arguments: str) -> tuple[str, ...]:
 def environment(
     options: StackOptions, *, database_url: str, redis_url: str, secret_key: str
 ) -> dict[str, str]:
-    """The environment that all processes of a stack share: ours, and where everything is."""
+    """The environment that all processes of a stack share: ours, and where everything is.
+
+    None of them gets the login that owns the database: that is for `migrate` alone.
+    """
     gateway = {"TRADEDESK_SIM_CONTROL": f"http://{HOST}:{options.control_port}"} if not options.ib else {}
+    inherited = {name: value for name, value in os.environ.items() if name != "DATABASE_OWNER_URL"}
     return {
-        **os.environ,
+        **inherited,
         **gateway,
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,

@@ -26,8 +26,15 @@ class Servers:
 
     @property
     def database_url(self) -> str:
-        """URL of the database."""
-        return self.postgres.url if self.postgres else os.environ["DATABASE_URL"]
+        """URL of the database for web and workers."""
+        return self.postgres.app_url if self.postgres else os.environ["DATABASE_URL"]
+
+    @property
+    def owner_url(self) -> str:
+        """URL of the database for who migrates it."""
+        if self.postgres:
+            return self.postgres.url
+        return os.environ.get("DATABASE_OWNER_URL") or os.environ["DATABASE_URL"]
 
     @property
     def redis_url(self) -> str:
@@ -62,6 +69,7 @@ def embedded_postgres(folder: DataFolder, *, durable: bool = True) -> EmbeddedPo
         password=folder.secret("postgres_password"),
         log=folder.logs / "postgres.log",
         durable=durable,
+        app_password=folder.secret("postgres_app_password"),
     )
 
 

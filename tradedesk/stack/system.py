@@ -18,7 +18,7 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack import template
 from tradedesk.stack.clients import Api, Control
 from tradedesk.stack.folder import DataFolder
-from tradedesk.stack.manage import manage
+from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
@@ -63,7 +63,7 @@ class System:
             self._start_servers(undo)
             undo.callback(self.stop_all)
             if not copied:
-                self.manage("migrate", "--no-input", "--verbosity", "0")
+                migrate(self.environment, self.folder.logs, owner_url=self.postgres.url)
             if self.settings or not copied:  # they may name further sessions and accounts
                 self.manage("seed")
             self.start_all()
@@ -84,11 +84,12 @@ class System:
             server.start()
         shared = environment(
             self.options,
-            database_url=self.postgres.url,
+            database_url=self.postgres.app_url,
             redis_url=self.redis.url,
             secret_key=self.folder.secret("secret_key"),
         )
-        self.environment = shared | self.settings
+        approver = {"TRADEDESK_APPROVER_PASSWORD": self.folder.secret("approver_password", size=8)}
+        self.environment = shared | approver | self.settings
         self.processes = {
             process.name: process
             for process in processes(self.options, flower_password=FLOWER_PASSWORD)

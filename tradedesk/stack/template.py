@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tradedesk.stack.accounts import put_in_place
 from tradedesk.stack.folder import DataFolder, write_private
-from tradedesk.stack.manage import manage
+from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.postgres import DATABASE
 from tradedesk.stack.processes import environment
@@ -27,7 +27,14 @@ TEMPLATE = "TRADEDESK_SYSTEM_TEMPLATE"
 MIGRATED = "migrated"
 #: The token of a client that may read, trade and cancel in all accounts.
 TOKEN = "api_token"  # noqa: S105 - a file's name
-PARTS = ("postgres", "postgres_password", "desk_password", "approver_password", TOKEN)
+PARTS = (
+    "postgres",
+    "postgres_password",
+    "postgres_app_password",
+    "desk_password",
+    "approver_password",
+    TOKEN,
+)
 
 
 def fill(folder: DataFolder) -> bool:
@@ -55,12 +62,12 @@ def make(template: Path) -> None:
             postgres.start()
             shared = environment(
                 StackOptions(data=staging),
-                database_url=postgres.url,
+                database_url=postgres.app_url,
                 redis_url="redis://127.0.0.1:1/0",  # nobody asks it
                 secret_key=folder.secret("secret_key"),
             ) | {"TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8)}
             command = partial(manage, env=shared, logs=folder.logs)
-            command("migrate", "--no-input", "--verbosity", "0")
+            migrate(shared, folder.logs, owner_url=postgres.url)
             with postgres.connect("postgres") as connection:
                 connection.execute(f"CREATE DATABASE {MIGRATED} TEMPLATE {DATABASE}")
             command("seed")

@@ -10,7 +10,7 @@ import hashlib
 
 from django.db import connections
 
-from orders.controls.audit.tables import CHANGEABLE, FOLLOWED, IDENTITY, KEPT, Followed
+from orders.controls.audit.tables import ASKED, CHANGEABLE, FIXED, FOLLOWED, IDENTITY, KEPT, Followed
 
 #: The role of web, workers and broker workers. It can log in once it has a password (`stack.roles`).
 APPLICATION = "tradedesk_app"
@@ -57,6 +57,16 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER audit_once BEFORE UPDATE ON orders_deskact
     FOR EACH ROW WHEN (OLD.ok OR OLD.outcome <> '') EXECUTE FUNCTION orders_audit_once();
+CREATE OR REPLACE FUNCTION orders_audit_fixed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'what was asked, and how it was checked, stays as it is'
+        USING ERRCODE = 'restrict_violation';
+END $$;
+-- An order may be checked again until it was sent; the report before is kept (audit_identity).
+CREATE OR REPLACE TRIGGER audit_fixed BEFORE UPDATE OF check_report ON orders_order
+    FOR EACH ROW WHEN (OLD.check_report IS DISTINCT FROM NEW.check_report
+        AND NOT (OLD.state IN ('CREATED', 'FAILED') AND OLD.claimed_at IS NULL))
+    EXECUTE FUNCTION orders_audit_fixed();
 """
 
 ROLE = f"""
@@ -79,7 +89,7 @@ def install(using: str = "default") -> bool:
     if "orders_auditseal" not in tables:
         return False  # migrated to a time before the audit
     script = _script(tables)
-    digest = hashlib.sha256(script.encode()).hexdigest()
+    digest = hashlib.sha256((script + _rights()).encode()).hexdigest()
     with connection.cursor() as cursor:
         cursor.execute("SELECT obj_description(to_regproc('orders_audit_follow'), 'pg_proc')")
         if (cursor.fetchone() or [None])[0] == digest:
@@ -98,6 +108,11 @@ def _script(tables: set[str]) -> str:
     identity = f"""
         CREATE OR REPLACE TRIGGER audit_identity AFTER UPDATE OF {", ".join(IDENTITY)} ON orders_order
         FOR EACH ROW WHEN ({changes}) EXECUTE FUNCTION orders_audit_follow({arguments});
+    """
+    asked = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in ASKED)
+    identity += f"""
+        CREATE OR REPLACE TRIGGER audit_fixed BEFORE UPDATE ON orders_orderrequest
+        FOR EACH ROW WHEN ({asked}) EXECUTE FUNCTION orders_audit_fixed();
     """
     return "\n".join([FUNCTIONS, *followed, identity, ROLE, f"-- rights in {sorted(tables)}"])
 
@@ -143,7 +158,21 @@ def _rights() -> str:
     for table, columns in CHANGEABLE.items():
         lines.append(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APPLICATION};")
         lines += [f"GRANT UPDATE ({', '.join(columns)}) ON {table} TO {APPLICATION};"] if columns else []
+    for table, fixed in FIXED.items():
+        lines += [f"REVOKE UPDATE ON {table} FROM {APPLICATION};", _all_but(table, fixed)]
     lines += [f"REVOKE DELETE, TRUNCATE ON {table} FROM {APPLICATION};" for table in KEPT]
     body = "\n".join(lines)
     there = f"EXISTS (SELECT FROM pg_roles WHERE rolname = '{APPLICATION}')"
     return f"DO $$ BEGIN IF {there} THEN {body} END IF; END $$;"
+
+
+def _all_but(table: str, fixed: tuple[str, ...]) -> str:
+    """Leave to change every column but these."""
+    names = ", ".join(f"'{name}'" for name in fixed)
+    return f"""
+        EXECUTE (
+            SELECT 'GRANT UPDATE (' || string_agg(quote_ident(attname), ', ')
+                || ') ON {table} TO {APPLICATION}'
+            FROM pg_attribute WHERE attrelid = '{table}'::regclass AND attnum > 0 AND NOT attisdropped
+                AND attname NOT IN ({names}));
+    """  # noqa: S608 - names of our own tables

@@ -64,11 +64,9 @@ FOLLOWED = (
         only=words("id client_id url kinds made_by active generation"),
     ),
     Followed(table="orders_webhook_accounts"),
-    Followed(
-        table="brokers_gatewaysession",
-        key="name",
-        only=words("name client_id paused_at paused_by pause_reason halted_at halt_reason"),
-    ),
+    Followed(table="brokers_gatewaysession", key="name", only=("name", "client_id")),
+    Followed(table="orders_scopestate", key="scope"),
+    Followed(table="orders_scopestatechange"),
     Followed(table="brokers_brokeraccount", key="code", only=("code", "session_id")),
 )
 
@@ -183,5 +181,14 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     ),
     "brokers_inboxmessage": ("applied_at", "attempts", "retry_at", "error"),
 }
-#: Rows that change all the time and that nobody may delete.
-KEPT = ("orders_order", "orders_orderrequest", "orders_break", "auth_user", "orders_apitoken")
+#: Rows that change all the time: columns that the application's role never writes again.
+FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only")}
+#: And columns that a trigger holds, because one statement writes whole rows: what was asked for.
+ASKED = words(
+    "order_id client_id kind cl_ord_id requested_by requested_at order_qty price stop_px check_report"
+)
+#: Rows that nobody may delete.
+KEPT = words(
+    "orders_order orders_orderrequest orders_break orders_approval orders_limitchange"
+    " auth_user orders_apitoken"
+)

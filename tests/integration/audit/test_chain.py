@@ -119,7 +119,7 @@ def test_a_limit_is_kept_with_old_and_new_and_who(orders: list[Order]) -> None:
         limit = AccountLimit.objects.get()
         limit.max_notional = Decimal(7)
         limit.save()
-    kept = AuditRecord.objects.get(kind="orders_accountlimit.update")
+    kept = AuditRecord.objects.filter(kind="orders_accountlimit.update").latest("id")
     assert kept.old is not None
     assert kept.new is not None
     assert (kept.old["max_notional"], kept.new["max_notional"]) == (5_000_000, 7)
@@ -134,10 +134,11 @@ def test_a_change_past_the_application_is_named_until_it_is_explained(orders: li
         cursor.execute("UPDATE orders_accountlimit SET max_notional = 9")
         cursor.execute("SELECT set_config('tradedesk.process', 'pytest', false)")
     seal()
-    number = AuditRecord.objects.get(process="").pk
+    by_hand = AuditRecord.objects.filter(process="").values_list("pk", flat=True)
     assert "past the application" in broken()[0]
     assert "max_notional" in broken()[0]
-    call_command("audit", "explain", str(number), "--by", "anna", "--reason", "ticket 7")
+    for number in list(by_hand):
+        call_command("audit", "explain", str(number), "--by", "anna", "--reason", "ticket 7")
     seal()
     assert broken() == []
 

@@ -104,6 +104,32 @@ def test_exits_follow_a_replace_of_their_entry(
     assert eventually(lambda: at_gateway(gateway, entry, profit, stop) == [quantity] * 3, limit=60)
 
 
+def test_exits_become_smaller_before_their_entry_does(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    entry, profit, stop = bracket(desk)
+    gateway.control.fault(kind="late_request", message="placeOrder", side="SELL", delay_ms=1500, count=2)
+    replace(entry, 40)
+    seen = []
+
+    def is_smaller() -> bool:
+        seen.append(at_gateway(gateway, entry, profit, stop))
+        return seen[-1] == [40] * 3
+
+    eventually(is_smaller, limit=60)
+    assert all(max(exits) <= whole for whole, *exits in seen)
+
+
+def test_exits_grow_back_when_their_entry_was_not_made_smaller(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    entry, profit, stop = bracket(desk)
+    gateway.control.fault(kind="modify_reject", side="BUY", code=201, count=1)
+    replace(entry, 40)
+    eventually(lambda: entry.requests.filter(state="REFUSED").exists(), limit=60)
+    eventually(lambda: at_gateway(gateway, entry, profit, stop) == [100] * 3, limit=60)
+
+
 def test_an_exit_cannot_be_raised_above_its_entry(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.ib.session import IBSession
@@ -15,10 +16,12 @@ from brokers.messages import InstrumentRef, NewOrder
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.controls.lost_history import release
-from orders.errors import ClOrdIdReused
-from orders.models import Alert, AlertKind, LostOrder, Order, Source, State
+from orders.entry.replace import Change, replace_order
+from orders.errors import ClOrdIdReused, TicketInvalid
+from orders.models import Alert, AlertKind, LostOrder, Order, OrderRequest, RequestState, Source, State
 from orders.models.order import digest_of, order_ids, order_ref_of
 from orders.session.runtime import SessionRuntime
+from orders.store.states import read_session_state
 from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
 from tests.integration.broker.test_library_habits import Memory
 from tradedesk.health import why_not
@@ -27,7 +30,7 @@ from tradedesk.stack.polling import eventually
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
 
 
-def place_forgotten(gateway: Gateway, **orders: OrdType) -> dict[str, str]:
+def place_forgotten(gateway: Gateway, special: Mapping[str, Any] = {}, **orders: OrdType) -> dict[str, str]:
     """Have the gateway work orders of client "algo" that no book has; their references by ClOrdID."""
     session = IBSession(
         name="main", host="127.0.0.1", port=gateway.port, client_id=1, paper=True, listener=Memory()
@@ -44,7 +47,7 @@ def place_forgotten(gateway: Gateway, **orders: OrdType) -> dict[str, str]:
         order = NewOrder(
             order_id=str(order_id), order_ref=sent[cl_ord_id], broker_order_id=number, account=ACCOUNT,
             instrument=AAPL, side=Side.BUY, order_qty=Decimal(100), ord_type=ord_type,
-            time_in_force=TimeInForce.DAY, price=price,
+            time_in_force=TimeInForce.DAY, price=price, **special,
         )  # fmt: skip
         session.place([order])
     eventually(lambda: len(gateway.control.orders()) == len(sent), limit=60)
@@ -69,8 +72,7 @@ def test_the_session_opens_halted_with_one_alert_that_names_what_is_missing(
     desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]]
 ) -> None:
     _, refs = halted
-    row = GatewaySession.objects.get()
-    assert row.halted_at and "HALTED" in why_not(row)
+    assert "HALTED" in why_not(GatewaySession.objects.get())
     (alert,) = Alert.objects.filter(kind=AlertKind.LOST_HISTORY)
     assert alert.text.startswith("2 order(s)")
     assert all(ref in alert.text for ref in refs.values())
@@ -104,7 +106,7 @@ def test_the_command_rebuilds_orders_with_their_executions(
     assert (resting.source, resting.state) == (Source.API, State.PENDING)
     desk.wait(filled, State.COMPLETED)
     assert (filled.cum_qty, filled.executions.count() > 0) == (100, True)
-    assert GatewaySession.objects.get().halted_at is None
+    assert read_session_state("main") is None
     assert GatewaySession.objects.get().next_broker_order_id > 2
 
 
@@ -140,7 +142,7 @@ def test_a_repeat_recorded_before_the_broker_was_seen_becomes_the_order_there(
     new_runtime()
     desk.wait(repeated, State.PENDING)
     assert len(gateway.control.orders()) == 1
-    assert GatewaySession.objects.get().halted_at is not None
+    assert read_session_state("main") is not None
     assert Order.objects.count() == 1
 
 
@@ -151,3 +153,56 @@ def test_orders_that_the_books_know_are_no_lost_history(
     runtime.reconcile(full=True)
     assert not LostOrder.objects.exists()
     assert release("main", by="shell:ops", reason="nothing to do") == "It was not halted."
+
+
+def test_a_rebuilt_order_can_be_replaced_and_canceled(
+    desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]]
+) -> None:
+    runtime, refs = halted
+    call_command("rebuild", "main", "--by=ops", "--reason=backup of 12:00", "--release")
+    order = Order.objects.get(order_ref=refs["T1"])
+    change = Change(cl_ord_id="T1-R", order_qty=Decimal(90), price=Decimal("1.10"))
+    request = replace_order(order.id, change, actor="desk:ops", at=timezone.now()).request
+    runtime.look_soon()
+    eventually(lambda: OrderRequest.objects.get(pk=request.pk).state == RequestState.ACCEPTED, limit=60)
+    order.refresh_from_db()
+    assert (order.order_qty, order.price, order.state) == (90, Decimal("1.10"), State.PENDING)
+    (row,) = [row for row in gateway.control.orders() if row["order_ref"] == refs["T1"]]
+    assert (row["total_quantity"], row["place_count"]) == ("90", 2)
+    desk.cancel(order, runtime)
+
+
+SPECIAL = {"outside_regular_hours": True}
+
+
+def seen_special(desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]) -> SessionRuntime:
+    """T1, good outside regular hours too, is found at the broker."""
+    place_forgotten(gateway, SPECIAL, T1=OrdType.LIMIT)
+    desk.know("AAPL", 265598)
+    runtime = new_runtime()
+    eventually(lambda: LostOrder.objects.count() == 1, limit=60)
+    return runtime
+
+
+def test_a_rebuilt_order_whose_terms_are_not_all_known_can_only_be_canceled(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    runtime = seen_special(desk, gateway, new_runtime)
+    call_command("rebuild", "main", "--by=ops", "--reason=backup of 12:00", "--release")
+    order = Order.objects.get()
+    with pytest.raises(TicketInvalid, match="outsideRth"):
+        replace_order(order.id, Change(cl_ord_id="R", price=Decimal("1.10")), actor="desk", at=timezone.now())
+    desk.cancel(order, runtime)
+
+
+def test_a_repeat_tells_the_terms_that_a_replace_keeps(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    runtime = seen_special(desk, gateway, new_runtime)
+    order = desk.rest(**SPECIAL)
+    release("main", by="shell:ops", reason="all found")
+    replace_order(order.id, Change(cl_ord_id="R", price=Decimal("1.10")), actor="desk", at=timezone.now())
+    runtime.look_soon()
+    eventually(lambda: Order.objects.get(pk=order.pk).price == Decimal("1.10"), limit=60)
+    (placed,) = [item for item in gateway.control.orders() if item["order_ref"] == order.order_ref]
+    assert (placed["place_count"], order.special) == (2, SPECIAL)

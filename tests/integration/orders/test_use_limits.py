@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from brokers import prepared
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument, Position
 from orders.entry.groups import GroupTicket, place_group
@@ -67,6 +68,30 @@ def test_working_orders_count_towards_the_position(desk: User) -> None:
     held = {"position_qty": -10, "avg_cost": 1, "currency": "USD", "reported_at": timezone.now()}
     Position.objects.create(account_id=ACCOUNT, **contract, **held)
     assert place(desk, ticket(), ticket()) == ["", "POSITION_ABOVE_LIMIT"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "statements"),
+    [
+        ({"max_open_orders": 9}, 2),
+        ({"max_orders_per_minute": 9, "max_duplicates_per_minute": 9}, 2),
+        ({"max_position_qty": 99}, 3),
+        ({"refuse_self_trade": True}, 2),
+    ],
+)
+def test_a_limit_asks_for_its_lock_and_what_it_needs(
+    desk: User, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any], statements: int
+) -> None:
+    asked, pipeline = list[int](), prepared.pipeline
+
+    def counted(*given: prepared.Statement) -> list[list[prepared.Row]]:
+        asked.append(len(given))
+        return pipeline(*given)
+
+    limit(**limits)
+    monkeypatch.setattr(prepared, "pipeline", counted)
+    assert place(desk, ticket()) == [""]
+    assert [count for count in asked if count > 1][-1] == statements  # the first may be by older rules
 
 
 def test_what_ends_makes_room_for_others(desk: User) -> None:

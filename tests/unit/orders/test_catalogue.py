@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from orders.entry.use import reading_for
 from orders.models import AccountLimit, ScopeLimit
 from orders.models.reasons import REASONS
-from orders.risk.catalogue import CATALOGUE, FIELDS, LimitSet
+from orders.risk.catalogue import CATALOGUE, FIELDS, LimitSet, Unit
 from orders.risk.scopes import ScopeKind, parse_scope, scope_text
+from orders.risk.use import USE_RULES
 
 NOT_LIMITS = {"id", "version", "updated_at", "account", "scope", "allowed_instruments", "restrictions"}
 
@@ -128,3 +130,12 @@ def test_a_scope_is_read_as_it_was_written(text: str) -> None:
 def test_what_is_no_scope_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no scope"):
         parse_scope(text)
+
+
+@pytest.mark.parametrize("rule", USE_RULES)
+def test_every_rule_on_use_has_something_read_for_it(rule: str) -> None:
+    one = FIELDS[rule]
+    on: Any = True if one.unit == Unit.SWITCH else one.words[0] if one.words else 1
+    reading = reading_for({LimitSet(scope="account:A", **{rule: on})}, ())
+    asked = (reading.open_orders, reading.recent, reading.positions, reading.quotes, reading.day)
+    assert any((*asked, reading.messages, reading.repeats))

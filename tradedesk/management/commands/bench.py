@@ -33,6 +33,11 @@ class Command(BaseCommand):
             "--stored", default="0,1000000,10000000", help="growth: orders stored (%(default)s)"
         )
         parser.add_argument("--readers", type=int, default=500, help="streams: how many (%(default)s)")
+        parser.add_argument(
+            "--limits",
+            action="store_true",
+            help="latency: also with every limit on use, order by order in turn",
+        )
         parser.add_argument("--functions", action="store_true", help="path: name every function")
         parser.add_argument(
             "--write",
@@ -52,6 +57,8 @@ class Command(BaseCommand):
             raise CommandError("--sessions must be at most 8.")
         if options["write"] and options["kind"] != "path":
             raise CommandError("--write goes with the kind path.")
+        if options["limits"] and options["kind"] != "latency":
+            raise CommandError("--limits goes with the kind latency.")
         wanted = Wanted(
             kind=options["kind"],
             orders=orders,
@@ -60,6 +67,7 @@ class Command(BaseCommand):
             levels=levels_of(options["stored"]),
             readers=options["readers"],
             functions=options["functions"],
+            limits=options["limits"],
         )
         document = self._measure(wanted, keep=options["keep"])
         self.stdout.write(json.dumps(document, indent=2))
