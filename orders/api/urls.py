@@ -17,6 +17,7 @@ from orders.api.views import (
     requests,
     root,
     sliced,
+    states,
     tokens,
     webhooks,
 )
@@ -52,6 +53,7 @@ urlpatterns = [
     path("positions", portfolio.Positions.as_view(), name="api-positions"),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
+    path("trading-states", states.TradingStates.as_view(), name="api-trading-states"),
     path("limit-changes", approvals.LimitChanges.as_view(), name="api-limit-changes"),
     path("approvals", approvals.Approvals.as_view(), name="api-approvals"),
     path("approvals/<uuid:approval_id>/approve", approvals.Approve.as_view(), name="api-approve"),

@@ -8,7 +8,7 @@ nothing of it goes out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
 from django.db import transaction
@@ -19,12 +19,13 @@ from orders.entry.checks import check_report
 from orders.entry.place import require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, rules_cache
-from orders.entry.use import Intention, recheck_use, user_of
+from orders.entry.use import Intention, account_of, recheck_use, user_of
 from orders.errors import TicketInvalid
 from orders.models import Cause, GroupKind, Order, State
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, first_failed
 from orders.risk.overrides import with_warnings
+from orders.risk.states import state_check
 from orders.sending.claim import unchecked_orders
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
@@ -87,12 +88,20 @@ def _intentions(waiting: Iterable[Order]) -> list[list[Order]]:
 def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
     """The report of the first order that may not be placed now; empty when all may.
 
-    Exits of an entry that is at the broker already protect a position: they go, whatever the limits.
+    Exits of an entry that is at the broker already protect a position: they go, whatever the limits, unless
+    trading is HALTED.
     """
     if _are_exits(orders):
-        return []
+        return next((report for report in _state_reports(orders, rules) if first_failed(report)), [])
     reports = (_report(order, rules) for order in orders)
     return next((report for report in reports if first_failed(report)), [])
+
+
+def _state_reports(orders: Intention, rules: Rules) -> Iterator[list[CheckResult]]:
+    for order in orders:
+        in_force = rules.states.of_order(account_of(order), order.strategy, order.session_id)
+        if in_force:
+            yield [state_check(in_force)]
 
 
 def _report(order: Order, rules: Rules) -> list[CheckResult]:

@@ -38,7 +38,9 @@ from orders.notify import alerts, questions, wakeup
 from orders.notify.alerts import raise_alert
 from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
+from orders.risk.states import States
 from orders.sending import order_ids, replaces
+from orders.sending.halted import give_up_halted
 from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
 from orders.session import logins
 from orders.session.applier import SessionApplier
@@ -48,6 +50,7 @@ from orders.session.market_data import MarketDesk
 from orders.session.supervisor import Supervisor, WorkerThread
 from orders.session.sweep import Step, Sweep
 from orders.session.wakeup_listener import listen_forever
+from orders.store.states import read_states
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +101,7 @@ class SessionRuntime:
         self._submission_due = threading.Event()
         self._asked = threading.Event()
         self._stopping = threading.Event()
+        self._states: States | None = None
         self._last_full_snapshot = self._last_commission_snapshot = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
         self.applier = SessionApplier(
@@ -204,6 +208,9 @@ class SessionRuntime:
         """What was published for this session: a question was asked, or a task of Celery's is to run."""
         if message == wakeup.QUESTIONS:
             self._asked.set()
+        elif message == wakeup.STATES:
+            self.submitter.states_changed.set()
+            self._wake.set()
         elif not message or not self.run_task(message):
             self.look_soon()
 
@@ -310,6 +317,7 @@ class SessionRuntime:
         return [
             Step("supervisor", self.supervisor.look_after_itself),
             Step("clocks", self.clocks.look_after, every=CLOCKS_EVERY),
+            Step("trading states", self._look_at_states),
             Step("stale orders", partial(expire_stale, name)),
             Step("stale replaces", partial(replaces.expire_stale, name)),
             Step("unanswered replaces", partial(replaces.mark_unanswered, name, why=late)),
@@ -329,6 +337,15 @@ class SessionRuntime:
             Step("instruments", self._look_after_instruments),
             Step("health", self._alert_health, every=HEALTH_EVERY),
         ]
+
+    def _look_at_states(self) -> None:
+        """What a state stops waits no more; also where Redis lost the news of it."""
+        states = read_states()
+        if self._states is not None and states.by_scope != self._states.by_scope:
+            self.submitter.states_changed.set()
+        self._states = states
+        if give_up_halted(self.name, states):
+            wakeup.notify_readers()
 
     def _alert_health(self) -> None:
         self.health.alert()

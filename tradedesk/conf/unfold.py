@@ -65,6 +65,12 @@ NAVIGATION = [
         "items": [
             page("Limits", "speed", "orders.accountlimit"),
             {
+                "title": "Trading states",
+                "icon": "front_hand",
+                "link": reverse_lazy("desk:trading_states"),
+                "permission": may("orders.view_order"),
+            },
+            {
                 "title": "Approvals",
                 "icon": "approval",
                 "link": reverse_lazy("desk:approvals"),

@@ -54,7 +54,7 @@ def test_a_list_takes_the_same_queries_for_a_hundred_rows(boss: Client, name: st
     few = queries(boss, url)
     more(10, 100)
     assert queries(boss, url) == few
-    assert few <= 14
+    assert few <= 15  # one of them for the trading states in the header
 
 
 def more(start: int, stop: int) -> None:
@@ -109,7 +109,7 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert "Needs a person" in page
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
-    assert queries(boss, reverse("admin:index")) <= 20
+    assert queries(boss, reverse("admin:index")) <= 22
 
 
 def test_all_that_need_a_person_are_one_click_away(boss: Client) -> None:

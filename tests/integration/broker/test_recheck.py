@@ -9,18 +9,19 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from brokers.models import GatewaySession, Instrument, Position
+from brokers.models import Instrument, Position
 from orders.entry.cancel import cancel_order
-from orders.models import AccountLimit, Order, State
+from orders.models import AccountLimit, Order, State, TradingState
 from orders.notify.submission_counts import StartedBy
 from orders.session.runtime import SessionRuntime
+from orders.store.states import put_state
 
 from .conftest import ACCOUNT, Desk, Gateway
 
 
 def pause(session: SessionRuntime, *, until: bool) -> None:
     """Hold new orders back, or let them go."""
-    GatewaySession.objects.update(paused_at=timezone.now() if until else None)
+    put_state("session:main", TradingState.HALTED if until else TradingState.ACTIVE, by="test", reason="test")
     session.look_soon()
 
 
