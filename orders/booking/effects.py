@@ -51,7 +51,7 @@ def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -
         _end_day(order, cause)
     else:
         close(known, order, status, cause)
-    # "Filled" (or canceled after so much) without its executions is no execution: they are fetched, not invented.
+    # "Filled", or "canceled" after so much, is no execution: those are fetched, not invented.
     said = order.order_qty if status is WorkingStatus.FILLED else report.cum_qty
     short = status in OVER and said is not None and order.cum_qty < said
     short = short and not order.held_for_desk and order.source != Source.EXTERNAL
