@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0025_trading_states'),
+        ('orders', '0026_checked_requests'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
