@@ -90,6 +90,7 @@ def test_a_held_order_keeps_a_kill_from_being_proven_and_is_named(
     )
     kill = press("firm", KillAction.CANCEL, actor=person("jo"), reason="test")
     eventually(not_proven(kill, "T1 is held"), limit=60)
+    assert kill.proven_at is None
 
 
 def test_while_the_link_is_down_a_kill_says_so_and_goes_on(
