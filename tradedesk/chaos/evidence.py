@@ -92,8 +92,9 @@ class Evidence:
 
 ORDERS = """
     SELECT id::text, cl_ord_id, order_ref, source, state, cum_qty, avg_px, version, held_for_desk,
-           reason_code, order_qty, claimed_at IS NOT NULL AS was_claimed, coalesce(account_id, '') AS account,
-           side, coalesce((SELECT con_id FROM brokers_instrument i WHERE i.id = o.instrument_id), 0) AS con_id,
+           reason_code, order_qty, claimed_at IS NOT NULL AS was_claimed, side,
+           coalesce(account_id, '') AS account,
+           coalesce((SELECT con_id FROM brokers_instrument i WHERE i.id = o.instrument_id), 0) AS con_id,
            coalesce((SELECT text FROM orders_orderevent e WHERE e.order_id = o.id AND kind = 'HELD_FOR_DESK'
                      ORDER BY version DESC LIMIT 1), '') AS held_because
     FROM orders_order o ORDER BY id
