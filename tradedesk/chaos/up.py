@@ -151,8 +151,9 @@ class Up:
     def manage(self, *arguments: str) -> str:
         """Run a management command on the stack and return what it printed."""
         env = self.env | {"TRADEDESK_DATA": str(self.folder)}
-        if (password := self.folder / "approver_password").exists():
-            env["TRADEDESK_APPROVER_PASSWORD"] = password.read_text().strip()
+        for person in ("desk", "approver"):
+            if (password := self.folder / f"{person}_password").exists():
+                env[f"TRADEDESK_{person.upper()}_PASSWORD"] = password.read_text().strip()
         done: Any = subprocess.run(
             [*MANAGE, *arguments], cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True
         )
