@@ -41,7 +41,7 @@ class ApiView(APIView):
     #: an order it is not, since there the events name their actor.
     acts: ClassVar[bool] = True
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """With room for what must be undone at the end, whatever happens."""
         with ExitStack() as self.undo:
             return super().dispatch(request, *args, **kwargs)

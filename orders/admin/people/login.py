@@ -11,9 +11,10 @@ import segno
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -85,23 +86,11 @@ class WorkingSession:
             logout(request)
             messages.info(request, "You were logged out because nothing was done for a while.")
             return HttpResponseRedirect(f"{reverse('admin:login')}?next={request.path}")
-        if not self.is_verified(request):
-            logout(request)
-            messages.info(request, "Your second factor was set up since: log in again with its code.")
-            return HttpResponseRedirect(f"{reverse('admin:login')}?next={request.path}")
         setup = reverse("desk:second_factor")
         free = (setup, reverse("admin:logout"))
         if settings.REQUIRE_SECOND_FACTOR and request.path not in free and not user_has_device(request.user):
             return HttpResponseRedirect(setup)
         return self.get_response(request)
-
-    def is_verified(self, request: HttpRequest) -> bool:
-        """Whether this login gave a code of a device that the person has, or the person has none.
-
-        One from before the set-up gave none: whoever sits there must not go on without the second factor.
-        """
-        devices = {str(device.persistent_id) for device in devices_for_user(request.user)}
-        return not devices or request.session.get(VERIFIED) in devices
 
     def is_idle(self, request: HttpRequest) -> bool:
         """Whether nobody has worked for too long; a page that refreshes itself is not work."""
@@ -128,12 +117,20 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             device.save(update_fields=["confirmed"])
             request.session[VERIFIED] = str(device.persistent_id)
             request.session.cycle_key()
+            end_other_sessions(user, but=request.session.session_key)
             messages.success(request, "Your second factor works. The next login asks for it.")
             return HttpResponseRedirect(reverse("admin:index"), status=303)
         problem = "That code is not right. Codes change every 30 seconds; is the clock of your phone right?"
     code = segno.make(device.config_url, error="m")
     picture = code.svg_data_uri(scale=5, dark="#111827", light="#ffffff")
     return show(request, "desk/second_factor.html", "Second factor", picture=picture, problem=problem)
+
+
+def end_other_sessions(user: User, *, but: str | None) -> None:
+    """Logins from before the set-up gave no code: whoever sits there must not go on without one."""
+    for session in Session.objects.exclude(session_key=but):
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
 
 
 def unconfirmed_device(user: User, *, new: bool) -> TOTPDevice:
@@ -144,7 +141,8 @@ def unconfirmed_device(user: User, *, new: bool) -> TOTPDevice:
     waiting = TOTPDevice.objects.filter(user=user, confirmed=False)
     if new:
         waiting.delete()
-    return waiting.first() or TOTPDevice.objects.create(user=user, confirmed=False, name="app")
+    device: TOTPDevice = waiting.first() or TOTPDevice.objects.create(user=user, confirmed=False, name="app")
+    return device
 
 
 def forget_second_factor(user: Any) -> int:
