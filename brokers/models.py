@@ -34,13 +34,6 @@ class GatewaySession(models.Model):
     connected_at = models.DateTimeField(null=True, blank=True)
     reconciled_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
-    #: While set, nothing new is claimed for this session; cancels are.
-    paused_at = models.DateTimeField(null=True, blank=True)
-    paused_by = models.CharField(max_length=150, blank=True, default="")
-    pause_reason = models.CharField(max_length=500, blank=True, default="")
-    #: HALTED by the system: nothing new is claimed until a person releases it; cancels are.
-    halted_at = models.DateTimeField(null=True, blank=True)
-    halt_reason = models.TextField(blank=True, default="")
 
     class Meta:
         permissions = [("operate_session", "Can pause, resume and reconcile a session")]

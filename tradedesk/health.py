@@ -15,7 +15,10 @@ from django.views.decorators.http import require_safe
 from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
+from orders.models import TradingState
 from orders.notify import redis_client
+from orders.risk.scopes import ScopeKind, scope_text
+from orders.store.states import read_states
 
 HEARTBEAT_LIMIT = timedelta(seconds=5)
 
@@ -44,11 +47,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     Redis only carries wake-ups: without it the answer is "degraded", and still 200.
     """
     checks = [check_database(), check_redis()]
-    checks += check_sessions() if checks[0].ok else []
+    checks += [check_states(), *check_sessions()] if checks[0].ok else []
     ready = all(check.ok for check in checks if check.needed)
     status = "not ready" if not ready else "ready" if all(check.ok for check in checks) else "degraded"
     shown = {check.name: {"ok": check.ok, "reason": check.reason} for check in checks}
-    return JsonResponse({"status": status, "checks": shown}, status=200 if ready else 503)
+    answer = {"status": status, "checks": shown, "four_eyes": sorted(settings.FOUR_EYES)}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 def check_database() -> Check:
@@ -71,6 +75,12 @@ def check_redis() -> Check:
     return Check(name="redis", ok=True, needed=False)
 
 
+def check_states() -> Check:
+    """What people have halted: the desk must be reached then more than ever, so it is not needed."""
+    found = [str(in_force) for in_force in read_states().by_scope.values()]
+    return Check(name="trading_states", ok=not found, reason="; ".join(sorted(found)), needed=False)
+
+
 def check_sessions() -> list[Check]:
     """Every configured broker session: link READY, and its worker heard of lately."""
     rows = GatewaySession.objects.in_bulk(list(settings.BROKER_SESSIONS))
@@ -89,8 +99,9 @@ def why_not(session: GatewaySession | None) -> str:
     age = clock.now() - session.heartbeat_at
     if age > HEARTBEAT_LIMIT:
         return f"Its broker worker was last heard of {age.total_seconds():.0f} s ago."
-    if session.halted_at:
-        return f"It is HALTED: {session.halt_reason}"
+    own = read_states().by_scope.get(scope_text(ScopeKind.SESSION, session.name))
+    if own and own.state == TradingState.HALTED:
+        return f"It is HALTED: {own.reason}"
     if session.link != Link.READY:
         return f"The link is {session.link}: {session.link_reason or 'no reason given'}."
     return ""

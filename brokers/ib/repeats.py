@@ -3,17 +3,22 @@
 A look makes the gateway repeat all that is open, and the executions of the day. So what is worth keeping is
 what it said since the last look but one: what two looks did not repeat is over, and the memory of it would
 grow by every order of a day. Said again after that, it is news, which the inbox and the books take as before.
+Executions are repeated all day: beyond a limit none is remembered, and the inbox knows them by their keys.
 """
 
 from __future__ import annotations
 
 import threading
 
+#: Topics; some 15 MB. A day with more executions costs processor, not memory.
+LIMIT = 100_000
+
 
 class Repeats:
     """Words by topic, as hashes: the words themselves would be some 2 kB for each order."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
         self._now: dict[int, int] = {}
         self._before: dict[int, int] = {}
         self._lock = threading.Lock()  # lost words, found in the old half, must not be remembered anew
@@ -31,7 +36,10 @@ class Repeats:
         key = hash(topic)
         with self._lock:
             known = self._now.get(key, self._before.get(key))
-            self._now[key] = words
+            if len(self._now) < self._limit or key in self._now:
+                self._now[key] = words
+            elif known not in (None, words):
+                self._before.pop(key, None)  # what was said before it must not be taken for the last word
         return known == words
 
     def forget(self, topic: str, words: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
+from orders.admin.accounts import limit_files, limit_pages
 from orders.admin.market import live_market, quotes
-from orders.admin.operations import alerts, breaks, dashboard, sessions
+from orders.admin.operations import alerts, breaks, dashboard, sessions, states
 from orders.admin.orders import (
     actions,
     basket,
@@ -17,7 +18,7 @@ from orders.admin.orders import (
     saved_views,
     ticket,
 )
-from orders.admin.people import login
+from orders.admin.people import approvals, login
 from orders.admin.shared import base
 
 app_name = "desk"
@@ -33,8 +34,15 @@ urlpatterns = [
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
+    path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
+    path("limits/", limit_pages.index, name="limits"),
+    path("limits/scope/", limit_pages.scope, name="limits_scope"),
+    path("limits/export/", limit_files.export, name="limits_export"),
+    path("limits/import/", limit_files.upload, name="limits_import"),
+    path("approvals/", approvals.index, name="approvals"),
+    path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
     path("second-factor/", login.second_factor, name="second_factor"),
     path("views/", saved_views.save, name="view_save"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="view_delete"),

@@ -42,6 +42,7 @@ MAX_ERRORS = 50
 
 cl_ord_id, account, symbol = reader_of(ClOrdId), reader_of(AccountCode), reader_of(Symbol)
 strategy = reader_of(StrategyName)
+reason = text(r"^[^\x00-\x1f\x7f]{1,500}$", "1 to 500 characters without line breaks")
 ORDER_FIELDS, INSTRUMENT_FIELDS = fields_of(Ticket), fields_of(InstrumentKey)
 order = reader_of(Ticket)
 

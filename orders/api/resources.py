@@ -19,10 +19,12 @@ from orders.models import (
     OrderRequest,
     RequestKind,
     RequestState,
+    TradingState,
     Webhook,
     WebhookDelivery,
     ord_status,
 )
+from orders.risk.states import InForce
 from orders.selectors import STEPS
 
 Document = dict[str, Any]
@@ -254,15 +256,18 @@ def account_value_document(value: AccountValue) -> Document:
     }
 
 
-def session_document(session: GatewaySession, accounts: Iterable[str]) -> Document:
-    """State of a broker session, with those of its accounts that the caller may see."""
+def session_document(session: GatewaySession, accounts: Iterable[str], in_force: InForce | None) -> Document:
+    """State of a broker session, with those of its accounts that the caller may see.
+
+    `in_force` is the trading state that it is under, None when that is ACTIVE.
+    """
     return {
         "name": session.name,
         "accounts": sorted(accounts),
         "link": session.link,
         "link_reason": session.link_reason,
-        "state": "HALTED" if session.halted_at else "ACTIVE",
-        "state_reason": session.halt_reason,
+        "state": in_force.state if in_force else TradingState.ACTIVE.value,
+        "state_reason": str(in_force) if in_force else "",
         "breaker": session.breaker,
         "server_version": session.server_version,
         "link_changed_at": time_or_none(session.link_changed_at),

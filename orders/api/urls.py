@@ -18,9 +18,17 @@ from orders.api.views import (
     requests,
     root,
     sliced,
+    states,
     tokens,
     webhooks,
 )
+
+
+class Docs(SpectacularSwaggerSplitView):
+    """The page for people; OPTIONS would ask its template for what it does not have."""
+
+    http_method_names = ["get", "head"]
+
 
 urlpatterns = [
     path("", root.Root.as_view(), name="api-root"),
@@ -53,6 +61,7 @@ urlpatterns = [
     path("positions", portfolio.Positions.as_view(), name="api-positions"),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
+    path("trading-states", states.TradingStates.as_view(), name="api-trading-states"),
     path("limit-changes", approvals.LimitChanges.as_view(), name="api-limit-changes"),
     path("approvals", approvals.Approvals.as_view(), name="api-approvals"),
     path("approvals/<uuid:approval_id>/approve", approvals.Approve.as_view(), name="api-approve"),
@@ -76,6 +85,6 @@ urlpatterns = [
         name="api-redeliver",
     ),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
-    path("docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("docs", Docs.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", root.Unknown.as_view()),
 ]

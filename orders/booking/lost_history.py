@@ -12,16 +12,26 @@ import logging
 
 from brokers import clock
 from brokers.messages import ExecutionReport, OrderReport
-from brokers.models import GatewaySession
 from orders.booking.working_set import OrderKeys, WorkingSet
-from orders.models import AlertKind, Cause, EventKind, LostOrder, Order, OutboxCommand, State
+from orders.models import (
+    AlertKind,
+    Cause,
+    EventKind,
+    LostOrder,
+    Order,
+    OutboxCommand,
+    State,
+    TradingState,
+)
 from orders.models.order import digest_of, order_id_of
 from orders.notify.alerts import raise_alert
+from orders.risk.scopes import ScopeKind, scope_text
+from orders.store.states import put_state
 
 log = logging.getLogger(__name__)
 
 SHOWN = 20  # references in an alert
-HALT = "HALTED: the broker has orders of ours that our books do not know (a restored database?)"
+HALT = "The broker has orders of ours that our books do not know (a restored database?)"
 
 
 def reference_lost(session: WorkingSet, report: OrderReport | ExecutionReport) -> str:
@@ -68,9 +78,8 @@ def record(working_set: WorkingSet, order_ref: str, order: Order, cause: Cause) 
     if not created:
         return
     log.error("lost history", extra={"session": working_set.session, "order_ref": order_ref})
-    GatewaySession.objects.filter(name=working_set.session, halted_at=None).update(
-        halted_at=clock.now(), halt_reason=HALT
-    )
+    scope = scope_text(ScopeKind.SESSION, working_set.session)
+    put_state(scope, TradingState.HALTED, by=cause.actor, reason=HALT)
     open_ones = LostOrder.objects.filter(session_id=working_set.session, decided_at=None)
     refs = list(open_ones.values_list("order_ref", flat=True))
     shown = ", ".join(refs[:SHOWN]) + (f" and {len(refs) - SHOWN} more" if len(refs) > SHOWN else "")

@@ -126,7 +126,7 @@ def read_values(scope: str, values: Mapping[str, object]) -> Values:
     """The checked values; raises LimitsInvalid naming each that is wrong."""
     errors: dict[str, list[str]] = {}
     read: Values = {}
-    kind = _kind(scope)
+    kind = kind_of(scope)
     for name, raw in values.items():
         limit = CHANGEABLE.get(name)
         try:
@@ -144,7 +144,7 @@ def read_values(scope: str, values: Mapping[str, object]) -> Values:
     return read
 
 
-def _kind(scope: str) -> ScopeKind:
+def kind_of(scope: str) -> ScopeKind:
     """The kind of a scope that exists and may have limits; raises LimitsInvalid."""
     try:
         kind, name = parse_scope(scope)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from django.db.models import Count, JSONField, Value
 
 from brokers.formats import decimal_text
 from brokers.models import Position
-from orders.models import ALIVE, AccountLimit, Order
-from orders.risk.catalogue import CATALOGUE
+from orders.models import ALIVE, AccountLimit, Order, ScopeLimit
+from orders.risk.catalogue import CATALOGUE, FIELDS
+from orders.risk.scopes import ScopeKind, scope_text
 from orders.risk.use import Use
 from orders.store.use import Reading, read_use
 
@@ -39,6 +40,59 @@ class AccountLimitsNow:
     any_instrument: bool
     instruments: int
     limits: list[LimitNow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meter:
+    """One limit that is on, for the page of limits."""
+
+    field: str
+    label: str
+    limit: str | None
+    used: str | None
+
+    @property
+    def percent(self) -> int | None:
+        """How much of it is used; None where no use is counted."""
+        try:
+            limit, used = Decimal(self.limit or ""), Decimal(self.used or "")
+        except InvalidOperation:
+            return None
+        if not limit:
+            return 100 if used else 0
+        return min(int(abs(used) * 100 / limit), 999)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScopeNow:
+    """The limits of one scope that are on, with their use."""
+
+    scope: str
+    limits: list[Meter]
+
+
+def scopes_now(accounts: Collection[str], *, others: bool) -> list[ScopeNow]:
+    """The limits of these accounts, and with `others` those of the firm, strategies and users."""
+    owned = [
+        ScopeNow(scope=scope_text(ScopeKind.ACCOUNT, account.account), limits=_meters(account.limits))
+        for account in limits_now(accounts)
+    ]
+    rows = ScopeLimit.objects.all() if others else ()
+    across = [
+        ScopeNow(
+            scope=row.scope,
+            limits=_meters([_now(row, field, row.scope, None) for field in (*PER_ORDER, *PER_ACCOUNT)]),
+        )
+        for row in rows
+    ]
+    return [*across, *owned]
+
+
+def _meters(limits: list[LimitNow]) -> list[Meter]:
+    on = [now for now in limits if now.limit not in (None, "false")]
+    return [
+        Meter(field=now.field, label=FIELDS[now.field].label, limit=now.limit, used=now.used) for now in on
+    ]
 
 
 def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
@@ -88,7 +142,7 @@ def _account(row: AccountLimit, use: Use) -> AccountLimitsNow:
     )
 
 
-def _now(row: AccountLimit, field: str, scope: str, used: object) -> LimitNow:
+def _now(row: AccountLimit | ScopeLimit, field: str, scope: str, used: object) -> LimitNow:
     return LimitNow(field=field, scope=scope, limit=_text(getattr(row, field)), used=_text(used))
 
 

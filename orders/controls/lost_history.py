@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import transaction
 
 from brokers import clock
-from brokers.models import GatewaySession
-from orders.models import AlertKind, Cause, EventKind, LostOrder, Order, Source
-from orders.notify import wakeup
+from orders.models import AlertKind, Cause, EventKind, LostOrder, Order, Source, TradingState
 from orders.notify.alerts import clear_alert
+from orders.risk.scopes import ScopeKind, scope_text
 from orders.store.orders import store_orders
+from orders.store.states import put_state
 
 
 def rebuild(session: str, *, by: str, reason: str) -> list[Order]:
@@ -36,16 +36,20 @@ def rebuild(session: str, *, by: str, reason: str) -> list[Order]:
     return rebuilt
 
 
+def decide(session: str, *, by: str, reason: str) -> None:
+    """A person lets the session send again; who that was, and why, stays with each order that was lost."""
+    decided = {"decided_at": clock.now(), "decided_by": by[:150], "decision": reason[:500]}
+    LostOrder.objects.filter(session_id=session, decided_at=None).update(**decided)
+    clear_alert(AlertKind.LOST_HISTORY, session=session, by=by)
+
+
 def release(session: str, *, by: str, reason: str) -> str:
-    """Let the session send again; who decided, and why, stays with each order that was lost."""
+    """Let the session send again and say what stays as it is."""
     with transaction.atomic():
-        decided = {"decided_at": clock.now(), "decided_by": by[:150], "decision": reason[:500]}
-        LostOrder.objects.filter(session_id=session, decided_at=None).update(**decided)
-        free = {"halted_at": None, "halt_reason": ""}
-        if not GatewaySession.objects.filter(name=session, halted_at__isnull=False).update(**free):
+        decide(session, by=by, reason=reason)
+        scope = scope_text(ScopeKind.SESSION, session)
+        if not put_state(scope, TradingState.ACTIVE, by=by, reason=reason):
             return "It was not halted."
-        clear_alert(AlertKind.LOST_HISTORY, session=session, by=by)
-        transaction.on_commit(lambda: wakeup.start_submission(session), robust=True)
     left = LostOrder.objects.filter(session_id=session, rebuilt_at=None).count()
     told = f" {left} order(s) stay somebody else's, because they were not rebuilt." if left else ""
     return f"Released: what is still fresh goes out now.{told}"

@@ -4,37 +4,46 @@ from __future__ import annotations
 
 from celery import current_app
 from django.contrib.auth.models import User
-from django.utils import timezone
+from django.db import transaction
 
-from brokers.models import GatewaySession
 from orders.controls import lost_history
+from orders.models import TradingState
 from orders.notify import wakeup
 from orders.notify.redis_client import REDIS_ERRORS
 from orders.reconciliation.on_demand import TASKS
+from orders.risk.scopes import ScopeKind, scope_text
+from orders.store.states import put_state
 
 ASKED_FOR = 20.0  # seconds; a question that no worker took by then is forgotten
 
 
 def pause(name: str, *, user: User, reason: str) -> str:
-    """Claim nothing new for this session; cancels still go, and what waits grows stale as always."""
-    paused = {"paused_at": timezone.now(), "paused_by": user.get_username(), "pause_reason": reason}
-    if GatewaySession.objects.filter(name=name, paused_at=None).update(**paused):
+    """HALTED: claim nothing new for this session; cancels still go, and what waits grows stale as always."""
+    if put_state(_scope(name), TradingState.HALTED, by=_actor(user), reason=reason):
         return "Paused: nothing new is sent. Cancels still go; waiting orders grow stale."
     return "It was paused already."
 
 
 def resume(name: str, *, user: User, reason: str) -> str:
-    """Send again."""
-    free = {"paused_at": None, "paused_by": "", "pause_reason": ""}
-    if GatewaySession.objects.filter(name=name, paused_at__isnull=False).update(**free):
-        wakeup.start_submission(name)
-        return "Sending goes on: what is still fresh goes out now."
+    """ACTIVE: send again; a person has decided about whatever the session was HALTED for."""
+    with transaction.atomic():
+        lost_history.decide(name, by=_actor(user), reason=reason)
+        if put_state(_scope(name), TradingState.ACTIVE, by=_actor(user), reason=reason):
+            return "Sending goes on: what is still fresh goes out now."
     return "It was not paused."
+
+
+def _scope(name: str) -> str:
+    return scope_text(ScopeKind.SESSION, name)
+
+
+def _actor(user: User) -> str:
+    return f"desk:{user.get_username()}"
 
 
 def release(name: str, *, user: User, reason: str) -> str:
     """End a HALTED session's halt: a person has decided about what it was halted for."""
-    return lost_history.release(name, by=f"desk:{user.get_username()}", reason=reason)
+    return lost_history.release(name, by=_actor(user), reason=reason)
 
 
 def ask_for_comparison(name: str, *, user: User, reason: str) -> str:

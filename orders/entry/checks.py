@@ -22,14 +22,17 @@ from orders.risk.checks import CheckResult
 from orders.risk.market import Known, value_price
 from orders.risk.money import Rates
 from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
+from orders.risk.states import state_check
 
 
 def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
-    """Every check on these terms, passed or not; an account without limits may order nothing."""
+    """Every check on these terms alone, passed or not; an account without limits may order nothing."""
+    state = [state_check(context.in_force)] if context.in_force else []
     if not context.limits:
         code = context.account.code
-        return [CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")]
-    return check_report_by(order_facts(ticket, context), context)
+        no_limits = CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")
+        return [*state, no_limits]
+    return [*state, *check_report_by(order_facts(ticket, context), context)]
 
 
 def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:

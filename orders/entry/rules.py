@@ -21,6 +21,8 @@ from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.ruleset import NO_RULESET, Ruleset
 from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
+from orders.risk.states import InForce, States
+from orders.store.states import read_states
 
 #: What tells instruments of one symbol apart.
 TELLING = ("maturity", "strike_price", "put_or_call", "local_symbol", "trading_class", "primary_exchange")
@@ -35,6 +37,8 @@ class OrderContext:
     instrument_allowed: bool
     #: The sets that bind the order, its account's first; empty for an account that may order nothing.
     limits: tuple[LimitSet, ...]
+    #: The trading state that the order is under; None when it is ACTIVE.
+    in_force: InForce | None
     ruleset_version: UUID
 
 
@@ -67,6 +71,15 @@ class Rules:
         self._contracts: dict[int, frozenset[str]] = {}
         self._scopes: dict[str, LimitSet] | None = None
         self._codes: frozenset[str] | None = None
+        self._states: States | None = None
+
+    @property
+    def states(self) -> States:
+        """The trading states."""
+        states = self._states
+        if states is None:
+            states = self._states = read_states()
+        return states
 
     def account(self, code: str) -> AccountRules | None:
         """The rules of an account; None when there is no such account."""
@@ -246,6 +259,7 @@ def context_by(rules: Rules, ticket: Ticket, user: str) -> OrderContext:
         instrument=instrument,
         instrument_allowed=account.allows(instrument),
         limits=rules.limits_for(ticket.account, ticket.strategy, user),
+        in_force=rules.states.of_order(ticket.account, ticket.strategy, account.account.session_id),
         ruleset_version=rules.ruleset_version,
     )
 

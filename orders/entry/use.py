@@ -2,7 +2,8 @@
 
 Comes in: drafted orders, in the transaction that will record them. Goes out: the same, those beyond a limit
 rejected with the report. What others record at this moment waits: two requests cannot together pass what one
-may not. Accounts without such limits take no lock and cost nothing.
+may not. Accounts without such limits take no lock and cost nothing. Orders that must only shrink a position
+(`risk.states`) are asked in the same way.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import msgspec
+from django.db import transaction
 
 from brokers import clock
 from brokers.models import Instrument
@@ -21,7 +24,7 @@ from orders.entry.ticket import Ticket
 from orders.entry.valuation import valuation_for
 from orders.errors import RefusedByCheck
 from orders.instruments.prices import ages, last_prices
-from orders.models import Cause, GroupKind, Order, State
+from orders.models import Cause, GroupKind, Order, State, TradingState
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
 from orders.risk.checks import CheckResult, first_failed
@@ -29,8 +32,10 @@ from orders.risk.exposure import Valuation, exposure_checks, needs_all_contracts
 from orders.risk.market import value_price
 from orders.risk.overrides import with_warnings
 from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.states import reduce_checks
 from orders.risk.use import Asked, Content, Demand, Use, has_use_rules, on_what_stands, signed, use_checks
 from orders.sending.unknown_outcome import reject_order
+from orders.store.states import put_state
 from orders.store.use import Reading, read_use
 
 Intention = Sequence[Order]
@@ -62,12 +67,13 @@ class Bound:
             asked = on_what_stands(limits) if recorded else limits
             found += use_checks(self.demand, asked, use)
             found += exposure_checks(self.demand, asked, use, valuation)
-        return with_warnings(found, self.limits, self.meant, self.instrument.pk, self.overrides)
+        own = with_warnings(found, self.limits, self.meant, self.instrument.pk, self.overrides)
+        return [*own, *reduce_checks(self.demand, use)]
 
 
 def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
-    """Whether one of these orders is bound by limits on what its scopes do as a whole."""
-    return any(_sets(order, user_of(order), rules) for order in orders)
+    """Whether one of these orders has to be asked with all that its scopes do already."""
+    return any(_sets(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
 
 
 def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bool = True) -> None:
@@ -88,8 +94,19 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
         if broken := first_failed(report):
             for order in orders:
                 reject_order(order, broken.code, Cause(actor="checks", at=clock.now()))
+            if lock:
+                stop_runaway(broken)
         else:
             use.add(bound.demand)
+
+
+def stop_runaway(broken: CheckResult) -> None:
+    """A scope that executed the same too often is HALTED until a person makes it ACTIVE again."""
+    if broken.code != "REPEATED_EXECUTIONS" or broken.scope.startswith(f"{ScopeKind.USER}:"):
+        return
+    reason = f"{broken.value}, at most {broken.limit} without a person"
+    halt = partial(put_state, broken.scope, TradingState.HALTED, by="checks", reason=reason)
+    transaction.on_commit(halt, robust=True)
 
 
 def recheck_use(
@@ -128,19 +145,29 @@ def require_whole(
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
 
 
-def replace_report(order: Order, ticket: Ticket, rules: Rules, *, lock: bool = True) -> list[CheckResult]:
-    """The same for a replace in its transaction: only what its ticket adds to the order counts."""
+def replace_report(
+    order: Order, ticket: Ticket, rules: Rules, *, recorded: bool = False
+) -> list[CheckResult]:
+    """The same for a replace in its transaction: only what its ticket adds to the order counts.
+
+    One that is `recorded` counts among what works already.
+    """
     limits = _sets(ticket, user_of(order), rules)
-    if not limits:
+    shrink = ticket.order_qty >= order.order_qty and must_shrink(order, rules)
+    if not limits and not shrink:
         return []
     added = msgspec.structs.replace(ticket, order_qty=max(ticket.order_qty - order.order_qty, Decimal(0)))
-    asked = _asked(added, order.instrument, ticket.account, counted_elsewhere=_is_counted(order))
+    asked = _asked(
+        added, order.instrument, ticket.account, counted_elsewhere=_is_counted(order), must_shrink=shrink
+    )
     demand = Demand(orders=[asked], replaces=True, scopes=_scopes(limits))
     bound = Bound(
         demand=demand, limits=limits, meant=ticket, instrument=order.instrument, overrides=order.overrides
     )
-    use = _use([bound], rules, lock=lock)
-    return bound.report(use, _valuation([bound], use, rules), recorded=not lock)
+    use = _use([bound], rules, lock=True)
+    if recorded:
+        use.remove(demand)
+    return bound.report(use, _valuation([bound], use, rules), recorded=recorded)
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
@@ -151,14 +178,33 @@ def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) 
 def _report(
     ticket: Ticket, instrument: Instrument, rules: Rules, user: str, *, lock: bool
 ) -> list[CheckResult]:
-    limits = _sets(ticket, user, rules)
-    if not limits:
+    limits, account = _sets(ticket, user, rules), rules.account(ticket.account)
+    session = account.account.session_id if account else ""
+    shrink = ticket.reduce_only or is_reducing(rules, ticket.account, ticket.strategy, session)
+    if not limits and not shrink:
         return []
-    demand = Demand(orders=[_asked(ticket, instrument, ticket.account)], scopes=_scopes(limits))
+    asked = _asked(ticket, instrument, ticket.account, must_shrink=shrink)
+    demand = Demand(orders=[asked], scopes=_scopes(limits))
     overrides = ticket.overrides(user)
     bound = Bound(demand=demand, limits=limits, meant=ticket, instrument=instrument, overrides=overrides)
     use = _use([bound], rules, lock=lock)
     return bound.report(use, _valuation([bound], use, rules))
+
+
+def must_shrink(order: Order, rules: Rules) -> bool:
+    """Whether the order may only shrink a position: it says so, or one of its scopes is REDUCING.
+
+    Exits of a bracket that say so close what their entry opens.
+    """
+    if order.reduce_only and not _is_exit(order):
+        return True
+    return is_reducing(rules, account_of(order), order.strategy, order.session_id)
+
+
+def is_reducing(rules: Rules, account: str, strategy: str, session: str) -> bool:
+    """Whether orders of these scopes may only shrink positions now."""
+    in_force = rules.states.of_order(account, strategy, session)
+    return in_force is not None and in_force.state == TradingState.REDUCING
 
 
 def user_of(order: Order) -> str:
@@ -174,11 +220,12 @@ def _bound(orders: Intention, rules: Rules) -> Bound | None:
 def bound_of(orders: Intention, rules: Rules) -> Bound | None:
     """The intention with the limits that need the use; None where none does."""
     first = orders[0]
-    if not (limits := _sets(first, user_of(first), rules)):
+    limits = _sets(first, user_of(first), rules)
+    if not limits and not any(must_shrink(order, rules) for order in orders):
         return None
     overrides = {id_: text for order in orders for id_, text in order.overrides.items()}
     return Bound(
-        demand=demand_of(orders, _scopes(limits)),
+        demand=demand_of(orders, rules, _scopes(limits)),
         limits=limits,
         meant=first,
         instrument=first.instrument,
@@ -198,11 +245,21 @@ def _scopes(limits: Iterable[LimitSet]) -> tuple[str, ...]:
     return tuple(one.scope for one in limits if not one.scope.startswith(f"{ScopeKind.ACCOUNT}:"))
 
 
-def demand_of(orders: Intention, scopes: tuple[str, ...] = ()) -> Demand:
-    """An intention in the terms of the limits; a group at its worst outcome."""
+def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> Demand:
+    """An intention in the terms of the limits; a group at its worst outcome.
+
+    Exits whose entry is not among the orders protect what that has executed: they shrink by themselves.
+    """
     group = orders[0].group if len(orders) > 1 else None
+    has_entry = not all(_is_exit(order) for order in orders)
     asked = [
-        _asked(order, order.instrument, account_of(order), counted_elsewhere=_is_counted(order))
+        _asked(
+            order,
+            order.instrument,
+            account_of(order),
+            counted_elsewhere=_is_counted(order),
+            must_shrink=has_entry and must_shrink(order, rules),
+        )
         for order in orders
     ]
     alternatives = group is not None and group.kind == GroupKind.OCA
@@ -211,12 +268,20 @@ def demand_of(orders: Intention, scopes: tuple[str, ...] = ()) -> Demand:
 
 def _is_counted(order: Order) -> bool:
     """Exits close what their entry opens, and slices are parts of a parent that counts whole."""
-    is_exit = order.group is not None and order.group.kind == GroupKind.BRACKET and bool(order.group_rank)
-    return is_exit or order.parent_id is not None
+    return _is_exit(order) or order.parent_id is not None
+
+
+def _is_exit(order: Order) -> bool:
+    return order.group is not None and order.group.kind == GroupKind.BRACKET and bool(order.group_rank)
 
 
 def _asked(
-    terms: Order | Ticket, instrument: Instrument, account: str, *, counted_elsewhere: bool = False
+    terms: Order | Ticket,
+    instrument: Instrument,
+    account: str,
+    *,
+    counted_elsewhere: bool = False,
+    must_shrink: bool = False,
 ) -> Asked:
     sign = signed(terms.side)
     legs = {leg["con_id"]: sign * leg["ratio"] * signed(leg["side"]) for leg in instrument.legs}
@@ -232,6 +297,7 @@ def _asked(
         currency=instrument.currency,
         locate=_locate(terms),
         counted_elsewhere=counted_elsewhere,
+        must_shrink=must_shrink,
     )
 
 
@@ -256,7 +322,8 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     limits = {one for bound in bounds for one in bound.limits}
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
-    reading = reading_for(limits, scopes)
+    shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
+    reading = reading_for(limits, scopes, shrink=shrink)
     firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
@@ -266,18 +333,19 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     )
 
 
-def reading_for(limits: Collection[LimitSet], scopes: Collection[str]) -> Reading:
-    """What the rules of these limits that are on need to know."""
+def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink: bool = False) -> Reading:
+    """What the rules of these limits that are on need to know; `shrink`: and orders that only reduce."""
     return Reading(
         scopes=scopes,
         all_contracts=any(needs_all_contracts(one) for one in limits),
         open_orders=_asks(limits, "max_open_orders"),
         recent=_asks(limits, *OF_THE_MINUTE),
-        positions=_asks(limits, *ON_POSITIONS),
+        positions=shrink or _asks(limits, *ON_POSITIONS),
         quotes=any(one.refuse_self_trade for one in limits),
         day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
         messages=_asks(limits, "max_messages_per_minute"),
         repeats=_asks(limits, "max_repeated_executions"),
+        exits=shrink,
     )
 
 

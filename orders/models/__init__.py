@@ -31,6 +31,7 @@ from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
+from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.models.used_id import UsedId
 from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
@@ -87,12 +88,15 @@ __all__ = [
     "SavedView",
     "Scope",
     "ScopeLimit",
+    "ScopeState",
+    "ScopeStateChange",
     "SliceState",
     "SlicedOrder",
     "Source",
     "State",
     "SubmissionAttempt",
     "Terms",
+    "TradingState",
     "UsedId",
     "Webhook",
     "WebhookAttempt",

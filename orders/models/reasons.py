@@ -173,6 +173,18 @@ _ALL = (
         desk="Read the report of its checks; place another order if one is still wanted.",
     ),
     Reason(
+        code="TRADING_HALTED",
+        text="Trading is halted for the firm, the account or the strategy.",
+        retryable=True,
+        desk="See who halted it and why; send the order again once it is ACTIVE.",
+    ),
+    Reason(
+        code="REDUCING_ONLY",
+        text="Only what shrinks a position may be ordered, and this could grow or turn it.",
+        retryable=True,
+        desk="Look at the position and at what works on the same side; order no more than what is left.",
+    ),
+    Reason(
         code="INSTRUMENT_NOT_ALLOWED",
         text="The account may not trade this instrument.",
         retryable=False,

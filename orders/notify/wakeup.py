@@ -35,6 +35,8 @@ SUBMIT = "orders.tasks.submit"
 HEARD_TTL_MS, QUEUED_TTL_MS = 200, 10_000
 #: What a worker hears besides Celery's messages: somebody asks the broker something.
 QUESTIONS = b"questions"
+#: ... or a trading state has changed.
+STATES = b"states"
 #: KEYS: the session's key, its queue, its channel. ARGV: the message, the two times.
 START_SUBMISSION = """
 if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return end
@@ -124,6 +126,11 @@ def start_submission(session: str) -> bool:
 def start_answers(session: str) -> bool:
     """Have the session's worker look at what was asked of the broker; False without Redis."""
     return publisher.send(("PUBLISH", wake_channel(session), QUESTIONS))
+
+
+def states_changed(session: str) -> bool:
+    """Have the session's worker hold what it is about to hand over; False without Redis."""
+    return publisher.send(("PUBLISH", wake_channel(session), STATES))
 
 
 def notify_readers() -> None:

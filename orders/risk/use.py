@@ -90,6 +90,8 @@ class Asked:
     locate: str = ""
     #: Exits of a bracket and slices of a parent shrink or fill what was counted with their entry or parent.
     counted_elsewhere: bool = False
+    #: It is reduce_only, or in a scope that is REDUCING.
+    must_shrink: bool = False
 
     @property
     def quote(self) -> Decimal | None:
@@ -156,6 +158,10 @@ class Demand:
                 total[con_id] = max(before, quantity) if self.alternatives else before + quantity
         return total
 
+    def added(self, con_id: int, sign: int) -> Decimal:
+        """What it adds to the largest (sign 1) or takes from the lowest (-1) position in a contract."""
+        return sign * self.bought(sign).get(con_id, ZERO)
+
 
 @dataclass(kw_only=True)
 class Day:
@@ -192,6 +198,15 @@ class Use:
     shorts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     bids: dict[int, Decimal] = field(default_factory=dict)
     asks: dict[int, Decimal] = field(default_factory=dict)
+    #: What exits of brackets may buy or sell beyond what their entries still may; read where asked for.
+    exits_bought: dict[tuple[str, int], Decimal] = field(default_factory=dict)
+    exits_sold: dict[tuple[str, int], Decimal] = field(default_factory=dict)
+
+    def worst_with_exits(self, key: tuple[str, int], sign: int) -> Decimal:
+        """The largest (sign 1) or lowest (-1) position that all which works can lead to, exits too."""
+        if sign > 0:
+            return self.longs.get(key, ZERO) + self.exits_bought.get(key, ZERO)
+        return self.shorts.get(key, ZERO) - self.exits_sold.get(key, ZERO)
 
     def add(self, demand: Demand) -> None:
         """The demand was granted: it counts for those that come after it."""
@@ -200,10 +215,10 @@ class Use:
             self.recent_orders[owner] += demand.new_orders
             self.recent_messages[owner] += len(demand.orders)
             self.recent_contents.update(repeatable(demand, owner))
-            if day := self.days.get(owner):
-                day.orders += demand.new_orders
-                day.messages += len(demand.orders)
-                day.add(demand.value() or {})
+            day = self.days.setdefault(owner, Day())
+            day.orders += demand.new_orders
+            day.messages += len(demand.orders)
+            day.add(demand.value() or {})
         for order in demand.orders:
             self._quote(order)
 

@@ -55,9 +55,15 @@ OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 #: up all others.
 _WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
       AND o.state = ANY(%(from)s) AND o.fresh_until > now()"""
-_CHECKED = """COALESCE(o.checked_at > now() - make_interval(secs => %(checked_within)s), false)
-               AND o.ruleset IS NOT DISTINCT FROM
-                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""
+
+
+def _checked(row: str) -> str:
+    return f"""COALESCE({row}.checked_at > now() - make_interval(secs => %(checked_within)s), false)
+               AND {row}.ruleset IS NOT DISTINCT FROM
+                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
+
+
+_CHECKED = _checked("o")
 
 #: What goes out for an order `o` in its instrument `i`.
 _PAYLOAD = """jsonb_build_object(
@@ -73,7 +79,8 @@ CLAIM_ORDERS = f"""
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND halted_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM orders_scopestate s WHERE s.scope = 'session:' || name AND s.state = 'HALTED')
       AND NOT order_ids_used_up AND next_broker_order_id < %(used_up_from)s
       AND NOT (%(if_alone)s AND EXISTS (SELECT FROM orders_outboxcommand
                WHERE session_id = %(session)s AND kind <> 'NEW' AND done_at IS NULL AND not_before <= now()))
@@ -170,12 +177,14 @@ UNION SELECT p.order_id::text, d.broker_order_id FROM picked p JOIN orders_dupli
 # The payload is that of the last attempt, so that whatever else the order carries stays as it is, but for a
 # parent that is over: naming it is refused (IB: 135). An order that was rebuilt after lost history has no
 # attempt: its own terms then (see `entry.replace`). A request on the wire holds back the next one, and a
-# cancel holds back every replace. An entry becomes smaller only after its exits (`entry.group_watch`).
+# cancel holds back every replace. An entry becomes smaller only after its exits (`entry.group_watch`). In a
+# trading state that came after it was asked only a lower quantity goes.
 CLAIM_REPLACES = f"""
 WITH holder AS (
     SELECT name FROM brokers_gatewaysession
     WHERE name = %(session)s AND lease_owner = %(owner)s AND lease_epoch = %(epoch)s AND lease_until > now()
-      AND paused_at IS NULL AND halted_at IS NULL
+      AND NOT EXISTS (
+          SELECT FROM orders_scopestate s WHERE s.scope = 'session:' || name AND s.state = 'HALTED')
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
         COALESCE(a.payload, {_PAYLOAD}) - 'wait_for_rest' || jsonb_build_object(
@@ -191,6 +200,13 @@ WITH holder AS (
                        WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
+      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
+           OR NOT EXISTS (
+               SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN (
+                   'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)
+               AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))
+      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
+           OR {_checked("r")})
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
@@ -313,6 +329,8 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "open": [state.value for state in OPEN_REQUESTS],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
+        "checked_within": CHECKED_WITHIN,
+        "no_ruleset": NO_RULESET,
     }
     claimed = prepared.rows(CLAIM_REPLACES, facts)
     return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in claimed]

@@ -53,7 +53,7 @@ def record_answers(lease: Lease, replaces: Sequence[ReplaceOrder], answers: Sequ
     if not asked:
         return
     with transaction.atomic():
-        rows = _locked(OrderRequest.objects.filter(pk__in=asked, state=RequestState.SENT))
+        rows = with_orders(OrderRequest.objects.filter(pk__in=asked, state=RequestState.SENT))
         for order, request in rows:
             error = errors[str(order.id)]
             cause = Cause(actor="submission", at=clock.now(), text=str(error))
@@ -63,7 +63,7 @@ def record_answers(lease: Lease, replaces: Sequence[ReplaceOrder], answers: Sequ
                 refuse_request(order, request, "REQUEST_REFUSED", cause)
             else:
                 _mark_unconfirmed(order, request, cause)
-        _store(rows)
+        store_rows(rows)
         leases.require(lease)
 
 
@@ -76,10 +76,10 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
     if not open_ones.exists():
         return 0
     with transaction.atomic():
-        rows = _locked(open_ones)
+        rows = with_orders(open_ones)
         for order, request in rows:
             _mark_unconfirmed(order, request, Cause(actor="submission", at=clock.now(), text=why))
-        _store(rows)
+        store_rows(rows)
     return len(rows)
 
 
@@ -95,11 +95,11 @@ def expire_stale(session: str) -> int:
     if not stale.exists():
         return 0
     with transaction.atomic():
-        rows = _locked(stale)
+        rows = with_orders(stale)
         for order, request in rows:
             code = "ORDER_FROZEN" if order.held_for_desk else "STALE"
             refuse_request(order, request, code, Cause(actor="freshness", at=now, text=reason(code).text))
-        _store(rows)
+        store_rows(rows)
     return len(rows)
 
 
@@ -136,14 +136,15 @@ def _mark_unconfirmed(order: Order, request: OrderRequest, cause: Cause) -> None
 Row = tuple[Order, OrderRequest]
 
 
-def _locked(requests: QuerySet[OrderRequest]) -> list[Row]:
+def with_orders(requests: QuerySet[OrderRequest]) -> list[Row]:
     """These requests as they are once their orders are locked, with their orders."""
     ids = sorted(set(requests.values_list("order_id", flat=True)))
     orders = {o.id: o for o in Order.objects.select_for_update().filter(pk__in=ids).order_by("id")}
     return [(orders[r.order_id], r) for r in requests.order_by("id") if r.order_id in orders]
 
 
-def _store(rows: Sequence[Row]) -> None:
+def store_rows(rows: Sequence[Row]) -> None:
+    """Write requests with their orders; the commands of those that are over wait no more."""
     for _, request in rows:
         request.save()
         if not request.is_open:

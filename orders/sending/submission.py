@@ -41,6 +41,7 @@ from orders.models.requests import refuse_request
 from orders.notify import wakeup
 from orders.sending import replaces
 from orders.sending.claim import claim_cancels, claim_group, claim_orders, claim_replaces, kinds_waiting
+from orders.sending.halted import stopped
 from orders.sending.unknown_outcome import (
     cancel_unsent,
     cancel_wanted,
@@ -54,6 +55,7 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C", NewOrder, ReplaceOrder)
 
+CLAIM_HOLDS = 0.25  # seconds for which a claim's look at the trading states is believed without being told
 PACING_WAIT = 0.02  # seconds between two tries while pacing holds work back
 
 
@@ -86,15 +88,23 @@ class Submitter:
     """Sends what waits in one session's outbox; any thread may ask, one at a time works."""
 
     def __init__(
-        self, session: BrokerSession, lease: Lease, breaker: Breaker, recheck: Callable[[], int]
+        self,
+        session: BrokerSession,
+        lease: Lease,
+        breaker: Breaker,
+        recheck: Callable[[], int],
+        recheck_replaces: Callable[[], int],
     ) -> None:
         self.recheck = recheck  # checks those again whose checks hold no longer; how many those were
+        self.recheck_replaces = recheck_replaces
         self.session = session
         self.lease = lease
         self.breaker = breaker
         self.stopping = False
         self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
         self.working = threading.Lock()
+        #: A trading state changed: what is claimed now is asked once more before it is handed over.
+        self.states_changed = threading.Event()
         self._wanted = False
 
     def submit(self, beat: Callable[[], None] = lambda: None) -> Submission:
@@ -154,10 +164,13 @@ class Submitter:
 
     def _send_replaces(self) -> int:
         room = self.pacer.free() if self._gate_is_open() else 0
+        began = self._claim_begins()
         claimed = claim_replaces(self.lease, limit=room) if room else []
+        if room and not claimed and self.recheck_replaces():
+            claimed = claim_replaces(self.lease, limit=room)
         self.pacer.used(len(claimed))
         if claimed:
-            answers = self._hand_over(self.session.replace, claimed)
+            answers = self._hand_over(self.session.replace, claimed, began)
             replaces.record_answers(self.lease, claimed, answers)
         return len(claimed)
 
@@ -165,6 +178,7 @@ class Submitter:
         room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
         if not room:
             return 0
+        began = self._claim_begins()
         orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
         if not orders and not if_alone:
             # Groups wait, or orders whose checks hold no longer: the claim takes none of those.
@@ -174,15 +188,44 @@ class Submitter:
         self.pacer.used(len(orders))
         self.breaker.sent(len(orders))
         if orders:
-            _record_sends(self.lease, orders, self._hand_over(self.session.place, orders))
+            _record_sends(self.lease, orders, self._hand_over(self.session.place, orders, began))
         return len(orders)
+
+    def _claim_begins(self) -> float:
+        """A change that is committed from now on is told, or the claim sees it itself."""
+        self.states_changed.clear()
+        return time.monotonic()
 
     def _gate_is_open(self) -> bool:
         """No new order before the session has reconciled since its last (re)connect, nor around a restart."""
         window = settings.RESTART_WINDOW
         return self.session.link is Link.READY and not (window and window.covers(clock.now()))
 
-    def _hand_over(self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C]) -> list[Sent]:
+    def _hand_over(
+        self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C], began: float
+    ) -> list[Sent]:
+        """Give them to the session, but for those that a trading state stops which came after the claim."""
+        why = self._stopped(commands, began)
+        held: list[Sent] = [
+            Sent(order_id=key, error=BrokerUnavailable(f"not sent: {text}")) for key, text in why.items()
+        ]
+        going: list[C] = [command for command in commands if command.order_id not in why]
+        return [*held, *self._send(send, going)] if going else held
+
+    def _stopped(self, commands: Sequence[C], began: float) -> dict[str, str]:
+        """Which are stopped, and why. The database is asked only where it may know more than the claim did.
+
+        A chain that is held at the gateway until its last order goes whole or not at all.
+        """
+        if not self.states_changed.is_set() and time.monotonic() - began < CLAIM_HOLDS:
+            return {}
+        why = stopped([command.order_id for command in commands])
+        is_chain = any(isinstance(command, NewOrder) and command.wait_for_rest for command in commands)
+        if why and is_chain:
+            return {command.order_id: next(iter(why.values())) for command in commands}
+        return why
+
+    def _send(self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C]) -> list[Sent]:
         try:
             return send(commands)
         except Exception as error:

@@ -30,15 +30,18 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
+from orders.controls.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
-from orders.entry.recheck import recheck_waiting
+from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.instruments import contracts, prices
 from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
 from orders.notify.alerts import raise_alert
 from orders.notify.submission_counts import StartedBy, count_submission
 from orders.reconciliation import positions, snapshots
+from orders.risk.states import States
 from orders.sending import order_ids, replaces
+from orders.sending.halted import give_up_halted
 from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
 from orders.session import logins
 from orders.session.applier import SessionApplier
@@ -48,6 +51,7 @@ from orders.session.market_data import MarketDesk
 from orders.session.supervisor import Supervisor, WorkerThread
 from orders.session.sweep import Step, Sweep
 from orders.session.wakeup_listener import listen_forever
+from orders.store.states import read_states
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +102,7 @@ class SessionRuntime:
         self._submission_due = threading.Event()
         self._asked = threading.Event()
         self._stopping = threading.Event()
+        self._states: States | None = None
         self._last_full_snapshot = self._last_commission_snapshot = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
         self.applier = SessionApplier(
@@ -118,7 +123,13 @@ class SessionRuntime:
         )
         self.applier.reconnect = self.session.reconnect
         self.clocks = ClockWatch(self.name, self.session, self.flags)
-        self.submitter = Submitter(self.session, lease, self.breaker, partial(recheck_waiting, lease.name))
+        self.submitter = Submitter(
+            self.session,
+            lease,
+            self.breaker,
+            partial(recheck_waiting, lease.name),
+            partial(recheck_replaces, lease.name),
+        )
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -204,6 +215,9 @@ class SessionRuntime:
         """What was published for this session: a question was asked, or a task of Celery's is to run."""
         if message == wakeup.QUESTIONS:
             self._asked.set()
+        elif message == wakeup.STATES:
+            self.submitter.states_changed.set()
+            self._wake.set()
         elif not message or not self.run_task(message):
             self.look_soon()
 
@@ -310,6 +324,7 @@ class SessionRuntime:
         return [
             Step("supervisor", self.supervisor.look_after_itself),
             Step("clocks", self.clocks.look_after, every=CLOCKS_EVERY),
+            Step("trading states", self._look_at_states),
             Step("stale orders", partial(expire_stale, name)),
             Step("stale replaces", partial(replaces.expire_stale, name)),
             Step("unanswered replaces", partial(replaces.mark_unanswered, name, why=late)),
@@ -322,6 +337,7 @@ class SessionRuntime:
             Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
             Step("unconfirmed orders", lambda: alerts.follow_unconfirmed(name, self.flags.unproven)),
             Step("prices", partial(prices.store_prices, self.writer)),
+            Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
             Step("groups", partial(group_watch.settle_groups, name)),
@@ -329,6 +345,15 @@ class SessionRuntime:
             Step("instruments", self._look_after_instruments),
             Step("health", self._alert_health, every=HEALTH_EVERY),
         ]
+
+    def _look_at_states(self) -> None:
+        """What a state stops waits no more; also where Redis lost the news of it."""
+        states = read_states()
+        if self._states is not None and states.by_scope != self._states.by_scope:
+            self.submitter.states_changed.set()
+        self._states = states
+        if give_up_halted(self.name, states):
+            wakeup.notify_readers()
 
     def _alert_health(self) -> None:
         self.health.alert()

@@ -90,6 +90,26 @@ WORKING = f"""
     ) AS units GROUP BY 1, 2
 """  # noqa: S608 - our own words
 
+# What the exits of brackets may do beyond what their entry, which counts above, still may: never more than it
+# has executed and they have not closed.
+EXITS = f"""
+    SELECT account_id, con_id, sum(greatest(ratio, 0) * units), sum(greatest(-ratio, 0) * units) FROM (
+        SELECT e.account_id, c.con_id, c.ratio,
+            least(sum(l.leaves), greatest(max(e.cum_qty) - (
+                SELECT sum(x.cum_qty) FROM orders_order x WHERE x.group_id = e.group_id AND x.group_rank > 0
+            ), 0)) AS units
+        FROM orders_order o
+        JOIN orders_ordergroup g ON g.id = o.group_id AND g.kind = %(bracket)s
+        JOIN orders_order e ON e.group_id = g.id AND e.group_rank = 0
+        JOIN brokers_instrument i ON i.id = o.instrument_id
+        {CONTRACTS}
+        CROSS JOIN LATERAL (SELECT o.order_qty - o.cum_qty AS leaves) AS l
+        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s) AND o.group_rank > 0
+          AND c.con_id = ANY(%(contracts)s)
+        GROUP BY e.account_id, e.group_id, c.con_id, c.ratio
+    ) AS units GROUP BY 1, 2
+"""  # noqa: S608 - our own words
+
 # A position is reported a moment before or after its executions are told: those of the moment count
 # whichever way is worse, those since then as they are.
 POSITIONS = """
@@ -150,6 +170,7 @@ class Reading:
     day: bool = False
     messages: bool = False
     repeats: bool = False
+    exits: bool = False  # what exits of brackets may still do
 
 
 def read_use(
@@ -204,7 +225,7 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
         *([OF_STRATEGIES] if facts["strategies"] else []),
         *([OF_USERS] if facts["users"] else []),
     ]
-    wanted = []
+    wanted = [("exits", EXITS)] if reading.exits else []
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
@@ -286,6 +307,11 @@ def _add_repeats(use: Use, rows: Rows) -> None:
         use.executed[owner, instrument, buys, quantity] += count
 
 
+def _add_exits(use: Use, rows: Rows) -> None:
+    for account, con_id, bought, sold in rows:
+        use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
+
+
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
     "recent": _add_recent,
@@ -298,6 +324,7 @@ ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "messages": _add_messages,
     "recent_messages": _add_recent_messages,
     "repeats": _add_repeats,
+    "exits": _add_exits,
 }
 
 

@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString
 
 from brokers.display import NOTHING, age_text, figure, moment, number, number_text
 from brokers.models import Profit
+from orders.access import accounts_of_person
+from orders.controls.states import StateNow, not_active
 from orders.models import ReconciliationRun
 
 register = template.Library()
@@ -87,6 +89,20 @@ def verdict(run: ReconciliationRun) -> SafeString:
 def attention(context: dict[str, Any]) -> str:
     """The number that the title prefix has counted already."""
     return str(context.get("environment_title_prefix") or "").strip("()")
+
+
+@register.simple_tag(takes_context=True)
+def trading_states(context: dict[str, Any]) -> list[StateNow]:
+    """What is not ACTIVE of all that the person may see."""
+    return not_active(accounts_of_person(context["request"].user)) if "request" in context else []
+
+
+@register.simple_tag(takes_context=True)
+def to_approve(context: dict[str, Any]) -> int:
+    """How many approvals wait for this person."""
+    from orders.admin.shared.base import approvals_to_decide  # the admin's templates are checked before it
+
+    return approvals_to_decide(context["request"]) if "request" in context else 0
 
 
 @register.filter

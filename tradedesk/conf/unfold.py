@@ -64,6 +64,18 @@ NAVIGATION = [
         "separator": True,
         "items": [
             page("Limits", "speed", "orders.accountlimit"),
+            {
+                "title": "Trading states",
+                "icon": "front_hand",
+                "link": reverse_lazy("desk:trading_states"),
+                "permission": may("orders.view_order"),
+            },
+            {
+                "title": "Approvals",
+                "icon": "approval",
+                "link": reverse_lazy("desk:approvals"),
+                "permission": may("orders.view_approval"),
+            },
             page("Accounts", "badge", "brokers.brokeraccount"),
             page("API tokens", "key", "orders.apitoken"),
             page("Webhooks", "webhook", "orders.webhook"),

@@ -12,7 +12,17 @@ from prometheus_client.core import Metric
 from brokers.models import GatewaySession, InboxMessage
 from brokers.port import Link
 from orders.controls.audit.seal import unsealed_for
-from orders.models import ALIVE, Alert, Break, Execution, Order, OutboxCommand, State
+from orders.models import (
+    ALIVE,
+    Alert,
+    Break,
+    Execution,
+    Order,
+    OutboxCommand,
+    ScopeState,
+    State,
+    TradingState,
+)
 from tradedesk.metrics.make import age, gauge, seconds
 
 
@@ -21,6 +31,7 @@ def collect() -> Iterator[Metric]:
     yield from orders()
     yield from queues()
     yield from sessions()
+    yield trading_states()
     yield from alerts()
     yield executions()
     yield gauge(
@@ -93,6 +104,18 @@ def sessions() -> Iterator[Metric]:
         "Counts the holders of the lease.",
         [((row.name,), row.lease_epoch) for row in rows],
         ("session",),
+    )
+
+
+def trading_states() -> Metric:
+    """What may be traded, of every scope that was ever set."""
+    rank = {TradingState.ACTIVE: 0, TradingState.REDUCING: 1, TradingState.HALTED: 2}
+    rows = ScopeState.objects.values_list("scope", "state")
+    return gauge(
+        "tradedesk_trading_state",
+        "0 ACTIVE, 1 REDUCING, 2 HALTED, by scope.",
+        [((scope,), rank[TradingState(state)]) for scope, state in rows],
+        ("scope",),
     )
 
 

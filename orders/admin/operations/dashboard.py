@@ -15,6 +15,7 @@ from brokers.admin import link_mark
 from brokers.desk import number
 from orders import statistics
 from orders.access import Accounts, accounts_of_person
+from orders.admin.operations.sessions import halted_sessions
 from orders.admin.shared.badges import order_badge, state_badge
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, Order, State
@@ -48,7 +49,7 @@ def charts(request: HttpRequest) -> HttpResponse:
 
 def figures(accounts: Accounts) -> dict[str, Any]:
     """Everything but the charts."""
-    counts = statistics.open_counts(accounts)
+    counts, halted = statistics.open_counts(accounts), halted_sessions()
     return {
         "open": number(sum(count for state, count in counts.items() if state in ALIVE)),
         "tiles": [tile(state, counts.get(state, 0)) for state in (*ALIVE, State.FILLED)],
@@ -64,7 +65,8 @@ def figures(accounts: Accounts) -> dict[str, Any]:
         "breaks": statistics.open_breaks(accounts),
         "stuck": list(statistics.stuck_orders(accounts)[:SHOWN]),
         "sessions": [
-            {"session": row, "mark": link_mark(row.link)} for row in statistics.sessions_seen(accounts)
+            {"session": row, "mark": link_mark(row.link), "halted": row.name in halted}
+            for row in statistics.sessions_seen(accounts)
         ],
         "newest": list(statistics.newest_events(accounts, SHOWN)),
     }

@@ -25,7 +25,17 @@ from orders.admin.shared.mixins import OwnAccounts
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls import sessions
 from orders.desk.actions import once
-from orders.models import DeskAction, Order, OutboxCommand, ReconciliationRun, State
+from orders.models import (
+    DeskAction,
+    LostOrder,
+    Order,
+    OutboxCommand,
+    ReconciliationRun,
+    State,
+    TradingState,
+)
+from orders.risk.scopes import ScopeKind, parse_scope
+from orders.store.states import read_session_state, read_states
 
 OPERATE = "brokers.operate_session"
 SHOWN = 50
@@ -62,6 +72,8 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
     orders = Order.objects.filter(session=session)
     return {
         "session": session,
+        "halted": session.name in halted_sessions(),
+        "lost": LostOrder.objects.filter(session=session, decided_at=None).exists(),
         "mark": link_mark(session.link),
         "gate": why_shut(session, now),
         "lease_left": (session.lease_until - now).total_seconds() if session.lease_until else None,
@@ -77,12 +89,21 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
     }
 
 
+def halted_sessions() -> set[str]:
+    """The sessions whose own state is HALTED, by a person or after lost history."""
+    return {
+        name
+        for in_force in read_states().by_scope.values()
+        for kind, name in [parse_scope(in_force.scope)]
+        if kind == ScopeKind.SESSION and in_force.state == TradingState.HALTED
+    }
+
+
 def why_shut(session: GatewaySession, now: datetime) -> str:
     """Why no new order goes out; empty when the gate is open."""
-    window = settings.RESTART_WINDOW
+    window, in_force = settings.RESTART_WINDOW, read_session_state(session.name)
     reasons = [
-        (session.halted_at, session.halt_reason),
-        (session.paused_at, f"paused by {session.paused_by}: {session.pause_reason}"),
+        (in_force and in_force.state == TradingState.HALTED, str(in_force)),
         (session.link != "READY", f"the link is {session.link}: {session.link_reason}"),
         (window and window.covers(now), "the gateway's restart window"),
         (session.breaker == "OPEN", "the breaker is open: orders got no answer"),

@@ -41,6 +41,7 @@ from orders.errors import OrderError, TicketInvalid
 from orders.models import Order, Source
 from orders.risk.checks import CheckResult
 from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind
+from orders.store.states import read_session_state
 
 NOT_COPIED = ("account", "max_age", "cl_ord_id")
 PLACE = ("orders.view_order", "orders.place_order")
@@ -255,7 +256,8 @@ def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, A
     held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
     now = held.position_qty if held else Decimal(0)
     session = context.account.session
-    session.refresh_from_db(fields=["link", "link_reason", "breaker", "paused_at"])
+    session.refresh_from_db(fields=["link", "link_reason", "breaker"])
+    in_force = read_session_state(session.name)
     return {
         "ticket": ticket,
         "instrument": context.instrument,
@@ -269,7 +271,8 @@ def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, A
         "refused": [result for result in report if result.refuses],
         "warnings": [result for result in report if result.id],
         "session": session,
-        "open": session.link == "READY" and session.breaker == "CLOSED" and not session.paused_at,
+        "in_force": in_force,
+        "open": session.link == "READY" and session.breaker == "CLOSED" and in_force is None,
         "errors": {},
     }
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from brokers.models import BrokerAccount
 from orders import statistics
 from orders.access import accounts_of_person
-from orders.admin.shared.pages import desk_page
+from orders.admin.shared.pages import desk_page, person_of
+from orders.controls.approvals import to_decide
+from orders.controls.people import at_desk
 
 PAPER_PREFIX = "DU"
-_KEPT = "_desk_attention"
+_KEPT, _TO_DECIDE = "_desk_attention", "_desk_to_decide"
 
 
 def environment(request: HttpRequest) -> list[str]:
-    """PAPER or LIVE, by the accounts and not by a setting; both at once is an error that nobody may miss."""
+    """PAPER or LIVE, by the accounts and not by a setting; both at once is an error that nobody may miss.
+
+    A desk where nothing needs a second person says so beside it.
+    """
+    alone = "" if settings.FOUR_EYES else " - ONE PERSON"
     paper = {code.startswith(PAPER_PREFIX) for code in BrokerAccount.objects.values_list("code", flat=True)}
     if not paper:
         return ["no account", "info"]
     if paper == {True}:
-        return ["PAPER", "success"]
-    return ["LIVE - real money", "danger"] if paper == {False} else ["PAPER AND LIVE MIXED", "danger"]
+        return [f"PAPER{alone}", "warning" if alone else "success"]
+    return [f"LIVE - real money{alone}", "danger"] if paper == {False} else ["PAPER AND LIVE MIXED", "danger"]
 
 
 def attention(request: HttpRequest) -> int:
@@ -38,6 +45,16 @@ def title_prefix(request: HttpRequest) -> str:
     """The tab's title begins with what waits."""
     count = attention(request)
     return f"({count})" if count else ""
+
+
+def approvals_to_decide(request: HttpRequest) -> int:
+    """How many approvals wait for this person; counted once per request."""
+    if not request.user.has_perm("orders.decide_approval"):
+        return 0
+    if not hasattr(request, _TO_DECIDE):
+        setattr(request, _TO_DECIDE, to_decide(at_desk(person_of(request))))
+    count: int = getattr(request, _TO_DECIDE)
+    return count
 
 
 @desk_page("orders.view_order")

@@ -23,6 +23,7 @@ from orders.api.resources import (
 from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
+from orders.store.states import read_session_state
 
 
 class Executions(ApiView):
@@ -84,7 +85,11 @@ class Sessions(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Sessions with the state of their link."""
         return whole_list(
-            session_document(session, [account.code for account in session.accounts.all()])
+            session_document(
+                session,
+                [account.code for account in session.accounts.all()],
+                read_session_state(session.name),
+            )
             for session in selectors.sessions_of(self.access.accounts)
         )
 

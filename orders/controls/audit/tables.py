@@ -64,11 +64,9 @@ FOLLOWED = (
         only=words("id client_id url kinds made_by active generation"),
     ),
     Followed(table="orders_webhook_accounts"),
-    Followed(
-        table="brokers_gatewaysession",
-        key="name",
-        only=words("name client_id paused_at paused_by pause_reason halted_at halt_reason"),
-    ),
+    Followed(table="brokers_gatewaysession", key="name", only=("name", "client_id")),
+    Followed(table="orders_scopestate", key="scope"),
+    Followed(table="orders_scopestatechange"),
     Followed(table="brokers_brokeraccount", key="code", only=("code", "session_id")),
 )
 

@@ -114,7 +114,12 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
 
 def second_person(username: str) -> Actor:
     """Who is here with the password; raises CommandError for a wrong one."""
-    password = os.environ.get(APPROVER_PASSWORD) or getpass(f"Password of {username}: ")
+    try:
+        password = os.environ.get(APPROVER_PASSWORD) or getpass(f"Password of {username}: ")
+    except EOFError:
+        raise CommandError(
+            f"The password of {username} is needed: type it, or set {APPROVER_PASSWORD}."
+        ) from None
     user = User.objects.filter(username=username).first()
     if user is None or not user.check_password(password):
         raise CommandError(f"That is not the password of {username}.")

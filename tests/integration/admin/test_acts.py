@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from brokers.models import Instrument
 from orders.admin.orders.bulk_cancel import taken_along
-from orders.models import AccountLimit, ActionRecord, ApiToken, Order, OrderGroup, OrderRequest, State
+from orders.models import ActionRecord, ApiToken, Order, OrderGroup, OrderRequest, State
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 from tests.integration.api.test_read import sent
 
@@ -150,35 +150,6 @@ def test_orders_are_found(boss: Client, query: str, found: bool) -> None:
     page = boss.get(f"{reverse('admin:orders_order_changelist')}?{query}", follow=True)
     assert page.status_code == 200
     assert (str(order.pk) in page.content.decode()) == found
-
-
-def limit_form(**changes: object) -> dict[str, object]:
-    instrument = Instrument.objects.get(symbol="AAPL").pk
-    return {"max_order_qty": "50", "max_notional": "1000", "allowed_instruments": [instrument], **changes}
-
-
-def test_limits_are_changed_and_the_change_is_kept(boss: Client) -> None:
-    limit = AccountLimit.objects.get(account=ACCOUNT)
-    url = reverse("admin:orders_accountlimit_change", args=[limit.pk])
-    assert boss.get(url).status_code == 200
-    assert boss.post(url, limit_form()).status_code == 302
-    limit.refresh_from_db()
-    assert (limit.max_order_qty, limit.allowed_instruments.count()) == (50, 1)
-    assert (
-        "max order quantity"
-        in boss.get(reverse("admin:orders_accountlimit_history", args=[limit.pk])).content.decode()
-    )
-
-
-@pytest.mark.parametrize("value", ["-1", "NaN", "1e400", "", "x"])
-def test_limits_are_numbers_from_zero(boss: Client, value: str) -> None:
-    limit = AccountLimit.objects.get(account=ACCOUNT)
-    answer = boss.post(
-        reverse("admin:orders_accountlimit_change", args=[limit.pk]), limit_form(max_order_qty=value)
-    )
-    assert answer.status_code == 200
-    limit.refresh_from_db()
-    assert limit.max_order_qty == 10_000
 
 
 def test_a_new_instrument_is_only_described(boss: Client) -> None:

@@ -15,8 +15,7 @@ from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from brokers.models import GatewaySession
-from orders.models import Break, DeskProfile, Execution, Order
+from orders.models import Break, DeskProfile, Execution, Order, ScopeState
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
 
@@ -162,14 +161,14 @@ def test_sending_is_paused_and_resumed_with_a_reason(boss: Client, person: Calla
     press = {"key": "00000000-0000-4000-8000-000000000001", "reason": "maintenance"}
     assert person("brokers.view_gatewaysession").post(url, press).status_code == 403
     assert "Paused" in boss.post(url, press, follow=True).content.decode()
-    session = GatewaySession.objects.get()
-    assert (session.pause_reason, session.paused_by) == ("maintenance", "jo-1")
+    row = ScopeState.objects.get(pk="session:main")
+    assert (row.state, row.reason, row.set_by) == ("HALTED", "maintenance", "desk:jo-1")
     page = boss.get(reverse("admin:brokers_gatewaysession_change", args=["main"])).content.decode()
     assert "Gate shut" in page
     resume = reverse("desk:session_act", args=["main", "resume"])
     boss.post(resume, {**press, "key": "00000000-0000-4000-8000-000000000002"})
-    session.refresh_from_db()
-    assert session.paused_at is None
+    row.refresh_from_db()
+    assert row.state == "ACTIVE"
 
 
 def a_break() -> Break:

@@ -40,7 +40,7 @@ def test_ready_when_orders_reach_the_broker(desk: None) -> None:
     ready()
     status, told = readyz()
     assert (status, told["status"]) == (200, "ready")
-    assert set(told["checks"]) == {"database", "redis", "session:main"}
+    assert set(told["checks"]) == {"database", "redis", "trading_states", "session:main"}
 
 
 @pytest.mark.parametrize(

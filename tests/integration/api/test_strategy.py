@@ -15,8 +15,10 @@ from orders.controls.tokens import make_token, rotate_token
 from orders.entry.replace import ticket_of
 from orders.models import ApiToken, Order
 from tests.integration.api.conftest import ACCOUNT, Api, body
+from tests.integration.api.test_trading_states import hold
 
 NAMED = {"strategy": "momentum 1", "reduce_only": True}
+EXIT = {**NAMED, "side": "SELL"}
 
 
 def window() -> dict[str, Any]:
@@ -36,7 +38,8 @@ def fixed(desk: None) -> Api:
 
 
 def test_an_order_keeps_and_shows_its_strategy_and_reduce_only(api: Api) -> None:
-    first = api.post("orders", body(**NAMED)).json()
+    hold(100)
+    first = api.post("orders", body(**EXIT)).json()
     shown = api.get(f"orders/{first['id']}").json()
     assert {name: shown[name] for name in NAMED} == NAMED
     order = Order.objects.select_related("instrument").get(pk=first["id"])
@@ -122,7 +125,8 @@ def test_the_command_makes_a_token_with_a_strategy(desk: None, capsys: Any) -> N
 
 
 def test_a_sliced_order_hands_strategy_and_reduce_only_to_its_slices(api: Api) -> None:
-    sliced = api.post("slices", {**body("p", **NAMED), **window(), "schedule": "TWAP"}).json()
+    hold(100)
+    sliced = api.post("slices", {**body("p", **EXIT), **window(), "schedule": "TWAP"}).json()
     assert {name: sliced[name] for name in NAMED} == NAMED
 
 

@@ -10,13 +10,13 @@ import pytest
 from django.utils import timezone
 
 from brokers.fix import OrdType, TimeInForce
-from brokers.models import GatewaySession
 from orders.entry.cancel import cancel_order
 from orders.entry.replace import Change, replace_order
 from orders.errors import OrderOver
-from orders.models import EventKind, Order, OrderRequest, RequestState, State
+from orders.models import EventKind, Order, OrderRequest, RequestState, State, TradingState
 from orders.sending.claim import claim_replaces
 from orders.session.runtime import SessionRuntime, take_lease
+from orders.store.states import put_state
 from tests.integration.broker.conftest import Desk, Gateway
 from tradedesk.stack.clients import require
 from tradedesk.stack.polling import eventually
@@ -162,22 +162,22 @@ def test_a_raise_that_waits_while_the_order_fills_is_too_late(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
-    GatewaySession.objects.update(paused_at=timezone.now())
+    put_state("session:main", TradingState.HALTED, by="test", reason="test")
     request = ask(order, order_qty=Decimal(200))
     require(gateway.control.post("/prices", json={"symbol": "AAPL", "price": "0.50"}), 200)
     desk.wait(order, State.COMPLETED)
     gateway.control.fault(kind="ids_reset")
-    GatewaySession.objects.update(paused_at=None)
+    put_state("session:main", TradingState.ACTIVE, by="test", reason="test")
     assert answered(request).reason_code == "TOO_LATE_TO_REPLACE"
     assert len(gateway.orders_of(order)) == 1
 
 
 def test_a_paused_session_holds_replaces_back(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
     order = desk.wait(desk.rest(), State.PENDING)
-    GatewaySession.objects.update(paused_at=timezone.now())
+    put_state("session:main", TradingState.HALTED, by="test", reason="test")
     request = ask(order, order_qty=Decimal(120))
     assert claim_replaces(runtime.lease, limit=10) == []
-    GatewaySession.objects.update(paused_at=None)
+    put_state("session:main", TradingState.ACTIVE, by="test", reason="test")
     assert answered(request).state == RequestState.ACCEPTED
     assert at_gateway(gateway, order)[0] == 120
 

@@ -1,0 +1,65 @@
+"""The page of the trading states: what may be traded now, who said so and why, and the way to say it."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from orders.access import accounts_of_person
+from orders.admin.shared.pages import desk_page, person_of, show
+from orders.controls.states import MAX_REASON, ScopeInvalid, set_state, states_now
+from orders.models import ScopeStateChange, TradingState
+
+SET = "orders.set_trading_state"
+SHOWN = 50
+
+
+class StateForm(forms.Form):
+    """A scope, its state and why."""
+
+    scope = forms.CharField(max_length=80)
+    state = forms.ChoiceField(choices=TradingState.choices)
+    reason = forms.CharField(max_length=MAX_REASON)
+
+
+@desk_page("orders.view_order")
+@require_http_methods(["GET", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """All states with their history; a POST sets one, with a reason."""
+    if request.method == "POST":
+        return _set(request)
+    states = states_now(accounts_of_person(request.user))
+    return show(
+        request,
+        "desk/trading_states.html",
+        "Trading states",
+        states=states,
+        choices=TradingState.choices,
+        changes=ScopeStateChange.objects.filter(scope__in=[row.scope for row in states])[:SHOWN],
+        may_set=request.user.has_perm(SET),
+    )
+
+
+def _set(request: HttpRequest) -> HttpResponse:
+    form, person = StateForm(request.POST), person_of(request)
+    if not person.has_perm(SET):
+        messages.error(request, "You may not set trading states; nothing was changed.")
+    elif not form.is_valid():
+        messages.error(request, "Please give a scope, a state and a reason; nothing was changed.")
+    else:
+        said = form.cleaned_data
+        try:
+            row = set_state(
+                said["scope"],
+                TradingState(said["state"]),
+                by=f"desk:{person.get_username()}",
+                reason=said["reason"],
+                accounts=accounts_of_person(person),
+            )
+            messages.warning(request, f"{row.scope} is {row.state} now.")
+        except ScopeInvalid as error:
+            messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+    return HttpResponseRedirect(reverse("desk:trading_states"), status=303)

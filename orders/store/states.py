@@ -1,0 +1,56 @@
+"""Trading states in the database: read for the rules cache, written with who and why."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from brokers.models import GatewaySession
+from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
+from orders.notify import wakeup
+from orders.risk.scopes import FIRM, ScopeKind, scope_text
+from orders.risk.states import InForce, States
+
+
+def read_states() -> States:
+    """All states other than ACTIVE, as they are now."""
+    rows = ScopeState.objects.exclude(state=TradingState.ACTIVE)
+    return States({row.scope: _in_force(row) for row in rows})
+
+
+def read_session_state(session: str) -> InForce | None:
+    """The strictest state of the firm and of this session; None when both are ACTIVE."""
+    by_scope = read_states().by_scope
+    found = [by_scope[name] for name in (FIRM, scope_text(ScopeKind.SESSION, session)) if name in by_scope]
+    return max(found, key=lambda one: one.state == TradingState.HALTED, default=None)
+
+
+def _in_force(row: ScopeState) -> InForce:
+    return InForce(scope=row.scope, state=TradingState(row.state), reason=row.reason, set_at=row.set_at)
+
+
+def put_state(scope: str, state: TradingState, *, by: str, reason: str) -> bool:
+    """Set a scope's state; whether it was another one. Every process sees it with its next order.
+
+    The reason is that of the last who asked, also where the state stays. Brokers' workers are told after the
+    commit, so that nothing that is claimed at this moment is handed over.
+    """
+    with transaction.atomic():
+        row, _ = ScopeState.objects.select_for_update().get_or_create(
+            scope=scope, defaults={"state": TradingState.ACTIVE, "reason": "", "set_by": by[:150]}
+        )
+        before = TradingState(row.state)
+        row.state, row.reason, row.set_by, row.set_at = state, reason[:500], by[:150], Now()
+        row.save()
+        ScopeStateChange.objects.create(
+            scope=scope, from_state=before, to_state=state, reason=reason[:500], by=by[:150]
+        )
+        transaction.on_commit(tell_workers, robust=True)
+    return before != state
+
+
+def tell_workers() -> None:
+    """Have every session's worker look at the states, and send or give up what waits."""
+    for name in GatewaySession.objects.values_list("name", flat=True):
+        wakeup.states_changed(name)
+        wakeup.start_submission(name)
