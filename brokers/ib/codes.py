@@ -29,9 +29,10 @@ CLIENT_ID_IN_USE = 326
 NO_SUCH_CONTRACT = 200
 SUBSCRIPTIONS_LOST = 1101
 NOT_FOUND, NOT_CANCELLABLE = 135, 10148
-_STATE = re.compile(r"state:\s*(\w+)")
-_NAMED = re.compile(r"id\s*=\s*(\d+)")
-_BEING_CANCELED = ("PendingCancel", "PreCancelled", "ApiCancelled", "Cancelled")
+# Texts are for people and change from version to version: read without spaces, in small letters.
+_STATE = re.compile(r"(?:state|status)(?:is)?[:=]?([a-z]+)")
+_NAMED = re.compile(r"(?:id|order)[:=#]?(\d+)")
+_BEING_CANCELED = re.compile(r"(?:pending|pre|api)?cancell?(?:ed|ing)?(?:pending)?")
 
 _TABLE: dict[Refusal | Notice, tuple[int, ...]] = {
     Refusal.ORDER_REJECTED: (
@@ -81,9 +82,12 @@ def meaning(code: int, text: str = "", order_id: int = 0) -> Refusal:
     canceled is no refusal (Lean.IB 248, ib_insync 656). An order that is not found (135) may be another than
     this one: that to which it is attached (ib_insync 647).
     """
-    if code == NOT_CANCELLABLE and (state := _STATE.search(text)) and state[1] in _BEING_CANCELED:
-        return Refusal.CANCEL_UNDER_WAY
-    if code == NOT_FOUND and order_id and (named := _NAMED.search(text)) and int(named[1]) != order_id:
-        return Refusal.PARENT_GONE
+    if code in (NOT_CANCELLABLE, NOT_FOUND):
+        words = "".join(text.lower().split())
+        state, named = _STATE.search(words), _NAMED.search(words)
+        if code == NOT_CANCELLABLE and state and _BEING_CANCELED.fullmatch(state[1]):
+            return Refusal.CANCEL_UNDER_WAY
+        if code == NOT_FOUND and order_id and named and int(named[1]) != order_id:
+            return Refusal.PARENT_GONE
     found = classify(code)
     return found if isinstance(found, Refusal) else _ABOUT_AN_ORDER.get(found, Refusal.LOOK_UP)

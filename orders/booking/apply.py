@@ -53,6 +53,7 @@ from orders.models import (
     State,
 )
 from orders.models.execution import supersede
+from orders.models.order import order_id_of
 from orders.notify import wakeup
 from orders.notify.alerts import raise_alert
 from orders.sending import unknown_outcome
@@ -156,6 +157,9 @@ class Applying:
         order = self.set.find(report, cause.at) or self._behind(report)
         if order is None:
             order = self._adopted(report, cause, external.adopt_order)
+            if order is None and _is_of_nobody(report):
+                log.info("somebody's order without a number is over", extra={"status": report.status})
+                return
             if order is None:
                 raise NotYet(f"no order known for {report.identity}")
         if not self._learn(order, report, cause):
@@ -428,6 +432,13 @@ def _says_too_little(order: Order, report: OrderReport) -> bool:
     """
     said = report.identity
     return order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms)
+
+
+def _is_of_nobody(report: OrderReport) -> bool:
+    """Whether an order is over that has neither a permId nor a reference of ours: it can never be known."""
+    said = report.identity
+    is_over = report.status in duplicates.OVER and report.terms is not None
+    return is_over and not (said.perm_id or said.has_order_id or order_id_of(said.order_ref))
 
 
 def _is_taken(order: Order) -> bool:

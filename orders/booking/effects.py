@@ -31,6 +31,7 @@ from orders.models.reasons import reason
 HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
 PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
 WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
+OVER = (WorkingStatus.FILLED, WorkingStatus.CANCELED, WorkingStatus.EXPIRED, WorkingStatus.REJECTED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
 
 
@@ -50,8 +51,9 @@ def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -
         _end_day(order, cause)
     else:
         close(known, order, status, cause)
-    # "Filled" without its executions is no execution: they are fetched, not invented.
-    short = status is WorkingStatus.FILLED and order.cum_qty < order.order_qty
+    # "Filled", or "canceled" after so much, is no execution: those are fetched, not invented.
+    said = order.order_qty if status is WorkingStatus.FILLED else report.cum_qty
+    short = status in OVER and said is not None and order.cum_qty < said
     short = short and not order.held_for_desk and order.source != Source.EXTERNAL
     return short or status is WorkingStatus.INACTIVE
 

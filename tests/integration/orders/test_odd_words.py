@@ -14,14 +14,25 @@ from django.utils import timezone
 
 from brokers.inbox.writer import InboxWriter
 from brokers.market import ProfitReport
-from brokers.messages import AccountValueReport, InstrumentRef, OrderIdentity, PositionReport, Snapshot
+from brokers.messages import (
+    AccountValueReport,
+    InstrumentRef,
+    OrderIdentity,
+    OrderReport,
+    PositionReport,
+    Snapshot,
+    WorkingStatus,
+)
 from brokers.models import AccountValue, BrokerAccount, CashBalance, Position, Profit, ProfitPoint
+from brokers.port import InboundMessage
+from orders.booking.apply import apply_items
+from orders.booking.flags import SessionFlags
 from orders.models import Alert, Break, Execution, Order, State
 from orders.reconciliation import account_values, cash, comparison, positions, profits
 from orders.reconciliation.evidence import SnapshotEvidence
 from orders.sending.absence import Doubt
 from tests.integration.orders.test_any_order import AAPL, desk
-from tests.integration.orders.test_attribution import OURS, books, execution, external, sent, tell
+from tests.integration.orders.test_attribution import OURS, books, execution, external, open_order, sent, tell
 
 __all__ = ["desk", "sent"]
 ACCOUNT, HUGE = "DU1234567", Decimal("1e30")
@@ -157,3 +168,38 @@ def test_a_contract_in_odd_words_is_stored_as_far_as_it_goes(desk: User) -> None
     )  # fmt: skip
     tell(execution(OrderIdentity(perm_id=9), instrument=odd))
     assert (external()[0].instrument.multiplier, external()[0].instrument.confirmed) == (1, False)
+
+
+# --- statuses ----------------------------------------------------------------------------------------
+def heard(event: Any) -> SessionFlags:
+    message = InboundMessage(event=event, dedup_key=uuid4().hex, raw={}, received_at=timezone.now())
+    flags = SessionFlags()
+    apply_items("main", [message], flags)
+    return flags
+
+
+def over(identity: OrderIdentity, status: WorkingStatus, executed: str) -> OrderReport:
+    return OrderReport(identity=identity, status=status, source="orderStatus", cum_qty=Decimal(executed))
+
+
+@pytest.mark.parametrize("status", [WorkingStatus.CANCELED, WorkingStatus.EXPIRED, WorkingStatus.FILLED])
+def test_an_end_that_names_executions_which_are_not_known_has_them_fetched(
+    sent: Order, status: WorkingStatus
+) -> None:
+    tell(execution(OURS, last_qty=Decimal(4)))
+    assert heard(over(OURS, status, "6")).snapshot_wanted
+    assert books(sent)[1] == 4
+
+
+@pytest.mark.parametrize("executed", ["4", "3", "0"])
+def test_an_end_after_the_executions_that_are_known_asks_for_nothing(sent: Order, executed: str) -> None:
+    tell(execution(OURS, last_qty=Decimal(4)))
+    assert not heard(over(OURS, WorkingStatus.CANCELED, executed)).snapshot_wanted
+
+
+def test_somebodys_completed_order_without_any_number_is_noted_and_done(sent: Order) -> None:
+    nameless = msgspec.structs.replace(
+        open_order(OrderIdentity(order_ref="mine")), status=WorkingStatus.CANCELED, source="completedOrder"
+    )
+    heard(nameless)
+    assert (external(), books(sent)[0]) == ([], State.PENDING)

@@ -61,6 +61,32 @@ def test_a_cancel_that_cannot_be_done_means_what_its_state_says(state: str, righ
     assert codes.meaning(10148, text, 7) is right
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "state: Pending Cancel", "State : PendingCancel.", "state=PENDINGCANCEL", "status: Canceled",
+        "state is cancelled", "state: ApiCancelled", "state: PreCancelled", "state:Cancel Pending",
+    ],
+)  # fmt: skip
+def test_a_cancel_under_way_is_read_in_any_spelling(words: str) -> None:
+    text = f"OrderId 7 that needs to be cancelled cannot be cancelled, {words}"
+    assert codes.meaning(10148, text, 7) is Refusal.CANCEL_UNDER_WAY
+
+
+@pytest.mark.parametrize("state", ["Filled", "Inactive", "Submitted", "PreSubmitted", "Rejected", "Unknown"])
+def test_another_state_refuses_the_cancel(state: str) -> None:
+    text = f"OrderId 7 that needs to be cancelled can not be cancelled, State: {state}."
+    assert codes.meaning(10148, text, 7) is Refusal.CANCEL_REFUSED
+
+
+@pytest.mark.parametrize(
+    "words", ["order with ID = 35.", "order with id: 35", "order with id=35", "order 35", "order id #35"]
+)
+def test_the_parent_that_is_not_found_is_read_in_any_spelling(words: str) -> None:
+    assert codes.meaning(135, f"Can't find {words}", 36) is Refusal.PARENT_GONE
+    assert codes.meaning(135, f"Can't find {words}", 35) is Refusal.REQUEST_REFUSED
+
+
 def test_an_order_not_found_may_be_the_parent() -> None:
     assert codes.meaning(135, "Can't find order with id = 35", 36) is Refusal.PARENT_GONE
     assert codes.meaning(135, "Can't find order with id = 36", 36) is Refusal.REQUEST_REFUSED
