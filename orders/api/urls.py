@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from orders.api.views import (
     approvals,
+    audit,
     breaks,
     bulk,
     exports,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("approvals", approvals.Approvals.as_view(), name="api-approvals"),
     path("approvals/<uuid:approval_id>/approve", approvals.Approve.as_view(), name="api-approve"),
     path("approvals/<uuid:approval_id>/reject", approvals.Reject.as_view(), name="api-reject"),
+    path("audit", audit.Audit.as_view(), name="api-audit"),
     path("breaks", breaks.Breaks.as_view(), name="api-breaks"),
     path("sessions", portfolio.Sessions.as_view(), name="api-sessions"),
     path("tokens", tokens.TokenList.as_view(), name="api-tokens"),
