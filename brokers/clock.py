@@ -23,7 +23,8 @@ _measured_at: float | None = None  # monotonic
 
 def machine_now() -> datetime:
     """This machine's clock; a drill may set it off (`TRADEDESK_CLOCK_OFFSET`)."""
-    return datetime.now(UTC) + timedelta(seconds=settings.CLOCK_OFFSET)
+    now, offset = datetime.now(UTC), settings.CLOCK_OFFSET
+    return now + timedelta(seconds=offset) if offset else now
 
 
 def now() -> datetime:

@@ -75,7 +75,7 @@ def pipeline(*statements: Statement) -> list[list[Row]]:
     """
     connection.ensure_connection()
     raw = connection.connection
-    plans = _plans.setdefault(raw, Plans())
+    plans = _plans.get(raw) or _plans.setdefault(raw, Plans())
     wanted = [(_text(sql), parameters) for sql, parameters in statements]
     before = plans.before(wanted)
     after = [(AS_BEFORE, ())] if before and not raw.autocommit else []

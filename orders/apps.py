@@ -10,9 +10,11 @@ class OrdersConfig(AppConfig):
         from orders.controls.approvals import register
         from orders.controls.limit_changes import LimitsAct
         from orders.controls.tokens import TokenAct
+        from orders.desk.manual_executions import ExecutionAct
 
         register(LimitsAct())
         register(TokenAct())
+        register(ExecutionAct())
         post_migrate.connect(_migrated, sender=self)
 
 

@@ -46,7 +46,7 @@ class GatewayTimes:
             return self._seconds(text, arrived)
         date, gap, time, name = found.groups()
         try:
-            local = datetime.strptime(f"{date} {time}", "%Y%m%d %H:%M:%S")  # noqa: DTZ007 - its zone follows
+            local = datetime.fromisoformat(f"{date}T{time:0>8}")
         except ValueError:
             return self._arrival(text, arrived)
         if gap == "-" and not name:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from brokers import database
 from orders.api.bodies import key_of
 from orders.api.problems import invalid
 from orders.entry import idempotency
@@ -46,8 +47,9 @@ def keyed(fields: Mapping[str, Field] | None = None) -> Callable[[Post], Post]:
                 return replayed(known)
             try:
                 answered = post(view, request, *args, **path)
-            except Exception:
-                idempotency.release(client, key)
+            except Exception as error:
+                if not database.is_away(error):  # else nobody knows whether it was done
+                    idempotency.release(client, key)
                 raise
             idempotency.finish(client, key, kept(answered))
             return answered

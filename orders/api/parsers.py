@@ -25,6 +25,7 @@ class StrictJSONParser(BaseParser):
         """The document; raises Problem 413 for a long body, 415 for another charset and 400 for what is
         not strict JSON."""
         require_utf8(media_type or "")
+        require_plain((parser_context or {})["request"].headers.get("Content-Encoding", ""))
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         said = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
         # A body in chunks comes with the length limit + 1; a longer one need not be read.
@@ -37,8 +38,14 @@ class StrictJSONParser(BaseParser):
 def require_utf8(content_type: str) -> None:
     """Raise Problem 415 for a charset that is not UTF-8, the only one that JSON has (RFC 8259, 8.1)."""
     charset = parse_header_parameters(content_type)[1].get("charset", "utf-8")
-    if charset.lower() != "utf-8":
+    if charset.lower() not in ("utf-8", "utf8"):
         raise Problem("UNSUPPORTED_MEDIA_TYPE", f"JSON is UTF-8, not {printable(charset)}.")
+
+
+def require_plain(coding: str) -> None:
+    """Raise Problem 415 for a compressed body (RFC 9110, 15.5.16): a few of its bytes could be gigabytes."""
+    if coding.strip().lower() not in ("", "identity"):
+        raise Problem("UNSUPPORTED_MEDIA_TYPE", f"Bodies are sent as they are, not as {printable(coding)}.")
 
 
 def loads(body: bytes) -> Any:

@@ -126,7 +126,7 @@ def problem_response(problem: Problem) -> HttpResponse:
 
 def invalid(errors: Sequence[FieldError]) -> Problem:
     """The problem of wrong fields; the detail names the first ones."""
-    named = ", ".join(dict.fromkeys(error.field for error in errors[:5]))
+    named = ", ".join(dict.fromkeys(error.field or "the body" for error in errors[:5]))
     return Problem("INVALID", f"Wrong or missing: {named}.", errors=errors)
 
 

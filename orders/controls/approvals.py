@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
-from orders.controls.people import Actor, NotAllowed
+from orders.controls.people import RIGHTS, Actor, NotAllowed
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalKind, ApprovalState, Scope
 
@@ -116,6 +116,8 @@ def approve(approval_id: UUID, *, actor: Actor, reason: str) -> Approval:
         actor.require(Scope.APPROVE, approval.accounts)
         if actor.person is None:
             raise NotAllowed("No person answers for this token, so it cannot approve.")
+        if not actor.person.has_perm(RIGHTS[Scope.APPROVE]):
+            raise NotAllowed(f"{actor.person} may not approve, so this token may not either.")
         if actor.ids & {approval.maker_id, approval.maker_person_id}:
             raise OwnApproval
         act = ACTS[approval.kind]

@@ -20,7 +20,7 @@ RIGHTS = {
     Scope.CANCEL: "orders.cancel_order",
     Scope.RISK: "orders.change_accountlimit",
     Scope.APPROVE: "orders.decide_approval",
-    Scope.AUDIT: "orders.view_deskact",
+    Scope.AUDIT: "orders.view_audit",
     Scope.ADMIN: "orders.add_apitoken",
 }
 

@@ -32,7 +32,7 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         code = context.account.code
         no_limits = CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")
         return [*state, no_limits]
-    return state + check_report_by(order_facts(ticket, context), context)
+    return [*state, *check_report_by(order_facts(ticket, context), context)]
 
 
 def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:

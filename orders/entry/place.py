@@ -210,7 +210,7 @@ def _replay(lines: Sequence[Line], client: User) -> None:
             line.error = ClOrdIdReused(line.order)  # it names a cancel, a replace or a sliced order
             line.order, line.created = None, False
         elif first is not None:
-            same = first.request_hash == ticket.fingerprint()
+            same = repeats.asks_for(first, ticket)
             line.order, line.error = (first, None) if same else (None, ClOrdIdReused(first))
             line.created, line.stored = False, True
 

@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from brokers import clock
 from orders.entry.checks import check_report
 from orders.entry.place import require_form
-from orders.entry.replace import ticket_of
+from orders.entry.replace import only_lowers, ticket_of
 from orders.entry.rules import Rules, context_by, rules_cache
-from orders.entry.use import Intention, account_of, recheck_use, user_of
+from orders.entry.use import Intention, account_of, recheck_use, replace_report, user_of
 from orders.errors import TicketInvalid
-from orders.models import Cause, GroupKind, Order, State
+from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, RequestState, State
+from orders.models.reasons import reason
+from orders.models.requests import refuse_request
 from orders.notify import wakeup
 from orders.risk.checks import CheckResult, first_failed
 from orders.risk.overrides import with_warnings
 from orders.risk.states import state_check
-from orders.sending.claim import unchecked_orders
+from orders.sending.claim import CHECKED_WITHIN, unchecked_orders
+from orders.sending.replaces import store_rows, with_orders
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
 
@@ -49,6 +54,50 @@ def recheck_waiting(session: str) -> int:
     if failed:
         wakeup.notify_readers()
     return len(waiting)
+
+
+def recheck_replaces(session: str) -> int:
+    """The same for replaces that wait for their order, for each other or for the link; how many that were."""
+    rules_cache.forget_outdated()
+    rules = rules_cache.rules()
+    oldest = clock.now() - timedelta(seconds=CHECKED_WITHIN / 2)
+    waiting = OrderRequest.objects.filter(
+        Q(checked_at=None) | Q(checked_at__lt=oldest) | ~Q(ruleset=rules.ruleset_version) | Q(ruleset=None),
+        order__session_id=session,
+        kind=RequestKind.REPLACE,
+        state=RequestState.REQUESTED,
+    )
+    if not waiting.exists():
+        return 0
+    with transaction.atomic():
+        rows = with_orders(waiting)
+        for order, request in rows:
+            report = _replace_report(order, request, rules)
+            if broken := first_failed(report):
+                # The report of when it was asked stays; the event and the words tell the new one.
+                words = f"{reason(broken.code).text} Now {broken.value} against {broken.limit}."
+                cause = _cause(broken).saying(words)
+                refuse_request(order, request, broken.code, cause)
+            request.ruleset, request.checked_at = rules.ruleset_version, clock.now()
+        store_rows(rows)
+    wakeup.notify_readers()
+    return len(rows)
+
+
+def _replace_report(order: Order, request: OrderRequest, rules: Rules) -> list[CheckResult]:
+    """What the rules say now of the terms that it asks for; a lower quantity alone is always taken."""
+    if only_lowers(order, request):
+        return []
+    try:
+        ticket = ticket_of(order, request.terms)
+        context = context_by(rules, ticket, user_of(order))
+        require_form(ticket, context)
+        return [*check_report(ticket, context), *replace_report(order, ticket, rules, recorded=True)]
+    except TicketInvalid as error:
+        return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
+    except Exception as error:
+        log.exception("a replace could not be checked again", extra={"order": str(order.id)})
+        return [_not_valid(f"the check itself failed: {error!r}")]
 
 
 def _locked(ids: Collection[UUID]) -> list[Order]:
@@ -131,12 +180,13 @@ def _are_exits(orders: Intention) -> bool:
     return bool(group and group.kind == GroupKind.BRACKET and all(order.group_rank for order in orders))
 
 
+def _cause(broken: CheckResult) -> Cause:
+    told = {"check": broken.check, "value": broken.value, "limit": broken.limit}
+    return Cause(actor="checks", at=clock.now(), data=told)
+
+
 def _give_up(orders: Intention, broken: CheckResult, report: list[CheckResult]) -> None:
-    cause = Cause(
-        actor="checks",
-        at=clock.now(),
-        data={"check": broken.check, "value": broken.value, "limit": broken.limit},
-    )
+    cause = _cause(broken)
     stored = [check.as_json() for check in report]
     for order in orders:
         fail_order(order, broken.code, cause)

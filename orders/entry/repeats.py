@@ -1,4 +1,9 @@
-"""A repeat of a request whose order our books had lost: the broker has it, so the client is given that order.
+"""Repeats of a request: in other words, or of one whose order our books had lost.
+
+In other words: our own answer names the contract and what else was not given; a client that sends these back
+asks for the same order.
+
+Lost: the broker has the order, so the client is given it.
 
 Its reference names client and ClOrdID by a digest (`models.order.OrderIds`), and the statement that records
 orders leaves out those whose digest is that of a lost order (`store.orders`).
@@ -8,15 +13,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
+from brokers.order_attributes import ATTRIBUTE_FIELDS
+from orders.entry.rules import rules_cache
+from orders.entry.ticket import Ticket
 from orders.models import Cause, EventKind, LostOrder, Order, Source, UsedId
 from orders.models.order import digest_of
 from orders.store.orders import store_orders
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+#: What an order keeps of its ticket under the same name.
+TERMS = sorted(
+    {*Ticket.__struct_fields__}
+    - {*ATTRIBUTE_FIELDS, "cl_ord_id", "account", "instrument", "max_age", "override"}
+)
+
+
+def asks_for(first: Order, ticket: Ticket) -> bool:
+    """Whether a request asks for this very order, in the same words or in others."""
+    if first.request_hash == ticket.fingerprint():
+        return True
+    instrument = rules_cache.rules().instrument(ticket.instrument)
+    if (
+        instrument is None
+        or ticket.override
+        or (instrument.pk, ticket.account) != (first.instrument_id, first.account_id)
+    ):
+        return False
+    age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
+    fresh_for = (first.fresh_until - first.received_at).total_seconds()
+    same = all(getattr(first, name) == getattr(ticket, name) for name in TERMS)
+    return same and first.special == ticket.special() and abs(fresh_for - age) < 0.001
 
 
 def adopt(draft: Order, client: User) -> Order | None:

@@ -11,6 +11,7 @@ import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from brokers import clock
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
@@ -213,16 +214,17 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     ticket = ticket_of(order, request.terms)
     context = find_context(ticket, user_of(order))
     require_form(ticket, context)
-    if _only_lowers(order, request):
+    if only_lowers(order, request):
         context = replace(context, in_force=None)
     report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
+    request.ruleset, request.checked_at = context.ruleset_version, clock.now()
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
 
 
-def _only_lowers(order: Order, request: OrderRequest) -> bool:
+def only_lowers(order: Order, request: OrderRequest) -> bool:
     """A lower quantity takes back a part of the order, like a cancel: it passes in every trading state."""
     return request.terms.order_qty < order.order_qty and request.terms == order.terms._replace(
         order_qty=request.terms.order_qty

@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 import msgspec
+from django.db import transaction
 
 from brokers import clock
 from brokers.models import Instrument
@@ -33,6 +35,7 @@ from orders.risk.scopes import FIRM, ScopeKind
 from orders.risk.states import reduce_checks
 from orders.risk.use import Asked, Content, Demand, Use, has_use_rules, on_what_stands, signed, use_checks
 from orders.sending.unknown_outcome import reject_order
+from orders.store.states import put_state
 from orders.store.use import Reading, read_use
 
 Intention = Sequence[Order]
@@ -91,8 +94,19 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
         if broken := first_failed(report):
             for order in orders:
                 reject_order(order, broken.code, Cause(actor="checks", at=clock.now()))
+            if lock:
+                stop_runaway(broken)
         else:
             use.add(bound.demand)
+
+
+def stop_runaway(broken: CheckResult) -> None:
+    """A scope that executed the same too often is HALTED until a person makes it ACTIVE again."""
+    if broken.code != "REPEATED_EXECUTIONS" or broken.scope.startswith(f"{ScopeKind.USER}:"):
+        return
+    reason = f"{broken.value}, at most {broken.limit} without a person"
+    halt = partial(put_state, broken.scope, TradingState.HALTED, by="checks", reason=reason)
+    transaction.on_commit(halt, robust=True)
 
 
 def recheck_use(
@@ -131,8 +145,13 @@ def require_whole(
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
 
 
-def replace_report(order: Order, ticket: Ticket, rules: Rules, *, lock: bool = True) -> list[CheckResult]:
-    """The same for a replace in its transaction: only what its ticket adds to the order counts."""
+def replace_report(
+    order: Order, ticket: Ticket, rules: Rules, *, recorded: bool = False
+) -> list[CheckResult]:
+    """The same for a replace in its transaction: only what its ticket adds to the order counts.
+
+    One that is `recorded` counts among what works already.
+    """
     limits = _sets(ticket, user_of(order), rules)
     shrink = ticket.order_qty >= order.order_qty and must_shrink(order, rules)
     if not limits and not shrink:
@@ -145,8 +164,10 @@ def replace_report(order: Order, ticket: Ticket, rules: Rules, *, lock: bool = T
     bound = Bound(
         demand=demand, limits=limits, meant=ticket, instrument=order.instrument, overrides=order.overrides
     )
-    use = _use([bound], rules, lock=lock)
-    return bound.report(use, _valuation([bound], use, rules), recorded=not lock)
+    use = _use([bound], rules, lock=True)
+    if recorded:
+        use.remove(demand)
+    return bound.report(use, _valuation([bound], use, rules), recorded=recorded)
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:

@@ -16,7 +16,7 @@ from uuid import UUID
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
 
 from brokers.fix import LASTING, OrdStatus, SecType, Side
 from orders.models.event import EventKind, OrderEvent
@@ -58,6 +58,9 @@ REF_PREFIX = "TD"
 #: Among the accounts of who sees them all: orders of no single account.
 GROUP_ORDERS = ""
 ZERO = Decimal(0)
+#: In place of what the database gives a new event. Named, it spares Django the search for the column's
+#: default, a quarter of making an event, of which an order has nine.
+BY_DATABASE = Value(None)
 
 
 def order_ref_of(order_id: UUID, attempt: int = 1) -> str:
@@ -406,5 +409,8 @@ class Order(OrderLifecycle):
                 data=cause.data,
                 inbox_id=cause.inbox_id,
                 at=cause.at,
+                id=None,
+                recorded_at=BY_DATABASE,
+                txid=BY_DATABASE,
             )
         )

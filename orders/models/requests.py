@@ -57,6 +57,9 @@ class OrderRequest(models.Model):
     time_in_force = models.CharField(max_length=8, blank=True, default="")
     former = models.JSONField(null=True, help_text="The terms that an accepted replace took the place of.")
     check_report = models.JSONField(default=list)
+    #: By which version of the rules a replace was checked, and when: it is sent only while that holds.
+    ruleset = models.UUIDField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
     fresh_until = models.DateTimeField(null=True, help_text="A replace is not sent after this time.")
     ack_deadline = models.DateTimeField(null=True)
     looks = models.SmallIntegerField(default=0, help_text="Complete looks that showed the old terms.")

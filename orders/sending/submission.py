@@ -88,9 +88,15 @@ class Submitter:
     """Sends what waits in one session's outbox; any thread may ask, one at a time works."""
 
     def __init__(
-        self, session: BrokerSession, lease: Lease, breaker: Breaker, recheck: Callable[[], int]
+        self,
+        session: BrokerSession,
+        lease: Lease,
+        breaker: Breaker,
+        recheck: Callable[[], int],
+        recheck_replaces: Callable[[], int],
     ) -> None:
         self.recheck = recheck  # checks those again whose checks hold no longer; how many those were
+        self.recheck_replaces = recheck_replaces
         self.session = session
         self.lease = lease
         self.breaker = breaker
@@ -160,6 +166,8 @@ class Submitter:
         room = self.pacer.free() if self._gate_is_open() else 0
         began = self._claim_begins()
         claimed = claim_replaces(self.lease, limit=room) if room else []
+        if room and not claimed and self.recheck_replaces():
+            claimed = claim_replaces(self.lease, limit=room)
         self.pacer.used(len(claimed))
         if claimed:
             answers = self._hand_over(self.session.replace, claimed, began)

@@ -30,8 +30,9 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
+from orders.controls.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
-from orders.entry.recheck import recheck_waiting
+from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.instruments import contracts, prices
 from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
 from orders.notify import alerts, questions, wakeup
@@ -122,7 +123,13 @@ class SessionRuntime:
         )
         self.applier.reconnect = self.session.reconnect
         self.clocks = ClockWatch(self.name, self.session, self.flags)
-        self.submitter = Submitter(self.session, lease, self.breaker, partial(recheck_waiting, lease.name))
+        self.submitter = Submitter(
+            self.session,
+            lease,
+            self.breaker,
+            partial(recheck_waiting, lease.name),
+            partial(recheck_replaces, lease.name),
+        )
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -330,6 +337,7 @@ class SessionRuntime:
             Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
             Step("unconfirmed orders", lambda: alerts.follow_unconfirmed(name, self.flags.unproven)),
             Step("prices", partial(prices.store_prices, self.writer)),
+            Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
             Step("groups", partial(group_watch.settle_groups, name)),

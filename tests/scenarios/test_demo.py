@@ -23,8 +23,7 @@ OTHERS = {"DATABASE_URL", "REDIS_URL", "PGOPTIONS", "TRADEDESK_DATA"}
 
 def start_demo(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """`manage.py demo --once` on free ports, outside a terminal."""
-    free = {free_port() for _ in range(50)}  # more than needed, because two may be the same
-    ports = [text for option, port in zip(PORTS, free, strict=False) for text in (option, str(port))]
+    ports = [text for option in PORTS for text in (option, str(free_port()))]
     return subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--once", "--data", str(folder), *ports, *arguments],
         cwd=BASE_DIR,

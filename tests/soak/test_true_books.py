@@ -120,7 +120,8 @@ def test_after_a_restored_backup_nothing_goes_out_twice(stack: System, tmp_path:
     eventually(lambda: session(stack)["state"] == "HALTED", limit=120)
     answers = [stack.api.place(**body) for body in bodies]
     assert [answer.status_code for answer in answers] == [200, 200, 200]
-    stack.manage("release", "main", "--by", "ops", "--reason", "backup restored, all found")
+    stack.environment["TRADEDESK_PERSON_PASSWORD"] = stack.environment["TRADEDESK_DESK_PASSWORD"]
+    stack.manage("release", "main", "--by", "desk", "--reason", "backup restored, all found")
     eventually(lambda: session(stack)["link"] == "READY", limit=120)
     wait(stack, answers[0].json(), "COMPLETED")
     wait(stack, answers[1].json(), "PENDING")

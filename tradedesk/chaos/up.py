@@ -21,7 +21,6 @@ from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.ports import free_port
 from tradedesk.stack.processes import MANAGE, Process, processes
 from tradedesk.stack.urls import Urls, answers
 
@@ -41,14 +40,7 @@ class Up:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        self.options = StackOptions(
-            data=self.folder,
-            http=free_port(),
-            stream=free_port(),
-            flower=free_port(),
-            gateway_port=free_port(),
-            control_port=free_port(),
-        )
+        self.options = StackOptions.on_free_ports(folder)
         self.urls = Urls.of(self.options)
         self.output = self.folder / "up.out"
         self.env = {name: value for name, value in os.environ.items() if name not in OTHERS}
@@ -159,8 +151,9 @@ class Up:
     def manage(self, *arguments: str) -> str:
         """Run a management command on the stack and return what it printed."""
         env = self.env | {"TRADEDESK_DATA": str(self.folder)}
-        if (password := self.folder / "approver_password").exists():
-            env["TRADEDESK_APPROVER_PASSWORD"] = password.read_text().strip()
+        for person in ("desk", "approver"):
+            if (password := self.folder / f"{person}_password").exists():
+                env[f"TRADEDESK_{person.upper()}_PASSWORD"] = password.read_text().strip()
         done: Any = subprocess.run(
             [*MANAGE, *arguments], cwd=BASE_DIR, env=env, capture_output=True, text=True, check=True
         )

@@ -6,9 +6,11 @@ import argparse
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tradedesk.env import data_dir
 from tradedesk.stack.errors import StackError
+from tradedesk.stack.ports import free_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,18 @@ class StackOptions:
         ports = [port for port, _ in self.ports()]
         if len(set(ports)) < len(ports):
             raise StackError("Two options name the same port: give each its own.")
+
+    @classmethod
+    def on_free_ports(cls, data: Path) -> Self:
+        """Of a stack that is thrown away: none of its ports is anybody else's."""
+        return cls(
+            data=data.resolve(),
+            http=free_port(),
+            stream=free_port(),
+            flower=free_port(),
+            gateway_port=free_port(),
+            control_port=free_port(),
+        )
 
     @property
     def gateway(self) -> str:

@@ -21,7 +21,6 @@ from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.ports import free_port
 from tradedesk.stack.process import end, family_of, kill, marked, spawn
 from tradedesk.stack.processes import STACK_MARK, environment, processes
 from tradedesk.stack.servers import embedded_postgres, embedded_redis
@@ -41,14 +40,7 @@ class System:
     """
 
     def __init__(self, folder: Path, *, without: Collection[str] = (), **settings: str) -> None:
-        self.options = StackOptions(
-            data=folder.resolve(),
-            http=free_port(),
-            stream=free_port(),
-            flower=free_port(),
-            gateway_port=free_port(),
-            control_port=free_port(),
-        )
+        self.options = StackOptions.on_free_ports(folder)
         self.urls = Urls.of(self.options)
         self.settings = settings
         self.without = frozenset(without)
@@ -88,8 +80,11 @@ class System:
             redis_url=self.redis.url,
             secret_key=self.folder.secret("secret_key"),
         )
-        approver = {"TRADEDESK_APPROVER_PASSWORD": self.folder.secret("approver_password", size=8)}
-        self.environment = shared | approver | self.settings
+        persons = {
+            "TRADEDESK_DESK_PASSWORD": self.folder.secret("desk_password", size=8),
+            "TRADEDESK_APPROVER_PASSWORD": self.folder.secret("approver_password", size=8),
+        }
+        self.environment = shared | persons | self.settings
         self.processes = {
             process.name: process
             for process in processes(self.options, flower_password=FLOWER_PASSWORD)

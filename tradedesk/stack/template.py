@@ -65,7 +65,10 @@ def make(template: Path) -> None:
                 database_url=postgres.app_url,
                 redis_url="redis://127.0.0.1:1/0",  # nobody asks it
                 secret_key=folder.secret("secret_key"),
-            ) | {"TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8)}
+            ) | {
+                "TRADEDESK_DESK_PASSWORD": folder.secret("desk_password", size=8),
+                "TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8),
+            }
             command = partial(manage, env=shared, logs=folder.logs)
             migrate(shared, folder.logs, owner_url=postgres.url)
             with postgres.connect("postgres") as connection:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import timedelta
-from getpass import getpass
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from brokers.models import BrokerAccount
 from orders.controls.approvals import ApprovalOver, approve
-from orders.controls.people import Actor, NotAllowed, in_shell
+from orders.controls.people import NotAllowed, in_shell
 from orders.controls.tokens import (
     LONGEST_OVERLAP,
     OVERLAP,
@@ -27,12 +24,13 @@ from orders.controls.tokens import (
 from orders.entry.fields import Wrong, reader_of
 from orders.entry.ticket import StrategyName
 from orders.management.commands.seed import DESK_USER
+from orders.management.people import APPROVER_PASSWORD, PERSON_PASSWORD, proven
 from orders.models import ApiToken, Scope
 
 ALL = "all"
 DEFAULT_SCOPES = f"{Scope.READ},{Scope.TRADE},{Scope.CANCEL}"
 BY = "command"
-APPROVER_PASSWORD = "TRADEDESK_APPROVER_PASSWORD"  # noqa: S105 - a variable's name
+DESK_PASSWORD = "TRADEDESK_DESK_PASSWORD"  # noqa: S105 - a variable's name
 
 
 class Command(BaseCommand):
@@ -94,7 +92,9 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     """The text of a new token; `say` is told if it waits for a second person."""
     between("--days", options["days"], 1, 36_500)
     between("--rate", options["rate"], 1, 1_000_000)
-    actor = in_shell(options["by"] or DESK_USER)
+    maker = options["by"] or DESK_USER
+    both = bool(options["approved_by"])  # then it works at once, so both are here
+    actor = proven(maker, PERSON_PASSWORD if options["by"] else DESK_PASSWORD) if both else in_shell(maker)
     text, approval = request_token(
         options["username"],
         actor=actor,
@@ -106,24 +106,14 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
         strategy=strategy_named(options["strategy"]),
     )
     if approval and options["approved_by"]:
-        approve(approval.pk, actor=second_person(options["approved_by"]), reason="approved at the shell")
+        approve(
+            approval.pk,
+            actor=proven(options["approved_by"], APPROVER_PASSWORD),
+            reason="approved at the shell",
+        )
     elif approval:
         say(f"It opens nothing before another person than {actor.user} approves it at the desk (Approvals).")
     return text
-
-
-def second_person(username: str) -> Actor:
-    """Who is here with the password; raises CommandError for a wrong one."""
-    try:
-        password = os.environ.get(APPROVER_PASSWORD) or getpass(f"Password of {username}: ")
-    except EOFError:
-        raise CommandError(
-            f"The password of {username} is needed: type it, or set {APPROVER_PASSWORD}."
-        ) from None
-    user = User.objects.filter(username=username).first()
-    if user is None or not user.check_password(password):
-        raise CommandError(f"That is not the password of {username}.")
-    return in_shell(username)
 
 
 def between(option: str, value: int | None, low: int, high: int) -> None:

@@ -8,11 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils import timezone
 
 from brokers.formats import decimal_text
-from orders.desk.decisions import FoundExecution, NotHeld, enter_execution
-from orders.models import Order
+from orders.controls.approvals import approve
+from orders.desk.decisions import FoundExecution
+from orders.desk.manual_executions import request_execution
+from orders.errors import OrderError
+from orders.management.people import APPROVER_PASSWORD, PERSON_PASSWORD, proven
+from orders.models import Approval, Order
 
 
 class Command(BaseCommand):
@@ -28,10 +31,15 @@ class Command(BaseCommand):
         parser.add_argument("--commission", type=Decimal, help="left out while it is not known")
         parser.add_argument("--currency", default="", help="currency of the commission")
         parser.add_argument("--multiplier", type=positive, default=Decimal(1))
-        parser.add_argument("--by", required=True, help="who enters it")
+        parser.add_argument(
+            "--by", required=True, help=f"who enters it; the password is asked, or in {PERSON_PASSWORD}"
+        )
+        parser.add_argument(
+            "--approved-by", default="", help=f"the second person, the password too ({APPROVER_PASSWORD})"
+        )
         parser.add_argument("--reason", required=True, help="where it was found; kept with it")
 
-    def handle(self, *args: Any, order: UUID, by: str, reason: str, **said: Any) -> None:
+    def handle(self, *args: Any, order: UUID, by: str, approved_by: str, reason: str, **said: Any) -> None:
         """Enter it and say how the order stands."""
         if said["commission"] is not None and not said["currency"]:
             raise CommandError("Name the --currency of the commission.")
@@ -45,12 +53,23 @@ class Command(BaseCommand):
             multiplier=said["multiplier"],
         )
         try:
-            now = enter_execution(order, found, actor=f"desk:{by}", at=timezone.now(), reason=reason)
+            first = proven(by)
+            second = proven(approved_by, APPROVER_PASSWORD) if approved_by else None
+            done = request_execution(order, found, actor=first, reason=reason)
+            if isinstance(done, Approval) and second:
+                done = approve(done.pk, actor=second, reason="approved at the shell")
         except Order.DoesNotExist:
             raise CommandError(f"There is no order {order}.") from None
-        except NotHeld as error:
+        except OrderError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{now.cl_ord_id} is {now.state}, {decimal_text(now.cum_qty)} executed")
+        self.stdout.write(told(done))
+
+
+def told(done: Order | Approval) -> str:
+    """How it stands."""
+    if isinstance(done, Order):
+        return f"{done.cl_ord_id} is {done.state}, {decimal_text(done.cum_qty)} executed"
+    return done.outcome or "It is booked when another person approves it at the desk (Approvals)."
 
 
 def positive(text: str) -> Decimal:

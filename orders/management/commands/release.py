@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import GatewaySession
 from orders.controls import lost_history
+from orders.management.people import PERSON_PASSWORD, proven
 
 
 class Command(BaseCommand):
@@ -16,11 +17,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("session", help="the session that is HALTED")
-        parser.add_argument("--by", required=True, help="who decides")
+        parser.add_argument(
+            "--by", required=True, help=f"who decides; the password is asked, or in {PERSON_PASSWORD}"
+        )
         parser.add_argument("--reason", required=True, help="kept with each order that was lost")
 
     def handle(self, *args: Any, session: str, by: str, reason: str, **options: Any) -> None:
         """Release it and say so."""
         if not GatewaySession.objects.filter(name=session).exists():
             raise CommandError(f"There is no session {session}.")
+        person = proven(by)
+        if not person.user.has_perm("brokers.operate_session"):
+            raise CommandError(f"{by} may not operate sessions.")
         self.stdout.write(lost_history.release(session, by=f"shell:{by}", reason=reason))

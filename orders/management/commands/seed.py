@@ -66,11 +66,10 @@ def seed_sessions() -> None:
 def seed_instruments() -> list[Instrument]:
     """The first instruments; the broker worker resolves them. Several rows may go by one ticker."""
     described = {"sec_type": SecType.STK, "exchange": "SMART", "currency": "USD"}
-    rows = Instrument.objects.listed().filter(**described).order_by("pk")
-    return [
-        rows.filter(symbol=symbol).first() or Instrument.objects.create(symbol=symbol, **described)
-        for symbol in SYMBOLS
-    ]
+    rows = Instrument.objects.listed().filter(symbol__in=SYMBOLS, **described).order_by("-pk")
+    known = {row.symbol: row for row in rows}  # the first of each
+    missing = [Instrument(symbol=symbol, **described) for symbol in SYMBOLS if symbol not in known]
+    return [*known.values(), *Instrument.objects.bulk_create(missing)]
 
 
 def seed_accounts(instruments: list[Instrument]) -> None:

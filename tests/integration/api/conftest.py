@@ -41,14 +41,15 @@ def desk(db: None, settings: Any) -> None:
     """The seeded rows, instruments resolved, and a second account with the same limits."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
     call_command("seed")
-    for number, instrument in enumerate(Instrument.objects.all(), start=1):
+    instruments = list(Instrument.objects.order_by("pk"))
+    for number, instrument in enumerate(instruments, start=1):
         instrument.con_id, instrument.min_tick = number, Decimal("0.01")
         instrument.last_px, instrument.last_px_at = Decimal(200), timezone.now()
-        instrument.save()
+    Instrument.objects.bulk_update(instruments, ["con_id", "min_tick", "last_px", "last_px_at"])
     first = BrokerAccount.objects.get(pk=ACCOUNT)
     other = BrokerAccount.objects.create(code=OTHER, session=first.session)
     limit = AccountLimit.objects.create(account=other, max_order_qty=10_000, max_notional=5_000_000)
-    limit.allowed_instruments.set(Instrument.objects.all())
+    limit.allowed_instruments.set(instruments)
 
 
 class Api:

@@ -20,7 +20,7 @@ ALL = ("read", "trade", "cancel", "risk", "approve", "audit", "admin")
 def api(
     user: str, person: str, scopes: tuple[str, ...] = ALL, accounts: tuple[str, ...] = (ACCOUNT, OTHER)
 ) -> Api:
-    who, _ = User.objects.get_or_create(username=person, is_staff=True)
+    who, _ = User.objects.get_or_create(username=person, is_staff=True, is_superuser=True)
     rows = list(BrokerAccount.objects.filter(pk__in=accounts))
     return Api(make_token(user, accounts=rows, scopes=list(scopes), person=who))
 
@@ -151,6 +151,10 @@ def test_the_shell_makes_a_waiting_token_unless_the_second_person_is_there(
     assert Api(told.out.splitlines()[-1]).get("orders").status_code == 401
     second = User.objects.create_user("second", password="fine-words", is_staff=True)
     second.groups.add(Group.objects.get(name="supervisor"))
+    first = User.objects.get(username="desk")
+    first.set_password("desk-words")
+    first.save()
+    monkeypatch.setenv("TRADEDESK_DESK_PASSWORD", "desk-words")
     monkeypatch.setenv("TRADEDESK_APPROVER_PASSWORD", "wrong")
     with pytest.raises(CommandError, match="not the password"):
         call_command("apitoken", "algo", "--accounts", ACCOUNT, "--approved-by", "second")
@@ -164,7 +168,10 @@ def test_one_person_at_the_shell_is_not_two(desk: None, monkeypatch: pytest.Monk
     desk_user = User.objects.get(username="desk")
     desk_user.set_password("fine-words")
     desk_user.save()
-    monkeypatch.setenv("TRADEDESK_APPROVER_PASSWORD", "fine-words")
+    with pytest.raises(CommandError, match="password of desk is needed"):
+        call_command("apitoken", "algo", "--approved-by", "desk")
+    for variable in ("DESK", "APPROVER"):
+        monkeypatch.setenv(f"TRADEDESK_{variable}_PASSWORD", "fine-words")
     with pytest.raises(CommandError, match="second person"):
         call_command("apitoken", "algo", "--approved-by", "desk")
     assert not ApiToken.objects.exists()

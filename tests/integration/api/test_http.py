@@ -133,3 +133,16 @@ def test_log_lines_carry_the_name_of_their_request() -> None:
         assert json.loads(Formatter().format(record))["request_id"] == "algo-7/1"
     finally:
         request_id.reset(token)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "nonsense"])
+def test_a_compressed_body_is_415_and_not_read(api: Api, coding: str) -> None:
+    headers = {**api.headers, "Content-Encoding": coding}
+    answer = api.client.post("/api/v1/orders", body(), content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+@pytest.mark.parametrize("path", ["docs", "schema", "orders"])
+def test_options_is_answered_on_every_page(api: Api, path: str) -> None:
+    answer = api.client.options(f"/api/v1/{path}", headers=api.headers)
+    assert answer.status_code in (200, 405), answer.content

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from brokers.models import Instrument
 from orders.admin.orders.basket import checked_rows
 from orders.admin.orders.ticket import NAMES
 from orders.entry.place import place_order
@@ -125,6 +126,39 @@ def test_every_way_in_refuses_the_same_in_the_same_words(api: Api, changes: dict
         with undone():
             found = {(field.removeprefix("instrument."), text) for field, text in way(api, order)}
         assert found == expected, way.__name__
+
+
+def in_other_words() -> list[dict[str, Any]]:
+    """The same order by its contract, with defaults in force, and as our answer shows it."""
+    aapl = Instrument.objects.get(symbol="AAPL", sec_type="STK").con_id
+    contract = {"symbol": "AAPL", "con_id": aapl}
+    shown = {"symbol": "AAPL", "sec_type": "STK", "exchange": "SMART", "currency": "USD", "legs": None}
+    return [body(instrument=contract), body(instrument={**shown, "con_id": aapl}), body(max_age="300")]
+
+
+def test_the_same_order_in_other_words_is_a_repeat_by_every_way_in(api: Api) -> None:
+    first = api.post("orders", body()).json()["id"]
+    for other in in_other_words():
+        alone, bulk = api.post("orders", other), api.post("orders/bulk", {"orders": [other]})
+        assert (alone.status_code, alone.json()["id"]) == (200, first), other
+        assert bulk.json()["results"][0]["order_id"] == first
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"instrument": {"symbol": "MSFT"}},
+        {"max_age": "299"},
+        {"price": "229.96"},
+        {"time_in_force": "GTC"},
+        {"if_broker_down": "reject"},
+        {"display_qty": "10"},
+        {"instrument": {"symbol": "AAPL", "con_id": 77}},
+    ],
+)
+def test_another_order_under_the_same_id_stays_409(api: Api, changes: dict[str, Any]) -> None:
+    api.post("orders", body())
+    assert api.post("orders", body(**changes)).status_code == 409
 
 
 def test_every_field_of_the_form_is_a_column_of_baskets() -> None:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from tests.integration.api.conftest import body
 from tests.integration.api.test_web import headers, server
@@ -113,16 +115,34 @@ def test_without_a_database_everybody_is_told_within_three_seconds(
     eventually(lambda: httpx.post(server, headers=headers, json=body("later")).status_code == 201, limit=60)
 
 
+LISTS = ["orders", "executions", "positions", "account-values", "limits", "breaks", "sessions", "slices"]
+
+
+def changes() -> dict[str, Any]:
+    """What changes something, by path; there is nothing to cancel, but a key is kept for it."""
+    later = (timezone.now() + timedelta(hours=1)).isoformat()
+    pair = [body("g-1"), body("g-2", instrument={"symbol": "MSFT"})]
+    return {
+        "orders": body(),
+        "orders/bulk": {"orders": [body()]},
+        "groups": {"list_id": "g", "kind": "OCA", "orders": pair},
+        "slices": {**body("s-1"), "slices": 2, "end_time": later},
+    }
+
+
 def test_a_read_only_database_is_read_and_says_that_it_takes_no_changes(
     server: str, headers: dict[str, str], cookies: dict[str, str]
 ) -> None:
     desk = server.replace("/api/v1/orders", "/admin/")
     with read_only():
         eventually(lambda: httpx.get(server, headers=headers).status_code == 200, limit=30)
-        for path in ("", "/bulk"):
-            sent = {"orders": [body()]} if path else body()
-            answer = timed("POST", server + path, headers={**headers, "Idempotency-Key": "k"}, json=sent)
-            assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE"), answer.text
+        for name in LISTS:
+            path = server.replace("orders", name)
+            eventually(lambda path=path: httpx.get(path, headers=headers).status_code == 200, limit=30)  # type: ignore[misc]
+        for key in ({"Idempotency-Key": "k"}, {}):
+            for path, sent in changes().items():
+                answer = timed("POST", server.replace("orders", path), headers={**headers, **key}, json=sent)
+                assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE"), path
         page = timed("POST", f"{desk}login/", cookies=cookies, data={"username": "x"})
         assert (page.status_code, page.headers["retry-after"]) == (503, "2")
         assert "Whether what you sent has taken effect is not known" in page.text

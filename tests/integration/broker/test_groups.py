@@ -127,7 +127,7 @@ def test_exits_grow_back_when_their_entry_was_not_made_smaller(
     gateway.control.fault(kind="modify_reject", side="BUY", code=201, count=1)
     replace(entry, 40)
     eventually(lambda: entry.requests.filter(state="REFUSED").exists(), limit=60)
-    eventually(lambda: at_gateway(gateway, entry, profit, stop) == [100] * 3, limit=60)
+    assert eventually(lambda: at_gateway(gateway, entry, profit, stop) == [100] * 3, limit=60)
 
 
 def test_an_exit_cannot_be_raised_above_its_entry(

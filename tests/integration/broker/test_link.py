@@ -37,28 +37,30 @@ def test_fills_during_an_ib_outage_are_booked_afterwards(
     eventually(lambda: runtime.session.link is Link.READY)
 
 
-def test_fills_while_no_worker_ran_are_booked_by_the_next(
-    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
-) -> None:
+@pytest.fixture
+def filled_unseen(desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]) -> Order:
+    """An order that was filled while no worker ran."""
     runtime = new_runtime()
     desk.know("AAPL", 265598)
     order = desk.wait(desk.rest(order_qty=Decimal(10)), State.PENDING)
     runtime.stop()
     move(gateway, "0.50")
     eventually(lambda: is_filled(gateway, order))
+    return order
+
+
+def test_fills_while_no_worker_ran_are_booked_by_the_next(
+    desk: Desk, filled_unseen: Order, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    order = filled_unseen
     new_runtime()
     assert desk.wait(order, State.COMPLETED).cum_qty == 10
 
 
 def test_fills_in_a_gap_across_midnight_wait_for_a_person(
-    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+    gateway: Gateway, filled_unseen: Order, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
-    runtime = new_runtime()
-    desk.know("AAPL", 265598)
-    order = desk.wait(desk.rest(order_qty=Decimal(10)), State.PENDING)
-    runtime.stop()
-    move(gateway, "0.50")
-    eventually(lambda: is_filled(gateway, order))
+    order = filled_unseen
     gateway.control.fault(kind="midnight")
     new_runtime()
     eventually(lambda: Order.objects.get(pk=order.pk).held_for_desk, limit=60)

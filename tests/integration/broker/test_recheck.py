@@ -11,10 +11,13 @@ from django.utils import timezone
 
 from brokers.models import Instrument, Position
 from orders.entry.cancel import cancel_order
-from orders.models import AccountLimit, Order, State, TradingState
+from orders.entry.replace import Change, replace_order
+from orders.instruments.prices import last_prices
+from orders.models import AccountLimit, Order, OrderRequest, RequestState, State, TradingState
 from orders.notify.submission_counts import StartedBy
 from orders.session.runtime import SessionRuntime
 from orders.store.states import put_state
+from tradedesk.stack.polling import eventually
 
 from .conftest import ACCOUNT, Desk, Gateway
 
@@ -111,3 +114,45 @@ def test_orders_whose_checks_hold_are_claimed_without_a_look_at_them(
     runtime.submit(StartedBy.TASK)
     desk.wait(second, State.PENDING)
     assert looks == []
+
+
+def test_a_replace_beyond_a_limit_lowered_meanwhile_is_refused_here(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    pause(runtime, until=True)
+    larger, smaller = (
+        replace_order(
+            order.id, Change(cl_ord_id=f"R{n}", order_qty=Decimal(n)), actor="a", at=timezone.now()
+        ).request
+        for n in (150, 40)
+    )
+    AccountLimit.objects.update(max_order_qty=50)
+    pause(runtime, until=False)
+    eventually(lambda: refreshed(smaller).state == RequestState.ACCEPTED, limit=60)
+    assert (refreshed(larger).state, larger.reason_code) == (RequestState.REFUSED, "QTY_ABOVE_LIMIT")
+    assert larger.reason_text.endswith("Now 150 against 50.")
+    (row,) = gateway.orders_of(order)
+    assert (Decimal(row["total_quantity"]), row["place_count"]) == (40, 2)
+
+
+def refreshed(request: OrderRequest) -> OrderRequest:
+    request.refresh_from_db()
+    return request
+
+
+def test_a_replace_whose_price_aged_while_it_waited_is_refused(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    AccountLimit.objects.update(max_price_deviation_bps=9_999)
+    order = desk.wait(desk.rest(), State.PENDING)
+    pause(runtime, until=True)
+    request = replace_order(
+        order.id, Change(cl_ord_id="R1", order_qty=Decimal(150)), actor="a", at=timezone.now()
+    ).request
+    AccountLimit.objects.update(max_price_age_s=0)
+    Instrument.objects.update(close_px=None)
+    last_prices.forget()
+    pause(runtime, until=False)
+    eventually(lambda: refreshed(request).state == RequestState.REFUSED, limit=60)
+    assert request.reason_code == "PRICE_TOO_OLD"

@@ -21,12 +21,12 @@ def seed_desk(settings: Any, **facts: Any) -> None:
     """The seeded rows, each instrument resolved and priced without a broker; `facts`: more of each."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
     call_command("seed")
-    for number, instrument in enumerate(Instrument.objects.order_by("symbol"), start=1):
-        price = {"last_px": Decimal(200), "last_px_at": timezone.now()}
-        known = {"con_id": number, "min_tick": Decimal("0.01"), **price, **facts}
-        for name, value in known.items():
-            setattr(instrument, name, value)
-        instrument.save()
+    instruments = list(Instrument.objects.order_by("symbol"))
+    for number, instrument in enumerate(instruments, start=1):
+        instrument.con_id = number
+    Instrument.objects.bulk_update(instruments, ["con_id"])
+    price = {"last_px": Decimal(200), "last_px_at": timezone.now()}
+    Instrument.objects.update(**{"min_tick": Decimal("0.01"), **price, **facts})
 
 
 @pytest.fixture

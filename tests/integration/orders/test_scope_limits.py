@@ -13,13 +13,15 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import AccountValue, BrokerAccount, Instrument, Position, Profit
+from orders.controls.losses import LossWatch
 from orders.entry.replace import Change, replace_order
 from orders.entry.slicer import place_sliced
 from orders.entry.ticket import Override, Ticket
 from orders.errors import RefusedByCheck
 from orders.instruments.prices import last_prices
 from orders.instruments.rates import exchange_rates
-from orders.models import AccountLimit, Order, ScopeLimit
+from orders.models import AccountLimit, Order, ScopeLimit, ScopeState, TradingState
+from orders.store.states import put_state
 from tests.integration.orders.conftest import seed_desk
 from tests.integration.orders.test_use_limits import ACCOUNT, OTHER, limit, place, ticket
 
@@ -166,3 +168,53 @@ def test_no_price_is_no_warning_that_can_be_overridden(desk: User) -> None:
     with transaction.atomic():
         assert warned(desk, asked) == []
     assert Order.objects.get(cl_ord_id=asked.cl_ord_id).reason_code == "NO_REFERENCE_PRICE"
+
+
+def executed(name: str) -> None:
+    Order.objects.filter(cl_ord_id=name).update(cum_qty=10, first_fill_at=timezone.now(), state="FILLED")
+
+
+def test_what_executes_the_same_too_often_is_halted_until_a_person_enables_it(desk: User) -> None:
+    scoped("strategy:twap", max_repeated_executions=2)
+    for price in (100, 101):
+        asked = ticket(strategy="twap", price=Decimal(price))
+        assert place(desk, asked) == [""]
+        executed(asked.cl_ord_id)
+    assert place(desk, ticket(strategy="twap", price=Decimal(99))) == ["REPEATED_EXECUTIONS"]
+    assert ScopeState.objects.get(pk="strategy:twap").state == "HALTED"
+    assert place(desk, ticket(strategy="twap", order_qty=Decimal(1))) == ["TRADING_HALTED"]
+    put_state("strategy:twap", TradingState.ACTIVE, by="jo", reason="it was meant")
+    assert place(desk, ticket(strategy="twap")) == [""]
+
+
+def told(watch: LossWatch, daily: int) -> str:
+    """The state of the account after one more reading of this profit."""
+    Profit.objects.update_or_create(
+        account_id=ACCOUNT, con_id=0, defaults={"daily": daily, "reported_at": timezone.now()}
+    )
+    watch.look()
+    row = ScopeState.objects.filter(pk=f"account:{ACCOUNT}").first()
+    return row.state if row else "ACTIVE"
+
+
+def test_a_loss_told_three_times_reduces_and_a_larger_one_halts(desk: User) -> None:
+    limit(max_daily_loss=1_000, currency="USD")
+    AccountValue.objects.create(
+        account_id=ACCOUNT, key="NetLiquidation", currency="USD", value="1", reported_at=timezone.now()
+    )
+    watch = LossWatch("main")
+    assert [told(watch, -1_000), told(watch, -999), told(watch, -1_000)] == ["ACTIVE"] * 3
+    watch.look()  # the same reading once more
+    assert [told(watch, -1_000), told(watch, -1_001)] == ["ACTIVE", "REDUCING"]
+    assert [told(watch, -1_500) for _ in range(3)] == ["REDUCING", "REDUCING", "HALTED"]
+    assert told(watch, 0) == "HALTED"  # a person decides
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"max_daily_notional": 999, "currency": "USD"}, {"max_daily_orders": 0}, {"max_order_to_trade": 0}],
+)
+def test_the_first_order_of_a_day_is_asked_too(desk: User, limits: dict[str, Any]) -> None:
+    limit(**limits)
+    (code,) = place(desk, ticket())
+    assert code

@@ -26,8 +26,10 @@ from brokers.models import BrokerAccount, Instrument
 from brokers.port import InboundMessage
 from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
+from orders.controls.approvals import ApprovalOver, approve
+from orders.controls.people import at_desk
 from orders.desk.decisions import fail_held, release_held
-from orders.models import Alert, AlertKind, Break, BreakKind, Execution, Order, State
+from orders.models import Alert, AlertKind, Approval, Break, BreakKind, Execution, Order, State
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
 from orders.session.applier import SessionApplier
@@ -224,14 +226,30 @@ STATEMENT = (
 )  # fmt: skip
 
 
-def test_executions_entered_from_the_statement_complete_the_order(
-    desk: User, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def two_persons(desk: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds an execution and who agrees, at a shell."""
+    for name, variable in (("ops", "PERSON"), ("risk", "APPROVER")):
+        User.objects.create_superuser(name, password=f"words-of-{name}").save()
+        monkeypatch.setenv(f"TRADEDESK_{variable}_PASSWORD", f"words-of-{name}")
+
+
+def test_executions_entered_from_the_statement_complete_the_order_when_a_second_person_agrees(
+    desk: User, two_persons: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     story = working(desk)
     for _ in range(4):
         look(completed(story, 100))
     call_command("enterexecution", str(story.order.id), *STATEMENT)
-    assert capsys.readouterr().out.endswith("is COMPLETED, 100 executed\n")
+    assert "another person approves" in capsys.readouterr().out
+    assert now_is(story).cum_qty == 0
+    with pytest.raises(CommandError, match="password of ops"):
+        call_command("enterexecution", str(story.order.id), *STATEMENT, "--approved-by", "ops")
+    call_command("enterexecution", str(story.order.id), *STATEMENT, "--approved-by", "risk")
+    assert capsys.readouterr().out.endswith("is COMPLETED, 100 executed.\n")
+    left = Approval.objects.get(state="WAITING")
+    with pytest.raises(ApprovalOver, match="not held any more"):
+        approve(left.pk, actor=at_desk(User.objects.get(username="risk")), reason="late")
     order = now_is(story)
     assert (order.state, order.cum_qty, order.held_for_desk) == (State.COMPLETED, 100, False)
     for _ in range(2):
@@ -239,7 +257,7 @@ def test_executions_entered_from_the_statement_complete_the_order(
     assert Break.objects.get(kind=BreakKind.ORDER).closed_by == "system"
 
 
-def test_nothing_is_entered_for_an_order_that_is_not_held(desk: User) -> None:
+def test_nothing_is_entered_for_an_order_that_is_not_held(desk: User, two_persons: None) -> None:
     story = working(desk)
     with pytest.raises(CommandError, match="not held"):
         call_command("enterexecution", str(story.order.id), *STATEMENT)

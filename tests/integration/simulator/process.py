@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,16 +13,10 @@ from typing import Any
 import httpx
 from ib_async import IB
 
+from tradedesk.stack.ports import free_port
 from tradedesk.stack.urls import PLAIN
 
 LIMIT = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class SimulatedGateway:

@@ -1,0 +1,137 @@
+"""Acts that need two persons x who tries x by which door: one person alone gets none of them done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from brokers.models import BrokerAccount
+from orders.controls.tokens import make_token
+from orders.models import AccountLimit, ApiToken, Approval, DeskProfile
+from tests.integration.api.conftest import ACCOUNT, Api
+
+SCOPES = ("read", "trade", "cancel", "risk", "approve", "audit", "admin")
+RIGHTS = (
+    *("orders.view_order", "orders.place_order", "orders.cancel_order", "orders.add_apitoken"),
+    *("orders.view_accountlimit", "orders.change_accountlimit", "orders.view_approval"),
+    *("orders.decide_approval", "orders.view_audit", "orders.view_all_accounts"),
+)
+
+
+def person(name: str, kind: str) -> User:
+    """A superuser has every right, a risk manager those of these acts, an auditor those that only look."""
+    user, made = User.objects.get_or_create(username=name, is_staff=True, is_superuser=kind == "superuser")
+    if made:
+        DeskProfile.objects.create(user=user).accounts.set(BrokerAccount.objects.all())
+        user.set_password(f"words-of-{name}")
+        user.save()
+        for right in RIGHTS if kind == "risk" else [right for right in RIGHTS if ".view_" in right]:
+            app, codename = right.split(".")
+            found = Permission.objects.filter(content_type__app_label=app, codename=codename)
+            user.user_permissions.add(found.get())
+    return user
+
+
+def at_desk(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def by_token(user: User) -> Api:
+    accounts = list(BrokerAccount.objects.all())
+    return Api(make_token(f"bot-of-{user}", accounts=accounts, scopes=list(SCOPES), person=user))
+
+
+def loosen_at_desk(user: User) -> None:
+    url = f"{reverse('desk:limits_scope')}?scope=account:{ACCOUNT}"
+    now = AccountLimit.objects.get(account=ACCOUNT)
+    form = {"max_order_qty": "20000", "max_notional": "5000000", "any_instrument": "on", "reason": "x"}
+    at_desk(user).post(url, {**form, "version": now.version})
+
+
+def loosen_by_file(user: User) -> None:
+    text = f"scope,field,value\naccount:{ACCOUNT},max_order_qty,20000\n"
+    at_desk(user).post(reverse("desk:limits_import"), {"text": text, "reason": "x", "confirm": "1"})
+
+
+def loosen_by_api(user: User) -> None:
+    wanted = {"scope": f"account:{ACCOUNT}", "field": "max_order_qty", "value": "20000", "reason": "x"}
+    by_token(user).post("limit-changes", wanted)
+
+
+def token_at_desk(user: User) -> None:
+    form = {"username": "new", "accounts": [ACCOUNT], "scopes": ["trade"]}
+    at_desk(user).post(reverse("admin:orders_apitoken_add"), form)
+
+
+def token_by_api(user: User) -> None:
+    by_token(user).post("tokens", {"username": "new", "accounts": [ACCOUNT], "scopes": ["trade"]})
+
+
+def token_at_shell(user: User) -> None:
+    call_command("apitoken", "new", "--accounts", ACCOUNT, "--scopes", "trade", "--by", user.username)
+
+
+def token_at_shell_approved_alone(user: User) -> None:
+    with pytest.raises(CommandError):
+        call_command(
+            *("apitoken", "new", "--accounts", ACCOUNT, "--scopes", "trade"),
+            *("--by", user.username, "--approved-by", user.username),
+        )
+
+
+def done() -> bool:
+    """Whether one of the acts has taken effect."""
+    loosened = AccountLimit.objects.get(account=ACCOUNT).max_order_qty > 10_000
+    return loosened or ApiToken.objects.filter(user__username="new", waiting=False, revoked_at=None).exists()
+
+
+def approve_by_every_door(user: User) -> None:
+    for approval in Approval.objects.filter(state="WAITING"):
+        at_desk(user).post(reverse("desk:approval_decide", args=[approval.pk, "approve"]), {"reason": "x"})
+        by_token(user).post(f"approvals/{approval.pk}/approve", {"reason": "x"})
+
+
+ACTS: list[Callable[[User], Any]] = [
+    *(loosen_at_desk, loosen_by_file, loosen_by_api, token_at_desk, token_by_api, token_at_shell),
+    token_at_shell_approved_alone,
+]
+
+
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+@pytest.mark.parametrize("kind", ["superuser", "risk"])
+def test_one_person_alone_gets_nothing_done_by_any_door(
+    desk: None, act: Callable[[User], Any], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = person("alice", kind)
+    for variable in ("PERSON", "APPROVER"):
+        monkeypatch.setenv(f"TRADEDESK_{variable}_PASSWORD", "words-of-alice")
+    act(alice)
+    approve_by_every_door(alice)
+    assert not done()
+    if act is token_at_shell_approved_alone:
+        assert not Approval.objects.exists()
+        return
+    assert Approval.objects.get().state == "WAITING"
+    approve_by_every_door(person("auditor", "auditor"))
+    assert not done()
+    approve_by_every_door(person("bob", "risk"))
+    assert done()
+
+
+@pytest.mark.parametrize("act", ACTS[:4], ids=lambda act: act.__name__)
+def test_an_auditor_changes_nothing(desk: None, act: Callable[[User], Any]) -> None:
+    user = person("auditor", "auditor")
+    if act is not loosen_by_api:  # a token with more than its person would have been refused when it was made
+        act(user)
+    assert not done()
+    assert not Approval.objects.exists()
+    assert at_desk(user).get(reverse("desk:limits")).status_code == 200
+    assert at_desk(user).get(reverse("desk:approvals")).status_code == 200
