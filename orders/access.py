@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 
 from brokers.models import BrokerAccount
@@ -36,3 +40,35 @@ def _accounts(user: User | AnonymousUser) -> list[str]:
     return list(
         through.objects.filter(deskprofile__user_id=user.pk).values_list("brokeraccount_id", flat=True)
     )
+
+
+def address_of(meta: Mapping[str, Any]) -> str:
+    """Where a request comes from: the peer, or who the one proxy that we trust says that it speaks for.
+
+    Anybody may send X-Forwarded-For; its last word is the proxy's own, and is believed of the proxy alone.
+    """
+    peer = str(meta.get("REMOTE_ADDR", ""))
+    told = str(meta.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
+    if not told or not _is_proxy(peer, settings.TRUSTED_PROXY):
+        return peer
+    try:
+        return str(ip_address(told))
+    except ValueError:
+        return peer
+
+
+def _is_proxy(peer: str, networks: str) -> bool:
+    try:
+        return any(ip_address(peer) in network for network in _networks(networks))
+    except ValueError:
+        return False
+
+
+@cache
+def _networks(text: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def address_of_request(request: Any) -> str:
+    """The same for django-axes, which counts refused logins by name and address."""
+    return address_of(request.META)

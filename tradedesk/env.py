@@ -13,6 +13,7 @@ import secrets
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,17 @@ def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
     if wrong := sorted(found - set(known)):
         raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
     return found
+
+
+def networks(name: str) -> str:
+    """Addresses or networks, separated by commas; raises ImproperlyConfigured for something else."""
+    text = os.environ.get(name, "")
+    try:
+        for part in filter(None, map(str.strip, text.split(","))):
+            ip_network(part)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
+    return text
 
 
 def restart_window() -> RestartWindow | None:

@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "orders.admin.people.login.WorkingSession",
+    "orders.admin.people.acts.ActingPerson",
     "orders.admin.shared.timezones.ZoneMiddleware",
     "axes.middleware.AxesMiddleware",
 ]

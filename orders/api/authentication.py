@@ -18,6 +18,7 @@ from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
 from brokers import database
+from orders.access import address_of
 from orders.api import throttle
 from orders.models import ApiToken
 
@@ -66,7 +67,7 @@ class TokenAuthentication(BaseAuthentication):
             return None
         access = access_of(words[1]) if len(words) == 2 else None
         if access is None:
-            if wait := throttle.bad_token(str(request.META.get("REMOTE_ADDR", ""))):
+            if wait := throttle.bad_token(address_of(request.META)):
                 raise Throttled(wait, "Too many bad tokens from this address.")
             raise AuthenticationFailed("The token is not valid.")
         return access.user, access

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import APIException
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from brokers import clock
+from orders.api import refusals
 from orders.api.authentication import Access
 from orders.api.bodies import read_fields
 from orders.api.keys import refuse_key
 from orders.api.problems import Problem
+from orders.controls.audit.acting import acting
 from orders.models import Scope
 
 JSON = "application/json"
@@ -32,6 +36,15 @@ class ApiView(APIView):
     has_query: ClassVar[bool] = False
     #: What GET answers with where the path itself names the form ("orders.csv"): Accept is not asked.
     form: ClassVar[str] = JSON
+
+    #: Whether what it changes is followed by the database: then the connection says who acts. On the way of
+    #: an order it is not, since there the events name their actor.
+    acts: ClassVar[bool] = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """With room for what must be undone at the end, whatever happens."""
+        with ExitStack() as self.undo:
+            return super().dispatch(request, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """The first thing that happens to a request: its time of receipt is taken here."""
@@ -50,6 +63,23 @@ class ApiView(APIView):
         refuse_key(request, getattr(self, (request.method or "").lower(), None))
         if request.query_params and not (self.has_query and request.method in READING):
             read_fields(request.query_params, {})
+        if self.acts and request.method not in READING:
+            self.undo.enter_context(acting(refusals.caller(request, self.reason(request))))
+
+    def reason(self, request: Request) -> str:
+        """Why, as the body says."""
+        try:
+            body = request.data
+        except APIException:
+            return ""  # the view will say what is wrong with it, if it reads it
+        return str(body.get("reason", ""))[:500] if isinstance(body, dict) else ""
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """A refusal is kept, with who asked for what."""
+        response = super().handle_exception(exc)
+        if response.status_code in (401, 403):
+            refusals.keep(self.request, response.status_code)
+        return response
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Let a reader who knows the answer already keep it (RFC 9110, 13.1.2)."""

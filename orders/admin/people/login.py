@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import segno
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_login_failed
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from django_otp import devices_for_user, match_token, user_has_device
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AuthenticationForm
 
+from orders.access import address_of
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.models import AuditRecord
 
 SEEN = "desk_seen"
 VERIFIED = "desk_second_factor"
@@ -39,16 +46,31 @@ class LoginForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """The same words whether password or code is wrong: neither is told apart."""
+        if self.request is not None and tries_of(address_of(self.request.META)) >= settings.ADDRESS_TRIES:
+            raise forms.ValidationError(
+                "Too many refused logins came from your address. Try again later.", code="address"
+            )
         cleaned: dict[str, Any] = super().clean() or {}
         user = self.get_user()
         if user is None or not user_has_device(user):
             return cleaned
         device = match_token(user, cleaned.get("otp_token", "").replace(" ", ""))
         if device is None:
+            # Counted like a wrong password: who has the password must not be able to try all codes.
+            user_login_failed.send(
+                sender=__name__, credentials={"username": user.get_username()}, request=self.request
+            )
             raise self.get_invalid_login_error()
         if self.request is not None:
             self.request.session[VERIFIED] = str(device.persistent_id)
         return cleaned
+
+
+def tries_of(address: str) -> int:
+    """Refused logins of an address within the cool-off, for whatever names."""
+    since = timezone.now() - timedelta(hours=settings.AXES_COOLOFF_TIME)
+    refused = AuditRecord.objects.filter(subject=f"login:{address}", kind="login.refused", at__gte=since)
+    return refused[: settings.ADDRESS_TRIES].count()
 
 
 class WorkingSession:
@@ -87,18 +109,40 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     user = person_of(request)
     if user_has_device(user):
         return show(request, "desk/second_factor.html", "Second factor", ready=True)
-    device, _ = TOTPDevice.objects.get_or_create(user=user, confirmed=False, defaults={"name": "app"})
+    device = unconfirmed_device(user, new=request.method == "GET")
     problem = ""
     if request.method == "POST":
         if device.verify_token(request.POST.get("code", "").replace(" ", "")):
             device.confirmed = True
             device.save(update_fields=["confirmed"])
+            request.session[VERIFIED] = str(device.persistent_id)
+            request.session.cycle_key()
+            end_other_sessions(user, but=request.session.session_key)
             messages.success(request, "Your second factor works. The next login asks for it.")
             return HttpResponseRedirect(reverse("admin:index"), status=303)
         problem = "That code is not right. Codes change every 30 seconds; is the clock of your phone right?"
     code = segno.make(device.config_url, error="m")
     picture = code.svg_data_uri(scale=5, dark="#111827", light="#ffffff")
     return show(request, "desk/second_factor.html", "Second factor", picture=picture, problem=problem)
+
+
+def end_other_sessions(user: User, *, but: str | None) -> None:
+    """Logins from before the set-up gave no code: whoever sits there must not go on without one."""
+    for session in Session.objects.exclude(session_key=but):
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
+
+
+def unconfirmed_device(user: User, *, new: bool) -> TOTPDevice:
+    """What is being set up: with a secret of its own each time that the page is opened.
+
+    One that somebody saw before, at this screen or in an old session, opens nothing.
+    """
+    waiting = TOTPDevice.objects.filter(user=user, confirmed=False)
+    if new:
+        waiting.delete()
+    device: TOTPDevice = waiting.first() or TOTPDevice.objects.create(user=user, confirmed=False, name="app")
+    return device
 
 
 def forget_second_factor(user: Any) -> int:

@@ -30,6 +30,7 @@ from orders.models import Scope, Source, State
 class OrderBulk(ApiView):
     """Up to 1,000 orders at once."""
 
+    acts = False
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(**schema.PLACE_ORDERS)

@@ -59,6 +59,7 @@ class CancelsShape(serializers.Serializer[Any]):
 class Groups(ApiView):
     """Place a group."""
 
+    acts = False
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(
@@ -107,6 +108,7 @@ class GroupDetail(ApiView):
 class GroupCancel(GroupDetail):
     """Cancel a group."""
 
+    acts = False
     scopes = {"POST": Scope.CANCEL}
     http_method_names = ["post"]
 

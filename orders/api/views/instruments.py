@@ -139,6 +139,7 @@ class InstrumentDetail(ApiView):
 class OrderPreview(ApiView):
     """What-if: margin, commission and checks of an order that is not placed."""
 
+    acts = False
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(

@@ -34,6 +34,7 @@ from orders.order_search import OrderFilter, find_orders, requests_by_order
 class OrderList(ApiView):
     """All orders of the token's accounts."""
 
+    acts = False
     has_query = True
     scopes = {"GET": Scope.READ, "POST": Scope.TRADE}
 

@@ -54,6 +54,7 @@ class RequestDetail(ApiView):
 class OrderCancel(ApiView):
     """Requests to cancel an order."""
 
+    acts = False
     scopes = {"POST": Scope.CANCEL}
 
     @extend_schema(**schema.CANCEL_ORDER)
@@ -76,6 +77,7 @@ class OrderCancel(ApiView):
 class OrderReplace(ApiView):
     """Requests to change the terms of an order."""
 
+    acts = False
     scopes = {"POST": Scope.TRADE}
 
     @extend_schema(**schema.REPLACE_ORDER)
@@ -92,6 +94,7 @@ class OrderReplace(ApiView):
 class OrdersCancel(ApiView):
     """Cancel every open order that fits."""
 
+    acts = False
     scopes = {"POST": Scope.CANCEL}
 
     @extend_schema(**schema.CANCEL_ORDERS)

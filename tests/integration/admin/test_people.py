@@ -200,3 +200,28 @@ def test_a_break_is_owned_noted_and_resolved_and_not_by_everybody(boss: Client) 
     assert "asked the broker" in page
     assert "differs" in page
     assert Execution.objects.count() == 0
+
+
+def test_a_session_from_before_the_second_factor_ends_with_its_set_up(client: Client) -> None:
+    jo = User.objects.create_superuser("jo2", password="right-password")
+    before = Client()
+    for one in (before, client):
+        one.force_login(jo)
+    client.get(reverse("desk:second_factor"))
+    first = TOTPDevice.objects.get(user=jo).key
+    client.get(reverse("desk:second_factor"))
+    device = TOTPDevice.objects.get(user=jo)
+    assert device.key != first, "a secret that somebody may have seen before opens nothing"
+    code = totp(device.bin_key)
+    client.post(reverse("desk:second_factor"), {"code": f"{code:06}"})
+    assert client.get(reverse("admin:index")).status_code == 200
+    assert before.get(reverse("admin:index")).status_code == 302
+
+
+def test_a_wrong_second_code_counts_like_a_wrong_password(client: Client, settings: Any) -> None:
+    settings.AXES_FAILURE_LIMIT = 2
+    jo = User.objects.create_superuser("jo3", password="right-password")
+    TOTPDevice.objects.create(user=jo, confirmed=True)
+    form = {"username": "jo3", "password": "right-password", "otp_token": "000000"}
+    answers = [client.post(reverse("admin:login"), form).status_code for _ in range(3)]
+    assert answers[-1] in (403, 429)
