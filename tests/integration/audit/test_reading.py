@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from brokers.models import BrokerAccount
 from orders.controls.tokens import make_token
+from orders.management.people import PERSON_PASSWORD
 from orders.models import Order, Scope
 from tests.integration.audit.test_chain import orders
 
@@ -102,3 +104,14 @@ def test_only_the_trusted_proxy_may_say_for_whom_it_speaks(settings: Any) -> Non
     settings.TRUSTED_PROXY = "172.18.0.0/16"
     assert address_of(meta) == "10.1.2.3"
     assert address_of({**meta, "REMOTE_ADDR": "9.9.9.9"}) == "9.9.9.9"
+
+
+def test_nobody_rebuilds_or_releases_from_a_shell_without_a_password(
+    orders: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_superuser("ops", password="right-one-9")
+    User.objects.create_user("clerk", password="right-one-9", is_staff=True)
+    for name, password, words in (("ops", "wrong", "not the password"), ("clerk", "right-one-9", "may not")):
+        monkeypatch.setenv(PERSON_PASSWORD, password)
+        with pytest.raises(CommandError, match=words):
+            call_command("rebuild", "main", f"--by={name}", "--reason=r", "--release")
