@@ -305,7 +305,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A complete snapshot of the broker: every end marker was seen while the link was up.
 
     There is no incomplete snapshot: an adapter raises instead, because a failed answer must never be
-    read as "nothing there". All callbacks of the look (executions and commissions among them) were
+    read as "nothing there". All callbacks of the snapshot (executions and commissions among them) were
     told to the listener before the snapshot is returned.
     """
 

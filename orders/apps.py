@@ -9,10 +9,12 @@ class OrdersConfig(AppConfig):
         """Let acts that need a second person be approved, and the database follow what is audited."""
         from orders.controls.approvals import register
         from orders.controls.limit_changes import LimitsAct
+        from orders.controls.restrictions import RestrictionAct
         from orders.controls.tokens import TokenAct
         from orders.desk.manual_executions import ExecutionAct
 
         register(LimitsAct())
+        register(RestrictionAct())
         register(TokenAct())
         register(ExecutionAct())
         post_migrate.connect(_migrated, sender=self)

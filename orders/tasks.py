@@ -44,14 +44,14 @@ def drain(session: str) -> dict[str, float]:
 def reconcile_orders(session: str) -> str:
     """Compare orders and executions with the broker; with completed orders while an order's break is open."""
     run = running(session).reconcile(full=breaks.is_open(session, BreakKind.ORDER))
-    return str(run) if run else "the look was not complete"
+    return str(run) if run else "the snapshot was not complete"
 
 
 @shared_task
 def reconcile_positions(session: str) -> str:
     """Compare positions and cash with the broker."""
     runs = running(session).reconcile_positions()
-    return ", ".join(map(str, runs)) or "the look was not complete"
+    return ", ".join(map(str, runs)) or "the snapshot was not complete"
 
 
 @shared_task

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
 
-#: So many slow bodies are waited for with patience; a thread of the server is held by each.
+#: So many slow bodies are waited for; a thread of the server is held by each, and others must be left.
 MANY = 32
-#: Seconds that each gets while there are more.
-HURRY = 0.5
 
 
 class BodyTooSlow(TimeoutError):
@@ -71,13 +69,13 @@ class BodyReaders:
         return reading
 
     def finish(self, reading: Reading, until: float) -> bytes:
-        """Wait for a slow one until this moment (monotonic), or less long while many are slow.
+        """Wait for a slow one until this moment (monotonic), but not at all while too many are slow.
 
         Raises BodyTooSlow.
         """
         with self._count:
             self._slow += 1
-            patience = until - time.monotonic() if self._slow <= MANY else HURRY
+            patience = until - time.monotonic() if self._slow <= MANY else 0.0
         try:
             if not reading.wait(patience):
                 raise BodyTooSlow("the body was not there in time")

@@ -101,8 +101,11 @@ CONTROLS = (
         name="Repeated executions stop until a person enables again",
         asked_by="RTS 6 art. 15 (3)",
         limits=("max_repeated_executions",),
-        tests=(f"{USE}test_the_same_executed_too_often_is_stopped_at_any_price",),
-        evidence=REPORT,
+        tests=(
+            f"{USE}test_the_same_executed_too_often_is_stopped_at_any_price",
+            f"{SCOPES}test_what_executes_the_same_too_often_is_halted_until_a_person_enables_it",
+        ),
+        evidence=f"{REPORT}; the change of the trading state",
     ),
     Control(
         name="What may not be traded, and how",
@@ -123,8 +126,9 @@ CONTROLS = (
         tests=(
             f"{USE}test_a_loss_of_the_day_that_nobody_tells_is_no_pass",
             f"{SCOPES}test_a_loss_of_the_day_refuses_what_opens_and_not_what_closes",
+            f"{SCOPES}test_a_loss_told_three_times_reduces_and_a_larger_one_halts",
         ),
-        evidence=REPORT,
+        evidence=f"{REPORT}; the change of the trading state",
         missing="Not told by strategy or user: the broker's figures are of accounts.",
     ),
     Control(
@@ -142,6 +146,7 @@ CONTROLS = (
         tests=(
             f"{AGAIN}test_an_order_beyond_a_limit_lowered_meanwhile_stays_here",
             f"{AGAIN}test_a_position_moved_by_a_stranger_counts_for_what_waits",
+            f"{AGAIN}test_a_replace_beyond_a_limit_lowered_meanwhile_is_refused_here",
         ),
         evidence="the new report on the FAILED order",
     ),

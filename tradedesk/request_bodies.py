@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 AT_ONCE = 0.05
 TOO_SLOW = "The body did not arrive in time; nothing was done. Send it again."
 #: Seconds between an answer and the end of its connection.
-LINGER = 0.2
+LINGER = 0.05
 
 
 class TimedBody:

@@ -1,4 +1,4 @@
-"""Questions to the gateway: the whole look, contracts, previews. All on the session's loop."""
+"""Questions to the gateway: the whole snapshot, contracts, previews. All on the session's loop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from brokers.ib.requests import RequestFailed, Requests
 from brokers.messages import InstrumentDetails, InstrumentRef, NewOrder, OrderReport, Preview, Snapshot
 from brokers.port import Link
 
-#: So many looks in a row that the gateway did not answer end the connection: an end marker may be lost,
+#: So many snapshots in a row that the gateway did not answer end the connection: an end marker may be lost,
 #: and on a new connection no answer is owed.
 MAX_UNANSWERED = 2
 RULE_TIMEOUT = 2.0  # seconds
@@ -57,8 +57,8 @@ class Asking:
         self._looking = asyncio.Lock()
         self._asking_rule = asyncio.Lock()
 
-    async def look(self, full: bool) -> Snapshot:
-        """A whole look, or an error. One at a time: the gateway's answers carry no request id."""
+    async def snapshot(self, full: bool) -> Snapshot:
+        """A whole snapshot, or an error. One at a time: the gateway's answers carry no request id."""
         async with self._looking:
             try:
                 snapshot = await self._ask_all(full)
@@ -71,7 +71,7 @@ class Asking:
             return snapshot
 
     async def _ask_all(self, full: bool) -> Snapshot:
-        """Every question of a look, one after the other."""
+        """Every question of a snapshot, one after the other."""
         self._require_broker()
         started_at, connected_at = translate.now(), self._session.connection_started_at
         orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
@@ -82,7 +82,7 @@ class Asking:
         values = await self._summary()
         self._require_broker()
         if connected_at is None or connected_at != self._session.connection_started_at:
-            raise OutcomeUnknown("the connection changed during the look")
+            raise OutcomeUnknown("the connection changed during the snapshot")
         return Snapshot(
             time_zone=self._session.home_zone,
             snapshot_id=uuid4().hex[:16],

@@ -79,7 +79,7 @@ class Callbacks:
         self.on_link_code = on_link_code
         self.times = times or GatewayTimes("main", None, listener)
         self.repeats = Repeats()
-        #: Of completed orders, which only a full look makes the gateway repeat.
+        #: Of completed orders, which only a full snapshot makes the gateway repeat.
         self.completed_repeats = Repeats()
         self._count = 0
         self._highest_of_others = 0
@@ -300,7 +300,7 @@ class Callbacks:
 
     # --- to the inbox ------------------------------------------------------------------------------
     def looked(self, full: bool) -> None:
-        """A look is over; a full one asks for completed orders too."""
+        """A snapshot is over; a full one asks for completed orders too."""
         self.repeats.looked()
         if full:
             self.completed_repeats.looked()

@@ -1,9 +1,10 @@
-"""What the gateway said last of each thing, so that the repeats of every look are told from news.
+"""What the gateway said last of each thing, so that the repeats of every snapshot are told from news.
 
-A look makes the gateway repeat all that is open, and the executions of the day. So what is worth keeping is
-what it said since the last look but one: what two looks did not repeat is over, and the memory of it would
-grow by every order of a day. Said again after that, it is news, which the inbox and the books take as before.
-Executions are repeated all day: beyond a limit none is remembered, and the inbox knows them by their keys.
+A snapshot makes the gateway repeat all that is open, and the executions of the day. So what is worth
+keeping is what it said since the last snapshot but one: what two did not repeat is over, and the memory of
+it would grow by every order of a day. Said again after that, it is news, which the inbox and the books take
+as before. Executions are repeated all day: beyond a limit none is remembered, and the inbox knows them by
+their keys.
 """
 
 from __future__ import annotations
@@ -51,6 +52,6 @@ class Repeats:
                     del said[key]
 
     def looked(self) -> None:
-        """The gateway has repeated all that it does: what only the look before heard is over."""
+        """The gateway has repeated all that it does: what only the snapshot before heard is over."""
         with self._lock:
             self._before, self._now = self._now, {}

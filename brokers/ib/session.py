@@ -235,7 +235,7 @@ class IBSession:
             self.listener.connection_failed()
 
     async def _look(self, full: bool) -> Snapshot:
-        snapshot = await self._asking.look(full)
+        snapshot = await self._asking.snapshot(full)
         if self._callbacks:
             self._callbacks.looked(full)
         return snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from orders.admin.accounts import limit_files, limit_pages
+from orders.admin.accounts import limit_files, limit_pages, restrictions
 from orders.admin.market import live_market, quotes
 from orders.admin.operations import alerts, breaks, dashboard, sessions, states
 from orders.admin.orders import (
@@ -41,6 +41,8 @@ urlpatterns = [
     path("limits/scope/", limit_pages.scope, name="limits_scope"),
     path("limits/export/", limit_files.export, name="limits_export"),
     path("limits/import/", limit_files.upload, name="limits_import"),
+    path("restrictions/", restrictions.index, name="restrictions"),
+    path("restrictions/<int:row_id>/end/", restrictions.end, name="restriction_end"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
     path("second-factor/", login.second_factor, name="second_factor"),

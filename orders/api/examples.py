@@ -75,6 +75,7 @@ REQUESTS: dict[str, Schema] = {
     "cancel_order": {"cl_ord_id": "alg-0001-cancel"},
     "replace_order": {"cl_ord_id": "alg-0001-b", "order_qty": "150", "price": "230.10"},
     "rotate_token": {"overlap": 3600},
+    "release_kill": {"reason": "The cause is found."},
     "change_limit": {
         "scope": "account:DU1234567",
         "field": "max_order_qty",

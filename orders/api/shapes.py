@@ -263,7 +263,7 @@ class LimitShape(serializers.Serializer[Any]):
     """One limit and what is used of it."""
 
     field = serializers.CharField()
-    scope = serializers.ChoiceField(["order", "account"])
+    scope = serializers.ChoiceField(["order", "account", "firm", "strategy", "user"])
     limit = serializers.CharField(allow_null=True, help_text="null: the rule is off.")
     used = serializers.CharField(
         allow_null=True,
@@ -273,11 +273,12 @@ class LimitShape(serializers.Serializer[Any]):
 
 
 class AccountLimitsShape(serializers.Serializer[Any]):
-    """What an account may do, and does now."""
+    """What a scope may do, and does now; `account` is null for one that goes across accounts."""
 
-    account = serializers.CharField()
-    any_instrument = serializers.BooleanField()
-    instruments = serializers.IntegerField(help_text="How many are listed as allowed.")
+    scope = serializers.CharField(help_text="firm, account:X, strategy:X or user:X.")
+    account = serializers.CharField(allow_null=True)
+    any_instrument = serializers.BooleanField(allow_null=True)
+    instruments = serializers.IntegerField(allow_null=True, help_text="How many are listed as allowed.")
     limits = LimitShape(many=True)
 
 

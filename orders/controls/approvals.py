@@ -24,6 +24,7 @@ from orders.models import Approval, ApprovalKind, ApprovalState, Scope
 #: What may need two (`TRADEDESK_FOUR_EYES`), by kind.
 FOUR_EYES = {
     ApprovalKind.LIMITS: "limits",
+    ApprovalKind.RESTRICTION: "limits",
     ApprovalKind.KILL_RELEASE: "kill_release",
     ApprovalKind.TOKEN: "tokens",
     ApprovalKind.EXECUTION: "manual_executions",

@@ -12,7 +12,6 @@ from brokers.formats import decimal_text
 from brokers.models import Position
 from orders.models import ALIVE, AccountLimit, Order, ScopeLimit
 from orders.risk.catalogue import CATALOGUE, FIELDS
-from orders.risk.scopes import ScopeKind, scope_text
 from orders.risk.use import Use
 from orders.store.use import Reading, read_use
 
@@ -33,12 +32,13 @@ class LimitNow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountLimitsNow:
-    """What one account may do, and does."""
+class ScopeLimitsNow:
+    """What one scope may do, and does; `account` None for one that goes across accounts."""
 
-    account: str
-    any_instrument: bool
-    instruments: int
+    scope: str
+    account: str | None
+    any_instrument: bool | None
+    instruments: int | None
     limits: list[LimitNow]
 
 
@@ -72,20 +72,10 @@ class ScopeNow:
 
 
 def scopes_now(accounts: Collection[str], *, others: bool) -> list[ScopeNow]:
-    """The limits of these accounts, and with `others` those of the firm, strategies and users."""
-    owned = [
-        ScopeNow(scope=scope_text(ScopeKind.ACCOUNT, account.account), limits=_meters(account.limits))
-        for account in limits_now(accounts)
+    """The limits of these accounts that are on, and with `others` those of the firm, strategies and users."""
+    return [
+        ScopeNow(scope=now.scope, limits=_meters(now.limits)) for now in limits_now(accounts, others=others)
     ]
-    rows = ScopeLimit.objects.all() if others else ()
-    across = [
-        ScopeNow(
-            scope=row.scope,
-            limits=_meters([_now(row, field, row.scope, None) for field in (*PER_ORDER, *PER_ACCOUNT)]),
-        )
-        for row in rows
-    ]
-    return [*across, *owned]
 
 
 def _meters(limits: list[LimitNow]) -> list[Meter]:
@@ -95,13 +85,18 @@ def _meters(limits: list[LimitNow]) -> list[Meter]:
     ]
 
 
-def limits_now(accounts: Collection[str]) -> list[AccountLimitsNow]:
-    """The limits of these accounts; one without a row may order nothing and is not listed."""
+def limits_now(accounts: Collection[str], *, others: bool = False) -> list[ScopeLimitsNow]:
+    """The limits of these accounts, and with `others` those that go across accounts, which must be all then.
+
+    An account without a row may order nothing and is not listed.
+    """
     found = AccountLimit.objects.filter(account__in=accounts).order_by("account")
     rows = list(found.annotate(listed=Count("allowed_instruments")))
-    codes = [row.account_id for row in rows]
-    use = read_use(codes, _contracts(codes), reading=Reading(messages=True))
-    return [_account(row, use) for row in rows]
+    across = list(ScopeLimit.objects.all()) if others else []
+    codes = accounts if across else [row.account_id for row in rows]
+    reading = Reading(messages=True, scopes=[row.scope for row in across])
+    use = read_use(codes, _contracts(codes), reading=reading)
+    return [*(_scope(row, use) for row in across), *(_account(row, use) for row in rows)]
 
 
 def _contracts(accounts: Collection[str]) -> set[int]:
@@ -116,30 +111,45 @@ def _contracts(accounts: Collection[str]) -> set[int]:
     return contracts
 
 
-def _account(row: AccountLimit, use: Use) -> AccountLimitsNow:
-    account = row.account_id
+def _account(row: AccountLimit, use: Use) -> ScopeLimitsNow:
+    return ScopeLimitsNow(
+        scope=row.scope,
+        account=row.account_id,
+        any_instrument=row.any_instrument,
+        instruments=row.listed,  # type: ignore[attr-defined]
+        limits=_limits(row, "account", row.account_id, use),
+    )
+
+
+def _scope(row: ScopeLimit, use: Use) -> ScopeLimitsNow:
+    kind = row.scope.partition(":")[0]
+    return ScopeLimitsNow(
+        scope=row.scope,
+        account=None,
+        any_instrument=None,
+        instruments=None,
+        limits=_limits(row, kind, row.scope, use),
+    )
+
+
+def _limits(row: AccountLimit | ScopeLimit, kind: str, owner: str, use: Use) -> list[LimitNow]:
+    """Each limit of a row with what its owner uses of it, which is an account's code or another scope."""
     worst = [
         abs(quantity)
         for positions in (use.longs, use.shorts)
-        for (owner, _), quantity in positions.items()
-        if owner == account
+        for (own, _), quantity in positions.items()
+        if own == owner
     ]
-    same = [count for content, count in use.recent_contents.items() if content.account == account]
+    same = [count for content, count in use.recent_contents.items() if content.account == owner]
     used: dict[str, object] = {
         "max_position_qty": max(worst, default=Decimal(0)),
-        "max_open_orders": use.open_orders[account],
-        "max_orders_per_minute": use.recent_orders[account],
-        "max_messages_per_minute": use.recent_messages[account],
+        "max_open_orders": use.open_orders[owner],
+        "max_orders_per_minute": use.recent_orders[owner],
+        "max_messages_per_minute": use.recent_messages[owner],
         "max_duplicates_per_minute": max(same, default=0),
     }
-    per_order = [_now(row, field, "order", None) for field in PER_ORDER]
-    per_account = [_now(row, field, "account", used.get(field)) for field in PER_ACCOUNT]
-    return AccountLimitsNow(
-        account=account,
-        any_instrument=row.any_instrument,
-        instruments=row.listed,  # type: ignore[attr-defined]
-        limits=[*per_order, *per_account],
-    )
+    per_order = [_now(row, field, "order", None) for field in PER_ORDER if hasattr(row, field)]
+    return [*per_order, *(_now(row, field, kind, used.get(field)) for field in PER_ACCOUNT)]
 
 
 def _now(row: AccountLimit | ScopeLimit, field: str, scope: str, used: object) -> LimitNow:

@@ -11,7 +11,7 @@ from django.db import transaction
 from brokers.models import BrokerAccount, GatewaySession
 from orders.controls import lost_history
 from orders.errors import TicketInvalid
-from orders.models import ScopeState, TradingState
+from orders.models import KillSwitch, ScopeState, TradingState
 from orders.models.order import GROUP_ORDERS
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope, scope_text
 from orders.store.states import put_state
@@ -44,6 +44,9 @@ def set_state(
     kind, name = require_scope(scope, accounts)
     if not reason.strip():
         raise ScopeInvalid({"reason": ["Please say why."]})
+    if KillSwitch.objects.filter(scope=scope, released_at=None).exists():
+        text = "A kill of this scope stands: its release by a second person gives the state back."
+        raise ScopeInvalid({"scope": [text]})
     with transaction.atomic():
         if kind == ScopeKind.SESSION and state == TradingState.ACTIVE:
             lost_history.decide(name, by=by, reason=reason)

@@ -97,9 +97,10 @@ def require_client(username: str, actor: Actor) -> None:
     """Raise NotAllowed for an owner that is a person, or a client with accounts that are not the maker's."""
     if User.objects.filter(username=username, is_staff=True).exists():
         raise NotAllowed(f"{username} is a person at the desk, not a client.")
-    living = ApiToken.objects.filter(user__username=username, revoked_at=None)
-    foreign = living.exclude(accounts__in=actor.accounts).filter(accounts__isnull=False)
-    if foreign.exists() and not actor.has_all_accounts:
+    opened = ApiToken.accounts.through.objects.filter(
+        apitoken__user__username=username, apitoken__revoked_at=None
+    )
+    if opened.exclude(brokeraccount__in=actor.accounts).exists():
         raise NotAllowed(f"{username} has tokens for accounts that are not yours.")
 
 

@@ -100,11 +100,10 @@ def place_sliced(
 
     The limits are asked for all of it. Raises TicketInvalid, RefusedByCheck and SlicedIdReused.
     """
-    meaning = f"{ticket.fingerprint()} {slices} {start_time} {end_time}"
+    how = f" {slices} {start_time} {end_time}"
     if if_late != IfLate.SPREAD:  # what is not given means the same as before there was a choice
-        meaning += f" {if_late}"
-    request_hash = hashlib.sha256(meaning.encode()).hexdigest()
-    if known := _placed_before(ticket, client, request_hash):
+        how += f" {if_late}"
+    if known := _placed_before(ticket, client, how):
         return known, False
     start_time = start_time or received_at
     context = _context(ticket, client.get_username())
@@ -113,7 +112,7 @@ def place_sliced(
     parent = SlicedOrder(
         client=client,
         cl_ord_id=ticket.cl_ord_id,
-        request_hash=request_hash,
+        request_hash=_hash(ticket, how),
         account=context.account,
         session=context.account.session,
         instrument=context.instrument,
@@ -132,16 +131,26 @@ def place_sliced(
             require_whole(ticket, context, rules_cache.rules(), checks, client.get_username())
             parent.save(force_insert=True)
     except IntegrityError:
-        if known := _placed_before(ticket, client, request_hash):
+        if known := _placed_before(ticket, client, how):
             return known, False
         raise SlicedIdReused(ticket.cl_ord_id) from None  # it names an order, a cancel or a replace
     return parent, True
 
 
-def _placed_before(ticket: Ticket, client: User, request_hash: str) -> SlicedOrder | None:
+def _hash(ticket: Ticket, how: str) -> str:
+    return hashlib.sha256(f"{ticket.fingerprint()}{how}".encode()).hexdigest()
+
+
+def _placed_before(ticket: Ticket, client: User, how: str) -> SlicedOrder | None:
+    """The parent of this id; another wording of the same instrument is the same request."""
     known = SlicedOrder.objects.filter(client=client, cl_ord_id=ticket.cl_ord_id).first()
-    if known and known.request_hash != request_hash:
-        raise SlicedIdReused(ticket.cl_ord_id)
+    if known and known.request_hash != _hash(ticket, how):
+        first = msgspec.convert(known.ticket, Ticket)
+        instrument = rules_cache.rules().instrument(ticket.instrument)
+        in_its_words = msgspec.structs.replace(ticket, instrument=first.instrument)
+        same = instrument is not None and instrument.pk == known.instrument_id
+        if not same or known.request_hash != _hash(in_its_words, how):
+            raise SlicedIdReused(ticket.cl_ord_id)
     return known
 
 

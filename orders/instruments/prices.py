@@ -22,7 +22,7 @@ from brokers.models import Instrument
 from orders.errors import BrokerSilent
 from orders.instruments import market_views
 from orders.notify import questions
-from orders.risk.market import NO_MARKET, Ages, Leg, Market, Price
+from orders.risk.market import NO_MARKET, Ages, Leg, Market, Price, worst
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,11 @@ class LastPrices:
         self._read_at = 0.0
 
     def of(self, instrument: Instrument) -> Price | None:
-        """The last price, whatever its age; a combination has none."""
-        return None if instrument.legs else self.market(instrument.con_id).last_px
+        """The last price, whatever its age; of a combination what its legs are worth now, all added up."""
+        if not instrument.legs:
+            return self.market(instrument.con_id).last_px
+        known = worst(self.legs(instrument), ages())
+        return None if known is None else Price(known.px, clock.now() - (known.age or timedelta(0)))
 
     def market(self, con_id: int | None) -> Market:
         """What was last told of a contract."""

@@ -18,6 +18,7 @@ from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
+from orders.models.kill import KillAction, KillStatus, KillSwitch
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
@@ -71,6 +72,9 @@ __all__ = [
     "IfLate",
     "InstrumentRestriction",
     "JobKind",
+    "KillAction",
+    "KillStatus",
+    "KillSwitch",
     "LimitChange",
     "LostOrder",
     "OcaType",

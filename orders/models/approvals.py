@@ -17,6 +17,7 @@ class ApprovalKind(models.TextChoices):
     """What it is that needs two."""
 
     LIMITS = "LIMITS", "Limits"
+    RESTRICTION = "RESTRICTION", "Restricted instruments"
     KILL_RELEASE = "KILL_RELEASE", "Release of a kill switch"
     TOKEN = "TOKEN", "API token that trades"
     EXECUTION = "EXECUTION", "Execution entered by hand"

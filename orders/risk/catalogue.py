@@ -325,6 +325,7 @@ CATALOGUE: tuple[LimitField, ...] = (
         label="max loss a day",
         description="Realised and unrealised by the broker's figures.",
         code="DAILY_LOSS_ABOVE_LIMIT",
+        scopes=frozenset({ScopeKind.ACCOUNT, ScopeKind.FIRM}),  # the broker tells it by account
     ),
     LimitField(
         name="max_order_to_trade",

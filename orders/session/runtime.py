@@ -30,6 +30,7 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
+from orders.controls.kill_work import work_kills
 from orders.controls.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_replaces, recheck_waiting
@@ -340,6 +341,7 @@ class SessionRuntime:
             Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
+            Step("kill switch", partial(work_kills, name, self._proof), every=HEALTH_EVERY),
             Step("groups", partial(group_watch.settle_groups, name)),
             Step("slices", partial(slicer.work_slices, name)),
             Step("instruments", self._look_after_instruments),
@@ -354,6 +356,13 @@ class SessionRuntime:
         self._states = states
         if give_up_halted(self.name, states):
             wakeup.notify_readers()
+
+    def _proof(self) -> Snapshot | None:
+        """A complete snapshot that our books have taken in; None where there is none now."""
+        if self.session.link is not Link.READY:
+            return None
+        found = self._take_snapshot(ReconciliationKind.ORDERS, full=True)
+        return found[0] if found else None
 
     def _alert_health(self) -> None:
         self.health.alert()

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import psycopg
 
+from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
+from orders.store.use import OPEN_ORDERS, WORKING
 from tradedesk.chaos.sending import Answer
 from tradedesk.stack.clients import Control
 
@@ -42,6 +44,9 @@ class OrderRow:
     order_qty: Decimal = Decimal(0)
     was_claimed: bool
     held_because: str = ""
+    account: str = ""
+    con_id: int = 0
+    side: str = "BUY"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,9 @@ class Evidence:
     executions: Sequence[ExecutionRow]
     positions: dict[int, Decimal]
     waiting: Sequence[Row]
+    #: What the limits count as open, and as what may still be bought and sold, by account and contract.
+    open_orders: dict[str, int]
+    working: dict[tuple[str, int], tuple[Decimal, Decimal]]
     ledger_orders: Sequence[Row]
     ledger_executions: Sequence[Row]
     ledger_positions: dict[int, Decimal]
@@ -84,7 +92,9 @@ class Evidence:
 
 ORDERS = """
     SELECT id::text, cl_ord_id, order_ref, source, state, cum_qty, avg_px, version, held_for_desk,
-           reason_code, order_qty, claimed_at IS NOT NULL AS was_claimed,
+           reason_code, order_qty, claimed_at IS NOT NULL AS was_claimed, side,
+           coalesce(account_id, '') AS account,
+           coalesce((SELECT con_id FROM brokers_instrument i WHERE i.id = o.instrument_id), 0) AS con_id,
            coalesce((SELECT text FROM orders_orderevent e WHERE e.order_id = o.id AND kind = 'HELD_FOR_DESK'
                      ORDER BY version DESC LIMIT 1), '') AS held_because
     FROM orders_order o ORDER BY id
@@ -118,6 +128,25 @@ MOVING = """
 SENT_AT = "SELECT at FROM orders_orderevent WHERE kind = 'HANDED_OVER' ORDER BY at"
 
 
+#: What the statements of `orders.store.use` are asked: all accounts, all contracts.
+COUNTED = {
+    "alive": [state.value for state in ALIVE],
+    "open_requests": [state.value for state in OPEN_REQUESTS],
+    "slicing": [state.value for state in SLICING],
+    "bracket": GroupKind.BRACKET.value,
+    "oca": GroupKind.OCA.value,
+    "contracts": [],
+    "all_contracts": True,
+}
+
+
+def counted(books: Books, statement: str) -> list[tuple[Any, ...]]:
+    """The rows by which the limits count."""
+    with books.connect() as connection:
+        codes = [code for (code,) in connection.execute("SELECT code FROM brokers_brokeraccount")]
+        return connection.execute(statement.encode(), {**COUNTED, "accounts": codes}).fetchall()
+
+
 def collect(books: Books, answers: Sequence[Answer]) -> Evidence:
     """Look at both sides. The gateway is asked first: what it did before is ours to know already or soon."""
     ledger = {
@@ -131,6 +160,8 @@ def collect(books: Books, answers: Sequence[Answer]) -> Evidence:
         executions=[ExecutionRow(**row) for row in records(books, EXECUTIONS)],
         positions={row["con_id"]: row["position_qty"] for row in records(books, POSITIONS)},
         waiting=records(books, WAITING),
+        open_orders=dict(counted(books, OPEN_ORDERS)),
+        working={(row[0], row[1]): (row[2], row[3]) for row in counted(books, WORKING)},
         ledger_orders=ledger["orders"],
         ledger_executions=ledger["executions"],
         ledger_positions={

@@ -8,8 +8,9 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from brokers.fix import Side
 from orders.models import State
-from orders.models.states import DEAD, EXECUTED
+from orders.models.states import ALIVE, DEAD, EXECUTED
 from tradedesk.chaos.evidence import EventRow, Evidence, OrderRow, Row
 from tradedesk.demo.checks import AGREES
 
@@ -207,6 +208,31 @@ def nothing_waits(evidence: Evidence) -> Iterator[Violation]:
     yield from evidence.waiting
 
 
+def use_equals_recount(evidence: Evidence) -> Iterator[Violation]:
+    """What the limits count as open and working is what events and executions come to."""
+    executed: dict[str, Decimal] = defaultdict(Decimal)
+    for execution in evidence.executions:
+        executed[execution.order_id] += execution.last_qty
+    last = {event.order_id: event.to_state for event in evidence.events}
+    opened: dict[str, int] = defaultdict(int)
+    working: dict[tuple[str, int], tuple[Decimal, Decimal]] = {}
+    for order in evidence.orders.values():
+        if last.get(order.id) in ALIVE and order.account:
+            opened[order.account] += 1
+            bought, sold = working.get((order.account, order.con_id), (Decimal(0), Decimal(0)))
+            leaves = order.order_qty - executed[order.id]
+            both = (bought + leaves, sold) if order.side == Side.BUY else (bought, sold + leaves)
+            working[order.account, order.con_id] = both
+    for account in sorted({*opened, *evidence.open_orders}):
+        counted, again = evidence.open_orders.get(account, 0), opened.get(account, 0)
+        if counted != again:
+            yield {"account": account, "open orders counted": counted, "by events": again}
+    for key in sorted({*working, *evidence.working}):
+        if evidence.working.get(key) != working.get(key):
+            told = {"counted": words(evidence.working.get(key)), "by executions": words(working.get(key))}
+            yield {"account": key[0], "con_id": key[1], **told}
+
+
 INVARIANTS: dict[str, Callable[[Evidence], Iterator[Violation]]] = {
     "every request is answered": every_request_answered,
     "every order that was taken is final, working or held": every_taken_order_known,
@@ -219,6 +245,7 @@ INVARIANTS: dict[str, Callable[[Evidence], Iterator[Violation]]] = {
     "positions are equal": positions_equal,
     "events replay to their order": events_replay,
     "nothing waits in inbox or outbox": nothing_waits,
+    "the use of limits equals a recount": use_equals_recount,
 }
 
 

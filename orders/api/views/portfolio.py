@@ -20,6 +20,7 @@ from orders.api.resources import (
     position_document,
     session_document,
 )
+from orders.api.views.approvals import actor_of
 from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
@@ -66,7 +67,7 @@ class AccountValues(ApiView):
 
 
 class Limits(ApiView):
-    """Limits of the token's accounts."""
+    """Limits of the token's accounts; with all of them, those of the firm, strategies and users too."""
 
     has_query = True
 
@@ -75,7 +76,8 @@ class Limits(ApiView):
         """Limits in force, with what is used of them now."""
         wanted = account_filter(request).get("account_id")
         accounts = {account for account in self.access.accounts if wanted in (None, account)}
-        return whole_list(asdict(limits) for limits in limits_now(accounts))
+        others = wanted is None and actor_of(self.access).has_all_accounts
+        return whole_list(asdict(limits) for limits in limits_now(accounts, others=others))
 
 
 class Sessions(ApiView):

@@ -66,6 +66,7 @@ FOLLOWED = (
     Followed(table="orders_webhook_accounts"),
     Followed(table="brokers_gatewaysession", key="name", only=("name", "client_id")),
     Followed(table="orders_scopestate", key="scope"),
+    Followed(table="orders_killswitch", without=("progress",)),
     Followed(table="orders_scopestatechange"),
     Followed(table="brokers_brokeraccount", key="code", only=("code", "session_id")),
 )

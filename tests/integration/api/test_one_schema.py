@@ -144,6 +144,14 @@ def test_the_same_order_in_other_words_is_a_repeat_by_every_way_in(api: Api) -> 
         assert bulk.json()["results"][0]["order_id"] == first
 
 
+def test_a_sliced_order_in_other_words_is_a_repeat(api: Api) -> None:
+    how = {"slices": 4, "end_time": (timezone.now() + timedelta(hours=1)).isoformat()}
+    first = api.post("slices", body() | how)
+    again = api.post("slices", in_other_words()[1] | how)
+    other = api.post("slices", body(instrument={"symbol": "MSFT"}) | how)
+    assert (first.status_code, again.status_code, other.status_code) == (201, 200, 409), again.content
+
+
 @pytest.mark.parametrize(
     "changes",
     [

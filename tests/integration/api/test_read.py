@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from brokers.formats import time_text
 from brokers.models import Position
-from orders.models import AccountLimit, Cause, Execution, Order
+from orders.models import AccountLimit, Cause, Execution, Order, ScopeLimit
 from orders.store.orders import store_orders
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body, is_utc_microseconds, placed
 
@@ -202,3 +202,20 @@ def test_limits_are_shown_with_what_is_used_of_them(api: Api) -> None:
     assert now["max_open_orders"] == ("account", "1", "3")
     assert now["max_orders_per_minute"] == ("account", "1", None)
     assert now["max_order_qty"] == ("order", None, "10000")
+
+
+def test_limits_of_the_firm_and_of_strategies_are_shown_to_who_has_all_accounts(
+    api: Api, token: Callable[..., str]
+) -> None:
+    for scope in ("firm", "strategy:momentum"):
+        ScopeLimit.objects.create(scope=scope, max_open_orders=3)
+    assert api.post("orders", body(strategy="momentum")).status_code == 201
+    assert [row["scope"] for row in api.get("limits").json()["results"]] == [f"account:{ACCOUNT}"]
+    rows = Api(token(accounts=(ACCOUNT, OTHER))).get("limits").json()["results"]
+    used = {
+        row["scope"]: now["used"]
+        for row in rows
+        for now in row["limits"]
+        if now["field"] == "max_open_orders"
+    }
+    assert (used["firm"], used["strategy:momentum"], used[f"account:{ACCOUNT}"]) == ("1", "1", "1")

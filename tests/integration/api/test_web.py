@@ -152,6 +152,17 @@ def test_bodies_that_drip_hold_nobody_up_and_end(server: str, headers: dict[str,
     assert all("connection: close" in each.lower() and "BODY_TOO_SLOW" in each for each in answers)
 
 
+def test_a_crowd_of_dripping_bodies_holds_nobody_up(server: str, headers: dict[str, str]) -> None:
+    host, port = server.split("/")[2].split(":")
+    head = DRIPPING["orders"].replace("TOKEN", f"Authorization: {headers['Authorization']}")
+    with ExitStack() as stack:
+        for _ in range(120):
+            connection = stack.enter_context(socket.create_connection((host, int(port)), 30))
+            connection.sendall(f"{head}\r\nHost: {host}\r\n\r\n{{".encode())
+        assert httpx.get(f"http://{host}:{port}/healthz", timeout=2).status_code == 200
+        assert httpx.post(server, headers=headers, json=body(), timeout=2).status_code == 201
+
+
 def test_a_body_that_comes_late_but_in_time_is_read(server: str, headers: dict[str, str]) -> None:
     def slowly() -> Iterator[bytes]:
         data = json.dumps(body()).encode()

@@ -6,15 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from brokers.fix import OrdType, SecType, Side
 from brokers.messages import LegSide
 from brokers.models import Instrument
-from orders.entry.place import dry_run
+from orders.entry.place import dry_run, place_order
 from orders.entry.rules import rules_cache
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.ticket import InstrumentKey, Ticket, TicketLeg
 from orders.instruments.prices import ages, last_prices
+from orders.models import AccountLimit, Source
 from orders.risk.market import value_price
 from tests.integration.orders.conftest import seed_desk
 
@@ -72,3 +74,20 @@ def test_a_combination_at_zero_is_worth_its_legs() -> None:
     Instrument.objects.filter(con_id=spy).update(last_px=None)
     last_prices.forget()
     assert valued(free, spread) is None
+
+
+def test_a_combination_counts_for_the_day_by_its_legs(settings: Any) -> None:
+    client = User.objects.create_user("algo")
+    AccountLimit.objects.update(max_daily_notional=2_000, currency="USD", any_instrument=True)
+    aapl, spy = (Instrument.objects.get(symbol=symbol).con_id or 0 for symbol in ("AAPL", "SPY"))
+    legs = tuple(
+        TicketLeg(con_id=con_id, ratio=1, side=side, exchange="SMART")
+        for con_id, side in ((aapl, LegSide.BUY), (spy, LegSide.SELL))
+    )
+    key = InstrumentKey(symbol="AAPL,SPY", sec_type=SecType.BAG, legs=legs)
+    codes = []
+    for number in range(2):
+        free = ticket(cl_ord_id=f"c{number}", instrument=key, order_qty=Decimal(1), price=Decimal(0))
+        placed = place_order(free, client=client, source=Source.API, received_at=timezone.now())
+        codes.append(placed.order.reason_code)
+    assert codes == ["", "DAILY_NOTIONAL_ABOVE_LIMIT"]  # 1,180 each

@@ -26,7 +26,7 @@ def answer(order_id: str, status: int = 201) -> Answer:
 
 def order(order_id: str, state: str, cum_qty: str = "0", avg_px: str = "0", **more: Any) -> OrderRow:
     facts = {"source": "API", "version": 2, "held_for_desk": False, "reason_code": "", "was_claimed": True}
-    facts["order_qty"] = Decimal(10)
+    facts |= {"order_qty": Decimal(10), "account": "A", "con_id": 1}
     return OrderRow(
         **{"id": order_id, "cl_ord_id": f"c-{order_id}", "order_ref": f"TD{order_id}", "state": state},
         **{"cum_qty": Decimal(cum_qty), "avg_px": Decimal(avg_px)},
@@ -63,6 +63,8 @@ def agreeing() -> Evidence:
         ],
         positions={1: Decimal(10)},
         waiting=[],
+        open_orders={"A": 1},
+        working={("A", 1): (Decimal(10), Decimal(0))},
         ledger_orders=[ledger_row("TDo1", "Filled", "10"), ledger_row("TDo2-2", "Submitted", "0")],
         ledger_executions=[
             {"exec_id": "e1", "order_ref": "TDo1", "shares": "10", "price": "9.5", "commission": "1"}
@@ -108,7 +110,12 @@ def last_event_says(**other: Any) -> Evidence:
     return replace(evidence, events=events)
 
 
+COUNT = "the use of limits equals a recount"
 BROKEN: list[tuple[str, Callable[[], Evidence]]] = [
+    (COUNT, lambda: replace(agreeing(), open_orders={"A": 2})),
+    (COUNT, lambda: replace(agreeing(), open_orders={})),
+    (COUNT, lambda: replace(agreeing(), working={("A", 1): (Decimal(9), Decimal(0))})),
+    (COUNT, lambda: replace(agreeing(), working={("A", 1): (Decimal(10), Decimal(1))})),
     ("every request is answered", lambda: replace(agreeing(), answers=[answer(FILLED, 0)])),
     ("every request is answered", lambda: replace(agreeing(), answers=[answer(FILLED, 409)])),
     (

@@ -1,0 +1,140 @@
+"""The kill switch over the wire: proven by the broker's own words, or not proven and by what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+
+from brokers.models import Position
+from orders.controls.kill import blocking_of, press, release
+from orders.controls.people import Actor, NotAllowed, at_desk
+from orders.controls.states import ScopeInvalid, set_state, state_now
+from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
+from orders.session.runtime import SessionRuntime
+from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tradedesk.stack.polling import eventually
+
+SCOPE = f"account:{ACCOUNT}"
+OPEN = ("PreSubmitted", "Submitted", "PendingSubmit", "PendingCancel")
+
+
+def person(name: str) -> Actor:
+    user, _ = User.objects.get_or_create(username=name, is_superuser=True, is_staff=True)
+    return at_desk(user)
+
+
+def proven(kill: KillSwitch) -> bool:
+    kill.refresh_from_db()
+    return kill.status == KillStatus.PROVEN
+
+
+def not_proven(kill: KillSwitch, word: str) -> Callable[[], bool]:
+    def check() -> bool:
+        kill.refresh_from_db()
+        return kill.status == KillStatus.NOT_PROVEN and any(word in text for text in blocking_of(kill))
+
+    return check
+
+
+def open_at(gateway: Gateway) -> list[object]:
+    return [row for row in gateway.control.orders() if row["status"] in OPEN]
+
+
+def test_flatten_is_proven_with_no_order_and_no_position(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    desk.wait(desk.place(), State.COMPLETED)
+    desk.wait(desk.place(symbol="MSFT"), State.COMPLETED)
+    eventually(lambda: Position.objects.filter(position_qty=100).count() == 2, limit=60)
+    resting = [desk.wait(desk.rest(), State.PENDING) for _ in range(3)]
+    kill = press(SCOPE, KillAction.FLATTEN, actor=person("jo"), reason="runs away")
+    assert state_now(SCOPE).state == TradingState.REDUCING
+    eventually(lambda: proven(kill), limit=90)
+    assert open_at(gateway) == []
+    assert not Position.objects.exclude(position_qty=0).exists()
+    for order in resting:
+        desk.wait(order, State.CANCELED)
+    shots = kill.progress["main"]["snapshots"]
+    assert len({shot["snapshot_id"] for shot in shots}) == 2
+    assert state_now(SCOPE).state == TradingState.HALTED
+    later = Order.objects.filter(received_at__gt=kill.started_at).exclude(reduce_only=True)
+    assert not later.exists()
+    assert desk.rest().reason_code == "TRADING_HALTED"
+
+
+def test_cancel_is_proven_and_leaves_positions_alone(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    desk.wait(desk.place(), State.COMPLETED)
+    order, other = desk.rest(strategy="one"), desk.rest(strategy="two")
+    for each in (order, other):
+        desk.wait(each, State.PENDING)
+    kill = press("strategy:one", KillAction.CANCEL, actor=person("jo"), reason="test")
+    eventually(lambda: proven(kill), limit=90)
+    desk.wait(order, State.CANCELED)
+    desk.wait(other, State.PENDING)
+    assert len(open_at(gateway)) == 1
+
+
+def test_a_held_order_keeps_a_kill_from_being_proven_and_is_named(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.controls.kill_work.PATIENCE", timedelta(0))
+    order = desk.rest()
+    desk.wait(order, State.PENDING)
+    Order.objects.filter(pk=order.pk).update(
+        held_for_desk=True, state=State.UNCONFIRMED, broker_order_id=None
+    )
+    kill = press("firm", KillAction.CANCEL, actor=person("jo"), reason="test")
+    eventually(not_proven(kill, "T1 is held"), limit=60)
+    assert kill.proven_at is None
+
+
+def test_while_the_link_is_down_a_kill_says_so_and_goes_on(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    gateway.kill()
+    eventually(lambda: runtime.session.link.value == "DOWN", limit=60)
+    kill = press("firm", KillAction.CANCEL, actor=person("jo"), reason="test")
+    eventually(lambda: any("link is DOWN" in text for text in blocking_of(kill)), limit=60)
+    assert not proven(kill)
+    gateway.start()
+    eventually(lambda: proven(kill), limit=90)
+    desk.wait(order, State.CANCELED)
+    assert open_at(gateway) == []
+
+
+def test_another_worker_goes_on_where_a_killed_one_stopped(
+    desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    first = new_runtime()
+    eventually(lambda: first.session.link.value == "READY", limit=60)
+    desk.wait(desk.rest(), State.PENDING)
+    first.stop()
+    kill = press("firm", KillAction.CANCEL, actor=person("jo"), reason="test")
+    assert not proven(kill)
+    new_runtime()
+    eventually(lambda: proven(kill), limit=90)
+    assert open_at(gateway) == []
+
+
+def test_a_second_person_releases_and_the_former_state_comes_back(desk: Desk) -> None:
+    set_state(SCOPE, TradingState.REDUCING, by="test", reason="before")
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    with pytest.raises(NotAllowed):
+        release(kill.id, actor=person("jo"), reason="me again")
+    with pytest.raises(ScopeInvalid):
+        set_state(SCOPE, TradingState.ACTIVE, by="test", reason="around it")
+    assert state_now(SCOPE).state == TradingState.HALTED
+    release(kill.id, actor=person("kim"), reason="all clear")
+    assert state_now(SCOPE).state == TradingState.REDUCING
+
+
+def test_a_strategy_is_not_flattened_since_positions_belong_to_accounts(desk: Desk) -> None:
+    with pytest.raises(ScopeInvalid):
+        press("strategy:one", KillAction.FLATTEN, actor=person("jo"), reason="test")
+    assert not KillSwitch.objects.exists()
