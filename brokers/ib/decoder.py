@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ib_async.decoder import Decoder
+from ib_async.util import UNSET_DOUBLE
 
 if TYPE_CHECKING:
     from brokers.ib.callbacks import Callbacks
@@ -22,6 +23,8 @@ ABOUT_OUR_BOOKS = frozenset({"3", "4", "5", "9", "11", "53", "55", "59", "61", "
 SHOWN = 400  # characters of the message
 #: Where executionData says its time, and the one form that the library reads alike everywhere.
 EXECUTION_TIME, IN_UTC = 15, "%Y%m%d %H:%M:%S UTC"
+#: Where commissionReport says commission and profit, and yield.
+AMOUNTS, NOT_KNOWN = (3, 5, 6), str(UNSET_DOUBLE)
 
 
 class StrictDecoder(Decoder):
@@ -35,6 +38,11 @@ class StrictDecoder(Decoder):
         read = [*fields[:EXECUTION_TIME], f"{moment:{IN_UTC}}", *fields[EXECUTION_TIME + 1 :]]
         super().execDetails(read)  # type: ignore[no-untyped-call]
 
+    def commissionReport(self, fields: list[str]) -> None:
+        """A commission; the library takes an empty amount for zero, where the broker does not know it yet."""
+        read = [_known(text) if place in AMOUNTS else text for place, text in enumerate(fields)]
+        super().commissionReport(read)  # type: ignore[no-untyped-call]
+
     def interpret(self, fields: list[str]) -> None:
         """Decode one message and call its callback."""
         try:
@@ -46,3 +54,12 @@ class StrictDecoder(Decoder):
                 self.wrapper.unreadable(text)
             else:
                 log.warning("a message of the gateway was left out", extra={"fields": text})
+
+
+def _known(amount: str) -> str:
+    """The amount, or what the library knows as not set: for an empty one, and for what is no number."""
+    try:
+        float(amount)
+    except ValueError:
+        return NOT_KNOWN
+    return amount

@@ -46,7 +46,11 @@ ORDER_TYPES = {
 LIMITED = frozenset({"LMT", "STP LMT", "LIT", "LOC", "REL", "MIDPRICE"})
 STOPPED = frozenset({"STP", "STP LMT", "MIT", "LIT"})
 OUR_ORDER_TYPES = {theirs: ours.value for ours, theirs in ORDER_TYPES.items()}
-SIDES = {"BOT": Side.BUY, "SLD": Side.SELL}
+#: Of executions; beside IB's own words those of its orders.
+SIDES = {
+    **dict.fromkeys(("BOT", "BUY"), Side.BUY),
+    **dict.fromkeys(("SLD", "SELL", "SSHORT", "SLONG"), Side.SELL),
+}
 OUR_ACTIONS = {"SSHORT": Side.SELL_SHORT, "SLONG": Side.SELL}  # institutional words for what others just sell
 STATUSES = {
     "ApiPending": WorkingStatus.IN_TRANSIT,
@@ -94,7 +98,7 @@ def price_or_none(value: float | Decimal | None) -> Decimal | None:
 
 def status_of(status: str, why_held: str = "") -> WorkingStatus:
     """Our reading of an IB status. Inactive is not reliably the end; a locate hold is a hold."""
-    if status == "Inactive" and "locate" in why_held:
+    if status == "Inactive" and "locate" in why_held.lower():
         return WorkingStatus.HELD
     return STATUSES.get(status, WorkingStatus.INACTIVE)
 
@@ -171,7 +175,7 @@ def execution_report(contract: Contract, execution: Execution) -> ExecutionRepor
         exec_id=execution.execId,
         account=execution.acctNumber,
         instrument=instrument_of(contract),
-        side=SIDES[execution.side],
+        side=SIDES[execution.side.strip().upper()],
         last_qty=plain(decimal(execution.shares)),
         last_px=plain(decimal(execution.price)),
         cum_qty=amount(execution.cumQty) or ZERO,

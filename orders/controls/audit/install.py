@@ -67,6 +67,11 @@ CREATE OR REPLACE TRIGGER audit_fixed BEFORE UPDATE OF check_report ON orders_or
     FOR EACH ROW WHEN (OLD.check_report IS DISTINCT FROM NEW.check_report
         AND NOT (OLD.state IN ('CREATED', 'FAILED') AND OLD.claimed_at IS NULL))
     EXECUTE FUNCTION orders_audit_fixed();
+-- A row of a snapshot that was parked is taken again by the next one that cannot be applied: it has no event.
+CREATE OR REPLACE TRIGGER audit_fixed
+    BEFORE UPDATE OF kind, event, raw, received_at, recorded_at ON brokers_inboxmessage
+    FOR EACH ROW WHEN (OLD.applied_at IS NOT NULL AND NOT (OLD.attempts = 1 AND OLD.retry_at IS NULL))
+    EXECUTE FUNCTION orders_audit_fixed();
 """
 
 ROLE = f"""

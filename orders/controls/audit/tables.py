@@ -180,7 +180,11 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "orders_execution": (
         *("superseded", "scale", "commission", "commission_currency", "realized_pnl", "commission_at"),
     ),
-    "brokers_inboxmessage": ("applied_at", "attempts", "retry_at", "error"),
+    # What waits may be told again in other words, or later; what was applied stays (a trigger holds that).
+    "brokers_inboxmessage": (
+        *("applied_at", "attempts", "retry_at", "error"),
+        *("kind", "event", "raw", "received_at", "recorded_at"),
+    ),
 }
 #: Rows that change all the time: columns that the application's role never writes again.
 FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only")}

@@ -28,7 +28,7 @@ REFUSED = {
     **{f"TRUNCATE {table}": f"TRUNCATE {table} CASCADE" for table in CHANGEABLE},
     "a seal": "UPDATE orders_auditseal SET head = head",
     "an execution": "UPDATE orders_execution SET last_px = 1",
-    "a message of the broker": "UPDATE brokers_inboxmessage SET raw = '{}'",
+    "a message of the broker": "UPDATE brokers_inboxmessage SET dedup_key = ''",
     "an order deleted": "DELETE FROM orders_order",
     "who ordered": "UPDATE orders_order SET recorded_at = now()",
     "an act": "UPDATE orders_deskact SET reason = 'x'",

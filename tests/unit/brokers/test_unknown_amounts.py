@@ -12,8 +12,9 @@ from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
 from brokers.ib import contracts, translate
 from brokers.ib.callbacks import Callbacks
+from brokers.ib.decoder import StrictDecoder
 from brokers.messages import CommissionReport as Cost
-from brokers.messages import OrderReport
+from brokers.messages import ExecutionReport, OrderReport, WorkingStatus
 from tests.unit.brokers.test_callbacks import Memory, callbacks, codes, memory, status
 
 __all__ = ["callbacks", "codes", "memory"]
@@ -113,3 +114,35 @@ def test_a_commission_that_goes_back_is_told_under_a_key_of_its_own(
     costs = [message.event for message in memory.messages]
     assert [cost.commission for cost in costs if isinstance(cost, Cost)] == [1, 2, 1]
     assert len({message.dedup_key for message in memory.messages}) == 3
+
+
+# --- as the gateway writes them ------------------------------------------------------------------------
+def heard(callbacks: Callbacks, memory: Memory, frame: str) -> Any:
+    StrictDecoder(callbacks, 178).interpret(frame.split("|"))  # type: ignore[arg-type]
+    return memory.messages[-1].event
+
+
+@pytest.mark.parametrize("amount", ["", "1.7976931348623157E308", "NaN", "Infinity", "not yet"])
+def test_an_amount_that_is_not_told_is_not_zero(callbacks: Callbacks, memory: Memory, amount: str) -> None:
+    told = heard(callbacks, memory, f"59|1|a.01|{amount}|USD|{amount}|{amount}|")
+    assert (told.commission, told.realized_pnl, told.currency) == (None, None, "USD")
+    told = heard(callbacks, memory, "59|1|a.01|1.5|USD|-2|0|20261231")
+    assert (told.commission, told.realized_pnl) == (Decimal("1.5"), Decimal(-2))
+
+
+@pytest.mark.parametrize("word", ["BOT", "BUY", "bot"])
+@pytest.mark.parametrize(("other", "side"), [("", "BUY"), ("SLD", "SELL"), ("SSHORT", "SELL")])
+def test_an_execution_says_its_side_in_any_word(
+    callbacks: Callbacks, memory: Memory, word: str, other: str, side: str
+) -> None:
+    frame = (
+        "11|-1|5|265598|AAPL|STK||0.0|||NASDAQ|USD|AAPL|NMS|a.01|20261128 08:00:00 UTC|DU1234567|NASDAQ|"
+        f"{other or word}|10|230.02|777|1|0|10|230.02|||||2|0"
+    )
+    told = heard(callbacks, memory, frame)
+    assert (type(told), told.side) == (ExecutionReport, side)
+
+
+@pytest.mark.parametrize("why", ["locate", "Locate", "LOCATE, parent"])
+def test_a_hold_for_a_locate_is_no_end_in_any_letters(why: str) -> None:
+    assert translate.status_of("Inactive", why) is WorkingStatus.HELD

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0026_checked_requests'),
+        ('orders', '0027_kill_switch'),
     ]
 
     operations = [
