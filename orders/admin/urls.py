@@ -34,6 +34,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
+    path("kill/", states.kill, name="kill"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),

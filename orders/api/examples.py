@@ -75,6 +75,7 @@ REQUESTS: dict[str, Schema] = {
     "cancel_order": {"cl_ord_id": "alg-0001-cancel"},
     "replace_order": {"cl_ord_id": "alg-0001-b", "order_qty": "150", "price": "230.10"},
     "rotate_token": {"overlap": 3600},
+    "close_position": {"reason": "The strategy has ended."},
     "release_kill": {"reason": "The cause is found."},
     "change_limit": {
         "scope": "account:DU1234567",
@@ -112,7 +113,8 @@ ONLY: dict[str, set[str]] = {
     "CANCEL_PENDING": {"replace_order"},
     "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
-    "REFUSED_BY_CHECK": {"place_order", "place_group", "place_sliced", "replace_order"},
+    "REFUSED_BY_CHECK": {"place_order", "place_group", "place_sliced", "replace_order", "close_position"},
+    "NOT_CLOSED": {"close_position"},
     "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders", *KEYED},
     "IDEMPOTENCY_KEY_IN_USE": KEYED,
     "BULK_REFUSED": {"place_orders"},

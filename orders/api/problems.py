@@ -40,6 +40,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
     "TOKEN_OVER": (409, "The token is no longer valid"),
     "APPROVAL_OVER": (409, "The approval was decided, has expired or does not fit any more"),
+    "NOT_CLOSED": (409, "Nothing can be ordered that would close the position"),
     "ORDER_OVER": (409, "The order is already closed"),
     "ORDER_FROZEN": (409, "The order is frozen until a person has decided"),
     "CANCEL_PENDING": (409, "A cancel of the order is open"),

@@ -10,6 +10,7 @@ from orders.api.views import (
     audit,
     breaks,
     bulk,
+    close,
     exports,
     groups,
     instruments,
@@ -60,6 +61,9 @@ urlpatterns = [
     path("instruments/<int:instrument_id>", instruments.InstrumentDetail.as_view(), name="api-instrument"),
     path("executions", portfolio.Executions.as_view(), name="api-executions"),
     path("positions", portfolio.Positions.as_view(), name="api-positions"),
+    path(
+        "positions/<str:account>/<int:con_id>/close", close.PositionClose.as_view(), name="api-position-close"
+    ),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
     path("kill", kill.Kills.as_view(), name="api-kills"),

@@ -9,26 +9,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Q
 
 from brokers import clock
-from brokers.fix import OrdType, SecType, Side
 from brokers.formats import decimal_text, time_text
 from brokers.messages import Snapshot, WorkingStatus
-from brokers.models import BrokerAccount, Instrument, Position
+from brokers.models import BrokerAccount, Position
+from orders.controls.close import COLLAR, closing_ticket
 from orders.controls.kill import sessions_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import OrderError
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
-    AccountLimit,
     KillAction,
     KillStatus,
     KillSwitch,
@@ -41,14 +39,12 @@ from orders.models import (
 from orders.models.order import order_id_of
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.store.states import put_state
-from orders.store.use import Reading, read_use
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 200  # cancels asked for in a round
 REPRICE = timedelta(seconds=5)  # a closing order that has not executed by then is canceled and priced anew
 TRIES = 5  # closing orders for one position before a person is called
-COLLAR = Decimal("0.01")  # through the market, once more with each try
 LOOK_AGAIN = timedelta(seconds=10)
 PATIENCE = timedelta(seconds=30)  # before what is not proven is called so
 OVER = (WorkingStatus.FILLED, WorkingStatus.CANCELED, WorkingStatus.EXPIRED, WorkingStatus.REJECTED)
@@ -156,32 +152,12 @@ class Round:
             why = f": {last.reason_text}" if last and last.reason_text else ""
             self.blocking.append(f"{row.symbol} of {row.account_id}: {tries} closing orders got nothing{why}")
             return
-        instrument, quantity = instrument_of(row), self._left(row)
-        if quantity <= 0:
+        ticket = closing_ticket(row, f"{key}{placed.count() + 1}", COLLAR * (tries + 1))
+        if ticket is None:
             return
-        side = Side.SELL if row.position_qty > 0 else Side.BUY
-        ticket = Ticket(
-            cl_ord_id=f"{key}{placed.count() + 1}",
-            account=row.account_id,
-            instrument=key_of(instrument),
-            side=side,
-            order_qty=quantity,
-            ord_type=OrdType.LIMIT,
-            price=collared(instrument, side, COLLAR * (tries + 1)),
-            reduce_only=True,
-        )
         order = place_order(ticket, client=self.kill.maker, source=Source.DESK, received_at=clock.now()).order
         if order.state == State.REJECTED:
             self.blocking.append(f"{row.symbol} of {row.account_id} is not closed: {order.reason_text}")
-
-    def _left(self, row: Position) -> Decimal:
-        """The broker's position less the exits that work, no more than one order may be."""
-        reading = Reading(positions=True, exits=True)
-        use = read_use({row.account_id}, {row.con_id}, reading=reading)
-        sign = -1 if row.position_qty > 0 else 1
-        left = max(-sign * use.worst_with_exits((row.account_id, row.con_id), sign), Decimal(0))
-        limit = AccountLimit.objects.filter(account=row.account_id).first()
-        return min(left, limit.max_order_qty) if limit else left
 
     # --- the proof ---------------------------------------------------------------------------------
     def _last_answer(self) -> datetime:
@@ -277,38 +253,3 @@ def as_document(account: str, con_id: int, symbol: str, quantity: Decimal | None
     """A position as a kill shows it."""
     held = "unknown" if quantity is None else decimal_text(quantity)
     return {"account": account, "con_id": str(con_id), "symbol": symbol, "position_qty": held}
-
-
-class NotClosed(OrderError):
-    """Nothing can be ordered that would close the position."""
-
-    code = "NOT_CLOSED"
-
-
-def instrument_of(row: Position) -> Instrument:
-    """Where the contract is ordered: its smart route where there is one. Raises NotClosed."""
-    rows = Instrument.objects.listed().filter(con_id=row.con_id)
-    found = rows.filter(exchange="SMART").first() or rows.first()
-    if found is None:
-        raise NotClosed(f"contract {row.con_id} is not known here")
-    return found
-
-
-def key_of(instrument: Instrument) -> InstrumentKey:
-    """The description by which it is ordered."""
-    return InstrumentKey(
-        symbol=instrument.symbol,
-        sec_type=SecType(instrument.sec_type),
-        exchange=instrument.exchange,
-        currency=instrument.currency,
-        con_id=instrument.con_id or 0,
-    )
-
-
-def collared(instrument: Instrument, side: Side, collar: Decimal) -> Decimal:
-    """A price so far through the last one, on the instrument's tick. Raises NotClosed without a price."""
-    if instrument.last_px is None:
-        raise NotClosed("there is no price to close it at")
-    sign, tick = (1 if side == Side.BUY else -1), instrument.min_tick or Decimal("0.01")
-    steps = instrument.last_px * (1 + sign * collar) / tick
-    return steps.to_integral_value(ROUND_CEILING if sign > 0 else ROUND_FLOOR) * tick

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from orders.access import accounts_of_person
+from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls.states import MAX_REASON, ScopeInvalid, set_state, states_now
-from orders.models import ScopeStateChange, TradingState
+from orders.controls import kill as kills
+from orders.controls.people import at_desk
+from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, states_now
+from orders.models import KillAction, KillSwitch, ScopeStateChange, TradingState
 
 SET = "orders.set_trading_state"
 SHOWN = 50
@@ -40,7 +45,49 @@ def page(request: HttpRequest) -> HttpResponse:
         choices=TradingState.choices,
         changes=ScopeStateChange.objects.filter(scope__in=[row.scope for row in states])[:SHOWN],
         may_set=request.user.has_perm(SET),
+        actions=KillAction.choices,
+        kills=standing_kills(accounts_of_person(request.user)),
     )
+
+
+class KillForm(forms.Form):
+    """A scope, what is to be so, and why."""
+
+    scope = forms.CharField(max_length=80)
+    action = forms.ChoiceField(choices=KillAction.choices)
+    reason = forms.CharField(max_length=MAX_REASON)
+
+
+def standing_kills(accounts: Accounts) -> list[dict[str, Any]]:
+    """Kills that nobody has released, of scopes that exist for who has these accounts."""
+    found = []
+    for kill in KillSwitch.objects.filter(released_at=None):
+        with suppress(ScopeInvalid):
+            require_scope(kill.scope, accounts)
+            found.append({"kill": kill, "blocking": kills.blocking_of(kill)})
+    return found
+
+
+@desk_page("orders.press_kill")
+@require_POST
+def kill(request: HttpRequest) -> HttpResponse:
+    """Press the kill switch."""
+    form = KillForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Please give a scope, an action and a reason; nothing was stopped.")
+    else:
+        said = form.cleaned_data
+        try:
+            pressed = kills.press(
+                said["scope"],
+                KillAction(said["action"]),
+                actor=at_desk(person_of(request)),
+                reason=said["reason"],
+            )
+            messages.warning(request, f"{pressed.scope} is stopped; the proof is being made.")
+        except ScopeInvalid as error:
+            messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+    return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
 
 
 def _set(request: HttpRequest) -> HttpResponse:

@@ -225,3 +225,13 @@ def test_a_wrong_second_code_counts_like_a_wrong_password(client: Client, settin
     form = {"username": "jo3", "password": "right-password", "otp_token": "000000"}
     answers = [client.post(reverse("admin:login"), form).status_code for _ in range(3)]
     assert answers[-1] in (403, 429)
+
+
+def test_a_kill_is_two_presses_from_every_page(boss: Client, person: Callable[..., Client]) -> None:
+    assert "Kill…" in boss.get(reverse("admin:index")).content.decode()
+    said = {"scope": "firm", "action": "cancel", "reason": "runs away"}
+    assert person("orders.view_order").post(reverse("desk:kill"), said).status_code == 403
+    page = boss.post(reverse("desk:kill"), said, follow=True).content.decode()
+    assert "firm is stopped" in page
+    assert "cancel firm" in page
+    assert "HALTED firm" in boss.get(reverse("admin:index")).content.decode()

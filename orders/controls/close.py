@@ -1,0 +1,113 @@
+"""Closing a position: an ordinary limit order through the market that only reduces."""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from brokers import clock
+from brokers.fix import OrdType, SecType, Side
+from brokers.models import Instrument, Position
+from orders.controls.audit.acting import Acting, record
+from orders.entry.place import Placed, place_order
+from orders.entry.ticket import InstrumentKey, Ticket
+from orders.errors import OrderError
+from orders.models import AccountLimit, Order, Source
+from orders.store.use import Reading, read_use
+
+#: How far through the last price it is limited.
+COLLAR = Decimal("0.01")
+
+
+class NotClosed(OrderError):
+    """Nothing can be ordered that would close the position."""
+
+    code = "NOT_CLOSED"
+
+
+def close_position(
+    account: str, con_id: int, *, client: User, source: Source, by: Acting, key: str = "", strategy: str = ""
+) -> Placed:
+    """Order what closes the position, less the exits that work; once for a key.
+
+    Raises Position.DoesNotExist, NotClosed, and what an order raises.
+    """
+    row = Position.objects.get(account=account, con_id=con_id)
+    name = hashlib.sha256(f"{account} {con_id} {key}".encode()).hexdigest()[:32] if key else uuid4().hex
+    known = (
+        Order.objects.filter(client=client, cl_ord_id=f"close-{name}").select_related("instrument").first()
+    )
+    if known:
+        return Placed(order=known, created=False)
+    ticket = closing_ticket(row, f"close-{name}", COLLAR, strategy=strategy)
+    if ticket is None:
+        raise NotClosed("Nothing is left to close: no position is held, or working exits close it already.")
+    placed = place_order(ticket, client=client, source=source, received_at=clock.now())
+    with transaction.atomic():
+        subject = f"close {row.symbol} {con_id}"
+        record("POSITION_CLOSE", by, subject=subject, account=account, order_id=placed.order.id)
+    return placed
+
+
+def closing_ticket(row: Position, cl_ord_id: str, collar: Decimal, *, strategy: str = "") -> Ticket | None:
+    """The order that closes what no working exit does; None when nothing is left. Raises NotClosed."""
+    quantity = left_to_close(row)
+    if quantity <= 0:
+        return None
+    instrument = instrument_of(row)
+    side = Side.SELL if row.position_qty > 0 else Side.BUY
+    return Ticket(
+        cl_ord_id=cl_ord_id,
+        account=row.account_id,
+        instrument=key_of(instrument),
+        side=side,
+        order_qty=quantity,
+        ord_type=OrdType.LIMIT,
+        price=collared(instrument, side, collar),
+        reduce_only=True,
+        strategy=strategy,
+    )
+
+
+def left_to_close(row: Position) -> Decimal:
+    """The broker's position less the exits that work, no more than one order may be."""
+    if not row.position_qty:
+        return Decimal(0)
+    use = read_use({row.account_id}, {row.con_id}, reading=Reading(positions=True, exits=True))
+    sign = -1 if row.position_qty > 0 else 1
+    left = max(-sign * use.worst_with_exits((row.account_id, row.con_id), sign), Decimal(0))
+    limit = AccountLimit.objects.filter(account=row.account_id).first()
+    return min(left, limit.max_order_qty) if limit else left
+
+
+def instrument_of(row: Position) -> Instrument:
+    """Where the contract is ordered: its smart route where there is one. Raises NotClosed."""
+    rows = Instrument.objects.listed().filter(con_id=row.con_id)
+    found = rows.filter(exchange="SMART").first() or rows.first()
+    if found is None:
+        raise NotClosed(f"contract {row.con_id} is not known here")
+    return found
+
+
+def key_of(instrument: Instrument) -> InstrumentKey:
+    """The description by which it is ordered."""
+    return InstrumentKey(
+        symbol=instrument.symbol,
+        sec_type=SecType(instrument.sec_type),
+        exchange=instrument.exchange,
+        currency=instrument.currency,
+        con_id=instrument.con_id or 0,
+    )
+
+
+def collared(instrument: Instrument, side: Side, collar: Decimal) -> Decimal:
+    """A price so far through the last one, on the instrument's tick. Raises NotClosed without a price."""
+    if instrument.last_px is None:
+        raise NotClosed("there is no price to close it at")
+    sign, tick = (1 if side == Side.BUY else -1), instrument.min_tick or Decimal("0.01")
+    steps = instrument.last_px * (1 + sign * collar) / tick
+    return steps.to_integral_value(ROUND_CEILING if sign > 0 else ROUND_FLOOR) * tick
