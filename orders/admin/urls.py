@@ -18,7 +18,7 @@ from orders.admin.orders import (
     saved_views,
     ticket,
 )
-from orders.admin.people import approvals, login
+from orders.admin.people import approvals, audit, login
 from orders.admin.shared import base
 
 app_name = "desk"
@@ -46,6 +46,8 @@ urlpatterns = [
     path("restrictions/<int:row_id>/end/", restrictions.end, name="restriction_end"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
+    path("audit/", audit.page, name="audit"),
+    path("audit.<str:kind>", audit.export, name="audit_export"),
     path("second-factor/", login.second_factor, name="second_factor"),
     path("views/", saved_views.save, name="view_save"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="view_delete"),
