@@ -257,7 +257,7 @@ def still_proves(shot: dict[str, Any], newer: dict[str, Any], answered: str) -> 
 
     Only the lists of one connection tell of one login, at one server, without a gap between them.
     """
-    same = shot["connection_started_at"] == newer["connection_started_at"]
+    same = shot.get("connection_started_at") == newer["connection_started_at"]
     return same and datetime.fromisoformat(shot["started_at"]) > datetime.fromisoformat(answered)
 
 
