@@ -35,6 +35,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
     path("kill/", states.kill, name="kill"),
+    path("kill/<uuid:kill_id>/release/", states.release, name="kill_release"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
