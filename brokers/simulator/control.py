@@ -41,6 +41,13 @@ class AuctionCall(msgspec.Struct, forbid_unknown_fields=True):
     auction: Auction
 
 
+class Halt(msgspec.Struct, forbid_unknown_fields=True):
+    """`POST /halt`: no trading in any market that goes by this symbol, until it is taken back."""
+
+    symbol: str
+    halted: bool = True
+
+
 class TimeZoneChange(msgspec.Struct, forbid_unknown_fields=True):
     """`POST /time-zone`: the name that is written from now on, and the form."""
 
@@ -127,6 +134,19 @@ class _AuctionHandler(_Handler):
             self.answer({"error": f"no instrument goes by {call.symbol!r}"}, 404)
 
 
+class _HaltHandler(_Handler):
+    def post(self) -> None:
+        wanted = self.read(Halt)
+        if wanted is None:
+            return
+        found = self.hub.gateway.halt_market(wanted.symbol, is_halted=wanted.halted)
+        self.hub.end_turn()
+        if found:
+            self.answer({"halted" if wanted.halted else "resumed": found})
+        else:
+            self.answer({"error": f"no instrument goes by {wanted.symbol!r}"}, 404)
+
+
 class _TimeZoneHandler(_Handler):
     """The gateway's own zone and the form in which it writes times; POST changes them for what comes."""
 
@@ -206,6 +226,7 @@ def application(hub: Hub, fault_actions: FaultActions) -> Application:
             ("/positions", _ListHandler, {**own, "rows": ledger.positions}),
             ("/prices", _PricesHandler, own),
             ("/auction", _AuctionHandler, own),
+            ("/halt", _HaltHandler, own),
             ("/manual", _ManualHandler, own),
             ("/time-zone", _TimeZoneHandler, own),
             ("/faults", _FaultsHandler, own),

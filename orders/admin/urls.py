@@ -18,7 +18,7 @@ from orders.admin.orders import (
     saved_views,
     ticket,
 )
-from orders.admin.people import approvals, login
+from orders.admin.people import approvals, audit, login
 from orders.admin.shared import base
 
 app_name = "desk"
@@ -35,6 +35,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
     path("kill/", states.kill, name="kill"),
+    path("kill/<uuid:kill_id>/release/", states.release, name="kill_release"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
@@ -46,6 +47,8 @@ urlpatterns = [
     path("restrictions/<int:row_id>/end/", restrictions.end, name="restriction_end"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
+    path("audit/", audit.page, name="audit"),
+    path("audit.<str:kind>", audit.export, name="audit_export"),
     path("second-factor/", login.second_factor, name="second_factor"),
     path("views/", saved_views.save, name="view_save"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="view_delete"),

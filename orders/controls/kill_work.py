@@ -188,6 +188,8 @@ class Round:
             "snapshot_id": snapshot.snapshot_id,
             "started_at": time_text(snapshot.started_at),
             "finished_at": time_text(snapshot.finished_at),
+            "connection_started_at": time_text(snapshot.connection_started_at),
+            "answered": time_text(answered),
             "good": after and not unseen and not orders and not (flatten and positions),
             "orders": orders,
             "positions": positions,
@@ -220,9 +222,10 @@ class Round:
             mine = kill.progress.get(self.session, {})
             shots = mine.get("snapshots", [])
             if proof is not None:
-                good = proof.pop("good")
+                good, answered = proof.pop("good"), proof.pop("answered")
                 mine["at_broker"], mine["positions"] = proof.pop("orders"), proof.pop("positions")
-                shots = [*shots, proof][-2:] if good else []
+                kept = [shot for shot in shots if still_proves(shot, proof, answered)]
+                shots = [*kept, proof][-2:] if good else []
                 mine["looked_at"] = time_text(clock.now())
             elif not quiet:
                 shots = []
@@ -247,6 +250,15 @@ class Round:
             kill.status = KillStatus.NOT_PROVEN
         else:
             kill.status = KillStatus.WORKING if not self.blocking else kill.status
+
+
+def still_proves(shot: dict[str, Any], newer: dict[str, Any], answered: str) -> bool:
+    """Whether an earlier snapshot stands beside a newer one: of its connection, begun after the last answer.
+
+    Only the lists of one connection tell of one login, at one server, without a gap between them.
+    """
+    same = shot.get("connection_started_at") == newer["connection_started_at"]
+    return same and datetime.fromisoformat(shot["started_at"]) > datetime.fromisoformat(answered)
 
 
 def as_document(account: str, con_id: int, symbol: str, quantity: Decimal | None) -> dict[str, str]:

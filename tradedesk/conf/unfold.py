@@ -41,6 +41,12 @@ NAVIGATION = [
                 "link": reverse_lazy("desk:jobs"),
                 "permission": may("orders.view_order"),
             },
+            {
+                "title": "Audit",
+                "icon": "policy",
+                "link": reverse_lazy("desk:audit"),
+                "permission": may("orders.view_audit"),
+            },
             page("Executions", "done_all", "orders.execution"),
             page("Positions", "balance", "brokers.position"),
             page("Account values", "account_balance", "brokers.accountvalue"),

@@ -99,6 +99,10 @@ class Exchange:
         """Hold an auction now."""
         return self._finish(self.market(con_id).hold_auction(auction))
 
+    def halt(self, con_id: int, *, is_halted: bool) -> list[MarketEvent]:
+        """Stop trading in a market, or let it begin again."""
+        return self._finish(self.market(con_id).halt(is_halted=is_halted))
+
     def keep_hours(self, now: datetime) -> Iterator[MarketEvent]:
         """Bring every market into the part of the day that it should be in by its hours, if it has any."""
         self.now = now

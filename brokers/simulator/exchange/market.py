@@ -50,6 +50,8 @@ class Market:
         self.phase = Phase.OPEN
         #: Whether the overnight session trades: beside a closed market, or always where nothing closes.
         self.is_night = True
+        #: Whether its exchange has stopped trading in it; what comes is taken, and waits.
+        self.is_halted = False
         self._traded = traded
         self._triggers = Triggers(instrument, lambda: (self.book.bid, self.book.ask))
         self._waiting: OrderedDict[int, MarketOrder] = OrderedDict()
@@ -149,6 +151,15 @@ class Market:
             self._expire(events, lambda order: not order.works_by_day)
         if phase is Phase.OPEN and phase is not before:
             events += self.hold_auction(Auction.OPEN)
+        self._park_sleepers(events)
+        self._wake(events)
+        self._settle(events)
+        return events
+
+    def halt(self, *, is_halted: bool) -> list[MarketEvent]:
+        """Stop trading, or begin again: no order trades meanwhile, and each can be canceled."""
+        self.is_halted = is_halted
+        events: list[MarketEvent] = []
         self._park_sleepers(events)
         self._wake(events)
         self._settle(events)
@@ -378,7 +389,7 @@ class Market:
     # -- the trading day --------------------------------------------------------------------------
 
     def _works(self, order: MarketOrder) -> bool:
-        return order.works_in(self.phase, is_night=self.is_night)
+        return not self.is_halted and order.works_in(self.phase, is_night=self.is_night)
 
     def _expire(self, events: list[MarketEvent], is_over: Callable[[MarketOrder], bool]) -> None:
         """End the day orders whose day this was; those for the next opening are not in the market yet."""

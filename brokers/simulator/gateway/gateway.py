@@ -354,6 +354,13 @@ class Gateway:
             self._orders.on_market_events(self.exchange.hold_auction(instrument.con_id, auction))
         return [instrument.local_symbol for instrument in found]
 
+    def halt_market(self, symbol: str, *, is_halted: bool) -> list[str]:
+        """Stop trading in every market that goes by `symbol`, or let it begin again; their local symbols."""
+        found = [instrument for instrument in self.universe.symbols(symbol) if instrument.is_tradable]
+        for instrument in found:
+            self._orders.on_market_events(self.exchange.halt(instrument.con_id, is_halted=is_halted))
+        return [instrument.local_symbol for instrument in found]
+
     def place_manual(self, typed: ManualOrder) -> OrderRecord:
         """Work an order that somebody made by hand; raises Refused if it cannot be worked."""
         return self._manual.place(typed, self.links)

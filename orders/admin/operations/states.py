@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from orders.access import Accounts, accounts_of_person
+from orders.admin.people import step_up
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls import kill as kills
-from orders.controls.people import at_desk
+from orders.controls.people import NotAllowed, at_desk
 from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, states_now
 from orders.models import KillAction, KillSwitch, ScopeStateChange, TradingState
 
@@ -46,6 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
         changes=ScopeStateChange.objects.filter(scope__in=[row.scope for row in states])[:SHOWN],
         may_set=request.user.has_perm(SET),
         actions=KillAction.choices,
+        ask_again=step_up.to_ask(request),
         kills=standing_kills(accounts_of_person(request.user)),
     )
 
@@ -87,6 +91,25 @@ def kill(request: HttpRequest) -> HttpResponse:
             messages.warning(request, f"{pressed.scope} is stopped; the proof is being made.")
         except ScopeInvalid as error:
             messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+    return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
+
+
+@desk_page("orders.press_kill")
+@require_POST
+def release(request: HttpRequest, kill_id: UUID) -> HttpResponse:
+    """Give a scope its former state back: by a second person, where that is asked for."""
+    try:
+        if refused := step_up.refusal(request):
+            messages.error(request, refused)
+        else:
+            reason = request.POST.get("reason", "")[:MAX_REASON]
+            require_scope(get_object_or_404(KillSwitch, pk=kill_id).scope, accounts_of_person(request.user))
+            done = kills.release(kill_id, actor=at_desk(person_of(request)), reason=reason)
+            messages.success(request, f"The kill of {done.scope} is released.")
+    except ScopeInvalid as error:
+        messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+    except NotAllowed as error:
+        messages.error(request, str(error))
     return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
 
 

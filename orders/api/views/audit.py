@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 from urllib.parse import urlencode
@@ -113,13 +112,8 @@ def document(entry: Entry) -> dict[str, Any]:
         **{name: getattr(entry, name) for name in ("kind", "person", "via", "address", "account")},
         "order_id": str(entry.order_id) if entry.order_id else None,
         "subject": entry.subject,
-        "old": values(entry.old),
-        "new": values(entry.new),
+        "old": entry.old,
+        "new": entry.new,
         "text": entry.text,
         "ok": entry.ok,
     }
-
-
-def values(given: Any) -> Any:
-    """JSON of the database, which a raw query gives as text."""
-    return json.loads(given) if isinstance(given, str) else given

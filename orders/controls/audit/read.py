@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -96,7 +97,14 @@ def entries(wanted: Wanted, limit: int) -> list[Entry]:
 
 def _entry(row: tuple[Any, ...]) -> Entry:
     names = tuple(field.name for field in fields(Entry))[1:]
-    return Entry(place=Place(*row[:3]), **dict(zip(names, row[3:], strict=True)))
+    found = dict(zip(names, row[3:], strict=True))
+    # Raw queries have jsonb as text; numbers with a point stay the text that they are.
+    parsed = {
+        name: json.loads(found[name], parse_float=str)
+        for name in ("old", "new")
+        if isinstance(found[name], str)
+    }
+    return Entry(place=Place(*row[:3]), **{**found, **parsed})
 
 
 def every(wanted: Wanted, *, most: int, at_once: int = 1000) -> Iterator[Entry]:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from brokers.formats import decimal_text
 from brokers.models import GatewaySession
 from orders.controls import lost_history
+from orders.management.people import PERSON_PASSWORD, proven
 
 
 class Command(BaseCommand):
@@ -17,7 +18,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("session", help="the session that is HALTED")
-        parser.add_argument("--by", required=True, help="who decides")
+        parser.add_argument(
+            "--by", required=True, help=f"who decides; the password is asked, or in {PERSON_PASSWORD}"
+        )
         parser.add_argument("--reason", required=True, help="kept with each order")
         parser.add_argument("--release", action="store_true", help="release the session afterwards")
 
@@ -25,6 +28,8 @@ class Command(BaseCommand):
         """Rebuild, say what, and release where that is asked."""
         if not GatewaySession.objects.filter(name=session).exists():
             raise CommandError(f"There is no session {session}.")
+        if not proven(by).user.has_perm("brokers.operate_session"):
+            raise CommandError(f"{by} may not operate sessions.")
         rebuilt = lost_history.rebuild(session, by=f"shell:{by}", reason=reason)
         for order in rebuilt:
             executed = f"{decimal_text(order.cum_qty)} of {decimal_text(order.order_qty)} executed"

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from brokers.models import BrokerAccount
+from orders.controls.audit.acting import Acting, acting
 from orders.controls.tokens import make_token
-from orders.models import Order, Scope
+from orders.management.people import PERSON_PASSWORD
+from orders.models import AccountLimit, Order, Scope
 from tests.integration.audit.test_chain import orders
 
 __all__ = ["orders"]
@@ -102,3 +105,32 @@ def test_only_the_trusted_proxy_may_say_for_whom_it_speaks(settings: Any) -> Non
     settings.TRUSTED_PROXY = "172.18.0.0/16"
     assert address_of(meta) == "10.1.2.3"
     assert address_of({**meta, "REMOTE_ADDR": "9.9.9.9"}) == "9.9.9.9"
+
+
+def test_nobody_rebuilds_or_releases_from_a_shell_without_a_password(
+    orders: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_superuser("ops", password="right-one-9")
+    User.objects.create_user("clerk", password="right-one-9", is_staff=True)
+    for name, password, words in (("ops", "wrong", "not the password"), ("clerk", "right-one-9", "may not")):
+        monkeypatch.setenv(PERSON_PASSWORD, password)
+        with pytest.raises(CommandError, match=words):
+            call_command("rebuild", "main", f"--by={name}", "--reason=r", "--release")
+
+
+def test_the_page_shows_old_and_new_and_files_have_the_same(orders: list[Order], client: Client) -> None:
+    boss = User.objects.create_superuser("boss", password="right-password")
+    client.force_login(boss)
+    with acting(Acting(person="anna", via="desk", reason="larger book")):
+        AccountLimit.objects.update(max_notional=7)
+    page = client.get(
+        "/admin/desk/audit/", {"person": "anna", "kind": "orders_accountlimit."}
+    ).content.decode()
+    assert "larger book" in page
+    assert "max_notional: 5000000.0000000000 &rarr; 7.0000000000" in page
+    for kind in ("csv", "json"):
+        file = client.get(f"/admin/desk/audit.{kind}", {"person": "anna"})
+        assert b"larger book" in b"".join(file.streaming_content)  # type: ignore[attr-defined]
+    clerk = User.objects.create_user("clerk2", password="right-password", is_staff=True)
+    client.force_login(clerk)
+    assert client.get("/admin/desk/audit/").status_code == 403

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 
+from brokers import clock
+from brokers.messages import Snapshot
 from brokers.models import Position
 from orders.controls.kill import blocking_of, press, release
+from orders.controls.kill_work import Round
 from orders.controls.people import Actor, NotAllowed, at_desk
 from orders.controls.states import ScopeInvalid, set_state, state_now
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
@@ -17,6 +20,7 @@ from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
 from tradedesk.stack.polling import eventually
 
+FIRST, SECOND = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 SCOPE = f"account:{ACCOUNT}"
 OPEN = ("PreSubmitted", "Submitted", "PendingSubmit", "PendingCancel")
 
@@ -138,3 +142,43 @@ def test_a_strategy_is_not_flattened_since_positions_belong_to_accounts(desk: De
     with pytest.raises(ScopeInvalid):
         press("strategy:one", KillAction.FLATTEN, actor=person("jo"), reason="test")
     assert not KillSwitch.objects.exists()
+
+
+def nothing_open(connection: datetime) -> Snapshot:
+    """A complete snapshot of a login with this account alone, which shows no order and no position."""
+    return Snapshot(
+        snapshot_id=f"{clock.now()}",
+        started_at=clock.now(),
+        finished_at=clock.now(),
+        connection_started_at=connection,
+        full=True,
+        accounts=(ACCOUNT,),
+        orders=(),
+        executions=(),
+        positions=(),
+        account_values=(),
+    )
+
+
+def look(kill: KillSwitch, connection: datetime) -> str:
+    """A round in which the broker shows nothing open; the kill's status then."""
+    kill.refresh_from_db()
+    Round(kill, "main").work(lambda: nothing_open(connection))
+    kill.refresh_from_db()
+    return kill.status
+
+
+def test_two_snapshots_of_two_connections_prove_nothing(desk: Desk) -> None:
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    assert look(kill, FIRST) == look(kill, SECOND) == KillStatus.WORKING
+    assert look(kill, SECOND) == KillStatus.PROVEN
+
+
+def test_a_snapshot_from_before_the_last_answer_counts_no_more(desk: Desk) -> None:
+    desk.know("AAPL", 265598)
+    order = desk.rest()
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    eventually(lambda: bool(look(kill, FIRST) and kill.progress["main"]["snapshots"]), limit=60)
+    Order.objects.filter(pk=order.pk).update(updated_at=clock.now())  # a late execution, say
+    assert look(kill, FIRST) == KillStatus.WORKING
+    assert look(kill, FIRST) == KillStatus.PROVEN

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from brokers.port import Link
 from orders.controls.lost_history import release
 from orders.entry.replace import Change, replace_order
 from orders.errors import ClOrdIdReused, TicketInvalid
+from orders.management.people import PERSON_PASSWORD
 from orders.models import Alert, AlertKind, LostOrder, Order, OrderRequest, RequestState, Source, State
 from orders.models.order import digest_of, order_ids, order_ref_of
 from orders.session.runtime import SessionRuntime
@@ -68,6 +70,16 @@ def halted(
     return runtime, refs
 
 
+@pytest.fixture(autouse=True)
+def password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PERSON_PASSWORD, "right-one-9")
+
+
+def rebuild_and_release() -> None:
+    User.objects.create_superuser("ops", password="right-one-9")
+    call_command("rebuild", "main", "--by=ops", "--reason=backup of 12:00", "--release")
+
+
 def test_the_session_opens_halted_with_one_alert_that_names_what_is_missing(
     desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]]
 ) -> None:
@@ -99,7 +111,7 @@ def test_the_command_rebuilds_orders_with_their_executions(
     desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]], capsys: Any
 ) -> None:
     _, refs = halted
-    call_command("rebuild", "main", "--by=ops", "--reason=backup of 12:00", "--release")
+    rebuild_and_release()
     assert "2 order(s) rebuilt\nReleased" in capsys.readouterr().out
     found = {order.order_ref: order for order in Order.objects.all()}
     resting, filled = found[refs["T1"]], found[refs["T2"]]
@@ -159,7 +171,7 @@ def test_a_rebuilt_order_can_be_replaced_and_canceled(
     desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]]
 ) -> None:
     runtime, refs = halted
-    call_command("rebuild", "main", "--by=ops", "--reason=backup of 12:00", "--release")
+    rebuild_and_release()
     order = Order.objects.get(order_ref=refs["T1"])
     change = Change(cl_ord_id="T1-R", order_qty=Decimal(90), price=Decimal("1.10"))
     request = replace_order(order.id, change, actor="desk:ops", at=timezone.now()).request
@@ -188,7 +200,7 @@ def test_a_rebuilt_order_whose_terms_are_not_all_known_can_only_be_canceled(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
     runtime = seen_special(desk, gateway, new_runtime)
-    call_command("rebuild", "main", "--by=ops", "--reason=backup of 12:00", "--release")
+    rebuild_and_release()
     order = Order.objects.get()
     with pytest.raises(TicketInvalid, match="outsideRth"):
         replace_order(order.id, Change(cl_ord_id="R", price=Decimal("1.10")), actor="desk", at=timezone.now())

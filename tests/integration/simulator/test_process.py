@@ -145,6 +145,7 @@ def test_a_hanging_gateway_reads_later_what_was_sent(gateway: SimulatedGateway) 
         ("/prices", {"symbol": "AAPL", "price": "NaN"}, 400),
         ("/prices", {"symbol": "AAPL", "price": "1e300"}, 400),
         ("/prices", {"symbol": "NOPE", "price": "1"}, 404),
+        ("/halt", {"symbol": "NOPE"}, 404),
         ("/nothing", {}, 404),
         ("/orders", {}, 405),
     ],

@@ -226,3 +226,23 @@ def test_auction_orders_are_market_to_limit_orders_for_shares_and_futures(
     if terms.pop("symbol", None):
         terms["contract"] = Contract(symbol="EUR", sec_type="CASH", exchange="IDEALPRO", currency="USD")
     assert errors(made.place(1, **{"tif": "AUC", "total_quantity": 20_000, **terms})) == [code]
+
+
+def test_a_halted_instrument_takes_orders_and_trades_none_of_them() -> None:
+    made = bench("2026-11-23 15:00")
+    made.gateway.halt_market("AAPL", is_halted=True)
+    assert last(made.place(1)) == "PreSubmitted"
+    made.gateway.halt_market("AAPL", is_halted=False)
+    made.skip(timedelta(seconds=1))
+    (order,) = made.gateway.state.orders.values()
+    assert order.status.value == "Filled"
+
+
+def test_what_rests_in_a_halted_instrument_can_be_canceled() -> None:
+    made = bench("2026-11-23 15:00")
+    made.place(1, order_type="LMT", lmt_price="200")
+    made.gateway.halt_market("AAPL", is_halted=True)
+    made.gateway.move_market("AAPL", Decimal("190"))
+    (order,) = made.gateway.state.orders.values()
+    assert order.status.value == "PreSubmitted"
+    assert last(made.cancel(1)) == "Cancelled"
