@@ -22,7 +22,7 @@ from tradedesk.stack.system import System
 
 ACCOUNT = "DU1234567"
 OPEN = ("PreSubmitted", "Submitted", "PendingSubmit", "PendingCancel", "ApiPending")
-RESTING = 300  # half of them are executed by the moves of the price
+RESTING = 500  # half of them are executed by the moves of the price
 
 
 @pytest.fixture

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls import kill as kills
-from orders.controls.people import at_desk
-from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, states_now
+from orders.controls.people import NotAllowed, at_desk
+from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, state_now, states_now
 from orders.models import KillAction, KillSwitch, ScopeStateChange, TradingState
 
 SET = "orders.set_trading_state"
@@ -87,6 +88,23 @@ def kill(request: HttpRequest) -> HttpResponse:
             messages.warning(request, f"{pressed.scope} is stopped; the proof is being made.")
         except ScopeInvalid as error:
             messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+    return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
+
+
+@desk_page("orders.press_kill")
+@require_POST
+def release(request: HttpRequest, kill_id: UUID) -> HttpResponse:
+    """Give the scope its former state back, as a second person."""
+    actor = at_desk(person_of(request))
+    if kill_id not in {row["kill"].pk for row in standing_kills(actor.accounts)}:
+        raise Http404
+    try:
+        kill = kills.release(kill_id, actor=actor, reason=request.POST.get("reason", ""))
+        messages.success(request, f"Released: {kill}; {kill.scope} is {state_now(kill.scope).state}.")
+    except ScopeInvalid as error:
+        messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+    except NotAllowed as error:
+        messages.error(request, str(error))
     return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
 
 
