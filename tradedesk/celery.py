@@ -62,4 +62,6 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(WEBHOOKS_EVERY, webhooks, name="webhooks")
     audit = sender.signature("orders.tasks.seal_audit", queue="default", expires=AUDIT_EVERY)
     sender.add_periodic_task(AUDIT_EVERY, audit, name="seals of the audit")
+    head = sender.signature("orders.tasks.log_audit_head", queue="default")
+    sender.add_periodic_task(3600, head, name="head of the audit in the log")
     sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

@@ -6,19 +6,43 @@ import os
 import sys
 from getpass import getpass
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 
 from orders.controls.people import Actor, NotAllowed, in_shell
+from orders.management.commands.seed import DESK_USER
 
 #: Where a script gives the password of who acts, and of the second person.
 PERSON_PASSWORD = "TRADEDESK_PERSON_PASSWORD"  # noqa: S105 - a variable's name
 APPROVER_PASSWORD = "TRADEDESK_APPROVER_PASSWORD"  # noqa: S105 - a variable's name
+#: That of the desk's first person, who acts where nobody is named.
+FIRST_PASSWORD = "TRADEDESK_DESK_PASSWORD"  # noqa: S105 - a variable's name
 
 
-def proven(username: str, variable: str = PERSON_PASSWORD) -> Actor:
-    """The person of this name, by the password in the variable or typed; raises CommandError."""
-    password = os.environ.get(variable, "")
+def proven(username: str, variable: str = PERSON_PASSWORD, *, right: str = "") -> Actor:
+    """The person of this name, by the password in the variable or typed; raises CommandError.
+
+    `right`: a permission of the desk that the person must have.
+    """
+    return _proven(username, variable, os.environ.get(variable, ""), right)
+
+
+def proven_or_first(username: str, *, right: str = "") -> Actor:
+    """The person who is named; else the first one, whose first password `seed` may have left in a file.
+
+    Only who runs the programs can read that file, and it is the password. Raises CommandError.
+    """
+    if username:
+        return proven(username, right=right)
+    password = os.environ.get(FIRST_PASSWORD, "")
+    kept = settings.DATA_DIR / "desk_password"
+    if not password and kept.exists():
+        password = kept.read_text().strip()
+    return _proven(DESK_USER, FIRST_PASSWORD, password, right)
+
+
+def _proven(username: str, variable: str, password: str, right: str) -> Actor:
     if not password and not sys.stdin.isatty():
         raise CommandError(f"The password of {username} is needed: type it, or set {variable}.")
     password = password or getpass(f"Password of {username}: ")
@@ -26,6 +50,9 @@ def proven(username: str, variable: str = PERSON_PASSWORD) -> Actor:
     if user is None or not user.check_password(password):
         raise CommandError(f"That is not the password of {username}.")
     try:
-        return in_shell(username)
+        actor = in_shell(username)
     except NotAllowed as error:
         raise CommandError(str(error)) from None
+    if right and not actor.user.has_perm(right):
+        raise CommandError(f"{username} may not do this: the right {right} is missing.")
+    return actor

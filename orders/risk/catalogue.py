@@ -1,8 +1,7 @@
 """The catalogue of limits: each field once, with what it means, whom it may bind and what it refuses with.
 
 A limit is a column of the same name of `models.limits.Limits` (a test holds both equal) and an attribute of
-`LimitSet`, which is what rules read. To add a limit: an entry in `CATALOGUE`, a line in `LimitSet`, a column
-with its migration, and its reason in `models/reasons.py`.
+`LimitSet`, which is what rules read. To add a limit: CONTRIBUTING.md, step by step.
 
 How a rule asks: `rules.limits_for(account, strategy, user)` (`entry/rules.py`) gives the sets that bind an
 intention, the account's first, then those of firm, strategy and user that exist. Each must hold by itself: no

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from brokers.ib.bare import place_bare
+from orders.controls.audit.install import APPLICATION
 from tradedesk.bench import bare_celery
 from tradedesk.bench.client import Connection
 from tradedesk.bench.figures import Document, spread
@@ -28,10 +29,12 @@ from tradedesk.stack.urls import answers
 HOPS = ("drf_post_ms", "celery_hop_ms", "ib_async_place_ms")
 CLIENT_ID = 77
 WARM_UP = 20
-TABLE = """
+#: Made by the owner of the database; the bare server is the application's role, like ours.
+TABLE = f"""
     CREATE TABLE IF NOT EXISTS bench_bareorder (
         id bigserial PRIMARY KEY, cl_ord_id varchar(64) NOT NULL, order_qty numeric(28, 10) NOT NULL,
-        received_at timestamptz NOT NULL)
+        received_at timestamptz NOT NULL);
+    GRANT ALL ON bench_bareorder, bench_bareorder_id_seq TO {APPLICATION}
 """
 PAUSE = 0.02  # seconds between two: a quiet system, like the one that is compared
 

@@ -239,6 +239,12 @@ def _append(last: AuditSeal | None, span: Span, rows: dict[str, Hashes]) -> int:
     return count
 
 
+def anchor() -> dict[str, Any] | None:
+    """The head of the chain, to be kept where its owner cannot write; None while there is none."""
+    last = AuditSeal.objects.order_by("-seq").first()
+    return {"seq": last.seq, "head": last.head, "at": last.at.isoformat()} if last else None
+
+
 def head_of(previous: str, content: str) -> str:
     """The head of a seal: sha256 over the head before it and the digest of what it holds."""
     return hashlib.sha256(bytes.fromhex(previous) + hashlib.sha256(content.encode()).digest()).hexdigest()

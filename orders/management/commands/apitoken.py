@@ -12,7 +12,7 @@ from django.db import transaction
 
 from brokers.models import BrokerAccount
 from orders.controls.approvals import ApprovalOver, approve
-from orders.controls.people import NotAllowed, in_shell
+from orders.controls.people import RIGHTS, NotAllowed
 from orders.controls.tokens import (
     LONGEST_OVERLAP,
     OVERLAP,
@@ -23,14 +23,18 @@ from orders.controls.tokens import (
 )
 from orders.entry.fields import Wrong, reader_of
 from orders.entry.ticket import StrategyName
-from orders.management.commands.seed import DESK_USER
-from orders.management.people import APPROVER_PASSWORD, PERSON_PASSWORD, proven
+from orders.management.people import (
+    APPROVER_PASSWORD,
+    FIRST_PASSWORD,
+    PERSON_PASSWORD,
+    proven,
+    proven_or_first,
+)
 from orders.models import ApiToken, Scope
 
 ALL = "all"
 DEFAULT_SCOPES = f"{Scope.READ},{Scope.TRADE},{Scope.CANCEL}"
 BY = "command"
-DESK_PASSWORD = "TRADEDESK_DESK_PASSWORD"  # noqa: S105 - a variable's name
 
 
 class Command(BaseCommand):
@@ -54,7 +58,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--strategy", default="", help="of every order placed with it; default: as they say"
         )
-        parser.add_argument("--by", default="", help="the person of the desk who makes it and answers for it")
+        parser.add_argument(
+            "--by",
+            default="",
+            help=f"the person of the desk who makes it and answers for it, present with the password (asked,"
+            f" or in {PERSON_PASSWORD}); default: desk (asked, or in {FIRST_PASSWORD})",
+        )
         parser.add_argument(
             "--approved-by",
             default="",
@@ -83,7 +92,8 @@ def told(options: dict[str, Any], say: Callable[[str], object]) -> str:
         return f"Revoked {revoke_token(options['revoke'], by=BY).token_key}."
     if options["rotate"]:
         between("--overlap", options["overlap"], 0, int(LONGEST_OVERLAP.total_seconds()))
-        return rotate_token(options["rotate"], overlap=timedelta(seconds=options["overlap"]), by=BY)
+        by = proven_or_first(options["by"], right=RIGHTS[Scope.ADMIN]).name
+        return rotate_token(options["rotate"], overlap=timedelta(seconds=options["overlap"]), by=by)
     return made(options, say)
 
 
@@ -92,14 +102,13 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     """The text of a new token; `say` is told if it waits for a second person."""
     between("--days", options["days"], 1, 36_500)
     between("--rate", options["rate"], 1, 1_000_000)
-    maker = options["by"] or DESK_USER
-    both = bool(options["approved_by"])  # then it works at once, so both are here
-    actor = proven(maker, PERSON_PASSWORD if options["by"] else DESK_PASSWORD) if both else in_shell(maker)
+    accounts, scopes = accounts_named(options["accounts"]), scopes_named(options["scopes"])
+    actor = proven_or_first(options["by"], right=RIGHTS[Scope.ADMIN])
     text, approval = request_token(
         options["username"],
         actor=actor,
-        accounts=accounts_named(options["accounts"]),
-        scopes=scopes_named(options["scopes"]),
+        accounts=accounts,
+        scopes=scopes,
         name=options["name"],
         lifetime=timedelta(days=options["days"]) if options["days"] else None,
         rate=options["rate"],

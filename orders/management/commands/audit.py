@@ -11,9 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orders.controls.audit.acting import Acting, at_shell, record
-from orders.controls.audit.seal import seal
+from orders.controls.audit.seal import anchor, seal
 from orders.controls.audit.verify import Anchor, Bounds, Verification
-from orders.models import AuditRecord, AuditSeal
+from orders.controls.people import RIGHTS
+from orders.management.people import proven
+from orders.models import AuditRecord, Scope
 
 
 class Command(BaseCommand):
@@ -28,11 +30,11 @@ class Command(BaseCommand):
         verify.add_argument("--anchor", type=Path, help="a file that `audit anchor` wrote, kept elsewhere")
         verify.add_argument("--all", action="store_true", help="name everything that is broken")
         what.add_parser("seal", help="seal what is committed now, as a task does every two seconds")
-        anchor = what.add_parser("anchor", help="print the head of the chain, to be kept elsewhere")
-        anchor.add_argument("--file", type=Path, help="write it there instead")
+        heads = what.add_parser("anchor", help="print the head of the chain, to be kept elsewhere")
+        heads.add_argument("--file", type=Path, help="write it there instead")
         explain = what.add_parser("explain", help="say why something was changed past the application")
         explain.add_argument("record", type=int, help="its number, as verify names it")
-        explain.add_argument("--by", required=True, help="who says so")
+        explain.add_argument("--by", required=True, help="who says so; asked for the password")
         explain.add_argument("--reason", required=True)
 
     def handle(self, *args: Any, what: str, **options: Any) -> None:
@@ -44,7 +46,8 @@ class Command(BaseCommand):
             case "anchor":
                 self._anchor(options["file"])
             case _:
-                self._explain(options["record"], at_shell(options["by"], options["reason"]))
+                person = proven(options["by"], right=RIGHTS[Scope.AUDIT])
+                self._explain(options["record"], at_shell(person.user.get_username(), options["reason"]))
 
     def _verify(self, options: dict[str, Any]) -> None:
         bounds = Bounds(since=options["since"], until=options["until"])
@@ -61,10 +64,10 @@ class Command(BaseCommand):
 
     def _anchor(self, file: Path | None) -> None:
         seal()
-        last = AuditSeal.objects.order_by("-seq").first()
+        last = anchor()
         if last is None:
             raise CommandError("There is nothing to anchor yet.")
-        text = json.dumps({"seq": last.seq, "head": last.head, "at": last.at.isoformat()})
+        text = json.dumps(last)
         if file is None:
             self.stdout.write(text)
         else:

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orders.controls import kill as kills
-from orders.controls.people import NotAllowed, in_shell
+from orders.controls.people import NotAllowed
 from orders.controls.states import ScopeInvalid
+from orders.management.people import proven
 from orders.models import KillAction, KillStatus, KillSwitch
 
 
@@ -23,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument("--action", choices=KillAction.values)
         parser.add_argument("--release", metavar="ID", help="release this kill instead")
         parser.add_argument("--reason", required=True)
-        parser.add_argument("--by", required=True, help="the person who decides: a login of the desk")
+        parser.add_argument(
+            "--by", required=True, help="the person who decides: a login of the desk, asked for the password"
+        )
         parser.add_argument("--wait", type=float, default=120.0, help="seconds to wait for the proof")
         parser.add_argument("--drill", action="store_true", help="refuse unless this trades paper")
 
@@ -32,7 +35,7 @@ class Command(BaseCommand):
         if options["drill"] and settings.TRADING_MODE != "paper":
             raise CommandError("This is not a paper account: a drill is for the simulated gateway.")
         try:
-            actor = in_shell(options["by"])
+            actor = proven(options["by"], right="orders.press_kill")
             if options["release"]:
                 kills.release(options["release"], actor=actor, reason=options["reason"])
                 self.stdout.write("Released.")

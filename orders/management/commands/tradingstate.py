@@ -8,7 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import BrokerAccount
 from orders.controls.states import ScopeInvalid, set_state, states_now
+from orders.management.people import proven
 from orders.models import TradingState
+from orders.models.order import GROUP_ORDERS
 
 
 class Command(BaseCommand):
@@ -18,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("scope", nargs="?", help="all are shown when it is not given")
         parser.add_argument("state", nargs="?", choices=TradingState.values)
-        parser.add_argument("--by", help="who decides")
+        parser.add_argument("--by", help="who decides: a login of the desk, asked for the password")
         parser.add_argument("--reason", help="why; kept")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,9 +31,11 @@ class Command(BaseCommand):
             return
         if not (options["state"] and options["by"] and options["reason"]):
             raise CommandError("Give the state, --by and --reason.")
-        state, by = TradingState(options["state"]), f"shell:{options['by']}"
+        person = proven(options["by"], right="orders.set_trading_state")
+        accounts = [code for code in person.accounts if code != GROUP_ORDERS]
+        state, by = TradingState(options["state"]), f"shell:{person.user.get_username()}"
         try:
-            row = set_state(options["scope"], state, by=by, reason=options["reason"])
+            row = set_state(options["scope"], state, by=by, reason=options["reason"], accounts=accounts)
         except ScopeInvalid as error:
             raise CommandError("; ".join(text for texts in error.errors.values() for text in texts)) from None
         self.stdout.write(f"{row.scope} is {row.state}: {row.reason}")

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,9 +38,10 @@ def fresh_tokens() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(db: None, settings: Any) -> None:
+def desk(db: None, settings: Any, tmp_path: Path) -> None:
     """The seeded rows, instruments resolved, and a second account with the same limits."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
+    settings.DATA_DIR = tmp_path  # the first passwords are this test's alone
     call_command("seed")
     instruments = list(Instrument.objects.order_by("pk"))
     for number, instrument in enumerate(instruments, start=1):

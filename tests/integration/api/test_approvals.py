@@ -164,7 +164,10 @@ def test_the_shell_makes_a_waiting_token_unless_the_second_person_is_there(
     assert Approval.objects.filter(state="APPROVED").count() == 1
 
 
-def test_one_person_at_the_shell_is_not_two(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_person_at_the_shell_is_not_two(
+    desk: None, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    (settings.DATA_DIR / "desk_password").unlink()
     desk_user = User.objects.get(username="desk")
     desk_user.set_password("fine-words")
     desk_user.save()

@@ -62,11 +62,18 @@ def test_a_kill_of_other_accounts_does_not_exist(risk: Api, api: Api) -> None:
     assert api.get(path).status_code == 404
 
 
-def test_the_command_needs_a_person_and_says_what_blocks(desk: None, capsys: Any) -> None:
-    User.objects.create_superuser("jo")
+def test_the_command_needs_a_person_and_says_what_blocks(
+    desk: None, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_superuser("jo", password="words-of-jo")
+    User.objects.create_user("al", password="words-of-jo", is_staff=True)
     press = ("kill", "--scope=firm", "--action=cancel", "--reason=drill", "--drill", "--wait=0")
-    with pytest.raises(CommandError, match="no person"):
-        call_command(*press, "--by=nobody")
+    with pytest.raises(CommandError, match="password of jo is needed"):
+        call_command(*press, "--by=jo")
+    monkeypatch.setenv("TRADEDESK_PERSON_PASSWORD", "words-of-jo")
+    for who, said in (("nobody", "not the password"), ("al", "orders.press_kill is missing")):
+        with pytest.raises(CommandError, match=said):
+            call_command(*press, f"--by={who}")
     with pytest.raises(CommandError, match="NOT PROVEN"):
         call_command(*press, "--by=jo")
     assert "blocking: session main: the link is DOWN" in capsys.readouterr().out

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -303,7 +304,11 @@ def test_a_state_is_seen_in_sessions_and_readiness(risk: Api) -> None:
     }
 
 
-def test_the_command_sets_and_shows_states(desk: None, capsys: Any) -> None:
+def test_the_command_sets_and_shows_states(desk: None, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    User.objects.create_superuser("jo", password="words-of-jo")
+    with pytest.raises(CommandError, match="password of jo is needed"):
+        call_command("tradingstate", "firm", "HALTED", "--by=jo", "--reason=drill")
+    monkeypatch.setenv("TRADEDESK_PERSON_PASSWORD", "words-of-jo")
     call_command("tradingstate", "firm", "HALTED", "--by=jo", "--reason=drill")
     call_command("tradingstate")
     assert "firm  HALTED  drill" in capsys.readouterr().out

@@ -99,9 +99,17 @@ def approve_by_every_door(user: User) -> None:
         by_token(user).post(f"approvals/{approval.pk}/approve", {"reason": "x"})
 
 
+def token_at_shell_in_another_name(user: User) -> None:
+    """The password is the caller's own, the name is not: he would approve it himself at the desk."""
+    person("carol", "superuser")
+    with pytest.raises(CommandError, match="not the password of carol"):
+        call_command("apitoken", "new", "--accounts", ACCOUNT, "--scopes", "trade", "--by", "carol")
+
+
+NOTHING_WAITS = (token_at_shell_approved_alone, token_at_shell_in_another_name)
 ACTS: list[Callable[[User], Any]] = [
     *(loosen_at_desk, loosen_by_file, loosen_by_api, token_at_desk, token_by_api, token_at_shell),
-    token_at_shell_approved_alone,
+    *NOTHING_WAITS,
 ]
 
 
@@ -116,7 +124,7 @@ def test_one_person_alone_gets_nothing_done_by_any_door(
     act(alice)
     approve_by_every_door(alice)
     assert not done()
-    if act is token_at_shell_approved_alone:
+    if act in NOTHING_WAITS:
         assert not Approval.objects.exists()
         return
     assert Approval.objects.get().state == "WAITING"

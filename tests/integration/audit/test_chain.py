@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import Instrument
+from orders import tasks
 from orders.controls.audit.acting import Acting, acting
 from orders.controls.audit.seal import seal
 from orders.controls.audit.verify import Anchor, Verification
@@ -128,7 +129,10 @@ def test_a_limit_is_kept_with_old_and_new_and_who(orders: list[Order]) -> None:
     assert broken() == []
 
 
-def test_a_change_past_the_application_is_named_until_it_is_explained(orders: list[Order]) -> None:
+def test_a_change_past_the_application_is_named_until_it_is_explained(
+    orders: list[Order], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.create_superuser("anna", password="words-of-anna")
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('tradedesk.process', '', false)")
         cursor.execute("UPDATE orders_accountlimit SET max_notional = 9")
@@ -138,7 +142,12 @@ def test_a_change_past_the_application_is_named_until_it_is_explained(orders: li
     assert "past the application" in broken()[0]
     assert "max_notional" in broken()[0]
     for number in list(by_hand):
-        call_command("audit", "explain", str(number), "--by", "anna", "--reason", "ticket 7")
+        explain = ("audit", "explain", str(number), "--by", "anna", "--reason", "ticket 7")
+        monkeypatch.setenv("TRADEDESK_PERSON_PASSWORD", "another")
+        with pytest.raises(CommandError, match="not the password of anna"):
+            call_command(*explain)
+        monkeypatch.setenv("TRADEDESK_PERSON_PASSWORD", "words-of-anna")
+        call_command(*explain)
     seal()
     assert broken() == []
 
@@ -161,3 +170,13 @@ def named() -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = origin")
+
+
+def test_the_log_has_a_head_that_verifies_as_an_anchor(
+    orders: list[Order], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="orders.tasks")
+    head = tasks.log_audit_head()
+    last = AuditSeal.objects.latest("seq")
+    assert f"seq={last.seq} head={head}" in caplog.text
+    assert broken(Anchor(seq=last.seq, head=head)) == []
