@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -21,7 +22,7 @@ from orders.entry.place import Placed
 from orders.models import Scope, Source
 
 CLOSE_FIELDS = {"reason": Field(reason, required=True)}
-ANSWERS = {
+ANSWERS: dict[int, Any] = {
     200: OpenApiResponse(OrderShape, "Recorded before (Idempotent-Replayed: true)."),
     **schema.problems(400, 404, 409, 413, 415),
     **schema.refused(RefusedShape),
