@@ -125,7 +125,7 @@ TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
 # What takes effect only when a second person approves it; empty for a desk of one person.
 FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
-    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above"),
+    ("limits", "kill_release", "tokens", "manual_executions"),
 )
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
 RESTART_WINDOW = env.restart_window()

@@ -28,8 +28,6 @@ FOUR_EYES = {
     ApprovalKind.KILL_RELEASE: "kill_release",
     ApprovalKind.TOKEN: "tokens",
     ApprovalKind.EXECUTION: "manual_executions",
-    ApprovalKind.BREAK: "breaks_above",
-    ApprovalKind.ORDER: "orders_above",
 }
 DIFFERENT = "Changed meanwhile"
 
@@ -76,6 +74,12 @@ def register(act: Act) -> None:
 def needs_two(kind: ApprovalKind) -> bool:
     """Whether acts of this kind wait for a second person."""
     return FOUR_EYES[kind] in settings.FOUR_EYES
+
+
+def require_other(kind: ApprovalKind, actor: Actor, makers: Collection[int | None]) -> None:
+    """Raise OwnApproval for one of its makers, where acts of this kind need a second person."""
+    if needs_two(kind) and actor.ids & set(makers):
+        raise OwnApproval
 
 
 def propose(

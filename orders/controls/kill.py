@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 
 from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession
-from orders.controls.people import Actor, NotAllowed
+from orders.controls.approvals import require_other
+from orders.controls.people import Actor
 from orders.controls.states import ScopeInvalid, require_scope, state_now
-from orders.models import KillAction, KillStatus, KillSwitch, Order, Scope, TradingState
+from orders.models import ApprovalKind, KillAction, KillStatus, KillSwitch, Order, Scope, TradingState
 from orders.models.order import GROUP_ORDERS
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.store.states import put_state
@@ -51,7 +52,8 @@ def before(scope: str) -> str:
 
 
 def release(kill_id: UUID, *, actor: Actor, reason: str) -> KillSwitch:
-    """Give the scope its former state back, once no other kill of it stands. Raises NotAllowed for its maker.
+    """Give the scope its former state back, once no other kill of it stands. Raises OwnApproval for its maker
+    where a release needs two (`approvals.require_other`).
 
     Whoever stands behind the token with which it was pressed is its maker as well.
     """
@@ -60,8 +62,7 @@ def release(kill_id: UUID, *, actor: Actor, reason: str) -> KillSwitch:
         raise ScopeInvalid({"reason": ["Please say why."]})
     with transaction.atomic():
         kill = KillSwitch.objects.select_for_update().get(pk=kill_id)
-        if actor.ids & {kill.maker_id, kill.maker_person_id}:
-            raise NotAllowed("A second person releases a kill: not its maker, nor a token of the maker.")
+        require_other(ApprovalKind.KILL_RELEASE, actor, (kill.maker_id, kill.maker_person_id))
         if kill.released_at:
             return kill
         kill.released_at, kill.released_by = clock.now(), actor.name[:150]

@@ -10,8 +10,9 @@ from django.db import transaction
 
 from brokers.models import BrokerAccount, GatewaySession
 from orders.controls import lost_history
+from orders.controls.approvals import needs_two
 from orders.errors import TicketInvalid
-from orders.models import KillSwitch, ScopeState, TradingState
+from orders.models import ApprovalKind, KillSwitch, ScopeState, TradingState
 from orders.models.order import GROUP_ORDERS
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope, scope_text
 from orders.store.states import put_state
@@ -45,7 +46,8 @@ def set_state(
     if not reason.strip():
         raise ScopeInvalid({"reason": ["Please say why."]})
     if KillSwitch.objects.filter(scope=scope, released_at=None).exists():
-        text = "A kill of this scope stands: its release by a second person gives the state back."
+        whose = " by a second person" if needs_two(ApprovalKind.KILL_RELEASE) else ""
+        text = f"A kill of this scope stands: its release{whose} gives the state back."
         raise ScopeInvalid({"scope": [text]})
     with transaction.atomic():
         if kind == ScopeKind.SESSION and state == TradingState.ACTIVE:

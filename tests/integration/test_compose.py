@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,16 @@ def test_no_secret_opens_two_doors() -> None:
         "FLOWER_PASSWORD": ["flower"],
         "GRAFANA_PASSWORD": ["grafana"],
     }
+
+
+def test_the_proxy_that_is_believed_is_the_one_of_the_file() -> None:
+    told = services(VARIABLES)
+    believed = {ip_network(told[name].environment["TRADEDESK_TRUSTED_PROXY"]) for name in ("web", "stream")}
+    own = told["proxy"].options["networks"]["default"]["ipv4_address"]
+    assert believed == {ip_network(own)}
+    (pool,) = yaml.safe_load(FILE.read_text())["networks"]["default"]["ipam"]["config"]
+    assert ip_network(own).subnet_of(ip_network(pool["subnet"]))
+    assert not ip_network(own).subnet_of(ip_network(pool["ip_range"])), "another container may get it"
 
 
 def test_a_missing_secret_stops_compose() -> None:

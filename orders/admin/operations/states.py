@@ -8,15 +8,17 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from orders.access import Accounts, accounts_of_person
+from orders.admin.people import step_up
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls import kill as kills
 from orders.controls.people import NotAllowed, at_desk
-from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, state_now, states_now
+from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, states_now
 from orders.models import KillAction, KillSwitch, ScopeStateChange, TradingState
 
 SET = "orders.set_trading_state"
@@ -47,6 +49,7 @@ def page(request: HttpRequest) -> HttpResponse:
         changes=ScopeStateChange.objects.filter(scope__in=[row.scope for row in states])[:SHOWN],
         may_set=request.user.has_perm(SET),
         actions=KillAction.choices,
+        ask_again=step_up.to_ask(request),
         kills=standing_kills(accounts_of_person(request.user)),
     )
 
@@ -94,13 +97,15 @@ def kill(request: HttpRequest) -> HttpResponse:
 @desk_page("orders.press_kill")
 @require_POST
 def release(request: HttpRequest, kill_id: UUID) -> HttpResponse:
-    """Give the scope its former state back, as a second person."""
-    actor = at_desk(person_of(request))
-    if kill_id not in {row["kill"].pk for row in standing_kills(actor.accounts)}:
-        raise Http404
+    """Give a scope its former state back: by a second person, where that is asked for."""
     try:
-        kill = kills.release(kill_id, actor=actor, reason=request.POST.get("reason", ""))
-        messages.success(request, f"Released: {kill}; {kill.scope} is {state_now(kill.scope).state}.")
+        if refused := step_up.refusal(request):
+            messages.error(request, refused)
+        else:
+            reason = request.POST.get("reason", "")[:MAX_REASON]
+            require_scope(get_object_or_404(KillSwitch, pk=kill_id).scope, accounts_of_person(request.user))
+            done = kills.release(kill_id, actor=at_desk(person_of(request)), reason=reason)
+            messages.success(request, f"The kill of {done.scope} is released.")
     except ScopeInvalid as error:
         messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
     except NotAllowed as error:

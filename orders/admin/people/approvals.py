@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from brokers import clock
+from orders.admin.people import step_up
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls import approvals
 from orders.controls.people import at_desk
@@ -39,6 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "Approvals",
         waiting=[(row, bool(actor.ids & {row.maker_id, row.maker_person_id})) for row in waiting],
         decided=[(row, ApprovalState(row.state_at(now)).label) for row in rows if row not in waiting][:50],
+        ask_again=step_up.to_ask(request),
         may_decide=request.user.has_perm("orders.decide_approval"),
     )
 
@@ -52,6 +54,8 @@ def decide(request: HttpRequest, approval_id: UUID, how: str) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Please give a reason; nothing was changed.")
+    elif how == "approve" and (refused := step_up.refusal(request)):
+        messages.error(request, refused)
     else:
         try:
             done = HOW[how](

@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 from brokers.desk import ReadOnlyAdmin, moment
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
+from orders.admin.people import step_up
 from orders.admin.shared.pages import person_of
 from orders.controls.people import NotAllowed, at_desk
 from orders.controls.tokens import request_token, revoke_token
@@ -106,12 +107,16 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "form": form,
             "token": token,
+            "ask_again": step_up.to_ask(request),
         }
         return TemplateResponse(request, "desk/token.html", context)
 
     def made_token(self, request: HttpRequest, form: TokenForm) -> str:
         """Make the token and note who made it; what refuses it is shown in the form."""
         wanted = form.cleaned_data
+        if refused := step_up.refusal(request):
+            form.add_error(None, refused)
+            return ""
         try:
             token, approval = request_token(
                 wanted["username"],

@@ -22,7 +22,7 @@ from orders.entry.place import Placed
 from orders.models import Scope, Source
 
 CLOSE_FIELDS = {"reason": Field(reason, required=True)}
-ANSWERS: dict[int, Any] = {
+ANSWERS: dict[Any, Any] = {
     200: OpenApiResponse(OrderShape, "Recorded before (Idempotent-Replayed: true)."),
     **schema.problems(400, 404, 409, 413, 415),
     **schema.refused(RefusedShape),

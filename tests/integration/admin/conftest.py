@@ -42,6 +42,7 @@ def person(desk: None) -> Callable[..., Client]:
 def groups(db: None) -> None:
     """The desk's groups as the migrations make them; the flush after a transactional test takes them away."""
     import_module("orders.migrations.0004_desk_groups").make_groups(apps, None)
+    import_module("orders.migrations.0029_rights_of_controls").permit(apps, None)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from brokers.models import Position
-from orders.models import Break, DeskProfile, Execution, KillSwitch, Order, ScopeState
+from orders.models import Break, DeskProfile, Execution, Order, ScopeState
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
 from tests.integration.api.test_trading_states import hold
@@ -237,20 +237,6 @@ def test_a_kill_is_two_presses_from_every_page(boss: Client, person: Callable[..
     assert "firm is stopped" in page
     assert "cancel firm" in page
     assert "HALTED firm" in boss.get(reverse("admin:index")).content.decode()
-
-
-def test_a_second_person_releases_a_kill_at_the_desk(boss: Client, person: Callable[..., Client]) -> None:
-    boss.post(reverse("desk:kill"), {"scope": "firm", "action": "cancel", "reason": "runs away"})
-    kill = KillSwitch.objects.get()
-    release = reverse("desk:kill_release", args=[kill.pk])
-    assert release not in boss.get(reverse("desk:trading_states")).content.decode()
-    assert "second person" in boss.post(release, {"reason": "me"}, follow=True).content.decode()
-    assert person("orders.view_order").post(release, {"reason": "no right"}).status_code == 403
-    second = person(superuser=True)
-    assert release in second.get(reverse("desk:trading_states")).content.decode()
-    assert "Please say why" in second.post(release, {"reason": " "}, follow=True).content.decode()
-    assert "firm is ACTIVE" in second.post(release, {"reason": "found"}, follow=True).content.decode()
-    assert second.post(release, {"reason": "again"}).status_code == 404
 
 
 @pytest.mark.parametrize(("act", "quantity"), [("close", 100), ("reverse", 200)])

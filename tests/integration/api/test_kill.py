@@ -57,6 +57,15 @@ def test_its_maker_does_not_release_it_but_a_second_one_does(risk: Api, token: C
     assert ScopeState.objects.get().state == "ACTIVE"
 
 
+def test_on_a_desk_of_one_person_its_maker_releases_it(risk: Api, settings: Any) -> None:
+    path = risk.post("kill", WANTED)["Location"].removeprefix("/api/v1/")
+    settings.FOUR_EYES = frozenset({"limits"})
+    states = risk.post("trading-states", {"scope": WANTED["scope"], "state": "ACTIVE", "reason": "around"})
+    assert "its release gives the state back" in states.content.decode()
+    assert risk.post(f"{path}/release", {"reason": "fine again"}).status_code == 200
+    assert ScopeState.objects.get().state == "ACTIVE"
+
+
 def test_a_kill_of_other_accounts_does_not_exist(risk: Api, api: Api) -> None:
     path = risk.post("kill", {**WANTED, "scope": f"account:{OTHER}"})["Location"].removeprefix("/api/v1/")
     assert api.get(path).status_code == 404
