@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from orders.admin.accounts import limit_files, limit_pages, restrictions
+from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
 from orders.admin.market import live_market, quotes
 from orders.admin.operations import alerts, breaks, dashboard, sessions, states
 from orders.admin.orders import (
@@ -36,6 +36,8 @@ urlpatterns = [
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
     path("kill/", states.kill, name="kill"),
     path("kill/<uuid:kill_id>/release/", states.release, name="kill_release"),
+    path("positions/<str:account>/<int:con_id>/close/", positions.close, name="position_close"),
+    path("positions/<str:account>/<int:con_id>/reverse/", positions.turn_over, name="position_reverse"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),

@@ -76,6 +76,7 @@ REQUESTS: dict[str, Schema] = {
     "replace_order": {"cl_ord_id": "alg-0001-b", "order_qty": "150", "price": "230.10"},
     "rotate_token": {"overlap": 3600},
     "close_position": {"reason": "The strategy has ended."},
+    "reverse_position": {"reason": "The signal has turned."},
     "release_kill": {"reason": "The cause is found."},
     "change_limit": {
         "scope": "account:DU1234567",
@@ -87,6 +88,7 @@ REQUESTS: dict[str, Schema] = {
     "reject": {"reason": "above what risk allows"},
 }
 PLACING = {"place_order", "place_group", "place_sliced"}
+CLOSING = {"close_position", "reverse_position"}
 CHANGING = {"cancel_order", "replace_order"}
 #: Whose answer is kept under an Idempotency-Key (`orders.api.keys.keyed`).
 KEYED = {
@@ -113,8 +115,8 @@ ONLY: dict[str, set[str]] = {
     "CANCEL_PENDING": {"replace_order"},
     "CANCELS_OTHERS": {"cancel_order"},
     "NOT_OURS": CHANGING,
-    "REFUSED_BY_CHECK": {"place_order", "place_group", "place_sliced", "replace_order", "close_position"},
-    "NOT_CLOSED": {"close_position"},
+    "REFUSED_BY_CHECK": {*PLACING, "replace_order", *CLOSING},
+    "NOT_CLOSED": CLOSING,
     "IDEMPOTENCY_KEY_REUSED": {"place_order", "place_orders", *KEYED},
     "IDEMPOTENCY_KEY_IN_USE": KEYED,
     "BULK_REFUSED": {"place_orders"},

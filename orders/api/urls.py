@@ -64,6 +64,11 @@ urlpatterns = [
     path(
         "positions/<str:account>/<int:con_id>/close", close.PositionClose.as_view(), name="api-position-close"
     ),
+    path(
+        "positions/<str:account>/<int:con_id>/reverse",
+        close.PositionReverse.as_view(),
+        name="api-position-reverse",
+    ),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
     path("kill", kill.Kills.as_view(), name="api-kills"),

@@ -1,9 +1,9 @@
-"""What the desk may do, and how it is stopped: limits and their changes, states, kill switch, approvals, tokens.
+"""What the desk may do, and how it is stopped: limits, their changes, states, kills, approvals, tokens.
 
-Comes in: what a person decides, with a reason. Goes out: trading states, limits as they are from when on, kills
-with what they did and proved, approvals that wait, tokens made, rotated, revoked; in `audit/` the chain of all
-of it.
+Comes in: what a person decides, with a reason. Goes out: trading states, limits as they are from when on,
+kills with what they did and proved, approvals that wait, tokens made, rotated, revoked; in `audit/` the
+chain of all of it.
 
-Never: nothing here sends or cancels an order by a way of its own, a kill takes the same way as every order; what
-needs two persons is decided in `approvals.py` alone; the text of a token is kept nowhere.
+Never: nothing here sends or cancels an order by a way of its own, a kill takes the same way as every order;
+what needs two persons is decided in `approvals.py` alone; the text of a token is kept nowhere.
 """

@@ -22,7 +22,7 @@ from tradedesk.stack.system import System
 
 ACCOUNT = "DU1234567"
 OPEN = ("PreSubmitted", "Submitted", "PendingSubmit", "PendingCancel", "ApiPending")
-RESTING = 300  # half of them are executed by the moves of the price
+RESTING = 500  # half of them are executed by the moves of the price
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_flatten_is_proven_whatever_dies_meanwhile(stack: System, risk: Api) -
     hold(stack, "AAPL", "MSFT")
     price = last_price(stack, "AAPL")
     rest(stack, "AAPL", (price * Decimal("0.98")).quantize(Decimal("0.01")), RESTING // 2)
-    rest(stack, "MSFT", Decimal("2.00"), RESTING // 2)
+    rest(stack, "MSFT", Decimal("20.00"), RESTING // 2)
     eventually(lambda: len(open_at_broker(stack)) == RESTING, limit=120)
     kill_id = press(risk)
     everything_fails(stack, "AAPL", price)

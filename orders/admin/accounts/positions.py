@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
-from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import FieldTextFilter
 from unfold.views import ChangeList
 
@@ -18,11 +22,17 @@ from brokers.display import figure
 from brokers.models import GatewaySession, Instrument, Position, Profit
 from orders.access import accounts_of_person
 from orders.admin.accounts.profits import ProfitColumns, add_profits, chart_context
+from orders.admin.people.acts import who
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
-from orders.admin.shared.pages import show
-from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun
+from orders.admin.shared.pages import desk_page, person_of, show
+from orders.controls.close import close_position, reverse_position
+from orders.entry.place import Placed
+from orders.errors import OrderError
+from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun, Source
 from orders.reconciliation.positions import executed_quantities
+
+PLACE = "orders.place_order"
 
 
 class PositionList(ChangeList):
@@ -94,6 +104,8 @@ class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[mis
             instrument=Instrument.objects.filter(con_id=row.con_id).first(),
             breaks=Break.objects.filter(kind=BreakKind.POSITION, key=key, closed_at=None),
             runs=runs.filter(kind=ReconciliationKind.POSITIONS)[:1],
+            may_close=bool(row.position_qty) and request.user.has_perm(PLACE),
+            key=uuid4().hex,  # the same form sent twice is one order
             **chart_context(request, row.account_id, row.con_id),
         )
 
@@ -139,3 +151,36 @@ class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[mis
     def reported(self, position: Position) -> SafeString:
         """When the broker reported it."""
         return moment(position.reported_at)
+
+
+@desk_page("orders.view_order", PLACE)
+@require_POST
+def close(request: HttpRequest, account: str, con_id: int) -> HttpResponse:
+    """Close a position."""
+    return _order(request, close_position, account, con_id)
+
+
+@desk_page("orders.view_order", PLACE)
+@require_POST
+def turn_over(request: HttpRequest, account: str, con_id: int) -> HttpResponse:
+    """Reverse a position."""
+    return _order(request, reverse_position, account, con_id)
+
+
+def _order(request: HttpRequest, act: Callable[..., Placed], account: str, con_id: int) -> HttpResponse:
+    """Place what the act makes of the position; its order's page, or the position's with what is wrong."""
+    person, reason = person_of(request), request.POST.get("reason", "").strip()[:500]
+    row = Position.objects.filter(account=account, con_id=con_id).first()
+    if row is None or account not in accounts_of_person(person):
+        raise Http404
+    here = reverse("admin:brokers_position_change", args=[row.pk])
+    if not reason:
+        messages.error(request, "Please give a reason; nothing was ordered.")
+        return HttpResponseRedirect(here, status=303)
+    said = {"source": Source.DESK, "by": who(request, reason=reason), "key": request.POST.get("key", "")[:64]}
+    try:
+        order = act(account, con_id, client=person, **said).order
+    except OrderError as error:
+        messages.error(request, str(error))
+        return HttpResponseRedirect(here, status=303)
+    return HttpResponseRedirect(reverse("admin:orders_order_change", args=[order.pk]), status=303)

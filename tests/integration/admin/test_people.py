@@ -15,9 +15,11 @@ from django.utils import timezone
 from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from brokers.models import Position
 from orders.models import Break, DeskProfile, Execution, Order, ScopeState
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
+from tests.integration.api.test_trading_states import hold
 
 pytestmark = pytest.mark.usefixtures("groups")
 LOGIN = "/admin/login/"
@@ -235,3 +237,34 @@ def test_a_kill_is_two_presses_from_every_page(boss: Client, person: Callable[..
     assert "firm is stopped" in page
     assert "cancel firm" in page
     assert "HALTED firm" in boss.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.parametrize(("act", "quantity"), [("close", 100), ("reverse", 200)])
+def test_a_position_is_closed_or_reversed_from_its_page_once_per_form(
+    person: Callable[..., Client], act: str, quantity: int
+) -> None:
+    hold(100)
+    row = Position.objects.get()
+    trader, page = person("orders.view_order", "orders.place_order", "brokers.view_position"), row_page(row)
+    url = reverse(f"desk:position_{act}", args=[row.account_id, row.con_id])
+    assert url in trader.get(page).content.decode()
+    assert "give a reason" in trader.post(url, {"reason": "", "key": "k"}, follow=True).content.decode()
+    for _ in range(2):
+        assert trader.post(url, {"reason": "enough", "key": "k"}).status_code == 303
+    assert [order.order_qty for order in Order.objects.all()] == [quantity]
+    reader = person("orders.view_order", "brokers.view_position")
+    assert url not in reader.get(page).content.decode()
+    assert reader.post(url, {"reason": "no right"}).status_code == 403
+
+
+def test_a_position_of_an_account_that_is_not_ones_own_is_not_closed(desk: None, groups: None) -> None:
+    hold(100)
+    row = Position.objects.get()
+    stranger = member("trader", OTHER)
+    url = reverse("desk:position_close", args=[row.account_id, row.con_id])
+    assert stranger.post(url, {"reason": "test"}).status_code == 404
+    assert not Order.objects.exists()
+
+
+def row_page(row: Position) -> str:
+    return reverse("admin:brokers_position_change", args=[row.pk])
