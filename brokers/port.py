@@ -128,6 +128,9 @@ class BrokerSession(Protocol):
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         """Hand cancels to the socket, in this order; one answer each."""
 
+    def cancel_everything(self) -> Sent:
+        """Ask for the cancel of every open order of the login, whoever placed it; what came of it only a snapshot shows."""
+
     def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
         """Hand changed terms to the socket, in this order; one answer each, like `place`."""
 
