@@ -340,6 +340,7 @@ def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink
         all_contracts=any(needs_all_contracts(one) for one in limits),
         open_orders=_asks(limits, "max_open_orders"),
         recent=_asks(limits, *OF_THE_MINUTE),
+        contents=_asks(limits, "max_duplicates_per_minute"),
         positions=shrink or _asks(limits, *ON_POSITIONS),
         quotes=any(one.refuse_self_trade for one in limits),
         day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
@@ -350,7 +351,7 @@ def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink
 
 
 def _asks(limits: Iterable[LimitSet], *names: str) -> bool:
-    return any(getattr(one, name) is not None for one in limits for name in names)
+    return any(not one.on.isdisjoint(names) for one in limits)
 
 
 def _valuation(bounds: Sequence[Bound], use: Use, rules: Rules) -> Valuation:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import cached_property
 
 from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
@@ -435,3 +436,15 @@ class LimitSet:
     soft: frozenset[str] = frozenset()
     #: Restricted and allowed instruments of this scope, those that are over or still to come among them.
     restrictions: tuple[Restriction, ...] = ()
+
+    @cached_property
+    def on(self) -> frozenset[str]:
+        """The names of the limits that are on; zero is a limit."""
+        return frozenset(one.name for one in CATALOGUE if _is_on(one, getattr(self, one.name)))
+
+
+def _is_on(field: LimitField, value: LimitValue) -> bool:
+    """Whether it binds: an empty list of what is allowed allows nothing, or everything where that is said."""
+    if field.unit == Unit.WORDS and field.empty_is_all:
+        return value is not None
+    return value is not None and value != field.off

@@ -36,7 +36,7 @@ class CheckResult:
 
 def first_failed(report: Iterable[CheckResult]) -> CheckResult | None:
     """The check that refuses: the first that failed, a warning only where nothing worse did; None if none."""
-    failed = [check for check in report if check.refuses]
+    failed = [check for check in report if not check.passed and check.refuses]
     return next((check for check in failed if not check.id), failed[0] if failed else None)
 
 

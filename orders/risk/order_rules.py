@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from brokers.fix import OrdType, TimeInForce
 from brokers.formats import decimal_text
@@ -63,7 +64,10 @@ class OrderFacts:
 
 def order_checks(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
     """Every rule of this scope that is on."""
-    return [check for rule in RULES for check in rule(facts, limits)]
+    found = _instrument(facts, limits)
+    for rule in rules_on(limits.on):
+        found += rule(facts, limits)
+    return found
 
 
 def lacks_price(facts: OrderFacts, limits: LimitSet) -> bool:
@@ -75,31 +79,39 @@ def lacks_price(facts: OrderFacts, limits: LimitSet) -> bool:
     return collar_of(limits).is_on and reference_price(facts.legs, facts.terms.side, ages) is None
 
 
-def _instrument(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+def _instrument(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
     """The account's list and its allowed rows; a restricted row of any scope is stronger than both."""
+    about = _restrictions(facts, limits) if limits.restrictions else []
+    found = [_restricted(facts, limits, row) for row in about if row.effect == Effect.RESTRICTED]
+    if not limits.scope.startswith("account:"):
+        return found
+    listed = {row.con_id for row in about if row.effect == Effect.ALLOWED}
+    allowed = result(
+        "allowed_instruments",
+        passed=facts.instrument_allowed or facts.contracts <= listed,
+        value=facts.instrument,
+        limit="the account's list",
+        code="INSTRUMENT_NOT_ALLOWED",
+        scope=limits.scope,
+    )
+    return [allowed, *found]
+
+
+def _restrictions(facts: OrderFacts, limits: LimitSet) -> list[Restriction]:
+    """The rows that are about this order."""
     now, side = facts.now, facts.terms.side
-    about = [row for row in limits.restrictions if row.con_id in facts.contracts and row.is_on(now, side)]
-    if limits.scope.startswith("account:"):
-        listed = {row.con_id for row in about if row.effect == Effect.ALLOWED}
-        allowed = facts.instrument_allowed or facts.contracts <= listed
-        yield result(
-            "allowed_instruments",
-            passed=allowed,
-            value=facts.instrument,
-            limit="the account's list",
-            code="INSTRUMENT_NOT_ALLOWED",
-            scope=limits.scope,
-        )
-    for row in about:
-        if row.effect == Effect.RESTRICTED:
-            yield result(
-                "restricted_instruments",
-                passed=False,
-                value=facts.instrument,
-                limit=_row_text(row),
-                code="INSTRUMENT_RESTRICTED",
-                scope=limits.scope,
-            )
+    return [row for row in limits.restrictions if row.con_id in facts.contracts and row.is_on(now, side)]
+
+
+def _restricted(facts: OrderFacts, limits: LimitSet, row: Restriction) -> CheckResult:
+    return result(
+        "restricted_instruments",
+        passed=False,
+        value=facts.instrument,
+        limit=_row_text(row),
+        code="INSTRUMENT_RESTRICTED",
+        scope=limits.scope,
+    )
 
 
 def _row_text(row: Restriction) -> str:
@@ -108,9 +120,11 @@ def _row_text(row: Restriction) -> str:
     return f"restricted{side}{until}: {row.reason}"
 
 
-def _quantity(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
-    if limits.max_order_qty is not None:
-        yield result(
+def _quantity(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
+    if limits.max_order_qty is None:
+        return []
+    return [
+        result(
             "max_order_qty",
             passed=facts.terms.order_qty <= limits.max_order_qty,
             value=decimal_text(facts.terms.order_qty),
@@ -118,29 +132,29 @@ def _quantity(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
             code="QTY_ABOVE_LIMIT",
             scope=limits.scope,
         )
+    ]
 
 
-def _notional(facts: OrderFacts, limits: LimitSet) -> Iterator[CheckResult]:
+def _notional(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
     if limits.max_notional is None:
-        return
+        return []
     limit = f"{decimal_text(limits.max_notional)} {limits.currency}".rstrip()
     ages = facts.ages(limits)
     known = value_price(facts.terms, facts.legs, ages)
 
-    def told(code: str, value: str, *, passed: bool = False) -> CheckResult:
-        return result("max_notional", passed=passed, value=value, limit=limit, code=code, scope=limits.scope)
+    def told(code: str, value: str, *, passed: bool = False) -> list[CheckResult]:
+        found = result("max_notional", passed=passed, value=value, limit=limit, code=code, scope=limits.scope)
+        return [found]
 
     if known is None:
-        yield told(price_code(facts, limits), why_unpriced(facts.legs, ages))
-        return
+        return told(price_code(facts, limits), why_unpriced(facts.legs, ages))
     value = facts.terms.order_qty * known.px * facts.unit
     wanted = limits.currency or facts.currency
     money = facts.rates.convert(value, facts.currency, wanted, ages)
     if money is None:
-        yield told("NO_EXCHANGE_RATE", why_no_rate(facts.currency, wanted))
-        return
+        return told("NO_EXCHANGE_RATE", why_no_rate(facts.currency, wanted))
     words = f"{decimal_text(round_money(money.amount))} (at {known}{money.words})"
-    yield told("NOTIONAL_ABOVE_LIMIT", words, passed=money.amount <= limits.max_notional)
+    return told("NOTIONAL_ABOVE_LIMIT", words, passed=money.amount <= limits.max_notional)
 
 
 def round_money(amount: Decimal) -> Decimal:
@@ -240,12 +254,18 @@ def collar_of(limits: LimitSet) -> Collar:
 
 
 Rule = Callable[[OrderFacts, LimitSet], Iterable[CheckResult]]
-RULES: tuple[Rule, ...] = (
-    _instrument,
-    _quantity,
-    _notional,
-    _collar,
-    _volume_share,
-    _ord_type,
-    _market_state,
+#: Each rule with the limits of which one must be on for it to say anything.
+RULES: tuple[tuple[Rule, frozenset[str]], ...] = (
+    (_quantity, frozenset({"max_order_qty"})),
+    (_notional, frozenset({"max_notional"})),
+    (_collar, frozenset({"max_price_deviation_bps", "max_price_distance_bps"})),
+    (_volume_share, frozenset({"max_adv_share_bps"})),
+    (_ord_type, frozenset({"allowed_ord_types"})),
+    (_market_state, frozenset({"refuse_closed_market"})),
 )
+
+
+@lru_cache(maxsize=512)
+def rules_on(on: frozenset[str]) -> tuple[Rule, ...]:
+    """The rules that say something where just these limits are on."""
+    return tuple(rule for rule, names in RULES if names & on)

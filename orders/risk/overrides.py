@@ -39,6 +39,8 @@ def with_warnings(
     `overrides`: by id that. A limit that could not be checked (no price, no rate) is no warning.
     """
     soft = {(one.scope, name) for one in limits for name in one.soft}
+    if not soft:
+        return list(report)
     return [_warned(check, soft, meant, instrument, overrides) for check in report]
 
 

@@ -41,11 +41,9 @@ ON_ARRIVAL = (
 )
 
 
-@lru_cache(maxsize=512)
 def has_use_rules(limits: LimitSet) -> bool:
     """Whether one of the rules that need the use is on."""
-    found = (getattr(limits, name) for name in USE_RULES)
-    return any(value is not None and value is not False for value in found)  # zero is a limit
+    return not limits.on.isdisjoint(USE_RULES)
 
 
 @lru_cache(maxsize=512)

@@ -49,6 +49,14 @@ def open_orders(owner: Owner) -> str:
 
 
 def recent(owner: Owner) -> str:
+    """(owner, how many) of the last minute."""
+    return f"""
+        SELECT {owner.name}, count(*)
+        FROM orders_order o WHERE {owner.where} AND o.id > %(minute_ago)s AND {ASKED} GROUP BY 1
+    """  # noqa: S608 - our own words
+
+
+def contents(owner: Owner) -> str:
     """(owner, content, how many) of the last minute."""
     return f"""
         SELECT {owner.name}, o.instrument_id, o.side = 'BUY', o.order_qty, o.ord_type, o.price, o.stop_px,

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from brokers import clock, prepared
@@ -22,6 +24,7 @@ from orders.risk.use import ZERO, Content, Day, Use
 from orders.store.scope_use import ACCOUNTS as OF_ACCOUNTS
 from orders.store.scope_use import (
     CONTRACTS,
+    contents,
     day,
     messages,
     open_orders,
@@ -36,7 +39,8 @@ from orders.store.scope_use import USERS as OF_USERS
 
 #: The space of these locks among PostgreSQL's advisory locks.
 LOCKS = 7_411
-Rows = Sequence[tuple[Any, ...]]
+Row = tuple[Any, ...]
+Rows = Sequence[Row]
 
 LOCK = """
     SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
@@ -47,13 +51,16 @@ OPEN_ORDERS = """
     WHERE account_id = ANY(%(accounts)s) AND state = ANY(%(alive)s) GROUP BY 1
 """
 
-#: Orders of the last minute that were not refused by our own checks (those were never claimed).
-RECENT = """
-    SELECT account_id, instrument_id, side = 'BUY', order_qty, ord_type, price, stop_px, count(*)
+#: The orders of the last minute that were not refused by our own checks (those were never claimed).
+_RECENT = """
     FROM orders_order
     WHERE account_id = ANY(%(accounts)s) AND side = ANY(%(sides)s) AND id > %(minute_ago)s
       AND source <> 'EXTERNAL' AND NOT (state = 'REJECTED' AND claimed_at IS NULL)
-    GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+RECENT = f"SELECT account_id, count(*) {_RECENT} GROUP BY 1"
+CONTENTS = f"""
+    SELECT account_id, instrument_id, side = 'BUY', order_qty, ord_type, price, stop_px, count(*)
+    {_RECENT} GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 # Of a group of which one execution ends the others, the largest order counts; a bracket's exits close what
@@ -155,16 +162,17 @@ QUOTES = """
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What is to be read: of whom beside the accounts, and how much. Each kind is a statement or two.
+    """What is to be read: of whom beside the accounts, and how much. All of it is one statement.
 
     `scopes`: the firm, strategies and users. `all_contracts`: whatever they hold or work. `recent`: of the
-    last minute. `positions`: with all that works.
+    last minute, `contents`: and what they were. `positions`: with all that works.
     """
 
     scopes: Collection[str] = ()
     all_contracts: bool = False
     open_orders: bool = True
     recent: bool = True
+    contents: bool = True
     positions: bool = True
     quotes: bool = True
     day: bool = False
@@ -209,13 +217,40 @@ def read_use(
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
     waits = [(LOCK, [LOCKS, sorted(locks)])] if locks else []
-    found = prepared.pipeline(*waits, *((sql, facts) for _, sql in wanted))
+    # A statement of its own: it sees what those committed for whom the lock made it wait.
+    reads = [(_all_of(tuple(wanted)), facts)] if wanted else []
+    found = prepared.pipeline(*waits, *reads) if waits or reads else []
     use = Use()
-    for (kind, _), rows in zip(wanted, found[len(waits) :], strict=True):
-        ADDERS[kind](use, rows)
+    parts: list[list[Row]] = [[] for _ in wanted]
+    for row in found[-1] if reads else ():
+        parts[row[0]].append(row[1:])
+    for (kind, _), rows in zip(
+        wanted, parts, strict=True
+    ):  # in this order: what works is added to what is held
+        ADDERS[kind](use, [_values(kind, row) for row in rows])
     if FIRM in reading.scopes:
         _add_up_firm(use, accounts)
     return use
+
+
+@cache
+def _all_of(wanted: tuple[tuple[str, str], ...]) -> str:
+    """One statement that reads all of these: (place in the list, the columns of its row as texts).
+
+    Each statement of its own would be planned, bound and fetched for itself, six of them for an order.
+    """
+    width = max(len(COLUMNS[kind]) for kind, _ in wanted)
+    parts = []
+    for place, (kind, sql) in enumerate(wanted):
+        names = [f"c{number}" for number in range(len(COLUMNS[kind]))]
+        texts = [f"{name}::text" for name in names] + ["NULL"] * (width - len(names))
+        parts.append(f"SELECT {place}, {', '.join(texts)} FROM ({sql}) AS part({', '.join(names)})")  # noqa: S608
+    return " UNION ALL ".join(parts)
+
+
+def _values(kind: str, row: Row) -> Row:
+    """The columns of a row of this kind, which came as texts."""
+    return tuple(None if text is None else read(text) for read, text in zip(COLUMNS[kind], row, strict=False))
 
 
 def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
@@ -229,7 +264,8 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
-        wanted += [("recent", RECENT), *(("recent", recent(owner)) for owner in others)]
+        kind, own, of = ("contents", CONTENTS, contents) if reading.contents else ("recent", RECENT, recent)
+        wanted += [(kind, own), *((kind, of(owner)) for owner in others)]
     if reading.positions:  # of accounts first what they hold, to which is added what works
         wanted += [("held", POSITIONS), ("working", WORKING)]
         wanted += [("positions", positions(owner)) for owner in others]
@@ -246,9 +282,14 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
 
 
 def _add_recent(use: Use, rows: Rows) -> None:
+    for owner, count in rows:
+        use.recent_orders[owner] += count
+        use.recent_messages[owner] += count
+
+
+def _add_contents(use: Use, rows: Rows) -> None:
+    _add_recent(use, [(content[0], content[-1]) for content in rows])
     for *content, count in rows:
-        use.recent_orders[content[0]] += count
-        use.recent_messages[content[0]] += count
         use.recent_contents[Content(*content)] += count
 
 
@@ -312,9 +353,28 @@ def _add_exits(use: Use, rows: Rows) -> None:
         use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
 
 
+TRUE = "true".__eq__
+CONTENT = (int, TRUE, Decimal, str, Decimal, Decimal)
+#: What the columns of each kind are.
+COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
+    "open": (str, int),
+    "recent": (str, int),
+    "contents": (str, *CONTENT, int),
+    "held": (str, int, Decimal, Decimal),
+    "working": (str, int, Decimal, Decimal),
+    "quotes": (int, Decimal, Decimal),
+    "positions": (str, int, Decimal, Decimal, Decimal),
+    "day": (str, str, int, int, Decimal),
+    "parents": (str, str, Decimal),
+    "messages": (str, int),
+    "recent_messages": (str, int),
+    "repeats": (str, int, TRUE, Decimal, int),
+    "exits": (str, int, Decimal, Decimal),
+}
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
     "recent": _add_recent,
+    "contents": _add_contents,
     "held": _add_held,
     "working": _add_working,
     "quotes": _add_quotes,

@@ -71,27 +71,38 @@ def test_working_orders_count_towards_the_position(desk: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "statements"),
+    ("limits", "reads"),
     [
-        ({"max_open_orders": 9}, 2),
-        ({"max_orders_per_minute": 9, "max_duplicates_per_minute": 9}, 2),
-        ({"max_position_qty": 99}, 3),
-        ({"refuse_self_trade": True}, 2),
+        ({"max_open_orders": 9}, 1),
+        ({"max_orders_per_minute": 9, "max_duplicates_per_minute": 9}, 1),
+        ({"max_position_qty": 99}, 2),
+        ({"refuse_self_trade": True}, 1),
     ],
 )
 def test_a_limit_asks_for_its_lock_and_what_it_needs(
-    desk: User, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any], statements: int
+    desk: User, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any], reads: int
 ) -> None:
-    asked, pipeline = list[int](), prepared.pipeline
+    asked, pipeline = list[list[str]](), prepared.pipeline
 
-    def counted(*given: prepared.Statement) -> list[list[prepared.Row]]:
-        asked.append(len(given))
+    def noted(*given: prepared.Statement) -> list[list[prepared.Row]]:
+        asked.append([sql for sql, _ in given])
         return pipeline(*given)
 
     limit(**limits)
-    monkeypatch.setattr(prepared, "pipeline", counted)
+    monkeypatch.setattr(prepared, "pipeline", noted)
     assert place(desk, ticket()) == [""]
-    assert [count for count in asked if count > 1][-1] == statements  # the first may be by older rules
+    lock, read = asked[-2]  # the one before recording; those before that may be by older rules
+    assert "pg_advisory_xact_lock" in lock
+    assert read.count(" UNION ALL SELECT ") == reads - 1
+
+
+def test_a_bulk_refused_whole_leaves_nothing_of_what_a_limit_granted(desk: User) -> None:
+    limit(max_open_orders=2)
+    lines = [Line(ticket=ticket()) for _ in range(3)]
+    given = {"client": desk, "source": Source.API, "received_at": timezone.now()}
+    place_orders(lines, all_or_none=True, **given)
+    assert not Order.objects.exists()
+    assert place(desk, ticket(), ticket()) == ["", ""]
 
 
 def test_what_ends_makes_room_for_others(desk: User) -> None:

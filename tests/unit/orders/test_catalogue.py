@@ -12,6 +12,7 @@ from orders.entry.use import reading_for
 from orders.models import AccountLimit, ScopeLimit
 from orders.models.reasons import REASONS
 from orders.risk.catalogue import CATALOGUE, FIELDS, LimitSet, Unit
+from orders.risk.order_rules import rules_on
 from orders.risk.scopes import ScopeKind, parse_scope, scope_text
 from orders.risk.use import USE_RULES
 
@@ -139,3 +140,23 @@ def test_every_rule_on_use_has_something_read_for_it(rule: str) -> None:
     reading = reading_for({LimitSet(scope="account:A", **{rule: on})}, ())
     asked = (reading.open_orders, reading.recent, reading.positions, reading.quotes, reading.day)
     assert any((*asked, reading.messages, reading.repeats))
+
+
+ON: dict[Unit, Any] = {
+    Unit.SWITCH: True,
+    Unit.CHOICE: "none",
+    Unit.WORDS: frozenset(),
+    Unit.CURRENCY: "USD",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name != "soft"])
+def test_a_limit_is_on_by_its_value_and_zero_is_one(name: str) -> None:
+    on: Any = ON.get(FIELDS[name].unit, 0)
+    assert LimitSet(scope="firm", **{name: on}).on == {name}
+    assert LimitSet(scope="firm", **{name: FIELDS[name].off}).on == frozenset()
+
+
+def test_a_rule_that_is_off_is_not_even_asked() -> None:
+    assert rules_on(LimitSet(scope="firm").on) == ()
+    assert len(rules_on(LimitSet(scope="firm", max_order_qty=Decimal(1)).on)) == 1
