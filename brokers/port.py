@@ -129,7 +129,7 @@ class BrokerSession(Protocol):
         """Hand cancels to the socket, in this order; one answer each."""
 
     def cancel_everything(self) -> Sent:
-        """Ask for the cancel of every open order of the login, whoever placed it; what came of it only a snapshot shows."""
+        """Ask for the cancel of all that is open in the login, whoever placed it; only snapshots show it."""
 
     def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
         """Hand changed terms to the socket, in this order; one answer each, like `place`."""
