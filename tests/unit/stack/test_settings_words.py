@@ -1,4 +1,4 @@
-"""Settings of words: unknown ones are refused by name, so that nobody believes in a control that is not there."""
+"""Settings of words: unknown ones are refused by name, so that nobody trusts a control that is not there."""
 
 from __future__ import annotations
 
