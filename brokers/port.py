@@ -128,6 +128,9 @@ class BrokerSession(Protocol):
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         """Hand cancels to the socket, in this order; one answer each."""
 
+    def cancel_everything(self) -> Sent:
+        """Ask for the cancel of all that is open in the login, whoever placed it; only snapshots show it."""
+
     def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
         """Hand changed terms to the socket, in this order; one answer each, like `place`."""
 

@@ -49,7 +49,7 @@ def address_of(meta: Mapping[str, Any]) -> str:
     """
     peer = str(meta.get("REMOTE_ADDR", ""))
     told = str(meta.get("HTTP_X_FORWARDED_FOR", "")).rpartition(",")[2].strip()
-    if not told or not _is_proxy(peer, settings.TRUSTED_PROXY):
+    if not told or not is_within(peer, settings.TRUSTED_PROXY):
         return peer
     try:
         return str(ip_address(told))
@@ -57,11 +57,31 @@ def address_of(meta: Mapping[str, Any]) -> str:
         return peer
 
 
-def _is_proxy(peer: str, networks: str) -> bool:
+def is_within(address: str, networks: str) -> bool:
+    """Whether an address is in one of these networks (separated by commas); what is no address is in none."""
     try:
-        return any(ip_address(peer) in network for network in _networks(networks))
+        found = ip_address(address)
     except ValueError:
         return False
+    plain = getattr(found, "ipv4_mapped", None) or found  # a socket of both families tells ::ffff:10.0.0.1
+    return any(plain in network for network in _networks(networks))
+
+
+def not_network(text: str) -> str:
+    """What is wrong with the text of an address or network; empty when it is one."""
+    try:
+        ip_network(text)
+    except ValueError as error:
+        return f"{error}."
+    return ""
+
+
+def are_within(networks: Collection[str], wider: str) -> bool:
+    """Whether each of these networks lies in one of the wider ones."""
+    return all(
+        any(net.version == big.version and net.subnet_of(big) for big in _networks(wider))  # type: ignore[arg-type]
+        for net in map(ip_network, networks)
+    )
 
 
 @cache

@@ -127,6 +127,8 @@ FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
     ("limits", "kill_release", "tokens", "manual_executions"),
 )
+# Days that a token works whose maker names no other span.
+TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
 RESTART_WINDOW = env.restart_window()
 # A gateway takes 50 messages/s from a client; ib_async's own queue starts at 45 and is dropped on a

@@ -119,6 +119,11 @@ class IBSession:
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         return self._hand_over(self._cancel_all(cancels), cancels)
 
+    def cancel_everything(self) -> Sent:
+        everything = CancelOrder(order_id="", broker_order_id=0)
+        (answer,) = self._hand_over(self._global_cancel(everything), [everything])
+        return answer
+
     def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
         return self._hand_over(self._replace_all(replaces), replaces)
 
@@ -431,6 +436,14 @@ class IBSession:
         client = self.live_client()
         self._require_lease()
         client.cancelOrder(cancel.broker_order_id, "")
+
+    async def _global_cancel(self, everything: CancelOrder) -> list[Sent]:
+        return [self._sent(everything.order_id, self._write_global_cancel, everything)]
+
+    def _write_global_cancel(self, _: CancelOrder) -> None:
+        client = self.live_client()
+        self._require_lease()
+        client.reqGlobalCancel()
 
     def _require_lease(self) -> None:
         """The last look before a write: a process that was frozen may wake right here."""

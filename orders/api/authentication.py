@@ -14,11 +14,11 @@ from django.db.models import Q
 from django.utils import timezone
 from knox.crypto import hash_token
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
 
 from brokers import database
-from orders.access import address_of
+from orders.access import address_of, is_within
 from orders.api import throttle
 from orders.models import ApiToken
 
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 RETENTION = 5.0  # seconds: so long may a revoked token still work
 KEPT_AT_MOST = 10_000
 LAST_USE_STEP = timedelta(minutes=1)
+WRONG_ADDRESS = "The token may not be used from this address."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Access:
     rate: int | None = None  # requests per second; None: what the settings say
     strategy: str = ""  # of every order that is placed with it; empty: as the order says
 
+    networks: str = ""  # that may use it, separated by commas; empty: all
     person: User | None = None  # who answers for it
 
     @property
@@ -55,6 +57,10 @@ class Access:
     def valid(self) -> bool:
         """Whether it has not expired by now."""
         return self.expiry is None or self.expiry > timezone.now()
+
+    def opens_for(self, address: str) -> bool:
+        """Whether it may be used from there."""
+        return not self.networks or is_within(address, self.networks)
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -70,6 +76,8 @@ class TokenAuthentication(BaseAuthentication):
             if wait := throttle.bad_token(address_of(request.META)):
                 raise Throttled(wait, "Too many bad tokens from this address.")
             raise AuthenticationFailed("The token is not valid.")
+        if access.networks and not access.opens_for(address_of(request.META)):
+            raise PermissionDenied(WRONG_ADDRESS)
         return access.user, access
 
     def authenticate_header(self, request: Request) -> str:
@@ -136,6 +144,7 @@ def read_access(digest: str) -> Access | None:
         person=token.person if token.person and token.person.is_active else None,
         rate=token.rate,
         strategy=token.strategy,
+        networks=",".join(token.networks),
     )
 
 

@@ -16,9 +16,11 @@ from rest_framework.request import Request
 
 from brokers.fix import Side
 from brokers.order_attributes import Symbol
+from orders.access import not_network
 from orders.api.problems import Problem, invalid
 from orders.entry.fields import (
     Field,
+    Number,
     Wrong,
     boolean,
     collect,
@@ -106,6 +108,18 @@ SLICED_FIELDS = {
 }
 PREVIEW_FIELDS = ORDER_FIELDS | {"cl_ord_id": Field(cl_ord_id)}
 RESOLVE_FIELDS = {**INSTRUMENT_FIELDS, "account": Field(account, description="Whose broker is asked.")}
+
+
+@reads(type="string", maxLength=50)
+def network(raw: Any) -> str:
+    """An address or network, in CIDR."""
+    if not isinstance(raw, str) or isinstance(raw, Number):
+        raise Wrong("NOT_A_STRING", "This must be a string.")
+    if wrong := not_network(raw):
+        raise Wrong("BAD_FORMAT", f"This must be an address or a network such as 10.1.0.0/16: {wrong}")
+    return raw
+
+
 TOKEN_FIELDS = {
     "username": Field(
         text(r"^[A-Za-z0-9_.@+-]{1,150}$", "1 to 150 letters, digits and @.+-_"), required=True
@@ -116,6 +130,10 @@ TOKEN_FIELDS = {
     "expires_in": Field(integer(60, 10 * 366 * 86_400)),
     "rate": Field(integer(1, 1_000_000)),
     "strategy": Field(strategy, description="Of every order placed with it."),
+    "networks": Field(
+        listed(network, most=50),
+        description="Addresses and networks (CIDR) that may use it; all if not given.",
+    ),
 }
 WEBHOOK_FIELDS = {
     "url": Field(text(r"^https?://[\x21-\x7e]{1,480}$", "an https URL of printable ASCII"), required=True),

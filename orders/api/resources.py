@@ -137,6 +137,7 @@ def token_document(token: ApiToken) -> Document:
         "accounts": sorted(account.code for account in token.accounts.all()),
         "rate": token.rate,
         "strategy": token.strategy or None,
+        "networks": token.networks,
         "made_by": token.made_by,
         "made_at": time_text(token.created),
         "expires_at": time_or_none(token.expiry),

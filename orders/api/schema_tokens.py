@@ -25,6 +25,7 @@ class TokenShape(serializers.Serializer[Any]):
     accounts = serializers.ListField(child=serializers.CharField())
     rate = serializers.IntegerField(allow_null=True, help_text="Requests per second; null: the usual.")
     strategy = serializers.CharField(allow_null=True, help_text="Of every order placed with it.")
+    networks = serializers.ListField(child=serializers.CharField(), help_text="May use it; empty: all.")
     made_by = serializers.CharField()
     made_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)

@@ -50,14 +50,15 @@ PATIENCE = timedelta(seconds=30)  # before what is not proven is called so
 OVER = (WorkingStatus.FILLED, WorkingStatus.CANCELED, WorkingStatus.EXPIRED, WorkingStatus.REJECTED)
 
 Take = Callable[[], Snapshot | None]
+CancelEverything = Callable[[], bool]  # whether it went out
 
 
-def work_kills(session: str, take: Take) -> None:
+def work_kills(session: str, take: Take, cancel_everything: CancelEverything) -> None:
     """A round for every kill that stands, touches this session and is not proven."""
     standing = KillSwitch.objects.filter(released_at=None).exclude(status=KillStatus.PROVEN).order_by("id")
     for kill in standing.select_related("maker"):
         if session in sessions_of(kill.scope):
-            Round(kill, session).work(take)
+            Round(kill, session).work(take, cancel_everything)
 
 
 class Round:
@@ -68,8 +69,13 @@ class Round:
         self.session = session
         self.prefix = f"kill-{kill.id.hex[-12:]}-"
         self.blocking: list[str] = []
+        self.strangers: list[
+            str
+        ] = []  # orders of others, which the broker lets nobody else cancel one by one
+        self.canceled_all_at = kill.progress.get(session, {}).get("canceled_all_at", "")
         self.positions: list[dict[str, str]] = []
         kind, name = parse_scope(kill.scope)
+        self.scope_kind = kind
         self.strategy = name if kind == ScopeKind.STRATEGY else ""
         rows = BrokerAccount.objects.filter(session=session)
         self.accounts = set(rows.values_list("pk", flat=True))
@@ -77,9 +83,11 @@ class Round:
             self.accounts &= {name}
 
     # --- a round -----------------------------------------------------------------------------------
-    def work(self, take: Take) -> None:
+    def work(self, take: Take, cancel_everything: CancelEverything = lambda: False) -> None:
         """Do what is missing; when nothing is, let the broker show that it is so."""
         quiet = self._cancel() if self.kill.action != KillAction.HALT else not self._in_flight()
+        if quiet and self.strangers:
+            self._cancel_strangers(cancel_everything)
         if quiet and self.kill.action == KillAction.FLATTEN:
             quiet = self._close()
         proof = None
@@ -88,6 +96,8 @@ class Round:
             snapshot = take()
             if snapshot is not None:
                 proof = self._judge(snapshot, answered)
+                self.strangers = []  # the snapshot names those that are left
+        self.blocking += self.strangers
         self._store(proof, quiet=quiet)
 
     def _may_look(self) -> bool:
@@ -101,6 +111,9 @@ class Round:
         found = Q(session_id=self.session, account_id__in=self.accounts)
         return found & Q(strategy=self.strategy) if self.strategy else found
 
+    def _own(self) -> Q:
+        return self._orders() & ~Q(source=Source.EXTERNAL)
+
     def _in_flight(self) -> bool:
         flying = (State.CREATED, State.SENT, State.UNCONFIRMED)
         return Order.objects.filter(self._orders(), state__in=flying).exists()
@@ -112,6 +125,9 @@ class Round:
         for order in alive[:AT_ONCE]:
             own = order.cl_ord_id.startswith(self.prefix)
             if own and clock.now() - order.received_at < REPRICE:
+                continue
+            if order.source == Source.EXTERNAL:
+                self._ask_for_stranger(order)
                 continue
             rest += not own
             if order.held_for_desk:
@@ -125,8 +141,28 @@ class Round:
         try:
             cancel_order(order.id, actor=f"kill:{self.kill.id}", at=clock.now())
         except OrderError as error:
-            whose = "of somebody else " if order.source == Source.EXTERNAL else ""
-            self.blocking.append(f"order {order.cl_ord_id} {whose}is not canceled: {error}")
+            self.blocking.append(f"order {order.cl_ord_id} is not canceled: {error}")
+
+    def _ask_for_stranger(self, order: Order) -> None:
+        """Cancel what somebody else placed under our client id; name it, and why where that is refused."""
+        name = f"order {order.cl_ord_id} of somebody else is open"
+        try:
+            if not order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
+                cancel_order(order.id, actor=f"kill:{self.kill.id}", at=clock.now())
+            self.strangers.append(name)
+        except OrderError as error:
+            self.strangers.append(f"{name}: {error}")
+
+    def _cancel_strangers(self, cancel_everything: CancelEverything) -> None:
+        """Of a kill of the firm: have the broker cancel every order of the login, now and then.
+
+        Not while orders of ours work, which it would cancel as well; a snapshot shows what came of it.
+        """
+        if self.scope_kind != ScopeKind.FIRM or Order.objects.filter(self._own(), state__in=ALIVE).exists():
+            return
+        asked = datetime.fromisoformat(self.canceled_all_at) if self.canceled_all_at else None
+        if (asked is None or clock.now() - asked > LOOK_AGAIN) and cancel_everything():
+            self.canceled_all_at = time_text(clock.now())
 
     # --- closing -----------------------------------------------------------------------------------
     def _close(self) -> bool:
@@ -139,7 +175,7 @@ class Round:
                 self._close_one(row)
             except OrderError as error:
                 self.blocking.append(f"{row.symbol} of {row.account_id} is not closed: {error}")
-        working = Order.objects.filter(self._orders(), state__in=ALIVE).exists()
+        working = Order.objects.filter(self._own(), state__in=ALIVE).exists()
         return flat and not working
 
     def _close_one(self, row: Position) -> None:
@@ -232,6 +268,7 @@ class Round:
             if proof is None and self.positions:
                 mine["positions"] = self.positions
             seen = proof is not None or not quiet or self.blocking
+            mine |= {"canceled_all_at": self.canceled_all_at} if self.canceled_all_at else {}
             mine |= {"snapshots": shots, "blocking": self.blocking if seen else mine.get("blocking", [])}
             kill.progress = {**kill.progress, self.session: mine}
             self._conclude(kill)

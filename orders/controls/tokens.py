@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +21,10 @@ OVERLAP = timedelta(hours=1)
 LONGEST_OVERLAP = timedelta(days=7)
 #: With one of these a token can move the market, a limit, or the rights of others.
 NEEDS_TWO = frozenset({Scope.TRADE, Scope.RISK, Scope.APPROVE, Scope.ADMIN})
+
+
+#: What a rotated token has of the one before.
+KEPT = ("name", "scopes", "rate", "strategy", "networks", "person")
 
 
 class TokenOver(OrderError):
@@ -38,6 +43,7 @@ def make_token(
     lifetime: timedelta | None = None,
     rate: int | None = None,
     strategy: str = "",
+    networks: Collection[str] = (),
     made_by: str = "",
     person: User | None = None,
     waiting: bool = False,
@@ -53,7 +59,7 @@ def make_token(
         user.set_unusable_password()
         user.save(update_fields=["password"])
     fields: dict[str, object] = {"name": name, "scopes": sorted(scopes), "rate": rate, "strategy": strategy}
-    fields |= {"made_by": made_by, "person": person, "waiting": waiting}
+    fields |= {"networks": list(networks), "made_by": made_by, "person": person, "waiting": waiting}
     return _store(user, lifetime, accounts, **fields)[1]
 
 
@@ -65,13 +71,14 @@ def request_token(
     scopes: Collection[str],
     accounts: Collection[BrokerAccount],
     reason: str = "",
+    lifetime: timedelta | None = None,
     **options: Any,
 ) -> tuple[str, Approval | None]:
     """Make a token the way every door makes it: what can do harm opens nothing before a second person agrees.
 
-    Gives its text, and the approval that it waits for. Raises NotAllowed for accounts that are not the
-    maker's, and for an owner who is a person at the desk or another's client: the token would place orders in
-    his name.
+    Gives its text, and the approval that it waits for. It ends after `lifetime`, else TOKEN_DAYS. Raises
+    NotAllowed for accounts that are not the maker's, and for an owner who is a person at the desk or the
+    client of another: the token would place orders in his name.
     """
     require_client(username, actor)
     if beyond := sorted(set(scopes) - set(actor.scopes)):
@@ -88,6 +95,7 @@ def request_token(
         made_by=actor.name,
         person=actor.person,
         waiting=waits,
+        lifetime=lifetime or timedelta(days=settings.TOKEN_DAYS),
         **options,
     )
     return text, _token_approval(text, actor, reason) if waits else None
@@ -111,6 +119,7 @@ def _token_approval(text: str, actor: Actor, reason: str) -> Approval:
         "owner": token.user.get_username(),
         "scopes": " ".join(token.scopes),
         "accounts": " ".join(accounts) or "none",
+        "from": " ".join(token.networks) or "everywhere",
         "expires": token.expiry.isoformat(timespec="minutes") if token.expiry else "never",
     }
     return propose(
@@ -160,9 +169,7 @@ def rotate_token(key: str, *, overlap: timedelta = OVERLAP, by: str) -> str:
     if old.revoked_at or (old.expiry and old.expiry <= now):
         raise TokenOver("The token does not work any more, so there is nothing to rotate.")
     _drop_lost_successor(old, by)
-    fields = {name: getattr(old, name) for name in ("name", "scopes", "rate", "strategy", "person")} | {
-        "made_by": by
-    }
+    fields = {name: getattr(old, name) for name in KEPT} | {"made_by": by}
     row, text = _store(old.user, _lifetime(old), old.accounts.all(), **fields)
     old.successor = row
     old.expiry = min(now + overlap, old.expiry or now + overlap)

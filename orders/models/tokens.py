@@ -35,6 +35,9 @@ class ApiToken(AbstractAuthToken):
         default="",
         help_text="Of every order placed with it; empty: as orders say.",
     )
+    networks = models.JSONField(
+        default=list, blank=True, help_text="Addresses and networks (CIDR) that may use it; empty: all."
+    )
     made_by = models.CharField(max_length=100, blank=True, default="")
     #: Who answers for it: what the token does, this person cannot approve.
     person = models.ForeignKey(

@@ -341,7 +341,11 @@ class SessionRuntime:
             Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),
             Step("snapshot", self._snapshot_where_needed),
-            Step("kill switch", partial(work_kills, name, self._proof), every=HEALTH_EVERY),
+            Step(
+                "kill switch",
+                partial(work_kills, name, self._proof, self._cancel_everything),
+                every=HEALTH_EVERY,
+            ),
             Step("groups", partial(group_watch.settle_groups, name)),
             Step("slices", partial(slicer.work_slices, name)),
             Step("instruments", self._look_after_instruments),
@@ -357,12 +361,22 @@ class SessionRuntime:
         if give_up_halted(self.name, states):
             wakeup.notify_readers()
 
+    def _work_kills(self) -> None:
+        work_kills(self.name, self._proof, self._cancel_everything)
+
     def _proof(self) -> Snapshot | None:
         """A complete snapshot that our books have taken in; None where there is none now."""
         if self.session.link is not Link.READY:
             return None
         found = self._take_snapshot(ReconciliationKind.ORDERS, full=True)
         return found[0] if found else None
+
+    def _cancel_everything(self) -> bool:
+        """Ask for the cancel of others' orders, too; whether that went out."""
+        error = self.session.cancel_everything().error if self.session.link is Link.READY else None
+        if error:
+            log.warning("global cancel: %s", error, extra={"session": self.name})
+        return self.session.link is Link.READY and error is None
 
     def _alert_health(self) -> None:
         self.health.alert()

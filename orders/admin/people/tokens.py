@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from brokers.desk import ReadOnlyAdmin, moment
 from brokers.models import BrokerAccount
-from orders.access import accounts_of_person
+from orders.access import accounts_of_person, not_network
 from orders.admin.people import step_up
 from orders.admin.shared.pages import person_of
 from orders.controls.people import NotAllowed, at_desk
@@ -55,9 +55,23 @@ class TokenForm(forms.Form):
         min_value=1,
         max_value=36_500,
         required=False,
-        label="Days until it expires (never if empty)",
+        label="Days until it expires (TRADEDESK_TOKEN_DAYS if empty)",
         widget=UnfoldAdminIntegerFieldWidget,
     )
+
+    networks = forms.CharField(
+        required=False,
+        max_length=500,
+        label="Addresses or networks that may use it, by commas (all if empty)",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def clean_networks(self) -> list[str]:
+        """As a list."""
+        found = [part.strip() for part in self.cleaned_data["networks"].split(",") if part.strip()]
+        if wrong := next(filter(None, map(not_network, found)), ""):
+            raise forms.ValidationError(wrong)
+        return found
 
     def offer(self, person: User) -> None:
         """The person's own accounts, and scopes no wider than what the person may do."""
@@ -126,6 +140,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
                 name=wanted["name"],
                 lifetime=timedelta(days=wanted["days"]) if wanted["days"] else None,
                 strategy=wanted["strategy"],
+                networks=wanted["networks"],
             )
         except NotAllowed as error:
             form.add_error(None, str(error))

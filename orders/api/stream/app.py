@@ -17,6 +17,7 @@ from django.db import Error, connection
 from django.http import HttpResponse
 from redis.exceptions import RedisError
 
+from orders.access import address_of as address_of_meta
 from orders.api.authentication import Access
 from orders.api.problems import Problem, problem_of, problem_response
 from orders.api.stream import authentication, feed
@@ -71,7 +72,8 @@ class Stream:
             wanted = read_subscription(
                 scope["query_string"].decode("latin-1"), headers.get("last-event-id", "")
             )
-            access = await self._authorise(headers, address_of(scope))
+            address = address_of(scope, headers)
+            access = await self._authorise(headers, address)
         except (Problem, Error) as error:
             problem = problem_of(error) or Problem("INTERNAL_ERROR")
             await respond(send, problem_response(problem), authentication.cors(headers))
@@ -79,7 +81,7 @@ class Stream:
         self._start_feed()
         self.readers += 1
         try:
-            await self._until_gone(receive, self._write(headers, wanted, access, send))
+            await self._until_gone(receive, self._write(headers, wanted, access, send, address))
         finally:
             self.readers -= 1
 
@@ -115,12 +117,17 @@ class Stream:
                     log.info("stream ended", extra={"error": repr(result)})
 
     async def _write(
-        self, headers: Headers, wanted: Subscription, access: Access, send: ASGISendCallable
+        self,
+        headers: Headers,
+        wanted: Subscription,
+        access: Access,
+        send: ASGISendCallable,
+        address: str = "",
     ) -> None:
         start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         start += [(b"cache-control", b"no-store"), *encoded(authentication.cors(headers))]
         await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
-        listener = Subscriber(self.feed, access, lambda: self._authorise(headers), wanted)
+        listener = Subscriber(self.feed, access, lambda: self._authorise(headers, address), wanted)
         async for block in listener.blocks():
             if await self._send(send, block) > SLOW:
                 await self._send(send, dropped("SLOW_READER", "Resume from your last event id."))
@@ -135,10 +142,11 @@ class Stream:
         return time.monotonic() - started
 
 
-def address_of(scope: HTTPScope) -> str:
-    """Where the listener is."""
+def address_of(scope: HTTPScope, headers: Headers) -> str:
+    """Where the listener is, by the rule of all requests."""
     client = scope.get("client")
-    return client[0] if client else ""
+    told = headers.get("x-forwarded-for", "")
+    return address_of_meta({"REMOTE_ADDR": client[0] if client else "", "HTTP_X_FORWARDED_FOR": told})
 
 
 def preflight(headers: Headers) -> dict[str, str]:

@@ -14,7 +14,7 @@ from django.http.request import split_domain_port, validate_host
 
 from orders.access import accounts_of_person
 from orders.api import throttle
-from orders.api.authentication import Access, access_of
+from orders.api.authentication import WRONG_ADDRESS, Access, access_of
 from orders.api.problems import Problem
 from orders.models import Scope
 
@@ -34,6 +34,8 @@ def authorise(headers: Headers, address: str = "") -> Access:
             raise Problem("THROTTLED", detail, headers={"Retry-After": str(wait)})
         challenge = {"WWW-Authenticate": 'Token realm="tradedesk"'}
         raise Problem("NOT_AUTHENTICATED", "A valid token or login is needed.", headers=challenge)
+    if not access.opens_for(address):
+        raise Problem("FORBIDDEN", WRONG_ADDRESS)
     if Scope.READ not in access.scopes:
         raise Problem("FORBIDDEN", f"The token lacks the scope {Scope.READ}.")
     return access

@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from brokers.models import BrokerAccount
 from orders import selectors
+from orders.access import are_within
 from orders.api import schema_tokens as schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
@@ -53,6 +54,7 @@ class TokenList(ApiView):
             lifetime=lifetime,
             rate=wanted.get("rate"),
             strategy=wanted.get("strategy", self.access.strategy),
+            networks=wanted.get("networks") or [part for part in self.access.networks.split(",") if part],
         )
         return shown_once(text, status=201, approval=approval)
 
@@ -126,6 +128,8 @@ def beyond(access: Access, wanted: dict[str, Any]) -> list[FieldError]:
     if access.strategy and wanted.get("strategy", access.strategy) != access.strategy:
         text = f"Your own token places orders of the strategy {access.strategy} only."
         errors.append(FieldError("strategy", "BEYOND", text))
+    if access.networks and not are_within(wanted.get("networks", ()), access.networks):
+        errors.append(FieldError("networks", "BEYOND", f"Your own token may be used from {access.networks}."))
     if User.objects.filter(username=wanted["username"], is_staff=True).exists():
         errors.append(FieldError("username", "NOT_A_CLIENT", "This is a person at the desk, not a client."))
     return errors

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from brokers.models import BrokerAccount
+from orders.access import not_network
 from orders.controls.approvals import ApprovalOver, approve
 from orders.controls.people import RIGHTS, NotAllowed
 from orders.controls.tokens import (
@@ -53,7 +54,10 @@ class Command(BaseCommand):
         parser.add_argument("--accounts", default=ALL, help='codes, separated by commas, or "all" (default)')
         parser.add_argument("--scopes", default=DEFAULT_SCOPES, help=f"default: {DEFAULT_SCOPES}")
         parser.add_argument("--name", default="", help="what the token is for")
-        parser.add_argument("--days", type=int, help="days until it expires; never by default")
+        parser.add_argument("--days", type=int, help="days until it expires; default: TRADEDESK_TOKEN_DAYS")
+        parser.add_argument(
+            "--networks", default="", help="addresses and networks that may use it, by commas; default: all"
+        )
         parser.add_argument("--rate", type=int, help="requests per second; default: TRADEDESK_API_RATE")
         parser.add_argument(
             "--strategy", default="", help="of every order placed with it; default: as they say"
@@ -113,6 +117,7 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
         lifetime=timedelta(days=options["days"]) if options["days"] else None,
         rate=options["rate"],
         strategy=strategy_named(options["strategy"]),
+        networks=networks_named(options["networks"]),
     )
     if approval and options["approved_by"]:
         approve(
@@ -151,6 +156,14 @@ def accounts_named(text: str) -> list[BrokerAccount]:
     found = list(BrokerAccount.objects.filter(pk__in=codes))
     if missing := codes - {account.code for account in found}:
         raise CommandError(f"Unknown account: {', '.join(sorted(missing))}.")
+    return found
+
+
+def networks_named(text: str) -> list[str]:
+    """The networks of a comma-separated list; raises CommandError for what is none."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if wrong := next(filter(None, map(not_network, found)), ""):
+        raise CommandError(f"--networks: {wrong}")
     return found
 
 

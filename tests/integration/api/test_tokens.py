@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from orders.api import authentication, throttle
@@ -185,3 +186,38 @@ def test_a_throttled_order_is_not_recorded(token: MakeToken) -> None:
     answers = [Api(text).post("orders", body(f"a-{n}")).status_code for n in range(6)]
     placed = Api(token("algo2", scopes=("read",))).get("orders").json()["results"]
     assert len(placed) == answers.count(201) < 6
+
+
+def test_a_token_opens_from_its_networks_only(boss: Api) -> None:
+    text = boss.post("tokens", wanted(networks=["10.1.0.0/16", "2001:db8::/32"])).json()["token"]
+    assert Api(text).get("orders").json()["detail"] == "The token may not be used from this address."
+    inside = ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::9")
+    for address, status in (*((one, 200) for one in inside), ("10.2.0.1", 403)):
+        caller = Client(REMOTE_ADDR=address)
+        answer = caller.get("/api/v1/orders", headers={"Authorization": f"Token {text}"})
+        assert answer.status_code == status, address
+
+
+def test_a_proxy_that_is_believed_tells_the_address_of_a_token(boss: Api, settings: Any) -> None:
+    text = boss.post("tokens", wanted(networks=["10.1.0.0/16"])).json()["token"]
+    told = {"Authorization": f"Token {text}", "X-Forwarded-For": "10.1.2.3"}
+    assert Client().get("/api/v1/orders", headers=told).status_code == 403
+    settings.TRUSTED_PROXY = "127.0.0.1"
+    assert Client().get("/api/v1/orders", headers=told).status_code == 200
+
+
+def test_a_token_gives_no_wider_network_than_its_own(boss: Api) -> None:
+    assert boss.post("tokens", wanted(networks=["10.1.0.0/33"])).json()["errors"][0]["field"] == "networks.0"
+    ApiToken.objects.update(networks=["127.0.0.0/8"])
+    authentication.cache.clear()
+    assert boss.post("tokens", wanted(networks=["0.0.0.0/0"])).json()["errors"][0]["code"] == "BEYOND"
+    made = boss.post("tokens", wanted()).json()
+    again = Api(made["token"]).post("tokens/self/rotate", {}).json()
+    assert made["networks"] == again["networks"] == ["127.0.0.0/8"]
+
+
+def test_a_token_ends_by_itself_when_nobody_says_when(boss: Api, settings: Any) -> None:
+    settings.TOKEN_DAYS = 30
+    boss.post("tokens", wanted(username="ends"))
+    row = ApiToken.objects.get(user__username="ends")
+    assert round((row.expiry - row.created).total_seconds() / 86_400) == 30

@@ -18,6 +18,7 @@ from orders.controls.states import ScopeInvalid, set_state, state_now
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.test_doubt import place_by_hand
 from tradedesk.stack.polling import eventually
 
 FIRST, SECOND = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
@@ -182,3 +183,25 @@ def test_a_snapshot_from_before_the_last_answer_counts_no_more(desk: Desk) -> No
     Order.objects.filter(pk=order.pk).update(updated_at=clock.now())  # a late execution, say
     assert look(kill, FIRST) == KillStatus.WORKING
     assert look(kill, FIRST) == KillStatus.PROVEN
+
+
+def test_a_kill_of_the_firm_takes_back_what_another_client_placed(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    place_by_hand(gateway, client_id=77)
+    eventually(lambda: runtime.reconcile(full=True) and Order.objects.filter(source="EXTERNAL"), limit=60)
+    kill = press("firm", KillAction.CANCEL, actor=person("jo"), reason="test")
+    eventually(lambda: proven(kill), limit=90)
+    assert open_at(gateway) == []
+
+
+def test_a_kill_of_an_account_names_what_another_client_placed(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.controls.kill_work.PATIENCE", timedelta(0))
+    perm_id = place_by_hand(gateway, client_id=77)
+    ours = desk.wait(desk.rest(), State.PENDING)
+    kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")
+    eventually(not_proven(kill, str(perm_id)), limit=60)
+    desk.wait(ours, State.CANCELED)
+    assert len(open_at(gateway)) == 1
