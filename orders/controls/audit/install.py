@@ -62,10 +62,11 @@ BEGIN
     RAISE EXCEPTION 'what was asked, and how it was checked, stays as it is'
         USING ERRCODE = 'restrict_violation';
 END $$;
--- An order may be checked again until it was sent; the report before is kept (audit_identity).
+-- An order may be checked again until it was sent, also when a claim was taken back; the report before is kept
+-- (audit_identity).
 CREATE OR REPLACE TRIGGER audit_fixed BEFORE UPDATE OF check_report ON orders_order
     FOR EACH ROW WHEN (OLD.check_report IS DISTINCT FROM NEW.check_report
-        AND NOT (OLD.state IN ('CREATED', 'FAILED') AND OLD.claimed_at IS NULL))
+        AND NOT (OLD.state = 'CREATED' OR (OLD.state = 'FAILED' AND OLD.claimed_at IS NULL)))
     EXECUTE FUNCTION orders_audit_fixed();
 -- A row of a snapshot that was parked is taken again by the next one that cannot be applied: it has no event.
 CREATE OR REPLACE TRIGGER audit_fixed
