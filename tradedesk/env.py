@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import sys
+import warnings
 from dataclasses import dataclass, replace
 from functools import partial
 from ipaddress import ip_network
@@ -120,13 +121,18 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
-def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
-    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
+def words(name: str, known: tuple[str, ...], without_effect: tuple[str, ...] = ()) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty.
+
+    Words `without_effect` may be set, are warned of and left out, so that nobody sees them in force.
+    """
     text = os.environ.get(name)
     found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
-    if wrong := sorted(found - set(known)):
+    if wrong := sorted(found - {*known, *without_effect}):
         raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
-    return found
+    for word in sorted(found & set(without_effect)):
+        warnings.warn(f"{name}: {word} has no effect in this version.", RuntimeWarning, stacklevel=2)
+    return found - set(without_effect)
 
 
 def networks(name: str) -> str:

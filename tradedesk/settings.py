@@ -126,6 +126,7 @@ TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
 FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
     ("limits", "kill_release", "tokens", "manual_executions"),
+    without_effect=("breaks_above", "orders_above"),
 )
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)

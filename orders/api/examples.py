@@ -143,6 +143,8 @@ def _complete(operation: Schema, components: Schema) -> None:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         if "examples" not in content:
             content["examples"] = {"usual": {"value": REQUESTS[name]}}
+        if content["schema"].get("required"):
+            operation["requestBody"]["required"] = True
     for status, response in operation["responses"].items():
         for media, content in response.get("content", {}).items():
             if media == "application/problem+json":

@@ -62,8 +62,8 @@ BEGIN
     RAISE EXCEPTION 'what was asked, and how it was checked, stays as it is'
         USING ERRCODE = 'restrict_violation';
 END $$;
--- An order may be checked again until it was sent, also when a claim was taken back; the report before is kept
--- (audit_identity).
+-- An order may be checked again until it was sent, also when a claim was taken back; the report before is
+-- kept (audit_identity).
 CREATE OR REPLACE TRIGGER audit_fixed BEFORE UPDATE OF check_report ON orders_order
     FOR EACH ROW WHEN (OLD.check_report IS DISTINCT FROM NEW.check_report
         AND NOT (OLD.state = 'CREATED' OR (OLD.state = 'FAILED' AND OLD.claimed_at IS NULL)))

@@ -12,6 +12,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
+import tradedesk.urls  # noqa: F401 - a login before the first page counts for its step-up too
 from brokers.models import AccountValue, BrokerAccount, InboxMessage, Position
 from orders.models import DeskProfile, Execution, Order, ReconciliationRun
 from tests.integration.api.conftest import ACCOUNT, desk, placed

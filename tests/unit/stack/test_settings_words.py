@@ -12,11 +12,15 @@ from tradedesk import env
 KNOWN = tuple(sorted(set(FOUR_EYES.values())))
 
 
-@pytest.mark.parametrize("name", ["orders_above", "breaks_above", "kill"])
-def test_four_eyes_knows_only_what_waits_for_a_second_person(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TRADEDESK_FOUR_EYES", f"limits,{name}")
-    with pytest.raises(ImproperlyConfigured, match=f"kill_release.* does not know {name}"):
+def test_four_eyes_knows_only_what_waits_for_a_second_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEDESK_FOUR_EYES", "limits,kill")
+    with pytest.raises(ImproperlyConfigured, match=r"kill_release.* does not know kill"):
         env.words("TRADEDESK_FOUR_EYES", KNOWN)
     assert set(KNOWN) >= settings.FOUR_EYES
+
+
+def test_a_word_without_effect_is_warned_of_and_never_shown_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEDESK_FOUR_EYES", "limits,orders_above")
+    with pytest.warns(RuntimeWarning, match="orders_above has no effect"):
+        found = env.words("TRADEDESK_FOUR_EYES", KNOWN, without_effect=("orders_above",))
+    assert found == {"limits"}
