@@ -13,7 +13,7 @@ from django.db import transaction
 from brokers.models import BrokerAccount
 from orders.access import not_network
 from orders.controls.approvals import ApprovalOver, approve
-from orders.controls.people import RIGHTS, NotAllowed
+from orders.controls.people import RIGHTS, Actor, NotAllowed
 from orders.controls.tokens import (
     LONGEST_OVERLAP,
     OVERLAP,
@@ -30,6 +30,7 @@ from orders.management.people import (
     PERSON_PASSWORD,
     proven,
     proven_or_first,
+    second_at_hand,
 )
 from orders.models import ApiToken, Scope
 
@@ -71,7 +72,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--approved-by",
             default="",
-            help=f"the second person, present with the password (asked, or in {APPROVER_PASSWORD})",
+            help=f"the second person, there with the password (asked, or in {APPROVER_PASSWORD});"
+            " default: approver, as long as `seed`'s file with the first password is here, nobody named",
         )
         overlap = int(OVERLAP.total_seconds())
         parser.add_argument("--overlap", type=int, default=overlap, help=f"seconds; default: {overlap}")
@@ -119,15 +121,21 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
         strategy=strategy_named(options["strategy"]),
         networks=networks_named(options["networks"]),
     )
-    if approval and options["approved_by"]:
-        approve(
-            approval.pk,
-            actor=proven(options["approved_by"], APPROVER_PASSWORD),
-            reason="approved at the shell",
-        )
-    elif approval:
+    if not approval:
+        return text
+    if second := second_person(options):
+        approve(approval.pk, actor=second, reason="approved at the shell")
+        say(f"Approved by {second.user}.")
+    else:
         say(f"It opens nothing before another person than {actor.user} approves it at the desk (Approvals).")
     return text
+
+
+def second_person(options: dict[str, Any]) -> Actor | None:
+    """Who approves at this shell: the person who is named; where nobody is named at all, who is at hand."""
+    if options["approved_by"]:
+        return proven(options["approved_by"], APPROVER_PASSWORD)
+    return None if options["by"] else second_at_hand()
 
 
 def between(option: str, value: int | None, low: int, high: int) -> None:

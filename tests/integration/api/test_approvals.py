@@ -142,8 +142,9 @@ def test_nobody_makes_a_token_in_the_name_of_a_person_or_of_others(
 
 
 def test_the_shell_makes_a_waiting_token_unless_the_second_person_is_there(
-    desk: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    desk: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: Any
 ) -> None:
+    (settings.DATA_DIR / "approver_password").unlink()
     call_command("apitoken", "algo", "--accounts", ACCOUNT)
     told = capsys.readouterr()
     assert "second" not in told.out
@@ -162,6 +163,20 @@ def test_the_shell_makes_a_waiting_token_unless_the_second_person_is_there(
     call_command("apitoken", "algo", "--accounts", ACCOUNT, "--approved-by", "second")
     assert Api(capsys.readouterr().out.splitlines()[-1]).get("orders").status_code == 200
     assert Approval.objects.filter(state="APPROVED").count() == 1
+
+
+def test_who_holds_both_first_passwords_is_both_persons_at_the_shell(
+    desk: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("apitoken", "algo", "--accounts", ACCOUNT)
+    told = capsys.readouterr()
+    assert "Approved by approver." in told.err
+    assert Api(told.out.splitlines()[-1]).get("orders").status_code == 200
+    approver = User.objects.get(username="approver")
+    approver.set_password("words of my own")
+    approver.save()
+    call_command("apitoken", "other", "--accounts", ACCOUNT)
+    assert "approves it at the desk" in capsys.readouterr().err
 
 
 def test_one_person_at_the_shell_is_not_two(
