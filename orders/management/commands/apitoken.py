@@ -13,7 +13,7 @@ from django.db import transaction
 from brokers.models import BrokerAccount
 from orders.access import not_network
 from orders.controls.approvals import ApprovalOver, approve
-from orders.controls.people import RIGHTS, Actor, NotAllowed
+from orders.controls.people import RIGHTS, NotAllowed
 from orders.controls.tokens import (
     LONGEST_OVERLAP,
     OVERLAP,
@@ -110,6 +110,10 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     between("--rate", options["rate"], 1, 1_000_000)
     accounts, scopes = accounts_named(options["accounts"]), scopes_named(options["scopes"])
     actor = proven_or_first(options["by"], right=RIGHTS[Scope.ADMIN])
+    second = None if options["by"] or options["approved_by"] else second_at_hand()
+    if second and Scope.APPROVE in scopes and set(scopes) <= set(second.scopes):
+        # Who answers for a token that approves must not be who answers for those whose acts it approves.
+        actor, second = second, actor
     text, approval = request_token(
         options["username"],
         actor=actor,
@@ -123,19 +127,14 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     )
     if not approval:
         return text
-    if second := second_person(options):
+    if options["approved_by"]:
+        second = proven(options["approved_by"], APPROVER_PASSWORD)
+    if second:
         approve(approval.pk, actor=second, reason="approved at the shell")
         say(f"Approved by {second.user}.")
     else:
         say(f"It opens nothing before another person than {actor.user} approves it at the desk (Approvals).")
     return text
-
-
-def second_person(options: dict[str, Any]) -> Actor | None:
-    """Who approves at this shell: the person who is named; where nobody is named at all, who is at hand."""
-    if options["approved_by"]:
-        return proven(options["approved_by"], APPROVER_PASSWORD)
-    return None if options["by"] else second_at_hand()
 
 
 def between(option: str, value: int | None, low: int, high: int) -> None:

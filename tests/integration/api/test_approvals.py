@@ -179,6 +179,20 @@ def test_who_holds_both_first_passwords_is_both_persons_at_the_shell(
     assert "approves it at the desk" in capsys.readouterr().err
 
 
+def test_a_fresh_desk_has_a_maker_and_an_approver_by_two_commands(
+    desk: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = []
+    for user, scopes in (("alice", "read,risk"), ("bob", "read,approve")):
+        call_command("apitoken", user, "--scopes", scopes)
+        tokens.append(Api(capsys.readouterr().out.splitlines()[-1]))
+    maker, approver = tokens
+    approval = maker.post("limit-changes", asked()).json()["approval"]["id"]
+    assert maker.post(f"approvals/{approval}/approve", {"reason": "x"}).status_code == 403
+    assert approver.post(f"approvals/{approval}/approve", {"reason": "x"}).status_code == 200
+    assert now() == 20_000
+
+
 def test_one_person_at_the_shell_is_not_two(
     desk: None, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
