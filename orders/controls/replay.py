@@ -27,8 +27,8 @@ from orders.entry.valuation import valuation_for
 from orders.errors import OrderError
 from orders.models import ALIVE, Execution, Order, Source
 from orders.risk.catalogue import FIELDS, LimitSet
-from orders.risk.checks import CheckResult, first_failed
 from orders.risk.market import Leg, Market, Price
+from orders.risk.report import CheckResult, first_failed
 from orders.risk.scopes import parse_scope
 from orders.risk.use import ZERO, Day, Use, repeatable, signed
 

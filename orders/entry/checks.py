@@ -18,10 +18,10 @@ from orders.entry.ticket import Ticket
 from orders.instruments.prices import last_prices
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
-from orders.risk.checks import CheckResult
 from orders.risk.market import Known, value_price
 from orders.risk.money import Rates
 from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
+from orders.risk.report import CheckResult
 from orders.risk.states import state_check
 
 

@@ -27,8 +27,8 @@ from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, Re
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.notify import wakeup
-from orders.risk.checks import CheckResult, first_failed
 from orders.risk.overrides import with_warnings
+from orders.risk.report import CheckResult, first_failed
 from orders.risk.states import state_check
 from orders.sending.claim import CHECKED_WITHIN, unchecked_orders
 from orders.sending.replaces import store_rows, with_orders

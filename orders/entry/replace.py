@@ -50,8 +50,8 @@ from orders.models.lost import MORE
 from orders.models.reasons import reason
 from orders.models.requests import accept_replace
 from orders.notify import wakeup
-from orders.risk.checks import first_failed
 from orders.risk.exits import covered_qty, exit_of, total_qty
+from orders.risk.report import first_failed
 from orders.sending.claim import raisable
 from orders.store.orders import store_orders
 

@@ -27,10 +27,10 @@ from orders.instruments.prices import ages, last_prices
 from orders.models import Cause, GroupKind, Order, State, TradingState
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
-from orders.risk.checks import CheckResult, first_failed
 from orders.risk.exposure import Valuation, exposure_checks, needs_all_contracts
 from orders.risk.market import value_price
 from orders.risk.overrides import with_warnings
+from orders.risk.report import CheckResult, first_failed
 from orders.risk.scopes import FIRM, ScopeKind
 from orders.risk.states import reduce_checks
 from orders.risk.use import Asked, Content, Demand, Use, has_use_rules, on_what_stands, signed, use_checks

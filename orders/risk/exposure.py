@@ -14,11 +14,11 @@ from decimal import Decimal
 from brokers.fix import Side
 from brokers.formats import decimal_text
 from orders.risk.catalogue import LimitSet, ShortSales
-from orders.risk.checks import CheckResult, result
 from orders.risk.market import Ages, Market, age_text, worst
 from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.order_rules import round_money
+from orders.risk.report import CheckResult, result
 from orders.risk.use import ZERO, Asked, Day, Demand, Use, owner_of
 
 #: The broker tells the day's profit about once a second: this is not the present one any more.

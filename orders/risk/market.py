@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
-from orders.risk.checks import CheckResult, result
+from orders.risk.report import CheckResult, result
 from orders.risk.terms import OrderTerms
 
 BPS = Decimal(10_000)

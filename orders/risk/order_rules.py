@@ -15,7 +15,6 @@ from functools import lru_cache
 from brokers.fix import OrdType, TimeInForce
 from brokers.formats import decimal_text
 from orders.risk.catalogue import Effect, LimitSet, Restriction
-from orders.risk.checks import CheckResult, result
 from orders.risk.contract_rules import ContractRules, is_open
 from orders.risk.market import (
     BPS,
@@ -29,6 +28,7 @@ from orders.risk.market import (
     why_unpriced,
 )
 from orders.risk.money import Rates, why_no_rate
+from orders.risk.report import CheckResult, result
 from orders.risk.terms import OrderTerms
 
 #: The exchange takes no order for the closing auction in these last minutes (NYSE: 10, Nasdaq: 5).

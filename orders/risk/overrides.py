@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from orders.risk.catalogue import FIELDS, LimitSet
-from orders.risk.checks import CheckResult
+from orders.risk.report import CheckResult
 
 
 class Meant(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from brokers.formats import decimal_text
 from orders.models.trading_state import TradingState
-from orders.risk.checks import CheckResult, result
+from orders.risk.report import CheckResult, result
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.use import ZERO, Demand, Use
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from brokers.fix import OrdType, Side
 from brokers.formats import decimal_text
 from orders.risk.catalogue import CATALOGUE, FIELDS, LimitSet
-from orders.risk.checks import CheckResult, result
+from orders.risk.report import CheckResult, result
 from orders.risk.scopes import ScopeKind
 
 ZERO = Decimal(0)

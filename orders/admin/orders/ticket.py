@@ -39,8 +39,8 @@ from orders.entry.ticket_texts import (
 )
 from orders.errors import OrderError, TicketInvalid
 from orders.models import Order, Source
-from orders.risk.checks import CheckResult
 from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind
+from orders.risk.report import CheckResult
 from orders.store.states import read_session_state
 
 NOT_COPIED = ("account", "max_age", "cl_ord_id")

@@ -1,4 +1,4 @@
-"""Checks: every one reports value against limit, passed or not, and whose limit it is. Pure, no I/O."""
+"""What checks answer: every one reports value against limit, passed or not, and whose limit it is. Pure."""
 
 from __future__ import annotations
 
