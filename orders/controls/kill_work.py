@@ -69,9 +69,8 @@ class Round:
         self.session = session
         self.prefix = f"kill-{kill.id.hex[-12:]}-"
         self.blocking: list[str] = []
-        self.strangers: list[
-            str
-        ] = []  # orders of others, which the broker lets nobody else cancel one by one
+        #: Orders of others, which the broker lets nobody else cancel one by one.
+        self.strangers: list[str] = []
         self.canceled_all_at = kill.progress.get(session, {}).get("canceled_all_at", "")
         self.positions: list[dict[str, str]] = []
         kind, name = parse_scope(kill.scope)
