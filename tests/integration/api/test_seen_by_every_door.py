@@ -159,12 +159,13 @@ DOORS: dict[str, Callable[[Api, Client, Seen], Any]] = {
 }
 
 
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("name", SEEN)
+#: Not where a door takes no such order, in whatever quantity.
+THROUGH = [(name, door) for name, seen in SEEN.items() for door in DOORS if door not in seen.doors_without]
+
+
+@pytest.mark.parametrize(("name", "door"), THROUGH)
 def test_what_was_seen_is_refused_by_this_door(api: Api, boss: Client, name: str, door: str) -> None:
     seen = SEEN[name]
-    if door in seen.doors_without:
-        pytest.skip("this door takes no such order")
     prepare(api, seen)
     assert_refuses(DOORS[door](api, boss, seen), seen)
 
