@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 
 from orders.controls.people import Actor, NotAllowed, in_shell
 from orders.management.commands.seed import APPROVER, DESK_USER
+from orders.models import Scope
 
 #: Where a script gives the password of who acts, and of the second person.
 PERSON_PASSWORD = "TRADEDESK_PERSON_PASSWORD"  # noqa: S105 - a variable's name
@@ -51,7 +52,8 @@ def second_at_hand() -> Actor | None:
     user = User.objects.filter(username=APPROVER, is_active=True).first()
     if user is None or not kept.exists() or not user.check_password(kept.read_text().strip()):
         return None
-    return in_shell(APPROVER)
+    actor = in_shell(APPROVER)
+    return actor if Scope.APPROVE in actor.scopes and actor.has_all_accounts else None
 
 
 def _proven(username: str, variable: str, password: str, right: str) -> Actor:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
@@ -15,7 +13,7 @@ from django.utils import timezone
 import tradedesk.urls  # noqa: F401 - a login before the first page counts for its step-up too
 from brokers.models import AccountValue, BrokerAccount, InboxMessage, Position
 from orders.models import DeskProfile, Execution, Order, ReconciliationRun
-from tests.integration.api.conftest import ACCOUNT, desk, placed
+from tests.integration.api.conftest import ACCOUNT, desk, make_groups, placed
 
 __all__ = ["desk"]
 HOSTILE = '"><script>x()</script>{{7*7}}'
@@ -41,9 +39,8 @@ def person(desk: None) -> Callable[..., Client]:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    """The desk's groups as the migrations make them; the flush after a transactional test takes them away."""
-    import_module("orders.migrations.0004_desk_groups").make_groups(apps, None)
-    import_module("orders.migrations.0029_rights_of_controls").permit(apps, None)
+    """The desk's groups, whatever ran before."""
+    make_groups()
 
 
 @pytest.fixture
