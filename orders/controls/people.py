@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib.auth.models import User
 
@@ -48,7 +49,7 @@ class Actor:
         """Everybody who stands behind it: none of them may approve what it made."""
         return frozenset(user.pk for user in (self.user, self.person) if user)
 
-    @property
+    @cached_property
     def has_all_accounts(self) -> bool:
         """Whether it may decide about the whole firm."""
         return GROUP_ORDERS in self.accounts or set(self.accounts) >= set(
