@@ -24,7 +24,7 @@ from orders.api.views.approvals import actor_of
 from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
-from orders.store.states import read_session_state
+from orders.store.states import read_states
 
 
 class Executions(ApiView):
@@ -86,11 +86,12 @@ class Sessions(ApiView):
     @extend_schema(**schema.LIST_SESSIONS)
     def get(self, request: Request) -> HttpResponse:
         """Sessions with the state of their link."""
+        states = read_states()
         return whole_list(
             session_document(
                 session,
                 [account.code for account in session.accounts.all()],
-                read_session_state(session.name),
+                states.of_session(session.name),
             )
             for session in selectors.sessions_of(self.access.accounts)
         )
