@@ -15,7 +15,6 @@ from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.bodies import read_fields, reason
 from orders.api.shapes import choice
-from orders.api.views.approvals import actor_of
 from orders.api.views.states import scope
 from orders.controls import kill as kills
 from orders.controls.states import ScopeInvalid, require_scope
@@ -67,7 +66,7 @@ class Kills(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Halt the scope now, and cancel or flatten what is asked for."""
         wanted = read_fields(request.data, KILL_FIELDS)
-        kill = kills.press(**wanted, actor=actor_of(self.access))
+        kill = kills.press(**wanted, actor=self.actor)
         return answer(kill_document(kill), status=202, headers={"Location": f"/api/v1/kill/{kill.id}"})
 
 
@@ -105,7 +104,7 @@ class KillRelease(KillDetail):
         """By a second person: not its maker, nor a token that the maker answers for."""
         why = read_fields(request.data, RELEASE_FIELDS)["reason"]
         self._find(kill_id)
-        return answer(kill_document(kills.release(kill_id, actor=actor_of(self.access), reason=why)))
+        return answer(kill_document(kills.release(kill_id, actor=self.actor, reason=why)))
 
 
 def kill_document(kill: KillSwitch) -> dict[str, Any]:

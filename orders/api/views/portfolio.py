@@ -20,7 +20,6 @@ from orders.api.resources import (
     position_document,
     session_document,
 )
-from orders.api.views.approvals import actor_of
 from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
@@ -76,7 +75,7 @@ class Limits(ApiView):
         """Limits in force, with what is used of them now."""
         wanted = account_filter(request).get("account_id")
         accounts = {account for account in self.access.accounts if wanted in (None, account)}
-        others = wanted is None and actor_of(self.access).has_all_accounts
+        others = wanted is None and self.actor.has_all_accounts
         return whole_list(asdict(limits) for limits in limits_now(accounts, others=others))
 
 

@@ -19,7 +19,6 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
 from orders.api.resources import token_document
-from orders.api.views.approvals import actor_of
 from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError
 from orders.models import ApiToken, Approval, Scope
@@ -47,7 +46,7 @@ class TokenList(ApiView):
         lifetime = timedelta(seconds=wanted["expires_in"]) if "expires_in" in wanted else None
         text, approval = request_token(
             wanted["username"],
-            actor=actor_of(self.access),
+            actor=self.actor,
             accounts=list(BrokerAccount.objects.filter(pk__in=wanted["accounts"])),
             scopes=[str(scope) for scope in wanted["scopes"]],
             name=wanted.get("name", ""),
