@@ -12,6 +12,7 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
+from brokers.formats import spreadsheet_text
 from orders.access import SEES_ALL, accounts_of_person
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls.audit.read import Entry, Wanted, entries, every
@@ -96,4 +97,4 @@ def csv_lines(found: Iterator[Entry]) -> Iterator[str]:
     yield writer.writerow(COLUMNS)
     for entry in found:
         cells = [text_of(value) for value in as_texts(entry).values()]
-        yield writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
+        yield writer.writerow([spreadsheet_text(cell) for cell in cells])

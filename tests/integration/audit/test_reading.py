@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 
 import pytest
@@ -134,3 +135,13 @@ def test_the_page_shows_old_and_new_and_files_have_the_same(orders: list[Order],
     clerk = User.objects.create_user("clerk2", password="right-password", is_staff=True)
     client.force_login(clerk)
     assert client.get("/admin/desk/audit/").status_code == 403
+
+
+@pytest.mark.parametrize("reason", ["=cmd", " =cmd", "\t=cmd"])
+def test_a_file_quotes_what_a_spreadsheet_would_run(orders: list[Order], client: Client, reason: str) -> None:
+    client.force_login(User.objects.create_superuser("boss", password="right-password"))
+    with acting(Acting(person="anna", via="desk", reason=reason)):
+        AccountLimit.objects.update(max_notional=7)
+    file = client.get("/admin/desk/audit.csv", {"person": "anna"})
+    lines = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert {row["text"] for row in csv.DictReader(lines)} == {f"'{reason}"}
