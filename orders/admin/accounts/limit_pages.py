@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from brokers.models import BrokerAccount, Instrument
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.timezones import UtcField
 from orders.controls.limit_changes import (
     CHANGEABLE,
     INSTRUMENTS,
@@ -38,7 +39,7 @@ class LimitsForm(forms.Form):
     """The limits of one scope, by the catalogue; `version` is that of the limits when the form was read."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    from_when = forms.DateTimeField(
+    from_when = UtcField(
         required=False,
         label="From when (UTC)",
         help_text="Empty: at once, or as soon as it is approved.",
