@@ -62,7 +62,7 @@ def release(kill_id: UUID, *, actor: Actor, reason: str) -> KillSwitch:
         raise ScopeInvalid({"reason": ["Please say why."]})
     with transaction.atomic():
         kill = KillSwitch.objects.select_for_update().get(pk=kill_id)
-        require_other(ApprovalKind.KILL_RELEASE, actor, (kill.maker_id, kill.maker_person_id))
+        require_other(ApprovalKind.KILL_RELEASE, actor, kill)
         if kill.released_at:
             return kill
         kill.released_at, kill.released_by = clock.now(), actor.name[:150]

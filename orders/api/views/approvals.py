@@ -221,7 +221,7 @@ def approval_document(row: Approval, actor: Actor) -> dict[str, Any]:
         "made_at": time_or_none(row.made_at),
         "expires_at": time_text(row.expires_at),
         "state": row.state_at(clock.now()),
-        "own": bool(actor.ids & {row.maker_id, row.maker_person_id}),
+        "own": actor.made(row),
         "decided_by": row.decided_by,
         "decided_at": time_or_none(row.decided_at),
         "decision": row.decision,
