@@ -109,15 +109,17 @@ class KillRelease(KillDetail):
 
 def kill_document(kill: KillSwitch) -> dict[str, Any]:
     """How far a kill is."""
+    sessions = kills.sessions_of(kill.scope)
+    seen = kills.gathered(kill, sessions)
     return {
         "status": kill.status,
         "open_orders_here": open_here(kill),
-        "open_orders_at_broker": kills.gathered(kill, "at_broker"),
-        "positions": kills.gathered(kill, "positions"),
-        "snapshots": kills.gathered(kill, "snapshots"),
+        "open_orders_at_broker": seen["at_broker"],
+        "positions": seen["positions"],
+        "snapshots": seen["snapshots"],
         "started_at": time_or_none(kill.started_at),
         "proven_at": time_or_none(kill.proven_at),
-        "blocking": kills.blocking_of(kill),
+        "blocking": kills.blocking_of(kill, sessions),
     }
 
 
