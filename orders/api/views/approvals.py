@@ -17,7 +17,7 @@ from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.bodies import read_fields
 from orders.api.problems import invalid
-from orders.api.queries import read_query
+from orders.api.queries import read_query, whole_list
 from orders.api.shapes import choice
 from orders.controls import approvals
 from orders.controls.limit_changes import LimitsInvalid, propose_limits
@@ -149,7 +149,7 @@ class Approvals(ApiView):
         """The newest 200 of your accounts."""
         state = read_query(request.query_params, QUERY_FIELDS).get("state")
         rows = approvals.visible(self.actor, state=state)
-        return answer({"results": [approval_document(row, self.actor) for row in rows], "next": None})
+        return whole_list(approval_document(row, self.actor) for row in rows)
 
 
 class Approve(ApiView):

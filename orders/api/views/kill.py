@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from brokers.formats import time_or_none
 from orders.api import schema
 from orders.api.base import ApiView, answer
-from orders.api.bodies import read_fields, reason
+from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.shapes import choice
 from orders.api.views.states import scope
 from orders.controls import kill as kills
@@ -21,11 +21,10 @@ from orders.controls.states import ScopeInvalid, require_scope
 from orders.entry.fields import Field, word
 from orders.models import ALIVE, KillAction, KillStatus, KillSwitch, Scope
 
-RELEASE_FIELDS = {"reason": Field(reason, required=True)}
 KILL_FIELDS = {
     "scope": Field(scope, required=True, description="firm, account:X, strategy:X or session:X."),
     "action": Field(word(KillAction), required=True),
-    **RELEASE_FIELDS,
+    **REASON_FIELDS,
 }
 SHOWN = 500
 
@@ -97,12 +96,12 @@ class KillRelease(KillDetail):
 
     @extend_schema(
         operation_id="release_kill",
-        request=schema.json_body(RELEASE_FIELDS),
+        request=schema.json_body(REASON_FIELDS),
         responses={200: KillShape, **schema.problems(400, 404, 413, 415)},
     )
     def post(self, request: Request, kill_id: UUID) -> HttpResponse:
         """By a second person: not its maker, nor a token that the maker answers for."""
-        why = read_fields(request.data, RELEASE_FIELDS)["reason"]
+        why = read_fields(request.data, REASON_FIELDS)["reason"]
         self._find(kill_id)
         return answer(kill_document(kills.release(kill_id, actor=self.actor, reason=why)))
 

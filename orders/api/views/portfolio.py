@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,8 +11,8 @@ from rest_framework.request import Request
 
 from orders import selectors
 from orders.api import schema
-from orders.api.base import ApiView, answer
-from orders.api.queries import ACCOUNT_FIELDS, DEFAULT_LIMIT, EXECUTION_FIELDS, page, read_query
+from orders.api.base import ApiView
+from orders.api.queries import ACCOUNT_FIELDS, DEFAULT_LIMIT, EXECUTION_FIELDS, page, read_query, whole_list
 from orders.api.resources import (
     account_value_document,
     execution_document,
@@ -115,8 +114,3 @@ def account_filter(request: Request) -> dict[str, Any]:
     """The condition for ?account=, if it is given."""
     query = read_query(request.query_params, ACCOUNT_FIELDS)
     return {"account_id": query["account"]} if "account" in query else {}
-
-
-def whole_list(documents: Iterable[Any]) -> HttpResponse:
-    """A list that is short by nature, in the shape of a page."""
-    return answer({"results": list(documents), "next": None})

@@ -18,6 +18,7 @@ from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
+from orders.api.queries import whole_list
 from orders.api.resources import token_document
 from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError
@@ -35,7 +36,7 @@ class TokenList(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Tokens, newest first, revoked ones too."""
         rows = selectors.tokens_of(self.access.accounts)
-        return answer({"results": [token_document(token) for token in rows], "next": None})
+        return whole_list(token_document(token) for token in rows)
 
     @extend_schema(**schema.MAKE_TOKEN)
     def post(self, request: Request) -> HttpResponse:
