@@ -49,10 +49,11 @@ def valuation_for(
 def read_contracts(contracts: Collection[int]) -> dict[int, ContractFacts]:
     """What these contracts are, each with its market as it is now."""
     rows = Instrument.objects.filter(con_id__in=contracts).order_by("pk")
-    named = rows.values_list("con_id", "multiplier", "price_magnifier", "currency", "sec_type")
+    named = list(rows.values_list("con_id", "multiplier", "price_magnifier", "currency", "sec_type"))
+    markets = last_prices.markets([con_id for con_id, *_ in named if con_id is not None])
     return {
         con_id: ContractFacts(
-            market=last_prices.market(con_id),
+            market=markets[con_id],
             unit=multiplier / magnifier,
             currency=currency,
             is_share=sec_type == SecType.STK,
