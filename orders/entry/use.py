@@ -27,13 +27,23 @@ from orders.instruments.prices import ages, last_prices
 from orders.models import Cause, GroupKind, Order, State, TradingState
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
-from orders.risk.exposure import Valuation, exposure_checks, needs_all_contracts
+from orders.risk.exposure import EXPOSURES, Valuation, exposure_checks
 from orders.risk.market import value_price
 from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.scopes import FIRM, ScopeKind
 from orders.risk.states import reduce_checks
-from orders.risk.use import Asked, Content, Demand, Use, has_use_rules, on_what_stands, signed, use_checks
+from orders.risk.use import (
+    Asked,
+    Content,
+    Demand,
+    Use,
+    asks,
+    has_use_rules,
+    on_what_stands,
+    signed,
+    use_checks,
+)
 from orders.sending.unknown_outcome import reject_order
 from orders.store.states import put_state
 from orders.store.use import Reading, read_use
@@ -337,21 +347,17 @@ def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink
     """What the rules of these limits that are on need to know; `shrink`: and orders that only reduce."""
     return Reading(
         scopes=scopes,
-        all_contracts=any(needs_all_contracts(one) for one in limits),
-        open_orders=_asks(limits, "max_open_orders"),
-        recent=_asks(limits, *OF_THE_MINUTE),
-        contents=_asks(limits, "max_duplicates_per_minute"),
-        positions=shrink or _asks(limits, *ON_POSITIONS),
-        quotes=any(one.refuse_self_trade for one in limits),
-        day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
-        messages=_asks(limits, "max_messages_per_minute"),
-        repeats=_asks(limits, "max_repeated_executions"),
+        all_contracts=asks(limits, *EXPOSURES),
+        open_orders=asks(limits, "max_open_orders"),
+        recent=asks(limits, *OF_THE_MINUTE),
+        contents=asks(limits, "max_duplicates_per_minute"),
+        positions=shrink or asks(limits, *ON_POSITIONS),
+        quotes=asks(limits, "refuse_self_trade"),
+        day=asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
+        messages=asks(limits, "max_messages_per_minute"),
+        repeats=asks(limits, "max_repeated_executions"),
         exits=shrink,
     )
-
-
-def _asks(limits: Iterable[LimitSet], *names: str) -> bool:
-    return any(not one.on.isdisjoint(names) for one in limits)
 
 
 def _valuation(bounds: Sequence[Bound], use: Use, rules: Rules) -> Valuation:

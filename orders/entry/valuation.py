@@ -1,6 +1,6 @@
 """What positions are worth and what accounts earned today: the facts that rules on money need.
 
-Nothing is read for limits that ask for no money.
+Of each only what one of the limits asks for is read.
 """
 
 from __future__ import annotations
@@ -16,17 +16,12 @@ from brokers.models import AccountValue, Instrument, Profit
 from orders.instruments.prices import last_prices
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
-from orders.risk.exposure import ContractFacts, DayProfit, Valuation
+from orders.risk.exposure import IN_MONEY, ON_CONTRACTS, ContractFacts, DayProfit, Valuation
+from orders.risk.money import Rates
+from orders.risk.use import asks
 
 #: The account value whose currency is the account's base currency, in which profits are told.
 NET_LIQUIDATION = "NetLiquidation"
-MONEY_RULES = (
-    "max_gross_notional",
-    "max_net_notional",
-    "max_daily_notional",
-    "max_daily_loss",
-    "short_sales",
-)
 
 
 def valuation_for(
@@ -34,15 +29,12 @@ def valuation_for(
 ) -> Valuation:
     """Contracts, rates and profits as these limits need them; `accounts` are those of the firm."""
     max_age = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    if not any(getattr(one, name) is not None for one in limits for name in MONEY_RULES):
-        return Valuation(now=clock.now(), max_age=max_age)
-    watched = any(one.max_daily_loss is not None for one in limits)
     return Valuation(
         now=clock.now(),
         max_age=max_age,
-        contracts=read_contracts(set(contracts)),
-        rates=exchange_rates.of(account),
-        profits=read_profits({account, *accounts}) if watched else {},
+        contracts=read_contracts(set(contracts)) if asks(limits, *ON_CONTRACTS) else {},
+        rates=exchange_rates.of(account) if asks(limits, *IN_MONEY) else Rates(),
+        profits=read_profits({account, *accounts}) if asks(limits, "max_daily_loss") else {},
     )
 
 

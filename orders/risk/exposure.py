@@ -19,10 +19,15 @@ from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.order_rules import round_money
 from orders.risk.report import CheckResult, result
-from orders.risk.use import ZERO, Asked, Day, Demand, Use, owner_of
+from orders.risk.use import ZERO, Asked, Day, Demand, Use, asks, owner_of
 
 #: The broker tells the day's profit about once a second: this is not the present one any more.
 PROFIT_AGE = timedelta(minutes=10)
+#: Rules that need all positions of the scope, not only those that an intention touches.
+EXPOSURES = ("max_gross_notional", "max_net_notional")
+#: Rules that need to know what contracts are, and those that need exchange rates.
+ON_CONTRACTS = (*EXPOSURES, "short_sales")
+IN_MONEY = (*EXPOSURES, "max_daily_notional", "max_daily_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,11 +101,6 @@ def exposure_checks(
         yield _loss(limits, valuation, demand.account)
 
 
-def needs_all_contracts(limits: LimitSet) -> bool:
-    """Whether all positions of the scope must be known, not only those that an intention touches."""
-    return limits.max_gross_notional is not None or limits.max_net_notional is not None
-
-
 # --- exposure -----------------------------------------------------------------------------------------
 def _largest(demand: Demand, limits: LimitSet, use: Use) -> Iterator[tuple[Decimal, Decimal]]:
     """How large each position of the intention may become at worst, before it and with it."""
@@ -112,7 +112,7 @@ def _largest(demand: Demand, limits: LimitSet, use: Use) -> Iterator[tuple[Decim
 
 
 def _exposures(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
-    if not needs_all_contracts(limits):
+    if not asks([limits], *EXPOSURES):
         return
     totals = _totals(demand, limits, use, valuation)
     for field_name, limit, code in (
