@@ -8,7 +8,7 @@ nothing of it goes out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -20,10 +20,11 @@ from brokers import clock
 from orders.entry.checks import check_report
 from orders.entry.place import require_form
 from orders.entry.replace import only_lowers, ticket_of
-from orders.entry.rules import Rules, context_by, rules_cache
+from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
+from orders.entry.ticket import Ticket
 from orders.entry.use import Intention, account_of, recheck_use, replace_report, user_of
 from orders.errors import TicketInvalid
-from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, RequestState, State
+from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.notify import wakeup
@@ -88,15 +89,29 @@ def _replace_report(order: Order, request: OrderRequest, rules: Rules) -> list[C
     """What the rules say now of the terms that it asks for; a lower quantity alone is always taken."""
     if only_lowers(order, request):
         return []
+
+    def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
+        return [*check_report(ticket, context), *replace_report(order, ticket, rules, recorded=True)]
+
+    return _again(order, request.terms, rules, ask)
+
+
+def _again(
+    order: Order,
+    terms: Terms,
+    rules: Rules,
+    ask: Callable[[Ticket, OrderContext], list[CheckResult]],
+) -> list[CheckResult]:
+    """The report on these terms; where they cannot be checked they fail, and stop no other."""
     try:
-        ticket = ticket_of(order, request.terms)
+        ticket = ticket_of(order, terms)
         context = context_by(rules, ticket, user_of(order))
         require_form(ticket, context)
-        return [*check_report(ticket, context), *replace_report(order, ticket, rules, recorded=True)]
+        return ask(ticket, context)
     except TicketInvalid as error:
-        return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
+        return [_not_valid("; ".join(error.texts))]
     except Exception as error:
-        log.exception("a replace could not be checked again", extra={"order": str(order.id)})
+        log.exception("an order could not be checked again", extra={"order": str(order.id)})
         return [_not_valid(f"the check itself failed: {error!r}")]
 
 
@@ -154,19 +169,14 @@ def _state_reports(orders: Intention, rules: Rules) -> Iterator[list[CheckResult
 
 
 def _report(order: Order, rules: Rules) -> list[CheckResult]:
-    """One order's report; where it cannot be checked it fails, and stops no other."""
-    try:
-        ticket = ticket_of(order, order.terms)
-        context = context_by(rules, ticket, user_of(order))
-        require_form(ticket, context)
+    """One order's report, with the overrides that were recorded with it."""
+
+    def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         order.overrides = order.recorded_overrides()
         found = check_report(ticket, context)
         return with_warnings(found, context.limits, ticket, context.instrument.pk, order.overrides)
-    except TicketInvalid as error:
-        return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
-    except Exception as error:
-        log.exception("an order could not be checked again", extra={"order": str(order.id)})
-        return [_not_valid(f"the check itself failed: {error!r}")]
+
+    return _again(order, order.terms, rules, ask)
 
 
 def _not_valid(text: str) -> CheckResult:
