@@ -95,8 +95,7 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
     limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
     if not limited:
         return
-    use = _use([bound for _, bound in limited], rules, lock=lock)
-    valuation = _valuation([bound for _, bound in limited], use, rules)
+    use, valuation = _facts([bound for _, bound in limited], rules, lock=lock)
     for orders, bound in limited:
         report = bound.report(use, valuation)
         for order in orders:
@@ -130,8 +129,7 @@ def recheck_use(
     limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
     if not limited:
         return
-    use = _use([bound for _, bound in limited], rules, lock=True)
-    valuation = _valuation([bound for _, bound in limited], use, rules)
+    use, valuation = _facts([bound for _, bound in limited], rules, lock=True)
     for _, bound in limited:
         use.remove(bound.demand)
     for orders, bound in limited:
@@ -174,10 +172,10 @@ def replace_report(
     bound = Bound(
         demand=demand, limits=limits, meant=ticket, instrument=order.instrument, overrides=order.overrides
     )
-    use = _use([bound], rules, lock=True)
+    use, valuation = _facts([bound], rules, lock=True)
     if recorded:
         use.remove(demand)
-    return bound.report(use, _valuation([bound], use, rules), recorded=recorded)
+    return bound.report(use, valuation, recorded=recorded)
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
@@ -197,8 +195,7 @@ def _report(
     demand = Demand(orders=[asked], scopes=_scopes(limits))
     overrides = ticket.overrides(user)
     bound = Bound(demand=demand, limits=limits, meant=ticket, instrument=instrument, overrides=overrides)
-    use = _use([bound], rules, lock=lock)
-    return bound.report(use, _valuation([bound], use, rules))
+    return bound.report(*_facts([bound], rules, lock=lock))
 
 
 def must_shrink(order: Order, rules: Rules) -> bool:
@@ -327,9 +324,24 @@ def account_of(order: Order) -> str:
     return order.account_id
 
 
-def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
-    """What all the owners do that these intentions count for."""
-    limits = {one for bound in bounds for one in bound.limits}
+def _facts(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> tuple[Use, Valuation]:
+    """What all the owners do that these intentions count for, and what that is worth."""
+    limits = list({one.scope: one for bound in bounds for one in bound.limits}.values())
+    contracts = {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
+    use = _use(bounds, limits, contracts, rules, lock=lock)
+    held = {con_id for _, con_id in (*use.longs, *use.shorts)}
+    firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
+    return use, valuation_for(bounds[0].demand.account, firm, held | contracts, limits)
+
+
+def _use(
+    bounds: Sequence[Bound],
+    limits: Collection[LimitSet],
+    contracts: Collection[int],
+    rules: Rules,
+    *,
+    lock: bool,
+) -> Use:
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
     shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
@@ -337,7 +349,7 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
-        {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts},
+        contracts,
         locks={*own, *scopes, *firm} if lock else (),
         reading=reading,
     )
@@ -358,11 +370,3 @@ def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink
         repeats=asks(limits, "max_repeated_executions"),
         exits=shrink,
     )
-
-
-def _valuation(bounds: Sequence[Bound], use: Use, rules: Rules) -> Valuation:
-    limits = {one for bound in bounds for one in bound.limits}
-    contracts = {con_id for _, con_id in (*use.longs, *use.shorts)}
-    contracts |= {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
-    firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
-    return valuation_for(bounds[0].demand.account, firm, contracts, limits)
