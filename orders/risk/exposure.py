@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from brokers.fix import Side
 from brokers.formats import decimal_text
-from orders.risk.catalogue import LimitSet, ShortSales
+from orders.risk.catalogue import FIELDS, LimitSet, ShortSales, Unit
 from orders.risk.market import Ages, Market, age_text, worst
 from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
@@ -115,18 +115,16 @@ def _exposures(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation)
     if not asks([limits], *EXPOSURES):
         return
     totals = _totals(demand, limits, use, valuation)
-    for field_name, limit, code in (
-        ("max_gross_notional", limits.max_gross_notional, "GROSS_EXPOSURE_ABOVE_LIMIT"),
-        ("max_net_notional", limits.max_net_notional, "NET_EXPOSURE_ABOVE_LIMIT"),
-    ):
+    for check in EXPOSURES:
+        limit = getattr(limits, check)
         if limit is None:
             continue
         if isinstance(totals, Unknown):
-            yield _told(field_name, limits, limit, totals.why, totals.code)
+            yield _not_told(check, limits, totals)
             continue
-        before, after = totals[field_name]
+        before, after = totals[check]
         text = f"{_money(after)} if all that works is filled"
-        yield _told(field_name, limits, limit, text, code, passed=after <= limit or after <= before)
+        yield _told(check, limits, text, passed=after <= limit or after <= before)
 
 
 def _totals(
@@ -160,29 +158,16 @@ def _day(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> It
         yield _daily_notional(demand, limits, day.notional, valuation)
     if limits.max_daily_orders is not None:
         count = day.orders + demand.new_orders
-        limit = limits.max_daily_orders
-        yield _counted("max_daily_orders", limits, count, limit, "DAILY_ORDERS_ABOVE_LIMIT")
+        yield _told("max_daily_orders", limits, str(count), passed=count <= limits.max_daily_orders)
     if limits.max_order_to_trade is not None:
-        ratio = Decimal(day.messages + len(demand.orders)) / (day.executed + 1)
-        yield _told(
-            "max_order_to_trade",
-            limits,
-            limits.max_order_to_trade,
-            f"{decimal_text(round(ratio, 2))}: {day.messages + len(demand.orders)} messages, "
-            f"{day.executed} executed orders",
-            "ORDER_TO_TRADE_ABOVE_LIMIT",
-            passed=ratio <= limits.max_order_to_trade,
-        )
+        messages = day.messages + len(demand.orders)
+        ratio = Decimal(messages) / (day.executed + 1)
+        text = f"{decimal_text(round(ratio, 2))}: {messages} messages, {day.executed} executed orders"
+        yield _told("max_order_to_trade", limits, text, passed=ratio <= limits.max_order_to_trade)
     if limits.max_repeated_executions is not None:
         times = max((use.repeats(order.content, owner) for order in demand.orders), default=0)
-        yield result(
-            "max_repeated_executions",
-            passed=times < limits.max_repeated_executions,
-            value=f"executed {times} times today",
-            limit=str(limits.max_repeated_executions),
-            code="REPEATED_EXECUTIONS",
-            scope=limits.scope,
-        )
+        text, passed = f"executed {times} times today", times < limits.max_repeated_executions
+        yield _told("max_repeated_executions", limits, text, passed=passed)
 
 
 def _daily_notional(
@@ -192,20 +177,16 @@ def _daily_notional(
     assert limit is not None  # noqa: S101
     added = demand.value()
     if added is None:
-        return _told(
-            "max_daily_notional", limits, limit, "the order's value is not known", "NO_REFERENCE_PRICE"
-        )
+        unknown = Unknown("the order's value is not known", "NO_REFERENCE_PRICE")
+        return _not_told("max_daily_notional", limits, unknown)
     total = ZERO
     for currency, amount in (*so_far.items(), *added.items()):
         money = valuation.money(amount, currency, limits)
         if isinstance(money, Unknown):
-            return _told("max_daily_notional", limits, limit, money.why, money.code)
+            return _not_told("max_daily_notional", limits, money)
         total += money
     adds_nothing = not any(added.values())
-    return _told(
-        "max_daily_notional", limits, limit, _money(total), "DAILY_NOTIONAL_ABOVE_LIMIT",
-        passed=total <= limit or adds_nothing,
-    )  # fmt: skip
+    return _told("max_daily_notional", limits, _money(total), passed=total <= limit or adds_nothing)
 
 
 def _loss(limits: LimitSet, valuation: Valuation, account: str) -> CheckResult:
@@ -216,19 +197,17 @@ def _loss(limits: LimitSet, valuation: Valuation, account: str) -> CheckResult:
     wanted = valuation.profits if limits.scope == "firm" else {account: valuation.profits.get(account)}
     for code, profit in wanted.items():
         if profit is None or profit.amount is None:
-            return _told("max_daily_loss", limits, limit, f"not told for {code}", "DAILY_LOSS_UNKNOWN")
+            unknown = Unknown(f"not told for {code}", "DAILY_LOSS_UNKNOWN")
+            return _not_told("max_daily_loss", limits, unknown)
         age = valuation.now - profit.at
         if age > PROFIT_AGE:
-            text = f"last told for {code} {age_text(age)} ago"
-            return _told("max_daily_loss", limits, limit, text, "DAILY_LOSS_UNKNOWN")
+            unknown = Unknown(f"last told for {code} {age_text(age)} ago", "DAILY_LOSS_UNKNOWN")
+            return _not_told("max_daily_loss", limits, unknown)
         money = valuation.money(profit.amount, profit.currency, limits)
         if isinstance(money, Unknown):
-            return _told("max_daily_loss", limits, limit, money.why, money.code)
+            return _not_told("max_daily_loss", limits, money)
         total += money
-    return _told(
-        "max_daily_loss", limits, limit, f"profit {_money(total)}", "DAILY_LOSS_ABOVE_LIMIT",
-        passed=-total < limit,
-    )  # fmt: skip
+    return _told("max_daily_loss", limits, f"profit {_money(total)}", passed=-total < limit)
 
 
 # --- short sales --------------------------------------------------------------------------------------
@@ -244,14 +223,8 @@ def _short_sales(demand: Demand, limits: LimitSet, use: Use, valuation: Valuatio
             if short <= 0 and order.side != Side.SELL_SHORT:
                 continue
             why = _why_not_short(order, con_id, short, limits.short_sales, valuation)
-            yield result(
-                "short_sales",
-                passed=not why,
-                value=why or f"short {decimal_text(max(short, ZERO))} if all that works is filled",
-                limit=limits.short_sales,
-                code="SHORT_SALE_NOT_ALLOWED",
-                scope=limits.scope,
-            )
+            text = why or f"short {decimal_text(max(short, ZERO))} if all that works is filled"
+            yield _told("short_sales", limits, text, passed=not why)
 
 
 def _shares_sold(order: Asked, valuation: Valuation) -> Iterable[int]:
@@ -279,13 +252,15 @@ def _money(amount: Decimal) -> str:
     return decimal_text(round_money(amount))
 
 
-def _counted(check: str, limits: LimitSet, count: int, limit: int, code: str) -> CheckResult:
-    return _told(check, limits, Decimal(limit), str(count), code, passed=count <= limit)
+def _told(check: str, limits: LimitSet, value: str, *, passed: bool, code: str = "") -> CheckResult:
+    """A value against this limit; without a code, the limit's own refuses."""
+    known = FIELDS[check]
+    text = known.text(getattr(limits, check))
+    if known.unit == Unit.MONEY:
+        text = f"{text} {limits.currency}".rstrip()
+    return result(check, passed=passed, value=value, limit=text, code=code or known.code, scope=limits.scope)
 
 
-def _told(
-    check: str, limits: LimitSet, limit: Decimal, value: str, code: str, *, passed: bool = False
-) -> CheckResult:
-    money = check.endswith(("_notional", "_loss"))
-    text = f"{decimal_text(limit)} {limits.currency}".rstrip() if money else decimal_text(limit)
-    return result(check, passed=passed, value=value, limit=text, code=code, scope=limits.scope)
+def _not_told(check: str, limits: LimitSet, unknown: Unknown) -> CheckResult:
+    """An amount that cannot be told passes no limit."""
+    return _told(check, limits, unknown.why, passed=False, code=unknown.code)
