@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from brokers import clock
-from orders.entry.checks import check_report
+from orders.entry.checks import check_report, warned_report
 from orders.entry.place import require_form
 from orders.entry.replace import only_lowers, ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
@@ -28,7 +28,6 @@ from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, Re
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.notify import wakeup
-from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.states import state_check
 from orders.sending.claim import CHECKED_WITHIN, unchecked_orders
@@ -173,8 +172,7 @@ def _report(order: Order, rules: Rules) -> list[CheckResult]:
 
     def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         order.overrides = order.recorded_overrides()
-        found = check_report(ticket, context)
-        return with_warnings(found, context.limits, ticket, context.instrument.pk, order.overrides)
+        return warned_report(ticket, context, order.overrides)
 
     return _again(order, order.terms, rules, ask)
 

@@ -18,7 +18,7 @@ from django.db import transaction
 
 from brokers import clock
 from brokers.models import Instrument
-from orders.entry.checks import unit_of
+from orders.entry.checks import unit_of, warned_report
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
 from orders.entry.valuation import valuation_for
@@ -139,15 +139,12 @@ def recheck_use(
         yield orders, report
 
 
-def require_whole(
-    ticket: Ticket, context: OrderContext, rules: Rules, checks: list[CheckResult], user: str
-) -> None:
+def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> None:
     """Raise RefusedByCheck for an intention worked in parts that breaks a limit whole.
 
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
-    overrides = ticket.overrides(user)
-    own = with_warnings(checks, context.limits, ticket, context.instrument.pk, overrides)
+    own = warned_report(ticket, context, ticket.overrides(user))
     report = [*own, *_report(ticket, context.instrument, rules, user, lock=True)]
     if broken := first_failed(report):
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
