@@ -17,15 +17,13 @@ from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.risk.states import InForce, States, state_check
+from orders.sending.claim import ORDER_SCOPES
 from orders.sending.replaces import store_rows, with_orders
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
 from orders.store.states import read_states
 
 AT_ONCE = 500
-#: Scopes of an order `o`, for SQL.
-ORDER_SCOPES = """(
-    'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)"""
 #: Which of these orders a state stops that came after their checks; where several do, one of them.
 STOPPED = f"""
     SELECT o.id::text, min(s.scope || ' is ' || s.state || ': ' || s.reason)
