@@ -22,9 +22,17 @@ from orders.entry.place import require_form
 from orders.entry.replace import only_lowers, ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import Intention, account_of, recheck_use, replace_report, user_of
+from orders.entry.use import (
+    Intention,
+    account_of,
+    by_intention,
+    is_exit,
+    recheck_use,
+    replace_report,
+    user_of,
+)
 from orders.errors import TicketInvalid
-from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, RequestState, State, Terms
+from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.notify import wakeup
@@ -126,7 +134,7 @@ def _check(waiting: Iterable[Order], rules: Rules) -> int:
     """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it."""
     failed = 0
     good: list[Intention] = []
-    for orders in _intentions(waiting):
+    for orders in by_intention(waiting):
         report = _refusing_report(orders, rules)
         if broken := first_failed(report):
             _give_up(orders, broken, report)
@@ -140,21 +148,13 @@ def _check(waiting: Iterable[Order], rules: Rules) -> int:
     return failed
 
 
-def _intentions(waiting: Iterable[Order]) -> list[list[Order]]:
-    """Single orders and whole groups, by their oldest order."""
-    found: dict[object, list[Order]] = {}
-    for order in waiting:
-        found.setdefault(order.group_id or order.id, []).append(order)
-    return list(found.values())
-
-
 def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
     """The report of the first order that may not be placed now; empty when all may.
 
     Exits of an entry that is at the broker already protect a position: they go, whatever the limits, unless
     trading is HALTED.
     """
-    if _are_exits(orders):
+    if all(is_exit(order) for order in orders):
         return next((report for report in _state_reports(orders, rules) if first_failed(report)), [])
     reports = (_report(order, rules) for order in orders)
     return next((report for report in reports if first_failed(report)), [])
@@ -181,11 +181,6 @@ def _not_valid(text: str) -> CheckResult:
     return CheckResult(
         check="rules", passed=False, value=text, limit="the rules in force", code="RULES_CHANGED"
     )
-
-
-def _are_exits(orders: Intention) -> bool:
-    group = orders[0].group
-    return bool(group and group.kind == GroupKind.BRACKET and all(order.group_rank for order in orders))
 
 
 def _cause(broken: CheckResult) -> Cause:

@@ -81,6 +81,14 @@ class Bound:
         return [*own, *reduce_checks(self.demand, use)]
 
 
+def by_intention(orders: Iterable[Order]) -> list[list[Order]]:
+    """Single orders and whole groups, by their first order."""
+    found: dict[object, list[Order]] = {}
+    for order in orders:
+        found.setdefault(order.group_id or order.id, []).append(order)
+    return list(found.values())
+
+
 def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
     """Whether one of these orders has to be asked with all that its scopes do already."""
     return any(_sets(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
@@ -200,7 +208,7 @@ def must_shrink(order: Order, rules: Rules) -> bool:
 
     Exits of a bracket that say so close what their entry opens.
     """
-    if order.reduce_only and not _is_exit(order):
+    if order.reduce_only and not is_exit(order):
         return True
     return is_reducing(rules, account_of(order), order.strategy, order.session_id)
 
@@ -255,7 +263,7 @@ def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> 
     Exits whose entry is not among the orders protect what that has executed: they shrink by themselves.
     """
     group = orders[0].group if len(orders) > 1 else None
-    has_entry = not all(_is_exit(order) for order in orders)
+    has_entry = not all(is_exit(order) for order in orders)
     asked = [
         _asked(
             order,
@@ -272,10 +280,11 @@ def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> 
 
 def _is_counted(order: Order) -> bool:
     """Exits close what their entry opens, and slices are parts of a parent that counts whole."""
-    return _is_exit(order) or order.parent_id is not None
+    return is_exit(order) or order.parent_id is not None
 
 
-def _is_exit(order: Order) -> bool:
+def is_exit(order: Order) -> bool:
+    """Whether it closes what the entry of its bracket opens."""
     return order.group is not None and order.group.kind == GroupKind.BRACKET and bool(order.group_rank)
 
 
