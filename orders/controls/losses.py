@@ -9,16 +9,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-
-from django.conf import settings
 
 from brokers import clock
 from brokers.formats import decimal_text
 from brokers.models import BrokerAccount
 from orders.entry.rules import Rules, rules_cache
 from orders.entry.valuation import read_profits
+from orders.instruments.prices import max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.models import TradingState
 from orders.risk.catalogue import LimitSet
@@ -94,8 +93,7 @@ def _watched(rules: Rules, accounts: Iterable[str]) -> Iterator[LimitSet]:
 
 def _loss(limits: LimitSet, profits: Iterable[DayProfit], account: str) -> Decimal | None:
     """In the currency of the limits; None where one figure, or a rate, is not known or too old."""
-    age = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    valuation = Valuation(now=clock.now(), max_age=age, rates=exchange_rates.of(account))
+    valuation = Valuation(now=clock.now(), max_age=max_price_age(), rates=exchange_rates.of(account))
     total = Decimal(0)
     for profit in profits:
         if profit.amount is None or valuation.now - profit.at > PROFIT_AGE:

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
-from django.conf import settings
-
 from brokers import clock
 from brokers.models import Instrument
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
 from orders.risk.market import Known, value_price
@@ -62,7 +60,7 @@ def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:
         unit=unit_of(instrument),
         legs=last_prices.legs(instrument),
         now=clock.now(),
-        max_close_age=timedelta(hours=settings.MAX_PRICE_AGE_HOURS),
+        max_close_age=max_price_age(),
         rates=exchange_rates.of(context.account.code) if foreign else Rates(),
         rules=instrument,
     )

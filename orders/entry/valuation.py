@@ -6,14 +6,11 @@ Of each only what one of the limits asks for is read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
-
-from django.conf import settings
 
 from brokers import clock
 from brokers.fix import SecType
 from brokers.models import AccountValue, Instrument, Profit
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import IN_MONEY, ON_CONTRACTS, ContractFacts, DayProfit, Valuation
@@ -28,10 +25,9 @@ def valuation_for(
     account: str, accounts: Collection[str], contracts: Iterable[int], limits: Collection[LimitSet]
 ) -> Valuation:
     """Contracts, rates and profits as these limits need them; `accounts` are those of the firm."""
-    max_age = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
     return Valuation(
         now=clock.now(),
-        max_age=max_age,
+        max_age=max_price_age(),
         contracts=read_contracts(set(contracts)) if asks(limits, *ON_CONTRACTS) else {},
         rates=exchange_rates.of(account) if asks(limits, *IN_MONEY) else Rates(),
         profits=read_profits({account, *accounts}) if asks(limits, "max_daily_loss") else {},

@@ -127,11 +127,15 @@ def read_markets(contracts: Collection[int]) -> dict[int, Market]:
 last_prices = LastPrices()
 
 
-def ages(max_price_age: Decimal | int | None = None) -> Ages:
-    """How old prices may be now; without seconds of a limit, the market's as old as a close."""
-    close = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    market = close if max_price_age is None else min(timedelta(seconds=float(max_price_age)), close)
-    return Ages(now=clock.now(), market=market, close=close)
+def max_price_age() -> timedelta:
+    """How old a price may be where no limit asks for a younger one."""
+    return timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
+
+
+def ages() -> Ages:
+    """How old prices may be now where no limit asks for younger ones."""
+    oldest = max_price_age()
+    return Ages(now=clock.now(), market=oldest, close=oldest)
 
 
 def await_prices(

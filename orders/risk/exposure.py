@@ -67,22 +67,22 @@ class Valuation:
     rates: Rates = field(default_factory=Rates)
     profits: Mapping[str, DayProfit] = field(default_factory=dict)
 
-    def ages(self, limits: LimitSet) -> Ages:
-        """How old prices may be for these limits; positions in closed markets are worth their last price."""
+    @property
+    def ages(self) -> Ages:
+        """How old prices may be; positions in closed markets are worth their last price."""
         return Ages(now=self.now, market=self.max_age, close=self.max_age)
 
     def unit_worth(self, con_id: int, limits: LimitSet) -> Decimal | Unknown:
         """One unit of a contract in the currency of the limits."""
         facts = self.contracts.get(con_id)
-        ages = self.ages(limits)
-        known = worst([MarketLeg(market=facts.market)], ages) if facts else None
+        known = worst([MarketLeg(market=facts.market)], self.ages) if facts else None
         if facts is None or known is None:
             return Unknown(f"no price of contract {con_id} that is young enough", "NO_REFERENCE_PRICE")
         return self.money(known.px * facts.unit, facts.currency, limits)
 
     def money(self, amount: Decimal, currency: str, limits: LimitSet) -> Decimal | Unknown:
         """An amount in the currency of the limits."""
-        found = self.rates.convert(amount, currency, limits.currency, self.ages(limits))
+        found = self.rates.convert(amount, currency, limits.currency, self.ages)
         if found is None or not limits.currency:
             return Unknown(why_no_rate(currency, limits.currency), "NO_EXCHANGE_RATE")
         return found.amount
