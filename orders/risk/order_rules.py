@@ -15,7 +15,7 @@ from functools import lru_cache
 from brokers.fix import OrdType, TimeInForce
 from brokers.formats import decimal_text
 from orders.risk.catalogue import Effect, LimitSet, Restriction
-from orders.risk.contract_rules import ContractRules, is_open
+from orders.risk.contract_rules import ContractRules, hours_of, is_open
 from orders.risk.market import (
     BPS,
     Ages,
@@ -232,7 +232,7 @@ def _why_closed(
 ) -> tuple[str, str]:
     if any(leg.market.halted and leg.market.halted > 0 for leg in legs):
         return "halted", "MARKET_HALTED"
-    hours = rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
+    hours = hours_of(terms, rules)
     if not hours:
         return "its hours are not known", "MARKET_CLOSED"
     if terms.time_in_force == TimeInForce.OPG:
