@@ -24,6 +24,7 @@ from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import PROFIT_AGE, DayProfit, Unknown, Valuation
 from orders.risk.order_rules import round_money
 from orders.risk.scopes import FIRM
+from orders.risk.use import owner_of
 from orders.store.states import put_state, read_states
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ class LossWatch:
         return sum(self._look(limits, rules, profits) for limits in watched)
 
     def _look(self, limits: LimitSet, rules: Rules, profits: dict[str, DayProfit]) -> bool:
-        code = limits.scope.removeprefix("account:")
+        code = owner_of(limits.scope)
         accounts = rules.account_codes() if limits.scope == FIRM else {code}
         told = [profits.get(account) for account in accounts]
         loss = _loss(limits, [one for one in told if one], sorted(accounts)[0])

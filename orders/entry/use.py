@@ -31,7 +31,7 @@ from orders.risk.exposure import EXPOSURES, Valuation, exposure_checks
 from orders.risk.market import value_price
 from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.scopes import FIRM, ScopeKind, is_account
 from orders.risk.states import reduce_checks
 from orders.risk.use import (
     Asked,
@@ -254,7 +254,7 @@ def _sets(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, ...
 
 def _scopes(limits: Iterable[LimitSet]) -> tuple[str, ...]:
     """The scopes beside the account's, whose use is kept by itself."""
-    return tuple(one.scope for one in limits if not one.scope.startswith(f"{ScopeKind.ACCOUNT}:"))
+    return tuple(one.scope for one in limits if not is_account(one.scope))
 
 
 def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> Demand:
