@@ -257,7 +257,7 @@ def test_a_position_is_closed_or_reversed_from_its_page_once_per_form(
     assert reader.post(url, {"reason": "no right"}).status_code == 403
 
 
-def test_a_position_of_an_account_that_is_not_ones_own_is_not_closed(desk: None, groups: None) -> None:
+def test_a_position_of_an_account_that_is_not_ones_own_is_not_closed(desk: None) -> None:
     hold(100)
     row = Position.objects.get()
     stranger = member("trader", OTHER)
