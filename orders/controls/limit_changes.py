@@ -23,7 +23,7 @@ from orders.entry.rules import limit_value
 from orders.errors import OrderError
 from orders.models import AccountLimit, Approval, ApprovalKind, LimitChange, Scope, ScopeLimit
 from orders.risk.catalogue import ACCOUNT_ONLY, CATALOGUE, LimitField, LimitValue, Unit
-from orders.risk.scopes import ScopeKind, parse_scope
+from orders.risk.scopes import ScopeKind, is_account, parse_scope
 
 INSTRUMENTS = LimitField(
     name="allowed_instruments",
@@ -173,7 +173,7 @@ def _require_instruments(named: LimitValue) -> None:
 def require_whole(scope: str, row: Row | None, values: Values) -> None:
     """Raise LimitsInvalid for values that cannot be checked together."""
     errors: dict[str, list[str]] = {}
-    if scope.startswith(f"{ScopeKind.ACCOUNT}:"):
+    if is_account(scope):
         for name in NEEDED:
             if values[name] is None:
                 errors[name] = ["An account cannot be without it."]
@@ -241,7 +241,7 @@ def _change(
 
 def _tightens(row: Row | None, change: LimitChange) -> bool:
     """Whether it lets nothing more through; the first limits of an account let everything through."""
-    if row is None and change.scope.startswith(f"{ScopeKind.ACCOUNT}:"):
+    if row is None and is_account(change.scope):
         return False
     limit = CHANGEABLE[change.field]
     return limit.tightens(limit.read(change.old), limit.read(change.new))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,11 @@ class InForce:
         return f"{self.scope} is {self.state}: {self.reason}"
 
 
+def strictest(found: Iterable[InForce]) -> InForce | None:
+    """The first that is HALTED, else the first; None where there is none."""
+    return max(found, key=lambda one: one.state == TradingState.HALTED, default=None)
+
+
 class States:
     """All states other than ACTIVE, by scope."""
 
@@ -53,7 +58,7 @@ class States:
             self.by_scope[scope] for scope in scopes_of(account, strategy, session) if scope in self.by_scope
         ]
         refusing = [one for one in found if one.scope != waits or one.state != TradingState.HALTED]
-        return max(refusing, key=lambda one: one.state == TradingState.HALTED, default=None)
+        return strictest(refusing)
 
 
 def state_check(in_force: InForce) -> CheckResult:

@@ -9,7 +9,7 @@ from brokers.models import GatewaySession
 from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.notify import wakeup
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
-from orders.risk.states import InForce, States
+from orders.risk.states import InForce, States, strictest
 
 
 def read_states() -> States:
@@ -22,7 +22,7 @@ def read_session_state(session: str) -> InForce | None:
     """The strictest state of the firm and of this session; None when both are ACTIVE."""
     by_scope = read_states().by_scope
     found = [by_scope[name] for name in (FIRM, scope_text(ScopeKind.SESSION, session)) if name in by_scope]
-    return max(found, key=lambda one: one.state == TradingState.HALTED, default=None)
+    return strictest(found)
 
 
 def _in_force(row: ScopeState) -> InForce:
