@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -37,7 +37,6 @@ INSTRUMENTS = LimitField(
 CHANGEABLE = {each.name: each for each in (*CATALOGUE, INSTRUMENTS)}
 #: Without these an account has no limits, and may order nothing.
 NEEDED = ("max_order_qty", "max_notional")
-LIFETIME = timedelta(days=1)
 #: While this is set a change of a limit has its row already.
 KNOWN_CHANGE = "SELECT set_config('tradedesk.limit_change', %s, true)"
 
@@ -314,7 +313,8 @@ def apply_due() -> int:
         with transaction.atomic():
             row = locked_row(scope)
             changes = list(ready.filter(scope=scope).order_by("id"))
-            fitting = [change for change in changes if not _moved(row, change)]
+            now = values_of(row)
+            fitting = [change for change in changes if not _moved(now[change.field], change)]
             apply_changes(fitting)
             done += len(fitting)
             for change in changes:
@@ -324,10 +324,9 @@ def apply_due() -> int:
     return done
 
 
-def _moved(row: Row | None, change: LimitChange) -> bool:
+def _moved(now: LimitValue, change: LimitChange) -> bool:
     """Whether the limit is not any more what was decided upon; what still tightens does no harm."""
     limit = CHANGEABLE[change.field]
-    now = values_of(row)[change.field]
     return limit.text(now) != change.old and not limit.tightens(now, limit.read(change.new))
 
 
@@ -335,7 +334,6 @@ class LimitsAct(Act):
     """Changes of limits that loosen."""
 
     kind = ApprovalKind.LIMITS
-    lifetime = LIFETIME
 
     def why_outdated(self, approval: Approval) -> str:
         """The old values must still be what the approver sees."""

@@ -16,10 +16,12 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from brokers.models import Position
-from orders.models import Break, DeskProfile, Execution, Order, ScopeState
+from orders.controls.kill import press
+from orders.models import Break, DeskProfile, Execution, KillAction, Order, ScopeState
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
 from tests.integration.api.test_trading_states import hold
+from tests.integration.persons import person as somebody
 
 pytestmark = pytest.mark.usefixtures("groups")
 LOGIN = "/admin/login/"
@@ -171,6 +173,15 @@ def test_sending_is_paused_and_resumed_with_a_reason(boss: Client, person: Calla
     boss.post(resume, {**press, "key": "00000000-0000-4000-8000-000000000002"})
     row.refresh_from_db()
     assert row.state == "ACTIVE"
+
+
+@pytest.mark.parametrize("act", ["resume", "release"])
+def test_a_session_under_a_kill_is_not_let_go_by_another_button(boss: Client, act: str) -> None:
+    press(scope="session:main", action=KillAction.HALT, actor=somebody("ann"), reason="runs away")
+    url = reverse("desk:session_act", args=["main", act])
+    wanted = {"key": "00000000-0000-4000-8000-000000000003", "reason": "around it"}
+    assert "its release by a second person" in boss.post(url, wanted, follow=True).content.decode()
+    assert ScopeState.objects.get(pk="session:main").state == "HALTED"
 
 
 def a_break() -> Break:
