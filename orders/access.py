@@ -67,6 +67,14 @@ def is_within(address: str, networks: str) -> bool:
     return any(plain in network for network in _networks(networks))
 
 
+def read_networks(text: str) -> list[str]:
+    """Addresses and networks, separated by commas; raises ValueError with what is wrong with one."""
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if wrong := next(filter(None, map(not_network, found)), ""):
+        raise ValueError(wrong)
+    return found
+
+
 def not_network(text: str) -> str:
     """What is wrong with the text of an address or network; empty when it is one."""
     try:

@@ -34,6 +34,11 @@ class TicketInvalid(OrderError):
         super().__init__("The order is not valid: " + "; ".join(f"{k}: {v[0]}" for k, v in errors.items()))
         self.errors = errors
 
+    @property
+    def texts(self) -> list[str]:
+        """What is wrong, in words for a person, whatever field it is about."""
+        return [text for texts in self.errors.values() for text in texts]
+
 
 class InstrumentUnknown(TicketInvalid):
     """No instrument of this description is known here; the broker may know one."""

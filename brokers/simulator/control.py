@@ -80,6 +80,14 @@ class _Handler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         self.answer({"error": self._reason}, status_code)
 
+    def answer_found(self, what: str, found: list[str], symbol: str) -> None:
+        """Name the markets where something was done; 404 where none goes by this symbol."""
+        self.hub.end_turn()
+        if found:
+            self.answer({what: found})
+        else:
+            self.answer({"error": f"no instrument goes by {symbol!r}"}, 404)
+
 
 class _ListHandler(_Handler):
     def initialize(  # type: ignore[override]
@@ -113,12 +121,7 @@ class _PricesHandler(_Handler):
         if not (move.price.is_finite() and 0 < move.price <= LARGEST_PRICE):
             self.answer({"error": f"price must be above 0 and at most {LARGEST_PRICE}"}, 400)
             return
-        moved = self.hub.gateway.move_market(move.symbol, move.price)
-        self.hub.end_turn()
-        if moved:
-            self.answer({"moved": moved})
-        else:
-            self.answer({"error": f"no instrument goes by {move.symbol!r}"}, 404)
+        self.answer_found("moved", self.hub.gateway.move_market(move.symbol, move.price), move.symbol)
 
 
 class _AuctionHandler(_Handler):
@@ -126,12 +129,7 @@ class _AuctionHandler(_Handler):
         call = self.read(AuctionCall)
         if call is None:
             return
-        held = self.hub.gateway.hold_auction(call.symbol, call.auction)
-        self.hub.end_turn()
-        if held:
-            self.answer({"held": held})
-        else:
-            self.answer({"error": f"no instrument goes by {call.symbol!r}"}, 404)
+        self.answer_found("held", self.hub.gateway.hold_auction(call.symbol, call.auction), call.symbol)
 
 
 class _HaltHandler(_Handler):
@@ -140,11 +138,7 @@ class _HaltHandler(_Handler):
         if wanted is None:
             return
         found = self.hub.gateway.halt_market(wanted.symbol, is_halted=wanted.halted)
-        self.hub.end_turn()
-        if found:
-            self.answer({"halted" if wanted.halted else "resumed": found})
-        else:
-            self.answer({"error": f"no instrument goes by {wanted.symbol!r}"}, 404)
+        self.answer_found("halted" if wanted.halted else "resumed", found, wanted.symbol)
 
 
 class _TimeZoneHandler(_Handler):

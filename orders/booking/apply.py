@@ -254,7 +254,7 @@ class Applying:
         account, exec_id = self._account_of(order, report), execution_id(report.exec_id)
         if any((e.account_id, e.exec_id) == (account, exec_id) for e in self.set.executions(order)):
             return
-        execution = _execution_of(order, report, account, cause)
+        execution = _execution_of(order, report, account, exec_id, cause)
         self.set.add_execution(order, execution)
         for replaced in supersede(self.set.executions(order), execution):
             self.set.touch_execution(replaced)
@@ -393,12 +393,14 @@ class Applying:
             order.hold(cause.saying(text=text))
 
 
-def _execution_of(order: Order, report: ExecutionReport, account: str, cause: Cause) -> Execution:
+def _execution_of(
+    order: Order, report: ExecutionReport, account: str, exec_id: str, cause: Cause
+) -> Execution:
     """The row of an execution as it was told, in what the columns hold."""
     execution = Execution(
         order=order,
         account_id=account,
-        exec_id=execution_id(report.exec_id),
+        exec_id=exec_id,
         exec_root=execution_id(report.exec_root),
         con_id=storable.whole(report.instrument.con_id),
         symbol=storable.text(report.instrument.symbol, 32),

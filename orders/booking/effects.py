@@ -12,6 +12,7 @@ from __future__ import annotations
 from brokers.fix import LASTING
 from brokers.messages import ExecutionReport, OrderReport, WorkingStatus
 from orders.booking import quantities, request_answers
+from orders.booking.duplicates import OVER
 from orders.booking.groups import group_reason
 from orders.booking.working_set import WorkingSet
 from orders.models import (
@@ -31,7 +32,6 @@ from orders.models.reasons import reason
 HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
 PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
 WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
-OVER = (WorkingStatus.FILLED, WorkingStatus.CANCELED, WorkingStatus.EXPIRED, WorkingStatus.REJECTED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
 
 

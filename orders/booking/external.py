@@ -84,9 +84,8 @@ def become_combination(order: Order, report: OrderReport | ExecutionReport) -> b
         return False
     if said.instrument.sec_type != SecType.BAG:
         return False
-    order.instrument, order.side = _instrument(_storable_reference(said.instrument)), said.side
+    _rewrite(order, instrument=_instrument(_storable_reference(said.instrument)), side=said.side)
     del order.traded
-    Order.objects.filter(pk=order.pk).update(instrument=order.instrument, side=order.side)
     if isinstance(report, ExecutionReport):
         order.order_qty = max(storable.number(report.cum_qty) or ZERO, report.last_qty)
     return True
@@ -114,11 +113,17 @@ def follow_terms(order: Order, report: OrderReport, cause: Cause) -> None:
     after = (terms.order_qty, terms.price, terms.stop_px)
     is_told_first = order.ord_type == UNKNOWN != terms.ord_type
     if is_told_first:  # its executions were told before it
-        order.ord_type, order.time_in_force = terms.ord_type, terms.time_in_force
-        Order.objects.filter(pk=order.pk).update(ord_type=terms.ord_type, time_in_force=terms.time_in_force)
+        _rewrite(order, ord_type=terms.ord_type, time_in_force=terms.time_in_force)
     if before != after or is_told_first:
         order.order_qty, order.price, order.stop_px = after
         order.record_event(EventKind.TERMS_CHANGED, cause.saying(data=_more(terms)))
+
+
+def _rewrite(order: Order, **facts: Any) -> None:
+    """Change what `store_orders` does not write, as it never changes of an order of ours."""
+    for name, value in facts.items():
+        setattr(order, name, value)
+    Order.objects.filter(pk=order.pk).update(**facts)
 
 
 def _record(

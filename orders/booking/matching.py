@@ -83,20 +83,20 @@ def _has_number(order: Order, said: OrderIdentity, at: datetime, facts: Facts | 
         return facts is None or _is_after_claim(order, facts)
     if facts is None or order.perm_id is not None:
         return False
-    return _is_of_today(order, at) and _is_after_claim(order, facts)
+    return _is_of_today(order.claimed_at, at) and _is_after_claim(order, facts)
 
 
 def _is_same_external(order: Order, said: OrderIdentity, at: datetime, facts: Facts | None) -> bool:
     """Others' numbers come again as well: what tells a contract must tell that of the order, on its day."""
     if said.perm_id and order.perm_id is not None:
         return False
-    same_day = order.received_at.date() == at.date() or at - order.received_at < AFTER_MIDNIGHT
-    return facts is None or (same_day and _fits(order.traded, WAYS.get(order.side), facts))
+    return facts is None or (
+        _is_of_today(order.received_at, at) and _fits(order.traded, WAYS.get(order.side), facts)
+    )
 
 
-def _is_of_today(order: Order, at: datetime) -> bool:
-    sent = order.claimed_at
-    return sent is not None and (sent.date() == at.date() or at - sent < AFTER_MIDNIGHT)
+def _is_of_today(since: datetime | None, at: datetime) -> bool:
+    return since is not None and (since.date() == at.date() or at - since < AFTER_MIDNIGHT)
 
 
 def _is_after_claim(order: Order, facts: Facts | None) -> bool:

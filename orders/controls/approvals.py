@@ -49,7 +49,7 @@ class Act(ABC):
     """What a kind of approval does."""
 
     kind: ClassVar[ApprovalKind]
-    lifetime: ClassVar[timedelta]
+    lifetime: ClassVar[timedelta] = timedelta(days=1)
 
     def why_outdated(self, approval: Approval) -> str:
         """Why it does not fit any more what is there now; empty when it does."""

@@ -93,7 +93,7 @@ def reversing_ticket(row: Position, cl_ord_id: str, *, strategy: str = "") -> Ti
     """The order that turns a position over. Raises NotClosed without one, or while exits of it work."""
     if not row.position_qty:
         raise NotClosed("No position is held, so there is none to reverse.")
-    if left_to_close(row, at_most_one_order=False) != abs(row.position_qty):
+    if left_to_close(row) != abs(row.position_qty):
         text = (
             "Orders that close it work, or have just executed: cancel them first, or it would turn too far."
         )
@@ -104,8 +104,13 @@ def reversing_ticket(row: Position, cl_ord_id: str, *, strategy: str = "") -> Ti
 
 
 def closing_ticket(row: Position, cl_ord_id: str, collar: Decimal, *, strategy: str = "") -> Ticket | None:
-    """The order that closes what no working exit does; None when nothing is left. Raises NotClosed."""
-    quantity = left_to_close(row)
+    """The order that closes what no working exit does, as far as one order may; None when nothing is left.
+
+    Raises NotClosed.
+    """
+    limit = AccountLimit.objects.filter(account=row.account_id).first()
+    left = left_to_close(row)
+    quantity = min(left, limit.max_order_qty) if limit else left
     if quantity <= 0:
         return None
     return _through_the_market(row, cl_ord_id, quantity, collar, reduce_only=True, strategy=strategy)
@@ -130,17 +135,13 @@ def _through_the_market(
     )
 
 
-def left_to_close(row: Position, *, at_most_one_order: bool = True) -> Decimal:
-    """The broker's position less the exits that work, no more than one order may be unless all is asked."""
+def left_to_close(row: Position) -> Decimal:
+    """The broker's position less the exits that work."""
     if not row.position_qty:
         return Decimal(0)
     use = read_use({row.account_id}, {row.con_id}, reading=Reading(positions=True, exits=True))
     sign = -1 if row.position_qty > 0 else 1
-    left = max(-sign * use.worst_with_exits((row.account_id, row.con_id), sign), Decimal(0))
-    if not at_most_one_order:
-        return left
-    limit = AccountLimit.objects.filter(account=row.account_id).first()
-    return min(left, limit.max_order_qty) if limit else left
+    return max(-sign * use.worst_with_exits((row.account_id, row.con_id), sign), Decimal(0))
 
 
 def instrument_of(row: Position) -> Instrument:

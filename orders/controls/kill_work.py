@@ -110,8 +110,9 @@ class Round:
         found = Q(session_id=self.session, account_id__in=self.accounts)
         return found & Q(strategy=self.strategy) if self.strategy else found
 
-    def _own(self) -> Q:
-        return self._orders() & ~Q(source=Source.EXTERNAL)
+    def _own_work(self) -> bool:
+        own = self._orders() & ~Q(source=Source.EXTERNAL)
+        return Order.objects.filter(own, state__in=ALIVE).exists()
 
     def _in_flight(self) -> bool:
         flying = (State.CREATED, State.SENT, State.UNCONFIRMED)
@@ -126,38 +127,31 @@ class Round:
             if own and clock.now() - order.received_at < REPRICE:
                 continue
             if order.source == Source.EXTERNAL:
-                self._ask_for_stranger(order)
+                # Placed under our client id: named, and why where its cancel is refused.
+                self.strangers.append(f"order {order.cl_ord_id} of somebody else is open{self._ask(order)}")
                 continue
             rest += not own
             if order.held_for_desk:
                 self.blocking.append(f"order {order.cl_ord_id} is held for a person")
-            self._ask(order)
+            if refused := self._ask(order):
+                self.blocking.append(f"order {order.cl_ord_id} is not canceled{refused}")
         return not rest
 
-    def _ask(self, order: Order) -> None:
-        if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
-            return
-        try:
-            cancel_order(order.id, actor=f"kill:{self.kill.id}", at=clock.now())
-        except OrderError as error:
-            self.blocking.append(f"order {order.cl_ord_id} is not canceled: {error}")
-
-    def _ask_for_stranger(self, order: Order) -> None:
-        """Cancel what somebody else placed under our client id; name it, and why where that is refused."""
-        name = f"order {order.cl_ord_id} of somebody else is open"
-        try:
-            if not order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
+    def _ask(self, order: Order) -> str:
+        """Ask for its cancel unless that is asked already; why it is refused, empty when it is not."""
+        if not order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
+            try:
                 cancel_order(order.id, actor=f"kill:{self.kill.id}", at=clock.now())
-            self.strangers.append(name)
-        except OrderError as error:
-            self.strangers.append(f"{name}: {error}")
+            except OrderError as error:
+                return f": {error}"
+        return ""
 
     def _cancel_strangers(self, cancel_everything: CancelEverything) -> None:
         """Of a kill of the firm: have the broker cancel every order of the login, now and then.
 
         Not while orders of ours work, which it would cancel as well; a snapshot shows what came of it.
         """
-        if self.scope_kind != ScopeKind.FIRM or Order.objects.filter(self._own(), state__in=ALIVE).exists():
+        if self.scope_kind != ScopeKind.FIRM or self._own_work():
             return
         asked = datetime.fromisoformat(self.canceled_all_at) if self.canceled_all_at else None
         if (asked is None or clock.now() - asked > LOOK_AGAIN) and cancel_everything():
@@ -174,8 +168,7 @@ class Round:
                 self._close_one(row)
             except OrderError as error:
                 self.blocking.append(f"{row.symbol} of {row.account_id} is not closed: {error}")
-        working = Order.objects.filter(self._own(), state__in=ALIVE).exists()
-        return flat and not working
+        return flat and not self._own_work()
 
     def _close_one(self, row: Position) -> None:
         key = f"{self.prefix}{row.con_id}-"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -23,7 +23,7 @@ from orders.entry.rules import limit_value
 from orders.errors import OrderError
 from orders.models import AccountLimit, Approval, ApprovalKind, LimitChange, Scope, ScopeLimit
 from orders.risk.catalogue import ACCOUNT_ONLY, CATALOGUE, LimitField, LimitValue, Unit
-from orders.risk.scopes import ScopeKind, parse_scope
+from orders.risk.scopes import ScopeKind, is_account, parse_scope
 
 INSTRUMENTS = LimitField(
     name="allowed_instruments",
@@ -37,7 +37,6 @@ INSTRUMENTS = LimitField(
 CHANGEABLE = {each.name: each for each in (*CATALOGUE, INSTRUMENTS)}
 #: Without these an account has no limits, and may order nothing.
 NEEDED = ("max_order_qty", "max_notional")
-LIFETIME = timedelta(days=1)
 #: While this is set a change of a limit has its row already.
 KNOWN_CHANGE = "SELECT set_config('tradedesk.limit_change', %s, true)"
 
@@ -174,7 +173,7 @@ def _require_instruments(named: LimitValue) -> None:
 def require_whole(scope: str, row: Row | None, values: Values) -> None:
     """Raise LimitsInvalid for values that cannot be checked together."""
     errors: dict[str, list[str]] = {}
-    if scope.startswith(f"{ScopeKind.ACCOUNT}:"):
+    if is_account(scope):
         for name in NEEDED:
             if values[name] is None:
                 errors[name] = ["An account cannot be without it."]
@@ -242,7 +241,7 @@ def _change(
 
 def _tightens(row: Row | None, change: LimitChange) -> bool:
     """Whether it lets nothing more through; the first limits of an account let everything through."""
-    if row is None and change.scope.startswith(f"{ScopeKind.ACCOUNT}:"):
+    if row is None and is_account(change.scope):
         return False
     limit = CHANGEABLE[change.field]
     return limit.tightens(limit.read(change.old), limit.read(change.new))
@@ -314,7 +313,8 @@ def apply_due() -> int:
         with transaction.atomic():
             row = locked_row(scope)
             changes = list(ready.filter(scope=scope).order_by("id"))
-            fitting = [change for change in changes if not _moved(row, change)]
+            now = values_of(row)
+            fitting = [change for change in changes if not _moved(now[change.field], change)]
             apply_changes(fitting)
             done += len(fitting)
             for change in changes:
@@ -324,10 +324,9 @@ def apply_due() -> int:
     return done
 
 
-def _moved(row: Row | None, change: LimitChange) -> bool:
+def _moved(now: LimitValue, change: LimitChange) -> bool:
     """Whether the limit is not any more what was decided upon; what still tightens does no harm."""
     limit = CHANGEABLE[change.field]
-    now = values_of(row)[change.field]
     return limit.text(now) != change.old and not limit.tightens(now, limit.read(change.new))
 
 
@@ -335,7 +334,6 @@ class LimitsAct(Act):
     """Changes of limits that loosen."""
 
     kind = ApprovalKind.LIMITS
-    lifetime = LIFETIME
 
     def why_outdated(self, approval: Approval) -> str:
         """The old values must still be what the approver sees."""

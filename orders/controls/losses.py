@@ -9,22 +9,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-
-from django.conf import settings
 
 from brokers import clock
 from brokers.formats import decimal_text
 from brokers.models import BrokerAccount
 from orders.entry.rules import Rules, rules_cache
 from orders.entry.valuation import read_profits
+from orders.instruments.prices import max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.models import TradingState
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import PROFIT_AGE, DayProfit, Unknown, Valuation
 from orders.risk.order_rules import round_money
 from orders.risk.scopes import FIRM
+from orders.risk.use import owner_of
 from orders.store.states import put_state, read_states
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class LossWatch:
         return sum(self._look(limits, rules, profits) for limits in watched)
 
     def _look(self, limits: LimitSet, rules: Rules, profits: dict[str, DayProfit]) -> bool:
-        code = limits.scope.removeprefix("account:")
+        code = owner_of(limits.scope)
         accounts = rules.account_codes() if limits.scope == FIRM else {code}
         told = [profits.get(account) for account in accounts]
         loss = _loss(limits, [one for one in told if one], sorted(accounts)[0])
@@ -94,8 +94,7 @@ def _watched(rules: Rules, accounts: Iterable[str]) -> Iterator[LimitSet]:
 
 def _loss(limits: LimitSet, profits: Iterable[DayProfit], account: str) -> Decimal | None:
     """In the currency of the limits; None where one figure, or a rate, is not known or too old."""
-    age = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    valuation = Valuation(now=clock.now(), max_age=age, rates=exchange_rates.of(account))
+    valuation = Valuation(now=clock.now(), max_age=max_price_age(), rates=exchange_rates.of(account))
     total = Decimal(0)
     for profit in profits:
         if profit.amount is None or valuation.now - profit.at > PROFIT_AGE:

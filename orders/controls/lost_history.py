@@ -1,15 +1,13 @@
-"""After lost history: rebuild from the broker what our books lost, and release the HALTED session."""
+"""After lost history: rebuild from the broker what our books lost, and keep what a person decides."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
 from brokers import clock
-from orders.models import AlertKind, Cause, EventKind, LostOrder, Order, Source, TradingState
+from orders.models import AlertKind, Cause, EventKind, LostOrder, Order, Source
 from orders.notify.alerts import clear_alert
-from orders.risk.scopes import ScopeKind, scope_text
 from orders.store.orders import store_orders
-from orders.store.states import put_state
 
 
 def rebuild(session: str, *, by: str, reason: str) -> list[Order]:
@@ -41,15 +39,3 @@ def decide(session: str, *, by: str, reason: str) -> None:
     decided = {"decided_at": clock.now(), "decided_by": by[:150], "decision": reason[:500]}
     LostOrder.objects.filter(session_id=session, decided_at=None).update(**decided)
     clear_alert(AlertKind.LOST_HISTORY, session=session, by=by)
-
-
-def release(session: str, *, by: str, reason: str) -> str:
-    """Let the session send again and say what stays as it is."""
-    with transaction.atomic():
-        decide(session, by=by, reason=reason)
-        scope = scope_text(ScopeKind.SESSION, session)
-        if not put_state(scope, TradingState.ACTIVE, by=by, reason=reason):
-            return "It was not halted."
-    left = LostOrder.objects.filter(session_id=session, rebuilt_at=None).count()
-    told = f" {left} order(s) stay somebody else's, because they were not rebuilt." if left else ""
-    return f"Released: what is still fresh goes out now.{told}"

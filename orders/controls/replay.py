@@ -11,7 +11,7 @@ import csv
 import heapq
 import json
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from brokers.models import Position
 from orders.entry.checks import check_report_by, order_facts
 from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, ruleset_in_force
-from orders.entry.use import Bound, bound_of, user_of
+from orders.entry.use import Bound, bound_of, by_intention, user_of
 from orders.entry.valuation import valuation_for
 from orders.errors import OrderError
 from orders.models import ALIVE, Execution, Order, Source
@@ -97,16 +97,8 @@ def replay(since: datetime, until: datetime, changes: Changes) -> Iterator[Judge
     )
     rows = asked.select_related("instrument", "client", "group", "account").order_by("recorded_at", "id")
     books = Books(since)
-    for orders in _intentions(rows):
+    for orders in by_intention(rows):
         yield from _judge(orders, rules, books)
-
-
-def _intentions(rows: Iterable[Order]) -> list[list[Order]]:
-    """Single orders and whole groups, by their first order."""
-    found: dict[object, list[Order]] = {}
-    for order in rows:
-        found.setdefault(order.group_id or order.id, []).append(order)
-    return list(found.values())
 
 
 def _judge(orders: Sequence[Order], rules: Rules, books: Books) -> Iterator[Judged]:

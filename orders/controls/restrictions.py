@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -109,7 +109,6 @@ class RestrictionAct(Act):
     """An instrument that is allowed, or not restricted any more."""
 
     kind = ApprovalKind.RESTRICTION
-    lifetime = timedelta(days=1)
 
     def why_outdated(self, approval: Approval) -> str:
         """One that has ended meanwhile needs no end."""

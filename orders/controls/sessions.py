@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from celery import current_app
 from django.contrib.auth.models import User
-from django.db import transaction
 
-from orders.controls import lost_history
-from orders.models import TradingState
+from orders.controls.states import reactivate
+from orders.models import LostOrder, TradingState
 from orders.notify import wakeup
 from orders.notify.redis_client import REDIS_ERRORS
 from orders.reconciliation.on_demand import TASKS
@@ -19,22 +18,16 @@ ASKED_FOR = 20.0  # seconds; a question that no worker took by then is forgotten
 
 def pause(name: str, *, user: User, reason: str) -> str:
     """HALTED: claim nothing new for this session; cancels still go, and what waits grows stale as always."""
-    if put_state(_scope(name), TradingState.HALTED, by=_actor(user), reason=reason):
+    if put_state(scope_text(ScopeKind.SESSION, name), TradingState.HALTED, by=_actor(user), reason=reason):
         return "Paused: nothing new is sent. Cancels still go; waiting orders grow stale."
     return "It was paused already."
 
 
 def resume(name: str, *, user: User, reason: str) -> str:
     """ACTIVE: send again; a person has decided about whatever the session was HALTED for."""
-    with transaction.atomic():
-        lost_history.decide(name, by=_actor(user), reason=reason)
-        if put_state(_scope(name), TradingState.ACTIVE, by=_actor(user), reason=reason):
-            return "Sending goes on: what is still fresh goes out now."
+    if reactivate(name, by=_actor(user), reason=reason):
+        return "Sending goes on: what is still fresh goes out now."
     return "It was not paused."
-
-
-def _scope(name: str) -> str:
-    return scope_text(ScopeKind.SESSION, name)
 
 
 def _actor(user: User) -> str:
@@ -43,7 +36,16 @@ def _actor(user: User) -> str:
 
 def release(name: str, *, user: User, reason: str) -> str:
     """End a HALTED session's halt: a person has decided about what it was halted for."""
-    return lost_history.release(name, by=_actor(user), reason=reason)
+    return end_halt(name, by=_actor(user), reason=reason)
+
+
+def end_halt(name: str, *, by: str, reason: str) -> str:
+    """Let the session send again and say what stays as it is."""
+    if not reactivate(name, by=by, reason=reason):
+        return "It was not halted."
+    left = LostOrder.objects.filter(session_id=name, rebuilt_at=None).count()
+    told = f" {left} order(s) stay somebody else's, because they were not rebuilt." if left else ""
+    return f"Released: what is still fresh goes out now.{told}"
 
 
 def ask_for_comparison(name: str, *, user: User, reason: str) -> str:

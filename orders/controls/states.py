@@ -45,15 +45,32 @@ def set_state(
     kind, name = require_scope(scope, accounts)
     if not reason.strip():
         raise ScopeInvalid({"reason": ["Please say why."]})
-    if KillSwitch.objects.filter(scope=scope, released_at=None).exists():
-        whose = " by a second person" if needs_two(ApprovalKind.KILL_RELEASE) else ""
-        text = f"A kill of this scope stands: its release{whose} gives the state back."
-        raise ScopeInvalid({"scope": [text]})
+    require_no_kill(scope)
     with transaction.atomic():
         if kind == ScopeKind.SESSION and state == TradingState.ACTIVE:
             lost_history.decide(name, by=by, reason=reason)
         put_state(scope, state, by=by, reason=reason.strip())
     return state_now(scope)
+
+
+def reactivate(session: str, *, by: str, reason: str) -> bool:
+    """ACTIVE again: a person has decided about what a session was HALTED for; whether it was another state.
+
+    Raises ScopeInvalid while a kill of it stands.
+    """
+    scope = scope_text(ScopeKind.SESSION, session)
+    require_no_kill(scope)
+    with transaction.atomic():
+        lost_history.decide(session, by=by, reason=reason)
+        return put_state(scope, TradingState.ACTIVE, by=by, reason=reason)
+
+
+def require_no_kill(scope: str) -> None:
+    """Raise ScopeInvalid where a kill stands: only its release gives the state back."""
+    if KillSwitch.objects.filter(scope=scope, released_at=None).exists():
+        whose = " by a second person" if needs_two(ApprovalKind.KILL_RELEASE) else ""
+        text = f"A kill of this scope stands: its release{whose} gives the state back."
+        raise ScopeInvalid({"scope": [text]})
 
 
 def require_scope(scope: str, accounts: Collection[str] | None) -> tuple[ScopeKind, str]:

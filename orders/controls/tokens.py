@@ -137,7 +137,6 @@ class TokenAct(Act):
     """A token that can do harm."""
 
     kind = ApprovalKind.TOKEN
-    lifetime = timedelta(days=1)
 
     def why_outdated(self, approval: Approval) -> str:
         """It may have been revoked meanwhile."""

@@ -6,21 +6,21 @@ here, the rules are in `risk`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
-
-from django.conf import settings
 
 from brokers import clock
 from brokers.models import Instrument
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
 from orders.risk.market import Known, value_price
 from orders.risk.money import Rates
 from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
+from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult
 from orders.risk.states import state_check
 
@@ -33,6 +33,12 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         no_limits = CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")
         return [*state, no_limits]
     return [*state, *check_report_by(order_facts(ticket, context), context)]
+
+
+def warned_report(ticket: Ticket, context: OrderContext, overrides: Mapping[str, str]) -> list[CheckResult]:
+    """The same with breaches of soft limits as warnings, and who overrode them."""
+    report = check_report(ticket, context)
+    return with_warnings(report, context.limits, ticket, context.instrument.pk, overrides)
 
 
 def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
@@ -54,7 +60,7 @@ def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:
         unit=unit_of(instrument),
         legs=last_prices.legs(instrument),
         now=clock.now(),
-        max_close_age=timedelta(hours=settings.MAX_PRICE_AGE_HOURS),
+        max_close_age=max_price_age(),
         rates=exchange_rates.of(context.account.code) if foreign else Rates(),
         rules=instrument,
     )

@@ -38,9 +38,13 @@ def once(client: User, key: str, fingerprint: str, act: Callable[[], Any]) -> tu
 
 def _earlier(client: User, key: str, fingerprint: str) -> Any:
     row = IdempotencyKey.objects.get(client=client, key=key)
+    _require_same(row, fingerprint)
+    return row.answer
+
+
+def _require_same(row: IdempotencyKey, fingerprint: str) -> None:
     if row.request_hash != fingerprint:
         raise KeyReused("This Idempotency-Key was used for another request; nothing was done.")
-    return row.answer
 
 
 def begin(client: User, key: str, fingerprint: str) -> Any:
@@ -51,8 +55,7 @@ def begin(client: User, key: str, fingerprint: str) -> Any:
     row, new = IdempotencyKey.objects.get_or_create(
         client=client, key=key, defaults={"request_hash": fingerprint}
     )
-    if row.request_hash != fingerprint:
-        raise KeyReused("This Idempotency-Key was used for another request; nothing was done.")
+    _require_same(row, fingerprint)
     if not new and not row.answer and row.created_at > timezone.now() - LONGEST:
         raise KeyInUse("The first request of this Idempotency-Key is not answered yet; ask again.")
     return row.answer or None

@@ -20,7 +20,7 @@ from django.db import transaction
 from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession
 from orders.entry import repeats
-from orders.entry.checks import check_report
+from orders.entry.checks import warned_report
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
@@ -30,7 +30,6 @@ from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.order import order_ids, order_ref_of
 from orders.notify import wakeup
-from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
@@ -242,8 +241,7 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     order.overrides = ticket.overrides(client.get_username())
-    found = check_report(ticket, context)
-    report = with_warnings(found, context.limits, ticket, context.instrument.pk, order.overrides)
+    report = warned_report(ticket, context, order.overrides)
     order.check_report = [result.as_json() for result in report]
     broken = first_failed(report)
     failed = broken.code if broken else ""
@@ -259,8 +257,8 @@ def dry_run(ticket: Ticket, user: str) -> list[CheckResult]:
     rules = rules_cache.rules()
     context = context_by(rules, ticket, user)
     require_form(ticket, context)
-    report = [*check_report(ticket, context), *dry_report(ticket, context.instrument, rules, user)]
-    return with_warnings(report, context.limits, ticket, context.instrument.pk, ticket.overrides(user))
+    own = warned_report(ticket, context, ticket.overrides(user))
+    return [*own, *dry_report(ticket, context.instrument, rules, user)]
 
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:

@@ -8,7 +8,7 @@ nothing of it goes out.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from uuid import UUID
 
@@ -17,17 +17,25 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from brokers import clock
-from orders.entry.checks import check_report
+from orders.entry.checks import check_report, warned_report
 from orders.entry.place import require_form
 from orders.entry.replace import only_lowers, ticket_of
-from orders.entry.rules import Rules, context_by, rules_cache
-from orders.entry.use import Intention, account_of, recheck_use, replace_report, user_of
+from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
+from orders.entry.ticket import Ticket
+from orders.entry.use import (
+    Intention,
+    account_of,
+    by_intention,
+    is_exit,
+    recheck_use,
+    replace_report,
+    user_of,
+)
 from orders.errors import TicketInvalid
-from orders.models import Cause, GroupKind, Order, OrderRequest, RequestKind, RequestState, State
+from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.notify import wakeup
-from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.states import state_check
 from orders.sending.claim import CHECKED_WITHIN, unchecked_orders
@@ -88,15 +96,29 @@ def _replace_report(order: Order, request: OrderRequest, rules: Rules) -> list[C
     """What the rules say now of the terms that it asks for; a lower quantity alone is always taken."""
     if only_lowers(order, request):
         return []
+
+    def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
+        return [*check_report(ticket, context), *replace_report(order, ticket, rules, recorded=True)]
+
+    return _again(order, request.terms, rules, ask)
+
+
+def _again(
+    order: Order,
+    terms: Terms,
+    rules: Rules,
+    ask: Callable[[Ticket, OrderContext], list[CheckResult]],
+) -> list[CheckResult]:
+    """The report on these terms; where they cannot be checked they fail, and stop no other."""
     try:
-        ticket = ticket_of(order, request.terms)
+        ticket = ticket_of(order, terms)
         context = context_by(rules, ticket, user_of(order))
         require_form(ticket, context)
-        return [*check_report(ticket, context), *replace_report(order, ticket, rules, recorded=True)]
+        return ask(ticket, context)
     except TicketInvalid as error:
-        return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
+        return [_not_valid("; ".join(error.texts))]
     except Exception as error:
-        log.exception("a replace could not be checked again", extra={"order": str(order.id)})
+        log.exception("an order could not be checked again", extra={"order": str(order.id)})
         return [_not_valid(f"the check itself failed: {error!r}")]
 
 
@@ -112,7 +134,7 @@ def _check(waiting: Iterable[Order], rules: Rules) -> int:
     """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it."""
     failed = 0
     good: list[Intention] = []
-    for orders in _intentions(waiting):
+    for orders in by_intention(waiting):
         report = _refusing_report(orders, rules)
         if broken := first_failed(report):
             _give_up(orders, broken, report)
@@ -126,21 +148,13 @@ def _check(waiting: Iterable[Order], rules: Rules) -> int:
     return failed
 
 
-def _intentions(waiting: Iterable[Order]) -> list[list[Order]]:
-    """Single orders and whole groups, by their oldest order."""
-    found: dict[object, list[Order]] = {}
-    for order in waiting:
-        found.setdefault(order.group_id or order.id, []).append(order)
-    return list(found.values())
-
-
 def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
     """The report of the first order that may not be placed now; empty when all may.
 
     Exits of an entry that is at the broker already protect a position: they go, whatever the limits, unless
     trading is HALTED.
     """
-    if _are_exits(orders):
+    if all(is_exit(order) for order in orders):
         return next((report for report in _state_reports(orders, rules) if first_failed(report)), [])
     reports = (_report(order, rules) for order in orders)
     return next((report for report in reports if first_failed(report)), [])
@@ -154,30 +168,19 @@ def _state_reports(orders: Intention, rules: Rules) -> Iterator[list[CheckResult
 
 
 def _report(order: Order, rules: Rules) -> list[CheckResult]:
-    """One order's report; where it cannot be checked it fails, and stops no other."""
-    try:
-        ticket = ticket_of(order, order.terms)
-        context = context_by(rules, ticket, user_of(order))
-        require_form(ticket, context)
+    """One order's report, with the overrides that were recorded with it."""
+
+    def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         order.overrides = order.recorded_overrides()
-        found = check_report(ticket, context)
-        return with_warnings(found, context.limits, ticket, context.instrument.pk, order.overrides)
-    except TicketInvalid as error:
-        return [_not_valid("; ".join(text for texts in error.errors.values() for text in texts))]
-    except Exception as error:
-        log.exception("an order could not be checked again", extra={"order": str(order.id)})
-        return [_not_valid(f"the check itself failed: {error!r}")]
+        return warned_report(ticket, context, order.overrides)
+
+    return _again(order, order.terms, rules, ask)
 
 
 def _not_valid(text: str) -> CheckResult:
     return CheckResult(
         check="rules", passed=False, value=text, limit="the rules in force", code="RULES_CHANGED"
     )
-
-
-def _are_exits(orders: Intention) -> bool:
-    group = orders[0].group
-    return bool(group and group.kind == GroupKind.BRACKET and all(order.group_rank for order in orders))
 
 
 def _cause(broken: CheckResult) -> Cause:

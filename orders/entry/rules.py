@@ -47,14 +47,13 @@ class AccountRules:
     """An account with its session and limits, and the instruments it may trade."""
 
     account: BrokerAccount
-    limit: AccountLimit | None
     allowed: frozenset[int]
     #: All limits of the account; None without a row, so that nothing may be ordered.
     limits: LimitSet | None = None
 
     def allows(self, instrument: Instrument) -> bool:
         """Whether the account may trade it."""
-        return instrument.pk in self.allowed or bool(self.limit and self.limit.any_instrument)
+        return instrument.pk in self.allowed or bool(self.limits and self.limits.any_instrument)
 
 
 class Rules:
@@ -163,7 +162,6 @@ def read_account(code: str) -> AccountRules | None:
     allowed = limit.allowed_instruments.values_list("pk", flat=True) if limit else ()
     return AccountRules(
         account=account,
-        limit=limit,
         allowed=frozenset(allowed),
         limits=limit_set(limit, limit.scope, read_restrictions(limit.scope)) if limit else None,
     )

@@ -22,7 +22,6 @@ from django.db.models.functions import Coalesce
 from brokers import clock, database
 from brokers.formats import decimal_text
 from orders.entry.cancel import cancel_order
-from orders.entry.checks import check_report
 from orders.entry.place import drafted, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
@@ -127,8 +126,7 @@ def place_sliced(
     parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
     try:
         with transaction.atomic():
-            checks = check_report(ticket, context)
-            require_whole(ticket, context, rules_cache.rules(), checks, client.get_username())
+            require_whole(ticket, context, rules_cache.rules(), client.get_username())
             parent.save(force_insert=True)
     except IntegrityError:
         if known := _placed_before(ticket, client, how):

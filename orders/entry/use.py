@@ -18,7 +18,7 @@ from django.db import transaction
 
 from brokers import clock
 from brokers.models import Instrument
-from orders.entry.checks import unit_of
+from orders.entry.checks import unit_of, warned_report
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
 from orders.entry.valuation import valuation_for
@@ -27,13 +27,23 @@ from orders.instruments.prices import ages, last_prices
 from orders.models import Cause, GroupKind, Order, State, TradingState
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
-from orders.risk.exposure import Valuation, exposure_checks, needs_all_contracts
+from orders.risk.exposure import EXPOSURES, Valuation, exposure_checks
 from orders.risk.market import value_price
 from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.scopes import FIRM, ScopeKind, is_account
 from orders.risk.states import reduce_checks
-from orders.risk.use import Asked, Content, Demand, Use, has_use_rules, on_what_stands, signed, use_checks
+from orders.risk.use import (
+    Asked,
+    Content,
+    Demand,
+    Use,
+    asks,
+    has_use_rules,
+    on_what_stands,
+    signed,
+    use_checks,
+)
 from orders.sending.unknown_outcome import reject_order
 from orders.store.states import put_state
 from orders.store.use import Reading, read_use
@@ -71,6 +81,14 @@ class Bound:
         return [*own, *reduce_checks(self.demand, use)]
 
 
+def by_intention(orders: Iterable[Order]) -> list[list[Order]]:
+    """Single orders and whole groups, by their first order."""
+    found: dict[object, list[Order]] = {}
+    for order in orders:
+        found.setdefault(order.group_id or order.id, []).append(order)
+    return list(found.values())
+
+
 def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
     """Whether one of these orders has to be asked with all that its scopes do already."""
     return any(_sets(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
@@ -85,8 +103,7 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
     limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
     if not limited:
         return
-    use = _use([bound for _, bound in limited], rules, lock=lock)
-    valuation = _valuation([bound for _, bound in limited], use, rules)
+    use, valuation = _facts([bound for _, bound in limited], rules, lock=lock)
     for orders, bound in limited:
         report = bound.report(use, valuation)
         for order in orders:
@@ -120,8 +137,7 @@ def recheck_use(
     limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
     if not limited:
         return
-    use = _use([bound for _, bound in limited], rules, lock=True)
-    valuation = _valuation([bound for _, bound in limited], use, rules)
+    use, valuation = _facts([bound for _, bound in limited], rules, lock=True)
     for _, bound in limited:
         use.remove(bound.demand)
     for orders, bound in limited:
@@ -131,15 +147,12 @@ def recheck_use(
         yield orders, report
 
 
-def require_whole(
-    ticket: Ticket, context: OrderContext, rules: Rules, checks: list[CheckResult], user: str
-) -> None:
+def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> None:
     """Raise RefusedByCheck for an intention worked in parts that breaks a limit whole.
 
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
-    overrides = ticket.overrides(user)
-    own = with_warnings(checks, context.limits, ticket, context.instrument.pk, overrides)
+    own = warned_report(ticket, context, ticket.overrides(user))
     report = [*own, *_report(ticket, context.instrument, rules, user, lock=True)]
     if broken := first_failed(report):
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
@@ -164,10 +177,10 @@ def replace_report(
     bound = Bound(
         demand=demand, limits=limits, meant=ticket, instrument=order.instrument, overrides=order.overrides
     )
-    use = _use([bound], rules, lock=True)
+    use, valuation = _facts([bound], rules, lock=True)
     if recorded:
         use.remove(demand)
-    return bound.report(use, _valuation([bound], use, rules), recorded=recorded)
+    return bound.report(use, valuation, recorded=recorded)
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
@@ -187,8 +200,7 @@ def _report(
     demand = Demand(orders=[asked], scopes=_scopes(limits))
     overrides = ticket.overrides(user)
     bound = Bound(demand=demand, limits=limits, meant=ticket, instrument=instrument, overrides=overrides)
-    use = _use([bound], rules, lock=lock)
-    return bound.report(use, _valuation([bound], use, rules))
+    return bound.report(*_facts([bound], rules, lock=lock))
 
 
 def must_shrink(order: Order, rules: Rules) -> bool:
@@ -196,7 +208,7 @@ def must_shrink(order: Order, rules: Rules) -> bool:
 
     Exits of a bracket that say so close what their entry opens.
     """
-    if order.reduce_only and not _is_exit(order):
+    if order.reduce_only and not is_exit(order):
         return True
     return is_reducing(rules, account_of(order), order.strategy, order.session_id)
 
@@ -242,7 +254,7 @@ def _sets(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, ...
 
 def _scopes(limits: Iterable[LimitSet]) -> tuple[str, ...]:
     """The scopes beside the account's, whose use is kept by itself."""
-    return tuple(one.scope for one in limits if not one.scope.startswith(f"{ScopeKind.ACCOUNT}:"))
+    return tuple(one.scope for one in limits if not is_account(one.scope))
 
 
 def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> Demand:
@@ -251,7 +263,7 @@ def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> 
     Exits whose entry is not among the orders protect what that has executed: they shrink by themselves.
     """
     group = orders[0].group if len(orders) > 1 else None
-    has_entry = not all(_is_exit(order) for order in orders)
+    has_entry = not all(is_exit(order) for order in orders)
     asked = [
         _asked(
             order,
@@ -268,10 +280,11 @@ def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> 
 
 def _is_counted(order: Order) -> bool:
     """Exits close what their entry opens, and slices are parts of a parent that counts whole."""
-    return _is_exit(order) or order.parent_id is not None
+    return is_exit(order) or order.parent_id is not None
 
 
-def _is_exit(order: Order) -> bool:
+def is_exit(order: Order) -> bool:
+    """Whether it closes what the entry of its bracket opens."""
     return order.group is not None and order.group.kind == GroupKind.BRACKET and bool(order.group_rank)
 
 
@@ -317,9 +330,24 @@ def account_of(order: Order) -> str:
     return order.account_id
 
 
-def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
-    """What all the owners do that these intentions count for."""
-    limits = {one for bound in bounds for one in bound.limits}
+def _facts(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> tuple[Use, Valuation]:
+    """What all the owners do that these intentions count for, and what that is worth."""
+    limits = list({one.scope: one for bound in bounds for one in bound.limits}.values())
+    contracts = {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
+    use = _use(bounds, limits, contracts, rules, lock=lock)
+    held = {con_id for _, con_id in (*use.longs, *use.shorts)}
+    firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
+    return use, valuation_for(bounds[0].demand.account, firm, held | contracts, limits)
+
+
+def _use(
+    bounds: Sequence[Bound],
+    limits: Collection[LimitSet],
+    contracts: Collection[int],
+    rules: Rules,
+    *,
+    lock: bool,
+) -> Use:
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
     shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
@@ -327,7 +355,7 @@ def _use(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> Use:
     firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
-        {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts},
+        contracts,
         locks={*own, *scopes, *firm} if lock else (),
         reading=reading,
     )
@@ -337,26 +365,14 @@ def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink
     """What the rules of these limits that are on need to know; `shrink`: and orders that only reduce."""
     return Reading(
         scopes=scopes,
-        all_contracts=any(needs_all_contracts(one) for one in limits),
-        open_orders=_asks(limits, "max_open_orders"),
-        recent=_asks(limits, *OF_THE_MINUTE),
-        contents=_asks(limits, "max_duplicates_per_minute"),
-        positions=shrink or _asks(limits, *ON_POSITIONS),
-        quotes=any(one.refuse_self_trade for one in limits),
-        day=_asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
-        messages=_asks(limits, "max_messages_per_minute"),
-        repeats=_asks(limits, "max_repeated_executions"),
+        all_contracts=asks(limits, *EXPOSURES),
+        open_orders=asks(limits, "max_open_orders"),
+        recent=asks(limits, *OF_THE_MINUTE),
+        contents=asks(limits, "max_duplicates_per_minute"),
+        positions=shrink or asks(limits, *ON_POSITIONS),
+        quotes=asks(limits, "refuse_self_trade"),
+        day=asks(limits, "max_daily_notional", "max_daily_orders", "max_order_to_trade"),
+        messages=asks(limits, "max_messages_per_minute"),
+        repeats=asks(limits, "max_repeated_executions"),
         exits=shrink,
     )
-
-
-def _asks(limits: Iterable[LimitSet], *names: str) -> bool:
-    return any(not one.on.isdisjoint(names) for one in limits)
-
-
-def _valuation(bounds: Sequence[Bound], use: Use, rules: Rules) -> Valuation:
-    limits = {one for bound in bounds for one in bound.limits}
-    contracts = {con_id for _, con_id in (*use.longs, *use.shorts)}
-    contracts |= {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
-    firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
-    return valuation_for(bounds[0].demand.account, firm, contracts, limits)

@@ -1,58 +1,47 @@
 """What positions are worth and what accounts earned today: the facts that rules on money need.
 
-Nothing is read for limits that ask for no money.
+Of each only what one of the limits asks for is read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import timedelta
-
-from django.conf import settings
 
 from brokers import clock
 from brokers.fix import SecType
 from brokers.models import AccountValue, Instrument, Profit
-from orders.instruments.prices import last_prices
+from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
-from orders.risk.exposure import ContractFacts, DayProfit, Valuation
+from orders.risk.exposure import IN_MONEY, ON_CONTRACTS, ContractFacts, DayProfit, Valuation
+from orders.risk.money import Rates
+from orders.risk.use import asks
 
 #: The account value whose currency is the account's base currency, in which profits are told.
 NET_LIQUIDATION = "NetLiquidation"
-MONEY_RULES = (
-    "max_gross_notional",
-    "max_net_notional",
-    "max_daily_notional",
-    "max_daily_loss",
-    "short_sales",
-)
 
 
 def valuation_for(
     account: str, accounts: Collection[str], contracts: Iterable[int], limits: Collection[LimitSet]
 ) -> Valuation:
     """Contracts, rates and profits as these limits need them; `accounts` are those of the firm."""
-    max_age = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    if not any(getattr(one, name) is not None for one in limits for name in MONEY_RULES):
-        return Valuation(now=clock.now(), max_age=max_age)
-    watched = any(one.max_daily_loss is not None for one in limits)
     return Valuation(
         now=clock.now(),
-        max_age=max_age,
-        contracts=read_contracts(set(contracts)),
-        rates=exchange_rates.of(account),
-        profits=read_profits({account, *accounts}) if watched else {},
+        max_age=max_price_age(),
+        contracts=read_contracts(set(contracts)) if asks(limits, *ON_CONTRACTS) else {},
+        rates=exchange_rates.of(account) if asks(limits, *IN_MONEY) else Rates(),
+        profits=read_profits({account, *accounts}) if asks(limits, "max_daily_loss") else {},
     )
 
 
 def read_contracts(contracts: Collection[int]) -> dict[int, ContractFacts]:
     """What these contracts are, each with its market as it is now."""
     rows = Instrument.objects.filter(con_id__in=contracts).order_by("pk")
-    named = rows.values_list("con_id", "multiplier", "price_magnifier", "currency", "sec_type")
+    named = list(rows.values_list("con_id", "multiplier", "price_magnifier", "currency", "sec_type"))
+    markets = last_prices.markets([con_id for con_id, *_ in named if con_id is not None])
     return {
         con_id: ContractFacts(
-            market=last_prices.market(con_id),
+            market=markets[con_id],
             unit=multiplier / magnifier,
             currency=currency,
             is_share=sec_type == SecType.STK,

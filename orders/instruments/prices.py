@@ -84,12 +84,16 @@ class LastPrices:
 
     def market(self, con_id: int | None) -> Market:
         """What was last told of a contract."""
-        if con_id is None:
-            return NO_MARKET
-        if con_id not in self._markets or time.monotonic() - self._read_at > PRICES_KEPT_FOR:
-            self._markets = read_markets([*self._markets, con_id])
+        return NO_MARKET if con_id is None else self.markets([con_id])[con_id]
+
+    def markets(self, contracts: Collection[int]) -> dict[int, Market]:
+        """The same of several contracts, at most one read for all of them."""
+        lacking = any(con_id not in self._markets for con_id in contracts)
+        if lacking or (contracts and time.monotonic() - self._read_at > PRICES_KEPT_FOR):
+            self._markets = read_markets([*self._markets, *contracts])
             self._read_at = time.monotonic()
-        return self._markets.get(con_id, NO_MARKET)
+        known = self._markets
+        return {con_id: known.get(con_id, NO_MARKET) for con_id in contracts}
 
     def legs(self, instrument: Instrument) -> list[Leg]:
         """The markets of what is ordered: of a combination those of its legs."""
@@ -123,11 +127,15 @@ def read_markets(contracts: Collection[int]) -> dict[int, Market]:
 last_prices = LastPrices()
 
 
-def ages(max_price_age: Decimal | int | None = None) -> Ages:
-    """How old prices may be now; without seconds of a limit, the market's as old as a close."""
-    close = timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
-    market = close if max_price_age is None else min(timedelta(seconds=float(max_price_age)), close)
-    return Ages(now=clock.now(), market=market, close=close)
+def max_price_age() -> timedelta:
+    """How old a price may be where no limit asks for a younger one."""
+    return timedelta(hours=settings.MAX_PRICE_AGE_HOURS)
+
+
+def ages() -> Ages:
+    """How old prices may be now where no limit asks for younger ones."""
+    oldest = max_price_age()
+    return Ages(now=clock.now(), market=oldest, close=oldest)
 
 
 def await_prices(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from brokers import storable
 from brokers.messages import Snapshot
 from brokers.models import AccountValue, BrokerAccount
+from orders.reconciliation.reported import store_reported
 
 
 def store_snapshot(snapshot: Snapshot) -> None:
@@ -21,9 +22,4 @@ def store_snapshot(snapshot: Snapshot) -> None:
         for report in snapshot.account_values
         if report.account in known
     ]
-    AccountValue.objects.bulk_create(
-        {(row.account_id, row.key, row.currency): row for row in rows}.values(),
-        update_conflicts=True,
-        unique_fields=["account", "key", "currency"],
-        update_fields=["value", "reported_at"],
-    )
+    store_reported(AccountValue, rows, ["account", "key", "currency"], ["value"])

@@ -17,6 +17,7 @@ from orders.models import BreakKind
 from orders.reconciliation import baseline
 from orders.reconciliation.baseline import Currency
 from orders.reconciliation.breaks import Finding
+from orders.reconciliation.reported import store_reported
 
 CASH_KEY = "CashBalance"
 ALL_CURRENCIES = "BASE"
@@ -41,12 +42,7 @@ def store(session: str, snapshot: Snapshot) -> None:
         for report in snapshot.account_values
         if report.account in known and (amount := _amount(report)) is not None
     ]
-    CashBalance.objects.bulk_create(
-        {(row.account_id, row.currency): row for row in rows}.values(),
-        update_conflicts=True,
-        unique_fields=["account", "currency"],
-        update_fields=["amount", "reported_at"],
-    )
+    store_reported(CashBalance, rows, ["account", "currency"], ["amount"])
     gone = CashBalance.objects.filter(account__in=known, reported_at__lt=snapshot.finished_at)
     gone.update(amount=Decimal(0), reported_at=snapshot.finished_at)
 

@@ -17,6 +17,7 @@ from orders.models import BreakKind, Execution
 from orders.reconciliation import baseline
 from orders.reconciliation.baseline import Contract
 from orders.reconciliation.breaks import Finding
+from orders.reconciliation.reported import store_reported
 
 #: Executions and positions are independent streams: what just traded is not compared.
 GRACE_PERIOD = timedelta(seconds=5)
@@ -53,12 +54,7 @@ def _store(session: str, reports: Iterable[PositionReport], at: datetime) -> Non
     accounts = set(BrokerAccount.objects.filter(session_id=session).values_list("code", flat=True))
     known = [(one, storable.number(one.position_qty)) for one in reports if one.account in accounts]
     rows = [_row(report, quantity, at) for report, quantity in known if quantity is not None]
-    Position.objects.bulk_create(
-        {(row.account_id, row.con_id): row for row in rows}.values(),
-        update_conflicts=True,
-        unique_fields=["account", "con_id"],
-        update_fields=["position_qty", "avg_cost", "reported_at"],
-    )
+    store_reported(Position, rows, ["account", "con_id"], ["position_qty", "avg_cost"])
 
 
 def _row(report: PositionReport, quantity: Decimal, at: datetime) -> Position:

@@ -12,6 +12,7 @@ from brokers import clock, storable
 from brokers.inbox.writer import InboxWriter
 from brokers.models import AccountValue, BrokerAccount, Position, Profit, ProfitPoint
 from brokers.port import BrokerSession
+from orders.reconciliation.reported import store_reported
 
 #: Positions of one session that are followed at once, each a subscription at the gateway.
 MAX_FOLLOWED = 100
@@ -45,12 +46,7 @@ def _store(accounts: set[str], writer: InboxWriter) -> None:
         for report in told.values()
         if report.account in accounts
     ]
-    Profit.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["account", "con_id"],
-        update_fields=[*FIGURES, "reported_at"],
-    )
+    store_reported(Profit, rows, ["account", "con_id"], FIGURES)
 
 
 def keep_minute() -> int:

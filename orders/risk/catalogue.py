@@ -56,7 +56,6 @@ class ShortSales(StrEnum):
 
 
 DECIMALS = frozenset({Unit.QUANTITY, Unit.MONEY, Unit.RATIO})
-INTEGERS = frozenset({Unit.BASIS_POINTS, Unit.SECONDS, Unit.COUNT})
 
 
 @dataclass(frozen=True, kw_only=True)

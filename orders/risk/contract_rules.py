@@ -106,12 +106,17 @@ def _check_taken(errors: Errors, terms: OrderTerms, rules: ContractRules) -> Non
 
 def _check_open(errors: Errors, terms: OrderTerms, rules: ContractRules, now: datetime) -> None:
     """An order that must trade at once needs an open market; any other waits for it at the broker."""
-    hours = rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
+    hours = hours_of(terms, rules)
     if terms.time_in_force not in IMMEDIATE or not hours or not _is_known(hours, now) or is_open(hours, now):
         return
     later = [start for start, _ in _spans(hours) if start > now]
     opens = f"it opens at {min(later):%Y-%m-%d %H:%M} UTC" if later else "when it opens is not known"
     errors["time_in_force"].append(f"{terms.time_in_force} needs an open market; {opens}.")
+
+
+def hours_of(terms: OrderTerms, rules: ContractRules) -> list[list[str]]:
+    """The hours in which an order of these terms may trade."""
+    return rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
 
 
 def is_open(hours: Sequence[Sequence[str]], now: datetime) -> bool:

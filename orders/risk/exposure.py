@@ -13,16 +13,21 @@ from decimal import Decimal
 
 from brokers.fix import Side
 from brokers.formats import decimal_text
-from orders.risk.catalogue import LimitSet, ShortSales
+from orders.risk.catalogue import FIELDS, LimitSet, ShortSales, Unit
 from orders.risk.market import Ages, Market, age_text, worst
 from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.order_rules import round_money
 from orders.risk.report import CheckResult, result
-from orders.risk.use import ZERO, Asked, Day, Demand, Use, owner_of
+from orders.risk.use import ZERO, Asked, Day, Demand, Use, asks, owner_of
 
 #: The broker tells the day's profit about once a second: this is not the present one any more.
 PROFIT_AGE = timedelta(minutes=10)
+#: Rules that need all positions of the scope, not only those that an intention touches.
+EXPOSURES = ("max_gross_notional", "max_net_notional")
+#: Rules that need to know what contracts are, and those that need exchange rates.
+ON_CONTRACTS = (*EXPOSURES, "short_sales")
+IN_MONEY = (*EXPOSURES, "max_daily_notional", "max_daily_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,22 +67,22 @@ class Valuation:
     rates: Rates = field(default_factory=Rates)
     profits: Mapping[str, DayProfit] = field(default_factory=dict)
 
-    def ages(self, limits: LimitSet) -> Ages:
-        """How old prices may be for these limits; positions in closed markets are worth their last price."""
+    @property
+    def ages(self) -> Ages:
+        """How old prices may be; positions in closed markets are worth their last price."""
         return Ages(now=self.now, market=self.max_age, close=self.max_age)
 
     def unit_worth(self, con_id: int, limits: LimitSet) -> Decimal | Unknown:
         """One unit of a contract in the currency of the limits."""
         facts = self.contracts.get(con_id)
-        ages = self.ages(limits)
-        known = worst([MarketLeg(market=facts.market)], ages) if facts else None
+        known = worst([MarketLeg(market=facts.market)], self.ages) if facts else None
         if facts is None or known is None:
             return Unknown(f"no price of contract {con_id} that is young enough", "NO_REFERENCE_PRICE")
         return self.money(known.px * facts.unit, facts.currency, limits)
 
     def money(self, amount: Decimal, currency: str, limits: LimitSet) -> Decimal | Unknown:
         """An amount in the currency of the limits."""
-        found = self.rates.convert(amount, currency, limits.currency, self.ages(limits))
+        found = self.rates.convert(amount, currency, limits.currency, self.ages)
         if found is None or not limits.currency:
             return Unknown(why_no_rate(currency, limits.currency), "NO_EXCHANGE_RATE")
         return found.amount
@@ -96,11 +101,6 @@ def exposure_checks(
         yield _loss(limits, valuation, demand.account)
 
 
-def needs_all_contracts(limits: LimitSet) -> bool:
-    """Whether all positions of the scope must be known, not only those that an intention touches."""
-    return limits.max_gross_notional is not None or limits.max_net_notional is not None
-
-
 # --- exposure -----------------------------------------------------------------------------------------
 def _largest(demand: Demand, limits: LimitSet, use: Use) -> Iterator[tuple[Decimal, Decimal]]:
     """How large each position of the intention may become at worst, before it and with it."""
@@ -112,21 +112,19 @@ def _largest(demand: Demand, limits: LimitSet, use: Use) -> Iterator[tuple[Decim
 
 
 def _exposures(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
-    if not needs_all_contracts(limits):
+    if not asks([limits], *EXPOSURES):
         return
     totals = _totals(demand, limits, use, valuation)
-    for field_name, limit, code in (
-        ("max_gross_notional", limits.max_gross_notional, "GROSS_EXPOSURE_ABOVE_LIMIT"),
-        ("max_net_notional", limits.max_net_notional, "NET_EXPOSURE_ABOVE_LIMIT"),
-    ):
+    for check in EXPOSURES:
+        limit = getattr(limits, check)
         if limit is None:
             continue
         if isinstance(totals, Unknown):
-            yield _told(field_name, limits, limit, totals.why, totals.code)
+            yield _not_told(check, limits, totals)
             continue
-        before, after = totals[field_name]
+        before, after = totals[check]
         text = f"{_money(after)} if all that works is filled"
-        yield _told(field_name, limits, limit, text, code, passed=after <= limit or after <= before)
+        yield _told(check, limits, text, passed=after <= limit or after <= before)
 
 
 def _totals(
@@ -160,29 +158,16 @@ def _day(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> It
         yield _daily_notional(demand, limits, day.notional, valuation)
     if limits.max_daily_orders is not None:
         count = day.orders + demand.new_orders
-        limit = limits.max_daily_orders
-        yield _counted("max_daily_orders", limits, count, limit, "DAILY_ORDERS_ABOVE_LIMIT")
+        yield _told("max_daily_orders", limits, str(count), passed=count <= limits.max_daily_orders)
     if limits.max_order_to_trade is not None:
-        ratio = Decimal(day.messages + len(demand.orders)) / (day.executed + 1)
-        yield _told(
-            "max_order_to_trade",
-            limits,
-            limits.max_order_to_trade,
-            f"{decimal_text(round(ratio, 2))}: {day.messages + len(demand.orders)} messages, "
-            f"{day.executed} executed orders",
-            "ORDER_TO_TRADE_ABOVE_LIMIT",
-            passed=ratio <= limits.max_order_to_trade,
-        )
+        messages = day.messages + len(demand.orders)
+        ratio = Decimal(messages) / (day.executed + 1)
+        text = f"{decimal_text(round(ratio, 2))}: {messages} messages, {day.executed} executed orders"
+        yield _told("max_order_to_trade", limits, text, passed=ratio <= limits.max_order_to_trade)
     if limits.max_repeated_executions is not None:
         times = max((use.repeats(order.content, owner) for order in demand.orders), default=0)
-        yield result(
-            "max_repeated_executions",
-            passed=times < limits.max_repeated_executions,
-            value=f"executed {times} times today",
-            limit=str(limits.max_repeated_executions),
-            code="REPEATED_EXECUTIONS",
-            scope=limits.scope,
-        )
+        text, passed = f"executed {times} times today", times < limits.max_repeated_executions
+        yield _told("max_repeated_executions", limits, text, passed=passed)
 
 
 def _daily_notional(
@@ -192,20 +177,16 @@ def _daily_notional(
     assert limit is not None  # noqa: S101
     added = demand.value()
     if added is None:
-        return _told(
-            "max_daily_notional", limits, limit, "the order's value is not known", "NO_REFERENCE_PRICE"
-        )
+        unknown = Unknown("the order's value is not known", "NO_REFERENCE_PRICE")
+        return _not_told("max_daily_notional", limits, unknown)
     total = ZERO
     for currency, amount in (*so_far.items(), *added.items()):
         money = valuation.money(amount, currency, limits)
         if isinstance(money, Unknown):
-            return _told("max_daily_notional", limits, limit, money.why, money.code)
+            return _not_told("max_daily_notional", limits, money)
         total += money
     adds_nothing = not any(added.values())
-    return _told(
-        "max_daily_notional", limits, limit, _money(total), "DAILY_NOTIONAL_ABOVE_LIMIT",
-        passed=total <= limit or adds_nothing,
-    )  # fmt: skip
+    return _told("max_daily_notional", limits, _money(total), passed=total <= limit or adds_nothing)
 
 
 def _loss(limits: LimitSet, valuation: Valuation, account: str) -> CheckResult:
@@ -216,19 +197,17 @@ def _loss(limits: LimitSet, valuation: Valuation, account: str) -> CheckResult:
     wanted = valuation.profits if limits.scope == "firm" else {account: valuation.profits.get(account)}
     for code, profit in wanted.items():
         if profit is None or profit.amount is None:
-            return _told("max_daily_loss", limits, limit, f"not told for {code}", "DAILY_LOSS_UNKNOWN")
+            unknown = Unknown(f"not told for {code}", "DAILY_LOSS_UNKNOWN")
+            return _not_told("max_daily_loss", limits, unknown)
         age = valuation.now - profit.at
         if age > PROFIT_AGE:
-            text = f"last told for {code} {age_text(age)} ago"
-            return _told("max_daily_loss", limits, limit, text, "DAILY_LOSS_UNKNOWN")
+            unknown = Unknown(f"last told for {code} {age_text(age)} ago", "DAILY_LOSS_UNKNOWN")
+            return _not_told("max_daily_loss", limits, unknown)
         money = valuation.money(profit.amount, profit.currency, limits)
         if isinstance(money, Unknown):
-            return _told("max_daily_loss", limits, limit, money.why, money.code)
+            return _not_told("max_daily_loss", limits, money)
         total += money
-    return _told(
-        "max_daily_loss", limits, limit, f"profit {_money(total)}", "DAILY_LOSS_ABOVE_LIMIT",
-        passed=-total < limit,
-    )  # fmt: skip
+    return _told("max_daily_loss", limits, f"profit {_money(total)}", passed=-total < limit)
 
 
 # --- short sales --------------------------------------------------------------------------------------
@@ -244,14 +223,8 @@ def _short_sales(demand: Demand, limits: LimitSet, use: Use, valuation: Valuatio
             if short <= 0 and order.side != Side.SELL_SHORT:
                 continue
             why = _why_not_short(order, con_id, short, limits.short_sales, valuation)
-            yield result(
-                "short_sales",
-                passed=not why,
-                value=why or f"short {decimal_text(max(short, ZERO))} if all that works is filled",
-                limit=limits.short_sales,
-                code="SHORT_SALE_NOT_ALLOWED",
-                scope=limits.scope,
-            )
+            text = why or f"short {decimal_text(max(short, ZERO))} if all that works is filled"
+            yield _told("short_sales", limits, text, passed=not why)
 
 
 def _shares_sold(order: Asked, valuation: Valuation) -> Iterable[int]:
@@ -279,13 +252,15 @@ def _money(amount: Decimal) -> str:
     return decimal_text(round_money(amount))
 
 
-def _counted(check: str, limits: LimitSet, count: int, limit: int, code: str) -> CheckResult:
-    return _told(check, limits, Decimal(limit), str(count), code, passed=count <= limit)
+def _told(check: str, limits: LimitSet, value: str, *, passed: bool, code: str = "") -> CheckResult:
+    """A value against this limit; without a code, the limit's own refuses."""
+    known = FIELDS[check]
+    text = known.text(getattr(limits, check))
+    if known.unit == Unit.MONEY:
+        text = f"{text} {limits.currency}".rstrip()
+    return result(check, passed=passed, value=value, limit=text, code=code or known.code, scope=limits.scope)
 
 
-def _told(
-    check: str, limits: LimitSet, limit: Decimal, value: str, code: str, *, passed: bool = False
-) -> CheckResult:
-    money = check.endswith(("_notional", "_loss"))
-    text = f"{decimal_text(limit)} {limits.currency}".rstrip() if money else decimal_text(limit)
-    return result(check, passed=passed, value=value, limit=text, code=code, scope=limits.scope)
+def _not_told(check: str, limits: LimitSet, unknown: Unknown) -> CheckResult:
+    """An amount that cannot be told passes no limit."""
+    return _told(check, limits, unknown.why, passed=False, code=unknown.code)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from brokers.fix import OrdType, TimeInForce
 from brokers.formats import decimal_text
 from orders.risk.catalogue import Effect, LimitSet, Restriction
-from orders.risk.contract_rules import ContractRules, is_open
+from orders.risk.contract_rules import ContractRules, hours_of, is_open
 from orders.risk.market import (
     BPS,
     Ages,
@@ -29,6 +29,7 @@ from orders.risk.market import (
 )
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.report import CheckResult, result
+from orders.risk.scopes import is_account
 from orders.risk.terms import OrderTerms
 
 #: The exchange takes no order for the closing auction in these last minutes (NYSE: 10, Nasdaq: 5).
@@ -83,7 +84,7 @@ def _instrument(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
     """The account's list and its allowed rows; a restricted row of any scope is stronger than both."""
     about = _restrictions(facts, limits) if limits.restrictions else []
     found = [_restricted(facts, limits, row) for row in about if row.effect == Effect.RESTRICTED]
-    if not limits.scope.startswith("account:"):
+    if not is_account(limits.scope):
         return found
     listed = {row.con_id for row in about if row.effect == Effect.ALLOWED}
     allowed = result(
@@ -232,7 +233,7 @@ def _why_closed(
 ) -> tuple[str, str]:
     if any(leg.market.halted and leg.market.halted > 0 for leg in legs):
         return "halted", "MARKET_HALTED"
-    hours = rules.trading_hours if terms.outside_regular_hours else rules.liquid_hours
+    hours = hours_of(terms, rules)
     if not hours:
         return "its hours are not known", "MARKET_CLOSED"
     if terms.time_in_force == TimeInForce.OPG:

@@ -22,6 +22,11 @@ def scope_text(kind: ScopeKind, name: str = "") -> str:
     return FIRM if kind == ScopeKind.FIRM else f"{kind}:{name}"
 
 
+def is_account(scope: str) -> bool:
+    """Whether a written scope is that of an account."""
+    return scope.startswith(f"{ScopeKind.ACCOUNT}:")
+
+
 def parse_scope(text: str) -> tuple[ScopeKind, str]:
     """The kind and the name of a written scope; raises ValueError with words for a person."""
     kind, colon, name = text.partition(":")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,6 +35,11 @@ class InForce:
         return f"{self.scope} is {self.state}: {self.reason}"
 
 
+def strictest(found: Iterable[InForce]) -> InForce | None:
+    """The first that is HALTED, else the first; None where there is none."""
+    return max(found, key=lambda one: one.state == TradingState.HALTED, default=None)
+
+
 class States:
     """All states other than ACTIVE, by scope."""
 
@@ -53,21 +58,17 @@ class States:
             self.by_scope[scope] for scope in scopes_of(account, strategy, session) if scope in self.by_scope
         ]
         refusing = [one for one in found if one.scope != waits or one.state != TradingState.HALTED]
-        return _strictest(refusing)
+        return strictest(refusing)
 
     def of_session(self, session: str) -> InForce | None:
         """The strictest state of the firm and of this session; None when both are ACTIVE."""
         names = (FIRM, scope_text(ScopeKind.SESSION, session))
-        return _strictest([self.by_scope[name] for name in names if name in self.by_scope])
+        return strictest(self.by_scope[name] for name in names if name in self.by_scope)
 
     def halts_itself(self, session: str) -> InForce | None:
         """The session's own state where that is HALTED, by a person or after lost history."""
         own = self.by_scope.get(scope_text(ScopeKind.SESSION, session))
         return own if own and own.state == TradingState.HALTED else None
-
-
-def _strictest(found: Sequence[InForce]) -> InForce | None:
-    return max(found, key=lambda one: one.state == TradingState.HALTED, default=None)
 
 
 def state_check(in_force: InForce) -> CheckResult:

@@ -41,9 +41,14 @@ ON_ARRIVAL = (
 )
 
 
+def asks(limits: Iterable[LimitSet], *names: str) -> bool:
+    """Whether one of these sets has one of these rules on."""
+    return any(not one.on.isdisjoint(names) for one in limits)
+
+
 def has_use_rules(limits: LimitSet) -> bool:
     """Whether one of the rules that need the use is on."""
-    return not limits.on.isdisjoint(USE_RULES)
+    return asks([limits], *USE_RULES)
 
 
 @lru_cache(maxsize=512)

@@ -56,6 +56,10 @@ OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 _WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
       AND o.state = ANY(%(from)s) AND o.fresh_until > now()"""
 
+#: Scopes of an order `o` that may have a trading state.
+ORDER_SCOPES = """(
+    'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)"""
+
 
 def _checked(row: str) -> str:
     return f"""COALESCE({row}.checked_at > now() - make_interval(secs => %(checked_within)s), false)
@@ -201,12 +205,9 @@ WITH holder AS (
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
       AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
-           OR NOT EXISTS (
-               SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN (
-                   'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)
+           OR {_checked("r")} AND NOT EXISTS (
+               SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN {ORDER_SCOPES}
                AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))
-      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
-           OR {_checked("r")})
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
       AND NOT EXISTS (
           SELECT FROM orders_orderrequest other WHERE other.order_id = o.id AND other.id <> r.id AND (

@@ -7,6 +7,8 @@ once instead of when it would have been claimed.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import reduce
+from operator import or_
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -15,17 +17,15 @@ from brokers import clock, prepared
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, TradingState
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
+from orders.risk.report import CheckResult
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.risk.states import InForce, States, state_check
+from orders.sending.claim import ORDER_SCOPES
 from orders.sending.replaces import store_rows, with_orders
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
-from orders.store.states import read_states
 
 AT_ONCE = 500
-#: Scopes of an order `o`, for SQL.
-ORDER_SCOPES = """(
-    'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)"""
 #: Which of these orders a state stops that came after their checks; where several do, one of them.
 STOPPED = f"""
     SELECT o.id::text, min(s.scope || ' is ' || s.state || ': ' || s.reason)
@@ -40,9 +40,8 @@ def stopped(order_ids: Collection[str]) -> dict[str, str]:
     return dict(prepared.rows(STOPPED, [list(order_ids)]))
 
 
-def give_up_halted(session: str, states: States | None = None) -> int:
+def give_up_halted(session: str, states: States) -> int:
     """End what waits in a scope that is HALTED, and replaces that are older than a state; how many."""
-    states = states or read_states()
     if not states.by_scope:
         return 0
     return _fail_orders(session, states) + _refuse_replaces(session, states)
@@ -55,15 +54,21 @@ def _fail_orders(session: str, states: States) -> int:
     waiting = Order.objects.filter(halted, session_id=session, state=State.CREATED)
     with transaction.atomic():
         orders = list(waiting.select_for_update(skip_locked=True).order_by("id")[:AT_ONCE])
+        by_state: dict[InForce, list[Order]] = {}
         for order in orders:
-            in_force = _in_force(order, states)
-            if in_force is None:
-                continue
-            check = state_check(in_force)
-            fail_order(order, check.code, Cause(actor="checks", at=clock.now(), data=check.as_json()))
-            Order.objects.filter(pk=order.pk).update(check_report=[check.as_json()])
+            if in_force := _in_force(order, states):
+                by_state.setdefault(in_force, []).append(order)
+        for in_force, ended in by_state.items():
+            _fail(ended, state_check(in_force))
         store_orders(orders)
     return len(orders)
+
+
+def _fail(orders: Sequence[Order], check: CheckResult) -> None:
+    report = check.as_json()
+    for order in orders:
+        fail_order(order, check.code, Cause(actor="checks", at=clock.now(), data=report))
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(check_report=[report])
 
 
 def _refuse_replaces(session: str, states: States) -> int:
@@ -115,11 +120,4 @@ def _orders_in(session: str, states: States, *wanted: TradingState) -> Q | None:
             found.append(Q(strategy=name))
         elif name == session and in_force.state == TradingState.REDUCING:
             found.append(Q(session_id=session))
-    return _any_of(found) if found else None
-
-
-def _any_of(conditions: Sequence[Q]) -> Q:
-    found = Q()
-    for condition in conditions:
-        found |= condition
-    return found
+    return reduce(or_, found) if found else None

@@ -361,9 +361,6 @@ class SessionRuntime:
         if give_up_halted(self.name, states):
             wakeup.notify_readers()
 
-    def _work_kills(self) -> None:
-        work_kills(self.name, self._proof, self._cancel_everything)
-
     def _proof(self) -> Snapshot | None:
         """A complete snapshot that our books have taken in; None where there is none now."""
         if self.session.link is not Link.READY:

@@ -51,18 +51,6 @@ OPEN_ORDERS = """
     WHERE account_id = ANY(%(accounts)s) AND state = ANY(%(alive)s) GROUP BY 1
 """
 
-#: The orders of the last minute that were not refused by our own checks (those were never claimed).
-_RECENT = """
-    FROM orders_order
-    WHERE account_id = ANY(%(accounts)s) AND side = ANY(%(sides)s) AND id > %(minute_ago)s
-      AND source <> 'EXTERNAL' AND NOT (state = 'REJECTED' AND claimed_at IS NULL)
-"""
-RECENT = f"SELECT account_id, count(*) {_RECENT} GROUP BY 1"
-CONTENTS = f"""
-    SELECT account_id, instrument_id, side = 'BUY', order_qty, ord_type, price, stop_px, count(*)
-    {_RECENT} GROUP BY 1, 2, 3, 4, 5, 6, 7
-"""
-
 # Of a group of which one execution ends the others, the largest order counts; a bracket's exits close what
 # its entry opens. A replace that is asked for counts as if it were granted.
 WORKING = f"""
@@ -264,8 +252,8 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
-        kind, own, of = ("contents", CONTENTS, contents) if reading.contents else ("recent", RECENT, recent)
-        wanted += [(kind, own), *((kind, of(owner)) for owner in others)]
+        kind, of = ("contents", contents) if reading.contents else ("recent", recent)
+        wanted += [(kind, of(owner)) for owner in (OF_ACCOUNTS, *others)]
     if reading.positions:  # of accounts first what they hold, to which is added what works
         wanted += [("held", POSITIONS), ("working", WORKING)]
         wanted += [("positions", positions(owner)) for owner in others]

@@ -90,11 +90,16 @@ def open_at_broker(stack: System) -> list[dict[str, Any]]:
     return [row for row in stack.control.orders() if row["status"] in OPEN]
 
 
+def signed(row: dict[str, Any]) -> Decimal:
+    """What an execution adds to a position."""
+    return Decimal(row["shares"]) * (1 if row["side"] == "BOT" else -1)
+
+
 def held_at_broker(stack: System) -> dict[str, Decimal]:
     """Position by symbol, added up from the executions of the gateway's ledger."""
     held: dict[str, Decimal] = defaultdict(Decimal)
     for row in stack.control.executions():
-        held[row["symbol"]] += Decimal(row["shares"]) * (1 if row["side"] == "BOT" else -1)
+        held[row["symbol"]] += signed(row)
     return {symbol: quantity for symbol, quantity in held.items() if quantity}
 
 
@@ -106,8 +111,7 @@ def assert_only_reduced_since(stack: System, started: datetime) -> None:
     assert [row for row in after if row["order_ref"] not in reducing] == []
     held: dict[str, Decimal] = defaultdict(Decimal)
     for row in stack.control.executions():
-        signed = Decimal(row["shares"]) * (1 if row["side"] == "BOT" else -1)
-        before, held[row["symbol"]] = held[row["symbol"]], held[row["symbol"]] + signed
+        before, held[row["symbol"]] = held[row["symbol"]], held[row["symbol"]] + signed(row)
         if row["order_ref"] in reducing:
             assert before * held[row["symbol"]] >= 0
             assert abs(held[row["symbol"]]) < abs(before)

@@ -12,7 +12,7 @@ from brokers.simulator.exchange.accounts import Account
 from brokers.simulator.exchange.exchange import Exchange
 from brokers.simulator.exchange.hours import TradingHours
 from brokers.simulator.exchange.instruments import Universe
-from brokers.simulator.exchange.orders import Auction
+from brokers.simulator.exchange.orders import Auction, MarketEvent
 from brokers.simulator.faults.agenda import Agenda
 from brokers.simulator.faults.armed import Faults
 from brokers.simulator.faults.callbacks import CallbackFaults
@@ -349,16 +349,16 @@ class Gateway:
 
     def hold_auction(self, symbol: str, auction: Auction) -> list[str]:
         """Hold an auction in every market that goes by `symbol`; return their local symbols."""
-        found = [instrument for instrument in self.universe.symbols(symbol) if instrument.is_tradable]
-        for instrument in found:
-            self._orders.on_market_events(self.exchange.hold_auction(instrument.con_id, auction))
-        return [instrument.local_symbol for instrument in found]
+        return self._in_markets(symbol, lambda con_id: self.exchange.hold_auction(con_id, auction))
 
     def halt_market(self, symbol: str, *, is_halted: bool) -> list[str]:
         """Stop trading in every market that goes by `symbol`, or let it begin again; their local symbols."""
+        return self._in_markets(symbol, lambda con_id: self.exchange.halt(con_id, is_halted=is_halted))
+
+    def _in_markets(self, symbol: str, act: Callable[[int], list[MarketEvent]]) -> list[str]:
         found = [instrument for instrument in self.universe.symbols(symbol) if instrument.is_tradable]
         for instrument in found:
-            self._orders.on_market_events(self.exchange.halt(instrument.con_id, is_halted=is_halted))
+            self._orders.on_market_events(act(instrument.con_id))
         return [instrument.local_symbol for instrument in found]
 
     def place_manual(self, typed: ManualOrder) -> OrderRecord:

@@ -90,7 +90,7 @@ def kill(request: HttpRequest) -> HttpResponse:
             )
             messages.warning(request, f"{pressed.scope} is stopped; the proof is being made.")
         except ScopeInvalid as error:
-            messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+            messages.error(request, " ".join(error.texts))
     return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
 
 
@@ -107,7 +107,7 @@ def release(request: HttpRequest, kill_id: UUID) -> HttpResponse:
             done = kills.release(kill_id, actor=at_desk(person_of(request)), reason=reason)
             messages.success(request, f"The kill of {done.scope} is released.")
     except ScopeInvalid as error:
-        messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+        messages.error(request, " ".join(error.texts))
     except NotAllowed as error:
         messages.error(request, str(error))
     return HttpResponseRedirect(reverse("desk:trading_states"), status=303)
@@ -131,5 +131,5 @@ def _set(request: HttpRequest) -> HttpResponse:
             )
             messages.warning(request, f"{row.scope} is {row.state} now.")
         except ScopeInvalid as error:
-            messages.error(request, " ".join(text for texts in error.errors.values() for text in texts))
+            messages.error(request, " ".join(error.texts))
     return HttpResponseRedirect(reverse("desk:trading_states"), status=303)

@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWi
 
 from brokers.desk import ReadOnlyAdmin, moment
 from brokers.models import BrokerAccount
-from orders.access import accounts_of_person, not_network
+from orders.access import accounts_of_person, read_networks
 from orders.admin.people import step_up
 from orders.admin.shared.pages import person_of
 from orders.controls.people import NotAllowed, at_desk
@@ -68,10 +68,10 @@ class TokenForm(forms.Form):
 
     def clean_networks(self) -> list[str]:
         """As a list."""
-        found = [part.strip() for part in self.cleaned_data["networks"].split(",") if part.strip()]
-        if wrong := next(filter(None, map(not_network, found)), ""):
-            raise forms.ValidationError(wrong)
-        return found
+        try:
+            return read_networks(self.cleaned_data["networks"])
+        except ValueError as wrong:
+            raise forms.ValidationError(str(wrong)) from None
 
     def offer(self, person: User) -> None:
         """The person's own accounts, and scopes no wider than what the person may do."""

@@ -124,6 +124,8 @@ def sealed_rows(span: Span) -> dict[str, Hashes]:
     """The rows that a seal of this span covers, by table: key and hash, in the order of sealing."""
     records = hashes(RECORDS, *within_span(RECORDS, span))
     events = hashes(EVENTS, *within_span(EVENTS, span))
+    if not records and not events:
+        return {}
     touched = _touched(span)
     return {
         RECORDS.table: records,

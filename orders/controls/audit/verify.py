@@ -302,9 +302,9 @@ def _followed(followed: Followed) -> Iterator[Broken]:
 
 def _by_hand() -> Iterator[Broken]:
     """What was written past the application, unless somebody has said why (`audit explain`)."""
-    explained = AuditRecord.objects.filter(kind="audit.explained").values_list("subject", flat=True)
+    explained = set(AuditRecord.objects.filter(kind="audit.explained").values_list("subject", flat=True))
     for record in AuditRecord.objects.filter(process="").order_by("id"):
-        if f"orders_auditrecord:{record.pk}" not in set(explained):
+        if f"orders_auditrecord:{record.pk}" not in explained:
             yield Broken(
                 what=record.subject or f"orders_auditrecord {record.pk}",
                 how=f"{record.kind} past the application, by the database role {record.role} at"

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from brokers.models import BrokerAccount
-from orders.access import not_network
+from orders.access import read_networks
 from orders.controls.approvals import ApprovalOver, approve
 from orders.controls.people import RIGHTS, NotAllowed
 from orders.controls.tokens import (
@@ -168,10 +168,10 @@ def accounts_named(text: str) -> list[BrokerAccount]:
 
 def networks_named(text: str) -> list[str]:
     """The networks of a comma-separated list; raises CommandError for what is none."""
-    found = [part.strip() for part in text.split(",") if part.strip()]
-    if wrong := next(filter(None, map(not_network, found)), ""):
-        raise CommandError(f"--networks: {wrong}")
-    return found
+    try:
+        return read_networks(text)
+    except ValueError as wrong:
+        raise CommandError(f"--networks: {wrong}") from None
 
 
 def strategy_named(text: str) -> str:

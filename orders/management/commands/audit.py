@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from orders.controls.audit.seal import anchor, seal
 from orders.controls.audit.verify import Anchor, Bounds, Verification
 from orders.controls.people import RIGHTS
 from orders.management.people import proven
+from orders.management.times import moment
 from orders.models import AuditRecord, Scope
 
 
@@ -78,12 +78,6 @@ class Command(BaseCommand):
             raise CommandError(f"Record {number} is not of a change past the application.")
         record("audit.explained", who, subject=f"orders_auditrecord:{number}")
         self.stdout.write(f"Record {number} is explained.")
-
-
-def moment(text: str) -> datetime:
-    """A time; UTC when it names no zone."""
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def read_anchor(file: Path) -> Anchor:

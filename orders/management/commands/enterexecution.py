@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
@@ -15,6 +14,7 @@ from orders.desk.decisions import FoundExecution
 from orders.desk.manual_executions import request_execution
 from orders.errors import OrderError
 from orders.management.people import APPROVER_PASSWORD, PERSON_PASSWORD, proven
+from orders.management.times import moment
 from orders.models import Approval, Order
 
 
@@ -81,9 +81,3 @@ def positive(text: str) -> Decimal:
     if not number.is_finite() or number <= 0:
         raise ValueError(text)
     return number
-
-
-def moment(text: str) -> datetime:
-    """A time; UTC when it names no zone."""
-    at = datetime.fromisoformat(text)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from brokers.formats import decimal_text
 from brokers.models import GatewaySession
 from orders.controls import lost_history
+from orders.controls.sessions import end_halt
+from orders.errors import OrderError
 from orders.management.people import PERSON_PASSWORD, proven
 
 
@@ -28,12 +30,14 @@ class Command(BaseCommand):
         """Rebuild, say what, and release where that is asked."""
         if not GatewaySession.objects.filter(name=session).exists():
             raise CommandError(f"There is no session {session}.")
-        if not proven(by).user.has_perm("brokers.operate_session"):
-            raise CommandError(f"{by} may not operate sessions.")
+        proven(by, right="brokers.operate_session")
         rebuilt = lost_history.rebuild(session, by=f"shell:{by}", reason=reason)
         for order in rebuilt:
             executed = f"{decimal_text(order.cum_qty)} of {decimal_text(order.order_qty)} executed"
             self.stdout.write(f"{order.order_ref} {order.side} {order.instrument} {order.state}, {executed}")
         self.stdout.write(f"{len(rebuilt)} order(s) rebuilt")
         if release:
-            self.stdout.write(lost_history.release(session, by=f"shell:{by}", reason=reason))
+            try:
+                self.stdout.write(end_halt(session, by=f"shell:{by}", reason=reason))
+            except OrderError as error:
+                raise CommandError(str(error)) from None

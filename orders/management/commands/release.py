@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import GatewaySession
-from orders.controls import lost_history
+from orders.controls.sessions import end_halt
+from orders.errors import OrderError
 from orders.management.people import PERSON_PASSWORD, proven
 
 
@@ -26,7 +27,8 @@ class Command(BaseCommand):
         """Release it and say so."""
         if not GatewaySession.objects.filter(name=session).exists():
             raise CommandError(f"There is no session {session}.")
-        person = proven(by)
-        if not person.user.has_perm("brokers.operate_session"):
-            raise CommandError(f"{by} may not operate sessions.")
-        self.stdout.write(lost_history.release(session, by=f"shell:{by}", reason=reason))
+        proven(by, right="brokers.operate_session")
+        try:
+            self.stdout.write(end_halt(session, by=f"shell:{by}", reason=reason))
+        except OrderError as error:
+            raise CommandError(str(error)) from None

@@ -90,17 +90,8 @@ def seed_accounts(instruments: list[Instrument]) -> None:
 
 
 def make_desk_user() -> str:
-    """Make the desk's superuser and say in one line where its password is.
-
-    A password that we choose is written to a file that only we can read; one that was given is not
-    written anywhere.
-    """
-    password, where = settings.DESK_PASSWORD, "as set by TRADEDESK_DESK_PASSWORD"
-    if not password:
-        password = secrets.token_urlsafe(15)
-        path = settings.DATA_DIR / "desk_password"
-        write_secret(path, password)
-        where = f"in {path}"
+    """Make the desk's superuser and say in one line where its password is."""
+    password, where = first_password(settings.DESK_PASSWORD, "desk")
     User.objects.create_superuser(DESK_USER, password=password)
     return f"Made the desk user {DESK_USER!r}; its password is {where}."
 
@@ -110,17 +101,24 @@ def make_approver() -> str:
 
     Where the first one's password was given and this one's was not, the desk makes its second person itself.
     """
-    password, where = settings.APPROVER_PASSWORD, "as set by TRADEDESK_APPROVER_PASSWORD"
-    if not password and settings.DESK_PASSWORD:
+    if settings.DESK_PASSWORD and not settings.APPROVER_PASSWORD:
         return ""
-    if not password:
-        password = secrets.token_urlsafe(15)
-        path = settings.DATA_DIR / "approver_password"
-        write_secret(path, password)
-        where = f"in {path}"
+    password, where = first_password(settings.APPROVER_PASSWORD, "approver")
     user = User.objects.create_user(APPROVER, password=password, is_staff=True)
     user.groups.add(*Group.objects.filter(name__in=("supervisor", "risk")))
     return f"Made the second person {APPROVER!r}; the password is {where}."
+
+
+def first_password(given: str, who: str) -> tuple[str, str]:
+    """A first password, and where it is.
+
+    One that we choose is written to a file that only we can read; one that was given is not written anywhere.
+    """
+    if given:
+        return given, f"as set by TRADEDESK_{who.upper()}_PASSWORD"
+    password, path = secrets.token_urlsafe(15), settings.DATA_DIR / f"{who}_password"
+    write_secret(path, password)
+    return password, f"in {path}"
 
 
 def write_secret(path: Path, text: str) -> None:

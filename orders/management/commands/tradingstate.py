@@ -37,5 +37,5 @@ class Command(BaseCommand):
         try:
             row = set_state(options["scope"], state, by=by, reason=options["reason"], accounts=accounts)
         except ScopeInvalid as error:
-            raise CommandError("; ".join(text for texts in error.errors.values() for text in texts)) from None
+            raise CommandError("; ".join(error.texts)) from None
         self.stdout.write(f"{row.scope} is {row.state}: {row.reason}")

@@ -13,9 +13,9 @@ from django.utils import timezone
 import tradedesk.urls  # noqa: F401 - a login before the first page counts for its step-up too
 from brokers.models import AccountValue, BrokerAccount, InboxMessage, Position
 from orders.models import DeskProfile, Execution, Order, ReconciliationRun
-from tests.integration.api.conftest import ACCOUNT, desk, make_groups, placed
+from tests.integration.api.conftest import ACCOUNT, desk, groups, placed
 
-__all__ = ["desk"]
+__all__ = ["desk", "groups"]
 HOSTILE = '"><script>x()</script>{{7*7}}'
 
 
@@ -35,12 +35,6 @@ def person(desk: None) -> Callable[..., Client]:
         return client
 
     return login
-
-
-@pytest.fixture
-def groups(db: None) -> None:
-    """The desk's groups, whatever ran before."""
-    make_groups()
 
 
 @pytest.fixture

@@ -16,10 +16,12 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from brokers.models import Position
-from orders.models import Break, DeskProfile, Execution, Order, ScopeState
+from orders.controls.kill import press
+from orders.models import Break, DeskProfile, Execution, KillAction, Order, ScopeState
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed
 from tests.integration.api.test_trading_states import hold
+from tests.integration.persons import person as somebody
 
 pytestmark = pytest.mark.usefixtures("groups")
 LOGIN = "/admin/login/"
@@ -173,6 +175,15 @@ def test_sending_is_paused_and_resumed_with_a_reason(boss: Client, person: Calla
     assert row.state == "ACTIVE"
 
 
+@pytest.mark.parametrize("act", ["resume", "release"])
+def test_a_session_under_a_kill_is_not_let_go_by_another_button(boss: Client, act: str) -> None:
+    press(scope="session:main", action=KillAction.HALT, actor=somebody("ann"), reason="runs away")
+    url = reverse("desk:session_act", args=["main", act])
+    wanted = {"key": "00000000-0000-4000-8000-000000000003", "reason": "around it"}
+    assert "its release by a second person" in boss.post(url, wanted, follow=True).content.decode()
+    assert ScopeState.objects.get(pk="session:main").state == "HALTED"
+
+
 def a_break() -> Break:
     seen = timezone.now()
     return Break.objects.create(
@@ -257,7 +268,7 @@ def test_a_position_is_closed_or_reversed_from_its_page_once_per_form(
     assert reader.post(url, {"reason": "no right"}).status_code == 403
 
 
-def test_a_position_of_an_account_that_is_not_ones_own_is_not_closed(desk: None, groups: None) -> None:
+def test_a_position_of_an_account_that_is_not_ones_own_is_not_closed(desk: None) -> None:
     hold(100)
     row = Position.objects.get()
     stranger = member("trader", OTHER)

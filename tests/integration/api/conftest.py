@@ -39,8 +39,11 @@ def fresh_tokens() -> Iterator[None]:
     authentication.cache.clear()
 
 
-def make_groups() -> None:
+@pytest.fixture
+def groups(db: None) -> None:
     """The desk's groups as the migrations make them; the flush after a transactional test takes them away."""
+    if Group.objects.filter(name="supervisor").exists():
+        return
     for migration, function in (
         ("0004_desk_groups", "make_groups"),
         ("0024_approvals", "add_rights"),
@@ -51,12 +54,10 @@ def make_groups() -> None:
 
 
 @pytest.fixture
-def desk(db: None, settings: Any, tmp_path: Path) -> None:
+def desk(groups: None, settings: Any, tmp_path: Path) -> None:
     """The seeded rows, instruments resolved, and a second account with the same limits."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
     settings.DATA_DIR = tmp_path  # the first passwords are this test's alone
-    if not Group.objects.filter(name="supervisor").exists():
-        make_groups()
     call_command("seed")
     instruments = list(Instrument.objects.order_by("pk"))
     for number, instrument in enumerate(instruments, start=1):

@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from brokers.models import BrokerAccount
 from orders.api import authentication
 from orders.controls.tokens import make_token
-from orders.models import AccountLimit, ApiToken, Approval
+from orders.models import AccountLimit, ApiToken, Approval, Scope
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api
 
-ALL = ("read", "trade", "cancel", "risk", "approve", "audit", "admin")
+ALL = tuple(Scope.values)
 
 
 def api(

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from orders.models import AccountLimit, Order
-from tests.integration.api.conftest import Api, api, body, desk, token
-
-__all__ = ["api", "desk", "token"]
+from tests.integration.api.conftest import Api, body
 
 LARGE = {"order_qty": "150"}
 

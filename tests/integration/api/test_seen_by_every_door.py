@@ -18,9 +18,7 @@ from django.utils import timezone
 from brokers.models import Instrument
 from orders.instruments.prices import last_prices
 from orders.models import AccountLimit, DeskJobRow
-from tests.integration.api.conftest import Api, api, body, desk, token
-
-__all__ = ["api", "desk", "token"]
+from tests.integration.api.conftest import Api, body
 
 NUMBERS = iter(range(1_000_000))
 

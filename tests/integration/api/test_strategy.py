@@ -15,14 +15,10 @@ from orders.controls.tokens import make_token, rotate_token
 from orders.entry.replace import ticket_of
 from orders.models import ApiToken, Order
 from tests.integration.api.conftest import ACCOUNT, Api, body
-from tests.integration.api.test_trading_states import hold
+from tests.integration.api.test_trading_states import hold, window
 
 NAMED = {"strategy": "momentum 1", "reduce_only": True}
 EXIT = {**NAMED, "side": "SELL"}
-
-
-def window() -> dict[str, Any]:
-    return {"slices": 5, "end_time": (timezone.now() + timedelta(hours=1)).isoformat()}
 
 
 def group(*orders: dict[str, Any]) -> dict[str, Any]:

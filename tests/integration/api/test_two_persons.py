@@ -13,10 +13,10 @@ from django.urls import reverse
 
 from brokers.models import BrokerAccount
 from orders.controls.tokens import make_token
-from orders.models import AccountLimit, ApiToken, Approval, DeskProfile
+from orders.models import AccountLimit, ApiToken, Approval, DeskProfile, Scope
 from tests.integration.api.conftest import ACCOUNT, Api
 
-SCOPES = ("read", "trade", "cancel", "risk", "approve", "audit", "admin")
+SCOPES = tuple(Scope.values)
 RIGHTS = (
     *("orders.view_order", "orders.place_order", "orders.cancel_order", "orders.add_apitoken"),
     *("orders.view_accountlimit", "orders.change_accountlimit", "orders.view_approval"),

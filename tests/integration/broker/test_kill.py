@@ -6,29 +6,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 
 from brokers import clock
 from brokers.messages import Snapshot
 from brokers.models import Position
 from orders.controls.kill import blocking_of, press, release
 from orders.controls.kill_work import Round
-from orders.controls.people import Actor, NotAllowed, at_desk
+from orders.controls.people import NotAllowed
 from orders.controls.states import ScopeInvalid, set_state, state_now
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
 from tests.integration.broker.test_doubt import place_by_hand
+from tests.integration.persons import person
 from tradedesk.stack.polling import eventually
 
 FIRST, SECOND = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 SCOPE = f"account:{ACCOUNT}"
 OPEN = ("PreSubmitted", "Submitted", "PendingSubmit", "PendingCancel")
-
-
-def person(name: str) -> Actor:
-    user, _ = User.objects.get_or_create(username=name, is_superuser=True, is_staff=True)
-    return at_desk(user)
 
 
 def proven(kill: KillSwitch) -> bool:

@@ -16,7 +16,7 @@ from brokers.ib.session import IBSession
 from brokers.messages import InstrumentRef, NewOrder
 from brokers.models import GatewaySession
 from brokers.port import Link
-from orders.controls.lost_history import release
+from orders.controls.sessions import end_halt
 from orders.entry.replace import Change, replace_order
 from orders.errors import ClOrdIdReused, TicketInvalid
 from orders.management.people import PERSON_PASSWORD
@@ -98,7 +98,7 @@ def test_new_orders_are_recorded_and_wait_until_a_person_releases(
     order = desk.rest()
     runtime.submitter.submit()
     assert Order.objects.get(pk=order.pk).state == State.CREATED
-    assert release("main", by="shell:ops", reason="restored the backup of 12:00").startswith("Released")
+    assert end_halt("main", by="shell:ops", reason="restored the backup of 12:00").startswith("Released")
     runtime.look_soon()
     desk.wait(order, State.PENDING)
     assert not Alert.objects.filter(kind=AlertKind.LOST_HISTORY, cleared_at=None).exists()
@@ -129,7 +129,7 @@ def test_a_repeat_of_the_same_request_finds_the_order_at_the_broker(
     repeated, filled = desk.rest(), desk.place()
     assert [o.cl_ord_id for o in (repeated, filled)] == ["T1", "T2"]
     assert [o.order_ref for o in (repeated, filled)] == [refs["T1"], refs["T2"]]
-    release("main", by="shell:ops", reason="all found")
+    end_halt("main", by="shell:ops", reason="all found")
     desk.count = 0
     assert desk.rest().pk == repeated.pk  # and once more
     desk.cancel(repeated, runtime)
@@ -164,7 +164,7 @@ def test_orders_that_the_books_know_are_no_lost_history(
     desk.wait(desk.rest(), State.PENDING)
     runtime.reconcile(full=True)
     assert not LostOrder.objects.exists()
-    assert release("main", by="shell:ops", reason="nothing to do") == "It was not halted."
+    assert end_halt("main", by="shell:ops", reason="nothing to do") == "It was not halted."
 
 
 def test_a_rebuilt_order_can_be_replaced_and_canceled(
@@ -212,7 +212,7 @@ def test_a_repeat_tells_the_terms_that_a_replace_keeps(
 ) -> None:
     runtime = seen_special(desk, gateway, new_runtime)
     order = desk.rest(**SPECIAL)
-    release("main", by="shell:ops", reason="all found")
+    end_halt("main", by="shell:ops", reason="all found")
     replace_order(order.id, Change(cl_ord_id="R", price=Decimal("1.10")), actor="desk", at=timezone.now())
     runtime.look_soon()
     eventually(lambda: Order.objects.get(pk=order.pk).price == Decimal("1.10"), limit=60)

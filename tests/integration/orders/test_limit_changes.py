@@ -20,9 +20,10 @@ from orders.controls.limit_changes import (
     apply_due,
     propose_limits,
 )
-from orders.controls.people import Actor, NotAllowed, at_desk
+from orders.controls.people import Actor, NotAllowed
 from orders.models import AccountLimit, Approval, ApprovalState, LimitChange, ScopeLimit
 from tests.integration.orders.conftest import seed_desk
+from tests.integration.persons import person
 
 ACCOUNT = "DU1234567"
 SCOPE = f"account:{ACCOUNT}"
@@ -32,11 +33,6 @@ SCOPE = f"account:{ACCOUNT}"
 def desk(db: None, settings: Any) -> None:
     seed_desk(settings)
     LimitChange.objects.all().delete()
-
-
-def person(name: str) -> Actor:
-    user, _ = User.objects.get_or_create(username=name, is_staff=True, is_superuser=True)
-    return at_desk(user)
 
 
 def change(values: dict[str, Any], *, scope: str = SCOPE, by: str = "alice", **how: Any) -> Proposed:

@@ -15,9 +15,9 @@ from django.utils import timezone
 from brokers.models import GatewaySession, Instrument
 from orders.instruments.prices import last_prices
 from orders.models import Order
-from tests.integration.api.conftest import Api, api, body, desk, token
+from tests.integration.api.conftest import Api, api, body, desk, groups, token
 
-__all__ = ["api", "desk", "token"]
+__all__ = ["api", "desk", "groups", "token"]
 
 
 def priced(px: int | None, at: datetime | None) -> None:

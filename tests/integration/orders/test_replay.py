@@ -16,16 +16,11 @@ from django.utils import timezone
 from brokers.fix import Side
 from orders.models import Cause, Order
 from orders.store.orders import store_orders
-from tests.integration.orders.conftest import seed_desk
-from tests.integration.orders.test_use_limits import ACCOUNT, limit, place, ticket
+from tests.integration.orders.test_use_limits import ACCOUNT, desk, limit, place, ticket
+
+__all__ = ["desk"]
 
 TODAY = f"{timezone.now():%Y-%m-%d}"
-
-
-@pytest.fixture
-def desk(settings: Any, transactional_db: None) -> User:
-    seed_desk(settings)
-    return User.objects.create_user("algo")
 
 
 def replayed(tmp_path: Path, limits: dict[str, Any] | str = "") -> dict[str, Any]:

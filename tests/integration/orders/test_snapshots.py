@@ -230,7 +230,7 @@ STATEMENT = (
 def two_persons(desk: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds an execution and who agrees, at a shell."""
     for name, variable in (("ops", "PERSON"), ("risk", "APPROVER")):
-        User.objects.create_superuser(name, password=f"words-of-{name}").save()
+        User.objects.create_superuser(name, password=f"words-of-{name}")
         monkeypatch.setenv(f"TRADEDESK_{variable}_PASSWORD", f"words-of-{name}")
 
 
