@@ -15,9 +15,8 @@ from django.views.decorators.http import require_safe
 from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
-from orders.models import TradingState
 from orders.notify import redis_client
-from orders.risk.scopes import ScopeKind, scope_text
+from orders.risk.states import States
 from orders.store.states import read_states
 
 HEARTBEAT_LIMIT = timedelta(seconds=5)
@@ -47,7 +46,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     Redis only carries wake-ups: without it the answer is "degraded", and still 200.
     """
     checks = [check_database(), check_redis()]
-    checks += [check_states(), *check_sessions()] if checks[0].ok else []
+    if checks[0].ok:
+        states = read_states()
+        checks += [check_states(states), *check_sessions(states)]
     ready = all(check.ok for check in checks if check.needed)
     status = "not ready" if not ready else "ready" if all(check.ok for check in checks) else "degraded"
     shown = {check.name: {"ok": check.ok, "reason": check.reason} for check in checks}
@@ -75,32 +76,31 @@ def check_redis() -> Check:
     return Check(name="redis", ok=True, needed=False)
 
 
-def check_states() -> Check:
+def check_states(states: States) -> Check:
     """What people have halted: the desk must be reached then more than ever, so it is not needed."""
-    found = [str(in_force) for in_force in read_states().by_scope.values()]
+    found = [str(in_force) for in_force in states.by_scope.values()]
     return Check(name="trading_states", ok=not found, reason="; ".join(sorted(found)), needed=False)
 
 
-def check_sessions() -> list[Check]:
+def check_sessions(states: States) -> list[Check]:
     """Every configured broker session: link READY, and its worker heard of lately."""
     rows = GatewaySession.objects.in_bulk(list(settings.BROKER_SESSIONS))
-    return [check_session(name, rows.get(name)) for name in settings.BROKER_SESSIONS]
+    return [check_session(name, rows.get(name), states) for name in settings.BROKER_SESSIONS]
 
 
-def check_session(name: str, session: GatewaySession | None) -> Check:
+def check_session(name: str, session: GatewaySession | None, states: States) -> Check:
     """One broker session."""
-    return Check(name=f"session:{name}", ok=not (reason := why_not(session)), reason=reason)
+    return Check(name=f"session:{name}", ok=not (reason := why_not(session, states)), reason=reason)
 
 
-def why_not(session: GatewaySession | None) -> str:
+def why_not(session: GatewaySession | None, states: States) -> str:
     """Why no order can go out on this session; empty when one can."""
     if session is None or session.heartbeat_at is None:
         return "No broker worker has run for it yet."
     age = clock.now() - session.heartbeat_at
     if age > HEARTBEAT_LIMIT:
         return f"Its broker worker was last heard of {age.total_seconds():.0f} s ago."
-    own = read_states().by_scope.get(scope_text(ScopeKind.SESSION, session.name))
-    if own and own.state == TradingState.HALTED:
+    if own := states.halts_itself(session.name):
         return f"It is HALTED: {own.reason}"
     if session.link != Link.READY:
         return f"The link is {session.link}: {session.link_reason or 'no reason given'}."

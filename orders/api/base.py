@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any, ClassVar
 
 import msgspec
@@ -21,6 +22,7 @@ from orders.api.bodies import read_fields
 from orders.api.keys import refuse_key
 from orders.api.problems import Problem
 from orders.controls.audit.acting import acting
+from orders.controls.people import Actor
 from orders.models import Scope
 
 JSON = "application/json"
@@ -102,6 +104,18 @@ class ApiView(APIView):
         access = self.request.auth
         assert isinstance(access, Access)  # noqa: S101 - HasScope has let it pass
         return access
+
+    @cached_property
+    def actor(self) -> Actor:
+        """The caller as controls know it."""
+        access = self.access
+        return Actor(
+            user=access.user,
+            name=access.actor,
+            accounts=access.accounts,
+            scopes=access.scopes,
+            person=access.person,
+        )
 
 
 def unchanged(known: HttpResponse) -> HttpResponse:

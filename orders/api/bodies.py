@@ -156,6 +156,7 @@ CANCEL_FIELDS = {
         boolean, description="Only if the broker cancels no other order of the group with it.", default=False
     ),
 }
+REASON_FIELDS = {"reason": Field(reason, required=True)}
 REPLACE_FIELDS = {
     "cl_ord_id": ORDER_FIELDS["cl_ord_id"],
     **{name: replace(ORDER_FIELDS[name], required=False) for name in Terms._fields},

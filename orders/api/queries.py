@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
 from django.http import HttpResponse, QueryDict
 from rest_framework.request import Request
 
@@ -22,7 +21,8 @@ from orders.entry.fields import Field, Reader, Wrong, printable, reads, whole, w
 from orders.errors import FieldError
 from orders.models import State
 
-Row = TypeVar("Row", bound=Model)
+Row = TypeVar("Row")
+Row_co = TypeVar("Row_co", covariant=True)
 MAX_LIMIT, DEFAULT_LIMIT = 500, 100
 BIGGEST_ID = 2**63 - 1
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -139,9 +139,16 @@ def read_query(query: QueryDict, fields: Mapping[str, Field]) -> dict[str, Any]:
     return read_fields(query.dict(), fields)
 
 
+class Rows(Protocol[Row_co]):
+    """A query or a list of rows."""
+
+    def __getitem__(self, part: slice, /) -> Iterable[Row_co]:
+        """Some of them."""
+
+
 def page(
     request: Request,
-    rows: QuerySet[Row] | Sequence[Row],
+    rows: Rows[Row],
     document: Callable[[Row], Any],
     *,
     limit: int = DEFAULT_LIMIT,
@@ -163,3 +170,8 @@ def page(
     if fields is not None:
         documents = [{name: each[name] for name in fields if name in each} for each in documents]
     return answer({"results": documents, "next": following})
+
+
+def whole_list(documents: Iterable[Any]) -> HttpResponse:
+    """A list that is short by nature, in the shape of a page."""
+    return answer({"results": list(documents), "next": None})

@@ -19,7 +19,7 @@ from django.db import transaction
 from brokers import clock
 from orders.controls.people import RIGHTS, Actor, NotAllowed
 from orders.errors import OrderError
-from orders.models import Approval, ApprovalKind, ApprovalState, Scope
+from orders.models import Approval, ApprovalKind, ApprovalState, KillSwitch, Scope
 
 #: What may need two (`TRADEDESK_FOUR_EYES`), by kind.
 FOUR_EYES = {
@@ -76,9 +76,9 @@ def needs_two(kind: ApprovalKind) -> bool:
     return FOUR_EYES[kind] in settings.FOUR_EYES
 
 
-def require_other(kind: ApprovalKind, actor: Actor, makers: Collection[int | None]) -> None:
+def require_other(kind: ApprovalKind, actor: Actor, row: Approval | KillSwitch) -> None:
     """Raise OwnApproval for one of its makers, where acts of this kind need a second person."""
-    if needs_two(kind) and actor.ids & set(makers):
+    if needs_two(kind) and actor.made(row):
         raise OwnApproval
 
 
@@ -123,7 +123,7 @@ def approve(approval_id: UUID, *, actor: Actor, reason: str) -> Approval:
             raise NotAllowed("No person answers for this token, so it cannot approve.")
         if not actor.person.has_perm(RIGHTS[Scope.APPROVE]):
             raise NotAllowed(f"{actor.person} may not approve, so this token may not either.")
-        if actor.ids & {approval.maker_id, approval.maker_person_id}:
+        if actor.made(approval):
             raise OwnApproval
         act = ACTS[approval.kind]
         outdated = act.why_outdated(approval) or _why_maker_cannot(approval)
@@ -143,7 +143,7 @@ def reject(approval_id: UUID, *, actor: Actor, reason: str) -> Approval:
     """Do not do it; its maker may take it back so. Raises Approval.DoesNotExist, ApprovalOver."""
     with transaction.atomic():
         approval = _waiting(approval_id, actor)
-        if not actor.ids & {approval.maker_id, approval.maker_person_id}:
+        if not actor.made(approval):
             actor.require(Scope.APPROVE, approval.accounts)
         ACTS[approval.kind].drop(approval)
         _decide(approval, ApprovalState.REJECTED, actor, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -16,6 +17,9 @@ from orders.models import ApprovalKind, KillAction, KillStatus, KillSwitch, Orde
 from orders.models.order import GROUP_ORDERS
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.store.states import put_state
+
+#: What a session's `progress` lists of the broker.
+SEEN = ("at_broker", "positions", "snapshots")
 
 
 def press(scope: str, action: KillAction, *, actor: Actor, reason: str) -> KillSwitch:
@@ -62,7 +66,7 @@ def release(kill_id: UUID, *, actor: Actor, reason: str) -> KillSwitch:
         raise ScopeInvalid({"reason": ["Please say why."]})
     with transaction.atomic():
         kill = KillSwitch.objects.select_for_update().get(pk=kill_id)
-        require_other(ApprovalKind.KILL_RELEASE, actor, (kill.maker_id, kill.maker_person_id))
+        require_other(ApprovalKind.KILL_RELEASE, actor, kill)
         if kill.released_at:
             return kill
         kill.released_at, kill.released_by = clock.now(), actor.name[:150]
@@ -96,12 +100,15 @@ def orders_of(scope: str) -> QuerySet[Order]:
     return Order.objects.filter(**named.get(kind, {}))
 
 
-def blocking_of(kill: KillSwitch) -> list[str]:
-    """What keeps the kill from being proven, sessions that nobody works for among it."""
+def blocking_of(kill: KillSwitch, sessions: Sequence[str] | None = None) -> list[str]:
+    """What keeps the kill from being proven, sessions that nobody works for among it.
+
+    `sessions` are those of its scope, for who has read them already.
+    """
     if kill.status == KillStatus.PROVEN:
         return []
     found: list[str] = []
-    rows = GatewaySession.objects.in_bulk(sessions_of(kill.scope))
+    rows = GatewaySession.objects.in_bulk(sessions_of(kill.scope) if sessions is None else sessions)
     for name, row in sorted(rows.items()):
         if row.link != "READY":
             found.append(f"session {name}: the link is {row.link} {row.link_reason}".strip())
@@ -109,6 +116,7 @@ def blocking_of(kill: KillSwitch) -> list[str]:
     return found
 
 
-def gathered(kill: KillSwitch, what: str) -> list[object]:
-    """What the sessions of the scope saw last: a list of `progress`, one after the other."""
-    return [row for name in sessions_of(kill.scope) for row in kill.progress.get(name, {}).get(what, [])]
+def gathered(kill: KillSwitch, sessions: Sequence[str]) -> dict[str, list[object]]:
+    """What these sessions saw last: each list of `progress`, one session after the other."""
+    seen = [kill.progress.get(name, {}) for name in sessions]
+    return {what: [row for one in seen for row in one.get(what, [])] for what in SEEN}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib.auth.models import User
 
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
 from orders.errors import OrderError
-from orders.models import Scope
+from orders.models import Approval, KillSwitch, Scope
 from orders.models.order import GROUP_ORDERS
 
 #: What a person must be allowed at the desk to have a scope.
@@ -48,7 +49,11 @@ class Actor:
         """Everybody who stands behind it: none of them may approve what it made."""
         return frozenset(user.pk for user in (self.user, self.person) if user)
 
-    @property
+    def made(self, row: Approval | KillSwitch) -> bool:
+        """Whether one of them made it, or answers for the token that did."""
+        return not self.ids.isdisjoint({row.maker_id, row.maker_person_id})
+
+    @cached_property
     def has_all_accounts(self) -> bool:
         """Whether it may decide about the whole firm."""
         return GROUP_ORDERS in self.accounts or set(self.accounts) >= set(

@@ -60,6 +60,16 @@ class States:
         refusing = [one for one in found if one.scope != waits or one.state != TradingState.HALTED]
         return strictest(refusing)
 
+    def of_session(self, session: str) -> InForce | None:
+        """The strictest state of the firm and of this session; None when both are ACTIVE."""
+        names = (FIRM, scope_text(ScopeKind.SESSION, session))
+        return strictest(self.by_scope[name] for name in names if name in self.by_scope)
+
+    def halts_itself(self, session: str) -> InForce | None:
+        """The session's own state where that is HALTED, by a person or after lost history."""
+        own = self.by_scope.get(scope_text(ScopeKind.SESSION, session))
+        return own if own and own.state == TradingState.HALTED else None
+
 
 def state_check(in_force: InForce) -> CheckResult:
     """Whether anything may be ordered in this state; in REDUCING `reduce_checks` say what."""

@@ -8,8 +8,7 @@ from django.db.models.functions import Now
 from brokers.models import GatewaySession
 from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.notify import wakeup
-from orders.risk.scopes import FIRM, ScopeKind, scope_text
-from orders.risk.states import InForce, States, strictest
+from orders.risk.states import InForce, States
 
 
 def read_states() -> States:
@@ -20,9 +19,7 @@ def read_states() -> States:
 
 def read_session_state(session: str) -> InForce | None:
     """The strictest state of the firm and of this session; None when both are ACTIVE."""
-    by_scope = read_states().by_scope
-    found = [by_scope[name] for name in (FIRM, scope_text(ScopeKind.SESSION, session)) if name in by_scope]
-    return strictest(found)
+    return read_states().of_session(session)
 
 
 def _in_force(row: ScopeState) -> InForce:

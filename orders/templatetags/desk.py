@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 from brokers.display import NOTHING, age_text, figure, moment, number, number_text
 from brokers.models import Profit
 from orders.access import accounts_of_person
+from orders.controls.approvals import to_decide
+from orders.controls.people import at_desk
 from orders.controls.states import StateNow, not_active
 from orders.models import ReconciliationRun
 
@@ -100,9 +102,8 @@ def trading_states(context: dict[str, Any]) -> list[StateNow]:
 @register.simple_tag(takes_context=True)
 def to_approve(context: dict[str, Any]) -> int:
     """How many approvals wait for this person."""
-    from orders.admin.shared.base import approvals_to_decide  # the admin's templates are checked before it
-
-    return approvals_to_decide(context["request"]) if "request" in context else 0
+    user = context["request"].user if "request" in context else None
+    return to_decide(at_desk(user)) if user and user.has_perm("orders.decide_approval") else 0
 
 
 @register.filter

@@ -162,9 +162,7 @@ class Up:
     @cached_property
     def api(self) -> Api:
         """The API, with a token that may do everything."""
-        wanted = ("--accounts", "all", "--scopes", "read,trade,cancel", "--approved-by", "approver")
-        token = self.manage("apitoken", "kills", *wanted)
-        return self.undo.enter_context(Api(self.urls.http, token))
+        return self.undo.enter_context(Api(self.urls.http, template.api_token(self.manage, "kills")))
 
     @cached_property
     def control(self) -> Control:

@@ -80,11 +80,7 @@ class System:
             redis_url=self.redis.url,
             secret_key=self.folder.secret("secret_key"),
         )
-        persons = {
-            "TRADEDESK_DESK_PASSWORD": self.folder.secret("desk_password", size=8),
-            "TRADEDESK_APPROVER_PASSWORD": self.folder.secret("approver_password", size=8),
-        }
-        self.environment = shared | persons | self.settings
+        self.environment = shared | template.first_passwords(self.folder) | self.settings
         self.processes = {
             process.name: process
             for process in processes(self.options, flower_password=FLOWER_PASSWORD)

@@ -65,10 +65,7 @@ def make(template: Path) -> None:
                 database_url=postgres.app_url,
                 redis_url="redis://127.0.0.1:1/0",  # nobody asks it
                 secret_key=folder.secret("secret_key"),
-            ) | {
-                "TRADEDESK_DESK_PASSWORD": folder.secret("desk_password", size=8),
-                "TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8),
-            }
+            ) | first_passwords(folder)
             command = partial(manage, env=shared, logs=folder.logs)
             migrate(shared, folder.logs, owner_url=postgres.url)
             with postgres.connect("postgres") as connection:
@@ -78,10 +75,18 @@ def make(template: Path) -> None:
     put_in_place(staging, template)
 
 
-def api_token(command: Callable[..., str]) -> str:
-    """A new token of that client."""
+def first_passwords(folder: DataFolder) -> dict[str, str]:
+    """The settings with which the two persons are seeded, and prove who they are."""
+    return {
+        "TRADEDESK_DESK_PASSWORD": folder.secret("desk_password", size=8),
+        "TRADEDESK_APPROVER_PASSWORD": folder.secret("approver_password", size=8),
+    }
+
+
+def api_token(command: Callable[..., str], client: str = "scenario") -> str:
+    """A new token of this client, for the same."""
     wanted = ("--accounts", "all", "--scopes", "read,trade,cancel")
-    return command("apitoken", "scenario", *wanted, "--approved-by", "approver").strip()
+    return command("apitoken", client, *wanted, "--approved-by", "approver").strip()
 
 
 def named() -> Path | None:

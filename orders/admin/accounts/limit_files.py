@@ -17,6 +17,7 @@ from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls.limit_changes import (
     CHANGEABLE,
     LimitsInvalid,
+    Row,
     propose_limits,
     read_values,
     row_of,
@@ -49,24 +50,24 @@ class FileWrong(OrderError):
 def export(request: HttpRequest) -> HttpResponse:
     """Every limit of every scope that the person may see; those that are off with an empty value."""
     actor = at_desk(person_of(request))
-    scopes = [row.scope for row in AccountLimit.objects.filter(account__in=actor.accounts)]
+    rows: list[Row] = [*AccountLimit.objects.filter(account__in=actor.accounts)]
     if actor.has_all_accounts:
-        scopes += ScopeLimit.objects.values_list("scope", flat=True)
+        rows += ScopeLimit.objects.all()
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    writer.writerows(_lines(sorted(scopes)))
+    writer.writerows(_lines(sorted(rows, key=lambda row: row.scope)))
     answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="limits.csv"'
     return answer
 
 
-def _lines(scopes: Iterable[str]) -> Iterable[tuple[str, str, str]]:
-    for scope in scopes:
-        kind = scope.partition(":")[0]
-        for name, value in values_of(row_of(scope)).items():
+def _lines(rows: Iterable[Row]) -> Iterable[tuple[str, str, str]]:
+    for row in rows:
+        kind = row.scope.partition(":")[0]
+        for name, value in values_of(row).items():
             if kind in CHANGEABLE[name].scopes:
-                yield scope, name, CHANGEABLE[name].text(value)
+                yield row.scope, name, CHANGEABLE[name].text(value)
 
 
 @desk_page(VIEW, CHANGE)
@@ -84,14 +85,13 @@ def upload(request: HttpRequest) -> HttpResponse:
                 return HttpResponseRedirect(reverse("desk:limits"), status=303)
         except OrderError as error:
             form.add_error("text", str(error))
-    checked = form.is_bound and form.is_valid()
     return show(
         request,
         "desk/limits_import.html",
         "Import limits",
         form=form,
         preview=preview,
-        checked=checked,
+        checked=form.is_valid(),
     )
 
 

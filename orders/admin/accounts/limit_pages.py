@@ -10,8 +10,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from brokers.models import BrokerAccount, Instrument
+from brokers.models import Instrument
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.timezones import UtcField
 from orders.controls.limit_changes import (
     CHANGEABLE,
     INSTRUMENTS,
@@ -25,9 +26,10 @@ from orders.controls.limit_changes import (
 )
 from orders.controls.limits import scopes_now
 from orders.controls.people import Actor, NotAllowed, at_desk
-from orders.models import LimitChange, ScopeLimit
+from orders.models import LimitChange
+from orders.models.order import GROUP_ORDERS
 from orders.risk.catalogue import LimitField, Unit
-from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.scopes import FIRM, ScopeKind, scope_text
 
 VIEW, CHANGE = "orders.view_accountlimit", "orders.change_accountlimit"
 SHOWN = 30
@@ -38,7 +40,7 @@ class LimitsForm(forms.Form):
     """The limits of one scope, by the catalogue; `version` is that of the limits when the form was read."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    from_when = forms.DateTimeField(
+    from_when = UtcField(
         required=False,
         label="From when (UTC)",
         help_text="Empty: at once, or as soon as it is approved.",
@@ -96,8 +98,9 @@ def _initial(limit: LimitField, value: Any) -> Any:
 def index(request: HttpRequest) -> HttpResponse:
     """Every scope that the person may see, with its limits and their use now."""
     actor = at_desk(person_of(request))
-    accounts = sorted(set(actor.accounts) & set(BrokerAccount.objects.values_list("pk", flat=True)))
+    accounts = sorted(set(actor.accounts) - {GROUP_ORDERS})
     found = scopes_now(accounts, others=actor.has_all_accounts)
+    scopes = {row.scope for row in found}
     changes = LimitChange.objects.all()[: SHOWN * 5]
     mine = [change for change in changes if actor.may_see(accounts_of_scope(change.scope))]
     return show(
@@ -106,9 +109,9 @@ def index(request: HttpRequest) -> HttpResponse:
         "Limits",
         scopes=found,
         changes=mine[:SHOWN],
-        unset=sorted(set(accounts) - {row.scope.partition(":")[2] for row in found}),
+        unset=[code for code in accounts if scope_text(ScopeKind.ACCOUNT, code) not in scopes],
         may_change=request.user.has_perm(CHANGE),
-        has_firm=actor.has_all_accounts and not ScopeLimit.objects.filter(scope=FIRM).exists(),
+        has_firm=actor.has_all_accounts and FIRM not in scopes,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,6 +12,7 @@ from brokers import clock
 from brokers.models import Instrument
 from orders.admin.accounts.limit_pages import CHANGE, VIEW
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.timezones import UtcField
 from orders.controls.limit_changes import LimitsInvalid, accounts_of_scope
 from orders.controls.people import NotAllowed, at_desk
 from orders.controls.restrictions import WantedRestriction, add_restriction, end_restriction
@@ -31,10 +30,10 @@ class RestrictionForm(forms.Form):
     instrument = forms.ModelChoiceField(Instrument.objects.none())
     effect = forms.ChoiceField(choices=[(effect.value, effect.value) for effect in Effect])
     side = forms.ChoiceField(choices=[("", "both"), ("BUY", "buy"), ("SELL", "sell")], required=False)
-    starts_at = forms.DateTimeField(
+    starts_at = UtcField(
         required=False, label="From (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
-    ends_at = forms.DateTimeField(
+    ends_at = UtcField(
         required=False, label="Until (UTC)", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
     )
     reason = forms.CharField(max_length=500)
@@ -42,16 +41,13 @@ class RestrictionForm(forms.Form):
     def wanted(self) -> WantedRestriction:
         """What it asks for."""
         given = self.cleaned_data
-        times = {
-            name: given[name].replace(tzinfo=UTC) if given[name] else None
-            for name in ("starts_at", "ends_at")
-        }
         return WantedRestriction(
             scope=given["scope"].strip(),
             instrument=given["instrument"],
             effect=Effect(given["effect"]),
             side=given["side"],
-            **times,
+            starts_at=given["starts_at"],
+            ends_at=given["ends_at"],
         )
 
 

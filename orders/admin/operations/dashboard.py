@@ -15,11 +15,11 @@ from brokers.admin import link_mark
 from brokers.desk import number
 from orders import statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.operations.sessions import halted_sessions
 from orders.admin.shared.badges import order_badge, state_badge
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, Order, State
 from orders.models.reasons import REASONS
+from orders.store.states import read_states
 
 SHOWN = 8
 VIEW = "orders.view_order"
@@ -49,7 +49,7 @@ def charts(request: HttpRequest) -> HttpResponse:
 
 def figures(accounts: Accounts) -> dict[str, Any]:
     """Everything but the charts."""
-    counts, halted = statistics.open_counts(accounts), halted_sessions()
+    counts, states = statistics.open_counts(accounts), read_states()
     return {
         "open": number(sum(count for state, count in counts.items() if state in ALIVE)),
         "tiles": [tile(state, counts.get(state, 0)) for state in (*ALIVE, State.FILLED)],
@@ -65,7 +65,7 @@ def figures(accounts: Accounts) -> dict[str, Any]:
         "breaks": statistics.open_breaks(accounts),
         "stuck": list(statistics.stuck_orders(accounts)[:SHOWN]),
         "sessions": [
-            {"session": row, "mark": link_mark(row.link), "halted": row.name in halted}
+            {"session": row, "mark": link_mark(row.link), "halted": states.halts_itself(row.name) is not None}
             for row in statistics.sessions_seen(accounts)
         ],
         "newest": list(statistics.newest_events(accounts, SHOWN)),

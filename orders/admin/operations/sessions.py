@@ -34,8 +34,8 @@ from orders.models import (
     State,
     TradingState,
 )
-from orders.risk.scopes import ScopeKind, parse_scope
-from orders.store.states import read_session_state, read_states
+from orders.risk.states import States
+from orders.store.states import read_states
 
 OPERATE = "brokers.operate_session"
 SHOWN = 50
@@ -64,7 +64,7 @@ class SessionAdmin(DetailPage, OwnAccounts, GatewaySessionAdmin):  # type: ignor
 
 def page_context(session: GatewaySession) -> dict[str, Any]:
     """Everything that the page shows; a fixed number of queries."""
-    now = timezone.now()
+    now, states = timezone.now(), read_states()
     waiting = OutboxCommand.objects.filter(session=session, done_at=None).aggregate(
         count=Count("id"), oldest=Min("created_at")
     )
@@ -72,10 +72,10 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
     orders = Order.objects.filter(session=session)
     return {
         "session": session,
-        "halted": session.name in halted_sessions(),
+        "halted": states.halts_itself(session.name) is not None,
         "lost": LostOrder.objects.filter(session=session, decided_at=None).exists(),
         "mark": link_mark(session.link),
-        "gate": why_shut(session, now),
+        "gate": why_shut(session, states, now),
         "lease_left": (session.lease_until - now).total_seconds() if session.lease_until else None,
         "waiting": waiting,
         "sent": sent,
@@ -89,19 +89,9 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
     }
 
 
-def halted_sessions() -> set[str]:
-    """The sessions whose own state is HALTED, by a person or after lost history."""
-    return {
-        name
-        for in_force in read_states().by_scope.values()
-        for kind, name in [parse_scope(in_force.scope)]
-        if kind == ScopeKind.SESSION and in_force.state == TradingState.HALTED
-    }
-
-
-def why_shut(session: GatewaySession, now: datetime) -> str:
+def why_shut(session: GatewaySession, states: States, now: datetime) -> str:
     """Why no new order goes out; empty when the gate is open."""
-    window, in_force = settings.RESTART_WINDOW, read_session_state(session.name)
+    window, in_force = settings.RESTART_WINDOW, states.of_session(session.name)
     reasons = [
         (in_force and in_force.state == TradingState.HALTED, str(in_force)),
         (session.link != "READY", f"the link is {session.link}: {session.link_reason}"),

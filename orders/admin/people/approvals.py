@@ -38,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
         request,
         "desk/approvals.html",
         "Approvals",
-        waiting=[(row, bool(actor.ids & {row.maker_id, row.maker_person_id})) for row in waiting],
+        waiting=[(row, actor.made(row)) for row in waiting],
         decided=[(row, ApprovalState(row.state_at(now)).label) for row in rows if row not in waiting][:50],
         ask_again=step_up.to_ask(request),
         may_decide=request.user.has_perm("orders.decide_approval"),

@@ -12,8 +12,10 @@ from django import forms
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
+from brokers.formats import spreadsheet_text
 from orders.access import SEES_ALL, accounts_of_person
 from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.timezones import UtcField
 from orders.controls.audit.read import Entry, Wanted, entries, every
 
 ROWS = 200
@@ -29,8 +31,8 @@ class Filters(forms.Form):
     account = forms.CharField(required=False, max_length=32)
     order = forms.UUIDField(required=False, label="order's id")
     kind = forms.CharField(required=False, max_length=60, label="kind, or its beginning")
-    since = forms.DateTimeField(required=False, label="from (UTC)")
-    until = forms.DateTimeField(required=False, label="to (UTC)")
+    since = UtcField(required=False, label="from (UTC)")
+    until = UtcField(required=False, label="to (UTC)")
 
 
 def wanted_of(request: HttpRequest, form: Filters) -> Wanted:
@@ -96,4 +98,4 @@ def csv_lines(found: Iterator[Entry]) -> Iterator[str]:
     yield writer.writerow(COLUMNS)
     for entry in found:
         cells = [text_of(value) for value in as_texts(entry).values()]
-        yield writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@") else cell for cell in cells])
+        yield writer.writerow([spreadsheet_text(cell) for cell in cells])

@@ -9,12 +9,10 @@ from django.template.response import TemplateResponse
 from brokers.models import BrokerAccount
 from orders import statistics
 from orders.access import accounts_of_person
-from orders.admin.shared.pages import desk_page, person_of
-from orders.controls.approvals import to_decide
-from orders.controls.people import at_desk
+from orders.admin.shared.pages import desk_page
 
 PAPER_PREFIX = "DU"
-_KEPT, _TO_DECIDE = "_desk_attention", "_desk_to_decide"
+_KEPT = "_desk_attention"
 
 
 def environment(request: HttpRequest) -> list[str]:
@@ -45,16 +43,6 @@ def title_prefix(request: HttpRequest) -> str:
     """The tab's title begins with what waits."""
     count = attention(request)
     return f"({count})" if count else ""
-
-
-def approvals_to_decide(request: HttpRequest) -> int:
-    """How many approvals wait for this person; counted once per request."""
-    if not request.user.has_perm("orders.decide_approval"):
-        return 0
-    if not hasattr(request, _TO_DECIDE):
-        setattr(request, _TO_DECIDE, to_decide(at_desk(person_of(request))))
-    count: int = getattr(request, _TO_DECIDE)
-    return count
 
 
 @desk_page("orders.view_order")

@@ -14,11 +14,10 @@ from rest_framework.request import Request
 from brokers import clock
 from brokers.formats import time_or_none, time_text
 from orders.api import schema
-from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import read_fields
 from orders.api.problems import invalid
-from orders.api.queries import read_query
+from orders.api.queries import read_query, whole_list
 from orders.api.shapes import choice
 from orders.controls import approvals
 from orders.controls.limit_changes import LimitsInvalid, propose_limits
@@ -121,7 +120,7 @@ class LimitChanges(ApiView):
             made = propose_limits(
                 wanted["scope"],
                 {name: wanted.get("value")},
-                actor=actor_of(self.access),
+                actor=self.actor,
                 reason=wanted["reason"],
                 from_when=wanted.get("from"),
             )
@@ -133,7 +132,7 @@ class LimitChanges(ApiView):
                 ]
             ) from None
         change = made.changes[0] if made.changes else unchanged(wanted["scope"], name)
-        return answer(change_document(change, self.access), status=201)
+        return answer(change_document(change, self.actor), status=201)
 
 
 class Approvals(ApiView):
@@ -149,8 +148,8 @@ class Approvals(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """The newest 200 of your accounts."""
         state = read_query(request.query_params, QUERY_FIELDS).get("state")
-        rows = approvals.visible(actor_of(self.access), state=state)
-        return answer({"results": [approval_document(row, self.access) for row in rows], "next": None})
+        rows = approvals.visible(self.actor, state=state)
+        return whole_list(approval_document(row, self.actor) for row in rows)
 
 
 class Approve(ApiView):
@@ -165,7 +164,7 @@ class Approve(ApiView):
     )
     def post(self, request: Request, approval_id: UUID) -> HttpResponse:
         """Carry it out; never by who made it."""
-        return decide(self.access, approval_id, request.data, approvals.approve)
+        return decide(self.actor, approval_id, request.data, approvals.approve)
 
 
 class Reject(ApiView):
@@ -180,24 +179,13 @@ class Reject(ApiView):
     )
     def post(self, request: Request, approval_id: UUID) -> HttpResponse:
         """Let it never take effect."""
-        return decide(self.access, approval_id, request.data, approvals.reject)
+        return decide(self.actor, approval_id, request.data, approvals.reject)
 
 
-def decide(access: Access, approval_id: UUID, body: object, how: Callable[..., Approval]) -> HttpResponse:
+def decide(actor: Actor, approval_id: UUID, body: object, how: Callable[..., Approval]) -> HttpResponse:
     """Decide with a reason; the answer is the approval as it is then."""
     reason = read_fields(body, DECISION_FIELDS)["reason"]
-    return answer(approval_document(how(approval_id, actor=actor_of(access), reason=reason), access))
-
-
-def actor_of(access: Access) -> Actor:
-    """The caller as controls know it."""
-    return Actor(
-        user=access.user,
-        name=access.actor,
-        accounts=access.accounts,
-        scopes=access.scopes,
-        person=access.person,
-    )
+    return answer(approval_document(how(approval_id, actor=actor, reason=reason), actor))
 
 
 def unchanged(scope: str, field: str) -> LimitChange:
@@ -205,7 +193,7 @@ def unchanged(scope: str, field: str) -> LimitChange:
     return LimitChange(scope=scope, field=field, applied_at=clock.now(), reason="It is so already.")
 
 
-def change_document(change: LimitChange, access: Access) -> dict[str, Any]:
+def change_document(change: LimitChange, actor: Actor) -> dict[str, Any]:
     """A change of a limit with its approval."""
     return {
         "scope": change.scope,
@@ -216,11 +204,11 @@ def change_document(change: LimitChange, access: Access) -> dict[str, Any]:
         "made_by": change.maker,
         "from_when": time_or_none(change.from_when),
         "applied_at": time_or_none(change.applied_at),
-        "approval": approval_document(change.approval, access) if change.approval else None,
+        "approval": approval_document(change.approval, actor) if change.approval else None,
     }
 
 
-def approval_document(row: Approval, access: Access) -> dict[str, Any]:
+def approval_document(row: Approval, actor: Actor) -> dict[str, Any]:
     """An approval; one that nobody decided in time is shown as expired."""
     return {
         "id": str(row.pk),
@@ -233,7 +221,7 @@ def approval_document(row: Approval, access: Access) -> dict[str, Any]:
         "made_at": time_or_none(row.made_at),
         "expires_at": time_text(row.expires_at),
         "state": row.state_at(clock.now()),
-        "own": bool(actor_of(access).ids & {row.maker_id, row.maker_person_id}),
+        "own": actor.made(row),
         "decided_by": row.decided_by,
         "decided_at": time_or_none(row.decided_at),
         "decision": row.decision,

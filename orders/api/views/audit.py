@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -13,10 +12,9 @@ from rest_framework.request import Request
 
 from brokers.formats import time_text
 from orders.api import schema
-from orders.api.base import ApiView, answer
-from orders.api.queries import DEFAULT_LIMIT, moment, paged, read_query, uuid
+from orders.api.base import ApiView
+from orders.api.queries import DEFAULT_LIMIT, moment, page, paged, read_query, uuid
 from orders.controls.audit.read import Entry, Place, Wanted, entries
-from orders.controls.people import Actor
 from orders.entry.fields import Field, Wrong, reads, text
 from orders.models import Scope
 
@@ -76,7 +74,7 @@ class Audit(ApiView):
         asked = read_query(request.query_params, FILTERS)
         limit = asked.pop("limit", DEFAULT_LIMIT)
         wanted = Wanted(
-            accounts=None if self._sees_all() else self.access.accounts,
+            accounts=None if self.actor.has_all_accounts else self.access.accounts,
             person=asked.get("person"),
             account=asked.get("account"),
             order=asked.get("order"),
@@ -85,18 +83,7 @@ class Audit(ApiView):
             until=asked.get("to"),
             before=asked.get("cursor"),
         )
-        found = entries(wanted, limit + 1)
-        more = len(found) > limit
-        following = {**request.query_params.dict(), "cursor": name_of(found[limit - 1])} if more else {}
-        path = f"{request.path}?{urlencode(following)}" if more else None
-        return answer({"results": [document(one) for one in found[:limit]], "next": path})
-
-    def _sees_all(self) -> bool:
-        access = self.access
-        actor = Actor(
-            user=access.user, name=access.actor, accounts=access.accounts, scopes=access.scopes, person=None
-        )
-        return actor.has_all_accounts
+        return page(request, entries(wanted, limit + 1), document, limit=limit, cursor=name_of)
 
 
 def name_of(entry: Entry) -> str:

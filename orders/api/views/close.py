@@ -11,17 +11,15 @@ from rest_framework.request import Request
 
 from orders.api import schema
 from orders.api.base import ApiView
-from orders.api.bodies import key_of, read_fields, reason
+from orders.api.bodies import REASON_FIELDS, key_of, read_fields
 from orders.api.keys import takes_key
 from orders.api.shapes import OrderShape, RefusedShape
 from orders.api.views.orders import placed_answer
 from orders.controls.audit.acting import Acting
 from orders.controls.close import close_position, reverse_position
-from orders.entry.fields import Field
 from orders.entry.place import Placed
 from orders.models import Scope, Source
 
-CLOSE_FIELDS = {"reason": Field(reason, required=True)}
 ANSWERS: dict[Any, Any] = {
     200: OpenApiResponse(OrderShape, "Recorded before (Idempotent-Replayed: true)."),
     **schema.problems(400, 404, 409, 413, 415),
@@ -39,7 +37,7 @@ class PositionClose(ApiView):
     @extend_schema(
         operation_id="close_position",
         parameters=[schema.IDEMPOTENCY_KEY],
-        request=schema.json_body(CLOSE_FIELDS),
+        request=schema.json_body(REASON_FIELDS),
         responses={
             201: OpenApiResponse(OrderShape, "A limit order through the market that only reduces."),
             **ANSWERS,
@@ -51,7 +49,7 @@ class PositionClose(ApiView):
 
     def order(self, act: Callable[..., Placed], request: Request, account: str, con_id: int) -> HttpResponse:
         """Place what the act makes of the position."""
-        why = read_fields(request.data, CLOSE_FIELDS)["reason"]
+        why = read_fields(request.data, REASON_FIELDS)["reason"]
         if account not in self.access.accounts:
             raise Http404
         placed = act(
@@ -73,7 +71,7 @@ class PositionReverse(PositionClose):
     @extend_schema(
         operation_id="reverse_position",
         parameters=[schema.IDEMPOTENCY_KEY],
-        request=schema.json_body(CLOSE_FIELDS),
+        request=schema.json_body(REASON_FIELDS),
         responses={
             201: OpenApiResponse(OrderShape, "One limit order through the market of twice the position."),
             **ANSWERS,

@@ -16,7 +16,7 @@ from orders.api.base import ApiView, answer
 from orders.api.keys import keyed
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
-from orders.api.views.orders import permission_errors, permitted
+from orders.api.views.orders import of_token, permission_errors
 from orders.entry.cancel import canceled_with
 from orders.entry.fields import inside
 from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
@@ -84,7 +84,7 @@ class Groups(ApiView):
         ]
         if errors:
             raise invalid(errors)
-        ticket = replace(ticket, orders=tuple(permitted(self.access, order) for order in ticket.orders))
+        ticket = replace(ticket, orders=tuple(of_token(self.access, order) for order in ticket.orders))
         placed = place_group(ticket, client=self.access.user, source=Source.API, received_at=self.received_at)
         return _answer(placed)
 

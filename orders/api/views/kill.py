@@ -13,20 +13,18 @@ from rest_framework.request import Request
 from brokers.formats import time_or_none
 from orders.api import schema
 from orders.api.base import ApiView, answer
-from orders.api.bodies import read_fields, reason
+from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.shapes import choice
-from orders.api.views.approvals import actor_of
 from orders.api.views.states import scope
 from orders.controls import kill as kills
 from orders.controls.states import ScopeInvalid, require_scope
 from orders.entry.fields import Field, word
 from orders.models import ALIVE, KillAction, KillStatus, KillSwitch, Scope
 
-RELEASE_FIELDS = {"reason": Field(reason, required=True)}
 KILL_FIELDS = {
     "scope": Field(scope, required=True, description="firm, account:X, strategy:X or session:X."),
     "action": Field(word(KillAction), required=True),
-    **RELEASE_FIELDS,
+    **REASON_FIELDS,
 }
 SHOWN = 500
 
@@ -67,7 +65,7 @@ class Kills(ApiView):
     def post(self, request: Request) -> HttpResponse:
         """Halt the scope now, and cancel or flatten what is asked for."""
         wanted = read_fields(request.data, KILL_FIELDS)
-        kill = kills.press(**wanted, actor=actor_of(self.access))
+        kill = kills.press(**wanted, actor=self.actor)
         return answer(kill_document(kill), status=202, headers={"Location": f"/api/v1/kill/{kill.id}"})
 
 
@@ -98,27 +96,29 @@ class KillRelease(KillDetail):
 
     @extend_schema(
         operation_id="release_kill",
-        request=schema.json_body(RELEASE_FIELDS),
+        request=schema.json_body(REASON_FIELDS),
         responses={200: KillShape, **schema.problems(400, 404, 413, 415)},
     )
     def post(self, request: Request, kill_id: UUID) -> HttpResponse:
         """By a second person: not its maker, nor a token that the maker answers for."""
-        why = read_fields(request.data, RELEASE_FIELDS)["reason"]
+        why = read_fields(request.data, REASON_FIELDS)["reason"]
         self._find(kill_id)
-        return answer(kill_document(kills.release(kill_id, actor=actor_of(self.access), reason=why)))
+        return answer(kill_document(kills.release(kill_id, actor=self.actor, reason=why)))
 
 
 def kill_document(kill: KillSwitch) -> dict[str, Any]:
     """How far a kill is."""
+    sessions = kills.sessions_of(kill.scope)
+    seen = kills.gathered(kill, sessions)
     return {
         "status": kill.status,
         "open_orders_here": open_here(kill),
-        "open_orders_at_broker": kills.gathered(kill, "at_broker"),
-        "positions": kills.gathered(kill, "positions"),
-        "snapshots": kills.gathered(kill, "snapshots"),
+        "open_orders_at_broker": seen["at_broker"],
+        "positions": seen["positions"],
+        "snapshots": seen["snapshots"],
         "started_at": time_or_none(kill.started_at),
         "proven_at": time_or_none(kill.proven_at),
-        "blocking": kills.blocking_of(kill),
+        "blocking": kills.blocking_of(kill, sessions),
     }
 
 

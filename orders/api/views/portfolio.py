@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,19 +11,18 @@ from rest_framework.request import Request
 
 from orders import selectors
 from orders.api import schema
-from orders.api.base import ApiView, answer
-from orders.api.queries import ACCOUNT_FIELDS, DEFAULT_LIMIT, EXECUTION_FIELDS, page, read_query
+from orders.api.base import ApiView
+from orders.api.queries import ACCOUNT_FIELDS, DEFAULT_LIMIT, EXECUTION_FIELDS, page, read_query, whole_list
 from orders.api.resources import (
     account_value_document,
     execution_document,
     position_document,
     session_document,
 )
-from orders.api.views.approvals import actor_of
 from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
-from orders.store.states import read_session_state
+from orders.store.states import read_states
 
 
 class Executions(ApiView):
@@ -76,7 +74,7 @@ class Limits(ApiView):
         """Limits in force, with what is used of them now."""
         wanted = account_filter(request).get("account_id")
         accounts = {account for account in self.access.accounts if wanted in (None, account)}
-        others = wanted is None and actor_of(self.access).has_all_accounts
+        others = wanted is None and self.actor.has_all_accounts
         return whole_list(asdict(limits) for limits in limits_now(accounts, others=others))
 
 
@@ -86,11 +84,12 @@ class Sessions(ApiView):
     @extend_schema(**schema.LIST_SESSIONS)
     def get(self, request: Request) -> HttpResponse:
         """Sessions with the state of their link."""
+        states = read_states()
         return whole_list(
             session_document(
                 session,
                 [account.code for account in session.accounts.all()],
-                read_session_state(session.name),
+                states.of_session(session.name),
             )
             for session in selectors.sessions_of(self.access.accounts)
         )
@@ -115,8 +114,3 @@ def account_filter(request: Request) -> dict[str, Any]:
     """The condition for ?account=, if it is given."""
     query = read_query(request.query_params, ACCOUNT_FIELDS)
     return {"account_id": query["account"]} if "account" in query else {}
-
-
-def whole_list(documents: Iterable[Any]) -> HttpResponse:
-    """A list that is short by nature, in the shape of a page."""
-    return answer({"results": list(documents), "next": None})

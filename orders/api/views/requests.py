@@ -22,6 +22,7 @@ from orders.api.bodies import (
 )
 from orders.api.keys import keyed
 from orders.api.problems import Problem, problem_document, problem_of
+from orders.api.queries import whole_list
 from orders.api.resources import Document, request_document
 from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.replace import RecordedRequest, replace_order
@@ -39,7 +40,7 @@ class OrderRequests(ApiView):
     def get(self, request: Request, order_id: UUID) -> HttpResponse:
         """Requests, first to last."""
         order = selectors.order_of(self.access.accounts, order_id)
-        return answer({"results": [request_document(each) for each in order.requests.all()], "next": None})
+        return whole_list(request_document(each) for each in order.requests.all())
 
 
 class RequestDetail(ApiView):

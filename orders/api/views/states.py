@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from brokers.formats import time_or_none
 from orders.api import schema
 from orders.api.base import ApiView, answer
-from orders.api.bodies import read_fields, reason
+from orders.api.bodies import REASON_FIELDS, read_fields
+from orders.api.queries import whole_list
 from orders.api.shapes import choice
 from orders.controls.states import StateNow, set_state, states_now
 from orders.entry.fields import Field, text, word
@@ -24,7 +25,7 @@ scope = text(
 STATE_FIELDS = {
     "scope": Field(scope, required=True, description="firm, account:X, strategy:X or session:X."),
     "state": Field(word(TradingState), required=True),
-    "reason": Field(reason, required=True),
+    **REASON_FIELDS,
 }
 
 
@@ -50,7 +51,7 @@ class TradingStates(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """The firm, the token's accounts and their sessions, and every strategy that has a state."""
         rows = states_now(self.access.accounts)
-        return answer({"results": [state_document(row) for row in rows], "next": None})
+        return whole_list(state_document(row) for row in rows)
 
     @extend_schema(
         operation_id="set_trading_state",

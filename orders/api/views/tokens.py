@@ -18,8 +18,8 @@ from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
+from orders.api.queries import whole_list
 from orders.api.resources import token_document
-from orders.api.views.approvals import actor_of
 from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError
 from orders.models import ApiToken, Approval, Scope
@@ -36,7 +36,7 @@ class TokenList(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Tokens, newest first, revoked ones too."""
         rows = selectors.tokens_of(self.access.accounts)
-        return answer({"results": [token_document(token) for token in rows], "next": None})
+        return whole_list(token_document(token) for token in rows)
 
     @extend_schema(**schema.MAKE_TOKEN)
     def post(self, request: Request) -> HttpResponse:
@@ -47,7 +47,7 @@ class TokenList(ApiView):
         lifetime = timedelta(seconds=wanted["expires_in"]) if "expires_in" in wanted else None
         text, approval = request_token(
             wanted["username"],
-            actor=actor_of(self.access),
+            actor=self.actor,
             accounts=list(BrokerAccount.objects.filter(pk__in=wanted["accounts"])),
             scopes=[str(scope) for scope in wanted["scopes"]],
             name=wanted.get("name", ""),

@@ -16,7 +16,7 @@ from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import WEBHOOK_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
-from orders.api.queries import page, read_query
+from orders.api.queries import page, read_query, whole_list
 from orders.api.resources import delivery_document, webhook_document
 from orders.errors import FieldError
 from orders.models import Scope, Webhook
@@ -50,7 +50,7 @@ class WebhookList(WebhookView):
     def get(self, request: Request) -> HttpResponse:
         """Webhooks, newest first, ended ones too."""
         rows = selectors.webhooks_of(self.access.accounts)
-        return answer({"results": [webhook_document(webhook) for webhook in rows], "next": None})
+        return whole_list(webhook_document(webhook) for webhook in rows)
 
     @extend_schema(**schema.MAKE_WEBHOOK)
     def post(self, request: Request) -> HttpResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -53,6 +54,14 @@ def test_the_form_tightens_at_once_and_loosens_after_another_person(person: Pers
     assert limits().max_notional == 5_000_000
     approver.post(path, {"reason": "compared"})
     assert limits().max_notional == 9_000_000
+
+
+def test_the_time_of_a_change_is_utc_whatever_the_zone_of_the_person(person: Person) -> None:
+    maker = person(*RISK)
+    maker.cookies["desk_zone"] = "America/New_York"
+    assert maker.post(URL, form(max_order_qty="50", from_when="2090-06-01T12:00")).status_code == 303
+    change = LimitChange.objects.get(maker="desk:jo-1", field="max_order_qty")
+    assert change.from_when == datetime(2090, 6, 1, 12, tzinfo=UTC)
 
 
 def test_a_save_in_a_second_window_is_refused_with_what_changed(person: Person) -> None:

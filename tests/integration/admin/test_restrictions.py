@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +47,14 @@ def test_a_restriction_holds_at_once_and_ends_when_a_second_person_agrees(person
     approve(approver)
     row.refresh_from_db()
     assert row.ends_at
+
+
+def test_the_times_of_a_restriction_are_utc_whatever_the_zone_of_the_person(person: Person) -> None:
+    maker = person(*RIGHTS)
+    maker.cookies["desk_zone"] = "America/New_York"
+    assert add(maker, starts_at="2090-06-01T12:00", ends_at="2090-06-02T12:00") == 303
+    row = InstrumentRestriction.objects.get()
+    assert (row.starts_at, row.ends_at) == tuple(datetime(2090, 6, day, 12, tzinfo=UTC) for day in (1, 2))
 
 
 def test_an_allowed_instrument_waits_and_is_taken_back_at_once(person: Person) -> None:

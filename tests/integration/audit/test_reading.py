@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.controls.audit.acting import Acting, acting
@@ -134,3 +137,24 @@ def test_the_page_shows_old_and_new_and_files_have_the_same(orders: list[Order],
     clerk = User.objects.create_user("clerk2", password="right-password", is_staff=True)
     client.force_login(clerk)
     assert client.get("/admin/desk/audit/").status_code == 403
+
+
+@pytest.mark.parametrize("reason", ["=cmd", " =cmd", "\t=cmd"])
+def test_a_file_quotes_what_a_spreadsheet_would_run(orders: list[Order], client: Client, reason: str) -> None:
+    client.force_login(User.objects.create_superuser("boss", password="right-password"))
+    with acting(Acting(person="anna", via="desk", reason=reason)):
+        AccountLimit.objects.update(max_notional=7)
+    file = client.get("/admin/desk/audit.csv", {"person": "anna"})
+    lines = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert {row["text"] for row in csv.DictReader(lines)} == {f"'{reason}"}
+
+
+def test_the_page_takes_times_as_utc_whatever_the_zone_of_the_person(
+    orders: list[Order], client: Client
+) -> None:
+    client.force_login(User.objects.create_superuser("boss", password="right-password"))
+    client.cookies["desk_zone"] = "America/New_York"
+    hour, now = timedelta(hours=1), timezone.now()
+    span = {"since": f"{now - hour:%Y-%m-%dT%H:%M}", "until": f"{now + hour:%Y-%m-%dT%H:%M}"}
+    page = client.get("/admin/desk/audit/", {"kind": "order.recorded", **span}).content.decode()
+    assert f"order {orders[0].cl_ord_id} " in page

@@ -23,7 +23,7 @@ from orders.management.people import PERSON_PASSWORD
 from orders.models import Alert, AlertKind, LostOrder, Order, OrderRequest, RequestState, Source, State
 from orders.models.order import digest_of, order_ids, order_ref_of
 from orders.session.runtime import SessionRuntime
-from orders.store.states import read_session_state
+from orders.store.states import read_session_state, read_states
 from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
 from tests.integration.broker.test_library_habits import Memory
 from tradedesk.health import why_not
@@ -84,7 +84,7 @@ def test_the_session_opens_halted_with_one_alert_that_names_what_is_missing(
     desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]]
 ) -> None:
     _, refs = halted
-    assert "HALTED" in why_not(GatewaySession.objects.get())
+    assert "HALTED" in why_not(GatewaySession.objects.get(), read_states())
     (alert,) = Alert.objects.filter(kind=AlertKind.LOST_HISTORY)
     assert alert.text.startswith("2 order(s)")
     assert all(ref in alert.text for ref in refs.values())
