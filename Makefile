@@ -2,6 +2,7 @@
 # PYTHON=python3.12 chooses the interpreter of the virtual environment.
 PYTHON ?=
 IN_VENV := .venv/bin/python
+COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .PHONY: help demo up test unit soak lint format hooks drawn pictures lock clean venv
 
@@ -46,13 +47,13 @@ pictures: venv ## take the pictures of docs/images anew
 	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_flower.py \
 		tests/browser/test_monitoring.py -k 'serious or flower or monitoring'
 
-lock: venv ## write requirements.lock from pyproject.toml
+lock: venv ## write both locks from pyproject.toml: production, and with all that tests and the local stack need
 	@$(IN_VENV) -m uv --version 2>/dev/null || $(IN_VENV) -m pip install --quiet uv
-	$(IN_VENV) -m uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras \
-		--no-header --no-annotate --quiet pyproject.toml -o requirements.lock
+	$(IN_VENV) -m uv pip compile $(COMPILE) --all-extras pyproject.toml -o requirements-dev.lock
+	$(IN_VENV) -m uv pip compile $(COMPILE) --extra otel -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean: ## remove what the targets made
 	rm -rf .tradedesk .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-venv: ## .venv as requirements.lock wants it
+venv: ## .venv as requirements-dev.lock wants it
 	@PYTHON="$(PYTHON)" sh .ci/venv

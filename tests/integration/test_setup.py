@@ -21,7 +21,7 @@ def new_checkout(folder: Path) -> Path:
     made = folder / "checkout"
     (made / ".ci").mkdir(parents=True)
     shutil.copy(BASE_DIR / ".ci/venv", made / ".ci/venv")
-    (made / "requirements.lock").write_text("# nothing\n")
+    (made / "requirements-dev.lock").write_text("# nothing\n")
     return made
 
 
@@ -63,7 +63,7 @@ def interpreter(checkout: Path, script: str) -> str:
 
 def test_a_second_start_does_nothing_until_the_lock_file_changes(ready: Path) -> None:
     assert set_up(ready).stderr == ""
-    (ready / "requirements.lock").write_text("# something else\n")
+    (ready / "requirements-dev.lock").write_text("# something else\n")
     assert "installing" in set_up(ready).stderr
 
 

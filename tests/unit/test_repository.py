@@ -7,6 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from itertools import chain
 from pathlib import Path
 
@@ -22,8 +23,20 @@ IGNORED = [line.strip("/") for line in (BASE_DIR / ".gitignore").read_text().spl
 PINNED = re.compile(
     r"^(?P<name>[\w.-]+)==(?P<version>\S+)(?P<rest>( ;[^\n\\]*)?( \\\n +--hash=\S+)+)$", re.MULTILINE
 )
-LOCK = (BASE_DIR / "requirements.lock").read_text()
+LOCKS = ["requirements.lock", "requirements-dev.lock"]  # production, and what development needs beside it
 PROJECT = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]
+
+# Copyleft that ends at the library's own files (LGPL, MPL) is fine for what is only imported.
+PERMISSIVE = re.compile(
+    r"\b(MIT|0?BSD|Apache|ISC|PSF|Python Software Foundation|MPL|LGPL|Lesser|Unlicense|HPND)", re.IGNORECASE
+)
+
+
+def locked(lock: str) -> dict[str, Version]:
+    """Each package of a lock by its normal name, with its version."""
+    found = PINNED.finditer((BASE_DIR / lock).read_text())
+    return {canonicalize_name(one["name"]): Version(one["version"]) for one in found}
+
 
 # Written in two parts, so that this file does not contain what it looks for.
 MACHINE_PATHS = [f"/{folder}/" for folder in ("work", "root", "home/runner")]
@@ -58,16 +71,35 @@ def test_no_file_names_a_package_index_or_local_path(word: str) -> None:
     assert guilty == []
 
 
-def test_every_line_of_the_lock_file_is_a_pinned_hashed_package() -> None:
-    rest = PINNED.sub("", LOCK)
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_line_of_the_lock_file_is_a_pinned_hashed_package(lock: str) -> None:
+    rest = PINNED.sub("", (BASE_DIR / lock).read_text())
     assert rest.strip() == ""
 
 
-def test_every_declared_dependency_is_locked_at_a_version_it_allows() -> None:
-    locked = {canonicalize_name(found["name"]): Version(found["version"]) for found in PINNED.finditer(LOCK)}
-    declared = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
-    for requirement in map(Requirement, declared):
-        assert locked[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_declared_dependency_is_locked_at_a_version_it_allows(lock: str) -> None:
+    optional = PROJECT["optional-dependencies"]
+    extras = [optional["otel"]] if lock == "requirements.lock" else optional.values()
+    for requirement in map(Requirement, chain(PROJECT["dependencies"], *extras)):
+        assert locked(lock)[canonicalize_name(requirement.name)] in requirement.specifier, requirement
+
+
+def test_production_installs_what_was_tested_and_no_tool_of_development() -> None:
+    production = locked("requirements.lock")
+    assert production.items() <= locked("requirements-dev.lock").items()
+    assert (
+        set(production) & {"mypy", "playwright", "schemathesis", "pytest", "ruff", "ibapi", "ib-insync"}
+        == set()
+    )
+
+
+@pytest.mark.parametrize("package", sorted(locked("requirements.lock")))
+def test_every_package_of_production_has_a_licence_that_a_desk_may_run(package: str) -> None:
+    for installed in distributions(name=package):  # none, where a newer Python does not need it
+        told = installed.metadata
+        licences = [told["License-Expression"], told["License"], *(told.get_all("Classifier") or [])]
+        assert PERMISSIVE.search(" | ".join(filter(None, licences))), licences
 
 
 def test_the_scripts_that_make_calls_can_be_run() -> None:
