@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.types.datetime import TimestamptzLoader
+from psycopg_pool import ConnectionPool
 
 #: What a server reports of itself with its answers: a standby, a primary that was set read-only.
 SAYS_READ_ONLY = (b"in_hot_standby", b"default_transaction_read_only")
@@ -60,13 +61,27 @@ class PooledConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError(f"the server gave no answer within {limit} s") from None
 
     def execute(self, query: Any, *args: Any, **kwargs: Any) -> psycopg.Cursor[Any]:
-        """As always, but an empty query is not sent over a silent socket."""
-        if query == "" and self.is_read_only() and time.monotonic() - self.made_at > READ_ONLY_LENT:
+        """As always, but the pool's question, an empty query, is answered as above."""
+        if query != "":
+            return super().execute(query, *args, **kwargs)
+        try:
+            return self.prove_alive()
+        except psycopg.OperationalError:
+            # What ended this one ended its idle siblings. The pool would find them one after the other, with
+            # pauses that double: behind a restart of the server, three took longer than anybody waits.
+            lender = getattr(self, "_pool", None)  # None while the pool itself asks
+            if isinstance(lender, ConnectionPool):
+                lender.check()
+            raise
+
+    def prove_alive(self) -> psycopg.Cursor[Any]:
+        """An empty answer; `psycopg.OperationalError` where the connection must not be lent."""
+        if self.is_read_only() and time.monotonic() - self.made_at > READ_ONLY_LENT:
             self.close()  # else the pool would lend it again: what it says of itself only a query renews
             raise psycopg.OperationalError("it has been read-only for long: a new one may not be")
-        if query == "" and self.pgconn.status == psycopg.pq.ConnStatus.OK and is_silent(self.fileno()):
+        if self.pgconn.status == psycopg.pq.ConnStatus.OK and is_silent(self.fileno()):
             return self.cursor()
-        return super().execute(query, *args, **kwargs)
+        return super().execute("")
 
     def is_read_only(self) -> bool:
         """Whether the server last said so of itself; it says so unasked (PostgreSQL 14 and later)."""
