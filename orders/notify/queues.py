@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from orders.notify.redis_client import request_client
+from orders.notify import redis_client
 from orders.notify.wakeup import queue_key
 
 
@@ -23,7 +23,7 @@ class Waiting:
 def waiting(queues: Iterable[str]) -> list[Waiting]:
     """What waits in these queues, in one question; raises one of REDIS_ERRORS when Redis is away."""
     names = list(queues)
-    with request_client().pipeline(transaction=False) as asking:
+    with redis_client.request_client().pipeline(transaction=False) as asking:
         for name in names:
             asking.llen(queue_key(name))
             asking.lindex(queue_key(name), -1)  # kombu adds at the left and takes from the right

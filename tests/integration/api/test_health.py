@@ -79,7 +79,6 @@ def own_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis
     server.start()
     client = server.client()
     monkeypatch.setattr(redis_client, "request_client", lambda: client)
-    monkeypatch.setattr(queues, "request_client", lambda: client)
     yield client
     client.close()
     server.kill()
