@@ -256,6 +256,15 @@ def newest_settled_event() -> Cursor:
     return Cursor(*(newest.values_list("txid", "id").first() or (0, 0)))
 
 
+def oldest_unsettled_at() -> datetime | None:
+    """When the oldest event was recorded that no reader may see yet; None when there is none.
+
+    One transaction left open anywhere in the server holds up the feed of all.
+    """
+    unsettled = OrderEvent.objects.filter(txid__gte=SnapshotXmin()).order_by("txid", "id")
+    return unsettled.values_list("recorded_at", flat=True).first()
+
+
 def changed_since(place: Cursor, accounts: Accounts) -> QuerySet[OrderEvent, UUID]:
     """The ids of these accounts' orders to which something happened after a place; one of them once."""
     events = settled_events(*place).filter(of_accounts(accounts, "order__account")).order_by()

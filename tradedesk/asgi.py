@@ -12,6 +12,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 
 import django
 
+from tradedesk import env
+
+env.require_secret_key()  # it reads the logins of the desk
 django.setup()
 
 from django.http import JsonResponse  # noqa: E402

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import cached_property
+from typing import Any
 
 from celery import Celery
+from celery.signals import before_task_publish
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 # `migrate` has run Django's checks; a worker that is back after a crash need not load every page for them.
@@ -33,6 +36,12 @@ class Application(Celery):
 app = Application("tradedesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["orders", "brokers"])
+
+
+@before_task_publish.connect
+def stamp(headers: dict[str, Any], **_: object) -> None:
+    """Say when a message was published, which Celery does not: by it the age of a queue is known."""
+    headers["published_at"] = time.time()
 
 
 @app.on_after_finalize.connect

@@ -11,6 +11,7 @@ from celery.bin.base import CLIContext
 from celery.bin.beat import beat
 from celery.bin.worker import worker
 
+from tradedesk import env
 from tradedesk.celery import app
 
 
@@ -18,6 +19,7 @@ from tradedesk.celery import app
 @click.pass_context
 def main(context: click.Context) -> None:
     """Run a Celery worker or beat of this project."""
+    env.require_secret_key()  # webhooks are signed with it
     context.obj = CLIContext(app=app, no_color=False, workdir=None, quiet=False)
 
 

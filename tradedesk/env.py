@@ -68,17 +68,27 @@ def url(name: str) -> str:
 
 
 def database_url() -> str:
-    """`DATABASE_URL`; for `manage.py migrate` that of the owner, `DATABASE_OWNER_URL`, where it is set.
+    """`DATABASE_URL`; for `manage.py migrate` that of the owner, where it is known.
 
-    Nothing else is done as the owner of the tables: the application may not change what is audited.
+    Nothing else that works by way of Django is done as the owner of the tables: the application may not
+    change what is audited.
     """
-    if sys.argv[1:2] == ["migrate"]:
-        owner = os.environ.get("DATABASE_OWNER_URL") or ""
-        if not owner and not os.environ.get("DATABASE_URL"):
-            owner = local_stack().get("DATABASE_OWNER_URL", "")
-        if owner:
-            return owner
-    return url("DATABASE_URL") or "postgresql://tradedesk_app@127.0.0.1:5432/tradedesk"
+    owner = owner_url() if sys.argv[1:2] == ["migrate"] else ""
+    return owner or url("DATABASE_URL") or "postgresql://tradedesk_app@127.0.0.1:5432/tradedesk"
+
+
+def owner_url() -> str:
+    """`DATABASE_OWNER_URL`, or that of the local stack where `DATABASE_URL` is not set; else empty."""
+    owner = os.environ.get("DATABASE_OWNER_URL") or ""
+    if owner or os.environ.get("DATABASE_URL"):
+        return owner
+    return local_stack().get("DATABASE_OWNER_URL", "")
+
+
+def folder(name: str) -> Path | None:
+    """A folder, which need not exist yet; None when it is not set."""
+    text = os.environ.get(name) or ""
+    return Path(text).resolve() if text else None
 
 
 def number(name: str, default: float, *, low: float, high: float) -> float:
@@ -164,6 +174,15 @@ def secret_key() -> str:
     if key and len(key) < 32:
         raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters.")
     return key or stored_secret_key() or secrets.token_urlsafe(48)
+
+
+def require_secret_key() -> None:
+    """Raise ImproperlyConfigured in a process that signs for others, when the key would go with it."""
+    if not (os.environ.get("SECRET_KEY") or stored_secret_key()):
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set: logins and the signatures of webhooks would end with each process. Set "
+            "it to 50 random characters, the same for all processes."
+        )
 
 
 def stored_secret_key() -> str:

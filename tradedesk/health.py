@@ -16,10 +16,13 @@ from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.notify import redis_client
+from orders.notify.queues import waiting
 from orders.risk.states import States
 from orders.store.states import read_states
 
 HEARTBEAT_LIMIT = timedelta(seconds=5)
+QUEUE_LIMIT = 60.0  # seconds that a task may wait for the worker
+PROBE = f"{settings.REDIS_KEY_PREFIX}readyz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +46,10 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when orders reach the broker, 503 with reasons when not.
 
-    Redis only carries wake-ups: without it the answer is "degraded", and still 200.
+    Redis only carries wake-ups: without it, and while the worker is behind, the answer is "degraded", and
+    still 200.
     """
-    checks = [check_database(), check_redis()]
+    checks = [check_database(), check_redis(), check_default_queue()]
     if checks[0].ok:
         states = read_states()
         checks += [check_states(states), *check_sessions(states)]
@@ -68,12 +72,34 @@ def check_database() -> Check:
 
 
 def check_redis() -> Check:
-    """One ping, with the short timeout of requests."""
+    """One small write, with the short timeout of requests: a full Redis and a demoted one answer a ping."""
     try:
-        redis_client.request_client().ping()
+        redis_client.request_client().set(PROBE, "1", ex=10)
     except redis.RedisError as error:
-        return Check(name="redis", ok=False, reason=first_line(error), needed=False)
+        return Check(name="redis", ok=False, reason=words_of(error), needed=False)
     return Check(name="redis", ok=True, needed=False)
+
+
+def words_of(error: redis.RedisError) -> str:
+    """What ails Redis, in words."""
+    if isinstance(error, redis.OutOfMemoryError):
+        return f"Redis is full: raise its maxmemory. {first_line(error)}"
+    if isinstance(error, redis.ReadOnlyError):
+        return f"Redis is read-only: REDIS_URL leads to a replica. {first_line(error)}"
+    return first_line(error)
+
+
+def check_default_queue() -> Check:
+    """Whether the worker keeps up: nothing of an order waits there, reports and webhooks do."""
+    try:
+        (default,) = waiting([settings.CELERY_TASK_DEFAULT_QUEUE])
+    except redis_client.REDIS_ERRORS as error:
+        return Check(name="default_queue", ok=False, reason=first_line(error), needed=False)
+    old = default.oldest > QUEUE_LIMIT
+    reason = (
+        f"The oldest of {default.messages} tasks waits for {default.oldest:.0f} s: is the worker running?"
+    )
+    return Check(name="default_queue", ok=not old, reason=reason if old else "", needed=False)
 
 
 def check_states(states: States) -> Check:

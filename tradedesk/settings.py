@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-import dj_database_url
 from django.urls import reverse_lazy
 
 from tradedesk import env
 from tradedesk.env import BASE_DIR
-from tradedesk.pooled import PooledConnection
 
 SECRET_KEY = env.secret_key()
 DEBUG = env.read(env.env.bool, "DEBUG", False)
@@ -83,34 +78,6 @@ TEMPLATES = [
     }
 ]
 
-# --- PostgreSQL: the single truth -----------------------------------------------------------------
-# A pool, because Celery's Django fixup closes the connection around each task, and health checks,
-# because pooled connections are dead after a PostgreSQL restart.
-#: Only what is prepared heeds these (brokers/prepared.py, the checks of foreign keys): a plan is made once
-#: and kept, no machine code is made for it. Sent with each statement they cost a request 0.3 ms. libpq's own
-#: PGOPTIONS, which these would replace, is kept.
-KEPT_PLANS = "-c plan_cache_mode=force_generic_plan -c jit=off"
-DATABASE_URL = env.database_url()
-DATABASES: dict[str, Any] = {"default": dict(dj_database_url.parse(DATABASE_URL))}
-DATABASES["default"]["CONN_MAX_AGE"] = 0
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"].setdefault("OPTIONS", {}).update(
-    {
-        "pool": {
-            "min_size": 1,
-            "max_size": env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200),
-            "timeout": 5,
-            "reconnect_timeout": 2.0,  # its pauses grow with the outage; after this, who asks tries anew
-            "connection_class": PooledConnection,
-        },
-        "connect_timeout": 3,
-        "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
-        "application_name": "tradedesk",
-        "options": (
-            f"{os.environ.get('PGOPTIONS', '')} {KEPT_PLANS} -c tradedesk.process={env.process_name()}"
-        ),
-    }
-)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis and Celery: the wake-up and the pool, never the record --------------------------------
@@ -198,8 +165,6 @@ WHITENOISE_USE_FINDERS = True  # the local stack serves without a collectstatic 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.read(env.env.bool, "TRADEDESK_SECURE_COOKIES", False)
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SESSION_COOKIE_SECURE else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes; larger bodies are refused with 413
 # Seconds that the body of a request may take as a whole to arrive; then the answer is 408.
 BODY_TIME = env.number("TRADEDESK_BODY_TIME", 10, low=0.5, high=600)
@@ -213,7 +178,9 @@ OTLP_ENDPOINT = env.read(env.env.str, "OTEL_EXPORTER_OTLP_ENDPOINT", "")
 from tradedesk.conf.accounts import ACCOUNTS, APPROVER_PASSWORD, DESK_PASSWORD  # noqa: E402, F401
 from tradedesk.conf.celery import *  # noqa: E402, F403
 from tradedesk.conf.csp import CONTENT_SECURITY_POLICY  # noqa: E402, F401
+from tradedesk.conf.database import *  # noqa: E402, F403
 from tradedesk.conf.login import *  # noqa: E402, F403
 from tradedesk.conf.logs import LOGGING  # noqa: E402, F401
 from tradedesk.conf.rest import *  # noqa: E402, F403
+from tradedesk.conf.transport import *  # noqa: E402, F403
 from tradedesk.conf.unfold import FLOWER_URL, UNFOLD  # noqa: E402, F401

@@ -7,12 +7,14 @@ from importlib import import_module
 import django
 from django.conf import settings
 
+from tradedesk import env
 from tradedesk.pooled import answer_soon
 from tradedesk.request_bodies import with_bodies
 from tradedesk.requests import API, Entrance
 from tradedesk.turns import Turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
+env.require_secret_key()
 django.setup(set_prefix=False)
 answer_soon(settings.DATABASES["default"]["OPTIONS"]["pool"])
 turns = Turns(settings.WEB_TURNS)

@@ -64,6 +64,11 @@ SAMPLES = {
         'tradedesk_alerts_oldest_seconds{kind="OVERFILL"} 3',
     ),
     "AuditNotSealed": ("tradedesk_audit_unsealed_seconds 61", "tradedesk_audit_unsealed_seconds 3"),
+    "StreamLags": ("tradedesk_stream_lag_seconds 31", "tradedesk_stream_lag_seconds 0.2"),
+    "TasksOld": (
+        'tradedesk_celery_queue_oldest_seconds{queue="default"} 61',
+        'tradedesk_celery_queue_oldest_seconds{queue="default"} 3',
+    ),
     "SendingSlow": ("tradedesk:receive_to_send:p99 1.5", "tradedesk:receive_to_send:p99 0.01"),
     "PacingExhausted": (
         'tradedesk_session_pacing_used_ratio{session="main"} 0.95',

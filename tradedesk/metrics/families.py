@@ -23,6 +23,7 @@ from orders.models import (
     State,
     TradingState,
 )
+from orders.selectors import oldest_unsettled_at
 from tradedesk.metrics.make import age, gauge, seconds
 
 
@@ -34,6 +35,7 @@ def collect() -> Iterator[Metric]:
     yield trading_states()
     yield from alerts()
     yield executions()
+    yield stream_lag()
     yield gauge(
         "tradedesk_audit_unsealed_seconds", "Age of the oldest row not sealed.", [((), unsealed_for())]
     )
@@ -131,6 +133,15 @@ def alerts() -> Iterator[Metric]:
         ages = [((row["kind"],), age(row["oldest"], now)) for row in found]
         yield gauge(f"tradedesk_{name}_open", f"{description} that are open, by kind.", counts, ("kind",))
         yield gauge(f"tradedesk_{name}_oldest_seconds", f"{description}: age of the oldest.", ages, ("kind",))
+
+
+def stream_lag() -> Metric:
+    """How far the event stream and the webhooks are behind what is committed."""
+    oldest = oldest_unsettled_at()
+    lag = age(oldest, timezone.now()) if oldest else 0
+    return gauge(
+        "tradedesk_stream_lag_seconds", "Age of the oldest event that readers cannot see yet.", [((), lag)]
+    )
 
 
 def executions() -> Metric:

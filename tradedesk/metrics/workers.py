@@ -15,6 +15,7 @@ from brokers.models import GatewaySession
 from orders.models import Order, ReconciliationRun
 from orders.models.order import first_id_at
 from orders.notify import redis_client
+from orders.notify.queues import waiting
 from orders.notify.submission_counts import submission_counts
 from tradedesk.metrics.make import age, counter, gauge
 
@@ -78,20 +79,21 @@ def comparisons() -> Metric:
 
 def celery_queues() -> Iterator[Metric]:
     """Messages that wait in Celery's queues; nothing when Redis is away, and that is told."""
-    names = [queue.name for queue in settings.CELERY_TASK_QUEUES]
-    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
     try:
-        with redis_client.request_client().pipeline(transaction=False) as asking:
-            for name in names:
-                asking.llen(f"{prefix}{name}")
-            lengths = asking.execute()
+        found = waiting(queue.name for queue in settings.CELERY_TASK_QUEUES)
     except redis_client.REDIS_ERRORS:
-        lengths = None
-    yield gauge("tradedesk_redis_up", "Whether Redis answers.", [((), float(lengths is not None))])
+        found = None
+    yield gauge("tradedesk_redis_up", "Whether Redis answers.", [((), float(found is not None))])
     yield gauge(
         "tradedesk_celery_queue_messages",
         "Messages that wait in each of Celery's queues.",
-        [((name,), length) for name, length in zip(names, lengths or (), strict=False)],
+        [((each.queue,), each.messages) for each in found or ()],
+        ("queue",),
+    )
+    yield gauge(
+        "tradedesk_celery_queue_oldest_seconds",
+        "Time that the oldest message of each of Celery's queues waits.",
+        [((each.queue,), each.oldest) for each in found or ()],
         ("queue",),
     )
 

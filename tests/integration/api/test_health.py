@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 import redis
+from celery import Celery
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.db import OperationalError, connections
@@ -17,9 +21,10 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
 from orders.models.order import first_id_at
-from orders.notify import redis_client
+from orders.notify import queues, redis_client
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent
+from tradedesk.stack.redis import EmbeddedRedis
 
 
 def ready(**fields: Any) -> None:
@@ -40,7 +45,7 @@ def test_ready_when_orders_reach_the_broker(desk: None) -> None:
     ready()
     status, told = readyz()
     assert (status, told["status"]) == (200, "ready")
-    assert set(told["checks"]) == {"database", "redis", "trading_states", "session:main"}
+    assert set(told["checks"]) == {"database", "redis", "default_queue", "trading_states", "session:main"}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +70,66 @@ def test_without_redis_only_degraded(desk: None, monkeypatch: pytest.MonkeyPatch
     status, told = readyz()
     assert (status, told["status"]) == (200, "degraded")
     assert told["checks"]["redis"]["reason"]
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """A Redis that this test alone may spoil."""
+    server = EmbeddedRedis(tmp_path / "redis", password="x" * 20, log=tmp_path / "redis.log")
+    server.start()
+    client = server.client()
+    monkeypatch.setattr(redis_client, "request_client", lambda: client)
+    yield client
+    client.close()
+    server.kill()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), "Redis is full"),
+        (("REPLICAOF", "127.0.0.1", "1"), "Redis is read-only"),
+    ],
+)
+def test_a_redis_that_takes_no_writes_is_degraded(
+    desk: None, own_redis: redis.Redis, spoil: tuple[str, ...], said: str
+) -> None:
+    ready()
+    own_redis.execute_command(*spoil)
+    status, told = readyz()
+    assert (status, told["status"]) == (200, "degraded")
+    assert said in told["checks"]["redis"]["reason"]
+
+
+def test_a_worker_that_is_behind_is_degraded(desk: None, own_redis: redis.Redis) -> None:
+    ready()
+    for seconds in (5, 90):  # the newest is added at the left
+        message = {"headers": {"published_at": timezone.now().timestamp() - seconds}}
+        own_redis.rpush("tradedesk:default", json.dumps(message))
+    status, told = readyz()
+    assert (status, told["status"]) == (200, "degraded")
+    assert "oldest of 2 tasks waits for 9" in told["checks"]["default_queue"]["reason"]
+
+
+def test_a_published_task_says_when(own_redis: redis.Redis) -> None:
+    with Celery(broker=redis_url(own_redis), set_as_current=False) as app:
+        app.conf.broker_transport_options = {"global_keyprefix": "tradedesk:"}
+        app.send_task("orders.tasks.tidy", queue="default", ignore_result=True)
+    (found,) = queues.waiting(["default"])
+    assert found.messages == 1
+    assert 0 < found.oldest < 60
+
+
+def redis_url(client: redis.Redis) -> str:
+    facts = client.get_connection_kwargs()
+    return f"redis://:{facts['password']}@{facts['host']}:{facts['port']}/0"
+
+
+def test_what_an_open_transaction_holds_back_shows_as_stream_lag(desk: None) -> None:
+    """The test's own transaction is the one that stays open."""
+    assert metrics()["tradedesk_stream_lag_seconds"] == 0
+    placed("a")
+    assert metrics()["tradedesk_stream_lag_seconds"] > 0
 
 
 def test_not_ready_without_a_database(desk: None, monkeypatch: pytest.MonkeyPatch) -> None:

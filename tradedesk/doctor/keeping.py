@@ -1,0 +1,36 @@
+"""What is kept: the age of the last backup, and whether old rows are archived in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+
+from tradedesk.backup.manifest import BackupInvalid, newest
+from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
+
+
+def examine() -> Iterator[Finding]:
+    """All of it."""
+    yield backups()
+
+
+def backups() -> Finding:
+    """How much would be lost with the database."""
+    if settings.BACKUPS is None:
+        do = "Set TRADEDESK_BACKUPS to where `manage.py backup` writes, once a day at least."
+        return unless_paper("backups", "Nobody says where backups are.", do)
+    try:
+        last = newest(settings.BACKUPS)
+    except BackupInvalid as error:
+        return fail("backups", str(error), "Run `manage.py backup` anew, and look at its disk.")
+    if last is None:
+        return fail("backups", f"There is none in {settings.BACKUPS}.", "Run `manage.py backup`.")
+    old = datetime.now(UTC) - last.made_at
+    text = f"the last is {old / timedelta(hours=1):.1f} hours old"
+    if old > settings.BACKUP_MAX_AGE:
+        return fail("backups", text, "Look why `manage.py backup` does not run any more.")
+    if old < timedelta(0):
+        return warn("backups", "The last is of the future.", "Set the clocks.")
+    return ok("backups", text)
