@@ -69,7 +69,7 @@ def _value(row: Break) -> tuple[Decimal, str] | None:
         case BreakKind.COMMISSION:
             return Decimal(0), ""
         case _:
-            return _of_order(row.order)
+            return _of_order(row.order) if row.order else (Decimal(0), "")  # a difference in words alone
 
 
 def _gap(row: Break) -> Decimal | None:
@@ -87,9 +87,7 @@ def _of_execution(row: Break) -> tuple[Decimal, str] | None:
     return (quantity * px * _unit(place), place.currency) if place else (quantity * px, "")
 
 
-def _of_order(order: Order | None) -> tuple[Decimal, str] | None:
-    if order is None:
-        return None
+def _of_order(order: Order) -> tuple[Decimal, str] | None:
     if order.price is None:
         return _at_last_price(order.order_qty, order.instrument)
     return order.order_qty * order.price * _unit(order.instrument), order.instrument.currency

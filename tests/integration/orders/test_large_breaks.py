@@ -80,6 +80,7 @@ def test_each_kind_is_worth_what_its_evidence_says() -> None:
         BreakKind.POSITION, ours={"expected": "5"}, broker={"reported": "15"}, instrument_id=apple.pk
     )
     execution = found(BreakKind.EXECUTION, broker={"last_qty": "3", "last_px": "200"})
-    unknown = found(BreakKind.ORDER, broker={"status": "WORKING"})
-    assert [value_of(row) for row in (position, execution, unknown)] == [2000, 600, None]
+    words = found(BreakKind.ORDER, broker={"status": "WORKING"})
+    unknown = found(BreakKind.CASH, ours={"currency": "USD"}, broker={"reported": "5"})
+    assert [value_of(row) for row in (position, execution, words, unknown)] == [2000, 600, 0, None]
     assert isinstance(resolve(unknown.pk, actor=person("alice"), reason="x"), Approval)
