@@ -35,7 +35,9 @@ def data_dir() -> Path:
 
 def process_name() -> str:
     """Which program this is, as the audit names it: "manage.py seed", "granian", "celery_commands.py"."""
-    words = [Path(sys.argv[0]).name or "python", *sys.argv[1:2]]
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name  # python -m granian
+    words = [name or "python", *sys.argv[1:2]]
     if not words[0].startswith("manage"):
         words = words[:1]
     return re.sub(r"[^\w.-]+", "_", "_".join(words))[:60]
