@@ -188,7 +188,7 @@ class OrderShape(AttributesShape):
     strategy = serializers.CharField(allow_null=True)
     reduce_only = serializers.BooleanField()
     approval_id = serializers.UUIDField(
-        required=False, help_text="Only of an order that needs a second person: what that person decides about."
+        required=False, help_text="Only of an order that needs a second person: its approval."
     )
     awaits_approval = serializers.BooleanField(
         required=False, help_text="With approval_id: true until it is approved; nothing is sent before."
