@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from brokers.fix import OrdType, Side, TimeInForce
+from orders.entry.backlog import give_priority
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
@@ -232,6 +233,8 @@ def _record(
         _tie_legs(group, ticket, orders)
     if any(order.state == State.REJECTED for order in orders):
         _refuse_all(orders, received_at)
+    for order in orders:
+        give_priority(order)
     with transaction.atomic():
         reject_beyond_use([orders], rules)
         group.save(force_insert=True)
