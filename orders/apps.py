@@ -8,6 +8,7 @@ class OrdersConfig(AppConfig):
     def ready(self) -> None:
         """Let acts that need a second person be approved, and the database follow what is audited."""
         from orders.controls.approvals import register
+        from orders.controls.breaks import BreakAct
         from orders.controls.limit_changes import LimitsAct
         from orders.controls.restrictions import RestrictionAct
         from orders.controls.tokens import TokenAct
@@ -17,6 +18,7 @@ class OrdersConfig(AppConfig):
         register(RestrictionAct())
         register(TokenAct())
         register(ExecutionAct())
+        register(BreakAct())
         post_migrate.connect(_migrated, sender=self)
 
 

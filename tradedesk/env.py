@@ -11,8 +11,8 @@ import os
 import re
 import secrets
 import sys
-import warnings
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -35,7 +35,9 @@ def data_dir() -> Path:
 
 def process_name() -> str:
     """Which program this is, as the audit names it: "manage.py seed", "granian", "celery_commands.py"."""
-    words = [Path(sys.argv[0]).name or "python", *sys.argv[1:2]]
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name  # python -m granian
+    words = [name or "python", *sys.argv[1:2]]
     if not words[0].startswith("manage"):
         words = words[:1]
     return re.sub(r"[^\w.-]+", "_", "_".join(words))[:60]
@@ -131,18 +133,25 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
-def words(name: str, known: tuple[str, ...], without_effect: tuple[str, ...] = ()) -> frozenset[str]:
+def words(name: str, known: tuple[str, ...], on_request: tuple[str, ...] = ()) -> frozenset[str]:
     """Some of these words, separated by commas: all when it is not set, none when it is set empty.
 
-    Words `without_effect` may be set, are warned of and left out, so that nobody sees them in force.
+    Words `on_request` are in force only where they are named.
     """
     text = os.environ.get(name)
     found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
-    if wrong := sorted(found - {*known, *without_effect}):
-        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
-    for word in sorted(found & set(without_effect)):
-        warnings.warn(f"{name}: {word} has no effect in this version.", RuntimeWarning, stacklevel=2)
-    return found - set(without_effect)
+    if wrong := sorted(found - {*known, *on_request}):
+        taken = ", ".join((*known, *on_request))
+        raise ImproperlyConfigured(f"{name} takes {taken}; it does not know {', '.join(wrong)}.")
+    return found
+
+
+def amount(name: str, default: int) -> Decimal:
+    """An amount of money, not below zero; raises ImproperlyConfigured naming the variable otherwise."""
+    value: Decimal = read(env.decimal, name, Decimal(default))
+    if not (value.is_finite() and value >= 0):
+        raise ImproperlyConfigured(f"{name} must be an amount of 0 or more, not {value}.")
+    return value
 
 
 def networks(name: str) -> str:

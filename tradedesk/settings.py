@@ -92,9 +92,12 @@ TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
 # What takes effect only when a second person approves it; empty for a desk of one person.
 FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
-    ("limits", "kill_release", "tokens", "manual_executions"),
-    without_effect=("breaks_above", "orders_above"),
+    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above"),
+    on_request=("overrides",),
 )
+# What "above" means, in the account's base currency: by default what the seeded limits let through.
+ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
+BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").

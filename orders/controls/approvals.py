@@ -28,6 +28,8 @@ FOUR_EYES = {
     ApprovalKind.KILL_RELEASE: "kill_release",
     ApprovalKind.TOKEN: "tokens",
     ApprovalKind.EXECUTION: "manual_executions",
+    ApprovalKind.BREAK: "breaks_above",
+    ApprovalKind.ORDER: "orders_above",
 }
 DIFFERENT = "Changed meanwhile"
 

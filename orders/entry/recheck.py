@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from brokers import clock
 from orders.entry.checks import check_report, warned_report
 from orders.entry.place import require_form
-from orders.entry.replace import only_lowers, ticket_of
+from orders.entry.replace import ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import (
@@ -94,7 +94,7 @@ def recheck_replaces(session: str) -> int:
 
 def _replace_report(order: Order, request: OrderRequest, rules: Rules) -> list[CheckResult]:
     """What the rules say now of the terms that it asks for; a lower quantity alone is always taken."""
-    if only_lowers(order, request):
+    if order.terms.only_lowers_to(request.terms):
         return []
 
     def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:

@@ -214,7 +214,7 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     ticket = ticket_of(order, request.terms)
     context = find_context(ticket, user_of(order))
     require_form(ticket, context)
-    if only_lowers(order, request):
+    if order.terms.only_lowers_to(request.terms):
         context = replace(context, in_force=None)
     report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
     request.check_report = [result.as_json() for result in report]
@@ -222,13 +222,6 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
-
-
-def only_lowers(order: Order, request: OrderRequest) -> bool:
-    """A lower quantity takes back a part of the order, like a cancel: it passes in every trading state."""
-    return request.terms.order_qty < order.order_qty and request.terms == order.terms._replace(
-        order_qty=request.terms.order_qty
-    )
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

@@ -53,3 +53,19 @@ def read_rates(account: str) -> Rates:
 
 
 exchange_rates = ExchangeRates()
+
+
+def in_base(amount: Decimal, currency: str, account: str) -> Decimal:
+    """What it is worth in the account's base currency, at the last rate of any age.
+
+    For thresholds, not for limits: without any rate the amount counts as it is.
+    """
+    rates = exchange_rates.of(account)
+    if rate := rates.to_base.get(currency):
+        return amount * rate.px
+    for base in (name for name, rate in rates.to_base.items() if rate.px == 1):
+        if pair := rates.pairs.get((currency, base)):
+            return amount * pair.px
+        if inverse := rates.pairs.get((base, currency)):
+            return amount / inverse.px
+    return amount

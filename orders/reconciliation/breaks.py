@@ -186,6 +186,14 @@ def note_break(break_id: int, *, user: User, text: str) -> Break:
     return row
 
 
+def resolvable(break_id: int, *, user: User, reason: str) -> Break:
+    """The break, where this person could resolve it for this reason now; raises like `resolve_break`."""
+    with transaction.atomic():
+        row = _locked(break_id, user)
+        _reason(reason)
+    return row
+
+
 def resolve_break(break_id: int, *, user: User, reason: str) -> Break:
     """A person accepts the difference and says why; executions and orders stay as they are.
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -255,14 +256,15 @@ def record_failure(session: str, kind: ReconciliationKind, started_at: datetime,
 
 
 def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
-    """Cancels of orders that work: sent on an earlier connection, or refused while the order was in doubt."""
+    """Cancels of orders that work: lost with a connection or by the gateway, or refused while in doubt."""
     working = [
         report.identity.perm_id
         for report in snapshot.orders
         if report.status in (WorkingStatus.WORKING, WorkingStatus.HELD)
     ]
     with transaction.atomic():
-        lost = Q(state=RequestState.SENT, sent_at__lt=snapshot.connection_started_at)
+        unanswered = snapshot.started_at - timedelta(seconds=settings.ACK_DEADLINE)
+        lost = Q(state=RequestState.SENT, sent_at__lt=max(unanswered, snapshot.connection_started_at))
         requests = OrderRequest.objects.filter(
             lost | Q(state=RequestState.UNCONFIRMED), kind=RequestKind.CANCEL
         )

@@ -27,6 +27,7 @@ from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from brokers.pacing import Pacer
 from brokers.port import BrokerSession, Link, Sent
 from orders.models import (
+    AT_BROKER,
     Cause,
     CommandKind,
     Order,
@@ -355,6 +356,17 @@ def _record_cancels(lease: Lease, cancels: Sequence[CancelOrder], answers: Seque
                 repeat_cancel(order, request, cause)
         store_orders(orders)
         leases.require(lease)
+
+
+def late_cancels(session: str) -> bool:
+    """Whether a cancel just missed its answer: a look tells whether it got lost.
+
+    Only just, because the cancel of a closed market is told as under way (PendingCancel) until the open.
+    """
+    now, patience = clock.now(), timedelta(seconds=settings.ACK_DEADLINE)
+    cancels = OrderRequest.objects.filter(kind=RequestKind.CANCEL, state=RequestState.SENT)
+    late = cancels.filter(sent_at__gt=now - 2 * patience, sent_at__lt=now - patience)
+    return late.filter(order__session_id=session, order__state__in=AT_BROKER).exists()
 
 
 def repeat_cancel(order: Order, request: OrderRequest, cause: Cause) -> None:

@@ -43,7 +43,7 @@ from orders.reconciliation import positions, snapshots
 from orders.risk.states import States
 from orders.sending import order_ids, replaces
 from orders.sending.halted import give_up_halted
-from orders.sending.submission import Submission, Submitter, expire_stale, mark_unanswered
+from orders.sending.submission import Submission, Submitter, expire_stale, late_cancels, mark_unanswered
 from orders.session import logins
 from orders.session.applier import SessionApplier
 from orders.session.clocks import ClockWatch
@@ -410,7 +410,7 @@ class SessionRuntime:
 
     def _in_doubt(self) -> bool:
         doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
-        return doubtful.exists() or replaces.any_unconfirmed(self.name)
+        return doubtful.exists() or replaces.any_unconfirmed(self.name) or late_cancels(self.name)
 
     def _commission_late(self) -> bool:
         late = clock.now() - COMMISSION_SNAPSHOT_AFTER

@@ -203,11 +203,13 @@ def test_every_variable_that_compose_sets_is_read_somewhere() -> None:
     assert [name for name in names - {"FLOWER_BASIC_AUTH"} if f'"{name}"' not in code] == []
 
 
-def test_only_the_migration_logs_in_as_the_owner_of_the_database(compose: Compose) -> None:
+def test_only_migration_and_backup_log_in_as_the_owner_of_the_database(compose: Compose) -> None:
     owners = [
-        name for name in [*OURS, "migrate"] if "postgres-secret" in str(compose.service(name).environment)
+        name
+        for name in [*OURS, "migrate", "backup"]
+        if "postgres-secret" in str(compose.service(name).environment)
     ]
-    assert owners == ["migrate"]
+    assert owners == ["migrate", "backup"]
     with compose.postgres.connect() as connection:
         users = connection.execute(
             "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name = 'tradedesk'"
@@ -231,9 +233,9 @@ def test_no_secret_opens_two_doors() -> None:
 def test_the_proxy_that_is_believed_is_the_one_of_the_file() -> None:
     told = services(VARIABLES)
     believed = {ip_network(told[name].environment["TRADEDESK_TRUSTED_PROXY"]) for name in ("web", "stream")}
-    own = told["proxy"].options["networks"]["default"]["ipv4_address"]
+    own = told["proxy"].options["networks"]["front"]["ipv4_address"]
     assert believed == {ip_network(own)}
-    (pool,) = yaml.safe_load(FILE.read_text())["networks"]["default"]["ipam"]["config"]
+    (pool,) = yaml.safe_load(FILE.read_text())["networks"]["front"]["ipam"]["config"]
     assert ip_network(own).subnet_of(ip_network(pool["subnet"]))
     assert not ip_network(own).subnet_of(ip_network(pool["ip_range"])), "another container may get it"
 
@@ -253,10 +255,36 @@ def test_ports_are_published_on_loopback_only() -> None:
 
 
 def test_our_containers_are_read_only_and_without_privileges() -> None:
-    for name in [*OURS, "migrate", "postgres", "redis", "proxy"]:
+    for name in [*OURS, "migrate", "backup", "postgres", "redis", "proxy"]:
         options = services(VARIABLES)[name].options
         assert options["read_only"] is True
         assert options["cap_drop"] == ["ALL"]
+
+
+def test_every_service_is_limited_in_memory_processes_and_log() -> None:
+    for name, service in services(VARIABLES).items():
+        assert {"mem_limit", "pids_limit", "logging"} <= service.options.keys(), name
+        assert service.options["logging"]["options"].keys() == {"max-size", "max-file"}, name
+
+
+def test_a_service_reaches_only_those_that_it_needs() -> None:
+    networks = {name: set(service.options["networks"]) for name, service in services(VARIABLES).items()}
+    assert {name for name, found in networks.items() if "gateway" in found} == {
+        *("broker", "simgateway", "ibgateway")
+    }
+    assert networks["postgres"] == networks["redis"] == {"data"}
+    assert not {"proxy", "prometheus", "grafana", "ibgateway"} & {
+        name for name, found in networks.items() if "data" in found
+    }
+    assert yaml.safe_load(FILE.read_text())["networks"]["data"] == {"internal": True}
+
+
+def test_every_image_is_named_to_its_version() -> None:
+    """But the gateway's, of which only the operator knows which one he has tried."""
+    images = {name: service.options["image"] for name, service in services(VARIABLES).items()}
+    tags = {name: image.partition(":")[2] for name, image in images.items() if image != "tradedesk"}
+    assert tags.pop("ibgateway") == "stable"
+    assert [tag for tag in tags.values() if not re.match(r"v?\d+\.\d+", tag)] == []
 
 
 def test_the_real_gateway_is_a_profile_and_paper_by_default() -> None:

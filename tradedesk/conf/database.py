@@ -12,7 +12,7 @@ from tradedesk import env
 from tradedesk.pooled import PooledConnection
 
 #: Programs that serve: each statement of theirs is short. A person's command may read for an hour.
-SERVING = ("granian", "__main__.py", "celery", "celery_commands.py", "manage.py_brokerworker")
+SERVING = ("granian", "celery", "celery_commands.py", "manage.py_brokerworker")
 POOL_SIZE = env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200)
 STATEMENT_TIMEOUT = env.integer("TRADEDESK_STATEMENT_TIMEOUT", 60, low=1, high=3600)  # seconds
 IDLE_TRANSACTION_TIMEOUT = env.integer("TRADEDESK_IDLE_TRANSACTION_TIMEOUT", 60, low=1, high=3600)  # seconds

@@ -25,6 +25,7 @@ SERVER_SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",  # their paths are limited to 107 bytes; TCP on loopback is not
     "max_connections": "200",
+    "idle_in_transaction_session_timeout": "5min",  # a forgotten one stops the event stream
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",  # keeps the log of a long run small

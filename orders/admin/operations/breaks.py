@@ -17,7 +17,9 @@ from brokers.display import NOTHING, moment
 from orders.admin.operations.attention import AttentionAdmin, decide
 from orders.admin.shared.mixins import OwnAccountFilter
 from orders.admin.shared.pages import desk_page, show
-from orders.models import Break
+from orders.controls.breaks import resolve as resolve_break
+from orders.controls.people import at_desk
+from orders.models import Approval, Break
 from orders.reconciliation import breaks
 
 RESOLVE = "orders.resolve_break"
@@ -132,7 +134,9 @@ def note(row: Break, user: User, text: str) -> str:
 
 def resolve(row: Break, user: User, text: str) -> str:
     """Accept the difference and say why; orders and executions stay as they are."""
-    breaks.resolve_break(row.pk, user=user, reason=text)
+    done = resolve_break(row.pk, actor=at_desk(user), reason=text)
+    if isinstance(done, Approval):
+        return "It is worth so much that a second person must approve it: see Approvals."
     return "Resolved. History was not changed."
 
 

@@ -12,7 +12,7 @@ from brokers.port import Link
 from orders.models import Alert, AlertKind, Order, State
 from orders.sending import order_ids
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk, Gateway, has_prices
 from tests.integration.broker.proxy import Frame, Proxy, kind, message
 from tradedesk.stack.polling import eventually
 
@@ -44,7 +44,7 @@ def alerts() -> list[Alert]:
 
 
 def ready(runtime: SessionRuntime) -> None:
-    eventually(lambda: runtime.session.link is Link.READY, limit=60)
+    eventually(lambda: runtime.session.link is Link.READY and has_prices(), limit=60)
 
 
 @pytest.mark.parametrize("number", [USED_UP_FROM, 2**31 - 2])

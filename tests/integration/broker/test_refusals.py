@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
@@ -63,6 +64,19 @@ def test_a_cancel_that_is_under_way_already_is_accepted_when_it_ends(
     desk.wait(order, State.CANCELED)
     request.refresh_from_db()
     assert (request.state, order.reason_code) == (RequestState.ACCEPTED, "CANCELED_ON_REQUEST")
+
+
+def test_a_cancel_that_got_lost_on_a_living_connection_is_asked_again(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ACK_DEADLINE", 0.2)
+    order = desk.wait(desk.rest(), State.PENDING)
+    gateway.control.fault(kind="drop_request", message="cancelOrder", count=1)
+    cancel_order(order.id, actor="client:algo", at=timezone.now())
+    runtime.look_soon()
+    eventually(lambda: len(gateway.control.get("/strikes").json()) == 1)
+    eventually(lambda: runtime.reconcile(full=True) or order.requests.get().state == RequestState.ACCEPTED)
+    assert desk.wait(order, State.CANCELED).reason_code == "CANCELED_ON_REQUEST"
 
 
 def bracket(desk: Desk) -> list[Order]:

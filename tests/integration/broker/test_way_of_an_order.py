@@ -198,8 +198,8 @@ def test_a_submission_that_meets_another_has_it_run_again(
             assert not runtime.submitter.submit().ran
 
     monkeypatch.setattr(runtime.submitter, "_send_all", look)
-    runtime.submit(StartedBy.TASK)
-    assert len(looks) >= 2
+    runtime.submit(StartedBy.TASK)  # may meet the sweep's own, which then runs again for it
+    assert eventually(lambda: len(looks) >= 2)
 
 
 def test_a_burst_is_paced_and_sent_in_the_order_recorded(

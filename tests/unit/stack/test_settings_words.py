@@ -19,8 +19,16 @@ def test_four_eyes_knows_only_what_waits_for_a_second_person(monkeypatch: pytest
     assert set(KNOWN) >= settings.FOUR_EYES
 
 
-def test_a_word_without_effect_is_warned_of_and_never_shown_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRADEDESK_FOUR_EYES", "limits,orders_above")
-    with pytest.warns(RuntimeWarning, match="orders_above has no effect"):
-        found = env.words("TRADEDESK_FOUR_EYES", KNOWN, without_effect=("orders_above",))
-    assert found == {"limits"}
+def test_a_word_on_request_is_in_force_only_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRADEDESK_FOUR_EYES", raising=False)
+    assert "overrides" not in env.words("TRADEDESK_FOUR_EYES", KNOWN, on_request=("overrides",))
+    monkeypatch.setenv("TRADEDESK_FOUR_EYES", "limits,overrides")
+    found = env.words("TRADEDESK_FOUR_EYES", KNOWN, on_request=("overrides",))
+    assert found == {"limits", "overrides"}
+
+
+@pytest.mark.parametrize("wrong", ["-1", "NaN", "many"])
+def test_an_amount_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("TRADEDESK_ORDERS_ABOVE", wrong)
+    with pytest.raises(ImproperlyConfigured, match="TRADEDESK_ORDERS_ABOVE"):
+        env.amount("TRADEDESK_ORDERS_ABOVE", 5)
