@@ -36,9 +36,9 @@ def rank(orders: Iterable[Order]) -> None:
     """Give each its priority, and what is ahead of it in this very list; the refused are ahead of nobody."""
     ranked: Counter[tuple[str, int]] = Counter()
     for order in orders:
-        if order.state != State.CREATED:
-            continue
-        give_priority(order)
+        if order.state != State.CREATED or order.approval_id:
+            continue  # refused already, or it waits for a person first
+        order.priority = priority_now(order)
         session = str(order.session_id)
         order.ahead = sum(ranked[session, one] for one in Priority if one <= order.priority)
         if order.if_backlog == IfBacklog.REJECT:
@@ -47,10 +47,10 @@ def rank(orders: Iterable[Order]) -> None:
             ranked[session, order.priority] += 1
 
 
-def give_priority(order: Order) -> None:
-    """Say what it goes before; all that groups and slices need, which queue however long it takes."""
+def priority_now(order: Order) -> Priority:
+    """What it goes before, by the market as it is now; groups and slices queue however long that takes."""
     conditional = bool(order.special.get("conditions"))
-    order.priority = priority_of(order, market_of(order.instrument), conditional=conditional)
+    return priority_of(order, market_of(order.instrument), conditional=conditional)
 
 
 def market_of(instrument: Instrument) -> Market:
