@@ -55,7 +55,7 @@ def component(package: re.Match[str]) -> dict[str, Any]:
 def licence_of(name: str) -> str:
     """What the installed package says of its licence, in a line; empty when it is not installed here."""
     try:
-        facts = metadata(name)
+        facts: Any = metadata(name)
     except PackageNotFoundError:
         return ""
     named = facts.get("License-Expression") or facts.get("License") or ""
