@@ -77,7 +77,15 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "commission_missing": order.commission_missing,
         "requests": [request_document(request, chain.get(request.cl_ord_id)) for request in requests],
         "timestamps": {step: time_or_none(getattr(order, f"{step}_at")) for step in STEPS},
+        **approval_fields(order),
     }
+
+
+def approval_fields(order: Order) -> Document:
+    """Of an order that needs a second person: which approval, and whether it still waits for it."""
+    if order.approval_id is None:
+        return {}
+    return {"approval_id": str(order.approval_id), "awaits_approval": order.awaits_approval}
 
 
 def instrument_document(instrument: Instrument) -> Document:

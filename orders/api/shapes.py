@@ -187,6 +187,12 @@ class OrderShape(AttributesShape):
     if_broker_down = choice(IfBrokerDown)
     strategy = serializers.CharField(allow_null=True)
     reduce_only = serializers.BooleanField()
+    approval_id = serializers.UUIDField(
+        required=False, help_text="Only of an order that needs a second person: its approval."
+    )
+    awaits_approval = serializers.BooleanField(
+        required=False, help_text="With approval_id: true until it is approved; nothing is sent before."
+    )
     overfilled = serializers.BooleanField()
     commission_missing = serializers.BooleanField()
     requests = RequestShape(many=True)

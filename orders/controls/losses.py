@@ -7,21 +7,18 @@ A figure that nobody tells changes no state: the limit itself refuses what opens
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from brokers import clock
 from brokers.formats import decimal_text
 from brokers.models import BrokerAccount
 from orders.entry.rules import Rules, rules_cache
-from orders.entry.valuation import read_profits
-from orders.instruments.prices import max_price_age
-from orders.instruments.rates import exchange_rates
+from orders.entry.valuation import valuation_for
 from orders.models import TradingState
 from orders.risk.catalogue import LimitSet
-from orders.risk.exposure import PROFIT_AGE, DayProfit, Unknown, Valuation
+from orders.risk.exposure import Unknown, day_profit
 from orders.risk.order_rules import round_money
 from orders.risk.scopes import FIRM
 from orders.risk.use import owner_of
@@ -69,19 +66,19 @@ class LossWatch:
         watched = list(_watched(rules, own))
         if not watched:
             return 0
-        profits = read_profits(rules.account_codes())
-        return sum(self._look(limits, rules, profits) for limits in watched)
+        return sum(self._look(limits, rules.account_codes()) for limits in watched)
 
-    def _look(self, limits: LimitSet, rules: Rules, profits: dict[str, DayProfit]) -> bool:
-        code = owner_of(limits.scope)
-        accounts = rules.account_codes() if limits.scope == FIRM else {code}
-        told = [profits.get(account) for account in accounts]
-        loss = _loss(limits, [one for one in told if one], sorted(accounts)[0])
-        if loss is None or not all(told) or limits.max_daily_loss is None:
+    def _look(self, limits: LimitSet, firm: Collection[str]) -> bool:
+        account = min(firm) if limits.scope == FIRM else owner_of(limits.scope)
+        valuation = valuation_for([account], firm, (), [limits])
+        profit = day_profit(limits, valuation, account)
+        if isinstance(profit, Unknown) or limits.max_daily_loss is None:
             return False
-        at = max(one.at for one in told if one)
-        state = self._readings.setdefault(limits.scope, Readings()).add(at, loss, limits.max_daily_loss)
-        return state is not None and _tighten(limits, state, loss)
+        counted = firm if limits.scope == FIRM else [account]
+        at = max(valuation.profits[code].at for code in counted)
+        readings = self._readings.setdefault(limits.scope, Readings())
+        state = readings.add(at, -profit, limits.max_daily_loss)
+        return state is not None and _tighten(limits, state, -profit)
 
 
 def _watched(rules: Rules, accounts: Iterable[str]) -> Iterator[LimitSet]:
@@ -90,20 +87,6 @@ def _watched(rules: Rules, accounts: Iterable[str]) -> Iterator[LimitSet]:
     for account in accounts:
         found |= {limits.scope: limits for limits in rules.limits_for(account)}
     return (limits for limits in found.values() if limits.max_daily_loss is not None)
-
-
-def _loss(limits: LimitSet, profits: Iterable[DayProfit], account: str) -> Decimal | None:
-    """In the currency of the limits; None where one figure, or a rate, is not known or too old."""
-    valuation = Valuation(now=clock.now(), max_age=max_price_age(), rates=exchange_rates.of(account))
-    total = Decimal(0)
-    for profit in profits:
-        if profit.amount is None or valuation.now - profit.at > PROFIT_AGE:
-            return None
-        money = valuation.money(profit.amount, profit.currency, limits)
-        if isinstance(money, Unknown):
-            return None
-        total -= money
-    return total
 
 
 def _tighten(limits: LimitSet, state: TradingState, loss: Decimal) -> bool:

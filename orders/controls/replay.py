@@ -150,7 +150,7 @@ class Books:
         for owner in bound.demand.owners:
             self.use.days.setdefault(owner, Day())
         known = {con_id for _, con_id in self.use.longs} | contracts
-        valuation = valuation_for(bound.demand.account, rules.account_codes(), known, bound.limits)
+        valuation = valuation_for([bound.demand.account], rules.account_codes(), known, bound.limits)
         return bound.report(self.use, valuation)
 
     def record(self, bound: Bound, orders: Sequence[Order], at: datetime) -> None:

@@ -14,6 +14,7 @@ from brokers import clock
 from brokers.models import Instrument
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
+from orders.instruments.contracts import contracts_of
 from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet
@@ -50,11 +51,11 @@ def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:
     """What the rules must know about this order, with the market as it is now."""
     instrument = context.instrument
     foreign = any(limits.currency not in ("", instrument.currency) for limits in context.limits)
-    legs = [leg["con_id"] for leg in instrument.legs]
     return OrderFacts(
         terms=ticket,
         instrument=str(instrument),
-        contracts=frozenset(legs or [instrument.con_id or 0]),
+        instrument_id=instrument.pk,
+        contracts=contracts_of(instrument),
         instrument_allowed=context.instrument_allowed,
         currency=instrument.currency,
         unit=unit_of(instrument),

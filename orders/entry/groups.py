@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from brokers.fix import OrdType, Side, TimeInForce
+from orders.entry import second_person
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
@@ -234,6 +235,7 @@ def _record(
         _refuse_all(orders, received_at)
     with transaction.atomic():
         reject_beyond_use([orders], rules)
+        approval = second_person.hold(orders, whole=True)
         group.save(force_insert=True)
         recorded = record_orders(orders, ruleset=rules.ruleset_version)
         if recorded is None:
@@ -243,6 +245,8 @@ def _record(
         if taken:
             transaction.set_rollback(True)
             raise ClOrdIdReused(taken[0])
+        if approval:
+            approval.save(force_insert=True)
     return PlacedGroup(group=group, orders=orders, created=True)
 
 

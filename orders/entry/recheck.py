@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from brokers import clock
 from orders.entry.checks import check_report, warned_report
 from orders.entry.place import require_form
-from orders.entry.replace import only_lowers, ticket_of
+from orders.entry.replace import ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
 from orders.entry.use import (
@@ -55,7 +55,7 @@ def recheck_waiting(session: str) -> int:
     rules = rules_cache.rules()
     with transaction.atomic():
         waiting = _locked(ids)
-        failed = _check(waiting, rules)
+        failed = fail_unfit(waiting, rules)
         store_orders(waiting)
         passed = [order.id for order in waiting if order.state == State.CREATED]
         Order.objects.filter(id__in=passed).update(ruleset=rules.ruleset_version, checked_at=Now())
@@ -94,7 +94,7 @@ def recheck_replaces(session: str) -> int:
 
 def _replace_report(order: Order, request: OrderRequest, rules: Rules) -> list[CheckResult]:
     """What the rules say now of the terms that it asks for; a lower quantity alone is always taken."""
-    if only_lowers(order, request):
+    if order.terms.only_lowers_to(request.terms):
         return []
 
     def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
@@ -130,8 +130,11 @@ def _locked(ids: Collection[UUID]) -> list[Order]:
     return list(waiting.filter(state=State.CREATED).order_by("id"))
 
 
-def _check(waiting: Iterable[Order], rules: Rules) -> int:
-    """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it."""
+def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
+    """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it.
+
+    For who holds the locks of these rows and stores them.
+    """
     failed = 0
     good: list[Intention] = []
     for orders in by_intention(waiting):

@@ -15,6 +15,7 @@ from brokers import clock
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
+from orders.entry import second_person
 from orders.entry.checks import check_report
 from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
@@ -165,7 +166,7 @@ def _draft(order: Order, change: Change, cause: Cause) -> OrderRequest:
 def _require_replaceable(order: Order, request: OrderRequest) -> None:
     if order.source == Source.EXTERNAL:
         raise NotOurs(order)
-    if order.held_for_desk:
+    if order.held_for_desk or order.awaits_approval:
         raise OrderFrozen(order)
     raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
@@ -214,21 +215,18 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     ticket = ticket_of(order, request.terms)
     context = find_context(ticket, user_of(order))
     require_form(ticket, context)
-    if only_lowers(order, request):
+    if order.terms.only_lowers_to(request.terms):
         context = replace(context, in_force=None)
-    report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
+    report = [
+        *check_report(ticket, context),
+        *second_person.larger_check(order, ticket, context),
+        *replace_report(order, ticket, rules_cache.rules()),
+    ]
     request.check_report = [result.as_json() for result in report]
     request.ruleset, request.checked_at = context.ruleset_version, clock.now()
     if broken := first_failed(report):
         request.answer(RequestState.REFUSED, cause.at, broken.code, reason(broken.code).text)
         order.record_event(EventKind.REPLACE_REFUSED, cause.saying(request.reason_text, request.asked))
-
-
-def only_lowers(order: Order, request: OrderRequest) -> bool:
-    """A lower quantity takes back a part of the order, like a cancel: it passes in every trading state."""
-    return request.terms.order_qty < order.order_qty and request.terms == order.terms._replace(
-        order_qty=request.terms.order_qty
-    )
 
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:

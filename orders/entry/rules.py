@@ -17,6 +17,7 @@ import msgspec
 from brokers.models import BrokerAccount, Instrument
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
+from orders.instruments.contracts import contracts_of
 from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.ruleset import NO_RULESET, Ruleset
 from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
@@ -196,7 +197,7 @@ def read_restrictions(scope: str) -> tuple[Restriction, ...]:
         Restriction(
             effect=Effect(row.effect),
             instrument=row.instrument_id,
-            con_id=row.instrument.con_id,
+            contracts=tuple(contracts_of(row.instrument).items()),
             side=row.side,
             starts_at=row.starts_at,
             ends_at=row.ends_at,

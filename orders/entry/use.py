@@ -23,6 +23,7 @@ from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
 from orders.entry.valuation import valuation_for
 from orders.errors import RefusedByCheck
+from orders.instruments.contracts import contracts_of
 from orders.instruments.prices import ages, last_prices
 from orders.models import Cause, GroupKind, Order, State, TradingState
 from orders.models.reasons import reason
@@ -297,11 +298,10 @@ def _asked(
     must_shrink: bool = False,
 ) -> Asked:
     sign = signed(terms.side)
-    legs = {leg["con_id"]: sign * leg["ratio"] * signed(leg["side"]) for leg in instrument.legs}
+    contracts = {con_id: sign * ratio for con_id, ratio in contracts_of(instrument).items()} or {0: sign}
     content = Content(
         account, instrument.pk, sign > 0, terms.order_qty, terms.ord_type, terms.price, terms.stop_px
     )
-    contracts = legs or {instrument.con_id or 0: sign}
     return Asked(
         content=content,
         contracts=contracts,
@@ -337,7 +337,8 @@ def _facts(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> tuple[Use, V
     use = _use(bounds, limits, contracts, rules, lock=lock)
     held = {con_id for _, con_id in (*use.longs, *use.shorts)}
     firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
-    return use, valuation_for(bounds[0].demand.account, firm, held | contracts, limits)
+    accounts = [bound.demand.account for bound in bounds]
+    return use, valuation_for(accounts, firm, held | contracts, limits)
 
 
 def _use(

@@ -5,7 +5,7 @@ Of each only what one of the limits asks for is read.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from brokers import clock
 from brokers.fix import SecType
@@ -22,15 +22,16 @@ NET_LIQUIDATION = "NetLiquidation"
 
 
 def valuation_for(
-    account: str, accounts: Collection[str], contracts: Iterable[int], limits: Collection[LimitSet]
+    accounts: Sequence[str], firm: Collection[str], contracts: Iterable[int], limits: Collection[LimitSet]
 ) -> Valuation:
-    """Contracts, rates and profits as these limits need them; `accounts` are those of the firm."""
+    """Contracts, rates (those of the first account) and profits as these limits need them."""
     return Valuation(
         now=clock.now(),
         max_age=max_price_age(),
         contracts=read_contracts(set(contracts)) if asks(limits, *ON_CONTRACTS) else {},
-        rates=exchange_rates.of(account) if asks(limits, *IN_MONEY) else Rates(),
-        profits=read_profits({account, *accounts}) if asks(limits, "max_daily_loss") else {},
+        rates=exchange_rates.of(accounts[0]) if asks(limits, *IN_MONEY) else Rates(),
+        profits=read_profits({*accounts, *firm}) if asks(limits, "max_daily_loss") else {},
+        firm=firm,
     )
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from brokers import storable
 from brokers.errors import BrokerError
-from brokers.fix import SecType
+from brokers.fix import LegSide, SecType
 from brokers.messages import InstrumentDetails, InstrumentRef, Leg
 from brokers.models import Instrument
 from brokers.port import BrokerSession
@@ -122,6 +122,17 @@ def _why(count: int) -> str:
     if not count:
         return "The broker knows no such contract."
     return f"The broker knows {count} contracts under this description; describe it more closely."
+
+
+def contracts_of(instrument: Instrument) -> dict[int, int]:
+    """What buying one unit buys (above zero) or sells of each contract; empty where none is known yet."""
+    if not instrument.legs:
+        return {instrument.con_id: 1} if instrument.con_id else {}
+    found: dict[int, int] = {}
+    for leg in instrument.legs:
+        sign = 1 if leg["side"] == LegSide.BUY else -1
+        found[leg["con_id"]] = found.get(leg["con_id"], 0) + sign * leg["ratio"]
+    return found
 
 
 def reference(instrument: Instrument) -> InstrumentRef:

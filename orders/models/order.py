@@ -21,7 +21,7 @@ from django.db.models import F, Q, Value
 from brokers.fix import LASTING, OrdStatus, SecType, Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
-from orders.models.states import ALIVE, EXECUTED, OPEN_REQUESTS
+from orders.models.states import ALIVE, EXECUTED, OPEN_REQUESTS, State
 from orders.models.terms import Terms
 from orders.models.trade_date import DayQuantities, trade_date
 
@@ -176,6 +176,16 @@ class Order(OrderLifecycle):
     #: What ties it to others at the broker: fields of `brokers.messages.NewOrder`.
     links = models.JSONField(default=dict, blank=True)
 
+    #: What a second person must agree to before it can be sent; None for most.
+    approval = models.ForeignKey(
+        "orders.Approval",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="orders",
+        db_index=False,
+    )
+
     on_unconfirmed = models.CharField(
         max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
     )
@@ -292,6 +302,7 @@ class Order(OrderLifecycle):
                 fields=["account", "strategy", "-id"], condition=~Q(strategy=""), name="order_strategy"
             ),
             models.Index(fields=["account", "-id"], condition=Q(reduce_only=True), name="order_reduce_only"),
+            models.Index(fields=["approval"], condition=Q(approval__isnull=False), name="order_approval"),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(
                 fields=["id"],
@@ -355,6 +366,11 @@ class Order(OrderLifecycle):
         An overfilled order shows what was ordered, so that the difference is seen.
         """
         return self.order_qty if self.overfilled else max(self.order_qty, self.cum_qty)
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether a second person must agree before it can be sent."""
+        return self.approval_id is not None and self.queued_at is None and self.state == State.CREATED
 
     @property
     def is_alive(self) -> bool:

@@ -293,6 +293,24 @@ _ALL = (
         desk="Ask again if the new terms are still wanted.",
     ),
     Reason(
+        code="NEEDS_SECOND_PERSON",
+        text="The change makes the order so large that a second person would have to approve it.",
+        retryable=False,
+        desk="Cancel it and place another order: that one waits for an approval.",
+    ),
+    Reason(
+        code="APPROVAL_REJECTED",
+        text="It needed a second person, who did not approve it.",
+        retryable=False,
+        desk="Read in the approval why; place another order if one is still wanted.",
+    ),
+    Reason(
+        code="APPROVAL_EXPIRED",
+        text="It needed a second person, and nobody approved it in time.",
+        retryable=True,
+        desk="See that somebody with the right is there; place the order again.",
+    ),
+    Reason(
         code="GROUP_BROKEN",
         text="Its group could not be placed whole, so all of it was taken back.",
         retryable=True,

@@ -6,7 +6,7 @@ makes no position larger is not asked for exposure and loss: closing is always a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.order_rules import round_money
 from orders.risk.report import CheckResult, result
+from orders.risk.scopes import FIRM
 from orders.risk.use import ZERO, Asked, Day, Demand, Use, asks, owner_of
 
 #: The broker tells the day's profit about once a second: this is not the present one any more.
@@ -66,6 +67,8 @@ class Valuation:
     contracts: Mapping[int, ContractFacts] = field(default_factory=dict)
     rates: Rates = field(default_factory=Rates)
     profits: Mapping[str, DayProfit] = field(default_factory=dict)
+    #: The accounts of the firm, whose profit is the sum of theirs.
+    firm: Collection[str] = ()
 
     @property
     def ages(self) -> Ages:
@@ -190,24 +193,28 @@ def _daily_notional(
 
 
 def _loss(limits: LimitSet, valuation: Valuation, account: str) -> CheckResult:
-    """Of the account, of the firm over all accounts; a figure that nobody tells is a refusal."""
-    limit = limits.max_daily_loss
+    profit, limit = day_profit(limits, valuation, account), limits.max_daily_loss
     assert limit is not None  # noqa: S101
+    if isinstance(profit, Unknown):
+        return _not_told("max_daily_loss", limits, profit)
+    return _told("max_daily_loss", limits, f"profit {_money(profit)}", passed=-profit < limit)
+
+
+def day_profit(limits: LimitSet, valuation: Valuation, account: str) -> Decimal | Unknown:
+    """Of the account, of the firm over all its accounts; known only where the figure of each one is."""
     total = ZERO
-    wanted = valuation.profits if limits.scope == "firm" else {account: valuation.profits.get(account)}
-    for code, profit in wanted.items():
+    for code in sorted(valuation.firm) if limits.scope == FIRM else [account]:
+        profit = valuation.profits.get(code)
         if profit is None or profit.amount is None:
-            unknown = Unknown(f"not told for {code}", "DAILY_LOSS_UNKNOWN")
-            return _not_told("max_daily_loss", limits, unknown)
+            return Unknown(f"not told for {code}", "DAILY_LOSS_UNKNOWN")
         age = valuation.now - profit.at
         if age > PROFIT_AGE:
-            unknown = Unknown(f"last told for {code} {age_text(age)} ago", "DAILY_LOSS_UNKNOWN")
-            return _not_told("max_daily_loss", limits, unknown)
+            return Unknown(f"last told for {code} {age_text(age)} ago", "DAILY_LOSS_UNKNOWN")
         money = valuation.money(profit.amount, profit.currency, limits)
         if isinstance(money, Unknown):
-            return _not_told("max_daily_loss", limits, money)
+            return money
         total += money
-    return _told("max_daily_loss", limits, f"profit {_money(total)}", passed=-total < limit)
+    return total
 
 
 # --- short sales --------------------------------------------------------------------------------------

@@ -6,13 +6,13 @@ what is off is not reported and costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
-from brokers.fix import OrdType, TimeInForce
+from brokers.fix import OrdType, Side, TimeInForce
 from brokers.formats import decimal_text
 from orders.risk.catalogue import Effect, LimitSet, Restriction
 from orders.risk.contract_rules import ContractRules, hours_of, is_open
@@ -43,8 +43,9 @@ class OrderFacts:
 
     terms: OrderTerms
     instrument: str
-    #: What it buys or sells: a combination's legs.
-    contracts: frozenset[int]
+    instrument_id: int
+    #: What buying one unit buys (above zero) or sells of each contract: of a combination, its legs.
+    contracts: Mapping[int, int]
     instrument_allowed: bool
     currency: str
     #: Units of currency that one unit of price is worth (of a future or an option, its multiplier).
@@ -86,10 +87,10 @@ def _instrument(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
     found = [_restricted(facts, limits, row) for row in about if row.effect == Effect.RESTRICTED]
     if not is_account(limits.scope):
         return found
-    listed = {row.con_id for row in about if row.effect == Effect.ALLOWED}
+    listed = {con_id for row in about if row.effect == Effect.ALLOWED for con_id, _ in row.contracts}
     allowed = result(
         "allowed_instruments",
-        passed=facts.instrument_allowed or facts.contracts <= listed,
+        passed=facts.instrument_allowed or (bool(facts.contracts) and facts.contracts.keys() <= listed),
         value=facts.instrument,
         limit="the account's list",
         code="INSTRUMENT_NOT_ALLOWED",
@@ -99,9 +100,10 @@ def _instrument(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
 
 
 def _restrictions(facts: OrderFacts, limits: LimitSet) -> list[Restriction]:
-    """The rows that are about this order."""
-    now, side = facts.now, facts.terms.side
-    return [row for row in limits.restrictions if row.con_id in facts.contracts and row.is_on(now, side)]
+    """The rows that are about this order, or about a leg of it on the side to which it trades that."""
+    sides = {1: facts.terms.side, -1: Side.SELL if facts.terms.side == Side.BUY else Side.BUY}
+    found = [(row, row.direction_in(facts.instrument_id, facts.contracts)) for row in limits.restrictions]
+    return [row for row, direction in found if direction and row.is_on(facts.now, sides[direction])]
 
 
 def _restricted(facts: OrderFacts, limits: LimitSet, row: Restriction) -> CheckResult:

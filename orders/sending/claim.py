@@ -34,6 +34,7 @@ from orders.models import (
 )
 from orders.models.lifecycle import states_of
 from orders.models.ruleset import NO_RULESET
+from orders.models.terms import only_lowers_sql
 from orders.risk.exits import covered_qty, exit_of, total_qty
 
 BATCH = 100
@@ -204,7 +205,7 @@ WITH holder AS (
                        WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
-      AND (r.order_qty < o.order_qty AND (r.price, r.stop_px) IS NOT DISTINCT FROM (o.price, o.stop_px)
+      AND ({only_lowers_sql("o", "r")}
            OR {_checked("r")} AND NOT EXISTS (
                SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN {ORDER_SCOPES}
                AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))

@@ -11,7 +11,7 @@ from functools import reduce
 from operator import or_
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
 from brokers import clock, prepared
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, TradingState
@@ -79,7 +79,7 @@ def _refuse_replaces(session: str, states: States) -> int:
     orders = Order.objects.filter(found, session_id=session)
     waiting = OrderRequest.objects.filter(
         order__in=orders, kind=RequestKind.REPLACE, state=RequestState.REQUESTED
-    ).exclude(order_qty__lt=F("order__order_qty"))
+    )
     if not waiting.exists():
         return 0
     with transaction.atomic():
@@ -89,12 +89,12 @@ def _refuse_replaces(session: str, states: States) -> int:
                 text = f"{reason(code).text} {_in_force(order, states)}"
                 refuse_request(order, request, code, Cause(actor="checks", at=clock.now(), text=text))
         store_rows(rows)
-    return len(rows)
+    return sum(not request.is_open for _, request in rows)
 
 
 def _why_refused(order: Order, request: OrderRequest, states: States) -> str:
     in_force = _in_force(order, states)
-    if in_force is None:
+    if in_force is None or order.terms.only_lowers_to(request.terms):
         return ""
     if in_force.state == TradingState.HALTED:
         return "TRADING_HALTED"

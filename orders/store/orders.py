@@ -76,6 +76,8 @@ def record_orders(
 ) -> set[UUID] | None:
     """Record orders with their events and, if `queued`, a command for each alive; the ids of those recorded.
 
+    One that awaits an approval gets no command: nothing claims it before somebody lets it go.
+
     One statement, so that it is whole or absent without a transaction around it. None when this version
     of the ruleset is not in force any more: nothing was recorded then. `ruleset` None is for orders that
     were not ours to check. Left out are those whose cl_ord_id is taken, and repeats of an order that our
@@ -126,20 +128,22 @@ def _record_sql() -> str:
         ), recorded AS (
             INSERT INTO orders_order ({columns}, recorded_at, queued_at, checked_at)
             SELECT {columns}, clock_timestamp(),
-                CASE WHEN %s AND state = 'CREATED' THEN clock_timestamp() END, clock_timestamp()
+                CASE WHEN %s AND state = 'CREATED' AND approval_id IS NULL THEN clock_timestamp() END,
+                clock_timestamp()
             FROM given, rules WHERE in_force AND NOT EXISTS (
                 SELECT FROM orders_lostorder l
                 WHERE l.claimed_at IS NULL AND l.digest = right(given.id::text, 17))
             ORDER BY cl_ord_id, place
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
-            RETURNING id, session_id, state, recorded_at, queued_at
+            RETURNING id, session_id, state, approval_id, recorded_at, queued_at
         ), told AS (
             INSERT INTO orders_orderevent ({", ".join(EVENT)})
             SELECT events.* FROM events JOIN recorded ON recorded.id = events.order_id
             ORDER BY events.order_id, events.version
         ), queued AS (
             INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
-            SELECT session_id, id, %s, 0, '' FROM recorded WHERE %s AND state = 'CREATED' ORDER BY id
+            SELECT session_id, id, %s, 0, '' FROM recorded
+            WHERE %s AND state = 'CREATED' AND approval_id IS NULL ORDER BY id
         )
         SELECT in_force, id, recorded_at, queued_at FROM rules LEFT JOIN recorded ON true
     """  # noqa: S608 - column names come from the model, values are parameters

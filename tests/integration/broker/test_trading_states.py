@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from brokers import clock
+from brokers.fix import TimeInForce
 from orders.entry.recheck import recheck_waiting
 from orders.entry.replace import Change, replace_order
 from orders.models import Order, ScopeState, State, TradingState
-from orders.sending.claim import claim_orders
+from orders.sending.claim import claim_orders, claim_replaces
 from orders.session.runtime import SessionRuntime
 from orders.store.states import put_state
 from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
@@ -156,3 +157,17 @@ def test_a_halt_that_redis_does_not_tell_is_found_by_the_sweep(
     put("firm", "HALTED")
     desk.wait(order, State.FAILED)
     assert order.reason_code == "TRADING_HALTED"
+
+
+def test_the_claim_takes_no_lower_replace_that_changes_more_while_halted(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = desk.wait(desk.rest(), State.PENDING)
+    hold_back(runtime)
+    runtime.submitter.stopping = True  # nobody but this test claims
+    monkeypatch.setattr("orders.session.runtime.give_up_halted", lambda name, states: 0)
+    change = Change(cl_ord_id="R1", order_qty=Decimal(50), time_in_force=TimeInForce.GTC)
+    replace_order(order.id, change, actor="client:algo", at=clock.now())
+    put("firm", "HALTED")
+    put("session:main", "ACTIVE")
+    assert claim_replaces(runtime.lease, limit=10) == []

@@ -54,7 +54,7 @@ def test_a_restriction_binds_its_scope_at_once_and_in_its_time() -> None:
         scope="firm", instrument=aapl, side="SELL", starts_at=now, ends_at=now + timedelta(days=1), reason="x"
     )
     (row,) = bound()[1].restrictions
-    assert (row.con_id, row.effect) == (aapl.con_id, "restricted")
+    assert (row.contracts, row.effect) == (((aapl.con_id, 1),), "restricted")
     assert row.is_on(now, "SELL_SHORT")
     assert not row.is_on(now, "BUY")
     assert not row.is_on(now + timedelta(days=1), "SELL")

@@ -139,6 +139,27 @@ def test_a_loss_of_the_day_refuses_what_opens_and_not_what_closes(desk: User) ->
     assert place(desk, ticket(side=Side.SELL)) == [""]
 
 
+def test_the_firm_may_not_open_while_the_loss_of_one_account_is_unknown(desk: User) -> None:
+    scoped("firm", max_daily_loss=1_000, currency="USD")
+    for account in (ACCOUNT, OTHER):
+        assert place(desk, ticket()) == ["DAILY_LOSS_UNKNOWN"]
+        told = {"account_id": account, "reported_at": timezone.now()}
+        AccountValue.objects.create(key="NetLiquidation", currency="USD", value="1", **told)
+        Profit.objects.create(con_id=0, daily=-499, **told)
+    assert place(desk, ticket()) == [""]
+    Profit.objects.update(daily=-500)
+    assert place(desk, ticket()) == ["DAILY_LOSS_ABOVE_LIMIT"]
+
+
+def test_a_bulk_of_two_accounts_is_asked_for_the_loss_of_each(desk: User) -> None:
+    for account in (ACCOUNT, OTHER):
+        AccountLimit.objects.filter(account=account).update(max_daily_loss=1_000, currency="USD")
+        told = {"account_id": account, "reported_at": timezone.now()}
+        AccountValue.objects.create(key="NetLiquidation", currency="USD", value="1", **told)
+        Profit.objects.create(con_id=0, daily=0, **told)
+    assert place(desk, ticket(), ticket(account=OTHER)) == ["", ""]
+
+
 def warned(client: User, asked: Ticket) -> list[str]:
     place(client, asked)
     report = Order.objects.get(cl_ord_id=asked.cl_ord_id).check_report

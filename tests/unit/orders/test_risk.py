@@ -50,7 +50,8 @@ def facts(**changes: Any) -> OrderFacts:
     given: dict[str, Any] = {
         "terms": msgspec.structs.replace(GOOD, **{"price": Decimal(200), **changes}),
         "instrument": "AAPL STK SMART USD",
-        "contracts": frozenset({1}),
+        "instrument_id": 9,
+        "contracts": {1: 1},
         "instrument_allowed": True,
         "currency": "USD",
         "unit": Decimal(1),
@@ -115,7 +116,9 @@ HALTED = [Leg(market=Market(halted=2))]
 HOURS = [["2026-11-23T14:30:00+00:00", "2026-11-23T15:05:00+00:00"]]
 OPEN, CLOSED = Rules(liquid_hours=HOURS), Rules(liquid_hours=[["2026-11-24T14:30:00+00:00"] * 2])
 MARKET = {"ord_type": OrdType.MARKET, "price": None}
-BAD_ROW = Restriction(effect=Effect.RESTRICTED, instrument=9, con_id=1, side="BUY", reason="insider list")
+BAD_ROW = Restriction(
+    effect=Effect.RESTRICTED, instrument=9, contracts=((1, 1),), side="BUY", reason="insider list"
+)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,46 @@ def test_an_allowed_row_counts_beside_the_list_and_loosens_no_restriction() -> N
     both = replace(LIMITS, restrictions=(allowed, BAD_ROW))
     failed = [check.code for check in order_checks(facts(), both) if not check.passed]
     assert failed == ["INSTRUMENT_RESTRICTED"]
+
+
+SPREAD = {"contracts": {1: 1, 2: -2}, "instrument_id": 7}
+CALENDAR = ((1, 2), (2, -4))  # the same spread, twice as large
+
+
+@pytest.mark.parametrize(
+    ("row", "side", "stopped"),
+    [
+        ({}, Side.BUY, True),
+        ({"side": "SELL"}, Side.BUY, False),
+        ({"side": "SELL"}, Side.SELL, True),
+        ({"contracts": ((2, 1),), "side": "SELL"}, Side.BUY, True),  # buying the spread sells this leg
+        ({"contracts": ((2, 1),), "side": "SELL"}, Side.SELL, False),
+        ({"contracts": CALENDAR}, Side.SELL, True),
+        ({"contracts": CALENDAR, "side": "BUY"}, Side.SELL, False),
+        ({"contracts": ((1, -1), (2, 2)), "side": "SELL"}, Side.BUY, True),  # its mirror
+        ({"contracts": ((1, 1), (2, -1))}, Side.BUY, False),
+        ({"contracts": ((1, 1), (2, -2), (3, 1))}, Side.BUY, False),
+        ({"contracts": (), "instrument": 7}, Side.BUY, True),
+        ({"contracts": (), "instrument": 8}, Side.BUY, False),
+    ],
+)
+def test_a_restricted_leg_or_spread_stops_the_combination(
+    row: dict[str, Any], side: Side, stopped: bool
+) -> None:
+    restricted = replace(BAD_ROW, **{"side": "", **row})
+    report = order_checks(facts(**SPREAD, side=side), replace(LIMITS, restrictions=(restricted,)))
+    assert ("INSTRUMENT_RESTRICTED" in [check.code for check in report]) is stopped
+
+
+def test_a_combination_is_allowed_by_its_legs_or_by_its_own_row() -> None:
+    def allows(*rows: tuple[tuple[int, int], ...]) -> bool:
+        allowed = tuple(replace(BAD_ROW, effect=Effect.ALLOWED, side="", contracts=row) for row in rows)
+        asked = facts(**SPREAD, instrument_allowed=False)
+        return all(check.passed for check in order_checks(asked, replace(LIMITS, restrictions=allowed)))
+
+    assert allows(CALENDAR)
+    assert allows(((1, 1),), ((2, 1),))
+    assert not allows(((1, 1),))
 
 
 def test_money_is_converted_at_the_rates_of_the_broker_with_their_age() -> None:

@@ -218,3 +218,24 @@ def test_a_loss_of_the_day_that_nobody_tells_is_no_pass(
     found = failed({"max_daily_loss": Decimal(100)}, held(0), asked(), valuation=valuation)
     assert found == ([code] if code else [])
     assert code is None or code in REASONS
+
+
+@pytest.mark.parametrize(
+    ("profits", "code"),
+    [
+        ({"A": "-60", "B": "-30"}, None),
+        ({"A": "-60", "B": "-40"}, "DAILY_LOSS_ABOVE_LIMIT"),
+        ({"A": "-60", "B": None}, UNKNOWN),  # the broker has no figure
+        ({"A": "-60"}, UNKNOWN),  # and has never told one
+        ({}, UNKNOWN),
+    ],
+)
+def test_the_loss_of_the_firm_is_known_only_with_all_its_accounts(
+    profits: dict[str, str | None], code: str | None
+) -> None:
+    told = {name: DayProfit(None if px is None else Decimal(px), "USD", NOW) for name, px in profits.items()}
+    valuation = replace(VALUATION, profits=told, firm=frozenset({"A", "B"}))
+    rules = LimitSet(scope="firm", currency="USD", max_daily_loss=Decimal(100))
+    use = Use(days={"firm": Day()})
+    report = exposure_checks(Demand(orders=[asked()]), rules, use, valuation)
+    assert [check.code for check in report if not check.passed] == ([code] if code else [])
