@@ -19,6 +19,7 @@ from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.kill import KillAction, KillStatus, KillSwitch
+from orders.models.legal_hold import LegalHold
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
@@ -76,6 +77,7 @@ __all__ = [
     "KillAction",
     "KillStatus",
     "KillSwitch",
+    "LegalHold",
     "LimitChange",
     "LostOrder",
     "OcaType",
