@@ -57,6 +57,7 @@ FOLLOWED = (
         only=words("id kind order_id seen_at seen_by_id cleared_at cleared_by cleared_note"),
     ),
     Followed(table="orders_lostorder"),
+    Followed(table="orders_legalhold"),
     Followed(
         table="orders_slicedorder",
         only=words("id client_id cl_ord_id account_id ticket order_qty slices state reason"),
