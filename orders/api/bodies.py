@@ -142,7 +142,7 @@ TOKEN_FIELDS = {
 HEARTBEAT_FIELDS = {
     "within": Field(
         integer(0, 86_400),
-        description="Seconds to the next beat, at least 5; 0 ends it. As before or as its token if not given.",
+        description="Seconds to the next beat, at least 5; 0 ends it. Not given: as before.",
     )
 }
 WEBHOOK_FIELDS = {

@@ -45,6 +45,4 @@ class HasScope(BasePermission):
 def require_beat(access: Access) -> None:
     """Raise Problem HEARTBEAT_MISSED for a client that does not say any more that it lives."""
     if not is_alive(access.key):
-        raise Problem(
-            "HEARTBEAT_MISSED", "Its orders were canceled. POST /heartbeat, then place anew."
-        )
+        raise Problem("HEARTBEAT_MISSED", "Its orders were canceled. POST /heartbeat, then place anew.")

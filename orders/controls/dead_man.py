@@ -45,7 +45,7 @@ def beat(token_key: str, *, within: int | None = None) -> ApiToken:
     0 ends it, unless the maker of the token named a span. A beat with a token that was rotated counts for its
     successor. Raises BeatInvalid for more than the maker named.
     """
-    token = ApiToken.objects.select_for_update(of=("self",)).get(token_key=token_key)
+    token: ApiToken = ApiToken.objects.select_for_update(of=("self",)).get(token_key=token_key)
     if token.successor_id:
         token = ApiToken.objects.select_for_update(of=("self",)).get(pk=token.successor_id)
     named = token.heartbeat_s
@@ -86,7 +86,9 @@ def _fire(token: ApiToken, session: str) -> bool:
         if row.silent_since is None:
             row.silent_since = clock.now()
             row.save(update_fields=["silent_since"])
-            text = f"{token.user} does not beat ({token.token_key}): its orders are canceled, new ones refused."
+            text = (
+                f"{token.user} does not beat ({token.token_key}): its orders are canceled, new ones refused."
+            )
             for name in _sessions(token):
                 raise_alert(AlertKind.DEAD_MAN, session=name, subject=token.token_key, text=text)
     return True
