@@ -14,10 +14,34 @@ from tradedesk.stack.ports import HOST, free_port
 from tradedesk.stack.postgres import ROLE, EmbeddedPostgres
 from tradedesk.stack.process import end, identity, spawn
 from tradedesk.stack.redis import EmbeddedRedis, server_binary
+from tradedesk.stack.server import Server
 from tradedesk.stack.system import System
 
 WAITS = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
 PRIMARY = "mymaster"
+
+
+def base_backup(primary: EmbeddedPostgres, folder: Path, *options: str) -> None:
+    """Copy a running server's files into a new folder, with the WAL that makes them whole."""
+    folder.mkdir(mode=0o700)
+    account = primary.account
+    if account:
+        os.chown(folder, account.uid, account.gid)
+    copied = subprocess.run(
+        [
+            str(postgres_home(account) / "bin/pg_basebackup"),
+            f"--dbname=postgresql://{ROLE}@{HOST}:{primary.port}/postgres",
+            f"--pgdata={seen_by(account, folder)}",
+            *("--wal-method=stream", "--checkpoint=fast", *options),
+        ],
+        cwd=folder,
+        env={"PGPASSWORD": primary.password, "LC_ALL": "C", "PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=False,
+        **identity(account),
+    )
+    assert copied.returncode == 0, copied.stderr
 
 
 class Standby(EmbeddedPostgres):
@@ -27,25 +51,8 @@ class Standby(EmbeddedPostgres):
 
     def follow(self, primary: EmbeddedPostgres) -> None:
         """Copy the primary and start."""
-        self.folder.mkdir(mode=0o700)
-        if self.account:
-            os.chown(self.folder, self.account.uid, self.account.gid)
-        copied = subprocess.run(
-            [
-                str(postgres_home(self.account) / "bin/pg_basebackup"),
-                f"--dbname=postgresql://{ROLE}@{HOST}:{primary.port}/postgres",
-                f"--pgdata={seen_by(self.account, self.folder)}",
-                *("--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"),
-            ],
-            cwd=self.folder,
-            env={"PGPASSWORD": primary.password, "LC_ALL": "C", "PATH": os.defpath},
-            capture_output=True,
-            text=True,
-            check=False,
-            **identity(self.account),
-        )
-        assert copied.returncode == 0, copied.stderr
-        super(EmbeddedPostgres, self).start()
+        base_backup(primary, self.folder, "--write-recovery-conf")
+        Server.start(self)  # a standby cannot be told passwords
 
     def promote(self) -> None:
         """From now on it is the primary."""
