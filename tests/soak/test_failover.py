@@ -63,6 +63,7 @@ def test_sentinels_promote_a_replica_of_redis(
             eventually(lambda: client.info("replication")["role"] == "master")
             eventually(lambda: "tradedesk" in names_of(client), limit=60)
         seals = stack.rows("SELECT count(*) FROM orders_auditseal")  # beat and worker go on too
+        stack.api.placed("AAPL", max_age="300")
         eventually(lambda: stack.rows("SELECT count(*) FROM orders_auditseal") > seals, limit=120)
         eventually(lambda: stack.api.get(f"{stack.urls.http}/readyz").json()["checks"]["redis"]["ok"])
 
