@@ -123,11 +123,17 @@ def _again(
 
 
 def _locked(ids: Collection[UUID]) -> list[Order]:
-    """These and the other members of their groups that wait: an intention is checked whole."""
+    """These with what else waits of their groups, which are checked whole, and of the same exits.
+
+    Of exits that share a position the first has the room, whichever of them is to be checked again.
+    """
     orders = Order.objects.select_for_update(of=("self",)).select_related("instrument", "group", "client")
     groups = Order.objects.filter(id__in=ids, group__isnull=False).values("group")
-    waiting = orders.filter(id__in=ids) | orders.filter(group__in=groups)
-    return list(waiting.filter(state=State.CREATED).order_by("id"))
+    exits = Order.objects.filter(id__in=ids, reduce_only=True).values("account")
+    waiting = orders.filter(
+        Q(id__in=ids) | Q(group__in=groups) | Q(reduce_only=True, account__in=exits), state=State.CREATED
+    )
+    return list(waiting.order_by("id"))
 
 
 def _check(waiting: Iterable[Order], rules: Rules) -> int:

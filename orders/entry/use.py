@@ -132,8 +132,9 @@ def recheck_use(
 ) -> Iterator[tuple[Intention, list[CheckResult]]]:
     """The same for recorded orders before they are sent, oldest first: with all but those that come later.
 
-    Rate, duplicates, own orders on the other side and the day's sums were asked when they were recorded;
-    what an order waited for changes none of them.
+    What may only reduce comes last: it has promised to shrink a position beside all that works. Rate,
+    duplicates, own orders on the other side and the day's sums were asked when orders were recorded; what
+    they waited for changes none of them.
     """
     limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
     if not limited:
@@ -141,7 +142,7 @@ def recheck_use(
     use, valuation = _facts([bound for _, bound in limited], rules, lock=True)
     for _, bound in limited:
         use.remove(bound.demand)
-    for orders, bound in limited:
+    for orders, bound in sorted(limited, key=lambda one: one[1].demand.must_shrink):
         report = bound.report(use, valuation, recorded=True)
         if not first_failed(report):
             use.add(bound.demand)
@@ -351,7 +352,7 @@ def _use(
 ) -> Use:
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
-    shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
+    shrink = any(bound.demand.must_shrink for bound in bounds)
     reading = reading_for(limits, scopes, shrink=shrink)
     firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(

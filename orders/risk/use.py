@@ -138,6 +138,11 @@ class Demand:
         """How many orders it opens."""
         return 0 if self.replaces else len(self.orders)
 
+    @property
+    def must_shrink(self) -> bool:
+        """Whether one of its orders may only shrink a position."""
+        return any(order.must_shrink for order in self.orders)
+
     def value(self) -> dict[str, Decimal] | None:
         """By currency what it is worth at most; None where nobody can tell."""
         total: dict[str, Decimal] = {}
