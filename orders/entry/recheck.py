@@ -18,19 +18,12 @@ from django.db.models.functions import Now
 
 from brokers import clock
 from orders.entry.checks import check_report, warned_report
+from orders.entry.intentions import Orders, account_of, by_intention, is_exit, user_of
 from orders.entry.place import require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import (
-    Intention,
-    account_of,
-    by_intention,
-    is_exit,
-    recheck_use,
-    replace_report,
-    user_of,
-)
+from orders.entry.use import recheck_use, replace_report
 from orders.errors import TicketInvalid
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
@@ -139,7 +132,7 @@ def _locked(ids: Collection[UUID]) -> list[Order]:
 def _check(waiting: Iterable[Order], rules: Rules) -> int:
     """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it."""
     failed = 0
-    good: list[Intention] = []
+    good: list[Orders] = []
     for orders in by_intention(waiting):
         report = _refusing_report(orders, rules)
         if broken := first_failed(report):
@@ -154,7 +147,7 @@ def _check(waiting: Iterable[Order], rules: Rules) -> int:
     return failed
 
 
-def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
+def _refusing_report(orders: Orders, rules: Rules) -> list[CheckResult]:
     """The report of the first order that may not be placed now; empty when all may.
 
     Exits of an entry that is at the broker already protect a position: they go, whatever the limits, unless
@@ -166,7 +159,7 @@ def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
     return next((report for report in reports if first_failed(report)), [])
 
 
-def _state_reports(orders: Intention, rules: Rules) -> Iterator[list[CheckResult]]:
+def _state_reports(orders: Orders, rules: Rules) -> Iterator[list[CheckResult]]:
     for order in orders:
         in_force = rules.states.of_order(account_of(order), order.strategy, order.session_id)
         if in_force:
@@ -194,7 +187,7 @@ def _cause(broken: CheckResult) -> Cause:
     return Cause(actor="checks", at=clock.now(), data=told)
 
 
-def _give_up(orders: Intention, broken: CheckResult, report: list[CheckResult]) -> None:
+def _give_up(orders: Orders, broken: CheckResult, report: list[CheckResult]) -> None:
     cause = _cause(broken)
     stored = [check.as_json() for check in report]
     for order in orders:

@@ -70,7 +70,7 @@ def _checked(row: str) -> str:
                    COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
 
 
-# What may only reduce has counted all that works: one that was recorded since would turn the position with it.
+# What may only reduce has counted all that works: what was recorded since could turn the position with it.
 _CHECKED = f"""{_checked("o")}
     AND CASE WHEN o.reduce_only OR (SELECT EXISTS (
             SELECT FROM orders_scopestate WHERE state = 'REDUCING'))
@@ -79,7 +79,7 @@ _CHECKED = f"""{_checked("o")}
             JOIN brokers_instrument l ON l.id = later.instrument_id
             JOIN brokers_instrument i ON i.id = o.instrument_id
             WHERE later.account_id = o.account_id AND later.side = ANY(%(sides)s) AND later.id > o.id
-              AND later.recorded_at > o.checked_at AND later.state <> 'REJECTED'
+              AND later.recorded_at > o.checked_at
               AND (l.con_id = i.con_id OR l.legs <> '[]' OR i.legs <> '[]'))
         ELSE true END"""  # noqa: S608 - our own words
 
