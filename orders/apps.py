@@ -9,7 +9,9 @@ class OrdersConfig(AppConfig):
         """Let acts that need a second person be approved, and the database follow what is audited."""
         from orders.controls.approvals import register
         from orders.controls.breaks import BreakAct
+        from orders.controls.large_orders import OrderAct
         from orders.controls.limit_changes import LimitsAct
+        from orders.controls.logins import LoginAct
         from orders.controls.restrictions import RestrictionAct
         from orders.controls.tokens import TokenAct
         from orders.desk.manual_executions import ExecutionAct
@@ -19,6 +21,8 @@ class OrdersConfig(AppConfig):
         register(TokenAct())
         register(ExecutionAct())
         register(BreakAct())
+        register(OrderAct())
+        register(LoginAct())
         post_migrate.connect(_migrated, sender=self)
 
 

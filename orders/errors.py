@@ -120,6 +120,8 @@ class OrderFrozen(OrderError):
 
     def __init__(self, order: Order) -> None:
         why = "more was executed than ordered" if order.overfilled else "it is held for the desk"
+        if order.awaits_approval:
+            why = "it waits for a second person's approval, and can only be canceled until then"
         super().__init__(f"The order is frozen: {why}. Nothing is changed until a person has decided.")
         self.order = order
 

@@ -71,13 +71,22 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "group_id": str(order.group_id) if order.group_id else None,
         "on_unconfirmed": order.on_unconfirmed,
         "if_broker_down": order.if_broker_down,
+        "if_backlog": order.if_backlog,
         "strategy": order.strategy or None,
         "reduce_only": order.reduce_only,
         "overfilled": order.overfilled,
         "commission_missing": order.commission_missing,
         "requests": [request_document(request, chain.get(request.cl_ord_id)) for request in requests],
         "timestamps": {step: time_or_none(getattr(order, f"{step}_at")) for step in STEPS},
+        **approval_fields(order),
     }
+
+
+def approval_fields(order: Order) -> Document:
+    """Of an order that needs a second person: which approval, and whether it still waits for it."""
+    if order.approval_id is None:
+        return {}
+    return {"approval_id": str(order.approval_id), "awaits_approval": order.awaits_approval}
 
 
 def instrument_document(instrument: Instrument) -> Document:
@@ -146,6 +155,8 @@ def token_document(token: ApiToken) -> Document:
         "revoked_by": token.revoked_by,
         "successor": token.successor.token_key if token.successor else None,
         "waiting": token.waiting,
+        "heartbeat": token.heartbeat_s or token.beat_within,
+        "silent_since": time_or_none(token.silent_since),
     }
 
 

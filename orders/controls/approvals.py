@@ -44,7 +44,10 @@ class OwnApproval(NotAllowed):
     """Nobody approves what he made himself, or what a token did that he answers for."""
 
     def __init__(self) -> None:
-        super().__init__("You made this, yourself or through a token: a second person must approve it.")
+        super().__init__(
+            "You made this, yourself, through a token, or at a login that you made or changed and nobody has"
+            " confirmed: a second person must approve it."
+        )
 
 
 class Act(ABC):
@@ -52,6 +55,9 @@ class Act(ABC):
 
     kind: ClassVar[ApprovalKind]
     lifetime: ClassVar[timedelta] = timedelta(days=1)
+
+    def prepare(self, approval_id: UUID) -> None:  # noqa: B027 - most need nothing
+        """Ask others for what carrying it out needs, before the transaction that does."""
 
     def why_outdated(self, approval: Approval) -> str:
         """Why it does not fit any more what is there now; empty when it does."""
@@ -75,7 +81,7 @@ def register(act: Act) -> None:
 
 def needs_two(kind: ApprovalKind) -> bool:
     """Whether acts of this kind wait for a second person."""
-    return FOUR_EYES[kind] in settings.FOUR_EYES
+    return kind in FOUR_EYES and FOUR_EYES[kind] in settings.FOUR_EYES
 
 
 def require_other(kind: ApprovalKind, actor: Actor, row: Approval | KillSwitch) -> None:
@@ -118,15 +124,12 @@ def approve(approval_id: UUID, *, actor: Actor, reason: str) -> Approval:
 
     One that does not fit any more what is there is rejected with the reason, and ApprovalOver is raised.
     """
+    asked = Approval.objects.get(pk=approval_id)
+    _require_approvable(asked, actor)
+    ACTS[asked.kind].prepare(approval_id)
     with transaction.atomic():
-        approval = _waiting(approval_id, actor)
-        actor.require(Scope.APPROVE, approval.accounts)
-        if actor.person is None:
-            raise NotAllowed("No person answers for this token, so it cannot approve.")
-        if not actor.person.has_perm(RIGHTS[Scope.APPROVE]):
-            raise NotAllowed(f"{actor.person} may not approve, so this token may not either.")
-        if actor.made(approval):
-            raise OwnApproval
+        approval = _locked(approval_id)
+        _require_approvable(approval, actor)
         act = ACTS[approval.kind]
         outdated = act.why_outdated(approval) or _why_maker_cannot(approval)
         if outdated:
@@ -144,7 +147,8 @@ def approve(approval_id: UUID, *, actor: Actor, reason: str) -> Approval:
 def reject(approval_id: UUID, *, actor: Actor, reason: str) -> Approval:
     """Do not do it; its maker may take it back so. Raises Approval.DoesNotExist, ApprovalOver."""
     with transaction.atomic():
-        approval = _waiting(approval_id, actor)
+        approval = _locked(approval_id)
+        _require_waiting(approval, actor)
         if not actor.made(approval):
             actor.require(Scope.APPROVE, approval.accounts)
         ACTS[approval.kind].drop(approval)
@@ -173,19 +177,32 @@ def visible(actor: Actor, *, state: str | None = None, limit: int = 200) -> list
 def to_decide(actor: Actor) -> int:
     """How many wait for this person."""
     waiting = Approval.objects.filter(state=ApprovalState.WAITING, expires_at__gt=clock.now())
-    others = waiting.exclude(maker__in=actor.ids).exclude(maker_person__in=actor.ids)
-    return sum(actor.may_see(accounts) for accounts in others.values_list("accounts", flat=True))
+    return sum(actor.may_see(row.accounts) and not actor.made(row) for row in waiting)
 
 
-def _waiting(approval_id: UUID, actor: Actor) -> Approval:
-    approval = Approval.objects.select_for_update().get(pk=approval_id)
+def _locked(approval_id: UUID) -> Approval:
+    return Approval.objects.select_for_update().get(pk=approval_id)
+
+
+def _require_waiting(approval: Approval, actor: Actor) -> None:
     if not actor.may_see(approval.accounts):
         raise Approval.DoesNotExist
     if approval.state != ApprovalState.WAITING:
         raise ApprovalOver(f"It is {approval.get_state_display().lower()} already; nothing was changed.")
     if approval.expires_at <= clock.now():
         raise ApprovalOver("It has expired; make it anew if it is still wanted.")
-    return approval
+
+
+def _require_approvable(approval: Approval, actor: Actor) -> None:
+    """Raise unless it waits, and this actor may approve it and has not made it."""
+    _require_waiting(approval, actor)
+    actor.require(Scope.APPROVE, approval.accounts)
+    if actor.person is None:
+        raise NotAllowed("No person answers for this token, so it cannot approve.")
+    if not actor.person.has_perm(RIGHTS[Scope.APPROVE]):
+        raise NotAllowed(f"{actor.person} may not approve, so this token may not either.")
+    if actor.made(approval):
+        raise OwnApproval
 
 
 def _why_maker_cannot(approval: Approval) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
 from orders.errors import OrderError
-from orders.models import Approval, KillSwitch, Scope
+from orders.models import ApiToken, Approval, ApprovalKind, ApprovalState, KillSwitch, Scope
 from orders.models.order import GROUP_ORDERS
 
 #: What a person must be allowed at the desk to have a scope.
@@ -24,6 +25,33 @@ RIGHTS = {
     Scope.AUDIT: "orders.view_audit",
     Scope.ADMIN: "orders.add_apitoken",
 }
+
+
+class Hands:
+    """Who may be at whose login: by login, who has changed it without anybody's confirmation since."""
+
+    def __init__(self, changed_by: Mapping[int, Collection[int]]) -> None:
+        self._changed_by = changed_by
+
+    def of(self, logins: Collection[int]) -> set[int]:
+        """These, all who may be at their logins, and all who may be at those."""
+        found, new = set[int](), set(logins)
+        while new:
+            found |= new
+            new = {by for login in new for by in self._changed_by.get(login, ())} - found
+        return found
+
+
+def read_hands() -> Hands:
+    """As it is now; nothing while no login was changed by another."""
+    changed_by = defaultdict[int, set[int]](set)
+    rows = Approval.objects.filter(kind=ApprovalKind.LOGIN).order_by("made_at", "id")
+    for login, by, state in rows.values_list("payload__user", "maker", "state"):
+        if state == ApprovalState.APPROVED:
+            changed_by[login].discard(by)
+        else:
+            changed_by[login].add(by)
+    return Hands(changed_by)
 
 
 class NotAllowed(OrderError):
@@ -49,9 +77,24 @@ class Actor:
         """Everybody who stands behind it: none of them may approve what it made."""
         return frozenset(user.pk for user in (self.user, self.person) if user)
 
+    @cached_property
+    def clients(self) -> frozenset[int]:
+        """The API clients whose trading tokens the person answers for: what they order is his."""
+        tokens = ApiToken.objects.filter(
+            person=self.person, scopes__contains=Scope.TRADE.value, user__is_staff=False
+        )
+        return frozenset(tokens.values_list("user", flat=True)) if self.person else frozenset()
+
     def made(self, row: Approval | KillSwitch) -> bool:
-        """Whether one of them made it, or answers for the token that did."""
-        return not self.ids.isdisjoint({row.maker_id, row.maker_person_id})
+        """Whether one of them made it, answers for the token that did, or may be at the maker's login."""
+        makers = {pk for pk in (row.maker_id, row.maker_person_id) if pk}
+        if not makers.isdisjoint(self.ids | self.clients):
+            return True
+        return not self._hands.of(makers).isdisjoint(self._hands.of(self.ids))
+
+    @cached_property
+    def _hands(self) -> Hands:
+        return read_hands()
 
     @cached_property
     def has_all_accounts(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from brokers import registry
 from brokers.order_ids import is_sendable
+from orders.entry.second_person import end_unwanted
 from orders.errors import CancelsOthers, ClOrdIdReused, NotOurs, OrderOver
 from orders.models import (
     ALIVE,
@@ -77,6 +79,10 @@ def _cancel(order: Order, cause: Cause, cl_ord_id: str) -> OrderRequest:
         raise NotOurs(order)
     request = _record_cancel(order, cause, cl_ord_id)
     store_orders([order])
+    if order.approval_id and order.state == State.CANCELED:
+        # After the commit: who decides locks the approval first, and its orders then.
+        end = partial(end_unwanted, order.approval_id, "Canceled before anybody decided.")
+        transaction.on_commit(end, robust=True)
     if request.state == RequestState.REQUESTED:
         transaction.on_commit(lambda: wakeup.start_submission(order.session_id), robust=True)
     return request

@@ -13,6 +13,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from brokers.fix import OrdType, Side, TimeInForce
+from orders.entry import second_person
+from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
@@ -232,8 +234,11 @@ def _record(
         _tie_legs(group, ticket, orders)
     if any(order.state == State.REJECTED for order in orders):
         _refuse_all(orders, received_at)
+    for order in orders:
+        order.priority = priority_now(order)
     with transaction.atomic():
         reject_beyond_use([orders], rules)
+        approval = second_person.hold(orders, whole=True)
         group.save(force_insert=True)
         recorded = record_orders(orders, ruleset=rules.ruleset_version)
         if recorded is None:
@@ -243,6 +248,8 @@ def _record(
         if taken:
             transaction.set_rollback(True)
             raise ClOrdIdReused(taken[0])
+        if approval:
+            approval.save(force_insert=True)
     return PlacedGroup(group=group, orders=orders, created=True)
 
 

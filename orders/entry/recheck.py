@@ -48,7 +48,7 @@ def recheck_waiting(session: str) -> int:
     rules = rules_cache.rules()
     with transaction.atomic():
         waiting = _locked(ids)
-        failed = _check(waiting, rules)
+        failed = fail_unfit(waiting, rules)
         store_orders(waiting)
         passed = [order.id for order in waiting if order.state == State.CREATED]
         Order.objects.filter(id__in=passed).update(ruleset=rules.ruleset_version, checked_at=Now())
@@ -129,8 +129,11 @@ def _locked(ids: Collection[UUID]) -> list[Order]:
     return list(waiting.order_by("id"))
 
 
-def _check(waiting: Iterable[Order], rules: Rules) -> int:
-    """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it."""
+def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
+    """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it.
+
+    For who holds the locks of these rows and stores them.
+    """
     failed = 0
     good: list[Orders] = []
     for orders in by_intention(waiting):

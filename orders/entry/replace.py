@@ -15,6 +15,7 @@ from brokers import clock
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
+from orders.entry import second_person
 from orders.entry.checks import check_report
 from orders.entry.intentions import user_of
 from orders.entry.place import require_form
@@ -166,7 +167,7 @@ def _draft(order: Order, change: Change, cause: Cause) -> OrderRequest:
 def _require_replaceable(order: Order, request: OrderRequest) -> None:
     if order.source == Source.EXTERNAL:
         raise NotOurs(order)
-    if order.held_for_desk:
+    if order.held_for_desk or order.awaits_approval:
         raise OrderFrozen(order)
     raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
@@ -217,7 +218,11 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     require_form(ticket, context)
     report = []
     if not order.terms.only_lowers_to(request.terms):
-        report = [*check_report(ticket, context), *replace_report(order, ticket, rules_cache.rules())]
+        report = [
+            *check_report(ticket, context),
+            *second_person.larger_check(order, ticket, context),
+            *replace_report(order, ticket, rules_cache.rules()),
+        ]
     request.check_report = [result.as_json() for result in report]
     request.ruleset, request.checked_at = context.ruleset_version, clock.now()
     if broken := first_failed(report):

@@ -21,6 +21,8 @@ from django.db.models.functions import Coalesce
 
 from brokers import clock, database
 from brokers.formats import decimal_text
+from orders.entry import second_person
+from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
@@ -29,6 +31,7 @@ from orders.entry.ticket import Ticket
 from orders.entry.use import reject_beyond_use, require_whole
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
+from orders.models.reasons import reason
 from orders.notify import wakeup
 from orders.risk.slicing import LEAST_INTERVAL, Schedule, next_slice
 from orders.store.orders import record_orders
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_SLICES = 500
+WAITS = "waits for a second person"
 LONGEST = timedelta(days=1)
 #: An execution of a slice that has just ended may still be on its way: its rest is not sent again before.
 GRACE_PERIOD = timedelta(seconds=5)
@@ -127,6 +131,10 @@ def place_sliced(
     try:
         with transaction.atomic():
             require_whole(ticket, context, rules_cache.rules(), client.get_username())
+            if large := second_person.large_check(ticket, context):
+                parent.approval = second_person.ask_for_sliced(parent, large)
+                parent.paused_at = received_at
+                parent.move(SliceState.PAUSED, actor="checks", at=received_at, text=WAITS)
             parent.save(force_insert=True)
     except IntegrityError:
         if known := _placed_before(ticket, client, how):
@@ -197,12 +205,22 @@ def resume(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
     with transaction.atomic():
         parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
         if parent.state == SliceState.PAUSED:
+            if parent.awaits_approval:
+                raise SlicedOver(parent, "resumed: it waits for a second person")
             parent.paused_at = None
             parent.move(SliceState.RUNNING, actor=actor, at=at, text="resumed")
             parent.save()
         elif parent.state != SliceState.RUNNING:
             raise SlicedOver(parent, "resumed")
     return parent
+
+
+def end_unapproved(parent_id: UUID, code: str, *, at: datetime) -> None:
+    """No slice is ever sent: a second person did not agree."""
+    parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
+    parent.paused_at = None
+    parent.move(SliceState.CANCELED, actor="approvals", at=at, text=reason(code).text)
+    parent.save()
 
 
 def cancel_sliced(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
@@ -366,6 +384,7 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     order.parent = parent
     order.fresh_until = min(order.fresh_until, parent.end_time)  # nothing of it is sent after its window
     reject_beyond_use([[order]], rules)
+    order.priority = priority_now(order)
     if record_orders([order], ruleset=rules.ruleset_version) is None:
         return  # the next round takes the new rules
     parent.made = number

@@ -19,12 +19,13 @@ from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.kill import KillAction, KillStatus, KillSwitch
+from orders.models.legal_hold import LegalHold
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
 from orders.models.ord_status import ord_status
-from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
-from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
+from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
+from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.ruleset import Ruleset
@@ -68,6 +69,7 @@ __all__ = [
     "Execution",
     "GroupKind",
     "IdempotencyKey",
+    "IfBacklog",
     "IfBrokerDown",
     "IfLate",
     "InstrumentRestriction",
@@ -75,6 +77,7 @@ __all__ = [
     "KillAction",
     "KillStatus",
     "KillSwitch",
+    "LegalHold",
     "LimitChange",
     "LostOrder",
     "OcaType",
@@ -84,6 +87,7 @@ __all__ = [
     "OrderGroup",
     "OrderRequest",
     "OutboxCommand",
+    "Priority",
     "ReconciliationKind",
     "ReconciliationRun",
     "RequestKind",

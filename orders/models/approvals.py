@@ -23,6 +23,7 @@ class ApprovalKind(models.TextChoices):
     EXECUTION = "EXECUTION", "Execution entered by hand"
     BREAK = "BREAK", "Break closed"
     ORDER = "ORDER", "Large order or override"
+    LOGIN = "LOGIN", "Login made or changed by another"
 
 
 class ApprovalState(models.TextChoices):

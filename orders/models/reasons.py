@@ -209,6 +209,12 @@ _ALL = (
         desk="Send it again when the session is back.",
     ),
     Reason(
+        code="BACKLOG_TOO_LONG",
+        text="More waits before it than the broker takes while the order is fresh.",
+        retryable=True,
+        desk="Send it later, give it a longer max_age, or have it queue.",
+    ),
+    Reason(
         code="BROKER_REJECTED",
         text="The broker or the exchange refused the order.",
         retryable=False,
@@ -291,6 +297,24 @@ _ALL = (
         text="Two complete snapshots show the order with its old terms: the replace did not take effect.",
         retryable=True,
         desk="Ask again if the new terms are still wanted.",
+    ),
+    Reason(
+        code="NEEDS_SECOND_PERSON",
+        text="The change makes the order so large that a second person would have to approve it.",
+        retryable=False,
+        desk="Cancel it and place another order: that one waits for an approval.",
+    ),
+    Reason(
+        code="APPROVAL_REJECTED",
+        text="It needed a second person, who did not approve it.",
+        retryable=False,
+        desk="Read in the approval why; place another order if one is still wanted.",
+    ),
+    Reason(
+        code="APPROVAL_EXPIRED",
+        text="It needed a second person, and nobody approved it in time.",
+        retryable=True,
+        desk="See that somebody with the right is there; place the order again.",
     ),
     Reason(
         code="GROUP_BROKEN",

@@ -9,6 +9,8 @@ import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import models
 
+from orders.models.approvals import ApprovalState
+
 
 class SliceState(models.TextChoices):
     """What a sliced order is doing."""
@@ -54,6 +56,10 @@ class SlicedOrder(models.Model):
     if_late = models.CharField(max_length=6, choices=IfLate.choices, default=IfLate.SPREAD)
     state = models.CharField(max_length=12, choices=SliceState.choices, default=SliceState.RUNNING)
     reason = models.TextField(blank=True, default="")
+    #: What a second person must agree to before the first slice; None for most.
+    approval = models.ForeignKey(
+        "orders.Approval", on_delete=models.PROTECT, null=True, blank=True, related_name="sliced"
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
     #: How many slices were made; the next one's cl_ord_id is made from it.
     made = models.IntegerField(default=0)
@@ -78,6 +84,11 @@ class SlicedOrder(models.Model):
 
     def __str__(self) -> str:
         return self.cl_ord_id
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether a second person must agree before the first slice."""
+        return self.approval is not None and self.approval.state == ApprovalState.WAITING
 
     def move(self, state: SliceState, *, actor: str, at: Any, text: str = "") -> None:
         """Change the state, with its line in the history; the caller holds the row's lock and saves."""

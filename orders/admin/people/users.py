@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -18,7 +20,16 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from brokers.display import NOTHING
 from orders.admin.people.login import LoginForm, forget_second_factor
+from orders.admin.shared.pages import person_of
+from orders.controls.logins import login_changed
 from orders.models import DeskProfile
+
+
+def in_words(message: Any) -> str:
+    """What Django's log of the desk says was changed."""
+    entry = LogEntry(change_message=message if isinstance(message, str) else json.dumps(message))
+    return str(entry.get_change_message())
+
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -93,6 +104,22 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
             if self.has_change_permission(request, user) and forget_second_factor(user):
                 self.log_change(request, user, "Removed the second factor.")
                 messages.warning(request, f"{user} has no second factor any more.")
+
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """A new login counts as its maker's until somebody else confirms whose it is."""
+        self._to_confirm(request, obj, "a new login")
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """So does one whose rights, password or second factor another changed."""
+        if message:
+            self._to_confirm(request, obj, in_words(message))
+        return super().log_change(request, obj, message)
+
+    def _to_confirm(self, request: HttpRequest, user: User, what: str) -> None:
+        if login_changed(user, by=person_of(request), what=what):
+            text = f"Until a second person confirms it, {user} and you count as one: see Approvals."
+            messages.warning(request, text)
 
     @admin.display(description="groups")
     def roles(self, user: User) -> str:

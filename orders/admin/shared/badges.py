@@ -61,6 +61,8 @@ def order_badge(order: Order, requests: Iterable[OrderRequest], *, reviewed: boo
     shown = state_badge(order.state, family, executed)
     if order.state in (State.REJECTED, State.FAILED) and order.reason_code:
         shown = format_html('{} <span class="reason">{}</span>', shown, order.reason_code)
+    if order.awaits_approval:
+        shown = format_html('{} <span class="state asked">{}</span>', shown, "Waits for approval")
     for request in requests:
         if request.state in OPEN_REQUESTS:
             shown = format_html(

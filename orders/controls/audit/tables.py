@@ -33,7 +33,9 @@ FOLLOWED = (
     Followed(table="orders_instrumentrestriction"),
     Followed(table="orders_limitchange"),
     Followed(table="orders_approval"),
-    Followed(table="orders_apitoken", key="token_key", without=("last_used_at",), hidden=("digest",)),
+    Followed(
+        table="orders_apitoken", key="token_key", without=("last_used_at", "due_at"), hidden=("digest",)
+    ),
     Followed(table="orders_apitoken_accounts", hidden=("apitoken_id",)),
     Followed(table="auth_user", without=("last_login",), hidden=("password",)),
     Followed(table="auth_user_groups"),
@@ -55,6 +57,7 @@ FOLLOWED = (
         only=words("id kind order_id seen_at seen_by_id cleared_at cleared_by cleared_note"),
     ),
     Followed(table="orders_lostorder"),
+    Followed(table="orders_legalhold"),
     Followed(
         table="orders_slicedorder",
         only=words("id client_id cl_ord_id account_id ticket order_qty slices state reason"),
@@ -109,7 +112,7 @@ ORDERS = Sealed(
         "id client_id source cl_ord_id request_hash order_ref account_id session_id "
         "instrument_id side order_qty ord_type price stop_px time_in_force special parent_id "
         "group_id on_unconfirmed if_broker_down reason_code reason_text check_report "
-        "arrival_px received_at recorded_at strategy reduce_only"
+        "arrival_px received_at recorded_at strategy reduce_only approval_id"
     ),
     fixed=False,
 )
@@ -187,7 +190,7 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     ),
 }
 #: Rows that change all the time: columns that the application's role never writes again.
-FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only")}
+FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id")}
 #: And columns that a trigger holds, because one statement writes whole rows: what was asked for.
 ASKED = words(
     "order_id client_id kind cl_ord_id requested_by requested_at order_qty price stop_px check_report"

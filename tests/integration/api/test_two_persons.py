@@ -143,3 +143,64 @@ def test_an_auditor_changes_nothing(desk: None, act: Callable[[User], Any]) -> N
     assert not Approval.objects.exists()
     assert at_desk(user).get(reverse("desk:limits")).status_code == 200
     assert at_desk(user).get(reverse("desk:approvals")).status_code == 200
+
+
+def a_second_login(user: User) -> User:
+    """What a superuser makes at the desk to be two: a login with every right."""
+    words = {"password1": "words-of-mallory-1", "password2": "words-of-mallory-1", "usable_password": "true"}
+    at_desk(user).post(reverse("admin:auth_user_add"), {"username": "mallory", **words})
+    mallory = User.objects.get(username="mallory")
+    form = {"username": "mallory", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    inline = {"desk-TOTAL_FORMS": "1", "desk-INITIAL_FORMS": "0", "desk-0-accounts": [ACCOUNT]}
+    times = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    url = reverse("admin:auth_user_change", args=[mallory.pk])
+    assert at_desk(user).post(url, {**form, **inline, **times}).status_code == 302
+    return User.objects.get(username="mallory")
+
+
+def changed_password(user: User) -> User:
+    """The other way: another's login with a password that one has set oneself."""
+    bob = person("bob", "risk")
+    words = {"password1": "words-of-mallory-1", "password2": "words-of-mallory-1", "usable_password": "true"}
+    url = reverse("admin:auth_user_password_change", args=[bob.pk])
+    assert at_desk(user).post(url, words).status_code == 302
+    return bob
+
+
+def confirm(user: User) -> None:
+    for approval in Approval.objects.filter(kind="LOGIN", state="WAITING"):
+        at_desk(user).post(reverse("desk:approval_decide", args=[approval.pk, "approve"]), {"reason": "x"})
+
+
+@pytest.mark.parametrize("another", [a_second_login, changed_password], ids=lambda how: how.__name__)
+@pytest.mark.parametrize("maker_is_first", [True, False])
+def test_who_has_another_login_in_hand_is_still_one_person(
+    desk: None, another: Callable[[User], User], maker_is_first: bool
+) -> None:
+    alice = person("alice", "superuser")
+    second = another(alice)
+    maker, approver = (alice, second) if maker_is_first else (second, alice)
+    loosen_by_api(maker)
+    for user in (approver, second, alice):
+        confirm(user)
+        approve_by_every_door(user)
+    assert not done()
+    confirm(person("carol", "risk"))
+    approve_by_every_door(approver)
+    assert done()
+
+
+def test_two_logins_that_one_person_made_are_one_person(desk: None) -> None:
+    alice = person("alice", "superuser")
+    loosen_by_api(a_second_login(alice))
+    approve_by_every_door(changed_password(alice))
+    assert not done()
+
+
+def test_two_who_changed_the_same_login_are_still_two(desk: None) -> None:
+    alice, carol = person("alice", "superuser"), person("carol", "superuser")
+    changed_password(alice)
+    changed_password(carol)
+    loosen_by_api(alice)
+    approve_by_every_door(carol)
+    assert done()
