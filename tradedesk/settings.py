@@ -82,6 +82,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis and Celery: the wake-up and the pool, never the record --------------------------------
 REDIS_URL = env.url("REDIS_URL") or "redis://127.0.0.1:6379/0"
+# Where REDIS_URL names Sentinels: what they call the primary, and their own password.
+REDIS_PRIMARY = env.read(env.env.str, "TRADEDESK_REDIS_PRIMARY", "mymaster")
+REDIS_SENTINEL_PASSWORD = env.read(env.env.str, "TRADEDESK_REDIS_SENTINEL_PASSWORD", "")
 REDIS_KEY_PREFIX = "tradedesk:"
 REDIS_TIMEOUT = 0.5  # seconds; a frozen Redis must not hold up a request or a worker loop
 
