@@ -101,6 +101,8 @@ FOUR_EYES = env.words(
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
 BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
+# Where the worker keeps an anchor of the audit each day; `audit verify` compares with all that are there.
+AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
