@@ -112,7 +112,7 @@ ORDERS = Sealed(
     columns=words(
         "id client_id source cl_ord_id request_hash order_ref account_id session_id "
         "instrument_id side order_qty ord_type price stop_px time_in_force special parent_id "
-        "group_id on_unconfirmed if_broker_down reason_code reason_text check_report "
+        "group_id on_unconfirmed if_broker_down if_backlog reason_code reason_text check_report "
         "arrival_px received_at recorded_at strategy reduce_only approval_id"
     ),
     fixed=False,

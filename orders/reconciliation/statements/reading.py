@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import IO
@@ -43,12 +43,15 @@ class Outcome:
     differences: list[str] = field(default_factory=list)
 
 
-def read_statement(source: IO[bytes], *, name: str, by: str) -> list[Outcome]:
+def read_statement(
+    source: IO[bytes], *, name: str, by: str, accounts: Collection[str] | None = None
+) -> list[Outcome]:
     """Read a file in and compare it; twice changes nothing. Raises NoStatement: nothing was stored then.
 
-    `source` can be rewound; `by` is who had it read, as the audit names people.
+    `source` can be rewound; `by` is who had it read, as the audit names people; `accounts` are the person's,
+    None for all: statements of others are not read.
     """
-    file = _File(name=storable.text(name, 200), sha256=_digest(source), by=by)
+    file = _File(name=storable.text(name, 200), sha256=_digest(source), by=by, accounts=accounts)
     with transaction.atomic():
         parts = list(file.store(source))
     if not parts:
@@ -139,6 +142,7 @@ class _File:
     name: str
     sha256: str
     by: str
+    accounts: Collection[str] | None
 
     def store(self, source: IO[bytes]) -> Iterator[_Part]:
         """Its statements, each once it is stored. Inside a transaction of the caller."""
@@ -165,11 +169,11 @@ class _File:
         code = storable.text(values.get("accountId", ""), 32)
         outcome = Outcome(account=code or "-", from_date=days[0], to_date=days[1], text="")
         account = BrokerAccount.objects.filter(pk=code).first()
-        if account is None:
+        if account is None or (self.accounts is not None and code not in self.accounts):
             outcome.text = (
                 "rows of several accounts together, which were not read: they are in no one's books"
                 if code in ("", "-")
-                else "no account of ours, so it was not read"
+                else "no account of ours, or not of yours, so it was not read"
             )
             return _Part(outcome=outcome)
         return self._of_account(account, told, kind, outcome)

@@ -94,7 +94,7 @@ def test_unknown_sections_and_rows_are_told_and_unknown_attributes_kept(order: O
 
 
 @pytest.mark.parametrize(
-    ("account", "text"), [("-", "several accounts together"), ("U99", "no account of ours")]
+    ("account", "text"), [("-", "several accounts together"), ("U99", "no account of ours, or not of yours")]
 )
 def test_statements_of_nobody_are_named_and_not_read(order: Order, account: str, text: str) -> None:
     (outcome,) = trades(trade(), accountId=account)
