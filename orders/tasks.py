@@ -16,6 +16,7 @@ from orders.models import BreakKind
 from orders.notify import questions
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
+from orders.reports import keep, quotes
 from orders.sending import submission
 from orders.session.runtime import running
 from orders.webhooks.collect import collect
@@ -92,6 +93,7 @@ def tidy() -> dict[str, int]:
         "questions": questions.forget_old(),
         "idempotency_keys": idempotency.forget_old_keys(),
         "webhook_deliveries": forget_old_deliveries(),
+        "market_ticks": quotes.forget_old_ticks(),
     }
 
 
@@ -99,6 +101,12 @@ def tidy() -> dict[str, int]:
 def keep_profits() -> int:
     """Keep this minute's profit and loss of every account and position."""
     return profits.keep_minute()
+
+
+@shared_task
+def keep_costs() -> int:
+    """Compute the costs of what was executed since the last run; how many events were looked at."""
+    return keep.follow()
 
 
 @shared_task

@@ -1,9 +1,10 @@
 """The tables of the order domain."""
 
-from orders.models.alert import Alert, AlertKind
+from orders.models.alert import Alert, AlertKind, Severity, severity_of
 from orders.models.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
 from orders.models.audit import AuditRecord, AuditSeal
 from orders.models.breaks import Break, BreakKind, BreakNote
+from orders.models.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.desk import (
     ActionRecord,
     DeskAction,
@@ -26,7 +27,9 @@ from orders.models.ord_status import ord_status
 from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
+from orders.models.reports import DayReport, ReportKind
 from orders.models.requests import OrderRequest, RequestKind
+from orders.models.routes import AlertMute, AlertNotice, AlertRoute, NoticeState
 from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
@@ -47,6 +50,9 @@ __all__ = [
     "ActionRecord",
     "Alert",
     "AlertKind",
+    "AlertMute",
+    "AlertNotice",
+    "AlertRoute",
     "ApiToken",
     "Approval",
     "ApprovalKind",
@@ -58,6 +64,8 @@ __all__ = [
     "BreakNote",
     "Cause",
     "CommandKind",
+    "CostCursor",
+    "DayReport",
     "DeliveryState",
     "DeskAction",
     "DeskJob",
@@ -66,6 +74,7 @@ __all__ = [
     "DuplicateOrder",
     "EventKind",
     "Execution",
+    "FillCost",
     "GroupKind",
     "IdempotencyKey",
     "IfBrokerDown",
@@ -77,15 +86,19 @@ __all__ = [
     "KillSwitch",
     "LimitChange",
     "LostOrder",
+    "MarketTick",
+    "NoticeState",
     "OcaType",
     "OnUnconfirmed",
     "Order",
+    "OrderCost",
     "OrderEvent",
     "OrderGroup",
     "OrderRequest",
     "OutboxCommand",
     "ReconciliationKind",
     "ReconciliationRun",
+    "ReportKind",
     "RequestKind",
     "RequestState",
     "Ruleset",
@@ -94,6 +107,7 @@ __all__ = [
     "ScopeLimit",
     "ScopeState",
     "ScopeStateChange",
+    "Severity",
     "SliceState",
     "SlicedOrder",
     "Source",
@@ -106,4 +120,5 @@ __all__ = [
     "WebhookAttempt",
     "WebhookDelivery",
     "ord_status",
+    "severity_of",
 ]
