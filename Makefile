@@ -4,7 +4,7 @@ PYTHON ?=
 IN_VENV := .venv/bin/python
 COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: help demo up test unit soak lint format hooks drawn pictures lock clean venv
+.PHONY: help demo up test unit soak lint format hooks drawn pictures lock sbom clean venv
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -51,6 +51,9 @@ lock: venv ## write both locks from pyproject.toml: production, and with all tha
 	@$(IN_VENV) -m uv --version 2>/dev/null || $(IN_VENV) -m pip install --quiet uv
 	$(IN_VENV) -m uv pip compile $(COMPILE) --all-extras pyproject.toml -o requirements-dev.lock
 	$(IN_VENV) -m uv pip compile $(COMPILE) --extra otel -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+sbom: venv ## print what requirements.lock installs, as CycloneDX
+	@$(IN_VENV) manage.py sbom
 
 clean: ## remove what the targets made
 	rm -rf .tradedesk .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

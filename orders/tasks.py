@@ -8,7 +8,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orders.controls import approvals, limit_changes
+from orders.controls import approvals, limit_changes, retention
 from orders.controls.audit import seal
 from orders.desk import jobs
 from orders.entry import idempotency
@@ -94,6 +94,7 @@ def tidy() -> dict[str, int]:
         "idempotency_keys": idempotency.forget_old_keys(),
         "webhook_deliveries": forget_old_deliveries(),
         "market_ticks": quotes.forget_old_ticks(),
+        **retention.forget(),
     }
 
 

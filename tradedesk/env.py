@@ -70,12 +70,12 @@ def url(name: str) -> str:
 
 
 def database_url() -> str:
-    """`DATABASE_URL`; for `manage.py migrate` that of the owner, where it is known.
+    """`DATABASE_URL`; for `manage.py migrate` and `archive` that of the owner, where it is known.
 
     Nothing else that works by way of Django is done as the owner of the tables: the application may not
-    change what is audited.
+    change or delete what is audited.
     """
-    owner = owner_url() if sys.argv[1:2] == ["migrate"] else ""
+    owner = owner_url() if sys.argv[1:2] in (["migrate"], ["archive"]) else ""
     return owner or url("DATABASE_URL") or "postgresql://tradedesk_app@127.0.0.1:5432/tradedesk"
 
 

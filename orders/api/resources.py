@@ -71,6 +71,7 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "group_id": str(order.group_id) if order.group_id else None,
         "on_unconfirmed": order.on_unconfirmed,
         "if_broker_down": order.if_broker_down,
+        "if_backlog": order.if_backlog,
         "strategy": order.strategy or None,
         "reduce_only": order.reduce_only,
         "overfilled": order.overfilled,
@@ -154,6 +155,8 @@ def token_document(token: ApiToken) -> Document:
         "revoked_by": token.revoked_by,
         "successor": token.successor.token_key if token.successor else None,
         "waiting": token.waiting,
+        "heartbeat": token.heartbeat_s or token.beat_within,
+        "silent_since": time_or_none(token.silent_since),
     }
 
 

@@ -12,7 +12,16 @@ from brokers.fix import OrdStatus, SecType, Side
 from brokers.order_attributes import Algo, OrderAttributes, TradingCondition
 from orders.entry.fields import Field, fields_of
 from orders.entry.ticket import TicketLeg
-from orders.models import EventKind, IfBrokerDown, OnUnconfirmed, RequestKind, RequestState, Source, State
+from orders.models import (
+    EventKind,
+    IfBacklog,
+    IfBrokerDown,
+    OnUnconfirmed,
+    RequestKind,
+    RequestState,
+    Source,
+    State,
+)
 from orders.selectors import STEPS
 
 
@@ -185,6 +194,7 @@ class OrderShape(AttributesShape):
     source = choice(Source)  # type: ignore[assignment]
     on_unconfirmed = choice(OnUnconfirmed)
     if_broker_down = choice(IfBrokerDown)
+    if_backlog = choice(IfBacklog)
     strategy = serializers.CharField(allow_null=True)
     reduce_only = serializers.BooleanField()
     approval_id = serializers.UUIDField(

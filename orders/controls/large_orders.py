@@ -18,13 +18,14 @@ from django.db.models.functions import Now
 
 from brokers import clock
 from orders.controls.approvals import Act
+from orders.entry.backlog import priority_now
+from orders.entry.intentions import user_of
 from orders.entry.recheck import fail_unfit
 from orders.entry.replace import ticket_of
 from orders.entry.resolution import price_tickets
 from orders.entry.rules import rules_cache
 from orders.entry.second_person import LIFETIME
 from orders.entry.slicer import end_unapproved, resume
-from orders.entry.use import user_of
 from orders.models import (
     Approval,
     ApprovalKind,
@@ -120,7 +121,10 @@ def _let_go(orders: Sequence[Order], approval: Approval) -> None:
         order.record_event(EventKind.RELEASED, Cause(actor=approval.decided_by, at=now, text=text))
     Order.objects.bulk_update(orders, ["fresh_until"])
     OutboxCommand.objects.bulk_create(
-        OutboxCommand(session_id=order.session_id, order=order, kind=CommandKind.NEW) for order in orders
+        OutboxCommand(
+            session_id=order.session_id, order=order, kind=CommandKind.NEW, priority=priority_now(order)
+        )
+        for order in orders
     )
     for session in sorted({order.session_id for order in orders}):
         transaction.on_commit(partial(wakeup.start_submission, session), robust=True)

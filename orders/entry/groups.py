@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry import second_person
+from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
@@ -233,6 +234,8 @@ def _record(
         _tie_legs(group, ticket, orders)
     if any(order.state == State.REJECTED for order in orders):
         _refuse_all(orders, received_at)
+    for order in orders:
+        order.priority = priority_now(order)
     with transaction.atomic():
         reject_beyond_use([orders], rules)
         approval = second_person.hold(orders, whole=True)

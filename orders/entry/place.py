@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession
-from orders.entry import repeats, second_person
+from orders.entry import backlog, repeats, second_person
 from orders.entry.checks import warned_report
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
@@ -180,9 +179,13 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
         if limited:
             reject_beyond_use([[order] for order in drafts], rules)
         approval = second_person.hold(drafts, whole=all_or_none)
+        backlog.rank(drafts)
         recorded = record_orders(drafts, ruleset=rules.ruleset_version)
         if recorded is None:
             return False
+        if late := [order for order in drafts if order.waits_too_long and order.id not in recorded]:
+            backlog.refuse_waiting(late)
+            recorded |= record_orders(late) or set()
         for line in lines:
             line.stored = line.stored or bool(line.order and line.order.id in recorded)
         if taken := [line for line in lines if line.created and not line.stored]:
@@ -265,7 +268,8 @@ def dry_run(ticket: Ticket, user: str) -> list[CheckResult]:
     context = context_by(rules, ticket, user)
     require_form(ticket, context)
     own = warned_report(ticket, context, ticket.overrides(user))
-    return [*own, *dry_report(ticket, context.instrument, rules, user)]
+    wait = backlog.backlog_check(ticket, context.instrument, str(context.account.session_id))
+    return [*own, *dry_report(ticket, context.instrument, rules, user), wait]
 
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:
@@ -279,7 +283,6 @@ def _draft(
 ) -> Order:
     order_id = order_ids.make(client.get_username(), ticket.cl_ord_id)
     last = last_prices.of(context.instrument)
-    max_age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
     order = Order(
         id=order_id,
         client=client,
@@ -299,9 +302,10 @@ def _draft(
         special=ticket.special(),
         on_unconfirmed=ticket.on_unconfirmed,
         if_broker_down=ticket.if_broker_down,
+        if_backlog=ticket.backlog_policy,
         strategy=ticket.strategy,
         reduce_only=ticket.reduce_only,
-        fresh_until=received_at + timedelta(seconds=max_age),
+        fresh_until=received_at + timedelta(seconds=ticket.fresh_for),
         received_at=received_at,
         arrival_px=last.px if last else None,
         ruleset=context.ruleset_version,

@@ -17,6 +17,7 @@ from brokers.models import GatewaySession, QuestionKind
 from brokers.order_attributes import OrderAttributes
 from brokers.order_ids import USED_UP_FROM
 from brokers.port import BrokerSession
+from orders.entry.backlog import backlog_check
 from orders.entry.place import UNPRICED, drafted
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import rules_cache
@@ -48,11 +49,13 @@ def preview_order(ticket: Ticket, *, client: User, received_at: datetime) -> Pre
     Raises TicketInvalid, InstrumentAmbiguous, BrokerSilent, and BrokerRefusedPreview with the broker's words.
     """
     order = _draft(ticket, client, received_at)
-    if order.state == State.REJECTED:
-        return Previewed(passed=False, checks=order.check_report, broker=None)
+    wait = backlog_check(ticket, order.instrument, str(order.session_id))
+    checks = [*order.check_report, wait.as_json()]
+    if order.state == State.REJECTED or wait.refuses:
+        return Previewed(passed=False, checks=checks, broker=None)
     body = msgspec.to_builtins(_payload(order, ticket))
     answer = questions.ask(order.session_id, QuestionKind.PREVIEW, body)
-    return Previewed(passed=True, checks=order.check_report, broker=msgspec.convert(answer, Preview))
+    return Previewed(passed=True, checks=checks, broker=msgspec.convert(answer, Preview))
 
 
 def _draft(ticket: Ticket, client: User, received_at: datetime) -> Order:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import transaction
 
 from brokers import clock
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 #: What an order keeps of its ticket under the same name.
 TERMS = sorted(
     {*Ticket.__struct_fields__}
-    - {*ATTRIBUTE_FIELDS, "cl_ord_id", "account", "instrument", "max_age", "override"}
+    - {*ATTRIBUTE_FIELDS, "cl_ord_id", "account", "instrument", "max_age", "if_backlog", "override"}
 )
 
 
@@ -45,10 +44,10 @@ def asks_for(first: Order, ticket: Ticket) -> bool:
         or (instrument.pk, ticket.account) != (first.instrument_id, first.account_id)
     ):
         return False
-    age = float(ticket.max_age) if ticket.max_age is not None else settings.MAX_AGE[ticket.ord_type]
     fresh_for = (first.fresh_until - first.received_at).total_seconds()
     same = all(getattr(first, name) == getattr(ticket, name) for name in TERMS)
-    return same and first.special == ticket.special() and abs(fresh_for - age) < 0.001
+    waits = first.if_backlog == ticket.backlog_policy and abs(fresh_for - ticket.fresh_for) < 0.001
+    return same and waits and first.special == ticket.special()
 
 
 def adopt(draft: Order, client: User) -> Order | None:

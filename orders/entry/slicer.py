@@ -22,6 +22,7 @@ from django.db.models.functions import Coalesce
 from brokers import clock, database
 from brokers.formats import decimal_text
 from orders.entry import second_person
+from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
@@ -383,6 +384,7 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     order.parent = parent
     order.fresh_until = min(order.fresh_until, parent.end_time)  # nothing of it is sent after its window
     reject_beyond_use([[order]], rules)
+    order.priority = priority_now(order)
     if record_orders([order], ruleset=rules.ruleset_version) is None:
         return  # the next round takes the new rules
     parent.made = number

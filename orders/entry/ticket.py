@@ -13,12 +13,13 @@ from functools import cache
 from typing import Annotated, Any
 
 import msgspec
+from django.conf import settings
 from msgspec import Meta
 
-from brokers.fix import LegSide, SecType
+from brokers.fix import LegSide, OrdType, SecType
 from brokers.messages import InstrumentRef, Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, ConId, Exchange, OrderAttributes, Symbol
-from orders.models import IfBrokerDown, OnUnconfirmed
+from orders.models import IfBacklog, IfBrokerDown, OnUnconfirmed
 from orders.risk.terms import OrderTerms
 
 LAST_DAY = len("YYYYMMDD")
@@ -132,6 +133,14 @@ class Ticket(OrderTerms, frozen=True, kw_only=True, omit_defaults=True):
     instrument: InstrumentKey
     on_unconfirmed: Annotated[OnUnconfirmed, Meta(title="If unconfirmed")] = OnUnconfirmed.RESEND
     if_broker_down: Annotated[IfBrokerDown, Meta(title="If broker is down")] = IfBrokerDown.QUEUE
+    if_backlog: Annotated[
+        IfBacklog | None,
+        Meta(
+            title="If the queue is long",
+            description="Where it would wait behind others for longer than it is fresh. Market orders are"
+            " refused then if nothing is said, all others queue.",
+        ),
+    ] = None
     strategy: StrategyName = ""
     reduce_only: Annotated[
         bool,
@@ -146,6 +155,17 @@ class Ticket(OrderTerms, frozen=True, kw_only=True, omit_defaults=True):
     override: Annotated[
         Override | None, Meta(description="Needs the scope risk: places it in spite of these warnings.")
     ] = None
+
+    @property
+    def fresh_for(self) -> float:
+        """For how many seconds it is fresh, as it says or as its type does."""
+        return float(self.max_age) if self.max_age is not None else settings.MAX_AGE[self.ord_type]
+
+    @property
+    def backlog_policy(self) -> IfBacklog:
+        """What it does where the queue is long: who wants the market now does not want it in a minute."""
+        default = IfBacklog.REJECT if self.ord_type == OrdType.MARKET else IfBacklog.QUEUE
+        return self.if_backlog or default
 
     def overrides(self, user: str) -> dict[str, str]:
         """By the id of each warning that is overridden, by whom and why."""

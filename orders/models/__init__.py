@@ -20,12 +20,13 @@ from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.kill import KillAction, KillStatus, KillSwitch
+from orders.models.legal_hold import LegalHold
 from orders.models.lifecycle import Cause
 from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
 from orders.models.ord_status import ord_status
-from orders.models.order import IfBrokerDown, OnUnconfirmed, Order, Source
-from orders.models.outbox import CommandKind, OutboxCommand, SubmissionAttempt
+from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
+from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.reports import DayReport, ReportKind
 from orders.models.requests import OrderRequest, RequestKind
@@ -77,6 +78,7 @@ __all__ = [
     "FillCost",
     "GroupKind",
     "IdempotencyKey",
+    "IfBacklog",
     "IfBrokerDown",
     "IfLate",
     "InstrumentRestriction",
@@ -84,6 +86,7 @@ __all__ = [
     "KillAction",
     "KillStatus",
     "KillSwitch",
+    "LegalHold",
     "LimitChange",
     "LostOrder",
     "MarketTick",
@@ -96,6 +99,7 @@ __all__ = [
     "OrderGroup",
     "OrderRequest",
     "OutboxCommand",
+    "Priority",
     "ReconciliationKind",
     "ReconciliationRun",
     "ReportKind",

@@ -70,7 +70,14 @@ class OrderEvent(models.Model):
     actor = models.CharField(max_length=100)
     text = models.TextField(blank=True)
     data = models.JSONField(default=dict)
-    inbox = models.ForeignKey("brokers.InboxMessage", on_delete=models.PROTECT, null=True, related_name="+")
+    #: Its raw message may be in an archive: the number stays, and no constraint looks for it.
+    inbox = models.ForeignKey(
+        "brokers.InboxMessage",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_constraint=False,
+    )
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())
     txid = models.BigIntegerField(db_default=CurrentTransaction())

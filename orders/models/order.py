@@ -21,6 +21,7 @@ from django.db.models import F, Q, Value
 from brokers.fix import LASTING, OrdStatus, SecType, Side
 from orders.models.event import EventKind, OrderEvent
 from orders.models.lifecycle import Cause, OrderLifecycle
+from orders.models.outbox import Priority
 from orders.models.states import ALIVE, EXECUTED, OPEN_REQUESTS, State
 from orders.models.terms import Terms
 from orders.models.trade_date import DayQuantities, trade_date
@@ -49,6 +50,13 @@ class OnUnconfirmed(models.TextChoices):
 
 class IfBrokerDown(models.TextChoices):
     """What a new order does while the broker cannot be reached."""
+
+    QUEUE = "queue"
+    REJECT = "reject"
+
+
+class IfBacklog(models.TextChoices):
+    """What a new order does when it would wait behind others for longer than it is fresh."""
 
     QUEUE = "queue"
     REJECT = "reject"
@@ -190,6 +198,7 @@ class Order(OrderLifecycle):
         max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
     )
     if_broker_down = models.CharField(max_length=8, choices=IfBrokerDown.choices, default=IfBrokerDown.QUEUE)
+    if_backlog = models.CharField(max_length=8, choices=IfBacklog.choices, default=IfBacklog.QUEUE)
     #: What it is placed for, in the client's words; empty: for nothing in particular.
     strategy = models.CharField(max_length=32, blank=True, default="")
     reduce_only = models.BooleanField(default=False, help_text="It never grows or turns a position.")
@@ -311,6 +320,11 @@ class Order(OrderLifecycle):
             ),
         ]
 
+    #: Only while it is recorded: what goes first, how many are ahead of it and may be (`entry.backlog`).
+    priority: int = Priority.RESTING
+    ahead: int = 0
+    most_ahead: int | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: Events noted in memory, written by `store.orders` together with the row.
@@ -326,6 +340,11 @@ class Order(OrderLifecycle):
     def recorded_overrides(self) -> dict[str, str]:
         """The warnings that were overridden when it was recorded, by whom and why."""
         return {check["id"]: check["overridden"] for check in self.check_report if check.get("overridden")}
+
+    @property
+    def waits_too_long(self) -> bool:
+        """Whether more is ahead of it than it may wait for."""
+        return self.most_ahead is not None and self.ahead > self.most_ahead
 
     @property
     def leaves_qty(self) -> Decimal:

@@ -15,6 +15,15 @@ class CommandKind(models.TextChoices):
     REPLACE = "REPLACE"
 
 
+class Priority(models.IntegerChoices):
+    """What goes first while more waits than the broker takes; cancels go before all of these."""
+
+    REDUCING = 1, "reduce only"
+    MARKET = 2, "at the market"
+    MARKETABLE = 3, "would trade at once"
+    RESTING = 4, "resting"
+
+
 class OutboxCommand(models.Model):
     """One command. `done_at` is set by the claim, before anything is sent: the claim is the promise."""
 
@@ -22,6 +31,8 @@ class OutboxCommand(models.Model):
     order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="commands")
     request = models.ForeignKey("orders.OrderRequest", on_delete=models.PROTECT, null=True)
     kind = models.CharField(max_length=8, choices=CommandKind.choices)
+    #: Of a new order, as `risk.priority` says when it is recorded.
+    priority = models.SmallIntegerField(choices=Priority.choices, db_default=Priority.RESTING)
     created_at = models.DateTimeField(db_default=Now())
     not_before = models.DateTimeField(db_default=Now())
     attempts = models.IntegerField(default=0)
@@ -32,7 +43,9 @@ class OutboxCommand(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(
-                fields=["session", "kind", "id"], condition=Q(done_at__isnull=True), name="outbox_waiting"
+                fields=["session", "kind", "priority", "id"],
+                condition=Q(done_at__isnull=True),
+                name="outbox_waiting",
             )
         ]
 

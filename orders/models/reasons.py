@@ -209,6 +209,12 @@ _ALL = (
         desk="Send it again when the session is back.",
     ),
     Reason(
+        code="BACKLOG_TOO_LONG",
+        text="More waits before it than the broker takes while the order is fresh.",
+        retryable=True,
+        desk="Send it later, give it a longer max_age, or have it queue.",
+    ),
+    Reason(
         code="BROKER_REJECTED",
         text="The broker or the exchange refused the order.",
         retryable=False,

@@ -54,6 +54,8 @@ MUTABLE = {
 }
 #: Columns of a new order that the database gives.
 BY_DATABASE = ("recorded_at", "queued_at", "checked_at")
+#: What the statement that records an order must know beside its columns.
+RANK = {"priority": "smallint", "ahead": "integer", "most_ahead": "integer"}
 #: Columns of an event that the writer gives; the rest are the database's defaults.
 EVENT = {
     "order_id": "uuid",
@@ -81,23 +83,33 @@ def record_orders(
     One statement, so that it is whole or absent without a transaction around it. None when this version
     of the ruleset is not in force any more: nothing was recorded then. `ruleset` None is for orders that
     were not ours to check. Left out are those whose cl_ord_id is taken, and repeats of an order that our
-    books had lost (`entry.repeats`); of two with one id in the list the first is recorded. Rows go in by
-    cl_ord_id: two lists that share ids, in another order each, would deadlock otherwise.
+    books had lost (`entry.repeats`); of two with one id in the list the first is recorded. Left out, too, are
+    those with more ahead of them at the broker than their `most_ahead`: their `ahead` is counted then.
+    Rows go in by cl_ord_id: two lists that share ids, in another order each, would deadlock otherwise.
     """
     if not orders:
         return set()
     events = [event for order in orders for event in order.pending_events]
-    given, pending_events = prepared.records(orders, given_columns()), prepared.records(events, EVENT)
+    given = prepared.records(orders, (*given_columns(), *RANK))
+    pending_events = prepared.records(events, EVENT)
     rows = prepared.rows(_record_sql(), [ruleset, given, pending_events, queued, CommandKind.NEW, queued])
     if not rows[0][0]:
         return None
-    times = {row[1]: row[2:] for row in rows if row[1]}
+    times = {row[1]: row[2:4] for row in rows if row[2]}
+    waiting = {row[1]: row[4] for row in rows if row[4] is not None}
     order_log.write({order.id: order for order in orders}, (e for e in events if e.order_id in times))
     for order in orders:
         if order.id in times:
             order.pending_events.clear()
         order.recorded_at, order.queued_at = times.get(order.id, (None, None))
+        order.ahead = waiting.get(order.id, order.ahead)
     return set(times)
+
+
+def count_waiting(session: str, priority: int) -> int:
+    """How many orders wait for this session that go before one of this priority."""
+    waiting = OutboxCommand.objects.filter(session=session, kind=CommandKind.NEW, done_at=None)
+    return waiting.filter(priority__lte=priority).count()
 
 
 @cache
@@ -115,14 +127,25 @@ def given_columns() -> dict[str, str]:
 def _record_sql() -> str:
     """Orders come as one document: each mixture of values and nulls would be another statement."""
     columns = ", ".join(given_columns())
-    given = ", ".join(f"{name} {kind}" for name, kind in given_columns().items())
+    given = ", ".join(f"{name} {kind}" for name, kind in (given_columns() | RANK).items())
     return f"""
         WITH rules AS (
             SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_RULESET}'), true)
                 AS in_force
         ), given AS (
             SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
-                WITH ORDINALITY AS g({columns}, place)
+                WITH ORDINALITY AS g({columns}, {", ".join(RANK)}, place)
+        ), waiting AS (
+            SELECT session_id, priority, count(*) FROM orders_outboxcommand
+            WHERE done_at IS NULL AND kind = 'NEW' AND session_id IN (SELECT session_id FROM given)
+            GROUP BY session_id, priority
+        ), late AS (
+            SELECT id, ahead FROM (
+                SELECT id, most_ahead, ahead + COALESCE((
+                    SELECT sum(w.count) FROM waiting w
+                    WHERE w.session_id = given.session_id AND w.priority <= given.priority), 0) AS ahead
+                FROM given WHERE most_ahead IS NOT NULL
+            ) AS counted WHERE ahead > most_ahead
         ), events AS (
             SELECT * FROM {prepared.json_to_recordset(EVENT, "e")}
         ), recorded AS (
@@ -133,6 +156,7 @@ def _record_sql() -> str:
             FROM given, rules WHERE in_force AND NOT EXISTS (
                 SELECT FROM orders_lostorder l
                 WHERE l.claimed_at IS NULL AND l.digest = right(given.id::text, 17))
+              AND id NOT IN (SELECT id FROM late)
             ORDER BY cl_ord_id, place
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
             RETURNING id, session_id, state, approval_id, recorded_at, queued_at
@@ -141,11 +165,13 @@ def _record_sql() -> str:
             SELECT events.* FROM events JOIN recorded ON recorded.id = events.order_id
             ORDER BY events.order_id, events.version
         ), queued AS (
-            INSERT INTO orders_outboxcommand (session_id, order_id, kind, attempts, error)
-            SELECT session_id, id, %s, 0, '' FROM recorded
-            WHERE %s AND state = 'CREATED' AND approval_id IS NULL ORDER BY id
+            INSERT INTO orders_outboxcommand (session_id, order_id, kind, priority, attempts, error)
+            SELECT r.session_id, r.id, %s, given.priority, 0, ''
+            FROM recorded r JOIN given ON given.id = r.id WHERE %s AND r.state = 'CREATED'
+              AND r.approval_id IS NULL ORDER BY r.id
         )
-        SELECT in_force, id, recorded_at, queued_at FROM rules LEFT JOIN recorded ON true
+        SELECT in_force, id, recorded_at, queued_at, NULL::integer FROM rules LEFT JOIN recorded ON true
+        UNION ALL SELECT true, id, NULL, NULL, ahead::integer FROM late, rules WHERE in_force
     """  # noqa: S608 - column names come from the model, values are parameters
 
 

@@ -169,6 +169,7 @@ def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
         "OrdStatus": ord_status(order.state, order.cum_qty, open_kinds, order.standing),
         "if unconfirmed": order.on_unconfirmed,
         "if the broker is down": order.if_broker_down,
+        "if the queue is long": order.if_backlog,
         "strategy": order.strategy or NOTHING,
         "reduce only": "yes" if order.reduce_only else "no",
         "fresh until": order.fresh_until.isoformat(" ", "seconds"),

@@ -67,7 +67,7 @@ GROUPS = {
         *("maturity", "strike_price", "put_or_call"),
     ),
     "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force", "reduce_only", "strategy"),
-    "If things fail": ("on_unconfirmed", "if_broker_down", "max_age", "cl_ord_id"),
+    "If things fail": ("on_unconfirmed", "if_broker_down", "if_backlog", "max_age", "cl_ord_id"),
 }
 HINTS = {
     "symbol": "symbol or name",

@@ -193,17 +193,25 @@ def _touched(span: Span) -> _Touched:
     return touched
 
 
-def hashes(sealed: Sealed, condition: str, parameters: Sequence[Any], columns: Iterable[str] = ()) -> Hashes:
+def hashes(
+    sealed: Sealed,
+    condition: str,
+    parameters: Sequence[Any],
+    columns: Iterable[str] = (),
+    *,
+    source: str = "",
+) -> Hashes:
     """Key and sha256 of each row: of its columns as a JSON array, in the text of PostgreSQL's jsonb.
 
     Numbers keep their scale in it, times are ISO 8601 in UTC (the connection's zone), keys are sorted.
+    `source` gives rows of the table's type in its place.
     """
     names = ", ".join(f"t.{name}" for name in columns or sealed.columns)
     order = "txid, id" if sealed in (EVENTS, RECORDS) else "id"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id::text, sha256(convert_to(jsonb_build_array({names})::text, 'UTF8'))"  # noqa: S608
-            f" FROM {sealed.table} t WHERE {condition} ORDER BY {order}",
+            f" FROM {source or sealed.table} t WHERE {condition} ORDER BY {order}",
             parameters,
         )
         return [(key, bytes(digest)) for key, digest in cursor.fetchall()]

@@ -33,7 +33,9 @@ FOLLOWED = (
     Followed(table="orders_instrumentrestriction"),
     Followed(table="orders_limitchange"),
     Followed(table="orders_approval"),
-    Followed(table="orders_apitoken", key="token_key", without=("last_used_at",), hidden=("digest",)),
+    Followed(
+        table="orders_apitoken", key="token_key", without=("last_used_at", "due_at"), hidden=("digest",)
+    ),
     Followed(table="orders_apitoken_accounts", hidden=("apitoken_id",)),
     Followed(table="auth_user", without=("last_login",), hidden=("password",)),
     Followed(table="auth_user_groups"),
@@ -55,6 +57,7 @@ FOLLOWED = (
         only=words("id kind order_id seen_at seen_by_id cleared_at cleared_by cleared_note"),
     ),
     Followed(table="orders_lostorder"),
+    Followed(table="orders_legalhold"),
     Followed(
         table="orders_slicedorder",
         only=words("id client_id cl_ord_id account_id ticket order_qty slices state reason"),

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
 
+from orders.controls.archive import Archives
 from orders.controls.audit.install import row_of
 from orders.controls.audit.seal import NO_HEAD, Hashes, Span, hashes, head_of, within_span
 from orders.controls.audit.tables import (
@@ -81,11 +83,17 @@ class _Last:
 
 
 class Verification:
-    """One walk; `broken()` gives what it finds, in the order of the chain."""
+    """One walk; `broken()` gives what it finds, in the order of the chain.
 
-    def __init__(self, bounds: Bounds | None = None, anchor: Anchor | None = None) -> None:
+    Raw messages that were archived are compared with the files in `archive`; without it they are counted.
+    """
+
+    def __init__(
+        self, bounds: Bounds | None = None, anchor: Anchor | None = None, archive: Path | None = None
+    ) -> None:
         self.bounds = bounds or Bounds()
         self.anchor = anchor
+        self.archives = Archives(archive)
         self.seals = self.rows = 0
         self._last: dict[str, dict[str, _Last]] = {}
         self._end = 0
@@ -133,11 +141,11 @@ class Verification:
                 last |= {key: _Last(digest, columns, seal.seq, within) for key, digest in known}
             elif within:
                 self.rows += len(known)
-                yield from _fixed(sealed, span, known, columns, seal.seq)
+                yield from _fixed(sealed, span, known, columns, seal.seq, self.archives)
         if within:
             for sealed in (RECORDS, EVENTS):
                 if sealed.table not in content["rows"]:
-                    yield from _fixed(sealed, span, [], sealed.columns, seal.seq)
+                    yield from _fixed(sealed, span, [], sealed.columns, seal.seq, self.archives)
 
     def _anchored(self) -> Iterator[Broken]:
         if self.anchor is None:
@@ -245,12 +253,22 @@ def _held(held: dict[str, Any]) -> Hashes:
     return [(key, digests[i * 32 : i * 32 + 32]) for i, key in enumerate(held["keys"])]
 
 
-def _fixed(sealed: Sealed, span: Span, known: Hashes, columns: tuple[str, ...], seq: int) -> Iterator[Broken]:
+def _fixed(
+    sealed: Sealed,
+    span: Span,
+    known: Hashes,
+    columns: tuple[str, ...],
+    seq: int,
+    archives: Archives,
+) -> Iterator[Broken]:
     """Rows that stay as they are: those of the span are these, no other, in this order."""
     if sealed in (EVENTS, RECORDS):
         found = hashes(sealed, *within_span(sealed, span), columns)
     else:
         found = hashes(sealed, "id = ANY(%s::bigint[])", [[key for key, _ in known]], columns)
+        there = {key for key, _ in found}
+        found += archives.hashes([row for row in known if row[0] not in there], columns)
+        found.sort(key=lambda row: int(row[0]))
     if found == known:
         return
     now, then = dict(found), dict(known)

@@ -28,6 +28,7 @@ class Command(BaseCommand):
         verify.add_argument("--from", dest="since", type=moment, help="seals from this time (ISO 8601, UTC)")
         verify.add_argument("--to", dest="until", type=moment, help="seals up to this time")
         verify.add_argument("--anchor", type=Path, help="a file that `audit anchor` wrote, kept elsewhere")
+        verify.add_argument("--archive", type=Path, help="where `archive` put old messages of the broker")
         verify.add_argument("--all", action="store_true", help="name everything that is broken")
         what.add_parser("seal", help="seal what is committed now, as a task does every two seconds")
         heads = what.add_parser("anchor", help="print the head of the chain, to be kept elsewhere")
@@ -51,7 +52,8 @@ class Command(BaseCommand):
 
     def _verify(self, options: dict[str, Any]) -> None:
         bounds = Bounds(since=options["since"], until=options["until"])
-        walk = Verification(bounds, read_anchor(options["anchor"]) if options["anchor"] else None)
+        anchored = read_anchor(options["anchor"]) if options["anchor"] else None
+        walk = Verification(bounds, anchored, options["archive"])
         found = False
         for broken in walk.broken():
             found = True
@@ -61,6 +63,8 @@ class Command(BaseCommand):
         if found:
             sys.exit(1)
         self.stdout.write(f"unbroken: {walk.seals} seal(s), {walk.rows} row(s)")
+        if walk.archives.unread:
+            self.stdout.write(f"{walk.archives.unread} of them are archived: compare them with --archive DIR")
 
     def _anchor(self, file: Path | None) -> None:
         seal()

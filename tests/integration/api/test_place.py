@@ -28,7 +28,7 @@ def test_an_order_shows_exactly_the_published_fields(api: Api) -> None:
         *("id", "cl_ord_id", "order_ref", "account", "instrument", "side", "order_qty", "ord_type", "price"),
         *("stop_px", "time_in_force", "state", "ord_status", "cum_qty", "leaves_qty", "avg_px", "reason"),
         *("perm_id", "broker_order_id", "version", "requests", "timestamps", "source", "on_unconfirmed"),
-        *("if_broker_down", "strategy", "reduce_only"),
+        *("if_broker_down", "if_backlog", "strategy", "reduce_only"),
         "group_id",
         "parent_id",
         *ATTRIBUTE_FIELDS,

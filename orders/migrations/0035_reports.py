@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0010_one_state_of_a_session'),
-        ('orders', '0031_large_orders'),
+        ('orders', '0034_dead_man'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='alert',
             name='kind',
-            field=models.CharField(choices=[('HELD_ORDER', 'Order held for the desk'), ('IN_DOUBT', 'Order unconfirmed for long'), ('DUPLICATE_ORDER', 'One reference, two orders at the broker'), ('OVERFILL', 'More executed than ordered'), ('UNKNOWN_CODE', 'Error code that is not in our table'), ('COMMISSION_MISSING', 'Commission missing'), ('BREAK', "Our books and the broker's differ"), ('INBOX_STUCK', 'Broker message that could not be applied'), ('GROUP_BROKEN', 'Group not placed whole although a part of it executed'), ('SESSION', 'Broker session needs a person'), ('LOST_HISTORY', 'The broker has orders of ours that our books lost'), ('BUST', 'Execution taken back by the exchange'), ('CORRECTION', 'Execution corrected'), ('LATE_FILL', 'Executed after the order was over'), ('REPORT', 'A report of the day is ready')], max_length=24),
+            field=models.CharField(choices=[('HELD_ORDER', 'Order held for the desk'), ('IN_DOUBT', 'Order unconfirmed for long'), ('DUPLICATE_ORDER', 'One reference, two orders at the broker'), ('OVERFILL', 'More executed than ordered'), ('UNKNOWN_CODE', 'Error code that is not in our table'), ('COMMISSION_MISSING', 'Commission missing'), ('BREAK', "Our books and the broker's differ"), ('INBOX_STUCK', 'Broker message that could not be applied'), ('GROUP_BROKEN', 'Group not placed whole although a part of it executed'), ('SESSION', 'Broker session needs a person'), ('DEAD_MAN', 'A client does not beat any more'), ('LOST_HISTORY', 'The broker has orders of ours that our books lost'), ('BUST', 'Execution taken back by the exchange'), ('CORRECTION', 'Execution corrected'), ('LATE_FILL', 'Executed after the order was over'), ('REPORT', 'A report of the day is ready')], max_length=24),
         ),
         migrations.CreateModel(
             name='AlertMute',
