@@ -16,7 +16,7 @@ from orders.models import BreakKind
 from orders.notify import questions
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
-from orders.reports import keep, quotes
+from orders.reports import keep, kept, quotes
 from orders.sending import submission
 from orders.session.runtime import running
 from orders.webhooks.collect import collect
@@ -102,6 +102,12 @@ def tidy() -> dict[str, int]:
 def keep_profits() -> int:
     """Keep this minute's profit and loss of every account and position."""
     return profits.keep_minute()
+
+
+@shared_task
+def make_reports() -> int:
+    """Make the reports of the day whose time has come; how many."""
+    return kept.make_due()
 
 
 @shared_task

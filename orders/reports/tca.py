@@ -92,9 +92,9 @@ def _sums(groups: QuerySet[Any]) -> list[dict[str, Any]]:
 
 
 def _spreads(groups: QuerySet[Any]) -> QuerySet[Any]:
-    return groups.order_by().annotate(
-        sum_effective=Sum("effective", filter=QUOTED), sum_quoted=Sum("quoted", filter=QUOTED)
-    )
+    sums = {"sum_effective": Sum("effective", filter=QUOTED), "sum_quoted": Sum("quoted", filter=QUOTED)}
+    found: QuerySet[Any] = groups.order_by().annotate(**sums)
+    return found
 
 
 def _add_spreads(rows: list[dict[str, Any]], groups: QuerySet[Any], by: str) -> None:

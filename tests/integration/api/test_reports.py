@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import timedelta
+import json
+from datetime import time, timedelta
 from decimal import Decimal as D
 from typing import Any
 
 import openpyxl
 import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.utils import timezone
 
-from orders.models import Execution, Order
+from brokers.daily_time import DailyTime
+from brokers.models import BrokerAccount
+from orders.models import Alert, DayReport, Execution, Order, ReportKind
 from orders.reports import keep
 from orders.reports.fills import SUM_COLUMNS
+from orders.reports.kept import ReportSigned, hash_of, make_due, sign
+from orders.reports.kept import keep as keep_report
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
 
 NOW = timezone.now()
@@ -134,3 +141,107 @@ def test_costs_are_answered_and_exported_alike_and_of_own_accounts_only(api: Api
     assert api.get("tca", by="moon").status_code == 400
     assert api.get("tca").status_code == 400
     assert order.account_id == ACCOUNT
+
+
+# --- start and end of day ---------------------------------------------------------------------------------
+def report_of(api: Api, kind: str, **query: str) -> Any:
+    return api.get(f"reports/{kind}", account=ACCOUNT, **query)
+
+
+def test_the_end_of_day_adds_up_what_was_executed_and_charged(api: Api, order: Order) -> None:
+    executed(order, 1)
+    executed(order, 2, last_px=D("202"), commission=D("1.5"))
+    executed(order, 3, superseded=True)
+    executed(order, 4, trade_date=YESTERDAY)
+    sections = report_of(api, "end-of-day").json()["sections"]
+    (row,) = sections["traded"]
+    assert (row["fills"], row["qty"], row["value"]) == (2, "20", "4030")
+    (paid,) = sections["commissions"]
+    assert (paid["currency"], paid["commission"], paid["waiting"]) == ("USD", "2.5", 0)
+    assert [fill["exec_id"] for fill in sections["fills"]] == ["1.01", "2.01"]
+    assert sections["summary"] == [{"state": "CREATED", "orders": 1}]
+
+
+def test_the_start_of_day_is_a_checklist_that_computes_itself(api: Api, order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(time_in_force="GTC")
+    sections = report_of(api, "start-of-day").json()["sections"]
+    known = {row["check"]: row["ok"] for row in sections["checklist"]}
+    names = ("link", "gate", "trading state", "open breaks")
+    assert [known[name] for name in names] == [False, False, True, True]
+    assert known["positions equal the broker's"] is None
+    (resting,) = sections["resting orders"]
+    assert (resting["cl_ord_id"], resting["distance_bps"]) == ("a-1", "250")
+
+
+@pytest.mark.parametrize("kind", ["start-of-day", "end-of-day"])
+def test_every_format_holds_the_same_values(api: Api, order: Order, kind: str) -> None:
+    executed(order, 1)
+    plain = report_of(api, kind).json()
+    book = openpyxl.load_workbook(io.BytesIO(report_of(api, kind, format="xlsx").content))
+    assert book.sheetnames == list(plain["sections"])
+    text = report_of(api, kind, format="csv").content.decode()
+    for name, rows in plain["sections"].items():
+        assert name in text
+        assert book[name].max_row == len(rows) + 1
+    pdf = report_of(api, kind, format="pdf")
+    assert (pdf.headers["Content-Type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+
+
+def test_hostile_words_of_a_broker_stay_words_in_every_format(api: Api, order: Order) -> None:
+    executed(order, 1, venue="=cmd|'<b>&")
+    for form in ("csv", "xlsx", "pdf"):
+        assert report_of(api, "end-of-day", format=form).status_code == 200
+    assert "'=cmd" in report_of(api, "end-of-day", format="csv").content.decode()
+
+
+def test_a_report_of_another_account_does_not_exist(api: Api) -> None:
+    assert api.get("reports/end-of-day", account=OTHER).status_code == 400
+    assert api.get("reports/end-of-day").status_code == 400
+    assert report_of(api, "end-of-day", format="doc").status_code == 400
+
+
+def test_the_command_keeps_what_the_api_shows_with_its_hash(
+    api: Api, order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executed(order, 1)
+    for _ in range(2):
+        call_command("report", "end-of-day", account=ACCOUNT)
+    told = json.loads(capsys.readouterr().out.partition("}\n{")[0] + "}")
+    shown = report_of(api, "end-of-day").json()
+    kept = DayReport.objects.get()
+    assert told == {name: shown[name] for name in told} == kept.document
+    assert shown["kept"]["sha256"] == kept.sha256 == hash_of(kept.document)
+
+
+def test_a_past_day_is_shown_as_it_was_kept(api: Api, order: Order) -> None:
+    executed(order, 1, trade_date=YESTERDAY)
+    account = BrokerAccount.objects.get(pk=ACCOUNT)
+    keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t")
+    executed(order, 2, trade_date=YESTERDAY)
+    shown = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
+    assert len(shown["sections"]["fills"]) == 1
+    assert keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t").edition == 2
+
+
+def test_a_person_signs_off_once_and_with_a_reason(api: Api, order: Order) -> None:
+    user = User.objects.get(username="algo")
+    report = keep_report(ReportKind.END_OF_DAY, BrokerAccount.objects.get(pk=ACCOUNT), TODAY, by="t")
+    with pytest.raises(ValueError, match="looked at"):
+        sign(report.pk, user=user, reason=" ")
+    assert sign(report.pk, user=user, reason="compared with the statement").signed_by == user
+    with pytest.raises(ReportSigned):
+        sign(report.pk, user=user, reason="again")
+    assert report_of(api, "end-of-day").json()["kept"]["signed_by"] == "algo"
+
+
+def test_a_report_is_made_once_when_its_time_has_come_and_nobody_is_told_twice(
+    api: Api, order: Order, settings: Any
+) -> None:
+    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays=())}
+    is_off = TODAY.weekday() >= 5
+    accounts = 0 if is_off else BrokerAccount.objects.count()
+    assert (make_due(), make_due()) == (accounts, 0)
+    assert Alert.objects.filter(kind="REPORT").count() == accounts
+    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays={TODAY})}
+    DayReport.objects.all().delete()
+    assert make_due() == 0
