@@ -33,6 +33,7 @@ from orders.models.requests import OrderRequest, RequestKind
 from orders.models.routes import AlertMute, AlertNotice, AlertRoute, NoticeState
 from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
+from orders.models.statement import Statement, StatementRow
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
@@ -116,6 +117,8 @@ __all__ = [
     "SlicedOrder",
     "Source",
     "State",
+    "Statement",
+    "StatementRow",
     "SubmissionAttempt",
     "Terms",
     "TradingState",
