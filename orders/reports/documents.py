@@ -95,7 +95,7 @@ def pdf(document: Document) -> bytes:
         story += [table, Spacer(1, 6)]
         if more := document["more"].get(name):
             story.append(Paragraph(f"And {more} more.", styles["BodyText"]))
-    page = SimpleDocTemplate(file, pagesize=landscape(A4), title=title, invariant=1, margin=24)
+    page = SimpleDocTemplate(file, pagesize=landscape(A4), title=title, invariant=1)
     page.build(story)
     return file.getvalue()
 
