@@ -8,6 +8,7 @@ may not. Accounts without such limits take no lock and cost nothing. Orders that
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -105,17 +106,71 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
     if not limited:
         return
     use, valuation = _facts([bound for _, bound in limited], rules, lock=lock)
-    for orders, bound in limited:
-        report = bound.report(use, valuation)
-        for order in orders:
-            order.check_report = [*order.check_report, *(check.as_json() for check in report)]
+    for orders, report in _judged(limited, use, valuation):
+        _add_report(orders, report)
         if broken := first_failed(report):
             for order in orders:
                 reject_order(order, broken.code, Cause(actor="checks", at=clock.now()))
             if lock:
                 stop_runaway(broken)
-        else:
+
+
+def grant_unlocked(intentions: Iterable[Intention], rules: Rules) -> Mapping[str, int] | None:
+    """The marks under which all of these are within their limits, without waiting for anybody.
+
+    Whoever records them requires that these marks have not moved. None, and nothing is said: one may be
+    beyond a limit, or others are recording as well; then `reject_beyond_use` is asked under its lock.
+    """
+    limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
+    if not limited or contention.is_on:
+        return None
+    use, valuation = _facts([bound for _, bound in limited], rules, lock=False, marks=True)
+    marks = {owner: mark for owner, mark in use.marks.items() if mark is not None}
+    judged = list(_judged(limited, use, valuation))
+    if len(marks) < len(use.marks) or any(first_failed(report) for _, report in judged):
+        return None
+    for orders, report in judged:
+        _add_report(orders, report)
+    return marks
+
+
+class Contention:
+    """Whether others recorded in between a moment ago: then waiting in line is cheaper than trying again."""
+
+    LASTS = 0.5  # seconds
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether to take the lock at once."""
+        return time.monotonic() < self._until
+
+    def begin(self, marks: Mapping[str, int] | None) -> None:
+        """What was read with these marks, if any, did not stand."""
+        if marks:
+            self._until = time.monotonic() + self.LASTS
+
+
+contention = Contention()
+
+
+def _judged(
+    limited: Iterable[tuple[Intention, Bound]], use: Use, valuation: Valuation, *, recorded: bool = False
+) -> Iterator[tuple[Intention, list[CheckResult]]]:
+    """What each is told; one that is granted counts for the next."""
+    for orders, bound in limited:
+        report = bound.report(use, valuation, recorded=recorded)
+        if not first_failed(report):
             use.add(bound.demand)
+        yield orders, report
+
+
+def _add_report(orders: Intention, report: Iterable[CheckResult]) -> None:
+    told = [check.as_json() for check in report]
+    for order in orders:
+        order.check_report = [*order.check_report, *told]
 
 
 def stop_runaway(broken: CheckResult) -> None:
@@ -141,11 +196,7 @@ def recheck_use(
     use, valuation = _facts([bound for _, bound in limited], rules, lock=True)
     for _, bound in limited:
         use.remove(bound.demand)
-    for orders, bound in limited:
-        report = bound.report(use, valuation, recorded=True)
-        if not first_failed(report):
-            use.add(bound.demand)
-        yield orders, report
+    yield from _judged(limited, use, valuation, recorded=True)
 
 
 def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> None:
@@ -330,11 +381,13 @@ def account_of(order: Order) -> str:
     return order.account_id
 
 
-def _facts(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> tuple[Use, Valuation]:
+def _facts(
+    bounds: Sequence[Bound], rules: Rules, *, lock: bool, marks: bool = False
+) -> tuple[Use, Valuation]:
     """What all the owners do that these intentions count for, and what that is worth."""
     limits = list({one.scope: one for bound in bounds for one in bound.limits}.values())
     contracts = {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
-    use = _use(bounds, limits, contracts, rules, lock=lock)
+    use = _use(bounds, limits, contracts, rules, lock=lock, marks=marks)
     held = {con_id for _, con_id in (*use.longs, *use.shorts)}
     firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
     accounts = [bound.demand.account for bound in bounds]
@@ -348,16 +401,19 @@ def _use(
     rules: Rules,
     *,
     lock: bool,
+    marks: bool,
 ) -> Use:
     own = {bound.demand.account for bound in bounds}
     scopes = {scope for bound in bounds for scope in bound.demand.scopes}
     shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
     reading = reading_for(limits, scopes, shrink=shrink)
-    firm = {FIRM} if FIRM in scopes or reading.quotes else set()
+    owners = own | scopes | ({FIRM} if FIRM in scopes or reading.quotes else set())
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         contracts,
-        locks={*own, *scopes, *firm} if lock else (),
+        instruments={order.content.instrument for bound in bounds for order in bound.demand.orders},
+        locks=owners if lock else (),
+        marks=owners if marks else (),
         reading=reading,
     )
 

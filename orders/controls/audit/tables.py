@@ -167,6 +167,7 @@ NOT_AUDITED = {
     "orders_submissionattempt": "how an order was sent; that it was is an event",
     "orders_reconciliationrun": "forgotten after some days; what differs is a break",
     "orders_rulebook": "a counter",
+    "orders_usemark": "counters",
     "orders_usedid": "ids of orders, which are audited",
     "orders_webhookdelivery": "copies of events",
     "orders_webhookattempt": "how a delivery went",
