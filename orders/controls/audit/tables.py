@@ -112,7 +112,7 @@ ORDERS = Sealed(
         "id client_id source cl_ord_id request_hash order_ref account_id session_id "
         "instrument_id side order_qty ord_type price stop_px time_in_force special parent_id "
         "group_id on_unconfirmed if_broker_down reason_code reason_text check_report "
-        "arrival_px received_at recorded_at strategy reduce_only approval_id"
+        "arrival_px received_at recorded_at strategy reduce_only approval_id if_backlog"
     ),
     fixed=False,
 )
@@ -191,7 +191,9 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     ),
 }
 #: Rows that change all the time: columns that the application's role never writes again.
-FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id")}
+FIXED = {
+    "orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id if_backlog")
+}
 #: And columns that a trigger holds, because one statement writes whole rows: what was asked for.
 ASKED = words(
     "order_id client_id kind cl_ord_id requested_by requested_at order_qty price stop_px check_report"
