@@ -30,6 +30,7 @@ from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
+from orders.models.statement import Statement, StatementRow
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
@@ -103,6 +104,8 @@ __all__ = [
     "SlicedOrder",
     "Source",
     "State",
+    "Statement",
+    "StatementRow",
     "SubmissionAttempt",
     "Terms",
     "TradingState",

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0034_dead_man'),
+        ('orders', '0035_statements'),
     ]
 
     operations = [
