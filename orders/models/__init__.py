@@ -38,6 +38,7 @@ from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
 from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
+from orders.models.use_mark import UseMark
 from orders.models.used_id import UsedId
 from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
@@ -122,6 +123,7 @@ __all__ = [
     "SubmissionAttempt",
     "Terms",
     "TradingState",
+    "UseMark",
     "UsedId",
     "Webhook",
     "WebhookAttempt",

@@ -172,6 +172,7 @@ NOT_AUDITED = {
     "orders_submissionattempt": "how an order was sent; that it was is an event",
     "orders_reconciliationrun": "forgotten after some days; what differs is a break",
     "orders_rulebook": "a counter",
+    "orders_usemark": "counters",
     "orders_usedid": "ids of orders, which are audited",
     "orders_webhookdelivery": "copies of events",
     "orders_webhookattempt": "how a delivery went",
@@ -200,7 +201,9 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     ),
 }
 #: Rows that change all the time: columns that the application's role never writes again.
-FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id")}
+FIXED = {
+    "orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id if_backlog")
+}
 #: And columns that a trigger holds, because one statement writes whole rows: what was asked for.
 ASKED = words(
     "order_id client_id kind cl_ord_id requested_by requested_at order_qty price stop_px check_report"
