@@ -69,6 +69,8 @@ def reject_beyond_use(asked: Iterable[Orders], rules: Rules, *, lock: bool = Tru
         return
     use, valuation = _facts([intention for _, intention in limited], rules, lock=lock)
     for orders, intention in limited:
+        if intention.of_parent:
+            use.take_out(intention)
         report = intention_checks(intention, use, valuation)
         for order in orders:
             order.check_report = [*order.check_report, *(check.as_json() for check in report)]
@@ -111,7 +113,7 @@ def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Order
         use.remove(intention)
     for orders, intention in sorted(limited, key=lambda one: one[1].must_shrink):
         report = intention_checks(intention, use, valuation, recorded=True)
-        if not first_failed(report):
+        if intention.of_parent or not first_failed(report):  # a parent's rest counts without its slice too
             use.add(intention)
         yield orders, report
 
@@ -150,7 +152,7 @@ def _report(
     if intention is None:
         return []
     use, valuation = _facts([intention], rules, lock=lock)
-    if recorded:
+    if recorded or intention.of_parent:
         use.remove(intention)
     return intention_checks(intention, use, valuation, recorded=recorded)
 
