@@ -30,10 +30,12 @@ from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
+from orders.models.statement import Statement, StatementRow
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
 from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
+from orders.models.use_mark import UseMark
 from orders.models.used_id import UsedId
 from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
@@ -102,9 +104,12 @@ __all__ = [
     "SlicedOrder",
     "Source",
     "State",
+    "Statement",
+    "StatementRow",
     "SubmissionAttempt",
     "Terms",
     "TradingState",
+    "UseMark",
     "UsedId",
     "Webhook",
     "WebhookAttempt",
