@@ -57,10 +57,10 @@ def confirm(request: HttpRequest) -> HttpResponse:
     key, reason = as_id(request.POST.get("key", "")), request.POST.get("reason", "").strip()[:500]
     if key is None or not ids or not reason:
         return preview(request, mine, "Please give a reason; nothing was marked yet.")
-    marked = [review(key, order_id, request, reason) for order_id in mine.values_list("pk", flat=True)]
-    messages.success(
-        request, f"{len(marked)} orders marked reviewed. They do not wait for a person any more."
-    )
+    chosen = list(mine.values_list("pk", flat=True))
+    for order_id in chosen:
+        review(key, order_id, request, reason)
+    messages.success(request, f"{len(chosen)} orders marked reviewed; they wait for nobody any more.")
     return HttpResponseRedirect(f"{reverse('admin:orders_order_changelist')}?view=problems", status=303)
 
 
