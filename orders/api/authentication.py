@@ -48,6 +48,8 @@ class Access:
     networks: str = ""  # that may use it, separated by commas; empty: all
     person: User | None = None  # who answers for it
 
+    beats: bool = False  # a client that must say again and again that it lives
+
     @property
     def actor(self) -> str:
         """The caller as events and audit name it."""
@@ -145,6 +147,7 @@ def read_access(digest: str) -> Access | None:
         rate=token.rate,
         strategy=token.strategy,
         networks=",".join(token.networks),
+        beats=bool(token.heartbeat_s or token.beat_within),
     )
 
 

@@ -134,6 +134,16 @@ TOKEN_FIELDS = {
         listed(network, most=50),
         description="Addresses and networks (CIDR) that may use it; all if not given.",
     ),
+    "heartbeat": Field(
+        integer(5, 86_400),
+        description="Seconds within which `POST /heartbeat` must come again; else its orders are canceled.",
+    ),
+}
+HEARTBEAT_FIELDS = {
+    "within": Field(
+        integer(0, 86_400),
+        description="Seconds to the next beat, at least 5; 0 ends it. Not given: as before.",
+    )
 }
 WEBHOOK_FIELDS = {
     "url": Field(text(r"^https?://[\x21-\x7e]{1,480}$", "an https URL of printable ASCII"), required=True),

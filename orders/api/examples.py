@@ -74,6 +74,7 @@ REQUESTS: dict[str, Schema] = {
     "resolve_instrument": {"symbol": "ES", "sec_type": "FUT", "exchange": "CME", "maturity": "202612"},
     "cancel_order": {"cl_ord_id": "alg-0001-cancel"},
     "replace_order": {"cl_ord_id": "alg-0001-b", "order_qty": "150", "price": "230.10"},
+    "heartbeat": {"within": 30},
     "rotate_token": {"overlap": 3600},
     "close_position": {"reason": "The strategy has ended."},
     "reverse_position": {"reason": "The signal has turned."},

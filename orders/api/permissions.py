@@ -10,6 +10,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from orders.api.authentication import Access
+from orders.api.problems import Problem
+from orders.controls.dead_man import is_alive
 from orders.models import Scope
 
 if TYPE_CHECKING:
@@ -34,4 +36,13 @@ class HasScope(BasePermission):
         self.message = f"The token lacks the scope {scopes[method]}."
         if not isinstance(request.auth, Access):
             return False
-        return scopes[method] is None or scopes[method] in request.auth.scopes
+        needed = scopes[method]
+        if needed == Scope.TRADE and needed in request.auth.scopes and request.auth.beats:
+            require_beat(request.auth)
+        return needed is None or needed in request.auth.scopes
+
+
+def require_beat(access: Access) -> None:
+    """Raise Problem HEARTBEAT_MISSED for a client that does not say any more that it lives."""
+    if not is_alive(access.key):
+        raise Problem("HEARTBEAT_MISSED", "Its orders were canceled. POST /heartbeat, then place anew.")

@@ -41,6 +41,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "TOKEN_OVER": (409, "The token is no longer valid"),
     "APPROVAL_OVER": (409, "The approval was decided, has expired or does not fit any more"),
     "NOT_CLOSED": (409, "Nothing can be ordered that would close the position"),
+    "HEARTBEAT_MISSED": (409, "The client has not said in time that it lives"),
     "ORDER_OVER": (409, "The order is already closed"),
     "ORDER_FROZEN": (409, "The order is frozen until a person has decided"),
     "CANCEL_PENDING": (409, "A cancel of the order is open"),

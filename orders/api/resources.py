@@ -155,6 +155,8 @@ def token_document(token: ApiToken) -> Document:
         "revoked_by": token.revoked_by,
         "successor": token.successor.token_key if token.successor else None,
         "waiting": token.waiting,
+        "heartbeat": token.heartbeat_s or token.beat_within,
+        "silent_since": time_or_none(token.silent_since),
     }
 
 

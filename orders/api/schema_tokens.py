@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS
+from orders.api.bodies import HEARTBEAT_FIELDS, ROTATE_FIELDS, TOKEN_FIELDS
 from orders.api.schema import Operation, json_body, page_of, problems
 from orders.api.shapes import choice
 from orders.models import Scope
@@ -34,6 +34,17 @@ class TokenShape(serializers.Serializer[Any]):
     revoked_by = serializers.CharField()
     successor = serializers.CharField(allow_null=True, help_text="The token that replaces it.")
     waiting = serializers.BooleanField(help_text="It opens nothing before a second person approves it.")
+    heartbeat = serializers.IntegerField(
+        allow_null=True, help_text="Seconds within which it must beat; null: it need not."
+    )
+    silent_since = serializers.DateTimeField(allow_null=True, help_text="Since when no beat comes in time.")
+
+
+class HeartbeatShape(serializers.Serializer[Any]):
+    """When the next beat is due; null: the token has no dead man's switch."""
+
+    within = serializers.IntegerField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
 
 
 class NewTokenShape(TokenShape):
@@ -83,4 +94,9 @@ REVOKE_TOKEN: Operation = {
     "parameters": [KEY],
     "request": None,
     "responses": {200: TokenShape, **problems(404)},
+}
+HEARTBEAT: Operation = {
+    "operation_id": "heartbeat",
+    "request": json_body(HEARTBEAT_FIELDS),
+    "responses": {200: HeartbeatShape, **problems(400, 413, 415)},
 }

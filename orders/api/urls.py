@@ -82,6 +82,7 @@ urlpatterns = [
     path("audit", audit.Audit.as_view(), name="api-audit"),
     path("breaks", breaks.Breaks.as_view(), name="api-breaks"),
     path("sessions", portfolio.Sessions.as_view(), name="api-sessions"),
+    path("heartbeat", tokens.Heartbeat.as_view(), name="api-heartbeat"),
     path("tokens", tokens.TokenList.as_view(), name="api-tokens"),
     path("tokens/<str:key>", tokens.TokenDetail.as_view(), name="api-token"),
     path("tokens/<str:key>/rotate", tokens.TokenRotate.as_view(), name="api-token-rotate"),

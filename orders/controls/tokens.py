@@ -23,8 +23,10 @@ LONGEST_OVERLAP = timedelta(days=7)
 NEEDS_TWO = frozenset({Scope.TRADE, Scope.RISK, Scope.APPROVE, Scope.ADMIN})
 
 
+#: When it must beat: after a rotation the successor must (`controls.dead_man`).
+BEATS = ("beat_within", "due_at", "silent_since")
 #: What a rotated token has of the one before.
-KEPT = ("name", "scopes", "rate", "strategy", "networks", "person")
+KEPT = ("name", "scopes", "rate", "strategy", "networks", "person", "heartbeat_s", *BEATS)
 
 
 class TokenOver(OrderError):
@@ -44,6 +46,7 @@ def make_token(
     rate: int | None = None,
     strategy: str = "",
     networks: Collection[str] = (),
+    heartbeat: int | None = None,
     made_by: str = "",
     person: User | None = None,
     waiting: bool = False,
@@ -59,7 +62,13 @@ def make_token(
         user.set_unusable_password()
         user.save(update_fields=["password"])
     fields: dict[str, object] = {"name": name, "scopes": sorted(scopes), "rate": rate, "strategy": strategy}
-    fields |= {"networks": list(networks), "made_by": made_by, "person": person, "waiting": waiting}
+    fields |= {
+        "networks": list(networks),
+        "heartbeat_s": heartbeat,
+        "made_by": made_by,
+        "person": person,
+        "waiting": waiting,
+    }
     return _store(user, lifetime, accounts, **fields)[1]
 
 
@@ -120,6 +129,7 @@ def _token_approval(text: str, actor: Actor, reason: str) -> Approval:
         "scopes": " ".join(token.scopes),
         "accounts": " ".join(accounts) or "none",
         "from": " ".join(token.networks) or "everywhere",
+        "must beat": f"every {token.heartbeat_s} s" if token.heartbeat_s else "never",
         "expires": token.expiry.isoformat(timespec="minutes") if token.expiry else "never",
     }
     return propose(
@@ -172,7 +182,8 @@ def rotate_token(key: str, *, overlap: timedelta = OVERLAP, by: str) -> str:
     row, text = _store(old.user, _lifetime(old), old.accounts.all(), **fields)
     old.successor = row
     old.expiry = min(now + overlap, old.expiry or now + overlap)
-    old.save(update_fields=["successor", "expiry"])
+    old.beat_within = old.due_at = old.silent_since = None
+    old.save(update_fields=["successor", "expiry", *BEATS])
     return text
 
 

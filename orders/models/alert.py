@@ -20,6 +20,7 @@ class AlertKind(models.TextChoices):
     INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
     GROUP_BROKEN = "GROUP_BROKEN", "Group not placed whole although a part of it executed"
     SESSION = "SESSION", "Broker session needs a person"
+    DEAD_MAN = "DEAD_MAN", "A client does not beat any more"
     LOST_HISTORY = "LOST_HISTORY", "The broker has orders of ours that our books lost"
 
 

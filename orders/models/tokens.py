@@ -38,6 +38,15 @@ class ApiToken(AbstractAuthToken):
     networks = models.JSONField(
         default=list, blank=True, help_text="Addresses and networks (CIDR) that may use it; empty: all."
     )
+    heartbeat_s = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Seconds to the next beat, else its orders are canceled; empty: never.",
+    )
+    #: As the client said with its last beat, no more than `heartbeat_s`; and when the next one is due.
+    beat_within = models.PositiveIntegerField(null=True, editable=False)
+    due_at = models.DateTimeField(null=True, editable=False)
+    silent_since = models.DateTimeField(null=True, editable=False)
     made_by = models.CharField(max_length=100, blank=True, default="")
     #: Who answers for it: what the token does, this person cannot approve.
     person = models.ForeignKey(
@@ -51,6 +60,11 @@ class ApiToken(AbstractAuthToken):
     successor = models.OneToOneField(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="predecessor"
     )
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="token_due")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} {self.token_key}"

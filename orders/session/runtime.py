@@ -31,6 +31,7 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
+from orders.controls.dead_man import cancel_for_silent
 from orders.controls.kill_work import work_kills
 from orders.controls.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
@@ -350,6 +351,7 @@ class SessionRuntime:
                 partial(work_kills, name, self._proof, self._cancel_everything),
                 every=HEALTH_EVERY,
             ),
+            Step("dead man's switches", partial(cancel_for_silent, name), every=HEALTH_EVERY),
             Step("groups", partial(group_watch.settle_groups, name)),
             Step("slices", partial(slicer.work_slices, name)),
             Step("instruments", self._look_after_instruments),

@@ -59,6 +59,13 @@ class TokenForm(forms.Form):
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
+    heartbeat = forms.IntegerField(
+        min_value=5,
+        max_value=86_400,
+        required=False,
+        label="Seconds within which it must beat, or its orders are canceled (never if empty)",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
     networks = forms.CharField(
         required=False,
         max_length=500,
@@ -141,6 +148,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
                 lifetime=timedelta(days=wanted["days"]) if wanted["days"] else None,
                 strategy=wanted["strategy"],
                 networks=wanted["networks"],
+                heartbeat=wanted["heartbeat"],
             )
         except NotAllowed as error:
             form.add_error(None, str(error))

@@ -10,16 +10,18 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from brokers.formats import time_or_none
 from brokers.models import BrokerAccount
 from orders import selectors
 from orders.access import are_within
 from orders.api import schema_tokens as schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
-from orders.api.bodies import ROTATE_FIELDS, TOKEN_FIELDS, read_fields
+from orders.api.bodies import HEARTBEAT_FIELDS, ROTATE_FIELDS, TOKEN_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
 from orders.api.queries import whole_list
 from orders.api.resources import token_document
+from orders.controls.dead_man import SHORTEST, BeatInvalid, beat
 from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError
 from orders.models import ApiToken, Approval, Scope
@@ -54,6 +56,7 @@ class TokenList(ApiView):
             lifetime=lifetime,
             rate=wanted.get("rate"),
             strategy=wanted.get("strategy", self.access.strategy),
+            heartbeat=wanted.get("heartbeat"),
             networks=wanted.get("networks") or [part for part in self.access.networks.split(",") if part],
         )
         return shown_once(text, status=201, approval=approval)
@@ -68,6 +71,25 @@ class TokenDetail(ApiView):
     def get(self, request: Request, key: str) -> HttpResponse:
         """The token, without its text."""
         return answer(token_document(visible(self.access, key)))
+
+
+class Heartbeat(ApiView):
+    """A client saying that it lives."""
+
+    scopes = {"POST": None}
+    acts = False
+
+    @extend_schema(**schema.HEARTBEAT)
+    def post(self, request: Request) -> HttpResponse:
+        """Without the next one in time the orders of the token's client are canceled, new ones refused."""
+        within = read_fields(request.data, HEARTBEAT_FIELDS).get("within")
+        if within is not None and 0 < within < SHORTEST:
+            raise invalid([FieldError("within", "OUT_OF_RANGE", f"At least {SHORTEST} seconds, or 0.")])
+        try:
+            token = beat(self.access.key, within=within)
+        except BeatInvalid as error:
+            raise invalid([FieldError("within", "BEYOND", str(error))]) from None
+        return answer({"within": token.beat_within, "due_at": time_or_none(token.due_at)})
 
 
 class TokenRotate(ApiView):

@@ -33,7 +33,9 @@ FOLLOWED = (
     Followed(table="orders_instrumentrestriction"),
     Followed(table="orders_limitchange"),
     Followed(table="orders_approval"),
-    Followed(table="orders_apitoken", key="token_key", without=("last_used_at",), hidden=("digest",)),
+    Followed(
+        table="orders_apitoken", key="token_key", without=("last_used_at", "due_at"), hidden=("digest",)
+    ),
     Followed(table="orders_apitoken_accounts", hidden=("apitoken_id",)),
     Followed(table="auth_user", without=("last_login",), hidden=("password",)),
     Followed(table="auth_user_groups"),

@@ -59,6 +59,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--networks", default="", help="addresses and networks that may use it, by commas; default: all"
         )
+        parser.add_argument(
+            "--heartbeat", type=int, help="seconds within which it must beat, or its orders are canceled"
+        )
         parser.add_argument("--rate", type=int, help="requests per second; default: TRADEDESK_API_RATE")
         parser.add_argument(
             "--strategy", default="", help="of every order placed with it; default: as they say"
@@ -108,6 +111,7 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     """The text of a new token; `say` is told if it waits for a second person."""
     between("--days", options["days"], 1, 36_500)
     between("--rate", options["rate"], 1, 1_000_000)
+    between("--heartbeat", options["heartbeat"], 5, 86_400)
     accounts, scopes = accounts_named(options["accounts"]), scopes_named(options["scopes"])
     actor = proven_or_first(options["by"], right=RIGHTS[Scope.ADMIN])
     second = None if options["by"] or options["approved_by"] else second_at_hand()
@@ -124,6 +128,7 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
         rate=options["rate"],
         strategy=strategy_named(options["strategy"]),
         networks=networks_named(options["networks"]),
+        heartbeat=options["heartbeat"],
     )
     if not approval:
         return text

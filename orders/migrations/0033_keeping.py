@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0010_one_state_of_a_session'),
-        ('orders', '0031_large_orders'),
+        ('orders', '0032_priorities_and_backlog'),
     ]
 
     operations = [
