@@ -1,7 +1,7 @@
 """Pacing towards the gateway, in front of the client library's own throttle.
 
-IB Gateway takes 50 messages a second from a client, or half as many as its user has market data lines; what is
-above waits in PostgreSQL, never in a queue in memory that a disconnect would drop. Every message counts,
+IB Gateway takes 50 messages a second from a client, or half as many as its user has market data lines; what
+is above waits in PostgreSQL, never in a queue in memory that a disconnect would drop. Every message counts,
 questions and subscriptions too.
 """
 

@@ -104,7 +104,7 @@ TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 RESTART_WINDOW = env.restart_window()
 # Instruments with a live quote at a time; an IB login has 100 lines, and somebody may look at others in TWS.
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
-# A gateway takes half as many messages a second from a client as its login has market data lines, 50 at least.
+# A gateway takes half as many messages a second of a client as its login has market data lines, 50 or more.
 # The reserve is kept back for cancels while there are any.
 PACING_PER_SECOND = env.integer("TRADEDESK_PACING", max(50, MARKET_DATA_LINES // 2), low=2, high=10_000)
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)

@@ -387,7 +387,9 @@ class IBSession:
     # --- sending, on the loop ------------------------------------------------------------------------
     async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
         now = translate.now()  # one moment for all: a chain goes whole or not at all
-        return [self._sent(order.order_id, self._place_one, order, order.fresh_until, now) for order in orders]
+        return [
+            self._sent(order.order_id, self._place_one, order, order.fresh_until, now) for order in orders
+        ]
 
     async def _replace_all(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
         now = translate.now()

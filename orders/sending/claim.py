@@ -51,8 +51,9 @@ ACKNOWLEDGED = (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
 IN_FLIGHT = (State.SENT, State.UNCONFIRMED)
 OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 
-# What goes first is taken by `risk.priority`, of one priority the oldest, and only while the checks of all of them hold: none passes those that `entry.recheck`
-# has to check again because the rules have changed since, or because they have waited for long.
+# What goes first (`risk.priority`) is taken, of one priority the oldest, and only while the checks of all of
+# them hold: none passes those that `entry.recheck` has to check again because the rules have changed since,
+# or because they have waited for long.
 # A put-back order has no broker_order_id: it is claimed as if for the first time. A resent one has:
 # it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
 # first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
@@ -79,7 +80,8 @@ _CHECKED = _checked("o")
 _PAYLOAD = """jsonb_build_object(
         'order_id', o.id, 'order_ref', o.order_ref, 'broker_order_id', o.broker_order_id,
         'account', o.account_id, 'side', o.side, 'ord_type', o.ord_type, 'time_in_force', o.time_in_force,
-        'order_qty', trim_scale(o.order_qty)::text, 'fresh_until', o.fresh_until, 'price', trim_scale(o.price)::text,
+        'order_qty', trim_scale(o.order_qty)::text, 'fresh_until', o.fresh_until,
+        'price', trim_scale(o.price)::text,
         'stop_px', trim_scale(o.stop_px)::text,
         'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
             'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
@@ -109,11 +111,13 @@ WITH holder AS (
       AND CASE WHEN %(commands)s::bigint[] IS NULL THEN o.group_id IS NULL ELSE c.id = ANY(%(commands)s) END
     ORDER BY c.priority, c.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), whole AS (
-    SELECT command_id, order_id, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
+    SELECT command_id, order_id, priority, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
         ELSE bool_and(among_last) OVER (PARTITION BY group_id) END AS same_id
     FROM picked WHERE (SELECT bool_and(checked) FROM picked)
 ), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY same_id ORDER BY group_rank, priority, command_id) - 1 AS nth FROM whole
+    SELECT *,
+        row_number() OVER (PARTITION BY same_id ORDER BY group_rank, priority, command_id) - 1 AS nth
+    FROM whole
 ), session AS (
     UPDATE brokers_gatewaysession s
     SET next_broker_order_id = s.next_broker_order_id + (SELECT count(*) FROM numbered WHERE NOT same_id)
@@ -378,7 +382,7 @@ def fence(lease: Lease) -> dict[str, Any]:
 # arrived. So a crash in between leaves nothing at the broker, and an order of the group that is in doubt
 # makes the others wait: when it is proven absent, the whole chain goes out again.
 def claim_group(lease: Lease, *, limit: int) -> list[NewOrder]:
-    """Claim the first group, by its first order, that can go out now and is not larger than `limit`; empty when there is none."""
+    """Claim the first group that can go out now and has at most `limit` orders; empty when there is none."""
     for group in _waiting_groups(lease.name):
         with transaction.atomic():
             members = list(Order.objects.select_for_update().filter(group=group).order_by("id"))

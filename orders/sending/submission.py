@@ -158,7 +158,7 @@ class Submitter:
         wakeup.submission_begins(self.lease.name)
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
             beat()
-            self._asked.clear()  # what was asked before is seen by the next look, what is asked now ends the wait
+            self._asked.clear()  # what is asked from now on ends the wait
             if sum(done.add(kind, send()) for kind, send in sends.items() if kind in waiting):
                 continue
             if not self._held_back(waiting):
