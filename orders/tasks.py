@@ -7,9 +7,10 @@ from dataclasses import asdict
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 
 from orders.controls import approvals, limit_changes, retention
-from orders.controls.audit import seal
+from orders.controls.audit import anchors, seal
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
@@ -116,9 +117,13 @@ def seal_audit() -> int:
 
 @shared_task
 def log_audit_head() -> str:
-    """Log the head of the audit's chain: logs that are kept elsewhere are an anchor of every hour."""
+    """Log the head of the audit's chain, and keep one of each day as a file: copies elsewhere are anchors."""
     head = seal.anchor()
     if head is None:
         return "nothing is sealed yet"
     log.info("head of the audit: seq=%s head=%s at=%s", head["seq"], head["head"], head["at"])
+    try:
+        anchors.keep_of_today(settings.AUDIT_ANCHORS)
+    except OSError as error:
+        log.warning("no anchor of the audit was kept", extra={"error": repr(error)})
     return str(head["head"])

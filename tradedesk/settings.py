@@ -82,6 +82,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Redis and Celery: the wake-up and the pool, never the record --------------------------------
 REDIS_URL = env.url("REDIS_URL") or "redis://127.0.0.1:6379/0"
+# Where REDIS_URL names Sentinels: what they call the primary, and their own password.
+REDIS_PRIMARY = env.read(env.env.str, "TRADEDESK_REDIS_PRIMARY", "mymaster")
+REDIS_SENTINEL_PASSWORD = env.read(env.env.str, "TRADEDESK_REDIS_SENTINEL_PASSWORD", "")
 REDIS_KEY_PREFIX = "tradedesk:"
 REDIS_TIMEOUT = 0.5  # seconds; a frozen Redis must not hold up a request or a worker loop
 
@@ -98,6 +101,8 @@ FOUR_EYES = env.words(
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
 BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
+# Where the worker keeps an anchor of the audit each day; `audit verify` compares with all that are there.
+AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").

@@ -20,7 +20,7 @@ from limits.strategies import FixedWindowRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from orders.notify.redis_client import REDIS_ERRORS, request_options
+from orders.notify.redis_client import REDIS_ERRORS, pool, request_options
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -41,8 +41,8 @@ class Counter:
         self._shared = FixedWindowRateLimiter(
             RedisStorage(
                 settings.REDIS_URL,
+                connection_pool=pool(**request_options()),
                 key_prefix=f"{settings.REDIS_KEY_PREFIX}throttle",
-                **request_options(),  # passed on to redis as they are
             )
         )
 

@@ -19,13 +19,13 @@ from django.db.models.functions import Now
 from brokers import clock
 from orders.controls.approvals import Act
 from orders.entry.backlog import priority_now
+from orders.entry.intentions import user_of
 from orders.entry.recheck import fail_unfit
 from orders.entry.replace import ticket_of
 from orders.entry.resolution import price_tickets
 from orders.entry.rules import rules_cache
 from orders.entry.second_person import LIFETIME
 from orders.entry.slicer import end_unapproved, resume
-from orders.entry.use import user_of
 from orders.models import (
     Approval,
     ApprovalKind,

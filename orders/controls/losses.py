@@ -19,9 +19,9 @@ from orders.entry.valuation import valuation_for
 from orders.models import TradingState
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import Unknown, day_profit
+from orders.risk.intention import owner_of
 from orders.risk.order_rules import round_money
 from orders.risk.scopes import FIRM
-from orders.risk.use import owner_of
 from orders.store.states import put_state, read_states
 
 log = logging.getLogger(__name__)

@@ -20,17 +20,19 @@ from typing import Any
 
 from brokers.models import Position
 from orders.entry.checks import check_report_by, order_facts
+from orders.entry.intentions import by_intention, intention_of, user_of
 from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, ruleset_in_force
-from orders.entry.use import Bound, bound_of, by_intention, user_of
 from orders.entry.valuation import valuation_for
 from orders.errors import OrderError
 from orders.models import ALIVE, Execution, Order, Source
 from orders.risk.catalogue import FIELDS, LimitSet
+from orders.risk.intention import ZERO, Intention, signed
+from orders.risk.intention_checks import intention_checks
 from orders.risk.market import Leg, Market, Price
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.scopes import parse_scope
-from orders.risk.use import ZERO, Day, Use, repeatable, signed
+from orders.risk.use import Day, Use
 
 #: Rules whose facts of then are not kept.
 NOT_REPLAYED = ("refuse_closed_market", "max_daily_loss", "max_adv_share_bps", "max_price_age_s")
@@ -106,17 +108,17 @@ def _judge(orders: Sequence[Order], rules: Rules, books: Books) -> Iterator[Judg
     assert at is not None  # noqa: S101 - it was recorded
     try:
         report = [check for order in orders for check in _order_report(order, rules)]
-        bound = bound_of(orders, rules)
-        if bound is not None:
+        intention = intention_of(orders, rules)
+        if intention is not None:
             books.advance(at)
-            report += books.report(bound, rules)
+            report += books.report(intention, rules)
     except OrderError as error:
         words = CheckResult(check="rules", passed=False, value=str(error), limit="", code="RULES_CHANGED")
-        report, bound = [words], None
+        report, intention = [words], None
     broken = first_failed(report)
     refused = [order for order in orders if order.state == "REJECTED" and order.claimed_at is None]
-    if bound is not None and not broken and not refused:
-        books.record(bound, orders, at)
+    if intention is not None and not broken and not refused:
+        books.record(intention, orders, at)
     for order in orders:
         yield Judged(order=order, was_refused=order.reason_code if refused else "", broken=broken)
 
@@ -137,31 +139,30 @@ class Books:
     since: datetime
     use: Use = field(default_factory=Use)
     _events: list[tuple[datetime, int, Any]] = field(default_factory=list)
-    _recent: deque[tuple[datetime, Bound]] = field(default_factory=deque)
+    _recent: deque[tuple[datetime, Intention]] = field(default_factory=deque)
     _held: set[tuple[str, int]] = field(default_factory=set)
     _number: int = 0
     _day: Any = None
 
-    def report(self, bound: Bound, rules: Rules) -> list[CheckResult]:
+    def report(self, intention: Intention, rules: Rules) -> list[CheckResult]:
         """What the limits on the whole say at this moment."""
-        contracts = {con_id for order in bound.demand.orders for con_id in order.contracts}
-        for con_id in contracts:
-            self._begin(bound.demand.account, con_id)
-        for owner in bound.demand.owners:
+        for con_id in intention.contracts:
+            self._begin(intention.account, con_id)
+        for owner in intention.owners:
             self.use.days.setdefault(owner, Day())
-        known = {con_id for _, con_id in self.use.longs} | contracts
-        valuation = valuation_for([bound.demand.account], rules.account_codes(), known, bound.limits)
-        return bound.report(self.use, valuation)
+        known = {con_id for _, con_id in self.use.longs} | intention.contracts
+        valuation = valuation_for([intention.account], rules.account_codes(), known, intention.limits)
+        return intention_checks(intention, self.use, valuation)
 
-    def record(self, bound: Bound, orders: Sequence[Order], at: datetime) -> None:
+    def record(self, intention: Intention, orders: Sequence[Order], at: datetime) -> None:
         """It was granted: it counts, and so will its executions and its end."""
-        self.use.add(bound.demand)
-        self._recent.append((at, bound))
+        self.use.add(intention)
+        self._recent.append((at, intention))
         for order in orders:
             for execution in Execution.objects.filter(order=order, superseded=False):
-                self._later(execution.received_at, ("filled", bound, order, execution))
+                self._later(execution.received_at, ("filled", intention, order, execution))
             if order.state not in ALIVE:
-                self._later(order.completed_at or order.updated_at, ("ended", bound, order, None))
+                self._later(order.completed_at or order.updated_at, ("ended", intention, order, None))
 
     def advance(self, at: datetime) -> None:
         """All that happened until then."""
@@ -172,26 +173,26 @@ class Books:
         while self._recent and self._recent[0][0] <= at - MINUTE:
             self._forget(self._recent.popleft()[1])
         while self._events and self._events[0][0] <= at:
-            _, _, (what, bound, order, execution) = heapq.heappop(self._events)
+            _, _, (what, intention, order, execution) = heapq.heappop(self._events)
             if what == "filled":
-                self._fill(bound, order, execution)
+                self._fill(intention, order, execution)
             else:
-                self._end(bound, order)
+                self._end(intention, order)
 
-    def _later(self, at: datetime, event: tuple[str, Bound, Order, Execution | None]) -> None:
+    def _later(self, at: datetime, event: tuple[str, Intention, Order, Execution | None]) -> None:
         self._number += 1
         heapq.heappush(self._events, (at, self._number, event))
 
-    def _forget(self, bound: Bound) -> None:
-        for owner in bound.demand.owners:
-            self.use.recent_orders[owner] -= len(bound.demand.orders)
-            self.use.recent_messages[owner] -= len(bound.demand.orders)
-            self.use.recent_contents.subtract(Counter(repeatable(bound.demand, owner)))
+    def _forget(self, intention: Intention) -> None:
+        for owner in intention.owners:
+            self.use.recent_orders[owner] -= len(intention.orders)
+            self.use.recent_messages[owner] -= len(intention.orders)
+            self.use.recent_contents.subtract(Counter(intention.repeatable(owner)))
 
-    def _fill(self, bound: Bound, order: Order, execution: Execution) -> None:
+    def _fill(self, intention: Intention, order: Order, execution: Execution) -> None:
         """From "works" to "held": the side that it came from stays, the other one moves along."""
         sign = signed(order.side)
-        for owner in bound.demand.owners:
+        for owner in intention.owners:
             key = owner, execution.con_id
             moved = self.use.shorts if sign > 0 else self.use.longs
             moved[key] = moved.get(key, ZERO) + sign * execution.last_qty
@@ -199,10 +200,10 @@ class Books:
             day.executed += 1
             self.use.executed[owner, order.instrument_id, sign > 0, order.order_qty] += 1
 
-    def _end(self, bound: Bound, order: Order) -> None:
+    def _end(self, intention: Intention, order: Order) -> None:
         """What was not executed works no more."""
         sign, leaves = signed(order.side), order.order_qty - order.cum_qty
-        for owner in bound.demand.owners:
+        for owner in intention.owners:
             self.use.open_orders[owner] -= 1
             if order.parent_id or (order.group and order.group_rank):
                 continue

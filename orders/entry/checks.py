@@ -11,13 +11,16 @@ from datetime import timedelta
 from decimal import Decimal
 
 from brokers import clock
+from brokers.fix import Side
 from brokers.models import Instrument
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
 from orders.instruments.contracts import contracts_of
 from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
+from orders.models import Order
 from orders.risk.catalogue import LimitSet
+from orders.risk.intention import Content
 from orders.risk.market import Known, value_price
 from orders.risk.money import Rates
 from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
@@ -39,7 +42,16 @@ def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
 def warned_report(ticket: Ticket, context: OrderContext, overrides: Mapping[str, str]) -> list[CheckResult]:
     """The same with breaches of soft limits as warnings, and who overrode them."""
     report = check_report(ticket, context)
-    return with_warnings(report, context.limits, ticket, context.instrument.pk, overrides)
+    if not any(limits.soft for limits in context.limits):
+        return report
+    meant = content_of(ticket, context.instrument, context.account.code)
+    return with_warnings(report, context.limits, meant, overrides)
+
+
+def content_of(terms: Order | Ticket, instrument: Instrument, account: str) -> Content:
+    """What makes it another order than the next."""
+    buys = terms.side == Side.BUY
+    return Content(account, instrument.pk, buys, terms.order_qty, terms.ord_type, terms.price, terms.stop_px)
 
 
 def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:

@@ -18,19 +18,12 @@ from django.db.models.functions import Now
 
 from brokers import clock
 from orders.entry.checks import check_report, warned_report
+from orders.entry.intentions import Orders, account_of, by_intention, is_exit, user_of
 from orders.entry.place import require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import (
-    Intention,
-    account_of,
-    by_intention,
-    is_exit,
-    recheck_use,
-    replace_report,
-    user_of,
-)
+from orders.entry.use import recheck_use, replace_report
 from orders.errors import TicketInvalid
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
@@ -123,11 +116,17 @@ def _again(
 
 
 def _locked(ids: Collection[UUID]) -> list[Order]:
-    """These and the other members of their groups that wait: an intention is checked whole."""
+    """These with what else waits of their groups, which are checked whole, and of the same exits.
+
+    Of exits that share a position the first has the room, whichever of them is to be checked again.
+    """
     orders = Order.objects.select_for_update(of=("self",)).select_related("instrument", "group", "client")
     groups = Order.objects.filter(id__in=ids, group__isnull=False).values("group")
-    waiting = orders.filter(id__in=ids) | orders.filter(group__in=groups)
-    return list(waiting.filter(state=State.CREATED).order_by("id"))
+    exits = Order.objects.filter(id__in=ids, reduce_only=True).values("account")
+    waiting = orders.filter(
+        Q(id__in=ids) | Q(group__in=groups) | Q(reduce_only=True, account__in=exits), state=State.CREATED
+    )
+    return list(waiting.order_by("id"))
 
 
 def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
@@ -136,7 +135,7 @@ def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
     For who holds the locks of these rows and stores them.
     """
     failed = 0
-    good: list[Intention] = []
+    good: list[Orders] = []
     for orders in by_intention(waiting):
         report = _refusing_report(orders, rules)
         if broken := first_failed(report):
@@ -151,7 +150,7 @@ def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
     return failed
 
 
-def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
+def _refusing_report(orders: Orders, rules: Rules) -> list[CheckResult]:
     """The report of the first order that may not be placed now; empty when all may.
 
     Exits of an entry that is at the broker already protect a position: they go, whatever the limits, unless
@@ -163,7 +162,7 @@ def _refusing_report(orders: Intention, rules: Rules) -> list[CheckResult]:
     return next((report for report in reports if first_failed(report)), [])
 
 
-def _state_reports(orders: Intention, rules: Rules) -> Iterator[list[CheckResult]]:
+def _state_reports(orders: Orders, rules: Rules) -> Iterator[list[CheckResult]]:
     for order in orders:
         in_force = rules.states.of_order(account_of(order), order.strategy, order.session_id)
         if in_force:
@@ -191,7 +190,7 @@ def _cause(broken: CheckResult) -> Cause:
     return Cause(actor="checks", at=clock.now(), data=told)
 
 
-def _give_up(orders: Intention, broken: CheckResult, report: list[CheckResult]) -> None:
+def _give_up(orders: Orders, broken: CheckResult, report: list[CheckResult]) -> None:
     cause = _cause(broken)
     stored = [check.as_json() for check in report]
     for order in orders:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -17,10 +17,11 @@ from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from orders.entry import second_person
 from orders.entry.checks import check_report
+from orders.entry.intentions import user_of
 from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.entry.use import replace_report, user_of
+from orders.entry.use import replace_report
 from orders.errors import (
     CancelPending,
     ClOrdIdReused,
@@ -215,13 +216,13 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     ticket = ticket_of(order, request.terms)
     context = find_context(ticket, user_of(order))
     require_form(ticket, context)
-    if order.terms.only_lowers_to(request.terms):
-        context = replace(context, in_force=None)
-    report = [
-        *check_report(ticket, context),
-        *second_person.larger_check(order, ticket, context),
-        *replace_report(order, ticket, rules_cache.rules()),
-    ]
+    report = []
+    if not order.terms.only_lowers_to(request.terms):
+        report = [
+            *check_report(ticket, context),
+            *second_person.larger_check(order, ticket, context),
+            *replace_report(order, ticket, rules_cache.rules()),
+        ]
     request.check_report = [result.as_json() for result in report]
     request.ruleset, request.checked_at = context.ruleset_version, clock.now()
     if broken := first_failed(report):

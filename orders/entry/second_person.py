@@ -17,9 +17,9 @@ from django.contrib.auth.models import User
 
 from brokers import clock
 from brokers.formats import decimal_text
+from orders.entry.intentions import worth_of
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
-from orders.entry.use import worth_of
 from orders.instruments.rates import in_base
 from orders.models import Approval, ApprovalKind, ApprovalState, Order, SlicedOrder, Source, State
 from orders.risk.report import CheckResult

@@ -8,48 +8,40 @@ may not. Accounts without such limits take no lock and cost nothing. Orders that
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 
-import msgspec
 from django.db import transaction
 
 from brokers import clock
 from brokers.models import Instrument
-from orders.entry.checks import unit_of, warned_report
+from orders.entry.checks import warned_report
+from orders.entry.intentions import (
+    Orders,
+    intention_of,
+    must_shrink,
+    replace_intention,
+    sets_of,
+    ticket_intention,
+    user_of,
+)
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
 from orders.entry.valuation import valuation_for
 from orders.errors import RefusedByCheck
-from orders.instruments.contracts import contracts_of
-from orders.instruments.prices import ages, last_prices
-from orders.models import Cause, GroupKind, Order, State, TradingState
+from orders.models import Cause, Order, State, TradingState
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
-from orders.risk.exposure import EXPOSURES, Valuation, exposure_checks
-from orders.risk.market import value_price
-from orders.risk.overrides import with_warnings
+from orders.risk.exposure import EXPOSURES, Valuation
+from orders.risk.intention import Intention
+from orders.risk.intention_checks import intention_checks
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.scopes import FIRM, ScopeKind, is_account
-from orders.risk.states import reduce_checks
-from orders.risk.use import (
-    Asked,
-    Content,
-    Demand,
-    Use,
-    asks,
-    has_use_rules,
-    on_what_stands,
-    signed,
-    use_checks,
-)
+from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.use import Use, asks
 from orders.sending.unknown_outcome import reject_order
 from orders.store.states import put_state
 from orders.store.use import Reading, read_use
 
-Intention = Sequence[Order]
 #: The rules that ask what came within the last minute, and those that ask for positions at their worst.
 OF_THE_MINUTE = ("max_orders_per_minute", "max_messages_per_minute", "max_duplicates_per_minute")
 ON_POSITIONS = (
@@ -61,52 +53,23 @@ ON_POSITIONS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Bound:
-    """An intention in the terms of the limits, with the sets that bind it and need the use."""
-
-    demand: Demand
-    limits: tuple[LimitSet, ...]
-    meant: Order | Ticket
-    instrument: Instrument
-    overrides: Mapping[str, str]
-
-    def report(self, use: Use, valuation: Valuation, *, recorded: bool = False) -> list[CheckResult]:
-        """What every set says; of a `recorded` intention without the rules on how it came."""
-        found = []
-        for limits in self.limits:
-            asked = on_what_stands(limits) if recorded else limits
-            found += use_checks(self.demand, asked, use)
-            found += exposure_checks(self.demand, asked, use, valuation)
-        own = with_warnings(found, self.limits, self.meant, self.instrument.pk, self.overrides)
-        return [*own, *reduce_checks(self.demand, use)]
-
-
-def by_intention(orders: Iterable[Order]) -> list[list[Order]]:
-    """Single orders and whole groups, by their first order."""
-    found: dict[object, list[Order]] = {}
-    for order in orders:
-        found.setdefault(order.group_id or order.id, []).append(order)
-    return list(found.values())
-
-
 def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
     """Whether one of these orders has to be asked with all that its scopes do already."""
-    return any(_sets(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
+    return any(sets_of(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
 
 
-def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bool = True) -> None:
+def reject_beyond_use(asked: Iterable[Orders], rules: Rules, *, lock: bool = True) -> None:
     """Reject in memory what would go beyond a limit; the caller records all of them in this transaction.
 
-    An intention is one order, or those of a group: refused whole. What is granted counts for the next.
-    Without `lock` nothing is promised: the answer is for somebody who only asks.
+    A group is refused whole. What is granted counts for the next. Without `lock` nothing is promised: the
+    answer is for somebody who only asks.
     """
-    limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
+    limited = _limited(asked, rules)
     if not limited:
         return
-    use, valuation = _facts([bound for _, bound in limited], rules, lock=lock)
-    for orders, bound in limited:
-        report = bound.report(use, valuation)
+    use, valuation = _facts([intention for _, intention in limited], rules, lock=lock)
+    for orders, intention in limited:
+        report = intention_checks(intention, use, valuation)
         for order in orders:
             order.check_report = [*order.check_report, *(check.as_json() for check in report)]
         if broken := first_failed(report):
@@ -115,7 +78,13 @@ def reject_beyond_use(intentions: Iterable[Intention], rules: Rules, *, lock: bo
             if lock:
                 stop_runaway(broken)
         else:
-            use.add(bound.demand)
+            use.add(intention)
+
+
+def _limited(asked: Iterable[Orders], rules: Rules) -> list[tuple[Orders, Intention]]:
+    """Those that have to be asked with what is there already, and are not refused yet."""
+    alive = [orders for orders in asked if orders[0].state == State.CREATED]
+    return [(orders, intention) for orders in alive if (intention := intention_of(orders, rules))]
 
 
 def stop_runaway(broken: CheckResult) -> None:
@@ -127,24 +96,23 @@ def stop_runaway(broken: CheckResult) -> None:
     transaction.on_commit(halt, robust=True)
 
 
-def recheck_use(
-    intentions: Sequence[Intention], rules: Rules
-) -> Iterator[tuple[Intention, list[CheckResult]]]:
+def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Orders, list[CheckResult]]]:
     """The same for recorded orders before they are sent, oldest first: with all but those that come later.
 
-    Rate, duplicates, own orders on the other side and the day's sums were asked when they were recorded;
-    what an order waited for changes none of them.
+    What may only reduce comes last: it has promised to shrink a position beside all that works. Rate,
+    duplicates, own orders on the other side and the day's sums were asked when orders were recorded; what
+    they waited for changes none of them.
     """
-    limited = [(orders, bound) for orders in intentions if (bound := _bound(orders, rules))]
+    limited = _limited(waiting, rules)
     if not limited:
         return
-    use, valuation = _facts([bound for _, bound in limited], rules, lock=True)
-    for _, bound in limited:
-        use.remove(bound.demand)
-    for orders, bound in limited:
-        report = bound.report(use, valuation, recorded=True)
+    use, valuation = _facts([intention for _, intention in limited], rules, lock=True)
+    for _, intention in limited:
+        use.remove(intention)
+    for orders, intention in sorted(limited, key=lambda one: one[1].must_shrink):
+        report = intention_checks(intention, use, valuation, recorded=True)
         if not first_failed(report):
-            use.add(bound.demand)
+            use.add(intention)
         yield orders, report
 
 
@@ -154,7 +122,8 @@ def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
     own = warned_report(ticket, context, ticket.overrides(user))
-    report = [*own, *_report(ticket, context.instrument, rules, user, lock=True)]
+    intention = ticket_intention(ticket, context.instrument, rules, user)
+    report = [*own, *_report(intention, rules, lock=True)]
     if broken := first_failed(report):
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
 
@@ -166,192 +135,48 @@ def replace_report(
 
     One that is `recorded` counts among what works already.
     """
-    limits = _sets(ticket, user_of(order), rules)
-    shrink = ticket.order_qty >= order.order_qty and must_shrink(order, rules)
-    if not limits and not shrink:
-        return []
-    added = msgspec.structs.replace(ticket, order_qty=max(ticket.order_qty - order.order_qty, Decimal(0)))
-    asked = _asked(
-        added, order.instrument, ticket.account, counted_elsewhere=_is_counted(order), must_shrink=shrink
-    )
-    demand = Demand(orders=[asked], replaces=True, scopes=_scopes(limits))
-    bound = Bound(
-        demand=demand, limits=limits, meant=ticket, instrument=order.instrument, overrides=order.overrides
-    )
-    use, valuation = _facts([bound], rules, lock=True)
-    if recorded:
-        use.remove(demand)
-    return bound.report(use, valuation, recorded=recorded)
+    intention = replace_intention(order, ticket, rules, recorded=recorded)
+    return _report(intention, rules, lock=True, recorded=recorded)
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
     """What the limits say now about an order that nobody has placed: no lock, so no promise."""
-    return _report(ticket, instrument, rules, user, lock=False)
+    return _report(ticket_intention(ticket, instrument, rules, user), rules, lock=False)
 
 
 def _report(
-    ticket: Ticket, instrument: Instrument, rules: Rules, user: str, *, lock: bool
+    intention: Intention | None, rules: Rules, *, lock: bool, recorded: bool = False
 ) -> list[CheckResult]:
-    limits, account = _sets(ticket, user, rules), rules.account(ticket.account)
-    session = account.account.session_id if account else ""
-    shrink = ticket.reduce_only or is_reducing(rules, ticket.account, ticket.strategy, session)
-    if not limits and not shrink:
+    if intention is None:
         return []
-    asked = _asked(ticket, instrument, ticket.account, must_shrink=shrink)
-    demand = Demand(orders=[asked], scopes=_scopes(limits))
-    overrides = ticket.overrides(user)
-    bound = Bound(demand=demand, limits=limits, meant=ticket, instrument=instrument, overrides=overrides)
-    return bound.report(*_facts([bound], rules, lock=lock))
+    use, valuation = _facts([intention], rules, lock=lock)
+    if recorded:
+        use.remove(intention)
+    return intention_checks(intention, use, valuation, recorded=recorded)
 
 
-def must_shrink(order: Order, rules: Rules) -> bool:
-    """Whether the order may only shrink a position: it says so, or one of its scopes is REDUCING.
-
-    Exits of a bracket that say so close what their entry opens.
-    """
-    if order.reduce_only and not is_exit(order):
-        return True
-    return is_reducing(rules, account_of(order), order.strategy, order.session_id)
-
-
-def is_reducing(rules: Rules, account: str, strategy: str, session: str) -> bool:
-    """Whether orders of these scopes may only shrink positions now."""
-    in_force = rules.states.of_order(account, strategy, session)
-    return in_force is not None and in_force.state == TradingState.REDUCING
-
-
-def user_of(order: Order) -> str:
-    """Whose order it is, as limits name users."""
-    return order.client.get_username() if order.client else ""
-
-
-def _bound(orders: Intention, rules: Rules) -> Bound | None:
-    """The same for one that is not refused already."""
-    return bound_of(orders, rules) if orders[0].state == State.CREATED else None
-
-
-def bound_of(orders: Intention, rules: Rules) -> Bound | None:
-    """The intention with the limits that need the use; None where none does."""
-    first = orders[0]
-    limits = _sets(first, user_of(first), rules)
-    if not limits and not any(must_shrink(order, rules) for order in orders):
-        return None
-    overrides = {id_: text for order in orders for id_, text in order.overrides.items()}
-    return Bound(
-        demand=demand_of(orders, rules, _scopes(limits)),
-        limits=limits,
-        meant=first,
-        instrument=first.instrument,
-        overrides=overrides,
-    )
-
-
-def _sets(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, ...]:
-    """The sets with rules on what their scopes do as a whole."""
-    account = terms.account if isinstance(terms, Ticket) else account_of(terms)
-    sets = rules.limits_for(account, terms.strategy, user)
-    return tuple(limits for limits in sets if has_use_rules(limits))
-
-
-def _scopes(limits: Iterable[LimitSet]) -> tuple[str, ...]:
-    """The scopes beside the account's, whose use is kept by itself."""
-    return tuple(one.scope for one in limits if not is_account(one.scope))
-
-
-def demand_of(orders: Intention, rules: Rules, scopes: tuple[str, ...] = ()) -> Demand:
-    """An intention in the terms of the limits; a group at its worst outcome.
-
-    Exits whose entry is not among the orders protect what that has executed: they shrink by themselves.
-    """
-    group = orders[0].group if len(orders) > 1 else None
-    has_entry = not all(is_exit(order) for order in orders)
-    asked = [
-        _asked(
-            order,
-            order.instrument,
-            account_of(order),
-            counted_elsewhere=_is_counted(order),
-            must_shrink=has_entry and must_shrink(order, rules),
-        )
-        for order in orders
-    ]
-    alternatives = group is not None and group.kind == GroupKind.OCA
-    return Demand(orders=asked, alternatives=alternatives, scopes=scopes)
-
-
-def _is_counted(order: Order) -> bool:
-    """Exits close what their entry opens, and slices are parts of a parent that counts whole."""
-    return is_exit(order) or order.parent_id is not None
-
-
-def is_exit(order: Order) -> bool:
-    """Whether it closes what the entry of its bracket opens."""
-    return order.group is not None and order.group.kind == GroupKind.BRACKET and bool(order.group_rank)
-
-
-def _asked(
-    terms: Order | Ticket,
-    instrument: Instrument,
-    account: str,
-    *,
-    counted_elsewhere: bool = False,
-    must_shrink: bool = False,
-) -> Asked:
-    sign = signed(terms.side)
-    contracts = {con_id: sign * ratio for con_id, ratio in contracts_of(instrument).items()} or {0: sign}
-    content = Content(
-        account, instrument.pk, sign > 0, terms.order_qty, terms.ord_type, terms.price, terms.stop_px
-    )
-    return Asked(
-        content=content,
-        contracts=contracts,
-        side=terms.side,
-        value=worth_of(terms, instrument),
-        currency=instrument.currency,
-        locate=_locate(terms),
-        counted_elsewhere=counted_elsewhere,
-        must_shrink=must_shrink,
-    )
-
-
-def worth_of(terms: Order | Ticket, instrument: Instrument) -> Decimal | None:
-    """What the order is worth at most, in its instrument's currency; None: nobody can tell."""
-    known = value_price(terms, last_prices.legs(instrument), ages())
-    return None if known is None else terms.order_qty * known.px * unit_of(instrument)
-
-
-def _locate(terms: Order | Ticket) -> str:
-    return terms.locate_broker if isinstance(terms, Ticket) else terms.special.get("locate_broker", "")
-
-
-def account_of(order: Order) -> str:
-    """The account of an order of ours; only orders of others (an advisor's group) may have none."""
-    assert order.account_id is not None  # noqa: S101
-    return order.account_id
-
-
-def _facts(bounds: Sequence[Bound], rules: Rules, *, lock: bool) -> tuple[Use, Valuation]:
+def _facts(asked: Sequence[Intention], rules: Rules, *, lock: bool) -> tuple[Use, Valuation]:
     """What all the owners do that these intentions count for, and what that is worth."""
-    limits = list({one.scope: one for bound in bounds for one in bound.limits}.values())
-    contracts = {con_id for bound in bounds for order in bound.demand.orders for con_id in order.contracts}
-    use = _use(bounds, limits, contracts, rules, lock=lock)
+    limits = list({one.scope: one for intention in asked for one in intention.limits}.values())
+    contracts = {con_id for intention in asked for con_id in intention.contracts}
+    use = _use(asked, limits, contracts, rules, lock=lock)
     held = {con_id for _, con_id in (*use.longs, *use.shorts)}
     firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
-    accounts = [bound.demand.account for bound in bounds]
+    accounts = [intention.account for intention in asked]
     return use, valuation_for(accounts, firm, held | contracts, limits)
 
 
 def _use(
-    bounds: Sequence[Bound],
+    asked: Sequence[Intention],
     limits: Collection[LimitSet],
     contracts: Collection[int],
     rules: Rules,
     *,
     lock: bool,
 ) -> Use:
-    own = {bound.demand.account for bound in bounds}
-    scopes = {scope for bound in bounds for scope in bound.demand.scopes}
-    shrink = any(order.must_shrink for bound in bounds for order in bound.demand.orders)
+    own = {intention.account for intention in asked}
+    scopes = {scope for intention in asked for scope in intention.scopes}
+    shrink = any(intention.must_shrink for intention in asked)
     reading = reading_for(limits, scopes, shrink=shrink)
     firm = {FIRM} if FIRM in scopes or reading.quotes else set()
     return read_use(

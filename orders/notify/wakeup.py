@@ -14,7 +14,6 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-import redis
 from celery import current_app
 from django.conf import settings
 from kombu.serialization import dumps
@@ -24,6 +23,7 @@ from orders.notify.redis_client import (
     REDIS_ERRORS,
     REQUEST_TIMEOUT,
     availability,
+    pool,
     request_client,
     worker_options,
 )
@@ -92,8 +92,7 @@ class Publisher:
     def _connect(self) -> Any:
         self._url = settings.REDIS_URL
         waits = {"socket_timeout": REQUEST_TIMEOUT, "socket_connect_timeout": REQUEST_TIMEOUT}
-        pool = redis.ConnectionPool.from_url(self._url, **(worker_options() | waits))
-        connection: Any = pool.make_connection()
+        connection: Any = pool(**(worker_options() | waits)).make_connection()
         connection.connect()
         connection.send_command("CLIENT", "REPLY", "OFF")
         return connection

@@ -14,13 +14,14 @@ from decimal import Decimal
 from brokers.fix import Side
 from brokers.formats import decimal_text
 from orders.risk.catalogue import FIELDS, LimitSet, ShortSales, Unit
+from orders.risk.intention import ZERO, Intention, Part, owner_of
 from orders.risk.market import Ages, Market, age_text, worst
 from orders.risk.market import Leg as MarketLeg
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.order_rules import round_money
 from orders.risk.report import CheckResult, result
 from orders.risk.scopes import FIRM
-from orders.risk.use import ZERO, Asked, Day, Demand, Use, asks, owner_of
+from orders.risk.use import Day, Use, asks
 
 #: The broker tells the day's profit about once a second: this is not the present one any more.
 PROFIT_AGE = timedelta(minutes=10)
@@ -92,32 +93,34 @@ class Valuation:
 
 
 def exposure_checks(
-    demand: Demand, limits: LimitSet, use: Use, valuation: Valuation
+    intention: Intention, limits: LimitSet, use: Use, valuation: Valuation
 ) -> Iterator[CheckResult]:
     """Every rule of this scope that is on, in the catalogue's order."""
-    grows = any(after > before for before, after in _largest(demand, limits, use))
-    yield from _short_sales(demand, limits, use, valuation)
+    grows = any(after > before for before, after in _largest(intention, limits, use))
+    yield from _short_sales(intention, limits, use, valuation)
     if grows:
-        yield from _exposures(demand, limits, use, valuation)
-    yield from _day(demand, limits, use, valuation)
+        yield from _exposures(intention, limits, use, valuation)
+    yield from _day(intention, limits, use, valuation)
     if grows and limits.max_daily_loss is not None:
-        yield _loss(limits, valuation, demand.account)
+        yield _loss(limits, valuation, intention.account)
 
 
 # --- exposure -----------------------------------------------------------------------------------------
-def _largest(demand: Demand, limits: LimitSet, use: Use) -> Iterator[tuple[Decimal, Decimal]]:
+def _largest(intention: Intention, limits: LimitSet, use: Use) -> Iterator[tuple[Decimal, Decimal]]:
     """How large each position of the intention may become at worst, before it and with it."""
-    owner, bought, sold = owner_of(limits.scope), demand.bought(1), demand.bought(-1)
+    owner, bought, sold = owner_of(limits.scope), intention.bought(1), intention.bought(-1)
     for con_id in bought.keys() | sold.keys():
         high, low = use.longs.get((owner, con_id), ZERO), use.shorts.get((owner, con_id), ZERO)
         after = max(high + bought.get(con_id, ZERO), sold.get(con_id, ZERO) - low)
         yield max(high, -low), after
 
 
-def _exposures(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
+def _exposures(
+    intention: Intention, limits: LimitSet, use: Use, valuation: Valuation
+) -> Iterator[CheckResult]:
     if not asks([limits], *EXPOSURES):
         return
-    totals = _totals(demand, limits, use, valuation)
+    totals = _totals(intention, limits, use, valuation)
     for check in EXPOSURES:
         limit = getattr(limits, check)
         if limit is None:
@@ -131,10 +134,10 @@ def _exposures(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation)
 
 
 def _totals(
-    demand: Demand, limits: LimitSet, use: Use, valuation: Valuation
+    intention: Intention, limits: LimitSet, use: Use, valuation: Valuation
 ) -> dict[str, tuple[Decimal, Decimal]] | Unknown:
     """Gross and net exposure at worst, (before the intention, with it)."""
-    owner, bought, sold = owner_of(limits.scope), demand.bought(1), demand.bought(-1)
+    owner, bought, sold = owner_of(limits.scope), intention.bought(1), intention.bought(-1)
     contracts = {con for own, con in (*use.longs, *use.shorts) if own == owner} | bought.keys() | sold.keys()
     gross, high_net, low_net = [ZERO, ZERO], [ZERO, ZERO], [ZERO, ZERO]
     for con_id in contracts:
@@ -154,31 +157,31 @@ def _totals(
 
 
 # --- the day ------------------------------------------------------------------------------------------
-def _day(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
+def _day(intention: Intention, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
     owner = owner_of(limits.scope)
     day = use.days.get(owner) or Day()  # nothing yet
     if limits.max_daily_notional is not None:
-        yield _daily_notional(demand, limits, day.notional, valuation)
+        yield _daily_notional(intention, limits, day.notional, valuation)
     if limits.max_daily_orders is not None:
-        count = day.orders + demand.new_orders
+        count = day.orders + intention.new_orders
         yield _told("max_daily_orders", limits, str(count), passed=count <= limits.max_daily_orders)
     if limits.max_order_to_trade is not None:
-        messages = day.messages + len(demand.orders)
+        messages = day.messages + len(intention.orders)
         ratio = Decimal(messages) / (day.executed + 1)
         text = f"{decimal_text(round(ratio, 2))}: {messages} messages, {day.executed} executed orders"
         yield _told("max_order_to_trade", limits, text, passed=ratio <= limits.max_order_to_trade)
     if limits.max_repeated_executions is not None:
-        times = max((use.repeats(order.content, owner) for order in demand.orders), default=0)
+        times = max((use.repeats(order.content, owner) for order in intention.orders), default=0)
         text, passed = f"executed {times} times today", times < limits.max_repeated_executions
         yield _told("max_repeated_executions", limits, text, passed=passed)
 
 
 def _daily_notional(
-    demand: Demand, limits: LimitSet, so_far: Mapping[str, Decimal], valuation: Valuation
+    intention: Intention, limits: LimitSet, so_far: Mapping[str, Decimal], valuation: Valuation
 ) -> CheckResult:
     limit = limits.max_daily_notional
     assert limit is not None  # noqa: S101
-    added = demand.value()
+    added = intention.value()
     if added is None:
         unknown = Unknown("the order's value is not known", "NO_REFERENCE_PRICE")
         return _not_told("max_daily_notional", limits, unknown)
@@ -218,14 +221,16 @@ def day_profit(limits: LimitSet, valuation: Valuation, account: str) -> Decimal 
 
 
 # --- short sales --------------------------------------------------------------------------------------
-def _short_sales(demand: Demand, limits: LimitSet, use: Use, valuation: Valuation) -> Iterator[CheckResult]:
+def _short_sales(
+    intention: Intention, limits: LimitSet, use: Use, valuation: Valuation
+) -> Iterator[CheckResult]:
     """A sale of shares beyond what the account holds, with all that already works on that side."""
     if limits.short_sales is None:
         return
-    sold = demand.bought(-1)
-    for order in demand.orders:
+    sold = intention.bought(-1)
+    for order in intention.orders:
         for con_id in _shares_sold(order, valuation):
-            key = demand.account, con_id
+            key = intention.account, con_id
             short = -(use.shorts.get(key, ZERO) - sold.get(con_id, ZERO))
             if short <= 0 and order.side != Side.SELL_SHORT:
                 continue
@@ -234,14 +239,14 @@ def _short_sales(demand: Demand, limits: LimitSet, use: Use, valuation: Valuatio
             yield _told("short_sales", limits, text, passed=not why)
 
 
-def _shares_sold(order: Asked, valuation: Valuation) -> Iterable[int]:
-    if order.counted_elsewhere or not order.content.order_qty:
+def _shares_sold(order: Part, valuation: Valuation) -> Iterable[int]:
+    if order.counted_elsewhere or not order.quantity:
         return []
     sold = [con_id for con_id, ratio in order.contracts.items() if ratio < 0]
     return [con for con in sold if (facts := valuation.contracts.get(con)) and facts.is_share]
 
 
-def _why_not_short(order: Asked, con_id: int, short: Decimal, permission: str, valuation: Valuation) -> str:
+def _why_not_short(order: Part, con_id: int, short: Decimal, permission: str, valuation: Valuation) -> str:
     """Why it may not be sold short; empty when it may."""
     text = f"short {decimal_text(max(short, ZERO))} of contract {con_id}"
     if permission == ShortSales.NONE:

@@ -5,62 +5,44 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
-from typing import Protocol
 
 from orders.risk.catalogue import FIELDS, LimitSet
+from orders.risk.intention import Content
 from orders.risk.report import CheckResult
-
-
-class Meant(Protocol):
-    """What makes one order another than the next: an override is for this one, not for its like."""
-
-    @property
-    def side(self) -> str: ...
-    @property
-    def order_qty(self) -> Decimal: ...
-    @property
-    def ord_type(self) -> str: ...
-    @property
-    def price(self) -> Decimal | None: ...
-    @property
-    def stop_px(self) -> Decimal | None: ...
 
 
 def with_warnings(
     report: Iterable[CheckResult],
     limits: Sequence[LimitSet],
-    meant: Meant,
-    instrument: int,
+    meant: Content,
     overrides: Mapping[str, str],
 ) -> list[CheckResult]:
     """The report with an id on each breach of a soft limit, and who overrode it and why.
 
+    `meant` is what makes one order another than the next: an override is for this one, not for its like.
     `overrides`: by id that. A limit that could not be checked (no price, no rate) is no warning.
     """
     soft = {(one.scope, name) for one in limits for name in one.soft}
     if not soft:
         return list(report)
-    return [_warned(check, soft, meant, instrument, overrides) for check in report]
+    return [_warned(check, soft, meant, overrides) for check in report]
 
 
 def _warned(
     check: CheckResult,
     soft: set[tuple[str, str]],
-    meant: Meant,
-    instrument: int,
+    meant: Content,
     overrides: Mapping[str, str],
 ) -> CheckResult:
     if check.passed or (check.scope, check.check) not in soft or check.code != FIELDS[check.check].code:
         return check
-    warning = warning_id(check, meant, instrument)
+    warning = warning_id(check, meant)
     return replace(check, id=warning, overridden=overrides.get(warning, ""))
 
 
-def warning_id(check: CheckResult, meant: Meant, instrument: int) -> str:
+def warning_id(check: CheckResult, meant: Content) -> str:
     """The same for the same order against the same limit: it holds from the preview to the order."""
     given = (meant.order_qty, meant.price, meant.stop_px)
     numbers = ["" if number is None else str(number.normalize()) for number in given]
-    buys = str(meant.side) == "BUY"
-    parts = [check.scope, check.check, check.limit, str(instrument), str(buys), str(meant.ord_type), *numbers]
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]
+    own = [check.scope, check.check, check.limit, str(meant.instrument), str(meant.buys), str(meant.ord_type)]
+    return hashlib.sha256("\x1f".join([*own, *numbers]).encode()).hexdigest()[:12]

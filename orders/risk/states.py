@@ -8,9 +8,10 @@ from datetime import datetime
 
 from brokers.formats import decimal_text
 from orders.models.trading_state import TradingState
+from orders.risk.intention import ZERO, Intention
 from orders.risk.report import CheckResult, result
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
-from orders.risk.use import ZERO, Demand, Use
+from orders.risk.use import Use
 
 
 def scopes_of(account: str, strategy: str, session: str) -> Iterator[str]:
@@ -82,19 +83,19 @@ def state_check(in_force: InForce) -> CheckResult:
     )
 
 
-def reduce_checks(demand: Demand, use: Use) -> Iterator[CheckResult]:
+def reduce_checks(intention: Intention, use: Use) -> Iterator[CheckResult]:
     """Orders that must only shrink a position: with all that works on their side it may not grow or turn.
 
     What is counted elsewhere (an exit, a slice) adds nothing, but must find a position to shrink as well.
     """
-    for order in demand.orders:
+    for order in intention.orders:
         if not order.must_shrink:
             continue
         for con_id, ratio in order.contracts.items():
-            sign, key = (1 if ratio > 0 else -1), (demand.account, con_id)
+            sign, key = (1 if ratio > 0 else -1), (intention.account, con_id)
             worst = use.worst_with_exits(key, sign)
             if not order.counted_elsewhere:
-                worst += demand.added(con_id, sign)
+                worst += intention.added(con_id, sign)
             yield result(
                 "reduce_only",
                 passed=sign * worst <= ZERO,

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from brokers import clock, prepared, registry
+from brokers.fix import Side
 from brokers.lease import Lease
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
 from brokers.order_ids import USED_UP_FROM
@@ -41,6 +42,7 @@ from orders.risk.exits import covered_qty, exit_of, total_qty
 BATCH = 100
 #: Orders of the largest group (`entry.groups`).
 LARGEST_GROUP = 9
+SIDES = [side.value for side in Side]
 #: Seconds for which the checks of an order hold while it waits: positions and prices move.
 CHECKED_WITHIN = 5.0
 #: So many groups one claim looks at.
@@ -74,7 +76,18 @@ def _checked(row: str) -> str:
                    COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
 
 
-_CHECKED = _checked("o")
+# What may only reduce has counted all that works: what was recorded since could turn the position with it.
+_CHECKED = f"""{_checked("o")}
+    AND CASE WHEN o.reduce_only OR (SELECT EXISTS (
+            SELECT FROM orders_scopestate WHERE state = 'REDUCING'))
+        THEN NOT EXISTS (
+            SELECT FROM orders_order later
+            JOIN brokers_instrument l ON l.id = later.instrument_id
+            JOIN brokers_instrument i ON i.id = o.instrument_id
+            WHERE later.account_id = o.account_id AND later.side = ANY(%(sides)s) AND later.id > o.id
+              AND later.recorded_at > o.checked_at
+              AND (l.con_id = i.con_id OR l.legs <> '[]' OR i.legs <> '[]'))
+        ELSE true END"""  # noqa: S608 - our own words
 
 #: What goes out for an order `o` in its instrument `i`.
 _PAYLOAD = """jsonb_build_object(
@@ -293,6 +306,7 @@ def unchecked_orders(session: str) -> list[UUID]:
         "limit": GROUPS_SEEN * LARGEST_GROUP,
         "checked_within": CHECKED_WITHIN / 2,
         "no_ruleset": NO_RULESET,
+        "sides": SIDES,
     }
     found = prepared.rows(UNCHECKED, facts)
     return [order_id for (order_id,) in found]
@@ -325,6 +339,7 @@ def claim_orders(
         "ack_deadline": settings.ACK_DEADLINE,
         "no_ruleset": NO_RULESET,
         "checked_within": CHECKED_WITHIN,
+        "sides": SIDES,
     }
     claimed = prepared.rows(CLAIM_ORDERS, facts)
     orders = [msgspec.json.decode(payload, type=NewOrder) for (payload,) in claimed]

@@ -6,10 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-import redis
-from django.conf import settings
-
-from orders.notify.redis_client import REDIS_ERRORS, worker_options
+from orders.notify.redis_client import REDIS_ERRORS, connected, worker_options
 from orders.notify.wakeup import wake_channel
 
 log = logging.getLogger(__name__)
@@ -35,7 +32,7 @@ def listen_forever(
 
 
 def _listen(session: str, receive: Receive, stopping: threading.Event, beat: Callable[[], None]) -> None:
-    own = redis.Redis.from_url(settings.REDIS_URL, health_check_interval=CHECK_EVERY, **worker_options())
+    own = connected(health_check_interval=CHECK_EVERY, **worker_options())
     with own as client, client.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(wake_channel(session))
         receive(b"")  # what came while nobody listened

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orders.models import OPEN_REQUESTS
+
 #: What one unit of an instrument buys (1) or sells (-1) of each contract, for the side of an order.
 CONTRACTS = """
     CROSS JOIN LATERAL (
@@ -19,6 +21,8 @@ CONTRACTS = """
     ) AS c
 """
 
+#: Of requests; as words, so that the index of open ones is used.
+OPEN = ", ".join(f"'{state.value}'" for state in OPEN_REQUESTS)
 #: Orders that were asked of us and were not refused by our own checks (those were never claimed).
 ASKED = "o.source <> 'EXTERNAL' AND NOT (o.state = 'REJECTED' AND o.claimed_at IS NULL)"
 
@@ -97,16 +101,25 @@ def positions(owner: Owner) -> str:
 
 
 def day(owner: Owner) -> str:
-    """(owner, currency, orders, executed orders, value) of today's; the value as `risk.market` reckons it."""
+    """(owner, currency, orders, executed orders, value) of today's; the value as `risk.market` reckons it.
+
+    A replace that is asked for counts as if it were granted.
+    """
     return f"""
         SELECT {owner.name}, i.currency, count(*), count(*) FILTER (WHERE o.cum_qty > 0),
-            COALESCE(sum(o.order_qty * i.multiplier / i.price_magnifier * abs(
-                CASE WHEN o.side = 'BUY' AND i.legs = '[]' AND o.price IS NOT NULL THEN o.price
-                ELSE greatest(abs(o.price), abs(o.stop_px), o.arrival_px) END
+            COALESCE(sum(greatest(o.order_qty, r.order_qty) * i.multiplier / i.price_magnifier * abs(
+                CASE WHEN o.side = 'BUY' AND i.legs = '[]' AND o.price IS NOT NULL
+                THEN greatest(o.price, r.price)
+                ELSE greatest(abs(o.price), abs(o.stop_px), r.price, r.stop_px, o.arrival_px) END
             )) FILTER (WHERE o.parent_id IS NULL AND NOT EXISTS (
                 SELECT FROM orders_ordergroup g
                 WHERE g.id = o.group_id AND g.kind = %(bracket)s AND o.group_rank > 0)), 0)
         FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
+        LEFT JOIN (
+            SELECT order_id, max(order_qty) AS order_qty, max(abs(price)) AS price,
+                max(abs(stop_px)) AS stop_px
+            FROM orders_orderrequest WHERE kind = 'REPLACE' AND state IN ({OPEN}) GROUP BY 1
+        ) AS r ON r.order_id = o.id
         WHERE {owner.where} AND o.id > %(day_start)s AND {ASKED} GROUP BY 1, 2
     """  # noqa: S608 - our own words
 

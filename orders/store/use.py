@@ -19,8 +19,9 @@ from brokers import clock, prepared
 from brokers.fix import Side
 from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
+from orders.risk.intention import ZERO, Content
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope
-from orders.risk.use import ZERO, Content, Day, Use
+from orders.risk.use import Day, Use
 from orders.store.scope_use import ACCOUNTS as OF_ACCOUNTS
 from orders.store.scope_use import (
     CONTRACTS,

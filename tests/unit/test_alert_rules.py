@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -69,6 +71,14 @@ SAMPLES = {
         'tradedesk_celery_queue_oldest_seconds{queue="default"} 61',
         'tradedesk_celery_queue_oldest_seconds{queue="default"} 3',
     ),
+    "BudgetBurnsFast": (
+        'tradedesk:slo_burn:fast{slo="sent_in_time"} 14',
+        'tradedesk:slo_burn:fast{slo="sent_in_time"} 1',
+    ),
+    "BudgetBurnsSlow": (
+        'tradedesk:slo_burn:slow{slo="stream_in_time"} 6',
+        'tradedesk:slo_burn:slow{slo="stream_in_time"} 1',
+    ),
     "SendingSlow": ("tradedesk:receive_to_send:p99 1.5", "tradedesk:receive_to_send:p99 0.01"),
     "PacingExhausted": (
         'tradedesk_session_pacing_used_ratio{session="main"} 0.95',
@@ -104,6 +114,19 @@ def test_every_alert_names_a_place_in_the_runbook() -> None:
     found = places(BASE_DIR / "docs/runbook.md")
     named = [rule["annotations"]["runbook"].split("#") for rule in ALERTS.values()]
     assert [place for page, place in named if (page, place in found) != ("docs/runbook.md", True)] == []
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_objectives_burn_as_their_scenarios_say() -> None:
+    """Prometheus' own test of rules: minutes of samples, and what must fire after them."""
+    done = subprocess.run(
+        ["promtool", "test", "rules", "objectives.yml"],
+        cwd=BASE_DIR / "tests/data/prometheus",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_dashboard_shows_metrics_that_exist_or_are_flowers() -> None:

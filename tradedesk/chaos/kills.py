@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count, pairwise, zip_longest
 from pathlib import Path
+from random import Random
 from statistics import median
 from typing import Any, Self
 
@@ -90,24 +91,37 @@ class Kill:
     gap: float
 
 
-def run(folder: Path, *, rounds: int, say: Say) -> Document:
-    """Kill everything in turn, so many rounds, on a `make up` of its own in `folder`; the report."""
+def run(folder: Path, *, rounds: int, say: Say, minutes: float = 0, seed: int = 0) -> Document:
+    """Kill everything in turn, so many rounds, on a `make up` of its own in `folder`; the report.
+
+    Then, for so many minutes, one that chance chooses after another.
+    """
     say(f"make up in {folder} ...")
     with Up(folder) as up:
         eventually(lambda: up.api.placed("MSFT", max_age="3600"), limit=BACK_LIMIT)
         with Flow(up.api) as flow:
             time.sleep(CALM)
             kills = [kill(up, name, say) for _ in range(rounds) for name in up.names]
+            kills += [kill(up, name, say) for name in at_random(up.names, minutes, seed)]
         moving = quiet(up)
         violations = compare(up, flow) | {"nobody died but who was killed": strangers(up, kills)}
         return {
             "ok": not moving and not any(violations.values()),
             "rounds": rounds,
-            "seconds": {name: figures(kills, name) for name in up.names},
+            "minutes_at_random": minutes,
+            "kills": len(kills),
+            "seconds": {name: figures(kills, name) for name in sorted({each.name for each in kills})},
             "orders": {"statuses": dict(flow.statuses), "requests_repeated": dict(flow.repeats)},
             "invariants": {name: verdict(found) for name, found in violations.items()},
             "still_moving": moving,
         }
+
+
+def at_random(names: Sequence[str], minutes: float, seed: int) -> Iterator[str]:
+    """Names by chance until the time is up."""
+    chance, end = Random(seed), time.monotonic() + minutes * 60  # noqa: S311 - which is killed is no secret
+    while time.monotonic() < end:
+        yield chance.choice(names)
 
 
 def kill(up: Up, name: str, say: Say) -> Kill:

@@ -22,6 +22,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "max_retries": 0,
+    # Heeded where the URL names Sentinels.
+    "master_name": env.read(env.env.str, "TRADEDESK_REDIS_PRIMARY", "mymaster"),
+    "sentinel_kwargs": {
+        "password": env.read(env.env.str, "TRADEDESK_REDIS_SENTINEL_PASSWORD", "") or None,
+        "socket_timeout": 1,
+    },
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None

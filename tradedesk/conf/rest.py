@@ -47,6 +47,7 @@ SPECTACULAR_SETTINGS = {
         "SliceState": "orders.models.SliceState",
         "DeliveryState": "orders.models.DeliveryState",
         "EventKind": "orders.models.EventKind",
+        "QueueOrReject": "orders.models.IfBrokerDown",  # if_broker_down and if_backlog
         "RequestKind": "orders.models.RequestKind",
         # Words without labels: as pairs, which is how shapes.choice() gives them.
         "Side": [(side.value, side.value) for side in Side],

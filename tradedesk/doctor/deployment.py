@@ -125,10 +125,16 @@ def django_checks() -> Iterator[Finding]:
 
 def is_near(url: SplitResult) -> bool:
     """Whether this leads to our own machine."""
+    hosts = (parse_qs(url.query).get("host") or [url.hostname or "localhost"])[0].split(",")
+    return all(map(is_own, hosts))
+
+
+def is_own(host: str) -> bool:
+    """Whether a host is this one; a path is a socket."""
     try:
-        return ip_address(url.hostname or "").is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
-        return url.hostname in ("localhost", None)
+        return host == "localhost" or host.startswith("/")
 
 
 def database_tls() -> Finding:

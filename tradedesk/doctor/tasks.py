@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import redis
 from django.conf import settings
 
 from brokers import clock
+from orders.notify import redis_client
 from orders.notify.queues import waiting
 from tradedesk import health
 from tradedesk.doctor.database import clock_finding
@@ -20,7 +20,7 @@ FULL = 0.9  # of maxmemory
 
 def examine() -> Iterator[Finding]:
     """All of it; an error of Redis goes up."""
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=2) as client:
+    with redis_client.connected(socket_timeout=5, socket_connect_timeout=2) as client:
         info: dict[str, Any] = client.info()
         yield server(info)
         yield policy(info)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
-import redis.asyncio
 from asgiref.sync import sync_to_async
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
 from django.conf import settings
@@ -24,6 +23,7 @@ from orders.api.stream import authentication, feed
 from orders.api.stream.feed import Feed
 from orders.api.stream.listener import Subscriber, dropped
 from orders.api.stream.subscription import Subscription, read_subscription
+from orders.notify.redis_client import async_client
 from orders.notify.wakeup import events_channel
 
 log = logging.getLogger(__name__)
@@ -169,9 +169,7 @@ async def listen(ring: Callable[[], None]) -> None:
     """Ring when Redis says that there are new events; without Redis the feed looks by itself."""
     while True:
         with suppress(RedisError, OSError):
-            client = redis.asyncio.Redis.from_url(
-                settings.REDIS_URL, socket_connect_timeout=settings.REDIS_TIMEOUT, health_check_interval=5
-            )
+            client = async_client(socket_connect_timeout=settings.REDIS_TIMEOUT, health_check_interval=5)
             async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
                 await pubsub.subscribe(events_channel())
                 while True:

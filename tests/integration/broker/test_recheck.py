@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from brokers.fix import OrdType, Side
 from brokers.models import Instrument, Position
 from orders.entry.cancel import cancel_order
+from orders.entry.recheck import recheck_waiting
 from orders.entry.replace import Change, replace_order
 from orders.instruments.prices import last_prices
 from orders.models import AccountLimit, Order, OrderRequest, RequestState, State, TradingState
 from orders.notify.submission_counts import StartedBy
+from orders.sending.claim import claim_orders
 from orders.session.runtime import SessionRuntime
 from orders.store.states import put_state
 from tradedesk.stack.polling import eventually
@@ -156,3 +159,44 @@ def test_a_replace_whose_price_aged_while_it_waited_is_refused(
     pause(runtime, until=False)
     eventually(lambda: refreshed(request).state == RequestState.REFUSED, limit=60)
     assert request.reason_code == "PRICE_TOO_OLD"
+
+
+@pytest.mark.parametrize("way", ["reduce_only", "strategy is REDUCING"])
+def test_what_only_reduces_counts_what_was_placed_after_it(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway, way: str
+) -> None:
+    """Held 100, an exit of 100 waits, and a plain sell of 100 comes later: both would turn the position."""
+    held(position_qty=100)
+    runtime.submitter.stopping = True  # nobody but this test claims
+    terms: dict[str, Any] = {"side": Side.SELL, "ord_type": OrdType.LIMIT, "price": Decimal(9_000)}
+    if way == "reduce_only":
+        exit_ = desk.place(**terms, reduce_only=True)
+    else:
+        put_state("strategy:s", TradingState.REDUCING, by="test", reason="test")
+        exit_ = desk.place(**terms, strategy="s")
+    recheck_waiting("main")
+    plain = desk.place(**terms)
+    assert plain.state == State.CREATED
+    assert claim_orders(runtime.lease, limit=10) == []
+    assert recheck_waiting("main") == 1
+    exit_.refresh_from_db()
+    assert (exit_.state, exit_.reason_code) == (State.FAILED, "REDUCING_ONLY")
+    assert [order.order_id for order in claim_orders(runtime.lease, limit=10)] == [str(plain.id)]
+
+
+def test_two_exits_that_wait_together_with_a_plain_sell_make_room_for_it(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    held(position_qty=100)
+    AccountLimit.objects.update(max_open_orders=50)
+    pause(runtime, until=True)
+    terms: dict[str, Any] = {"side": Side.SELL, "ord_type": OrdType.LIMIT, "price": Decimal(9_000)}
+    first, second, plain = (
+        desk.place(**terms, order_qty=Decimal(quantity), reduce_only=reduces)
+        for quantity, reduces in ((40, True), (60, True), (50, False))
+    )
+    pause(runtime, until=False)
+    desk.wait(plain, State.PENDING)
+    desk.wait(first, State.PENDING)
+    desk.wait(second, State.FAILED)
+    assert second.reason_code == "REDUCING_ONLY"

@@ -116,6 +116,38 @@ def test_a_replace_and_a_parent_count_for_the_day(desk: User) -> None:
     assert place(desk, ticket(order_qty=Decimal(1))) == ["DAILY_NOTIONAL_ABOVE_LIMIT"]
 
 
+def asked_for(name: str, number: int, **wanted: Any) -> str:
+    """The reason code of a replace of this order."""
+    order = Order.objects.get(cl_ord_id=name)
+    change = Change(cl_ord_id=f"r{number}-{name}", **wanted)
+    return replace_order(order.id, change, actor="a", at=timezone.now()).request.reason_code
+
+
+def test_a_dearer_price_counts_for_the_day_by_what_it_adds(desk: User) -> None:
+    limit(max_daily_notional=3_000, currency="USD")
+    place(desk, first := ticket())
+    assert asked_for(first.cl_ord_id, 1, price=Decimal("300.01")) == "DAILY_NOTIONAL_ABOVE_LIMIT"
+    assert asked_for(first.cl_ord_id, 2, price=Decimal(300)) == ""
+
+
+def test_replaces_that_wait_count_for_the_day_and_once(desk: User) -> None:
+    limit(max_daily_notional=5_000, currency="USD")
+    first, second = ticket(), ticket()
+    place(desk, first, second)
+    Order.objects.update(state="PENDING")  # the broker has them, so replaces wait for it
+    assert asked_for(first.cl_ord_id, 1, order_qty=Decimal(30)) == ""
+    assert asked_for(second.cl_ord_id, 1, order_qty=Decimal(21)) == "DAILY_NOTIONAL_ABOVE_LIMIT"
+    assert asked_for(first.cl_ord_id, 2, order_qty=Decimal(40)) == ""  # beside 10, and instead of 30
+    assert asked_for(second.cl_ord_id, 2, order_qty=Decimal(11)) == "DAILY_NOTIONAL_ABOVE_LIMIT"
+
+
+def test_a_lower_quantity_is_taken_beside_every_limit(desk: User) -> None:
+    place(desk, first := ticket())
+    limit(max_order_qty=1, max_notional=1, max_daily_notional=0, max_messages_per_minute=0, currency="EUR")
+    assert asked_for(first.cl_ord_id, 1, order_qty=Decimal(9), price=Decimal(99)) == "QTY_ABOVE_LIMIT"
+    assert asked_for(first.cl_ord_id, 2, order_qty=Decimal(9)) == ""
+
+
 def test_a_short_sale_needs_its_permission(desk: User) -> None:
     limit(short_sales="none")
     assert place(desk, ticket(side=Side.SELL)) == ["SHORT_SALE_NOT_ALLOWED"]

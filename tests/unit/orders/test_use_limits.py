@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from orders.models.reasons import REASONS
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import ContractFacts, DayProfit, Valuation, exposure_checks
+from orders.risk.intention import Content, Intention, Part
 from orders.risk.market import Market, Price
-from orders.risk.use import Asked, Content, Day, Demand, Use, use_checks
+from orders.risk.use import Day, Use, use_checks
 
 AAPL, MSFT = 1, 2
 UNKNOWN = "DAILY_LOSS_UNKNOWN"
@@ -33,15 +34,21 @@ WORTH = {
 VALUATION = Valuation(now=NOW, max_age=timedelta(hours=1), contracts=WORTH)
 
 
-def asked(sign: int = 1, quantity: Decimal | int = 10, con_id: int = AAPL, **changes: object) -> Asked:
+def asked(sign: int = 1, quantity: Decimal | int = 10, con_id: int = AAPL, **changes: object) -> Part:
     content = replace(CONTENT, buys=sign > 0, order_qty=Decimal(quantity), instrument=con_id, **changes)  # type: ignore[arg-type]
     value = Decimal(quantity) * (100 if con_id == AAPL else 30)
-    return Asked(content=content, contracts={con_id: Decimal(sign)}, value=value, currency="USD")
+    return Part(
+        content=content,
+        contracts={con_id: Decimal(sign)},
+        quantity=Decimal(quantity),
+        value=value,
+        currency="USD",
+    )
 
 
-def passes(demand: Demand, limits: LimitSet, use: Use) -> bool:
+def passes(intention: Intention, limits: LimitSet, use: Use) -> bool:
     use.days.setdefault("A", Day())
-    report = [*use_checks(demand, limits, use), *exposure_checks(demand, limits, use, VALUATION)]
+    report = [*use_checks(intention, limits, use), *exposure_checks(intention, limits, use, VALUATION)]
     return all(check.passed for check in report)
 
 
@@ -65,23 +72,23 @@ limits = st.builds(
 
 
 @given(st.lists(orders, min_size=1, max_size=8), limits)
-def test_what_fails_whole_does_not_pass_in_pieces(pieces: list[Asked], rules: LimitSet) -> None:
-    whole, use = passes(Demand(orders=pieces), rules, Use()), Use()
+def test_what_fails_whole_does_not_pass_in_pieces(pieces: list[Part], rules: LimitSet) -> None:
+    whole, use = passes(Intention(orders=pieces), rules, Use()), Use()
     granted = []
     for piece in pieces:
-        demand = Demand(orders=[piece])
-        granted.append(passes(demand, rules, use))
+        intention = Intention(orders=[piece])
+        granted.append(passes(intention, rules, use))
         if granted[-1]:
-            use.add(demand)
+            use.add(intention)
     assert all(granted) == whole
 
 
 @given(st.lists(orders, max_size=8), orders, limits)
-def test_what_is_granted_is_never_beyond_a_limit(before: list[Asked], last: Asked, rules: LimitSet) -> None:
+def test_what_is_granted_is_never_beyond_a_limit(before: list[Part], last: Part, rules: LimitSet) -> None:
     use = Use()
     for order in [*before, last]:
-        if passes(Demand(orders=[order]), rules, use):
-            use.add(Demand(orders=[order]))
+        if passes(Intention(orders=[order]), rules, use):
+            use.add(Intention(orders=[order]))
     assert rules.max_open_orders is None or use.open_orders["A"] <= rules.max_open_orders
     if (most := rules.max_position_qty) is not None:
         assert all(worst <= most for worst in use.longs.values())
@@ -98,9 +105,9 @@ def test_an_order_that_shrinks_a_position_beyond_its_limit_passes() -> None:
         Use(longs={("A", AAPL): Decimal(50)}),
     )
     use.shorts["A", AAPL] = Decimal(50)
-    assert passes(Demand(orders=[asked(-1, 50)]), rules, use)
-    assert not passes(Demand(orders=[asked(-1, 61)]), rules, use)
-    assert not passes(Demand(orders=[asked(1, 1)]), rules, use)
+    assert passes(Intention(orders=[asked(-1, 50)]), rules, use)
+    assert not passes(Intention(orders=[asked(-1, 61)]), rules, use)
+    assert not passes(Intention(orders=[asked(1, 1)]), rules, use)
 
 
 def test_of_alternatives_the_largest_counts() -> None:
@@ -108,14 +115,14 @@ def test_of_alternatives_the_largest_counts() -> None:
         LimitSet(scope="account:A", max_position_qty=Decimal(10)),
         [asked(1, 10), asked(1, 7, price=Decimal(90))],
     )
-    assert passes(Demand(orders=both, alternatives=True), rules, Use())
-    assert not passes(Demand(orders=both), rules, Use())
+    assert passes(Intention(orders=both, alternatives=True), rules, Use())
+    assert not passes(Intention(orders=both), rules, Use())
 
 
 def test_a_combination_counts_by_its_legs() -> None:
-    spread = Asked(content=CONTENT, contracts={AAPL: Decimal(1), MSFT: Decimal(-2)})
+    spread = Part(content=CONTENT, quantity=Decimal(10), contracts={AAPL: Decimal(1), MSFT: Decimal(-2)})
     checks = use_checks(
-        Demand(orders=[spread]), LimitSet(scope="account:A", max_position_qty=Decimal(15)), Use()
+        Intention(orders=[spread]), LimitSet(scope="account:A", max_position_qty=Decimal(15)), Use()
     )
     assert [check.value.split()[0] for check in checks if not check.passed] == ["-20"]
 
@@ -135,13 +142,13 @@ def test_a_buy_at_an_own_offer_trades_with_ourselves(
     sign: int, changes: dict[str, object], crosses: bool
 ) -> None:
     use = Use(asks={AAPL: Decimal(100)})
-    demand = Demand(orders=[asked(sign, **changes)])  # type: ignore[arg-type]
-    assert passes(demand, LimitSet(scope="account:A", refuse_self_trade=True), use) is not crosses
+    intention = Intention(orders=[asked(sign, **changes)])  # type: ignore[arg-type]
+    assert passes(intention, LimitSet(scope="account:A", refuse_self_trade=True), use) is not crosses
 
 
-def failed(limits: dict[str, object], use: Use, *parts: Asked, valuation: Valuation = VALUATION) -> list[str]:
+def failed(limits: dict[str, object], use: Use, *parts: Part, valuation: Valuation = VALUATION) -> list[str]:
     rules = LimitSet(scope="account:A", currency="USD", **limits)  # type: ignore[arg-type]
-    return [c.code for c in exposure_checks(Demand(orders=parts), rules, use, valuation) if not c.passed]
+    return [c.code for c in exposure_checks(Intention(orders=parts), rules, use, valuation) if not c.passed]
 
 
 def held(quantity: int, con_id: int = AAPL) -> Use:
@@ -237,5 +244,5 @@ def test_the_loss_of_the_firm_is_known_only_with_all_its_accounts(
     valuation = replace(VALUATION, profits=told, firm=frozenset({"A", "B"}))
     rules = LimitSet(scope="firm", currency="USD", max_daily_loss=Decimal(100))
     use = Use(days={"firm": Day()})
-    report = exposure_checks(Demand(orders=[asked()]), rules, use, valuation)
+    report = exposure_checks(Intention(orders=[asked()]), rules, use, valuation)
     assert [check.code for check in report if not check.passed] == ([code] if code else [])

@@ -25,15 +25,23 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """How often each is killed."""
         parser.add_argument("--rounds", type=int, default=3, help="median over so many (default %(default)s)")
+        parser.add_argument("--minutes", type=float, default=0, help="then at random, for so long")
+        parser.add_argument("--seed", type=int, default=0, help="of chance")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Exit 0 when all came back and both books agree, 1 when not; the JSON says which."""
-        if options["rounds"] < 1:
-            raise CommandError("--rounds must be at least 1.")
+        if options["rounds"] < 0 or options["rounds"] + options["minutes"] <= 0:
+            raise CommandError("Give --rounds, --minutes or both, above 0.")
         folder = Path(tempfile.mkdtemp(prefix="tradedesk-kills-")).resolve()
         try:
             with Interrupts():
-                report = run(folder, rounds=options["rounds"], say=self.stderr.write)
+                report = run(
+                    folder,
+                    rounds=options["rounds"],
+                    minutes=options["minutes"],
+                    seed=options["seed"],
+                    say=self.stderr.write,
+                )
         except (StackError, AssertionError) as error:
             raise CommandError(f"It could not be brought to its end: {error} (logs: {folder})") from None
         except KeyboardInterrupt:
