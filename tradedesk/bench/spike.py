@@ -1,8 +1,8 @@
 """A market open: orders as fast as clients can send them, while the broker takes 50 messages a second.
 
-What cannot go out while it is fresh must be refused or given up, not sent late; what goes first is at the market,
-and nothing of that may grow stale behind orders that rest; cancels must not wait behind it all; and nothing may
-be lost.
+What cannot go out while it is fresh must be refused or given up, not sent late; what goes first is at the
+market, and nothing of that may grow stale behind orders that rest; cancels must not wait behind it all; and
+nothing may be lost.
 """
 
 from __future__ import annotations
