@@ -19,13 +19,14 @@ from orders.desk.actions import act_on_order
 from orders.models import Order, State
 
 REVIEW = ACTS["review"]
+REFUSED = (State.REJECTED, State.FAILED)
 MOST = 500  # orders of one press: each is an act of its own
 SHOWN = 200
 
 
 def to_review(orders: QuerySet[Order]) -> QuerySet[Order]:
     """Those that were refused or failed and that nobody has marked reviewed."""
-    return orders.filter(state__in=[State.REJECTED, State.FAILED]).exclude(statistics.reviewed())
+    return orders.filter(state__in=REFUSED).exclude(statistics.reviewed())
 
 
 def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") -> HttpResponse:
@@ -53,7 +54,7 @@ def preview(request: HttpRequest, orders: QuerySet[Order], problem: str = "") ->
 def confirm(request: HttpRequest) -> HttpResponse:
     """Mark those that were shown, each once per key."""
     ids = [found for text in request.POST.get("ids", "").split(",")[:MOST] if (found := as_id(text))]
-    mine = Order.objects.filter(pk__in=ids, account__in=accounts_of_person(request.user))
+    mine = Order.objects.filter(pk__in=ids, account__in=accounts_of_person(request.user), state__in=REFUSED)
     key, reason = as_id(request.POST.get("key", "")), request.POST.get("reason", "").strip()[:500]
     if key is None or not ids or not reason:
         return preview(request, mine, "Please give a reason; nothing was marked yet.")
