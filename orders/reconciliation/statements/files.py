@@ -16,8 +16,8 @@ from defusedxml.ElementTree import iterparse
 
 #: Bytes of a file; a year of a busy account has about a gigabyte.
 MAX_BYTES = 2 * 2**30
-#: Bytes from one element to the next: a row has about a kilobyte. The parser keeps an unfinished element whole
-#: and begins it anew with each read, so a value of 30 MB would also take minutes.
+#: Bytes from one element to the next; a row has about a kilobyte. The parser keeps an unfinished element
+#: whole and begins it anew with each read, so a value of 30 MB would also take minutes.
 MAX_ELEMENT = 1_000_000
 COMPRESSED = b"\x1f\x8b", b"PK\x03\x04"
 MAX_ATTRIBUTES = 400
