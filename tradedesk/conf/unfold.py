@@ -91,6 +91,7 @@ NAVIGATION = [
             page("Accounts", "badge", "brokers.brokeraccount"),
             page("API tokens", "key", "orders.apitoken"),
             page("Webhooks", "webhook", "orders.webhook"),
+            {"title": "My second factor", "icon": "lock", "link": reverse_lazy("desk:second_factor")},
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
         ],
