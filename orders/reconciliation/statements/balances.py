@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from typing import TypeVar
 
 from django.db.models import QuerySet
 
@@ -17,6 +18,9 @@ from orders.reconciliation.cash import TOLERANCE
 from orders.reconciliation.statements import findings
 
 ZERO = Decimal(0)
+K = TypeVar("K", int, str)
+#: What traded totals come to, by account and contract or currency.
+Sums = Callable[[str, Iterable[baseline.TradedTotal]], dict[tuple[str, K], Decimal]]
 
 
 def positions(statement: Statement) -> Iterator[Finding]:
@@ -51,37 +55,30 @@ def _rows(statement: Statement, section: str) -> QuerySet[StatementRow]:
 
 
 def _quantities_then(statement: Statement) -> dict[int, Decimal]:
-    """Our quantity of each contract at the end of the day: today's less what was executed since."""
-    account = statement.account
-    found: defaultdict[int, Decimal] = defaultdict(Decimal)
-    for row in Position.objects.filter(account=account):
-        found[row.con_id] += row.baseline_qty
-    for (_, con_id), quantity in baseline.quantities(account.code, _since_baseline(statement)).items():
-        found[con_id] += quantity
-    for (_, con_id), quantity in baseline.quantities(account.code, _later(statement)).items():
-        found[con_id] -= quantity
-    return dict(found)
+    """Our quantity of each contract at the end of the statement's last day."""
+    rows = Position.objects.filter(account=statement.account)
+    return _then(
+        statement, {(row.account_id, row.con_id): row.baseline_qty for row in rows}, baseline.quantities
+    )
 
 
 def _cash_then(statement: Statement) -> dict[str, Decimal]:
-    """Our cash of each currency at the end of the day, alike."""
+    """Our cash of each currency at the end of the statement's last day."""
+    rows = CashBalance.objects.filter(account=statement.account)
+    return _then(
+        statement, {(row.account_id, row.currency): row.baseline_amount for row in rows}, baseline.cash
+    )
+
+
+def _then(statement: Statement, at_baseline: dict[tuple[str, K], Decimal], sums: Sums[K]) -> dict[K, Decimal]:
+    """What it was: the baseline and what was executed since, less what was executed after the day."""
     account = statement.account
-    found: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for row in CashBalance.objects.filter(account=account):
-        found[row.currency] += row.baseline_amount
-    for (_, currency), amount in baseline.cash(account.code, _since_baseline(statement)).items():
-        found[currency] += amount
-    for (_, currency), amount in baseline.cash(account.code, _later(statement)).items():
-        found[currency] -= amount
-    return dict(found)
-
-
-def _since_baseline(statement: Statement) -> list[baseline.TradedTotal]:
-    return baseline.traded_since_baseline(statement.account)
-
-
-def _later(statement: Statement) -> list[baseline.TradedTotal]:
-    return baseline.traded_after(statement.account, statement.to_date)
+    found = defaultdict(Decimal, at_baseline)
+    for thing, amount in sums(account.code, baseline.traded_since_baseline(account)).items():
+        found[thing] += amount
+    for thing, amount in sums(account.code, baseline.traded_after(account, statement.to_date)).items():
+        found[thing] -= amount
+    return {name: amount for (_, name), amount in found.items()}
 
 
 def _differs(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import IO
+from typing import IO, Any
 
 from django.db import transaction
 
@@ -184,14 +184,14 @@ class _File:
             generated = a_time(made) if made else clock.now()
         except Unreadable as error:
             raise NoStatement(f"whenGenerated: {error}") from None
-        same = Statement.objects.select_for_update().filter(
-            account=account,
-            query=storable.text(told.query, 100),
-            kind=kind,
-            from_date=outcome.from_date,
-            to_date=outcome.to_date,
-            replaced=False,
-        )
+        days: dict[str, Any] = {
+            "account": account,
+            "query": storable.text(told.query, 100),
+            "kind": kind,
+            "from_date": outcome.from_date,
+            "to_date": outcome.to_date,
+        }
+        same = Statement.objects.select_for_update().filter(**days, replaced=False)
         known = same.first()
         if known and (known.generated_at >= generated or known.file_sha256 == self.sha256):
             newer = known.generated_at > generated
@@ -200,11 +200,7 @@ class _File:
         same.update(replaced=True)
         outcome.text = "read; it replaces an older one" if known else "read"
         statement = Statement.objects.create(
-            account=account,
-            query=storable.text(told.query, 100),
-            kind=kind,
-            from_date=outcome.from_date,
-            to_date=outcome.to_date,
+            **days,
             generated_at=generated,
             file_name=self.name,
             file_sha256=self.sha256,
