@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.urls import reverse_lazy
 
 from tradedesk import env
@@ -105,6 +107,12 @@ BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
 RESTART_WINDOW = env.restart_window()
+# A gateway's login ends then: a live one wants a person, of paper nobody reports a second factor.
+WEEKLY_LOGIN = env.weekly_login("Sun 01:00 America/New_York" if TRADING_MODE == "live" else "")
+# A person is told when a session's link is not READY for so long, outside the restart window.
+LOGIN_ALERT_AFTER = timedelta(minutes=env.number("TRADEDESK_LOGIN_ALERT_MINUTES", 5, low=0.1, high=1440))
+# Where IBC takes commands (it asks for no login: loopback or the gateway's own network only).
+GATEWAY_CONTROLS = env.gateway_controls()
 # A gateway takes 50 messages/s from a client; ib_async's own queue starts at 45 and is dropped on a
 # disconnect, so ours stays below both. The reserve is kept back for cancels.
 PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)
