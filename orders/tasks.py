@@ -7,15 +7,17 @@ from dataclasses import asdict
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 
 from orders.controls import approvals, gateway_watch, limit_changes, retention
-from orders.controls.audit import seal
+from orders.controls.audit import anchors, seal
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
 from orders.notify import questions
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
+from orders.reports import keep, kept, quotes
 from orders.sending import submission
 from orders.session.runtime import running
 from orders.webhooks.collect import collect
@@ -98,6 +100,7 @@ def tidy() -> dict[str, int]:
         "questions": questions.forget_old(),
         "idempotency_keys": idempotency.forget_old_keys(),
         "webhook_deliveries": forget_old_deliveries(),
+        "market_ticks": quotes.forget_old_ticks(),
         **retention.forget(),
     }
 
@@ -106,6 +109,18 @@ def tidy() -> dict[str, int]:
 def keep_profits() -> int:
     """Keep this minute's profit and loss of every account and position."""
     return profits.keep_minute()
+
+
+@shared_task
+def make_reports() -> int:
+    """Make the reports of the day whose time has come; how many."""
+    return kept.make_due()
+
+
+@shared_task
+def keep_costs() -> int:
+    """Compute the costs of what was executed since the last run; how many events were looked at."""
+    return keep.follow()
 
 
 @shared_task
@@ -122,9 +137,13 @@ def seal_audit() -> int:
 
 @shared_task
 def log_audit_head() -> str:
-    """Log the head of the audit's chain: logs that are kept elsewhere are an anchor of every hour."""
+    """Log the head of the audit's chain, and keep one of each day as a file: copies elsewhere are anchors."""
     head = seal.anchor()
     if head is None:
         return "nothing is sealed yet"
     log.info("head of the audit: seq=%s head=%s at=%s", head["seq"], head["head"], head["at"])
+    try:
+        anchors.keep_of_today(settings.AUDIT_ANCHORS)
+    except OSError as error:
+        log.warning("no anchor of the audit was kept", extra={"error": repr(error)})
     return str(head["head"])

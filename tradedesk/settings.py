@@ -103,6 +103,8 @@ FOUR_EYES = env.words(
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
 BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
+# Where the worker keeps an anchor of the audit each day; `audit verify` compares with all that are there.
+AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
@@ -119,6 +121,8 @@ PACING_PER_SECOND = env.integer("TRADEDESK_PACING", 40, low=2, high=10_000)
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 # Instruments with a live quote at a time; an IB login has 100 lines, and somebody may look at others in TWS.
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
+# When the reports of a day are made by themselves, each working day of the market; empty: not.
+REPORT_TIMES = env.report_times()
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
 # Seconds after a login in which the gateway's lists may be empty, so that no absence is concluded from them.

@@ -218,8 +218,9 @@ class Prices:
         had, told = quote.last, storable.number(contracts.amount(value))
         if told is None:
             return
-        quote.tick(tick_type, told, translate.now())
         con_id, seen = self.watched[number], self._session.listener.price_seen
+        if quote.tick(tick_type, told, translate.now()):
+            self._session.listener.quote_changed(con_id, quote)
         name = PRICES.get(tick_type)
         if told > 0 and (name == "last" or (name == "close" and had is None)):
             seen(con_id, "last_px", str(told))

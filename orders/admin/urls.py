@@ -7,7 +7,7 @@ from django.urls import path
 
 from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
 from orders.admin.market import live_market, quotes
-from orders.admin.operations import alerts, breaks, dashboard, sessions, states
+from orders.admin.operations import alerts, breaks, dashboard, sessions, statements, states
 from orders.admin.orders import (
     actions,
     basket,
@@ -40,6 +40,7 @@ urlpatterns = [
     path("positions/<str:account>/<int:con_id>/reverse/", positions.turn_over, name="position_reverse"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
+    path("statements/", statements.index, name="statements"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
     path("limits/", limit_pages.index, name="limits"),
     path("limits/scope/", limit_pages.scope, name="limits_scope"),

@@ -18,6 +18,7 @@ from brokers.fix import Side
 from brokers.order_attributes import Symbol
 from orders.access import not_network
 from orders.api.problems import Problem, invalid
+from orders.controls.dead_man import LONGEST, SHORTEST
 from orders.entry.fields import (
     Field,
     Number,
@@ -135,15 +136,21 @@ TOKEN_FIELDS = {
         description="Addresses and networks (CIDR) that may use it; all if not given.",
     ),
     "heartbeat": Field(
-        integer(5, 86_400),
+        integer(SHORTEST, LONGEST),
         description="Seconds within which `POST /heartbeat` must come again; else its orders are canceled.",
     ),
 }
+
+
+@reads(anyOf=[{"type": "integer", "const": 0}, integer(SHORTEST, LONGEST).schema])
+def beat_within(raw: Any) -> int:
+    """Seconds to the next beat, or 0."""
+    ends = isinstance(raw, Number) and re.fullmatch(r"0(\.0{1,9})?", raw)
+    return 0 if ends else int(integer(SHORTEST, LONGEST)(raw))
+
+
 HEARTBEAT_FIELDS = {
-    "within": Field(
-        integer(0, 86_400),
-        description="Seconds to the next beat, at least 5; 0 ends it. Not given: as before.",
-    )
+    "within": Field(beat_within, description="Seconds to the next beat; 0 ends it. Not given: as before.")
 }
 WEBHOOK_FIELDS = {
     "url": Field(text(r"^https?://[\x21-\x7e]{1,480}$", "an https URL of printable ASCII"), required=True),

@@ -60,10 +60,12 @@ def _value(row: Break) -> tuple[Decimal, str] | None:
     """(amount, currency) of the difference. A commission that never came is money that nobody asked for."""
     match row.kind:
         case BreakKind.CASH:
-            gap = _gap(row)
+            gap = breaks.gap_of(row)
             return None if gap is None else (gap, str(row.ours.get("currency", "")))
         case BreakKind.POSITION:
-            return _at_last_price(_gap(row), row.instrument)
+            return _at_last_price(breaks.gap_of(row), row.instrument)
+        case BreakKind.STATEMENT:
+            return _of_statement(row)
         case BreakKind.EXECUTION:
             return _of_execution(row)
         case BreakKind.COMMISSION:
@@ -72,9 +74,13 @@ def _value(row: Break) -> tuple[Decimal, str] | None:
             return _of_order(row.order) if row.order else (Decimal(0), "")  # a difference in words alone
 
 
-def _gap(row: Break) -> Decimal | None:
-    ours, theirs = _number(row.ours, "expected"), _number(row.broker, "reported")
-    return None if ours is None or theirs is None else theirs - ours
+def _of_statement(row: Break) -> tuple[Decimal, str] | None:
+    """Cash by its gap, a position at the last price, a trade by what was traded; words are worth nothing."""
+    gap = breaks.gap_of(row)
+    if gap is not None:
+        currency = str(row.ours.get("currency", ""))
+        return (gap, currency) if currency else _at_last_price(gap, row.instrument)
+    return _of_execution(row) if "last_qty" in {*row.ours, *row.broker} else (Decimal(0), "")
 
 
 def _of_execution(row: Break) -> tuple[Decimal, str] | None:

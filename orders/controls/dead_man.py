@@ -27,7 +27,7 @@ from orders.notify.alerts import clear_alert, raise_alert
 
 log = logging.getLogger(__name__)
 
-SHORTEST = 5  # seconds; so long a process remembers what a token may do
+SHORTEST, LONGEST = 5, 86_400  # seconds; a process remembers for five what a token may do
 AT_ONCE = 200  # cancels asked for in a round
 ACTOR = "dead man"
 

@@ -23,7 +23,7 @@ from orders.entry.checks import warned_report
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import dry_report, has_use_limits, reject_beyond_use
+from orders.entry.use import contention, dry_report, grant_unlocked, has_use_limits, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
@@ -168,20 +168,22 @@ def _draft_line(line: Line, rules: Rules, *, client: User, source: Source, recei
 
 
 def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: bool) -> bool:
-    """Record the drafts; False when the rules by which they were checked are not in force any more.
+    """Record the drafts; False when the rules or the use by which they were checked do not stand any more.
 
     Whose id was taken meanwhile, or earlier in this very list, is a replay.
     """
     drafts = [line.order for line in lines if line.order and line.created]
     limited = has_use_limits(drafts, rules)
-    large = any(map(second_person.needs_second, drafts))
-    with transaction.atomic() if all_or_none or limited or large else nullcontext():
-        if limited:
+    whole = all_or_none or any(map(second_person.needs_second, drafts))
+    marks = grant_unlocked([[order] for order in drafts], rules) if limited and not whole else None
+    with transaction.atomic() if whole or (limited and marks is None) else nullcontext():
+        if limited and marks is None:
             reject_beyond_use([[order] for order in drafts], rules)
         approval = second_person.hold(drafts, whole=all_or_none)
         backlog.rank(drafts)
-        recorded = record_orders(drafts, ruleset=rules.ruleset_version)
+        recorded = record_orders(drafts, ruleset=rules.ruleset_version, marks=marks)
         if recorded is None:
+            contention.begin(marks)
             return False
         if late := [order for order in drafts if order.waits_too_long and order.id not in recorded]:
             backlog.refuse_waiting(late)

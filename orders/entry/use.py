@@ -1,14 +1,15 @@
 """Limits on what an account does as a whole, asked where orders are recorded.
 
-Comes in: drafted orders, in the transaction that will record them. Goes out: the same, those beyond a limit
-rejected with the report. What others record at this moment waits: two requests cannot together pass what one
-may not. Accounts without such limits take no lock and cost nothing. Orders that must only shrink a position
-(`risk.states`) are asked in the same way.
+Comes in: drafted orders, before they are recorded. Goes out: the same, those beyond a limit rejected with the
+report. Two requests cannot together pass what one may not: whoever records requires that nobody did since the
+use was read, or has all others wait. Accounts without such limits take no lock and cost nothing. Orders that
+must only shrink a position (`risk.states`) are asked in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from django.db import transaction
@@ -68,17 +69,71 @@ def reject_beyond_use(asked: Iterable[Orders], rules: Rules, *, lock: bool = Tru
     if not limited:
         return
     use, valuation = _facts([intention for _, intention in limited], rules, lock=lock)
-    for orders, intention in limited:
-        report = intention_checks(intention, use, valuation)
-        for order in orders:
-            order.check_report = [*order.check_report, *(check.as_json() for check in report)]
+    for orders, report in _judged(limited, use, valuation):
+        _add_report(orders, report)
         if broken := first_failed(report):
             for order in orders:
                 reject_order(order, broken.code, Cause(actor="checks", at=clock.now()))
             if lock:
                 stop_runaway(broken)
-        else:
+
+
+def grant_unlocked(asked: Iterable[Orders], rules: Rules) -> Mapping[str, int] | None:
+    """The marks under which all of these are within their limits, without waiting for anybody.
+
+    Whoever records them requires that these marks have not moved. None, and nothing is said: one may be
+    beyond a limit, or others are recording as well; then `reject_beyond_use` is asked under its lock.
+    """
+    limited = _limited(asked, rules)
+    if not limited or contention.is_on:
+        return None
+    use, valuation = _facts([intention for _, intention in limited], rules, lock=False, marks=True)
+    marks = {owner: mark for owner, mark in use.marks.items() if mark is not None}
+    judged = list(_judged(limited, use, valuation))
+    if len(marks) < len(use.marks) or any(first_failed(report) for _, report in judged):
+        return None
+    for orders, report in judged:
+        _add_report(orders, report)
+    return marks
+
+
+class Contention:
+    """Whether others recorded in between a moment ago: then waiting in line is cheaper than trying again."""
+
+    LASTS = 0.5  # seconds
+
+    def __init__(self) -> None:
+        self._until = 0.0
+
+    @property
+    def is_on(self) -> bool:
+        """Whether to take the lock at once."""
+        return time.monotonic() < self._until
+
+    def begin(self, marks: Mapping[str, int] | None) -> None:
+        """What was read with these marks, if any, did not stand."""
+        if marks:
+            self._until = time.monotonic() + self.LASTS
+
+
+contention = Contention()
+
+
+def _judged(
+    limited: Iterable[tuple[Orders, Intention]], use: Use, valuation: Valuation, *, recorded: bool = False
+) -> Iterator[tuple[Orders, list[CheckResult]]]:
+    """What each is told; one that is granted counts for the next."""
+    for orders, intention in limited:
+        report = intention_checks(intention, use, valuation, recorded=recorded)
+        if not first_failed(report):
             use.add(intention)
+        yield orders, report
+
+
+def _add_report(orders: Orders, report: Iterable[CheckResult]) -> None:
+    told = [check.as_json() for check in report]
+    for order in orders:
+        order.check_report = [*order.check_report, *told]
 
 
 def _limited(asked: Iterable[Orders], rules: Rules) -> list[tuple[Orders, Intention]]:
@@ -109,11 +164,8 @@ def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Order
     use, valuation = _facts([intention for _, intention in limited], rules, lock=True)
     for _, intention in limited:
         use.remove(intention)
-    for orders, intention in sorted(limited, key=lambda one: one[1].must_shrink):
-        report = intention_checks(intention, use, valuation, recorded=True)
-        if not first_failed(report):
-            use.add(intention)
-        yield orders, report
+    last = sorted(limited, key=lambda one: one[1].must_shrink)
+    yield from _judged(last, use, valuation, recorded=True)
 
 
 def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> None:
@@ -155,11 +207,13 @@ def _report(
     return intention_checks(intention, use, valuation, recorded=recorded)
 
 
-def _facts(asked: Sequence[Intention], rules: Rules, *, lock: bool) -> tuple[Use, Valuation]:
+def _facts(
+    asked: Sequence[Intention], rules: Rules, *, lock: bool, marks: bool = False
+) -> tuple[Use, Valuation]:
     """What all the owners do that these intentions count for, and what that is worth."""
     limits = list({one.scope: one for intention in asked for one in intention.limits}.values())
     contracts = {con_id for intention in asked for con_id in intention.contracts}
-    use = _use(asked, limits, contracts, rules, lock=lock)
+    use = _use(asked, limits, contracts, rules, lock=lock, marks=marks)
     held = {con_id for _, con_id in (*use.longs, *use.shorts)}
     firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
     accounts = [intention.account for intention in asked]
@@ -173,16 +227,19 @@ def _use(
     rules: Rules,
     *,
     lock: bool,
+    marks: bool,
 ) -> Use:
     own = {intention.account for intention in asked}
     scopes = {scope for intention in asked for scope in intention.scopes}
     shrink = any(intention.must_shrink for intention in asked)
     reading = reading_for(limits, scopes, shrink=shrink)
-    firm = {FIRM} if FIRM in scopes or reading.quotes else set()
+    owners = own | scopes | ({FIRM} if FIRM in scopes or reading.quotes else set())
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         contracts,
-        locks={*own, *scopes, *firm} if lock else (),
+        instruments={part.content.instrument for one in asked for part in one.orders},
+        locks=owners if lock else (),
+        marks=owners if marks else (),
         reading=reading,
     )
 

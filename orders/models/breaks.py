@@ -16,6 +16,7 @@ class BreakKind(models.TextChoices):
     COMMISSION = "COMMISSION", "Commission"
     POSITION = "POSITION", "Position"
     CASH = "CASH", "Cash"
+    STATEMENT = "STATEMENT", "Statement"
 
 
 class Break(models.Model):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -67,6 +67,12 @@ GROUP = ("con_id", "symbol", "sec_type", "currency", "commission_currency")
 def traded_since_baseline(account: BrokerAccount) -> list[TradedTotal]:
     """What our executions changed since the account's baseline."""
     return _traded(account.code, account.baseline_execution)
+
+
+def traded_after(account: BrokerAccount, day: date) -> list[TradedTotal]:
+    """What our executions of later trading days came to."""
+    rows = Execution.objects.filter(account=account, trade_date__gt=day, superseded=False)
+    return list(_sums(rows.exclude(sec_type=COMBINATION)))
 
 
 def _traded(account: str, after: int, until: int | None = None) -> list[TradedTotal]:

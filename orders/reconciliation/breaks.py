@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -20,9 +21,11 @@ from orders.reconciliation import baseline
 
 #: A difference closes itself only when this many comparisons in a row do not show it.
 AGREEING_RUNS = 2
+#: A statement is a whole book and final: the first that agrees closes what an older one showed.
+AGREEING_RUNS_OF = {BreakKind.STATEMENT: 1}
 #: Positions and cash are compared when nothing moves, so they are told at once; what one look shows of
 #: an order is often resolved by the next.
-TOLD_AT = {BreakKind.POSITION: 1, BreakKind.CASH: 1}
+TOLD_AT = {BreakKind.POSITION: 1, BreakKind.CASH: 1, BreakKind.STATEMENT: 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +135,16 @@ def _seen_again(row: Break, finding: Finding, now: datetime) -> None:
 
 def _agreed(row: Break, now: datetime) -> None:
     row.agreeing_runs += 1
-    if row.agreeing_runs < AGREEING_RUNS:
+    needed = AGREEING_RUNS_OF.get(BreakKind(row.kind), AGREEING_RUNS)
+    if row.agreeing_runs < needed:
         row.save(update_fields=["agreeing_runs"])
     else:
-        _close(row, by="system", resolution=f"Both sides agreed in {AGREEING_RUNS} comparisons.", at=now)
+        _close(
+            row,
+            by="system",
+            resolution=f"Both sides agreed in {needed} comparison{'' if needed == 1 else 's'}.",
+            at=now,
+        )
 
 
 def _close(row: Break, *, by: str, resolution: str, at: datetime) -> None:
@@ -233,6 +242,14 @@ def _reason(text: str) -> str:
     if not text.strip():
         raise ReasonNeeded
     return text.strip()
+
+
+def gap_of(row: Break) -> Decimal | None:
+    """The broker's figure less ours, of a break about a balance; None where either is not told."""
+    try:
+        return Decimal(row.broker["reported"]) - Decimal(row.ours["expected"])
+    except (KeyError, InvalidOperation):
+        return None
 
 
 def as_evidence(**values: Any) -> dict[str, str]:

@@ -86,6 +86,8 @@ class Use:
     shorts: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     bids: dict[int, Decimal] = field(default_factory=dict)
     asks: dict[int, Decimal] = field(default_factory=dict)
+    #: By owner its mark when this was read (`models.use_mark`); read where asked for.
+    marks: dict[str, int | None] = field(default_factory=dict)
     #: What exits of brackets may buy or sell beyond what their entries still may; read where asked for.
     exits_bought: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     exits_sold: dict[tuple[str, int], Decimal] = field(default_factory=dict)

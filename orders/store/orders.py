@@ -6,7 +6,7 @@ every order passes. State is never set here: orders come with what the lifecycle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from uuid import UUID
 
@@ -74,7 +74,11 @@ EVENT = {
 
 
 def record_orders(
-    orders: Sequence[Order], *, queued: bool = True, ruleset: UUID | None = None
+    orders: Sequence[Order],
+    *,
+    queued: bool = True,
+    ruleset: UUID | None = None,
+    marks: Mapping[str, int] | None = None,
 ) -> set[UUID] | None:
     """Record orders with their events and, if `queued`, a command for each alive; the ids of those recorded.
 
@@ -82,7 +86,8 @@ def record_orders(
 
     One statement, so that it is whole or absent without a transaction around it. None when this version
     of the ruleset is not in force any more: nothing was recorded then. `ruleset` None is for orders that
-    were not ours to check. Left out are those whose cl_ord_id is taken, and repeats of an order that our
+    were not ours to check. `marks` are those by which their use was read (`store.use`): they move, and None
+    when one of them had. Left out are those whose cl_ord_id is taken, and repeats of an order that our
     books had lost (`entry.repeats`); of two with one id in the list the first is recorded. Left out, too, are
     those with more ahead of them at the broker than their `most_ahead`: their `ahead` is counted then.
     Rows go in by cl_ord_id: two lists that share ids, in another order each, would deadlock otherwise.
@@ -92,7 +97,10 @@ def record_orders(
     events = [event for order in orders for event in order.pending_events]
     given = prepared.records(orders, (*given_columns(), *RANK))
     pending_events = prepared.records(events, EVENT)
-    rows = prepared.rows(_record_sql(), [ruleset, given, pending_events, queued, CommandKind.NEW, queued])
+    rows = prepared.rows(
+        _record_sql(moves=bool(marks)),
+        [*_marks(marks), ruleset, given, pending_events, queued, CommandKind.NEW, queued],
+    )
     if not rows[0][0]:
         return None
     times = {row[1]: row[2:4] for row in rows if row[2]}
@@ -123,15 +131,37 @@ def given_columns() -> dict[str, str]:
     return {name: "text" if kind == "varchar" else kind for name, kind in kinds.items()}
 
 
+def _marks(marks: Mapping[str, int] | None) -> list[list[object]]:
+    """The parameters of MARKS: owners and versions, in the order in which everybody locks them."""
+    return [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
+
+
+#: Wait for who moves them now, and move them if none had been moved since they were read.
+MARKS = """
+    expected AS (
+        SELECT * FROM unnest(%s::text[], %s::bigint[]) AS e(owner, version)
+    ), locked AS (
+        SELECT m.owner, m.version FROM orders_usemark m WHERE m.owner IN (SELECT owner FROM expected)
+        ORDER BY m.owner FOR UPDATE
+    ), stands AS (
+        SELECT count(*) = (SELECT count(*) FROM expected) AS stands
+        FROM locked JOIN expected USING (owner, version)
+    ), moved AS (
+        UPDATE orders_usemark m SET version = m.version + 1 FROM locked, stands
+        WHERE m.owner = locked.owner AND stands
+    ),
+"""
+
+
 @cache
-def _record_sql() -> str:
+def _record_sql(*, moves: bool) -> str:
     """Orders come as one document: each mixture of values and nulls would be another statement."""
     columns = ", ".join(given_columns())
     given = ", ".join(f"{name} {kind}" for name, kind in (given_columns() | RANK).items())
     return f"""
-        WITH rules AS (
+        WITH {MARKS if moves else ""} rules AS (
             SELECT COALESCE(%s = COALESCE((SELECT edition FROM orders_rulebook), '{NO_RULESET}'), true)
-                AS in_force
+                {"AND (SELECT stands FROM stands)" if moves else ""} AS in_force
         ), given AS (
             SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
                 WITH ORDINALITY AS g({columns}, {", ".join(RANK)}, place)

@@ -1,9 +1,11 @@
 """What accounts do already: read under a lock, in the transaction that records what is asked on top of it.
 
 Nothing is kept in counters that could drift: the rows of orders, positions and executions are the count, and
-whoever asks for more waits for those who asked before. The lock is one of each account (and one of the firm
-where own orders must not trade with each other), taken by those who record only: what the broker says is
-booked without it, since an execution moves a quantity from "works" to "held" and leaves the worst case alone.
+whoever asks for more waits for those who asked before. The lock is a row of each account (and one of the firm
+where own orders must not trade with each other), its mark, moved by those who record only: what the broker
+says is booked without it, since an execution moves a quantity from "works" to "held" and leaves the worst
+case alone. Who read the marks with the use needs no lock: the statement that records requires that they have
+not moved since (`store.orders`), and an order alone on its way costs one read and no transaction around it.
 """
 
 from __future__ import annotations
@@ -38,13 +40,18 @@ from orders.store.scope_use import (
 from orders.store.scope_use import STRATEGIES as OF_STRATEGIES
 from orders.store.scope_use import USERS as OF_USERS
 
-#: The space of these locks among PostgreSQL's advisory locks.
-LOCKS = 7_411
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
 
+#: In the order of the array: two who lock the same owners never wait for each other.
 LOCK = """
-    SELECT pg_advisory_xact_lock(%s, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
+    INSERT INTO orders_usemark (owner, version) SELECT name, 1 FROM unnest(%s::text[]) AS names(name)
+    ON CONFLICT (owner) DO UPDATE SET version = orders_usemark.version + 1
+"""
+#: An owner of whom nothing was ever asked has none yet: NULL.
+MARKS = """
+    SELECT name, m.version FROM unnest(%(marks)s::text[]) AS names(name)
+    LEFT JOIN orders_usemark m ON m.owner = name
 """
 
 OPEN_ORDERS = """
@@ -174,12 +181,16 @@ def read_use(
     accounts: Collection[str],
     contracts: Collection[int],
     *,
+    instruments: Collection[int] | None = None,
     locks: Collection[str] = (),
+    marks: Collection[str] = (),
     reading: Reading = Reading(),
 ) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
+    `instruments`: whose contents of the last minute are told apart; None: all.
     `locks`: first wait for all who are recording for one of these owners; held to the end of the transaction.
+    `marks`: read the marks of these owners with it.
     With the firm among the scopes, `accounts` are all of its accounts, whose sum it is.
     """
     now = clock.machine_now()
@@ -194,6 +205,9 @@ def read_use(
         "minute_began": now - timedelta(minutes=1),
         "accounts": sorted(accounts),
         "contracts": sorted(contracts),
+        "all_instruments": instruments is None,
+        "instruments": sorted(instruments or ()),
+        "marks": sorted(marks),
         # Ids have this machine's time in them, so it is compared with that.
         "minute_ago": first_id_at(now - timedelta(minutes=1)),
         "alive": [state.value for state in ALIVE],
@@ -205,7 +219,7 @@ def read_use(
     }
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
-    waits = [(LOCK, [LOCKS, sorted(locks)])] if locks else []
+    waits = [(LOCK, [sorted(locks)])] if locks else []
     # A statement of its own: it sees what those committed for whom the lock made it wait.
     reads = [(_all_of(tuple(wanted)), facts)] if wanted else []
     found = prepared.pipeline(*waits, *reads) if waits or reads else []
@@ -249,7 +263,8 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
         *([OF_STRATEGIES] if facts["strategies"] else []),
         *([OF_USERS] if facts["users"] else []),
     ]
-    wanted = [("exits", EXITS)] if reading.exits else []
+    wanted = [("marks", MARKS)] if facts["marks"] else []
+    wanted += [("exits", EXITS)] if reading.exits else []
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
@@ -337,6 +352,10 @@ def _add_repeats(use: Use, rows: Rows) -> None:
         use.executed[owner, instrument, buys, quantity] += count
 
 
+def _add_marks(use: Use, rows: Rows) -> None:
+    use.marks = dict(rows)
+
+
 def _add_exits(use: Use, rows: Rows) -> None:
     for account, con_id, bought, sold in rows:
         use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
@@ -359,6 +378,7 @@ COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "recent_messages": (str, int),
     "repeats": (str, int, TRUE, Decimal, int),
     "exits": (str, int, Decimal, Decimal),
+    "marks": (str, int),
 }
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
@@ -374,6 +394,7 @@ ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "recent_messages": _add_recent_messages,
     "repeats": _add_repeats,
     "exits": _add_exits,
+    "marks": _add_marks,
 }
 
 

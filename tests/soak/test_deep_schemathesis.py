@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from orders.models import Scope
 from tests.stack.schemathesis import SETTINGS, cases_without_a_fault, token
 from tradedesk.stack.processes import ONLOOKERS
 from tradedesk.stack.system import System
@@ -24,3 +26,17 @@ def test_many_examples_of_every_operation_find_nothing(
     cases = cases_without_a_fault(stack, "--max-examples", "25", *token(stack), seed=seed)
     record_property("cases", cases)
     assert cases > 1000
+
+
+#: Seconds for each kind of token.
+SECONDS = int(os.environ.get("SCHEMATHESIS_SECONDS", "60"))
+
+
+@pytest.mark.parametrize("scope", Scope.values)
+def test_a_token_of_each_kind_finds_nothing(
+    stack: System, scope: str, record_property: Callable[[str, object], None]
+) -> None:
+    """Most operations are refused to it: that is an answer of the published form as well."""
+    cases = cases_without_a_fault(stack, "--max-time", str(SECONDS), *token(stack, scope))
+    record_property("cases", cases)
+    assert cases > 300

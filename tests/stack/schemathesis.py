@@ -14,12 +14,14 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 #: A system of two accounts that does not slow down those who show bad tokens.
 SETTINGS = {"TRADEDESK_ACCOUNTS": f"{ACCOUNT},{OTHER}", "TRADEDESK_BAD_TOKEN_RATE": "1000000"}
-SCOPES = ("--accounts", ACCOUNT, "--scopes", "read,trade,cancel,admin", "--approved-by", "approver")
+SCOPES = "read,trade,cancel,admin"
 
 
-def token(stack: System) -> list[str]:
-    """The options that show the token of a client with one account."""
-    return ["-H", f"Authorization: Token {stack.manage('apitoken', 'schemathesis', *SCOPES).strip()}"]
+def token(stack: System, scopes: str = SCOPES) -> list[str]:
+    """The options that show the token of a client with these scopes for one account."""
+    words = ("--accounts", ACCOUNT, "--scopes", scopes, "--approved-by", "approver")
+    made = stack.manage("apitoken", f"schemathesis-{scopes.replace(',', '-')}", *words)
+    return ["-H", f"Authorization: Token {made.strip()}"]
 
 
 def cases_without_a_fault(stack: System, *options: str, seed: int = 20261122) -> int:

@@ -58,6 +58,12 @@ NAVIGATION = [
         "items": [
             page("Alerts", "notifications", "orders.alert"),
             page("Breaks", "difference", "orders.break"),
+            {
+                "title": "Statements",
+                "icon": "upload_file",
+                "link": reverse_lazy("desk:statements"),
+                "permission": may("orders.view_statement"),
+            },
             page("Sessions", "cable", "brokers.gatewaysession"),
             page("Reconciliation", "compare_arrows", "orders.reconciliationrun"),
             page("Inbox", "inbox", "brokers.inboxmessage"),

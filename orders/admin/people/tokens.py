@@ -23,6 +23,7 @@ from brokers.models import BrokerAccount
 from orders.access import accounts_of_person, read_networks
 from orders.admin.people import step_up
 from orders.admin.shared.pages import person_of
+from orders.controls.dead_man import LONGEST, SHORTEST
 from orders.controls.people import NotAllowed, at_desk
 from orders.controls.tokens import request_token, revoke_token
 from orders.entry.ticket_texts import TICKET_FIELDS
@@ -60,8 +61,8 @@ class TokenForm(forms.Form):
     )
 
     heartbeat = forms.IntegerField(
-        min_value=5,
-        max_value=86_400,
+        min_value=SHORTEST,
+        max_value=LONGEST,
         required=False,
         label="Seconds within which it must beat, or its orders are canceled (never if empty)",
         widget=UnfoldAdminIntegerFieldWidget,

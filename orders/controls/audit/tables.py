@@ -52,6 +52,7 @@ FOLLOWED = (
         only=words("id kind key account_id order_id owner_id closed_at closed_by resolution"),
     ),
     Followed(table="orders_breaknote"),
+    Followed(table="orders_statement", without=("sections", "unknown")),
     Followed(
         table="orders_alert",
         only=words("id kind order_id seen_at seen_by_id cleared_at cleared_by cleared_note"),
@@ -67,6 +68,9 @@ FOLLOWED = (
         only=words("id client_id url kinds made_by active generation"),
     ),
     Followed(table="orders_webhook_accounts"),
+    Followed(table="orders_alertroute"),
+    Followed(table="orders_alertmute"),
+    Followed(table="orders_dayreport", without=("document",)),
     Followed(table="brokers_gatewaysession", key="name", only=("name", "client_id")),
     Followed(table="orders_scopestate", key="scope"),
     Followed(table="orders_killswitch", without=("progress",)),
@@ -111,7 +115,7 @@ ORDERS = Sealed(
     columns=words(
         "id client_id source cl_ord_id request_hash order_ref account_id session_id "
         "instrument_id side order_qty ord_type price stop_px time_in_force special parent_id "
-        "group_id on_unconfirmed if_broker_down reason_code reason_text check_report "
+        "group_id on_unconfirmed if_broker_down if_backlog reason_code reason_text check_report "
         "arrival_px received_at recorded_at strategy reduce_only approval_id"
     ),
     fixed=False,
@@ -140,6 +144,7 @@ IDENTITY = ("client_id", "cl_ord_id", "request_hash", "source", "order_ref", "in
 
 #: Nobody acts in these: why each is no part of the audit.
 NOT_AUDITED = {
+    "orders_statementrow": "what the broker's file says; the statement has the file's digest",
     "orders_auditseal": "the chain itself",
     "django_admin_log": "a list of links for the desk; the acts are followed in their own tables",
     "auth_permission": "made by migrate from the code",
@@ -167,9 +172,15 @@ NOT_AUDITED = {
     "orders_submissionattempt": "how an order was sent; that it was is an event",
     "orders_reconciliationrun": "forgotten after some days; what differs is a break",
     "orders_rulebook": "a counter",
+    "orders_usemark": "counters",
     "orders_usedid": "ids of orders, which are audited",
     "orders_webhookdelivery": "copies of events",
     "orders_webhookattempt": "how a delivery went",
+    "orders_markettick": "what the broker told of markets; forgotten after some days",
+    "orders_costcursor": "a place in the events",
+    "orders_ordercost": "computed from orders, executions and ticks",
+    "orders_fillcost": "computed from orders, executions and ticks",
+    "orders_alertnotice": "how an alert went to its channels",
 }
 
 #: What the application's role may change in tables that are audited; nothing may be deleted in them.
@@ -190,7 +201,9 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     ),
 }
 #: Rows that change all the time: columns that the application's role never writes again.
-FIXED = {"orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id")}
+FIXED = {
+    "orders_order": words("id received_at recorded_at arrival_px strategy reduce_only approval_id if_backlog")
+}
 #: And columns that a trigger holds, because one statement writes whole rows: what was asked for.
 ASKED = words(
     "order_id client_id kind cl_ord_id requested_by requested_at order_qty price stop_px check_report"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,14 +34,6 @@ from orders.controls.audit.tables import (
 from orders.models import AuditRecord, AuditSeal
 
 CHUNK = 2_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class Anchor:
-    """What was kept elsewhere of a chain: how far it went, and its head."""
-
-    seq: int
-    head: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +74,14 @@ class _Last:
     within: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """What was kept elsewhere of a chain: how far it went, and its head."""
+
+    seq: int
+    head: str
+
+
 class Verification:
     """One walk; `broken()` gives what it finds, in the order of the chain.
 
@@ -89,10 +89,15 @@ class Verification:
     """
 
     def __init__(
-        self, bounds: Bounds | None = None, anchor: Anchor | None = None, archive: Path | None = None
+        self,
+        bounds: Bounds | None = None,
+        anchor: Anchor | None = None,
+        archive: Path | None = None,
+        *,
+        anchors: Sequence[Anchor] = (),
     ) -> None:
         self.bounds = bounds or Bounds()
-        self.anchor = anchor
+        self.anchors = [*anchors, *([anchor] if anchor else [])]
         self.archives = Archives(archive)
         self.seals = self.rows = 0
         self._last: dict[str, dict[str, _Last]] = {}
@@ -148,18 +153,14 @@ class Verification:
                     yield from _fixed(sealed, span, [], sealed.columns, seal.seq, self.archives)
 
     def _anchored(self) -> Iterator[Broken]:
-        if self.anchor is None:
-            return
-        seal = AuditSeal.objects.filter(seq=self.anchor.seq).first()
-        if seal is None:
-            have = self._tail.seq if self._tail else 0
-            yield Broken(
-                what=f"seal {self.anchor.seq}", how=f"is anchored, and the chain ends with {have}: it was cut"
-            )
-        elif seal.head != self.anchor.head:
-            yield Broken(
-                what=f"seal {self.anchor.seq}", how="is not the one that was anchored: it was rewritten"
-            )
+        named = AuditSeal.objects.filter(seq__in=[anchor.seq for anchor in self.anchors])
+        heads = dict(named.values_list("seq", "head"))
+        for anchor in self.anchors:
+            what, have = f"seal {anchor.seq}", self._tail.seq if self._tail else 0
+            if anchor.seq not in heads:
+                yield Broken(what=what, how=f"is anchored, and the chain ends with {have}: it was cut")
+            elif heads[anchor.seq] != anchor.head:
+                yield Broken(what=what, how="is not the one that was anchored: it was rewritten")
 
     # --- rows that change with events ----------------------------------------------------------------
     def _changing_rows(self) -> Iterator[Broken]:

@@ -13,6 +13,7 @@ from django.db import transaction
 from brokers.models import BrokerAccount
 from orders.access import read_networks
 from orders.controls.approvals import ApprovalOver, approve
+from orders.controls.dead_man import LONGEST, SHORTEST
 from orders.controls.people import RIGHTS, NotAllowed
 from orders.controls.tokens import (
     LONGEST_OVERLAP,
@@ -111,7 +112,7 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     """The text of a new token; `say` is told if it waits for a second person."""
     between("--days", options["days"], 1, 36_500)
     between("--rate", options["rate"], 1, 1_000_000)
-    between("--heartbeat", options["heartbeat"], 5, 86_400)
+    between("--heartbeat", options["heartbeat"], SHORTEST, LONGEST)
     accounts, scopes = accounts_named(options["accounts"]), scopes_named(options["scopes"])
     actor = proven_or_first(options["by"], right=RIGHTS[Scope.ADMIN])
     second = None if options["by"] or options["approved_by"] else second_at_hand()

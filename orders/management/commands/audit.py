@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orders.controls.audit.acting import Acting, at_shell, record
+from orders.controls.audit.anchors import AnchorUnreadable, read_anchors
 from orders.controls.audit.seal import anchor, seal
 from orders.controls.audit.verify import Anchor, Bounds, Verification
 from orders.controls.people import RIGHTS
@@ -27,7 +29,12 @@ class Command(BaseCommand):
         verify = what.add_parser("verify", help="name the first broken record; exit 1 when there is one")
         verify.add_argument("--from", dest="since", type=moment, help="seals from this time (ISO 8601, UTC)")
         verify.add_argument("--to", dest="until", type=moment, help="seals up to this time")
-        verify.add_argument("--anchor", type=Path, help="a file that `audit anchor` wrote, kept elsewhere")
+        verify.add_argument(
+            "--anchor",
+            type=Path,
+            help="a file that `audit anchor` wrote, kept elsewhere, or a folder of them;"
+            " default: TRADEDESK_AUDIT_ANCHORS",
+        )
         verify.add_argument("--archive", type=Path, help="where `archive` put old messages of the broker")
         verify.add_argument("--all", action="store_true", help="name everything that is broken")
         what.add_parser("seal", help="seal what is committed now, as a task does every two seconds")
@@ -52,8 +59,8 @@ class Command(BaseCommand):
 
     def _verify(self, options: dict[str, Any]) -> None:
         bounds = Bounds(since=options["since"], until=options["until"])
-        anchored = read_anchor(options["anchor"]) if options["anchor"] else None
-        walk = Verification(bounds, anchored, options["archive"])
+        anchors = anchors_at(options["anchor"])
+        walk = Verification(bounds, archive=options["archive"], anchors=anchors)
         found = False
         for broken in walk.broken():
             found = True
@@ -62,7 +69,8 @@ class Command(BaseCommand):
                 break
         if found:
             sys.exit(1)
-        self.stdout.write(f"unbroken: {walk.seals} seal(s), {walk.rows} row(s)")
+        with_anchors = f", {len(anchors)} anchor(s)" if anchors else ""
+        self.stdout.write(f"unbroken: {walk.seals} seal(s), {walk.rows} row(s){with_anchors}")
         if walk.archives.unread:
             self.stdout.write(f"{walk.archives.unread} of them are archived: compare them with --archive DIR")
 
@@ -84,10 +92,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Record {number} is explained.")
 
 
-def read_anchor(file: Path) -> Anchor:
-    """What `audit anchor` wrote; raises CommandError when it is something else."""
+def anchors_at(path: Path | None) -> list[Anchor]:
+    """Those that are named, else those that the worker has kept each day; raises CommandError."""
+    if path is None and not settings.AUDIT_ANCHORS.is_dir():
+        return []
     try:
-        found = json.loads(file.read_text())
-        return Anchor(seq=int(found["seq"]), head=str(found["head"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{file} is no anchor: {error!r}.") from None
+        return read_anchors(path or settings.AUDIT_ANCHORS)
+    except AnchorUnreadable as error:
+        raise CommandError(str(error)) from None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,3 +183,49 @@ def test_the_log_has_a_head_that_verifies_as_an_anchor(
     last = AuditSeal.objects.latest("seq")
     assert f"seq={last.seq} head={head}" in caplog.text
     assert broken(Anchor(seq=last.seq, head=head)) == []
+
+
+def verified() -> str:
+    """What `audit verify` says."""
+    said = StringIO()
+    with suppress(SystemExit):
+        call_command("audit", "verify", stdout=said)
+    return said.getvalue()
+
+
+def test_a_tail_that_was_cut_with_all_its_rows_is_found_by_the_anchor_of_the_day(
+    orders: list[Order], settings: Any, tmp_path: Path
+) -> None:
+    settings.AUDIT_ANCHORS = tmp_path / "anchors"
+    tasks.log_audit_head()
+    (kept,) = settings.AUDIT_ANCHORS.iterdir()
+    assert kept.name == f"{timezone.now():%Y-%m-%d}.json"
+    assert "unbroken" in verified()
+    assert "1 anchor(s)" in verified()
+    written = kept.read_text()
+    place("later", orders[0].client or User())
+    seal()
+    tasks.log_audit_head()
+    assert kept.read_text() == written, "one of a day; the first"
+    by_superuser("DELETE FROM orders_auditseal")
+    by_superuser("DELETE FROM orders_outboxcommand")
+    by_superuser("DELETE FROM orders_orderevent")
+    by_superuser("DELETE FROM orders_order")
+    by_superuser("DELETE FROM orders_auditrecord")
+    assert "it was cut" in verified()
+
+
+def test_an_anchor_that_cannot_be_kept_stops_nothing_and_is_told(
+    orders: list[Order], settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    settings.AUDIT_ANCHORS = tmp_path / "file" / "anchors"
+    assert len(tasks.log_audit_head()) == 64
+    assert "no anchor of the audit was kept" in caplog.text
+
+
+def test_what_is_no_anchor_is_named(orders: list[Order], settings: Any, tmp_path: Path) -> None:
+    settings.AUDIT_ANCHORS = tmp_path
+    (tmp_path / "2026-11-28.json").write_text("{}")
+    with pytest.raises(CommandError, match="is no anchor"):
+        call_command("audit", "verify")

@@ -15,14 +15,16 @@ from django.utils import timezone
 from brokers import prepared
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument, Position
+from orders.entry import place as place_module
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.place import Line, dry_run, place_orders
 from orders.entry.replace import Change, replace_order
 from orders.entry.rules import rules_cache
 from orders.entry.slicer import place_sliced, work_slices
 from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.use import Contention, contention
 from orders.errors import RefusedByCheck
-from orders.models import AccountLimit, Cause, GroupKind, Order, SlicedOrder, Source, State
+from orders.models import AccountLimit, Cause, GroupKind, Order, SlicedOrder, Source, State, UseMark
 from orders.store.orders import store_orders
 from tests.integration.orders.conftest import seed_desk
 
@@ -79,7 +81,7 @@ def test_working_orders_count_towards_the_position(desk: User) -> None:
         ({"refuse_self_trade": True}, 1),
     ],
 )
-def test_a_limit_asks_for_its_lock_and_what_it_needs(
+def test_a_limit_asks_once_for_what_it_needs_and_for_its_marks(
     desk: User, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any], reads: int
 ) -> None:
     asked, pipeline = list[list[str]](), prepared.pipeline
@@ -89,11 +91,18 @@ def test_a_limit_asks_for_its_lock_and_what_it_needs(
         return pipeline(*given)
 
     limit(**limits)
+    rules_cache.forget_outdated()
+    UseMark.objects.all().delete()
     monkeypatch.setattr(prepared, "pipeline", noted)
     assert place(desk, ticket()) == [""]
-    lock, read = asked[-2]  # the one before recording; those before that may be by older rules
-    assert "pg_advisory_xact_lock" in lock
+    lock, read = asked[-2]  # the first of an owner finds no mark: it waits in line, and leaves one
+    assert "INSERT INTO orders_usemark" in lock
     assert read.count(" UNION ALL SELECT ") == reads - 1
+    contention._until = 0.0
+    assert place(desk, ticket()) == [""]
+    (read,), (record,) = asked[-2:]
+    assert read.count(" UNION ALL SELECT ") == reads  # one more, for the marks
+    assert "UPDATE orders_usemark" in record
 
 
 def test_a_bulk_refused_whole_leaves_nothing_of_what_a_limit_granted(desk: User) -> None:
@@ -208,3 +217,43 @@ def test_parallel_requests_get_together_what_one_may(desk: User) -> None:
     for thread in threads:
         thread.join()
     assert (codes.count(""), len(codes)) == (10, 64)
+
+
+def test_without_waiting_in_line_nobody_passes_a_limit_either(
+    desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Contention, "LASTS", 0.0)  # whoever lost tries again, as often as it takes
+    test_parallel_requests_get_together_what_one_may(desk)
+
+
+def test_who_records_between_a_read_and_its_record_is_noticed(
+    desk: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(max_open_orders=2)
+    assert place(desk, ticket()) == [""]
+    grant = place_module.grant_unlocked
+
+    def overtaken(*given: Any) -> Any:
+        marks = grant(*given)
+        monkeypatch.setattr(place_module, "grant_unlocked", grant)
+        assert place(desk, ticket()) == [""]
+        return marks
+
+    monkeypatch.setattr(place_module, "grant_unlocked", overtaken)
+    assert place(desk, ticket()) == ["OPEN_ORDERS_ABOVE_LIMIT"]
+
+
+def test_a_group_is_noticed_by_who_read_before_it(desk: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit(max_open_orders=3)
+    place(desk, ticket())
+    grant = place_module.grant_unlocked
+
+    def overtaken(*given: Any) -> Any:
+        marks = grant(*given)
+        monkeypatch.setattr(place_module, "grant_unlocked", grant)
+        pair = GroupTicket(list_id="g", kind=GroupKind.OCA, orders=(ticket(), ticket(price=Decimal(99))))
+        place_group(pair, client=desk, source=Source.API, received_at=timezone.now())
+        return marks
+
+    monkeypatch.setattr(place_module, "grant_unlocked", overtaken)
+    assert place(desk, ticket()) == ["OPEN_ORDERS_ABOVE_LIMIT"]

@@ -1,0 +1,105 @@
+"""Positions and cash at the end of a statement's last day against what our books say of that evening."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import TypeVar
+
+from django.db.models import QuerySet
+
+from brokers.formats import decimal_text
+from brokers.models import CashBalance, Position
+from orders.models.statement import Statement, StatementRow
+from orders.reconciliation import baseline
+from orders.reconciliation.breaks import Finding, as_evidence
+from orders.reconciliation.cash import TOLERANCE
+from orders.reconciliation.statements import findings
+
+ZERO = Decimal(0)
+K = TypeVar("K", int, str)
+#: What traded totals come to, by account and contract or currency.
+Sums = Callable[[str, Iterable[baseline.TradedTotal]], dict[tuple[str, K], Decimal]]
+
+
+def positions(statement: Statement) -> Iterator[Finding]:
+    """Contracts whose quantity differs; one that the statement does not list is zero there."""
+    theirs: defaultdict[int, Decimal] = defaultdict(Decimal)
+    names: dict[int, str] = {}
+    for row in _rows(statement, "OpenPositions"):
+        theirs[row.con_id] += row.quantity or ZERO
+        names[row.con_id] = row.symbol
+    ours = _quantities_then(statement)
+    for con_id in sorted({*theirs, *ours}):
+        mine, listed = ours.get(con_id, ZERO), theirs.get(con_id, ZERO)
+        if mine != listed:
+            name = names.get(con_id) or str(con_id)
+            yield _differs(statement, findings.POSITION, f"{con_id}", name, mine, listed, con_id=con_id)
+
+
+def cash(statement: Statement) -> Iterator[Finding]:
+    """Currencies whose balance at the end of the day differs by more than both roundings."""
+    ours = _cash_then(statement)
+    for row in _rows(statement, "CashReport").filter(what="CURRENCY").exclude(amount=None):
+        mine = ours.get(row.currency, ZERO)
+        if row.amount is not None and abs(row.amount - mine) > TOLERANCE:
+            name = f"{row.currency} cash"
+            yield _differs(
+                statement, findings.CASH, row.currency, name, mine, row.amount, currency=row.currency
+            )
+
+
+def _rows(statement: Statement, section: str) -> QuerySet[StatementRow]:
+    return StatementRow.objects.filter(statement=statement, section=section)
+
+
+def _quantities_then(statement: Statement) -> dict[int, Decimal]:
+    """Our quantity of each contract at the end of the statement's last day."""
+    rows = Position.objects.filter(account=statement.account)
+    return _then(
+        statement, {(row.account_id, row.con_id): row.baseline_qty for row in rows}, baseline.quantities
+    )
+
+
+def _cash_then(statement: Statement) -> dict[str, Decimal]:
+    """Our cash of each currency at the end of the statement's last day."""
+    rows = CashBalance.objects.filter(account=statement.account)
+    return _then(
+        statement, {(row.account_id, row.currency): row.baseline_amount for row in rows}, baseline.cash
+    )
+
+
+def _then(statement: Statement, at_baseline: dict[tuple[str, K], Decimal], sums: Sums[K]) -> dict[K, Decimal]:
+    """What it was: the baseline and what was executed since, less what was executed after the day."""
+    account = statement.account
+    found = defaultdict(Decimal, at_baseline)
+    for thing, amount in sums(account.code, baseline.traded_since_baseline(account)).items():
+        found[thing] += amount
+    for thing, amount in sums(account.code, baseline.traded_after(account, statement.to_date)).items():
+        found[thing] -= amount
+    return {name: amount for (_, name), amount in found.items()}
+
+
+def _differs(
+    statement: Statement,
+    part: str,
+    thing: str,
+    name: str,
+    mine: Decimal,
+    listed: Decimal,
+    *,
+    con_id: int = 0,
+    currency: str = "",
+) -> Finding:
+    account, day = statement.account_id, statement.to_date
+    return findings.found(
+        statement,
+        part,
+        day,
+        thing,
+        f"{name} of {account} on {day}: ours {decimal_text(mine)}, the statement's {decimal_text(listed)}.",
+        ours=as_evidence(expected=decimal_text(mine), currency=currency),
+        broker={"reported": decimal_text(listed)},
+        con_id=con_id,
+    )

@@ -1,0 +1,240 @@
+"""The trades of a statement against our executions, joined by execution id, then leg, then order reference.
+
+All versions of one execution are one trade: a corrected one is told as itself, its cancel and what is booked
+instead, and only their sum is what happened (commissions alike).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from django.db.models import Max, Min, QuerySet, Sum
+
+from brokers.fix import Side
+from brokers.formats import decimal_text
+from orders.models import Execution
+from orders.models.statement import Statement, StatementRow
+from orders.reconciliation.baseline import COMBINATION
+from orders.reconciliation.breaks import Finding, as_evidence
+from orders.reconciliation.statements import findings
+from orders.reconciliation.statements.rows import CANCEL, EXECUTED, by_the_broker
+
+TRADES = ("Trades", "TradeConfirms")
+CHUNK = 1000
+VERSIONS = range(1, 10)  # IB numbers the versions of an execution from 01
+#: Prices of a statement have more decimals than those that were reported live.
+PRICE_TOLERANCE = Decimal("1e-6")
+COMMISSION_TOLERANCE, COMMISSION_SHARE = Decimal("0.01"), Decimal("0.005")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trade:
+    """What a statement says of one execution, all its versions together; `price` None where they differ."""
+
+    exec_root: str
+    con_id: int
+    exec_id: str
+    day: date
+    symbol: str
+    order_ref: str
+    quantity: Decimal
+    price: Decimal | None
+    commission: Decimal | None
+    commission_currency: str
+
+    def evidence(self) -> dict[str, str]:
+        """The broker's side of a break."""
+        return as_evidence(
+            exec_id=self.exec_id,
+            symbol=self.symbol,
+            con_id=self.con_id,
+            side=Side.BUY if self.quantity > 0 else Side.SELL,
+            last_qty=decimal_text(abs(self.quantity)),
+            last_px=decimal_text(self.price) if self.price is not None else "",
+            commission=decimal_text(self.commission) if self.commission is not None else "",
+            order_ref=self.order_ref,
+            trade_date=self.day,
+        )
+
+
+class TradeComparison:
+    """One statement's trades. `joined` are our executions that were found by another name than their id."""
+
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+        self.joined: set[int] = set()
+
+    def differences(self) -> Iterator[Finding]:
+        """Trades that we do not have, and those that are not the same."""
+        yield from self._cancels_of_nothing()
+        trades = self._trades()
+        while chunk := list(islice(trades, CHUNK)):
+            ours = self._ours_of(chunk)
+            for trade in chunk:
+                found = ours.get((trade.exec_root, trade.con_id)) or self._by_other_names(trade)
+                if found is None:
+                    yield from self._missing(trade)
+                elif wrong := unlike(found, trade):
+                    yield self._finding(trade, wrong, of_ours(found))
+
+    def absent(self) -> Iterator[Finding]:
+        """Our executions of these days that the statement does not have."""
+        days = (self.statement.from_date, self.statement.to_date)
+        rows = Execution.objects.filter(account=self.statement.account_id, trade_date__range=days)
+        rows = rows.filter(superseded=False, last_qty__gt=0).exclude(sec_type=COMBINATION)
+        executions = rows.order_by("pk").iterator(CHUNK)
+        while chunk := list(islice(executions, CHUNK)):
+            listed = self._rows().filter(exec_root__in={one.exec_root or one.exec_id for one in chunk})
+            roots = set(listed.values_list("exec_root", "con_id"))
+            for one in chunk:
+                if (one.exec_root or one.exec_id, one.con_id) not in roots and one.pk not in self.joined:
+                    yield self._not_listed(one)
+
+    # --- the statement's side ---------------------------------------------------------------------------
+    def _rows(self) -> QuerySet[StatementRow]:
+        return StatementRow.objects.filter(statement=self.statement, section__in=TRADES)
+
+    def _trades(self) -> Iterator[Trade]:
+        rows = self._rows().filter(what__in=(EXECUTED, CANCEL)).exclude(exec_root="")
+        groups = rows.order_by("exec_root").values("exec_root", "con_id")
+        sums = groups.annotate(
+            last_id=Max("exec_id"),
+            name=Max("symbol"),
+            reference=Max("order_ref"),
+            cost_in=Max("commission_currency"),
+            first_day=Min("day"),
+            total=Sum("quantity", default=Decimal(0)),
+            least=Min("price"),
+            most=Max("price"),
+            cost=Sum("commission"),
+        )
+        for row in sums.iterator(CHUNK):
+            yield Trade(
+                exec_root=row["exec_root"],
+                con_id=row["con_id"],
+                exec_id=row["last_id"],
+                day=row["first_day"],
+                symbol=row["name"],
+                order_ref=row["reference"],
+                quantity=row["total"],
+                price=row["least"] if row["least"] == row["most"] else None,
+                commission=row["cost"],
+                commission_currency=row["cost_in"],
+            )
+
+    def _cancels_of_nothing(self) -> Iterator[Finding]:
+        """Give each cancel the execution that it cancels; those whose trade no statement has are told."""
+        for row in self._rows().filter(what=CANCEL, exec_root=""):
+            known = StatementRow.objects.filter(statement__account=self.statement.account_id)
+            trade = known.filter(trade_id=row.of_trade).exclude(exec_root="").order_by("-pk").first()
+            if trade and row.of_trade:
+                row.exec_root = trade.exec_root
+                row.save(update_fields=["exec_root"])
+            else:
+                text = f"A trade of {row.symbol} was canceled that no statement has."
+                yield findings.of_row(self.statement, findings.TRADE, row, text)
+
+    # --- our side -----------------------------------------------------------------------------------------
+    def _ours_of(self, trades: Sequence[Trade]) -> dict[tuple[str, int], Execution]:
+        names = {f"{one.exec_root}.{version:02d}" for one in trades for version in VERSIONS}
+        rows = self._executions().filter(exec_id__in=names | {one.exec_id for one in trades})
+        return {(one.exec_root, one.con_id): one for one in rows}
+
+    def _executions(self) -> QuerySet[Execution]:
+        rows = Execution.objects.filter(account=self.statement.account_id, superseded=False)
+        return rows.exclude(sec_type=COMBINATION).select_related("order")
+
+    def _by_other_names(self, trade: Trade) -> Execution | None:
+        """A leg of a combination, whose id has a part more here; else the same trade of the same order."""
+        same = self._executions().filter(con_id=trade.con_id, last_qty=abs(trade.quantity))
+        legs = same.filter(exec_id__startswith=f"{trade.exec_root}.", trade_date=trade.day)
+        found = self._first(legs)
+        if found is None and trade.order_ref and trade.price is not None:
+            reference = trade.order_ref.split("-")[0]
+            found = self._first(same.filter(order__order_ref__startswith=reference, last_px=trade.price))
+        return found
+
+    def _first(self, rows: QuerySet[Execution]) -> Execution | None:
+        found = rows.exclude(pk__in=self.joined).order_by("pk").first()
+        if found:
+            self.joined.add(found.pk)
+        return found
+
+    # --- findings ------------------------------------------------------------------------------------------
+    def _missing(self, trade: Trade) -> Iterator[Finding]:
+        """Not in our books; one that the broker took back altogether need not be."""
+        if not trade.quantity:
+            return
+        row = self._rows().filter(exec_root=trade.exec_root, con_id=trade.con_id).first()
+        why = by_the_broker(row.raw) if row else ""
+        yield self._finding(trade, f"is not in our books{f' ({why})' if why else ''}", {})
+
+    def _finding(self, trade: Trade, wrong: str, ours: dict[str, str]) -> Finding:
+        told = f"{decimal_text(trade.quantity)} {trade.symbol}"
+        return findings.found(
+            self.statement,
+            findings.TRADE,
+            trade.day,
+            trade.exec_id or trade.exec_root,
+            f"Execution {trade.exec_id} ({told}) of the statement {wrong}.",
+            ours=ours,
+            broker=trade.evidence(),
+            con_id=trade.con_id,
+        )
+
+    def _not_listed(self, one: Execution) -> Finding:
+        return findings.found(
+            self.statement,
+            findings.ABSENT,
+            one.trade_date or one.transact_time.date(),
+            one.exec_id,
+            f"Execution {one.exec_id} ({one.symbol}) is in our books and not in the statement of its day.",
+            ours=of_ours(one),
+            con_id=one.con_id,
+            order_id=one.order_id,
+        )
+
+
+def unlike(ours: Execution, trade: Trade) -> str:
+    """What differs, in words; empty where both are the same within their tolerances."""
+    wrong = []
+    quantity = ours.last_qty if ours.side == Side.BUY else -ours.last_qty
+    if not trade.quantity and quantity:
+        wrong.append("was canceled by the broker and still counts here")
+    elif quantity != trade.quantity:
+        wrong.append("has another quantity" if quantity * trade.quantity > 0 else "is on the other side")
+    if trade.price is not None and abs(ours.last_px - trade.price) > PRICE_TOLERANCE * abs(trade.price):
+        wrong.append("has another price")
+    if trade.commission is not None and trade.quantity:
+        wrong += _commission(ours, trade.commission, trade.commission_currency)
+    return " and ".join(wrong)
+
+
+def _commission(ours: Execution, cost: Decimal, currency: str) -> Iterable[str]:
+    if ours.commission is None:
+        return ["has a commission that we were never told"]
+    if currency and ours.commission_currency and currency != ours.commission_currency:
+        return ["has its commission in another currency"]
+    allowed = max(COMMISSION_TOLERANCE, COMMISSION_SHARE * abs(cost))
+    return ["has another commission"] if abs(ours.commission - cost) > allowed else []
+
+
+def of_ours(one: Execution) -> dict[str, str]:
+    """Our side of a break."""
+    facts: dict[str, Any] = {
+        "exec_id": one.exec_id,
+        "symbol": one.symbol,
+        "con_id": one.con_id,
+        "side": one.side,
+        "last_qty": decimal_text(one.last_qty),
+        "last_px": decimal_text(one.last_px),
+        "commission": decimal_text(one.commission) if one.commission is not None else "",
+        "order_ref": one.order.order_ref,
+        "trade_date": one.trade_date,
+    }
+    return as_evidence(**facts)
