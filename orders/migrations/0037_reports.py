@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0010_one_state_of_a_session'),
-        ('orders', '0035_statements'),
+        ('orders', '0036_use_marks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
