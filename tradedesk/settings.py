@@ -12,6 +12,7 @@ from tradedesk.env import BASE_DIR
 SECRET_KEY = env.secret_key()
 DEBUG = env.read(env.env.bool, "DEBUG", False)
 ALLOWED_HOSTS = env.read(env.env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
+CSRF_FAILURE_VIEW = "tradedesk.failures.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.read(env.env.list, "CSRF_TRUSTED_ORIGINS", [])
 DATA_DIR = env.data_dir()
 
