@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -23,6 +24,19 @@ class MarketDataType(StrEnum):
     FROZEN = "FROZEN"  # the last ones before the market closed
     DELAYED = "DELAYED"  # by a quarter of an hour or more
     DELAYED_FROZEN = "DELAYED_FROZEN"
+
+
+class LiveQuote(Protocol):
+    """A quote as the adapter keeps it while ticks change it: read it at once, it goes on changing."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+    last: Decimal | None
+    bid_size: Decimal | None
+    ask_size: Decimal | None
+    last_size: Decimal | None
+    feed: MarketDataType | None
+    at: datetime | None
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from brokers.errors import BrokerError
-from brokers.market import MarketView, ProfitReport
+from brokers.market import LiveQuote, MarketView, ProfitReport
 from brokers.messages import (
     BrokerEvent,
     CancelOrder,
@@ -80,6 +80,9 @@ class Listener(Protocol):
 
     def price_seen(self, con_id: int, name: str, value: str) -> None:
         """A figure of a watched instrument (`market.FIGURES`), a decimal text; empty: there is none now."""
+
+    def quote_changed(self, con_id: int, quote: LiveQuote) -> None:
+        """The quote of a watched instrument is another one; the same object each time."""
 
     def profit_seen(self, report: ProfitReport) -> None:
         """Profit and loss of an account or of one of its positions, about once a second."""

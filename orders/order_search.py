@@ -38,7 +38,7 @@ Row = TypeVar("Row", bound=Model)
 #: Our ids begin with the time at which they were made, on a clock that may differ from the database's.
 CLOCK_SLACK = timedelta(minutes=10)
 #: What an execution shows of its order.
-NAMES = ("id", "cl_ord_id", "order_ref", "instrument_id")
+NAMES = ("id", "cl_ord_id", "order_ref", "instrument_id", "strategy", "arrival_px", "client__username")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +189,7 @@ def loaded_executions(accounts: Accounts, ids: Collection[int]) -> list[Executio
     """These executions, the latest first, each with the names of its order and its instrument."""
     rows = Execution.objects.filter(account__in=accounts, pk__in=ids).order_by("-transact_time", "-id")
     found = list(rows)
-    orders = Order.objects.filter(pk__in={execution.order_id for execution in found})
+    orders = Order.objects.filter(pk__in={execution.order_id for execution in found}).select_related("client")
     known = {order.pk: order for order in with_instruments(list(orders.only(*NAMES)))}
     for execution in found:
         execution.order = known[execution.order_id]

@@ -17,6 +17,7 @@ from orders.models import BreakKind
 from orders.notify import questions
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
+from orders.reports import keep, kept, quotes
 from orders.sending import submission
 from orders.session.runtime import running
 from orders.webhooks.collect import collect
@@ -93,6 +94,7 @@ def tidy() -> dict[str, int]:
         "questions": questions.forget_old(),
         "idempotency_keys": idempotency.forget_old_keys(),
         "webhook_deliveries": forget_old_deliveries(),
+        "market_ticks": quotes.forget_old_ticks(),
         **retention.forget(),
     }
 
@@ -101,6 +103,18 @@ def tidy() -> dict[str, int]:
 def keep_profits() -> int:
     """Keep this minute's profit and loss of every account and position."""
     return profits.keep_minute()
+
+
+@shared_task
+def make_reports() -> int:
+    """Make the reports of the day whose time has come; how many."""
+    return kept.make_due()
+
+
+@shared_task
+def keep_costs() -> int:
+    """Compute the costs of what was executed since the last run; how many events were looked at."""
+    return keep.follow()
 
 
 @shared_task

@@ -18,6 +18,8 @@ EXPIRE_EVERY = 5.0  # seconds
 CONTROLS_EVERY = 5.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds
 PROFITS_EVERY = 60.0  # seconds
+COSTS_EVERY = 10.0  # seconds
+REPORTS_EVERY = 60.0  # seconds
 DESK_JOBS_EVERY = 10.0  # seconds; a started job is published at once, this finds one whose message was lost
 AUDIT_EVERY = 2.0  # seconds; so long may what is committed be unsealed while all is well
 
@@ -65,6 +67,10 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(DESK_JOBS_EVERY, jobs, name="baskets and bulk cancels")
     profits = sender.signature("orders.tasks.keep_profits", queue="default", expires=PROFITS_EVERY)
     sender.add_periodic_task(PROFITS_EVERY, profits, name="profit and loss")
+    costs = sender.signature("orders.tasks.keep_costs", queue="default", expires=COSTS_EVERY)
+    sender.add_periodic_task(COSTS_EVERY, costs, name="costs of trading")
+    reports = sender.signature("orders.tasks.make_reports", queue="default", expires=REPORTS_EVERY)
+    sender.add_periodic_task(REPORTS_EVERY, reports, name="reports of the day")
     controls = sender.signature("orders.tasks.keep_controls", queue="default", expires=CONTROLS_EVERY)
     sender.add_periodic_task(CONTROLS_EVERY, controls, name="limits that begin, approvals that expire")
     webhooks = sender.signature("orders.tasks.notify_webhooks", queue="default", expires=WEBHOOKS_EVERY)

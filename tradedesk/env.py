@@ -12,6 +12,7 @@ import re
 import secrets
 import sys
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from functools import partial
 from ipaddress import ip_network
@@ -21,7 +22,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
-from brokers import time_zones
+from brokers import daily_time, time_zones
+from brokers.daily_time import DailyTime
 from brokers.restart_window import RestartWindow
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -171,6 +173,24 @@ def restart_window() -> RestartWindow | None:
         return RestartWindow.parse(os.environ.get("TRADEDESK_RESTART_WINDOW", ""))
     except ValueError as error:
         raise ImproperlyConfigured(f"TRADEDESK_RESTART_WINDOW is wrong: {error}.") from None
+
+
+def report_times() -> dict[str, DailyTime]:
+    """`TRADEDESK_START_OF_DAY` and `TRADEDESK_END_OF_DAY` by the names of their reports; no day off."""
+    found = {}
+    holidays = os.environ.get("TRADEDESK_HOLIDAYS", "")
+    for report, name in (("start-of-day", "TRADEDESK_START_OF_DAY"), ("end-of-day", "TRADEDESK_END_OF_DAY")):
+        if not (text := os.environ.get(name, "").strip()):
+            continue
+        try:
+            off = frozenset(date.fromisoformat(day.strip()) for day in holidays.split(",") if day.strip())
+        except ValueError as error:
+            raise ImproperlyConfigured(f"TRADEDESK_HOLIDAYS is wrong: {error}.") from None
+        try:
+            found[report] = daily_time.parse(text, off)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
+    return found
 
 
 def secret_key() -> str:

@@ -40,15 +40,16 @@ class Quote:
     at: datetime | None = None
     problem: str = ""
 
-    def tick(self, tick_type: int, value: Decimal, at: datetime) -> None:
-        """Take a price or a size; a price of -1 means that there is none now."""
+    def tick(self, tick_type: int, value: Decimal, at: datetime) -> bool:
+        """Take a price or a size, and say whether it is one; a price of -1 means that there is none now."""
         if name := PRICES.get(tick_type):
             setattr(self, name, None if value == NO_PRICE else value)
         elif name := SIZES.get(tick_type):
             setattr(self, name, value)
         else:
-            return
+            return False
         self.at, self.problem = at, ""
+        return True
 
 
 @dataclass

@@ -17,7 +17,7 @@ from brokers import database
 from brokers.inbox.applier import Applier, InboxItem
 from brokers.inbox.parking import BATCH, apply_or_park, forget
 from brokers.inbox.queue import InboxQueue
-from brokers.market import ProfitReport
+from brokers.market import LiveQuote, ProfitReport
 from brokers.messages import HandedOver, PositionReport
 from brokers.port import InboundMessage, Link
 from brokers.threads import RestartableThread
@@ -40,6 +40,7 @@ class InboxWriter:
     def __init__(self, name: str, applier: Applier) -> None:
         self.applier = applier
         self.prices: dict[tuple[int, str], str] = {}
+        self.quotes: dict[int, LiveQuote] = {}
         self.positions: dict[tuple[str, int], PositionReport] = {}
         self.profits: dict[tuple[str, int], ProfitReport] = {}
         self._queue: InboxQueue[InboxItem | Job | None] = InboxQueue()
@@ -72,6 +73,9 @@ class InboxWriter:
 
     def price_seen(self, con_id: int, name: str, value: str) -> None:
         self.prices[(con_id, name)] = value
+
+    def quote_changed(self, con_id: int, quote: LiveQuote) -> None:
+        self.quotes[con_id] = quote
 
     def position_seen(self, report: PositionReport) -> None:
         self.positions[(report.account, report.instrument.con_id)] = report

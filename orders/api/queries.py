@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -17,9 +17,11 @@ from orders.api.base import answer
 from orders.api.bodies import read_fields
 from orders.api.problems import invalid
 from orders.api.shapes import ExecutionShape, OrderShape, columns, members
-from orders.entry.fields import Field, Reader, Wrong, printable, reads, whole, word
+from orders.entry.fields import Field, Reader, Wrong, printable, reads, text, whole, word
 from orders.errors import FieldError
 from orders.models import State
+from orders.reports.days import Preset
+from orders.reports.fills import COST_COLUMNS
 
 Row = TypeVar("Row")
 Row_co = TypeVar("Row_co", covariant=True)
@@ -77,6 +79,18 @@ def moment(raw: Any) -> datetime:
         raise wrong from None
 
 
+@reads(type="string", format="date")
+def day(raw: Any) -> date:
+    """A day, such as 2026-11-22."""
+    wrong = Wrong("BAD_FORMAT", "This must be a day, such as 2026-11-22.")
+    if not re.fullmatch(r"(19[7-9][0-9]|20[0-9]{2})-[0-9]{2}-[0-9]{2}", raw, re.ASCII):
+        raise wrong
+    try:
+        return date.fromisoformat(raw)
+    except ValueError:
+        raise wrong from None
+
+
 def some_of(names: Sequence[str]) -> Reader:
     """Names of members, separated by commas."""
     one = "|".join(map(re.escape, names))
@@ -122,12 +136,26 @@ EXECUTION_FILTERS = {
     "since": Field(moment, description="Executed at or after this time (UTC)."),
     "until": Field(moment, description="Executed before this time (UTC)."),
 }
+#: What an export is asked beside them: by trading days, and by what executions copy of their orders.
+EXPORT_FILTERS = {
+    "preset": Field(word(Preset), description="Trading days by name, by the date in UTC."),
+    "from": Field(day, description="First trading day."),
+    "to": Field(day, description="Last trading day."),
+    "trader": Field(text(r"^[\w.@+-]{1,150}$", "a login name"), description="Who gave the order."),
+    "venue": Field(text(r"^[A-Za-z0-9._-]{1,32}$", "a venue"), description="Where it was executed."),
+}
 EXECUTION_FIELDS = {
     **EXECUTION_FILTERS,
     **sparse(members(ExecutionShape)),
     **paged(whole(0, BIGGEST_ID)),
 }
-EXECUTION_EXPORT_FIELDS = {**EXECUTION_FILTERS, **sparse(columns(ExecutionShape))}
+EXECUTION_COLUMNS = [*columns(ExecutionShape), *COST_COLUMNS]
+EXECUTION_EXPORT_FIELDS = {
+    **EXECUTION_FILTERS,
+    **EXPORT_FILTERS,
+    "sums": Field(flag, description="true: after the rows an empty line, and sums by currency."),
+    **sparse(EXECUTION_COLUMNS),
+}
 EVENT_FIELDS = paged(whole(0, 2**31 - 1))
 
 

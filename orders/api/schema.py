@@ -26,6 +26,7 @@ from orders.api.shapes import (
     SessionShape,
 )
 from orders.entry.fields import Field, object_schema
+from orders.reports.tables import XLSX
 
 Operation = dict[str, Any]
 
@@ -188,4 +189,9 @@ EXPORT_EXECUTIONS: Operation = {
     "operation_id": "export_executions",
     "parameters": parameters(queries.EXECUTION_EXPORT_FIELDS),
     "responses": {(200, "text/csv"): OpenApiTypes.STR, **problems(400)},
+}
+EXPORT_EXECUTIONS_XLSX: Operation = {
+    "operation_id": "export_executions_xlsx",
+    "parameters": parameters({k: v for k, v in queries.EXECUTION_EXPORT_FIELDS.items() if k != "sums"}),
+    "responses": {(200, XLSX): OpenApiTypes.BINARY, **problems(400)},
 }

@@ -256,8 +256,10 @@ class Applying:
             return
         execution = _execution_of(order, report, account, exec_id, cause)
         self.set.add_execution(order, execution)
-        for replaced in supersede(self.set.executions(order), execution):
-            self.set.touch_execution(replaced)
+        replaced = supersede(self.set.executions(order), execution)
+        for former in replaced:
+            self.set.touch_execution(former)
+        quantities.alert_to_surprises(order, execution, corrects=bool(replaced))
         effects.acknowledge(order, cause, working=None)
         effects.note_plain_status(order, report, cause)
         order.first_fill_at = order.first_fill_at or cause.at

@@ -57,6 +57,19 @@ def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
         clear_alert(AlertKind.OVERFILL, order=order)
 
 
+def alert_to_surprises(order: Order, execution: Execution, *, corrects: bool) -> None:
+    """Tell a person of an execution that changes what was true: a bust, a correction, one after the end."""
+    what = f"{decimal_text(execution.last_qty)} at {decimal_text(execution.last_px)} ({execution.exec_id})"
+    if corrects and not execution.superseded:
+        kind = AlertKind.CORRECTION if execution.last_qty else AlertKind.BUST
+        text = f"Now {what}." if execution.last_qty else f"Nothing is left of it: {execution.exec_id}."
+    elif order.state in DEAD and not execution.superseded and execution.last_qty:
+        kind, text = AlertKind.LATE_FILL, f"The order was {order.state} when {what} came."
+    else:
+        return
+    raise_alert(kind, order=order, subject=execution.exec_root[:120], text=text)
+
+
 def remember_end(order: Order, status: str) -> None:
     """The broker says that a filled order is over: what a bust takes back will not be executed again."""
     if order.state in EXECUTED and status in ENDS and order.closed_as != status:

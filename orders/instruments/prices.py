@@ -17,7 +17,7 @@ from django.db.models import Q
 from brokers import clock, prepared
 from brokers.fix import LegSide
 from brokers.inbox.writer import InboxWriter
-from brokers.market import FIGURES
+from brokers.market import FIGURES, LiveQuote
 from brokers.models import Instrument
 from orders.errors import BrokerSilent
 from orders.instruments import market_views
@@ -41,8 +41,15 @@ _SET = ", ".join(
     ]
     + [f"{name}_at = CASE WHEN seen.{name} IS NULL THEN i.{name}_at ELSE now() END" for name in TIMED]
 )
-#: One statement, and so one flush to disk, however many instruments have moved.
+_QUOTE = ("bid_px", "ask_px", "last_px", "bid_size", "ask_size", "last_size")
+_TICK = {"con_id": "bigint", "at": "timestamptz", **dict.fromkeys(_QUOTE, "numeric"), "source": "text"}
+#: One statement, and so one flush to disk, however many instruments have moved: their figures, and the quotes
+#: as they are now, which costs of trading are computed from later.
 STORE_PRICES = f"""
+    WITH kept AS (
+        INSERT INTO orders_markettick ({", ".join(_TICK)})
+        SELECT {", ".join(_TICK)} FROM {prepared.json_to_recordset(_TICK, "told")}
+    )
     UPDATE brokers_instrument i SET {_SET}
     FROM {prepared.json_to_recordset({"con_id": "bigint", **dict.fromkeys(FIGURES, "text")}, "seen")}
     WHERE i.con_id = seen.con_id
@@ -52,16 +59,25 @@ STORE_PRICES = f"""
 def store_prices(writer: InboxWriter) -> None:
     """Write the latest figures seen since the last call; at most one row per instrument and second."""
     prices, writer.prices = writer.prices, {}
-    if prices:
+    quotes, writer.quotes = writer.quotes, {}
+    if prices or quotes:
         figures: dict[int, dict[str, str]] = {}
         for (con_id, name), value in list(prices.items()):
             figures.setdefault(con_id, {})[name] = value
         seen = [{"con_id": con_id, **told} for con_id, told in figures.items()]
+        ticks = [_tick(con_id, quote) for con_id, quote in list(quotes.items()) if quote.at]
         try:
-            prepared.rows(STORE_PRICES, [msgspec.json.encode(seen).decode()])
+            prepared.rows(STORE_PRICES, [msgspec.json.encode(rows).decode() for rows in (ticks, seen)])
         except Exception:
-            writer.prices = prices | writer.prices  # those seen meanwhile are newer
+            # Those seen meanwhile are newer.
+            writer.prices, writer.quotes = prices | writer.prices, quotes | writer.quotes
             raise
+
+
+def _tick(con_id: int, quote: LiveQuote) -> dict[str, Any]:
+    px = {f"{name}_px": getattr(quote, name) for name in ("bid", "ask", "last")}
+    sizes = {name: getattr(quote, name) for name in ("bid_size", "ask_size", "last_size")}
+    return {"con_id": con_id, "at": quote.at, **px, **sizes, "source": quote.feed or ""}
 
 
 _FIGURES = tuple(name for timed in TIMED for name in (timed, f"{timed}_at"))

@@ -1,9 +1,10 @@
 """The tables of the order domain."""
 
-from orders.models.alert import Alert, AlertKind
+from orders.models.alert import Alert, AlertKind, Severity, severity_of
 from orders.models.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
 from orders.models.audit import AuditRecord, AuditSeal
 from orders.models.breaks import Break, BreakKind, BreakNote
+from orders.models.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.desk import (
     ActionRecord,
     DeskAction,
@@ -27,7 +28,9 @@ from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
+from orders.models.reports import DayReport, ReportKind
 from orders.models.requests import OrderRequest, RequestKind
+from orders.models.routes import AlertMute, AlertNotice, AlertRoute, NoticeState
 from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.statement import Statement, StatementRow
@@ -50,6 +53,9 @@ __all__ = [
     "ActionRecord",
     "Alert",
     "AlertKind",
+    "AlertMute",
+    "AlertNotice",
+    "AlertRoute",
     "ApiToken",
     "Approval",
     "ApprovalKind",
@@ -61,6 +67,8 @@ __all__ = [
     "BreakNote",
     "Cause",
     "CommandKind",
+    "CostCursor",
+    "DayReport",
     "DeliveryState",
     "DeskAction",
     "DeskJob",
@@ -69,6 +77,7 @@ __all__ = [
     "DuplicateOrder",
     "EventKind",
     "Execution",
+    "FillCost",
     "GroupKind",
     "IdempotencyKey",
     "IfBacklog",
@@ -82,9 +91,12 @@ __all__ = [
     "LegalHold",
     "LimitChange",
     "LostOrder",
+    "MarketTick",
+    "NoticeState",
     "OcaType",
     "OnUnconfirmed",
     "Order",
+    "OrderCost",
     "OrderEvent",
     "OrderGroup",
     "OrderRequest",
@@ -92,6 +104,7 @@ __all__ = [
     "Priority",
     "ReconciliationKind",
     "ReconciliationRun",
+    "ReportKind",
     "RequestKind",
     "RequestState",
     "Ruleset",
@@ -100,6 +113,7 @@ __all__ = [
     "ScopeLimit",
     "ScopeState",
     "ScopeStateChange",
+    "Severity",
     "SliceState",
     "SlicedOrder",
     "Source",
@@ -115,4 +129,5 @@ __all__ = [
     "WebhookAttempt",
     "WebhookDelivery",
     "ord_status",
+    "severity_of",
 ]

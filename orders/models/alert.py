@@ -22,6 +22,37 @@ class AlertKind(models.TextChoices):
     SESSION = "SESSION", "Broker session needs a person"
     DEAD_MAN = "DEAD_MAN", "A client does not beat any more"
     LOST_HISTORY = "LOST_HISTORY", "The broker has orders of ours that our books lost"
+    BUST = "BUST", "Execution taken back by the exchange"
+    CORRECTION = "CORRECTION", "Execution corrected"
+    LATE_FILL = "LATE_FILL", "Executed after the order was over"
+    REPORT = "REPORT", "A report of the day is ready"
+
+
+class Severity(models.IntegerChoices):
+    """How much it hurries: alerts of one kind have one severity."""
+
+    INFO = 1, "Info"
+    WARNING = 2, "Warning"
+    CRITICAL = 3, "Critical"
+
+
+CRITICAL = {
+    AlertKind.HELD_ORDER,
+    AlertKind.IN_DOUBT,
+    AlertKind.DUPLICATE_ORDER,
+    AlertKind.OVERFILL,
+    AlertKind.LOST_HISTORY,
+    AlertKind.SESSION,
+    AlertKind.BUST,
+    AlertKind.LATE_FILL,
+}
+
+
+def severity_of(kind: str) -> Severity:
+    """What a kind's alerts hurry."""
+    if kind == AlertKind.REPORT:
+        return Severity.INFO
+    return Severity.CRITICAL if kind in CRITICAL else Severity.WARNING
 
 
 class Alert(models.Model):

@@ -1,28 +1,35 @@
-"""Lists as CSV, streamed: however long one is, it costs the server a page of rows."""
+"""Lists as files, streamed: however long one is, it costs the server a page of rows."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any, TypeVar
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from brokers.formats import spreadsheet_text
 from orders.api import schema
 from orders.api.base import ApiView
-from orders.api.queries import EXECUTION_EXPORT_FIELDS, ORDER_EXPORT_FIELDS, read_query
+from orders.api.problems import invalid
+from orders.api.queries import (
+    EXECUTION_COLUMNS,
+    EXECUTION_EXPORT_FIELDS,
+    EXPORT_FILTERS,
+    ORDER_EXPORT_FIELDS,
+    read_query,
+)
 from orders.api.resources import Document, execution_document
-from orders.api.shapes import ExecutionShape, OrderShape, columns
+from orders.api.shapes import OrderShape, columns
 from orders.api.views import orders, portfolio
+from orders.errors import FieldError
+from orders.models import Execution
 from orders.order_search import find_executions, find_orders
+from orders.reports import days, fills
+from orders.reports.tables import XLSX, Row, csv_answer, xlsx_answer
 
 PAGE = 500
-Row = TypeVar("Row")
+Found = TypeVar("Found")
 
 
 class OrderExport(ApiView):
@@ -41,7 +48,8 @@ class OrderExport(ApiView):
         def page(before: Any) -> Sequence[Any]:
             return find_orders(accounts, wanted, before=before, limit=PAGE)
 
-        return csv_answer("orders", names, page, lambda rows: map(orders.shown_of(rows), rows))
+        found = all_pages(page, lambda rows: map(orders.shown_of(rows), rows))
+        return csv_answer("orders", names, ([value_of(each, name) for name in names] for each in found))
 
 
 class ExecutionExport(ApiView):
@@ -54,44 +62,84 @@ class ExecutionExport(ApiView):
     def get(self, request: Request) -> HttpResponseBase:
         """All executions that fit, newest first."""
         query = read_query(request.query_params, EXECUTION_EXPORT_FIELDS)
-        names, accounts = query.pop("fields", columns(ExecutionShape)), self.access.accounts
-        wanted = portfolio.filter_of(query)
-
-        def page(before: Any) -> Sequence[Any]:
-            return find_executions(accounts, before=before, limit=PAGE, **wanted)
-
-        return csv_answer("executions", names, page, partial(map, execution_document))
+        with_sums = query.pop("sums", False)
+        export = Export(query, self.access.accounts)
+        return csv_answer("executions", export.names, export.rows(with_sums=with_sums))
 
 
-def csv_answer(
-    name: str,
-    names: Sequence[str],
-    page: Callable[[Any], Sequence[Any]],
-    documents: Callable[[Sequence[Any]], Iterable[Document]],
-) -> StreamingHttpResponse:
+class ExecutionBook(ApiView):
+    """Executions as a workbook."""
+
+    has_query = True
+    form = XLSX
+
+    @extend_schema(**schema.EXPORT_EXECUTIONS_XLSX)
+    def get(self, request: Request) -> HttpResponseBase:
+        """The same executions on one sheet, their sums by currency on a second."""
+        fields = {name: field for name, field in EXECUTION_EXPORT_FIELDS.items() if name != "sums"}
+        export = Export(read_query(request.query_params, fields), self.access.accounts)
+        return xlsx_answer("executions", export.sheets())
+
+
+class Export:
+    """The executions that a query asks for, as rows of a file. Raises Problem INVALID."""
+
+    def __init__(self, query: dict[str, Any], accounts: Iterable[str]) -> None:
+        self.names: Sequence[str] = query.pop("fields", EXECUTION_COLUMNS)
+        self._accounts = list(accounts)
+        asked = {name: query.pop(name) for name in EXPORT_FILTERS if name in query}
+        self._wanted = {**portfolio.filter_of(query), **conditions(asked)}
+        self._sums = fills.Sums()
+
+    def sheets(self) -> dict[str, tuple[Sequence[str], Iterable[Row]]]:
+        """The rows, then what they came to."""
+        return {"executions": (self.names, self.rows()), "sums": (fills.SUM_COLUMNS, self._sums.rows())}
+
+    def rows(self, *, with_sums: bool = False) -> Iterator[Row]:
+        """A row for each execution; with an empty line and the sums after them."""
+        for execution in fills.every(self._page):
+            cost = fills.cost_of(execution)
+            self._sums.add(execution, cost["slippage"])
+            known = {**execution_document(execution), **cost}
+            yield [value_of(known, name) for name in self.names]
+        if with_sums:
+            yield []
+            yield fills.SUM_COLUMNS
+            yield from self._sums.rows()
+
+    def _page(self, before: int | None) -> Sequence[Execution]:
+        return find_executions(self._accounts, before=before, limit=fills.PAGE, **self._wanted)
+
+
+def conditions(asked: dict[str, Any]) -> dict[str, Any]:
+    """What an export asks beside the filters of the list. Raises Problem INVALID."""
+    found: dict[str, Any] = {}
+    if asked.keys() & {"preset", "from", "to"}:
+        try:
+            span = days.span(asked.get("preset"), asked.get("from"), asked.get("to"))
+        except ValueError as error:
+            raise invalid([FieldError("from", "CONFLICT", str(error))]) from None
+        found |= fills.of_days(*span)
+    if "trader" in asked:
+        found["order__client__username"] = asked["trader"]
+    if "venue" in asked:
+        found["venue"] = asked["venue"]
+    return found
+
+
+def all_pages(
+    page: Callable[[Any], Sequence[Found]], documents: Callable[[Sequence[Found]], Iterable[Document]]
+) -> Iterator[Document]:
     """The rows page by page: no transaction and no cursor is held while a slow client reads."""
-
-    def pages() -> Iterator[str]:
-        yield lines([names])
-        rows = page(None)
-        while rows:
-            yield lines([cell(document, name) for name in names] for document in documents(rows))
-            rows = page(rows[-1].pk) if len(rows) == PAGE else ()
-
-    disposition = {"Content-Disposition": f'attachment; filename="{name}.csv"', "Cache-Control": "no-store"}
-    return StreamingHttpResponse(pages(), content_type="text/csv; charset=utf-8", headers=disposition)
+    rows = page(None)
+    while rows:
+        yield from documents(rows)
+        rows = page(rows[-1].pk) if len(rows) == PAGE else ()  # type: ignore[attr-defined]
 
 
-def cell(document: Document, name: str) -> Any:
-    """One member of a document as a spreadsheet takes it; `reason.code` is that of the object inside it."""
+def value_of(document: Document, name: str) -> Any:
+    """One member of a document; `reason.code` is that of the object inside it."""
     value: Any = document
     for part in name.split("."):
         value = value.get(part) if value is not None else None
-    return spreadsheet_text(value) if isinstance(value, str) else value
-
-
-def lines(rows: Any) -> str:
-    """Rows as CSV (RFC 4180)."""
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()
+    return value

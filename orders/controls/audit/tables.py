@@ -68,6 +68,9 @@ FOLLOWED = (
         only=words("id client_id url kinds made_by active generation"),
     ),
     Followed(table="orders_webhook_accounts"),
+    Followed(table="orders_alertroute"),
+    Followed(table="orders_alertmute"),
+    Followed(table="orders_dayreport", without=("document",)),
     Followed(table="brokers_gatewaysession", key="name", only=("name", "client_id")),
     Followed(table="orders_scopestate", key="scope"),
     Followed(table="orders_killswitch", without=("progress",)),
@@ -173,6 +176,11 @@ NOT_AUDITED = {
     "orders_usedid": "ids of orders, which are audited",
     "orders_webhookdelivery": "copies of events",
     "orders_webhookattempt": "how a delivery went",
+    "orders_markettick": "what the broker told of markets; forgotten after some days",
+    "orders_costcursor": "a place in the events",
+    "orders_ordercost": "computed from orders, executions and ticks",
+    "orders_fillcost": "computed from orders, executions and ticks",
+    "orders_alertnotice": "how an alert went to its channels",
 }
 
 #: What the application's role may change in tables that are audited; nothing may be deleted in them.

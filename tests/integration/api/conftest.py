@@ -49,6 +49,7 @@ def groups(db: None) -> None:
         ("0024_approvals", "add_rights"),
         ("0025_trading_states", "permit"),
         ("0029_rights_of_controls", "permit"),
+        ("0037_reports", "permit"),
     ):
         getattr(import_module(f"orders.migrations.{migration}"), function)(apps, None)
 

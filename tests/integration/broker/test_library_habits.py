@@ -18,7 +18,7 @@ from brokers.errors import BrokerUnavailable, OutcomeUnknown
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.ib.requests import RequestFailed
 from brokers.ib.session import PROBE_EVERY, PROBE_TIMEOUT, IBSession
-from brokers.market import ProfitReport
+from brokers.market import LiveQuote, ProfitReport
 from brokers.messages import (
     CancelOrder,
     CommissionReport,
@@ -75,6 +75,9 @@ class Memory:
         pass
 
     def price_seen(self, con_id: int, name: str, value: str) -> None:
+        pass
+
+    def quote_changed(self, con_id: int, quote: LiveQuote) -> None:
         pass
 
     def profit_seen(self, report: ProfitReport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from brokers.ib.callbacks import Callbacks
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
-from brokers.market import ProfitReport
+from brokers.market import LiveQuote, ProfitReport
 from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
 from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Link
@@ -24,6 +25,7 @@ class Memory:
         self.messages: list[InboundMessage] = []
         self.valid_ids: list[int] = []
         self.prices: list[tuple[int, str, str]] = []
+        self.quotes: dict[int, LiveQuote] = {}
 
     def on_message(self, message: InboundMessage) -> None:
         self.messages.append(message)
@@ -42,6 +44,9 @@ class Memory:
 
     def price_seen(self, con_id: int, name: str, value: str) -> None:
         self.prices.append((con_id, name, value))
+
+    def quote_changed(self, con_id: int, quote: LiveQuote) -> None:
+        self.quotes[con_id] = quote
 
     def profit_seen(self, report: ProfitReport) -> None:
         raise AssertionError("nobody asked for profits")
@@ -208,6 +213,16 @@ def test_the_raw_callback_is_kept_beside_its_meaning(callbacks: Callbacks, memor
     status(callbacks, why_held="locate", status="Inactive")
     raw = memory.messages[0].raw
     assert (raw["status"], raw["whyHeld"], raw["permId"]) == ("Inactive", "locate", 99)
+
+
+def test_prices_and_sizes_change_the_quote_facts_do_not(callbacks: Callbacks, memory: Memory) -> None:
+    callbacks.prices.watched[FIRST_REQUEST_ID] = 265598
+    callbacks.priceSizeTick(FIRST_REQUEST_ID, 49, 0.0, 0.0)
+    assert memory.quotes == {}
+    callbacks.priceSizeTick(FIRST_REQUEST_ID, 1, 229.9, 1.0)
+    callbacks.tickSize(FIRST_REQUEST_ID, 0, 300.0)
+    quote = memory.quotes[265598]
+    assert (quote.bid, quote.bid_size, quote.ask) == (Decimal("229.9"), 300, None)
 
 
 def test_the_close_is_a_price_only_until_there_was_a_trade(callbacks: Callbacks, memory: Memory) -> None:

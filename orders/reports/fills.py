@@ -1,0 +1,97 @@
+"""Executions as a file: what each cost against the price at its order's arrival, and sums by currency."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from brokers.formats import decimal_or_none
+from orders.models import Execution
+from orders.reports.costs import BPS, ZERO, sign_of
+from orders.reports.tables import Row
+
+PAGE = 500
+#: A session belongs to the day on which it ends: Friday evening may count for Monday.
+LONGEST_SESSION = timedelta(days=4)
+COST_COLUMNS = ("trader", "strategy", "arrival_px", "slippage", "slippage_bps")
+SUM_COLUMNS = ("currency", "executions", "bought", "sold", "commission_currency", "commission", "slippage")
+Page = Callable[[int | None], Sequence[Execution]]
+
+
+def of_days(first: date, last: date) -> dict[str, Any]:
+    """The executions of these trading days, both included, in the words of `find_executions`.
+
+    The times are what the index knows; the trading day decides.
+    """
+    start, end = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
+    return {
+        "transact_time__gte": start - LONGEST_SESSION,
+        "transact_time__lt": end + timedelta(days=1),
+        "trade_date__gte": first,
+        "trade_date__lte": last,
+    }
+
+
+def cost_of(execution: Execution) -> dict[str, Any]:
+    """What it cost against the last price when its request came; null where none was known."""
+    order = execution.order
+    arrival = order.arrival_px
+    found: dict[str, Any] = {
+        "trader": order.client.get_username() if order.client else "",
+        "strategy": order.strategy,
+        "arrival_px": decimal_or_none(arrival),
+        "slippage": None,
+        "slippage_bps": None,
+    }
+    if arrival is not None and not execution.superseded:
+        worse = sign_of(execution.side) * (execution.last_px / execution.scale - arrival)
+        found["slippage"] = decimal_or_none(worse * size_of(execution))
+        if arrival > 0:
+            found["slippage_bps"] = decimal_or_none((worse / arrival * BPS).quantize(Decimal("0.001")))
+    return found
+
+
+def size_of(execution: Execution) -> Decimal:
+    """Quantity times what one unit at a price of one is worth."""
+    place = execution.order.instrument
+    return execution.last_qty * execution.scale * place.multiplier / place.price_magnifier
+
+
+class Sums:
+    """Counts rows as they pass; corrected ones do not count."""
+
+    def __init__(self) -> None:
+        self._sums: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(
+            lambda: {"executions": 0, "bought": ZERO, "sold": ZERO, "commission": ZERO, "slippage": ZERO}
+        )
+
+    def add(self, execution: Execution, slippage: str | None) -> None:
+        """Count one."""
+        if execution.superseded or not execution.last_qty:
+            return
+        key = (execution.currency or execution.order.instrument.currency, execution.commission_currency)
+        sums = self._sums[key]
+        value = size_of(execution) * execution.last_px / execution.scale
+        sums["executions"] += 1
+        sums["bought" if sign_of(execution.side) > 0 else "sold"] += value
+        sums["commission"] += execution.commission or ZERO
+        sums["slippage"] += Decimal(slippage or 0)
+
+    def rows(self) -> Iterator[Row]:
+        """A row for each currency and the currency of its commissions."""
+        for (currency, charged_in), sums in sorted(self._sums.items()):
+            yield [
+                *(currency, sums["executions"], sums["bought"], sums["sold"], charged_in),
+                *(sums["commission"], sums["slippage"]),
+            ]
+
+
+def every(page: Page) -> Iterator[Execution]:
+    """All rows, a page at a time: no transaction and no cursor is held while a slow client reads."""
+    rows = page(None)
+    while rows:
+        yield from rows
+        rows = page(rows[-1].pk) if len(rows) == PAGE else ()

@@ -1,0 +1,111 @@
+"""Reports as they were made: kept with their hash, made on time, signed off by a person."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from brokers import clock
+from brokers.models import BrokerAccount
+from orders.errors import OrderError
+from orders.models import AlertKind, DayReport, ReportKind
+from orders.notify.alerts import clear_alert, raise_alert
+from orders.reports import day as days
+from orders.reports.day import Document
+
+
+class ReportSigned(OrderError):
+    """The report is signed off already, or cannot be."""
+
+    code = "REPORT_SIGNED"
+
+
+def hash_of(document: Document) -> str:
+    """The digest of the document as canonical JSON."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@transaction.atomic
+def keep(kind: ReportKind, account: BrokerAccount, day: date, *, by: str) -> DayReport:
+    """Make the report and keep it; the newest edition where nothing has changed since."""
+    BrokerAccount.objects.select_for_update().get(pk=account.pk)  # editions are counted one by one
+    document = days.build(kind, account, day)
+    digest, newest = hash_of(document), latest(kind, account.code, day)
+    if newest and (newest.sha256, newest.made_by) == (digest, by[:150]):
+        return newest
+    edition = newest.edition + 1 if newest else 1
+    return DayReport.objects.create(
+        kind=kind,
+        account=account,
+        day=day,
+        edition=edition,
+        document=document,
+        sha256=digest,
+        made_by=by[:150],
+    )
+
+
+def latest(kind: ReportKind, account: str, day: date) -> DayReport | None:
+    """The newest edition; None when none was made."""
+    return DayReport.objects.filter(kind=kind, account=account, day=day).order_by("-edition").first()
+
+
+def document_of(kind: ReportKind, account: BrokerAccount, day: date) -> Document:
+    """What is shown: of a past day what was kept then, of today how things are now."""
+    kept = latest(kind, account.code, day)
+    if kept and day < clock.now().date():
+        document: Document = kept.document
+        return document
+    return days.build(kind, account, day)
+
+
+@transaction.atomic
+def sign(report_id: int, *, user: User, reason: str) -> DayReport:
+    """A person has read it and stands for it. Raises DayReport.DoesNotExist, ReportSigned, ValueError."""
+    if not reason.strip():
+        raise ValueError("Please say what was looked at.")
+    report = DayReport.objects.select_for_update().get(pk=report_id)
+    if report.signed_at:
+        raise ReportSigned("Somebody has signed this report off already.")
+    if report.sha256 != hash_of(report.document):
+        raise ReportSigned("This report is not what was kept: its hash differs.")
+    report.signed_at, report.signed_by, report.sign_reason = clock.now(), user, reason.strip()[:500]
+    report.save(update_fields=["signed_at", "signed_by", "sign_reason"])
+    clear_alert(
+        AlertKind.REPORT,
+        session=report.account.session_id,
+        subject=subject_of(report),
+        by=f"desk:{user.get_username()}",
+    )
+    return report
+
+
+def subject_of(report: DayReport) -> str:
+    """By which its alert is told apart."""
+    return f"{report.kind} {report.account_id} {report.day}"
+
+
+def make_due() -> int:
+    """Make the reports whose time has come today, once each, and tell a person; how many."""
+    made = 0
+    for kind, daily in settings.REPORT_TIMES.items():
+        day = daily.due(clock.now())
+        if day is None:
+            continue
+        for account in BrokerAccount.objects.select_related("session").order_by("pk"):
+            if not DayReport.objects.filter(kind=kind, account=account, day=day, made_by="schedule").exists():
+                report = keep(ReportKind(kind), account, day, by="schedule")
+                raise_alert(
+                    AlertKind.REPORT,
+                    session=account.session_id,
+                    subject=subject_of(report),
+                    text=f"{report} is ready to be signed off.",
+                )
+                made += 1
+    return made

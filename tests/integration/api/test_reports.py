@@ -1,0 +1,247 @@
+"""Executions as files and the cost of trading, by the API."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import time, timedelta
+from decimal import Decimal as D
+from typing import Any
+
+import openpyxl
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from brokers.daily_time import DailyTime
+from brokers.models import BrokerAccount
+from orders.models import Alert, DayReport, Execution, Order, ReportKind
+from orders.reports import keep
+from orders.reports.fills import SUM_COLUMNS
+from orders.reports.kept import ReportSigned, hash_of, make_due, sign
+from orders.reports.kept import keep as keep_report
+from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
+
+NOW = timezone.now()
+TODAY = NOW.date()
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+def executed(order: Order, number: int, **changes: Any) -> Execution:
+    facts: dict[str, Any] = {
+        **{
+            "order": order,
+            "account_id": order.account_id,
+            "exec_id": f"{number}.01",
+            "exec_root": str(number),
+        },
+        **{"con_id": 1, "symbol": "AAPL", "currency": "USD", "side": order.side, "venue": "NYSE"},
+        **{
+            "last_qty": 10,
+            "last_px": D("201"),
+            "transact_time": NOW,
+            "received_at": NOW,
+            "trade_date": TODAY,
+        },
+        **{"commission": D("1"), "commission_currency": "USD"},
+    }
+    return Execution.objects.create(**{**facts, **changes})
+
+
+@pytest.fixture
+def order(api: Api) -> Order:
+    api.post("orders", body(price="205", order_qty="30"))
+    return Order.objects.get()
+
+
+def lines(answer: Any) -> list[list[str]]:
+    assert answer.status_code == 200, answer.content
+    return list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode())))
+
+
+def test_an_execution_shows_trade_date_arrival_slippage_and_commission(api: Api, order: Order) -> None:
+    executed(order, 1)
+    names = "exec_id,trade_date,trader,arrival_px,slippage,slippage_bps,commission"
+    head, row = lines(api.get("executions.csv", fields=names))
+    assert ",".join(head) == names
+    assert row == ["1.01", TODAY.isoformat(), "algo", "200", "10", "50", "1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"preset": "today"}, ["1.01", "2.01"]),
+        ({"preset": "yesterday"}, ["3.01"]),
+        (
+            {"from": YESTERDAY.isoformat(), "to": TODAY.isoformat()},
+            ["1.01", "2.01", "3.01"],
+        ),
+        ({"preset": "today", "venue": "ARCA"}, ["2.01"]),
+        ({"trader": "algo", "side": "SELL"}, []),
+        ({"trader": "nobody"}, []),
+        ({"account": OTHER}, []),
+    ],
+)
+def test_presets_and_filters_choose_trading_days(
+    api: Api, order: Order, query: dict[str, str], found: list[str]
+) -> None:
+    executed(order, 1)
+    executed(order, 2, venue="ARCA", transact_time=NOW - timedelta(hours=30))  # a session over midnight
+    executed(order, 3, trade_date=TODAY - timedelta(days=1), transact_time=NOW - timedelta(hours=1))
+    rows = lines(api.get("executions.csv", fields="exec_id", **query))
+    assert sorted(row[0] for row in rows[1:]) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"preset": "today", "from": "2026-11-01"},
+        {"from": "2026-11-02", "to": "2026-11-01"},
+        {"from": "x"},
+        {"preset": "tomorrow"},
+        {"to": "2026-02-30"},
+    ],
+)
+def test_a_span_that_means_nothing_is_refused(api: Api, query: dict[str, str]) -> None:
+    for path in ("executions.csv", "executions.xlsx", "tca"):
+        assert api.get(path, **query, **({"by": "day"} if path == "tca" else {})).status_code == 400
+
+
+def test_sums_are_by_currency_and_leave_out_what_was_corrected(api: Api, order: Order) -> None:
+    executed(order, 1)
+    executed(order, 2, superseded=True)
+    executed(order, 3, currency="EUR", commission_currency="EUR", last_px=D("199"))
+    rows = lines(api.get("executions.csv", sums="true", fields="exec_id"))
+    end = rows[rows.index([]) + 1 :]
+    assert end[0] == list(SUM_COLUMNS)
+    assert [",".join(row) for row in end[1:]] == ["EUR,1,1990,0,EUR,1,-10", "USD,1,2010,0,USD,1,10"]
+
+
+def test_the_workbook_has_the_same_rows_and_no_formula(api: Api, order: Order) -> None:
+    executed(order, 1, venue="=1+1")
+    answer = api.get("executions.xlsx", preset="today", fields="exec_id,venue")
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(answer.streaming_content)))  # type: ignore[attr-defined]
+    assert [cell.value for cell in book["executions"][2]] == ["1.01", "'=1+1"]
+    assert book["executions"]["B2"].data_type == "s"
+    assert book["sums"]["A2"].value == "USD"
+
+
+def test_costs_are_answered_and_exported_alike_and_of_own_accounts_only(api: Api, order: Order) -> None:
+    executed(order, 1)
+    Order.objects.filter(pk=order.pk).update(sent_at=NOW)
+    keep.compute([order.pk])
+    answer = api.get("tca", by="order").json()
+    assert [row["key"] for row in answer["results"]] == [str(order.pk)]
+    assert (answer["results"][0]["name"], answer["results"][0]["shortfall"]) == ("a-1", None)
+    rows = lines(api.get("tca.csv", by="order"))
+    assert [row[0] for row in rows[1:]] == [str(order.pk), "USD"]
+    assert api.get("tca", by="symbol", account=OTHER).json()["results"] == []
+    assert api.get("tca", by="moon").status_code == 400
+    assert api.get("tca").status_code == 400
+    assert order.account_id == ACCOUNT
+
+
+# --- start and end of day ---------------------------------------------------------------------------------
+def report_of(api: Api, kind: str, **query: str) -> Any:
+    return api.get(f"reports/{kind}", account=ACCOUNT, **query)
+
+
+def test_the_end_of_day_adds_up_what_was_executed_and_charged(api: Api, order: Order) -> None:
+    executed(order, 1)
+    executed(order, 2, last_px=D("202"), commission=D("1.5"))
+    executed(order, 3, superseded=True)
+    executed(order, 4, trade_date=YESTERDAY)
+    sections = report_of(api, "end-of-day").json()["sections"]
+    (row,) = sections["traded"]
+    assert (row["fills"], row["qty"], row["value"]) == (2, "20", "4030")
+    (paid,) = sections["commissions"]
+    assert (paid["currency"], paid["commission"], paid["waiting"]) == ("USD", "2.5", 0)
+    assert [fill["exec_id"] for fill in sections["fills"]] == ["1.01", "2.01"]
+    assert sections["summary"] == [{"state": "CREATED", "orders": 1}]
+
+
+def test_the_start_of_day_is_a_checklist_that_computes_itself(api: Api, order: Order) -> None:
+    Order.objects.filter(pk=order.pk).update(time_in_force="GTC")
+    sections = report_of(api, "start-of-day").json()["sections"]
+    known = {row["check"]: row["ok"] for row in sections["checklist"]}
+    names = ("link", "gate", "trading state", "open breaks")
+    assert [known[name] for name in names] == [False, False, True, True]
+    assert known["positions equal the broker's"] is None
+    (resting,) = sections["resting orders"]
+    assert (resting["cl_ord_id"], resting["distance_bps"]) == ("a-1", "250")
+
+
+@pytest.mark.parametrize("kind", ["start-of-day", "end-of-day"])
+def test_every_format_holds_the_same_values(api: Api, order: Order, kind: str) -> None:
+    executed(order, 1)
+    plain = report_of(api, kind).json()
+    book = openpyxl.load_workbook(io.BytesIO(report_of(api, kind, format="xlsx").content))
+    assert book.sheetnames == list(plain["sections"])
+    text = report_of(api, kind, format="csv").content.decode()
+    for name, rows in plain["sections"].items():
+        assert name in text
+        assert book[name].max_row == len(rows) + 1
+    pdf = report_of(api, kind, format="pdf")
+    assert (pdf.headers["Content-Type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
+
+
+def test_hostile_words_of_a_broker_stay_words_in_every_format(api: Api, order: Order) -> None:
+    executed(order, 1, venue="=cmd|'<b>&")
+    for form in ("csv", "xlsx", "pdf"):
+        assert report_of(api, "end-of-day", format=form).status_code == 200
+    assert "'=cmd" in report_of(api, "end-of-day", format="csv").content.decode()
+
+
+def test_a_report_of_another_account_does_not_exist(api: Api) -> None:
+    assert api.get("reports/end-of-day", account=OTHER).status_code == 400
+    assert api.get("reports/end-of-day").status_code == 400
+    assert report_of(api, "end-of-day", format="doc").status_code == 400
+
+
+def test_the_command_keeps_what_the_api_shows_with_its_hash(
+    api: Api, order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executed(order, 1)
+    for _ in range(2):
+        call_command("report", "end-of-day", account=ACCOUNT)
+    told = json.loads(capsys.readouterr().out.partition("}\n{")[0] + "}")
+    shown = report_of(api, "end-of-day").json()
+    kept = DayReport.objects.get()
+    assert told == {name: shown[name] for name in told} == kept.document
+    assert shown["kept"]["sha256"] == kept.sha256 == hash_of(kept.document)
+
+
+def test_a_past_day_is_shown_as_it_was_kept(api: Api, order: Order) -> None:
+    executed(order, 1, trade_date=YESTERDAY)
+    account = BrokerAccount.objects.get(pk=ACCOUNT)
+    keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t")
+    executed(order, 2, trade_date=YESTERDAY)
+    shown = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
+    assert len(shown["sections"]["fills"]) == 1
+    assert keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t").edition == 2
+
+
+def test_a_person_signs_off_once_and_with_a_reason(api: Api, order: Order) -> None:
+    user = User.objects.get(username="algo")
+    report = keep_report(ReportKind.END_OF_DAY, BrokerAccount.objects.get(pk=ACCOUNT), TODAY, by="t")
+    with pytest.raises(ValueError, match="looked at"):
+        sign(report.pk, user=user, reason=" ")
+    assert sign(report.pk, user=user, reason="compared with the statement").signed_by == user
+    with pytest.raises(ReportSigned):
+        sign(report.pk, user=user, reason="again")
+    assert report_of(api, "end-of-day").json()["kept"]["signed_by"] == "algo"
+
+
+def test_a_report_is_made_once_when_its_time_has_come_and_nobody_is_told_twice(
+    api: Api, order: Order, settings: Any
+) -> None:
+    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays=())}
+    is_off = TODAY.weekday() >= 5
+    accounts = 0 if is_off else BrokerAccount.objects.count()
+    assert (make_due(), make_due()) == (accounts, 0)
+    assert Alert.objects.filter(kind="REPORT").count() == accounts
+    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays={TODAY})}
+    DayReport.objects.all().delete()
+    assert make_due() == 0
