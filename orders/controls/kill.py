@@ -31,7 +31,7 @@ def press(scope: str, action: KillAction, *, actor: Actor, reason: str) -> KillS
     if not reason.strip():
         raise ScopeInvalid({"reason": ["Please say why."]})
     if action == KillAction.FLATTEN and kind == ScopeKind.STRATEGY:
-        text = "A position belongs to its account, not to a strategy: flatten the account, or cancel."
+        text = "Positions are of accounts, not of strategies: cancel, then close them or flatten the account."
         raise ScopeInvalid({"scope": [text]})
     with transaction.atomic():
         kill = KillSwitch.objects.create(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from celery import current_app
 from django.contrib.auth.models import User
 
+from brokers.models import BrokerAccount
+from orders.access import accounts_of_person
+from orders.controls.people import NotAllowed
 from orders.controls.states import reactivate
 from orders.models import LostOrder, TradingState
 from orders.notify import wakeup
@@ -16,8 +21,15 @@ from orders.store.states import put_state
 ASKED_FOR = 20.0  # seconds; a question that no worker took by then is forgotten
 
 
+def require_own(name: str, accounts: Collection[str]) -> None:
+    """Raise NotAllowed for a session that carries accounts which are not all of the caller's."""
+    if BrokerAccount.objects.filter(session=name).exclude(pk__in=accounts).exists():
+        raise NotAllowed(f"The session {name} carries accounts that are not yours.")
+
+
 def pause(name: str, *, user: User, reason: str) -> str:
     """HALTED: claim nothing new for this session; cancels still go, and what waits grows stale as always."""
+    require_own(name, accounts_of_person(user))
     if put_state(scope_text(ScopeKind.SESSION, name), TradingState.HALTED, by=_actor(user), reason=reason):
         return "Paused: nothing new is sent. Cancels still go; waiting orders grow stale."
     return "It was paused already."
@@ -25,6 +37,7 @@ def pause(name: str, *, user: User, reason: str) -> str:
 
 def resume(name: str, *, user: User, reason: str) -> str:
     """ACTIVE: send again; a person has decided about whatever the session was HALTED for."""
+    require_own(name, accounts_of_person(user))
     if reactivate(name, by=_actor(user), reason=reason):
         return "Sending goes on: what is still fresh goes out now."
     return "It was not paused."
@@ -36,6 +49,7 @@ def _actor(user: User) -> str:
 
 def release(name: str, *, user: User, reason: str) -> str:
     """End a HALTED session's halt: a person has decided about what it was halted for."""
+    require_own(name, accounts_of_person(user))
     return end_halt(name, by=_actor(user), reason=reason)
 
 

@@ -79,6 +79,8 @@ def test_the_floor_is_the_sum_of_three_bare_hops(ground: Ground) -> None:
 def test_a_spike_loses_nothing_and_sends_nothing_stale(ground: Ground) -> None:
     measured = spike(ground, orders=60)
     assert (measured["lost"], measured["sent_when_stale"]) == (0, 0)
+    assert measured["stale_behind_lower_priority"] == 0
+    assert {"market", "resting"} <= set(measured["waited_s_by_priority"])
     assert measured["cancel_to_gateway_ms"]["count"] == 40
     assert measured["left_behind"] == NOTHING
 

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from brokers.formats import decimal_text
 from brokers.models import GatewaySession
 from orders.controls import lost_history
-from orders.controls.sessions import end_halt
+from orders.controls.people import NotAllowed
+from orders.controls.sessions import end_halt, require_own
 from orders.errors import OrderError
 from orders.management.people import PERSON_PASSWORD, proven
 
@@ -30,7 +31,11 @@ class Command(BaseCommand):
         """Rebuild, say what, and release where that is asked."""
         if not GatewaySession.objects.filter(name=session).exists():
             raise CommandError(f"There is no session {session}.")
-        proven(by, right="brokers.operate_session")
+        person = proven(by, right="brokers.operate_session")
+        try:
+            require_own(session, person.accounts)
+        except NotAllowed as error:
+            raise CommandError(str(error)) from None
         rebuilt = lost_history.rebuild(session, by=f"shell:{by}", reason=reason)
         for order in rebuilt:
             executed = f"{decimal_text(order.cum_qty)} of {decimal_text(order.order_qty)} executed"

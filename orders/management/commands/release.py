@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import GatewaySession
-from orders.controls.sessions import end_halt
+from orders.controls.sessions import end_halt, require_own
 from orders.errors import OrderError
 from orders.management.people import PERSON_PASSWORD, proven
 
@@ -27,8 +27,9 @@ class Command(BaseCommand):
         """Release it and say so."""
         if not GatewaySession.objects.filter(name=session).exists():
             raise CommandError(f"There is no session {session}.")
-        proven(by, right="brokers.operate_session")
+        person = proven(by, right="brokers.operate_session")
         try:
+            require_own(session, person.accounts)
             self.stdout.write(end_halt(session, by=f"shell:{by}", reason=reason))
         except OrderError as error:
             raise CommandError(str(error)) from None

@@ -23,8 +23,10 @@ from orders.controls import people
 from orders.controls.tokens import make_token
 from orders.models import (
     AccountLimit,
+    ApiToken,
     Approval,
     Break,
+    DeskProfile,
     Execution,
     InstrumentRestriction,
     KillSwitch,
@@ -46,7 +48,7 @@ MORE = (
 
 def by_token(user: User) -> Api:
     """A token with all that this person can give."""
-    accounts = list(BrokerAccount.objects.all())
+    accounts = list(BrokerAccount.objects.filter(pk__in=people.at_desk(user).accounts))
     scopes = sorted(people.at_desk(user).scopes)
     return Api(make_token(f"bot-of-{user}", accounts=accounts, scopes=scopes, person=user))
 
@@ -254,3 +256,50 @@ def test_what_was_stopped_goes_on_only_by_who_has_the_right(
     act(asked("bob", "risk"))
     assert ScopeState.objects.filter(state="HALTED").count() == 1
     assert not Approval.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "act", [session_at_desk, session_at_shell, session_rebuilt_at_shell], ids=lambda act: act.__name__
+)
+def test_a_session_that_carries_accounts_of_others_is_not_let_go(
+    asked: Callable[[str, str], User], act: Do
+) -> None:
+    ScopeState.objects.create(scope="session:main", state="HALTED", set_by="test", reason="x")
+    narrow = asked("narrow", "risk")
+    narrow.user_permissions.remove(Permission.objects.get(codename="view_all_accounts"))
+    DeskProfile.objects.get(user=narrow).accounts.set([ACCOUNT])
+    act(User.objects.get(pk=narrow.pk))
+    assert ScopeState.objects.get().state == "HALTED"
+
+
+def token_at_desk_for(owner: str, user: User) -> None:
+    form = {"username": owner, "accounts": [ACCOUNT], "scopes": ["read"]}
+    at_desk(user).post(reverse("admin:orders_apitoken_add"), form)
+
+
+def token_by_api_for(owner: str, user: User) -> None:
+    by_token(user).post("tokens", {"username": owner, "accounts": [ACCOUNT], "scopes": ["read"]})
+
+
+def token_at_shell_for(owner: str, user: User) -> None:
+    shell("apitoken", owner, "--accounts", ACCOUNT, "--scopes", "read", "--by", user.username)
+
+
+@pytest.mark.parametrize(
+    "door", [token_at_desk_for, token_by_api_for, token_at_shell_for], ids=lambda door: door.__name__
+)
+@pytest.mark.parametrize("owner", ["bob", "of-others", "free"])
+def test_no_door_makes_a_token_in_the_name_of_a_person_or_of_anothers_client(
+    asked: Callable[[str, str], User], door: Callable[[str, User], None], owner: str
+) -> None:
+    """`bob` works at the desk, `of-others` is a client with an account that alice has not."""
+    asked("bob", "risk")
+    make_token("of-others", accounts=list(BrokerAccount.objects.all()), scopes=["read"])
+    alice = asked("alice", "risk")
+    alice.user_permissions.remove(Permission.objects.get(codename="view_all_accounts"))
+    DeskProfile.objects.get(user=alice).accounts.set([ACCOUNT])
+    alice = User.objects.get(pk=alice.pk)
+    before = ApiToken.objects.filter(user__username=owner).count()
+    door(owner, alice)
+    made = ApiToken.objects.filter(user__username=owner).count() - before
+    assert made == (1 if owner == "free" else 0)

@@ -46,6 +46,13 @@ def test_only_the_scope_risk_presses_and_only_for_accounts_that_are_its_own(
     assert not KillSwitch.objects.exists()
 
 
+def test_a_strategy_is_canceled_and_not_flattened(risk: Api) -> None:
+    refused = risk.post("kill", {**WANTED, "scope": "strategy:mm", "action": "flatten"})
+    assert refused.status_code == 400
+    assert "cancel, then close them" in refused.json()["errors"][0]["message"]
+    assert risk.post("kill", {**WANTED, "scope": "strategy:mm"}).status_code == 202
+
+
 def test_its_maker_does_not_release_it_but_a_second_one_does(risk: Api, token: Callable[..., str]) -> None:
     path = risk.post("kill", WANTED)["Location"].removeprefix("/api/v1/")
     refused = risk.post(f"{path}/release", {"reason": "fine again"})
