@@ -205,7 +205,7 @@ class Books:
         sign, leaves = signed(order.side), order.order_qty - order.cum_qty
         for owner in intention.owners:
             self.use.open_orders[owner] -= 1
-            if order.parent_id or (order.group and order.group_rank):
+            if order.group and order.group_rank:
                 continue
             key = owner, order.instrument.con_id or 0
             worked = self.use.longs if sign > 0 else self.use.shorts

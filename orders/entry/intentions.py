@@ -51,7 +51,8 @@ def intention_of(orders: Orders, rules: Rules) -> Intention | None:
             order,
             order.instrument,
             account_of(order),
-            counted_elsewhere=_is_counted(order),
+            closes=is_exit(order),
+            of_parent=order.parent_id is not None,
             must_shrink=has_entry and shrink,
         )
         for order, shrink in zip(orders, shrinks, strict=True)
@@ -96,7 +97,7 @@ def replace_intention(
         for terms in (request.terms for request in asked):
             wanted = {"order_qty": terms.order_qty, "price": terms.price, "stop_px": terms.stop_px}
             counted.append(part(msgspec.structs.replace(ticket, **wanted)))
-    wants = part(ticket, counted_elsewhere=_is_counted(order), must_shrink=shrink)
+    wants = part(ticket, closes=is_exit(order), of_parent=order.parent_id is not None, must_shrink=shrink)
     return Intention(orders=[wants.beyond(counted)], replaces=True, limits=limits, overrides=order.overrides)
 
 
@@ -128,11 +129,6 @@ def sets_of(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, .
     return tuple(limits for limits in sets if has_use_rules(limits))
 
 
-def _is_counted(order: Order) -> bool:
-    """Exits close what their entry opens, and slices are parts of a parent that counts whole."""
-    return is_exit(order) or order.parent_id is not None
-
-
 def is_exit(order: Order) -> bool:
     """Whether it closes what the entry of its bracket opens."""
     return order.group is not None and order.group.kind == GroupKind.BRACKET and bool(order.group_rank)
@@ -143,7 +139,8 @@ def part_of(
     instrument: Instrument,
     account: str,
     *,
-    counted_elsewhere: bool = False,
+    closes: bool = False,
+    of_parent: bool = False,
     must_shrink: bool = False,
 ) -> Part:
     """One order in the terms of the rules."""
@@ -157,7 +154,8 @@ def part_of(
         value=worth_of(terms, instrument),
         currency=instrument.currency,
         locate=_locate(terms),
-        counted_elsewhere=counted_elsewhere,
+        closes=closes,
+        of_parent=of_parent,
         must_shrink=must_shrink,
     )
 

@@ -90,7 +90,9 @@ class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     primary_exchange: Exchange = ""
     legs: Annotated[
         tuple[TicketLeg, ...],
-        Meta(min_length=2, max_length=6, description="Of a combination (BAG): two to six legs."),
+        Meta(
+            min_length=2, max_length=6, title="Legs", description="Of a combination (BAG): two to six legs."
+        ),
     ] = ()
 
     @property

@@ -32,8 +32,12 @@ def _of_one_text(fields: Mapping[str, Field]) -> tuple[str, ...]:
     )
 
 
+#: The legs of a combination in one text, as "265598:1:BUY:SMART 8314:2:SELL".
+LEGS = "legs"
+LEG_PARTS = ("con_id", "ratio", "side", "exchange")
+LEGS_HINT = f"for each leg {':'.join(LEG_PARTS)}"
 #: What describes an instrument by texts.
-INSTRUMENT_COLUMNS = _of_one_text(INSTRUMENT_FIELDS)
+INSTRUMENT_COLUMNS = (*_of_one_text(INSTRUMENT_FIELDS), LEGS)
 #: The columns that a basket may have.
 COLUMNS = (*_of_one_text(TICKET_FIELDS)[:2], *INSTRUMENT_COLUMNS, *_of_one_text(TICKET_FIELDS)[2:])
 COLUMN_FIELDS = {name: (INSTRUMENT_FIELDS | TICKET_FIELDS)[name] for name in COLUMNS}
@@ -62,11 +66,20 @@ def ticket_from_texts(texts: Mapping[str, str]) -> Ticket:
 
 
 def by_column(error: TicketInvalid) -> dict[str, list[str]]:
-    """What is wrong by column; the instrument as a whole is its symbol's, with what it may mean."""
+    """What is wrong by column; the instrument as a whole is its symbol's, with what it may mean, and what is
+    wrong with one leg is the legs'.
+    """
     if isinstance(error, InstrumentAmbiguous):
         text = f"{error.errors['instrument'][0]} Describe it more closely: {error.named()}"
         return {"symbol": [text]}
-    return {name.removeprefix("instrument."): texts for name, texts in error.errors.items()}
+    found: dict[str, list[str]] = {}
+    for name, texts in error.errors.items():
+        column, _, part = name.removeprefix("instrument.").partition(".")
+        if column == LEGS and part:
+            found.setdefault(LEGS, []).extend(f"{part.replace('.', ' ')}: {text}" for text in texts)
+        else:
+            found.setdefault(name.removeprefix("instrument."), []).extend(texts)
+    return found
 
 
 def texts_of_ticket(ticket: Ticket) -> dict[str, str]:
@@ -88,11 +101,15 @@ def plain_text(value: Any) -> str:
             return decimal_text(value)
         case datetime():
             return value.isoformat()
+        case tuple():
+            return " ".join(":".join(str(getattr(leg, part)) for part in LEG_PARTS) for leg in value)
     return str(value)
 
 
 def as_json(name: str, text: str) -> Any:
     """What a person means, as JSON has it: words in capitals, short words, true and false."""
+    if name == LEGS:
+        return _legs(text)
     if name in CAPITALS:
         text = text.upper()
         word = re.sub(r"[ -]+", "_", text)
@@ -104,3 +121,19 @@ def as_json(name: str, text: str) -> Any:
         case {"type": "integer"}:
             return Number(text)
     return text
+
+
+def _legs(text: str) -> list[dict[str, Any]]:
+    """Each leg as JSON has it. Raises TicketInvalid where a text is no leg."""
+    found = []
+    for leg in re.split(r"[\s,;]+", text.strip(" ,;")):
+        parts = leg.split(":")
+        if len(parts) not in (3, 4) or not all(parts):
+            words = f"{leg!r} is no leg: write {LEGS_HINT} (the exchange may be left out), spaces between."
+            raise TicketInvalid({f"instrument.{LEGS}": [words]})
+        con_id, ratio, side, *exchange = parts
+        side = side.upper()
+        side = SHORT["side"].get(side, side)
+        given = {"con_id": Number(con_id), "ratio": Number(ratio), "side": side}
+        found.append({**given, "exchange": exchange[0].upper() if exchange else "SMART"})
+    return found

@@ -124,8 +124,10 @@ def _judged(
 ) -> Iterator[tuple[Orders, list[CheckResult]]]:
     """What each is told; one that is granted counts for the next."""
     for orders, intention in limited:
+        if intention.of_parent and not recorded:
+            use.take_out(intention)
         report = intention_checks(intention, use, valuation, recorded=recorded)
-        if not first_failed(report):
+        if intention.of_parent or not first_failed(report):  # a parent's rest counts without its slice too
             use.add(intention)
         yield orders, report
 
@@ -202,7 +204,7 @@ def _report(
     if intention is None:
         return []
     use, valuation = _facts([intention], rules, lock=lock)
-    if recorded:
+    if recorded or intention.of_parent:
         use.remove(intention)
     return intention_checks(intention, use, valuation, recorded=recorded)
 

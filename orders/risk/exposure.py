@@ -240,7 +240,7 @@ def _short_sales(
 
 
 def _shares_sold(order: Part, valuation: Valuation) -> Iterable[int]:
-    if order.counted_elsewhere or not order.quantity:
+    if order.closes or not order.quantity:
         return []
     sold = [con_id for con_id, ratio in order.contracts.items() if ratio < 0]
     return [con for con in sold if (facts := valuation.contracts.get(con)) and facts.is_share]

@@ -61,10 +61,17 @@ class Part:
     currency: str = ""
     #: Whoever lends the shares that a short sale needs.
     locate: str = ""
-    #: Exits of a bracket and slices of a parent shrink or fill what was counted with their entry or parent.
-    counted_elsewhere: bool = False
+    #: An exit of a bracket: it closes what its entry, which counts, opens.
+    closes: bool = False
+    #: A slice of a parent that counts whole.
+    of_parent: bool = False
     #: It is reduce_only, or in a scope that is REDUCING.
     must_shrink: bool = False
+
+    @property
+    def counted_elsewhere(self) -> bool:
+        """Whether it was counted with its entry or parent."""
+        return self.closes or self.of_parent
 
     @property
     def quote(self) -> Decimal | None:
@@ -130,6 +137,11 @@ class Intention:
         return 0 if self.replaces else len(self.orders)
 
     @property
+    def of_parent(self) -> bool:
+        """Whether it is a slice: its parent's rest, of which it is a part, counts already."""
+        return any(order.of_parent for order in self.orders)
+
+    @property
     def must_shrink(self) -> bool:
         """Whether one of its orders may only shrink a position."""
         return any(order.must_shrink for order in self.orders)
@@ -149,7 +161,7 @@ class Intention:
     def _bought(self) -> dict[int, dict[int, Decimal]]:
         total: dict[int, dict[int, Decimal]] = {1: {}, -1: {}}
         for order in self.orders:
-            if order.counted_elsewhere or not order.quantity:
+            if order.closes or not order.quantity:
                 continue
             for con_id, ratio in order.contracts.items():
                 side, quantity = total[1 if ratio > 0 else -1], abs(ratio) * order.quantity

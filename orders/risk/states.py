@@ -86,7 +86,7 @@ def state_check(in_force: InForce) -> CheckResult:
 def reduce_checks(intention: Intention, use: Use) -> Iterator[CheckResult]:
     """Orders that must only shrink a position: with all that works on their side it may not grow or turn.
 
-    What is counted elsewhere (an exit, a slice) adds nothing, but must find a position to shrink as well.
+    An exit of a bracket adds nothing, but must find a position to shrink as well.
     """
     for order in intention.orders:
         if not order.must_shrink:
@@ -94,7 +94,7 @@ def reduce_checks(intention: Intention, use: Use) -> Iterator[CheckResult]:
         for con_id, ratio in order.contracts.items():
             sign, key = (1 if ratio > 0 else -1), (intention.account, con_id)
             worst = use.worst_with_exits(key, sign)
-            if not order.counted_elsewhere:
+            if not order.closes:
                 worst += intention.added(con_id, sign)
             yield result(
                 "reduce_only",

@@ -119,6 +119,14 @@ class Use:
     def _count(self, intention: Intention, times: int) -> None:
         for owner in intention.owners:
             self.open_orders[owner] += times * intention.new_orders
+        self._hold(intention, times)
+
+    def take_out(self, intention: Intention) -> None:
+        """Leave a slice out of what its parent holds of positions, so that it can be asked by itself."""
+        self._hold(intention, -1)
+
+    def _hold(self, intention: Intention, times: int) -> None:
+        for owner in intention.owners:
             for positions, sign in ((self.longs, 1), (self.shorts, -1)):
                 for con_id, quantity in intention.bought(sign).items():
                     key = owner, con_id

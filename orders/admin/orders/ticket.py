@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from brokers import clock
 from brokers.fix import OrdType, Side
+from brokers.messages import Leg
 from brokers.models import Position
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id
@@ -26,11 +27,14 @@ from orders.entry.fields import Field, collect, fields_of
 from orders.entry.numbers import UnclearNumber, typed_number
 from orders.entry.place import dry_run, place_order
 from orders.entry.preview import preview_order
+from orders.entry.resolution import resolve_ticket
 from orders.entry.rules import find_context
 from orders.entry.ticket import Override, Ticket
 from orders.entry.ticket_texts import (
     INSTRUMENT_COLUMNS,
     INSTRUMENT_FIELDS,
+    LEGS,
+    LEGS_HINT,
     NUMBERS,
     TICKET_FIELDS,
     by_column,
@@ -64,7 +68,7 @@ class FormField:
 GROUPS = {
     "What": (
         *("account", "symbol", "sec_type", "exchange", "currency"),
-        *("maturity", "strike_price", "put_or_call"),
+        *("maturity", "strike_price", "put_or_call", LEGS),
     ),
     "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force", "reduce_only", "strategy"),
     "If things fail": ("on_unconfirmed", "if_broker_down", "if_backlog", "max_age", "cl_ord_id"),
@@ -72,6 +76,7 @@ GROUPS = {
 HINTS = {
     "symbol": "symbol or name",
     "maturity": "YYYYMMDD",
+    LEGS: LEGS_HINT,
     "put_or_call": "CALL or PUT",
     "cl_ord_id": "made for you when empty",
 }
@@ -143,6 +148,7 @@ def copied(request: HttpRequest) -> dict[str, str]:
         return {}
     plain = {name: getattr(order, name, None) for name in NAMES if name not in NOT_COPIED}
     instrument = {name: getattr(order.instrument, name) for name in INSTRUMENT_COLUMNS if name in NAMES}
+    instrument[LEGS] = tuple(msgspec.convert(order.instrument.legs, list[Leg]))
     found = {**plain, **order.special, **instrument, "account": order.account_id}
     return {name: plain_text(value) for name, value in found.items() if name in NAMES and value is not None}
 
@@ -206,10 +212,15 @@ def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, l
 @desk_page(*PLACE)
 @require_POST
 def check(request: HttpRequest) -> HttpResponse:
-    """What would be sent and what the checks say, while it is typed; nothing is stored."""
+    """What would be sent and what the checks say, while it is typed; no order is stored.
+
+    A combination is made of contracts that are known, so it is known once they are.
+    """
     user = person_of(request).get_username()
     try:
         ticket = read(request)
+        if ticket.instrument.legs:
+            resolve_ticket(ticket)
         context = preview(ticket, dry_run(ticket, user), user)
     except TicketInvalid as error:
         found = by_field(error)

@@ -15,7 +15,7 @@ from openpyxl import Workbook
 
 from brokers.models import Instrument
 from orders.desk import jobs
-from orders.entry.ticket_texts import ticket_from_texts
+from orders.entry.ticket_texts import by_column, texts_of_ticket, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import AccountLimit, DeskJob, DeskProfile, Order
 from tests.integration.api.conftest import ACCOUNT, OTHER
@@ -154,3 +154,30 @@ def test_what_is_still_empty_is_listed(boss: Client) -> None:
         reverse("desk:ticket_check"), {"account": ACCOUNT, "symbol": "AAPL", "ord_type": "STOP"}
     )
     assert "Still to fill in: <strong>Side, Quantity, Stop</strong>" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("legs", "words"),
+    [
+        ("1:1:BUY", "2 to 6 entries"),
+        ("1 2", "is no leg: write for each leg con_id:ratio:side:exchange"),
+        ("1:1:BUY 2:0:SELL", "1 ratio: "),
+        ("1:1:BUY 2:1:MAYBE", "1 side: "),
+        ("1:x:BUY 2:1:SELL", "0 ratio: "),
+        ("1::BUY 2:1:SELL", "is no leg"),
+    ],
+)
+def test_legs_that_are_none_are_refused_with_words(legs: str, words: str) -> None:
+    with pytest.raises(TicketInvalid) as refused:
+        ticket_from_texts({"legs": legs, "symbol": "A", "sec_type": "BAG", "side": "BUY"})
+    assert words in " ".join(by_column(refused.value)["legs"])
+
+
+def test_the_legs_of_a_combination_are_read_back_as_they_were_typed() -> None:
+    texts = {
+        "cl_ord_id": "c-1", "account": "A", "symbol": "AAPL,IBM", "sec_type": "BAG", "side": "BUY",
+        "order_qty": "1", "ord_type": "LIMIT", "price": "0", "time_in_force": "DAY",
+    }  # fmt: skip
+    ticket = ticket_from_texts({**texts, "legs": "1:1:buy; 2:3:s:nyse"})
+    assert texts_of_ticket(ticket)["legs"] == "1:1:BUY:SMART 2:3:SELL:NYSE"
+    assert ticket_from_texts(texts_of_ticket(ticket)) == ticket

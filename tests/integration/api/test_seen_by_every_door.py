@@ -62,7 +62,6 @@ SEEN = {
         order={"instrument": SPREAD, "order_qty": "15000", "price": "0"},
         limits={"max_order_qty": 20_000},
         code="NOTIONAL_ABOVE_LIMIT", value="6000000 (at legs 400", limit="5000000",
-        doors_without=("basket", "ticket", "slices"),
     ),
     "a million shares": Seen(
         order={"order_qty": "1000000", "price": "1"}, code="QTY_ABOVE_LIMIT", value="1000000", limit="10000"
@@ -142,12 +141,19 @@ def ticket(api: Api, boss: Client, seen: Seen) -> str:
 
 def typed(seen: Seen) -> dict[str, str]:
     order = order_of(seen.order)
-    return {**{k: v for k, v in order.items() if k != "instrument"}, "symbol": order["instrument"]["symbol"]}
+    texts = {key: str(value) for key, value in order.pop("instrument").items() if key != "legs"} | order
+    legs = [f"{leg['con_id']}:{leg['ratio']}:{leg['side']}:{leg['exchange']}" for leg in asked_legs(seen)]
+    return texts | ({"legs": " ".join(legs)} if legs else {})
+
+
+def asked_legs(seen: Seen) -> list[dict[str, Any]]:
+    return list(seen.order.get("instrument", {}).get("legs", ()))
 
 
 def basket(api: Api, boss: Client, seen: Seen) -> str:
     texts = typed(seen)
-    content = f"{','.join(texts)}\n{','.join(texts.values())}\n".encode()
+    row = ",".join(f'"{text}"' for text in texts.values())
+    content = f"{','.join(texts)}\n{row}\n".encode()
     boss.post(reverse("desk:basket"), {"file": SimpleUploadedFile("b.csv", content)})
     return str(DeskJobRow.objects.get().errors)
 

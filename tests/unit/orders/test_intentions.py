@@ -112,18 +112,18 @@ def test_no_intention_passes_in_pieces_that_would_fail_whole(
 
 
 @given(shapes, pieces, limits)
-def test_a_parent_is_asked_whole_and_its_slices_add_nothing(
+def test_slices_of_a_parent_that_was_granted_add_nothing_to_it(
     shape: dict[int, int], parts: Sequence[Decimal], rules: LimitSet
 ) -> None:
-    book, total = Book(rules), Decimal(sum(parts))
-    assert book.grants([part(shape, total)]) == Book(rules).grants([part(shape, total)])
-    before = dict(book.use.longs), dict(book.use.shorts)
-    rest = replace(rules, max_open_orders=None)
-    book.rules = rest
+    book = Book(replace(rules, max_open_orders=None, short_sales=None))
+    granted = book.grants([part(shape, Decimal(sum(parts)))])
+    held = dict(book.use.longs), dict(book.use.shorts)
     for qty in parts:
-        book.grants([part(shape, qty, counted_elsewhere=True)])
-    held = {key: qty for key, qty in book.use.longs.items() if qty}
-    assert held == {key: qty for key, qty in before[0].items() if qty}
+        piece = part(shape, qty, of_parent=True)
+        if granted:
+            book.use.take_out(Intention(orders=[piece], limits=(book.rules,)))
+            assert book.grants([piece])
+    assert (book.use.longs, book.use.shorts) == held
 
 
 @given(shapes, pieces, limits)
