@@ -540,7 +540,8 @@ class GreetedClient(Client):
                 break
             at = end
             self._numMsgRecv += 1
-            self.decoder.interpret(unread[begin:end].decode(errors="backslashreplace").split("\0")[:-1])
+            fields = unread[begin:end].decode(errors="backslashreplace").split("\0")[:-1]
+            self.decoder.interpret(fields)  # type: ignore[no-untyped-call]
         self._data = unread[at:]
 
 
