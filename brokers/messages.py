@@ -67,6 +67,8 @@ class NewOrder(OrderAttributes, frozen=True, kw_only=True, omit_defaults=True):
     oca_type: int = 0
     #: Not worked before the last order of its group has arrived.
     wait_for_rest: bool = False
+    #: Not to be sent from then on; None: whenever.
+    fresh_until: datetime | None = None
 
 
 class CancelOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

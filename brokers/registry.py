@@ -11,6 +11,7 @@ from brokers.capabilities import Capabilities
 
 if TYPE_CHECKING:
     from brokers.fence import Fence
+    from brokers.pacing import Pacer
     from brokers.port import BrokerSession, Listener
 
 
@@ -24,12 +25,14 @@ def create(
     paper: bool,
     listener: Listener,
     fence: Fence,
+    pacer: Pacer,
     time_zone: str = "",
 ) -> BrokerSession:
     """Build the session `name` with the adapter at this dotted path, which must declare its capabilities.
 
-    It compares the fence before every write of an order, a cancel or a replace. `time_zone` is the gateway's
-    own, that of times without one; empty when nobody has said.
+    It compares the fence before every write of an order, a cancel or a replace, and asks the pacer for all
+    else that it says; who calls it has asked for those. `time_zone` is the gateway's own, that of times
+    without one; empty when nobody has said.
     """
     capabilities(adapter)
     session: BrokerSession = import_string(adapter)(
@@ -40,6 +43,7 @@ def create(
         paper=paper,
         listener=listener,
         fence=fence,
+        pacer=pacer,
         time_zone=time_zone,
     )
     return session

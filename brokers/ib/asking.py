@@ -43,6 +43,9 @@ class AskingSession(Protocol):
     def live_client(self) -> Any:
         """The client; raises BrokerUnavailable when its socket would not take bytes."""
 
+    async def room(self) -> None:
+        """Wait until the gateway's pace lets one more message out."""
+
     def give_up(self) -> None:
         """End this connection."""
 
@@ -103,11 +106,9 @@ class Asking:
 
     async def _summary(self) -> list[Any]:
         key = self.next_id()
-        self._session.requests.open(key)
-        client = self._session.live_client()
-        client.reqAccountSummary(key, "All", SUMMARY_TAGS)
-        values = await self._session.requests.collect(key)
-        client.cancelAccountSummary(key)
+        values = await self._collect(key, lambda client: client.reqAccountSummary(key, "All", SUMMARY_TAGS))
+        await self._session.room()
+        self._session.live_client().cancelAccountSummary(key)
         return values
 
     async def details(self, instrument: InstrumentRef) -> list[InstrumentDetails]:
@@ -138,6 +139,7 @@ class Asking:
         contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
         wire.whatIf = True
         key = order.broker_order_id
+        await self._session.room()
         self._require_broker()
         self._session.requests.open(key)
         try:
@@ -152,7 +154,8 @@ class Asking:
             raise BrokerRefused(str(error), code="BROKER_REJECTED") from None
         return preview  # type: ignore[no-any-return]
 
-    async def _collect(self, key: str, ask: Any) -> list[Any]:
+    async def _collect(self, key: str | int, ask: Any) -> list[Any]:
+        await self._session.room()
         self._session.requests.open(key)
         try:
             ask(self._session.live_client())
@@ -163,9 +166,7 @@ class Asking:
 
     async def _collect_id(self, ask: Any) -> list[Any]:
         key = self.next_id()
-        self._session.requests.open(key)
-        ask(self._session.live_client(), key)
-        return await self._session.requests.collect(key)
+        return await self._collect(key, lambda client: ask(client, key))
 
     def next_id(self) -> int:
         self._request_id += 1

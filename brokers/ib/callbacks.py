@@ -46,6 +46,8 @@ LINK_NOTICES = (Notice.LINK_LOST, Notice.LINK_RESTORED, Notice.CLIENT_ID_IN_USE)
 
 #: What the library has where a message said nothing.
 UNSET: tuple[Any, ...] = (UNSET_DOUBLE, UNSET_INTEGER, [], None)
+#: What is kept as it is in JSON; all else as text.
+PLAIN = (str, int, float, bool)
 
 
 class TimezoneOfGateway:
@@ -339,11 +341,11 @@ def raw_kind(event: BrokerEvent) -> str:
 
 def _said(part: Any) -> dict[str, Any]:
     """The fields that the message set, without the library's unset sentinels and defaults."""
-    said = {}
+    values, said = vars(part), {}
     for name, default in _fields(cast(Hashable, type(part))):
-        value = getattr(part, name)
-        if value != default and value not in UNSET:
-            said[name] = value if isinstance(value, str | int | float | bool) else str(value)
+        value = values[name]
+        if value is not default and value != default and value not in UNSET:
+            said[name] = value if isinstance(value, PLAIN) else str(value)
     return said
 
 

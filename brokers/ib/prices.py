@@ -39,6 +39,9 @@ class PricesSession(Protocol):
     def next_id(self) -> int:
         """A fresh request id."""
 
+    async def room(self) -> None:
+        """Wait until the gateway's pace lets one more message out."""
+
     def live_client(self) -> Any:
         """The client; raises BrokerUnavailable when its socket would not take bytes."""
 
@@ -201,6 +204,9 @@ class Prices:
 
     async def _send_paced(self) -> None:
         while self._queue:
+            await self._session.room()
+            if not self._queue:  # the connection has ended meanwhile
+                return
             message = self._queue.popleft()
             try:
                 message(self._session.live_client())

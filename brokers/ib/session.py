@@ -46,6 +46,7 @@ from brokers.messages import (
     Snapshot,
 )
 from brokers.order_ids import is_sendable
+from brokers.pacing import Pacer, Share
 from brokers.port import Link, Listener, Sent
 from brokers.threads import RestartableThread
 
@@ -62,6 +63,7 @@ PROBE_EVERY = 1.5  # seconds
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BEAT_EVERY = 0.5  # seconds
+ROOM_EVERY = 0.02  # seconds between two looks for room in the gateway's pace
 BACKOFF = (0.1, 1.5)  # seconds between attempts, first and longest
 
 
@@ -79,10 +81,12 @@ class IBSession:
         listener: Listener,
         time_zone: str = "",
         fence: Fence | None = None,
+        pacer: Pacer | None = None,
     ) -> None:
-        """Without a fence (no lease to lose) it may always write."""
+        """Without a fence (no lease to lose) it may always write, without a pacer at any pace."""
         self.name = name
         self._fence = fence
+        self._pacer = pacer
         self.paper = paper
         self.address = (host, port)
         self.client_id = client_id
@@ -315,6 +319,7 @@ class IBSession:
         return "stopped" if self._stopping.is_set() else "the gateway closed the connection"
 
     async def _probe(self) -> bool:
+        await self.room()
         self.requests.open(PROBE)
         answer = self.requests.collect(PROBE)
         asked_at = translate.now()
@@ -381,15 +386,33 @@ class IBSession:
 
     # --- sending, on the loop ------------------------------------------------------------------------
     async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
-        return [self._sent(order.order_id, self._place_one, order) for order in orders]
+        now = translate.now()  # one moment for all: a chain goes whole or not at all
+        return [
+            self._sent(order.order_id, self._place_one, order, order.fresh_until, now) for order in orders
+        ]
 
     async def _replace_all(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
-        return [self._sent(replace.order_id, self._replace_one, replace) for replace in replaces]
+        now = translate.now()
+        return [
+            self._sent(replace.order_id, self._replace_one, replace, replace.order.fresh_until, now)
+            for replace in replaces
+        ]
 
     async def _cancel_all(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
         return [self._sent(cancel.order_id, self._cancel_one, cancel) for cancel in cancels]
 
-    def _sent(self, order_id: str, send: Any, command: Command) -> Sent:
+    def _sent(
+        self,
+        order_id: str,
+        send: Any,
+        command: Command,
+        fresh_until: datetime | None = None,
+        now: datetime | None = None,
+    ) -> Sent:
+        """Send it, if it is fresh still: it may have waited for this thread since it was claimed."""
+        if fresh_until and now and now >= fresh_until:
+            stale = BrokerUnavailable(f"not sent: it was fresh until {fresh_until.isoformat()}")
+            return Sent(order_id=order_id, error=stale)
         try:
             send(command)
         except BrokerError as error:
@@ -463,6 +486,11 @@ class IBSession:
         self._prices.show_books(instruments)
         return [self._prices.view(instrument) for instrument in instruments]
 
+    async def room(self) -> None:
+        """Wait until the gateway takes one more message that is neither an order nor a cancel."""
+        while self._pacer and not self._pacer.take(1, Share.OWN):
+            await asyncio.sleep(ROOM_EVERY)
+
     def next_id(self) -> int:
         """A fresh request id."""
         return self._asking.next_id()
@@ -489,12 +517,32 @@ class GreetedClient(Client):
     """
 
     def _onSocketHasData(self, data: bytes) -> None:
+        if self._apiReady:
+            self._read(data)
+            return
         if not self._serverVersion:
             begun = self._data + data
             fields = begun[4 : 4 + int.from_bytes(begun[:4])].decode(errors="backslashreplace").split("\0")
             if len(begun) >= 4 + int.from_bytes(begun[:4]) and len(fields) == 3:
                 self.wrapper.greeted(fields[1])
         super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
+
+    def _read(self, data: bytes) -> None:
+        """Decode all whole frames: length, then fields that each end with a zero.
+
+        The library copies what is left after each message, so a burst costs the square of its length.
+        """
+        unread, at = self._data + data, 0
+        self._numBytesRecv += len(data)
+        while (begin := at + 4) <= len(unread):
+            end = begin + int.from_bytes(unread[at:begin])
+            if end > len(unread):
+                break
+            at = end
+            self._numMsgRecv += 1
+            fields = unread[begin:end].decode(errors="backslashreplace").split("\0")[:-1]
+            self.decoder.interpret(fields)  # type: ignore[no-untyped-call]
+        self._data = unread[at:]
 
 
 def new_client(callbacks: Callbacks) -> Any:

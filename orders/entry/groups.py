@@ -34,14 +34,14 @@ from orders.models import (
     State,
 )
 from orders.notify import wakeup
-from orders.sending.claim import oca_name
+from orders.sending.claim import LARGEST_GROUP, oca_name
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import record_orders
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-MIN_ORDERS, MAX_ORDERS = 2, 9
+MIN_ORDERS, MAX_ORDERS = 2, LARGEST_GROUP
 OCA_TYPES = {OcaType.CANCEL: 1, OcaType.REDUCE: 2, OcaType.REDUCE_WITHOUT_BLOCK: 3}
 #: Exits wait as long as their entry does: it is the entry that becomes stale.
 EXITS_STAY_FRESH = timedelta(days=30)

@@ -2,7 +2,8 @@
 
 One of the few places with SQL by hand (docs/decisions/0020). The states come from the lifecycle's own
 `claim`. Every claim is fenced: it moves nothing unless this process holds the session's lease at this
-epoch. Rows are locked in id order like everywhere, the session's row last and briefly.
+epoch. Rows are locked as they come, because a claim waits for none that others hold; the session's row last
+and briefly.
 """
 
 from __future__ import annotations
@@ -39,17 +40,22 @@ from orders.models.terms import only_lowers_sql
 from orders.risk.exits import covered_qty, exit_of, total_qty
 
 BATCH = 100
+#: Orders of the largest group (`entry.groups`).
+LARGEST_GROUP = 9
 SIDES = [side.value for side in Side]
 #: Seconds for which the checks of an order hold while it waits: positions and prices move.
 CHECKED_WITHIN = 5.0
+#: So many groups one claim looks at.
+GROUPS_SEEN = 50
 #: The broker has acknowledged the order and works it.
 ACKNOWLEDGED = (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
 #: What happened to such an order must be known before its group is touched again.
 IN_FLIGHT = (State.SENT, State.UNCONFIRMED)
 OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 
-# The oldest are taken, and only while the checks of all of them hold: none passes those that `entry.recheck`
-# has to check again because the rules have changed since, or because they have waited for long.
+# What goes first (`risk.priority`) is taken, of one priority the oldest, and only while the checks of all of
+# them hold: none passes those that `entry.recheck` has to check again because the rules have changed since,
+# or because they have waited for long.
 # A put-back order has no broker_order_id: it is claimed as if for the first time. A resent one has:
 # it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
 # first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
@@ -57,7 +63,7 @@ OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 #: What the claim and the check before it must see alike: an order that one of them sees alone would hold
 #: up all others.
 _WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
-      AND o.state = ANY(%(from)s) AND o.fresh_until > now()"""
+      AND o.state = ANY(%(from)s) AND o.fresh_until > clock_timestamp()"""
 
 #: Scopes of an order `o` that may have a trading state.
 ORDER_SCOPES = """(
@@ -87,7 +93,8 @@ _CHECKED = f"""{_checked("o")}
 _PAYLOAD = """jsonb_build_object(
         'order_id', o.id, 'order_ref', o.order_ref, 'broker_order_id', o.broker_order_id,
         'account', o.account_id, 'side', o.side, 'ord_type', o.ord_type, 'time_in_force', o.time_in_force,
-        'order_qty', trim_scale(o.order_qty)::text, 'price', trim_scale(o.price)::text,
+        'order_qty', trim_scale(o.order_qty)::text, 'fresh_until', o.fresh_until,
+        'price', trim_scale(o.price)::text,
         'stop_px', trim_scale(o.stop_px)::text,
         'instrument', jsonb_build_object('symbol', i.symbol, 'sec_type', i.sec_type, 'exchange', i.exchange,
             'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
@@ -109,19 +116,21 @@ WITH holder AS (
                     AND o.broker_client_id = h.client_id, false) AS same_id,
            COALESCE(o.broker_order_id >= h.next_broker_order_id - %(limit)s
                     AND o.broker_client_id = h.client_id, false) AS among_last,
-           o.group_id, o.group_rank,
+           c.priority, o.group_id, o.group_rank,
            {_CHECKED} AS checked
     FROM orders_outboxcommand c
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
     WHERE {_WAITS}
       AND CASE WHEN %(commands)s::bigint[] IS NULL THEN o.group_id IS NULL ELSE c.id = ANY(%(commands)s) END
-    ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
+    ORDER BY c.priority, c.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), whole AS (
-    SELECT command_id, order_id, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
+    SELECT command_id, order_id, priority, group_rank, again, CASE WHEN group_rank IS NULL THEN same_id
         ELSE bool_and(among_last) OVER (PARTITION BY group_id) END AS same_id
     FROM picked WHERE (SELECT bool_and(checked) FROM picked)
 ), numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY same_id ORDER BY group_rank, order_id) - 1 AS nth FROM whole
+    SELECT *,
+        row_number() OVER (PARTITION BY same_id ORDER BY group_rank, priority, command_id) - 1 AS nth
+    FROM whole
 ), session AS (
     UPDATE brokers_gatewaysession s
     SET next_broker_order_id = s.next_broker_order_id + (SELECT count(*) FROM numbered WHERE NOT same_id)
@@ -206,7 +215,8 @@ WITH holder AS (
 ), picked AS (
     SELECT c.id AS command_id, r.id AS request_id, o.id AS order_id, o.cum_qty,
         COALESCE(a.payload, {_PAYLOAD}) - 'wait_for_rest' || jsonb_build_object(
-            'order_qty', trim_scale(r.order_qty)::text, 'price', trim_scale(r.price)::text,
+            'order_qty', trim_scale(r.order_qty)::text, 'fresh_until', r.fresh_until,
+            'price', trim_scale(r.price)::text,
             'stop_px', trim_scale(r.stop_px)::text, 'time_in_force', r.time_in_force)
         || CASE WHEN EXISTS (SELECT FROM orders_order entry WHERE entry.group_id = o.group_id
                 AND entry.group_rank = 0 AND entry.id <> o.id AND NOT entry.state = ANY(%(at_broker)s))
@@ -217,7 +227,7 @@ WITH holder AS (
     LEFT JOIN LATERAL (SELECT payload FROM orders_submissionattempt a
                        WHERE a.order_id = o.id ORDER BY a.id DESC LIMIT 1) a ON true
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
-      AND r.state = 'REQUESTED' AND r.fresh_until > now() AND NOT o.held_for_desk
+      AND r.state = 'REQUESTED' AND r.fresh_until > clock_timestamp() AND NOT o.held_for_desk
       AND ({only_lowers_sql("o", "r")}
            OR {_checked("r")} AND NOT EXISTS (
                SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN {ORDER_SCOPES}
@@ -268,11 +278,24 @@ KINDS_WAITING = f"""
 UNCHECKED = f"""
     SELECT id FROM (
         SELECT o.id, {_CHECKED} AS checked,
-            row_number() OVER (PARTITION BY o.group_id IS NULL ORDER BY o.id) AS place
+            row_number() OVER (PARTITION BY o.group_id IS NULL ORDER BY c.priority, c.id) AS place
         FROM orders_outboxcommand c JOIN orders_order o ON o.id = c.order_id
         WHERE c.session_id = %(session)s AND {_WAITS}
     ) AS waiting WHERE place <= %(limit)s AND NOT checked
 """  # noqa: S608 - our own words
+
+
+#: Whether what goes first of all is in a group.
+GROUP_FIRST = f"""
+    SELECT o.group_id IS NOT NULL FROM orders_outboxcommand c JOIN orders_order o ON o.id = c.order_id
+    WHERE c.session_id = %(session)s AND {_WAITS} ORDER BY c.priority, c.id LIMIT 1
+"""  # noqa: S608 - our own words
+
+
+def group_is_first(session: str) -> bool:
+    """Whether a group is to be claimed before any single order."""
+    facts = {"session": session, "from": list(states_of(Order.claim)[0])}
+    return prepared.rows(GROUP_FIRST, facts) == [(True,)]
 
 
 def unchecked_orders(session: str) -> list[UUID]:
@@ -280,7 +303,7 @@ def unchecked_orders(session: str) -> list[UUID]:
     facts = {
         "session": session,
         "from": list(states_of(Order.claim)[0]),
-        "limit": 3 * BATCH,  # a claim sees at most 50 groups, of six orders each
+        "limit": GROUPS_SEEN * LARGEST_GROUP,
         "checked_within": CHECKED_WITHIN / 2,
         "no_ruleset": NO_RULESET,
         "sides": SIDES,
@@ -297,7 +320,7 @@ def kinds_waiting(session: str) -> set[str]:
 def claim_orders(
     lease: Lease, *, limit: int, commands: Sequence[int] | None = None, if_alone: bool = False
 ) -> list[NewOrder]:
-    """Claim up to `limit` fresh new orders of the session, oldest first; the frozen payloads to send.
+    """Claim up to `limit` fresh new orders of the session, by priority; the frozen payloads to send.
 
     `if_alone`: none while a cancel or a replace waits, which go first. Orders of groups are claimed by
     `group_claim` only, which names the `commands` of a whole group.
@@ -374,7 +397,7 @@ def fence(lease: Lease) -> dict[str, Any]:
 # arrived. So a crash in between leaves nothing at the broker, and an order of the group that is in doubt
 # makes the others wait: when it is proven absent, the whole chain goes out again.
 def claim_group(lease: Lease, *, limit: int) -> list[NewOrder]:
-    """Claim the oldest group that can go out now and is not larger than `limit`; empty when there is none."""
+    """Claim the first group that can go out now and has at most `limit` orders; empty when there is none."""
     for group in _waiting_groups(lease.name):
         with transaction.atomic():
             members = list(Order.objects.select_for_update().filter(group=group).order_by("id"))
@@ -399,7 +422,7 @@ def _waiting_groups(session: str) -> list[OrderGroup]:
         order__group__isnull=False,
         order__state=State.CREATED,
     )
-    groups = waiting.order_by("order_id").values_list("order__group_id", flat=True)[:50]
+    groups = waiting.order_by("priority", "id").values_list("order__group_id", flat=True)[:GROUPS_SEEN]
     found = OrderGroup.objects.in_bulk(list(dict.fromkeys(groups)))
     return [found[key] for key in dict.fromkeys(groups)]
 

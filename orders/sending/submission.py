@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -24,7 +24,7 @@ from brokers.breaker import Breaker
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
 from brokers.lease import Lease, LeaseLost
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
-from brokers.pacing import Pacer
+from brokers.pacing import Pacer, Share
 from brokers.port import BrokerSession, Link, Sent
 from orders.models import (
     AT_BROKER,
@@ -41,7 +41,16 @@ from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.notify import wakeup
 from orders.sending import replaces
-from orders.sending.claim import claim_cancels, claim_group, claim_orders, claim_replaces, kinds_waiting
+from orders.sending.claim import (
+    BATCH,
+    LARGEST_GROUP,
+    claim_cancels,
+    claim_group,
+    claim_orders,
+    claim_replaces,
+    group_is_first,
+    kinds_waiting,
+)
 from orders.sending.halted import stopped
 from orders.sending.unknown_outcome import (
     cancel_unsent,
@@ -57,7 +66,7 @@ log = logging.getLogger(__name__)
 C = TypeVar("C", NewOrder, ReplaceOrder)
 
 CLAIM_HOLDS = 0.25  # seconds for which a claim's look at the trading states is believed without being told
-PACING_WAIT = 0.02  # seconds between two tries while pacing holds work back
+PACING_WAIT = (0.005, 0.05)  # seconds between two tries while pacing holds work back, least and most
 
 
 @dataclass
@@ -93,6 +102,7 @@ class Submitter:
         session: BrokerSession,
         lease: Lease,
         breaker: Breaker,
+        pacer: Pacer,
         recheck: Callable[[], int],
         recheck_replaces: Callable[[], int],
     ) -> None:
@@ -102,11 +112,12 @@ class Submitter:
         self.lease = lease
         self.breaker = breaker
         self.stopping = False
-        self.pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
+        self.pacer = pacer
         self.working = threading.Lock()
         #: A trading state changed: what is claimed now is asked once more before it is handed over.
         self.states_changed = threading.Event()
         self._wanted = False
+        self._asked = threading.Event()  # something new may wait: whoever waits for its pace looks at once
 
     def submit(self, beat: Callable[[], None] = lambda: None) -> Submission:
         """Send all that may be sent, at the pace the gateway takes, until nothing waits; beats meanwhile.
@@ -116,6 +127,7 @@ class Submitter:
         """
         done = Submission()
         self._wanted = True
+        self._asked.set()
         while self._wanted and not self.stopping and self.working.acquire(blocking=False):
             try:
                 self._wanted = False
@@ -146,51 +158,75 @@ class Submitter:
         wakeup.submission_begins(self.lease.name)
         while not self.stopping and (waiting := kinds_waiting(self.lease.name)):
             beat()
-            sent = sum(done.add(kind, send()) for kind, send in sends.items() if kind in waiting)
-            if not sent and not self._held_back():
+            self._asked.clear()  # what is asked from now on ends the wait
+            if sum(done.add(kind, send()) for kind, send in sends.items() if kind in waiting):
+                continue
+            if not self._held_back(waiting):
                 return
-            if not sent:
-                time.sleep(PACING_WAIT)
-                done.paced_s = round(done.paced_s + PACING_WAIT, 2)
+            done.paced_s = round(done.paced_s + self._wait_for_room(), 3)
+
+    def _wait_for_room(self) -> float:
+        """Until one more message may go out, or something new waits; the seconds."""
+        least, most = PACING_WAIT
+        began = time.monotonic()
+        self._asked.wait(min(most, max(least, self.pacer.wait())))
+        return time.monotonic() - began
 
     def _send_cancels(self) -> int:
-        room = self.pacer.free(for_cancels=True)
-        if not room or self.session.link is Link.DOWN:
+        if self.session.link is Link.DOWN or not (room := self.pacer.take(BATCH, Share.CANCELS)):
             return 0
         cancels = claim_cancels(self.lease, limit=room)
-        self.pacer.used(len(cancels))
+        self.pacer.give_back(max(0, room - len(cancels)))
         if cancels:
             _record_cancels(self.lease, cancels, self.session.cancel(cancels))
         return len(cancels)
 
     def _send_replaces(self) -> int:
-        room = self.pacer.free() if self._gate_is_open() else 0
+        room = self.pacer.take(BATCH) if self._gate_is_open() else 0
         began = self._claim_begins()
         claimed = claim_replaces(self.lease, limit=room) if room else []
         if room and not claimed and self.recheck_replaces():
             claimed = claim_replaces(self.lease, limit=room)
-        self.pacer.used(len(claimed))
+        self.pacer.give_back(room - len(claimed))
         if claimed:
             answers = self._hand_over(self.session.replace, claimed, began)
             replaces.record_answers(self.lease, claimed, answers)
         return len(claimed)
 
     def _send_orders(self, *, if_alone: bool = False) -> int:
-        room = self.breaker.room(self.pacer.free()) if self._gate_is_open() else 0
-        if not room:
-            return 0
+        granted = self.pacer.take(BATCH) if self._gate_is_open() else 0
+        room = self.breaker.room(granted)
         began = self._claim_begins()
-        orders = claim_orders(self.lease, limit=room, if_alone=if_alone)
-        if not orders and not if_alone:
-            # Groups wait, or orders whose checks hold no longer: the claim takes none of those.
-            if self.recheck():
-                orders = claim_orders(self.lease, limit=room)
-            orders = orders or claim_group(self.lease, limit=room)
-        self.pacer.used(len(orders))
+        paced = granted < self._group_room
+        orders = self._claim(room, if_alone=if_alone, paced=paced) if room else []
+        self.pacer.give_back(granted - len(orders))
         self.breaker.sent(len(orders))
         if orders:
             _record_sends(self.lease, orders, self._hand_over(self.session.place, orders, began))
         return len(orders)
+
+    def _claim(self, room: int, *, if_alone: bool, paced: bool) -> list[NewOrder]:
+        """What goes first of single orders and groups, as many as there is room for.
+
+        While it is `paced`, a group that goes first has singles wait until there is room for all of it: else
+        they took that away one by one.
+        """
+        if if_alone:
+            return claim_orders(self.lease, limit=room, if_alone=True)
+        claims = [claim_orders, claim_group]
+        if group_is_first(self.lease.name):
+            if paced:
+                return []
+            claims.reverse()
+        first, second = claims
+        orders = first(self.lease, limit=room)
+        if not orders and self.recheck():  # a claim takes none whose checks hold no longer
+            orders = first(self.lease, limit=room)
+        return orders or second(self.lease, limit=room)
+
+    @property
+    def _group_room(self) -> int:
+        return min(LARGEST_GROUP, self.pacer.burst)
 
     def _claim_begins(self) -> float:
         """A change that is committed from now on is told, or the claim sees it itself."""
@@ -235,9 +271,11 @@ class Submitter:
             unknown = BrokerError(f"hand-over failed: {error!r}")
             return [Sent(order_id=command.order_id, error=unknown) for command in commands]
 
-    def _held_back(self) -> bool:
-        """Whether commands wait only because pacing is used up."""
-        if self.pacer.free() or not self._gate_is_open() or not self.breaker.room(1):
+    def _held_back(self, waiting: Collection[str]) -> bool:
+        """Whether commands of these kinds wait only because pacing is used up."""
+        if CommandKind.CANCEL in waiting and not self.pacer.room(Share.CANCELS):
+            return self.session.link is not Link.DOWN
+        if self.pacer.room() >= self._group_room or not self._gate_is_open() or not self.breaker.room(1):
             return False
         return (
             replaces.waiting(self.lease.name)

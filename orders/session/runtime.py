@@ -25,6 +25,7 @@ from brokers.inbox.writer import InboxWriter
 from brokers.lease import Lease
 from brokers.messages import Snapshot
 from brokers.models import GatewaySession, QuestionKind
+from brokers.pacing import Pacer
 from brokers.port import Link
 from orders.booking import commissions
 from orders.booking.flags import SessionFlags
@@ -111,6 +112,7 @@ class SessionRuntime:
             self.name, self.flags, self.breaker, on_link=self._wake.set, lease=lease
         )
         self.writer = InboxWriter(self.name, self.applier)
+        pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
         configured = settings.BROKER_SESSIONS.get(self.name)
         self.session = registry.create(
             self.name,
@@ -122,6 +124,7 @@ class SessionRuntime:
             listener=self.writer,
             time_zone=configured.time_zone if configured else "",
             fence=lease.fence,
+            pacer=pacer,
         )
         self.applier.reconnect = self.session.reconnect
         self.clocks = ClockWatch(self.name, self.session, self.flags)
@@ -129,6 +132,7 @@ class SessionRuntime:
             self.session,
             lease,
             self.breaker,
+            pacer,
             partial(recheck_waiting, lease.name),
             partial(recheck_replaces, lease.name),
         )
@@ -390,6 +394,7 @@ class SessionRuntime:
         own = GatewaySession.objects.filter(**leases.own_row(self.lease))
         if own.exclude(breaker=state).update(breaker=state):
             log.warning("breaker %s", state, extra={"session": self.name})
+            wakeup.sessions_changed()
 
     def _snapshot_where_needed(self) -> None:
         link, monotonic = self.session.link, time.monotonic()

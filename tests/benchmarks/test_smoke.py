@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.stack.promql import parse
 from tests.unit.test_alert_rules import ALERTS
+from tradedesk.bench.audited import audit_cost
 from tradedesk.bench.floor import HOPS, floor
 from tradedesk.bench.ground import UNPACED, Ground, prepared
 from tradedesk.bench.growth import growth
@@ -53,7 +54,8 @@ def test_throughput_completes_every_order_and_leaves_nothing_behind(ground: Grou
 def test_latency_sees_every_order_at_wire_api_and_stream(ground: Ground) -> None:
     for measured in latency(ground, orders=4).values():
         assert measured["statuses"] == {"201": 4}
-        for name in ("post_to_wire_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms"):
+        fills = ("fill_to_stored_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms")
+        for name in ("post_to_wire_ms", *fills):
             assert measured[name]["count"] == 4
             assert measured[name]["min"] > 0
 
@@ -70,6 +72,14 @@ def test_limits_are_measured_between_two_accounts_in_turn(ground: Ground) -> Non
     assert ground.system.rows(checked)[0][0] >= 4
 
 
+def test_the_audit_is_measured_with_and_without_and_stays_on(ground: Ground) -> None:
+    measured = audit_cost(ground, orders=1)
+    counts = [measured[f"audit_{name}_post_to_answer_ms"]["count"] for name in ("on", "off")]
+    assert counts == [20, 20]
+    off = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'audit%%' AND tgenabled = 'D'"
+    assert ground.system.rows(off) == [(0,)]
+
+
 def test_the_floor_is_the_sum_of_three_bare_hops(ground: Ground) -> None:
     measured = floor(ground, count=4)
     assert [measured[hop]["count"] for hop in HOPS] == [4, 4, 4]
@@ -79,6 +89,8 @@ def test_the_floor_is_the_sum_of_three_bare_hops(ground: Ground) -> None:
 def test_a_spike_loses_nothing_and_sends_nothing_stale(ground: Ground) -> None:
     measured = spike(ground, orders=60)
     assert (measured["lost"], measured["sent_when_stale"]) == (0, 0)
+    assert measured["stale_behind_lower_priority"] == 0
+    assert {"market", "resting"} <= set(measured["waited_s_by_priority"])
     assert measured["cancel_to_gateway_ms"]["count"] == 40
     assert measured["left_behind"] == NOTHING
 

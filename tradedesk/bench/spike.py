@@ -1,6 +1,7 @@
 """A market open: orders as fast as clients can send them, while the broker takes 50 messages a second.
 
-What cannot go out while it is fresh must be given up, not sent late; cancels must not wait behind it all; and
+What cannot go out while it is fresh must be refused or given up, not sent late; what goes first is at the
+market, and nothing of that may grow stale behind orders that rest; cancels must not wait behind it all; and
 nothing may be lost.
 """
 
@@ -8,12 +9,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
+from orders.models import Priority
 from tradedesk.bench.client import Answer
 from tradedesk.bench.figures import Document, per_second, spread
 from tradedesk.bench.ground import Ground, epoch
@@ -33,7 +37,23 @@ WAITING = """
 FATES = (
     "SELECT state, reason_code, count(*) FROM orders_order WHERE left(cl_ord_id, 6) = 'bench-' GROUP BY 1, 2"
 )
-SENT_STALE = "SELECT count(*) FROM orders_order WHERE claimed_at > fresh_until"
+SENT_STALE = "SELECT count(*) FROM orders_order WHERE sent_at > fresh_until"
+RESTS_EVERY = 5  # of so many orders one rests
+#: Seconds from the recording of each priority's orders to the wire.
+WAITED = """
+    SELECT c.priority, EXTRACT(epoch FROM o.sent_at - o.queued_at)::float8
+    FROM orders_order o JOIN orders_outboxcommand c ON c.order_id = o.id AND c.kind = 'NEW'
+    WHERE left(o.cl_ord_id, 6) = 'bench-' AND o.sent_at IS NOT NULL
+"""
+#: Orders given up as stale though one that goes after them was sent while they waited (but for a moment).
+STALE_BEHIND_LOWER = """
+    SELECT count(*) FROM orders_order o JOIN orders_outboxcommand c ON c.order_id = o.id AND c.kind = 'NEW'
+    WHERE o.reason_code = 'STALE' AND EXISTS (
+        SELECT FROM orders_order other
+        JOIN orders_outboxcommand later ON later.order_id = other.id AND later.kind = 'NEW'
+        WHERE other.session_id = o.session_id AND later.priority > c.priority
+          AND other.sent_at BETWEEN o.queued_at + interval '1 second' AND o.fresh_until)
+"""
 LATE = """
     SELECT EXTRACT(epoch FROM e.at - o.fresh_until)::float8
     FROM orders_order o JOIN orders_orderevent e ON e.order_id = o.id AND e.kind = 'FAILED'
@@ -49,7 +69,7 @@ def spike(ground: Ground, *, orders: int) -> Document:
     begin = time.time()
     with sampled(ground) as samples, ThreadPoolExecutor(1) as pool:
         canceling = pool.submit(cancel_steadily, ground, resting)
-        answers = ground.place_all([ground.order(number, max_age=MAX_AGE) for number in range(orders)])
+        answers = ground.place_all([spiked(ground, number) for number in range(orders)])
         accepted = time.time()
         canceled = canceling.result()
         ground.wait_until_done()
@@ -66,11 +86,34 @@ def spike(ground: Ground, *, orders: int) -> Document:
         },
         "cancel_to_gateway_ms": spread(cancel_times(ground, resting, canceled)),
         "given_up_after_fresh_until_ms": spread(late for (late,) in ground.system.rows(LATE)),
+        "waited_s_by_priority": waited(ground),
         "sent_when_stale": ground.system.rows(SENT_STALE)[0][0],
+        "stale_behind_lower_priority": ground.system.rows(STALE_BEHIND_LOWER)[0][0],
         "fates": {f"{state} {code}".strip(): count for state, code, count in ground.system.rows(FATES)},
         "lost": orders - recorded,
         "left_behind": left_behind(ground),
     }
+
+
+def spiked(ground: Ground, number: int) -> dict[str, Any]:
+    """Most are at the market, some rest."""
+    rests = {"ord_type": "LIMIT", "price": "1.00", "side": "BUY"} if number % RESTS_EVERY == 0 else {}
+    return ground.order(number, max_age=MAX_AGE, **rests)
+
+
+def waited(ground: Ground) -> Document:
+    """How long the orders of each priority waited, in the order in which they go."""
+    times: defaultdict[int, list[float]] = defaultdict(list)
+    for priority, seconds in ground.system.rows(WAITED):
+        times[priority].append(seconds)
+    return {Priority(priority).name.lower(): quantiles(found) for priority, found in sorted(times.items())}
+
+
+def quantiles(seconds: list[float]) -> Document:
+    """How many, the middle one and the longest."""
+    ordered = sorted(seconds)
+    middle, longest = ordered[len(ordered) // 2], ordered[-1]
+    return {"count": len(ordered), "p50": round(middle, 3), "max": round(longest, 3)}
 
 
 def rest(ground: Ground) -> list[Answer]:

@@ -16,6 +16,10 @@ from defusedxml.ElementTree import iterparse
 
 #: Bytes of a file; a year of a busy account has about a gigabyte.
 MAX_BYTES = 2 * 2**30
+#: Bytes from one element to the next; a row has about a kilobyte. The parser keeps an unfinished element
+#: whole and begins it anew with each read, so a value of 30 MB would also take minutes.
+MAX_ELEMENT = 1_000_000
+COMPRESSED = b"\x1f\x8b", b"PK\x03\x04"
 MAX_ATTRIBUTES = 400
 MAX_VALUE = 10_000
 STATEMENT, SECTION, ROW = 3, 4, 5  # depths
@@ -53,7 +57,7 @@ class Section:
 def read(source: IO[bytes]) -> Iterator[Begin | Section | Row]:
     """What the file says, in its order. Raises NoStatement at the first thing that is no Flex statement."""
     try:
-        yield from _read(Bounded(source))
+        yield from _read(BoundedFile(source))
     except DefusedXmlException:
         raise NoStatement(
             "The file declares entities or a document type; no statement of IB's does."
@@ -67,15 +71,16 @@ def read(source: IO[bytes]) -> Iterator[Begin | Section | Row]:
         raise NoStatement(f"The file cannot be read: {error}.") from None
 
 
-def _read(source: Bounded) -> Iterator[Begin | Section | Row]:
+def _read(source: BoundedFile) -> Iterator[Begin | Section | Row]:
     path: list[Element] = []
     for event, element in iterparse(source, events=("start", "end"), forbid_dtd=True):
+        source.since_element = 0
         if event == "start":
             path.append(element)
             yield from _started(path)
         else:
             path.pop()
-            if path and len(path) >= STATEMENT - 1:
+            if path:
                 path[-1].remove(element)  # else the tree of the whole file would be kept
 
 
@@ -117,18 +122,29 @@ def _name(element: Element) -> str:
     return str(element.tag)[:60]
 
 
-class Bounded:
-    """A file that ends with an error where it is larger than any statement."""
+class BoundedFile:
+    """A file that ends with an error where it, or one element of it, is larger than any of a statement's."""
 
     def __init__(self, source: IO[bytes]) -> None:
-        self._source, self._left = source, MAX_BYTES
+        self._source, self._total = source, 0
+        self.since_element = 0
 
     def read(self, size: int = -1) -> Any:
         """As a file's."""
         chunk = self._source.read(size if size > 0 else 2**16)
-        self._left -= len(chunk)
-        if self._left < 0:
+        if not self._total:
+            self._begins(chunk)
+        self._total += len(chunk)
+        self.since_element += len(chunk)
+        if self._total > MAX_BYTES:
             raise NoStatement(f"The file is larger than {MAX_BYTES:,} bytes.")
-        if chunk[:2] == b"\x1f\x8b" and self._left == MAX_BYTES - len(chunk):
-            raise NoStatement("The file is compressed: unpack it first.")
+        if self.since_element > MAX_ELEMENT:
+            raise NoStatement(f"One element of the file is larger than {MAX_ELEMENT:,} bytes.")
         return chunk
+
+    @staticmethod
+    def _begins(chunk: bytes) -> None:
+        if not chunk.strip():
+            raise NoStatement("The file is empty.")
+        if chunk.startswith(COMPRESSED):
+            raise NoStatement("The file is compressed: unpack it first.")

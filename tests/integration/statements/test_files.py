@@ -19,7 +19,7 @@ WEB = b'<FlexStatementResponse timestamp="04 October, 2026 04:03 PM EDT"><Status
 @pytest.mark.parametrize(
     ("file", "why"),
     [
-        (b"", "no whole XML document"),
+        (b"", "is empty"),
         (b"not xml at all", "no whole XML document"),
         (BOMB, "declares entities or a document type"),
         (b'<!DOCTYPE FlexQueryResponse SYSTEM "file:///etc/passwd"><FlexQueryResponse/>', "document type"),
