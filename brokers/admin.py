@@ -14,23 +14,8 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RelatedDropdownFilter
 
 from brokers.desk import NOTHING, LongListAdmin, ReadOnlyAdmin, moment, number, raw
+from brokers.display import link_mark
 from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Instrument
-from brokers.port import Link
-
-LINK_MARKS = {
-    Link.READY: ("✓", "done", "Ready"),
-    Link.CONNECTED: ("◔", "doubt", "Connected, not reconciled"),
-    Link.BROKER_LOST: ("!", "bad", "Gateway has lost the broker"),
-    Link.DOWN: ("✕", "bad", "Down"),
-}
-
-
-def link_mark(link: str) -> SafeString:
-    """The link of a session: glyph, word and colour."""
-    glyph, family, text = LINK_MARKS.get(Link(link), ("?", "doubt", link))
-    return format_html(
-        '<span class="state {}"><span aria-hidden="true">{}</span> {}</span>', family, glyph, text
-    )
 
 
 @admin.register(GatewaySession)

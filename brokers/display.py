@@ -12,10 +12,25 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from brokers.formats import decimal_text
+from brokers.port import Link
 
 NOTHING = "–"
 MINUS = "−"
 OLD_PROFIT = 60.0  # seconds; an older figure says its age
+LINK_MARKS = {
+    Link.READY: ("✓", "done", "Ready"),
+    Link.CONNECTED: ("◔", "doubt", "Connected, not reconciled"),
+    Link.BROKER_LOST: ("!", "bad", "Gateway has lost the broker"),
+    Link.DOWN: ("✕", "bad", "Down"),
+}
+
+
+def link_mark(link: str) -> SafeString:
+    """The link of a session: glyph, word and colour."""
+    glyph, family, text = LINK_MARKS.get(Link(link), ("?", "doubt", link))
+    return format_html(
+        '<span class="state {}"><span aria-hidden="true">{}</span> {}</span>', family, glyph, text
+    )
 
 
 def number(value: Decimal | int | None, places: int | None = None) -> SafeString:

@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import Count, DecimalField, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, DecimalField, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 
-from brokers.models import GatewaySession
+from brokers.models import GatewaySession, Instrument
 from orders.access import Accounts
+from orders.controls.states import StateNow, not_active
 from orders.models import (
     ALIVE,
     EXECUTED,
@@ -25,8 +27,11 @@ from orders.models import (
     Order,
     OrderEvent,
     State,
+    TradingState,
 )
 from orders.models.order import first_id_at, of_accounts
+from orders.risk.states import States
+from orders.store.states import read_states
 
 LOOK_BACK = timedelta(days=1)  # a refused order of yesterday does not call any more
 HEARTBEAT_LIMIT = timedelta(seconds=10)
@@ -77,10 +82,23 @@ def open_breaks(accounts: Accounts) -> int:
     return Break.objects.filter(theirs, closed_at=None).distinct().count()
 
 
-def attention_count(accounts: Accounts) -> int:
-    """How many things wait for a person."""
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """How many things wait for a person, by the list that shows them."""
+
+    orders: int
+    alerts: int
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.orders + self.alerts
+
+
+def waiting(accounts: Accounts) -> Waiting:
+    """What waits for a person."""
     orders = Order.objects.filter(calling(), of_accounts(accounts)).count()
-    return orders + open_alerts(accounts).count()
+    return Waiting(orders=orders, alerts=open_alerts(accounts).count())
 
 
 def stuck_orders(accounts: Accounts) -> QuerySet[Order]:
@@ -225,13 +243,57 @@ def _pair(name: str, values: Iterable[list[float | None] | None]) -> dict[str, l
     return {f"{name}_p50": [pair[0] for pair in rounded], f"{name}_p99": [pair[1] for pair in rounded]}
 
 
-def sessions_seen(accounts: Accounts) -> list[GatewaySession]:
-    """Sessions that carry these accounts; `alive` says whether the worker was heard of lately."""
-    rows = list(GatewaySession.objects.filter(accounts__in=accounts).distinct().order_by("name"))
-    limit = timezone.now() - HEARTBEAT_LIMIT
+def is_heard_of(session: GatewaySession, now: datetime) -> bool:
+    """Whether the session's broker worker gave a sign of life lately: of a silent one no fact is known."""
+    return bool(session.heartbeat_at and session.heartbeat_at > now - HEARTBEAT_LIMIT)
+
+
+def why_shut(session: GatewaySession, states: States, now: datetime) -> str:
+    """Why no new order goes out by this session; empty when the gate is open."""
+    window, in_force = settings.RESTART_WINDOW, states.of_session(session.name)
+    reasons = [
+        (in_force and in_force.state == TradingState.HALTED, str(in_force)),
+        (not is_heard_of(session, now), "its broker worker is silent"),
+        (session.link != "READY", f"the link is {session.link}: {session.link_reason or 'no reason given'}"),
+        (window and window.covers(now), "the gateway's restart window"),
+        (session.breaker == "OPEN", "the breaker is open: orders got no answer"),
+    ]
+    return "; ".join(text for shut, text in reasons if shut)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WayToBroker:
+    """What every page says of the broker: per session link, gate and breaker; states; the newest price."""
+
+    sessions: list[tuple[GatewaySession, str]]  # with why its gate is shut
+    states: list[StateNow]
+    newest_px_at: datetime | None
+
+    @property
+    def shut(self) -> list[tuple[GatewaySession, str]]:
+        """Sessions by which no new order goes out."""
+        return [(session, why) for session, why in self.sessions if why]
+
+    @property
+    def facts(self) -> str:
+        """All of it but ages, as one text: another one means that something has changed."""
+        sessions = [f"{row.name} {row.link} {row.breaker} {why}" for row, why in self.sessions]
+        return "; ".join([*sessions, *(f"{row.scope} {row.state} {row.reason}" for row in self.states)])
+
+
+def way_to_broker(accounts: Accounts) -> WayToBroker:
+    """How the way to the broker is now for who sees these accounts."""
+    now, states = timezone.now(), read_states()
+    newest = Instrument.objects.exclude(last_px_at=None).order_by("-last_px_at").values("last_px_at")[:1]
+    found = GatewaySession.objects.filter(accounts__in=accounts).distinct().order_by("name")
+    rows = list(found.annotate(newest_px_at=Subquery(newest)))
     for row in rows:
-        row.alive = bool(row.heartbeat_at and row.heartbeat_at > limit)  # type: ignore[attr-defined]
-    return rows
+        row.alive = is_heard_of(row, now)  # type: ignore[attr-defined]
+    return WayToBroker(
+        sessions=[(row, why_shut(row, states, now)) for row in rows],
+        states=not_active(accounts) if states.by_scope else [],
+        newest_px_at=rows[0].newest_px_at if rows else None,
+    )
 
 
 def newest_events(accounts: Accounts, limit: int) -> QuerySet[OrderEvent]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +18,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 EXPIRE_EVERY = 5.0  # seconds
 CONTROLS_EVERY = 5.0  # seconds
+GATEWAYS_EVERY = 30.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds
 PROFITS_EVERY = 60.0  # seconds
 COSTS_EVERY = 10.0  # seconds
@@ -33,6 +36,22 @@ class Application(Celery):
         from tradedesk.steady_worker import SteadyWorker  # only workers need the worker program
 
         return self.subclass_with_self(SteadyWorker)
+
+    @contextmanager
+    def producer_or_acquire(self, producer: Any = None) -> Iterator[Any]:  # type: ignore[override]
+        """As always; one that could not publish begins anew.
+
+        Without retries Celery keeps its closed channel, and beat would never publish again after Sentinels
+        have promoted another Redis.
+        """
+        with super().producer_or_acquire(producer) as found:
+            try:
+                yield found
+            except Exception:
+                connection = found.connection
+                connection.close()
+                found.revive(connection)
+                raise
 
 
 app = Application("tradedesk")
@@ -73,6 +92,8 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(REPORTS_EVERY, reports, name="reports of the day")
     controls = sender.signature("orders.tasks.keep_controls", queue="default", expires=CONTROLS_EVERY)
     sender.add_periodic_task(CONTROLS_EVERY, controls, name="limits that begin, approvals that expire")
+    gateways = sender.signature("orders.tasks.watch_gateways", queue="default", expires=GATEWAYS_EVERY)
+    sender.add_periodic_task(GATEWAYS_EVERY, gateways, name="logins of gateways")
     webhooks = sender.signature("orders.tasks.notify_webhooks", queue="default", expires=WEBHOOKS_EVERY)
     sender.add_periodic_task(WEBHOOKS_EVERY, webhooks, name="webhooks")
     audit = sender.signature("orders.tasks.seal_audit", queue="default", expires=AUDIT_EVERY)

@@ -1,4 +1,4 @@
-"""Answers to requests that no view could handle: problem details for the API, Django's pages for the rest."""
+"""Answers to requests that no view could handle: problem details for the API, pages for the rest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.views import defaults
 
 from brokers import database
 from orders.api.problems import Problem, problem_of, problem_response
+from tradedesk.request_names import request_id
 
 
 def of_api(request: HttpRequest) -> bool:
@@ -32,27 +32,58 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})
 
 
+def refused(status: int, title: str, what: str, following: str) -> HttpResponse:
+    """A page that says what was refused, what to do, and the request's id; it needs no database."""
+    context = {"title": title, "what": what, "next": following, "request_id": request_id.get()}
+    return HttpResponse(render_to_string("desk/refused.html", context), status=status)
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400, for example a Host header that is not ours. A session that cannot be kept comes here too."""
     if away := outage_in(exception):
         return unavailable(request, away)
     if of_api(request):
         return problem_response(Problem("MALFORMED_REQUEST"))
-    return defaults.bad_request(request, exception)
+    return refused(
+        400,
+        "This request is not understood",
+        "Nothing was changed. It came under a name that is not ours, or was not whole.",
+        "Open the desk by its usual address and try again.",
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """403."""
     if of_api(request):
         return problem_response(Problem("FORBIDDEN"))
-    return defaults.permission_denied(request, exception)
+    return refused(
+        403,
+        "You may not do this",
+        "Your rights do not include this page or this act. Nothing was changed.",
+        "A person with the right over people can give you a group that has it: see who you are in the menu.",
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form that is not ours any more: of another site, or from before the last login."""
+    return refused(
+        403,
+        "This form is too old",
+        "It was opened before your last login, or not by this desk. Nothing was changed.",
+        "Go back, read the page anew, and fill in the form again.",
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
     if of_api(request):
         return problem_response(Problem("NOT_FOUND"))
-    return defaults.page_not_found(request, exception)
+    return refused(
+        404,
+        "There is no such page",
+        "What it was about does not exist, or belongs to an account that is not yours.",
+        "Look for it in the list of orders: the search takes every id of an order.",
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -61,4 +92,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return unavailable(request, away)
     if of_api(request):
         return problem_response(Problem("INTERNAL_ERROR"))
-    return defaults.server_error(request)
+    return refused(
+        500,
+        "Something went wrong here",
+        "Whether what you sent has taken effect is not known. The same form sent again counts once.",
+        "Look at the order or the page that you changed before you try again.",
+    )

@@ -13,6 +13,7 @@ from orders.admin.orders import (
     basket,
     blotter,
     bulk_cancel,
+    bulk_review,
     exports,
     jobs,
     saved_views,
@@ -25,12 +26,14 @@ app_name = "desk"
 
 urlpatterns = [
     path("attention/", base.attention_part, name="attention"),
+    path("strip/", base.strip, name="strip"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
     path("orders/sums/", blotter.sums, name="sums"),
     path("orders/rows/", blotter.rows, name="rows"),
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
+    path("orders/review/", bulk_review.confirm, name="bulk_review"),
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),

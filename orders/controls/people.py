@@ -28,30 +28,33 @@ RIGHTS = {
 
 
 class Hands:
-    """Who may be at whose login: by login, who has changed it without anybody's confirmation since."""
+    """In whose hands a login or client is: who has changed it, who answers for its trading tokens."""
 
-    def __init__(self, changed_by: Mapping[int, Collection[int]]) -> None:
-        self._changed_by = changed_by
+    def __init__(self, held_by: Mapping[int, Collection[int]]) -> None:
+        self._held_by = held_by
 
     def of(self, logins: Collection[int]) -> set[int]:
-        """These, all who may be at their logins, and all who may be at those."""
+        """These, all in whose hands they are, and all in whose hands those are."""
         found, new = set[int](), set(logins)
         while new:
             found |= new
-            new = {by for login in new for by in self._changed_by.get(login, ())} - found
+            new = {by for login in new for by in self._held_by.get(login, ())} - found
         return found
 
 
 def read_hands() -> Hands:
-    """As it is now; nothing while no login was changed by another."""
-    changed_by = defaultdict[int, set[int]](set)
+    """As it is now: changes of logins that nobody else has confirmed, and who answers for which client."""
+    held_by = defaultdict[int, set[int]](set)
     rows = Approval.objects.filter(kind=ApprovalKind.LOGIN).order_by("made_at", "id")
     for login, by, state in rows.values_list("payload__user", "maker", "state"):
         if state == ApprovalState.APPROVED:
-            changed_by[login].discard(by)
+            held_by[login].discard(by)
         else:
-            changed_by[login].add(by)
-    return Hands(changed_by)
+            held_by[login].add(by)
+    tokens = ApiToken.objects.filter(person__isnull=False, scopes__contains=Scope.TRADE.value)
+    for client, person in tokens.values_list("user", "person").distinct():
+        held_by[client].add(person)
+    return Hands(held_by)
 
 
 class NotAllowed(OrderError):
@@ -77,20 +80,15 @@ class Actor:
         """Everybody who stands behind it: none of them may approve what it made."""
         return frozenset(user.pk for user in (self.user, self.person) if user)
 
-    @cached_property
-    def clients(self) -> frozenset[int]:
-        """The API clients whose trading tokens the person answers for: what they order is his."""
-        tokens = ApiToken.objects.filter(
-            person=self.person, scopes__contains=Scope.TRADE.value, user__is_staff=False
-        )
-        return frozenset(tokens.values_list("user", flat=True)) if self.person else frozenset()
-
     def made(self, row: Approval | KillSwitch) -> bool:
-        """Whether one of them made it, answers for the token that did, or may be at the maker's login."""
-        makers = {pk for pk in (row.maker_id, row.maker_person_id) if pk}
-        if not makers.isdisjoint(self.ids | self.clients):
+        """Whether one of them made it, or whoever made it and they are in the same hands.
+
+        Where no person is named, a client may have acted by any of its tokens.
+        """
+        if not self.ids.isdisjoint({row.maker_id, row.maker_person_id}):
             return True
-        return not self._hands.of(makers).isdisjoint(self._hands.of(self.ids))
+        maker, own = row.maker_person_id or row.maker_id, (self.person or self.user).pk
+        return not self._hands.of({maker}).isdisjoint(self._hands.of({own}))
 
     @cached_property
     def _hands(self) -> Hands:

@@ -239,7 +239,7 @@ def _use(
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         contracts,
-        instruments={part.content.instrument for one in asked for part in one.orders},
+        contents=[part.content for one in asked for part in one.orders],
         locks=owners if lock else (),
         marks=owners if marks else (),
         reading=reading,

@@ -37,6 +37,8 @@ HEARD_TTL_MS, QUEUED_TTL_MS = 200, 10_000
 QUESTIONS = b"questions"
 #: ... or a trading state has changed.
 STATES = b"states"
+#: What readers of the event stream hear: there are new events; or a session or a trading state has changed.
+EVENTS, SESSIONS = b"1", b"sessions"
 #: KEYS: the session's key, its queue, its channel. ARGV: the message, the two times.
 START_SUBMISSION = """
 if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return end
@@ -119,7 +121,7 @@ def start_submission(session: str) -> bool:
     keys = submission_key(session), queue_key(f"broker.{session}"), wake_channel(session)
     message = _template(session).replace(TASK_ID, str(uuid4()))
     start = "EVAL", START_SUBMISSION, len(keys), *keys, message, HEARD_TTL_MS, QUEUED_TTL_MS
-    return publisher.send(start, ("PUBLISH", events_channel(), b"1"))
+    return publisher.send(start, ("PUBLISH", events_channel(), EVENTS))
 
 
 def start_answers(session: str) -> bool:
@@ -134,7 +136,12 @@ def states_changed(session: str) -> bool:
 
 def notify_readers() -> None:
     """Wake the readers of the event stream; they read the events themselves from PostgreSQL."""
-    publisher.send(("PUBLISH", events_channel(), b"1"))
+    publisher.send(("PUBLISH", events_channel(), EVENTS))
+
+
+def sessions_changed() -> None:
+    """Tell the readers of the event stream that a session or a trading state is not what it was."""
+    publisher.send(("PUBLISH", events_channel(), SESSIONS))
 
 
 def submission_begins(session: str) -> None:
@@ -188,5 +195,5 @@ def wake_channel(session: str) -> str:
 
 
 def events_channel() -> str:
-    """The pub/sub channel that says "there are new order events"."""
+    """The pub/sub channel of the readers of the event stream."""
     return f"{settings.REDIS_KEY_PREFIX}events"

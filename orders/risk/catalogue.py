@@ -148,6 +148,8 @@ class LimitField:
             raise ValueError("A limit is zero or more.")
         if number.adjusted() >= (MAX_DIGITS if self.unit in DECIMALS else 9):
             raise ValueError("The number is too large.")
+        if not number:
+            number = Decimal(0)  # whatever sign and exponent it was written with
         if self.unit in DECIMALS:
             if number != round(number, MAX_PLACES):
                 raise ValueError(f"At most {MAX_PLACES} digits after the point.")

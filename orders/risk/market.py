@@ -75,9 +75,10 @@ class Ages:
     close: timedelta
 
     def is_young(self, price: Price | None, *, close: bool = False) -> bool:
-        """Whether an order may be judged by this price."""
+        """Whether an order may be judged by this price; brokers tell zero where there is none."""
         age = self.of(price)
-        return age is not None and age <= (self.close if close else self.market)
+        told = price is not None and price.px != 0
+        return told and age is not None and age <= (self.close if close else self.market)
 
     def of(self, price: Price | None) -> timedelta | None:
         """Its age; None where there is no price, or nobody knows when it was told."""
@@ -150,7 +151,7 @@ def why_unpriced(legs: Sequence[Leg], ages: Ages) -> str:
     if worst(legs, ages) is not None:
         return ""
     lacking = next(leg.market for leg in legs if worst([leg], ages) is None)
-    told = [price for price in (lacking.last_px, lacking.bid_px, lacking.ask_px) if price is not None]
+    told = [price for price in (lacking.last_px, lacking.bid_px, lacking.ask_px) if price and price.px]
     if not told:
         return "no price known"
     newest = max(told, key=lambda price: (price.at is not None, price.at))

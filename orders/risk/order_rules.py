@@ -167,7 +167,10 @@ def round_money(amount: Decimal) -> Decimal:
 
 def price_code(facts: OrderFacts, limits: LimitSet) -> str:
     """Whether there is no price, or one that the limit calls too old."""
-    known = any(leg.market.last_px or leg.market.bid_px or leg.market.ask_px for leg in facts.legs)
+    told = (
+        price for leg in facts.legs for price in (leg.market.last_px, leg.market.bid_px, leg.market.ask_px)
+    )
+    known = any(price.px for price in told if price)
     return "PRICE_TOO_OLD" if known and limits.max_price_age_s is not None else "NO_REFERENCE_PRICE"
 
 

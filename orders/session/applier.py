@@ -18,6 +18,7 @@ from orders.booking import parked
 from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
+from orders.notify import wakeup
 from orders.notify.alerts import raise_alert
 from orders.sending import order_ids, replaces
 from orders.sending.submission import mark_unanswered
@@ -76,6 +77,7 @@ class SessionApplier:
             return
         if link is Link.READY:
             self.breaker.reconciled()
+        wakeup.sessions_changed()
         self.on_link()
 
     def _record_link(self, link: Link, reason: str) -> None:

@@ -394,6 +394,7 @@ class SessionRuntime:
         own = GatewaySession.objects.filter(**leases.own_row(self.lease))
         if own.exclude(breaker=state).update(breaker=state):
             log.warning("breaker %s", state, extra={"session": self.name})
+            wakeup.sessions_changed()
 
     def _snapshot_where_needed(self) -> None:
         link, monotonic = self.session.link, time.monotonic()

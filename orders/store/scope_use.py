@@ -61,13 +61,14 @@ def recent(owner: Owner) -> str:
 
 
 def contents(owner: Owner) -> str:
-    """(owner, content, how many) of the last minute; those of instruments not asked for are one, all NULL."""
+    """(owner, content, how many) of the last minute; those not asked for are one, all NULL."""
     return f"""
         SELECT {owner.name}, asked.instrument_id, asked.buys, asked.order_qty, asked.ord_type, asked.price,
             asked.stop_px, count(*)
         FROM orders_order o LEFT JOIN LATERAL (
             SELECT o.instrument_id, o.side = 'BUY' AS buys, o.order_qty, o.ord_type, o.price, o.stop_px
-            WHERE %(all_instruments)s OR o.instrument_id = ANY(%(instruments)s)
+            WHERE %(all_contents)s
+               OR o.instrument_id = ANY(%(instruments)s) AND o.order_qty = ANY(%(quantities)s::numeric[])
         ) AS asked ON true
         WHERE {owner.where} AND o.id > %(minute_ago)s AND {ASKED}
         GROUP BY 1, 2, 3, 4, 5, 6, 7

@@ -47,7 +47,8 @@ def put_state(scope: str, state: TradingState, *, by: str, reason: str) -> bool:
 
 
 def tell_workers() -> None:
-    """Have every session's worker look at the states, and send or give up what waits."""
+    """Have every session's worker look at the states, and send or give up what waits; tell desks."""
     for name in GatewaySession.objects.values_list("name", flat=True):
         wakeup.states_changed(name)
         wakeup.start_submission(name)
+    wakeup.sessions_changed()

@@ -181,14 +181,14 @@ def read_use(
     accounts: Collection[str],
     contracts: Collection[int],
     *,
-    instruments: Collection[int] | None = None,
+    contents: Collection[Content] | None = None,
     locks: Collection[str] = (),
     marks: Collection[str] = (),
     reading: Reading = Reading(),
 ) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
-    `instruments`: whose contents of the last minute are told apart; None: all.
+    `contents`: what of the last minute is told apart, by instrument and quantity; None: all.
     `locks`: first wait for all who are recording for one of these owners; held to the end of the transaction.
     `marks`: read the marks of these owners with it.
     With the firm among the scopes, `accounts` are all of its accounts, whose sum it is.
@@ -205,8 +205,9 @@ def read_use(
         "minute_began": now - timedelta(minutes=1),
         "accounts": sorted(accounts),
         "contracts": sorted(contracts),
-        "all_instruments": instruments is None,
-        "instruments": sorted(instruments or ()),
+        "all_contents": contents is None,
+        "instruments": sorted({one.instrument for one in contents or ()}),
+        "quantities": sorted({one.order_qty for one in contents or ()}),
         "marks": sorted(marks),
         # Ids have this machine's time in them, so it is compared with that.
         "minute_ago": first_id_at(now - timedelta(minutes=1)),

@@ -9,19 +9,23 @@ from typing import Any
 
 from django import template
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.display import NOTHING, age_text, figure, moment, number, number_text
-from brokers.models import Profit
+from brokers.display import NOTHING, age_text, figure, link_mark, moment, number, number_text
+from brokers.models import GatewaySession, Profit
+from orders import statistics
 from orders.access import accounts_of_person
 from orders.controls.approvals import to_decide
 from orders.controls.people import at_desk
-from orders.controls.states import StateNow, not_active
 from orders.models import ReconciliationRun
 
 register = template.Library()
+_KEPT = "_desk_way_to_broker"
+#: Where a request keeps what waits for its person.
+WAITING = "_desk_waiting"
 
 
 @register.simple_tag
@@ -88,15 +92,29 @@ def verdict(run: ReconciliationRun) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def attention(context: dict[str, Any]) -> str:
-    """The number that the title prefix has counted already."""
-    return str(context.get("environment_title_prefix") or "").strip("()")
+def attention(context: dict[str, Any]) -> statistics.Waiting | None:
+    """What waits for the person, as the title prefix has counted it already."""
+    return getattr(context.get("request"), WAITING, None)
+
+
+def way_of(request: HttpRequest) -> statistics.WayToBroker:
+    """How the way to the broker is, for what the person may see; read once per request."""
+    if not hasattr(request, _KEPT):
+        setattr(request, _KEPT, statistics.way_to_broker(accounts_of_person(request.user)))
+    way: statistics.WayToBroker = getattr(request, _KEPT)
+    return way
 
 
 @register.simple_tag(takes_context=True)
-def trading_states(context: dict[str, Any]) -> list[StateNow]:
-    """What is not ACTIVE of all that the person may see."""
-    return not_active(accounts_of_person(context["request"].user)) if "request" in context else []
+def way_to_broker(context: dict[str, Any]) -> statistics.WayToBroker | None:
+    """How the way to the broker is now."""
+    return way_of(context["request"]) if "request" in context else None
+
+
+@register.filter
+def link(session: GatewaySession) -> SafeString:
+    """The link of a session: glyph, word and colour."""
+    return link_mark(session.link)
 
 
 @register.simple_tag(takes_context=True)

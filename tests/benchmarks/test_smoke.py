@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.stack.promql import parse
 from tests.unit.test_alert_rules import ALERTS
+from tradedesk.bench.audited import audit_cost
 from tradedesk.bench.floor import HOPS, floor
 from tradedesk.bench.ground import UNPACED, Ground, prepared
 from tradedesk.bench.growth import growth
@@ -53,7 +54,8 @@ def test_throughput_completes_every_order_and_leaves_nothing_behind(ground: Grou
 def test_latency_sees_every_order_at_wire_api_and_stream(ground: Ground) -> None:
     for measured in latency(ground, orders=4).values():
         assert measured["statuses"] == {"201": 4}
-        for name in ("post_to_wire_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms"):
+        fills = ("fill_to_stored_ms", "fill_to_stream_ms", "fill_to_visible_by_api_ms")
+        for name in ("post_to_wire_ms", *fills):
             assert measured[name]["count"] == 4
             assert measured[name]["min"] > 0
 
@@ -68,6 +70,14 @@ def test_limits_are_measured_between_two_accounts_in_turn(ground: Ground) -> Non
     assert ground.system.rows(limited) == [(0,)]
     checked = "SELECT count(*) FROM orders_order WHERE strpos(check_report::text, 'self_trade') > 0"
     assert ground.system.rows(checked)[0][0] >= 4
+
+
+def test_the_audit_is_measured_with_and_without_and_stays_on(ground: Ground) -> None:
+    measured = audit_cost(ground, orders=1)
+    counts = [measured[f"audit_{name}_post_to_answer_ms"]["count"] for name in ("on", "off")]
+    assert counts == [20, 20]
+    off = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'audit%%' AND tgenabled = 'D'"
+    assert ground.system.rows(off) == [(0,)]
 
 
 def test_the_floor_is_the_sum_of_three_bare_hops(ground: Ground) -> None:

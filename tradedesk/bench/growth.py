@@ -105,7 +105,7 @@ def sizes(ground: Ground) -> Document:
 def changes(levels: Sequence[Document]) -> Document:
     """By how much each median is above the one with the fewest orders, in percent."""
     first, last = levels[0], levels[-1]
-    names = ("post_to_answer_ms", "post_to_wire_ms", "fill_to_visible_by_api_ms")
+    names = ("post_to_answer_ms", "post_to_wire_ms", "fill_to_stored_ms")
     latencies = {
         name: percent(*(level["at_20_per_second"][name] for level in (first, last))) for name in names
     }

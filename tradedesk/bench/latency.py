@@ -1,16 +1,21 @@
-"""How long one order takes: POST to wire, POST to answer, fill to visible by API and by stream."""
+"""How long one order takes: POST to wire, POST to answer, fill to stored, to the stream and to the API.
+
+The broker's pacing is off here: an order that waits for its turn says nothing about the path. What pacing
+adds to these very moments is reckoned beside it. One reader hears all fills by the stream and then reads each
+once: readers that poll take the cores they measure.
+"""
 
 from __future__ import annotations
 
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import httpx
+from django.conf import settings
 
 from tradedesk.bench.client import Answer
 from tradedesk.bench.figures import Document, spread
@@ -21,31 +26,9 @@ from tradedesk.bench.throughput import statuses
 
 RATE = 20.0  # orders a second
 ONE_PAUSE = 0.03  # seconds between two orders that are sent one at a time
-WATCHERS = 16
-READ_PAUSE = (
-    0.002  # seconds between an answer and the next read: a reader must not take the cores it measures
-)
-FILL_LIMIT = 30.0  # seconds
+CLIENTS = 16
 
-
-@dataclass(kw_only=True)
-class Followed:
-    """One order: its POST, and the two moments around the first read that showed its fill."""
-
-    posted: Answer
-    asked_at: float = 0.0
-    seen_at: float = 0.0
-    reads: int = field(default=0)
-
-    @property
-    def order_ref(self) -> str:
-        """Its name at the gateway."""
-        return str(self.posted.document["order_ref"])
-
-    @property
-    def order_id(self) -> str:
-        """Its name at the API."""
-        return str(self.posted.document["id"])
+Send = Callable[[Ground, FillWatch, int], list[Answer]]
 
 
 def latency(ground: Ground, *, orders: int) -> Document:
@@ -56,70 +39,87 @@ def latency(ground: Ground, *, orders: int) -> Document:
     }
 
 
-def measured(ground: Ground, count: int, send: Callable[[Ground, int], list[Followed]]) -> Document:
+def measured(ground: Ground, count: int, send: Send) -> Document:
     """Send and follow so many orders, then ask the gateway when it read and wrote."""
     before, begin = processor_seconds(ground.system), time.time()
     with FillWatch(ground) as watch:
-        followed = send(ground, count)
+        placed = send(ground, watch, count)
         taken = time.time() - begin
-        watch.wait_for([one.order_id for one in followed])
+        watch.wait_for([order_id(one) for one in placed])
     spent = spent_per(count, before, processor_seconds(ground.system))
     read, written = ground.received_at(), ground.fills_sent_at()
+    moments = {ref: kept for ref, *kept in ground.system.rows(MOMENTS)}
+    fills = [(order_id(one), written[ref(one)], moments[ref(one)][-1]) for one in placed]
     return {
         "orders_per_second": round(count / taken, 2),
-        "statuses": statuses([one.posted for one in followed]),
-        "post_to_answer_ms": spread(one.posted.seconds for one in followed),
-        "post_to_wire_ms": spread(read[one.order_ref] - one.posted.sent_at for one in followed),
-        "hops_p50_ms": hops(ground, followed),
-        "fill_to_stream_ms": spread(watch.seen[one.order_id] - written[one.order_ref] for one in followed),
-        # A read on its way when the fill is committed may miss it: the true moment lies between these two.
-        "fill_to_first_read_that_shows_it_sent_ms": spread(
-            max(0.0, one.asked_at - written[one.order_ref]) for one in followed
-        ),
-        "fill_to_visible_by_api_ms": spread(one.seen_at - written[one.order_ref] for one in followed),
-        "reads_per_order": round(sum(one.reads for one in followed) / count, 1),
+        "statuses": statuses(placed),
+        "post_to_answer_ms": spread(one.seconds for one in placed),
+        "post_to_wire_ms": spread(read[ref(one)] - one.sent_at for one in placed),
+        "pacing": pacing([moments[ref(one)][1] for one in placed]),
+        "hops_p50_ms": hops(placed, watch, moments, read, written),
+        "fill_to_stored_ms": spread(stored - at for _, at, stored in fills),
+        "fill_to_stream_ms": spread(watch.seen[one] - at for one, at, _ in fills),
+        "fill_to_visible_by_api_ms": spread(watch.read[one].answered_at - at for one, at, _ in fills),
         "processor_ms_per_order": spent,
     }
 
 
-def one_at_a_time(ground: Ground, count: int) -> list[Followed]:
-    """The next order is sent some moments after the one before is seen to be filled.
+def order_id(placed: Answer) -> str:
+    """Its name at the API."""
+    return str(placed.document["id"])
 
-    Without a pause they would be faster than the gateway's pace allows, and wait for that.
-    """
-    followed = []
+
+def ref(placed: Answer) -> str:
+    """Its name at the gateway."""
+    return str(placed.document["order_ref"])
+
+
+def place(ground: Ground, number: int) -> Answer:
+    """Place an order that is filled at once."""
+    answer = ground.own_connection().place(ground.order(number))
+    if answer.status != httpx.codes.CREATED:
+        raise AssertionError(f"an order was not taken: {answer.status} {answer.document}")
+    return answer
+
+
+def one_at_a_time(ground: Ground, watch: FillWatch, count: int) -> list[Answer]:
+    """The next order is sent some moments after the one before was read to be filled."""
+    placed = []
     for number in range(count):
-        followed.append(follow(ground, number))
+        placed.append(place(ground, number))
+        watch.wait_for([order_id(placed[-1])])
         time.sleep(ONE_PAUSE)
-    return followed
+    return placed
 
 
-def at_a_rate(ground: Ground, count: int) -> list[Followed]:
-    """RATE a second on average, at random moments (a Poisson process), whatever is still on its way."""
-    chance = random.Random(count)  # noqa: S311 - the same moments in every run
-    with ThreadPoolExecutor(WATCHERS) as pool:
+def at_a_rate(ground: Ground, watch: FillWatch, count: int) -> list[Answer]:
+    """RATE a second on average, at random moments (a Poisson process), other ones in every run."""
+    chance = random.Random()  # noqa: S311 - no secret
+    with ThreadPoolExecutor(CLIENTS) as pool:
         due, running = time.time(), []
         for number in range(count):
             due += chance.expovariate(RATE)
             time.sleep(max(0.0, due - time.time()))
-            running.append(pool.submit(follow, ground, number))
+            running.append(pool.submit(place, ground, number))
         return [one.result() for one in running]
 
 
-def follow(ground: Ground, number: int) -> Followed:
-    """Place an order and read it until it is filled."""
-    connection = ground.own_connection()
-    one = Followed(posted=connection.place(ground.order(number)))
-    if one.posted.status != httpx.codes.CREATED:
-        raise AssertionError(f"an order was not taken: {one.posted.status} {one.posted.document}")
-    while time.time() < one.posted.answered_at + FILL_LIMIT:
-        read = connection.ask("GET", f"/orders/{one.order_id}")
-        one.reads += 1
-        if read.document["leaves_qty"] == "0":
-            one.asked_at, one.seen_at = read.sent_at, read.answered_at
-            return one
-        time.sleep(READ_PAUSE)
-    raise AssertionError(f"order {one.order_id} was not filled within {FILL_LIMIT:g} s")
+def pacing(recorded: Sequence[float]) -> Document:
+    """How long orders recorded at these moments would wait for the pace of a session."""
+    per_second = settings.PACING_PER_SECOND - settings.PACING_CANCEL_RESERVE
+    waits = pacing_waits(recorded, per_second)
+    return {"orders_per_second": per_second, "wait_ms": spread(waits), "waited": sum(map(bool, waits))}
+
+
+def pacing_waits(recorded: Sequence[float], per_second: int) -> list[float]:
+    """Seconds that each waits where no second may have more than so many."""
+    sent: list[float] = []
+    waits = []
+    for at in sorted(recorded):
+        free = sent[-per_second] + 1.0 if len(sent) >= per_second else at
+        sent.append(max(at, free))
+        waits.append(sent[-1] - at)
+    return waits
 
 
 #: The moments that an order keeps, of which the differences are its hops; one is what the events' table kept.
@@ -132,27 +132,31 @@ MOMENTS = """
 """
 
 
-def hops(ground: Ground, followed: list[Followed]) -> Document:
+def hops(
+    placed: Sequence[Answer],
+    watch: FillWatch,
+    kept: dict[str, list[float]],
+    read: dict[str, float],
+    written: dict[str, float],
+) -> Document:
     """Medians from moment to moment, first the way out and then the way back; milliseconds."""
-    kept = {ref: moments for ref, *moments in ground.system.rows(MOMENTS)}
-    read, written = ground.received_at(), ground.fills_sent_at()
     found: dict[str, list[float]] = {}
-    for one in followed:
-        received, recorded, claimed, sent, heard, stored = kept[one.order_ref]
+    for one in placed:
+        received, recorded, claimed, sent, heard, stored = kept[ref(one)]
         out = {
-            "posted": one.posted.sent_at,
+            "posted": one.sent_at,
             "received": received,
             "recorded": recorded,
             "claimed": claimed,
             "sent": sent,
-            "read_by_gateway": read[one.order_ref],
+            "read_by_gateway": read[ref(one)],
         }
         back = {
-            "fill_written": written[one.order_ref],
+            "fill_written": written[ref(one)],
             "first_heard": heard,
             "execution_stored": stored,
-            "asked": one.asked_at,
-            "seen": one.seen_at,
+            "told": watch.seen[order_id(one)],
+            "seen": watch.read[order_id(one)].answered_at,
         }
         for way in (out, back):
             for (before, begin), (after, end) in pairwise(way.items()):

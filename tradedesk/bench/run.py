@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tradedesk.bench.audited import audit_cost
 from tradedesk.bench.figures import Document, over_runs
 from tradedesk.bench.floor import floor
 from tradedesk.bench.ground import UNPACED, Ground, MeasuredSystem, Say, prepared
@@ -34,6 +35,7 @@ class Wanted:
     readers: int = 500  # for streams
     functions: bool = False  # for path: name them all
     limits: bool = False  # for latency: what limits on use add
+    audit: bool = False  # for latency: what the audit adds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +52,30 @@ class BenchKind:
 def latency_with_floor(ground: Ground, wanted: Wanted, say: Say) -> Document:
     """Latency, the floor of the same run, and how far we are above it."""
     ours, bare = latency(ground, orders=wanted.orders), floor(ground, count=wanted.orders)
-    to_wire = {name: measures["post_to_wire_ms"]["p50"] for name, measures in ours.items()}
-    ratios = {name: round(p50 / bare["sum_of_p50_ms"], 2) for name, p50 in to_wire.items()}
     limits = {"limits": limits_cost(ground, orders=wanted.orders)} if wanted.limits else {}
-    found = {**ours, **limits, "floor": bare, "post_to_wire_p50_to_floor": ratios}
-    return {**found, "left_behind": left_behind(ground)}
+    audit = {"audit": audit_cost(ground, orders=wanted.orders)} if wanted.audit else {}
+    return {
+        **ours,
+        **limits,
+        **audit,
+        "floor": bare,
+        "post_to_answer_p50_to_floor": times(ours, "post_to_answer_ms", bare["drf_post_ms"]["p50"]),
+        "post_to_wire_p50_to_floor": times(ours, "post_to_wire_ms", bare["sum_of_p50_ms"]),
+        "post_to_wire_p99_to_p50": {
+            name: round(each["post_to_wire_ms"]["p99"] / each["post_to_wire_ms"]["p50"], 2)
+            for name, each in ours.items()
+        },
+        "left_behind": left_behind(ground),
+    }
+
+
+def times(ours: Document, what: str, floor_ms: float) -> Document:
+    """Our medians as multiples of a floor of the same run."""
+    return {name: round(each[what]["p50"] / floor_ms, 2) for name, each in ours.items()}
 
 
 KINDS = {
-    "latency": BenchKind(measure=latency_with_floor, orders=300),
+    "latency": BenchKind(measure=latency_with_floor, orders=300, pacing=UNPACED),
     "throughput": BenchKind(
         measure=lambda ground, wanted, say: throughput(ground, orders=wanted.orders),
         orders=3000,

@@ -38,20 +38,21 @@ class Target:
 
 TARGETS = {
     "latency": (
-        Target(path=(RATE, "post_to_answer_ms", "p50"), at_most=5.5),
-        Target(path=(RATE, "post_to_wire_ms", "p50"), at_most=8),
-        Target(path=(RATE, "post_to_wire_ms", "p99"), at_most=20),
-        Target(path=(RATE, "fill_to_visible_by_api_ms", "p50"), at_most=5.5),
-        Target(path=(RATE, "fill_to_visible_by_api_ms", "p99"), at_most=12),
+        Target(path=("post_to_answer_p50_to_floor", RATE), at_most=1.4),
+        Target(path=("post_to_wire_p50_to_floor", RATE), at_most=0.9),
+        Target(path=("post_to_wire_p99_to_p50", RATE), at_most=2),
+        Target(path=(RATE, "fill_to_stored_ms", "p50"), at_most=3),
+        Target(path=(RATE, "fill_to_stream_ms", "p50"), at_most=5),
+        Target(path=(RATE, "fill_to_stream_ms", "p99"), at_most=10),
     ),
     "throughput": (
-        Target(path=("single", "completed_per_second"), at_least=400),
-        Target(path=("bulk", "completed_per_second"), at_least=600),
+        Target(path=("single", "completed_per_second"), at_least=450),
+        Target(path=("bulk", "completed_per_second"), at_least=650),
     ),
     "growth": (
         Target(path=("p50_change_percent", "post_to_answer_ms"), at_most=10),
         Target(path=("p50_change_percent", "post_to_wire_ms"), at_most=10),
-        Target(path=("p50_change_percent", "fill_to_visible_by_api_ms"), at_most=10),
+        Target(path=("p50_change_percent", "fill_to_stored_ms"), at_most=10),
     ),
 }
 

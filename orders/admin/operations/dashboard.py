@@ -11,15 +11,15 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from brokers.admin import link_mark
 from brokers.desk import number
+from brokers.display import link_mark
 from orders import statistics
 from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.badges import order_badge, state_badge
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, Order, State
 from orders.models.reasons import REASONS
-from orders.store.states import read_states
+from orders.templatetags.desk import way_of
 
 SHOWN = 8
 VIEW = "orders.view_order"
@@ -31,13 +31,19 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return context
     accounts = accounts_of_person(request.user)
     charts = statistics.over_the_day(accounts)
-    return {**context, **figures(accounts), "charts": charts, "is_fullwidth": "1", "title": "Dashboard"}
+    return {
+        **context,
+        **figures(accounts, way_of(request)),
+        "charts": charts,
+        "is_fullwidth": "1",
+        "title": "Dashboard",
+    }
 
 
 @desk_page(VIEW)
 def live(request: HttpRequest) -> HttpResponse:
     """The part of the page that changes, as the page itself is made."""
-    context = figures(accounts_of_person(request.user))
+    context = figures(accounts_of_person(request.user), way_of(request))
     return TemplateResponse(request, "desk/dashboard_live.html", context)
 
 
@@ -47,9 +53,9 @@ def charts(request: HttpRequest) -> HttpResponse:
     return JsonResponse(statistics.over_the_day(accounts_of_person(request.user)))
 
 
-def figures(accounts: Accounts) -> dict[str, Any]:
+def figures(accounts: Accounts, way: statistics.WayToBroker) -> dict[str, Any]:
     """Everything but the charts."""
-    counts, states = statistics.open_counts(accounts), read_states()
+    counts = statistics.open_counts(accounts)
     return {
         "open": number(sum(count for state, count in counts.items() if state in ALIVE)),
         "tiles": [tile(state, counts.get(state, 0)) for state in (*ALIVE, State.FILLED)],
@@ -65,8 +71,8 @@ def figures(accounts: Accounts) -> dict[str, Any]:
         "breaks": statistics.open_breaks(accounts),
         "stuck": list(statistics.stuck_orders(accounts)[:SHOWN]),
         "sessions": [
-            {"session": row, "mark": link_mark(row.link), "halted": states.halts_itself(row.name) is not None}
-            for row in statistics.sessions_seen(accounts)
+            {"session": session, "mark": link_mark(session.link), "shut": why}
+            for session, why in way.sessions
         ],
         "newest": list(statistics.newest_events(accounts, SHOWN)),
     }

@@ -16,8 +16,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from brokers.admin import GatewaySessionAdmin, link_mark
+from brokers.admin import GatewaySessionAdmin
+from brokers.display import link_mark
 from brokers.models import GatewaySession
+from orders import statistics
 from orders.admin.accounts.broker_rows import replaces
 from orders.admin.orders.actions import ActForm
 from orders.admin.shared.detail import DetailPage
@@ -32,9 +34,7 @@ from orders.models import (
     OutboxCommand,
     ReconciliationRun,
     State,
-    TradingState,
 )
-from orders.risk.states import States
 from orders.store.states import read_states
 
 OPERATE = "brokers.operate_session"
@@ -75,7 +75,7 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
         "halted": states.halts_itself(session.name) is not None,
         "lost": LostOrder.objects.filter(session=session, decided_at=None).exists(),
         "mark": link_mark(session.link),
-        "gate": why_shut(session, states, now),
+        "gate": statistics.why_shut(session, states, now),
         "lease_left": (session.lease_until - now).total_seconds() if session.lease_until else None,
         "waiting": waiting,
         "sent": sent,
@@ -87,18 +87,6 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
         "acts": list(session.actions.select_related("user")[:10]),
         "runs": list(ReconciliationRun.objects.filter(session=session)[:8]),
     }
-
-
-def why_shut(session: GatewaySession, states: States, now: datetime) -> str:
-    """Why no new order goes out; empty when the gate is open."""
-    window, in_force = settings.RESTART_WINDOW, states.of_session(session.name)
-    reasons = [
-        (in_force and in_force.state == TradingState.HALTED, str(in_force)),
-        (session.link != "READY", f"the link is {session.link}: {session.link_reason}"),
-        (window and window.covers(now), "the gateway's restart window"),
-        (session.breaker == "OPEN", "the breaker is open: orders got no answer"),
-    ]
-    return "; ".join(text for shut, text in reasons if shut)
 
 
 def next_restart(now: datetime) -> datetime | None:

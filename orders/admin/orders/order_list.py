@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import (
 
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.orders import blotter, bulk_cancel
+from orders.admin.orders import blotter, bulk_cancel, bulk_review
 from orders.admin.orders.order_page import page_context
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.filters import UtcRangeFilter
@@ -50,7 +50,7 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     search_fields = ("cl_ord_id",)
     search_help_text = "cl_ord_id, order_ref, perm_id or symbol"
     ordering = ("-id",)
-    actions = ("cancel_chosen",)
+    actions = ("cancel_chosen", "review_chosen")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         """With everything that a row shows."""
@@ -86,6 +86,15 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         """A preview; nothing is canceled before a person confirms it there."""
         return bulk_cancel.preview(request, queryset)
+
+    def has_review_permission(self, request: HttpRequest) -> bool:
+        """Who may see the action."""
+        return request.user.has_perm(bulk_review.REVIEW.permission)
+
+    @admin.action(description="Mark the chosen orders reviewed…", permissions=["review"])
+    def review_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        """A preview; nothing is marked before a person gives the reason there."""
+        return bulk_review.preview(request, queryset)
 
     def row_view(self, request: HttpRequest, row: Order) -> HttpResponse:
         """One order: what happened, where the time went, what can be done."""

@@ -10,9 +10,9 @@ from brokers.models import BrokerAccount
 from orders import statistics
 from orders.access import accounts_of_person
 from orders.admin.shared.pages import desk_page
+from orders.templatetags.desk import WAITING
 
 PAPER_PREFIX = "DU"
-_KEPT = "_desk_attention"
 
 
 def environment(request: HttpRequest) -> list[str]:
@@ -29,20 +29,13 @@ def environment(request: HttpRequest) -> list[str]:
     return [f"LIVE - real money{alone}", "danger"] if paper == {False} else ["PAPER AND LIVE MIXED", "danger"]
 
 
-def attention(request: HttpRequest) -> int:
-    """How many things wait for this person; counted once per request."""
-    if not request.user.has_perm("orders.view_order"):
-        return 0
-    if not hasattr(request, _KEPT):
-        setattr(request, _KEPT, statistics.attention_count(accounts_of_person(request.user)))
-    count: int = getattr(request, _KEPT)
-    return count
-
-
 def title_prefix(request: HttpRequest) -> str:
-    """The tab's title begins with what waits."""
-    count = attention(request)
-    return f"({count})" if count else ""
+    """The tab's title begins with how much waits; the request keeps what, for the header."""
+    if not request.user.has_perm("orders.view_order"):
+        return ""
+    found = statistics.waiting(accounts_of_person(request.user))
+    setattr(request, WAITING, found)
+    return f"({found.count})" if found.count else ""
 
 
 @desk_page("orders.view_order")
@@ -51,3 +44,9 @@ def attention_part(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(
         request, "desk/attention_part.html", {"environment_title_prefix": title_prefix(request)}
     )
+
+
+@desk_page("orders.view_order")
+def strip(request: HttpRequest) -> HttpResponse:
+    """How the way to the broker is, for a page that is open already."""
+    return TemplateResponse(request, "desk/strip_part.html")

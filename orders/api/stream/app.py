@@ -98,7 +98,7 @@ class Stream:
 
     def _start_feed(self) -> None:
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self.feed.run()), asyncio.create_task(listen(self.feed.ring))]
+            self._tasks = [asyncio.create_task(self.feed.run()), asyncio.create_task(listen(self.feed.heard))]
 
     async def _until_gone(self, receive: ASGIReceiveCallable, writing: Any) -> None:
         """Write until the writer ends, the client goes, or the process closes."""
@@ -165,16 +165,16 @@ async def disconnected(receive: ASGIReceiveCallable) -> None:
         pass
 
 
-async def listen(ring: Callable[[], None]) -> None:
-    """Ring when Redis says that there are new events; without Redis the feed looks by itself."""
+async def listen(heard: Callable[[bytes], None]) -> None:
+    """Pass on what Redis says of events and sessions; without Redis the feed looks by itself."""
     while True:
         with suppress(RedisError, OSError):
             client = async_client(socket_connect_timeout=settings.REDIS_TIMEOUT, health_check_interval=5)
             async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
                 await pubsub.subscribe(events_channel())
                 while True:
-                    if await pubsub.get_message(timeout=LISTEN):
-                        ring()
+                    if said := await pubsub.get_message(timeout=LISTEN):
+                        heard(said["data"])
         await asyncio.sleep(1)
 
 

@@ -20,6 +20,7 @@ from django.db import Error
 
 from orders import selectors
 from orders.notify.event_feed import notice
+from orders.notify.wakeup import SESSIONS
 from orders.selectors import Cursor, FeedEvent
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Feed:
         self.floor: Cursor | None = None
         self.head = Cursor(0, 0)
         self.read_at = 0.0
+        #: How often a session or a trading state has changed: each time every listener is told at once.
+        self.changes = 0
 
     @property
     def fresh(self) -> bool:
@@ -90,8 +93,11 @@ class Feed:
             except Error:
                 await asyncio.sleep(POLL)
 
-    def ring(self) -> None:
-        """Look now."""
+    def heard(self, said: bytes) -> None:
+        """What Redis says: look now, and where sessions have changed have everybody told."""
+        if said == SESSIONS:
+            self.changes += 1
+            self._wake()
         self._bell.set()
 
     async def run(self) -> None:
@@ -134,6 +140,9 @@ class Feed:
         if len(self._items) > 2 * KEPT:
             self.floor = self._items[-KEPT - 1].cursor
             del self._items[:-KEPT]
+        self._wake()
+
+    def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()
 

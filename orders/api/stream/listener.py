@@ -35,7 +35,8 @@ class Subscriber:
         self._subscription = subscription
         self._access = access
         self._authorise = authorise
-        self._checked_at = time.monotonic()
+        self._checked_at = self._told_at = time.monotonic()
+        self._changes = feed.changes
 
     async def blocks(self) -> AsyncIterator[bytes]:
         """What is sent, until the access ends.
@@ -54,9 +55,18 @@ class Subscriber:
             if items:
                 cursor = items[-1].cursor
                 if seen := b"".join(item.block for item in items if self._is_for_me(item)):
+                    self._told_at = time.monotonic()
                     yield seen
-            elif self._feed.fresh:
+            if self._beat_is_due(anything=bool(items)) and self._feed.fresh:
                 yield heartbeat(cursor)
+
+    def _beat_is_due(self, *, anything: bool) -> bool:
+        """After silence, which may be that of one account on a busy day, and when a session has changed."""
+        now = time.monotonic()
+        due = not anything or self._changes != self._feed.changes or now - self._told_at >= HEARTBEAT
+        if due:
+            self._told_at, self._changes = now, self._feed.changes
+        return due
 
     def _is_for_me(self, item: Item) -> bool:
         return item.account in self._access.accounts and self._subscription.fits(item)
@@ -69,11 +79,13 @@ class Subscriber:
             self._checked_at = time.monotonic()
 
     async def _news(self, cursor: Cursor) -> list[Item]:
-        """The next events; none after HEARTBEAT seconds of silence, or while the database is away."""
+        """The next events; none after HEARTBEAT seconds of silence, when a session has changed, or while the
+        database is away."""
         with suppress(Error):
             if items := await self._feed.after(cursor):
                 return items
-        await self._feed.wait(cursor, HEARTBEAT)
+        if self._changes == self._feed.changes:
+            await self._feed.wait(cursor, HEARTBEAT)
         with suppress(Error):
             return await self._feed.after(cursor)
         return []

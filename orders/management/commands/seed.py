@@ -10,16 +10,36 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection, transaction
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, GatewaySession, Instrument
-from orders.models import AccountLimit
+from orders.models import AccountLimit, ScopeLimit
 
 SYMBOLS = ("AAPL", "MSFT", "SPY", "IBM", "NVDA", "TSLA")
 MAX_ORDER_QTY = Decimal(10_000)
 MAX_NOTIONAL = Decimal(5_000_000)
+#: What the demo's firm and its example of a strategy may do: wide enough for its orders, and not endless.
+DEMO_LIMITS: dict[str, dict[str, int]] = {
+    "firm": {
+        "max_order_qty": 10_000,
+        "max_price_deviation_bps": 2_000,
+        "max_open_orders": 2_000,
+        "max_orders_per_minute": 6_000,
+        "max_messages_per_minute": 12_000,
+        "max_daily_orders": 100_000,
+    },
+    "strategy:demo": {
+        "max_order_qty": 1_000,
+        "max_position_qty": 5_000,
+        "max_open_orders": 100,
+        "max_orders_per_minute": 60,
+        "max_daily_orders": 1_000,
+        "max_duplicates_per_minute": 5,
+        "max_repeated_executions": 50,
+    },
+}
 DESK_USER = "desk"
 #: The second person: what the first one makes takes effect when this one approves it.
 APPROVER = "approver"
@@ -31,12 +51,19 @@ class Command(BaseCommand):
     help = "Make the sessions, accounts, first instruments and limits, and the desk's first user."
     requires_system_checks = []  # `migrate` has made them
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What is for the demo only."""
+        parser.add_argument("--demo", action="store_true", help="and limits of a firm and a strategy")
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Sessions and accounts come from the settings; the password's place is printed, not the password."""
         with transaction.atomic():
             name_database_actor("seed", "first limits of a new account")
             seed_sessions()
             seed_accounts(seed_instruments())
+            if options["demo"]:
+                for scope, limits in DEMO_LIMITS.items():
+                    ScopeLimit.objects.get_or_create(scope=scope, defaults=limits)
             name_database_actor("", "")
         if not User.objects.filter(username=DESK_USER).exists():
             self.stdout.write(make_desk_user())
@@ -73,16 +100,17 @@ def seed_instruments() -> list[Instrument]:
 
 
 def seed_accounts(instruments: list[Instrument]) -> None:
-    """The configured accounts; a new one gets first limits."""
+    """The configured accounts; a new one gets first limits: where money is real, those that allow nothing."""
+    is_paper = settings.TRADING_MODE == "paper"
     for code, session in settings.ACCOUNTS.items():
         account, _ = BrokerAccount.objects.get_or_create(code=code, defaults={"session_id": session})
         limit, created = AccountLimit.objects.get_or_create(
             account=account,
             defaults={
-                "max_order_qty": MAX_ORDER_QTY,
-                "max_notional": MAX_NOTIONAL,
+                "max_order_qty": MAX_ORDER_QTY if is_paper else 0,
+                "max_notional": MAX_NOTIONAL if is_paper else 0,
                 # Play money: whatever the broker knows may be tried out.
-                "any_instrument": settings.TRADING_MODE == "paper",
+                "any_instrument": is_paper,
             },
         )
         if created:

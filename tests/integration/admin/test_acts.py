@@ -90,6 +90,32 @@ def test_a_reviewed_refusal_does_not_call_any_more(boss: Client) -> None:
     assert "Nothing waits" in boss.get(reverse("admin:index")).content.decode()
 
 
+def test_many_refused_orders_are_reviewed_with_one_reason(boss: Client) -> None:
+    orders = [placed(f"a-{number}") for number in range(12)]
+    Order.objects.exclude(pk=orders[0].pk).update(state=State.REJECTED, reason_code="STALE")
+    chosen = {"action": "review_chosen", "_selected_action": [str(order.pk) for order in orders]}
+    page = boss.post(reverse("admin:orders_order_changelist"), chosen).content.decode()
+    assert "Mark 11 orders reviewed" in page
+    (ids,) = re.findall(r'name="ids" value="([^"]+)"', page)
+    form = {**press(reason="a bad feed"), "ids": ids}
+    boss.post(reverse("desk:bulk_review"), {**form, "reason": " "})
+    assert not ActionRecord.objects.exists()
+    for _ in range(2):
+        boss.post(reverse("desk:bulk_review"), form)
+    assert set(ActionRecord.objects.values_list("reason", "ok")) == {("a bad feed", True)}
+    assert ActionRecord.objects.count() == 11
+    assert "Nothing waits" in boss.get(reverse("admin:index")).content.decode()
+
+
+def test_what_needs_a_person_in_the_header_leads_to_the_list_of_it(boss: Client) -> None:
+    for number in range(9):
+        placed(f"a-{number}")
+    Order.objects.update(state=State.REJECTED)
+    page = boss.get(reverse("desk:ticket")).content.decode()
+    (query,) = re.findall(r'href="[^"]+(\?view=problems)">! 9 need a person', page)
+    assert boss.get(reverse("admin:orders_order_changelist") + query).context["cl"].result_count == 9
+
+
 def test_an_order_that_never_left_is_canceled_at_once(boss: Client) -> None:
     order = placed("a-1")
     assert "had not left us" in cancel(boss, order)

@@ -15,10 +15,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from brokers.models import Instrument
+from brokers.models import AccountValue, Instrument, Profit
 from orders.instruments.prices import last_prices
 from orders.models import AccountLimit, DeskJobRow
-from tests.integration.api.conftest import Api, body
+from orders.risk.catalogue import CATALOGUE, FIELDS
+from tests.integration.api.conftest import ACCOUNT, Api, body
 
 NUMBERS = iter(range(1_000_000))
 
@@ -196,3 +197,71 @@ def assert_refuses(found: Report | str, seen: Seen) -> None:
     assert check["value"].startswith(seen.value)
     assert check["limit"].startswith(seen.limit)
     assert check["scope"].startswith("account:")
+
+
+def nothing() -> None:
+    """No more than the limits themselves."""
+
+
+def told_loss() -> None:
+    told = {"account_id": ACCOUNT, "reported_at": timezone.now()}
+    Profit.objects.create(con_id=0, daily=-1, **told)
+    AccountValue.objects.create(key="NetLiquidation", currency="USD", value="1", **told)
+
+
+def nothing_listed() -> None:
+    AccountLimit.objects.get(account=ACCOUNT).allowed_instruments.clear()
+
+
+def volume_told() -> None:
+    Instrument.objects.update(average_volume=1_000)
+    last_prices.forget()
+
+
+#: By limit the value that lets nothing through; an order of 2 SPY to sell at 500 meets it.
+NOTHING_PASSES: dict[str, tuple[Any, Callable[[], None]]] = {
+    **dict.fromkeys(
+        ("max_order_qty", "max_notional", "max_price_deviation_bps", "max_price_distance_bps",
+         "max_position_qty", "max_gross_notional", "max_net_notional", "max_open_orders",
+         "max_orders_per_minute", "max_messages_per_minute", "max_duplicates_per_minute",
+         "max_daily_notional", "max_daily_orders", "max_order_to_trade", "max_repeated_executions"),
+        (0, nothing),
+    ),
+    "max_price_age_s": (0, nothing),
+    "max_daily_loss": (0, told_loss),
+    "max_adv_share_bps": (0, volume_told),
+    "allowed_ord_types": (["MARKET"], nothing),
+    "refuse_closed_market": (True, nothing),
+    "short_sales": ("none", nothing),
+    "any_instrument": (False, nothing_listed),
+    "refuse_self_trade": (True, nothing),
+}  # fmt: skip
+#: What a replace does not do again: it opens no order and is no copy of one.
+NOT_OF_A_REPLACE = ("max_open_orders", "max_orders_per_minute", "max_duplicates_per_minute")
+
+
+def test_the_cases_are_all_limits_of_the_catalogue() -> None:
+    assert set(NOTHING_PASSES) == {field.name for field in CATALOGUE if field.code}
+
+
+@pytest.mark.parametrize("name", NOTHING_PASSES)
+def test_a_limit_that_lets_nothing_through_refuses_at_every_door(api: Api, boss: Client, name: str) -> None:
+    value, happens = NOTHING_PASSES[name]
+    price = "700" if name == "max_price_distance_bps" else "500"
+    sell = {"instrument": SPY, "side": "SELL", "order_qty": "2", "price": price}
+    seen = Seen(order=sell, code=FIELDS[name].code, value="", limit="")
+    prepare(api, seen)
+    assert api.post("orders", body("own", instrument=SPY, price="700", order_qty="1")).status_code == 201
+    first = api.post("orders", order_of({**sell, "order_qty": "1", "price": "900"})).json()
+    happens()
+    AccountLimit.objects.filter(account=ACCOUNT).update(**{name: value, "currency": "USD"})
+    for door in DOORS.values():
+        found = door(api, boss, seen)
+        codes = found if isinstance(found, str) else [check["code"] for check in found]
+        assert seen.code in codes, (door.__name__, found)
+        DeskJobRow.objects.all().delete()
+    if name not in NOT_OF_A_REPLACE:
+        api.headers["If-Match"] = "*"
+        wanted = {"cl_ord_id": "r", "order_qty": "2", "price": price}
+        found = api.post(f"orders/{first['id']}/replace", wanted).json()["report"]
+        assert seen.code in [check["code"] for check in found], found

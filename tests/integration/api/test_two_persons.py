@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from brokers.models import BrokerAccount
 from orders.controls.tokens import make_token
-from orders.models import AccountLimit, ApiToken, Approval, DeskProfile, Scope
-from tests.integration.api.conftest import ACCOUNT, Api
+from orders.models import AccountLimit, ApiToken, Approval, DeskProfile, OutboxCommand, Scope
+from tests.integration.api.conftest import ACCOUNT, Api, body
 
 SCOPES = tuple(Scope.values)
 RIGHTS = (
@@ -195,6 +195,21 @@ def test_two_logins_that_one_person_made_are_one_person(desk: None) -> None:
     loosen_by_api(a_second_login(alice))
     approve_by_every_door(changed_password(alice))
     assert not done()
+
+
+@pytest.mark.parametrize("first_answers", [True, False])
+def test_an_order_is_not_approved_at_a_login_in_the_hand_of_who_answers_for_its_client(
+    desk: None, settings: Any, first_answers: bool
+) -> None:
+    settings.ORDERS_ABOVE = 15_000
+    alice = person("alice", "superuser")
+    mallory = a_second_login(alice)
+    answering, approver = (alice, mallory) if first_answers else (mallory, alice)
+    assert by_token(answering).post("orders", body("large", order_qty="100", price="200")).status_code == 201
+    approve_by_every_door(approver)
+    assert not OutboxCommand.objects.exists()
+    approve_by_every_door(person("carol", "risk"))
+    assert OutboxCommand.objects.exists()
 
 
 def test_two_who_changed_the_same_login_are_still_two(desk: None) -> None:

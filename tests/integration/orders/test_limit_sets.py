@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.models import Instrument
@@ -65,3 +67,20 @@ def test_remembered_limit_sets_cost_no_query(django_assert_num_queries: Any) -> 
     bound("momentum")
     with django_assert_num_queries(0):
         rules_cache.rules().limits_for(ACCOUNT, "momentum", "algo")
+
+
+def test_the_demo_has_limits_of_a_firm_and_a_strategy_and_keeps_those_that_are_there() -> None:
+    ScopeLimit.objects.create(scope="firm", max_open_orders=7)
+    call_command("seed", "--demo", stdout=StringIO())
+    own, firm, strategy = bound("demo")
+    assert (own.scope, firm.max_open_orders, strategy.scope) == (f"account:{ACCOUNT}", 7, "strategy:demo")
+    assert strategy.max_order_qty == 1_000
+
+
+def test_a_new_account_with_real_money_may_order_nothing(settings: Any) -> None:
+    settings.TRADING_MODE = "live"
+    settings.ACCOUNTS = {**settings.ACCOUNTS, "U1": "main"}
+    call_command("seed", stdout=StringIO())
+    row = AccountLimit.objects.get(account="U1")
+    assert (row.max_order_qty, row.max_notional, row.any_instrument) == (0, 0, False)
+    assert AccountLimit.objects.get(account=ACCOUNT).max_order_qty > 0  # what was there stays

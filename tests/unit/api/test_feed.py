@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orders.api.authentication import Access
 from orders.api.stream import feed as module
+from orders.api.stream import listener
 from orders.api.stream.feed import Feed, Item
-from orders.api.stream.listener import start
+from orders.api.stream.listener import Subscriber, start
+from orders.api.stream.subscription import Subscription
+from orders.notify.wakeup import EVENTS, SESSIONS
 from orders.selectors import Cursor, parse_cursor
 
 ids = st.integers(min_value=0, max_value=2**63 - 1)
@@ -114,3 +120,57 @@ def test_a_feed_without_database_is_not_fresh_and_recovers(monkeypatch: pytest.M
         running.cancel()
 
     asyncio.run(scenario())
+
+
+async def next_beat(feed: Feed) -> bytes:
+    """The first heartbeat that one hears who has another account than the events."""
+    access = Access(user=User(), scopes=frozenset(), accounts=frozenset({"QUIET"}))
+
+    async def same() -> Access:
+        return access
+
+    async for block in Subscriber(feed, access, same, Subscription()).blocks():
+        if b"event: heartbeat" in block:
+            return block
+    return b""
+
+
+def first_beat(feed: Feed, *also: Coroutine[None, None, None]) -> bytes:
+    """The first heartbeat, at the latest after five seconds."""
+
+    async def scenario() -> bytes:
+        running = [asyncio.create_task(each) for each in (feed.run(), *also)]
+        try:
+            return await asyncio.wait_for(next_beat(feed), 5)
+        finally:
+            for task in running:
+                task.cancel()
+
+    return asyncio.run(scenario())
+
+
+def test_who_has_a_quiet_account_hears_the_heartbeat_on_a_busy_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HEARTBEAT", 0.05)
+    table = Table(1)
+    feed = Feed(table.read, table.newest)
+
+    async def flow() -> None:
+        while True:
+            number = len(table.rows) + 1
+            table.rows.append(Item(Cursor(number, number), "BUSY", b""))
+            feed.heard(EVENTS)
+            await asyncio.sleep(0.005)
+
+    assert first_beat(feed, flow())
+
+
+def test_a_session_that_changes_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HEARTBEAT", 3600)
+    table = Table(0)
+    feed = Feed(table.read, table.newest)
+
+    async def change() -> None:
+        await asyncio.sleep(0.05)
+        feed.heard(SESSIONS)
+
+    assert first_beat(feed, change())

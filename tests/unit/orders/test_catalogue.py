@@ -7,11 +7,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orders.entry.use import reading_for
 from orders.models import AccountLimit, ScopeLimit
 from orders.models.reasons import REASONS
-from orders.risk.catalogue import CATALOGUE, FIELDS, LimitSet, Unit
+from orders.risk.catalogue import CATALOGUE, FIELDS, MAX_DIGITS, LimitField, LimitSet, Unit
 from orders.risk.order_rules import rules_on
 from orders.risk.scopes import ScopeKind, parse_scope, scope_text
 from orders.risk.use import USE_RULES
@@ -160,3 +162,30 @@ def test_a_limit_is_on_by_its_value_and_zero_is_one(name: str) -> None:
 def test_a_rule_that_is_off_is_not_even_asked() -> None:
     assert rules_on(LimitSet(scope="firm").on) == ()
     assert len(rules_on(LimitSet(scope="firm", max_order_qty=Decimal(1)).on)) == 1
+
+
+ODD_NUMBERS = (
+    "0E-999999",
+    "0E+999999",
+    "1e999999999",
+    "-0",
+    "nan",
+    "sNaN",
+    "Infinity",
+    "9" * 10_000,
+    "1E-11",
+)
+ODD = st.sampled_from((*ODD_NUMBERS, "\x00", "US$", "yes", "x", True, 1.5, {}, [[]], [None], b"1"))
+
+
+@given(st.sampled_from(CATALOGUE), ODD | st.text() | st.decimals() | st.integers() | st.floats())
+def test_whatever_is_written_as_a_limit_is_read_or_refused_with_words(field: LimitField, raw: object) -> None:
+    try:
+        value = field.read(raw)
+    except ValueError:
+        return  # in words, and nothing else is raised
+    assert field.read(field.text(value)) == value
+    assert field.tightens(value, value)
+    if isinstance(value, Decimal):
+        assert value.adjusted() > -MAX_DIGITS
+        assert not value.is_signed()

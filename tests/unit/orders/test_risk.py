@@ -230,3 +230,34 @@ def test_money_is_converted_at_the_rates_of_the_broker_with_their_age() -> None:
 
 def test_a_limit_that_is_off_reports_nothing() -> None:
     assert order_checks(facts(**MARKET, legs=NOTHING_TOLD), LimitSet(scope="firm")) == []
+
+
+ZERO_TOLD = [Leg(market=Market(last_px=Price(Decimal(0), NOW), bid_px=Price(Decimal(0), NOW)))]
+BELOW_ZERO = [Leg(market=Market(last_px=Price(Decimal(-40), NOW)))]
+
+
+@pytest.mark.parametrize(
+    ("change", "limits", "code"),
+    [
+        (MARKET, {}, "NO_REFERENCE_PRICE"),
+        ({"side": Side.SELL, "price": Decimal("0.01")}, {}, "NO_REFERENCE_PRICE"),
+        (
+            {"price": Decimal(900)},
+            {"max_price_deviation_bps": 500, "max_notional": None},
+            "NO_REFERENCE_PRICE",
+        ),
+    ],
+)
+def test_a_price_of_zero_is_no_price(change: dict[str, Any], limits: dict[str, Any], code: str) -> None:
+    report = order_checks(facts(**change, legs=ZERO_TOLD), replace(LIMITS, **limits))
+    assert [check.code for check in report if not check.passed] == [code]
+
+
+def test_a_price_below_zero_is_worth_what_it_is_away_from_it() -> None:
+    report = order_checks(facts(**MARKET, legs=BELOW_ZERO, unit=Decimal(1_000)), LIMITS)
+    assert [check.code for check in report if not check.passed] == ["NOTIONAL_ABOVE_LIMIT"]
+    collar = LimitSet(scope="firm", max_price_deviation_bps=500)
+    (far,) = order_checks(facts(price=Decimal(-30), legs=BELOW_ZERO), collar)
+    assert not far.passed
+    (near,) = order_checks(facts(price=Decimal(-41), legs=BELOW_ZERO), collar)
+    assert near.passed

@@ -38,6 +38,9 @@ class Command(BaseCommand):
             action="store_true",
             help="latency: also with every limit on use, order by order in turn",
         )
+        parser.add_argument(
+            "--audit", action="store_true", help="latency: also with the audit and without, in turn"
+        )
         parser.add_argument("--functions", action="store_true", help="path: name every function")
         parser.add_argument(
             "--write",
@@ -57,8 +60,9 @@ class Command(BaseCommand):
             raise CommandError("--sessions must be at most 8.")
         if options["write"] and options["kind"] != "path":
             raise CommandError("--write goes with the kind path.")
-        if options["limits"] and options["kind"] != "latency":
-            raise CommandError("--limits goes with the kind latency.")
+        for name in ("limits", "audit"):
+            if options[name] and options["kind"] != "latency":
+                raise CommandError(f"--{name} goes with the kind latency.")
         wanted = Wanted(
             kind=options["kind"],
             orders=orders,
@@ -68,6 +72,7 @@ class Command(BaseCommand):
             readers=options["readers"],
             functions=options["functions"],
             limits=options["limits"],
+            audit=options["audit"],
         )
         document = self._measure(wanted, keep=options["keep"])
         self.stdout.write(json.dumps(document, indent=2))

@@ -38,6 +38,7 @@ class Command(BaseCommand):
         self.stdout.write("Starting Tradedesk ...")
         try:
             with LocalStack(stack_options.from_arguments(options)) as stack:
+                stack.manage("seed", "--demo")
                 wrong = what_went_wrong(stack, options["orders"], options["seed"])
                 if not options["once"]:
                     self._stay(stack, wrong)

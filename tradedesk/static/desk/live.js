@@ -33,6 +33,7 @@ const Live = {
         Live.seen = performance.now();
         if (message.kind === "beat") {
             Live.offset = Date.parse(message.at) - Date.now();
+            Live.beat();
         } else if (message.kind === "order") {
             Live.news(message);
         } else {
@@ -46,6 +47,11 @@ const Live = {
         Live.changed.add(message ? message.order_id : "*");
         document.dispatchEvent(new CustomEvent("desk:news", { detail: message }));
         Live.timer ||= setTimeout(Live.ask, Live.COLLECT);
+    },
+
+    /** What no order event tells of: the way to the broker. Without the stream it is asked for all the same. */
+    beat() {
+        document.querySelectorAll("[data-live-beat]").forEach((area) => Live.refresh(area, new Set(["*"])));
     },
 
     ask() {
@@ -69,6 +75,7 @@ const Live = {
             area.waiting = false; // what happens while the answer is on its way is asked for again
             const turn = area.turn = (area.turn || 0) + 1;
             const page = await Live.fetch(area.dataset.liveUrl);
+            Live.unanswered = !page;
             if (page && turn > (area.shown || 0)) {
                 area.shown = turn; // an older answer may arrive later
                 Live.patch(page);
@@ -86,18 +93,23 @@ const Live = {
     },
 
     patch(page) {
+        const facts = Live.facts();
         page.querySelectorAll("[data-part]").forEach((part) => {
-            const here = document.querySelector(`[data-part="${part.dataset.part}"]`);
-            if (here && here.innerHTML !== part.innerHTML) {
-                Live.replace(here, part);
-            }
+            document.querySelectorAll(`[data-part="${part.dataset.part}"]`).forEach((here) => {
+                here.innerHTML === part.innerHTML || Live.replace(here, part);
+            });
         });
+        if (facts !== Live.facts()) {
+            Live.news(null); // the way to the broker is another: whatever this page says of it is old
+        }
         const count = document.querySelector("#desk-attention [data-count]")?.dataset.count;
         if (count !== undefined) {
             const title = document.title.replace(/^\s*\(\d+\)\s*/, "").trim();
             document.title = count === "0" ? title : `(${count}) ${title}`;
         }
     },
+
+    facts: () => document.querySelector("[data-facts]")?.dataset.facts,
 
     /** New content, the focus where it was. */
     replace(here, part) {
@@ -110,9 +122,11 @@ const Live = {
 
     tick() {
         const silent = performance.now() - Live.seen;
-        const stale = silent > Live.STALE;
+        const stale = silent > Live.STALE || Boolean(Live.unanswered);
+        stale && Live.beat();
         const text = document.getElementById("desk-live-text");
-        const words = stale ? `Not live for ${Math.floor(silent / 1000)} s. What you see may be old.` : "Live";
+        const old = Live.unanswered ? "The desk does not answer." : `Not live for ${Math.floor(silent / 1000)} s.`;
+        const words = stale ? `${old} What you see may be old.` : "Live";
         if (text && text.textContent !== words) {
             text.textContent = words;
         }

@@ -1,0 +1,136 @@
+"""A person is told that nobody is logged in to a gateway, and before the week's login ends."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from brokers import clock
+from brokers.errors import BrokerUnavailable
+from brokers.ib import controller
+from brokers.models import GatewaySession
+from brokers.restart_window import RestartWindow
+from brokers.weekly_login import WeeklyLogin
+from orders.controls import gateway_watch
+from orders.models import Alert, AuditRecord
+from tests.integration.orders.test_attribution import sent
+
+__all__ = ["sent"]
+
+NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)  # a Sunday, 07:00 in New York
+
+
+@pytest.fixture
+def session(sent: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> GatewaySession:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    settings.WEEKLY_LOGIN = settings.RESTART_WINDOW = None
+    return GatewaySession.objects.get(pk="main")
+
+
+def put(session: GatewaySession, link: str, *, minutes: float, connected: datetime | None = None) -> None:
+    session.link, session.link_changed_at = link, NOW - timedelta(minutes=minutes)
+    session.connected_at = connected
+    session.save()
+
+
+def subjects() -> list[str]:
+    gateway_watch.watch()
+    return list(Alert.objects.filter(cleared_at=None).order_by("subject").values_list("subject", flat=True))
+
+
+def test_nobody_logged_in_for_five_minutes_is_told_and_goes_by_itself(session: GatewaySession) -> None:
+    put(session, "DOWN", minutes=4)
+    assert subjects() == []
+    put(session, "CONNECTED", minutes=6)
+    assert subjects() == ["not logged in"]
+    put(session, "READY", minutes=0)
+    assert subjects() == []
+
+
+def test_a_restart_in_its_window_is_no_alert(session: GatewaySession, settings: Any) -> None:
+    settings.RESTART_WINDOW = RestartWindow.parse("06:55-07:05 America/New_York")
+    put(session, "DOWN", minutes=30)
+    assert subjects() == []
+
+
+@pytest.mark.parametrize(
+    ("ends", "connected", "told"),
+    [
+        ("Sun 18:00 America/New_York", None, True),  # within twelve hours
+        ("Mon 18:00 America/New_York", None, False),
+        ("Sun 01:00 America/New_York", NOW - timedelta(hours=9), True),  # connected before it ended
+        ("Sun 01:00 America/New_York", NOW - timedelta(hours=1), False),
+    ],
+)
+def test_the_end_of_the_weeks_login_is_reminded_of(
+    session: GatewaySession, settings: Any, ends: str, connected: datetime | None, told: bool
+) -> None:
+    settings.WEEKLY_LOGIN = WeeklyLogin.parse(ends)
+    put(session, "READY", minutes=30, connected=connected or NOW - timedelta(days=1))
+    assert subjects() == (["weekly login"] if told else [])
+
+
+class Ibc(socketserver.StreamRequestHandler):
+    """IBC's command server: a greeting, then an answer to each line."""
+
+    answer = b"INFO working\nOK RESTART command received\n"
+    heard: list[str] = []
+
+    def handle(self) -> None:
+        self.wfile.write(b"INFO IBC Command Server\n")
+        for line in self.rfile:
+            self.heard.append(line.decode().strip())
+            if line.strip() == b"EXIT":
+                return
+            self.wfile.write(self.answer)
+
+
+@pytest.fixture
+def ibc() -> Iterator[tuple[str, int]]:
+    Ibc.heard.clear()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Ibc) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield ("127.0.0.1", server.server_address[1])
+        server.shutdown()
+
+
+def test_a_restart_is_asked_of_ibc_and_kept_in_the_audit(
+    session: GatewaySession, settings: Any, ibc: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GATEWAY_CONTROLS = {"main": ibc}
+    monkeypatch.setattr("tradedesk.management.commands.gateway.proven", lambda by, right: Person())
+    call_command("gateway", "restart", "main", by="desk", reason="stuck")
+    assert Ibc.heard == ["RESTART", "EXIT"]
+    record = AuditRecord.objects.get(kind="gateway.restart")
+    assert (record.person, record.subject, record.ok) == ("desk", "session:main", True)
+
+
+class Person:
+    """Who has given the password."""
+
+    class user:
+        @staticmethod
+        def get_username() -> str:
+            return "desk"
+
+
+@pytest.mark.parametrize("answer", [b"ERROR not now\n", b""])
+def test_a_refusal_of_ibc_is_told_in_words(
+    ibc: tuple[str, int], monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr(Ibc, "answer", answer)
+    monkeypatch.setattr(controller, "ANSWER_LIMIT", 0.3)
+    with pytest.raises(BrokerUnavailable, match="IBC"):
+        controller.command(ibc, controller.RESTART)
+
+
+def test_a_session_without_a_command_port_is_named(session: GatewaySession, settings: Any) -> None:
+    settings.GATEWAY_CONTROLS = {}
+    with pytest.raises(CommandError, match="TRADEDESK_GATEWAY_CONTROL"):
+        call_command("gateway", "restart", "main", by="desk", reason="stuck")
