@@ -109,6 +109,7 @@ NAVIGATION = [
                 "permission": may("orders.view_alertroute"),
             },
             page("Webhooks", "webhook", "orders.webhook"),
+            {"title": "My second factor", "icon": "lock", "link": reverse_lazy("desk:second_factor")},
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
         ],
