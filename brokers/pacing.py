@@ -88,4 +88,4 @@ class Pacer:
         if share is Share.OWN:
             return 0
         own = max(0, min(OWN, self.per_second - self.reserve - 1))
-        return own + self.reserve if share is Share.ORDERS and cancels_needed else own
+        return max(own, self.reserve) if share is Share.ORDERS and cancels_needed else own

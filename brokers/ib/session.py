@@ -517,12 +517,32 @@ class GreetedClient(Client):
     """
 
     def _onSocketHasData(self, data: bytes) -> None:
+        if self._apiReady:
+            self._read(data)
+            return
         if not self._serverVersion:
             begun = self._data + data
             fields = begun[4 : 4 + int.from_bytes(begun[:4])].decode(errors="backslashreplace").split("\0")
             if len(begun) >= 4 + int.from_bytes(begun[:4]) and len(fields) == 3:
                 self.wrapper.greeted(fields[1])
         super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
+
+    def _read(self, data: bytes) -> None:
+        """Decode all whole frames: length, then fields that each end with a zero.
+
+        The library copies what is left after each message, so a burst costs the square of its length.
+        """
+        unread, at = self._data + data, 0
+        self._numBytesRecv += len(data)
+        while (begin := at + 4) <= len(unread):
+            end = begin + int.from_bytes(unread[at:begin])
+            if end > len(unread):
+                break
+            at = end
+            self._numMsgRecv += 1
+            fields = unread[begin:end].decode(errors="backslashreplace").split("\0")[:-1]
+            self.decoder.interpret(fields)  # type: ignore[no-untyped-call]
+        self._data = unread[at:]
 
 
 def new_client(callbacks: Callbacks) -> Any:

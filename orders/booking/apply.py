@@ -89,6 +89,8 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
         fresh = [(item, row) for item, row in rows if row is not None or _counts_again(item)]
         if not fresh:
             return
+        # Before what else is done once it is committed: readers wait for this, nobody for a line of the log.
+        transaction.on_commit(wakeup.notify_readers, robust=True)
         inbox_rows.renew(
             session, [item for item, row in fresh if row is None and isinstance(item, InboundMessage)]
         )
@@ -97,7 +99,6 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
             applying.apply(item, row_id)
         applying.finish()
     flags.add(asked)
-    wakeup.notify_readers()
 
 
 def _counts_again(item: InboxItem) -> bool:

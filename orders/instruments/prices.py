@@ -100,7 +100,12 @@ class LastPrices:
 
     def market(self, con_id: int | None) -> Market:
         """What was last told of a contract."""
-        return NO_MARKET if con_id is None else self.markets([con_id])[con_id]
+        if con_id is None:
+            return NO_MARKET
+        known = self._markets.get(con_id)  # most often: an order asks four times within a moment
+        if known is not None and time.monotonic() - self._read_at <= PRICES_KEPT_FOR:
+            return known
+        return self.markets([con_id])[con_id]
 
     def markets(self, contracts: Collection[int]) -> dict[int, Market]:
         """The same of several contracts, at most one read for all of them."""

@@ -172,12 +172,22 @@ class Order(OrderLifecycle):
     #: The optional terms that were given: a `brokers.order_attributes.Special` as JSON.
     special = models.JSONField(default=dict, blank=True)
 
-    #: The order that this one is a slice of.
+    #: The order that this one is a slice of. Here and below: an index of only those that have one is in Meta.
     parent = models.ForeignKey(
-        "orders.SlicedOrder", on_delete=models.PROTECT, null=True, blank=True, related_name="children"
+        "orders.SlicedOrder",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        db_index=False,
     )
     group = models.ForeignKey(
-        "orders.OrderGroup", on_delete=models.PROTECT, null=True, blank=True, related_name="orders"
+        "orders.OrderGroup",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="orders",
+        db_index=False,
     )
     #: Place in its group; of a bracket, 0 is the entry.
     group_rank = models.SmallIntegerField(null=True, blank=True)
@@ -311,6 +321,9 @@ class Order(OrderLifecycle):
                 fields=["account", "strategy", "-id"], condition=~Q(strategy=""), name="order_strategy"
             ),
             models.Index(fields=["account", "-id"], condition=Q(reduce_only=True), name="order_reduce_only"),
+            # Not of the many without one: each would be an entry to write, and "none" is no way to find any.
+            models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="order_parent"),
+            models.Index(fields=["group"], condition=Q(group__isnull=False), name="order_of_group"),
             models.Index(fields=["approval"], condition=Q(approval__isnull=False), name="order_approval"),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(

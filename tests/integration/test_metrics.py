@@ -21,7 +21,7 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Order, ReconciliationRun, Source
 from orders.notify import redis_client
-from tradedesk.metrics import hops
+from tradedesk.metrics import hops, trading
 
 NUMBERS = iter(range(1_000_000))
 
@@ -36,6 +36,7 @@ def desk(db: None, settings: Any) -> Iterator[None]:
         instrument.last_px_at = timezone.now()
         instrument.save()
     hops._closed.clear()
+    trading._over.clear()
     last_prices.__init__()  # type: ignore[misc]
     yield
     hops._closed.clear()
@@ -83,6 +84,26 @@ def test_an_hour_that_is_over_is_read_no_more() -> None:
     assert hops.hour_from(begin + timedelta(hours=1), now) is not hops.hour_from(
         begin + timedelta(hours=1), now
     )
+
+
+def test_an_hour_whose_orders_are_over_is_read_again_only_after_a_while(
+    django_assert_num_queries: Any,
+) -> None:
+    begin = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    now = begin + timedelta(hours=1, minutes=1)
+    trading.hour_from(begin, now)
+    with django_assert_num_queries(0):
+        trading.hour_from(begin, now + trading.REMEMBERED / 2)
+    with django_assert_num_queries(1):
+        trading.hour_from(begin, now + trading.REMEMBERED)
+
+
+def test_an_hour_with_an_order_that_lives_is_read_each_time(django_assert_num_queries: Any) -> None:
+    order = placed()
+    begin = order.received_at.replace(minute=0, second=0, microsecond=0)
+    for _ in range(2):
+        with django_assert_num_queries(1):
+            assert trading.hour_from(begin, begin + timedelta(hours=2)) == {("CREATED", ""): 1}
 
 
 def test_refusals_are_counted_by_reason() -> None:

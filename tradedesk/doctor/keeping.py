@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
+from brokers.models import InboxMessage
 from tradedesk.backup.manifest import BackupInvalid, newest
 from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
 
@@ -14,6 +15,20 @@ from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
 def examine() -> Iterator[Finding]:
     """All of it."""
     yield backups()
+    yield retention()
+
+
+#: Half a year is what `manage.py archive` leaves; a month more, and it does not run.
+INBOX_LIMIT = timedelta(days=210)
+
+
+def retention() -> Finding:
+    """Whether old raw messages of the broker are archived: they are half of what an order takes."""
+    oldest = InboxMessage.objects.order_by("id").values_list("recorded_at", flat=True).first()
+    if oldest is None or datetime.now(UTC) - oldest < INBOX_LIMIT:
+        return ok("retention", "old messages of the broker are archived, or there are none")
+    do = "Run `manage.py archive DIR` once a week (docs/production.md, What is kept), or see to a legal hold."
+    return warn("retention", f"The oldest raw message is of {oldest:%Y-%m-%d}.", do)
 
 
 def backups() -> Finding:

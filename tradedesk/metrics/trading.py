@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 from prometheus_client.core import Metric
 
-from orders.models import Order, State
+from orders.models import DEAD, Order, State
 from orders.models.order import first_id_at
 from tradedesk.metrics.make import counter, gauge
 
@@ -20,6 +20,16 @@ WINDOW = timedelta(minutes=5)
 QUANTILES = (0.5, 0.9, 0.99)
 #: Orders that ended without having been worked: refused, or never at the market.
 NOT_WORKED = (State.REJECTED, State.FAILED)
+OVER = (*DEAD, State.COMPLETED)
+HOUR = timedelta(hours=1)
+#: Requests of an hour are recorded by then.
+IN_FLIGHT = timedelta(minutes=1)
+#: For so long a late execution or a bust of an order that was over may not be counted.
+REMEMBERED = timedelta(minutes=10)
+
+Outcomes = Counter[tuple[str, str]]
+#: Hours of this day whose orders are all over: when they were read, and what was found.
+_over: dict[datetime, tuple[datetime, Outcomes]] = {}
 
 SLIPPAGE = """
     SELECT percentile_cont(%(quantiles)s::float8[]) WITHIN GROUP (ORDER BY bps), count(*)
@@ -39,13 +49,17 @@ def collect() -> Iterator[Metric]:
 
 def today() -> Iterator[Metric]:
     """Orders of this UTC day by state, and those that were refused by reason."""
-    midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Order.objects.filter(id__gte=first_id_at(midnight)).order_by().values("state", "reason_code")
+    now = timezone.now().astimezone(UTC)
+    begin = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for known in [hour for hour in _over if hour < begin]:
+        _over.pop(known, None)
     states, refused = Counter[str](), Counter[tuple[str, ...]]()
-    for row in rows.annotate(count=Count("id")):
-        states[row["state"]] += row["count"]
-        if row["state"] in NOT_WORKED:
-            refused[row["state"], row["reason_code"]] += row["count"]
+    while begin <= now:
+        for (state, code), count in hour_from(begin, now).items():
+            states[state] += count
+            if state in NOT_WORKED:
+                refused[state, code] += count
+        begin += HOUR
     yield gauge(
         "tradedesk_orders_today",
         "Orders recorded since midnight UTC, by their state now.",
@@ -59,6 +73,19 @@ def today() -> Iterator[Metric]:
         ("state", "reason"),
     )
     yield counter("tradedesk_orders_recorded", "Orders of this UTC day.", [((), states.total())])
+
+
+def hour_from(begin: datetime, now: datetime) -> Outcomes:
+    """The orders of one hour by state and reason, remembered for a while once all of them are over."""
+    read_at, known = _over.get(begin, (now, None))
+    if known is not None and now < read_at + REMEMBERED:
+        return known
+    span = {"id__gte": first_id_at(begin), "id__lt": first_id_at(begin + HOUR)}
+    rows = Order.objects.filter(**span).order_by().values_list("state", "reason_code")
+    found = Counter({(state, code): count for state, code, count in rows.annotate(Count("id"))})
+    if now >= begin + HOUR + IN_FLIGHT and all(state in OVER for state, _ in found):
+        _over[begin] = now, found
+    return found
 
 
 def recent() -> Iterator[Metric]:

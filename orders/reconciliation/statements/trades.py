@@ -76,11 +76,16 @@ class TradeComparison:
         while chunk := list(islice(trades, CHUNK)):
             ours = self._ours_of(chunk)
             for trade in chunk:
-                found = ours.get((trade.exec_root, trade.con_id)) or self._by_other_names(trade)
-                if found is None:
-                    yield from self._missing(trade)
-                elif wrong := unlike(found, trade):
-                    yield self._finding(trade, wrong, of_ours(found))
+                yield from self._judged(trade, ours.get((trade.exec_root, trade.con_id)))
+
+    def _judged(self, trade: Trade, ours: Execution | None) -> Iterator[Finding]:
+        """What is wrong with it. One that the broker took back altogether need not be in our books."""
+        if ours is None and trade.quantity:
+            ours = self._by_other_names(trade)
+            if ours is None:
+                yield self._missing(trade)
+        if ours and (wrong := unlike(ours, trade)):
+            yield self._finding(trade, wrong, of_ours(ours))
 
     def absent(self) -> Iterator[Finding]:
         """Our executions of these days that the statement does not have."""
@@ -166,13 +171,10 @@ class TradeComparison:
         return found
 
     # --- findings ------------------------------------------------------------------------------------------
-    def _missing(self, trade: Trade) -> Iterator[Finding]:
-        """Not in our books; one that the broker took back altogether need not be."""
-        if not trade.quantity:
-            return
+    def _missing(self, trade: Trade) -> Finding:
         row = self._rows().filter(exec_root=trade.exec_root, con_id=trade.con_id).first()
         why = by_the_broker(row.raw) if row else ""
-        yield self._finding(trade, f"is not in our books{f' ({why})' if why else ''}", {})
+        return self._finding(trade, f"is not in our books{f' ({why})' if why else ''}", {})
 
     def _finding(self, trade: Trade, wrong: str, ours: dict[str, str]) -> Finding:
         told = f"{decimal_text(trade.quantity)} {trade.symbol}"

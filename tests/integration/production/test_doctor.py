@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from brokers.models import GatewaySession, SessionHealth
+from brokers.models import GatewaySession, InboxMessage, SessionHealth
 from orders.controls.audit.install import APPLICATION
 from orders.notify import redis_client
 from tests.integration.api.conftest import *  # noqa: F403
@@ -195,6 +195,14 @@ def test_backups_are_looked_at_by_their_manifests(settings: Any, tmp_path: Path)
     (tmp_path / "one").mkdir()
     (tmp_path / "one/manifest.json").write_text("{")
     assert "cannot be read" in keeping.backups().text
+
+
+def test_an_archive_that_does_not_run_is_a_warning(desk: None) -> None:
+    assert keeping.retention().level == Level.OK
+    now = timezone.now()
+    facts = {"session_id": "main", "kind": "x", "event": {}, "raw": {}, "received_at": now}
+    InboxMessage.objects.create(**facts, dedup_key="a", recorded_at=now - timedelta(days=211))
+    assert keeping.retention().level == Level.WARN
 
 
 def test_the_command_prints_a_line_each_and_its_exit_code_tells(desk: None) -> None:

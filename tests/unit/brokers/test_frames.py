@@ -1,0 +1,35 @@
+"""Frames of the gateway, however the network cuts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from brokers.ib.session import GreetedClient, new_client
+from tests.unit.brokers.test_callbacks import Memory, callbacks, codes, memory
+
+__all__ = ["callbacks", "codes", "memory"]
+NOTICES = [["9", "1", str(number)] for number in range(1, 40)]
+STREAM = b"".join(
+    len(body := b"".join(field.encode() + b"\0" for field in fields)).to_bytes(4) + body for fields in NOTICES
+)
+
+
+@pytest.fixture
+def client(callbacks: Any) -> GreetedClient:
+    client: GreetedClient = new_client(callbacks)
+    client._apiReady = True
+    return client
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 7, 64, len(STREAM)])
+def test_every_frame_is_read_once_and_in_order(client: GreetedClient, memory: Memory, size: int) -> None:
+    for at in range(0, len(STREAM), size):
+        client._onSocketHasData(STREAM[at : at + size])
+    assert memory.valid_ids == list(range(1, 40))
+
+
+def test_an_empty_frame_spoils_none_of_its_neighbours(client: GreetedClient, memory: Memory) -> None:
+    client._onSocketHasData(STREAM + (0).to_bytes(4) + STREAM)
+    assert memory.valid_ids == [*range(1, 40), *range(1, 40)]
