@@ -14,7 +14,7 @@ from orders.controls.audit import anchors, seal
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
-from orders.notify import questions
+from orders.notify import questions, routes
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
 from orders.reports import keep, kept, quotes
@@ -109,6 +109,12 @@ def tidy() -> dict[str, int]:
 def keep_profits() -> int:
     """Keep this minute's profit and loss of every account and position."""
     return profits.keep_minute()
+
+
+@shared_task
+def route_alerts() -> int:
+    """Send alerts on to people's channels; how many notices were taken."""
+    return routes.work()
 
 
 @shared_task

@@ -22,6 +22,7 @@ GATEWAYS_EVERY = 30.0  # seconds
 WEBHOOKS_EVERY = 2.0  # seconds
 PROFITS_EVERY = 60.0  # seconds
 COSTS_EVERY = 10.0  # seconds
+ALERTS_EVERY = 5.0  # seconds
 REPORTS_EVERY = 60.0  # seconds
 DESK_JOBS_EVERY = 10.0  # seconds; a started job is published at once, this finds one whose message was lost
 AUDIT_EVERY = 2.0  # seconds; so long may what is committed be unsealed while all is well
@@ -90,6 +91,8 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(COSTS_EVERY, costs, name="costs of trading")
     reports = sender.signature("orders.tasks.make_reports", queue="default", expires=REPORTS_EVERY)
     sender.add_periodic_task(REPORTS_EVERY, reports, name="reports of the day")
+    alerts = sender.signature("orders.tasks.route_alerts", queue="default", expires=ALERTS_EVERY)
+    sender.add_periodic_task(ALERTS_EVERY, alerts, name="alerts to people's channels")
     controls = sender.signature("orders.tasks.keep_controls", queue="default", expires=CONTROLS_EVERY)
     sender.add_periodic_task(CONTROLS_EVERY, controls, name="limits that begin, approvals that expire")
     gateways = sender.signature("orders.tasks.watch_gateways", queue="default", expires=GATEWAYS_EVERY)

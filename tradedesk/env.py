@@ -215,6 +215,29 @@ def report_times() -> dict[str, DailyTime]:
     return found
 
 
+#: What Apprise may be told to use: nothing that reads files, runs programs or fetches configurations.
+CHANNEL_SCHEMES = frozenset(
+    [
+        *("mailto", "mailtos", "json", "jsons", "xml", "xmls", "slack", "msteams", "workflows", "discord"),
+        *("tgram", "gchat", "mmost", "mmosts", "rocket", "rockets", "matrix", "matrixs", "pagerduty"),
+        *("opsgenie", "pagertree", "victorops", "splunk", "ntfy", "ntfys", "pover", "twilio"),
+    ]
+)
+
+
+def alert_channels() -> dict[str, str]:
+    """`TRADEDESK_ALERT_CHANNELS`: "name=URL" separated by spaces or lines; no message quotes a URL."""
+    found = {}
+    for number, part in enumerate(os.environ.get("TRADEDESK_ALERT_CHANNELS", "").split(), start=1):
+        name, equals, url = part.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name, re.ASCII):
+            raise ImproperlyConfigured(f"TRADEDESK_ALERT_CHANNELS: entry {number} must be name=URL.")
+        if url.partition("://")[0] not in CHANNEL_SCHEMES:
+            raise ImproperlyConfigured(f"TRADEDESK_ALERT_CHANNELS: {name} has a scheme that is not allowed.")
+        found[name] = url
+    return found
+
+
 def secret_key() -> str:
     """`SECRET_KEY` from the environment, else the local stack's own; never a built-in value.
 

@@ -124,6 +124,8 @@ PACING_PER_SECOND = env.integer("TRADEDESK_PACING", max(50, MARKET_DATA_LINES //
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 # When the reports of a day are made by themselves, each working day of the market; empty: not.
 REPORT_TIMES = env.report_times()
+# Where alerts may be sent on, by name; the URLs hold secrets and stand nowhere else.
+ALERT_CHANNELS = env.alert_channels()
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
 ACK_DEADLINE = env.number("TRADEDESK_ACK_DEADLINE", 5, low=0.2, high=120)  # seconds
 # Seconds after a login in which the gateway's lists may be empty, so that no absence is concluded from them.

@@ -20,6 +20,7 @@ from orders.admin.orders import (
     ticket,
 )
 from orders.admin.people import approvals, audit, login
+from orders.admin.reports import alert_routes, costs, day_reports
 from orders.admin.shared import base
 
 app_name = "desk"
@@ -55,6 +56,16 @@ urlpatterns = [
     path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
     path("audit/", audit.page, name="audit"),
     path("audit.<str:kind>", audit.export, name="audit_export"),
+    path("costs/", costs.page, name="costs"),
+    path("costs/csv/", costs.costs_file, name="costs_file"),
+    path("fills/", costs.fills_page, name="fills"),
+    path("fills/<str:kind>/", costs.fills_file, name="fills_file"),
+    path("reports/", day_reports.page, name="day_report"),
+    path("reports/keep/", day_reports.keep_report, name="day_report_keep"),
+    path("reports/<int:report_id>/sign/", day_reports.sign_report, name="day_report_sign"),
+    path("reports/file/<str:form>/", day_reports.file, name="day_report_file"),
+    path("alert-routes/", alert_routes.page, name="alert_routes"),
+    path("alert-routes/<str:what>/", alert_routes.change, name="alert_route_change"),
     path("second-factor/", login.second_factor, name="second_factor"),
     path("views/", saved_views.save, name="view_save"),
     path("views/<int:view_id>/delete/", saved_views.delete, name="view_delete"),

@@ -57,7 +57,8 @@ def resolve(
 def value_of(row: Break) -> Decimal | None:
     """What the difference is worth in the account's base currency; None where nobody can tell."""
     found = _value(row)
-    return None if found is None else abs(in_base(found[0], found[1], row.account_id or ""))
+    worth = None if found is None else in_base(found[0], found[1], row.account_id or "")
+    return None if worth is None else abs(worth)
 
 
 def _value(row: Break) -> tuple[Decimal, str] | None:

@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('escalation', models.BooleanField(default=False)),
                 ('channel', models.CharField(max_length=40)),
-                ('state', models.CharField(choices=[('PENDING', 'Pending'), ('SENT', 'Sent'), ('MUTED', 'Muted'), ('FAILED', 'Failed')], default='PENDING', max_length=8)),
+                ('state', models.CharField(choices=[('PENDING', 'Pending'), ('SENT', 'Sent'), ('FAILED', 'Failed')], default='PENDING', max_length=8)),
                 ('attempts', models.SmallIntegerField(default=0)),
                 ('not_before', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

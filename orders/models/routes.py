@@ -55,7 +55,6 @@ class NoticeState(models.TextChoices):
 
     PENDING = "PENDING"
     SENT = "SENT"
-    MUTED = "MUTED"
     FAILED = "FAILED"  # given up after all attempts
 
 

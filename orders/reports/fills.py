@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from brokers.formats import decimal_or_none
+from brokers.formats import decimal_or_none, time_text
 from orders.models import Execution
 from orders.reports.costs import BPS, ZERO, sign_of
 from orders.reports.tables import Row
@@ -17,6 +17,10 @@ PAGE = 500
 #: A session belongs to the day on which it ends: Friday evening may count for Monday.
 LONGEST_SESSION = timedelta(days=4)
 COST_COLUMNS = ("trader", "strategy", "arrival_px", "slippage", "slippage_bps")
+DESK_COLUMNS = (
+    *("time", "trade_date", "account", "cl_ord_id", "symbol", "side", "last_qty", "last_px", "currency"),
+    *("venue", "commission", "commission_currency", *COST_COLUMNS, "exec_id", "superseded"),
+)
 SUM_COLUMNS = ("currency", "executions", "bought", "sold", "commission_currency", "commission", "slippage")
 Page = Callable[[int | None], Sequence[Execution]]
 
@@ -95,3 +99,53 @@ def every(page: Page) -> Iterator[Execution]:
     while rows:
         yield from rows
         rows = page(rows[-1].pk) if len(rows) == PAGE else ()
+
+
+class Export:
+    """Executions as rows of a file; `document` makes the members of one, beside what it cost."""
+
+    def __init__(
+        self, names: Sequence[str], page: Page, document: Callable[[Execution], dict[str, Any]]
+    ) -> None:
+        self.names = names
+        self._page, self._document = page, document
+        self._sums = Sums()
+
+    def sheets(self) -> dict[str, tuple[Sequence[str], Iterable[Row]]]:
+        """The rows, then what they came to."""
+        return {"executions": (self.names, self.rows()), "sums": (SUM_COLUMNS, self._sums.rows())}
+
+    def rows(self, *, with_sums: bool = False) -> Iterator[Row]:
+        """A row for each execution; with an empty line and the sums after them."""
+        for execution in every(self._page):
+            cost = cost_of(execution)
+            self._sums.add(execution, cost["slippage"])
+            known = {**self._document(execution), **cost}
+            yield [value_of(known, name) for name in self.names]
+        if with_sums:
+            yield []
+            yield SUM_COLUMNS
+            yield from self._sums.rows()
+
+
+def value_of(document: dict[str, Any], name: str) -> Any:
+    """One member of a document; `reason.code` is that of the object inside it."""
+    value: Any = document
+    for part in name.split("."):
+        value = value.get(part) if value is not None else None
+    return value
+
+
+def plain(execution: Execution) -> dict[str, Any]:
+    """An execution as the desk's file shows it."""
+    names = ("exec_id", "side", "last_qty", "last_px", "venue", "commission", "commission_currency")
+    return {
+        "time": time_text(execution.transact_time),
+        "trade_date": execution.trade_date.isoformat() if execution.trade_date else None,
+        "account": execution.account_id,
+        "cl_ord_id": execution.order.cl_ord_id,
+        "symbol": execution.order.instrument.symbol,
+        "currency": execution.currency,
+        **{name: getattr(execution, name) for name in names},
+        "superseded": "yes" if execution.superseded else "",
+    }

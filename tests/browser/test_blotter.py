@@ -89,3 +89,41 @@ def test_a_view_is_taken_home_as_csv_and_xlsx(boss: Page, stack: System) -> None
         content = download.value.path().read_bytes()
         assert content.startswith(start)
         assert kind == "XLSX" or order["cl_ord_id"].encode() in content
+
+
+TOPS = """() => ["#content", "nav.desk-bar", ".desk-scroll"].map(
+    (name) => Math.round(document.querySelector(name).getBoundingClientRect().top))"""
+COVERED = """() => {
+    const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+    const bar = box("#changelist-actions-wrapper");
+    return box(".desk-scroll").bottom > bar.top && box(".desk-scroll").top < bar.bottom;
+}"""
+
+
+def test_neither_the_pill_nor_the_bulk_bar_moves_or_covers_rows(boss: Page, stack: System) -> None:
+    for _ in range(25):
+        stack.api.placed("SPY", **FAR)
+    boss.goto("/admin/orders/order/?view=open")
+    expect(boss.locator("#desk-strip")).to_contain_text("gate open", timeout=WAIT)
+    boss.evaluate("document.fonts.ready")
+    before = boss.evaluate(TOPS)
+    stack.api.placed("SPY", **FAR)
+    expect(boss.locator("#desk-pill")).to_be_visible(timeout=WAIT)
+    boss.locator(".action-select").first.check()
+    expect(boss.locator("#changelist-actions-wrapper")).to_be_visible()
+    assert boss.evaluate(TOPS) == before
+    assert not boss.evaluate(COVERED)
+
+
+NARROW = {"width": 390, "height": 844}
+NARROW_PAGES = ("/admin/", "/admin/desk/ticket/", "/admin/desk/trading-states/", "/admin/brokers/position/")
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(boss: Page) -> None:
+    wider = []
+    boss.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    for place in NARROW_PAGES:
+        boss.goto(place)
+        if boss.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wider.append(place)
+    assert wider == []

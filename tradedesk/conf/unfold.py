@@ -48,6 +48,18 @@ NAVIGATION = [
                 "permission": may("orders.view_audit"),
             },
             page("Executions", "done_all", "orders.execution"),
+            {
+                "title": "Cost of trading",
+                "icon": "query_stats",
+                "link": reverse_lazy("desk:costs"),
+                "permission": may("orders.view_execution"),
+            },
+            {
+                "title": "Reports of the day",
+                "icon": "summarize",
+                "link": reverse_lazy("desk:day_report"),
+                "permission": may("orders.view_dayreport"),
+            },
             page("Positions", "balance", "brokers.position"),
             page("Account values", "account_balance", "brokers.accountvalue"),
         ]
@@ -90,7 +102,14 @@ NAVIGATION = [
             },
             page("Accounts", "badge", "brokers.brokeraccount"),
             page("API tokens", "key", "orders.apitoken"),
+            {
+                "title": "Alert routes",
+                "icon": "notification_settings",
+                "link": reverse_lazy("desk:alert_routes"),
+                "permission": may("orders.view_alertroute"),
+            },
             page("Webhooks", "webhook", "orders.webhook"),
+            {"title": "My second factor", "icon": "lock", "link": reverse_lazy("desk:second_factor")},
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from base64 import b32encode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -123,7 +124,10 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         problem = "That code is not right. Codes change every 30 seconds; is the clock of your phone right?"
     code = segno.make(device.config_url, error="m")
     picture = code.svg_data_uri(scale=5, dark="#111827", light="#ffffff")
-    return show(request, "desk/second_factor.html", "Second factor", picture=picture, problem=problem)
+    secret = b32encode(device.bin_key).decode()  # for an app without a camera
+    return show(
+        request, "desk/second_factor.html", "Second factor", picture=picture, secret=secret, problem=problem
+    )
 
 
 def end_other_sessions(user: User, *, but: str | None) -> None:

@@ -26,7 +26,7 @@ from orders.errors import FieldError
 from orders.models import Execution
 from orders.order_search import find_executions, find_orders
 from orders.reports import days, fills
-from orders.reports.tables import XLSX, Row, csv_answer, xlsx_answer
+from orders.reports.tables import XLSX, csv_answer, xlsx_answer
 
 PAGE = 500
 Found = TypeVar("Found")
@@ -49,7 +49,7 @@ class OrderExport(ApiView):
             return find_orders(accounts, wanted, before=before, limit=PAGE)
 
         found = all_pages(page, lambda rows: map(orders.shown_of(rows), rows))
-        return csv_answer("orders", names, ([value_of(each, name) for name in names] for each in found))
+        return csv_answer("orders", names, ([fills.value_of(each, name) for name in names] for each in found))
 
 
 class ExecutionExport(ApiView):
@@ -63,7 +63,7 @@ class ExecutionExport(ApiView):
         """All executions that fit, newest first."""
         query = read_query(request.query_params, EXECUTION_EXPORT_FIELDS)
         with_sums = query.pop("sums", False)
-        export = Export(query, self.access.accounts)
+        export = export_of(query, self.access.accounts)
         return csv_answer("executions", export.names, export.rows(with_sums=with_sums))
 
 
@@ -77,38 +77,20 @@ class ExecutionBook(ApiView):
     def get(self, request: Request) -> HttpResponseBase:
         """The same executions on one sheet, their sums by currency on a second."""
         fields = {name: field for name, field in EXECUTION_EXPORT_FIELDS.items() if name != "sums"}
-        export = Export(read_query(request.query_params, fields), self.access.accounts)
+        export = export_of(read_query(request.query_params, fields), self.access.accounts)
         return xlsx_answer("executions", export.sheets())
 
 
-class Export:
+def export_of(query: dict[str, Any], accounts: Iterable[str]) -> fills.Export:
     """The executions that a query asks for, as rows of a file. Raises Problem INVALID."""
+    names, mine = query.pop("fields", EXECUTION_COLUMNS), list(accounts)
+    asked = {name: query.pop(name) for name in EXPORT_FILTERS if name in query}
+    wanted = {**portfolio.filter_of(query), **conditions(asked)}
 
-    def __init__(self, query: dict[str, Any], accounts: Iterable[str]) -> None:
-        self.names: Sequence[str] = query.pop("fields", EXECUTION_COLUMNS)
-        self._accounts = list(accounts)
-        asked = {name: query.pop(name) for name in EXPORT_FILTERS if name in query}
-        self._wanted = {**portfolio.filter_of(query), **conditions(asked)}
-        self._sums = fills.Sums()
+    def page(before: int | None) -> Sequence[Execution]:
+        return find_executions(mine, before=before, limit=fills.PAGE, **wanted)
 
-    def sheets(self) -> dict[str, tuple[Sequence[str], Iterable[Row]]]:
-        """The rows, then what they came to."""
-        return {"executions": (self.names, self.rows()), "sums": (fills.SUM_COLUMNS, self._sums.rows())}
-
-    def rows(self, *, with_sums: bool = False) -> Iterator[Row]:
-        """A row for each execution; with an empty line and the sums after them."""
-        for execution in fills.every(self._page):
-            cost = fills.cost_of(execution)
-            self._sums.add(execution, cost["slippage"])
-            known = {**execution_document(execution), **cost}
-            yield [value_of(known, name) for name in self.names]
-        if with_sums:
-            yield []
-            yield fills.SUM_COLUMNS
-            yield from self._sums.rows()
-
-    def _page(self, before: int | None) -> Sequence[Execution]:
-        return find_executions(self._accounts, before=before, limit=fills.PAGE, **self._wanted)
+    return fills.Export(names, page, execution_document)
 
 
 def conditions(asked: dict[str, Any]) -> dict[str, Any]:
@@ -135,11 +117,3 @@ def all_pages(
     while rows:
         yield from documents(rows)
         rows = page(rows[-1].pk) if len(rows) == PAGE else ()  # type: ignore[attr-defined]
-
-
-def value_of(document: Document, name: str) -> Any:
-    """One member of a document; `reason.code` is that of the object inside it."""
-    value: Any = document
-    for part in name.split("."):
-        value = value.get(part) if value is not None else None
-    return value

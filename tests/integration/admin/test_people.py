@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from base64 import b32decode
 from collections.abc import Callable
 from typing import Any
 
@@ -279,3 +281,10 @@ def test_a_position_of_an_account_that_is_not_ones_own_is_not_closed(desk: None)
 
 def row_page(row: Position) -> str:
     return reverse("admin:brokers_position_change", args=[row.pk])
+
+
+def test_a_second_factor_is_found_in_the_menu_with_the_secret_to_type(boss: Client) -> None:
+    assert reverse("desk:second_factor") in boss.get(reverse("admin:index")).content.decode()
+    page = boss.get(reverse("desk:second_factor")).content.decode()
+    (secret,) = re.findall(r'<b class="raw">([A-Z2-7=]+)</b>', page)
+    assert b32decode(secret) == TOTPDevice.objects.get().bin_key

@@ -202,8 +202,8 @@ const Rows = {
         ids.forEach((id) => Rows.fresh.add(id));
         const pill = document.getElementById("desk-pill");
         if (pill && Rows.fresh.size) {
-            pill.hidden = false;
-            pill.textContent = `${Rows.fresh.size} new or changed - show (n)`;
+            delete pill.dataset.empty;
+            pill.textContent = `${Rows.fresh.size} new - show`;
         }
     },
 };

@@ -1,0 +1,114 @@
+"""Start and end of day: shown, downloaded, kept and signed off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from brokers.models import BrokerAccount
+from orders.access import accounts_of_person
+from orders.admin.reports.costs import day_field
+from orders.admin.shared.pages import desk_page, person_of, show
+from orders.errors import OrderError
+from orders.models import DayReport, ReportKind
+from orders.reports import days
+from orders.reports.documents import FORMATS, columns, name_of, rendered
+from orders.reports.kept import document_of, keep, latest, sign
+
+VIEW, SIGN = "orders.view_dayreport", "orders.sign_report"
+
+
+class ReportForm(forms.Form):
+    """Which report."""
+
+    kind = forms.ChoiceField(choices=ReportKind.choices)
+    account = forms.ChoiceField()
+    date = day_field()
+
+    def __init__(self, request: HttpRequest, data: Any) -> None:
+        codes = sorted(code for code in accounts_of_person(request.user) if code)
+        first = codes[0] if codes else ""
+        super().__init__({"kind": ReportKind.START_OF_DAY.value, "account": first, **data})
+        self.fields["account"].choices = [(code, code) for code in codes]  # type: ignore[attr-defined]
+
+    def asked(self) -> tuple[ReportKind, BrokerAccount, Any]:
+        """The report that is meant; raises Http404 for one that does not exist for the person."""
+        if not self.is_valid():
+            raise Http404
+        said = self.cleaned_data
+        account = BrokerAccount.objects.select_related("session").get(pk=said["account"])
+        return ReportKind(said["kind"]), account, said["date"] or days.today()
+
+
+@desk_page(VIEW)
+@require_GET
+def page(request: HttpRequest) -> HttpResponse:
+    """The report, with what was kept of it."""
+    form, document, kept = ReportForm(request, request.GET.dict()), None, None
+    if form.is_valid():
+        asked = form.asked()
+        document = document_of(*asked)
+        kept = latest(asked[0], asked[1].code, asked[2])
+    sections = [
+        (name, columns(rows), [list(row.values()) for row in rows])
+        for name, rows in (document["sections"] if document else {}).items()
+    ]
+    return show(
+        request,
+        "desk/day_report.html",
+        "Reports of the day",
+        form=form,
+        document=document,
+        sections=sections,
+        kept=kept,
+        formats=list(FORMATS),
+        may_sign=request.user.has_perm(SIGN),
+    )
+
+
+@desk_page(VIEW)
+@require_GET
+def file(request: HttpRequest, form: str) -> HttpResponse:
+    """The report as a file."""
+    if form not in FORMATS:
+        raise Http404
+    document = document_of(*ReportForm(request, request.GET.dict()).asked())
+    answer = HttpResponse(rendered(document, form), content_type=FORMATS[form])
+    answer["Content-Disposition"] = f'attachment; filename="{name_of(document, form)}"'
+    return answer
+
+
+@desk_page(SIGN)
+@require_POST
+def keep_report(request: HttpRequest) -> HttpResponse:
+    """Keep the report as it is now."""
+    asked = ReportForm(request, request.POST.dict()).asked()
+    report = keep(*asked, by=f"desk:{person_of(request).get_username()}")
+    messages.success(request, f"Kept as edition {report.edition}.")
+    return back(report)
+
+
+@desk_page(SIGN)
+@require_POST
+def sign_report(request: HttpRequest, report_id: int) -> HttpResponse:
+    """Sign the kept edition off, with a reason."""
+    report = DayReport.objects.filter(pk=report_id, account__in=accounts_of_person(request.user)).first()
+    if report is None:
+        raise Http404
+    try:
+        sign(report.pk, user=person_of(request), reason=request.POST.get("reason", ""))
+        messages.success(request, "Signed off.")
+    except (OrderError, ValueError) as error:
+        messages.error(request, str(error))
+    return back(report)
+
+
+def back(report: DayReport) -> HttpResponseRedirect:
+    """To the report's page."""
+    query = f"kind={report.kind}&account={report.account_id}&date={report.day}"
+    return HttpResponseRedirect(f"{reverse('desk:day_report')}?{query}", status=303)
