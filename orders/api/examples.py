@@ -86,6 +86,9 @@ REQUESTS: dict[str, Schema] = {
         "reason": "asked by the desk for the index change",
     },
     "approve": {"reason": "compared with the risk memo"},
+    "take_break": {},
+    "note_break": {"reason": "asked the broker, ticket 81234"},
+    "resolve_break": {"reason": "busted at 14:02", "cause": "BROKER_ERROR", "ticket": "81234"},
     "reject": {"reason": "above what risk allows"},
 }
 PLACING = {"place_order", "place_group", "place_sliced"}
@@ -111,6 +114,7 @@ ONLY: dict[str, set[str]] = {
     "CL_ORD_ID_REUSED": PLACING | CHANGING,
     "TOKEN_OVER": {"rotate_token"},
     "APPROVAL_OVER": {"approve", "reject"},
+    "BREAK_CLOSED": {"take_break", "note_break", "resolve_break"},
     "ORDER_OVER": CHANGING | {"pause_sliced", "resume_sliced", "cancel_sliced"},
     "ORDER_FROZEN": {"replace_order"},
     "CANCEL_PENDING": {"replace_order"},

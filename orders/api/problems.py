@@ -39,6 +39,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "WEBHOOK_OVER": (409, "The webhook was ended"),
     "CL_ORD_ID_REUSED": (409, "The cl_ord_id was used for another order"),
     "TOKEN_OVER": (409, "The token is no longer valid"),
+    "BREAK_CLOSED": (409, "The break is closed"),
     "APPROVAL_OVER": (409, "The approval was decided, has expired or does not fit any more"),
     "NOT_CLOSED": (409, "Nothing can be ordered that would close the position"),
     "HEARTBEAT_MISSED": (409, "The client has not said in time that it lives"),

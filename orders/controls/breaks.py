@@ -21,16 +21,19 @@ from orders.models import Approval, ApprovalKind, ApprovalState, Break, BreakKin
 from orders.reconciliation import breaks
 
 
-def resolve(break_id: int, *, actor: Actor, reason: str) -> Break | Approval:
+def resolve(
+    break_id: int, *, actor: Actor, reason: str, cause: str = "", ticket: str = ""
+) -> Break | Approval:
     """Resolve it, or let it wait for a second person.
 
-    Asked again while it waits, the first request is given. Raises NotAllowed, ReasonNeeded, BreakClosed and
-    Break.DoesNotExist.
+    Asked again while it waits, the first request is given. Raises NotAllowed, ReasonNeeded, TicketNeeded,
+    BreakClosed and Break.DoesNotExist.
     """
-    row = breaks.resolvable(break_id, user=actor.user, reason=reason)
+    why = {"reason": reason, "cause": cause, "ticket": ticket}
+    row = breaks.resolvable(break_id, user=actor.user, **why)
     worth = value_of(row)
     if not needs_two(ApprovalKind.BREAK) or (worth is not None and worth <= settings.BREAKS_ABOVE):
-        return breaks.resolve_break(break_id, user=actor.user, reason=reason)
+        return breaks.resolve_break(break_id, user=actor.user, **why)
     waiting = Approval.objects.filter(kind=ApprovalKind.BREAK, state=ApprovalState.WAITING)
     if asked := waiting.filter(payload__break=row.pk, expires_at__gt=clock.now()).first():
         return asked
@@ -42,8 +45,9 @@ def resolve(break_id: int, *, actor: Actor, reason: str) -> Break | Approval:
             {"what": "worth in the base currency", "old": "", "new": told},
             {"what": "ours", "old": "", "new": _words(row.ours)},
             {"what": "the broker's", "old": "", "new": _words(row.broker)},
+            *([{"what": "cause", "old": "", "new": " ".join((cause, ticket)).strip()}] if cause else []),
         ],
-        payload={"break": row.pk, "ours": row.ours, "broker": row.broker},
+        payload={"break": row.pk, "ours": row.ours, "broker": row.broker, "cause": cause, "ticket": ticket},
         accounts=[row.account_id] if row.account_id else [],
         actor=actor,
         reason=reason,
@@ -53,7 +57,8 @@ def resolve(break_id: int, *, actor: Actor, reason: str) -> Break | Approval:
 def value_of(row: Break) -> Decimal | None:
     """What the difference is worth in the account's base currency; None where nobody can tell."""
     found = _value(row)
-    return None if found is None else abs(in_base(found[0], found[1], row.account_id or ""))
+    worth = None if found is None else in_base(found[0], found[1], row.account_id or "")
+    return None if worth is None else abs(worth)
 
 
 def _value(row: Break) -> tuple[Decimal, str] | None:
@@ -138,5 +143,7 @@ class BreakAct(Act):
     def carry_out(self, approval: Approval) -> str:
         """Resolve it in the name of who asked."""
         reason = f"{approval.reason} (approved by {approval.decided_by})"
-        breaks.resolve_break(approval.payload["break"], user=approval.maker, reason=reason)
+        said = approval.payload
+        more = {"cause": said.get("cause", ""), "ticket": said.get("ticket", "")}
+        breaks.resolve_break(said["break"], user=approval.maker, reason=reason, **more)
         return "Resolved. History was not changed."

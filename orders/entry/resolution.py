@@ -126,6 +126,8 @@ def _combination(key: InstrumentKey, session: str, asked: Questions) -> Instrume
     """A combination is its legs: each must be an instrument that the broker knows."""
     if len(key.legs) < 2:
         raise InstrumentUnknown({"instrument.legs": ["A combination has two legs at least."]})
+    if len({leg.con_id for leg in key.legs}) < len(key.legs):
+        raise InstrumentUnknown({"instrument.legs": ["Each leg of a combination is another contract."]})
     for number, leg in enumerate(key.legs):
         if not Instrument.objects.listed().filter(con_id=leg.con_id).exists():
             name = f"instrument.legs.{number}.con_id"

@@ -43,13 +43,15 @@ def large_check(ticket: Ticket, context: OrderContext) -> CheckResult | None:
     worth = worth_of(ticket, context.instrument)
     if worth is None:
         return None
-    worth = in_base(worth, context.instrument.currency, context.account.code)
-    if worth <= settings.ORDERS_ABOVE:
+    in_money = in_base(worth, context.instrument.currency, context.account.code)
+    if in_money is not None and in_money <= settings.ORDERS_ABOVE:
         return None
     return CheckResult(
         check=CHECK,
         passed=False,
-        value=decimal_text(round(worth, 2)),
+        value=f"{worth:f} {context.instrument.currency}, without a rate"
+        if in_money is None
+        else decimal_text(round(in_money, 2)),
         limit=decimal_text(settings.ORDERS_ABOVE),
         code=CODE,
         scope=FIRM,

@@ -55,10 +55,11 @@ def read_rates(account: str) -> Rates:
 exchange_rates = ExchangeRates()
 
 
-def in_base(amount: Decimal, currency: str, account: str) -> Decimal:
+def in_base(amount: Decimal, currency: str, account: str) -> Decimal | None:
     """What it is worth in the account's base currency, at the last rate of any age.
 
-    For thresholds, not for limits: without any rate the amount counts as it is.
+    None where the account has rates and none for this currency: nobody can tell. An account without any rate
+    yet is taken to have one currency.
     """
     rates = exchange_rates.of(account)
     if rate := rates.to_base.get(currency):
@@ -68,4 +69,4 @@ def in_base(amount: Decimal, currency: str, account: str) -> Decimal:
             return amount * pair.px
         if inverse := rates.pairs.get((base, currency)):
             return amount / inverse.px
-    return amount
+    return None if rates.to_base else amount

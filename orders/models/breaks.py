@@ -19,6 +19,21 @@ class BreakKind(models.TextChoices):
     STATEMENT = "STATEMENT", "Statement"
 
 
+class BreakCause(models.TextChoices):
+    """Why both sides differed, as a person says who closes it."""
+
+    TIMING = "TIMING", "Timing: the other side follows"
+    OURS_CORRECTED = "OURS_CORRECTED", "Our books were wrong and are corrected"
+    BROKER_ERROR = "BROKER_ERROR", "The broker's error, with its ticket"
+    CORPORATE_ACTION = "CORPORATE_ACTION", "Corporate action"
+    OPTION_EVENT = "OPTION_EVENT", "Exercise, assignment or expiry"
+    CASH_MOVEMENT = "CASH_MOVEMENT", "Dividend, interest, fee or transfer"
+    TOLERANCE = "TOLERANCE", "Rounding"
+    DUPLICATE_FEED = "DUPLICATE_FEED", "The same told twice"
+    WRITE_OFF = "WRITE_OFF", "Accepted and written off"
+    NOT_A_BREAK = "NOT_A_BREAK", "No difference at all"
+
+
 class Break(models.Model):
     """One difference, from when it was first seen until both sides agree or a person resolves it.
 
@@ -46,6 +61,8 @@ class Break(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
     closed_by = models.CharField(max_length=100, blank=True, default="")
     resolution = models.TextField(blank=True, default="")
+    cause = models.CharField(max_length=20, choices=BreakCause.choices, blank=True, db_default="")
+    ticket = models.CharField(max_length=60, blank=True, db_default="", help_text="The broker's ticket.")
 
     class Meta:
         ordering = ["-id"]

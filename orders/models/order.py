@@ -208,7 +208,9 @@ class Order(OrderLifecycle):
         max_length=8, choices=OnUnconfirmed.choices, default=OnUnconfirmed.RESEND
     )
     if_broker_down = models.CharField(max_length=8, choices=IfBrokerDown.choices, default=IfBrokerDown.QUEUE)
-    if_backlog = models.CharField(max_length=8, choices=IfBacklog.choices, default=IfBacklog.QUEUE)
+    if_backlog = models.CharField(
+        max_length=8, choices=IfBacklog.choices, default=IfBacklog.QUEUE, db_default=IfBacklog.QUEUE
+    )
     #: What it is placed for, in the client's words; empty: for nothing in particular.
     strategy = models.CharField(max_length=32, blank=True, default="")
     reduce_only = models.BooleanField(default=False, help_text="It never grows or turns a position.")

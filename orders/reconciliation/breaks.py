@@ -15,7 +15,7 @@ from django.db import transaction
 from brokers import clock
 from orders.booking import commissions
 from orders.errors import OrderError
-from orders.models import AlertKind, Break, BreakKind, BreakNote, Execution
+from orders.models import AlertKind, Break, BreakCause, BreakKind, BreakNote, Execution
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.reconciliation import baseline
 
@@ -50,7 +50,7 @@ class Finding:
 class NotAllowed(OrderError):
     """The person has no right to decide about breaks."""
 
-    code = "NOT_ALLOWED"
+    code = "FORBIDDEN"
 
 
 class ReasonNeeded(OrderError):
@@ -69,6 +69,16 @@ class BreakClosed(OrderError):
 
     def __init__(self, row: Break) -> None:
         super().__init__(f"The break was closed by {row.closed_by}; nothing was changed.")
+
+
+class TicketNeeded(OrderError):
+    """Whoever calls it the broker's error has told the broker."""
+
+    code = "INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("Please give the broker's ticket number: a broker's error is one that it knows of.")
+        self.errors = {"ticket": [str(self)]}
 
 
 # --- by comparisons -----------------------------------------------------------------------------------
@@ -149,7 +159,7 @@ def _agreed(row: Break, now: datetime) -> None:
 
 def _close(row: Break, *, by: str, resolution: str, at: datetime) -> None:
     row.closed_at, row.closed_by, row.resolution = at, by, resolution
-    row.save(update_fields=["closed_at", "closed_by", "resolution", "agreeing_runs"])
+    row.save(update_fields=["closed_at", "closed_by", "resolution", "cause", "ticket", "agreeing_runs"])
     act = "CLOSED" if by == "system" else "RESOLVED"
     BreakNote.objects.create(parent=row, by=by, act=act, text=resolution)
     clear_alert(AlertKind.BREAK, session=row.session_id, subject=_subject(row), by=by)
@@ -195,23 +205,25 @@ def note_break(break_id: int, *, user: User, text: str) -> Break:
     return row
 
 
-def resolvable(break_id: int, *, user: User, reason: str) -> Break:
-    """The break, where this person could resolve it for this reason now; raises like `resolve_break`."""
+def resolvable(break_id: int, *, user: User, reason: str, cause: str = "", ticket: str = "") -> Break:
+    """The break, where this person could resolve it so now; raises like `resolve_break`."""
     with transaction.atomic():
         row = _locked(break_id, user)
         _reason(reason)
+        _ticket(cause, ticket)
     return row
 
 
-def resolve_break(break_id: int, *, user: User, reason: str) -> Break:
+def resolve_break(break_id: int, *, user: User, reason: str, cause: str = "", ticket: str = "") -> Break:
     """A person accepts the difference and says why; executions and orders stay as they are.
 
     Of positions and cash the broker's figure becomes what later comparisons start from; an execution
     without a commission was free, and its order is completed. Any other difference is shown again only when
-    its evidence changes. Raises like `note_break`.
+    its evidence changes. Raises like `note_break`, and TicketNeeded.
     """
     with transaction.atomic():
         row = _locked(break_id, user)
+        row.cause, row.ticket = cause, _ticket(cause, ticket)
         if row.kind in (BreakKind.POSITION, BreakKind.CASH):
             baseline.accept(row)
         elif row.kind == BreakKind.COMMISSION:
@@ -242,6 +254,12 @@ def _reason(text: str) -> str:
     if not text.strip():
         raise ReasonNeeded
     return text.strip()
+
+
+def _ticket(cause: str, ticket: str) -> str:
+    if cause == BreakCause.BROKER_ERROR and not ticket.strip():
+        raise TicketNeeded
+    return ticket.strip()
 
 
 def gap_of(row: Break) -> Decimal | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -19,7 +20,7 @@ from orders.admin.shared.mixins import OwnAccountFilter
 from orders.admin.shared.pages import desk_page, show
 from orders.controls.breaks import resolve as resolve_break
 from orders.controls.people import at_desk
-from orders.models import Approval, Break
+from orders.models import Approval, Break, BreakCause
 from orders.reconciliation import breaks
 
 RESOLVE = "orders.resolve_break"
@@ -88,6 +89,7 @@ class BreakAdmin(AttentionAdmin):
     list_select_related = ("account", "order", "owner")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
+        ("cause", ChoicesDropdownFilter),
         ("account", OwnAccountFilter),
         ("closed_at", admin.EmptyFieldListFilter),
     )
@@ -101,6 +103,7 @@ class BreakAdmin(AttentionAdmin):
             row=row,
             sides=evidence(row.ours, row.broker),
             notes=list(row.notes.all()),
+            causes=BreakCause.choices,
             may_decide=request.user.has_perm(RESOLVE) and row.closed_at is None,
         )
 
@@ -132,15 +135,17 @@ def note(row: Break, user: User, text: str) -> str:
     return "Noted."
 
 
-def resolve(row: Break, user: User, text: str) -> str:
+def resolve(row: Break, user: User, text: str, cause: str = "", ticket: str = "") -> str:
     """Accept the difference and say why; orders and executions stay as they are."""
-    done = resolve_break(row.pk, actor=at_desk(user), reason=text)
+    if cause and cause not in BreakCause:
+        raise ValueError("Choose a cause from the list.")
+    done = resolve_break(row.pk, actor=at_desk(user), reason=text, cause=cause, ticket=ticket[:60])
     if isinstance(done, Approval):
         return "It is worth so much that a second person must approve it: see Approvals."
     return "Resolved. History was not changed."
 
 
-ACTS = {"take": take, "note": note, "resolve": resolve}
+ACTS: dict[str, Callable[..., str]] = {"take": take, "note": note, "resolve": resolve}
 
 
 @desk_page("orders.view_break", RESOLVE)
@@ -149,4 +154,6 @@ def act(request: HttpRequest, break_id: int, act_name: str) -> HttpResponse:
     """What a person decides about a break, through the service that the API uses."""
     if act_name not in ACTS:
         raise Http404
-    return decide(request, Break, break_id, ACTS[act_name])
+    said = request.POST
+    more = {"cause": said.get("cause", ""), "ticket": said.get("ticket", "")} if act_name == "resolve" else {}
+    return decide(request, Break, break_id, partial(ACTS[act_name], **more))

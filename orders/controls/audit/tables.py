@@ -49,7 +49,7 @@ FOLLOWED = (
     Followed(table="orders_deskjob"),
     Followed(
         table="orders_break",
-        only=words("id kind key account_id order_id owner_id closed_at closed_by resolution"),
+        only=words("id kind key account_id order_id owner_id closed_at closed_by resolution cause ticket"),
     ),
     Followed(table="orders_breaknote"),
     Followed(table="orders_statement", without=("sections", "unknown")),

@@ -265,3 +265,11 @@ def test_a_limit_that_lets_nothing_through_refuses_at_every_door(api: Api, boss:
         wanted = {"cl_ord_id": "r", "order_qty": "2", "price": price}
         found = api.post(f"orders/{first['id']}/replace", wanted).json()["report"]
         assert seen.code in [check["code"] for check in found], found
+
+
+def test_a_combination_of_one_contract_twice_is_refused_with_words(api: Api) -> None:
+    """Its legs would end each other, and it would count for nothing."""
+    legs = [LEGS[0], {**LEGS[0], "side": "SELL"}]
+    answer = api.post("orders", body(instrument={**SPREAD, "legs": legs}))
+    assert answer.status_code == 400
+    assert "another contract" in answer.content.decode()
