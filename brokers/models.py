@@ -25,7 +25,7 @@ class GatewaySession(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True)
     #: The next broker order id to give out: max(the gateway's nextValidId, ours), never lowered.
     next_broker_order_id = models.BigIntegerField(default=1)
-    #: The gateway names ids above the last that we send (`brokers.order_ids`): nothing new is claimed.
+    #: The gateway names ids above the last that we send (`brokers.gate.order_ids`): nothing new is claimed.
     order_ids_used_up = models.BooleanField(default=False)
     link = models.CharField(max_length=16, default="DOWN")
     link_reason = models.CharField(max_length=300, blank=True, default="")

@@ -10,8 +10,8 @@ from django.utils.module_loading import import_string
 from brokers.capabilities import Capabilities
 
 if TYPE_CHECKING:
-    from brokers.fence import Fence
-    from brokers.pacing import Pacer
+    from brokers.gate.fence import Fence
+    from brokers.gate.pacing import Pacer
     from brokers.port import BrokerSession, Listener
 
 

@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.db.models import BigIntegerField, Count, Exists, Func, OuterRef, Prefetch, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
-from brokers import prepared
 from brokers.fix import OrdStatus
 from brokers.models import AccountValue, BrokerAccount, GatewaySession, Instrument, Position
+from brokers.postgres import prepared
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,

@@ -19,9 +19,9 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.examples import DEPTH
 from tradedesk.stack.folder import DataFolder
-from tradedesk.stack.redis import EmbeddedRedis
-from tradedesk.stack.server import Server
-from tradedesk.stack.servers import embedded_postgres
+from tradedesk.stack.servers.choice import embedded_postgres
+from tradedesk.stack.servers.redis import EmbeddedRedis
+from tradedesk.stack.servers.server import Server
 from tradedesk.stack.template import TEMPLATE, fill, make
 
 FOLDER = pytest.StashKey[Path]()

@@ -34,7 +34,7 @@ class Application(Celery):
     @cached_property
     def Worker(self) -> type:
         """The class behind `celery worker` and the broker worker."""
-        from tradedesk.steady_worker import SteadyWorker  # only workers need the worker program
+        from tradedesk.workers.steady import SteadyWorker  # only workers need the worker program
 
         return self.subclass_with_self(SteadyWorker)
 

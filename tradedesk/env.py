@@ -22,10 +22,11 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
-from brokers import daily_time, time_zones
-from brokers.daily_time import DailyTime
-from brokers.restart_window import RestartWindow
-from brokers.weekly_login import WeeklyLogin
+from brokers import time_zones
+from brokers.gate import daily_time
+from brokers.gate.daily_time import DailyTime
+from brokers.gate.restart_window import RestartWindow
+from brokers.gate.weekly_login import WeeklyLogin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()

@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
+from brokers.postgres import clock
 from orders.notify import redis_client
 from orders.notify.queues import waiting
 from orders.risk.states import States

@@ -7,7 +7,7 @@ import re
 
 from pythonjsonlogger.msgspec import MsgspecFormatter
 
-from tradedesk.request_names import request_id
+from tradedesk.http.names import request_id
 
 #: What may carry a secret: a password in a URL, and a token or key after its name.
 SECRETS = re.compile(

@@ -12,7 +12,7 @@ from tradedesk.env import BASE_DIR
 SECRET_KEY = env.secret_key()
 DEBUG = env.read(env.env.bool, "DEBUG", False)
 ALLOWED_HOSTS = env.read(env.env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
-CSRF_FAILURE_VIEW = "tradedesk.failures.csrf_failure"
+CSRF_FAILURE_VIEW = "tradedesk.http.failures.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.read(env.env.list, "CSRF_TRUSTED_ORIGINS", [])
 DATA_DIR = env.data_dir()
 
@@ -40,7 +40,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "tradedesk.request_names.name_requests",
+    "tradedesk.http.names.name_requests",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -56,9 +56,9 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-#: What requests of the API go through: they have a token, no session and no page (tradedesk/requests.py).
+#: What requests of the API go through: a token, no session and no page (tradedesk/http/requests.py).
 API_MIDDLEWARE = [
-    "tradedesk.request_names.name_requests",
+    "tradedesk.http.names.name_requests",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

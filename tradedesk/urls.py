@@ -8,10 +8,10 @@ from django.urls import include, path
 from tradedesk import health
 from tradedesk.metrics import metrics
 
-handler400 = "tradedesk.failures.bad_request"
-handler403 = "tradedesk.failures.permission_denied"
-handler404 = "tradedesk.failures.page_not_found"
-handler500 = "tradedesk.failures.server_error"
+handler400 = "tradedesk.http.failures.bad_request"
+handler403 = "tradedesk.http.failures.permission_denied"
+handler404 = "tradedesk.http.failures.page_not_found"
+handler500 = "tradedesk.http.failures.server_error"
 
 admin.autodiscover()
 urlpatterns = [

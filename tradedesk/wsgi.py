@@ -8,10 +8,10 @@ import django
 from django.conf import settings
 
 from tradedesk import env
-from tradedesk.pooled import answer_soon
-from tradedesk.request_bodies import with_bodies
-from tradedesk.requests import API, Entrance
-from tradedesk.turns import Turns
+from tradedesk.conf.pooled import answer_soon
+from tradedesk.http.bodies import with_bodies
+from tradedesk.http.requests import API, Entrance
+from tradedesk.http.turns import Turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 env.require_secret_key()

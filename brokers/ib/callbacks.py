@@ -18,6 +18,7 @@ from ib_async import CommissionReport, Contract, ContractDetails, Execution, Ord
 from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
 from brokers.errors import OutcomeUnknown
+from brokers.gate.order_ids import USED_UP_FROM
 from brokers.ib import codes, contracts, translate
 from brokers.ib.codes import Notice
 from brokers.ib.ids import FIRST_REQUEST_ID
@@ -37,7 +38,6 @@ from brokers.messages import (
     commission_key,
     execution_key,
 )
-from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Listener
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from brokers import storable
 from brokers.errors import BrokerUnavailable
 from brokers.fix import SecType
 from brokers.ib import codes, contracts, translate
@@ -19,6 +18,7 @@ from brokers.ib.order_books import FEEDS, MARKET_FACTS, NO_PRICE, PRICES, Book, 
 from brokers.market import DEPTH_ROWS, Level, MarketView, ProfitReport
 from brokers.messages import InstrumentRef, Refusal
 from brokers.port import Listener
+from brokers.postgres import storable
 
 GAP = 0.1  # seconds between two messages
 #: Average volume (165) and what can be sold short (236); of other kinds the gateway refuses the list (321).

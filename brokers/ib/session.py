@@ -23,9 +23,10 @@ from uuid import uuid4
 from ib_async.client import Client
 
 from brokers import time_zones
-from brokers.clock import WholeSeconds
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
-from brokers.fence import Fence
+from brokers.gate.fence import Fence
+from brokers.gate.order_ids import is_sendable
+from brokers.gate.pacing import Pacer, Share
 from brokers.ib import codes, contracts, translate
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
@@ -45,9 +46,8 @@ from brokers.messages import (
     ReplaceOrder,
     Snapshot,
 )
-from brokers.order_ids import is_sendable
-from brokers.pacing import Pacer, Share
 from brokers.port import Link, Listener, Sent
+from brokers.postgres.clock import WholeSeconds
 from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,6 @@ from ib_async import CommissionReport as IBCommission
 from ib_async import Contract, Execution, OrderState
 from ib_async import Order as IBOrder
 
-from brokers import clock
 from brokers.errors import BrokerRefused
 from brokers.fix import OrdType, Side
 from brokers.ib.contracts import ZERO, amount, decimal, instrument_of, known_id, plain
@@ -26,6 +25,7 @@ from brokers.messages import (
     WorkingStatus,
     is_order_id,
 )
+from brokers.postgres import clock
 
 ORDER_TYPES = {
     OrdType.MARKET: "MKT",

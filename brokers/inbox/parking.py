@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from brokers import database, storable
 from brokers.inbox.applier import Applier, InboxItem
 from brokers.messages import HandedOver
 from brokers.port import InboundMessage
+from brokers.postgres import database, storable
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from brokers import database, prepared, storable
 from brokers.inbox.parking import describe
 from brokers.messages import encode
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
+from brokers.postgres import database, prepared, storable
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from brokers import database
 from brokers.inbox.applier import Applier, InboxItem
 from brokers.inbox.parking import BATCH, apply_or_park, forget
 from brokers.inbox.queue import InboxQueue
 from brokers.market import LiveQuote, ProfitReport
 from brokers.messages import HandedOver, PositionReport
 from brokers.port import InboundMessage, Link
+from brokers.postgres import database
 from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
 from rest_framework.request import Request
 
-from brokers import database
+from brokers.postgres import database
 from orders.access import address_of, is_within
 from orders.api import throttle
 from orders.models import ApiToken

@@ -15,7 +15,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.api import refusals
 from orders.api.authentication import Access
 from orders.api.bodies import read_fields

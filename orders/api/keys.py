@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from brokers import database
+from brokers.postgres import database
 from orders.api.bodies import key_of
 from orders.api.problems import invalid
 from orders.entry import idempotency

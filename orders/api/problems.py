@@ -18,7 +18,7 @@ from django.db import Error as DatabaseError
 from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
-from brokers import database
+from brokers.postgres import database
 from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, KeyInUse, OrderError, RefusedByCheck
 
 log = logging.getLogger(__name__)

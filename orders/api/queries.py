@@ -16,7 +16,7 @@ from orders.api import bodies
 from orders.api.base import answer
 from orders.api.bodies import read_fields
 from orders.api.problems import invalid
-from orders.api.shapes import ExecutionShape, OrderShape, columns, members
+from orders.api.schema.shapes import ExecutionShape, OrderShape, columns, members
 from orders.entry.fields import Field, Reader, Wrong, printable, reads, text, whole, word
 from orders.errors import FieldError
 from orders.models import State

@@ -15,7 +15,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from brokers import storable
 from brokers.inbox import rows as inbox_rows
 from brokers.inbox.applier import InboxItem
 from brokers.messages import (
@@ -30,6 +29,7 @@ from brokers.messages import (
     WorkingStatus,
 )
 from brokers.port import InboundMessage
+from brokers.postgres import storable
 from orders.booking import (
     commissions,
     duplicates,

@@ -11,9 +11,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from brokers import clock, storable
 from brokers.fix import SecType
 from brokers.messages import CommissionReport
+from brokers.postgres import clock, storable
 from orders.booking import quantities
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
 from orders.models.execution import charged, uncharged

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 import uuid_utils.compat as uuid_utils
 
-from brokers import storable
 from brokers.fix import SecType
 from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, ReportedTerms
 from brokers.models import InboxMessage, Instrument
+from brokers.postgres import storable
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
 from orders.models.lost import MORE

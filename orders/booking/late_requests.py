@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, Q
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.models import (
     ALIVE,
     EXECUTED,

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 
-from brokers import clock
 from brokers.messages import ExecutionReport, OrderReport
+from brokers.postgres import clock
 from orders.booking.working_set import OrderKeys, WorkingSet
 from orders.models import (
     AlertKind,

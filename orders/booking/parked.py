@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from brokers import clock, database, storable
 from brokers.inbox import rows as inbox_rows
 from brokers.inbox.parking import describe
 from brokers.messages import BrokerEvent, CommissionReport, decode_event
 from brokers.models import InboxMessage
 from brokers.port import InboundMessage
+from brokers.postgres import clock, database, storable
 from orders.booking.apply import Applying, NotYet
 from orders.booking.flags import SessionFlags
 from orders.booking.working_set import WorkingSet

@@ -12,7 +12,6 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
-from brokers import clock, prepared, storable
 from brokers.messages import (
     BrokerEvent,
     CommissionReport,
@@ -21,6 +20,7 @@ from brokers.messages import (
     OrderAbsent,
 )
 from brokers.models import BrokerAccount
+from brokers.postgres import clock, prepared, storable
 from orders.booking.matching import Report, match
 from orders.models import (
     OPEN_REQUESTS,

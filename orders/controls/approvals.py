@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.controls.people import RIGHTS, Actor, NotAllowed
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalKind, ApprovalState, KillSwitch, Scope

@@ -11,9 +11,9 @@ from decimal import Decimal, InvalidOperation
 
 from django.conf import settings
 
-from brokers import clock
 from brokers.formats import decimal_text
 from brokers.models import Instrument
+from brokers.postgres import clock
 from orders.controls.approvals import Act, needs_two, propose
 from orders.controls.people import Actor
 from orders.instruments.rates import in_base

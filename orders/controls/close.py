@@ -10,9 +10,9 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from brokers import clock
 from brokers.fix import OrdType, SecType, Side
 from brokers.models import Instrument, Position
+from brokers.postgres import clock
 from orders.controls.audit.acting import Acting, record
 from orders.entry.place import Placed, place_order
 from orders.entry.ticket import InstrumentKey, Ticket

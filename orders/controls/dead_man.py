@@ -17,8 +17,8 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from brokers import clock
 from brokers.models import BrokerAccount
+from brokers.postgres import clock
 from orders.entry.cancel import cancel_order
 from orders.entry.slicer import cancel_sliced
 from orders.errors import OrderError

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
+from brokers.postgres import clock
 from orders.models import AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
 

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession
+from brokers.postgres import clock
 from orders.controls.approvals import require_other
 from orders.controls.people import Actor
 from orders.controls.states import ScopeInvalid, require_scope, state_now

@@ -15,10 +15,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max, Q
 
-from brokers import clock
 from brokers.formats import decimal_text, time_text
 from brokers.messages import Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, Position
+from brokers.postgres import clock
 from orders.controls.close import COLLAR, closing_ticket
 from orders.controls.kill import sessions_of
 from orders.entry.cancel import cancel_order

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.controls.approvals import Act
 from orders.entry.backlog import priority_now
 from orders.entry.intentions import user_of

@@ -15,8 +15,8 @@ from datetime import datetime
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from brokers import clock
 from brokers.models import BrokerAccount, Instrument
+from brokers.postgres import clock
 from orders.controls.approvals import Act, needs_two, propose
 from orders.controls.people import Actor
 from orders.entry.rules import limit_value

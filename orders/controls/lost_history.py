@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.models import AlertKind, Cause, EventKind, LostOrder, Order, Source
 from orders.notify.alerts import clear_alert
 from orders.store.orders import store_orders

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from brokers import clock
 from brokers.models import Instrument
+from brokers.postgres import clock
 from orders.controls.approvals import Act, needs_two, propose
 from orders.controls.limit_changes import LimitsInvalid, accounts_of_scope, kind_of
 from orders.controls.people import Actor

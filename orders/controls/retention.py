@@ -11,8 +11,8 @@ from datetime import timedelta
 from django.contrib.sessions.models import Session
 from django.db import connection
 
-from brokers import clock
 from brokers.models import LinkChange
+from brokers.postgres import clock
 from orders.models import DeliveryState, ReconciliationRun, Webhook, WebhookDelivery
 
 log = logging.getLogger(__name__)

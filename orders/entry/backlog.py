@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
-from brokers import clock
 from brokers.models import Instrument
+from brokers.postgres import clock
 from orders.entry.ticket import Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Cause, IfBacklog, Order, Priority, State

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from brokers import registry
-from brokers.order_ids import is_sendable
+from brokers.gate.order_ids import is_sendable
 from orders.entry.second_person import end_unwanted
 from orders.errors import CancelsOthers, ClOrdIdReused, NotOurs, OrderOver
 from orders.models import (

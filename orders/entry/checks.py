@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
-from brokers import clock
 from brokers.fix import Side
 from brokers.models import Instrument
+from brokers.postgres import clock
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
 from orders.instruments.contracts import contracts_of

@@ -14,7 +14,7 @@ from uuid import uuid4
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Sum
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.entry.cancel import cancel_order
 from orders.entry.groups import cancel_group
 from orders.entry.replace import Change, replace_order

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from brokers import clock
 from brokers.models import BrokerAccount, GatewaySession
+from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
 from orders.entry.checks import warned_report
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket

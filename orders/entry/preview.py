@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import F
 
 from brokers.errors import BrokerUnavailable
-from brokers.lease import Lease
+from brokers.gate.lease import Lease
+from brokers.gate.order_ids import USED_UP_FROM
 from brokers.messages import InstrumentRef, NewOrder, Preview
 from brokers.models import GatewaySession, QuestionKind
 from brokers.order_attributes import OrderAttributes
-from brokers.order_ids import USED_UP_FROM
 from brokers.port import BrokerSession
 from orders.entry.backlog import backlog_check
 from orders.entry.place import UNPRICED, drafted

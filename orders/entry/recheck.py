@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.entry.checks import check_report, warned_report
 from orders.entry.intentions import Orders, account_of, by_intention, is_exit, user_of
 from orders.entry.place import require_form

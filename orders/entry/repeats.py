@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from brokers import clock
 from brokers.order_attributes import ATTRIBUTE_FIELDS
+from brokers.postgres import clock
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import Ticket
 from orders.models import Cause, EventKind, LostOrder, Order, Source, UsedId

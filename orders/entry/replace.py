@@ -11,10 +11,10 @@ import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from brokers import clock
 from brokers.fix import OrdType, SecType, Side, TimeInForce
 from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
+from brokers.postgres import clock
 from orders.entry import second_person
 from orders.entry.checks import check_report
 from orders.entry.intentions import user_of

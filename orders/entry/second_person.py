@@ -15,8 +15,8 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from brokers import clock
 from brokers.formats import decimal_text
+from brokers.postgres import clock
 from orders.entry.intentions import worth_of
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket

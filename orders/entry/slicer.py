@@ -19,8 +19,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Max
 from django.db.models.functions import Coalesce
 
-from brokers import clock, database
 from brokers.formats import decimal_text
+from brokers.postgres import clock, database
 from orders.entry import second_person
 from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order

@@ -14,8 +14,8 @@ from functools import partial
 
 from django.db import transaction
 
-from brokers import clock
 from brokers.models import Instrument
+from brokers.postgres import clock
 from orders.entry.checks import warned_report
 from orders.entry.intentions import (
     Orders,

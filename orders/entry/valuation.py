@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from brokers import clock
 from brokers.fix import SecType
 from brokers.models import AccountValue, Instrument, Profit
+from brokers.postgres import clock
 from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.risk.catalogue import LimitSet

@@ -13,12 +13,12 @@ from django.db import DatabaseError, transaction
 from django.db.models import ForeignKey, Q
 from django.utils import timezone
 
-from brokers import storable
 from brokers.errors import BrokerError
 from brokers.fix import LegSide, SecType
 from brokers.messages import InstrumentDetails, InstrumentRef, Leg
 from brokers.models import Instrument
 from brokers.port import BrokerSession
+from brokers.postgres import storable
 from orders.instruments import watchlist
 
 log = logging.getLogger(__name__)

@@ -14,11 +14,11 @@ import msgspec
 from django.conf import settings
 from django.db.models import Q
 
-from brokers import clock, prepared
 from brokers.fix import LegSide
 from brokers.inbox.writer import InboxWriter
 from brokers.market import FIGURES, LiveQuote
 from brokers.models import Instrument
+from brokers.postgres import clock, prepared
 from orders.errors import BrokerSilent
 from orders.instruments import market_views
 from orders.notify import questions

@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from brokers import clock
 from brokers.models import GatewaySession
+from brokers.postgres import clock
 from orders.models import Alert, AlertKind, EventKind, Order, OrderEvent, State
 
 log = logging.getLogger(__name__)

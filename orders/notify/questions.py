@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from brokers import clock, database
 from brokers.errors import BrokerError, BrokerRefused
 from brokers.models import BrokerQuestion, GatewaySession, QuestionKind
 from brokers.port import Link
+from brokers.postgres import clock, database
 from orders.errors import BrokerRefusedPreview, BrokerSilent
 from orders.notify import wakeup
 

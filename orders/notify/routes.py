@@ -17,7 +17,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.models import Alert, AlertKind, AlertMute, AlertNotice, AlertRoute, NoticeState, severity_of
 
 log = logging.getLogger(__name__)

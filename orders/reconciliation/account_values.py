@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from brokers import storable
 from brokers.messages import Snapshot
 from brokers.models import AccountValue, BrokerAccount
+from brokers.postgres import storable
 from orders.reconciliation.reported import store_reported
 
 

@@ -16,9 +16,9 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Case, DecimalField, ExpressionWrapper, F, Max, Min, QuerySet, Sum, When
 
-from brokers import clock
 from brokers.fix import Side
 from brokers.models import BrokerAccount, CashBalance, Position
+from brokers.postgres import clock
 from orders.models import Break, BreakKind, Execution
 
 #: Executions younger than this may still be corrected or get their commission.

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.booking import commissions
 from orders.errors import OrderError
 from orders.models import AlertKind, Break, BreakCause, BreakKind, BreakNote, Execution

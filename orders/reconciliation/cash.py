@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from decimal import Decimal, InvalidOperation
 
-from brokers import storable
 from brokers.formats import decimal_text
 from brokers.messages import AccountValueReport, Snapshot
 from brokers.models import BrokerAccount, CashBalance
+from brokers.postgres import storable
 from orders.models import BreakKind
 from orders.reconciliation import baseline
 from orders.reconciliation.baseline import Currency

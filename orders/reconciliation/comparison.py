@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Min, QuerySet
 
-from brokers import clock, storable
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount
+from brokers.postgres import clock, storable
 from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from celery import current_app
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.models import ReconciliationKind, ReconciliationRun
 from orders.notify.redis_client import REDIS_ERRORS
 

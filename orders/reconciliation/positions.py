@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from django.db.models import Min
 
-from brokers import clock, storable
 from brokers.formats import decimal_text
 from brokers.inbox.writer import InboxWriter
 from brokers.messages import PositionReport, Snapshot
 from brokers.models import BrokerAccount, Instrument, Position
+from brokers.postgres import clock, storable
 from orders.models import BreakKind, Execution
 from orders.reconciliation import baseline
 from orders.reconciliation.baseline import Contract

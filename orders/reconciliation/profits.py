@@ -8,10 +8,10 @@ from decimal import Decimal, InvalidOperation
 from django.db.models import Max
 from django.db.models.functions import TruncHour
 
-from brokers import clock, storable
 from brokers.inbox.writer import InboxWriter
 from brokers.models import AccountValue, BrokerAccount, Position, Profit, ProfitPoint
 from brokers.port import BrokerSession
+from brokers.postgres import clock, storable
 from orders.reconciliation.reported import store_reported
 
 #: Positions of one session that are followed at once, each a subscription at the gateway.

@@ -18,12 +18,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from brokers import clock, storable
 from brokers.inbox.applier import Applier
 from brokers.inbox.parking import apply_in_batches
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, GatewaySession
 from brokers.port import InboundMessage
+from brokers.postgres import clock, storable
 from orders.booking.flags import SessionFlags
 from orders.booking.parked import close_parked_rows, rearm_parked
 from orders.models import (

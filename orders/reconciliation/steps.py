@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from brokers import clock, database
 from brokers.inbox.parking import describe
+from brokers.postgres import clock, database
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import raise_alert
 

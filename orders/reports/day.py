@@ -14,9 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from brokers import clock, time_zones
+from brokers import time_zones
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.models import BrokerAccount, CashBalance, Instrument, Position, Profit
+from brokers.postgres import clock
 from orders.controls.limits import limits_now
 from orders.models import (
     ALIVE,

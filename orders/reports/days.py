@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from enum import StrEnum
 
-from brokers import clock
+from brokers.postgres import clock
 
 
 class Preset(StrEnum):

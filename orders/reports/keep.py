@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
-from brokers import clock, storable
+from brokers.postgres import clock, storable
 from orders.models import CostCursor, EventKind, Execution, FillCost, Order, OrderCost, OrderEvent
 from orders.models.execution import charged, executed, uncharged
 from orders.reports.costs import ZERO, Fill, Px, Shortfall, Traded, shortfall, sign_of, spread_paid

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from brokers import clock
 from brokers.models import BrokerAccount
+from brokers.postgres import clock
 from orders.errors import OrderError
 from orders.models import AlertKind, DayReport, ReportKind
 from orders.notify.alerts import clear_alert, raise_alert

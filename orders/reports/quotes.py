@@ -10,9 +10,9 @@ from typing import Any
 
 from django.db import connection
 
-from brokers import clock
 from brokers.formats import decimal_or_none, time_text
 from brokers.market import MarketDataType
+from brokers.postgres import clock
 from orders.models import MarketTick
 from orders.reports.costs import Fill, Px, twap, vwap
 

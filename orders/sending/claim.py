@@ -16,11 +16,12 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 
-from brokers import clock, prepared, registry
+from brokers import registry
 from brokers.fix import Side
-from brokers.lease import Lease
+from brokers.gate.lease import Lease
+from brokers.gate.order_ids import USED_UP_FROM
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
-from brokers.order_ids import USED_UP_FROM
+from brokers.postgres import clock, prepared
 from orders.models import (
     AT_BROKER,
     EXECUTED,

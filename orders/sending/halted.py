@@ -13,7 +13,7 @@ from operator import or_
 from django.db import transaction
 from django.db.models import Q
 
-from brokers import clock, prepared
+from brokers.postgres import clock, prepared
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, TradingState
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request

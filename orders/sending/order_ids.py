@@ -10,8 +10,8 @@ from __future__ import annotations
 from django.db.models import F, Max
 from django.db.models.functions import Greatest
 
+from brokers.gate.order_ids import USED_UP_FROM
 from brokers.models import GatewaySession
-from brokers.order_ids import USED_UP_FROM
 from orders.models import AlertKind, SubmissionAttempt
 from orders.notify.alerts import clear_alert, raise_alert
 

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from brokers import clock
-from brokers import lease as leases
 from brokers.errors import BrokerRefused, BrokerUnavailable
-from brokers.lease import Lease
+from brokers.gate import lease as leases
+from brokers.gate.lease import Lease
 from brokers.messages import ReplaceOrder
 from brokers.port import Sent
+from brokers.postgres import clock
 from orders.models import (
     DEAD,
     Cause,

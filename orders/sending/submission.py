@@ -18,14 +18,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from brokers import clock
-from brokers import lease as leases
-from brokers.breaker import Breaker
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable
-from brokers.lease import Lease, LeaseLost
+from brokers.gate import lease as leases
+from brokers.gate.breaker import Breaker
+from brokers.gate.lease import Lease, LeaseLost
+from brokers.gate.pacing import Pacer, Share
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
-from brokers.pacing import Pacer, Share
 from brokers.port import BrokerSession, Link, Sent
+from brokers.postgres import clock
 from orders.models import (
     AT_BROKER,
     Cause,

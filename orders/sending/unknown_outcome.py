@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.models import (
     OPEN_REQUESTS,
     Cause,

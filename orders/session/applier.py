@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 from django.db import transaction
 
-from brokers import clock
-from brokers import lease as leases
-from brokers.breaker import Breaker
+from brokers.gate import lease as leases
+from brokers.gate.breaker import Breaker
+from brokers.gate.lease import Lease, LeaseLost
 from brokers.inbox.applier import InboxItem
-from brokers.lease import Lease, LeaseLost
 from brokers.models import GatewaySession, LinkChange
 from brokers.port import InboundMessage, Link
+from brokers.postgres import clock
 from orders.booking import parked
 from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from brokers import clock
 from brokers.port import BrokerSession
+from brokers.postgres import clock
 from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import clear_alert, raise_alert

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
-from brokers import clock
 from brokers.models import SessionHealth
 from brokers.port import BrokerSession
+from brokers.postgres import clock
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.session.clocks import ClockWatch

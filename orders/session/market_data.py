@@ -12,13 +12,13 @@ import time
 import msgspec
 from django.db import close_old_connections
 
-from brokers import clock
 from brokers.errors import BrokerError
 from brokers.inbox.writer import InboxWriter
 from brokers.market import MarketView
 from brokers.messages import InstrumentRef
 from brokers.models import GatewaySession, Instrument
 from brokers.port import BrokerSession
+from brokers.postgres import clock
 from orders.instruments import market_views
 from orders.instruments.contracts import reference
 from orders.instruments.market_views import PublishedView

@@ -17,16 +17,17 @@ from functools import partial
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 
-from brokers import clock, database, registry
-from brokers import lease as leases
-from brokers.breaker import Breaker
+from brokers import registry
 from brokers.errors import BrokerError
+from brokers.gate import lease as leases
+from brokers.gate.breaker import Breaker
+from brokers.gate.lease import Lease
+from brokers.gate.pacing import Pacer
 from brokers.inbox.writer import InboxWriter
-from brokers.lease import Lease
 from brokers.messages import Snapshot
 from brokers.models import GatewaySession, QuestionKind
-from brokers.pacing import Pacer
 from brokers.port import Link
+from brokers.postgres import clock, database
 from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from brokers import database
+from brokers.postgres import database
 from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)

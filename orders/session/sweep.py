@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-from brokers import database
+from brokers.postgres import database
 
 log = logging.getLogger(__name__)
 

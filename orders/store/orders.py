@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from brokers import prepared
+from brokers.postgres import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
 from orders.models.ruleset import NO_RULESET
 from orders.notify import alerts, order_log

@@ -17,8 +17,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from brokers import clock, prepared
 from brokers.fix import Side
+from brokers.postgres import clock, prepared
 from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
 from orders.risk.intention import ZERO, Content

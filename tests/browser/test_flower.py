@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, HttpCredentials, expect
 
 from tests.browser.conftest import WAIT
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import FLOWER_USER
+from tradedesk.stack.processes.commands import FLOWER_USER
 from tradedesk.stack.system import FLOWER_PASSWORD, System
 
 IMAGES = os.environ.get("DESK_IMAGES")

@@ -20,7 +20,7 @@ from tests.browser.conftest import WAIT
 from tests.stack.grafana import PANELS, lines, page
 from tests.stack.prometheus import Prometheus
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.process import wait_until
+from tradedesk.stack.processes.process import wait_until
 from tradedesk.stack.system import System
 
 IMAGES = os.environ.get("DESK_IMAGES")

@@ -19,11 +19,11 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.postgres import EmbeddedPostgres
-from tradedesk.stack.process import end, spawn
-from tradedesk.stack.processes import processes
-from tradedesk.stack.reasons import last_words
-from tradedesk.stack.redis import server_binary
+from tradedesk.stack.processes.commands import processes
+from tradedesk.stack.processes.process import end, spawn
+from tradedesk.stack.processes.reasons import last_words
+from tradedesk.stack.servers.postgres import EmbeddedPostgres
+from tradedesk.stack.servers.redis import server_binary
 
 BIN = Path(sys.executable).parent
 VARIABLES = {

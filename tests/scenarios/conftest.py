@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ import pytest
 from tests.stack.schemathesis import ACCOUNT, SETTINGS, cases_without_a_fault, token
 from tradedesk.stack.clients import Api as Client
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 #: Without a token every answer is 401, so a few cases per operation say it all. The thousands of cases of the

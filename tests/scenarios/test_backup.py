@@ -12,8 +12,8 @@ import pytest
 from tradedesk.backup.manifest import BackupInvalid, Manifest, newest
 from tradedesk.backup.restore import advance
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.manage import manage
 from tradedesk.stack.polling import eventually
+from tradedesk.stack.processes.manage import manage
 from tradedesk.stack.system import System
 
 

@@ -15,7 +15,7 @@ from celery import Task
 
 from orders import tasks
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import ONLOOKERS, beat
+from tradedesk.stack.processes.commands import ONLOOKERS, beat
 from tradedesk.stack.system import System
 
 FRESH: dict[str, Any] = {"max_age": "3600"}

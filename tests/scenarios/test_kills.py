@@ -10,7 +10,7 @@ import pytest
 
 from tradedesk.chaos.up import CHILD, FORKING, SERVERS
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.processes import MANAGE
+from tradedesk.stack.processes.commands import MANAGE
 
 pytestmark = pytest.mark.timeout(1200)
 PROCESSES = ("simgateway", "web", "stream", "broker", "worker", "beat", "flower")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 ALL_WAIT = 3  # the broker worker's sweep and inbox writer, and a task of the other worker

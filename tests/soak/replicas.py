@@ -7,14 +7,14 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
-from tradedesk.stack.accounts import postgres_home
-from tradedesk.stack.cluster import seen_by
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import HOST, free_port
-from tradedesk.stack.postgres import ROLE, EmbeddedPostgres
-from tradedesk.stack.process import end, identity, spawn
-from tradedesk.stack.redis import EmbeddedRedis, server_binary
-from tradedesk.stack.server import Server
+from tradedesk.stack.processes.process import end, identity, spawn
+from tradedesk.stack.servers.accounts import postgres_home
+from tradedesk.stack.servers.cluster import seen_by
+from tradedesk.stack.servers.postgres import ROLE, EmbeddedPostgres
+from tradedesk.stack.servers.redis import EmbeddedRedis, server_binary
+from tradedesk.stack.servers.server import Server
 from tradedesk.stack.system import System
 
 WAITS = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"

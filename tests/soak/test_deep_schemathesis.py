@@ -9,7 +9,7 @@ import pytest
 
 from orders.models import Scope
 from tests.stack.schemathesis import SETTINGS, cases_without_a_fault, token
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 

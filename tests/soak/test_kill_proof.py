@@ -17,7 +17,7 @@ import pytest
 
 from tradedesk.stack.clients import Api
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 ACCOUNT = "DU1234567"

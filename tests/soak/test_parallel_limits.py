@@ -12,7 +12,7 @@ import pytest
 from tradedesk.stack.clients import Api
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.processes import ONLOOKERS, web
+from tradedesk.stack.processes.commands import ONLOOKERS, web
 from tradedesk.stack.system import System
 
 ROUNDS, AT_ONCE, ALLOWED = 60, 64, 10

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.soak.replicas import base_backup
-from tradedesk.stack.accounts import postgres_home
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.process import identity
-from tradedesk.stack.server import Server
+from tradedesk.stack.processes.process import identity
+from tradedesk.stack.servers.accounts import postgres_home
+from tradedesk.stack.servers.server import Server
 from tradedesk.stack.system import System
 
 ALERT = "SELECT text FROM orders_alert WHERE kind = 'LOST_HISTORY' AND cleared_at IS NULL"

@@ -13,7 +13,7 @@ import pytest
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.process import end, spawn
+from tradedesk.stack.processes.process import end, spawn
 
 SECTION = re.search(
     r"^## A paper desk in half an hour$(.*?)^## ",

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.processes import MANAGE
+from tradedesk.stack.processes.commands import MANAGE
 
 MINUTES = os.environ.get("KILL_MINUTES", "1")
 OURS = ("DATABASE_URL", "REDIS_URL", "TRADEDESK_DATA", "PGOPTIONS", "SECRET_KEY")

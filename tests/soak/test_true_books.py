@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 ACCOUNT = "DU1234567"

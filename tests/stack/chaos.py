@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.processes import MANAGE
+from tradedesk.stack.processes.commands import MANAGE
 
 ORDERS, FAULTS, GAP = 200, 40, 0.6
 #: These two make 56 of the 64 kinds of faults between them, those of the long run all.

@@ -14,7 +14,7 @@ import yaml
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import HOST, free_port
-from tradedesk.stack.process import end, spawn
+from tradedesk.stack.processes.process import end, spawn
 from tradedesk.stack.urls import Urls, answers
 
 DEPLOY = BASE_DIR / "deploy/prometheus"

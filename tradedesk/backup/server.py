@@ -10,8 +10,8 @@ from tradedesk import env
 from tradedesk.backup.manifest import BackupInvalid
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.ports import HOST
-from tradedesk.stack.postgres import APPLICATION, ROLE
-from tradedesk.stack.servers import embedded_postgres
+from tradedesk.stack.servers.choice import embedded_postgres
+from tradedesk.stack.servers.postgres import APPLICATION, ROLE
 
 
 @contextmanager

@@ -22,8 +22,8 @@ from tradedesk.bench.ground import Ground
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import HOST, free_port
-from tradedesk.stack.process import end, spawn
-from tradedesk.stack.processes import PYTHON, granian
+from tradedesk.stack.processes.commands import PYTHON, granian
+from tradedesk.stack.processes.process import end, spawn
 from tradedesk.stack.urls import answers
 
 HOPS = ("drf_post_ms", "celery_hop_ms", "ib_async_place_ms")

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from tradedesk.bench.figures import Document
-from tradedesk.stack.process import family_of
+from tradedesk.stack.processes.process import family_of
 from tradedesk.stack.system import System
 
 PACKAGES = ("django", "djangorestframework", "celery", "granian", "ib_async", "psycopg", "redis", "msgspec")

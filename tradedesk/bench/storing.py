@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import psycopg
 
-from tradedesk.stack.postgres import EmbeddedPostgres
+from tradedesk.stack.servers.postgres import EmbeddedPostgres
 
 HANDS = 2
 TABLES = ("orders_order", "orders_orderevent", "orders_execution")

@@ -13,8 +13,8 @@ import httpx
 import psycopg
 
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.process import wait_until
-from tradedesk.stack.processes import beat
+from tradedesk.stack.processes.commands import beat
+from tradedesk.stack.processes.process import wait_until
 from tradedesk.stack.system import System
 
 STOP_LIMIT = 20.0  # seconds, as a supervisor grants before it kills

@@ -21,7 +21,7 @@ from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import MANAGE, Process, processes
+from tradedesk.stack.processes.commands import MANAGE, Process, processes
 from tradedesk.stack.urls import Urls, answers
 
 #: Servers of whoever runs this; the stack has its own.

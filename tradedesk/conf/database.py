@@ -9,7 +9,7 @@ from typing import Any
 import dj_database_url
 
 from tradedesk import env
-from tradedesk.pooled import PooledConnection
+from tradedesk.conf.pooled import PooledConnection
 
 #: Programs that serve: each statement of theirs is short. A person's command may read for an hour.
 SERVING = ("granian", "celery", "celery_commands.py", "manage.py_brokerworker")
@@ -26,8 +26,8 @@ DATABASE_SOCKET = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
-#: Only what is prepared heeds these (brokers/prepared.py, the checks of foreign keys): a plan is made once
-#: and kept, no machine code is made for it. Sent with each statement they cost a request 0.3 ms.
+#: Only what is prepared heeds these (brokers/postgres/prepared.py, the checks of foreign keys): a plan is
+#: made once and kept, no machine code is made for it. Sent with each statement they cost a request 0.3 ms.
 KEPT_PLANS = "-c plan_cache_mode=force_generic_plan -c jit=off"
 
 
@@ -68,7 +68,7 @@ def database_of(url: str) -> dict[str, Any]:
             "connection_class": PooledConnection,
         },
         "connect_timeout": 3,
-        "prepare_threshold": 5,  # allows prepared statements (brokers/prepared.py); the ORM uses none
+        "prepare_threshold": 5,  # allows what brokers/postgres/prepared.py prepares; the ORM prepares none
         "application_name": "tradedesk",
         "options": database_options(env.process_name()),
     }

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.seal import unsealed_for
 from orders.controls.audit.tables import CHANGEABLE, KEPT

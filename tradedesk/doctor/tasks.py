@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.notify import redis_client
 from orders.notify.queues import waiting
 from tradedesk import health

@@ -10,7 +10,7 @@ from django.db.models import Count, Max
 from django.utils import timezone
 from prometheus_client.core import Metric
 
-from brokers.breaker import BreakerState
+from brokers.gate.breaker import BreakerState
 from brokers.models import GatewaySession
 from orders.models import Order, ReconciliationRun
 from orders.models.order import first_id_at

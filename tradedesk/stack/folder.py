@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.process import wait_until
+from tradedesk.stack.processes.process import wait_until
 
 
 class DataFolder:

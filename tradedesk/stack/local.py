@@ -14,16 +14,16 @@ from typing import Self
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
-from tradedesk.stack.interrupts import Interrupts
-from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
-from tradedesk.stack.plan import BROKER_GRACE, GRACE, News, begin, plan_for, write_plan
 from tradedesk.stack.ports import require_free
-from tradedesk.stack.process import end, end_marked, spawn, wait_until
-from tradedesk.stack.processes import PYTHON, STACK_MARK, Process, environment, processes
-from tradedesk.stack.restarts import Death, Kept, Return
-from tradedesk.stack.server import Server
-from tradedesk.stack.servers import Servers
+from tradedesk.stack.processes.commands import PYTHON, STACK_MARK, Process, environment, processes
+from tradedesk.stack.processes.interrupts import Interrupts
+from tradedesk.stack.processes.manage import manage, migrate
+from tradedesk.stack.processes.plan import BROKER_GRACE, GRACE, News, begin, plan_for, write_plan
+from tradedesk.stack.processes.process import end, end_marked, spawn, wait_until
+from tradedesk.stack.processes.restarts import Death, Kept, Return
+from tradedesk.stack.servers.choice import Servers
+from tradedesk.stack.servers.server import Server
 from tradedesk.stack.urls import Urls, answers
 
 READY_LIMIT = 120.0  # seconds; ten Django processes are imported at once, on two cores if need be
@@ -117,7 +117,7 @@ class LocalStack:
 
     def _start_supervisor(self) -> None:
         self.supervisor = spawn(
-            [PYTHON, "-m", "tradedesk.stack.supervisor", str(write_plan(self.plan))],
+            [PYTHON, "-m", "tradedesk.stack.processes.supervisor", str(write_plan(self.plan))],
             env=self.environment,
             log=None if self.echo else self.folder.logs / "supervisor.out",
             cwd=BASE_DIR,

@@ -18,12 +18,12 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack import template
 from tradedesk.stack.clients import Api, Control
 from tradedesk.stack.folder import DataFolder
-from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.process import end, family_of, kill, marked, spawn
-from tradedesk.stack.processes import STACK_MARK, environment, processes
-from tradedesk.stack.servers import embedded_postgres, embedded_redis
+from tradedesk.stack.processes.commands import STACK_MARK, environment, processes
+from tradedesk.stack.processes.manage import manage, migrate
+from tradedesk.stack.processes.process import end, family_of, kill, marked, spawn
+from tradedesk.stack.servers.choice import embedded_postgres, embedded_redis
 from tradedesk.stack.urls import Urls, answers
 
 #: These systems are tried out on loopback and thrown away.

@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from tradedesk.stack.accounts import put_in_place
 from tradedesk.stack.folder import DataFolder, write_private
-from tradedesk.stack.manage import manage, migrate
 from tradedesk.stack.options import StackOptions
-from tradedesk.stack.postgres import DATABASE
-from tradedesk.stack.processes import environment
-from tradedesk.stack.servers import embedded_postgres
+from tradedesk.stack.processes.commands import environment
+from tradedesk.stack.processes.manage import manage, migrate
+from tradedesk.stack.servers.accounts import put_in_place
+from tradedesk.stack.servers.choice import embedded_postgres
+from tradedesk.stack.servers.postgres import DATABASE
 
 TEMPLATE = "TRADEDESK_SYSTEM_TEMPLATE"
 #: A second database of the template: migrated, and nothing else in it.

@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from brokers import clock
 from brokers.models import Instrument
+from brokers.postgres import clock
 from orders.admin.accounts.limit_pages import CHANGE, VIEW
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.admin.shared.timezones import UtcField

@@ -15,10 +15,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from brokers import clock
 from brokers.fix import OrdType, Side
 from brokers.messages import Leg
 from brokers.models import Position
+from brokers.postgres import clock
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter import as_id
 from orders.admin.shared.pages import desk_page, person_of, show

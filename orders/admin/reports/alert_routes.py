@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.admin.shared.timezones import UtcField
 from orders.models import AlertKind, AlertMute, AlertNotice, AlertRoute

@@ -11,14 +11,14 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from brokers import clock
 from brokers.formats import time_or_none, time_text
-from orders.api import schema
+from brokers.postgres import clock
 from orders.api.base import ApiView, answer
 from orders.api.bodies import read_fields
 from orders.api.problems import invalid
 from orders.api.queries import read_query, whole_list
-from orders.api.shapes import choice
+from orders.api.schema import orders as schema
+from orders.api.schema.shapes import choice
 from orders.controls import approvals
 from orders.controls.limit_changes import LimitsInvalid, propose_limits
 from orders.controls.people import Actor

@@ -11,9 +11,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from brokers.formats import time_text
-from orders.api import schema
 from orders.api.base import ApiView
 from orders.api.queries import DEFAULT_LIMIT, moment, page, paged, read_query, uuid
+from orders.api.schema import orders as schema
 from orders.controls.audit.read import Entry, Place, Wanted, entries
 from orders.entry.fields import Field, Wrong, reads, text
 from orders.models import Scope

@@ -11,15 +11,16 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from brokers import clock
 from brokers.formats import time_or_none, time_text
+from brokers.postgres import clock
 from orders import selectors
-from orders.api import bodies, schema
+from orders.api import bodies
 from orders.api.base import ApiView, answer
 from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.problems import Problem
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, flag, page, paged, read_query
-from orders.api.shapes import choice
+from orders.api.schema import orders as schema
+from orders.api.schema.shapes import choice
 from orders.api.views.approvals import ApprovalShape, approval_document
 from orders.controls import breaks as four_eyes
 from orders.controls.people import Actor, at_desk

@@ -9,11 +9,11 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from orders.api import schema
 from orders.api.base import ApiView
 from orders.api.bodies import REASON_FIELDS, key_of, read_fields
 from orders.api.keys import takes_key
-from orders.api.shapes import OrderShape, RefusedShape
+from orders.api.schema import orders as schema
+from orders.api.schema.shapes import OrderShape, RefusedShape
 from orders.api.views.orders import placed_answer
 from orders.controls.audit.acting import Acting
 from orders.controls.close import close_position, reverse_position

@@ -9,7 +9,6 @@ from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from orders.api import schema
 from orders.api.base import ApiView
 from orders.api.problems import invalid
 from orders.api.queries import (
@@ -20,7 +19,8 @@ from orders.api.queries import (
     read_query,
 )
 from orders.api.resources import Document, execution_document
-from orders.api.shapes import OrderShape, columns
+from orders.api.schema import orders as schema
+from orders.api.schema.shapes import OrderShape, columns
 from orders.api.views import orders, portfolio
 from orders.errors import FieldError
 from orders.models import Execution

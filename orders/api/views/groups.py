@@ -11,11 +11,13 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from orders.api import bodies, schema, shapes
+from orders.api import bodies
 from orders.api.base import ApiView, answer
 from orders.api.keys import keyed
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.resources import order_document, request_document
+from orders.api.schema import orders as schema
+from orders.api.schema import shapes
 from orders.api.views.orders import of_token, permission_errors
 from orders.entry.cancel import canceled_with
 from orders.entry.fields import inside

@@ -14,12 +14,14 @@ from brokers.formats import decimal_or_none, decimal_text, time_or_none
 from brokers.messages import Preview
 from brokers.models import Instrument
 from orders import selectors
-from orders.api import bodies, schema, shapes
+from orders.api import bodies
 from orders.api.base import ApiView, answer
 from orders.api.keys import takes_key
 from orders.api.problems import invalid
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, page, paged, read_query
 from orders.api.resources import instrument_document
+from orders.api.schema import orders as schema
+from orders.api.schema import shapes
 from orders.api.views.orders import permitted
 from orders.entry.fields import Field, reader_of, text, whole, word
 from orders.entry.preview import Previewed, preview_order

@@ -11,10 +11,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from brokers.formats import time_or_none
-from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.bodies import REASON_FIELDS, read_fields
-from orders.api.shapes import choice
+from orders.api.schema import orders as schema
+from orders.api.schema.shapes import choice
 from orders.api.views.states import scope
 from orders.controls import kill as kills
 from orders.controls.states import ScopeInvalid, require_scope

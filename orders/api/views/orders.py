@@ -12,7 +12,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from orders import selectors
-from orders.api import schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
@@ -22,6 +21,7 @@ from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document
+from orders.api.schema import orders as schema
 from orders.entry.fields import Wrong
 from orders.entry.idempotency import once
 from orders.entry.place import Line, Placed, place_order, place_orders, resolve_lines

@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from orders import selectors
-from orders.api import schema
 from orders.api.base import ApiView
 from orders.api.queries import ACCOUNT_FIELDS, DEFAULT_LIMIT, EXECUTION_FIELDS, page, read_query, whole_list
 from orders.api.resources import (
@@ -19,6 +18,7 @@ from orders.api.resources import (
     position_document,
     session_document,
 )
+from orders.api.schema import orders as schema
 from orders.controls.limits import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions

@@ -12,10 +12,11 @@ from rest_framework.request import Request
 
 from brokers.formats import time_or_none, time_text
 from brokers.models import BrokerAccount
-from orders.api import bodies, schema
+from orders.api import bodies
 from orders.api.base import JSON, ApiView, answer
 from orders.api.problems import invalid
 from orders.api.queries import day, read_query
+from orders.api.schema import orders as schema
 from orders.entry.fields import Field, Wrong, reads, word
 from orders.errors import FieldError
 from orders.models import DayReport, ReportKind

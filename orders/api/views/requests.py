@@ -9,7 +9,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from orders import selectors
-from orders.api import schema_requests as schema
 from orders.api.base import ApiView, answer
 from orders.api.bodies import (
     CANCEL_FIELDS,
@@ -24,6 +23,7 @@ from orders.api.keys import keyed
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.queries import whole_list
 from orders.api.resources import Document, request_document
+from orders.api.schema import requests as schema
 from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.replace import RecordedRequest, replace_order
 from orders.errors import OrderError

@@ -11,9 +11,9 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.problems import Problem
+from orders.api.schema import orders as schema
 
 RESOURCES = (
     "orders",

@@ -13,11 +13,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from brokers.formats import decimal_text, time_text
-from orders.api import bodies, schema, shapes
+from orders.api import bodies
 from orders.api.base import ApiView, answer
 from orders.api.keys import keyed
 from orders.api.queries import DEFAULT_LIMIT, page, paged, read_query, uuid
 from orders.api.resources import instrument_document
+from orders.api.schema import orders as schema
+from orders.api.schema import shapes
 from orders.api.views.orders import permitted
 from orders.entry import slicer
 from orders.entry.fields import Field, word

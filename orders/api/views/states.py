@@ -10,11 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from brokers.formats import time_or_none
-from orders.api import schema
 from orders.api.base import ApiView, answer
 from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.queries import whole_list
-from orders.api.shapes import choice
+from orders.api.schema import orders as schema
+from orders.api.schema.shapes import choice
 from orders.controls.states import StateNow, set_state, states_now
 from orders.entry.fields import Field, text, word
 from orders.models import Scope, TradingState

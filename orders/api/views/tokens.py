@@ -14,13 +14,13 @@ from brokers.formats import time_or_none
 from brokers.models import BrokerAccount
 from orders import selectors
 from orders.access import are_within
-from orders.api import schema_tokens as schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import HEARTBEAT_FIELDS, ROTATE_FIELDS, TOKEN_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
 from orders.api.queries import whole_list
 from orders.api.resources import token_document
+from orders.api.schema import tokens as schema
 from orders.controls.dead_man import BeatInvalid, beat
 from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError

@@ -11,13 +11,13 @@ from rest_framework.request import Request
 
 from brokers.models import BrokerAccount
 from orders import selectors
-from orders.api import schema_webhooks as schema
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import WEBHOOK_FIELDS, read_fields
 from orders.api.problems import Problem, invalid
 from orders.api.queries import page, read_query, whole_list
 from orders.api.resources import delivery_document, webhook_document
+from orders.api.schema import webhooks as schema
 from orders.errors import FieldError
 from orders.models import Scope, Webhook
 from orders.webhooks import manage

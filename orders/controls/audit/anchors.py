@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.controls.audit import seal
 from orders.controls.audit.verify import Anchor
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
 
-from brokers import clock
+from brokers.postgres import clock
 from orders.controls import archive as archives
 from orders.controls.archive import Archived, ArchiveInvalid
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from brokers import clock
 from brokers.models import GatewaySession
+from brokers.postgres import clock
 from orders.controls.audit.acting import acting, at_shell
 from orders.management.people import proven
 from orders.management.times import moment

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from brokers import storable
 from brokers.models import Instrument
+from brokers.postgres import storable
 from orders.models import Break, BreakKind
 from orders.models.statement import Statement, StatementRow
 from orders.reconciliation.breaks import Finding

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 from django.db import transaction
 
-from brokers import clock, storable
 from brokers.models import BrokerAccount
+from brokers.postgres import clock, storable
 from orders.models.statement import Statement, StatementRow
 from orders.reconciliation.statements import comparison
 from orders.reconciliation.statements.files import Begin, NoStatement, Row, Section, read

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from brokers import storable
+from brokers.postgres import storable
 from orders.models.statement import StatementRow
 from orders.reconciliation.statements.files import Row
 from orders.reconciliation.statements.vocabulary import (

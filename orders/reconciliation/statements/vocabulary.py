@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from brokers import storable
+from brokers.postgres import storable
 
 
 def _words(text: str) -> frozenset[str]:

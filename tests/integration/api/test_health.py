@@ -24,7 +24,7 @@ from orders.models.order import first_id_at
 from orders.notify import queues, redis_client
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent
-from tradedesk.stack.redis import EmbeddedRedis
+from tradedesk.stack.servers.redis import EmbeddedRedis
 
 
 def ready(**fields: Any) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from orders.models import Order
 from tests.integration.api.conftest import Api, body, placed
+from tradedesk.http.names import request_id
 from tradedesk.logs import Formatter
-from tradedesk.request_names import request_id
 
 NOWHERE = "01999999-9999-7999-8999-999999999999"
 MANY_NINES = "9" * 5000

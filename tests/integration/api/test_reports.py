@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
-from brokers.daily_time import DailyTime
+from brokers.gate.daily_time import DailyTime
 from brokers.models import BrokerAccount
 from orders.models import Alert, DayReport, Execution, Order, ReportKind
 from orders.reports import keep

@@ -19,8 +19,8 @@ from tests.integration.api.conftest import body
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.process import end, spawn
-from tradedesk.stack.processes import web as web_process
+from tradedesk.stack.processes.commands import web as web_process
+from tradedesk.stack.processes.process import end, spawn
 from tradedesk.stack.urls import answers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]

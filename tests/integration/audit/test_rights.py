@@ -12,7 +12,7 @@ from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.tables import CHANGEABLE
 from orders.models import AuditRecord, Order
 from tests.integration.audit.test_chain import broken, orders
-from tradedesk.stack.postgres import APPLICATION as LOGIN
+from tradedesk.stack.servers.postgres import APPLICATION as LOGIN
 
 __all__ = ["orders"]
 pytestmark = pytest.mark.django_db(transaction=True)

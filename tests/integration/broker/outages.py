@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from brokers import database
+from brokers.postgres import database
 from brokers.threads import RestartableThread
 from orders.models import Order, State
 from orders.session.runtime import SessionRuntime

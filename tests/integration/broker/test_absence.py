@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from brokers import clock
 from brokers.models import GatewaySession
 from brokers.port import Link
+from brokers.postgres import clock
 from orders.models import Alert, AlertKind, EventKind, Order, State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from brokers.breaker import BreakerState
+from brokers.gate.breaker import BreakerState
 from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import IfBrokerDown, Order, State

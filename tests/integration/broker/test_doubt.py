@@ -13,10 +13,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from brokers import lease as leases
+from brokers.gate import lease as leases
+from brokers.gate.restart_window import RestartWindow
 from brokers.models import GatewaySession
 from brokers.port import Link
-from brokers.restart_window import RestartWindow
 from orders.desk.decisions import NotHeld, fail_held, send_held_again
 from orders.entry.cancel import cancel_order
 from orders.models import (

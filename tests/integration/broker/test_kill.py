@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from brokers import clock
 from brokers.messages import Snapshot
 from brokers.models import Position
+from brokers.postgres import clock
 from orders.controls.kill import blocking_of, press, release
 from orders.controls.kill_work import Round
 from orders.controls.people import NotAllowed

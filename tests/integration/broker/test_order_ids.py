@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from brokers.gate.order_ids import LAST_ORDER_ID, USED_UP_FROM
 from brokers.models import GatewaySession
-from brokers.order_ids import LAST_ORDER_ID, USED_UP_FROM
 from brokers.port import Link
 from orders.models import Alert, AlertKind, Order, State
 from orders.sending import order_ids

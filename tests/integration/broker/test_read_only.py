@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from brokers import database
 from brokers.models import GatewaySession
+from brokers.postgres import database
 from orders.models import State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk, Gateway

@@ -105,7 +105,7 @@ django.setup()
 from django.conf import settings
 from orders.session import runtime as rooms
 from orders.session.sweep import Step
-from tradedesk import broker_worker
+from tradedesk.workers import broker_worker
 rooms.SILENCE["sweep"] = 1.0
 lease = rooms.take_lease("main", 1)
 session = rooms.SessionRuntime(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from brokers import clock
 from brokers.fix import TimeInForce
+from brokers.postgres import clock
 from orders.entry.recheck import recheck_waiting
 from orders.entry.replace import Change, replace_order
 from orders.models import Order, ScopeState, State, TradingState

@@ -19,7 +19,7 @@ from brokers.fix import OrdStatus, OrdType, Side, TimeInForce
 from brokers.fix44 import translate, wire
 from brokers.fix44.translate import OUR_CONTRACTS, ExecType, Translator
 from brokers.fix44.wire import Tag
-from brokers.lease import Lease
+from brokers.gate.lease import Lease
 from brokers.messages import BrokerEvent, ExecutionReport
 from brokers.models import GatewaySession
 from brokers.port import InboundMessage

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from hypothesis import given
 
-from brokers.lease import Lease
+from brokers.gate.lease import Lease
 from brokers.messages import OrderIdentity, OrderReport, WorkingStatus
 from brokers.models import GatewaySession
 from orders.entry.cancel import cancel_order

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from brokers import clock
 from brokers.errors import BrokerUnavailable
+from brokers.gate.restart_window import RestartWindow
+from brokers.gate.weekly_login import WeeklyLogin
 from brokers.ib import controller
 from brokers.models import GatewaySession
-from brokers.restart_window import RestartWindow
-from brokers.weekly_login import WeeklyLogin
+from brokers.postgres import clock
 from orders.controls import gateway_watch
 from orders.models import Alert, AuditRecord
 from tests.integration.orders.test_attribution import sent

@@ -15,8 +15,8 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brokers.breaker import Breaker
 from brokers.fix import Side
+from brokers.gate.breaker import Breaker
 from brokers.inbox import parking
 from brokers.messages import (
     AccountValueReport,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from brokers import prepared
+from brokers.postgres import prepared
 from orders.sending.claim import unchecked_orders
 
 SHOWN = "SELECT current_setting('enable_seqscan')"

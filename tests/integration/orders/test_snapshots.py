@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from brokers.breaker import Breaker
 from brokers.fix import Side
+from brokers.gate.breaker import Breaker
 from brokers.messages import (
     ExecutionReport,
     OrderIdentity,

@@ -12,9 +12,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from brokers import prepared
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument, Position
+from brokers.postgres import prepared
 from orders.entry import place as place_module
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.place import Line, dry_run, place_orders

@@ -15,7 +15,7 @@ import pytest
 from orders.notify import redis_client, wakeup
 from orders.session.wakeup_listener import listen_forever
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.redis import EmbeddedRedis
+from tradedesk.stack.servers.redis import EmbeddedRedis
 
 SESSION = "wake-test"
 Received = queue.Queue[bytes]

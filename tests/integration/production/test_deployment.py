@@ -45,7 +45,7 @@ def test_a_web_process_without_a_key_refuses_to_start(tmp_path: Path, module: st
 
 
 def test_a_worker_without_a_key_refuses_to_start(tmp_path: Path) -> None:
-    done = run(tmp_path, "-m", "tradedesk.celery_commands", "worker", "-Q", "default")
+    done = run(tmp_path, "-m", "tradedesk.workers.commands", "worker", "-Q", "default")
     assert done.returncode != 0
     assert "SECRET_KEY is not set" in done.stderr
 

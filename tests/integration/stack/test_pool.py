@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
-from tradedesk.pooled import PooledConnection
+from tradedesk.conf.pooled import PooledConnection
 
 IDLE = 8  # the library waits 0, 1, 2, 4 s after each dead one that it finds: three were too many for 5 s
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.process import end, end_leftover, end_marked, is_gone, spawn, wait_until
+from tradedesk.stack.processes.process import end, end_leftover, end_marked, is_gone, spawn, wait_until
 
 SLEEP = ("sleep", "300")
 STUBBORN = ("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done")
@@ -39,7 +39,7 @@ def test_descendants_end_with_their_ancestor(tmp_path: Path) -> None:
 
 def test_a_process_ends_when_whoever_started_it_is_killed(tmp_path: Path) -> None:
     parent = (
-        "import os, pathlib, sys, time; from tradedesk.stack.process import spawn;"
+        "import os, pathlib, sys, time; from tradedesk.stack.processes.process import spawn;"
         "here = pathlib.Path(sys.argv[1]);"
         "child = spawn(['sleep', '300'], env=os.environ, log=here / 'child.log', cwd=here);"
         "print(child.pid, flush=True); time.sleep(300)"

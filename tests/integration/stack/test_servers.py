@@ -14,10 +14,10 @@ import pytest
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.local import kept_server
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.postgres import EmbeddedPostgres
-from tradedesk.stack.process import wait_until
-from tradedesk.stack.redis import EmbeddedRedis
-from tradedesk.stack.restarts import Death, Return
+from tradedesk.stack.processes.process import wait_until
+from tradedesk.stack.processes.restarts import Death, Return
+from tradedesk.stack.servers.postgres import EmbeddedPostgres
+from tradedesk.stack.servers.redis import EmbeddedRedis
 
 
 @pytest.fixture

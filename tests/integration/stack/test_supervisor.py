@@ -13,11 +13,11 @@ import psutil
 import pytest
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.plan import News, Plan, begin, plan_for, write_plan
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.process import end, is_gone, marked, spawn, wait_until
-from tradedesk.stack.processes import Process
-from tradedesk.stack.restarts import PAUSES, Death, Return
+from tradedesk.stack.processes.commands import Process
+from tradedesk.stack.processes.plan import News, Plan, begin, plan_for, write_plan
+from tradedesk.stack.processes.process import end, is_gone, marked, spawn, wait_until
+from tradedesk.stack.processes.restarts import PAUSES, Death, Return
 
 SLEEP = ("sh", "-c", "echo hello; exec sleep 300")
 FAILS = ("sh", "-c", "echo hello; echo ValueError: no such setting; exit 3")
@@ -40,7 +40,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         ]
         plan = plan_for(listed, logs=tmp_path / "logs", run=tmp_path / "run", echo=echo)
         begin(plan)
-        argv = [sys.executable, "-m", "tradedesk.stack.supervisor", str(write_plan(plan))]
+        argv = [sys.executable, "-m", "tradedesk.stack.processes.supervisor", str(write_plan(plan))]
         started.append(spawn(argv, env=os.environ, log=tmp_path / "supervisor.out", cwd=BASE_DIR))
         assert wait_until(lambda: all("hello" in log(plan, name) for name in commands), limit=60)
         for name in commands:

@@ -17,8 +17,8 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.process import end_marked, is_gone, marked
-from tradedesk.stack.processes import STACK_MARK
+from tradedesk.stack.processes.commands import STACK_MARK
+from tradedesk.stack.processes.process import end_marked, is_gone, marked
 from tradedesk.stack.template import fill
 
 pytestmark = pytest.mark.timeout(600)

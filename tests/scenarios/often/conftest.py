@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tradedesk.stack.processes import ONLOOKERS
+from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}

@@ -7,7 +7,7 @@ import subprocess
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.clients import require
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes import MANAGE
+from tradedesk.stack.processes.commands import MANAGE
 from tradedesk.stack.system import System
 
 

@@ -11,8 +11,8 @@ from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
 
 from orders.api.bodies import BULK_FIELDS, ORDER_FIELDS, read_fields
-from orders.api.examples import EXIT, ONLY, ORDER
 from orders.api.problems import PROBLEMS
+from orders.api.schema.examples import EXIT, ONLY, ORDER
 
 #: Codes that no operation has: other paths and methods, failures, one order inside a bulk.
 ELSEWHERE = {"METHOD_NOT_ALLOWED", "BODY_TOO_SLOW", "INTERNAL_ERROR", "NOT_PLACED"}

@@ -36,7 +36,7 @@ def test_benchmarks_and_stand_ins_are_no_product_code() -> None:
 def test_a_room_is_a_package_or_a_module_alone_in_orders() -> None:
     assert room_of_file("orders/api/views/orders.py") == "orders.api"
     assert room_of_file("orders/tasks.py") == "orders.tasks"
-    assert room_of_file("brokers/lease.py") == "brokers"
+    assert room_of_file("brokers/port.py") == "brokers"
     assert room_of_module("brokers.ib.session") == "brokers.ib"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.breaker import Breaker, BreakerState
+from brokers.gate.breaker import Breaker, BreakerState
 
 
 class Clock:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from ib_async import Contract, Order, OrderState
 
+from brokers.gate.order_ids import USED_UP_FROM
 from brokers.ib.callbacks import Callbacks
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
 from brokers.market import LiveQuote, ProfitReport
 from brokers.messages import ErrorReport, HandedOver, OrderReport, PositionReport
-from brokers.order_ids import USED_UP_FROM
 from brokers.port import InboundMessage, Link
 
 

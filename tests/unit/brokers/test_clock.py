@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers.clock import WholeSeconds
+from brokers.postgres.clock import WholeSeconds
 
 START = datetime(2026, 11, 27, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import DataError, Error, IntegrityError, InterfaceError, InternalError, OperationalError
 from psycopg import errors
 
-from brokers.database import is_away
+from brokers.postgres.database import is_away
 
 
 def told(kind: type[Error], cause: type[psycopg.Error] | None = None) -> Error:

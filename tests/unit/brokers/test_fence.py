@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from brokers import lease as leases
 from brokers.errors import BrokerUnavailable
-from brokers.fence import Fence
+from brokers.gate import lease as leases
+from brokers.gate.fence import Fence
 
 
 class Clocks:

@@ -12,12 +12,12 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers import database
 from brokers.inbox import parking, writer
 from brokers.inbox.applier import InboxItem
 from brokers.inbox.writer import InboxWriter
 from brokers.messages import OrderAbsent
 from brokers.port import InboundMessage, Link
+from brokers.postgres import database
 
 
 class Books:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from brokers.pacing import CANCELS_EXPECTED, OWN, WINDOW, Pacer, Share
+from brokers.gate.pacing import CANCELS_EXPECTED, OWN, WINDOW, Pacer, Share
 
 PER_SECOND = 50
 

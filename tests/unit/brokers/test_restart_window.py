@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from brokers.restart_window import RestartWindow
+from brokers.gate.restart_window import RestartWindow
 
 
 @pytest.mark.parametrize(

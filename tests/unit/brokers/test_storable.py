@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brokers import storable
+from brokers.postgres import storable
 
 ANY_TEXT = st.text(st.characters())  # NUL and halves of surrogate pairs among them
 SCALAR = ANY_TEXT | st.integers() | st.floats() | st.decimals() | st.none() | st.booleans()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from brokers.weekly_login import WeeklyLogin
+from brokers.gate.weekly_login import WeeklyLogin
 
 SUNDAY = "Sun 01:00 America/New_York"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import OperationalError
 
-from brokers import database
+from brokers.postgres import database
 from orders.session.sweep import Step, Sweep
 
 

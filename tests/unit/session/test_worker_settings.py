@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from celery.worker.control import Panel
 from django.conf import settings
 
-from tradedesk import steady_worker
 from tradedesk.celery import app
+from tradedesk.workers import steady as steady_worker
 
 
 def test_flower_is_told_no_setting_that_holds_a_secret() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.options import StackOptions, add_arguments, from_arguments
 from tradedesk.stack.ports import CANDIDATES, free_port, is_free, require_free
-from tradedesk.stack.processes import environment, processes
+from tradedesk.stack.processes.commands import environment, processes
 from tradedesk.stack.urls import Urls
 
 

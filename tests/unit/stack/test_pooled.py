@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from tradedesk.pooled import UtcLoader, is_silent
+from tradedesk.conf.pooled import UtcLoader, is_silent
 
 
 def test_a_socket_is_silent_until_the_other_end_speaks_or_goes() -> None:

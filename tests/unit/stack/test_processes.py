@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tradedesk.stack.options import StackOptions
-from tradedesk.stack.processes import processes
+from tradedesk.stack.processes.commands import processes
 
 
 def brokers(monkeypatch: pytest.MonkeyPatch, sessions: str) -> dict[str, str]:
@@ -31,6 +31,6 @@ def test_a_plain_stack_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_worker_and_beat_start_without_the_plugins_of_celerys_command() -> None:
-    loaded = "import sys, tradedesk.celery_commands; print({'flower', 'tornado'} & set(sys.modules))"
+    loaded = "import sys, tradedesk.workers.commands; print({'flower', 'tornado'} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "set()"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tradedesk.stack.reasons import LONGEST, last_words
+from tradedesk.stack.processes.reasons import LONGEST, last_words
 
 TRACEBACK = """Traceback (most recent call last):
   File "x.py", line 1, in <module>

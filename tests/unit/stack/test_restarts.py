@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tradedesk.stack.interrupts import Interrupts
-from tradedesk.stack.restarts import STEADY, Restarts
+from tradedesk.stack.processes.interrupts import Interrupts
+from tradedesk.stack.processes.restarts import STEADY, Restarts
 
 LOG = Path("none.log")
 

@@ -18,7 +18,7 @@ from tradedesk.bench.path.legs import Passage, Sent
 from tradedesk.bench.path.recorder import CALLS_FILE, WRITE_EVERY
 from tradedesk.bench.path.trace import Trace, read_trace
 from tradedesk.bench.stream import FillWatch
-from tradedesk.stack.processes import PYTHON, Process
+from tradedesk.stack.processes.commands import PYTHON, Process
 
 PROFILED = ("web", "stream", "broker")
 APPLICATIONS = {

@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tradedesk.bench.path.figures import COLUMNS, write_figures
 from tradedesk.bench.run import KINDS, Wanted, run
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.interrupts import Interrupts
+from tradedesk.stack.processes.interrupts import Interrupts
 
 
 class Command(BaseCommand):

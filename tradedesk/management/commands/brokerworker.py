@@ -11,11 +11,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, close_old_connections
 
-from brokers import database
-from brokers.lease import Lease
+from brokers.gate.lease import Lease
+from brokers.postgres import database
 from orders.session.runtime import SessionRuntime, take_lease
-from tradedesk import broker_worker
 from tradedesk.env import SessionConfig
+from tradedesk.workers import broker_worker
 
 STAND_BY_EVERY = 0.25  # seconds
 

@@ -15,7 +15,7 @@ from tradedesk.chaos.plan import GAP
 from tradedesk.chaos.report import Document, campaign
 from tradedesk.chaos.run import Size, run
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.interrupts import Interrupts
+from tradedesk.stack.processes.interrupts import Interrupts
 
 
 class Command(BaseCommand):

@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tradedesk.stack.postgres import APPLICATION, let_in
+from tradedesk.stack.servers.postgres import APPLICATION, let_in
 
 
 class Command(BaseCommand):

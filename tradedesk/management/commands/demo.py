@@ -15,8 +15,8 @@ from tradedesk.management.commands import sampleorders
 from tradedesk.stack import options as stack_options
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.local import LocalStack
-from tradedesk.stack.process import end, spawn
-from tradedesk.stack.processes import MANAGE
+from tradedesk.stack.processes.commands import MANAGE
+from tradedesk.stack.processes.process import end, spawn
 
 
 class Command(BaseCommand):

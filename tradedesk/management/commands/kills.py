@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradedesk.chaos.kills import run
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.interrupts import Interrupts
+from tradedesk.stack.processes.interrupts import Interrupts
 
 
 class Command(BaseCommand):

@@ -9,8 +9,8 @@ from rest_framework import serializers
 
 from orders.api.bodies import WEBHOOK_FIELDS
 from orders.api.queries import paged, uuid
-from orders.api.schema import Operation, json_body, page_of, parameters, problems, read
-from orders.api.shapes import choice
+from orders.api.schema.orders import Operation, json_body, page_of, parameters, problems, read
+from orders.api.schema.shapes import choice
 from orders.entry.fields import Field, word
 from orders.models import DeliveryState, EventKind
 

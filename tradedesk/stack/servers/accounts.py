@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.process import Account, identity
+from tradedesk.stack.processes.process import Account, identity
 
 UNPRIVILEGED = "nobody"
 SHARED_FOLDER = Path("/var/lib/tradedesk")

@@ -7,9 +7,9 @@ import sys
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from brokers import database
+from brokers.postgres import database
 from orders.api.problems import Problem, problem_of, problem_response
-from tradedesk.request_names import request_id
+from tradedesk.http.names import request_id
 
 
 def of_api(request: HttpRequest) -> bool:

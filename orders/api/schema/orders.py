@@ -11,9 +11,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from orders.api import bodies, queries
-from orders.api.examples import ORDER
 from orders.api.problems import PROBLEMS
-from orders.api.shapes import (
+from orders.api.schema.examples import ORDER
+from orders.api.schema.shapes import (
     AccountLimitsShape,
     AccountValueShape,
     EventShape,

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.process import Account, identity
+from tradedesk.stack.processes.process import Account, identity
 
 INITDB_OPTIONS = (
     "--auth=scram-sha-256",

@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from orders.api.bodies import HEARTBEAT_FIELDS, ROTATE_FIELDS, TOKEN_FIELDS
-from orders.api.schema import Operation, json_body, page_of, problems
-from orders.api.shapes import choice
+from orders.api.schema.orders import Operation, json_body, page_of, problems
+from orders.api.schema.shapes import choice
 from orders.models import Scope
 
 KEY = OpenApiParameter("key", str, "path", description="The token's id, or `self`.")

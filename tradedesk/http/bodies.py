@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import connections
 
 from orders.api.problems import Problem, problem_response
-from tradedesk.body_readers import BodyReaders, BodyTooSlow
-from tradedesk.turns import Turn, Turns
+from tradedesk.http.body_readers import BodyReaders, BodyTooSlow
+from tradedesk.http.turns import Turn, Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.errors import StackError
-from tradedesk.stack.processes import MANAGE
-from tradedesk.stack.reasons import last_words
+from tradedesk.stack.processes.commands import MANAGE
+from tradedesk.stack.processes.reasons import last_words
 
 
 def manage(*arguments: str, env: Mapping[str, str], logs: Path) -> str:

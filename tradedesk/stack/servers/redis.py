@@ -10,7 +10,7 @@ import redis
 
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.ports import HOST
-from tradedesk.stack.server import Server
+from tradedesk.stack.servers.server import Server
 
 # What Celery needs of any Redis: queue keys that are never evicted and survive a restart. Every second
 # is enough, because PostgreSQL is the truth and a wiped Redis loses nothing.

@@ -1,7 +1,7 @@
 """Runs the processes of a stack under supervisord, which starts again what dies.
 
 A process of its own, because supervisord forks and takes over the signals, which neither the progress
-display of the demo nor a test run would bear. Usage: `python -m tradedesk.stack.supervisor PLAN`.
+display of the demo nor a test run would bear. Usage: `python -m tradedesk.stack.processes.supervisor PLAN`.
 
 What we add to supervisord: pauses that are capped, a line for each death, the end of whatever a dead
 process left behind, and that processes die with their supervisor.
@@ -25,9 +25,9 @@ from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
 from tradedesk.env import BASE_DIR
-from tradedesk.stack.plan import Plan, configuration, read_plan, write_news
-from tradedesk.stack.process import death_notice, kill_group
-from tradedesk.stack.restarts import Restarts, Return
+from tradedesk.stack.processes.plan import Plan, configuration, read_plan, write_news
+from tradedesk.stack.processes.process import death_notice, kill_group
+from tradedesk.stack.processes.restarts import Restarts, Return
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)  # of a terminal (ECMA-48), in turn
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tradedesk.stack.reasons import last_words
+from tradedesk.stack.processes.reasons import last_words
 
 #: Seconds before the first, second ... start in a row; the last one is kept to.
 PAUSES = (0, 1, 2, 4, 8, 16, 30)

@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse
 from rest_framework import serializers
 
 from orders.api.bodies import BULK_FIELDS
-from orders.api.schema import IDEMPOTENCY_KEY, Operation, json_body, problems, refused
-from orders.api.shapes import OrderShape, ProblemShape
+from orders.api.schema.orders import IDEMPOTENCY_KEY, Operation, json_body, problems, refused
+from orders.api.schema.shapes import OrderShape, ProblemShape
 
 
 class BulkResult(serializers.Serializer[Any]):

@@ -139,7 +139,7 @@ def flower(port: int, password: str) -> Process:
 
 def celery(command: str, *arguments: str) -> tuple[str, ...]:
     """The worker or the beat of this project, without the plugins of Celery's own command."""
-    return (PYTHON, "-m", "tradedesk.celery_commands", command, *arguments)
+    return (PYTHON, "-m", "tradedesk.workers.commands", command, *arguments)
 
 
 def environment(

@@ -13,10 +13,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tradedesk.stack.accounts import postgres_home, server_account
-from tradedesk.stack.cluster import create_cluster, seen_by
 from tradedesk.stack.ports import HOST
-from tradedesk.stack.server import Server
+from tradedesk.stack.servers.accounts import postgres_home, server_account
+from tradedesk.stack.servers.cluster import create_cluster, seen_by
+from tradedesk.stack.servers.server import Server
 
 ROLE = DATABASE = "tradedesk"  # owns everything: for `migrate` and for whoever looks after the database
 #: What web and workers log in as. It owns nothing (orders/controls/audit/install.py gives it its rights).

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tradedesk.stack.folder import write_private
-from tradedesk.stack.processes import Process
-from tradedesk.stack.restarts import STEADY, Death, Return
+from tradedesk.stack.processes.commands import Process
+from tradedesk.stack.processes.restarts import STEADY, Death, Return
 
 LOG_BYTES = 5_000_000  # per file; one older file is kept beside it
 #: Seconds from SIGTERM to SIGKILL. A broker worker needs some to hand its work over, and is stopped first.
@@ -111,8 +111,8 @@ class News:
 def configuration(plan: Plan) -> str:
     """What supervisord decides by, in its own form.
 
-    Command lines, environments and paths are not in it (`tradedesk.stack.supervisor` hands them over):
-    they would have to be quoted three times, and passwords would be in a file.
+    Command lines, environments and paths are not in it (`tradedesk.stack.processes.supervisor` hands them
+    over): they would have to be quoted three times, and passwords would be in a file.
     """
     others = [name for name in plan.commands if name not in plan.first_to_stop]
     groups = [("first_to_stop", plan.first_to_stop, 999), ("others", others, 1)]  # the highest stops first

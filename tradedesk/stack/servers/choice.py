@@ -11,9 +11,9 @@ import redis
 
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.folder import DataFolder
-from tradedesk.stack.postgres import EmbeddedPostgres
-from tradedesk.stack.redis import EmbeddedRedis
-from tradedesk.stack.server import Server
+from tradedesk.stack.servers.postgres import EmbeddedPostgres
+from tradedesk.stack.servers.redis import EmbeddedRedis
+from tradedesk.stack.servers.server import Server
 
 
 class Servers:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.ports import free_port
-from tradedesk.stack.process import Account, end, end_leftover, family_of, kill, spawn, wait_until
-from tradedesk.stack.reasons import last_words
+from tradedesk.stack.processes.process import Account, end, end_leftover, family_of, kill, spawn, wait_until
+from tradedesk.stack.processes.reasons import last_words
 
 START_LIMIT = 60.0  # seconds; a recovery after a crash reads the log first
 MARK = "TRADEDESK_SERVER_OF"

@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
 from orders.api import bodies
-from orders.api.schema import IDEMPOTENCY_KEY, Operation, json_body, page_of, problems, read, refused
-from orders.api.shapes import ProblemShape, RefusedRequestShape, RequestShape
+from orders.api.schema.orders import IDEMPOTENCY_KEY, Operation, json_body, page_of, problems, read, refused
+from orders.api.schema.shapes import ProblemShape, RefusedRequestShape, RequestShape
 
 
 class CancelShape(RequestShape):

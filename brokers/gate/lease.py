@@ -1,9 +1,9 @@
 """The lease of a gateway session: one holder at a time, told apart by a fencing epoch.
 
 A claim carries the epoch in its WHERE, so a former holder that was paused can claim nothing; what it claimed
-before is stopped by its fence (`brokers.fence`), and what it records of the session by `require`. A holder
-renews well before the lease runs out; the clock is PostgreSQL's, there is only one of it. A holder that is a
-dead process of this machine cannot come back: its lease is taken without waiting.
+before is stopped by its fence (`brokers.gate.fence`), and what it records of the session by `require`. A
+holder renews well before the lease runs out; the clock is PostgreSQL's, there is only one of it. A holder
+that is a dead process of this machine cannot come back: its lease is taken without waiting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from brokers.fence import Fence
+from brokers.gate.fence import Fence
 
 TAKE = """
     UPDATE brokers_gatewaysession

@@ -1,0 +1,1 @@
+"""PostgreSQL as the hot path needs it: clock, prepared statements, meaning of errors, storable values."""
