@@ -63,8 +63,9 @@ def beat(token_key: str, *, within: int | None = None) -> ApiToken:
 
 
 def is_alive(token_key: str) -> bool:
-    """Whether a token that has to beat has done so in time."""
-    return ApiToken.objects.filter(token_key=token_key, due_at__gt=clock.now()).exists()
+    """Whether a token that has to beat has done so in time; one that was rotated lives by its successor."""
+    token = ApiToken.objects.only("pk", "successor").get(token_key=token_key)
+    return ApiToken.objects.filter(pk=token.successor_id or token.pk, due_at__gt=clock.now()).exists()
 
 
 def cancel_for_silent(session: str) -> int:
@@ -74,7 +75,15 @@ def cancel_for_silent(session: str) -> int:
     for token in silent.select_related("user").distinct().order_by("pk"):
         if _fire(token, session):
             asked += _cancel(token, session)
+            _rest_when_over(token)
     return asked
+
+
+def _rest_when_over(token: ApiToken) -> None:
+    """A token that is over beats never again: once nothing of it works, its client's other tokens go on."""
+    over = token.revoked_at or (token.expiry and token.expiry <= clock.now())
+    if over and not any(_open_orders(token, session).exists() for session in _sessions(token)):
+        ApiToken.objects.filter(pk=token.pk).update(due_at=None)
 
 
 def _fire(token: ApiToken, session: str) -> bool:

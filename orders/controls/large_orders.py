@@ -68,6 +68,7 @@ class OrderAct(Act):
         rules = rules_cache.rules()
         fail_unfit(orders, rules)
         failed = [order for order in orders if order.state != State.CREATED]
+        failed += Order.objects.filter(approval=approval.pk, state=State.FAILED)  # while they waited
         if failed and approval.payload.get("whole"):
             _fail(orders, "GROUP_BROKEN", approval.decided_by)
         going = [order for order in orders if order.state == State.CREATED]

@@ -174,7 +174,8 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     """
     drafts = [line.order for line in lines if line.order and line.created]
     limited = has_use_limits(drafts, rules)
-    whole = all_or_none or any(map(second_person.needs_second, drafts))
+    # An overridden warning may come with the use, which is read below: what waits for it is one transaction.
+    whole = all_or_none or any(order.overrides or second_person.needs_second(order) for order in drafts)
     marks = grant_unlocked([[order] for order in drafts], rules) if limited and not whole else None
     with transaction.atomic() if whole or (limited and marks is None) else nullcontext():
         if limited and marks is None:

@@ -17,7 +17,7 @@ from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from brokers.postgres import clock
 from orders.entry import second_person
 from orders.entry.checks import check_report
-from orders.entry.intentions import user_of
+from orders.entry.intentions import is_exit, user_of
 from orders.entry.place import require_form
 from orders.entry.rules import find_context, rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
@@ -172,6 +172,8 @@ def _require_replaceable(order: Order, request: OrderRequest) -> None:
     raised = order.state in raisable(order.session_id) and request.terms.order_qty > order.cum_qty
     if order.state in (*DEAD, *EXECUTED) and not raised:
         raise OrderOver(order)
+    if order.parent_id and request.terms.order_qty > order.order_qty:  # its parent was checked as a whole
+        raise TicketInvalid({"order_qty": ["A slice cannot become larger than what its parent gave it."]})
     _require_known_terms(order)
     _require_covered(order, request)
     if order.requests.filter(kind=RequestKind.CANCEL, state__in=OPEN_REQUESTS).exists():
@@ -220,7 +222,7 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     if not order.terms.only_lowers_to(request.terms):
         report = [
             *check_report(ticket, context),
-            *second_person.larger_check(order, ticket, context),
+            *([] if is_exit(order) else second_person.larger_check(order, ticket, context)),
             *replace_report(order, ticket, rules_cache.rules()),
         ]
     request.check_report = [result.as_json() for result in report]

@@ -33,6 +33,10 @@ MARGIN = timedelta(days=1)
 SHOWN = 50
 
 
+#: What an amount counts where the account has no rate of its currency: no currency is worth so many dollars.
+WITHOUT_A_RATE = 10
+
+
 def large_check(ticket: Ticket, context: OrderContext) -> CheckResult | None:
     """That the order needs a second person, as its report says it; None while one is enough.
 
@@ -44,19 +48,28 @@ def large_check(ticket: Ticket, context: OrderContext) -> CheckResult | None:
     if worth is None:
         return None
     in_money = in_base(worth, context.instrument.currency, context.account.code)
-    if in_money is not None and in_money <= settings.ORDERS_ABOVE:
+    if in_money is None:
+        in_money = worth * WITHOUT_A_RATE
+    if in_money <= settings.ORDERS_ABOVE:
         return None
     return CheckResult(
         check=CHECK,
         passed=False,
-        value=f"{worth:f} {context.instrument.currency}, without a rate"
-        if in_money is None
-        else decimal_text(round(in_money, 2)),
+        value=decimal_text(round(in_money, 2)),
         limit=decimal_text(settings.ORDERS_ABOVE),
         code=CODE,
         scope=FIRM,
         overridden="a second person must approve it",
     )
+
+
+def whole_check(ticket: Ticket, context: OrderContext, report: Sequence[CheckResult]) -> CheckResult | None:
+    """Why an intention worked in parts needs a second person: it is large, or a warning is overridden."""
+    if "overrides" in settings.FOUR_EYES and not ticket.reduce_only:
+        overridden = next((check for check in report if check.overridden), None)
+    else:
+        overridden = None
+    return large_check(ticket, context) or overridden
 
 
 def larger_check(order: Order, ticket: Ticket, context: OrderContext) -> list[CheckResult]:

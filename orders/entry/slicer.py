@@ -130,9 +130,9 @@ def place_sliced(
     parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
     try:
         with transaction.atomic():
-            require_whole(ticket, context, rules_cache.rules(), client.get_username())
-            if large := second_person.large_check(ticket, context):
-                parent.approval = second_person.ask_for_sliced(parent, large)
+            report = require_whole(ticket, context, rules_cache.rules(), client.get_username())
+            if waits := second_person.whole_check(ticket, context, report):
+                parent.approval = second_person.ask_for_sliced(parent, waits)
                 parent.paused_at = received_at
                 parent.move(SliceState.PAUSED, actor="checks", at=received_at, text=WAITS)
             parent.save(force_insert=True)

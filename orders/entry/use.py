@@ -170,8 +170,8 @@ def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Order
     yield from _judged(last, use, valuation, recorded=True)
 
 
-def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> None:
-    """Raise RefusedByCheck for an intention worked in parts that breaks a limit whole.
+def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> list[CheckResult]:
+    """The report of an intention worked in parts; raises RefusedByCheck for one that breaks a limit whole.
 
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
@@ -180,6 +180,7 @@ def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str
     report = [*own, *_report(intention, rules, lock=True)]
     if broken := first_failed(report):
         raise RefusedByCheck(broken.code, reason(broken.code).text, [check.as_json() for check in report])
+    return report
 
 
 def replace_report(

@@ -62,6 +62,8 @@ def in_base(amount: Decimal, currency: str, account: str) -> Decimal | None:
     yet is taken to have one currency.
     """
     rates = exchange_rates.of(account)
+    if not amount:
+        return amount
     if rate := rates.to_base.get(currency):
         return amount * rate.px
     for base in (name for name, rate in rates.to_base.items() if rate.px == 1):

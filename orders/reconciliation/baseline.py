@@ -69,6 +69,12 @@ def traded_since_baseline(account: BrokerAccount) -> list[TradedTotal]:
     return _traded(account.code, account.baseline_execution)
 
 
+def total_of(execution: Execution) -> TradedTotal:
+    """What this one execution alone comes to."""
+    (total,) = _sums(Execution.objects.filter(pk=execution.pk))
+    return total
+
+
 def traded_after(account: BrokerAccount, day: date) -> list[TradedTotal]:
     """What our executions of later trading days came to."""
     rows = Execution.objects.filter(account=account, trade_date__gt=day, superseded=False)

@@ -173,11 +173,10 @@ def expiring(account: BrokerAccount, day: date) -> Rows:
 
 
 def limit_changes(account: BrokerAccount, day: date) -> Rows:
-    """Limits of the account or the firm that were changed since the day before began."""
+    """Limits of the account that were changed since the day before began; the firm's are not everybody's."""
     start, end = bounds(day)
-    scopes = (f"account:{account.code}", "firm")
     rows = LimitChange.objects.filter(
-        scope__in=scopes, applied_at__gte=start - timedelta(days=1), applied_at__lt=end
+        scope=f"account:{account.code}", applied_at__gte=start - timedelta(days=1), applied_at__lt=end
     )
     names = ("scope", "field", "old", "new", "reason", "maker", "approver")
     return [
@@ -343,7 +342,7 @@ def limit_use(account: BrokerAccount, day: date) -> Rows:
 def approvals(account: BrokerAccount, day: date) -> Rows:
     """What a second person decided about on this day."""
     start, end = bounds(day)
-    rows = Approval.objects.filter(decided_at__gte=start, decided_at__lt=end, accounts__contains=account.code)
+    rows = Approval.objects.filter(decided_at__gte=start, decided_at__lt=end, accounts=[account.code])
     return [
         {"title": row.title, "state": row.state, "made_by": row.made_by, "decided_by": row.decided_by}
         for row in rows.order_by("decided_at")

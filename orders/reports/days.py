@@ -16,6 +16,15 @@ class Preset(StrEnum):
     MONTH = "month"
 
 
+#: Days that anybody may ask for; what is beyond them no clock of ours reaches.
+FIRST, LAST = date(1970, 1, 1), date(2099, 12, 31)
+
+
+def may_be_reported(day: date) -> bool:
+    """Whether a report of this day can be asked for: tomorrow has begun somewhere, later days have not."""
+    return FIRST <= day <= today() + timedelta(days=1)
+
+
 def today() -> date:
     """The date in UTC."""
     return clock.now().date()

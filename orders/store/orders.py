@@ -142,7 +142,7 @@ MARKS = """
         SELECT * FROM unnest(%s::text[], %s::bigint[]) AS e(owner, version)
     ), locked AS (
         SELECT m.owner, m.version FROM orders_usemark m WHERE m.owner IN (SELECT owner FROM expected)
-        ORDER BY m.owner FOR UPDATE
+        ORDER BY m.owner COLLATE "C" FOR UPDATE
     ), stands AS (
         SELECT count(*) = (SELECT count(*) FROM expected) AS stands
         FROM locked JOIN expected USING (owner, version)

@@ -44,5 +44,5 @@ def test_the_leg_of_the_callbacks_has_all_four_of_them(legs: dict[str, Any]) -> 
 
 
 def test_the_request_is_followed_from_the_entrance_on(legs: dict[str, Any]) -> None:
-    assert next(iter(legs["post"]["rooms"])) == "tradedesk"
+    assert next(iter(legs["post"]["rooms"])) == "tradedesk.http"
     assert "brokers.ib" in legs["claim"]["rooms"]

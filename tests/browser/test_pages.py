@@ -197,7 +197,8 @@ def test_a_break_is_explained_and_closed(boss: Page, stack: System) -> None:
         "from django.utils import timezone as t; from orders.models import Break;"
         "Break.objects.create(session_id='main', kind='EXECUTION', key='test-exec', account_id='DU1234567',"
         "text='The broker shows an execution that we do not have', ours={'last_qty': '0'},"
-        "broker={'last_qty': '5'}, first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)",
+        "broker={'last_qty': '5', 'last_px': '200'},"
+        "first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)",
     )
     boss.goto("/admin/orders/break/?kind__exact=EXECUTION")
     boss.locator("#result_list tbody a, #result_list tbody th a").first.click()

@@ -153,7 +153,7 @@ def take_over(url: str, staging: str, kept_as: str) -> str:
     """Give the restored database the name; what the one before is called now, empty when there was none."""
     own = name_of(url)
     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-    with maintenance(url) as connection:
+    with maintenance(url) as connection, connection.transaction():  # both names change, or none
         require_alone(connection, own)
         there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [own]).fetchone()
         if there:

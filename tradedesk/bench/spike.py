@@ -96,9 +96,9 @@ def spike(ground: Ground, *, orders: int) -> Document:
 
 
 def spiked(ground: Ground, number: int) -> dict[str, Any]:
-    """Most are at the market, some rest."""
-    rests = {"ord_type": "LIMIT", "price": "1.00", "side": "BUY"} if number % RESTS_EVERY == 0 else {}
-    return ground.order(number, max_age=MAX_AGE, **rests)
+    """Most are at the market; some would rest, and end at once where they came so far."""
+    rests = {"ord_type": "LIMIT", "price": "1.00", "side": "BUY", "time_in_force": "IOC"}
+    return ground.order(number, max_age=MAX_AGE, **(rests if number % RESTS_EVERY == 0 else {}))
 
 
 def waited(ground: Ground) -> Document:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
@@ -49,7 +50,8 @@ class DaysForm(forms.Form):
 
 def day_field() -> forms.DateField:
     """A day of a form."""
-    return forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    bounds = [MinValueValidator(days.FIRST), MaxValueValidator(days.LAST)]
+    return forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}), validators=bounds)
 
 
 class CostsForm(DaysForm):

@@ -85,7 +85,11 @@ def export_of(query: dict[str, Any], accounts: Iterable[str]) -> fills.Export:
     """The executions that a query asks for, as rows of a file. Raises Problem INVALID."""
     names, mine = query.pop("fields", EXECUTION_COLUMNS), list(accounts)
     asked = {name: query.pop(name) for name in EXPORT_FILTERS if name in query}
-    wanted = {**portfolio.filter_of(query), **conditions(asked)}
+    listed, chosen = portfolio.filter_of(query), conditions(asked)
+    if twice := listed.keys() & chosen.keys():
+        text = "Ask for trading days (preset, from, to) or for times (since, until), not for both."
+        raise invalid([FieldError(min(twice), "CONFLICT", text)])
+    wanted = {**listed, **chosen}
 
     def page(before: int | None) -> Sequence[Execution]:
         return find_executions(mine, before=before, limit=fills.PAGE, **wanted)

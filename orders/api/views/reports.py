@@ -24,7 +24,7 @@ from orders.reports import days, tca
 from orders.reports.days import Preset
 from orders.reports.documents import FORMATS, name_of, rendered
 from orders.reports.kept import document_of, latest
-from orders.reports.tables import csv_answer
+from orders.reports.tables import XLSX, csv_answer
 from orders.reports.tca import Wanted
 
 
@@ -189,11 +189,22 @@ class Report(ApiView):
         if account is None:
             raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
         when = asked.get("date") or days.today()
+        if not days.may_be_reported(when):
+            raise invalid([FieldError("date", "BEYOND", "This day has not begun anywhere yet.")])
         document, how = document_of(self.kind, account, when), asked.get("format", "json")
         if how == "json":
             return answer({**document, "kept": kept_document(latest(self.kind, account.code, when))})
         headers = {"Content-Disposition": f'attachment; filename="{name_of(document, how)}"'}
         return HttpResponse(rendered(document, how), content_type=FORMATS[how], headers=headers)
+
+
+REPORT_ANSWERS: dict[Any, Any] = {
+    **{status: shape for status, shape in schema.read(ReportShape, 400).items() if status != 200},
+    (200, "application/json"): ReportShape,
+    (200, "text/csv"): OpenApiTypes.STR,
+    (200, XLSX): OpenApiTypes.BINARY,
+    (200, "application/pdf"): OpenApiTypes.BINARY,
+}
 
 
 class StartOfDay(Report):
@@ -204,7 +215,7 @@ class StartOfDay(Report):
     @extend_schema(
         operation_id="read_start_of_day",
         parameters=schema.parameters(REPORT_FIELDS),
-        responses=schema.read(ReportShape, 400),
+        responses=REPORT_ANSWERS,
     )
     def get(self, request: Request) -> HttpResponse:
         """A checklist that computes itself, resting orders, what expires, limits that changed."""
@@ -219,7 +230,7 @@ class EndOfDay(Report):
     @extend_schema(
         operation_id="read_end_of_day",
         parameters=schema.parameters(REPORT_FIELDS),
-        responses=schema.read(ReportShape, 400),
+        responses=REPORT_ANSWERS,
     )
     def get(self, request: Request) -> HttpResponse:
         """Orders, executions, commissions, profit and loss, positions, cash, breaks, costs, limits."""

@@ -82,6 +82,8 @@ class Heartbeat(ApiView):
     @extend_schema(**schema.HEARTBEAT)
     def post(self, request: Request) -> HttpResponse:
         """Without the next one in time the orders of the token's client are canceled, new ones refused."""
+        if not self.access.scopes & {Scope.TRADE, Scope.CANCEL}:
+            raise Problem("FORBIDDEN", "The token may neither trade nor cancel, so it has nothing to end.")
         within = read_fields(request.data, HEARTBEAT_FIELDS).get("within")
         try:
             token = beat(self.access.key, within=within)

@@ -269,7 +269,8 @@ def _fixed(
         found = hashes(sealed, "id = ANY(%s::bigint[])", [[key for key, _ in known]], columns)
         there = {key for key, _ in found}
         found += archives.hashes([row for row in known if row[0] not in there], columns)
-        found.sort(key=lambda row: int(row[0]))
+        # A seal has them by their ids as text, an archive by number: which they are counts, not their order.
+        found, known = sorted(found), sorted(known)
     if found == known:
         return
     now, then = dict(found), dict(known)

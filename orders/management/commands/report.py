@@ -30,8 +30,11 @@ class Command(BaseCommand):
         row = BrokerAccount.objects.select_related("session").filter(pk=account).first()
         if row is None:
             raise CommandError(f"There is no account {account}.")
+        day = options["date"] or days.today()
+        if not days.may_be_reported(day):
+            raise CommandError(f"There is nothing to report of {day}.")
         with acting(at_shell("", reason=f"report {kind}")):
-            report = keep(ReportKind(kind), row, options["date"] or days.today(), by="shell")
+            report = keep(ReportKind(kind), row, day, by="shell")
         body = rendered(report.document, options["format"])
         if options["format"] in ("json", "csv"):
             self.stdout.write(body.decode())

@@ -16,6 +16,7 @@ from orders.reconciliation import baseline
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.cash import TOLERANCE
 from orders.reconciliation.statements import findings
+from orders.reconciliation.statements.trades import Effects
 
 ZERO = Decimal(0)
 K = TypeVar("K", int, str)
@@ -23,26 +24,26 @@ K = TypeVar("K", int, str)
 Sums = Callable[[str, Iterable[baseline.TradedTotal]], dict[tuple[str, K], Decimal]]
 
 
-def positions(statement: Statement) -> Iterator[Finding]:
-    """Contracts whose quantity differs; one that the statement does not list is zero there."""
+def positions(statement: Statement, effects: Effects) -> Iterator[Finding]:
+    """Contracts whose quantity differs by more than the trades that differ; one not listed is zero there."""
     theirs: defaultdict[int, Decimal] = defaultdict(Decimal)
     names: dict[int, str] = {}
     for row in _rows(statement, "OpenPositions"):
         theirs[row.con_id] += row.quantity or ZERO
         names[row.con_id] = row.symbol
     ours = _quantities_then(statement)
-    for con_id in sorted({*theirs, *ours}):
-        mine, listed = ours.get(con_id, ZERO), theirs.get(con_id, ZERO)
+    for con_id in sorted({*theirs, *ours, *effects.positions}):
+        mine, listed = ours.get(con_id, ZERO) + effects.positions[con_id], theirs.get(con_id, ZERO)
         if mine != listed:
             name = names.get(con_id) or str(con_id)
             yield _differs(statement, findings.POSITION, f"{con_id}", name, mine, listed, con_id=con_id)
 
 
-def cash(statement: Statement) -> Iterator[Finding]:
-    """Currencies whose balance at the end of the day differs by more than both roundings."""
+def cash(statement: Statement, effects: Effects) -> Iterator[Finding]:
+    """Currencies whose balance differs by more than both roundings and the trades that differ."""
     ours = _cash_then(statement)
     for row in _rows(statement, "CashReport").filter(what="CURRENCY").exclude(amount=None):
-        mine = ours.get(row.currency, ZERO)
+        mine = ours.get(row.currency, ZERO) + effects.cash[row.currency]
         if row.amount is not None and abs(row.amount - mine) > TOLERANCE:
             name = f"{row.currency} cash"
             yield _differs(

@@ -21,7 +21,8 @@ MOVEMENTS = ("Transfers", "CorporateActions", "OptionEAE")
 def compare(statement: Statement) -> list[str]:
     """Record what differs; the differences in words. A section that is not there is not judged."""
     parts = _parts(statement)
-    found = [finding for part in parts for finding in _of(statement, part)]
+    trades = TradeComparison(statement)  # the first part: what it finds is not told of balances again
+    found = [finding for part in parts for finding in _of(statement, part, trades)]
     told = breaks.record(
         statement.account.session_id,
         [BreakKind.STATEMENT],
@@ -54,17 +55,16 @@ def _parts(statement: Statement) -> list[str]:
     return [*parts, *(["actions"] if "CorporateActions" in there else []), "words"]
 
 
-def _of(statement: Statement, part: str) -> Iterator[Finding]:
+def _of(statement: Statement, part: str, trades: TradeComparison) -> Iterator[Finding]:
     match part:
         case "trades" | "all trades":
-            trades = TradeComparison(statement)
             yield from trades.differences()
             if part == "all trades":
                 yield from trades.absent()
         case "positions":
-            yield from balances.positions(statement)
+            yield from balances.positions(statement, trades.effects)
         case "cash":
-            yield from balances.cash(statement)
+            yield from balances.cash(statement, trades.effects)
         case "actions":
             yield from _actions(statement)
         case _:

@@ -29,6 +29,7 @@ DETAIL = {
     "CashTransactions": "DETAIL",
 }
 MOST_UNREADABLE = 50  # told one by one
+MOST_WORDS = 50
 
 
 @dataclass(kw_only=True)
@@ -91,19 +92,19 @@ class _Part:
             self.section = told.name
             self.sections[told.name] += 0
             if told.name not in COMPARED and told.name not in PASSED:
-                self.unknown[f"section {told.name}"] += 1
+                self._new(f"section {told.name}")
         elif told.section in COMPARED:
             self._row(told, self.statement)
 
     def _row(self, row: Row, statement: Statement) -> None:
         if row.tag not in COMPARED[row.section]:
             if row.tag not in SUMS:
-                self.unknown[f"row {row.section}/{row.tag}"] += 1
+                self._new(f"row {row.section}/{row.tag}")
             return
         wanted = DETAIL.get(row.section, "")
         if wanted and row.values.get("levelOfDetail", wanted) not in (wanted, ""):
             return
-        self.unknown.update(strange_words(row))
+        self._new(*strange_words(row))
         try:
             kept = stored(row, self.outcome.to_date)
         except Unreadable as error:
@@ -116,8 +117,14 @@ class _Part:
         if len(self.batch) >= BATCH:
             self.flush()
 
+    def _new(self, *words: str) -> None:
+        """Count what nobody has told us of; a file of noise ends as one entry, not a break for each word."""
+        for word in words:
+            known = word in self.unknown or len(self.unknown) < MOST_WORDS
+            self.unknown[word if known else "more words than anybody reads"] += 1
+
     def _cannot_read(self, row: Row, error: Unreadable) -> None:
-        self.unknown[f"unreadable rows of {row.section}"] += 1
+        self._new(f"unreadable rows of {row.section}")
         if len(self.unreadable) < MOST_UNREADABLE:
             self.unreadable.append({"why": str(error), "row": storable.text(str(row.values), 2000)})
 

@@ -6,8 +6,9 @@ instead, and only their sum is what happened (commissions alike).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from itertools import islice
@@ -19,7 +20,8 @@ from brokers.fix import Side
 from brokers.formats import decimal_text
 from orders.models import Execution
 from orders.models.statement import Statement, StatementRow
-from orders.reconciliation.baseline import COMBINATION
+from orders.reconciliation import baseline
+from orders.reconciliation.baseline import COMBINATION, ZERO
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.statements import findings
 from orders.reconciliation.statements.rows import CANCEL, EXECUTED, by_the_broker
@@ -29,7 +31,8 @@ CHUNK = 1000
 VERSIONS = range(1, 10)  # IB numbers the versions of an execution from 01
 #: Prices of a statement have more decimals than those that were reported live.
 PRICE_TOLERANCE = Decimal("1e-6")
-COMMISSION_TOLERANCE, COMMISSION_SHARE = Decimal("0.01"), Decimal("0.005")
+#: Both sides round to a cent at the most.
+COMMISSION_TOLERANCE = Decimal("0.01")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +49,8 @@ class Trade:
     price: Decimal | None
     commission: Decimal | None
     commission_currency: str
+    proceeds: Decimal
+    currency: str
 
     def evidence(self) -> dict[str, str]:
         """The broker's side of a break."""
@@ -62,12 +67,33 @@ class Trade:
         )
 
 
+@dataclass(frozen=True)
+class Effects:
+    """What the trades that differ do to balances, the broker's less ours: by contract, and by currency."""
+
+    positions: defaultdict[int, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    cash: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+    def add(self, trade: Trade | None, ours: Execution | None) -> None:
+        """Count one difference, so that it is not told of the balances again."""
+        if trade:
+            self.positions[trade.con_id] += trade.quantity
+            self.cash[trade.currency] += trade.proceeds
+            self.cash[trade.commission_currency or trade.currency] -= trade.commission or ZERO
+        if ours:
+            total = baseline.total_of(ours)
+            self.positions[ours.con_id] -= total.quantity
+            for currency, amount in total.cash():
+                self.cash[currency] -= amount
+
+
 class TradeComparison:
     """One statement's trades. `joined` are our executions that were found by another name than their id."""
 
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
         self.joined: set[int] = set()
+        self.effects = Effects()
 
     def differences(self) -> Iterator[Finding]:
         """Trades that we do not have, and those that are not the same."""
@@ -83,8 +109,10 @@ class TradeComparison:
         if ours is None and trade.quantity:
             ours = self._by_other_names(trade)
             if ours is None:
+                self.effects.add(trade, None)
                 yield self._missing(trade)
         if ours and (wrong := unlike(ours, trade)):
+            self.effects.add(trade, ours)
             yield self._finding(trade, wrong, of_ours(ours))
 
     def absent(self) -> Iterator[Finding]:
@@ -98,6 +126,7 @@ class TradeComparison:
             roots = set(listed.values_list("exec_root", "con_id"))
             for one in chunk:
                 if (one.exec_root or one.exec_id, one.con_id) not in roots and one.pk not in self.joined:
+                    self.effects.add(None, one)
                     yield self._not_listed(one)
 
     # --- the statement's side ---------------------------------------------------------------------------
@@ -113,10 +142,12 @@ class TradeComparison:
             reference=Max("order_ref"),
             cost_in=Max("commission_currency"),
             first_day=Min("day"),
-            total=Sum("quantity", default=Decimal(0)),
+            total=Sum("quantity", default=ZERO),
             least=Min("price"),
             most=Max("price"),
             cost=Sum("commission"),
+            paid=Sum("amount", default=ZERO),
+            paid_in=Max("currency"),
         )
         for row in sums.iterator(CHUNK):
             yield Trade(
@@ -130,6 +161,8 @@ class TradeComparison:
                 price=row["least"] if row["least"] == row["most"] else None,
                 commission=row["cost"],
                 commission_currency=row["cost_in"],
+                proceeds=row["paid"],
+                currency=row["paid_in"],
             )
 
     def _cancels_of_nothing(self) -> Iterator[Finding]:
@@ -222,8 +255,7 @@ def _commission(ours: Execution, cost: Decimal, currency: str) -> Iterable[str]:
         return ["has a commission that we were never told"]
     if currency and ours.commission_currency and currency != ours.commission_currency:
         return ["has its commission in another currency"]
-    allowed = max(COMMISSION_TOLERANCE, COMMISSION_SHARE * abs(cost))
-    return ["has another commission"] if abs(ours.commission - cost) > allowed else []
+    return ["has another commission"] if abs(ours.commission - cost) > COMMISSION_TOLERANCE else []
 
 
 def of_ours(one: Execution) -> dict[str, str]:

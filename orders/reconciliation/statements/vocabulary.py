@@ -112,9 +112,9 @@ def a_time(text: str) -> datetime:
     on = a_date(day)
     try:
         local = datetime(on.year, on.month, on.day, hour, minute, second, tzinfo=NEW_YORK)
-    except ValueError:
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Unreadable(f"{text!r} is no time.") from None
-    return local.astimezone(UTC)
 
 
 def a_number(text: str | None) -> Decimal | None:

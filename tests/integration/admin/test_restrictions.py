@@ -40,7 +40,9 @@ def test_a_restriction_holds_at_once_and_ends_when_a_second_person_agrees(person
     row = InstrumentRestriction.objects.get()
     assert (row.made_by, row.side) == ("desk:jo-1", "SELL")
     rules_cache.forget_outdated()
-    assert rules_cache.rules().limits_for(ACCOUNT)[-1].restrictions[0].con_id == row.instrument.con_id
+    assert rules_cache.rules().limits_for(ACCOUNT)[-1].restrictions[0].contracts == (
+        (row.instrument.con_id, 1),
+    )
     maker.post(reverse("desk:restriction_end", args=[row.pk]), {"reason": "news is out"})
     row.refresh_from_db()
     assert row.ends_at is None

@@ -12,7 +12,7 @@ from django.utils import timezone
 from brokers.models import BrokerAccount
 from orders.api import authentication
 from orders.controls.dead_man import cancel_for_silent
-from orders.controls.tokens import make_token, rotate_token
+from orders.controls.tokens import make_token, revoke_token, rotate_token
 from orders.models import Alert, ApiToken, AuditRecord, Order, SlicedOrder
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
 
@@ -147,3 +147,30 @@ def test_beats_leave_no_audit_record_and_silence_leaves_one(client: Callable[...
     silence()
     cancel_for_silent("main")
     assert AuditRecord.objects.filter(new__silent_since__isnull=False).exists()
+
+
+def test_a_token_that_may_not_trade_cannot_arm_the_switch_of_its_client(client: Callable[..., Api]) -> None:
+    accounts = list(BrokerAccount.objects.filter(pk=ACCOUNT))
+    reader = Api(make_token("algo", accounts=accounts, scopes=["read"]))
+    assert reader.post("heartbeat", {"within": 5}).status_code == 403
+
+
+def test_during_the_overlap_of_a_rotation_both_tokens_live(client: Callable[..., Api]) -> None:
+    algo = client()
+    algo.post("heartbeat")
+    authentication.cache.clear()
+    rotate_token(ApiToken.objects.get().token_key, by="desk:boss")
+    authentication.cache.clear()
+    assert algo.post("orders", body("overlap")).status_code == 201
+
+
+def test_a_revoked_token_is_silent_once_and_lets_other_tokens_go_on(client: Callable[..., Api]) -> None:
+    algo, second = client(), client(heartbeat=None)
+    algo.post("heartbeat")
+    algo.post("orders", body("first"))
+    revoke_token(ApiToken.objects.get(heartbeat_s=30).token_key, by="desk:boss")
+    silence()
+    cancel_for_silent("main")
+    second.post("orders", body("second"))
+    cancel_for_silent("main")
+    assert states() == {"first": "CANCELED", "second": "CREATED"}

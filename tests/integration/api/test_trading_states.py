@@ -225,7 +225,7 @@ def test_the_preview_shows_that_only_reducing_orders_pass(api: Api) -> None:
     checks = api.post("orders/preview", body()).json()["checks"]
     assert {check["check"]: check["passed"] for check in checks if check["check"] != "max_order_qty"} == {
         **{"trading_state": True, "allowed_instruments": True, "max_notional": True},
-        "reduce_only": False,
+        **{"reduce_only": False, "expected_wait": True},
     }
 
 

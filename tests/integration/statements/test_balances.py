@@ -14,7 +14,7 @@ from brokers.models import BrokerAccount, CashBalance, Position
 from orders.models import Break, BreakKind, Execution, Order
 from orders.reconciliation import breaks
 from orders.reconciliation.breaks import Finding
-from tests.integration.statements.conftest import AAPL, ACCOUNT, flex, open_breaks, read
+from tests.integration.statements.conftest import AAPL, ACCOUNT, flex, open_breaks, read, trade
 
 Booked = Callable[..., Execution]
 
@@ -100,3 +100,21 @@ def test_a_movement_explains_the_break_of_its_position(order: Order) -> None:
         read(flex({"OptionEAE": [("OptionEAE", expiry)]}, made=made))
     notes = Break.objects.get(kind=BreakKind.POSITION).notes.all()
     assert [note.text for note in notes] == ["The statement of 2026-11-20 explains it: Expiration of -5."]
+
+
+@pytest.mark.parametrize(
+    ("said", "report", "found"),
+    [
+        ({"ibCommission": "-3", "proceeds": "-2000"}, "7997", "TRADE 0000e1.01.01"),
+        ({"quantity": 4, "proceeds": "-800"}, "9199", "TRADE 0000e1.01.01"),
+        ({"ibExecID": "0000e9.01.01", "proceeds": "-2000"}, "7999", "ABSENT 0000e1.01.01,TRADE 0000e9.01.01"),
+    ],
+)
+def test_a_trade_that_differs_is_not_told_of_the_balances_again(
+    books: Booked, said: dict[str, Any], report: str, found: str
+) -> None:
+    row = trade(**said)
+    listed = position(position=100 + int(row["quantity"]))
+    sections = {"Trades": [("Trade", row)], "OpenPositions": [listed], "CashReport": [cash("USD", report)]}
+    read(flex(sections))
+    assert open_breaks() == found.split(",")
