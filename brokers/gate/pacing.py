@@ -40,24 +40,38 @@ class Pacer:
         self.reserve = reserve
         self._clock = clock
         self._sent: deque[float] = deque()
+        self._reserved = 0
         self._cancels_until = float("-inf")
         self._lock = threading.Lock()
 
     def take(self, most: int, share: Share = Share.ORDERS) -> int:
-        """Have so many messages let out now, or fewer; what does not go out after all is given back."""
+        """Reserve so many messages, or fewer; `went` must follow, whatever happens."""
         with self._lock:
             now = self._clock()
             if share is Share.CANCELS and most:
                 self._cancels_until = now + CANCELS_EXPECTED
             granted = min(most, self._room(now, share))
-            self._sent.extend([now] * granted)
+            self._reserved += granted
             return granted
 
-    def give_back(self, count: int) -> None:
-        """So many of those granted last did not go out."""
+    def went(self, reserved: int, count: int) -> None:
+        """A reservation ends: so many messages went out by now.
+
+        They count from now on, not from when they were reserved: a slow claim between would let two bursts go
+        within one second of the gateway's.
+        """
         with self._lock:
-            for _ in range(count):
-                self._sent.pop()
+            self._reserved -= reserved
+            self._sent.extend([self._clock()] * count)
+
+    def one_of_own(self) -> bool:
+        """Whether the connection may say one thing by itself now; it counts as said."""
+        with self._lock:
+            now = self._clock()
+            if not self._room(now, Share.OWN):
+                return False
+            self._sent.append(now)
+            return True
 
     def room(self, share: Share = Share.ORDERS) -> int:
         """How many messages may go out right now."""
@@ -81,7 +95,7 @@ class Pacer:
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
         kept = self._kept(share, cancels_needed=now < self._cancels_until)
-        return max(0, self.per_second - len(self._sent) - kept)
+        return max(0, self.per_second - len(self._sent) - self._reserved - kept)
 
     def _kept(self, share: Share, *, cancels_needed: bool) -> int:
         """What is left free for others."""

@@ -26,7 +26,7 @@ from brokers import time_zones
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.gate.fence import Fence
 from brokers.gate.order_ids import is_sendable
-from brokers.gate.pacing import Pacer, Share
+from brokers.gate.pacing import Pacer
 from brokers.ib import codes, contracts, translate
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
@@ -386,9 +386,10 @@ class IBSession:
 
     # --- sending, on the loop ------------------------------------------------------------------------
     async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
-        now = translate.now()  # one moment for all: a chain goes whole or not at all
+        now, fresh_until = translate.now(), whole_until(orders)  # one moment for all
         return [
-            self._sent(order.order_id, self._place_one, order, order.fresh_until, now) for order in orders
+            self._sent(order.order_id, self._place_one, order, fresh_until.get(order.order_id), now)
+            for order in orders
         ]
 
     async def _replace_all(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
@@ -488,12 +489,20 @@ class IBSession:
 
     async def room(self) -> None:
         """Wait until the gateway takes one more message that is neither an order nor a cancel."""
-        while self._pacer and not self._pacer.take(1, Share.OWN):
+        while self._pacer and not self._pacer.one_of_own():
             await asyncio.sleep(ROOM_EVERY)
 
     def next_id(self) -> int:
         """A fresh request id."""
         return self._asking.next_id()
+
+
+def whole_until(orders: Sequence[NewOrder]) -> dict[str, datetime | None]:
+    """Until when each may be written. A chain goes whole: until the first of its members grows stale."""
+    if not any(order.wait_for_rest for order in orders):
+        return {order.order_id: order.fresh_until for order in orders}
+    first = min((order.fresh_until for order in orders if order.fresh_until), default=None)
+    return {order.order_id: first for order in orders}
 
 
 def _abort(client: Any) -> None:

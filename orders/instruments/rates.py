@@ -61,9 +61,9 @@ def in_base(amount: Decimal, currency: str, account: str) -> Decimal | None:
     None where the account has rates and none for this currency: nobody can tell. An account without any rate
     yet is taken to have one currency.
     """
-    rates = exchange_rates.of(account)
-    if not amount:
+    if not amount or not currency:  # nothing, or evidence that names no currency
         return amount
+    rates = exchange_rates.of(account)
     if rate := rates.to_base.get(currency):
         return amount * rate.px
     for base in (name for name, rate in rates.to_base.items() if rate.px == 1):

@@ -271,8 +271,8 @@ def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
         living = Order.objects.filter(session_id=session, perm_id__in=working, state__in=AT_BROKER)
         orders = list(living.filter(requests__in=requests).select_for_update().order_by("id"))
         for order in orders:
-            request = requests.get(order=order)
-            repeat_cancel(order, request, Cause(actor="reconciliation", at=clock.now()))
+            if request := requests.filter(order=order).first():  # else it was answered meanwhile
+                repeat_cancel(order, request, Cause(actor="reconciliation", at=clock.now()))
         store_orders(orders)
     return len(orders)
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -94,6 +95,14 @@ class Submission:
 SUBMITTED = {CommandKind.NEW: "orders", CommandKind.REPLACE: "replaces", CommandKind.CANCEL: "cancels"}
 
 
+@dataclass
+class Grant:
+    """Messages that pacing lets out now, and how many of them were used."""
+
+    size: int
+    used: int = 0
+
+
 class Submitter:
     """Sends what waits in one session's outbox; any thread may ask, one at a time works."""
 
@@ -172,37 +181,51 @@ class Submitter:
         self._asked.wait(min(most, max(least, self.pacer.wait())))
         return time.monotonic() - began
 
+    @contextmanager
+    def _granted(self, share: Share = Share.ORDERS) -> Iterator[Grant]:
+        """What pacing lets out now; what was claimed counts once it was handed over, or failed to be."""
+        grant = Grant(self.pacer.take(BATCH, share))
+        try:
+            yield grant
+        finally:
+            self.pacer.went(grant.size, grant.used)
+
     def _send_cancels(self) -> int:
-        if self.session.link is Link.DOWN or not (room := self.pacer.take(BATCH, Share.CANCELS)):
+        if self.session.link is Link.DOWN:
             return 0
-        cancels = claim_cancels(self.lease, limit=room)
-        self.pacer.give_back(max(0, room - len(cancels)))
-        if cancels:
-            _record_cancels(self.lease, cancels, self.session.cancel(cancels))
+        with self._granted(Share.CANCELS) as grant:
+            cancels = claim_cancels(self.lease, limit=grant.size) if grant.size else []
+            grant.used = len(cancels)
+            if cancels:
+                _record_cancels(self.lease, cancels, self.session.cancel(cancels))
         return len(cancels)
 
     def _send_replaces(self) -> int:
-        room = self.pacer.take(BATCH) if self._gate_is_open() else 0
-        began = self._claim_begins()
-        claimed = claim_replaces(self.lease, limit=room) if room else []
-        if room and not claimed and self.recheck_replaces():
-            claimed = claim_replaces(self.lease, limit=room)
-        self.pacer.give_back(room - len(claimed))
-        if claimed:
-            answers = self._hand_over(self.session.replace, claimed, began)
-            replaces.record_answers(self.lease, claimed, answers)
+        if not self._gate_is_open():
+            return 0
+        with self._granted() as grant:
+            began, room = self._claim_begins(), grant.size
+            claimed = claim_replaces(self.lease, limit=room) if room else []
+            if room and not claimed and self.recheck_replaces():
+                claimed = claim_replaces(self.lease, limit=room)
+            grant.used = len(claimed)
+            if claimed:
+                answers = self._hand_over(self.session.replace, claimed, began)
+                replaces.record_answers(self.lease, claimed, answers)
         return len(claimed)
 
     def _send_orders(self, *, if_alone: bool = False) -> int:
-        granted = self.pacer.take(BATCH) if self._gate_is_open() else 0
-        room = self.breaker.room(granted)
-        began = self._claim_begins()
-        paced = granted < self._group_room
-        orders = self._claim(room, if_alone=if_alone, paced=paced) if room else []
-        self.pacer.give_back(granted - len(orders))
-        self.breaker.sent(len(orders))
-        if orders:
-            _record_sends(self.lease, orders, self._hand_over(self.session.place, orders, began))
+        if not self._gate_is_open():
+            return 0
+        with self._granted() as grant:
+            room = self.breaker.room(grant.size)
+            began = self._claim_begins()
+            paced = grant.size < self._group_room
+            orders = self._claim(room, if_alone=if_alone, paced=paced) if room else []
+            grant.used = len(orders)
+            self.breaker.sent(len(orders))
+            if orders:
+                _record_sends(self.lease, orders, self._hand_over(self.session.place, orders, began))
         return len(orders)
 
     def _claim(self, room: int, *, if_alone: bool, paced: bool) -> list[NewOrder]:
