@@ -24,6 +24,7 @@ from tests.integration.orders.test_attribution import sent
 __all__ = ["sent"]
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)  # a Sunday, 07:00 in New York
+from tradedesk.stack.polling import eventually
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ def test_a_restart_is_asked_of_ibc_and_kept_in_the_audit(
     settings.GATEWAY_CONTROLS = {"main": ibc}
     monkeypatch.setattr("tradedesk.management.commands.gateway.proven", lambda by, right: Person())
     call_command("gateway", "restart", "main", by="desk", reason="stuck")
-    assert Ibc.heard == ["RESTART", "EXIT"]
+    assert eventually(lambda: Ibc.heard == ["RESTART", "EXIT"])  # it reads on after we have gone
     record = AuditRecord.objects.get(kind="gateway.restart")
     assert (record.person, record.subject, record.ok) == ("desk", "session:main", True)
 
