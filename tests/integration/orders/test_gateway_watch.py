@@ -22,9 +22,9 @@ from orders.models import Alert, AuditRecord
 from tests.integration.orders.test_attribution import sent
 
 __all__ = ["sent"]
+from tradedesk.stack.polling import eventually
 
 NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)  # a Sunday, 07:00 in New York
-from tradedesk.stack.polling import eventually
 
 
 @pytest.fixture
