@@ -65,11 +65,13 @@ def large_check(ticket: Ticket, context: OrderContext) -> CheckResult | None:
 
 def whole_check(ticket: Ticket, context: OrderContext, report: Sequence[CheckResult]) -> CheckResult | None:
     """Why an intention worked in parts needs a second person: it is large, or a warning is overridden."""
-    if "overrides" in settings.FOUR_EYES and not ticket.reduce_only:
-        overridden = next((check for check in report if check.overridden), None)
-    else:
-        overridden = None
-    return large_check(ticket, context) or overridden
+    overridden = (check for check in report if check.overridden and overrides_wait(ticket.reduce_only))
+    return large_check(ticket, context) or next(overridden, None)
+
+
+def overrides_wait(reduce_only: bool) -> bool:
+    """Whether an overridden warning needs a second person; what only reduces never waits."""
+    return "overrides" in settings.FOUR_EYES and not reduce_only
 
 
 def larger_check(order: Order, ticket: Ticket, context: OrderContext) -> list[CheckResult]:
@@ -87,8 +89,7 @@ def larger_check(order: Order, ticket: Ticket, context: OrderContext) -> list[Ch
 def needs_second(order: Order) -> bool:
     """Whether its report says so: it is large, or a warning is overridden and overrides need two."""
     overridden = [check for check in order.check_report if check["overridden"]]
-    overrides = "overrides" in settings.FOUR_EYES and not order.reduce_only
-    return any(check["check"] == CHECK or overrides for check in overridden)
+    return any(check["check"] == CHECK or overrides_wait(order.reduce_only) for check in overridden)
 
 
 def hold(drafts: Sequence[Order], *, whole: bool) -> Approval | None:

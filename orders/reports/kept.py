@@ -56,13 +56,12 @@ def latest(kind: ReportKind, account: str, day: date) -> DayReport | None:
     return DayReport.objects.filter(kind=kind, account=account, day=day).order_by("-edition").first()
 
 
-def document_of(kind: ReportKind, account: BrokerAccount, day: date) -> Document:
-    """What is shown: of a past day what was kept then, of today how things are now."""
+def shown(kind: ReportKind, account: BrokerAccount, day: date) -> tuple[Document, DayReport | None]:
+    """What is shown, with the newest edition: of a past day what was kept, of today how things are now."""
     kept = latest(kind, account.code, day)
     if kept and day < clock.now().date():
-        document: Document = kept.document
-        return document
-    return days.build(kind, account, day)
+        return kept.document, kept
+    return days.build(kind, account, day), kept
 
 
 @transaction.atomic

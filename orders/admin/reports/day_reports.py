@@ -18,7 +18,7 @@ from orders.errors import OrderError
 from orders.models import DayReport, ReportKind
 from orders.reports import days
 from orders.reports.documents import FORMATS, columns, name_of, rendered
-from orders.reports.kept import document_of, keep, latest, sign
+from orders.reports.kept import keep, shown, sign
 
 VIEW, SIGN = "orders.view_dayreport", "orders.sign_report"
 
@@ -51,9 +51,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The report, with what was kept of it."""
     form, document, kept = ReportForm(request, request.GET.dict()), None, None
     if form.is_valid():
-        asked = form.asked()
-        document = document_of(*asked)
-        kept = latest(asked[0], asked[1].code, asked[2])
+        document, kept = shown(*form.asked())
     sections = [
         (name, columns(rows), [list(row.values()) for row in rows])
         for name, rows in (document["sections"] if document else {}).items()
@@ -77,7 +75,7 @@ def file(request: HttpRequest, form: str) -> HttpResponse:
     """The report as a file."""
     if form not in FORMATS:
         raise Http404
-    document = document_of(*ReportForm(request, request.GET.dict()).asked())
+    document, _ = shown(*ReportForm(request, request.GET.dict()).asked())
     answer = HttpResponse(rendered(document, form), content_type=FORMATS[form])
     answer["Content-Disposition"] = f'attachment; filename="{name_of(document, form)}"'
     return answer

@@ -23,7 +23,7 @@ from orders.models import DayReport, ReportKind
 from orders.reports import days, tca
 from orders.reports.days import Preset
 from orders.reports.documents import FORMATS, name_of, rendered
-from orders.reports.kept import document_of, latest
+from orders.reports.kept import shown
 from orders.reports.tables import XLSX, csv_answer
 from orders.reports.tca import Wanted
 
@@ -191,9 +191,9 @@ class Report(ApiView):
         when = asked.get("date") or days.today()
         if not days.may_be_reported(when):
             raise invalid([FieldError("date", "BEYOND", "This day has not begun anywhere yet.")])
-        document, how = document_of(self.kind, account, when), asked.get("format", "json")
+        (document, kept), how = shown(self.kind, account, when), asked.get("format", "json")
         if how == "json":
-            return answer({**document, "kept": kept_document(latest(self.kind, account.code, when))})
+            return answer({**document, "kept": kept_document(kept)})
         headers = {"Content-Disposition": f'attachment; filename="{name_of(document, how)}"'}
         return HttpResponse(rendered(document, how), content_type=FORMATS[how], headers=headers)
 

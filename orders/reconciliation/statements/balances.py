@@ -52,7 +52,7 @@ def cash(statement: Statement, effects: Effects) -> Iterator[Finding]:
 
 
 def _rows(statement: Statement, section: str) -> QuerySet[StatementRow]:
-    return StatementRow.objects.filter(statement=statement, section=section)
+    return statement.rows.filter(section=section)
 
 
 def _quantities_then(statement: Statement) -> dict[int, Decimal]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from brokers.formats import decimal_text
 from orders.models import Break, BreakKind, BreakNote
-from orders.models.statement import Statement, StatementRow
+from orders.models.statement import Statement
 from orders.reconciliation import breaks
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.statements import balances, findings
@@ -101,8 +101,8 @@ def _gone(statement: Statement) -> Iterator[Finding]:
     ).first()
     if older is None:
         return
-    kept = StatementRow.objects.filter(statement=statement).values("key")
-    stays = StatementRow.objects.filter(statement=older).exclude(section="CashReport")
+    kept = statement.rows.values("key")
+    stays = older.rows.exclude(section="CashReport")
     for row in stays.exclude(section="OpenPositions").exclude(key__in=kept):
         text = f"A row of {row.section} about {row.symbol or row.currency} is gone in a newer statement."
         yield findings.of_row(statement, findings.GONE, row, text)

@@ -131,7 +131,7 @@ class TradeComparison:
 
     # --- the statement's side ---------------------------------------------------------------------------
     def _rows(self) -> QuerySet[StatementRow]:
-        return StatementRow.objects.filter(statement=self.statement, section__in=TRADES)
+        return self.statement.rows.filter(section__in=TRADES)
 
     def _trades(self) -> Iterator[Trade]:
         rows = self._rows().filter(what__in=(EXECUTED, CANCEL)).exclude(exec_root="")
