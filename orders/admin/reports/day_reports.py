@@ -16,9 +16,9 @@ from orders.admin.reports.costs import day_field
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.errors import OrderError
 from orders.models import DayReport, ReportKind
-from orders.reports import days
-from orders.reports.documents import FORMATS, columns, name_of, rendered
+from orders.reports.documents import FORMATS, columns, name_of, remarks, rendered, sections_of
 from orders.reports.kept import keep, shown, sign
+from orders.reports.report_day import today_of
 
 VIEW, SIGN = "orders.view_dayreport", "orders.sign_report"
 
@@ -42,7 +42,7 @@ class ReportForm(forms.Form):
             raise Http404
         said = self.cleaned_data
         account = BrokerAccount.objects.select_related("session").get(pk=said["account"])
-        return ReportKind(said["kind"]), account, said["date"] or days.today()
+        return ReportKind(said["kind"]), account, said["date"] or today_of(ReportKind(said["kind"]))
 
 
 @desk_page(VIEW)
@@ -53,8 +53,8 @@ def page(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         document, kept = shown(*form.asked())
     sections = [
-        (name, columns(rows), [list(row.values()) for row in rows])
-        for name, rows in (document["sections"] if document else {}).items()
+        (name, columns(rows), [list(row.values()) for row in rows], list(remarks(document, name)))
+        for name, rows in (sections_of(document) if document else ())
     ]
     return show(
         request,

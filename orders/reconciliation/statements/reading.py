@@ -17,6 +17,7 @@ from orders.models.statement import Statement, StatementRow
 from orders.reconciliation.statements import comparison
 from orders.reconciliation.statements.files import Begin, NoStatement, Row, Section, read
 from orders.reconciliation.statements.rows import stored, strange_words
+from orders.reconciliation.statements.storing import store
 from orders.reconciliation.statements.vocabulary import COMPARED, PASSED, SUMS, Unreadable, a_date, a_time
 
 BATCH = 1000
@@ -110,7 +111,7 @@ class _Part:
         except Unreadable as error:
             self._cannot_read(row, error)
             return
-        kept.statement = statement
+        kept.statement_id = statement.pk
         self.batch.append(kept)
         self.sections[row.section] += 1
         self.outcome.rows += 1
@@ -130,7 +131,7 @@ class _Part:
 
     def flush(self) -> None:
         """Store what was read; of two rows with one key the first is kept, and counted as such."""
-        StatementRow.objects.bulk_create(self.batch, ignore_conflicts=True)
+        store(self.batch)
         self.batch.clear()
 
     def end(self) -> None:
