@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from django.conf import settings
 
-from orders.controls import approvals, gateway_watch, limit_changes, retention
+from orders.controls import approvals, break_values, gateway_watch, limit_changes, retention
 from orders.controls.audit import anchors, seal
 from orders.desk import jobs
 from orders.entry import idempotency
@@ -66,6 +66,12 @@ def expire_stale(session: str) -> int:
 def keep_controls() -> dict[str, int]:
     """Put limits into force whose time has come, end approvals that nobody gave in time; how many."""
     return {"limits": limit_changes.apply_due(), "expired": approvals.expire()}
+
+
+@shared_task
+def keep_breaks() -> int:
+    """Value open breaks and tell a person of those whose time is over; how many those are."""
+    return break_values.keep_values()
 
 
 @shared_task

@@ -3,7 +3,7 @@
 from orders.models.alert import Alert, AlertKind, Severity, severity_of
 from orders.models.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
 from orders.models.audit import AuditRecord, AuditSeal
-from orders.models.breaks import Break, BreakCause, BreakKind, BreakNote
+from orders.models.breaks import Break, BreakCause, BreakFile, BreakKind, BreakNote
 from orders.models.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.desk import (
     ActionRecord,
@@ -64,6 +64,7 @@ __all__ = [
     "AuditSeal",
     "Break",
     "BreakCause",
+    "BreakFile",
     "BreakKind",
     "BreakNote",
     "Cause",

@@ -17,6 +17,7 @@ class AlertKind(models.TextChoices):
     UNKNOWN_CODE = "UNKNOWN_CODE", "Error code that is not in our table"
     COMMISSION_MISSING = "COMMISSION_MISSING", "Commission missing"
     BREAK = "BREAK", "Our books and the broker's differ"
+    BREAK_OVERDUE = "BREAK_OVERDUE", "A difference is open beyond its time"
     INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
     GROUP_BROKEN = "GROUP_BROKEN", "Group not placed whole although a part of it executed"
     SESSION = "SESSION", "Broker session needs a person"
@@ -45,6 +46,7 @@ CRITICAL = {
     AlertKind.SESSION,
     AlertKind.BUST,
     AlertKind.LATE_FILL,
+    AlertKind.BREAK_OVERDUE,
 }
 
 

@@ -63,6 +63,7 @@ def xlsx_file(sheets: Mapping[str, tuple[Sequence[str], Iterable[Row]]]) -> IO[b
         sheet.append(list(names))
         for count, row in enumerate(rows):
             if count >= MAX_ROWS:
+                sheet.close()
                 sheet._writer.cleanup()  # its temporary file; else the process keeps it to its end
                 raise TooManyRows
             sheet.append([_xlsx_cell(value) for value in row])
