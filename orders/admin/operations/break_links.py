@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from brokers.formats import decimal_text
 from orders.models import Break, BreakKind, Execution, OrderEvent, ReconciliationKind, ReconciliationRun
-from orders.models.statement import StatementRow
+from orders.models.middle_office.statement import StatementRow
 
 MOST = 10
 KINDS = {

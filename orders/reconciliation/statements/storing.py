@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from brokers.postgres import prepared
-from orders.models.statement import StatementRow
+from orders.models.middle_office.statement import StatementRow
 
 #: The columns of a row with their SQL types; its number is given by the database.
 COLUMNS = {

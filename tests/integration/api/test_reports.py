@@ -18,7 +18,7 @@ from django.utils import timezone
 from brokers.gate.daily_time import DailyTime
 from brokers.models import BrokerAccount, CashBalance, Instrument, Position
 from orders.models import Alert, Break, DayReport, Execution, Order, ReportKind
-from orders.models.statement import Statement
+from orders.models.middle_office.statement import Statement
 from orders.reports import keep, report_day, tables
 from orders.reports.fills import SUM_COLUMNS
 from orders.reports.kept import ReportSigned, hash_of, make_due, sign
