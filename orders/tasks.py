@@ -17,6 +17,7 @@ from orders.models import BreakKind
 from orders.notify import questions, routes
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
+from orders.reconciliation.statements import fetching
 from orders.reports import keep, kept, quotes
 from orders.sending import submission
 from orders.session.runtime import running
@@ -72,6 +73,12 @@ def keep_controls() -> dict[str, int]:
 def keep_breaks() -> int:
     """Value open breaks and tell a person of those whose time is over; how many those are."""
     return break_values.keep_values()
+
+
+@shared_task
+def fetch_statements() -> int:
+    """Take the next step of the day's statements at the broker's web service; how many were taken."""
+    return fetching.work()
 
 
 @shared_task

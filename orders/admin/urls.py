@@ -50,6 +50,7 @@ urlpatterns = [
     path("breaks/<int:break_id>/files/add/", workbench.add_file, name="break_file_add"),
     path("breaks/<int:break_id>/files/<int:file_id>/", workbench.get_file, name="break_file"),
     path("statements/", statements.index, name="statements"),
+    path("statements/ask/", statements.ask, name="statement_ask"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
     path("limits/", limit_pages.index, name="limits"),
     path("limits/scope/", limit_pages.scope, name="limits_scope"),

@@ -45,7 +45,8 @@ def head_of(document: Document) -> list[str]:
 
 def sections_of(document: Document) -> Iterable[tuple[str, list[dict[str, Any]]]]:
     """Its sections by name, in their order."""
-    return document["sections"].items()
+    sections: dict[str, list[dict[str, Any]]] = document["sections"]
+    return sections.items()
 
 
 def remarks(document: Document, name: str) -> Iterator[str]:

@@ -80,10 +80,14 @@ class CopyShape(serializers.Serializer[Any]):
     avg_px = serializers.CharField()
     actor = serializers.CharField()
     text = serializers.CharField()
-    data = serializers.DictField()
+    # "data" is a member of every serializer, so it is added by name below.
     at = serializers.DateTimeField()
     recorded_at = serializers.DateTimeField()
     execution = CopiedExecutionShape(allow_null=True)
+
+    def get_fields(self) -> Any:
+        """With what the event says beside its text."""
+        return {**super().get_fields(), "data": serializers.DictField()}
 
 
 class CopiesShape(serializers.Serializer[Any]):

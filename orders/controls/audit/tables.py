@@ -145,6 +145,7 @@ IDENTITY = ("client_id", "cl_ord_id", "request_hash", "source", "order_ref", "in
 
 #: Nobody acts in these: why each is no part of the audit.
 NOT_AUDITED = {
+    "orders_statementrequest": "how a statement was asked for; what was read of it is followed",
     "orders_statementrow": "what the broker's file says; the statement has the file's digest",
     "orders_auditseal": "the chain itself",
     "django_admin_log": "a list of links for the desk; the acts are followed in their own tables",

@@ -27,6 +27,7 @@ class AlertKind(models.TextChoices):
     CORRECTION = "CORRECTION", "Execution corrected"
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
     REPORT = "REPORT", "A report of the day is ready"
+    STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
 
 
 class Severity(models.IntegerChoices):

@@ -64,7 +64,10 @@ class Break(models.Model):
     cause = models.CharField(max_length=20, choices=BreakCause.choices, blank=True, db_default="")
     ticket = models.CharField(max_length=60, blank=True, db_default="", help_text="The broker's ticket.")
     value = models.DecimalField(
-        **{"null": True, "blank": True, "max_digits": 28, "decimal_places": 10},
+        null=True,
+        blank=True,
+        max_digits=28,
+        decimal_places=10,
         help_text="What the difference is worth in the account's base currency; empty: nobody can tell.",
     )
     due_at = models.DateTimeField(null=True, blank=True, help_text="Until when it should be closed.")
