@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from ipaddress import ip_network
@@ -14,18 +13,16 @@ import pytest
 import redis
 import yaml
 
-from tests.stack.compose import FILE, Service, health_argv, moved, services, surroundings
+from tests.stack.compose import FILE, services, surroundings
+from tests.stack.containers import BIN, Containers, PostgresWith
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.processes.commands import processes
 from tradedesk.stack.processes.process import end, spawn
-from tradedesk.stack.processes.reasons import last_words
-from tradedesk.stack.servers.postgres import EmbeddedPostgres
 from tradedesk.stack.servers.redis import server_binary
 
-BIN = Path(sys.executable).parent
 VARIABLES = {
     "POSTGRES_PASSWORD": "postgres-secret",
     "POSTGRES_APP_PASSWORD": "application-secret",
@@ -37,15 +34,12 @@ VARIABLES = {
 OURS = ["web", "stream", "broker", "worker", "beat", "flower", "simgateway"]
 
 
-class Compose:
+class Compose(Containers):
     """Every service of ours as a process of this machine, against servers started as the file says."""
 
     def __init__(self, folder: Path, undo: ExitStack) -> None:
-        self.folder = folder
-        self.undo = undo
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.declared = services(VARIABLES)
-        self.postgres = PostgresOfCompose(folder, self.declared["postgres"].command)
+        super().__init__(folder, undo, services(VARIABLES))
+        self.postgres = PostgresWith(folder, *self.declared["postgres"].command[1:])
         self.redis_port = free_port()
         self.addresses = {
             "postgres:5432": f"127.0.0.1:{self.postgres.port}",
@@ -53,6 +47,7 @@ class Compose:
             "simgateway:4002": "127.0.0.1:4002",
             "0.0.0.0": "127.0.0.1",
             "/tmp": str(folder),
+            "/anchors": str(folder / "anchors"),
             **{port: str(free_port()) for port in ("8000", "8001", "5555", "4002", "4003")},
         }
 
@@ -84,46 +79,6 @@ class Compose:
         return PatientRedis(
             host="127.0.0.1", port=self.redis_port, password="redis-secret", decode_responses=True
         )
-
-    def service(self, name: str) -> Service:
-        """A service, moved to this machine."""
-        return moved(self.declared[name], self.addresses)
-
-    def run(self, name: str) -> subprocess.Popen[bytes]:
-        """Start a service's command."""
-        service = self.service(name)
-        data = self.folder / name
-        data.mkdir()
-        argv = [part.replace("/data", str(data)) for part in service.command]
-        process = spawn(
-            argv, env=surroundings(service, BIN, data), log=self.folder / f"{name}.log", cwd=BASE_DIR
-        )
-        self.running[name] = process
-        self.undo.callback(end, process, grace=5)
-        return process
-
-    def is_healthy(self, name: str) -> bool:
-        """Run the service's own health check; a dead process will never pass it."""
-        if self.running[name].poll() is not None:
-            pytest.fail(f"{name} died: {last_words(self.folder / f'{name}.log')}")
-        service = self.service(name)
-        env = surroundings(service, BIN, self.folder / name)
-        asked = subprocess.run(health_argv(service), env=env, cwd=BASE_DIR, capture_output=True, check=False)
-        return asked.returncode == 0
-
-
-class PostgresOfCompose(EmbeddedPostgres):
-    """PostgreSQL with the server options of the compose file."""
-
-    def __init__(self, folder: Path, command: list[str]) -> None:
-        super().__init__(
-            folder / "postgres", password="postgres-secret", log=folder / "postgres.log", durable=False
-        )
-        self.command = command
-
-    def prepare(self) -> list[str]:
-        """Our command line, then the options of the file."""
-        return [*super().prepare(), *self.command[1:]]
 
 
 class PatientRedis(redis.Redis):
