@@ -87,7 +87,7 @@ def test_each_kind_is_worth_what_its_evidence_says() -> None:
     words = found(BreakKind.ORDER, broker={"status": "WORKING"})
     unknown = found(BreakKind.CASH, ours={"currency": "USD"}, broker={"reported": "5"})
     assert [value_of(row) for row in (position, execution, words, unknown)] == [2000, 600, 0, None]
-    assert isinstance(resolve(unknown.pk, actor=person("alice"), reason="x"), Approval)
+    assert isinstance(resolve([unknown.pk], actor=person("alice"), reason="x"), Approval)
 
 
 def test_many_are_resolved_with_one_reason_as_long_as_they_are_small_together() -> None:
@@ -152,7 +152,7 @@ def test_what_is_overdue_is_told_once_and_the_alert_ends_with_it() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "kept"),
     [
-        ("../../etc/pass\nwd.pdf", b"%PDF-1.7 ...", "pass_nwd.pdf"),
+        ("../../etc/pass\nwd.pdf", b"%PDF-1.7 ...", "pass_wd.pdf"),
         ("letter.txt", "für Sie".encode(), "letter.txt"),
         ("C:\\x\\shot.png", b"\x89PNG\r\n\x1a\n...", "shot.png"),
     ],
