@@ -324,6 +324,33 @@ def test_a_combinations_legs_are_what_was_traded_and_charged_and_pence_are_no_po
     assert (paid["commission"], paid["waiting"]) == ("1.25", 0)
 
 
+def test_report_files_and_ledger_come_to_the_same_by_hand(api: Api, order: Order) -> None:
+    """A correction, a bust, a combination with its leg, another currency, a commission that waits."""
+    Instrument.objects.filter(pk=order.instrument_id).update(sec_type="BAG", multiplier=100)
+    bag = {"sec_type": "BAG", "commission": None, "commission_currency": "", "last_px": D(3)}
+    executed(order, 1, **bag)
+    executed(order, 2, last_px=D("200"), last_qty=4, multiplier=100, commission=D("2.5"))
+    executed(order, 3, superseded=True)
+    executed(order, 4, exec_id="3.02", exec_root="3", last_qty=3, last_px=D("201"))
+    executed(order, 5, last_qty=0, last_px=D(0), commission=None)
+    executed(order, 6, side="SELL", currency="EUR", commission=None, commission_currency="")
+    by_hand = {("USD", "BUY"): D(4 * 200 * 100 + 3 * 201), ("EUR", "SELL"): D(10 * 201)}
+    sections = report_of(api, "end-of-day").json()["sections"]
+    told = {(row["currency"], row["side"]): D(row["value"]) for row in sections["traded"]}
+    assert told == by_hand
+    assert {row["currency"]: (row["commission"], row["waiting"]) for row in sections["commissions"]} == {
+        "USD": ("3.5", 0),
+        "": (None, 1),
+    }
+    rows = lines(api.get("executions.csv", sums="true", fields="exec_id"))
+    sums = {row[0]: row for row in rows[rows.index([]) + 2 :]}
+    assert [D(sums["USD"][n]) for n in (1, 2, 3, 5)] == [2, by_hand["USD", "BUY"], 0, D("3.5")]
+    assert [D(sums["EUR"][n]) for n in (1, 2, 3, 5)] == [1, 0, by_hand["EUR", "SELL"], 0]
+    ledger = {row["exec_id"]: row for row in api.get("executions", limit="50").json()["results"]}
+    assert len(ledger) == 6
+    assert sum(row["fills"] for row in sections["traded"]) == 3
+
+
 def test_a_person_signs_off_once_and_with_a_reason(api: Api, order: Order) -> None:
     user = User.objects.get(username="algo")
     report = keep_report(ReportKind.END_OF_DAY, BrokerAccount.objects.get(pk=ACCOUNT), TODAY, by="t")
