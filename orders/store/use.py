@@ -54,6 +54,9 @@ MARKS = """
     LEFT JOIN orders_usemark m ON m.owner = name
 """
 
+#: What this very transaction records comes after the read.
+SNAPSHOT = "SELECT pg_current_snapshot()::text, COALESCE(pg_current_xact_id_if_assigned()::text, '')"
+
 OPEN_ORDERS = """
     SELECT account_id, count(*) FROM orders_order
     WHERE account_id = ANY(%(accounts)s) AND state = ANY(%(alive)s) GROUP BY 1
@@ -174,7 +177,7 @@ class Reading:
     day: bool = False
     messages: bool = False
     repeats: bool = False
-    exits: bool = False  # what exits of brackets may still do
+    exits: bool = False  # what exits of brackets may still do, and the snapshot in which all this was seen
 
 
 def read_use(
@@ -265,7 +268,7 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
         *([OF_USERS] if facts["users"] else []),
     ]
     wanted = [("marks", MARKS)] if facts["marks"] else []
-    wanted += [("exits", EXITS)] if reading.exits else []
+    wanted += [("exits", EXITS), ("snapshot", SNAPSHOT)] if reading.exits else []
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
@@ -362,6 +365,20 @@ def _add_exits(use: Use, rows: Rows) -> None:
         use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
 
 
+def _add_snapshot(use: Use, rows: Rows) -> None:
+    ((snapshot, own),) = rows
+    use.snapshot = snapshot_before(snapshot, own)
+
+
+def snapshot_before(snapshot: str, own: str) -> str:
+    """The snapshot (xmin:xmax:running) as one who does not see the writes of transaction `own` has it."""
+    if not own:
+        return snapshot
+    lowest, ended, running = snapshot.split(":")
+    unseen = sorted({int(own), *(int(one) for one in running.split(",") if one)})
+    return f"{lowest}:{max(int(ended), int(own) + 1)}:{','.join(map(str, unseen))}"
+
+
 TRUE = "true".__eq__
 CONTENT = (int, TRUE, Decimal, str, Decimal, Decimal)
 #: What the columns of each kind are.
@@ -380,6 +397,7 @@ COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "repeats": (str, int, TRUE, Decimal, int),
     "exits": (str, int, Decimal, Decimal),
     "marks": (str, int),
+    "snapshot": (str, str),
 }
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
@@ -396,6 +414,7 @@ ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "repeats": _add_repeats,
     "exits": _add_exits,
     "marks": _add_marks,
+    "snapshot": _add_snapshot,
 }
 
 
