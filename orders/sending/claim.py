@@ -99,7 +99,7 @@ _CHECKED = f"""{_checked("o")}
               AND NOT pg_visible_in_snapshot(e.txid::text::xid8, o.checked_snapshot::pg_snapshot)
               AND e.kind = ANY(%(growing)s) AND other.id <> o.id AND other.account_id = o.account_id
               AND (l.con_id = i.con_id OR l.legs <> '[]' OR i.legs <> '[]'))
-        END"""  # noqa: S608 - our own words
+        END"""
 
 #: What goes out for an order `o` in its instrument `i`.
 _PAYLOAD = """jsonb_build_object(

@@ -15,9 +15,9 @@ from django.db.models import Q
 
 from brokers.postgres import clock, prepared
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, TradingState
+from orders.models.controls.ruleset import NO_RULESET
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
-from orders.models.ruleset import NO_RULESET
 from orders.risk.report import CheckResult
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.risk.states import InForce, States, state_check

@@ -48,6 +48,11 @@ LOCK = """
     INSERT INTO orders_usemark (owner, version) SELECT name, 1 FROM unnest(%s::text[]) AS names(name)
     ON CONFLICT (owner) DO UPDATE SET version = orders_usemark.version + 1
 """
+#: Processes of the version before wait in line by advisory locks, each alone. Those of this version share
+#: them: marks decide among these (docs/decisions/0052; the next version drops it).
+WAIT_FOR_FORMER = """
+    SELECT pg_advisory_xact_lock_shared(7411, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
+"""
 #: An owner of whom nothing was ever asked has none yet: NULL.
 MARKS = """
     SELECT name, m.version FROM unnest(%(marks)s::text[]) AS names(name)
@@ -223,7 +228,7 @@ def read_use(
     }
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
-    waits = [(LOCK, [sorted(locks)])] if locks else []
+    waits = [(sql, [sorted(locks)]) for sql in (WAIT_FOR_FORMER, LOCK)] if locks else []
     # A statement of its own: it sees what those committed for whom the lock made it wait.
     reads = [(_all_of(tuple(wanted)), facts)] if wanted else []
     found = prepared.pipeline(*waits, *reads) if waits or reads else []
@@ -372,11 +377,11 @@ def _add_snapshot(use: Use, rows: Rows) -> None:
 
 def snapshot_before(snapshot: str, own: str) -> str:
     """The snapshot (xmin:xmax:running) as one who does not see the writes of transaction `own` has it."""
-    if not own:
+    lowest, end, running = snapshot.split(":")
+    if not own or int(own) >= int(end):  # nothing from `end` on was seen
         return snapshot
-    lowest, ended, running = snapshot.split(":")
     unseen = sorted({int(own), *(int(one) for one in running.split(",") if one)})
-    return f"{lowest}:{max(int(ended), int(own) + 1)}:{','.join(map(str, unseen))}"
+    return f"{lowest}:{end}:{','.join(map(str, unseen))}"
 
 
 TRUE = "true".__eq__
