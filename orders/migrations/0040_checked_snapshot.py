@@ -2,7 +2,7 @@
 
 The version before waits in line by an advisory lock and leaves the marks of `orders_usemark` alone. Its orders
 come without `checked_snapshot`, by which a trigger knows them; those of this version it costs nothing. The next
-version drops the triggers with the lock (docs/decisions/0052).
+version drops the triggers with the lock (docs/decisions/0057).
 """
 
 from django.db import migrations, models

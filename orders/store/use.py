@@ -49,7 +49,7 @@ LOCK = """
     ON CONFLICT (owner) DO UPDATE SET version = orders_usemark.version + 1
 """
 #: Processes of the version before wait in line by advisory locks, each alone. Those of this version share
-#: them: marks decide among these (docs/decisions/0052; the next version drops it).
+#: them: marks decide among these (docs/decisions/0057; the next version drops it).
 WAIT_FOR_FORMER = """
     SELECT pg_advisory_xact_lock_shared(7411, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
 """

@@ -37,9 +37,7 @@ def old_process() -> Iterator[psycopg.Connection[Any]]:
 def record(raw: psycopg.Connection[Any]) -> None:
     """An order as the version before writes it: it knows nothing of the column that is new."""
     known = [f.column for f in Order._meta.concrete_fields if f.column != "checked_snapshot"]
-    own = dict.fromkeys(("cl_ord_id", "order_ref"), "gen_random_uuid()::text") | {
-        "id": "gen_random_uuid()"
-    }
+    own = dict.fromkeys(("cl_ord_id", "order_ref"), "gen_random_uuid()::text") | {"id": "gen_random_uuid()"}
     values = ", ".join(own.get(name, name) for name in known)
     raw.execute(f"INSERT INTO orders_order ({', '.join(known)}) SELECT {values} FROM orders_order LIMIT 1")
 
