@@ -180,6 +180,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+FORMAT_MODULE_PATH = "tradedesk.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = env.read(env.env.str, "STATIC_ROOT", "") or None  # where collectstatic puts them in an image
 WHITENOISE_USE_FINDERS = True  # the local stack serves without a collectstatic step

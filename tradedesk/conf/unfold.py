@@ -112,6 +112,7 @@ NAVIGATION = [
             {"title": "My second factor", "icon": "lock", "link": reverse_lazy("desk:second_factor")},
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
+            page("Refused logins", "no_accounts", "axes.accessattempt"),
         ],
     },
     {

@@ -11,11 +11,11 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
-from brokers.display import NOTHING, number
+from brokers.display import NOTHING, moment, money, number, price_text
 from brokers.fix import Side
 from orders import selectors
 from orders.admin.orders.actions import ACTS
-from orders.admin.shared.badges import order_badge, price_text, side_badge
+from orders.admin.shared.badges import order_badge, side_badge
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
@@ -121,12 +121,11 @@ def slippage(order: Order, executions: list[Execution]) -> dict[str, SafeString 
         return None
     sign = 1 if order.side == Side.BUY else -1
     worse = sign * (order.avg_px - order.arrival_px)
-    money = worse * order.cum_qty * (executions[0].multiplier if executions else 1)
+    cost = worse * order.cum_qty * (executions[0].multiplier if executions else 1)
     return {
         "arrival": price_text(order.arrival_px, order.instrument),
         "bps": number(10_000 * worse / order.arrival_px, 1),
-        "money": number(money, 2),
-        "currency": order.instrument.currency,
+        "money": money(cost, order.instrument.currency),
     }
 
 
@@ -149,7 +148,7 @@ def execution_row(execution: Execution, order: Order) -> dict[str, Any]:
         "execution": execution,
         "qty": number(execution.last_qty),
         "px": price_text(execution.last_px, order.instrument),
-        "commission": number(execution.commission),
+        "commission": money(execution.commission, execution.commission_currency),
     }
 
 
@@ -172,7 +171,7 @@ def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
         "if the queue is long": order.if_backlog,
         "strategy": order.strategy or NOTHING,
         "reduce only": "yes" if order.reduce_only else "no",
-        "fresh until": order.fresh_until.isoformat(" ", "seconds"),
+        "fresh until": moment(order.fresh_until),
     }
     return [(name, NOTHING if value is None else value) for name, value in named.items()]
 
