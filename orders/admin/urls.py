@@ -20,13 +20,16 @@ from orders.admin.orders import (
     sliced,
     ticket,
 )
-from orders.admin.people import approvals, audit, login
+from orders.admin.people import approvals, audit, login, single_sign_on
 from orders.admin.reports import alert_routes, costs, day_reports
 from orders.admin.shared import base
 
 app_name = "desk"
 
 urlpatterns = [
+    path("single-sign-on/", single_sign_on.Out.as_view(), name="single_sign_on"),
+    path("single-sign-on/back/", single_sign_on.Back.as_view(), name="single_sign_on_back"),
+    path("single-sign-on/code/", single_sign_on.code, name="single_sign_on_code"),
     path("attention/", base.attention_part, name="attention"),
     path("strip/", base.strip, name="strip"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
