@@ -18,6 +18,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
@@ -72,6 +73,21 @@ def is_locked(data: Path) -> bool:
 def url(name: str) -> str:
     """`DATABASE_URL` or `REDIS_URL`: from the environment, else from the running local stack."""
     return os.environ.get(name) or local_stack().get(name, "")
+
+
+def provider(name: str) -> str:
+    """The address of an identity provider: HTTPS, or this machine; empty for none.
+
+    Raises ImproperlyConfigured, also where the client's own name or secret is missing.
+    """
+    told: str = read(env.str, name, "")
+    parts = urlsplit(told)
+    if told and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ImproperlyConfigured(f"{name} is wrong: expected https://..., not {told!r}.")
+    client = ("TRADEDESK_OIDC_CLIENT_ID", "TRADEDESK_OIDC_CLIENT_SECRET")
+    if told and (missing := [each for each in client if not os.environ.get(each)]):
+        raise ImproperlyConfigured(f"{name} is set, so {missing[0]} must be set too.")
+    return told
 
 
 def database_url() -> str:
