@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("orders", "0039_break_causes")]
+    dependencies = [("orders", "0040_checked_snapshot")]
 
     operations = [
         AddIndexConcurrently(

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0040_drop_copy'),
+        ('orders', '0041_drop_copy'),
     ]
 
     operations = [
