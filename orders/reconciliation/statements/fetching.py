@@ -63,6 +63,8 @@ def work() -> int:
     if day := flex.at.due(now):
         rows = [StatementRequest(query=name, day=day) for name in flex.queries]
         StatementRequest.objects.bulk_create(rows, ignore_conflicts=True)
+        older = StatementRequest.objects.filter(day__lt=day, state__in=OPEN)
+        older.update(state=STATES.STOPPED, ended_at=now, text="A newer day is asked for instead.")
     tell_late(now)
     row = _taken(flex, now)
     if row is None:
@@ -79,7 +81,10 @@ def again(query: str) -> bool:
     StatementRequest.objects.update_or_create(
         query=query,
         day=now.date(),
-        defaults={"state": STATES.TO_ASK, "not_before": now, "began_at": now, "text": "", "ended_at": None},
+        defaults={
+            **{"state": STATES.TO_ASK, "not_before": now, "began_at": now, "ended_at": None},
+            **{"text": "", "attempts": 0, "told": False},
+        },
     )
     return True
 

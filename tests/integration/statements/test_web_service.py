@@ -150,6 +150,16 @@ def test_a_statement_that_is_hours_late_is_told_once(service: FlexService) -> No
     assert Alert.objects.get(kind="STATEMENT").times == 1
 
 
+def test_of_a_query_only_the_newest_day_is_asked_for(service: FlexService) -> None:
+    service.answers = [refused("1003")]
+    yesterday = fetching.clock.now().date() - timedelta(days=1)
+    old = StatementRequest.objects.create(query="daily", day=yesterday)
+    fetching.work()
+    old.refresh_from_db()
+    weekend = fetching.clock.now().weekday() >= 5  # then no new day is asked for by itself
+    assert (old.state, len(service.asked)) == ("TO_ASK" if weekend else "STOPPED", 1)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("QUERIES", "daily"), ("TOKEN", "short"), ("URL", "http://elsewhere/"), ("AT", "noon")],
