@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -11,6 +13,9 @@ from brokers.port import InboundMessage
 from orders.booking.parked import SNAPSHOT_TOPIC
 
 Row = OrderReport | OrderAbsent | ExecutionsMissing
+T = TypeVar("T")
+#: Rows whose orders or executions are read at once.
+PART = 500
 
 
 def message(snapshot: Snapshot, row: Row) -> InboundMessage:
@@ -43,3 +48,8 @@ def _variant(row: Row) -> str:
 
 def absence_topic(order_id: str | UUID) -> str:
     return f"{SNAPSHOT_TOPIC}absent:{order_id}"
+
+
+def parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """A few rows at a time: what our books have of them is read for those only, however long the day was."""
+    return (rows[start : start + PART] for start in range(0, len(rows), PART))
