@@ -12,7 +12,7 @@ from ib_async import Contract, Execution, OrderState
 from ib_async import Order as IBOrder
 
 from brokers.errors import BrokerRefused
-from brokers.fix import OrdType, Side
+from brokers.fix import OrdType, SecType, Side
 from brokers.ib.contracts import ZERO, amount, decimal, instrument_of, known_id, plain
 from brokers.ib.order_attributes import add_special, number_text
 from brokers.messages import (
@@ -114,10 +114,15 @@ def terms_of(contract: Contract, order: IBOrder, more: Collection[str] = ()) -> 
         order_qty=quantity or ZERO,
         ord_type=OUR_ORDER_TYPES.get(order.orderType, order.orderType),
         time_in_force=intern(order.tif),
-        price=price_or_none(order.lmtPrice) if order.orderType in LIMITED else None,
+        price=_limit_price(contract, order) if order.orderType in LIMITED else None,
         stop_px=price_or_none(order.auxPrice) if order.orderType in STOPPED else None,
         more=tuple(sorted(more)),
     )
+
+
+def _limit_price(contract: Contract, order: IBOrder) -> Decimal | None:
+    """A combination may trade at nothing; anywhere else 0.0 says that there is no limit."""
+    return amount(order.lmtPrice) if contract.secType == SecType.BAG else price_or_none(order.lmtPrice)
 
 
 def identity(perm_id: int, client_id: int = 0, order_id: int = 0, order_ref: str = "") -> OrderIdentity:
