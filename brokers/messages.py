@@ -6,6 +6,7 @@ raw callback, so that history can be replayed without the adapter that heard it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -329,8 +330,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_zone: str = ""
     #: The accounts of the gateway's login: of others nothing is shown, so nothing is proven.
     accounts: tuple[str, ...]
-    orders: tuple[OrderReport, ...]
-    executions: tuple[ExecutionReport, ...]
+    orders: Collection[OrderReport]
+    executions: Collection[ExecutionReport]
     positions: tuple[PositionReport, ...]
     account_values: tuple[AccountValueReport, ...]
 

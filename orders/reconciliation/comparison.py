@@ -148,9 +148,11 @@ def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
     """Ours that the answer should hold: later than its first, of the same clients, known before it began."""
     if not snapshot.executions:
         return []
-    first = min(report.transact_time for report in snapshot.executions)
-    clients = {report.identity.client_id for report in snapshot.executions}
-    roots = {execution_id(report.exec_root) for report in snapshot.executions}
+    first, clients, roots = None, set(), set()
+    for report in snapshot.executions:
+        first = min(first or report.transact_time, report.transact_time)
+        clients.add(report.identity.client_id)
+        roots.add(execution_id(report.exec_root))
     rows = _since_baseline(session).filter(
         superseded=False,
         transact_time__gt=first,

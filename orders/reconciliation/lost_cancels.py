@@ -32,6 +32,7 @@ from orders.store.orders import store_orders
 #: So many without an answer are a person's to know.
 TOLD_AFTER = 3
 LONGEST_PAUSE = timedelta(minutes=5)
+WORKING = (WorkingStatus.WORKING, WorkingStatus.HELD)
 
 
 def pause(asked: int) -> timedelta:
@@ -42,20 +43,18 @@ def pause(asked: int) -> timedelta:
 
 def repeat(session: str, snapshot: Snapshot) -> int:
     """Cancels of orders that work: lost with a connection or by the gateway, or refused while in doubt."""
-    working = [
-        report.identity.perm_id
-        for report in snapshot.orders
-        if report.status in (WorkingStatus.WORKING, WorkingStatus.HELD)
-    ]
+    asked = OrderRequest.objects.filter(
+        Q(state=RequestState.SENT, sent_at__lt=_latest(snapshot)) | Q(state=RequestState.UNCONFIRMED),
+        kind=RequestKind.CANCEL,
+    )
+    if not asked.exists():
+        return 0
+    perm_ids = [report.identity.perm_id for report in snapshot.orders if report.status in WORKING]
     repeated = []
     with transaction.atomic():
-        open_ones = OrderRequest.objects.filter(
-            Q(state=RequestState.SENT, sent_at__lt=_latest(snapshot)) | Q(state=RequestState.UNCONFIRMED),
-            kind=RequestKind.CANCEL,
-        )
-        living = Order.objects.filter(session_id=session, perm_id__in=working, state__in=AT_BROKER)
-        orders = list(living.filter(requests__in=open_ones).select_for_update().order_by("id"))
-        counted = open_ones.filter(order__in=orders).annotate(times=Count("outboxcommand"))
+        living = Order.objects.filter(session_id=session, perm_id__in=perm_ids, state__in=AT_BROKER)
+        orders = list(living.filter(requests__in=asked).select_for_update().order_by("id"))
+        counted = asked.filter(order__in=orders).annotate(times=Count("outboxcommand"))
         requests = {request.order_id: request for request in counted}
         for order in orders:
             request = requests.get(order.id)  # else it was answered meanwhile

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
@@ -10,12 +11,11 @@ import msgspec
 
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot
 from brokers.port import InboundMessage
+from brokers.rows import PART
 from orders.booking.parked import SNAPSHOT_TOPIC
 
 Row = OrderReport | OrderAbsent | ExecutionsMissing
 T = TypeVar("T")
-#: Rows whose orders or executions are read at once.
-PART = 500
 
 
 def message(snapshot: Snapshot, row: Row) -> InboundMessage:
@@ -50,6 +50,8 @@ def absence_topic(order_id: str | UUID) -> str:
     return f"{SNAPSHOT_TOPIC}absent:{order_id}"
 
 
-def parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+def parts(rows: Iterable[T]) -> Iterator[list[T]]:
     """A few rows at a time: what our books have of them is read for those only, however long the day was."""
-    return (rows[start : start + PART] for start in range(0, len(rows), PART))
+    told = iter(rows)
+    while part := list(islice(told, PART)):
+        yield part

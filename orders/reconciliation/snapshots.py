@@ -101,10 +101,8 @@ class SnapshotBooking:
 
     def apply_news(self) -> None:
         """What the snapshot shows that our books do not; all of it, when that cannot be told."""
-        all_rows: tuple[list[OrderReport], set[UUID]] = (list(self.snapshot.orders), set())
-        self.news, self.seen = self.steps.run(
-            "find news", lambda: news_of(self.session, self.snapshot), instead=all_rows
-        )
+        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=None)
+        self.news, self.seen = found or (list(self.snapshot.orders), set())
         self._submit(self.news)
 
     def applied(self) -> list[OrderReport]:
