@@ -18,6 +18,7 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
@@ -71,6 +72,21 @@ def is_locked(data: Path) -> bool:
 def url(name: str) -> str:
     """`DATABASE_URL` or `REDIS_URL`: from the environment, else from the running local stack."""
     return os.environ.get(name) or local_stack().get(name, "")
+
+
+def provider(name: str) -> str:
+    """The address of an identity provider: HTTPS, or this machine; empty for none.
+
+    Raises ImproperlyConfigured, also where the client's own name or secret is missing.
+    """
+    told: str = read(env.str, name, "")
+    parts = urlsplit(told)
+    if told and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ImproperlyConfigured(f"{name} is wrong: expected https://..., not {told!r}.")
+    client = ("TRADEDESK_OIDC_CLIENT_ID", "TRADEDESK_OIDC_CLIENT_SECRET")
+    if told and (missing := [each for each in client if not os.environ.get(each)]):
+        raise ImproperlyConfigured(f"{name} is set, so {missing[0]} must be set too.")
+    return told
 
 
 def database_url() -> str:
@@ -137,16 +153,12 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
-def words(name: str, known: tuple[str, ...], on_request: tuple[str, ...] = ()) -> frozenset[str]:
-    """Some of these words, separated by commas: all when it is not set, none when it is set empty.
-
-    Words `on_request` are in force only where they are named.
-    """
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
     text = os.environ.get(name)
     found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
-    if wrong := sorted(found - {*known, *on_request}):
-        taken = ", ".join((*known, *on_request))
-        raise ImproperlyConfigured(f"{name} takes {taken}; it does not know {', '.join(wrong)}.")
+    if wrong := sorted(found - {*known}):
+        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
     return found
 
 

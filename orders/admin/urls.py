@@ -17,15 +17,19 @@ from orders.admin.orders import (
     exports,
     jobs,
     saved_views,
+    sliced,
     ticket,
 )
-from orders.admin.people import approvals, audit, login
+from orders.admin.people import approvals, audit, login, single_sign_on
 from orders.admin.reports import alert_routes, costs, day_reports
 from orders.admin.shared import base
 
 app_name = "desk"
 
 urlpatterns = [
+    path("single-sign-on/", single_sign_on.Out.as_view(), name="single_sign_on"),
+    path("single-sign-on/back/", single_sign_on.Back.as_view(), name="single_sign_on_back"),
+    path("single-sign-on/code/", single_sign_on.code, name="single_sign_on_code"),
     path("attention/", base.attention_part, name="attention"),
     path("strip/", base.strip, name="strip"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
@@ -77,6 +81,9 @@ urlpatterns = [
     path("instruments/quote/", quotes.quote, name="quote"),
     path("instruments/<int:instrument_id>/market/", live_market.live, name="market"),
     path("instruments/ask/", quotes.ask, name="instrument_ask"),
+    path("slices/", sliced.index, name="sliced_list"),
+    path("slices/<uuid:parent_id>/", sliced.page, name="sliced"),
+    path("slices/<uuid:parent_id>/<str:act_name>/", sliced.act, name="sliced_act"),
     path("basket/", basket.upload, name="basket"),
     path("basket/template/", basket.template, name="basket_template"),
     path("basket/<uuid:job_id>/send/", basket.send, name="basket_send"),
