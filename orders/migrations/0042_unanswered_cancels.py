@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0040_outbox_by_priority'),
+        ('orders', '0041_outbox_by_priority'),
     ]
 
     operations = [
