@@ -52,8 +52,10 @@ def repeat(session: str, snapshot: Snapshot) -> int:
     perm_ids = [report.identity.perm_id for report in snapshot.orders if report.status in WORKING]
     repeated = []
     with transaction.atomic():
-        living = Order.objects.filter(session_id=session, perm_id__in=perm_ids, state__in=AT_BROKER)
-        orders = list(living.filter(requests__in=asked).select_for_update().order_by("id"))
+        first = Q(perm_id__in=perm_ids, state__in=AT_BROKER)
+        another = Q(duplicates__perm_id__in=perm_ids, duplicates__is_over=False)
+        living = Order.objects.filter(first | another, session_id=session, requests__in=asked)
+        orders = list(Order.objects.filter(pk__in=living.values("pk")).select_for_update().order_by("id"))
         counted = asked.filter(order__in=orders).annotate(times=Count("outboxcommand"))
         requests = {request.order_id: request for request in counted}
         for order in orders:

@@ -19,6 +19,7 @@ from orders.models import Alert, AlertKind, OutboxCommand, RequestState
 from orders.reconciliation import lost_cancels
 from orders.sending import submission
 from tests.integration.orders.test_any_order import Story
+from tests.integration.orders.test_duplicates import other, twice
 from tests.integration.orders.test_snapshots import desk, hear, look, shown, working
 
 __all__ = ["desk"]
@@ -63,6 +64,13 @@ def test_each_cancel_without_an_answer_is_waited_for_twice_as_long(canceling: St
 def test_it_is_asked_every_five_minutes_at_last() -> None:
     assert lost_cancels.pause(3) == timedelta(seconds=settings.ACK_DEADLINE * 4)
     assert lost_cancels.pause(10_000) == timedelta(minutes=5)
+
+
+def test_a_lost_cancel_of_the_other_order_behind_a_reference_is_asked_again(desk: User) -> None:
+    story, _ = twice(desk)
+    send(story, 3600)
+    look(other(story), shown(story, WorkingStatus.CANCELED, source="completedOrder"))
+    assert times_asked(story) == 2
 
 
 def test_a_person_is_told_after_the_third_until_it_is_answered(canceling: Story) -> None:
