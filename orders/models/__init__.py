@@ -15,6 +15,7 @@ from orders.models.desk.acts import (
     DeskJob,
     DeskJobRow,
     DeskProfile,
+    DeskSettings,
     JobKind,
     SavedView,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "DeskJob",
     "DeskJobRow",
     "DeskProfile",
+    "DeskSettings",
     "DuplicateOrder",
     "EventKind",
     "Execution",
