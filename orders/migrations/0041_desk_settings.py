@@ -24,27 +24,6 @@ class Migration(migrations.Migration):
     ]
     operations = [
         migrations.AlterField(
-            model_name="actionrecord",
-            name="action",
-            field=models.CharField(
-                choices=[
-                    ("CANCEL", "Cancel asked"),
-                    ("REPLACE", "Replace asked"),
-                    ("SEND_AGAIN", "Sent again"),
-                    ("GIVE_UP", "Given up"),
-                    ("RELEASE", "Released"),
-                    ("REVIEW", "Marked reviewed"),
-                    ("PAUSE", "Sending paused"),
-                    ("RESUME", "Sending resumed"),
-                    ("RECONCILE", "Comparison asked"),
-                    ("CANCEL_WHOLE", "Cancel of all its orders asked"),
-                    ("PAUSE_SLICES", "Slices paused"),
-                    ("GO_ON_SLICES", "Slices resumed"),
-                ],
-                max_length=12,
-            ),
-        ),
-        migrations.AlterField(
             model_name="deskjob",
             name="kind",
             field=models.CharField(

@@ -168,7 +168,8 @@ WHOLE_ROWS = """() => {
     const box = document.querySelector(".desk-scroll").getBoundingClientRect();
     const head = document.querySelector("#result_list thead").getBoundingClientRect();
     const bottom = Math.min(box.bottom, innerHeight);
-    const rows = [...document.querySelectorAll("#result_list tbody tr")].map((row) => row.getBoundingClientRect());
+    const all = [...document.querySelectorAll("#result_list tbody tr")];
+    const rows = all.map((row) => row.getBoundingClientRect());
     return rows.filter((row) => row.top >= head.bottom - 1 && row.bottom <= bottom).length;
 }"""
 WIDER = """() => {

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.views import ChangeList
 
+from brokers.desk import DeskList
 from orders.admin.orders import columns
 from orders.admin.orders.columns import Column
 from orders.models import Order
 
 
-class OrderChangeList(ChangeList):
+class OrderChangeList(DeskList):
     """The change list; `?sort=limit` and `?sort=-limit` name the column, because its number changes."""
 
     def get_filters_params(self, params: Any = None) -> Any:

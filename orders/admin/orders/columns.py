@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from brokers.display import NOTHING, moment, number_text
+from brokers.display import NOTHING, moment, number_text, price_text
 from orders.admin.orders import figures
-from orders.admin.shared.badges import order_badge, price_text, side_badge
+from orders.admin.shared.badges import order_badge, side_badge
 from orders.models import DeskSettings, Order
 from orders.templatetags.desk import age
 
@@ -118,14 +118,14 @@ def market_cell(name: str) -> Callable[[Order], str]:
 
 
 def distance_cell(order: Order) -> str:
-    """How far the market is away, in price and in percent."""
+    """How far the market is away, in percent of the order's own price."""
     away, percent = getattr(order, "distance", None), getattr(order, "distance_percent", None)
     if away is None:
         return NOTHING
     shown = price_text(away, order.instrument)
     if percent is None:
         return shown
-    return format_html('{} <span class="soft">{} %</span>', shown, number_text(percent, 2))
+    return format_html('<span title="{} away">{} %</span>', shown, number_text(percent, 2))
 
 
 def notional_cell(order: Order) -> str:

@@ -52,7 +52,7 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     ordering = ("-id",)
     actions = ("cancel_chosen", "review_chosen")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OrderChangeList]:  # type: ignore[override]
         """The list that sorts by our columns."""
         return OrderChangeList
 

@@ -30,9 +30,6 @@ class DeskAction(models.TextChoices):
     PAUSE = "PAUSE", "Sending paused"
     RESUME = "RESUME", "Sending resumed"
     RECONCILE = "RECONCILE", "Comparison asked"
-    CANCEL_WHOLE = "CANCEL_WHOLE", "Cancel of all its orders asked"
-    PAUSE_SLICES = "PAUSE_SLICES", "Slices paused"
-    GO_ON_SLICES = "GO_ON_SLICES", "Slices resumed"
 
 
 class ActionRecord(models.Model):
