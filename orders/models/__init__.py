@@ -29,10 +29,11 @@ from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
 from orders.models.lost import LostOrder
-from orders.models.middle_office.breaks import Break, BreakCause, BreakKind, BreakNote
+from orders.models.middle_office.breaks import Break, BreakCause, BreakFile, BreakKind, BreakNote
 from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.middle_office.reports import DayReport, ReportKind
-from orders.models.middle_office.statement import Statement, StatementRow
+from orders.models.middle_office.statement import RequestState as StatementRequestState
+from orders.models.middle_office.statement import Statement, StatementRequest, StatementRow
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
@@ -65,6 +66,7 @@ __all__ = [
     "AuditSeal",
     "Break",
     "BreakCause",
+    "BreakFile",
     "BreakKind",
     "BreakNote",
     "Cause",
@@ -122,6 +124,8 @@ __all__ = [
     "Source",
     "State",
     "Statement",
+    "StatementRequest",
+    "StatementRequestState",
     "StatementRow",
     "SubmissionAttempt",
     "Terms",

@@ -13,6 +13,14 @@ document.addEventListener("click", (event) => {
 // Tables need the width: the sidebar begins shut, and stays as the person leaves it.
 localStorage.getItem("sidebarDesktopOpen") ?? localStorage.setItem("sidebarDesktopOpen", "0");
 
+// The admin's theme writes the file's name into a text field beside it and fails where there is none; the browser shows it anyway.
+document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (input.type === "file" && !input.parentNode?.parentNode?.parentNode?.querySelector("input[type=text]")) {
+        event.stopPropagation();
+    }
+}, true);
+
 async function openDialog(url) {
     const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "follow" }).catch(() => null);
     if (!answer?.ok) {
