@@ -20,7 +20,7 @@ def name_sorting(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("orders", "0040_checked_snapshot"),
+        ("orders", "0042_workbench"),
     ]
     operations = [
         migrations.AlterField(
