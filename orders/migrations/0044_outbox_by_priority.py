@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False  # the index is made beside the orders that come in
 
     dependencies = [
-        ('orders', '0040_checked_snapshot'),
+        ('orders', '0043_desk_settings'),
     ]
 
     operations = [
