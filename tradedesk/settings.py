@@ -99,8 +99,7 @@ TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
 # What takes effect only when a second person approves it; empty for a desk of one person.
 FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
-    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above"),
-    on_request=("overrides",),
+    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above", "overrides"),
 )
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
@@ -179,6 +178,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+FORMAT_MODULE_PATH = "tradedesk.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = env.read(env.env.str, "STATIC_ROOT", "") or None  # where collectstatic puts them in an image
 WHITENOISE_USE_FINDERS = True  # the local stack serves without a collectstatic step

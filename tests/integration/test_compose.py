@@ -29,7 +29,6 @@ VARIABLES = {
     "REDIS_PASSWORD": "redis-secret",
     "SECRET_KEY": "s" * 50,
     "DESK_PASSWORD": "desk-secret-1",
-    "FLOWER_PASSWORD": "flower-secret",
     "GRAFANA_PASSWORD": "grafana-secret",
 }
 OURS = ["web", "stream", "broker", "worker", "beat", "flower", "simgateway"]
@@ -121,15 +120,13 @@ def test_the_redis_of_compose_is_durable_and_never_evicts(compose: Compose) -> N
 
 
 def test_every_process_of_the_system_is_a_service() -> None:
-    known = {process.name for process in processes(StackOptions(data=Path("/data")), flower_password="x")}
+    known = {process.name for process in processes(StackOptions(data=Path("/data")))}
     assert known == set(OURS)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_the_same_program_as_the_local_stack(name: str) -> None:
-    local = {
-        process.name: process for process in processes(StackOptions(data=Path("/data")), flower_password="x")
-    }
+    local = {process.name: process for process in processes(StackOptions(data=Path("/data")))}
     assert shape(local[name].argv) == shape(services(VARIABLES)[name].command)
 
 
@@ -143,7 +140,7 @@ def shape(argv: Sequence[str]) -> list[str]:
 def test_a_service_waits_for_what_its_process_needs() -> None:
     """The database is waited for by way of its migration."""
     waited_for = {"postgres": "migrate", "redis": "redis"}
-    for process in processes(StackOptions(data=Path("/data")), flower_password="x"):
+    for process in processes(StackOptions(data=Path("/data"))):
         depends_on = services(VARIABLES)[process.name].options["depends_on"]
         assert {waited_for[need] for need in process.needs} <= set(depends_on), process.name
 
@@ -155,7 +152,7 @@ def test_every_variable_that_compose_sets_is_read_somewhere() -> None:
         for path in Path(BASE_DIR, folder).rglob("*.py")
     )
     names = {name for service in OURS for name in services(VARIABLES)[service].environment}
-    assert [name for name in names - {"FLOWER_BASIC_AUTH"} if f'"{name}"' not in code] == []
+    assert [name for name in names if f'"{name}"' not in code] == []
 
 
 def test_only_migration_and_backup_log_in_as_the_owner_of_the_database(compose: Compose) -> None:
@@ -176,11 +173,10 @@ def test_no_secret_opens_two_doors() -> None:
     used = {
         name: [other for other, service in services(VARIABLES).items() if value in str(service.options)]
         for name, value in VARIABLES.items()
-        if name.startswith(("DESK", "FLOWER", "GRAFANA"))
+        if name.startswith(("DESK", "GRAFANA"))
     }
     assert used == {
         "DESK_PASSWORD": ["migrate"],
-        "FLOWER_PASSWORD": ["flower"],
         "GRAFANA_PASSWORD": ["grafana"],
     }
 

@@ -26,7 +26,6 @@ SECRETS = {
         "DATABASE_OWNER_URL": "postgresql://tradedesk:postgres-secret@postgres:5432/tradedesk",
         "TRADEDESK_DESK_PASSWORD": "desk-secret-1",
     },
-    "tradedesk-flower": {"FLOWER_BASIC_AUTH": "desk:flower-secret"},
 }
 
 

@@ -20,6 +20,7 @@ TRUSTED_PROXY = env.networks("TRADEDESK_TRUSTED_PROXY")
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 AXES_ONLY_ADMIN_SITE = True
+AXES_ENABLE_ADMIN = False  # the desk has a page of its own
 AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 OTP_TOTP_ISSUER = "Tradedesk"

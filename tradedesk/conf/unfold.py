@@ -42,6 +42,12 @@ NAVIGATION = [
                 "permission": may("orders.view_order"),
             },
             {
+                "title": "Sliced orders",
+                "icon": "timelapse",
+                "link": reverse_lazy("desk:sliced_list"),
+                "permission": may("orders.view_order"),
+            },
+            {
                 "title": "Audit",
                 "icon": "policy",
                 "link": reverse_lazy("desk:audit"),
@@ -112,6 +118,7 @@ NAVIGATION = [
             {"title": "My second factor", "icon": "lock", "link": reverse_lazy("desk:second_factor")},
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
+            page("Refused logins", "no_accounts", "axes.accessattempt"),
         ],
     },
     {

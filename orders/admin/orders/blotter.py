@@ -14,10 +14,10 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from brokers.display import NOTHING, number_text
+from brokers.display import NOTHING, number_text, price_text
 from orders import selectors, statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.shared.badges import order_badge, price_text, side_badge
+from orders.admin.shared.badges import order_badge, side_badge
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, SavedView, Source, State
 from orders.models.order import first_id_at, of_accounts

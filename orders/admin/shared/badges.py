@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.display import NOTHING, number_text
+from brokers.display import number_text
 from brokers.fix import Side
-from brokers.models import Instrument
 from orders.models import OPEN_REQUESTS, Order, OrderRequest, RequestKind, State
 
 
@@ -77,23 +75,3 @@ def side_badge(side: str) -> SafeString:
     return format_html(
         '<span class="side {}"><span aria-hidden="true">{}</span> {}</span>', side.lower(), glyph, side
     )
-
-
-def tick_places(instrument: Instrument) -> int | None:
-    """Decimals of the instrument's prices; None while the broker has not told its tick."""
-    if not instrument.min_tick:
-        return None
-    exponent = instrument.min_tick.normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else None
-
-
-def price_text(px: Decimal | None, instrument: Instrument, extra: int = 0) -> str:
-    """A price with the instrument's decimals, and `extra` more; a finer one is shown in full."""
-    if px is None:
-        return NOTHING
-    places = tick_places(instrument)
-    if places is None:
-        return number_text(px)
-    exponent = px.normalize().as_tuple().exponent
-    own = max(-exponent, 0) if isinstance(exponent, int) else 0
-    return number_text(px, places + extra if extra else max(places, own))

@@ -1,7 +1,14 @@
 // Dialogs before a change, no second click, keys. Without this script links open pages and forms still post.
 "use strict";
 
-document.cookie = `desk_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone};path=/admin/;max-age=31536000;samesite=lax`;
+// Times are UTC until the person asks for their own zone; the choice stays in this browser.
+document.addEventListener("click", (event) => {
+    if (event.target.id === "desk-zone") {
+        const zone = event.target.dataset.zone === "UTC" ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC";
+        document.cookie = `desk_zone=${zone};path=/admin/;max-age=31536000;samesite=lax`;
+        location.reload();
+    }
+});
 
 // Tables need the width: the sidebar begins shut, and stays as the person leaves it.
 localStorage.getItem("sidebarDesktopOpen") ?? localStorage.setItem("sidebarDesktopOpen", "0");
