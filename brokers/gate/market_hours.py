@@ -6,11 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
-
-from brokers import time_zones
 
 SATURDAY = 5
 LOOKED_AHEAD = 30  # days; no market is closed for longer
@@ -35,8 +33,10 @@ class MarketHours:
             raise ValueError(f"expected such as NYSE 09:30-16:00 America/New_York, not {text!r}")
         if found[1] not in holidays.list_supported_financial():
             raise ValueError(f"no calendar is known of the exchange {found[1]!r}")
-        if (zone := time_zones.find(found[4])) is None:
-            raise ValueError(f"there is no time zone {found[4]!r}")
+        try:
+            zone = ZoneInfo(found[4])
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone {found[4]!r}") from None
         opens, closes = time.fromisoformat(found[2]), time.fromisoformat(found[3])
         if opens >= closes:
             raise ValueError("it closes before it opens")
