@@ -17,6 +17,7 @@ class AlertKind(models.TextChoices):
     UNKNOWN_CODE = "UNKNOWN_CODE", "Error code that is not in our table"
     COMMISSION_MISSING = "COMMISSION_MISSING", "Commission missing"
     BREAK = "BREAK", "Our books and the broker's differ"
+    BREAK_OVERDUE = "BREAK_OVERDUE", "A difference is open beyond its time"
     INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
     GROUP_BROKEN = "GROUP_BROKEN", "Group not placed whole although a part of it executed"
     SESSION = "SESSION", "Broker session needs a person"
@@ -26,6 +27,7 @@ class AlertKind(models.TextChoices):
     CORRECTION = "CORRECTION", "Execution corrected"
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
     REPORT = "REPORT", "A report of the day is ready"
+    STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
 
 
 class Severity(models.IntegerChoices):
@@ -45,6 +47,7 @@ CRITICAL = {
     AlertKind.SESSION,
     AlertKind.BUST,
     AlertKind.LATE_FILL,
+    AlertKind.BREAK_OVERDUE,
 }
 
 
