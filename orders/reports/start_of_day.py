@@ -38,9 +38,7 @@ def checklist(asked: ReportDay) -> Rows:
         _check("open breaks", breaks == 0, breaks),
         _check("limits changed since yesterday", None if changes else True, len(changes)),
         _check("restart window", None, str(calendar.restart or "none")),
-        _check(
-            "weekly login", None, next_login(calendar, clock.now()), "then the second factor is asked for"
-        ),
+        _check("weekly login", None, next_login(calendar, clock.now()), "then a person must log in"),
         _skew(account),
         _disk(),
     ]
