@@ -258,7 +258,7 @@ class Submitter:
 
     def _gate_is_open(self) -> bool:
         """No new order before the session has reconciled since its last (re)connect, nor around a restart."""
-        window = settings.RESTART_WINDOW
+        window = settings.GATEWAY_CALENDARS[self.lease.name].restart
         return self.session.link is Link.READY and not (window and window.covers(clock.now()))
 
     def _hand_over(
