@@ -7,13 +7,23 @@ from django.urls import path
 
 from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
 from orders.admin.market import live_market, quotes
-from orders.admin.operations import alerts, breaks, dashboard, sessions, statements, states, workbench
+from orders.admin.operations import (
+    alerts,
+    breaks,
+    dashboard,
+    gateways,
+    sessions,
+    statements,
+    states,
+    workbench,
+)
 from orders.admin.orders import (
     actions,
     basket,
     blotter,
     bulk_cancel,
     bulk_review,
+    desk_settings,
     exports,
     jobs,
     saved_views,
@@ -36,12 +46,15 @@ urlpatterns = [
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
     path("orders/sums/", blotter.sums, name="sums"),
     path("orders/rows/", blotter.rows, name="rows"),
+    path("orders/prices/", blotter.prices, name="prices"),
+    path("orders/columns/", desk_settings.choose_columns, name="columns"),
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
     path("orders/review/", bulk_review.confirm, name="bulk_review"),
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
+    path("gateways/<str:name>/", gateways.page, name="gateway"),
     path("kill/", states.kill, name="kill"),
     path("kill/<uuid:kill_id>/release/", states.release, name="kill_release"),
     path("positions/<str:account>/<int:con_id>/close/", positions.close, name="position_close"),

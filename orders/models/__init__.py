@@ -15,6 +15,7 @@ from orders.models.desk.acts import (
     DeskJob,
     DeskJobRow,
     DeskProfile,
+    DeskSettings,
     JobKind,
     SavedView,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "DeskJob",
     "DeskJobRow",
     "DeskProfile",
+    "DeskSettings",
     "DuplicateOrder",
     "EventKind",
     "Execution",

@@ -166,6 +166,7 @@ NOT_AUDITED = {
     "brokers_profit": "what the broker reckons, shown to people",
     "brokers_profitpoint": "what the broker reckons, shown to people",
     "orders_savedview": "filters of a list",
+    "orders_desksettings": "how a person's pages look and what they tell",
     "orders_deskjobrow": "its orders and requests are audited, and what it came to stands in their events",
     "orders_duplicateorder": "derived from what the broker says",
     "orders_ordergroup": "its orders are audited",

@@ -76,6 +76,12 @@ document.addEventListener("click", (event) => {
     if (local) {
         document.getElementById(local.dataset.open).showModal();
     }
+    const mover = event.target.closest("[data-move]");
+    if (mover) {
+        const item = mover.closest("li");
+        mover.dataset.move === "1" ? item.nextElementSibling?.after(item) : item.previousElementSibling?.before(item);
+        mover.focus();
+    }
     const closer = event.target.closest("[data-close]");
     if (closer) {
         const dialog = closer.closest("dialog");
@@ -147,7 +153,7 @@ Keys.acts = {
     Enter: (event) => event.target === document.body && Keys.inRow("th a")?.click(),
     x: () => Keys.inRow(".action-select")?.click(),
     c: () => (Keys.inRow("button[data-cancel]") || document.querySelector("button[data-cancel]:not(td *)"))?.click(),
-    r: () => document.querySelector("[data-act=replace]")?.click(),
+    r: () => (Keys.inRow("button[data-replace]") || document.querySelector("[data-act=replace]"))?.click(),
     n: () => document.getElementById("desk-pill")?.click(),
     ".": () => Keys.inRow("[data-peek]")?.click(),
     f: () => document.querySelector("[x-on\\:click^='filterOpen']")?.click(),
