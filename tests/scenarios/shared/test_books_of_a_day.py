@@ -8,7 +8,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import Any
 
-from tradedesk.stack.clients import ACCOUNT
+from tradedesk.stack.clients import ACCOUNT, Api
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
@@ -16,12 +16,14 @@ SYMBOL = "NVDA"  # that no other scenario of this folder trades
 
 
 def copied(stack: System) -> list[dict[str, Any]]:
-    """The whole drop copy, page by page."""
+    """The whole drop copy, page by page, as who watches reads it."""
+    wanted = ("--accounts", "all", "--scopes", "audit", "--approved-by", "approver")
     found, path = [], "/drop-copy?after=0-0&limit=100"
-    while path:
-        page = stack.api.get(path).raise_for_status().json()
-        found += page["results"]
-        path = (page["next"] or "").removeprefix("/api/v1")
+    with Api(stack.urls.http, stack.manage("apitoken", "watcher", *wanted).strip()) as watcher:
+        while path:
+            page = watcher.get(path).raise_for_status().json()
+            found += page["results"]
+            path = (page["next"] or "").removeprefix("/api/v1")
     return found
 
 
