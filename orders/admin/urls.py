@@ -17,6 +17,7 @@ from orders.admin.orders import (
     exports,
     jobs,
     saved_views,
+    sliced,
     ticket,
 )
 from orders.admin.people import approvals, audit, login
@@ -77,6 +78,9 @@ urlpatterns = [
     path("instruments/quote/", quotes.quote, name="quote"),
     path("instruments/<int:instrument_id>/market/", live_market.live, name="market"),
     path("instruments/ask/", quotes.ask, name="instrument_ask"),
+    path("slices/", sliced.index, name="sliced_list"),
+    path("slices/<uuid:parent_id>/", sliced.page, name="sliced"),
+    path("slices/<uuid:parent_id>/<str:act_name>/", sliced.act, name="sliced_act"),
     path("basket/", basket.upload, name="basket"),
     path("basket/template/", basket.template, name="basket_template"),
     path("basket/<uuid:job_id>/send/", basket.send, name="basket_send"),

@@ -42,6 +42,12 @@ NAVIGATION = [
                 "permission": may("orders.view_order"),
             },
             {
+                "title": "Sliced orders",
+                "icon": "timelapse",
+                "link": reverse_lazy("desk:sliced_list"),
+                "permission": may("orders.view_order"),
+            },
+            {
                 "title": "Audit",
                 "icon": "policy",
                 "link": reverse_lazy("desk:audit"),

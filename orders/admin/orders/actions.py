@@ -29,10 +29,21 @@ from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
 from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.fields import Wrong, decimal
+from orders.entry.groups import cancel_group, orders_of
 from orders.entry.numbers import UnclearNumber, typed_number
 from orders.entry.replace import Change, replace_order
 from orders.entry.ticket_texts import LABELS
-from orders.models import DeskAction, Order, RequestState
+from orders.errors import OrderError, OrderOver
+from orders.models import ALIVE, DeskAction, Order, RequestState
+
+
+class NotGrouped(OrderError):
+    """The order stands alone."""
+
+    code = "INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The order belongs to no group; nothing was canceled.")
 
 
 class ActForm(forms.Form):
@@ -98,6 +109,16 @@ def cancel(order: Order, form: dict[str, Any], actor: str) -> str:
     return "Cancel asked. Until the broker answers, the order can still fill."
 
 
+def cancel_whole(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Ask for the cancel of the whole group, its exits first."""
+    if order.group is None:
+        raise NotGrouped
+    asked = cancel_group(order.group, actor=actor, at=timezone.now())
+    if not asked:
+        raise OrderOver(order)
+    return f"Cancel asked of {len(asked)} orders. Until the broker answers, they can still fill."
+
+
 def replace(order: Order, form: dict[str, Any], actor: str) -> str:
     """Ask for other terms; a version that moved since the form was shown sends nothing."""
     change = Change(
@@ -153,6 +174,15 @@ ACTS = {
         keep="Keep order",
         consequence="Until the broker answers, it can still fill.",
         do=cancel,
+        reason="Asked by the desk",
+    ),
+    "cancel_group": Act(
+        action=DeskAction.CANCEL,
+        permission="orders.cancel_order",
+        verb="Cancel whole group",
+        keep="Keep orders",
+        consequence="Every order of its group that works is canceled, the exits first.",
+        do=cancel_whole,
         reason="Asked by the desk",
     ),
     "send_again": Act(
@@ -249,13 +279,22 @@ def dialog(
     request: HttpRequest, name: str, order: Order, form: forms.Form, status: int = 200
 ) -> TemplateResponse:
     """The dialog alone for a page that is open, or a page of its own."""
-    taken = [other.cl_ord_id for other in canceled_with(order)] if name == "cancel" else []
+    taken = [other.cl_ord_id for other in goes_along(order, name)]
     context = {"act": ACTS[name], "name": name, "order": order, "form": form, "taken": taken}
     if "X-Desk-Live" in request.headers:
         return TemplateResponse(request, "desk/act_dialog.html", context, status=status)
     page = show(request, "desk/act_page.html", f"{ACTS[name].verb}: {order.cl_ord_id}", **context)
     page.status_code = status
     return page
+
+
+def goes_along(order: Order, name: str) -> list[Order]:
+    """Which other orders end with what is done to this one."""
+    if name == "cancel":
+        return canceled_with(order)
+    if name == "cancel_group" and order.group is not None:
+        return [other for other in orders_of(order.group) if other.state in ALIVE and other.pk != order.pk]
+    return []
 
 
 def order_of(request: HttpRequest, order_id: UUID) -> Order:

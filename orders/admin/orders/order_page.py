@@ -16,11 +16,13 @@ from brokers.fix import Side
 from orders import selectors
 from orders.admin.orders.actions import ACTS
 from orders.admin.shared.badges import order_badge, side_badge
+from orders.entry.groups import orders_of
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
     DeskAction,
     Execution,
+    GroupKind,
     Order,
     OrderEvent,
     RequestKind,
@@ -85,6 +87,7 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         "executions": [execution_row(execution, order) for execution in executions],
         "slippage": slippage(order, executions),
         "terms": terms(order),
+        "family": family(order),
         "identity": identity(order, open_kinds),
         "attempts": list(order.attempts.order_by("-id")),
         "requests": list(reversed(requests)),
@@ -103,6 +106,7 @@ def buttons(
     offered = [
         ("replace", order.state in ALIVE, why_no_replace(order, open_kinds)),
         ("cancel", True, why_no_cancel(order, open_kinds)),
+        ("cancel_group", order.group_id is not None and order.state in ALIVE, ""),
         ("send_again", held, had),
         ("give_up", held, ""),
         ("release", order.held_for_desk and not held, ""),
@@ -112,6 +116,22 @@ def buttons(
         {"name": name, "verb": ACTS[name].verb, "why_not": why_not}
         for name, meant, why_not in offered
         if meant and name in ACTS and user.has_perm(ACTS[name].permission)
+    ]
+
+
+def family(order: Order) -> list[dict[str, Any]]:
+    """The orders of its group by rank, itself among them; empty where it stands alone."""
+    if order.group is None:
+        return []
+    bracket = order.group.kind == GroupKind.BRACKET
+    return [
+        {
+            "order": member,
+            "mark": order_badge(member, member.requests.all()),
+            "part": ("Exit" if member.group_rank else "Entry") if bracket else "One of",
+            "here": member.pk == order.pk,
+        }
+        for member in orders_of(order.group)
     ]
 
 
