@@ -137,16 +137,12 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
-def words(name: str, known: tuple[str, ...], on_request: tuple[str, ...] = ()) -> frozenset[str]:
-    """Some of these words, separated by commas: all when it is not set, none when it is set empty.
-
-    Words `on_request` are in force only where they are named.
-    """
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
     text = os.environ.get(name)
     found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
-    if wrong := sorted(found - {*known, *on_request}):
-        taken = ", ".join((*known, *on_request))
-        raise ImproperlyConfigured(f"{name} takes {taken}; it does not know {', '.join(wrong)}.")
+    if wrong := sorted(found - {*known}):
+        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
     return found
 
 

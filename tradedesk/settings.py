@@ -98,8 +98,7 @@ TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
 # What takes effect only when a second person approves it; empty for a desk of one person.
 FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
-    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above"),
-    on_request=("overrides",),
+    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above", "overrides"),
 )
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)

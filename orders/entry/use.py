@@ -122,8 +122,13 @@ contention = Contention()
 def _judged(
     limited: Iterable[tuple[Orders, Intention]], use: Use, valuation: Valuation, *, recorded: bool = False
 ) -> Iterator[tuple[Orders, list[CheckResult]]]:
-    """What each is told; one that is granted counts for the next."""
-    for orders, intention in limited:
+    """What each is told; one that is granted counts for the next.
+
+    What may only reduce comes last: it has promised to shrink a position beside all that works.
+    """
+    for orders, intention in sorted(limited, key=lambda one: one[1].must_shrink):
+        for order in orders:
+            order.checked_snapshot = use.snapshot if intention.must_shrink else ""
         if intention.of_parent and not recorded:
             use.take_out(intention)
         report = intention_checks(intention, use, valuation, recorded=recorded)
@@ -139,9 +144,14 @@ def _add_report(orders: Orders, report: Iterable[CheckResult]) -> None:
 
 
 def _limited(asked: Iterable[Orders], rules: Rules) -> list[tuple[Orders, Intention]]:
-    """Those that have to be asked with what is there already, and are not refused yet."""
+    """Those that have to be asked with what is there already, and are not refused yet.
+
+    Beside one that may only reduce all of them count, also those that no limit is about.
+    """
     alive = [orders for orders in asked if orders[0].state == State.CREATED]
-    return [(orders, intention) for orders in alive if (intention := intention_of(orders, rules))]
+    counts = any(must_shrink(order, rules) for orders in alive for order in orders)
+    found = ((orders, intention_of(orders, rules, counts=counts)) for orders in alive)
+    return [(orders, intention) for orders, intention in found if intention]
 
 
 def stop_runaway(broken: CheckResult) -> None:
@@ -156,9 +166,8 @@ def stop_runaway(broken: CheckResult) -> None:
 def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Orders, list[CheckResult]]]:
     """The same for recorded orders before they are sent, oldest first: with all but those that come later.
 
-    What may only reduce comes last: it has promised to shrink a position beside all that works. Rate,
-    duplicates, own orders on the other side and the day's sums were asked when orders were recorded; what
-    they waited for changes none of them.
+    Rate, duplicates, own orders on the other side and the day's sums were asked when orders were recorded;
+    what they waited for changes none of them.
     """
     limited = _limited(waiting, rules)
     if not limited:
@@ -166,8 +175,7 @@ def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Order
     use, valuation = _facts([intention for _, intention in limited], rules, lock=True)
     for _, intention in limited:
         use.remove(intention)
-    last = sorted(limited, key=lambda one: one[1].must_shrink)
-    yield from _judged(last, use, valuation, recorded=True)
+    yield from _judged(limited, use, valuation, recorded=True)
 
 
 def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> list[CheckResult]:

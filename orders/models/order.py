@@ -228,6 +228,9 @@ class Order(OrderLifecycle):
     #: By which rules it was last checked, and when: it is sent only while that is so (`entry.recheck`).
     ruleset = models.UUIDField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    #: Of one that may only shrink a position, what its check saw: a `pg_snapshot`; empty for all others. NULL
+    #: tells that a process of the version before recorded it (ADR 57).
+    checked_snapshot = models.TextField(null=True, blank=True, default="")  # noqa: DJ001
 
     perm_id = models.BigIntegerField(null=True, blank=True)
     broker_client_id = models.IntegerField(null=True, blank=True)

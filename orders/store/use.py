@@ -48,11 +48,19 @@ LOCK = """
     INSERT INTO orders_usemark (owner, version) SELECT name, 1 FROM unnest(%s::text[]) AS names(name)
     ON CONFLICT (owner) DO UPDATE SET version = orders_usemark.version + 1
 """
+#: Processes of the version before wait in line by advisory locks, each alone. Those of this version share
+#: them: marks decide among these (docs/decisions/0057; the next version drops it).
+WAIT_FOR_FORMER = """
+    SELECT pg_advisory_xact_lock_shared(7411, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
+"""
 #: An owner of whom nothing was ever asked has none yet: NULL.
 MARKS = """
     SELECT name, m.version FROM unnest(%(marks)s::text[]) AS names(name)
     LEFT JOIN orders_usemark m ON m.owner = name
 """
+
+#: What this very transaction records comes after the read.
+SNAPSHOT = "SELECT pg_current_snapshot()::text, COALESCE(pg_current_xact_id_if_assigned()::text, '')"
 
 OPEN_ORDERS = """
     SELECT account_id, count(*) FROM orders_order
@@ -174,7 +182,7 @@ class Reading:
     day: bool = False
     messages: bool = False
     repeats: bool = False
-    exits: bool = False  # what exits of brackets may still do
+    exits: bool = False  # what exits of brackets may still do, and the snapshot in which all this was seen
 
 
 def read_use(
@@ -220,7 +228,7 @@ def read_use(
     }
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
-    waits = [(LOCK, [sorted(locks)])] if locks else []
+    waits = [(sql, [sorted(locks)]) for sql in (WAIT_FOR_FORMER, LOCK)] if locks else []
     # A statement of its own: it sees what those committed for whom the lock made it wait.
     reads = [(_all_of(tuple(wanted)), facts)] if wanted else []
     found = prepared.pipeline(*waits, *reads) if waits or reads else []
@@ -265,7 +273,7 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
         *([OF_USERS] if facts["users"] else []),
     ]
     wanted = [("marks", MARKS)] if facts["marks"] else []
-    wanted += [("exits", EXITS)] if reading.exits else []
+    wanted += [("exits", EXITS), ("snapshot", SNAPSHOT)] if reading.exits else []
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
@@ -362,6 +370,20 @@ def _add_exits(use: Use, rows: Rows) -> None:
         use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
 
 
+def _add_snapshot(use: Use, rows: Rows) -> None:
+    ((snapshot, own),) = rows
+    use.snapshot = snapshot_before(snapshot, own)
+
+
+def snapshot_before(snapshot: str, own: str) -> str:
+    """The snapshot (xmin:xmax:running) as one who does not see the writes of transaction `own` has it."""
+    lowest, end, running = snapshot.split(":")
+    if not own or int(own) >= int(end):  # nothing from `end` on was seen
+        return snapshot
+    unseen = sorted({int(own), *(int(one) for one in running.split(",") if one)})
+    return f"{lowest}:{end}:{','.join(map(str, unseen))}"
+
+
 TRUE = "true".__eq__
 CONTENT = (int, TRUE, Decimal, str, Decimal, Decimal)
 #: What the columns of each kind are.
@@ -380,6 +402,7 @@ COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "repeats": (str, int, TRUE, Decimal, int),
     "exits": (str, int, Decimal, Decimal),
     "marks": (str, int),
+    "snapshot": (str, str),
 }
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
@@ -396,6 +419,7 @@ ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "repeats": _add_repeats,
     "exits": _add_exits,
     "marks": _add_marks,
+    "snapshot": _add_snapshot,
 }
 
 

@@ -95,7 +95,7 @@ def test_a_limit_asks_once_for_what_it_needs_and_for_its_marks(
     UseMark.objects.all().delete()
     monkeypatch.setattr(prepared, "pipeline", noted)
     assert place(desk, ticket()) == [""]
-    lock, read = asked[-2]  # the first of an owner finds no mark: it waits in line, and leaves one
+    _, lock, read = asked[-2]  # the first of an owner finds no mark: it waits in line, and leaves one
     assert "INSERT INTO orders_usemark" in lock
     assert read.count(" UNION ALL SELECT ") == reads - 1
     contention._until = 0.0
@@ -103,6 +103,16 @@ def test_a_limit_asks_once_for_what_it_needs_and_for_its_marks(
     (read,), (record,) = asked[-2:]
     assert read.count(" UNION ALL SELECT ") == reads  # one more, for the marks
     assert "UPDATE orders_usemark" in record
+
+
+@pytest.mark.parametrize("reduces_first", [True, False])
+def test_what_only_reduces_counts_what_comes_in_the_same_bulk(desk: User, reduces_first: bool) -> None:
+    contract = {"con_id": Instrument.objects.get(symbol="AAPL").con_id, "symbol": "AAPL", "sec_type": "STK"}
+    held = {"position_qty": 10, "avg_cost": 1, "currency": "USD", "reported_at": timezone.now()}
+    Position.objects.create(account_id=ACCOUNT, **contract, **held)
+    both = [ticket(side=Side.SELL, reduce_only=only) for only in (reduces_first, not reduces_first)]
+    expected = ["REDUCING_ONLY", ""] if reduces_first else ["", "REDUCING_ONLY"]
+    assert place(desk, *both) == expected
 
 
 def test_a_bulk_refused_whole_leaves_nothing_of_what_a_limit_granted(desk: User) -> None:
