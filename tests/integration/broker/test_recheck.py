@@ -23,9 +23,10 @@ from orders.notify.submission_counts import StartedBy
 from orders.sending.claim import claim_orders
 from orders.session.runtime import SessionRuntime
 from orders.store.states import put_state
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
-from .conftest import ACCOUNT, Desk, Gateway
+from .conftest import ACCOUNT, Desk
 
 
 def pause(session: SessionRuntime, *, until: bool) -> None:
