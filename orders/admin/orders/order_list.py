@@ -18,6 +18,7 @@ from orders import selectors
 from orders.access import accounts_of_person
 from orders.admin.orders import blotter, bulk_cancel, bulk_review, columns, list_views
 from orders.admin.orders.change_list import OrderChangeList
+from orders.admin.orders.grouping import PARENT, grouped, grouping_of
 from orders.admin.orders.order_page import page_context
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.filters import UtcRangeFilter
@@ -75,7 +76,12 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         if cl := context.get("cl"):
             shown = columns.chosen(request.user)
             context |= {
-                "rows": blotter.page_rows(request, list(cl.result_list), shown),
+                "rows": grouped(
+                    request, cl.queryset, blotter.page_rows(request, list(cl.result_list), shown)
+                ),
+                "wide": len(shown),
+                "by_parent": getattr(grouping_of(request), "name", "") == PARENT,
+                "group_choices": cl.group_choices(request),
                 "chips": list_views.chips(request, accounts_of_person(request.user)),
                 "headings": cl.headings(shown),
                 "place": place,
