@@ -25,6 +25,7 @@ class AlertKind(models.TextChoices):
     BUST = "BUST", "Execution taken back by the exchange"
     CORRECTION = "CORRECTION", "Execution corrected"
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
+    FOUR_EYES = "FOUR_EYES", "Less needs a second person than before"
     REPORT = "REPORT", "A report of the day is ready"
 
 
@@ -45,6 +46,7 @@ CRITICAL = {
     AlertKind.SESSION,
     AlertKind.BUST,
     AlertKind.LATE_FILL,
+    AlertKind.FOUR_EYES,
 }
 
 
