@@ -24,6 +24,7 @@ from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
 from brokers import time_zones
+from brokers.flex import Flex
 from brokers.gate import daily_time
 from brokers.gate.daily_time import DailyTime
 from brokers.gate.restart_window import RestartWindow
@@ -226,6 +227,34 @@ def report_times() -> dict[str, DailyTime]:
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
     return found
+
+
+FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
+
+
+def flex() -> Flex | None:
+    """`TRADEDESK_FLEX_*`; None where no query is named. No message quotes the token."""
+    queries = {}
+    for part in filter(None, map(str.strip, os.environ.get("TRADEDESK_FLEX_QUERIES", "").split(","))):
+        match = re.fullmatch(r"([A-Za-z0-9_-]{1,40})=(\d{1,20})", part, re.ASCII)
+        if not match:
+            raise ImproperlyConfigured(
+                f"TRADEDESK_FLEX_QUERIES is wrong: expected name=number, not {part!r}."
+            )
+        queries[match[1]] = match[2]
+    if not queries:
+        return None
+    token = os.environ.get("TRADEDESK_FLEX_TOKEN", "").strip()
+    if not re.fullmatch(r"[A-Za-z0-9]{8,100}", token, re.ASCII):
+        raise ImproperlyConfigured("TRADEDESK_FLEX_TOKEN must be the token of the Flex web service.")
+    url = os.environ.get("TRADEDESK_FLEX_URL", "").strip().rstrip("/") or FLEX_URL
+    if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]", url):
+        raise ImproperlyConfigured("TRADEDESK_FLEX_URL is wrong: it carries the token, so it must be https.")
+    try:
+        at = daily_time.parse(os.environ.get("TRADEDESK_FLEX_AT", "").strip() or "06:30 America/New_York")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRADEDESK_FLEX_AT is wrong: {error}.") from None
+    return Flex(queries=queries, at=at, url=url, token=token)
 
 
 #: What Apprise may be told to use: nothing that reads files, runs programs or fetches configurations.

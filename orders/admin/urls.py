@@ -7,13 +7,14 @@ from django.urls import path
 
 from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
 from orders.admin.market import live_market, quotes
-from orders.admin.operations import alerts, breaks, dashboard, sessions, statements, states
+from orders.admin.operations import alerts, breaks, dashboard, sessions, statements, states, workbench
 from orders.admin.orders import (
     actions,
     basket,
     blotter,
     bulk_cancel,
     bulk_review,
+    desk_settings,
     exports,
     jobs,
     saved_views,
@@ -36,6 +37,8 @@ urlpatterns = [
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
     path("orders/sums/", blotter.sums, name="sums"),
     path("orders/rows/", blotter.rows, name="rows"),
+    path("orders/prices/", blotter.prices, name="prices"),
+    path("orders/columns/", desk_settings.choose_columns, name="columns"),
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
     path("orders/review/", bulk_review.confirm, name="bulk_review"),
@@ -48,7 +51,13 @@ urlpatterns = [
     path("positions/<str:account>/<int:con_id>/reverse/", positions.turn_over, name="position_reverse"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
+    path("breaks/", workbench.page, name="workbench"),
+    path("breaks.csv", workbench.file, name="breaks_file"),
+    path("breaks/decide/", workbench.decide, name="breaks_decide"),
+    path("breaks/<int:break_id>/files/add/", workbench.add_file, name="break_file_add"),
+    path("breaks/<int:break_id>/files/<int:file_id>/", workbench.get_file, name="break_file"),
     path("statements/", statements.index, name="statements"),
+    path("statements/ask/", statements.ask, name="statement_ask"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
     path("limits/", limit_pages.index, name="limits"),
     path("limits/scope/", limit_pages.scope, name="limits_scope"),

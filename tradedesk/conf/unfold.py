@@ -77,6 +77,12 @@ NAVIGATION = [
             page("Alerts", "notifications", "orders.alert"),
             page("Breaks", "difference", "orders.break"),
             {
+                "title": "Breaks at work",
+                "icon": "rule",
+                "link": reverse_lazy("desk:workbench"),
+                "permission": may("orders.view_break"),
+            },
+            {
                 "title": "Statements",
                 "icon": "upload_file",
                 "link": reverse_lazy("desk:statements"),

@@ -18,13 +18,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from brokers.formats import decimal_text
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.pages import desk_page, own_place, person_of, show
 from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
 from orders.entry.cancel import cancel_order, canceled_with
@@ -307,6 +306,4 @@ def order_of(request: HttpRequest, order_id: UUID) -> Order:
 
 def back(request: HttpRequest, order: Order, wanted: str) -> str:
     """Where the person came from, if that is ours; else the order's page."""
-    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()}):
-        return wanted
-    return reverse("admin:orders_order_change", args=[order.id])
+    return own_place(request, wanted, reverse("admin:orders_order_change", args=[order.id]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +32,7 @@ from orders.models import (
     ord_status,
 )
 from orders.models.reasons import REASONS
+from orders.reports.story import story_of
 from orders.selectors import STEPS
 
 EVENTS_SHOWN = 200
@@ -82,6 +84,7 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         "sentence": sentence(order, open_kinds),
         "advice": advice(order),
         "hops": hops(order),
+        "story": story_of(order) if order.sent_at else None,
         "events": timeline(events[:EVENTS_SHOWN], order.received_at),
         "more_events": len(events) > EVENTS_SHOWN,
         "executions": [execution_row(execution, order) for execution in executions],
@@ -141,7 +144,8 @@ def slippage(order: Order, executions: list[Execution]) -> dict[str, SafeString 
         return None
     sign = 1 if order.side == Side.BUY else -1
     worse = sign * (order.avg_px - order.arrival_px)
-    cost = worse * order.cum_qty * (executions[0].multiplier if executions else 1)
+    unit = (executions[0].multiplier if executions else Decimal(1)) / order.instrument.price_magnifier
+    cost = worse * order.cum_qty * unit
     return {
         "arrival": price_text(order.arrival_px, order.instrument),
         "bps": number(10_000 * worse / order.arrival_px, 1),

@@ -49,15 +49,17 @@ def state_badge(state: str, family: str = "", suffix: str = "") -> SafeString:
     )
 
 
-def order_badge(order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False) -> SafeString:
-    """The state of an order with its reason, and beside it what was asked and not answered yet.
+def order_badge(
+    order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False, why: bool = True
+) -> SafeString:
+    """The state of an order with its reason (`why`), and beside it what was asked and not answered yet.
 
     A refused order is filled red until somebody marks it reviewed: old ones must not shout.
     """
     executed = number_text(order.cum_qty) if order.state == State.CANCELED and order.cum_qty else ""
     family = "bad-text" if reviewed and MARKS[State(order.state)].family == "bad" else ""
     shown = state_badge(order.state, family, executed)
-    if order.state in (State.REJECTED, State.FAILED) and order.reason_code:
+    if why and order.state in (State.REJECTED, State.FAILED) and order.reason_code:
         shown = format_html('{} <span class="reason">{}</span>', shown, order.reason_code)
     if order.awaits_approval:
         shown = format_html('{} <span class="state asked">{}</span>', shown, "Waits for approval")

@@ -17,6 +17,7 @@ class AlertKind(models.TextChoices):
     UNKNOWN_CODE = "UNKNOWN_CODE", "Error code that is not in our table"
     COMMISSION_MISSING = "COMMISSION_MISSING", "Commission missing"
     BREAK = "BREAK", "Our books and the broker's differ"
+    BREAK_OVERDUE = "BREAK_OVERDUE", "A difference is open beyond its time"
     INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
     GROUP_BROKEN = "GROUP_BROKEN", "Group not placed whole although a part of it executed"
     SESSION = "SESSION", "Broker session needs a person"
@@ -27,6 +28,7 @@ class AlertKind(models.TextChoices):
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
     FOUR_EYES = "FOUR_EYES", "Less needs a second person than before"
     REPORT = "REPORT", "A report of the day is ready"
+    STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
 
 
 class Severity(models.IntegerChoices):
@@ -47,6 +49,7 @@ CRITICAL = {
     AlertKind.BUST,
     AlertKind.LATE_FILL,
     AlertKind.FOUR_EYES,
+    AlertKind.BREAK_OVERDUE,
 }
 
 

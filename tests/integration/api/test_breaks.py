@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from brokers.models import BrokerAccount
-from orders.api.views.breaks import working_days
 from orders.controls import people
 from orders.controls.tokens import make_token
 from orders.models import Break, BreakKind
 from orders.reconciliation import breaks
+from orders.reconciliation.ageing import working_days
 from orders.reconciliation.breaks import Finding
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api
 from tests.integration.api.test_two_persons import person
