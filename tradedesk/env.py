@@ -27,8 +27,6 @@ from brokers import time_zones
 from brokers.flex import Flex
 from brokers.gate import daily_time
 from brokers.gate.daily_time import DailyTime
-from brokers.gate.restart_window import RestartWindow
-from brokers.gate.weekly_login import WeeklyLogin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -180,35 +178,6 @@ def networks(name: str) -> str:
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
     return text
-
-
-def restart_window() -> RestartWindow | None:
-    """`TRADEDESK_RESTART_WINDOW`, when the gateway restarts each day; None when it is not set."""
-    try:
-        return RestartWindow.parse(os.environ.get("TRADEDESK_RESTART_WINDOW", ""))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"TRADEDESK_RESTART_WINDOW is wrong: {error}.") from None
-
-
-def weekly_login(default: str) -> WeeklyLogin | None:
-    """`TRADEDESK_WEEKLY_LOGIN`, when a gateway's login ends each week; None when it is set empty."""
-    try:
-        return WeeklyLogin.parse(os.environ.get("TRADEDESK_WEEKLY_LOGIN", default))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"TRADEDESK_WEEKLY_LOGIN is wrong: {error}.") from None
-
-
-def gateway_controls() -> dict[str, tuple[str, int]]:
-    """`TRADEDESK_GATEWAY_CONTROL`: where IBC takes commands for each session, "name=host:port, ..."."""
-    found: dict[str, tuple[str, int]] = {}
-    for part in filter(None, map(str.strip, os.environ.get("TRADEDESK_GATEWAY_CONTROL", "").split(","))):
-        match = re.fullmatch(r"([a-z0-9_-]+)=([^\s:/]+):(\d{1,5})", part)
-        if not match or not 0 < int(match[3]) < 65_536:
-            raise ImproperlyConfigured(
-                f"TRADEDESK_GATEWAY_CONTROL is wrong: expected name=host:port, not {part!r}."
-            )
-        found[match[1]] = match[2], int(match[3])
-    return found
 
 
 def report_times() -> dict[str, DailyTime]:

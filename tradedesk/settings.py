@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.urls import reverse_lazy
 
 from tradedesk import env
+from tradedesk.conf import gateways
 from tradedesk.env import BASE_DIR
 
 SECRET_KEY = env.secret_key()
@@ -107,14 +108,12 @@ BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
 AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
-# New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
-RESTART_WINDOW = env.restart_window()
-# A gateway's login ends then: a live one wants a person, of paper nobody reports a second factor.
-WEEKLY_LOGIN = env.weekly_login("Sun 01:00 America/New_York" if TRADING_MODE == "live" else "")
+# By session: the daily restart, in which no new order is sent, the end of the week's login, market days.
+GATEWAY_CALENDARS = gateways.calendars(TRADING_MODE)
 # A person is told when a session's link is not READY for so long, outside the restart window.
 LOGIN_ALERT_AFTER = timedelta(minutes=env.number("TRADEDESK_LOGIN_ALERT_MINUTES", 5, low=0.1, high=1440))
 # Where IBC takes commands (it asks for no login: loopback or the gateway's own network only).
-GATEWAY_CONTROLS = env.gateway_controls()
+GATEWAY_CONTROLS = gateways.controls()
 # Instruments with a live quote at a time; an IB login has 100 lines, and somebody may look at others in TWS.
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
 # A gateway takes half as many messages a second of a client as its login has market data lines, 50 or more.

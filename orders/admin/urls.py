@@ -7,7 +7,16 @@ from django.urls import path
 
 from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
 from orders.admin.market import live_market, quotes
-from orders.admin.operations import alerts, breaks, dashboard, sessions, statements, states, workbench
+from orders.admin.operations import (
+    alerts,
+    breaks,
+    dashboard,
+    gateways,
+    sessions,
+    statements,
+    states,
+    workbench,
+)
 from orders.admin.orders import (
     actions,
     basket,
@@ -45,6 +54,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
+    path("gateways/<str:name>/", gateways.page, name="gateway"),
     path("kill/", states.kill, name="kill"),
     path("kill/<uuid:kill_id>/release/", states.release, name="kill_release"),
     path("positions/<str:account>/<int:con_id>/close/", positions.close, name="position_close"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 
-from brokers import time_zones
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
+from brokers.gate.gateway_calendar import GatewayCalendar
 from brokers.models import BrokerAccount, Instrument, Position
 from brokers.postgres import clock
 from orders.models import ALIVE, LimitChange, Order, ReconciliationKind, ReconciliationRun
@@ -26,6 +26,7 @@ def checklist(asked: ReportDay) -> Rows:
     """What must be so before anybody trades; `ok` null where nothing is known."""
     account = asked.account
     session = account.session
+    calendar = settings.GATEWAY_CALENDARS[session.name]
     state = read_states().of_session(session.name)
     breaks = open_breaks(asked).count()
     changes = limit_changes(asked)
@@ -36,8 +37,8 @@ def checklist(asked: ReportDay) -> Rows:
         *(_compared(account, kind) for kind in ReconciliationKind),
         _check("open breaks", breaks == 0, breaks),
         _check("limits changed since yesterday", None if changes else True, len(changes)),
-        _check("restart window", None, str(settings.RESTART_WINDOW or "none")),
-        _check("weekly login", None, next_login(clock.now()), "the second factor is asked for after it"),
+        _check("restart window", None, str(calendar.restart or "none")),
+        _check("weekly login", None, next_login(calendar, clock.now()), "then a person must log in"),
         _skew(account),
         _disk(),
     ]
@@ -78,12 +79,9 @@ def _disk() -> dict[str, Any]:
     return _check("disk free (%)", free >= LEAST_DISK, round(100 * free))
 
 
-def next_login(now: datetime) -> str:
-    """IB's tokens die on Sundays at 01:00 in New York: the first login after it needs a person."""
-    local = now.astimezone(time_zones.find("America/New_York") or UTC)
-    ahead = (6 - local.weekday()) % 7
-    sunday = (local + timedelta(days=ahead)).replace(hour=1, minute=0, second=0, microsecond=0)
-    return time_text(sunday if sunday > local else sunday + timedelta(days=7))
+def next_login(calendar: GatewayCalendar, now: datetime) -> str:
+    """When the week's login ends next: the first login after it needs a person."""
+    return time_text(calendar.login.next(now)) if calendar.login else "none"
 
 
 def resting_orders(asked: ReportDay) -> Listed:
