@@ -25,7 +25,7 @@ def note_four_eyes() -> None:
 def note(words: list[str]) -> None:
     """Keep it, and tell people what needs one person only from now on."""
     last = AuditRecord.objects.filter(subject=SUBJECT, kind="setting").order_by("-id").first()
-    before = list(last.new["needs_two"]) if last else None
+    before: list[str] | None = last.new["needs_two"] if last and last.new else None
     if before == words:
         return
     AuditRecord.objects.create(
