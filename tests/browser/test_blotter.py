@@ -266,7 +266,8 @@ def test_500_orders_that_arrive_while_sorted_and_grouped_move_nothing(boss: Page
 
 def test_a_parent_is_one_row_that_opens_and_is_canceled_whole(boss: Page, stack: System) -> None:
     pair = [limit_order("TSLA", "BUY", "1"), limit_order("TSLA", "BUY", "2")]
-    answer = stack.api.post(
+    body = {"list_id": f"pair-{uuid.uuid4()}", "kind": "OCA", "orders": pair}
+    answer = stack.api.post("/groups", json=body)
         "/groups", json={"list_id": f"pair-{uuid.uuid4()}", "kind": "OCA", "orders": pair}
     )
     assert answer.status_code == 201, answer.text
