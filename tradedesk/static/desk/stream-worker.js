@@ -25,10 +25,10 @@ function heard(message) {
     tell(message);
 }
 
-/** Every tab hears of it; one of them is to tell the person. */
+/** Every tab hears of it; the newest, which is there most surely, is to tell the person. */
 function tell(message) {
-    const [first] = tabs;
-    tabs.forEach((tab) => tab.postMessage({ ...message, tells: tab === first }));
+    const newest = [...tabs].at(-1);
+    tabs.forEach((tab) => tab.postMessage({ ...message, tells: tab === newest }));
 }
 
 function listen(url) {
