@@ -16,33 +16,34 @@ from orders.notify.alerts import raise_alert
 from orders.reconciliation import breaks
 from orders.reconciliation.ageing import due_at
 
+AT_ONCE = 1000  # breaks of one run
+
 
 def keep_values() -> int:
-    """Value the open breaks anew, and tell a person of those whose time is over; how many those are."""
-    late = 0
-    open_ones = Break.objects.filter(closed_at=None).select_related("instrument", "order__instrument")
-    for row in open_ones.order_by("pk").iterator(500):
+    """Value open breaks whose evidence is new, and tell a person of those whose time is over; how many."""
+    open_ones = Break.objects.filter(closed_at=None).order_by("pk")
+    for row in open_ones.filter(due_at=None).select_related("instrument", "order__instrument")[:AT_ONCE]:
         found = storable.number(value_of(row))
-        due = due_at(row.first_seen, found)
-        if (row.value, row.due_at) != (found, due):
-            Break.objects.filter(pk=row.pk, closed_at=None).update(value=found, due_at=due)
-        if due <= clock.now():
-            late += 1
+        mine = Break.objects.filter(pk=row.pk, closed_at=None, last_seen=row.last_seen)
+        mine.update(value=found, due_at=due_at(row.first_seen, found))
+    late = list(open_ones.filter(due_at__lte=clock.now()).select_related("owner")[:AT_ONCE])
+    told = set(
+        Alert.objects.filter(kind=AlertKind.BREAK_OVERDUE, cleared_at=None).values_list("session", "subject")
+    )
+    for row in late:
+        if (row.session_id, breaks.subject_of(row)) not in told:
             _tell_overdue(row)
-    return late
+    return len(late)
 
 
 def _tell_overdue(row: Break) -> None:
-    subject = breaks.subject_of(row)
-    about = {"kind": AlertKind.BREAK_OVERDUE, "session": row.session_id, "subject": subject}
-    if not Alert.objects.filter(**about, cleared_at=None).exists():
-        owner = row.owner.get_username() if row.owner else "nobody"
-        raise_alert(
-            AlertKind.BREAK_OVERDUE,
-            session=row.session_id,
-            subject=subject,
-            text=f"Open beyond its time, owner {owner}: {row.text}",
-        )
+    owner = row.owner.get_username() if row.owner else "nobody"
+    raise_alert(
+        AlertKind.BREAK_OVERDUE,
+        session=row.session_id,
+        subject=breaks.subject_of(row),
+        text=f"Open beyond its time, owner {owner}: {row.text}",
+    )
 
 
 def value_of(row: Break) -> Decimal | None:

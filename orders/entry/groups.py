@@ -119,6 +119,7 @@ def preview_group(ticket: GroupTicket, *, client: User, received_at: datetime) -
     """
     if errors := group_errors(ticket):
         raise TicketInvalid(errors)
+    rules_cache.forget_outdated()
     rules = rules_cache.rules()
     drafts = _drafts(ticket, rules, client=client, source=Source.DESK, received_at=received_at)
     _tie(_group(ticket, drafts, client, received_at), drafts)

@@ -23,7 +23,7 @@ from orders.entry.place import require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import recheck_use, replace_report
+from orders.entry.use import lock_replaces, recheck_use, replace_report
 from orders.errors import TicketInvalid
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
@@ -82,6 +82,7 @@ def recheck_replaces(session: str) -> int:
         return 0
     with transaction.atomic():
         rows = with_orders(waiting)
+        lock_replaces([order for order, _ in rows], rules)
         for order, request in rows:
             report = _replace_report(order, request, rules)
             if broken := first_failed(report):

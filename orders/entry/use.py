@@ -19,6 +19,7 @@ from brokers.postgres import clock
 from orders.entry.checks import warned_report
 from orders.entry.intentions import (
     Orders,
+    account_of,
     intention_of,
     must_shrink,
     replace_intention,
@@ -37,11 +38,11 @@ from orders.risk.exposure import EXPOSURES, Valuation
 from orders.risk.intention import Intention
 from orders.risk.intention_checks import intention_checks
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.scopes import FIRM, ScopeKind, is_account
 from orders.risk.use import Use, asks
 from orders.sending.unknown_outcome import reject_order
 from orders.store.states import put_state
-from orders.store.use import Reading, read_use
+from orders.store.use import Reading, lock_owners, read_use
 
 #: The rules that ask what came within the last minute, and those that ask for positions at their worst.
 OF_THE_MINUTE = ("max_orders_per_minute", "max_messages_per_minute", "max_duplicates_per_minute")
@@ -202,6 +203,17 @@ def replace_report(
     return _report(intention, rules, lock=True, recorded=recorded)
 
 
+def lock_replaces(orders: Iterable[Order], rules: Rules) -> None:
+    """Have all others wait who record for an owner of one of these orders, before the first of them is asked.
+
+    Who asks for one after the other holds some already, and waits for a second who waits for those.
+    """
+    asked = [(account_of(order), sets_of(order, user_of(order), rules)) for order in orders]
+    limits = {one.scope: one for _, sets in asked for one in sets}
+    accounts = {account for account, sets in asked if sets}
+    lock_owners(_owners(accounts, {scope for scope in limits if not is_account(scope)}, limits.values()))
+
+
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
     """What the limits say now about an order that nobody has placed: no lock, so no promise."""
     return _report(ticket_intention(ticket, instrument, rules, user), rules, lock=False)
@@ -244,7 +256,7 @@ def _use(
     scopes = {scope for intention in asked for scope in intention.scopes}
     shrink = any(intention.must_shrink for intention in asked)
     reading = reading_for(limits, scopes, shrink=shrink)
-    owners = own | scopes | ({FIRM} if FIRM in scopes or reading.quotes else set())
+    owners = _owners(own, scopes, limits)
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         contracts,
@@ -253,6 +265,11 @@ def _use(
         marks=owners if marks else (),
         reading=reading,
     )
+
+
+def _owners(accounts: set[str], scopes: set[str], limits: Collection[LimitSet]) -> set[str]:
+    """Whose use is asked, and locked: quotes are looked for in all accounts of the firm."""
+    return accounts | scopes | ({FIRM} if asks(limits, "refuse_self_trade") else set())
 
 
 def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink: bool = False) -> Reading:

@@ -114,7 +114,7 @@ class OrderIds:
 order_ids = OrderIds()
 
 
-@lru_cache(maxsize=10_000)  # each answer of the broker names its order by it
+@lru_cache(maxsize=2_000)  # each answer of the broker names its order by it
 def order_id_of(order_ref: str) -> UUID | None:
     """The order that a reference names; None when it is not one of ours."""
     base = order_ref.split("-")[0]

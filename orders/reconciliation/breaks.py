@@ -138,9 +138,12 @@ def _accepted(session: str, new: dict[tuple[str, str], Finding]) -> set[tuple[st
 
 
 def _seen_again(row: Break, finding: Finding, now: datetime) -> None:
+    if (row.ours, row.broker) != (finding.ours, finding.broker):
+        row.due_at = None  # it is worth something else now
     row.text, row.ours, row.broker = finding.text, finding.ours, finding.broker
     row.last_seen, row.times, row.agreeing_runs = now, row.times + 1, 0
-    row.save(update_fields=["text", "ours", "broker", "last_seen", "times", "agreeing_runs"])
+    names = ["text", "ours", "broker", "last_seen", "times", "agreeing_runs", "due_at"]
+    row.save(update_fields=names)
 
 
 def _agreed(row: Break, now: datetime) -> None:

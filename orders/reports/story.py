@@ -85,7 +85,7 @@ def _left(order: Order, cost: OrderCost) -> list[PriceHop]:
     if left <= 0 or cost.ended is None:
         return []
     moved = _worse(order, cost.decision_px, cost.end_px)
-    why = f"{decimal_text(left)} were not executed while the market moved {_signed(moved)} since arrival"
+    why = f"{decimal_text(left)} were not executed; the market moved {_signed(moved)} since arrival"
     return [PriceHop(name="ended", at=None, px=cost.end_px, worse=moved, cost=cost.opportunity, why=why)]
 
 
@@ -123,4 +123,5 @@ def sentence(order: Order, cost: OrderCost, hops: Sequence[PriceHop]) -> str:
     if not reasons:
         return f"{first} stayed {last}."
     verb = f"{first} became {last}" if first != last else f"{first} stayed {last} all in all"
-    return f"{verb} because {', and '.join(reasons)} (+ is worse for a {order.side.lower()})."
+    left = "".join(f" {hop.why}." for hop in hops if hop.name == "ended")
+    return f"{verb} because {', and '.join(reasons)} (+ is worse for a {order.side.lower()}).{left}"

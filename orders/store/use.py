@@ -19,7 +19,7 @@ from typing import Any
 
 from brokers.fix import Side
 from brokers.postgres import clock, prepared
-from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
+from orders.models import ALIVE, EXECUTED, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
 from orders.risk.intention import ZERO, Content
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope
@@ -27,6 +27,7 @@ from orders.risk.use import Day, Use
 from orders.store.scope_use import ACCOUNTS as OF_ACCOUNTS
 from orders.store.scope_use import (
     CONTRACTS,
+    OPEN,
     contents,
     day,
     messages,
@@ -68,7 +69,12 @@ OPEN_ORDERS = """
 """
 
 # Of a group of which one execution ends the others, the largest order counts; a bracket's exits close what
-# its entry opens. A replace that is asked for counts as if it were granted.
+# its entry opens. A replace that is asked for counts as if it were granted, also of an order that is filled
+# where the broker raises those.
+RAISED = f"""
+    SELECT order_id, max(order_qty) AS order_qty FROM orders_orderrequest
+    WHERE kind = 'REPLACE' AND state IN ({OPEN}) GROUP BY 1
+"""  # noqa: S608 - our own words
 WORKING = f"""
     SELECT account_id, con_id, sum(bought), sum(sold) FROM (
         SELECT o.account_id, c.con_id,
@@ -98,6 +104,15 @@ WORKING = f"""
         JOIN brokers_instrument i ON i.id = o.instrument_id
         {CONTRACTS}
         WHERE %(all_contracts)s OR c.con_id = ANY(%(contracts)s)
+        UNION ALL
+        SELECT o.account_id, c.con_id, greatest(c.ratio, 0) * l.leaves, greatest(-c.ratio, 0) * l.leaves
+        FROM ({RAISED}) AS r
+        JOIN orders_order o ON o.id = r.order_id AND o.state = ANY(%(executed)s)
+        JOIN brokers_instrument i ON i.id = o.instrument_id
+        {CONTRACTS}
+        CROSS JOIN LATERAL (SELECT greatest(r.order_qty - o.cum_qty, 0) AS leaves) AS l
+        WHERE o.account_id = ANY(%(accounts)s) AND o.parent_id IS NULL
+          AND (%(all_contracts)s OR c.con_id = ANY(%(contracts)s))
     ) AS units GROUP BY 1, 2
 """  # noqa: S608 - our own words
 
@@ -185,6 +200,12 @@ class Reading:
     exits: bool = False  # what exits of brackets may still do, and the snapshot in which all this was seen
 
 
+def lock_owners(owners: Collection[str]) -> None:
+    """Wait for all who are recording for one of these owners; held to the end of the transaction."""
+    if owners:
+        prepared.pipeline((LOCK, [sorted(owners)]))
+
+
 def read_use(
     accounts: Collection[str],
     contracts: Collection[int],
@@ -220,6 +241,7 @@ def read_use(
         # Ids have this machine's time in them, so it is compared with that.
         "minute_ago": first_id_at(now - timedelta(minutes=1)),
         "alive": [state.value for state in ALIVE],
+        "executed": [state.value for state in EXECUTED],
         "open_requests": [state.value for state in OPEN_REQUESTS],
         "slicing": [state.value for state in SLICING],
         "sides": [side.value for side in Side],

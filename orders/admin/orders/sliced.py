@@ -75,7 +75,7 @@ def figures(parent: SlicedOrder) -> dict[str, Any]:
         "glyph": glyph,
         "has": has,
         "leaves": max(parent.order_qty - has.cum_qty, 0) if parent.state in SLICING else 0,
-        "share": int(min(has.cum_qty / parent.order_qty, 1) * 100),
+        "share": min(int(has.cum_qty / parent.order_qty * 100), 100),
     }
 
 

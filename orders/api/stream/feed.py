@@ -144,7 +144,10 @@ class Feed:
         while page is None or len(page) == PAGE:
             if page := await self._read(self.head):
                 self._keep(page)
+        is_back = bool(self.read_at) and not self.fresh
         self.read_at = time.monotonic()
+        if is_back:
+            self._wake()  # for what nobody could be told meanwhile
         return self.head > before
 
     def _keep(self, page: list[Item]) -> None:

@@ -68,7 +68,7 @@ class Subscriber:
                 if seen:
                     self._told_at = time.monotonic()
                     yield seen
-            if self._beat_is_due(anything=bool(items)) and self._feed.fresh:
+            if self._feed.fresh and self._beat_is_due(anything=bool(items)):
                 yield heartbeat(cursor)
 
     def _beat_is_due(self, *, anything: bool) -> bool:
@@ -101,15 +101,16 @@ class Subscriber:
 
     async def _news(self, cursor: Cursor) -> list[Item]:
         """The next events; none after HEARTBEAT seconds of silence, when a session has changed, or while the
-        database is away."""
-        with suppress(Error):
+        database is away: a change is told once it is back."""
+        try:
             if items := await self._feed.after(cursor):
                 return items
-        if self._changes == self._feed.changes:
-            await self._feed.wait(cursor, HEARTBEAT)
-        with suppress(Error):
+            if self._changes == self._feed.changes or not self._feed.fresh:
+                await self._feed.wait(cursor, HEARTBEAT)
             return await self._feed.after(cursor)
-        return []
+        except Error:
+            await asyncio.sleep(HEARTBEAT)
+            return []
 
 
 def heartbeat(cursor: Cursor) -> bytes:

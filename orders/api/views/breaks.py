@@ -125,9 +125,9 @@ class BreakAct(ApiView):
 
     scopes = {"POST": Scope.RISK}
 
-    def person(self, break_id: int) -> Actor:
-        """Who decides about it; raises where the break is not theirs to see or nobody answers."""
-        if not selectors.breaks_of(self.access.accounts).filter(pk=break_id).exists():
+    def person(self, *break_ids: int) -> Actor:
+        """Who decides about these; raises where one is not theirs to see or nobody answers."""
+        if selectors.breaks_of(self.access.accounts).filter(pk__in=break_ids).count() < len(break_ids):
             raise Problem("NOT_FOUND")
         if (person := self.actor.person) is None:
             raise Problem("FORBIDDEN", "A person decides about breaks; nobody answers for this token.")
@@ -205,8 +205,7 @@ class BreaksResolve(BreakAct):
         """Explain and close all of these, or none; what they are worth together decides about a second."""
         said = read_fields(request.data, RESOLVE_MANY_FIELDS)
         ids = said.pop("ids")
-        actors = [self.person(break_id) for break_id in ids]
-        done = four_eyes.resolve(ids, actor=actors[0], **said)
+        done = four_eyes.resolve(ids, actor=self.person(*ids), **said)
         if isinstance(done, Approval):
             return answer(approval_document(done, self.actor), status=202)
         rows = selectors.breaks_of(self.access.accounts).filter(pk__in=ids)

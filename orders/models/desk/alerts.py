@@ -12,6 +12,7 @@ class AlertKind(models.TextChoices):
 
     HELD_ORDER = "HELD_ORDER", "Order held for the desk"
     IN_DOUBT = "IN_DOUBT", "Order unconfirmed for long"
+    CANCEL_UNANSWERED = "CANCEL_UNANSWERED", "Cancel that the broker does not answer"
     DUPLICATE_ORDER = "DUPLICATE_ORDER", "One reference, two orders at the broker"
     OVERFILL = "OVERFILL", "More executed than ordered"
     UNKNOWN_CODE = "UNKNOWN_CODE", "Error code that is not in our table"
@@ -41,6 +42,7 @@ class Severity(models.IntegerChoices):
 CRITICAL = {
     AlertKind.HELD_ORDER,
     AlertKind.IN_DOUBT,
+    AlertKind.CANCEL_UNANSWERED,
     AlertKind.DUPLICATE_ORDER,
     AlertKind.OVERFILL,
     AlertKind.LOST_HISTORY,

@@ -191,7 +191,8 @@ def test_an_order_tells_why_its_price_became_another(example: Order) -> None:
     assert told is not None
     assert told.sentence == (
         "50 became 50.2071 because the market moved +0.1 until it was sent, and +0.1071 was paid against the "
-        "mid then: +0.0114 of the spread, +0.0957 the market moved meanwhile (+ is worse for a buy)."
+        "mid then: +0.0114 of the spread, +0.0957 the market moved meanwhile (+ is worse for a buy). "
+        "300 were not executed; the market moved +0.4 since arrival."
     )
     assert [(hop.name, hop.cost) for hop in told.hops] == [
         *(("arrival", None), ("sent", 70), ("filled", 75), ("ended", 120))

@@ -138,6 +138,14 @@ def test_the_more_it_is_worth_the_sooner_it_is_due(reported: str, hours: int) ->
     assert (row.value, row.due_at) == (Decimal(reported), monday + timedelta(hours=hours))
 
 
+def test_a_difference_that_grows_is_valued_anew() -> None:
+    cash("5")
+    keep_values()
+    cash("5000")
+    keep_values()
+    assert Break.objects.get().value == 5000
+
+
 def test_what_is_overdue_is_told_once_and_the_alert_ends_with_it() -> None:
     row = cash("5")
     Break.objects.update(first_seen=timezone.now() - timedelta(days=9))
