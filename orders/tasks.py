@@ -13,6 +13,7 @@ from django.conf import settings
 from brokers.postgres import clock
 from orders.controls import approvals, archive, break_values, gateway_watch, limit_changes, retention
 from orders.controls.audit import anchors, seal
+from orders.controls.setting_watch import note_four_eyes
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
@@ -68,6 +69,7 @@ def expire_stale(session: str) -> int:
 @shared_task
 def keep_controls() -> dict[str, int]:
     """Put limits into force whose time has come, end approvals that nobody gave in time; how many."""
+    note_four_eyes()
     return {"limits": limit_changes.apply_due(), "expired": approvals.expire()}
 
 
