@@ -268,8 +268,6 @@ def test_a_parent_is_one_row_that_opens_and_is_canceled_whole(boss: Page, stack:
     pair = [limit_order("TSLA", "BUY", "1"), limit_order("TSLA", "BUY", "2")]
     body = {"list_id": f"pair-{uuid.uuid4()}", "kind": "OCA", "orders": pair}
     answer = stack.api.post("/groups", json=body)
-        "/groups", json={"list_id": f"pair-{uuid.uuid4()}", "kind": "OCA", "orders": pair}
-    )
     assert answer.status_code == 201, answer.text
     boss.goto("/admin/orders/order/?view=open&q=TSLA")
     head, orders = boss.locator("tr.group-row"), boss.locator("tr[data-id]")
