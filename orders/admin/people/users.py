@@ -24,6 +24,7 @@ from brokers.display import NOTHING, moment
 from orders.admin.people.login import LoginForm, forget_second_factor
 from orders.admin.shared.pages import person_of
 from orders.controls.logins import login_changed
+from orders.controls.rights import change_rights
 from orders.models import DeskProfile
 
 
@@ -153,3 +154,11 @@ class GroupAdmin(DjangoGroupAdmin, NamedList):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """A group's rights are its members' rights: for superusers alone."""
         return bool(request.user.is_superuser)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """What it gives waits for a second person; what it takes away holds at once."""
+        wanted = form.cleaned_data.get("permissions", ())
+        if change_rights(form.instance, wanted, by=person_of(request)):
+            messages.warning(
+                request, "The new rights wait until a second person approves them: see Approvals."
+            )
