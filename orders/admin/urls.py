@@ -20,6 +20,7 @@ from orders.admin.operations import (
 from orders.admin.orders import (
     actions,
     basket,
+    basket_fixes,
     blotter,
     bulk_cancel,
     bulk_review,
@@ -109,6 +110,7 @@ urlpatterns = [
     path("basket/", basket.upload, name="basket"),
     path("basket/template/", basket.template, name="basket_template"),
     path("basket/<uuid:job_id>/send/", basket.send, name="basket_send"),
+    path("basket/<uuid:job_id>/<int:line>/", basket_fixes.fix, name="basket_fix"),
     path("jobs/", jobs.index, name="jobs"),
     path("jobs/<uuid:job_id>/", jobs.page, name="job"),
     path("jobs/<uuid:job_id>/live/", jobs.live, name="job_live"),
