@@ -42,9 +42,10 @@ class DayFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         """Executions of these days."""
-        if self.value() not in list(Preset):
+        day = self.value()
+        if day is None or day not in list(Preset):
             return queryset
-        return queryset.filter(**fills.of_days(*days.span(Preset(self.value()), None, None)))
+        return queryset.filter(**fills.of_days(*days.span(Preset(day), None, None)))
 
 
 @admin.register(Execution)
@@ -58,7 +59,7 @@ class ExecutionAdmin(OwnAccounts):
         *("arrival", "slippage", "fee", "order", "shown_exec_id"),
     )
     list_select_related = ("order__instrument", "order__client", "account")
-    list_before_template = "desk/executions_bar.html"
+    list_before_template = "desk/executions_bar.html"  # type: ignore[assignment]
     ordering = ("-transact_time", "-id")
     list_filter = (
         DayFilter,
@@ -80,7 +81,7 @@ class ExecutionAdmin(OwnAccounts):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list, with links to each day and to files of what is shown."""
-        chips = [{"name": "All", "url": "?", "here": not request.GET}]
+        chips: list[dict[str, Any]] = [{"name": "All", "url": "?", "here": not request.GET}]
         chips += [
             {"name": preset.capitalize(), "url": f"?day={preset}", "here": request.GET.get("day") == preset}
             for preset in Preset
