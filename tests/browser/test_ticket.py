@@ -212,13 +212,9 @@ def test_yesterdays_fills_are_taken_as_a_workbook(boss: Page, stack: System, tmp
     order = stack.api.placed("SPY", order_qty="3")
     eventually(lambda: stack.api.state(order["id"]) == "COMPLETED", limit=90)
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
-    stack.manage(
-        "shell",
-        "-c",
-        "from orders.models import Execution; from datetime import timedelta;"
-        f"rows = Execution.objects.filter(order_id='{order['id']}'); e = rows.first();"
-        f"rows.update(trade_date='{yesterday}', transact_time=e.transact_time - timedelta(days=1))",
-    )
+    earlier = "UPDATE orders_execution SET trade_date = %s, transact_time = transact_time - interval '1 day'"
+    with stack.connect() as connection:
+        connection.execute(f"{earlier} WHERE order_id = %s".encode(), (yesterday, order["id"]))
     boss.goto("/admin/orders/execution/")
     boss.get_by_role("link", name="Yesterday", exact=True).click()
     expect(boss.locator("#result_list")).to_contain_text(str(yesterday))

@@ -86,7 +86,8 @@ class ExecutionAdmin(OwnAccounts):
             {"name": preset.capitalize(), "url": f"?day={preset}", "here": request.GET.get("day") == preset}
             for preset in Preset
         ]
-        return super().changelist_view(request, {**(extra_context or {}), "chips": chips})
+        context: Any = {**(extra_context or {}), "chips": chips}
+        return super().changelist_view(request, context)
 
     @admin.display(description="trade date", ordering="trade_date")
     def day(self, execution: Execution) -> str:

@@ -80,7 +80,7 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
 
     form = UserChangeForm
     add_form = PersonForm
-    add_fieldsets = ((None, {"fields": ("username", "password1", "password2", *PERSON)}),)
+    add_fieldsets: Any = ((None, {"fields": ("username", "password1", "password2", *PERSON)}),)
     change_password_form = AdminPasswordChangeForm
     inlines = (ProfileInline,)
     actions = ("remove_second_factor",)
@@ -105,7 +105,7 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
         """A new person gets accounts on the form that makes them."""
         return self.inlines if obj else ()
 
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Roles are given by superusers alone, also to who is new."""
         found = super().get_fieldsets(request, obj)
         if obj is None and not request.user.is_superuser:
@@ -113,7 +113,7 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
             return ((None, {"fields": names}),)
         return found
 
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Who is made here is a person of the desk."""
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)

@@ -309,7 +309,7 @@ def test_a_basket_names_its_problems_first_with_totals_and_what_limits_say(boss:
     page = upload(boss, MIXED.encode())
     text = re.sub(r"<[^>]+>", " ", page)
     assert "2 rows with problems" in text
-    assert page.index('id="line-2"') < page.index('id="line-3"')
+    assert page.index('id="line-3"') < page.index('id="line-4"')
     AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=None, max_open_orders=1)
     page = upload(boss, MIXED.encode(), "again.csv")
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
@@ -321,13 +321,13 @@ def test_a_basket_names_its_problems_first_with_totals_and_what_limits_say(boss:
 def test_a_bad_row_of_a_basket_is_fixed_in_place_and_sent(boss: Client) -> None:
     page = upload(boss, MIXED.encode())
     job = DeskJob.objects.get()
-    assert 'form="fix-2"' in page
-    fix = reverse("desk:basket_fix", args=[job.pk, 2])
+    assert 'form="fix-3"' in page
+    fix = reverse("desk:basket_fix", args=[job.pk, 3])
     still = boss.post(fix, {"side": "BUY", "order_qty": "x"}, follow=True).content.decode()
-    assert "Line 2 is still not right." in still
-    assert 'id="line-1"' not in still  # only rows with problems are shown
+    assert "Line 3 is still not right." in still
+    assert 'id="line-2"' not in still  # only rows with problems are shown
     good = boss.post(fix, {"side": "BUY", "order_qty": "5"}, follow=True).content.decode()
-    assert "Line 2 is good now." in good
+    assert "Line 3 is good now." in good
     assert job.rows.filter(errors={}).count() == 3
     boss.post(reverse("desk:basket_send", args=[job.pk]), {"typed": ""})
     jobs.work()
@@ -341,9 +341,9 @@ def test_nobody_fixes_anothers_basket_nor_takes_the_id_of_another_row(
 ) -> None:
     upload(boss, MIXED.encode())
     job = DeskJob.objects.get()
-    fix = reverse("desk:basket_fix", args=[job.pk, 2])
+    fix = reverse("desk:basket_fix", args=[job.pk, 3])
     trader = person("orders.view_order", "orders.place_order", "orders.place_basket")
     assert trader.post(fix, {"side": "BUY"}).status_code == 404
-    first = job.rows.get(line=1).fields["cl_ord_id"]
+    first = job.rows.get(line=2).fields["cl_ord_id"]
     boss.post(fix, {"side": "BUY", "cl_ord_id": first})
-    assert job.rows.get(line=2).errors == {"cl_ord_id": ["Stands in the file twice."]}
+    assert job.rows.get(line=3).errors == {"cl_ord_id": ["Stands in the file twice."]}
