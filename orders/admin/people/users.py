@@ -126,7 +126,8 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
         said, person = form.cleaned_data, form.instance
         if request.user.is_superuser:
             person.groups.set(said["role"])
-        DeskProfile.objects.get_or_create(user=person)[0].accounts.set(said["accounts"])
+        if said["accounts"]:
+            DeskProfile.objects.get_or_create(user=person)[0].accounts.set(said["accounts"])
         if said["second_factor"]:
             TOTPDevice.objects.create(user=person, confirmed=True, name="app")
 

@@ -71,7 +71,9 @@ def copy(row: Any, number: int) -> None:
     unique = {name for each in meta.total_unique_constraints for name in each.fields}
     for field in meta.concrete_fields:
         value = getattr(row, field.attname)
-        if field.primary_key:
+        if field.primary_key and isinstance(value, str):
+            setattr(row, field.attname, f"c{number}-{value}"[: field.max_length])
+        elif field.primary_key:
             setattr(row, field.attname, uuid4() if isinstance(value, UUID) else None)
         elif (field.unique or field.name in unique) and isinstance(field, models.CharField):
             setattr(row, field.attname, f"c{number}-{value}"[: field.max_length])

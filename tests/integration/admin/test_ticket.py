@@ -310,7 +310,7 @@ def test_a_basket_names_its_problems_first_with_totals_and_what_limits_say(boss:
     text = re.sub(r"<[^>]+>", " ", page)
     assert "2 rows with problems" in text
     assert page.index('id="line-3"') < page.index('id="line-4"')
-    AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=None, max_open_orders=1)
+    AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=1000, max_open_orders=1)
     page = upload(boss, MIXED.encode(), "again.csv")
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
     assert "BUY 1 2,000.00 USD SELL 1 8.00 USD" in text
