@@ -25,6 +25,7 @@ from brokers.models import BrokerAccount
 from orders.admin.people.login import LoginForm, forget_second_factor, secret_of
 from orders.admin.shared.pages import person_of, show
 from orders.controls.logins import login_changed
+from orders.controls.rights import change_rights
 from orders.models import DeskProfile
 
 PERSON = ("first_name", "last_name", "role", "accounts", "second_factor")
@@ -206,3 +207,11 @@ class GroupAdmin(DjangoGroupAdmin, NamedList):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """A group's rights are its members' rights: for superusers alone."""
         return bool(request.user.is_superuser)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """What it gives waits for a second person; what it takes away holds at once."""
+        wanted = form.cleaned_data.get("permissions", ())
+        if change_rights(form.instance, wanted, by=person_of(request)):
+            messages.warning(
+                request, "The new rights wait until a second person approves them: see Approvals."
+            )

@@ -24,6 +24,7 @@ class ApprovalKind(models.TextChoices):
     BREAK = "BREAK", "Break closed"
     ORDER = "ORDER", "Large order or override"
     LOGIN = "LOGIN", "Login made or changed by another"
+    RIGHTS = "RIGHTS", "Rights given to a group"
 
 
 class ApprovalState(models.TextChoices):
