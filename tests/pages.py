@@ -19,6 +19,7 @@ from orders.models import (
     InstrumentRestriction,
     KillSwitch,
     Order,
+    OrderGroup,
     SavedView,
     SlicedOrder,
 )
@@ -30,6 +31,7 @@ NAMED: dict[str, type[Model] | str] = {
     "job_id": DeskJob,
     "parent_id": SlicedOrder,
     "break_id": Break,
+    "group_id": OrderGroup,
     "file_id": BreakFile,
     "alert_id": Alert,
     "kill_id": KillSwitch,
