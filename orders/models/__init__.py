@@ -35,6 +35,7 @@ from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.statement import Statement, StatementRow
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
+from orders.models.strategies import StrategyTransfer
 from orders.models.terms import Terms
 from orders.models.tokens import ApiToken, Scope
 from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
@@ -121,6 +122,7 @@ __all__ = [
     "State",
     "Statement",
     "StatementRow",
+    "StrategyTransfer",
     "SubmissionAttempt",
     "Terms",
     "TradingState",
