@@ -21,6 +21,7 @@ from django.http import JsonResponse  # noqa: E402
 
 from orders.api.problems import Problem, problem_response  # noqa: E402
 from orders.api.stream.app import Stream, respond  # noqa: E402
+from orders.desk_sessions import is_own_host  # noqa: E402
 from tradedesk.metrics import stream_metrics  # noqa: E402
 
 _streams: list[Stream] = []
@@ -56,10 +57,15 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         await stream()(scope, receive, send)
     elif scope["path"] == "/healthz":
         await respond(send, JsonResponse({"status": "alive"}), {})
-    elif scope["path"] == "/metrics":
+    elif scope["path"] == "/metrics" and is_own_host(host_of(scope)):
         await respond(send, stream_metrics(sum(each.readers for each in _streams)), {})
     else:
         await respond(send, problem_response(Problem("NOT_FOUND")), {})
+
+
+def host_of(scope: Any) -> str:
+    """The Host header of a request; without one, no host of ours."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
 
 
 async def lifespan(receive: Any, send: Any) -> None:

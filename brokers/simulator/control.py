@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import msgspec
@@ -64,6 +65,8 @@ class _Handler(RequestHandler):
 
     def prepare(self) -> None:
         self.set_header("Content-Type", "application/json")
+        if not is_address(self.request.host_name):
+            self.answer({"error": "ask by address or as localhost, not by another name"}, 400)
 
     def answer(self, value: Any, status: int = 200) -> None:
         self.set_status(status)
@@ -87,6 +90,15 @@ class _Handler(RequestHandler):
             self.answer({what: found})
         else:
             self.answer({"error": f"no instrument goes by {symbol!r}"}, 404)
+
+
+def is_address(host: str) -> bool:
+    """Whether a Host is no name but localhost: a web page's own name may have been led here."""
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return host == "localhost"
+    return True
 
 
 class _ListHandler(_Handler):

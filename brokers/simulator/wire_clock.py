@@ -12,13 +12,13 @@ KEPT = 200_000  # executions; the oldest half is forgotten above it
 
 
 class WireClock:
-    """The time at which each execution's messages had been given to the sockets, for as many as are kept."""
+    """When each execution's messages were about to be given to the sockets, for as many as are kept."""
 
     def __init__(self, earlier: Iterable[Executed] = ()) -> None:
         self._sent_at: dict[str, datetime | None] = dict.fromkeys(fact.exec_id for fact in earlier)
 
     def record(self, executions: Sequence[Executed], now: datetime) -> None:
-        """All of these have been sent by now; those recorded before keep their time."""
+        """All of these are sent now; those recorded before keep their time."""
         new = list(takewhile(lambda fact: fact.exec_id not in self._sent_at, reversed(executions)))
         self._sent_at.update((fact.exec_id, now) for fact in reversed(new))
         if len(self._sent_at) > KEPT:

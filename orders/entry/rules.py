@@ -19,7 +19,7 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.instruments.contracts import contracts_of
 from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
-from orders.models.ruleset import NO_RULESET, Ruleset
+from orders.models.controls.ruleset import NO_RULESET, Ruleset
 from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.states import InForce, States

@@ -1,11 +1,15 @@
 """The tables of the order domain."""
 
-from orders.models.alert import Alert, AlertKind, Severity, severity_of
-from orders.models.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
-from orders.models.audit import AuditRecord, AuditSeal
-from orders.models.breaks import Break, BreakCause, BreakKind, BreakNote
-from orders.models.costs import CostCursor, FillCost, MarketTick, OrderCost
-from orders.models.desk import (
+from orders.models.controls.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
+from orders.models.controls.audit import AuditRecord, AuditSeal
+from orders.models.controls.kill import KillAction, KillStatus, KillSwitch
+from orders.models.controls.legal_hold import LegalHold
+from orders.models.controls.limits import AccountLimit, InstrumentRestriction, ScopeLimit
+from orders.models.controls.ruleset import Ruleset
+from orders.models.controls.tokens import ApiToken, Scope
+from orders.models.controls.trading_state import ScopeState, ScopeStateChange, TradingState
+from orders.models.controls.use_mark import UseMark
+from orders.models.desk.acts import (
     ActionRecord,
     DeskAction,
     DeskJob,
@@ -14,34 +18,30 @@ from orders.models.desk import (
     JobKind,
     SavedView,
 )
+from orders.models.desk.alerts import Alert, AlertKind, Severity, severity_of
+from orders.models.desk.routes import AlertMute, AlertNotice, AlertRoute, NoticeState
+from orders.models.desk.webhooks import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 from orders.models.duplicate import DuplicateOrder
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
-from orders.models.kill import KillAction, KillStatus, KillSwitch
-from orders.models.legal_hold import LegalHold
 from orders.models.lifecycle import Cause
-from orders.models.limits import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.lost import LostOrder
+from orders.models.middle_office.breaks import Break, BreakCause, BreakKind, BreakNote
+from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, OrderCost
+from orders.models.middle_office.reports import DayReport, ReportKind
+from orders.models.middle_office.statement import Statement, StatementRow
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
 from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
-from orders.models.reports import DayReport, ReportKind
 from orders.models.requests import OrderRequest, RequestKind
-from orders.models.routes import AlertMute, AlertNotice, AlertRoute, NoticeState
-from orders.models.ruleset import Ruleset
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
-from orders.models.statement import Statement, StatementRow
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
 from orders.models.strategies import StrategyTransfer
 from orders.models.terms import Terms
-from orders.models.tokens import ApiToken, Scope
-from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
-from orders.models.use_mark import UseMark
 from orders.models.used_id import UsedId
-from orders.models.webhook import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
 
 __all__ = [
     "ALIVE",

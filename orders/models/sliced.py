@@ -9,7 +9,7 @@ import uuid_utils.compat as uuid_utils
 from django.conf import settings
 from django.db import models
 
-from orders.models.approvals import ApprovalState
+from orders.models.controls.approvals import ApprovalState
 
 
 class SliceState(models.TextChoices):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from brokers.formats import decimal_text
-from orders.models.trading_state import TradingState
+from orders.models.controls.trading_state import TradingState
 from orders.risk.intention import ZERO, Intention
 from orders.risk.report import CheckResult, result
 from orders.risk.scopes import FIRM, ScopeKind, scope_text

@@ -35,8 +35,8 @@ from orders.models import (
     State,
     SubmissionAttempt,
 )
+from orders.models.controls.ruleset import NO_RULESET
 from orders.models.lifecycle import states_of
-from orders.models.ruleset import NO_RULESET
 from orders.models.terms import only_lowers_sql
 from orders.risk.exits import covered_qty, exit_of, total_qty
 

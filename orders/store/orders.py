@@ -14,7 +14,7 @@ from django.db import connection
 
 from brokers.postgres import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
-from orders.models.ruleset import NO_RULESET
+from orders.models.controls.ruleset import NO_RULESET
 from orders.notify import alerts, order_log
 
 #: Columns of an order that may change after it was recorded, with their SQL types.

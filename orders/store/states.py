@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from brokers.models import GatewaySession
-from orders.models.trading_state import ScopeState, ScopeStateChange, TradingState
+from orders.models.controls.trading_state import ScopeState, ScopeStateChange, TradingState
 from orders.notify import wakeup
 from orders.risk.states import InForce, States
 

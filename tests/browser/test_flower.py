@@ -10,20 +10,65 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Browser, HttpCredentials, expect
 
-from tests.browser.conftest import WAIT
+from tests.browser.conftest import WAIT, log_in
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes.commands import FLOWER_USER
-from tradedesk.stack.system import FLOWER_PASSWORD, System
+from tradedesk.stack.system import System
 
 IMAGES = os.environ.get("DESK_IMAGES")
-LOGIN: HttpCredentials = {"username": FLOWER_USER, "password": FLOWER_PASSWORD}
+LOG_OUT = """() => fetch('/admin/logout/', {method: 'POST', headers: {
+    'X-CSRFToken': document.querySelector('[name=csrfmiddlewaretoken]').value}}).then(done => done.status)"""
 SENT = re.compile(r'tradedesk_submitted_commands_total\{session="main",started_by="task"\} (.+)')
+
+
+def password(stack: System) -> str:
+    """Of the desk's first user."""
+    return (stack.options.data / "desk_password").read_text().strip()
+
+
+def login(stack: System) -> HttpCredentials:
+    """What the browser's own window is told."""
+    return {"username": "desk", "password": password(stack)}
+
+
+def test_flower_shows_nothing_to_who_is_nobody_of_the_desk(stack: System) -> None:
+    for path in ("/", "/workers", "/tasks", "/broker", "/api/workers", "/api/tasks", "/nothing"):
+        answer = httpx.get(f"{stack.urls.flower}{path}")
+        assert (answer.status_code, "Log in at the desk" in answer.text) == (401, True), path
+    for auth in (("nobody", "wrong"), ("nobody", password(stack)), ("", "")):
+        assert httpx.get(f"{stack.urls.flower}/workers", auth=auth).status_code == 401, auth
+
+
+def test_flower_is_behind_the_desks_own_login_and_closed_with_it(stack: System, browser: Browser) -> None:
+    with log_in(stack, browser, "desk", password(stack)) as window:
+        assert window.request.get(f"{stack.urls.flower}/workers").status == 200
+        cookies = window.cookies()
+        page = window.new_page()
+        page.goto("/admin/")
+        page.evaluate(LOG_OUT)
+        left = {cookie["name"]: cookie["value"] for cookie in cookies}
+        assert httpx.get(f"{stack.urls.flower}/workers", cookies=left).status_code == 401
+
+
+def test_flower_changes_nothing_whoever_asks(stack: System) -> None:
+    own = ("desk", password(stack))
+    for path in ("/api/worker/shutdown/worker@x", "/api/task/send-task/orders.tasks.tidy", "/tasks"):
+        assert httpx.post(f"{stack.urls.flower}{path}", auth=own).status_code == 405, path
+
+
+def test_flower_metrics_and_the_control_port_answer_to_their_own_names_only(stack: System) -> None:
+    own, urls = ("desk", password(stack)), stack.urls
+    doors = [f"{urls.flower}/workers", f"{urls.flower}/metrics", f"{urls.http}/metrics"]
+    for url in [*doors, f"{urls.stream}/metrics", f"{urls.control}/orders"]:
+        assert httpx.get(url, auth=own).status_code == 200, url
+        for host in ("evil.example", "evil.example:5555", "localhost.evil.example", "127.0.0.1.evil.example"):
+            answer = httpx.get(url, auth=own, headers={"Host": host})
+            assert answer.status_code in (400, 404), (url, host)
 
 
 def test_flower_asks_for_a_login_and_shows_workers_and_tasks(stack: System, browser: Browser) -> None:
     with browser.new_context() as stranger:
         assert stranger.request.get(stack.urls.flower).status == 401
-    with browser.new_context(http_credentials=LOGIN, viewport={"width": 1280, "height": 620}) as ops:
+    with browser.new_context(http_credentials=login(stack), viewport={"width": 1280, "height": 620}) as ops:
         page = ops.new_page()
         page.goto(f"{stack.urls.flower}/workers")
         expect(page.locator("#workers-table")).to_contain_text("broker", timeout=WAIT)
@@ -35,7 +80,7 @@ def test_flower_shows_submissions_with_runtime_and_result_while_100_orders_flow(
     stack: System, browser: Browser
 ) -> None:
     before = sent_by_tasks(stack)
-    with browser.new_context(http_credentials=LOGIN, viewport={"width": 1800, "height": 620}) as ops:
+    with browser.new_context(http_credentials=login(stack), viewport={"width": 1800, "height": 620}) as ops:
         page = ops.new_page()
         orders = []
         for _ in range(100):  # no faster than pacing lets them out: each task sends what has just been placed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from ipaddress import ip_network
@@ -14,39 +13,33 @@ import pytest
 import redis
 import yaml
 
-from tests.stack.compose import FILE, Service, health_argv, moved, services, surroundings
+from tests.stack.compose import FILE, services, surroundings
+from tests.stack.containers import BIN, Containers, PostgresWith
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
 from tradedesk.stack.processes.commands import processes
 from tradedesk.stack.processes.process import end, spawn
-from tradedesk.stack.processes.reasons import last_words
-from tradedesk.stack.servers.postgres import EmbeddedPostgres
 from tradedesk.stack.servers.redis import server_binary
 
-BIN = Path(sys.executable).parent
 VARIABLES = {
     "POSTGRES_PASSWORD": "postgres-secret",
     "POSTGRES_APP_PASSWORD": "application-secret",
     "REDIS_PASSWORD": "redis-secret",
     "SECRET_KEY": "s" * 50,
     "DESK_PASSWORD": "desk-secret-1",
-    "FLOWER_PASSWORD": "flower-secret",
     "GRAFANA_PASSWORD": "grafana-secret",
 }
 OURS = ["web", "stream", "broker", "worker", "beat", "flower", "simgateway"]
 
 
-class Compose:
+class Compose(Containers):
     """Every service of ours as a process of this machine, against servers started as the file says."""
 
     def __init__(self, folder: Path, undo: ExitStack) -> None:
-        self.folder = folder
-        self.undo = undo
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.declared = services(VARIABLES)
-        self.postgres = PostgresOfCompose(folder, self.declared["postgres"].command)
+        super().__init__(folder, undo, services(VARIABLES))
+        self.postgres = PostgresWith(folder, *self.declared["postgres"].command[1:])
         self.redis_port = free_port()
         self.addresses = {
             "postgres:5432": f"127.0.0.1:{self.postgres.port}",
@@ -54,6 +47,7 @@ class Compose:
             "simgateway:4002": "127.0.0.1:4002",
             "0.0.0.0": "127.0.0.1",
             "/tmp": str(folder),
+            "/anchors": str(folder / "anchors"),
             **{port: str(free_port()) for port in ("8000", "8001", "5555", "4002", "4003")},
         }
 
@@ -85,46 +79,6 @@ class Compose:
         return PatientRedis(
             host="127.0.0.1", port=self.redis_port, password="redis-secret", decode_responses=True
         )
-
-    def service(self, name: str) -> Service:
-        """A service, moved to this machine."""
-        return moved(self.declared[name], self.addresses)
-
-    def run(self, name: str) -> subprocess.Popen[bytes]:
-        """Start a service's command."""
-        service = self.service(name)
-        data = self.folder / name
-        data.mkdir()
-        argv = [part.replace("/data", str(data)) for part in service.command]
-        process = spawn(
-            argv, env=surroundings(service, BIN, data), log=self.folder / f"{name}.log", cwd=BASE_DIR
-        )
-        self.running[name] = process
-        self.undo.callback(end, process, grace=5)
-        return process
-
-    def is_healthy(self, name: str) -> bool:
-        """Run the service's own health check; a dead process will never pass it."""
-        if self.running[name].poll() is not None:
-            pytest.fail(f"{name} died: {last_words(self.folder / f'{name}.log')}")
-        service = self.service(name)
-        env = surroundings(service, BIN, self.folder / name)
-        asked = subprocess.run(health_argv(service), env=env, cwd=BASE_DIR, capture_output=True, check=False)
-        return asked.returncode == 0
-
-
-class PostgresOfCompose(EmbeddedPostgres):
-    """PostgreSQL with the server options of the compose file."""
-
-    def __init__(self, folder: Path, command: list[str]) -> None:
-        super().__init__(
-            folder / "postgres", password="postgres-secret", log=folder / "postgres.log", durable=False
-        )
-        self.command = command
-
-    def prepare(self) -> list[str]:
-        """Our command line, then the options of the file."""
-        return [*super().prepare(), *self.command[1:]]
 
 
 class PatientRedis(redis.Redis):
@@ -166,15 +120,13 @@ def test_the_redis_of_compose_is_durable_and_never_evicts(compose: Compose) -> N
 
 
 def test_every_process_of_the_system_is_a_service() -> None:
-    known = {process.name for process in processes(StackOptions(data=Path("/data")), flower_password="x")}
+    known = {process.name for process in processes(StackOptions(data=Path("/data")))}
     assert known == set(OURS)
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_service_runs_the_same_program_as_the_local_stack(name: str) -> None:
-    local = {
-        process.name: process for process in processes(StackOptions(data=Path("/data")), flower_password="x")
-    }
+    local = {process.name: process for process in processes(StackOptions(data=Path("/data")))}
     assert shape(local[name].argv) == shape(services(VARIABLES)[name].command)
 
 
@@ -188,7 +140,7 @@ def shape(argv: Sequence[str]) -> list[str]:
 def test_a_service_waits_for_what_its_process_needs() -> None:
     """The database is waited for by way of its migration."""
     waited_for = {"postgres": "migrate", "redis": "redis"}
-    for process in processes(StackOptions(data=Path("/data")), flower_password="x"):
+    for process in processes(StackOptions(data=Path("/data"))):
         depends_on = services(VARIABLES)[process.name].options["depends_on"]
         assert {waited_for[need] for need in process.needs} <= set(depends_on), process.name
 
@@ -200,7 +152,7 @@ def test_every_variable_that_compose_sets_is_read_somewhere() -> None:
         for path in Path(BASE_DIR, folder).rglob("*.py")
     )
     names = {name for service in OURS for name in services(VARIABLES)[service].environment}
-    assert [name for name in names - {"FLOWER_BASIC_AUTH"} if f'"{name}"' not in code] == []
+    assert [name for name in names if f'"{name}"' not in code] == []
 
 
 def test_only_migration_and_backup_log_in_as_the_owner_of_the_database(compose: Compose) -> None:
@@ -221,11 +173,10 @@ def test_no_secret_opens_two_doors() -> None:
     used = {
         name: [other for other, service in services(VARIABLES).items() if value in str(service.options)]
         for name, value in VARIABLES.items()
-        if name.startswith(("DESK", "FLOWER", "GRAFANA"))
+        if name.startswith(("DESK", "GRAFANA"))
     }
     assert used == {
         "DESK_PASSWORD": ["migrate"],
-        "FLOWER_PASSWORD": ["flower"],
         "GRAFANA_PASSWORD": ["grafana"],
     }
 

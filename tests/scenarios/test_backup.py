@@ -52,6 +52,11 @@ def test_a_backup_says_what_is_in_it(backup: Path) -> None:
     assert backup.stat().st_mode & 0o077 == 0
 
 
+def test_the_database_knows_when_it_was_backed_up(stack: System, backup: Path) -> None:
+    ((subject,),) = stack.rows("SELECT subject FROM orders_auditrecord WHERE kind = 'backup.made'")
+    assert subject == f"backup:{backup.name}"
+
+
 def test_a_restore_is_refused_while_processes_run(stack: System, backup: Path) -> None:
     with pytest.raises(StackError, match=r"connections to tradedesk .* stop every process"):
         stack.manage("restore", str(backup))

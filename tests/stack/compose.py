@@ -63,7 +63,7 @@ def fill(found: re.Match[str], variables: Mapping[str, str]) -> str:
 def here(text: str, addresses: Mapping[str, str]) -> str:
     """A string of the compose file with addresses and folders of the containers replaced by ours."""
     for theirs, ours in addresses.items():
-        text = text.replace(theirs, ours)
+        text = re.sub(rf"(?<!\d){re.escape(theirs)}", ours, text)  # 0.0.0.0, not 10.0.0.0
     return text
 
 

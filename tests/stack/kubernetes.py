@@ -26,7 +26,6 @@ SECRETS = {
         "DATABASE_OWNER_URL": "postgresql://tradedesk:postgres-secret@postgres:5432/tradedesk",
         "TRADEDESK_DESK_PASSWORD": "desk-secret-1",
     },
-    "tradedesk-flower": {"FLOWER_BASIC_AUTH": "desk:flower-secret"},
 }
 
 
@@ -123,5 +122,7 @@ def health(probe: dict[str, Any], container: dict[str, Any]) -> list[str]:
     if "httpGet" not in probe:
         return []
     (port,) = [each["containerPort"] for each in container["ports"]]
+    headers = {each["name"]: each["value"] for each in probe["httpGet"].get("httpHeaders", [])}
     url = f"http://127.0.0.1:{port}{probe['httpGet']['path']}"
-    return ["CMD", "python", "-c", f"from urllib.request import urlopen; urlopen({url!r}, timeout=5)"]
+    asked = f"urlopen(Request({url!r}, headers={headers!r}), timeout=5)"
+    return ["CMD", "python", "-c", f"from urllib.request import Request, urlopen; {asked}"]

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.loader import MigrationLoader
 from psycopg import sql
 
@@ -28,7 +26,7 @@ from orders.store.states import put_state
 from tradedesk.backup.make import counts, highest_txid
 from tradedesk.backup.manifest import BackupInvalid, Manifest
 from tradedesk.backup.programs import program, run
-from tradedesk.conf.database import database_of
+from tradedesk.backup.server import django_on
 
 ACTOR = "restore"
 #: Added to each lease's epoch: whoever held one before the restore is fenced off.
@@ -181,19 +179,3 @@ def maintenance(url: str) -> Iterator[psycopg.Connection]:
         raise RestoreRefused(f"The server cannot be reached: {' '.join(str(error).split())}") from None
     with connection:
         yield connection
-
-
-@contextmanager
-def django_on(url: str) -> Iterator[None]:
-    """Let Django work on another database for a while."""
-    default: Any = connections[DEFAULT_DB_ALIAS]  # PostgreSQL's own, which has a pool
-    before = dict(default.settings_dict)
-    default.close_pool()
-    default.settings_dict.update(database_of(url))
-    try:
-        yield
-    finally:
-        default.close()
-        default.close_pool()
-        default.settings_dict.clear()
-        default.settings_dict.update(before)

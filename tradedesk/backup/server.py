@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
+
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from tradedesk import env
 from tradedesk.backup.manifest import BackupInvalid
+from tradedesk.conf.database import database_of
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.ports import HOST
 from tradedesk.stack.servers.choice import embedded_postgres
@@ -43,3 +47,19 @@ def local_owner(url: str) -> str:
         return url
     own = f"{ROLE}:{password.read_text().strip()}@{HOST}:{parts.port}"
     return parts._replace(netloc=own).geturl()
+
+
+@contextmanager
+def django_on(url: str) -> Iterator[None]:
+    """Let Django work on another database for a while."""
+    default: Any = connections[DEFAULT_DB_ALIAS]  # PostgreSQL's own, which has a pool
+    before = dict(default.settings_dict)
+    default.close_pool()
+    default.settings_dict.update(database_of(url))
+    try:
+        yield
+    finally:
+        default.close()
+        default.close_pool()
+        default.settings_dict.clear()
+        default.settings_dict.update(before)

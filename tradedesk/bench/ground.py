@@ -96,7 +96,7 @@ class Ground:
         return {row["order_ref"]: epoch(row["received_at"]) for row in self.system.control.orders()}
 
     def fills_sent_at(self) -> dict[str, float]:
-        """When the gateway had written the first fill of each order: epoch seconds by order_ref."""
+        """When the gateway was about to write the first fill of each order: epoch seconds by order_ref."""
         fills: dict[str, float] = {}
         for row in self.system.control.executions():
             if row["sent_at"]:

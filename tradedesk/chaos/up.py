@@ -80,7 +80,7 @@ class Up:
     @cached_property
     def processes(self) -> dict[str, Process]:
         """The processes of the stack, by name."""
-        return {process.name: process for process in processes(self.options, flower_password="")}
+        return {process.name: process for process in processes(self.options)}
 
     @property
     def names(self) -> list[str]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.conf import settings
 
 from brokers.models import InboxMessage
+from tradedesk.backup.made import last_made
 from tradedesk.backup.manifest import BackupInvalid, newest
 from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
 
@@ -32,20 +33,27 @@ def retention() -> Finding:
 
 
 def backups() -> Finding:
-    """How much would be lost with the database."""
-    if settings.BACKUPS is None:
-        do = "Set TRADEDESK_BACKUPS to where `manage.py backup` writes, once a day at least."
-        return unless_paper("backups", "Nobody says where backups are.", do)
+    """How much would be lost with the database; who does not see the folder asks the database."""
     try:
-        last = newest(settings.BACKUPS)
+        last = last_backup()
     except BackupInvalid as error:
         return fail("backups", str(error), "Run `manage.py backup` anew, and look at its disk.")
+    if last is None and settings.BACKUPS is None:
+        return unless_paper("backups", "None was ever made.", "Run `manage.py backup` once a day at least.")
     if last is None:
         return fail("backups", f"There is none in {settings.BACKUPS}.", "Run `manage.py backup`.")
-    old = datetime.now(UTC) - last.made_at
+    old = datetime.now(UTC) - last
     text = f"the last is {old / timedelta(hours=1):.1f} hours old"
     if old > settings.BACKUP_MAX_AGE:
         return fail("backups", text, "Look why `manage.py backup` does not run any more.")
     if old < timedelta(0):
         return warn("backups", "The last is of the future.", "Set the clocks.")
     return ok("backups", text)
+
+
+def last_backup() -> datetime | None:
+    """When the last was made; raises BackupInvalid when its folder is seen and damaged."""
+    if settings.BACKUPS is None:
+        return last_made()
+    last = newest(settings.BACKUPS)
+    return last.made_at if last else None

@@ -98,7 +98,7 @@ class LocalStack:
 
     def _start_processes(self, undo: ExitStack) -> None:
         """Hand the processes to a supervisor of their own."""
-        started = processes(self.options, flower_password=self.desk_password)
+        started = processes(self.options)
         self.children = {process.name: process for process in started}
         self.plan = plan_for(started, logs=self.folder.logs, run=self.folder.run, echo=self.echo)
         begin(self.plan)

@@ -26,8 +26,6 @@ from tradedesk.stack.processes.process import end, family_of, kill, marked, spaw
 from tradedesk.stack.servers.choice import embedded_postgres, embedded_redis
 from tradedesk.stack.urls import Urls, answers
 
-#: These systems are tried out on loopback and thrown away.
-FLOWER_PASSWORD = "x" * 12
 UNPRICED = "SELECT count(*) FROM brokers_instrument WHERE last_px IS NULL"
 
 
@@ -82,9 +80,7 @@ class System:
         )
         self.environment = shared | template.first_passwords(self.folder) | self.settings
         self.processes = {
-            process.name: process
-            for process in processes(self.options, flower_password=FLOWER_PASSWORD)
-            if process.name not in self.without
+            process.name: process for process in processes(self.options) if process.name not in self.without
         }
 
     def start(self, *names: str) -> None:

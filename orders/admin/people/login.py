@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from base64 import b32encode
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import segno
@@ -18,7 +17,6 @@ from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from django_otp import devices_for_user, match_token, user_has_device
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -26,9 +24,8 @@ from unfold.forms import AuthenticationForm
 
 from orders.access import address_of
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.models import AuditRecord
+from orders.desk_sessions import SEEN, is_idle, tries_of
 
-SEEN = "desk_seen"
 VERIFIED = "desk_second_factor"
 NOTED_EVERY = 30  # seconds; the session is not written for every page
 
@@ -67,13 +64,6 @@ class LoginForm(AuthenticationForm):
         return cleaned
 
 
-def tries_of(address: str) -> int:
-    """Refused logins of an address within the cool-off, for whatever names."""
-    since = timezone.now() - timedelta(hours=settings.AXES_COOLOFF_TIME)
-    refused = AuditRecord.objects.filter(subject=f"login:{address}", kind="login.refused", at__gte=since)
-    return refused[: settings.ADDRESS_TRIES].count()
-
-
 class WorkingSession:
     """Ends an idle login, and keeps who must have a second factor to the page that sets it up."""
 
@@ -95,9 +85,9 @@ class WorkingSession:
 
     def is_idle(self, request: HttpRequest) -> bool:
         """Whether nobody has worked for too long; a page that refreshes itself is not work."""
-        now, seen = time.time(), request.session.get(SEEN, 0)
-        if seen and now - seen > settings.IDLE_MINUTES * 60:
+        if is_idle(request.session):
             return True
+        now, seen = time.time(), request.session.get(SEEN, 0)
         if "X-Desk-Live" not in request.headers and now - seen > NOTED_EVERY:
             request.session[SEEN] = int(now)
         return False

@@ -16,8 +16,8 @@ from django.http import HttpRequest
 from django_otp import match_token, user_has_device
 
 from orders.access import address_of
-from orders.admin.people.login import tries_of
 from orders.admin.shared.pages import person_of
+from orders.desk_sessions import tries_of
 
 LASTS = 300  # seconds
 FIELD = "again"

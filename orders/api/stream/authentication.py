@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
-from importlib import import_module
 
 from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.auth.models import User
-from django.http import HttpRequest
-from django.http.request import split_domain_port, validate_host
 
 from orders.access import accounts_of_person
 from orders.api import throttle
 from orders.api.authentication import WRONG_ADDRESS, Access, access_of
 from orders.api.problems import Problem
+from orders.desk_sessions import carries_login, is_own_host, person_of_cookie
 from orders.models import Scope
 
 Headers = Mapping[str, str]
@@ -24,8 +19,7 @@ VIEW_ORDERS = "orders.view_order"
 
 def authorise(headers: Headers, address: str = "") -> Access:
     """The listener's access; raises Problem 400, 401, 403, or 429 for repeated bad tokens of an address."""
-    host, _ = split_domain_port(headers.get("host", ""))
-    if not validate_host(host, settings.ALLOWED_HOSTS):
+    if not is_own_host(headers.get("host", "")):
         raise Problem("MALFORMED_REQUEST", "The Host header is not one of ours.")
     access = access_of_header(headers) if "authorization" in headers else access_of_cookie(headers)
     if access is None:
@@ -51,32 +45,14 @@ def access_of_header(headers: Headers) -> Access | None:
 
 def access_of_cookie(headers: Headers) -> Access | None:
     """The access of a desk login. A cookie is sent by any page, so the page's origin must be ours."""
-    key = session_key(headers.get("cookie", ""))
-    if not key:
+    if not carries_login(headers.get("cookie", "")):
         return None
     if not from_our_pages(headers):
         raise Problem("FORBIDDEN", "A login can only be used from the desk's own pages.")
-    user = user_of_session(key)
-    if user is None or not (user.is_active and user.is_staff and user.has_perm(VIEW_ORDERS)):
+    user = person_of_cookie(headers.get("cookie", ""))
+    if user is None or not user.has_perm(VIEW_ORDERS):
         return None
     return Access(user=user, scopes=frozenset({Scope.READ}), accounts=accounts_of_person(user))
-
-
-def session_key(cookie: str) -> str:
-    """The session key in a Cookie header; empty when there is none."""
-    try:
-        found = SimpleCookie(cookie).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return ""
-    return found.value if found else ""
-
-
-def user_of_session(key: str) -> User | None:
-    """The user who is logged in under this key; a changed password ends it, as in the admin."""
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    user = get_user(request)
-    return user if isinstance(user, User) else None
 
 
 def from_our_pages(headers: Headers) -> bool:

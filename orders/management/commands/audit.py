@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orders.controls.audit.acting import Acting, at_shell, record
-from orders.controls.audit.anchors import AnchorUnreadable, read_anchors
+from orders.controls.audit.anchors import AnchorUnreadable, keep_of_today, read_anchors
 from orders.controls.audit.seal import anchor, seal
 from orders.controls.audit.verify import Anchor, Bounds, Verification
 from orders.controls.people import RIGHTS
@@ -40,6 +40,9 @@ class Command(BaseCommand):
         what.add_parser("seal", help="seal what is committed now, as a task does every two seconds")
         heads = what.add_parser("anchor", help="print the head of the chain, to be kept elsewhere")
         heads.add_argument("--file", type=Path, help="write it there instead")
+        heads.add_argument(
+            "--keep", action="store_true", help="as the file of today in TRADEDESK_AUDIT_ANCHORS"
+        )
         explain = what.add_parser("explain", help="say why something was changed past the application")
         explain.add_argument("record", type=int, help="its number, as verify names it")
         explain.add_argument("--by", required=True, help="who says so; asked for the password")
@@ -52,7 +55,7 @@ class Command(BaseCommand):
             case "seal":
                 self.stdout.write(f"{seal()} row(s) sealed")
             case "anchor":
-                self._anchor(options["file"])
+                self._anchor(options["file"], keep=options["keep"])
             case _:
                 person = proven(options["by"], right=RIGHTS[Scope.AUDIT])
                 self._explain(options["record"], at_shell(person.user.get_username(), options["reason"]))
@@ -74,16 +77,24 @@ class Command(BaseCommand):
         if walk.archives.unread:
             self.stdout.write(f"{walk.archives.unread} of them are archived: compare them with --archive DIR")
 
-    def _anchor(self, file: Path | None) -> None:
+    def _anchor(self, file: Path | None, *, keep: bool) -> None:
         seal()
         last = anchor()
         if last is None:
             raise CommandError("There is nothing to anchor yet.")
         text = json.dumps(last)
-        if file is None:
+        if keep:
+            self.stdout.write(str(self._kept()))
+        elif file is None:
             self.stdout.write(text)
         else:
             file.write_text(text + "\n")
+
+    def _kept(self) -> Path | None:
+        try:
+            return keep_of_today(settings.AUDIT_ANCHORS)
+        except OSError as error:
+            raise CommandError(f"It cannot be kept in {settings.AUDIT_ANCHORS}: {error.strerror}.") from None
 
     def _explain(self, number: int, who: Acting) -> None:
         if not AuditRecord.objects.filter(pk=number, process="").exists():

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from brokers.formats import decimal_text
 from brokers.models import CashBalance, Position
-from orders.models.statement import Statement, StatementRow
+from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation import baseline
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.cash import TOLERANCE

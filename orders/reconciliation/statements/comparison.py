@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from brokers.formats import decimal_text
 from orders.models import Break, BreakKind, BreakNote
-from orders.models.statement import Statement
+from orders.models.middle_office.statement import Statement
 from orders.reconciliation import breaks
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.statements import balances, findings

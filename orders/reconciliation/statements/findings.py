@@ -13,7 +13,7 @@ from typing import Any
 from brokers.models import Instrument
 from brokers.postgres import storable
 from orders.models import Break, BreakKind
-from orders.models.statement import Statement, StatementRow
+from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation.breaks import Finding
 
 #: Trades that differ or that we lack; trades that the statement lacks; balances; events; words of no list.

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from brokers.models import BrokerAccount
 from brokers.postgres import clock, storable
-from orders.models.statement import Statement, StatementRow
+from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation.statements import comparison
 from orders.reconciliation.statements.files import Begin, NoStatement, Row, Section, read
 from orders.reconciliation.statements.rows import stored, strange_words

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from brokers.postgres import storable
-from orders.models.statement import StatementRow
+from orders.models.middle_office.statement import StatementRow
 from orders.reconciliation.statements.files import Row
 from orders.reconciliation.statements.vocabulary import (
     BY_THE_BROKER,

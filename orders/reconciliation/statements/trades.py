@@ -19,7 +19,7 @@ from django.db.models import Max, Min, QuerySet, Sum
 from brokers.fix import Side
 from brokers.formats import decimal_text
 from orders.models import Execution
-from orders.models.statement import Statement, StatementRow
+from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation import baseline
 from orders.reconciliation.baseline import COMBINATION, ZERO
 from orders.reconciliation.breaks import Finding, as_evidence

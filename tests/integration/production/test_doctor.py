@@ -18,6 +18,8 @@ from brokers.models import GatewaySession, InboxMessage, SessionHealth
 from orders.controls.audit.install import APPLICATION
 from orders.notify import redis_client
 from tests.integration.api.conftest import *  # noqa: F403
+from tradedesk.backup import made
+from tradedesk.backup.manifest import Manifest
 from tradedesk.doctor import database, deployment, gateways, keeping, tasks
 from tradedesk.doctor.findings import Finding, Level
 from tradedesk.env import BASE_DIR
@@ -187,7 +189,7 @@ def test_sessions_are_read_from_what_their_workers_wrote(desk: None) -> None:
     assert levels["clock_gateway:main"] == Level.FAIL
 
 
-def test_backups_are_looked_at_by_their_manifests(settings: Any, tmp_path: Path) -> None:
+def test_backups_are_looked_at_by_their_manifests(db: None, settings: Any, tmp_path: Path) -> None:
     settings.BACKUPS = None
     assert keeping.backups().level == Level.WARN
     settings.BACKUPS = tmp_path
@@ -195,6 +197,17 @@ def test_backups_are_looked_at_by_their_manifests(settings: Any, tmp_path: Path)
     (tmp_path / "one").mkdir()
     (tmp_path / "one/manifest.json").write_text("{")
     assert "cannot be read" in keeping.backups().text
+
+
+@pytest.mark.parametrize(("hours", "level"), [(1, Level.OK), (30, Level.FAIL)])
+def test_who_sees_no_folder_of_backups_asks_the_database(
+    db: None, settings: Any, tmp_path: Path, hours: int, level: Level
+) -> None:
+    settings.BACKUPS = None
+    made_at = datetime.now(UTC) - timedelta(hours=hours)
+    facts = {"version": "1", "postgres": 18, "database": "x", "migrations": [], "counts": {}, "sessions": []}
+    made.note(Manifest(made_at=made_at, folder=tmp_path, txid=1, bytes=1, sha256="x", **facts))
+    assert keeping.backups().level == level
 
 
 def test_an_archive_that_does_not_run_is_a_warning(desk: None) -> None:

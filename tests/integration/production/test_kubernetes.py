@@ -107,7 +107,7 @@ def test_no_manifest_holds_a_secret_and_production_names_each(overlay: str) -> N
     page = (BASE_DIR / "docs/production.md").read_text()
     assert of_kind(overlay, "Secret") == []
     named = set(re.findall(r"secret(?:Ref|KeyRef): *\n? *(?:key: \S+\s+)?name: (\S+)", rendered(overlay)))
-    assert named >= {"tradedesk-app", "tradedesk-owner", "tradedesk-flower", "tradedesk-gateway"}
+    assert named >= {"tradedesk-app", "tradedesk-owner", "tradedesk-gateway"}
     assert [name for name in named if f"`{name}`" not in page] == []
 
 

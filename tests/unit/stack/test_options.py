@@ -37,7 +37,7 @@ def test_the_data_folder_is_the_option_else_the_variable(
 
 def test_with_a_gateway_of_somebody_else_none_is_simulated() -> None:
     chosen = options("--ib", "gateway.desk:4001")
-    names = [process.name for process in processes(chosen, flower_password="x")]
+    names = [process.name for process in processes(chosen)]
     assert chosen.gateway == "gateway.desk:4001"
     assert "simgateway" not in names
     assert Urls.of(chosen).control == ""
@@ -78,14 +78,14 @@ def test_no_password_is_visible_in_a_command_line() -> None:
     shared = environment(
         chosen, database_url="pg://secret1", redis_url="redis://secret2", secret_key="secret3"
     )
-    for process in processes(chosen, flower_password="secret4"):
+    for process in processes(chosen):
         assert "secret" not in " ".join(process.argv)
     assert shared["DATABASE_URL"] == "pg://secret1"
 
 
 def test_every_process_gets_its_own_name_and_port() -> None:
     chosen = options("--http", "9000", "--stream", "9001", "--flower", "9002")
-    running = {process.name: process for process in processes(chosen, flower_password="x")}
+    running = {process.name: process for process in processes(chosen)}
     assert set(running) == {"simgateway", "web", "stream", "broker", "worker", "beat", "flower"}
     assert "9000" in running["web"].argv
     assert "9001" in running["stream"].argv

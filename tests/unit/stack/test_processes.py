@@ -15,7 +15,7 @@ from tradedesk.stack.processes.commands import processes
 def brokers(monkeypatch: pytest.MonkeyPatch, sessions: str) -> dict[str, str]:
     """Name of each broker worker, and its session."""
     monkeypatch.setenv("TRADEDESK_SESSIONS", sessions)
-    found = processes(StackOptions(data=Path("/data")), flower_password="x")
+    found = processes(StackOptions(data=Path("/data")))
     return {one.name: one.argv[-1] for one in found if "brokerworker" in one.argv}
 
 
@@ -26,7 +26,7 @@ def test_every_session_has_its_broker_worker(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_plain_stack_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TRADEDESK_SESSIONS", raising=False)
-    found = processes(StackOptions(data=Path("/data")), flower_password="x")
+    found = processes(StackOptions(data=Path("/data")))
     assert [one.name for one in found].count("broker") == 1
 
 

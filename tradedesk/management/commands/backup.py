@@ -7,11 +7,14 @@ from typing import Any
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
+from tradedesk.backup.made import note
 from tradedesk.backup.make import make_backup
-from tradedesk.backup.manifest import BackupInvalid
+from tradedesk.backup.manifest import BackupInvalid, Manifest
 from tradedesk.backup.programs import ProgramFailed
-from tradedesk.backup.server import owned_database
+from tradedesk.backup.server import django_on, owned_database
+from tradedesk.health import first_line
 from tradedesk.stack.errors import StackError
 
 
@@ -27,6 +30,8 @@ class Command(BaseCommand):
         try:
             with owned_database(may_be_new=False) as url:
                 made = make_backup(url, options["dir"].resolve())
+                with django_on(url):
+                    self._note(made)
         except (BackupInvalid, ProgramFailed, StackError) as error:
             raise CommandError(str(error)) from None
         except psycopg.Error as error:
@@ -35,3 +40,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{made.folder}")
         self.stdout.write(f"{made.bytes} bytes, sha256 {made.sha256}; {counts}")
         self.stdout.write("Copy it to another place. It is not encrypted: the place must be.")
+
+    def _note(self, made: Manifest) -> None:
+        """Keep in the database that it was made; what cannot be kept spoils no backup."""
+        try:
+            note(made)
+        except Error as error:
+            self.stderr.write(f"The database cannot be told that it was backed up: {first_line(error)}")

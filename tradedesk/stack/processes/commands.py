@@ -18,7 +18,6 @@ from tradedesk.stack.ports import HOST
 
 PYTHON = sys.executable
 MANAGE = (PYTHON, str(BASE_DIR / "manage.py"))
-FLOWER_USER = "desk"
 #: What a submission sent and how long it took, without a click.
 FLOWER_COLUMNS = "--tasks_columns=name,state,result,received,runtime,worker"
 #: No order passes through these; a system that is started for a moment can do without.
@@ -43,7 +42,7 @@ class Process:
     hands_over: bool = False
 
 
-def processes(options: StackOptions, *, flower_password: str) -> list[Process]:
+def processes(options: StackOptions) -> list[Process]:
     """All processes of a stack, in the order in which they are started."""
     own_gateway = [] if options.ib else [simgateway(options)]
     return [
@@ -53,7 +52,7 @@ def processes(options: StackOptions, *, flower_password: str) -> list[Process]:
         *(broker(session) for session in broker_sessions()),
         worker(),
         beat(options.data),
-        flower(options.flower, flower_password),
+        flower(options.flower),
     ]
 
 
@@ -123,17 +122,15 @@ def beat(data: Path) -> Process:
     )
 
 
-def flower(port: int, password: str) -> Process:
-    """The view of the workers; credentials go by environment, because everybody can see arguments."""
+def flower(port: int) -> Process:
+    """The view of the workers, for people of the desk by their own logins."""
     return Process(
         name="flower",
         argv=(
-            *(PYTHON, "-m", "celery", "-A", "tradedesk", "flower", "--read_only"),
+            *(PYTHON, "-m", "tradedesk.workers.flower"),
             *(f"--address={HOST}", f"--port={port}", FLOWER_COLUMNS),
         ),
-        env={"FLOWER_BASIC_AUTH": f"{FLOWER_USER}:{password}"},
         health=f"http://{HOST}:{port}/healthcheck",
-        needs=frozenset({"redis"}),
     )
 
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from orders.models.alert import Severity
+from orders.models.desk.alerts import Severity
 
 
 class AlertRoute(models.Model):

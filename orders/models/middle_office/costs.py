@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from orders.models.limits import optional_quantity, quantity
+from orders.models.controls.limits import optional_quantity, quantity
 
 
 class MarketTick(models.Model):

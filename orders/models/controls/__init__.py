@@ -1,0 +1,1 @@
+"""Limits, states, stops, approvals, tokens, and the audit chain that proves who changed them."""

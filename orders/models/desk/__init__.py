@@ -1,0 +1,1 @@
+"""What the desk keeps and is told: acts, jobs, profiles, views; alerts, their routes, webhooks."""

@@ -1,0 +1,1 @@
+"""Statements, breaks, what orders cost, and the reports of a day."""
