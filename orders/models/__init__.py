@@ -32,6 +32,7 @@ from orders.models.middle_office.breaks import Break, BreakCause, BreakKind, Bre
 from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.middle_office.reports import DayReport, ReportKind
 from orders.models.middle_office.statement import Statement, StatementRow
+from orders.models.middle_office.strategies import StrategyTransfer
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
@@ -39,7 +40,6 @@ from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State
-from orders.models.strategies import StrategyTransfer
 from orders.models.terms import Terms
 from orders.models.used_id import UsedId
 

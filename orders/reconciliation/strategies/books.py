@@ -13,7 +13,7 @@ from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, Sum
 from brokers.fix import Side
 from orders.models import Execution, StrategyTransfer
 from orders.models.execution import PX_STEP
-from orders.models.strategies import UNATTRIBUTED
+from orders.models.middle_office.strategies import UNATTRIBUTED
 from orders.reconciliation.baseline import COMBINATION, ZERO, Contract
 
 MONEY_STEP = Decimal("1e-6")

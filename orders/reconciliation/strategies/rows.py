@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from brokers.models import BrokerAccount, Instrument, Position, Profit
 from orders.models import Execution
-from orders.models.strategies import UNATTRIBUTED
+from orders.models.middle_office.strategies import UNATTRIBUTED
 from orders.reconciliation import baseline
 from orders.reconciliation.baseline import COMBINATION, ZERO, Contract
 from orders.reconciliation.strategies.books import Book, Books, Described, read_books
