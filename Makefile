@@ -44,8 +44,8 @@ drawn: venv ## write the pages of docs/ that are drawn from the code
 	$(IN_VENV) manage.py drawarchitecture
 
 pictures: venv ## take the pictures of docs/images anew
-	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_flower.py \
-		tests/browser/test_monitoring.py -k 'serious or flower or monitoring'
+	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_middle_office.py tests/browser/test_flower.py \
+		tests/browser/test_monitoring.py -k 'serious or middle_office or flower or monitoring'
 
 lock: venv ## write both locks from pyproject.toml: production, and with all that tests and the local stack need
 	@$(IN_VENV) -m uv --version 2>/dev/null || $(IN_VENV) -m pip install --quiet uv

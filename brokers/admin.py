@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RelatedDropdownFilter
 
 from brokers.desk import NOTHING, LongListAdmin, ReadOnlyAdmin, moment, number, raw
-from brokers.display import link_mark
+from brokers.display import link_mark, price
 from brokers.models import AccountValue, BrokerAccount, GatewaySession, InboxMessage, Instrument
 
 
@@ -83,8 +83,13 @@ class GatewaySessionAdmin(ReadOnlyAdmin):
 class BrokerAccountAdmin(ReadOnlyAdmin):
     """Accounts and the session that carries each."""
 
-    list_display = ("code", "session", "baseline_at")
+    list_display = ("code", "session", "compared_since")
     list_select_related = ("session",)
+
+    @admin.display(description="compared since", ordering="baseline_at")
+    def compared_since(self, account: BrokerAccount) -> SafeString:
+        """Where our comparison with the broker begins."""
+        return moment(account.baseline_at)
 
 
 class DescriptionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -123,12 +128,12 @@ class InstrumentAdmin(ReadOnlyAdmin):
     @admin.display(description="tick")
     def tick(self, instrument: Instrument) -> SafeString:
         """The smallest price step."""
-        return number(instrument.min_tick)
+        return price(instrument.min_tick, instrument)
 
     @admin.display(description="last price")
     def price(self, instrument: Instrument) -> SafeString:
         """The last known price."""
-        return number(instrument.last_px)
+        return price(instrument.last_px, instrument)
 
     @admin.display(description="price at")
     def priced(self, instrument: Instrument) -> SafeString:

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
 
 from brokers.display import NOTHING, moment, number, raw
 
-__all__ = ["NOTHING", "LongListAdmin", "ReadOnlyAdmin", "moment", "number", "raw"]
+__all__ = ["NOTHING", "DeskList", "LongListAdmin", "NamedList", "ReadOnlyAdmin", "moment", "number", "raw"]
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class DeskList(ChangeList):
+    """A list by the name of what is in it, not as a question to choose one."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = capfirst(str(self.opts.verbose_name_plural))
+
+
+class NamedList(ModelAdmin):
+    """Base of every list of the desk."""
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # type: ignore[override]
+        """The list with its own name."""
+        return DeskList
+
+
+class ReadOnlyAdmin(NamedList):
     """A list and a page to look at; the desk never edits what happened."""
 
     list_per_page = 100

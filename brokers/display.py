@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils import timezone
 from django.utils.html import format_html
@@ -25,6 +25,13 @@ LINK_MARKS = {
 }
 
 
+class Ticked(Protocol):
+    """What has prices: an instrument; `min_tick` is None while the broker has not told it."""
+
+    @property
+    def min_tick(self) -> Decimal | None: ...
+
+
 def link_mark(link: str) -> SafeString:
     """The link of a session: glyph, word and colour."""
     glyph, family, text = LINK_MARKS.get(Link(link), ("?", "doubt", link))
@@ -40,6 +47,43 @@ def number(value: Decimal | int | None, places: int | None = None) -> SafeString
     plain = decimal_text(Decimal(value))
     text = number_text(Decimal(value), places)
     return format_html('<span class="num" data-plain="{}">{}</span>', plain, text)
+
+
+def tick_places(instrument: Ticked) -> int | None:
+    """Decimals of the instrument's prices; None while the broker has not told its tick."""
+    return _places(instrument.min_tick) if instrument.min_tick else None
+
+
+def price_text(px: Decimal | None, instrument: Ticked | None, extra: int = 0) -> str:
+    """A price with the instrument's decimals, and `extra` more; a finer one is shown in full."""
+    if px is None:
+        return NOTHING
+    places = tick_places(instrument) if instrument else None
+    if places is None:
+        return number_text(px)
+    return number_text(px, places + extra if extra else max(places, _places(px)))
+
+
+def price(px: Decimal | None, instrument: Ticked | None, extra: int = 0) -> SafeString:
+    """`price_text` as a cell, aligned like every number."""
+    plain = "" if px is None else decimal_text(px)
+    return format_html(
+        '<span class="num" data-plain="{}">{}</span>', plain, price_text(px, instrument, extra)
+    )
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(-exponent, 0) if isinstance(exponent, int) else 0
+
+
+def money(amount: Decimal | None, currency: str = "") -> SafeString:
+    """An amount of money: two decimals and its currency; what that rounds away is in the title."""
+    if amount is None:
+        return number(None)
+    plain, text = decimal_text(amount), f"{number_text(amount, 2)} {currency}".rstrip()
+    title = format_html(' title="{}"', number_text(amount)) if _places(amount) > 2 else ""
+    return format_html('<span class="num" data-plain="{}"{}>{}</span>', plain, title, text)
 
 
 def signed(amount: Decimal | None) -> SafeString:
@@ -80,6 +124,11 @@ def moment(at: datetime | None, precision: str = "seconds") -> SafeString:
         text = f"{here.date()} {text}"
     utc = at.astimezone(UTC).isoformat(" ").removesuffix("+00:00")
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', at.isoformat(), utc, text)
+
+
+def day(value: date | None) -> str:
+    """A date, in the one form that every country reads alike."""
+    return NOTHING if value is None else value.isoformat()
 
 
 def age_text(seconds: float) -> str:

@@ -6,6 +6,7 @@ raw callback, so that history can be replayed without the adapter that heard it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -165,6 +166,10 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     corporate_action: bool = False
 
 
+#: Of the version at the end of an execution's id; longer ones are numbers of something else.
+VERSION_DIGITS = 3
+
+
 class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="execution_report"):
     """One execution. `exec_id` ends in a version; the same root with a higher one replaces it."""
 
@@ -186,8 +191,12 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     @property
     def exec_root(self) -> str:
-        """What all versions of the execution have in common; empty for an id without a version."""
-        return self.exec_id.rpartition(".")[0]
+        """What all versions of the execution have in common; empty for an id without a version.
+
+        IB: a correction differs in the digits after the last dot only, ".02" replaces ".01".
+        """
+        root, _, version = self.exec_id.rpartition(".")
+        return root if version.isdigit() and len(version) <= VERSION_DIGITS else ""
 
 
 class CommissionReport(
@@ -321,8 +330,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time_zone: str = ""
     #: The accounts of the gateway's login: of others nothing is shown, so nothing is proven.
     accounts: tuple[str, ...]
-    orders: tuple[OrderReport, ...]
-    executions: tuple[ExecutionReport, ...]
+    orders: Collection[OrderReport]
+    executions: Collection[ExecutionReport]
     positions: tuple[PositionReport, ...]
     account_values: tuple[AccountValueReport, ...]
 

@@ -250,7 +250,7 @@ def is_heard_of(session: GatewaySession, now: datetime) -> bool:
 
 def why_shut(session: GatewaySession, states: States, now: datetime) -> str:
     """Why no new order goes out by this session; empty when the gate is open."""
-    window, in_force = settings.RESTART_WINDOW, states.of_session(session.name)
+    window, in_force = settings.GATEWAY_CALENDARS[session.name].restart, states.of_session(session.name)
     reasons = [
         (in_force and in_force.state == TradingState.HALTED, str(in_force)),
         (not is_heard_of(session, now), "its broker worker is silent"),

@@ -9,14 +9,16 @@ from uuid import UUID
 from celery import shared_task
 from django.conf import settings
 
-from orders.controls import approvals, gateway_watch, limit_changes, retention
+from orders.controls import approvals, break_values, gateway_watch, limit_changes, retention
 from orders.controls.audit import anchors, seal
+from orders.controls.setting_watch import note_four_eyes
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
 from orders.notify import questions, routes
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
+from orders.reconciliation.statements import fetching
 from orders.reports import keep, kept, quotes
 from orders.sending import submission
 from orders.session.runtime import running
@@ -65,7 +67,20 @@ def expire_stale(session: str) -> int:
 @shared_task
 def keep_controls() -> dict[str, int]:
     """Put limits into force whose time has come, end approvals that nobody gave in time; how many."""
+    note_four_eyes()
     return {"limits": limit_changes.apply_due(), "expired": approvals.expire()}
+
+
+@shared_task
+def keep_breaks() -> int:
+    """Value open breaks and tell a person of those whose time is over; how many those are."""
+    return break_values.keep_values()
+
+
+@shared_task
+def fetch_statements() -> int:
+    """Take the next step of the day's statements at the broker's web service; how many were taken."""
+    return fetching.work()
 
 
 @shared_task

@@ -19,6 +19,8 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 EXPIRE_EVERY = 5.0  # seconds
 CONTROLS_EVERY = 5.0  # seconds
 GATEWAYS_EVERY = 30.0  # seconds
+BREAKS_EVERY = 60.0  # seconds
+STATEMENTS_EVERY = 10.0  # seconds; one step of one statement at a time
 WEBHOOKS_EVERY = 2.0  # seconds
 PROFITS_EVERY = 60.0  # seconds
 COSTS_EVERY = 10.0  # seconds
@@ -95,6 +97,11 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(ALERTS_EVERY, alerts, name="alerts to people's channels")
     controls = sender.signature("orders.tasks.keep_controls", queue="default", expires=CONTROLS_EVERY)
     sender.add_periodic_task(CONTROLS_EVERY, controls, name="limits that begin, approvals that expire")
+    breaks = sender.signature("orders.tasks.keep_breaks", queue="default", expires=BREAKS_EVERY)
+    sender.add_periodic_task(BREAKS_EVERY, breaks, name="worth and time of breaks")
+    if settings.FLEX:
+        flex = sender.signature("orders.tasks.fetch_statements", queue="default", expires=STATEMENTS_EVERY)
+        sender.add_periodic_task(STATEMENTS_EVERY, flex, name="statements of the broker")
     gateways = sender.signature("orders.tasks.watch_gateways", queue="default", expires=GATEWAYS_EVERY)
     sender.add_periodic_task(GATEWAYS_EVERY, gateways, name="logins of gateways")
     webhooks = sender.signature("orders.tasks.notify_webhooks", queue="default", expires=WEBHOOKS_EVERY)

@@ -18,15 +18,15 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError
 
 from brokers import time_zones
+from brokers.flex import Flex
 from brokers.gate import daily_time
 from brokers.gate.daily_time import DailyTime
-from brokers.gate.restart_window import RestartWindow
-from brokers.gate.weekly_login import WeeklyLogin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -71,6 +71,21 @@ def is_locked(data: Path) -> bool:
 def url(name: str) -> str:
     """`DATABASE_URL` or `REDIS_URL`: from the environment, else from the running local stack."""
     return os.environ.get(name) or local_stack().get(name, "")
+
+
+def provider(name: str) -> str:
+    """The address of an identity provider: HTTPS, or this machine; empty for none.
+
+    Raises ImproperlyConfigured, also where the client's own name or secret is missing.
+    """
+    told: str = read(env.str, name, "")
+    parts = urlsplit(told)
+    if told and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
+        raise ImproperlyConfigured(f"{name} is wrong: expected https://..., not {told!r}.")
+    client = ("TRADEDESK_OIDC_CLIENT_ID", "TRADEDESK_OIDC_CLIENT_SECRET")
+    if told and (missing := [each for each in client if not os.environ.get(each)]):
+        raise ImproperlyConfigured(f"{name} is set, so {missing[0]} must be set too.")
+    return told
 
 
 def database_url() -> str:
@@ -137,16 +152,12 @@ def choice(name: str, default: str, words: tuple[str, ...]) -> str:
     return value
 
 
-def words(name: str, known: tuple[str, ...], on_request: tuple[str, ...] = ()) -> frozenset[str]:
-    """Some of these words, separated by commas: all when it is not set, none when it is set empty.
-
-    Words `on_request` are in force only where they are named.
-    """
+def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
+    """Some of these words, separated by commas: all when it is not set, none when it is set empty."""
     text = os.environ.get(name)
     found = frozenset(known if text is None else (part.strip() for part in text.split(",") if part.strip()))
-    if wrong := sorted(found - {*known, *on_request}):
-        taken = ", ".join((*known, *on_request))
-        raise ImproperlyConfigured(f"{name} takes {taken}; it does not know {', '.join(wrong)}.")
+    if wrong := sorted(found - {*known}):
+        raise ImproperlyConfigured(f"{name} takes {', '.join(known)}; it does not know {', '.join(wrong)}.")
     return found
 
 
@@ -169,35 +180,6 @@ def networks(name: str) -> str:
     return text
 
 
-def restart_window() -> RestartWindow | None:
-    """`TRADEDESK_RESTART_WINDOW`, when the gateway restarts each day; None when it is not set."""
-    try:
-        return RestartWindow.parse(os.environ.get("TRADEDESK_RESTART_WINDOW", ""))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"TRADEDESK_RESTART_WINDOW is wrong: {error}.") from None
-
-
-def weekly_login(default: str) -> WeeklyLogin | None:
-    """`TRADEDESK_WEEKLY_LOGIN`, when a gateway's login ends each week; None when it is set empty."""
-    try:
-        return WeeklyLogin.parse(os.environ.get("TRADEDESK_WEEKLY_LOGIN", default))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"TRADEDESK_WEEKLY_LOGIN is wrong: {error}.") from None
-
-
-def gateway_controls() -> dict[str, tuple[str, int]]:
-    """`TRADEDESK_GATEWAY_CONTROL`: where IBC takes commands for each session, "name=host:port, ..."."""
-    found: dict[str, tuple[str, int]] = {}
-    for part in filter(None, map(str.strip, os.environ.get("TRADEDESK_GATEWAY_CONTROL", "").split(","))):
-        match = re.fullmatch(r"([a-z0-9_-]+)=([^\s:/]+):(\d{1,5})", part)
-        if not match or not 0 < int(match[3]) < 65_536:
-            raise ImproperlyConfigured(
-                f"TRADEDESK_GATEWAY_CONTROL is wrong: expected name=host:port, not {part!r}."
-            )
-        found[match[1]] = match[2], int(match[3])
-    return found
-
-
 def report_times() -> dict[str, DailyTime]:
     """`TRADEDESK_START_OF_DAY` and `TRADEDESK_END_OF_DAY` by the names of their reports; no day off."""
     found = {}
@@ -214,6 +196,34 @@ def report_times() -> dict[str, DailyTime]:
         except ValueError as error:
             raise ImproperlyConfigured(f"{name} is wrong: {error}.") from None
     return found
+
+
+FLEX_URL = "https://ndcdyn.interactivebrokers.com/AccountManagement/FlexWebService"
+
+
+def flex() -> Flex | None:
+    """`TRADEDESK_FLEX_*`; None where no query is named. No message quotes the token."""
+    queries = {}
+    for part in filter(None, map(str.strip, os.environ.get("TRADEDESK_FLEX_QUERIES", "").split(","))):
+        match = re.fullmatch(r"([A-Za-z0-9_-]{1,40})=(\d{1,20})", part, re.ASCII)
+        if not match:
+            raise ImproperlyConfigured(
+                f"TRADEDESK_FLEX_QUERIES is wrong: expected name=number, not {part!r}."
+            )
+        queries[match[1]] = match[2]
+    if not queries:
+        return None
+    token = os.environ.get("TRADEDESK_FLEX_TOKEN", "").strip()
+    if not re.fullmatch(r"[A-Za-z0-9]{8,100}", token, re.ASCII):
+        raise ImproperlyConfigured("TRADEDESK_FLEX_TOKEN must be the token of the Flex web service.")
+    url = os.environ.get("TRADEDESK_FLEX_URL", "").strip().rstrip("/") or FLEX_URL
+    if not re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/]", url):
+        raise ImproperlyConfigured("TRADEDESK_FLEX_URL is wrong: it carries the token, so it must be https.")
+    try:
+        at = daily_time.parse(os.environ.get("TRADEDESK_FLEX_AT", "").strip() or "06:30 America/New_York")
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRADEDESK_FLEX_AT is wrong: {error}.") from None
+    return Flex(queries=queries, at=at, url=url, token=token)
 
 
 #: What Apprise may be told to use: nothing that reads files, runs programs or fetches configurations.

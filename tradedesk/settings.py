@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.urls import reverse_lazy
 
 from tradedesk import env
+from tradedesk.conf import gateways
 from tradedesk.env import BASE_DIR
 
 SECRET_KEY = env.secret_key()
@@ -98,8 +99,7 @@ TRADING_MODE = env.choice("TRADEDESK_TRADING_MODE", "paper", ("paper", "live"))
 # What takes effect only when a second person approves it; empty for a desk of one person.
 FOUR_EYES = env.words(
     "TRADEDESK_FOUR_EYES",
-    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above"),
-    on_request=("overrides",),
+    ("limits", "kill_release", "tokens", "manual_executions", "breaks_above", "orders_above", "overrides"),
 )
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
@@ -108,14 +108,12 @@ BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
 AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
-# New orders are not sent in this span of each day ("23:40-23:50 America/New_York").
-RESTART_WINDOW = env.restart_window()
-# A gateway's login ends then: a live one wants a person, of paper nobody reports a second factor.
-WEEKLY_LOGIN = env.weekly_login("Sun 01:00 America/New_York" if TRADING_MODE == "live" else "")
+# By session: the daily restart, in which no new order is sent, the end of the week's login, market days.
+GATEWAY_CALENDARS = gateways.calendars(TRADING_MODE)
 # A person is told when a session's link is not READY for so long, outside the restart window.
 LOGIN_ALERT_AFTER = timedelta(minutes=env.number("TRADEDESK_LOGIN_ALERT_MINUTES", 5, low=0.1, high=1440))
 # Where IBC takes commands (it asks for no login: loopback or the gateway's own network only).
-GATEWAY_CONTROLS = env.gateway_controls()
+GATEWAY_CONTROLS = gateways.controls()
 # Instruments with a live quote at a time; an IB login has 100 lines, and somebody may look at others in TWS.
 MARKET_DATA_LINES = env.integer("TRADEDESK_MARKET_DATA_LINES", 90, low=1, high=10_000)
 # A gateway takes half as many messages a second of a client as its login has market data lines, 50 or more.
@@ -124,6 +122,8 @@ PACING_PER_SECOND = env.integer("TRADEDESK_PACING", max(50, MARKET_DATA_LINES //
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 # When the reports of a day are made by themselves, each working day of the market; empty: not.
 REPORT_TIMES = env.report_times()
+# Statements that are fetched from IB's Flex web service; its token is a secret and stands nowhere else.
+FLEX = env.flex()
 # Where alerts may be sent on, by name; the URLs hold secrets and stand nowhere else.
 ALERT_CHANNELS = env.alert_channels()
 LEASE_TTL = env.number("TRADEDESK_LEASE_TTL", 3, low=1, high=60)  # seconds
@@ -180,6 +180,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
+FORMAT_MODULE_PATH = "tradedesk.formats"
 STATIC_URL = "/static/"
 STATIC_ROOT = env.read(env.env.str, "STATIC_ROOT", "") or None  # where collectstatic puts them in an image
 WHITENOISE_USE_FINDERS = True  # the local stack serves without a collectstatic step

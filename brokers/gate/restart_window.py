@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -39,3 +39,16 @@ class RestartWindow:
         if self.begin < self.end:
             return self.begin <= local < self.end
         return local >= self.begin or local < self.end
+
+    def next_begin(self, now: datetime) -> datetime:
+        """When it begins next, after now."""
+        local = now.astimezone(self.zone)
+        begin = datetime.combine(local.date(), self.begin, tzinfo=self.zone)
+        return (
+            begin
+            if begin > local
+            else datetime.combine(local.date() + timedelta(days=1), self.begin, tzinfo=self.zone)
+        )
+
+    def __str__(self) -> str:
+        return f"{self.begin:%H:%M}-{self.end:%H:%M} {self.zone.key}"

@@ -41,5 +41,10 @@ class WeeklyLogin:
             moment = datetime.combine(date - timedelta(days=7), self.at, self.zone)
         return moment
 
+    def next(self, now: datetime) -> datetime:
+        """The first such moment after now."""
+        last = self.last(now).astimezone(self.zone)
+        return datetime.combine(last.date() + timedelta(days=7), self.at, self.zone)
+
     def __str__(self) -> str:
         return f"{DAYS[self.day]} {self.at:%H:%M} {self.zone.key}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.requests import RequestFailed, Requests
 from brokers.messages import InstrumentDetails, InstrumentRef, NewOrder, OrderReport, Preview, Snapshot
 from brokers.port import Link
+from brokers.rows import Rows
 
 #: So many snapshots in a row that the gateway did not answer end the connection: an end marker may be lost,
 #: and on a new connection no answer is owed.
@@ -77,10 +79,16 @@ class Asking:
         """Every question of a snapshot, one after the other."""
         self._require_broker()
         started_at, connected_at = translate.now(), self._session.connection_started_at
+        orders: Collection[OrderReport]
         orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
         if full:
-            orders += await self._collect("completedOrders", lambda client: client.reqCompletedOrders(False))
-        executions = await self._collect_id(lambda client, key: client.reqExecutions(key, ExecutionFilter()))
+            over = await self._collect(
+                "completedOrders", lambda client: client.reqCompletedOrders(False), Rows()
+            )
+            orders = _one_each(orders, over)
+        executions = await self._collect_id(
+            lambda client, key: client.reqExecutions(key, ExecutionFilter()), Rows()
+        )
         positions = await self._collect("positions", lambda client: client.reqPositions())
         values = await self._summary()
         self._require_broker()
@@ -94,8 +102,8 @@ class Asking:
             connection_started_at=connected_at,
             full=full,
             accounts=tuple(self._session.live_client().getAccounts()),
-            orders=_one_each(orders),
-            executions=tuple(executions),
+            orders=orders,
+            executions=executions,
             positions=tuple(positions),
             account_values=tuple(values),
         )
@@ -106,7 +114,9 @@ class Asking:
 
     async def _summary(self) -> list[Any]:
         key = self.next_id()
-        values = await self._collect(key, lambda client: client.reqAccountSummary(key, "All", SUMMARY_TAGS))
+        values: list[Any] = await self._collect(
+            key, lambda client: client.reqAccountSummary(key, "All", SUMMARY_TAGS)
+        )
         await self._session.room()
         self._session.live_client().cancelAccountSummary(key)
         return values
@@ -154,9 +164,9 @@ class Asking:
             raise BrokerRefused(str(error), code="BROKER_REJECTED") from None
         return preview  # type: ignore[no-any-return]
 
-    async def _collect(self, key: str | int, ask: Any) -> list[Any]:
+    async def _collect(self, key: str | int, ask: Any, rows: Rows[Any] | None = None) -> Any:
         await self._session.room()
-        self._session.requests.open(key)
+        self._session.requests.open(key, rows)
         try:
             ask(self._session.live_client())
         except Exception:
@@ -164,16 +174,18 @@ class Asking:
             raise
         return await self._session.requests.collect(key)
 
-    async def _collect_id(self, ask: Any) -> list[Any]:
+    async def _collect_id(self, ask: Any, rows: Rows[Any] | None = None) -> Any:
         key = self.next_id()
-        return await self._collect(key, lambda client: ask(client, key))
+        return await self._collect(key, lambda client: ask(client, key), rows)
 
     def next_id(self) -> int:
         self._request_id += 1
         return self._request_id
 
 
-def _one_each(reports: Sequence[OrderReport]) -> tuple[OrderReport, ...]:
+def _one_each(open_ones: Collection[OrderReport], over: Collection[OrderReport]) -> Collection[OrderReport]:
     """One report per order: completed orders come last and are the last word."""
-    latest = {(r.identity.perm_id, r.identity.order_ref): r for r in reports}
-    return tuple(latest.values())
+    latest = {(r.identity.perm_id, r.identity.order_ref): r for r in open_ones}
+    for report in over:
+        latest.pop((report.identity.perm_id, report.identity.order_ref), None)
+    return Rows(chain(latest.values(), over))

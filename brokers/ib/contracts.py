@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from ib_async import ComboLeg, Contract, ContractDetails, PriceIncrement
@@ -47,6 +48,8 @@ PLAIN = ("STK", "CASH", "BAG")
 #: No figure of a broker is this large; IB's "unknown" is 1.8E308, some servers send it rounded.
 LARGEST_KNOWN = Decimal("1E300")
 ZERO = Decimal(0)
+#: So many contracts and figures are kept once for all messages that name them.
+SHARED = 4096
 
 Hours = tuple[tuple[datetime, datetime], ...]
 
@@ -85,7 +88,13 @@ def instrument_of(contract: Contract) -> InstrumentRef:
         con_id=known_id(contract.conId),
         multiplier=amount(contract.multiplier) or Decimal(1),
     )
-    return ref if contract.secType in PLAIN else _derivative(ref, contract)
+    return shared(ref if contract.secType in PLAIN else _derivative(ref, contract))
+
+
+@lru_cache(maxsize=SHARED)
+def shared(ref: InstrumentRef) -> InstrumentRef:
+    """The first of equal ones: a snapshot names the same few contracts for each order of a day."""
+    return ref
 
 
 def _derivative(ref: InstrumentRef, contract: Contract) -> InstrumentRef:
@@ -175,6 +184,7 @@ def decimal(value: Any) -> Decimal:
     return Decimal(str(value)) if value not in ("", None) else Decimal(0)
 
 
+@lru_cache(maxsize=SHARED)
 def amount(value: Any) -> Decimal | None:
     """A number that may be unknown: None for IB's largest double, for infinities and for what is no number.
 

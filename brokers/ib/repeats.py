@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import threading
 
-#: Topics; some 15 MB. A day with more executions costs processor, not memory.
+#: Topics; some 10 MB. A day with more executions costs processor, not memory.
 LIMIT = 100_000
+#: Hashes of 60 bits are the shortest integers that hardly ever meet.
+BITS = 2**59 - 1
 
 
 class Repeats:
@@ -20,38 +22,44 @@ class Repeats:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
-        self._now: dict[int, int] = {}
-        self._before: dict[int, int] = {}
-        self._lock = threading.Lock()  # lost words, found in the old half, must not be remembered anew
+        #: The words of each topic, and behind them in which of two turns they were heard last.
+        self._said: dict[int, int] = {}
+        self._turn = 0
+        self._heard_now = 0
+        self._lock = threading.Lock()  # lost words, found while another thread looks, must not be remembered
 
     def __len__(self) -> int:
-        return len(self._now.keys() | self._before.keys())
+        return len(self._said)
 
     def __contains__(self, topic: str) -> bool:
         """Whether something is remembered about it."""
-        key = hash(topic)
-        return key in self._now or key in self._before
+        return hash(topic) & BITS in self._said
 
     def is_repeat(self, topic: str, words: int) -> bool:
         """Whether just this was said last about it; it is remembered."""
-        key = hash(topic)
+        key, said = hash(topic) & BITS, (words & BITS) << 1
         with self._lock:
-            known = self._now.get(key, self._before.get(key))
-            if len(self._now) < self._limit or key in self._now:
-                self._now[key] = words
-            elif known not in (None, words):
-                self._before.pop(key, None)  # what was said before it must not be taken for the last word
-        return known == words
+            known = self._said.get(key)
+            is_of_now = known is not None and known & 1 == self._turn
+            is_repeat = known is not None and known & ~1 == said
+            if is_of_now or self._heard_now < self._limit:
+                self._said[key] = said | self._turn
+                self._heard_now += not is_of_now
+            elif known is not None and not is_repeat:
+                del self._said[key]  # what was said before it must not be taken for the last word
+        return is_repeat
 
     def forget(self, topic: str, words: int) -> None:
         """These words were lost on their way to storage: said again, they are news. On any thread."""
-        key = hash(topic)
+        key = hash(topic) & BITS
         with self._lock:
-            for said in (self._now, self._before):
-                if said.get(key) == words:
-                    del said[key]
+            known = self._said.get(key)
+            if known is not None and known >> 1 == words & BITS:
+                self._heard_now -= known & 1 == self._turn
+                del self._said[key]
 
     def looked(self) -> None:
         """The gateway has repeated all that it does: what only the snapshot before heard is over."""
         with self._lock:
-            self._before, self._now = self._now, {}
+            self._said = {key: said for key, said in self._said.items() if said & 1 == self._turn}
+            self._turn, self._heard_now = 1 - self._turn, 0

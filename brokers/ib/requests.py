@@ -15,6 +15,7 @@ from collections import Counter
 from typing import Any
 
 from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
+from brokers.rows import Rows
 
 Key = int | str
 PROBE = "currentTime"
@@ -32,16 +33,19 @@ class Requests:
     """Open requests of one connection; used on the loop only."""
 
     def __init__(self) -> None:
-        self._rows: dict[Key, list[Any]] = {}
+        self._rows: dict[Key, list[Any] | Rows[Any]] = {}
         self._done: dict[Key, asyncio.Future[None]] = {}
         self._owed: Counter[Key] = Counter()
         self._ended: set[Key] = set()
 
-    def open(self, key: Key) -> asyncio.Future[None]:
-        """Begin to collect under this key; its future ends with the end marker or an error."""
+    def open(self, key: Key, rows: Rows[Any] | None = None) -> asyncio.Future[None]:
+        """Begin to collect under this key; its future ends with the end marker or an error.
+
+        `rows`: what takes an answer that may be long.
+        """
         if key in self._done:
             raise RuntimeError(f"a request {key} is under way")
-        self._rows[key] = []
+        self._rows[key] = [] if rows is None else rows
         self._done[key] = asyncio.get_running_loop().create_future()
         return self._done[key]
 
@@ -49,7 +53,7 @@ class Requests:
         """Whether somebody waits for this."""
         return key in self._done
 
-    async def collect(self, key: Key) -> list[Any]:
+    async def collect(self, key: Key) -> Any:
         """Wait for the end of a request; its rows. Raises RequestFailed or BrokerUnavailable."""
         answered = False
         try:

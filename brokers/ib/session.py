@@ -17,6 +17,7 @@ from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -53,6 +54,8 @@ from brokers.threads import RestartableThread
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Command = NewOrder | ReplaceOrder | CancelOrder
+#: What the loop is to do; begun there only, so that nothing is left over where there is none.
+Work = Callable[[], Coroutine[Any, Any, T]]
 #: How waiting for the loop's answer ends without one: not in time, or the loop ended meanwhile.
 NO_ANSWER = (FutureTimeout, TimeoutError, FutureCancelled, asyncio.CancelledError)
 
@@ -118,21 +121,21 @@ class IBSession:
         self.thread.join(timeout=10)
 
     def place(self, orders: Sequence[NewOrder]) -> list[Sent]:
-        return self._hand_over(self._place_all(orders), orders)
+        return self._hand_over(partial(self._place_all, orders), orders)
 
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
-        return self._hand_over(self._cancel_all(cancels), cancels)
+        return self._hand_over(partial(self._cancel_all, cancels), cancels)
 
     def cancel_everything(self) -> Sent:
         everything = CancelOrder(order_id="", broker_order_id=0)
-        (answer,) = self._hand_over(self._global_cancel(everything), [everything])
+        (answer,) = self._hand_over(partial(self._global_cancel, everything), [everything])
         return answer
 
     def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
-        return self._hand_over(self._replace_all(replaces), replaces)
+        return self._hand_over(partial(self._replace_all, replaces), replaces)
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
-        return self._ask(self._look(full), timeout)
+        return self._ask(partial(self._look, full), timeout)
 
     def reconnect(self, reason: str) -> None:
         log.warning("reconnecting", extra={"session": self.name, "reason": reason})
@@ -154,22 +157,22 @@ class IBSession:
         return self._broker_clock.ahead
 
     def instrument_details(self, instrument: InstrumentRef, timeout: float) -> list[InstrumentDetails]:
-        return self._ask(self._asking.details(instrument), timeout)
+        return self._ask(partial(self._asking.details, instrument), timeout)
 
     def preview(self, order: NewOrder, timeout: float) -> Preview:
-        return self._ask(self._asking.preview(order), timeout)
+        return self._ask(partial(self._asking.preview, order), timeout)
 
     def watch(self, instruments: Sequence[InstrumentRef]) -> None:
         self._post(self._prices.watch, list(instruments))
 
     def market(self, instruments: Sequence[InstrumentRef], timeout: float) -> list[MarketView]:
-        return self._ask(self._look_at(list(instruments)), timeout)
+        return self._ask(partial(self._look_at, list(instruments)), timeout)
 
     def follow_profits(self, wanted: Collection[ProfitKey]) -> None:
         self._post(self._prices.follow_profits, set(wanted))
 
     # --- across threads ----------------------------------------------------------------------------
-    def _hand_over(self, sending: Coroutine[Any, Any, list[Sent]], commands: Sequence[Command]) -> list[Sent]:
+    def _hand_over(self, sending: Work[list[Sent]], commands: Sequence[Command]) -> list[Sent]:
         """Run a send on the loop. No loop: nothing left. No answer in time: anything may have left."""
         try:
             return self._on_loop(sending, HAND_OVER_TIMEOUT)
@@ -179,18 +182,26 @@ class IBSession:
             unknown = OutcomeUnknown("the session thread did not answer in time")
             return [Sent(order_id=command.order_id, error=unknown) for command in commands]
 
-    def _ask(self, question: Coroutine[Any, Any, T], timeout: float) -> T:
+    def _ask(self, question: Work[T], timeout: float) -> T:
+        async def answer() -> T:
+            return await asyncio.wait_for(question(), timeout)
+
         try:
-            return self._on_loop(asyncio.wait_for(question, timeout), timeout + 5)
+            return self._on_loop(answer, timeout + 5)
         except NO_ANSWER:
             raise OutcomeUnknown(f"no complete answer within {timeout:g} s") from None
 
-    def _on_loop(self, work: Coroutine[Any, Any, T], timeout: float) -> T:
+    def _on_loop(self, work: Work[T], timeout: float) -> T:
         loop = self._loop
         if loop is None or not loop.is_running():
-            work.close()
             raise BrokerUnavailable("the session is not running")
-        return asyncio.run_coroutine_threadsafe(work, loop).result(timeout)
+        begun = work()
+        try:
+            answer = asyncio.run_coroutine_threadsafe(begun, loop)
+        except RuntimeError:  # it ended just now
+            begun.close()
+            raise BrokerUnavailable("the session is not running") from None
+        return answer.result(timeout)
 
     def _post(self, what: Callable[..., object], *arguments: object) -> None:
         """Have it called on the loop; without one there is no connection that it could be for."""
@@ -462,6 +473,7 @@ class IBSession:
         client.cancelOrder(cancel.broker_order_id, "")
 
     async def _global_cancel(self, everything: CancelOrder) -> list[Sent]:
+        await self.room()
         return [self._sent(everything.order_id, self._write_global_cancel, everything)]
 
     def _write_global_cancel(self, _: CancelOrder) -> None:

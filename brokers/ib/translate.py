@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
+from sys import intern
 
 from ib_async import CommissionReport as IBCommission
 from ib_async import Contract, Execution, OrderState
 from ib_async import Order as IBOrder
 
 from brokers.errors import BrokerRefused
-from brokers.fix import OrdType, Side
+from brokers.fix import OrdType, SecType, Side
 from brokers.ib.contracts import ZERO, amount, decimal, instrument_of, known_id, plain
 from brokers.ib.order_attributes import add_special, number_text
 from brokers.messages import (
@@ -107,16 +108,21 @@ def terms_of(contract: Contract, order: IBOrder, more: Collection[str] = ()) -> 
     """The order as the broker describes it. A filled one shows quantity 0; what was filled is then it."""
     quantity = amount(order.totalQuantity) or amount(order.filledQuantity)
     return ReportedTerms(
-        account=order.account,
+        account=intern(order.account),
         instrument=instrument_of(contract),
         side=OUR_ACTIONS.get(order.action, order.action),
         order_qty=quantity or ZERO,
         ord_type=OUR_ORDER_TYPES.get(order.orderType, order.orderType),
-        time_in_force=order.tif,
-        price=price_or_none(order.lmtPrice) if order.orderType in LIMITED else None,
+        time_in_force=intern(order.tif),
+        price=_limit_price(contract, order) if order.orderType in LIMITED else None,
         stop_px=price_or_none(order.auxPrice) if order.orderType in STOPPED else None,
         more=tuple(sorted(more)),
     )
+
+
+def _limit_price(contract: Contract, order: IBOrder) -> Decimal | None:
+    """A combination may trade at nothing; anywhere else 0.0 says that there is no limit."""
+    return amount(order.lmtPrice) if contract.secType == SecType.BAG else price_or_none(order.lmtPrice)
 
 
 def identity(perm_id: int, client_id: int = 0, order_id: int = 0, order_ref: str = "") -> OrderIdentity:
@@ -173,16 +179,16 @@ def execution_report(contract: Contract, execution: Execution) -> ExecutionRepor
     return ExecutionReport(
         identity=identity(execution.permId, execution.clientId, execution.orderId, execution.orderRef),
         exec_id=execution.execId,
-        account=execution.acctNumber,
+        account=intern(execution.acctNumber),
         instrument=instrument_of(contract),
         side=SIDES[execution.side.strip().upper()],
         last_qty=plain(decimal(execution.shares)),
         last_px=plain(decimal(execution.price)),
         cum_qty=amount(execution.cumQty) or ZERO,
         transact_time=execution.time.astimezone(UTC),
-        venue=execution.exchange,
+        venue=intern(execution.exchange),
         liquidity={1: "ADDED", 2: "REMOVED"}.get(execution.lastLiquidity, ""),
-        sec_type=contract.secType,
+        sec_type=intern(contract.secType),
         multiplier=amount(contract.multiplier) or Decimal(1),
     )
 

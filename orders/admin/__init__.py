@@ -10,4 +10,4 @@ from orders.admin.accounts import account_page, broker_rows, limits, positions  
 from orders.admin.market import instrument_page  # noqa: F401
 from orders.admin.operations import alerts, breaks, reconciliation, sessions  # noqa: F401
 from orders.admin.orders import executions, order_list, outbox  # noqa: F401
-from orders.admin.people import tokens, users, webhooks  # noqa: F401
+from orders.admin.people import refused_logins, tokens, users, webhooks  # noqa: F401

@@ -7,44 +7,67 @@ from django.urls import path
 
 from orders.admin.accounts import limit_files, limit_pages, positions, restrictions, strategies
 from orders.admin.market import live_market, quotes
-from orders.admin.operations import alerts, breaks, dashboard, sessions, statements, states
+from orders.admin.operations import (
+    alerts,
+    breaks,
+    dashboard,
+    gateways,
+    sessions,
+    statements,
+    states,
+    workbench,
+)
 from orders.admin.orders import (
     actions,
     basket,
     blotter,
     bulk_cancel,
     bulk_review,
+    desk_settings,
     exports,
     jobs,
     saved_views,
+    sliced,
     ticket,
 )
-from orders.admin.people import approvals, audit, login
+from orders.admin.people import approvals, audit, login, single_sign_on
 from orders.admin.reports import alert_routes, costs, day_reports
 from orders.admin.shared import base
 
 app_name = "desk"
 
 urlpatterns = [
+    path("single-sign-on/", single_sign_on.Out.as_view(), name="single_sign_on"),
+    path("single-sign-on/back/", single_sign_on.Back.as_view(), name="single_sign_on_back"),
+    path("single-sign-on/code/", single_sign_on.code, name="single_sign_on_code"),
     path("attention/", base.attention_part, name="attention"),
     path("strip/", base.strip, name="strip"),
     path("dashboard/live/", dashboard.live, name="dashboard_live"),
     path("dashboard/charts.json", dashboard.charts, name="dashboard_charts"),
     path("orders/sums/", blotter.sums, name="sums"),
     path("orders/rows/", blotter.rows, name="rows"),
+    path("orders/prices/", blotter.prices, name="prices"),
+    path("orders/columns/", desk_settings.choose_columns, name="columns"),
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
     path("orders/review/", bulk_review.confirm, name="bulk_review"),
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
+    path("gateways/<str:name>/", gateways.page, name="gateway"),
     path("kill/", states.kill, name="kill"),
     path("kill/<uuid:kill_id>/release/", states.release, name="kill_release"),
     path("positions/<str:account>/<int:con_id>/close/", positions.close, name="position_close"),
     path("positions/<str:account>/<int:con_id>/reverse/", positions.turn_over, name="position_reverse"),
     path("trading-states/", states.page, name="trading_states"),
     path("breaks/<int:break_id>/<str:act_name>/", breaks.act, name="break_act"),
+    path("breaks/", workbench.page, name="workbench"),
+    path("breaks.csv", workbench.file, name="breaks_file"),
+    path("breaks/decide/", workbench.decide, name="breaks_decide"),
+    path("breaks/<int:break_id>/files/add/", workbench.add_file, name="break_file_add"),
+    path("breaks/<int:break_id>/files/<int:file_id>/", workbench.get_file, name="break_file"),
     path("statements/", statements.index, name="statements"),
+    path("statements/ask/", statements.ask, name="statement_ask"),
     path("alerts/<int:alert_id>/clear/", alerts.clear, name="alert_clear"),
     path("limits/", limit_pages.index, name="limits"),
     path("limits/scope/", limit_pages.scope, name="limits_scope"),
@@ -78,6 +101,9 @@ urlpatterns = [
     path("instruments/quote/", quotes.quote, name="quote"),
     path("instruments/<int:instrument_id>/market/", live_market.live, name="market"),
     path("instruments/ask/", quotes.ask, name="instrument_ask"),
+    path("slices/", sliced.index, name="sliced_list"),
+    path("slices/<uuid:parent_id>/", sliced.page, name="sliced"),
+    path("slices/<uuid:parent_id>/<str:act_name>/", sliced.act, name="sliced_act"),
     path("basket/", basket.upload, name="basket"),
     path("basket/template/", basket.template, name="basket_template"),
     path("basket/<uuid:job_id>/send/", basket.send, name="basket_send"),

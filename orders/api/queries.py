@@ -159,12 +159,18 @@ EXECUTION_EXPORT_FIELDS = {
 EVENT_FIELDS = paged(whole(0, 2**31 - 1))
 
 
-def read_query(query: QueryDict, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """The checked parameters; raises Problem INVALID for unknown, repeated and wrong ones."""
+def read_query(
+    query: QueryDict, fields: Mapping[str, Field], *, may_be_empty: bool = False
+) -> dict[str, Any]:
+    """The checked parameters; raises Problem INVALID for unknown, repeated and wrong ones.
+
+    `may_be_empty`: one without a value is as one that is not there, as forms send them.
+    """
     repeated = [name for name, values in query.lists() if len(values) > 1 and name in fields]
     if repeated:
         raise invalid([FieldError(name, "REPEATED", "Give this parameter once.") for name in repeated])
-    return read_fields(query.dict(), fields)
+    given = query.dict()
+    return read_fields({k: v for k, v in given.items() if v or not may_be_empty or k not in fields}, fields)
 
 
 class Rows(Protocol[Row_co]):

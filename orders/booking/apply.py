@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -63,6 +64,9 @@ log = logging.getLogger(__name__)
 
 #: As the column of an execution holds them: numeric(18, 6).
 LARGEST_MULTIPLIER, MULTIPLIER_STEP = Decimal(10**12) - 1, Decimal("1e-6")
+
+#: So long after a gateway has echoed a replace the broker may still refuse it.
+ECHO_HOLDS = timedelta(seconds=10)
 
 R = TypeVar("R", OrderReport, ExecutionReport)
 A = TypeVar("A", bound=Order | None)
@@ -244,6 +248,8 @@ class Applying:
 
     # --- executions --------------------------------------------------------------------------------
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
+        if not report.exec_id:
+            raise ValueError("an execution without an id cannot be told from another one")
         order = self.set.find(report, cause.at)
         if order is None:
             if external.is_busted(self.set.session, report):
@@ -329,6 +335,8 @@ class Applying:
                 self._unclear(order, cause)
             case Refusal.UNKNOWN:
                 self._unknown_code(order, report, cause)
+            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._was_just_replaced(order, cause):
+                self._unclear(order, cause)
             case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._is_of_replace(order):
                 self._refused(order, report, cause, Refusal.REPLACE_REFUSED)
             case Refusal.REJECTED_IF_NEW if _is_taken(order):
@@ -343,6 +351,11 @@ class Applying:
     def _is_of_replace(self, order: Order) -> bool:
         """Whether the code of a rejection means a replace: the order itself was taken long ago."""
         return _is_taken(order) and bool(request_answers.in_flight(self.set, order))
+
+    def _was_just_replaced(self, order: Order, cause: Cause) -> bool:
+        """Whether it may mean a replace that the gateway had echoed before the broker refused it."""
+        replaced = [r.answered_at for r in self.set.requests(order) if r.former and r.answered_at]
+        return bool(replaced) and cause.at - max(replaced) < ECHO_HOLDS
 
     def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
         """A request was refused: the order is over already, or lives on. The next snapshot tells which."""

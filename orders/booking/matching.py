@@ -18,7 +18,7 @@ from typing import NamedTuple
 from brokers.fix import SecType, Side
 from brokers.messages import ErrorReport, ExecutionReport, InstrumentRef, OrderIdentity, OrderReport
 from orders.models import Order, Source
-from orders.models.order import TradedContract, order_id_of
+from orders.models.order import TradedContract, digest_of, order_id_of
 
 Report = OrderReport | ExecutionReport | ErrorReport
 #: The broker says BUY or SELL; whether a sale was short, only we know.
@@ -27,6 +27,7 @@ WAYS = {Side.BUY.value: "BUY", Side.SELL.value: "SELL", Side.SELL_SHORT.value: "
 CLOCK_SLACK = timedelta(minutes=5)
 #: An order sent before midnight may be answered after it.
 AFTER_MIDNIGHT = timedelta(hours=1)
+A_DAY = timedelta(days=1)
 
 
 class Facts(NamedTuple):
@@ -61,10 +62,33 @@ def _ranked(
     preferred = sorted(orders, key=lambda order: (order.source != Source.EXTERNAL, order.id), reverse=True)
     yield from (order for order in preferred if order.id == own)
     if said.perm_id:
-        same_perm = [order for order in preferred if order.perm_id == said.perm_id]
+        same_perm = [order for order in preferred if _has_perm_id(order, said, facts)]
         yield from sorted(same_perm, key=lambda order: _is_of_account(order, facts), reverse=True)
     if said.has_order_id:
         yield from (order for order in preferred if _has_number(order, said, at, facts))
+
+
+def _has_perm_id(order: Order, said: OrderIdentity, facts: Facts | None) -> bool:
+    """Whether the permId proves that it is this order.
+
+    All that is told of an order of ours carries its reference, so another one tells that the permId was given
+    out again. Where none is told, an execution of another day than the order's does.
+    """
+    if order.perm_id != said.perm_id:
+        return False
+    if order.source == Source.EXTERNAL:
+        return True
+    if said.order_ref:
+        return digest_of(said.order_ref) == digest_of(order.order_ref)
+    executed_at = facts.executed_at if facts else None
+    return executed_at is None or _was_there(order, executed_at)
+
+
+def _was_there(order: Order, at: datetime) -> bool:
+    """Whether the order was at the broker then, or on a day next to it: zones may be told wrong."""
+    if order.claimed_at and at < order.claimed_at - A_DAY:
+        return False
+    return order.is_alive or at < order.updated_at + A_DAY
 
 
 def _is_of_account(order: Order, facts: Facts | None) -> bool:

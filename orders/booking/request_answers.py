@@ -132,7 +132,8 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     """
     assert report.terms is not None  # noqa: S101 - the caller has looked
     shown = comparable(report.terms, order.terms)
-    if not order.is_alive or report.status not in LIVING or not order.terms.changes_to(shown):
+    says_terms = report.status in LIVING or _filled_smaller(order, report)
+    if not order.is_alive or not says_terms or not order.terms.changes_to(shown):
         return
     replaces = [request for request in known.requests(order) if request.kind == RequestKind.REPLACE]
     of_before = any(request.former == shown.as_json() for request in replaces)
@@ -141,6 +142,14 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     former, order.terms = order.terms, shown
     data = {"former": former.as_json(), "terms": shown.as_json()}
     order.record_event(EventKind.TERMS_CHANGED, cause.saying("changed at the broker, not by us", data))
+
+
+def _filled_smaller(order: Order, report: OrderReport) -> bool:
+    """Whether it is filled by all that we know and by less than it was: lowered while nobody listened."""
+    assert report.terms is not None  # noqa: S101 - the caller has looked
+    is_over = report.status is WorkingStatus.FILLED and report.source == "completedOrder"
+    whole = report.cum_qty == report.terms.order_qty == order.cum_qty
+    return is_over and whole and 0 < order.cum_qty < order.order_qty
 
 
 def _sent_before(request: OrderRequest, at: datetime) -> bool:

@@ -1,149 +1,144 @@
-"""Resolving a break: at once, or above a value once a second person agrees.
+"""Resolving breaks: at once, or above a value once a second person agrees.
 
-`resolve` is the one way for every door. What a break is worth is reckoned from its own evidence; one whose
-worth nobody can tell waits like a large one.
+`resolve` is the one way for every door, for one break as for many with one reason: what counts then is what
+they are worth together. Those whose worth nobody can tell wait like large ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 
 from brokers.formats import decimal_text
-from brokers.models import Instrument
 from brokers.postgres import clock
 from orders.controls.approvals import Act, needs_two, propose
+from orders.controls.break_values import value_of
 from orders.controls.people import Actor
-from orders.instruments.rates import in_base
-from orders.models import Approval, ApprovalKind, ApprovalState, Break, BreakKind, Order
+from orders.errors import OrderError
+from orders.models import Approval, ApprovalKind, ApprovalState, Break, BreakCause
 from orders.reconciliation import breaks
 
+MOST = 200  # breaks of one decision
 
+
+class TooMany(OrderError):
+    """More than a person can mean by one reason."""
+
+    code = "INVALID"
+
+    def __init__(self) -> None:
+        super().__init__(f"Decide about {MOST} breaks at the most with one reason.")
+
+
+@transaction.atomic
 def resolve(
-    break_id: int, *, actor: Actor, reason: str, cause: str = "", ticket: str = ""
-) -> Break | Approval:
-    """Resolve it, or let it wait for a second person.
+    break_ids: Collection[int], *, actor: Actor, reason: str, cause: str = "", ticket: str = ""
+) -> list[Break] | Approval:
+    """Resolve all of these, or let them wait for a second person; all or none.
 
-    Asked again while it waits, the first request is given. Raises NotAllowed, ReasonNeeded, TicketNeeded,
-    BreakClosed and Break.DoesNotExist.
+    Asked again while one of them waits, that request is given. What is a matter of timing is not closed here
+    and needs no second person. Raises TooMany, NotAllowed, ReasonNeeded, TicketNeeded, BreakClosed and
+    Break.DoesNotExist.
     """
     why = {"reason": reason, "cause": cause, "ticket": ticket}
-    row = breaks.resolvable(break_id, user=actor.user, **why)
-    worth = value_of(row)
-    if not needs_two(ApprovalKind.BREAK) or (worth is not None and worth <= settings.BREAKS_ABOVE):
-        return breaks.resolve_break(break_id, user=actor.user, **why)
+    if len(chosen := sorted(set(break_ids))) > MOST:
+        raise TooMany
+    rows = [breaks.resolvable(pk, user=actor.user, **why) for pk in chosen]
+    worth = _together(rows)
+    small = worth is not None and worth <= settings.BREAKS_ABOVE
+    if cause == BreakCause.TIMING or small or not needs_two(ApprovalKind.BREAK):
+        return [breaks.resolve_break(row.pk, user=actor.user, **why) for row in rows]
+    return _waiting(rows) or _proposed(rows, worth, actor=actor, **why)
+
+
+def _together(rows: Iterable[Break]) -> Decimal | None:
+    """What they are worth together; None where of one nobody can tell."""
+    worths = [value_of(row) for row in rows]
+    known = [worth for worth in worths if worth is not None]
+    return sum(known, Decimal(0)) if len(known) == len(worths) else None
+
+
+def _waiting(rows: Sequence[Break]) -> Approval | None:
     waiting = Approval.objects.filter(kind=ApprovalKind.BREAK, state=ApprovalState.WAITING)
-    if asked := waiting.filter(payload__break=row.pk, expires_at__gt=clock.now()).first():
-        return asked
+    mine = {row.pk for row in rows}
+    for asked in waiting.filter(expires_at__gt=clock.now()):
+        if mine & {said["break"] for said in _said(asked)}:
+            return asked
+    return None
+
+
+def _proposed(
+    rows: Sequence[Break], worth: Decimal | None, *, actor: Actor, reason: str, cause: str, ticket: str
+) -> Approval:
     told = "not known" if worth is None else decimal_text(round(worth, 2))
+    first = f"{rows[0].get_kind_display()} break resolved: {rows[0].text}"
     return propose(
         ApprovalKind.BREAK,
-        title=f"{row.get_kind_display()} break resolved: {row.text}",
+        title=first if len(rows) == 1 else f"{len(rows)} breaks resolved with one reason",
         diff=[
             {"what": "worth in the base currency", "old": "", "new": told},
-            {"what": "ours", "old": "", "new": _words(row.ours)},
-            {"what": "the broker's", "old": "", "new": _words(row.broker)},
+            *(line for row in rows for line in _lines(row, named=len(rows) > 1)),
             *([{"what": "cause", "old": "", "new": " ".join((cause, ticket)).strip()}] if cause else []),
         ],
-        payload={"break": row.pk, "ours": row.ours, "broker": row.broker, "cause": cause, "ticket": ticket},
-        accounts=[row.account_id] if row.account_id else [],
+        payload={
+            "breaks": [{"break": row.pk, "ours": row.ours, "broker": row.broker} for row in rows],
+            **{"cause": cause, "ticket": ticket},
+        },
+        accounts=sorted({row.account_id for row in rows if row.account_id}) if _all_have_one(rows) else [],
         actor=actor,
         reason=reason,
     )
 
 
-def value_of(row: Break) -> Decimal | None:
-    """What the difference is worth in the account's base currency; None where nobody can tell."""
-    found = _value(row)
-    worth = None if found is None else in_base(found[0], found[1], row.account_id or "")
-    return None if worth is None else abs(worth)
+def _all_have_one(rows: Sequence[Break]) -> bool:
+    """Whether each is about an account; one that is about none is the firm's."""
+    return all(row.account_id for row in rows)
 
 
-def _value(row: Break) -> tuple[Decimal, str] | None:
-    """(amount, currency) of the difference. A commission that never came is money that nobody asked for."""
-    match row.kind:
-        case BreakKind.CASH:
-            gap = breaks.gap_of(row)
-            return None if gap is None else (gap, str(row.ours.get("currency", "")))
-        case BreakKind.POSITION:
-            return _at_last_price(breaks.gap_of(row), row.instrument)
-        case BreakKind.STATEMENT:
-            return _of_statement(row)
-        case BreakKind.EXECUTION:
-            return _of_execution(row)
-        case BreakKind.COMMISSION:
-            return Decimal(0), ""
-        case _:
-            return _of_order(row.order) if row.order else (Decimal(0), "")  # a difference in words alone
-
-
-def _of_statement(row: Break) -> tuple[Decimal, str] | None:
-    """Cash by its gap, a position at the last price, a trade by what was traded; words are worth nothing."""
-    gap = breaks.gap_of(row)
-    if gap is not None:
-        currency = str(row.ours.get("currency", ""))
-        return (gap, currency) if currency else _at_last_price(gap, row.instrument)
-    return _of_execution(row) if "last_qty" in {*row.ours, *row.broker} else (Decimal(0), "")
-
-
-def _of_execution(row: Break) -> tuple[Decimal, str] | None:
-    """What the side that has it says it was worth, in the contract's units where that is known."""
-    said = row.broker if "last_qty" in row.broker else row.ours
-    quantity, px = _number(said, "last_qty"), _number(said, "last_px")
-    if quantity is None or px is None:
-        return None
-    place = row.instrument
-    return (quantity * px * _unit(place), place.currency) if place else (quantity * px, "")
-
-
-def _of_order(order: Order) -> tuple[Decimal, str] | None:
-    if order.price is None:
-        return _at_last_price(order.order_qty, order.instrument)
-    return order.order_qty * order.price * _unit(order.instrument), order.instrument.currency
-
-
-def _at_last_price(quantity: Decimal | None, place: Instrument | None) -> tuple[Decimal, str] | None:
-    if quantity is None or place is None or place.last_px is None:
-        return None
-    return quantity * place.last_px * _unit(place), place.currency
-
-
-def _unit(place: Instrument) -> Decimal:
-    return place.multiplier / place.price_magnifier
-
-
-def _number(evidence: Mapping[str, object], name: str) -> Decimal | None:
-    try:
-        number = Decimal(str(evidence[name]))
-    except (KeyError, InvalidOperation):
-        return None
-    return number if number.is_finite() else None
+def _lines(row: Break, *, named: bool) -> list[dict[str, str]]:
+    what = [{"what": f"break {row.pk}", "old": "", "new": row.text}] if named else []
+    return [
+        *what,
+        {"what": "ours", "old": "", "new": _words(row.ours)},
+        {"what": "the broker's", "old": "", "new": _words(row.broker)},
+    ]
 
 
 def _words(evidence: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in evidence.items()) or "nothing"
 
 
+def _said(approval: Approval) -> list[dict[str, Any]]:
+    """Each break of a request; one of an older version is about one alone."""
+    payload: dict[str, Any] = approval.payload
+    said: list[dict[str, Any]] = payload.get("breaks", [payload])
+    return said
+
+
 class BreakAct(Act):
-    """A break of a large value, resolved."""
+    """Breaks of a large value, resolved."""
 
     kind = ApprovalKind.BREAK
 
     def why_outdated(self, approval: Approval) -> str:
-        """It must be open, and both sides must say what they said then."""
-        row = Break.objects.get(pk=approval.payload["break"])
-        if row.closed_at:
-            return f"the break was closed by {row.closed_by}."
-        if [row.ours, row.broker] != [approval.payload["ours"], approval.payload["broker"]]:
-            return "its evidence has changed."
-        return ""
+        """Each must be open, and both sides must say what they said then."""
+        return next(filter(None, map(_why_outdated, _said(approval))), "")
 
     def carry_out(self, approval: Approval) -> str:
-        """Resolve it in the name of who asked."""
+        """Resolve them in the name of who asked."""
         reason = f"{approval.reason} (approved by {approval.decided_by})"
-        said = approval.payload
-        more = {"cause": said.get("cause", ""), "ticket": said.get("ticket", "")}
-        breaks.resolve_break(said["break"], user=approval.maker, reason=reason, **more)
+        more = {name: approval.payload.get(name, "") for name in ("cause", "ticket")}
+        for said in _said(approval):
+            breaks.resolve_break(said["break"], user=approval.maker, reason=reason, **more)
         return "Resolved. History was not changed."
+
+
+def _why_outdated(said: Mapping[str, Any]) -> str:
+    row = Break.objects.get(pk=said["break"])
+    if row.closed_at:
+        return f"the break was closed by {row.closed_by}."
+    return "" if [row.ours, row.broker] == [said["ours"], said["broker"]] else "its evidence has changed."

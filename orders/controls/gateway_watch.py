@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from brokers.gate.gateway_calendar import GatewayCalendar
 from brokers.models import GatewaySession
 from brokers.port import Link
 from brokers.postgres import clock
@@ -34,7 +35,7 @@ def watch() -> int:
 
 def not_logged_in(session: GatewaySession, now: datetime) -> str:
     """What to tell a person when the link has not been READY for long; empty when all is well."""
-    since, window = session.link_changed_at, settings.RESTART_WINDOW
+    since, window = session.link_changed_at, settings.GATEWAY_CALENDARS[session.name].restart
     if session.link == Link.READY or since is None or now - since < settings.LOGIN_ALERT_AFTER:
         return ""
     if window is not None and window.covers(now):
@@ -49,15 +50,38 @@ def not_logged_in(session: GatewaySession, now: datetime) -> str:
 
 def weekly(session: GatewaySession, now: datetime) -> str:
     """What to tell a person around the end of the week's login; empty when there is nothing to do."""
-    login = settings.WEEKLY_LOGIN
+    calendar = settings.GATEWAY_CALENDARS[session.name]
+    login = calendar.login
     if login is None:
         return ""
     ended, ends = login.last(now), login.last(now + REMIND_BEFORE)
     if ends > now:
-        return f"The login of {session.name} ends at {login}: somebody must then confirm a new one."
+        needed = by(calendar, ends)
+        return f"The login of {session.name} ends at {login}: somebody must then confirm a new one{needed}."
     logged_in = session.link == Link.READY and session.connected_at is not None
     if logged_in and session.connected_at is not None and session.connected_at >= ended:
         return ""
     if logged_in and now - ended > REMIND_BEFORE:
         return ""  # it was connected all the time: the login did not end this week
-    return f"The login of {session.name} ended at {login}: confirm a new one at the gateway's second factor."
+    return (
+        f"The login of {session.name} ended at {login}: confirm a new one at the gateway's second factor"
+        f"{by(calendar, ended)}."
+    )
+
+
+def by(calendar: GatewayCalendar, ended: datetime) -> str:
+    """By when, in words: the market's next opening, which a holiday moves."""
+    needed = calendar.needed_by(ended)
+    return f" before {needed:%a %Y-%m-%d %H:%M} {needed.tzinfo}" if needed else ""
+
+
+def login_since(session: GatewaySession, now: datetime) -> datetime | None:
+    """When the gateway was first READY after its last login ended: how old its second factor is at most.
+
+    None while nobody has logged in since, and where it stayed connected over the end.
+    """
+    login = settings.GATEWAY_CALENDARS[session.name].login
+    if login is None:
+        return None
+    ready = session.link_changes.filter(link=Link.READY, at__gte=login.last(now)).order_by("at").first()
+    return ready.at if ready else None

@@ -14,13 +14,12 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from brokers.postgres import clock
 from orders.controls.approvals import Act
 from orders.entry.backlog import priority_now
 from orders.entry.intentions import user_of
-from orders.entry.recheck import fail_unfit
+from orders.entry.recheck import fail_unfit, keep_checked
 from orders.entry.replace import ticket_of
 from orders.entry.resolution import price_tickets
 from orders.entry.rules import rules_cache
@@ -74,9 +73,7 @@ class OrderAct(Act):
         going = [order for order in orders if order.state == State.CREATED]
         _let_go(going, approval)
         store_orders(orders)
-        Order.objects.filter(pk__in=[order.pk for order in going]).update(
-            ruleset=rules.ruleset_version, checked_at=Now()
-        )
+        keep_checked(going, rules)
         transaction.on_commit(wakeup.notify_readers, robust=True)
         return _outcome(orders, failed, going)
 

@@ -112,6 +112,21 @@ def place_group(ticket: GroupTicket, *, client: User, source: Source, received_a
         rules_cache.forget_outdated()
 
 
+def preview_group(ticket: GroupTicket, *, client: User, received_at: datetime) -> list[Order]:
+    """The orders as they would be recorded, each with its check report; nothing is stored or promised.
+
+    Raises TicketInvalid like `place_group`.
+    """
+    if errors := group_errors(ticket):
+        raise TicketInvalid(errors)
+    rules_cache.forget_outdated()
+    rules = rules_cache.rules()
+    drafts = _drafts(ticket, rules, client=client, source=Source.DESK, received_at=received_at)
+    _tie(_group(ticket, drafts, client, received_at), drafts)
+    reject_beyond_use([drafts], rules, lock=False)
+    return drafts
+
+
 def _placed_before(ticket: GroupTicket, client: User) -> PlacedGroup | None:
     group = OrderGroup.objects.filter(client=client, list_id=ticket.list_id).first()
     if group is None:
@@ -219,16 +234,7 @@ def _record(
     ticket: GroupTicket, orders: list[Order], rules: Rules, client: User, received_at: datetime
 ) -> PlacedGroup | None:
     """Record group and orders together; None when the rules have changed since they were checked."""
-    group = OrderGroup(
-        client=client,
-        list_id=ticket.list_id,
-        request_hash=ticket.fingerprint(),
-        kind=ticket.kind,
-        oca_type=ticket.oca_type,
-        session=orders[0].session,
-        received_at=received_at,
-        covered_qty=orders[0].order_qty if ticket.kind == GroupKind.BRACKET else None,
-    )
+    group = _group(ticket, orders, client, received_at)
     _tie(group, orders)
     if ticket.kind == GroupKind.BRACKET:
         _tie_legs(group, ticket, orders)
@@ -251,6 +257,19 @@ def _record(
         if approval:
             approval.save(force_insert=True)
     return PlacedGroup(group=group, orders=orders, created=True)
+
+
+def _group(ticket: GroupTicket, orders: Sequence[Order], client: User, received_at: datetime) -> OrderGroup:
+    return OrderGroup(
+        client=client,
+        list_id=ticket.list_id,
+        request_hash=ticket.fingerprint(),
+        kind=ticket.kind,
+        oca_type=ticket.oca_type,
+        session=orders[0].session,
+        received_at=received_at,
+        covered_qty=orders[0].order_qty if ticket.kind == GroupKind.BRACKET else None,
+    )
 
 
 def _tie(group: OrderGroup, orders: Sequence[Order]) -> None:

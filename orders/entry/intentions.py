@@ -35,16 +35,17 @@ def by_intention(orders: Iterable[Order]) -> list[list[Order]]:
     return list(found.values())
 
 
-def intention_of(orders: Orders, rules: Rules) -> Intention | None:
+def intention_of(orders: Orders, rules: Rules, *, counts: bool = False) -> Intention | None:
     """What these orders mean to do, a group at its worst outcome; None where no rule needs what is there.
 
+    `counts`: they are asked beside others for whom they count.
     Exits whose entry is not among the orders protect what that has executed: they shrink by themselves.
     """
     first, group = orders[0], orders[0].group if len(orders) > 1 else None
     limits = sets_of(first, user_of(first), rules)
     has_entry = not all(is_exit(order) for order in orders)
     shrinks = [must_shrink(order, rules) for order in orders]
-    if not limits and not any(shrinks):
+    if not (limits or counts or any(shrinks)):
         return None
     parts = [
         part_of(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from uuid import UUID
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from brokers.postgres import clock
 from orders.entry.checks import check_report, warned_report
@@ -23,7 +23,7 @@ from orders.entry.place import require_form
 from orders.entry.replace import ticket_of
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import recheck_use, replace_report
+from orders.entry.use import lock_replaces, recheck_use, replace_report
 from orders.errors import TicketInvalid
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
@@ -50,11 +50,21 @@ def recheck_waiting(session: str) -> int:
         waiting = _locked(ids)
         failed = fail_unfit(waiting, rules)
         store_orders(waiting)
-        passed = [order.id for order in waiting if order.state == State.CREATED]
-        Order.objects.filter(id__in=passed).update(ruleset=rules.ruleset_version, checked_at=Now())
+        keep_checked((order for order in waiting if order.state == State.CREATED), rules)
     if failed:
         wakeup.notify_readers()
     return len(waiting)
+
+
+def keep_checked(orders: Iterable[Order], rules: Rules) -> None:
+    """Store that these were checked by these rules in this transaction: as of when it began."""
+    by_snapshot: dict[str | None, list[UUID]] = {}
+    for order in orders:
+        by_snapshot.setdefault(order.checked_snapshot, []).append(order.id)
+    for snapshot, ids in by_snapshot.items():
+        Order.objects.filter(id__in=ids).update(
+            ruleset=rules.ruleset_version, checked_at=TransactionNow(), checked_snapshot=snapshot
+        )
 
 
 def recheck_replaces(session: str) -> int:
@@ -72,6 +82,7 @@ def recheck_replaces(session: str) -> int:
         return 0
     with transaction.atomic():
         rows = with_orders(waiting)
+        lock_replaces([order for order, _ in rows], rules)
         for order, request in rows:
             report = _replace_report(order, request, rules)
             if broken := first_failed(report):
@@ -132,9 +143,11 @@ def _locked(ids: Collection[UUID]) -> list[Order]:
 def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
     """Give up in memory what breaks a rule now; how many orders. Each intention counts for those after it.
 
-    For who holds the locks of these rows and stores them.
+    For who holds the locks of these rows, stores them and keeps that they were checked (`keep_checked`).
     """
-    failed = 0
+    waiting, failed = list(waiting), 0
+    for order in waiting:
+        order.checked_snapshot = ""
     good: list[Orders] = []
     for orders in by_intention(waiting):
         report = _refusing_report(orders, rules)

@@ -24,7 +24,7 @@ from brokers.postgres import clock, database
 from orders.entry import second_person
 from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
-from orders.entry.place import drafted, require_form
+from orders.entry.place import drafted, dry_run, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache
 from orders.entry.ticket import Ticket
@@ -33,6 +33,7 @@ from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvali
 from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
 from orders.models.reasons import reason
 from orders.notify import wakeup
+from orders.risk.report import CheckResult
 from orders.risk.slicing import LEAST_INTERVAL, Schedule, next_slice
 from orders.store.orders import record_orders
 
@@ -143,6 +144,15 @@ def place_sliced(
     return parent, True
 
 
+def preview_sliced(
+    ticket: Ticket, *, slices: int, start_time: datetime | None, end_time: datetime, user: str, now: datetime
+) -> list[CheckResult]:
+    """What the checks say of all of it; nothing is stored or promised. Raises TicketInvalid."""
+    report = dry_run(ticket, user)
+    _require_schedule(ticket, find_context(ticket, user), slices, start_time or now, end_time, now)
+    return report
+
+
 def _hash(ticket: Ticket, how: str) -> str:
     return hashlib.sha256(f"{ticket.fingerprint()}{how}".encode()).hexdigest()
 
@@ -187,20 +197,20 @@ def _require_schedule(
         raise TicketInvalid(errors)
 
 
-def pause(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
+def pause(parent_id: UUID, *, actor: str, at: datetime, why: str = "") -> SlicedOrder:
     """No further slices until it is resumed; those that are out stay. Raises SlicedOver."""
     with transaction.atomic():
         parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
         if parent.state == SliceState.RUNNING:
             parent.paused_at = at
-            parent.move(SliceState.PAUSED, actor=actor, at=at, text="paused")
+            parent.move(SliceState.PAUSED, actor=actor, at=at, text=f"paused: {why}" if why else "paused")
             parent.save()
         elif parent.state != SliceState.PAUSED:
             raise SlicedOver(parent, "paused")
     return parent
 
 
-def resume(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
+def resume(parent_id: UUID, *, actor: str, at: datetime, why: str = "") -> SlicedOrder:
     """Go on: a slice at once if one was due, the rest over what remains of its window. Raises SlicedOver."""
     with transaction.atomic():
         parent = SlicedOrder.objects.select_for_update().get(pk=parent_id)
@@ -208,7 +218,7 @@ def resume(parent_id: UUID, *, actor: str, at: datetime) -> SlicedOrder:
             if parent.awaits_approval:
                 raise SlicedOver(parent, "resumed: it waits for a second person")
             parent.paused_at = None
-            parent.move(SliceState.RUNNING, actor=actor, at=at, text="resumed")
+            parent.move(SliceState.RUNNING, actor=actor, at=at, text=f"resumed: {why}" if why else "resumed")
             parent.save()
         elif parent.state != SliceState.RUNNING:
             raise SlicedOver(parent, "resumed")

@@ -19,6 +19,7 @@ from brokers.postgres import clock
 from orders.entry.checks import warned_report
 from orders.entry.intentions import (
     Orders,
+    account_of,
     intention_of,
     must_shrink,
     replace_intention,
@@ -37,11 +38,11 @@ from orders.risk.exposure import EXPOSURES, Valuation
 from orders.risk.intention import Intention
 from orders.risk.intention_checks import intention_checks
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.scopes import FIRM, ScopeKind
+from orders.risk.scopes import FIRM, ScopeKind, is_account
 from orders.risk.use import Use, asks
 from orders.sending.unknown_outcome import reject_order
 from orders.store.states import put_state
-from orders.store.use import Reading, read_use
+from orders.store.use import Reading, lock_owners, read_use
 
 #: The rules that ask what came within the last minute, and those that ask for positions at their worst.
 OF_THE_MINUTE = ("max_orders_per_minute", "max_messages_per_minute", "max_duplicates_per_minute")
@@ -122,8 +123,13 @@ contention = Contention()
 def _judged(
     limited: Iterable[tuple[Orders, Intention]], use: Use, valuation: Valuation, *, recorded: bool = False
 ) -> Iterator[tuple[Orders, list[CheckResult]]]:
-    """What each is told; one that is granted counts for the next."""
-    for orders, intention in limited:
+    """What each is told; one that is granted counts for the next.
+
+    What may only reduce comes last: it has promised to shrink a position beside all that works.
+    """
+    for orders, intention in sorted(limited, key=lambda one: one[1].must_shrink):
+        for order in orders:
+            order.checked_snapshot = use.snapshot if intention.must_shrink else ""
         if intention.of_parent and not recorded:
             use.take_out(intention)
         report = intention_checks(intention, use, valuation, recorded=recorded)
@@ -139,9 +145,14 @@ def _add_report(orders: Orders, report: Iterable[CheckResult]) -> None:
 
 
 def _limited(asked: Iterable[Orders], rules: Rules) -> list[tuple[Orders, Intention]]:
-    """Those that have to be asked with what is there already, and are not refused yet."""
+    """Those that have to be asked with what is there already, and are not refused yet.
+
+    Beside one that may only reduce all of them count, also those that no limit is about.
+    """
     alive = [orders for orders in asked if orders[0].state == State.CREATED]
-    return [(orders, intention) for orders in alive if (intention := intention_of(orders, rules))]
+    counts = any(must_shrink(order, rules) for orders in alive for order in orders)
+    found = ((orders, intention_of(orders, rules, counts=counts)) for orders in alive)
+    return [(orders, intention) for orders, intention in found if intention]
 
 
 def stop_runaway(broken: CheckResult) -> None:
@@ -156,9 +167,8 @@ def stop_runaway(broken: CheckResult) -> None:
 def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Orders, list[CheckResult]]]:
     """The same for recorded orders before they are sent, oldest first: with all but those that come later.
 
-    What may only reduce comes last: it has promised to shrink a position beside all that works. Rate,
-    duplicates, own orders on the other side and the day's sums were asked when orders were recorded; what
-    they waited for changes none of them.
+    Rate, duplicates, own orders on the other side and the day's sums were asked when orders were recorded;
+    what they waited for changes none of them.
     """
     limited = _limited(waiting, rules)
     if not limited:
@@ -166,8 +176,7 @@ def recheck_use(waiting: Iterable[Orders], rules: Rules) -> Iterator[tuple[Order
     use, valuation = _facts([intention for _, intention in limited], rules, lock=True)
     for _, intention in limited:
         use.remove(intention)
-    last = sorted(limited, key=lambda one: one[1].must_shrink)
-    yield from _judged(last, use, valuation, recorded=True)
+    yield from _judged(limited, use, valuation, recorded=True)
 
 
 def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str) -> list[CheckResult]:
@@ -192,6 +201,17 @@ def replace_report(
     """
     intention = replace_intention(order, ticket, rules, recorded=recorded)
     return _report(intention, rules, lock=True, recorded=recorded)
+
+
+def lock_replaces(orders: Iterable[Order], rules: Rules) -> None:
+    """Have all others wait who record for an owner of one of these orders, before the first of them is asked.
+
+    Who asks for one after the other holds some already, and waits for a second who waits for those.
+    """
+    asked = [(account_of(order), sets_of(order, user_of(order), rules)) for order in orders]
+    limits = {one.scope: one for _, sets in asked for one in sets}
+    accounts = {account for account, sets in asked if sets}
+    lock_owners(_owners(accounts, {scope for scope in limits if not is_account(scope)}, limits.values()))
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
@@ -236,7 +256,7 @@ def _use(
     scopes = {scope for intention in asked for scope in intention.scopes}
     shrink = any(intention.must_shrink for intention in asked)
     reading = reading_for(limits, scopes, shrink=shrink)
-    owners = own | scopes | ({FIRM} if FIRM in scopes or reading.quotes else set())
+    owners = _owners(own, scopes, limits)
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         contracts,
@@ -245,6 +265,11 @@ def _use(
         marks=owners if marks else (),
         reading=reading,
     )
+
+
+def _owners(accounts: set[str], scopes: set[str], limits: Collection[LimitSet]) -> set[str]:
+    """Whose use is asked, and locked: quotes are looked for in all accounts of the firm."""
+    return accounts | scopes | ({FIRM} if asks(limits, "refuse_self_trade") else set())
 
 
 def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink: bool = False) -> Reading:

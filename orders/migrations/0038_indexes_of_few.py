@@ -1,6 +1,7 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 import django.db.models.deletion
+
+from brokers.postgres.migration_steps import BuildIndex
 
 
 class Migration(migrations.Migration):
@@ -11,11 +12,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddIndexConcurrently(
+        BuildIndex(
             model_name='order',
             index=models.Index(condition=models.Q(('parent__isnull', False)), fields=['parent'], name='order_parent'),
         ),
-        AddIndexConcurrently(
+        BuildIndex(
             model_name='order',
             index=models.Index(condition=models.Q(('group__isnull', False)), fields=['group'], name='order_of_group'),
         ),

@@ -15,6 +15,7 @@ from orders.models.desk.acts import (
     DeskJob,
     DeskJobRow,
     DeskProfile,
+    DeskSettings,
     JobKind,
     SavedView,
 )
@@ -28,10 +29,11 @@ from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
 from orders.models.lost import LostOrder
-from orders.models.middle_office.breaks import Break, BreakCause, BreakKind, BreakNote
+from orders.models.middle_office.breaks import Break, BreakCause, BreakFile, BreakKind, BreakNote
 from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.middle_office.reports import DayReport, ReportKind
-from orders.models.middle_office.statement import Statement, StatementRow
+from orders.models.middle_office.statement import RequestState as StatementRequestState
+from orders.models.middle_office.statement import Statement, StatementRequest, StatementRow
 from orders.models.middle_office.strategies import StrategyTransfer
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
@@ -65,6 +67,7 @@ __all__ = [
     "AuditSeal",
     "Break",
     "BreakCause",
+    "BreakFile",
     "BreakKind",
     "BreakNote",
     "Cause",
@@ -76,6 +79,7 @@ __all__ = [
     "DeskJob",
     "DeskJobRow",
     "DeskProfile",
+    "DeskSettings",
     "DuplicateOrder",
     "EventKind",
     "Execution",
@@ -121,6 +125,8 @@ __all__ = [
     "Source",
     "State",
     "Statement",
+    "StatementRequest",
+    "StatementRequestState",
     "StatementRow",
     "StrategyTransfer",
     "SubmissionAttempt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -87,7 +88,11 @@ class OrderEvent(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["order", "version"], name="order_event_unique_version")
         ]
-        indexes = [models.Index(fields=["txid", "id"], name="order_event_stream")]
+        indexes = [
+            models.Index(fields=["txid", "id"], name="order_event_stream"),
+            # A day of the drop copy; a few bytes for each hundred pages, next to nothing for who writes.
+            BrinIndex(fields=["recorded_at"], name="order_event_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.from_state} -> {self.to_state}"

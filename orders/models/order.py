@@ -114,7 +114,7 @@ class OrderIds:
 order_ids = OrderIds()
 
 
-@lru_cache(maxsize=10_000)  # each answer of the broker names its order by it
+@lru_cache(maxsize=2_000)  # each answer of the broker names its order by it
 def order_id_of(order_ref: str) -> UUID | None:
     """The order that a reference names; None when it is not one of ours."""
     base = order_ref.split("-")[0]
@@ -228,6 +228,9 @@ class Order(OrderLifecycle):
     #: By which rules it was last checked, and when: it is sent only while that is so (`entry.recheck`).
     ruleset = models.UUIDField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
+    #: Of one that may only shrink a position, what its check saw: a `pg_snapshot`; empty for all others. NULL
+    #: tells that a process of the version before recorded it (ADR 57).
+    checked_snapshot = models.TextField(null=True, blank=True, default="")  # noqa: DJ001
 
     perm_id = models.BigIntegerField(null=True, blank=True)
     broker_client_id = models.IntegerField(null=True, blank=True)

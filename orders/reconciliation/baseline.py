@@ -60,7 +60,9 @@ class TradedTotal:
 SIGN = Case(When(side=Side.BUY, then=Decimal(1)), default=Decimal(-1), output_field=DecimalField())
 #: In units of today: a split that restated an order counts for what it had executed, not for cash.
 QUANTITY = ExpressionWrapper(SIGN * F("last_qty") * F("scale"), output_field=DecimalField())
-VALUE = ExpressionWrapper(SIGN * F("last_qty") * F("last_px") * F("multiplier"), output_field=DecimalField())
+#: What is quoted in pence is paid in pounds.
+UNIT = F("multiplier") / F("order__instrument__price_magnifier")
+VALUE = ExpressionWrapper(SIGN * F("last_qty") * F("last_px") * UNIT, output_field=DecimalField())
 GROUP = ("con_id", "symbol", "sec_type", "currency", "commission_currency")
 
 

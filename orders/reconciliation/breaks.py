@@ -138,9 +138,12 @@ def _accepted(session: str, new: dict[tuple[str, str], Finding]) -> set[tuple[st
 
 
 def _seen_again(row: Break, finding: Finding, now: datetime) -> None:
+    if (row.ours, row.broker) != (finding.ours, finding.broker):
+        row.due_at = None  # it is worth something else now
     row.text, row.ours, row.broker = finding.text, finding.ours, finding.broker
     row.last_seen, row.times, row.agreeing_runs = now, row.times + 1, 0
-    row.save(update_fields=["text", "ours", "broker", "last_seen", "times", "agreeing_runs"])
+    names = ["text", "ours", "broker", "last_seen", "times", "agreeing_runs", "due_at"]
+    row.save(update_fields=names)
 
 
 def _agreed(row: Break, now: datetime) -> None:
@@ -162,16 +165,18 @@ def _close(row: Break, *, by: str, resolution: str, at: datetime) -> None:
     row.save(update_fields=["closed_at", "closed_by", "resolution", "cause", "ticket", "agreeing_runs"])
     act = "CLOSED" if by == "system" else "RESOLVED"
     BreakNote.objects.create(parent=row, by=by, act=act, text=resolution)
-    clear_alert(AlertKind.BREAK, session=row.session_id, subject=_subject(row), by=by)
+    for kind in (AlertKind.BREAK, AlertKind.BREAK_OVERDUE):
+        clear_alert(kind, session=row.session_id, subject=subject_of(row), by=by)
 
 
 def _tell(session: str, kinds: Collection[BreakKind]) -> None:
     for row in Break.objects.filter(session_id=session, kind__in=kinds, closed_at=None, agreeing_runs=0):
         if row.times == TOLD_AT.get(BreakKind(row.kind), 2):
-            raise_alert(AlertKind.BREAK, session=session, subject=_subject(row), text=row.text)
+            raise_alert(AlertKind.BREAK, session=session, subject=subject_of(row), text=row.text)
 
 
-def _subject(row: Break) -> str:
+def subject_of(row: Break) -> str:
+    """By which its alerts are told apart."""
     return f"{row.kind} {row.key}"
 
 
@@ -219,17 +224,33 @@ def resolve_break(break_id: int, *, user: User, reason: str, cause: str = "", ti
 
     Of positions and cash the broker's figure becomes what later comparisons start from; an execution
     without a commission was free, and its order is completed. Any other difference is shown again only when
-    its evidence changes. Raises like `note_break`, and TicketNeeded.
+    its evidence changes. What is a matter of timing stays open: the comparison that finds both sides equal
+    closes it, and nothing is accepted meanwhile. Raises like `note_break`, and TicketNeeded.
     """
     with transaction.atomic():
         row = _locked(break_id, user)
         row.cause, row.ticket = cause, _ticket(cause, ticket)
+        if cause == BreakCause.TIMING:
+            _await_other_side(row, user, _reason(reason))
+            return row
         if row.kind in (BreakKind.POSITION, BreakKind.CASH):
             baseline.accept(row)
         elif row.kind == BreakKind.COMMISSION:
             _accept_free(row, by=f"desk:{user.get_username()}", reason=_reason(reason))
         _close(row, by=f"desk:{user.get_username()}", resolution=_reason(reason), at=clock.now())
     return row
+
+
+def _await_other_side(row: Break, user: User, reason: str) -> None:
+    """Explained, and so no alert any more; one is raised when its time is over and it still differs."""
+    row.save(update_fields=["cause", "ticket"])
+    _note(row, user, "NOTE", f"Timing, closes itself when both sides agree: {reason}")
+    clear_alert(
+        AlertKind.BREAK,
+        session=row.session_id,
+        subject=subject_of(row),
+        by=f"desk:{user.get_username()}",
+    )
 
 
 def _accept_free(row: Break, *, by: str, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
 from orders.reconciliation.baseline import COMBINATION
 from orders.reconciliation.breaks import Finding, as_evidence
+from orders.reconciliation.snapshot_rows import parts
 
 #: What is compared of an execution, after its account and id: both are one for two accounts of a group order.
 COMPARED = ("account_id", "exec_id", "side", "last_qty", "last_px")
@@ -110,11 +111,19 @@ def executions(session: str, snapshot: Snapshot) -> list[Finding]:
 
     What the broker took back before we knew of it need not be in our books.
     """
-    shown = {(report.account, execution_id(report.exec_id)): report for report in snapshot.executions}
-    # Bare values: a day may have a hundred thousand, of which hardly one is needed as a whole.
+    busted = {(report.account, report.exec_root) for report in snapshot.executions if not report.last_qty}
+    found = [one for part in parts(snapshot.executions) for one in _shown_unlike(session, part, busted)]
+    return found + [_only_here(row) for row in _not_listed(session, snapshot)]
+
+
+def _shown_unlike(
+    session: str, reports: Sequence[ExecutionReport], busted: Collection[tuple[str, str]]
+) -> list[Finding]:
+    """Those of the broker's executions that our books do not have, or have otherwise."""
+    shown = {(report.account, execution_id(report.exec_id)): report for report in reports}
+    # Bare values: hardly one is needed as a whole.
     facts = _ours(session).filter(exec_id__in={exec_id for _, exec_id in shown})
     ours = {(account, key): (side, qty, px) for account, key, side, qty, px in facts.values_list(*COMPARED)}
-    busted = {(report.account, report.exec_root) for report in snapshot.executions if not report.last_qty}
     found = [
         _only_there(report)
         for key, report in shown.items()
@@ -124,7 +133,7 @@ def executions(session: str, snapshot: Snapshot) -> list[Finding]:
     for row in _ours(session).filter(exec_id__in={exec_id for _, exec_id in unlike}):
         if (key := (row.account_id, row.exec_id)) in unlike:
             found.append(_unlike(row, shown[key]))
-    return found + [_only_here(row) for row in _not_listed(session, snapshot)]
+    return found
 
 
 def _ours(session: str) -> QuerySet[Execution]:
@@ -139,16 +148,18 @@ def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
     """Ours that the answer should hold: later than its first, of the same clients, known before it began."""
     if not snapshot.executions:
         return []
-    first = min(report.transact_time for report in snapshot.executions)
-    clients = {report.identity.client_id for report in snapshot.executions}
-    roots = {execution_id(report.exec_root) for report in snapshot.executions}
+    first, clients, roots = None, set(), set()
+    for report in snapshot.executions:
+        first = min(first or report.transact_time, report.transact_time)
+        clients.add(report.identity.client_id)
+        roots.add(execution_id(report.exec_root))
     rows = _since_baseline(session).filter(
         superseded=False,
         transact_time__gt=first,
         received_at__lt=snapshot.started_at,
         order__broker_client_id__in=clients,
     )
-    absent = [pk for pk, root in rows.values_list("pk", "exec_root") if root not in roots]
+    absent = [pk for pk, root in rows.values_list("pk", "exec_root").iterator() if root not in roots]
     return list(_ours(session).filter(pk__in=absent))
 
 

@@ -14,6 +14,7 @@ from orders.booking.working_set import WorkingSet
 from orders.models import AT_BROKER, BreakKind, Order, Source, State
 from orders.reconciliation import breaks, comparison
 from orders.reconciliation.evidence import SnapshotEvidence
+from orders.reconciliation.snapshot_rows import parts
 from orders.sending import absence
 from orders.sending.absence import Doubt
 from orders.sending.unknown_outcome import ROUNDS
@@ -21,15 +22,17 @@ from orders.sending.unknown_outcome import ROUNDS
 
 def news_of(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID]]:
     """(reports that say something our books do not, ids of our orders that the snapshot shows)."""
-    with transaction.atomic():
-        known = WorkingSet(session, snapshot.orders)
-    news, seen = [], set()
-    for report in snapshot.orders:
-        order = known.find(report)
-        if order is not None:
-            seen.add(order.id)
-        if order is None or _is_news(known, order, report):
-            news.append(report)
+    news: list[OrderReport] = []
+    seen: set[UUID] = set()
+    for part in parts(snapshot.orders):
+        with transaction.atomic():
+            known = WorkingSet(session, part)
+        for report in part:
+            order = known.find(report)
+            if order is not None:
+                seen.add(order.id)
+            if order is None or _is_news(known, order, report):
+                news.append(report)
     return news, seen
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot
 from brokers.port import InboundMessage
+from brokers.rows import PART
 from orders.booking.parked import SNAPSHOT_TOPIC
 
 Row = OrderReport | OrderAbsent | ExecutionsMissing
+T = TypeVar("T")
 
 
 def message(snapshot: Snapshot, row: Row) -> InboundMessage:
@@ -43,3 +48,10 @@ def _variant(row: Row) -> str:
 
 def absence_topic(order_id: str | UUID) -> str:
     return f"{SNAPSHOT_TOPIC}absent:{order_id}"
+
+
+def parts(rows: Iterable[T]) -> Iterator[list[T]]:
+    """A few rows at a time: what our books have of them is read for those only, however long the day was."""
+    told = iter(rows)
+    while part := list(islice(told, PART)):
+        yield part

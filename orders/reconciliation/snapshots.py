@@ -12,32 +12,33 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 
 from brokers.inbox.applier import Applier
 from brokers.inbox.parking import apply_in_batches
-from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot, WorkingStatus
+from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot
 from brokers.models import BrokerAccount, GatewaySession
 from brokers.port import InboundMessage
 from brokers.postgres import clock, storable
 from orders.booking.flags import SessionFlags
 from orders.booking.parked import close_parked_rows, rearm_parked
 from orders.models import (
-    AT_BROKER,
     BreakKind,
-    Cause,
-    Order,
-    OrderRequest,
     ReconciliationKind,
     ReconciliationRun,
-    RequestKind,
-    RequestState,
 )
-from orders.reconciliation import account_values, baseline, breaks, cash, comparison, positions
+from orders.reconciliation import (
+    account_values,
+    baseline,
+    breaks,
+    cash,
+    comparison,
+    lost_cancels,
+    positions,
+)
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.evidence import SnapshotEvidence
 from orders.reconciliation.news import missing_orders, news_of, unexplained
@@ -45,8 +46,6 @@ from orders.reconciliation.snapshot_rows import Row, absence_topic, message, top
 from orders.reconciliation.steps import Steps
 from orders.sending import absence
 from orders.sending.absence import Doubt
-from orders.sending.submission import repeat_cancel
-from orders.store.orders import store_orders
 
 
 def apply_snapshot(
@@ -62,7 +61,7 @@ def apply_snapshot(
     steps.run("try parked messages again", lambda: rearm_parked(session), instead=None)
     books.apply_news()
     books.apply_missing(lease_epoch)
-    repeated = steps.run("repeat lost cancels", lambda: _repeat_lost_cancels(session, snapshot), instead=0)
+    repeated = steps.run("repeat lost cancels", lambda: lost_cancels.repeat(session, snapshot), instead=0)
     _store_account(steps, session, snapshot)
 
     def compare() -> list[Finding]:
@@ -102,10 +101,8 @@ class SnapshotBooking:
 
     def apply_news(self) -> None:
         """What the snapshot shows that our books do not; all of it, when that cannot be told."""
-        all_rows: tuple[list[OrderReport], set[UUID]] = (list(self.snapshot.orders), set())
-        self.news, self.seen = self.steps.run(
-            "find news", lambda: news_of(self.session, self.snapshot), instead=all_rows
-        )
+        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=None)
+        self.news, self.seen = found or (list(self.snapshot.orders), set())
         self._submit(self.news)
 
     def applied(self) -> list[OrderReport]:
@@ -137,10 +134,12 @@ class SnapshotBooking:
 
     def close_parked(self) -> None:
         """What earlier snapshots said of the same and could not be applied is over."""
-        rows: list[Row] = [*self.snapshot.orders, *self.missing, *self.held]
-        judged = {topic_of(row) for row in rows} | {absence_topic(order_id) for order_id in self.seen}
+        rows = chain[Row](self.snapshot.orders, self.missing, self.held)
+        judged = chain(map(topic_of, rows), map(absence_topic, self.seen))
         self.steps.run(
-            "close parked rows", lambda: close_parked_rows(self.session, judged - self._parked), instead=None
+            "close parked rows",
+            lambda: close_parked_rows(self.session, (topic for topic in judged if topic not in self._parked)),
+            instead=None,
         )
 
     def is_short(self) -> bool:
@@ -253,28 +252,6 @@ def record_failure(session: str, kind: ReconciliationKind, started_at: datetime,
         ok=False,
         error=storable.text(str(error)) or type(error).__name__,
     )
-
-
-def _repeat_lost_cancels(session: str, snapshot: Snapshot) -> int:
-    """Cancels of orders that work: lost with a connection or by the gateway, or refused while in doubt."""
-    working = [
-        report.identity.perm_id
-        for report in snapshot.orders
-        if report.status in (WorkingStatus.WORKING, WorkingStatus.HELD)
-    ]
-    with transaction.atomic():
-        unanswered = snapshot.started_at - timedelta(seconds=settings.ACK_DEADLINE)
-        lost = Q(state=RequestState.SENT, sent_at__lt=max(unanswered, snapshot.connection_started_at))
-        requests = OrderRequest.objects.filter(
-            lost | Q(state=RequestState.UNCONFIRMED), kind=RequestKind.CANCEL
-        )
-        living = Order.objects.filter(session_id=session, perm_id__in=working, state__in=AT_BROKER)
-        orders = list(living.filter(requests__in=requests).select_for_update().order_by("id"))
-        for order in orders:
-            if request := requests.filter(order=order).first():  # else it was answered meanwhile
-                repeat_cancel(order, request, Cause(actor="reconciliation", at=clock.now()))
-        store_orders(orders)
-    return len(orders)
 
 
 def _as_difference(report: OrderReport, parked: bool) -> dict[str, str]:

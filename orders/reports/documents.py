@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
@@ -27,7 +27,7 @@ def rendered(document: Document, form: str) -> bytes:
     if form == "csv":
         return "".join(csv_lines(head_of(document), csv_rows(document))).encode()
     if form == "xlsx":
-        sheets = {name: (columns(rows), rows_of(rows)) for name, rows in document["sections"].items()}
+        sheets = {name: (columns(rows), sheet_rows(document, name)) for name, rows in sections_of(document)}
         with xlsx_file(sheets) as file:
             return file.read()
     return pdf(document)
@@ -40,7 +40,28 @@ def name_of(document: Document, form: str) -> str:
 
 def head_of(document: Document) -> list[str]:
     """Which report it is."""
-    return [document["report"], document["account"], document["date"]]
+    return [document["report"], document["account"], document["date"], document.get("zone", "UTC")]
+
+
+def sections_of(document: Document) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    """Its sections by name, in their order."""
+    sections: dict[str, list[dict[str, Any]]] = document["sections"]
+    return sections.items()
+
+
+def remarks(document: Document, name: str) -> Iterator[str]:
+    """What must be said of a section: rows that are left out, figures that are not of the day."""
+    if more := document["more"].get(name):
+        yield f"and {more} more"
+    if name in document.get("as_of_sections", ()):  # editions kept before there were such have none
+        yield f"as of {document['as_of']}, not of the day"
+
+
+def sheet_rows(document: Document, name: str) -> Iterator[Row]:
+    """A section as a sheet: its rows, then what must be said of them."""
+    yield from rows_of(document["sections"][name])
+    for text in remarks(document, name):
+        yield [text]
 
 
 def columns(rows: list[dict[str, Any]]) -> list[str]:
@@ -57,13 +78,11 @@ def rows_of(rows: list[dict[str, Any]]) -> Iterator[Row]:
 
 def csv_rows(document: Document) -> Iterator[Row]:
     """Section after section: an empty line, its name, its columns, its rows."""
-    for name, rows in document["sections"].items():
+    for name, rows in sections_of(document):
         yield []
         yield [name]
         yield columns(rows)
-        yield from rows_of(rows)
-        if more := document["more"].get(name):
-            yield [f"and {more} more"]
+        yield from sheet_rows(document, name)
 
 
 def pdf(document: Document) -> bytes:
@@ -84,8 +103,9 @@ def pdf(document: Document) -> bytes:
         ]
     )
     story: list[Any] = [Paragraph(escape(title), styles["Title"])]
-    for name, rows in document["sections"].items():
+    for name, rows in sections_of(document):
         story.append(Paragraph(escape(name), styles["Heading2"]))
+        story += [Paragraph(escape(text), styles["BodyText"]) for text in remarks(document, name)]
         if not rows:
             story.append(Paragraph("None.", styles["BodyText"]))
             continue
@@ -93,8 +113,6 @@ def pdf(document: Document) -> bytes:
         table = LongTable([[Paragraph(shown(value), small) for value in row] for row in cells], repeatRows=1)
         table.setStyle(grid)
         story += [table, Spacer(1, 6)]
-        if more := document["more"].get(name):
-            story.append(Paragraph(f"And {more} more.", styles["BodyText"]))
     page = SimpleDocTemplate(file, pagesize=landscape(A4), title=title, invariant=1)
     page.build(story)
     return file.getvalue()

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+from brokers.fix import SecType
 from brokers.formats import decimal_or_none, time_text
 from orders.models import Execution
 from orders.reports.costs import BPS, ZERO, sign_of
@@ -50,7 +51,7 @@ def cost_of(execution: Execution) -> dict[str, Any]:
         "slippage": None,
         "slippage_bps": None,
     }
-    if arrival is not None and not execution.superseded:
+    if arrival is not None and not execution.superseded and not is_leg(execution):
         worse = sign_of(execution.side) * (execution.last_px / execution.scale - arrival)
         found["slippage"] = decimal_or_none(worse * size_of(execution))
         if arrival > 0:
@@ -58,14 +59,22 @@ def cost_of(execution: Execution) -> dict[str, Any]:
     return found
 
 
+def is_leg(execution: Execution) -> bool:
+    """Whether it is of a leg of a combination: the price at arrival is the combination's."""
+    return execution.order.instrument.sec_type == SecType.BAG and execution.sec_type != SecType.BAG
+
+
 def size_of(execution: Execution) -> Decimal:
-    """Quantity times what one unit at a price of one is worth."""
-    place = execution.order.instrument
-    return execution.last_qty * execution.scale * place.multiplier / place.price_magnifier
+    """Quantity times what one unit of its own contract at a price of one is worth."""
+    unit = execution.multiplier / execution.order.instrument.price_magnifier
+    return execution.last_qty * execution.scale * unit
 
 
 class Sums:
-    """Counts rows as they pass; corrected ones do not count."""
+    """Counts rows as they pass; corrected ones do not count.
+
+    Of a combination the legs are what was traded and charged; its own executions tell what it cost.
+    """
 
     def __init__(self) -> None:
         self._sums: defaultdict[tuple[str, str], dict[str, Any]] = defaultdict(
@@ -76,13 +85,15 @@ class Sums:
         """Count one."""
         if execution.superseded or not execution.last_qty:
             return
-        key = (execution.currency or execution.order.instrument.currency, execution.commission_currency)
-        sums = self._sums[key]
-        value = size_of(execution) * execution.last_px / execution.scale
-        sums["executions"] += 1
-        sums["bought" if sign_of(execution.side) > 0 else "sold"] += value
-        sums["commission"] += execution.commission or ZERO
+        currency = execution.currency or execution.order.instrument.currency
+        whole = execution.sec_type == SecType.BAG
+        sums = self._sums[currency, currency if whole else execution.commission_currency]
         sums["slippage"] += Decimal(slippage or 0)
+        if not whole:
+            value = size_of(execution) * execution.last_px / execution.scale
+            sums["executions"] += 1
+            sums["bought" if sign_of(execution.side) > 0 else "sold"] += value
+            sums["commission"] += execution.commission or ZERO
 
     def rows(self) -> Iterator[Row]:
         """A row for each currency and the currency of its commissions."""

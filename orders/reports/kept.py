@@ -17,6 +17,7 @@ from orders.models import AlertKind, DayReport, ReportKind
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.reports import day as days
 from orders.reports.day import Document
+from orders.reports.report_day import today_of
 
 
 class ReportSigned(OrderError):
@@ -36,8 +37,8 @@ def keep(kind: ReportKind, account: BrokerAccount, day: date, *, by: str) -> Day
     """Make the report and keep it; the newest edition where nothing has changed since."""
     BrokerAccount.objects.select_for_update().get(pk=account.pk)  # editions are counted one by one
     document = days.build(kind, account, day)
-    digest, newest = hash_of(document), latest(kind, account.code, day)
-    if newest and (newest.sha256, newest.made_by) == (digest, by[:150]):
+    newest = latest(kind, account.code, day)
+    if newest and newest.made_by == by[:150] and _says_the_same(newest.document, document):
         return newest
     edition = newest.edition + 1 if newest else 1
     return DayReport.objects.create(
@@ -46,9 +47,14 @@ def keep(kind: ReportKind, account: BrokerAccount, day: date, *, by: str) -> Day
         day=day,
         edition=edition,
         document=document,
-        sha256=digest,
+        sha256=hash_of(document),
         made_by=by[:150],
     )
+
+
+def _says_the_same(kept: Document, now: Document) -> bool:
+    """Whether nothing but the time of making differs."""
+    return {**kept, "as_of": ""} == {**now, "as_of": ""}
 
 
 def latest(kind: ReportKind, account: str, day: date) -> DayReport | None:
@@ -59,7 +65,7 @@ def latest(kind: ReportKind, account: str, day: date) -> DayReport | None:
 def shown(kind: ReportKind, account: BrokerAccount, day: date) -> tuple[Document, DayReport | None]:
     """What is shown, with the newest edition: of a past day what was kept, of today how things are now."""
     kept = latest(kind, account.code, day)
-    if kept and day < clock.now().date():
+    if kept and day < today_of(kind):
         return kept.document, kept
     return days.build(kind, account, day), kept
 

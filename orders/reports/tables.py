@@ -15,9 +15,16 @@ from brokers.formats import decimal_text, spreadsheet_text
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CHUNK = 500  # rows that are written at once
-#: Excel's own end of a sheet; more rows go on on a further one.
-SHEET_ROWS = 1_048_576
+#: Rows of one workbook: more take minutes to write, and hardly any program opens them.
+MAX_ROWS = 200_000
 Row = Sequence[Any]
+
+
+class TooManyRows(Exception):
+    """There are more rows than a workbook holds; as CSV there is no end."""
+
+    def __init__(self) -> None:
+        super().__init__(f"A workbook holds {MAX_ROWS:,} rows: choose less, or take the rows as CSV.")
 
 
 def cell(value: Any) -> Any:
@@ -46,7 +53,7 @@ def csv_lines(names: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
 def xlsx_file(sheets: Mapping[str, tuple[Sequence[str], Iterable[Row]]]) -> IO[bytes]:
     """A workbook in a temporary file, at its beginning; rows are written as they come.
 
-    A sheet's rows may be made while those of the sheets before it are read: sums, say.
+    A sheet's rows may be made while those of the sheets before it are read: sums, say. Raises TooManyRows.
     """
     from openpyxl import Workbook  # a fifth of a second at every start, for what is rarely asked
 
@@ -54,10 +61,11 @@ def xlsx_file(sheets: Mapping[str, tuple[Sequence[str], Iterable[Row]]]) -> IO[b
     for name, (names, rows) in sheets.items():
         sheet = book.create_sheet(name[:31])
         sheet.append(list(names))
-        for count, row in enumerate(rows, start=2):
-            if count % SHEET_ROWS == 0:
-                sheet = book.create_sheet(f"{name[:25]} {count // SHEET_ROWS + 1}")
-                sheet.append(list(names))
+        for count, row in enumerate(rows):
+            if count >= MAX_ROWS:
+                sheet.close()
+                sheet._writer.cleanup()  # its temporary file; else the process keeps it to its end
+                raise TooManyRows
             sheet.append([_xlsx_cell(value) for value in row])
     file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever sends it closes it
     book.save(file)

@@ -20,6 +20,7 @@ from orders.models import FillCost, Order, OrderCost
 from orders.reports.costs import in_bps
 
 BY = ("order", "symbol", "trader", "strategy", "venue", "algo", "day")
+USUAL = "symbol"
 MAX_ROWS = 500  # of one answer, the dearest first
 BPS_STEP = Decimal("0.001")
 COLUMNS = (

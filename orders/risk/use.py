@@ -88,6 +88,8 @@ class Use:
     asks: dict[int, Decimal] = field(default_factory=dict)
     #: By owner its mark when this was read (`models.use_mark`); read where asked for.
     marks: dict[str, int | None] = field(default_factory=dict)
+    #: Which transactions had ended when this was read, as PostgreSQL writes it; read with the exits.
+    snapshot: str = ""
     #: What exits of brackets may buy or sell beyond what their entries still may; read where asked for.
     exits_bought: dict[tuple[str, int], Decimal] = field(default_factory=dict)
     exits_sold: dict[tuple[str, int], Decimal] = field(default_factory=dict)

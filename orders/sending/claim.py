@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import transaction
 
 from brokers import registry
-from brokers.fix import Side
 from brokers.gate.lease import Lease
 from brokers.gate.order_ids import USED_UP_FROM
 from brokers.messages import CancelOrder, NewOrder, ReplaceOrder
@@ -43,7 +42,14 @@ from orders.risk.exits import covered_qty, exit_of, total_qty
 BATCH = 100
 #: Orders of the largest group (`entry.groups`).
 LARGEST_GROUP = 9
-SIDES = [side.value for side in Side]
+#: Events after which an order may execute more, or has executed less, than was counted before.
+GROWING = [
+    EventKind.RECORDED,
+    EventKind.REPLACE_REQUESTED,
+    EventKind.TERMS_CHANGED,
+    EventKind.REOPENED,
+    EventKind.RESCALED,
+]
 #: Seconds for which the checks of an order hold while it waits: positions and prices move.
 CHECKED_WITHIN = 5.0
 #: So many groups one claim looks at.
@@ -77,18 +83,23 @@ def _checked(row: str) -> str:
                    COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
 
 
-# What may only reduce has counted all that works: what was recorded since could turn the position with it.
+# What may only reduce has counted all that works: what its check did not see could turn the position with it.
+# By transactions, not by clocks: what was written before the check and committed after it was not seen. An
+# event of a transaction that is still to come is of a database that was restored from another.
 _CHECKED = f"""{_checked("o")}
-    AND CASE WHEN o.reduce_only OR (SELECT EXISTS (
-            SELECT FROM orders_scopestate WHERE state = 'REDUCING'))
-        THEN NOT EXISTS (
-            SELECT FROM orders_order later
-            JOIN brokers_instrument l ON l.id = later.instrument_id
+    AND CASE WHEN o.checked_snapshot IS NULL THEN NOT o.reduce_only
+        WHEN o.checked_snapshot = '' THEN true
+        ELSE NOT EXISTS (
+            SELECT FROM orders_orderevent e
+            JOIN orders_order other ON other.id = e.order_id
+            JOIN brokers_instrument l ON l.id = other.instrument_id
             JOIN brokers_instrument i ON i.id = o.instrument_id
-            WHERE later.account_id = o.account_id AND later.side = ANY(%(sides)s) AND later.id > o.id
-              AND later.recorded_at > o.checked_at
+            WHERE e.txid >= pg_snapshot_xmin(o.checked_snapshot::pg_snapshot)::text::bigint
+              AND e.txid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+              AND NOT pg_visible_in_snapshot(e.txid::text::xid8, o.checked_snapshot::pg_snapshot)
+              AND e.kind = ANY(%(growing)s) AND other.id <> o.id AND other.account_id = o.account_id
               AND (l.con_id = i.con_id OR l.legs <> '[]' OR i.legs <> '[]'))
-        ELSE true END"""  # noqa: S608 - our own words
+        END"""
 
 #: What goes out for an order `o` in its instrument `i`.
 _PAYLOAD = """jsonb_build_object(
@@ -307,7 +318,7 @@ def unchecked_orders(session: str) -> list[UUID]:
         "limit": GROUPS_SEEN * LARGEST_GROUP,
         "checked_within": CHECKED_WITHIN / 2,
         "no_ruleset": NO_RULESET,
-        "sides": SIDES,
+        "growing": GROWING,
     }
     found = prepared.rows(UNCHECKED, facts)
     return [order_id for (order_id,) in found]
@@ -340,7 +351,7 @@ def claim_orders(
         "ack_deadline": settings.ACK_DEADLINE,
         "no_ruleset": NO_RULESET,
         "checked_within": CHECKED_WITHIN,
-        "sides": SIDES,
+        "growing": GROWING,
     }
     claimed = prepared.rows(CLAIM_ORDERS, facts)
     orders = [msgspec.json.decode(payload, type=NewOrder) for (payload,) in claimed]

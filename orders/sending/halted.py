@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from brokers.postgres import clock, prepared
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, TradingState
+from orders.models.controls.ruleset import NO_RULESET
 from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.risk.report import CheckResult
@@ -26,11 +27,14 @@ from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
 
 AT_ONCE = 500
+#: A state is set a moment before its transaction commits, and an order's check may come in between.
+SET_AFTER_CHECK = f"""s.set_at >= o.checked_at - interval '10 seconds'
+        AND o.ruleset IS DISTINCT FROM COALESCE((SELECT edition FROM orders_rulebook), '{NO_RULESET}')"""  # noqa: S608
 #: Which of these orders a state stops that came after their checks; where several do, one of them.
 STOPPED = f"""
     SELECT o.id::text, min(s.scope || ' is ' || s.state || ': ' || s.reason)
     FROM orders_order o JOIN orders_scopestate s ON s.scope IN {ORDER_SCOPES}
-    WHERE o.id = ANY(%s::uuid[]) AND (s.state = 'HALTED' OR s.state = 'REDUCING' AND s.set_at >= o.checked_at)
+    WHERE o.id = ANY(%s::uuid[]) AND (s.state = 'HALTED' OR s.state = 'REDUCING' AND {SET_AFTER_CHECK})
     GROUP BY o.id
 """  # noqa: S608 - our own words
 

@@ -258,7 +258,7 @@ class Submitter:
 
     def _gate_is_open(self) -> bool:
         """No new order before the session has reconciled since its last (re)connect, nor around a restart."""
-        window = settings.RESTART_WINDOW
+        window = settings.GATEWAY_CALENDARS[self.lease.name].restart
         return self.session.link is Link.READY and not (window and window.covers(clock.now()))
 
     def _hand_over(
@@ -396,7 +396,10 @@ def _unknown(order: Order, error: BrokerError) -> None:
 
 
 def _record_cancels(lease: Lease, cancels: Sequence[CancelOrder], answers: Sequence[Sent]) -> None:
-    """A cancel is safe to repeat: whatever stopped it, it waits again; a definite no refuses the request."""
+    """A cancel is safe to repeat: whatever stopped it, it waits again; a definite no refuses the request.
+
+    One that never left is the same command again, so that what was asked can be counted.
+    """
     errors = {answer.order_id: answer.error for answer in answers if answer.error}
     if not errors:
         return
@@ -412,6 +415,9 @@ def _record_cancels(lease: Lease, cancels: Sequence[CancelOrder], answers: Seque
             cause = Cause(actor="submission", at=now, text=str(error))
             if isinstance(error, BrokerRefused):
                 refuse_request(order, request, "REQUEST_REFUSED", cause)
+                request.save()
+            elif isinstance(error, BrokerUnavailable):
+                replaces.ask_again(order, request, cause)
                 request.save()
             else:
                 repeat_cancel(order, request, cause)

@@ -42,7 +42,7 @@ from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRu
 from orders.notify import alerts, questions, wakeup
 from orders.notify.alerts import raise_alert
 from orders.notify.submission_counts import StartedBy, count_submission
-from orders.reconciliation import positions, snapshots
+from orders.reconciliation import lost_cancels, positions, snapshots
 from orders.risk.states import States
 from orders.sending import order_ids, replaces
 from orders.sending.halted import give_up_halted
@@ -343,6 +343,7 @@ class SessionRuntime:
             Step("missing commissions", partial(commissions.mark_missing, name)),
             Step("free executions", partial(commissions.book_unreported, name), every=HEALTH_EVERY),
             Step("unconfirmed orders", lambda: alerts.follow_unconfirmed(name, self.flags.unproven)),
+            Step("unanswered cancels", partial(lost_cancels.clear_answered, name), every=HEALTH_EVERY),
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),

@@ -136,7 +136,8 @@ def _marks(marks: Mapping[str, int] | None) -> list[list[object]]:
     return [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
 
 
-#: Wait for who moves them now, and move them if none had been moved since they were read.
+#: Wait for who moves them now, and move them if none had been moved since they were read. Nor while a process
+#: of the version before is recording, which has read and will move them (`store.use.WAIT_FOR_FORMER`).
 MARKS = """
     expected AS (
         SELECT * FROM unnest(%s::text[], %s::bigint[]) AS e(owner, version)
@@ -144,7 +145,8 @@ MARKS = """
         SELECT m.owner, m.version FROM orders_usemark m WHERE m.owner IN (SELECT owner FROM expected)
         ORDER BY m.owner COLLATE "C" FOR UPDATE
     ), stands AS (
-        SELECT count(*) = (SELECT count(*) FROM expected) AS stands
+        SELECT count(*) = (SELECT count(*) FROM expected) AND (SELECT bool_and(
+            pg_try_advisory_xact_lock_shared(7411, hashtext(owner))) FROM expected) AS stands
         FROM locked JOIN expected USING (owner, version)
     ), moved AS (
         UPDATE orders_usemark m SET version = m.version + 1 FROM locked, stands

@@ -76,13 +76,18 @@ def contents(owner: Owner) -> str:
 
 
 def positions(owner: Owner) -> str:
-    """(owner, contract, executed, may still be bought, may still be sold), all its orders ever."""
+    """(owner, contract, executed, may still be bought, may still be sold), all its orders ever.
+
+    Of an order that is filled there may be what a replace asks for beyond that (FIX).
+    """
     return f"""
         SELECT {owner.name}, c.con_id, sum(c.ratio * o.cum_qty),
             sum(greatest(c.ratio, 0) * l.leaves), sum(greatest(-c.ratio, 0) * l.leaves)
         FROM (
             SELECT account_id, client_id, strategy, side, instrument_id, order_qty, cum_qty, id,
-                state = ANY(%(alive)s) AND parent_id IS NULL AND NOT EXISTS (
+                (state = ANY(%(alive)s) OR state = ANY(%(executed)s) AND id IN (
+                    SELECT order_id FROM orders_orderrequest WHERE kind = 'REPLACE' AND state IN ({OPEN}))
+                ) AND parent_id IS NULL AND NOT EXISTS (
                     SELECT FROM orders_ordergroup g
                     WHERE g.id = group_id AND g.kind = %(bracket)s AND group_rank > 0) AS works
             FROM orders_order o WHERE {owner.where} AND (o.cum_qty > 0 OR o.state = ANY(%(alive)s))

@@ -19,7 +19,7 @@ from typing import Any
 
 from brokers.fix import Side
 from brokers.postgres import clock, prepared
-from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
+from orders.models import ALIVE, EXECUTED, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
 from orders.risk.intention import ZERO, Content
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope
@@ -27,6 +27,7 @@ from orders.risk.use import Day, Use
 from orders.store.scope_use import ACCOUNTS as OF_ACCOUNTS
 from orders.store.scope_use import (
     CONTRACTS,
+    OPEN,
     contents,
     day,
     messages,
@@ -48,11 +49,19 @@ LOCK = """
     INSERT INTO orders_usemark (owner, version) SELECT name, 1 FROM unnest(%s::text[]) AS names(name)
     ON CONFLICT (owner) DO UPDATE SET version = orders_usemark.version + 1
 """
+#: Processes of the version before wait in line by advisory locks, each alone. Those of this version share
+#: them: marks decide among these (docs/decisions/0057; the next version drops it).
+WAIT_FOR_FORMER = """
+    SELECT pg_advisory_xact_lock_shared(7411, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
+"""
 #: An owner of whom nothing was ever asked has none yet: NULL.
 MARKS = """
     SELECT name, m.version FROM unnest(%(marks)s::text[]) AS names(name)
     LEFT JOIN orders_usemark m ON m.owner = name
 """
+
+#: What this very transaction records comes after the read.
+SNAPSHOT = "SELECT pg_current_snapshot()::text, COALESCE(pg_current_xact_id_if_assigned()::text, '')"
 
 OPEN_ORDERS = """
     SELECT account_id, count(*) FROM orders_order
@@ -60,7 +69,12 @@ OPEN_ORDERS = """
 """
 
 # Of a group of which one execution ends the others, the largest order counts; a bracket's exits close what
-# its entry opens. A replace that is asked for counts as if it were granted.
+# its entry opens. A replace that is asked for counts as if it were granted, also of an order that is filled
+# where the broker raises those.
+RAISED = f"""
+    SELECT order_id, max(order_qty) AS order_qty FROM orders_orderrequest
+    WHERE kind = 'REPLACE' AND state IN ({OPEN}) GROUP BY 1
+"""  # noqa: S608 - our own words
 WORKING = f"""
     SELECT account_id, con_id, sum(bought), sum(sold) FROM (
         SELECT o.account_id, c.con_id,
@@ -90,6 +104,15 @@ WORKING = f"""
         JOIN brokers_instrument i ON i.id = o.instrument_id
         {CONTRACTS}
         WHERE %(all_contracts)s OR c.con_id = ANY(%(contracts)s)
+        UNION ALL
+        SELECT o.account_id, c.con_id, greatest(c.ratio, 0) * l.leaves, greatest(-c.ratio, 0) * l.leaves
+        FROM ({RAISED}) AS r
+        JOIN orders_order o ON o.id = r.order_id AND o.state = ANY(%(executed)s)
+        JOIN brokers_instrument i ON i.id = o.instrument_id
+        {CONTRACTS}
+        CROSS JOIN LATERAL (SELECT greatest(r.order_qty - o.cum_qty, 0) AS leaves) AS l
+        WHERE o.account_id = ANY(%(accounts)s) AND o.parent_id IS NULL
+          AND (%(all_contracts)s OR c.con_id = ANY(%(contracts)s))
     ) AS units GROUP BY 1, 2
 """  # noqa: S608 - our own words
 
@@ -174,7 +197,13 @@ class Reading:
     day: bool = False
     messages: bool = False
     repeats: bool = False
-    exits: bool = False  # what exits of brackets may still do
+    exits: bool = False  # what exits of brackets may still do, and the snapshot in which all this was seen
+
+
+def lock_owners(owners: Collection[str]) -> None:
+    """Wait for all who are recording for one of these owners; held to the end of the transaction."""
+    if owners:
+        prepared.pipeline((LOCK, [sorted(owners)]))
 
 
 def read_use(
@@ -212,6 +241,7 @@ def read_use(
         # Ids have this machine's time in them, so it is compared with that.
         "minute_ago": first_id_at(now - timedelta(minutes=1)),
         "alive": [state.value for state in ALIVE],
+        "executed": [state.value for state in EXECUTED],
         "open_requests": [state.value for state in OPEN_REQUESTS],
         "slicing": [state.value for state in SLICING],
         "sides": [side.value for side in Side],
@@ -220,7 +250,7 @@ def read_use(
     }
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
-    waits = [(LOCK, [sorted(locks)])] if locks else []
+    waits = [(sql, [sorted(locks)]) for sql in (WAIT_FOR_FORMER, LOCK)] if locks else []
     # A statement of its own: it sees what those committed for whom the lock made it wait.
     reads = [(_all_of(tuple(wanted)), facts)] if wanted else []
     found = prepared.pipeline(*waits, *reads) if waits or reads else []
@@ -265,7 +295,7 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
         *([OF_USERS] if facts["users"] else []),
     ]
     wanted = [("marks", MARKS)] if facts["marks"] else []
-    wanted += [("exits", EXITS)] if reading.exits else []
+    wanted += [("exits", EXITS), ("snapshot", SNAPSHOT)] if reading.exits else []
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
@@ -362,6 +392,20 @@ def _add_exits(use: Use, rows: Rows) -> None:
         use.exits_bought[account, con_id], use.exits_sold[account, con_id] = bought, sold
 
 
+def _add_snapshot(use: Use, rows: Rows) -> None:
+    ((snapshot, own),) = rows
+    use.snapshot = snapshot_before(snapshot, own)
+
+
+def snapshot_before(snapshot: str, own: str) -> str:
+    """The snapshot (xmin:xmax:running) as one who does not see the writes of transaction `own` has it."""
+    lowest, end, running = snapshot.split(":")
+    if not own or int(own) >= int(end):  # nothing from `end` on was seen
+        return snapshot
+    unseen = sorted({int(own), *(int(one) for one in running.split(",") if one)})
+    return f"{lowest}:{end}:{','.join(map(str, unseen))}"
+
+
 TRUE = "true".__eq__
 CONTENT = (int, TRUE, Decimal, str, Decimal, Decimal)
 #: What the columns of each kind are.
@@ -380,6 +424,7 @@ COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "repeats": (str, int, TRUE, Decimal, int),
     "exits": (str, int, Decimal, Decimal),
     "marks": (str, int),
+    "snapshot": (str, str),
 }
 ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "open": _add_open,
@@ -396,6 +441,7 @@ ADDERS: dict[str, Callable[[Use, Rows], None]] = {
     "repeats": _add_repeats,
     "exits": _add_exits,
     "marks": _add_marks,
+    "snapshot": _add_snapshot,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,8 +14,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from brokers import display
 from brokers.display import NOTHING, age_text, figure, link_mark, moment, number, number_text
-from brokers.models import GatewaySession, Profit
+from brokers.models import GatewaySession, Instrument, Profit
 from orders import statistics
 from orders.access import accounts_of_person
 from orders.controls.approvals import to_decide
@@ -44,6 +45,24 @@ def zone_name() -> str:
 def num(value: Decimal | int | None, places: int | None = None) -> SafeString:
     """A number as the desk reads it."""
     return number(value, places)
+
+
+@register.filter
+def price(value: Decimal | None, instrument: Instrument) -> SafeString:
+    """A price by the instrument's tick."""
+    return display.price(value, instrument)
+
+
+@register.filter
+def money(value: Decimal | None, currency: str = "") -> SafeString:
+    """An amount with its currency."""
+    return display.money(value, currency)
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """A date."""
+    return display.day(value)
 
 
 @register.filter

@@ -73,7 +73,7 @@ def test_many_orders_are_canceled_after_their_number_was_typed(boss: Page, stack
 
 
 def test_a_view_is_saved_and_shown_as_a_chip(boss: Page, stack: System) -> None:
-    boss.goto("/admin/orders/order/?side__exact=SELL")
+    boss.goto("/admin/orders/order/?view=all&side__exact=SELL")
     boss.get_by_role("button", name="+ save this view").click()
     boss.fill("#view-name", "Sells")
     boss.get_by_role("button", name="Save view").click()
@@ -127,3 +127,73 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(boss: Page) -> None:
         if boss.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wider.append(place)
     assert wider == []
+
+
+def columns(page: Page) -> list[str]:
+    """The headings of the blotter, without the first and the last, which hold no column."""
+    return [text.strip(" ▲▼") for text in page.locator("#result_list thead th").all_inner_texts()[1:-1]]
+
+
+def test_columns_are_chosen_ordered_and_kept(boss: Page, stack: System) -> None:
+    stack.api.placed(**FAR)
+    boss.goto("/admin/orders/order/")
+    assert "Notional" not in columns(boss)
+    boss.get_by_role("button", name="Columns…").click()
+    boss.get_by_role("checkbox", name="Notional").check()
+    for _ in range(20):
+        boss.get_by_role("button", name="Move Notional to the left").click()
+    boss.get_by_role("button", name="Keep columns").click()
+    boss.wait_for_url("**/admin/orders/order/")
+    kept = columns(boss)
+    assert "Notional" in kept[:4]
+    boss.context.clear_cookies(name="desk_zone")
+    boss.goto("/admin/orders/order/?view=all")
+    assert columns(boss) == kept
+    boss.get_by_role("button", name="Columns…").click()
+    boss.get_by_role("button", name="The desk's own").click()
+    expect(boss.get_by_role("columnheader", name="Notional")).to_have_count(0)
+
+
+def test_a_heading_sorts_and_says_so(boss: Page, stack: System) -> None:
+    for price in ("3", "1", "2"):
+        stack.api.placed("GOOG", ord_type="LIMIT", price=price)
+    boss.goto("/admin/orders/order/?view=open&q=GOOG")
+    for wanted, order in (("ascending", ["1.00", "2.00", "3.00"]), ("descending", ["3.00", "2.00", "1.00"])):
+        boss.get_by_role("link", name="Limit / stop").click()
+        expect(boss.locator(f'th[aria-sort="{wanted}"]')).to_contain_text("Limit / stop")
+        assert boss.locator('td[data-c="limit"]').all_inner_texts() == order
+
+
+WHOLE_ROWS = """() => {
+    const box = document.querySelector(".desk-scroll").getBoundingClientRect();
+    const head = document.querySelector("#result_list thead").getBoundingClientRect();
+    const bottom = Math.min(box.bottom, innerHeight);
+    const all = [...document.querySelectorAll("#result_list tbody tr")];
+    const rows = all.map((row) => row.getBoundingClientRect());
+    return rows.filter((row) => row.top >= head.bottom - 1 && row.bottom <= bottom).length;
+}"""
+WIDER = """() => {
+    const box = document.querySelector(".desk-scroll");
+    return box.scrollWidth - box.clientWidth;
+}"""
+
+
+def test_21_rows_with_every_column_are_seen_at_once(boss: Page, stack: System) -> None:
+    for _ in range(25):
+        stack.api.placed("SPY", **FAR)
+    boss.goto("/admin/orders/order/")
+    boss.evaluate("document.fonts.ready")
+    assert boss.evaluate(WHOLE_ROWS) >= 21
+    assert boss.evaluate(WIDER) <= 0
+
+
+def test_an_order_is_replaced_from_its_row(boss: Page, stack: System) -> None:
+    order = stack.api.placed(**FAR)
+    eventually(lambda: stack.api.state(order["id"]) == "PENDING", limit=60)
+    boss.goto(f"/admin/orders/order/?q={order['cl_ord_id']}")
+    boss.keyboard.press("j")
+    boss.keyboard.press("r")
+    boss.locator("dialog[open]").get_by_label("Limit").fill("2")
+    boss.locator("dialog[open]").get_by_role("button", name="Replace order").click()
+    expect(boss.locator('td[data-c="limit"]')).to_have_text("2.00", timeout=WAIT)
+    assert "/orders/order/?q=" in boss.url

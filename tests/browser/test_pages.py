@@ -34,6 +34,7 @@ PAGES = {
     "instruments": "/admin/brokers/instrument/",
     "instrument": "/admin/brokers/instrument/1/change/",
     "session": "/admin/brokers/gatewaysession/main/change/",
+    "gateway": "/admin/desk/gateways/main/",
     "breaks": "/admin/orders/break/",
     "alerts": "/admin/orders/alert/",
     "limits": "/admin/orders/accountlimit/",

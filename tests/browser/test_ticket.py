@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -36,6 +37,39 @@ def test_an_order_of_ones_own_is_filled_before_ones_eyes(boss: Page, stack: Syst
     expect(boss.locator('[data-part="head"]')).to_contain_text("Completed", timeout=WAIT)
     expect(boss.locator("#executions-title")).to_contain_text("7 at")
     expect(boss.locator('[data-part="events"]')).to_contain_text("client:desk")
+
+
+def test_a_bracket_is_sent_whole_and_canceled_whole(boss: Page, stack: System) -> None:
+    fill(boss, symbol="IBM", order_qty="3", price="1.50")
+    boss.select_option("#f-work", "BRACKET")
+    boss.fill("#f-take_profit", "9")
+    boss.fill("#f-stop_loss", "0.5")
+    expect(boss.locator("#check")).to_contain_text("its exits work", timeout=WAIT)
+    send(boss)
+    family = boss.locator("[data-part=family]")
+    expect(family.locator("tbody tr")).to_have_count(3)
+    expect(boss.locator("[data-part=head]")).to_contain_text("Working", timeout=WAIT)
+    boss.click("[data-act=cancel_group]")
+    boss.get_by_role("button", name="Cancel whole group", exact=True).click()
+    expect(family.locator("tbody tr", has_text="Canceled")).to_have_count(3, timeout=WAIT)
+
+
+def test_an_order_in_slices_is_paused_and_resumed(boss: Page, stack: System) -> None:
+    fill(boss, symbol="MSFT", order_qty="40", price="1.00")
+    boss.select_option("#f-work", "TWAP")
+    boss.fill("#f-slices", "4")
+    end = datetime.now(UTC) + timedelta(hours=2)
+    boss.fill("#f-end_time", end.strftime("%Y-%m-%dT%H:%M"))
+    expect(boss.locator("#check")).to_contain_text("In 4 slices", timeout=WAIT)
+    boss.click("#review")
+    boss.click("#send")
+    boss.wait_for_url("**/desk/slices/**")
+    part = boss.locator("[data-part=sliced]")
+    expect(part).to_contain_text("1 of 4 slices made", timeout=WAIT)
+    for button, state in (("Pause", "Paused"), ("Resume", "Running"), ("Cancel the rest", "Canceled")):
+        boss.fill("#reason", "news at ten")
+        boss.get_by_role("button", name=button, exact=True).click()
+        expect(part).to_contain_text(state, timeout=WAIT)
 
 
 def test_the_ticket_shows_the_market_and_a_click_fills_a_price(boss: Page, stack: System) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import time
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,11 @@ def write(path: Path) -> None:
 def test_a_million_trades_are_read_in_bounded_memory(order: Order, tmp_path: Path) -> None:
     write(tmp_path / "year.xml")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begun, worked = time.time(), time.process_time()
     with (tmp_path / "year.xml").open("rb") as source:
         (outcome,) = read_statement(source, name="year.xml", by="shell:test")
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    took, own = time.time() - begun, time.process_time() - worked
+    print(f"{took:.0f} s, of them {own:.0f} s of this process; {grown:.0f} MB more")
     assert (outcome.rows, StatementRow.objects.count(), Break.objects.count()) == (TRADES, TRADES, 0)
     assert grown < GROWTH, f"{grown:.0f} MB"

@@ -11,11 +11,18 @@ from collections.abc import Iterator
 from functools import singledispatch
 from typing import Any
 
-from django.contrib.postgres.operations import AddConstraintNotValid, AddIndexConcurrently
+from django.contrib.postgres.operations import (
+    AddConstraintNotValid,
+    AddIndexConcurrently,
+    RemoveIndexConcurrently,
+    ValidateConstraint,
+)
 from django.db import connection, models
 from django.db.migrations import Migration, RunSQL, SeparateDatabaseAndState, operations
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
+
+from brokers.postgres.migration_steps import BuildIndex
 
 #: Tables that grow with every order.
 BIG = {
@@ -36,9 +43,18 @@ SQL = {
 }
 
 
+#: Steps that may be done again: a migration that is not atomic stops between two where a lock takes too long.
+AGAIN = (BuildIndex, RemoveIndexConcurrently, ValidateConstraint, operations.AlterField)
+
+
 def faults(migration: Migration, state: ProjectState) -> list[str]:
     """What is wrong with a migration, in words; `state` is what was before it."""
     found: list[str] = []
+    if not migration.atomic:
+        once = [type(step).__name__ for step in flat(migration.operations) if not isinstance(step, AGAIN)]
+        found += [
+            f"{name}: cannot be run again after a lock timeout: a migration of its own" for name in once
+        ]
     state = state.clone()
     for operation in flat(migration.operations):
         found += [f"{type(operation).__name__}: {text}" for text in fault(operation, migration, state)]
@@ -86,9 +102,9 @@ def _(operation: RunSQL, migration: Migration, state: ProjectState) -> Iterator[
 def _(operation: operations.AddIndex, migration: Migration, state: ProjectState) -> Iterator[str]:
     table = table_of(migration, state, operation.model_name)
     if table and not isinstance(operation, AddIndexConcurrently):
-        yield f"stops all writes to {table}: use AddIndexConcurrently in a migration with atomic = False"
+        yield f"stops all writes to {table}: use BuildIndex in a migration with atomic = False"
     elif table and migration.atomic:
-        yield "AddIndexConcurrently wants a migration with atomic = False"
+        yield "BuildIndex wants a migration with atomic = False"
 
 
 @fault.register

@@ -11,6 +11,7 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Now
 
+from brokers.postgres.migration_steps import BuildIndex
 from tests.stack.migrations import BIG, faults
 
 #: From these numbers on; what is older ran before anybody had a big table.
@@ -102,5 +103,17 @@ def test_what_leaves_a_desk_alone_is_allowed(operation: Any) -> None:
 
 
 def test_a_concurrent_index_wants_a_migration_without_a_transaction() -> None:
-    assert made(AddIndexConcurrently("orderevent", INDEX))
-    assert made(AddIndexConcurrently("orderevent", INDEX), atomic=False) == []
+    assert made(BuildIndex("orderevent", INDEX))
+    assert made(BuildIndex("orderevent", INDEX), atomic=False) == []
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        AddIndexConcurrently("orderevent", INDEX),
+        migrations.AddField("order", "x", models.IntegerField(null=True)),
+        migrations.RunSQL("CREATE INDEX CONCURRENTLY x ON orders_order (state)"),
+    ],
+)
+def test_what_cannot_be_run_again_is_refused_outside_a_transaction(operation: Any) -> None:
+    assert made(operation, atomic=False)

@@ -18,6 +18,7 @@ from typing import Any, Self
 import httpx
 
 from tradedesk.chaos import evidence
+from tradedesk.chaos.evidence import Books
 from tradedesk.chaos.invariants import Violation, broken
 from tradedesk.chaos.report import Document, verdict
 from tradedesk.chaos.up import Up
@@ -38,8 +39,9 @@ Say = Callable[[str], None]
 class Flow:
     """Market orders at a steady rate; each is repeated with the same ids until it is answered."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, name: str = "kills") -> None:
         self.api = api
+        self.name = name
         self.numbers = count()
         self.taken: list[str] = []
         self.statuses: Counter[int] = Counter()
@@ -60,7 +62,7 @@ class Flow:
     def _send(self) -> None:
         while not self.over.wait(SENDERS / RATE):
             number = next(self.numbers)
-            order = {"cl_ord_id": f"kills-{number}", "side": SIDES[number % 2], "max_age": "3600"}
+            order = {"cl_ord_id": f"{self.name}-{number}", "side": SIDES[number % 2], "max_age": "3600"}
             answer = self._until_answered(order)
             self.statuses[answer.status_code] += 1
             if answer.is_success:
@@ -104,7 +106,7 @@ def run(folder: Path, *, rounds: int, say: Say, minutes: float = 0, seed: int = 
             kills = [kill(up, name, say) for _ in range(rounds) for name in up.names]
             kills += [kill(up, name, say) for name in at_random(up.names, minutes, seed)]
         moving = quiet(up)
-        violations = compare(up, flow) | {"nobody died but who was killed": strangers(up, kills)}
+        violations = compare(up, flow.taken) | {"nobody died but who was killed": strangers(up, kills)}
         return {
             "ok": not moving and not any(violations.values()),
             "rounds": rounds,
@@ -145,12 +147,12 @@ def kill(up: Up, name: str, say: Say) -> Kill:
     return done
 
 
-def longest_gap(up: Up, killed_at: datetime) -> float | None:
+def longest_gap(books: Books, killed_at: datetime) -> float | None:
     """The longest time between two orders handed to the gateway, from just before a kill until now.
 
     None while nothing has been sent since.
     """
-    moments = evidence.moments_of_sending(up)
+    moments = evidence.moments_of_sending(books)
     since = [at for at in moments if at > killed_at - timedelta(seconds=CALM / 2)]
     if not since or since[-1] < killed_at:
         return None
@@ -163,24 +165,24 @@ def strangers(up: Up, kills: list[Kill]) -> list[Violation]:
     return [{"killed": who, "said": death} for who, death in pairs if not death.startswith(f"{who} ")]
 
 
-def quiet(up: Up) -> list[str]:
+def quiet(books: Books) -> list[str]:
     """Wait until nothing moves by itself any more; what still does after the limit."""
     deadline = time.monotonic() + QUIET_LIMIT
-    while (moving := evidence.moving(up)) and time.monotonic() < deadline:
+    while (moving := evidence.moving(books)) and time.monotonic() < deadline:
         time.sleep(PAUSE)
     return moving
 
 
-def compare(up: Up, flow: Flow) -> dict[str, list[Violation]]:
+def compare(books: Books, taken: Sequence[str]) -> dict[str, list[Violation]]:
     """Compare until both sides agree: reconciliation runs each minute."""
     deadline = time.monotonic() + QUIET_LIMIT / 2
     while True:
-        found = evidence.collect(up, [])
+        found = evidence.collect(books, [])
         violations = broken(found)
         states = {order.id: order.state for order in found.orders.values()}
         violations["every order that was taken is completed"] = [
             {"order": order_id, "is": states.get(order_id, "gone")}
-            for order_id in flow.taken
+            for order_id in taken
             if states.get(order_id) != "COMPLETED"
         ]
         if not any(violations.values()) or time.monotonic() > deadline:

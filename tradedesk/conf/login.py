@@ -8,6 +8,22 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # refuses before a password is looked at
     "django.contrib.auth.backends.ModelBackend",
 ]
+# Single sign-on by OpenID Connect, off without an issuer. A provider names a person whom somebody has made
+# here: it makes nobody and gives no right.
+OIDC_ISSUER = env.provider("TRADEDESK_OIDC_ISSUER")
+OIDC_RP_CLIENT_ID = env.read(env.env.str, "TRADEDESK_OIDC_CLIENT_ID", "")
+OIDC_RP_CLIENT_SECRET = env.read(env.env.str, "TRADEDESK_OIDC_CLIENT_SECRET", "")
+# "email" is compared with the person's e-mail address here, when verified there; any other one with the name.
+OIDC_CLAIM = env.read(env.env.str, "TRADEDESK_OIDC_CLAIM", "email")
+OIDC_RP_SIGN_ALGO = env.choice("TRADEDESK_OIDC_ALGORITHM", "RS256", ("RS256", "ES256"))
+OIDC_RP_SCOPES = "openid email profile"
+OIDC_CREATE_USER = False
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = 5  # seconds
+OIDC_AUTH_REQUEST_EXTRA_PARAMS = {"prompt": "login", "max_age": "300"}
+OIDC_AUTHENTICATION_CALLBACK_URL = "desk:single_sign_on_back"
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append("orders.single_sign_on.SingleSignOnBackend")
 AXES_FAILURE_LIMIT = env.integer("TRADEDESK_LOGIN_TRIES", 5, low=1, high=100)
 AXES_COOLOFF_TIME = env.number("TRADEDESK_LOGIN_COOLOFF_MINUTES", 10, low=0.1, high=1440) / 60  # hours
 # Per name and address: nobody can lock another person out from elsewhere.
@@ -20,6 +36,7 @@ TRUSTED_PROXY = env.networks("TRADEDESK_TRUSTED_PROXY")
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 AXES_ONLY_ADMIN_SITE = True
+AXES_ENABLE_ADMIN = False  # the desk has a page of its own
 AXES_VERBOSE = False
 AXES_DISABLE_ACCESS_LOG = True
 OTP_TOTP_ISSUER = "Tradedesk"

@@ -42,6 +42,12 @@ NAVIGATION = [
                 "permission": may("orders.view_order"),
             },
             {
+                "title": "Sliced orders",
+                "icon": "timelapse",
+                "link": reverse_lazy("desk:sliced_list"),
+                "permission": may("orders.view_order"),
+            },
+            {
                 "title": "Audit",
                 "icon": "policy",
                 "link": reverse_lazy("desk:audit"),
@@ -76,6 +82,12 @@ NAVIGATION = [
         "items": [
             page("Alerts", "notifications", "orders.alert"),
             page("Breaks", "difference", "orders.break"),
+            {
+                "title": "Breaks at work",
+                "icon": "rule",
+                "link": reverse_lazy("desk:workbench"),
+                "permission": may("orders.view_break"),
+            },
             {
                 "title": "Statements",
                 "icon": "upload_file",
@@ -118,6 +130,7 @@ NAVIGATION = [
             {"title": "My second factor", "icon": "lock", "link": reverse_lazy("desk:second_factor")},
             page("People", "person", "auth.user"),
             page("Groups", "group", "auth.group"),
+            page("Refused logins", "no_accounts", "axes.accessattempt"),
         ],
     },
     {

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from brokers.models import BrokerAccount, GatewaySession, SessionHealth
+from brokers.postgres import clock
 from orders.models import Alert, AlertKind
 from orders.store.states import read_states
 from tradedesk import env, health
@@ -26,10 +27,10 @@ def examine() -> Iterator[Finding]:
     for name, config in settings.BROKER_SESSIONS.items():
         yield session(health.check_session(name, rows.get(name), states))
         yield gateway(config, rows.get(name), reports.get(name))
+        yield restarts(name)
         if report := reports.get(name):
             yield clock_finding(f"clock_gateway:{name}", report.clocks.get("gateway", 0.0), "the gateway")
     yield accounts()
-    yield restarts()
     if left := sorted(rows.keys() - settings.BROKER_SESSIONS.keys()):
         yield warn(
             "sessions", f"Not set any more: {', '.join(left)}", "Map their accounts with TRADEDESK_ACCOUNTS."
@@ -73,12 +74,16 @@ def accounts() -> Finding:
     return ok("accounts", ", ".join(code for code, _ in codes) or "none yet")
 
 
-def restarts() -> Finding:
+def restarts(session: str) -> Finding:
     """The gateway restarts each day, whether we know when or not."""
-    if settings.RESTART_WINDOW is None:
+    name, calendar = f"restart_window:{session}", settings.GATEWAY_CALENDARS[session]
+    if calendar.restart is None:
         do = "Set TRADEDESK_RESTART_WINDOW to the auto-restart time of the gateway."
-        return warn("restart_window", "Orders may be sent into the gateway's daily restart.", do)
-    return ok("restart_window", str(settings.RESTART_WINDOW))
+        return warn(name, "Orders may be sent into the gateway's daily restart.", do)
+    if calendar.restarts_while_open(clock.now()):
+        do = "Move the gateway's auto-restart, and TRADEDESK_RESTART_WINDOW, out of these hours."
+        return warn(name, f"{calendar.restart} lies in the hours of {calendar.market}.", do)
+    return ok(name, str(calendar.restart))
 
 
 def alerts() -> Finding:

@@ -49,11 +49,11 @@ class System:
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self.folder = undo.enter_context(DataFolder(self.options.data))
-            copied = template.fill(self.folder)
+            copied = self.fill()
             self._start_servers(undo)
             undo.callback(self.stop_all)
             if not copied:
-                migrate(self.environment, self.folder.logs, owner_url=self.postgres.url)
+                self.migrate()
             if self.settings or not copied:  # they may name further sessions and accounts
                 self.manage("seed")
             self.start_all()
@@ -64,6 +64,14 @@ class System:
 
     def __exit__(self, *exc: object) -> None:
         self.undo.close()
+
+    def fill(self) -> bool:
+        """Copy a database that is migrated and seeded; False when there is none."""
+        return template.fill(self.folder)
+
+    def migrate(self) -> None:
+        """The schema of this version, as the owner of the tables."""
+        migrate(self.environment, self.folder.logs, owner_url=self.postgres.url)
 
     def _start_servers(self, undo: ExitStack) -> None:
         """Servers of its own, whatever the environment of the test run names."""

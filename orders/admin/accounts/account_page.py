@@ -36,7 +36,7 @@ class AccountAdmin(ProfitColumns, DetailPage, OwnAccounts, brokers_admin.BrokerA
     """The person's accounts."""
 
     account_path = "code"
-    list_display = ("code", "session", "daily", "unrealized", "realized", "as_of", "baseline_at")  # type: ignore[assignment]
+    list_display = ("code", "session", "daily", "unrealized", "realized", "as_of", "compared_since")  # type: ignore[assignment]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what each account made."""

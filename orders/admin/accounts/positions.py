@@ -15,9 +15,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import FieldTextFilter
-from unfold.views import ChangeList
 
-from brokers.desk import moment, number
+from brokers.desk import DeskList, moment, number
 from brokers.display import figure
 from brokers.models import GatewaySession, Instrument, Position, Profit
 from orders.access import accounts_of_person
@@ -35,7 +34,7 @@ from orders.reconciliation.positions import executed_quantities
 PLACE = "orders.place_order"
 
 
-class PositionList(ChangeList):
+class PositionList(DeskList):
     """Adds to each row what our own executions say, by the rule of reconciliation."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -145,7 +144,7 @@ class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[mis
     @admin.display(description="avg cost")
     def cost(self, position: Position) -> SafeString:
         """Average cost as the broker reports it."""
-        return number(position.avg_cost)
+        return number(position.avg_cost, 4)
 
     @admin.display(description="as of", ordering="reported_at")
     def reported(self, position: Position) -> SafeString:

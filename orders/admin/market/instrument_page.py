@@ -9,13 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from brokers import admin as brokers_admin
+from brokers.display import price_text
 from brokers.market import DEPTH_ROWS
 from brokers.models import Instrument, Position
 from orders.access import Accounts, accounts_of_person
 from orders.admin.accounts.broker_rows import replaces
 from orders.admin.accounts.positions import add_expected
 from orders.admin.market.live_market import market_context, trading_words
-from orders.admin.shared.badges import price_text, state_badge
+from orders.admin.shared.badges import state_badge
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.pages import show
 from orders.models import ALIVE, Execution, Order

@@ -17,13 +17,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from brokers.display import NOTHING, age_text, moment, number_text
+from brokers.display import NOTHING, age_text, moment, number_text, price_text
 from brokers.formats import decimal_text
 from brokers.market import DEPTH_ROWS, Level, MarketDataType, MarketView
 from brokers.models import GatewaySession, Instrument
 from brokers.port import Link
 from orders.access import Accounts, accounts_of_person
-from orders.admin.shared.badges import price_text
 from orders.admin.shared.pages import desk_page
 from orders.instruments import market_views
 from orders.models import ALIVE, Order

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from brokers.display import price_text
 from brokers.formats import decimal_text
 from brokers.models import Instrument
 from orders.access import Accounts, accounts_of_person
-from orders.admin.shared.badges import price_text
 from orders.admin.shared.pages import desk_page
 from orders.entry.fields import collect
 from orders.entry.resolution import resolve

@@ -37,11 +37,17 @@ class AttentionAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         return super().get_queryset(request).filter(mine | Q(**{f"{self.about}__isnull": True}))
 
 
-def decide(request: HttpRequest, model: type[Model], pk: int, do: Do) -> HttpResponse:
-    """A person decides about a row, in words; back to its page with what came of it."""
+def visible(request: HttpRequest, model: type[Model], pk: int) -> Any:
+    """The row, where it is the person's to see; raises Http404."""
     row = admin.site.get_model_admin(model).get_queryset(request).filter(pk=pk).first()
     if row is None:
         raise Http404
+    return row
+
+
+def decide(request: HttpRequest, model: type[Model], pk: int, do: Do) -> HttpResponse:
+    """A person decides about a row, in words; back to its page with what came of it."""
+    row = visible(request, model, pk)
     try:
         messages.success(request, do(row, person_of(request), request.POST.get("text", "")))
     except (OrderError, ValueError) as error:

@@ -16,11 +16,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from brokers.display import NOTHING, moment
 from orders.admin.operations.attention import AttentionAdmin, decide
+from orders.admin.operations.break_links import traces_of
+from orders.admin.operations.workbench import told
 from orders.admin.shared.mixins import OwnAccountFilter
 from orders.admin.shared.pages import desk_page, show
+from orders.controls.break_files import files_of
 from orders.controls.breaks import resolve as resolve_break
 from orders.controls.people import at_desk
-from orders.models import Approval, Break, BreakCause
+from orders.models import Break, BreakCause
 from orders.reconciliation import breaks
 
 RESOLVE = "orders.resolve_break"
@@ -103,6 +106,8 @@ class BreakAdmin(AttentionAdmin):
             row=row,
             sides=evidence(row.ours, row.broker),
             notes=list(row.notes.all()),
+            traces=traces_of(row),
+            files=files_of(row),
             causes=BreakCause.choices,
             may_decide=request.user.has_perm(RESOLVE) and row.closed_at is None,
         )
@@ -139,10 +144,7 @@ def resolve(row: Break, user: User, text: str, cause: str = "", ticket: str = ""
     """Accept the difference and say why; orders and executions stay as they are."""
     if cause and cause not in BreakCause:
         raise ValueError("Choose a cause from the list.")
-    done = resolve_break(row.pk, actor=at_desk(user), reason=text, cause=cause, ticket=ticket[:60])
-    if isinstance(done, Approval):
-        return "It is worth so much that a second person must approve it: see Approvals."
-    return "Resolved. History was not changed."
+    return told(resolve_break([row.pk], actor=at_desk(user), reason=text, cause=cause, ticket=ticket[:60]))
 
 
 ACTS: dict[str, Callable[..., str]] = {"take": take, "note": note, "resolve": resolve}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -70,6 +70,7 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
     )
     sent = OutboxCommand.objects.filter(session=session, done_at__gt=now - timedelta(seconds=1)).count()
     orders = Order.objects.filter(session=session)
+    window = settings.GATEWAY_CALENDARS[session.name].restart
     return {
         "session": session,
         "halted": states.halts_itself(session.name) is not None,
@@ -81,22 +82,11 @@ def page_context(session: GatewaySession) -> dict[str, Any]:
         "sent": sent,
         "pacing": settings.PACING_PER_SECOND,
         "flight": orders.filter(Q(state=State.SENT) | Q(state=State.UNCONFIRMED)).count(),
-        "window": settings.RESTART_WINDOW,
-        "next_restart": next_restart(now),
+        "next_restart": window.next_begin(now) if window else None,
         "changes": list(session.link_changes.all()[:SHOWN]),
         "acts": list(session.actions.select_related("user")[:10]),
         "runs": list(ReconciliationRun.objects.filter(session=session)[:8]),
     }
-
-
-def next_restart(now: datetime) -> datetime | None:
-    """When the restart window begins next; None when none is set."""
-    window = settings.RESTART_WINDOW
-    if window is None:
-        return None
-    local = now.astimezone(window.zone)
-    begin = datetime.combine(local.date(), window.begin, tzinfo=window.zone)
-    return begin if begin > local else begin + timedelta(days=1)
 
 
 @desk_page("brokers.view_gatewaysession", OPERATE)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from django import forms
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
 
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls.people import Actor, at_desk
 from orders.models import Statement
+from orders.reconciliation.statements import fetching
 from orders.reconciliation.statements.files import NoStatement
 from orders.reconciliation.statements.reading import Outcome, read_statement
 
@@ -40,8 +44,22 @@ def index(request: HttpRequest) -> HttpResponse:
         form=form,
         outcomes=outcomes,
         statements=rows,
+        requests=fetching.newest() if actor.has_all_accounts else [],
         may_read=actor.user.has_perm(READ),
     )
+
+
+@desk_page(VIEW, READ)
+@require_POST
+def ask(request: HttpRequest) -> HttpResponse:
+    """Have a query asked for now at the broker's web service: by who may see all accounts it may tell of."""
+    if not at_desk(person_of(request)).has_all_accounts:
+        raise PermissionDenied
+    if fetching.again(request.POST.get("query", "")):
+        messages.success(request, "It is asked for within seconds; it may take minutes to come.")
+    else:
+        messages.error(request, "There is no such query.")
+    return HttpResponseRedirect(reverse("desk:statements"), status=303)
 
 
 def _read(form: UploadForm, actor: Actor) -> list[Outcome]:

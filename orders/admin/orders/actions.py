@@ -18,21 +18,31 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods
 
 from brokers.formats import decimal_text
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.pages import desk_page, own_place, person_of, show
 from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
 from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.fields import Wrong, decimal
+from orders.entry.groups import cancel_group, orders_of
 from orders.entry.numbers import UnclearNumber, typed_number
 from orders.entry.replace import Change, replace_order
 from orders.entry.ticket_texts import LABELS
-from orders.models import DeskAction, Order, RequestState
+from orders.errors import OrderError, OrderOver
+from orders.models import ALIVE, DeskAction, Order, RequestState
+
+
+class NotGrouped(OrderError):
+    """The order stands alone."""
+
+    code = "INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("The order belongs to no group; nothing was canceled.")
 
 
 class ActForm(forms.Form):
@@ -98,6 +108,16 @@ def cancel(order: Order, form: dict[str, Any], actor: str) -> str:
     return "Cancel asked. Until the broker answers, the order can still fill."
 
 
+def cancel_whole(order: Order, form: dict[str, Any], actor: str) -> str:
+    """Ask for the cancel of the whole group, its exits first."""
+    if order.group is None:
+        raise NotGrouped
+    asked = cancel_group(order.group, actor=actor, at=timezone.now())
+    if not asked:
+        raise OrderOver(order)
+    return f"Cancel asked of {len(asked)} orders. Until the broker answers, they can still fill."
+
+
 def replace(order: Order, form: dict[str, Any], actor: str) -> str:
     """Ask for other terms; a version that moved since the form was shown sends nothing."""
     change = Change(
@@ -153,6 +173,15 @@ ACTS = {
         keep="Keep order",
         consequence="Until the broker answers, it can still fill.",
         do=cancel,
+        reason="Asked by the desk",
+    ),
+    "cancel_group": Act(
+        action=DeskAction.CANCEL,
+        permission="orders.cancel_order",
+        verb="Cancel whole group",
+        keep="Keep orders",
+        consequence="Every order of its group that works is canceled, the exits first.",
+        do=cancel_whole,
         reason="Asked by the desk",
     ),
     "send_again": Act(
@@ -249,13 +278,22 @@ def dialog(
     request: HttpRequest, name: str, order: Order, form: forms.Form, status: int = 200
 ) -> TemplateResponse:
     """The dialog alone for a page that is open, or a page of its own."""
-    taken = [other.cl_ord_id for other in canceled_with(order)] if name == "cancel" else []
+    taken = [other.cl_ord_id for other in goes_along(order, name)]
     context = {"act": ACTS[name], "name": name, "order": order, "form": form, "taken": taken}
     if "X-Desk-Live" in request.headers:
         return TemplateResponse(request, "desk/act_dialog.html", context, status=status)
     page = show(request, "desk/act_page.html", f"{ACTS[name].verb}: {order.cl_ord_id}", **context)
     page.status_code = status
     return page
+
+
+def goes_along(order: Order, name: str) -> list[Order]:
+    """Which other orders end with what is done to this one."""
+    if name == "cancel":
+        return canceled_with(order)
+    if name == "cancel_group" and order.group is not None:
+        return [other for other in orders_of(order.group) if other.state in ALIVE and other.pk != order.pk]
+    return []
 
 
 def order_of(request: HttpRequest, order_id: UUID) -> Order:
@@ -268,6 +306,4 @@ def order_of(request: HttpRequest, order_id: UUID) -> Order:
 
 def back(request: HttpRequest, order: Order, wanted: str) -> str:
     """Where the person came from, if that is ours; else the order's page."""
-    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, {request.get_host()}):
-        return wanted
-    return reverse("admin:orders_order_change", args=[order.id])
+    return own_place(request, wanted, reverse("admin:orders_order_change", args=[order.id]))

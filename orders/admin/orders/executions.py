@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import (
 )
 from unfold.paginator import InfinitePaginator
 
-from brokers.desk import moment, number
+from brokers.display import moment, money, number, price
 from orders.admin.shared.badges import side_badge
 from orders.admin.shared.filters import UtcRangeFilter
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
@@ -68,14 +68,14 @@ class ExecutionAdmin(OwnAccounts):
     @admin.display(description="price")
     def price(self, execution: Execution) -> SafeString:
         """The price of this execution."""
-        return number(execution.last_px)
+        return price(execution.last_px, execution.order.instrument)
 
     @admin.display(description="commission")
     def fee(self, execution: Execution) -> SafeString:
         """It may come later than the execution."""
         if execution.commission is None:
             return format_html('<span class="num">{}</span>', "waiting")
-        return format_html("{} {}", number(execution.commission), execution.commission_currency)
+        return money(execution.commission, execution.commission_currency)
 
     @admin.display(description="exec id", ordering="exec_id")
     def shown_exec_id(self, execution: Execution) -> SafeString:

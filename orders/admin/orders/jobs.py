@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from brokers.display import number_text
+from brokers.display import number_text, price_text
 from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
@@ -104,7 +104,7 @@ def value_text(row: DeskJobRow, user: str) -> str:
     if known is None or value is None:
         return "no price known"
     currency = context.instrument.currency
-    return f"{number_text(value, 2)} {currency} at {known.source} {number_text(known.px)}"
+    return f"{number_text(value, 2)} {currency} at {known.source} {price_text(known.px, context.instrument)}"
 
 
 @desk_page("orders.view_order")

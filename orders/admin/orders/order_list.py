@@ -16,7 +16,8 @@ from unfold.contrib.filters.admin import (
 
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.orders import blotter, bulk_cancel, bulk_review
+from orders.admin.orders import blotter, bulk_cancel, bulk_review, columns, list_views
+from orders.admin.orders.change_list import OrderChangeList
 from orders.admin.orders.order_page import page_context
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.filters import UtcRangeFilter
@@ -31,11 +32,10 @@ CANCEL = "orders.cancel_order"
 class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     """Orders: looked at here, entered and changed only through the services."""
 
-    # The cells are those of desk/blotter_rows.html; these names carry the sorting.
-    list_display = ("state_now", "updated", "shown_side", "account", "cl_ord_id")
-    list_display_links = ("cl_ord_id",)
+    # The cells are those of `columns`, which carry the sorting too.
+    list_display = ("cl_ord_id",)
     list_filter = (
-        blotter.ViewFilter,
+        list_views.ViewFilter,
         ("state", MultipleChoicesDropdownFilter),
         ("account", OwnAccountFilter),
         ("instrument__symbol", FieldTextFilter),
@@ -51,6 +51,10 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     search_help_text = "cl_ord_id, order_ref, perm_id or symbol"
     ordering = ("-id",)
     actions = ("cancel_chosen", "review_chosen")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OrderChangeList]:  # type: ignore[override]
+        """The list that sorts by our columns."""
+        return OrderChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
         """With everything that a row shows."""
@@ -69,10 +73,11 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         answer = super().changelist_view(request, extra_context)
         context = getattr(answer, "context_data", None) or {}
         if cl := context.get("cl"):
+            shown = columns.chosen(request.user)
             context |= {
-                "rows": blotter.page_rows(request, list(cl.result_list)),
-                "chips": blotter.chips(request, accounts_of_person(request.user)),
-                "headings": blotter.headings(cl),
+                "rows": blotter.page_rows(request, list(cl.result_list), shown),
+                "chips": list_views.chips(request, accounts_of_person(request.user)),
+                "headings": cl.headings(shown),
                 "place": place,
             }
             answer.context_data = context
@@ -102,18 +107,3 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         if request.GET.get("live"):
             return TemplateResponse(request, "desk/order_live.html", context)
         return show(request, "desk/order.html", row.cl_ord_id, **context)
-
-    @admin.display(description="state", ordering="state")
-    def state_now(self, order: Order) -> str:
-        """For sorting."""
-        return str(order.state)
-
-    @admin.display(description="updated", ordering="updated_at")
-    def updated(self, order: Order) -> str:
-        """For sorting."""
-        return str(order.updated_at)
-
-    @admin.display(description="side", ordering="side")
-    def shown_side(self, order: Order) -> str:
-        """For sorting."""
-        return str(order.side)

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
-from brokers.display import NOTHING, number
+from brokers.display import NOTHING, moment, money, number, price_text
 from brokers.fix import Side
 from orders import selectors
 from orders.admin.orders.actions import ACTS
-from orders.admin.shared.badges import order_badge, price_text, side_badge
+from orders.admin.shared.badges import order_badge, side_badge
+from orders.entry.groups import orders_of
 from orders.models import (
     ALIVE,
     OPEN_REQUESTS,
     DeskAction,
     Execution,
+    GroupKind,
     Order,
     OrderEvent,
     RequestKind,
@@ -29,6 +32,7 @@ from orders.models import (
     ord_status,
 )
 from orders.models.reasons import REASONS
+from orders.reports.story import story_of
 from orders.selectors import STEPS
 
 EVENTS_SHOWN = 200
@@ -80,11 +84,13 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         "sentence": sentence(order, open_kinds),
         "advice": advice(order),
         "hops": hops(order),
+        "story": story_of(order) if order.sent_at else None,
         "events": timeline(events[:EVENTS_SHOWN], order.received_at),
         "more_events": len(events) > EVENTS_SHOWN,
         "executions": [execution_row(execution, order) for execution in executions],
         "slippage": slippage(order, executions),
         "terms": terms(order),
+        "family": family(order),
         "identity": identity(order, open_kinds),
         "attempts": list(order.attempts.order_by("-id")),
         "requests": list(reversed(requests)),
@@ -103,6 +109,7 @@ def buttons(
     offered = [
         ("replace", order.state in ALIVE, why_no_replace(order, open_kinds)),
         ("cancel", True, why_no_cancel(order, open_kinds)),
+        ("cancel_group", order.group_id is not None and order.state in ALIVE, ""),
         ("send_again", held, had),
         ("give_up", held, ""),
         ("release", order.held_for_desk and not held, ""),
@@ -115,18 +122,34 @@ def buttons(
     ]
 
 
+def family(order: Order) -> list[dict[str, Any]]:
+    """The orders of its group by rank, itself among them; empty where it stands alone."""
+    if order.group is None:
+        return []
+    bracket = order.group.kind == GroupKind.BRACKET
+    return [
+        {
+            "order": member,
+            "mark": order_badge(member, member.requests.all()),
+            "part": ("Exit" if member.group_rank else "Entry") if bracket else "One of",
+            "here": member.pk == order.pk,
+        }
+        for member in orders_of(order.group)
+    ]
+
+
 def slippage(order: Order, executions: list[Execution]) -> dict[str, SafeString | str] | None:
     """What the fills cost against the price when the request came; above zero is worse than that price."""
     if not order.cum_qty or not order.arrival_px:
         return None
     sign = 1 if order.side == Side.BUY else -1
     worse = sign * (order.avg_px - order.arrival_px)
-    money = worse * order.cum_qty * (executions[0].multiplier if executions else 1)
+    unit = (executions[0].multiplier if executions else Decimal(1)) / order.instrument.price_magnifier
+    cost = worse * order.cum_qty * unit
     return {
         "arrival": price_text(order.arrival_px, order.instrument),
         "bps": number(10_000 * worse / order.arrival_px, 1),
-        "money": number(money, 2),
-        "currency": order.instrument.currency,
+        "money": money(cost, order.instrument.currency),
     }
 
 
@@ -149,7 +172,7 @@ def execution_row(execution: Execution, order: Order) -> dict[str, Any]:
         "execution": execution,
         "qty": number(execution.last_qty),
         "px": price_text(execution.last_px, order.instrument),
-        "commission": number(execution.commission),
+        "commission": money(execution.commission, execution.commission_currency),
     }
 
 
@@ -172,7 +195,7 @@ def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
         "if the queue is long": order.if_backlog,
         "strategy": order.strategy or NOTHING,
         "reduce only": "yes" if order.reduce_only else "no",
-        "fresh until": order.fresh_until.isoformat(" ", "seconds"),
+        "fresh until": moment(order.fresh_until),
     }
     return [(name, NOTHING if value is None else value) for name, value in named.items()]
 

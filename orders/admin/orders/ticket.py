@@ -12,7 +12,6 @@ import msgspec
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from brokers.fix import OrdType, Side
@@ -20,16 +19,17 @@ from brokers.messages import Leg
 from brokers.models import Position
 from brokers.postgres import clock
 from orders.access import accounts_of_person
+from orders.admin.orders import ticket_work
 from orders.admin.orders.blotter import as_id
+from orders.admin.orders.ticket_work import Request, Work, request_of
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.entry.checks import order_value
 from orders.entry.fields import Field, collect, fields_of
 from orders.entry.numbers import UnclearNumber, typed_number
-from orders.entry.place import dry_run, place_order
 from orders.entry.preview import preview_order
 from orders.entry.resolution import resolve_ticket
 from orders.entry.rules import find_context
-from orders.entry.ticket import Override, Ticket
+from orders.entry.ticket import Override
 from orders.entry.ticket_texts import (
     INSTRUMENT_COLUMNS,
     INSTRUMENT_FIELDS,
@@ -39,10 +39,9 @@ from orders.entry.ticket_texts import (
     TICKET_FIELDS,
     by_column,
     plain_text,
-    ticket_from_texts,
 )
 from orders.errors import OrderError, TicketInvalid
-from orders.models import Order, Source
+from orders.models import Order
 from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind
 from orders.risk.report import CheckResult
 from orders.store.states import read_session_state
@@ -60,6 +59,7 @@ class FormField:
     label: str
     choices: tuple[str, ...] = ()
     number: bool = False
+    time: bool = False
     value: str = ""
     hint: str = ""
 
@@ -100,6 +100,20 @@ def form_field(name: str, value: str = "") -> FormField:
     )
 
 
+def work_field(name: str, value: str) -> FormField:
+    """A field of a way to work the order."""
+    choices = ticket_work.CHOICES.get(name, ())
+    return FormField(
+        name=name,
+        label=ticket_work.LABELS[name],
+        choices=tuple(str(choice) for choice in choices),
+        number=name in ticket_work.NUMBERS,
+        time=name in ticket_work.TIMES,
+        value=value or (str(choices[0]) if choices else ""),
+        hint=ticket_work.HINTS.get(name, ""),
+    )
+
+
 def choices_of(field: Field) -> tuple[str, ...]:
     """What may be chosen; empty for what is typed."""
     return ("false", "true") if field.schema.get("type") == "boolean" else tuple(field.schema.get("enum", ()))
@@ -109,7 +123,9 @@ def choices_of(field: Field) -> tuple[str, ...]:
 @require_http_methods(["GET"])
 def page(request: HttpRequest) -> HttpResponse:
     """An empty ticket, or a copy of an order (`?copy=`), or one that names an instrument."""
-    given = copied(request) | {name: request.GET[name] for name in NAMES if request.GET.get(name)}
+    given = copied(request) | {
+        name: request.GET[name] for name in (*NAMES, "work", *ticket_work.NAMES) if request.GET.get(name)
+    }
     return form_page(request, given, uuid4())
 
 
@@ -129,6 +145,10 @@ def form_page(
         "desk/ticket.html",
         "New order",
         groups=[(group, [filled[name] for name in names]) for group, names in GROUPS.items()],
+        work=given.get("work") or Work.SINGLE,
+        works=list(ticket_work.WORDS.items()),
+        work_fields=[work_field(name, given.get(name, "")) for name in ticket_work.NAMES],
+        fields_of_work=ticket_work.FIELDS,
         side=given.get("side", ""),
         key=key,
         errors=errors or {},
@@ -161,7 +181,7 @@ def kind_of(ord_type: str) -> OrderKind | None:
 def texts_of(request: HttpRequest) -> tuple[dict[str, str], UUID]:
     """What was typed, and the key of this form; without an id of the person's own the key makes one."""
     key = as_id(request.POST.get("key", "")) or uuid4()
-    typed = {name: request.POST.get(name, "").strip() for name in NAMES}
+    typed = {name: request.POST.get(name, "").strip() for name in (*NAMES, "work", *ticket_work.NAMES)}
     allowed = kind_of(typed["ord_type"])
     if allowed:
         # Fields that this type does not have are hidden on the form, and mean nothing.
@@ -170,19 +190,20 @@ def texts_of(request: HttpRequest) -> tuple[dict[str, str], UUID]:
     return typed | {"cl_ord_id": typed["cl_ord_id"] or f"desk-{key}"}, key
 
 
-def read(request: HttpRequest) -> Ticket:
-    """The ticket that was typed; raises TicketInvalid, also for an account that is not the person's."""
+def read(request: HttpRequest) -> Request:
+    """What was typed; raises TicketInvalid, also for an account that is not the person's."""
     texts, _ = texts_of(request)
     if texts["account"] not in accounts_of_person(request.user):
         raise TicketInvalid({"account": ["There is no such account."]})
     plain, unclear = clear_numbers(texts)
+    override = override_of(request)
     try:
-        ticket = ticket_from_texts(plain)
+        asked = request_of(plain, override)
     except TicketInvalid as error:
         raise TicketInvalid(error.errors | unclear) from None
     if unclear:
         raise TicketInvalid(unclear)
-    return msgspec.structs.replace(ticket, override=override_of(request))
+    return asked
 
 
 def override_of(request: HttpRequest) -> Override | None:
@@ -201,7 +222,7 @@ def override_of(request: HttpRequest) -> Override | None:
 def clear_numbers(texts: Mapping[str, str]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """(the texts with their numbers in plain notation, the numbers that could be read in two ways)."""
     plain, unclear = dict(texts), dict[str, list[str]]()
-    for name in NUMBERS & texts.keys():
+    for name in (NUMBERS | ticket_work.NUMBERS) & texts.keys():
         try:
             plain[name] = typed_number(name, texts[name])
         except UnclearNumber as error:
@@ -216,12 +237,12 @@ def check(request: HttpRequest) -> HttpResponse:
 
     A combination is made of contracts that are known, so it is known once they are.
     """
-    user = person_of(request).get_username()
+    person = person_of(request)
     try:
-        ticket = read(request)
-        if ticket.instrument.legs:
-            resolve_ticket(ticket)
-        context = preview(ticket, dry_run(ticket, user), user)
+        asked = read(request)
+        if asked.ticket.instrument.legs:
+            resolve_ticket(asked.ticket)
+        context = preview(asked, asked.preview(person, clock.now()), person.get_username())
     except TicketInvalid as error:
         found = by_field(error)
         context = {"errors": found, "missing": missing(request, found)}
@@ -238,8 +259,8 @@ def missing(request: HttpRequest, errors: Mapping[str, str]) -> list[str]:
     """Labels of the fields that are empty and needed, in the order of the form."""
     kind = kind_of(request.POST.get("ord_type", ""))
     needed = {"side", "symbol", "order_qty", *(kind.needs if kind else ()), *errors}
-    shown = ("side", *NAMES[:-1])
-    return [FIELDS[name].label for name in shown if name in needed and not request.POST.get(name)]
+    labels = {name: FIELDS[name].label for name in ("side", *NAMES[:-1])} | ticket_work.LABELS
+    return [label for name, label in labels.items() if name in needed and not request.POST.get(name)]
 
 
 @desk_page(*PLACE)
@@ -248,7 +269,7 @@ def what_if(request: HttpRequest) -> HttpResponse:
     """What the broker says the order would do to the account, before it is confirmed; nothing is placed."""
     context: dict[str, Any] = {}
     try:
-        previewed = preview_order(read(request), client=person_of(request), received_at=clock.now())
+        previewed = preview_order(read(request).ticket, client=person_of(request), received_at=clock.now())
         context["broker"] = previewed.broker
     except OrderError as error:
         context["problem"] = str(error)
@@ -260,8 +281,9 @@ def by_field(error: TicketInvalid) -> dict[str, str]:
     return {name: texts[0] for name, texts in by_column(error).items()}
 
 
-def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, Any]:
+def preview(asked: Request, report: list[CheckResult], user: str) -> dict[str, Any]:
     """The order in words, its value, the position it leads to, the use of limits, the way to the broker."""
+    ticket = asked.ticket
     context = find_context(ticket, user)
     known, value = order_value(ticket, context)
     held = Position.objects.filter(account=ticket.account, con_id=context.instrument.con_id or 0).first()
@@ -271,6 +293,8 @@ def preview(ticket: Ticket, report: list[CheckResult], user: str) -> dict[str, A
     in_force = read_session_state(session.name)
     return {
         "ticket": ticket,
+        "others": list(asked.tickets)[1:],
+        "work": asked.words,
         "instrument": context.instrument,
         "verb": ticket.side.value.replace("_", " ").capitalize(),
         "value": value,
@@ -294,12 +318,11 @@ def send(request: HttpRequest) -> HttpResponse:
     """Place it, once per key: a second click, a reload or Back finds the first order."""
     texts, key = texts_of(request)
     try:
-        ticket = read(request)
-        placed = place_order(ticket, client=person_of(request), source=Source.DESK, received_at=clock.now())
+        placed = read(request).place(person_of(request), clock.now())
     except TicketInvalid as error:
         return form_page(request, texts, key, by_field(error), status=400)
     except OrderError as error:
         return form_page(request, texts, uuid4(), {"order": str(error)}, status=409)
     if not placed.created:
         messages.info(request, "This ticket had been sent already; this is its order. Nothing new was sent.")
-    return HttpResponseRedirect(reverse("admin:orders_order_change", args=[placed.order.id]), status=303)
+    return HttpResponseRedirect(placed.url, status=303)

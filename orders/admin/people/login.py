@@ -42,6 +42,11 @@ class LoginForm(AuthenticationForm):
         style = self.fields["password"].widget.attrs.get("class", "")
         self.fields["otp_token"].widget.attrs |= {"class": style, "autocomplete": "one-time-code"}
 
+    @property
+    def single_sign_on(self) -> bool:
+        """Whether the page offers it."""
+        return bool(settings.OIDC_ISSUER)
+
     def clean(self) -> dict[str, Any]:
         """The same words whether password or code is wrong: neither is told apart."""
         if self.request is not None and tries_of(address_of(self.request.META)) >= settings.ADDRESS_TRIES:

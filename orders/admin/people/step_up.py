@@ -30,12 +30,19 @@ def _logged_in(request: HttpRequest | None, **_: Any) -> None:
         request.session[_PROVEN_AT] = time.time()
 
 
+def prove(request: HttpRequest, *, at: float) -> None:
+    """Somebody else asked the person, then."""
+    request.session[_PROVEN_AT] = min(at, time.time())
+
+
 def to_ask(request: HttpRequest) -> str:
     """The label of what a form has to ask for; empty while the last answer counts."""
     if 0 <= time.time() - request.session.get(_PROVEN_AT, 0) < LASTS:
         return ""
     if user_has_device(request.user):
         return "The code of your second factor, once more"
+    if not person_of(request).has_usable_password():
+        return "Log out and in again, or set up a second factor"
     return "Your password, once more"
 
 

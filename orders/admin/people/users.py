@@ -13,15 +13,18 @@ from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp import admin as totp_admin  # noqa: F401 - registers what is unregistered here
 from django_otp.plugins.otp_totp.models import TOTPDevice
-from unfold.admin import ModelAdmin, StackedInline
+from unfold.admin import StackedInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from brokers.display import NOTHING
+from brokers.desk import NamedList
+from brokers.display import NOTHING, moment
 from orders.admin.people.login import LoginForm, forget_second_factor
 from orders.admin.shared.pages import person_of
 from orders.controls.logins import login_changed
+from orders.controls.rights import change_rights
 from orders.models import DeskProfile
 
 
@@ -54,7 +57,7 @@ class ProfileInline(StackedInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
+class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
     """People of the desk, and the users that stand for API clients."""
 
     form = UserChangeForm
@@ -72,7 +75,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
         "is_active",
         "is_staff",
         "is_superuser",
-        "last_login",
+        "logged_in",
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -132,6 +135,11 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
         profile: DeskProfile | None = getattr(user, "desk", None)
         return ", ".join(account.code for account in profile.accounts.all()) if profile else NOTHING
 
+    @admin.display(description="last login", ordering="last_login")
+    def logged_in(self, user: User) -> SafeString:
+        """When the person last logged in."""
+        return moment(user.last_login)
+
     @admin.display(description="second factor")
     def second_factor(self, user: User) -> str:
         """Whether it is set up."""
@@ -140,9 +148,17 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg, misc]
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]
+class GroupAdmin(DjangoGroupAdmin, NamedList):  # type: ignore[misc]
     """Groups of rights."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """A group's rights are its members' rights: for superusers alone."""
         return bool(request.user.is_superuser)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """What it gives waits for a second person; what it takes away holds at once."""
+        wanted = form.cleaned_data.get("permissions", ())
+        if change_rights(form.instance, wanted, by=person_of(request)):
+            messages.warning(
+                request, "The new rights wait until a second person approves them: see Approvals."
+            )

@@ -18,7 +18,7 @@ from orders.models import Execution
 from orders.order_search import find_executions
 from orders.reports import days, fills, tca
 from orders.reports.days import Preset
-from orders.reports.tables import csv_answer, xlsx_answer
+from orders.reports.tables import TooManyRows, csv_answer, xlsx_answer
 
 VIEW = "orders.view_execution"
 BARS = ("delay", "trading", "opportunity", "fees")
@@ -149,4 +149,7 @@ def fills_file(request: HttpRequest, kind: str) -> HttpResponse:
     name = f"executions-{first}-{last}" if first != last else f"executions-{first}"
     if kind == "csv":
         return csv_answer(name, export.names, export.rows(with_sums=True))  # type: ignore[return-value] # Django serves both
-    return xlsx_answer(name, export.sheets())  # type: ignore[return-value] # Django serves both
+    try:
+        return xlsx_answer(name, export.sheets())  # type: ignore[return-value] # Django serves both
+    except TooManyRows as error:
+        return HttpResponse(str(error), status=400, content_type="text/plain")

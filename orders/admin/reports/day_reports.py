@@ -16,9 +16,10 @@ from orders.admin.reports.costs import day_field
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.errors import OrderError
 from orders.models import DayReport, ReportKind
-from orders.reports import days
-from orders.reports.documents import FORMATS, columns, name_of, rendered
+from orders.reports.day import Document
+from orders.reports.documents import FORMATS, columns, name_of, remarks, rendered, sections_of
 from orders.reports.kept import keep, shown, sign
+from orders.reports.report_day import today_of
 
 VIEW, SIGN = "orders.view_dayreport", "orders.sign_report"
 
@@ -42,7 +43,7 @@ class ReportForm(forms.Form):
             raise Http404
         said = self.cleaned_data
         account = BrokerAccount.objects.select_related("session").get(pk=said["account"])
-        return ReportKind(said["kind"]), account, said["date"] or days.today()
+        return ReportKind(said["kind"]), account, said["date"] or today_of(ReportKind(said["kind"]))
 
 
 @desk_page(VIEW)
@@ -52,10 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
     form, document, kept = ReportForm(request, request.GET.dict()), None, None
     if form.is_valid():
         document, kept = shown(*form.asked())
-    sections = [
-        (name, columns(rows), [list(row.values()) for row in rows])
-        for name, rows in (document["sections"] if document else {}).items()
-    ]
+    sections = _sections(document) if document else []
     return show(
         request,
         "desk/day_report.html",
@@ -67,6 +65,14 @@ def page(request: HttpRequest) -> HttpResponse:
         formats=list(FORMATS),
         may_sign=request.user.has_perm(SIGN),
     )
+
+
+def _sections(document: Document) -> list[tuple[str, list[str], list[list[Any]], list[str]]]:
+    """Each with its columns, its values and what must be said of it."""
+    return [
+        (name, columns(rows), [list(row.values()) for row in rows], list(remarks(document, name)))
+        for name, rows in sections_of(document)
+    ]
 
 
 @desk_page(VIEW)

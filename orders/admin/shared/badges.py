@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from brokers.display import NOTHING, number_text
+from brokers.display import number_text
 from brokers.fix import Side
-from brokers.models import Instrument
 from orders.models import OPEN_REQUESTS, Order, OrderRequest, RequestKind, State
 
 
@@ -51,15 +49,17 @@ def state_badge(state: str, family: str = "", suffix: str = "") -> SafeString:
     )
 
 
-def order_badge(order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False) -> SafeString:
-    """The state of an order with its reason, and beside it what was asked and not answered yet.
+def order_badge(
+    order: Order, requests: Iterable[OrderRequest], *, reviewed: bool = False, why: bool = True
+) -> SafeString:
+    """The state of an order with its reason (`why`), and beside it what was asked and not answered yet.
 
     A refused order is filled red until somebody marks it reviewed: old ones must not shout.
     """
     executed = number_text(order.cum_qty) if order.state == State.CANCELED and order.cum_qty else ""
     family = "bad-text" if reviewed and MARKS[State(order.state)].family == "bad" else ""
     shown = state_badge(order.state, family, executed)
-    if order.state in (State.REJECTED, State.FAILED) and order.reason_code:
+    if why and order.state in (State.REJECTED, State.FAILED) and order.reason_code:
         shown = format_html('{} <span class="reason">{}</span>', shown, order.reason_code)
     if order.awaits_approval:
         shown = format_html('{} <span class="state asked">{}</span>', shown, "Waits for approval")
@@ -77,23 +77,3 @@ def side_badge(side: str) -> SafeString:
     return format_html(
         '<span class="side {}"><span aria-hidden="true">{}</span> {}</span>', side.lower(), glyph, side
     )
-
-
-def tick_places(instrument: Instrument) -> int | None:
-    """Decimals of the instrument's prices; None while the broker has not told its tick."""
-    if not instrument.min_tick:
-        return None
-    exponent = instrument.min_tick.normalize().as_tuple().exponent
-    return max(-exponent, 0) if isinstance(exponent, int) else None
-
-
-def price_text(px: Decimal | None, instrument: Instrument, extra: int = 0) -> str:
-    """A price with the instrument's decimals, and `extra` more; a finer one is shown in full."""
-    if px is None:
-        return NOTHING
-    places = tick_places(instrument)
-    if places is None:
-        return number_text(px)
-    exponent = px.normalize().as_tuple().exponent
-    own = max(-exponent, 0) if isinstance(exponent, int) else 0
-    return number_text(px, places + extra if extra else max(places, own))

@@ -44,7 +44,7 @@ PLACE_ORDERS: Operation = {
     "request": json_body(BULK_FIELDS),
     "responses": {
         200: OpenApiResponse(BulkAnswer, "Each order has its own status."),
-        **problems(400, 413, 415),
+        **problems(400, 409, 413, 415),
         **refused(BulkRefused),
     },
     "examples": [

@@ -92,6 +92,7 @@ REQUESTS: dict[str, Schema] = {
     },
     "take_break": {},
     "note_break": {"reason": "asked the broker, ticket 81234"},
+    "resolve_breaks": {"ids": [4, 7], "reason": "interest of November", "cause": "CASH_MOVEMENT"},
     "resolve_break": {"reason": "busted at 14:02", "cause": "BROKER_ERROR", "ticket": "81234"},
     "reject": {"reason": "above what risk allows"},
 }
@@ -118,7 +119,7 @@ ONLY: dict[str, set[str]] = {
     "CL_ORD_ID_REUSED": PLACING | CHANGING,
     "TOKEN_OVER": {"rotate_token"},
     "APPROVAL_OVER": {"approve", "reject"},
-    "BREAK_CLOSED": {"take_break", "note_break", "resolve_break"},
+    "BREAK_CLOSED": {"take_break", "note_break", "resolve_break", "resolve_breaks"},
     "ORDER_OVER": CHANGING | {"pause_sliced", "resume_sliced", "cancel_sliced"},
     "ORDER_FROZEN": {"replace_order"},
     "CANCEL_PENDING": {"replace_order"},

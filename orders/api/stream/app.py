@@ -54,6 +54,7 @@ class Stream:
     def __init__(self) -> None:
         self.feed = Feed(in_thread(feed.read_items), in_thread(feed.newest))
         self._authorise = in_thread(authentication.authorise)
+        self._copies = in_thread(feed.read_copies)
         self.readers = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = asyncio.Event()
@@ -74,6 +75,7 @@ class Stream:
             )
             address = address_of(scope, headers)
             access = await self._authorise(headers, address)
+            authentication.is_drop_copy(access, asked=wanted.drop_copy)
         except (Problem, Error) as error:
             problem = problem_of(error) or Problem("INTERNAL_ERROR")
             await respond(send, problem_response(problem), authentication.cors(headers))
@@ -127,7 +129,9 @@ class Stream:
         start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
         start += [(b"cache-control", b"no-store"), *encoded(authentication.cors(headers))]
         await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
-        listener = Subscriber(self.feed, access, lambda: self._authorise(headers, address), wanted)
+        whole = authentication.is_drop_copy(access, asked=wanted.drop_copy)
+        copies = self._copies if whole else None
+        listener = Subscriber(self.feed, access, lambda: self._authorise(headers, address), wanted, copies)
         async for block in listener.blocks():
             if await self._send(send, block) > SLOW:
                 await self._send(send, dropped("SLOW_READER", "Resume from your last event id."))

@@ -1,4 +1,5 @@
-"""Who may listen: a token with the scope read, or the desk's own login coming from the desk's own pages."""
+"""Who may listen: a token with the scope read (audit: to the drop copy), or the desk's own login coming from
+the desk's own pages."""
 
 from __future__ import annotations
 
@@ -30,9 +31,19 @@ def authorise(headers: Headers, address: str = "") -> Access:
         raise Problem("NOT_AUTHENTICATED", "A valid token or login is needed.", headers=challenge)
     if not access.opens_for(address):
         raise Problem("FORBIDDEN", WRONG_ADDRESS)
-    if Scope.READ not in access.scopes:
+    if access.scopes.isdisjoint({Scope.READ, Scope.AUDIT}):
         raise Problem("FORBIDDEN", f"The token lacks the scope {Scope.READ}.")
     return access
+
+
+def is_drop_copy(access: Access, *, asked: bool) -> bool:
+    """Whether the listener gets whole messages: by asking, or by a scope that opens nothing else.
+
+    Raises Problem FORBIDDEN without the scope for it.
+    """
+    if asked and Scope.AUDIT not in access.scopes:
+        raise Problem("FORBIDDEN", f"The token lacks the scope {Scope.AUDIT}.")
+    return asked or Scope.READ not in access.scopes
 
 
 def access_of_header(headers: Headers) -> Access | None:

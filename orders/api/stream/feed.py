@@ -11,9 +11,10 @@ import asyncio
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from django.db import Error
@@ -21,6 +22,7 @@ from django.db import Error
 from orders import selectors
 from orders.notify.event_feed import notice
 from orders.notify.wakeup import SESSIONS
+from orders.reports import drop_copy
 from orders.selectors import Cursor, FeedEvent
 
 log = logging.getLogger(__name__)
@@ -50,9 +52,20 @@ def read_items(after: Cursor) -> list[Item]:
 
 def item(event: FeedEvent) -> Item:
     """An event as it is sent (WHATWG HTML, 9.2.6)."""
-    told = msgspec.json.encode(notice(event))
-    block = b"id: %s\nevent: order\ndata: %s\n\n" % (str(event.cursor).encode(), told)
+    block = _block(str(event.cursor), notice(event))
     return Item(event.cursor, event.account, block, event.symbol, str(event.order_id), event.kind)
+
+
+def _block(place: str, told: dict[str, Any]) -> bytes:
+    return b"id: %s\nevent: order\ndata: %s\n\n" % (place.encode(), msgspec.json.encode(told))
+
+
+def read_copies(items: Sequence[Item], accounts: Collection[str]) -> bytes:
+    """The blocks of the drop copy: these events as whole messages, those that concern the accounts."""
+    events = [one.cursor.id for one in items]
+    return b"".join(
+        _block(told["sequence"], told) for told in drop_copy.messages_at(events, drop_copy.scope_of(accounts))
+    )
 
 
 def newest() -> Cursor:
@@ -131,7 +144,10 @@ class Feed:
         while page is None or len(page) == PAGE:
             if page := await self._read(self.head):
                 self._keep(page)
+        is_back = bool(self.read_at) and not self.fresh
         self.read_at = time.monotonic()
+        if is_back:
+            self._wake()  # for what nobody could be told meanwhile
         return self.head > before
 
     def _keep(self, page: list[Item]) -> None:

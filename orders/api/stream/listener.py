@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import msgspec
 from django.db import Error
@@ -18,6 +20,7 @@ from orders.api.stream.subscription import Subscription
 from orders.selectors import Cursor, parse_cursor
 
 HEARTBEAT = 2.0  # seconds
+Copies = Callable[[Sequence[Item], Collection[str]], Awaitable[bytes]]
 CHECK_ACCESS_EVERY = 5.0  # seconds: so long may a revoked token still listen
 
 
@@ -30,8 +33,11 @@ class Subscriber:
         access: Access,
         authorise: Callable[[], Awaitable[Access]],
         subscription: Subscription,
+        copies: Copies | None = None,
     ) -> None:
+        """`copies` gives the drop copy of events; None: the listener gets notices."""
         self._feed = feed
+        self._copies = copies
         self._subscription = subscription
         self._access = access
         self._authorise = authorise
@@ -53,11 +59,16 @@ class Subscriber:
                 return
             items = await self._news(cursor)
             if items:
+                try:
+                    seen = await self._told(items)
+                except Error:  # the database is away: asked again from the same place
+                    await asyncio.sleep(HEARTBEAT)
+                    continue
                 cursor = items[-1].cursor
-                if seen := b"".join(item.block for item in items if self._is_for_me(item)):
+                if seen:
                     self._told_at = time.monotonic()
                     yield seen
-            if self._beat_is_due(anything=bool(items)) and self._feed.fresh:
+            if self._feed.fresh and self._beat_is_due(anything=bool(items)):
                 yield heartbeat(cursor)
 
     def _beat_is_due(self, *, anything: bool) -> bool:
@@ -67,6 +78,16 @@ class Subscriber:
         if due:
             self._told_at, self._changes = now, self._feed.changes
         return due
+
+    async def _told(self, items: list[Item]) -> bytes:
+        """What the listener is told of these events. Raises Error where their messages cannot be read."""
+        if self._copies is None:
+            return b"".join(item.block for item in items if self._is_for_me(item))
+        of_all = replace(self._subscription, account=None)  # an execution may be of another than its order
+        wanted = [item for item in items if of_all.fits(item)]
+        chosen, mine = self._subscription.account, self._access.accounts
+        accounts = [code for code in mine if chosen in (None, code)]
+        return await self._copies(wanted, accounts) if wanted else b""
 
     def _is_for_me(self, item: Item) -> bool:
         return item.account in self._access.accounts and self._subscription.fits(item)
@@ -80,15 +101,16 @@ class Subscriber:
 
     async def _news(self, cursor: Cursor) -> list[Item]:
         """The next events; none after HEARTBEAT seconds of silence, when a session has changed, or while the
-        database is away."""
-        with suppress(Error):
+        database is away: a change is told once it is back."""
+        try:
             if items := await self._feed.after(cursor):
                 return items
-        if self._changes == self._feed.changes:
-            await self._feed.wait(cursor, HEARTBEAT)
-        with suppress(Error):
+            if self._changes == self._feed.changes or not self._feed.fresh:
+                await self._feed.wait(cursor, HEARTBEAT)
             return await self._feed.after(cursor)
-        return []
+        except Error:
+            await asyncio.sleep(HEARTBEAT)
+            return []
 
 
 def heartbeat(cursor: Cursor) -> bytes:

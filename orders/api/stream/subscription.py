@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from orders.api import bodies
 from orders.api.bodies import read_fields
 from orders.api.problems import Problem, invalid
-from orders.api.queries import uuid
+from orders.api.queries import flag, uuid
 from orders.api.stream.feed import Item
 from orders.entry.fields import Field, Wrong, reads, word
 from orders.errors import FieldError
@@ -35,6 +35,7 @@ FIELDS = {
     "symbol": Field(bodies.symbol, description="Only this symbol."),
     "order_id": Field(uuid, description="Only this order."),
     "kind": Field(kinds, description="Kinds of events, separated by commas."),
+    "drop_copy": Field(flag, description="Whole messages, for tokens with the scope `audit`."),
     "last_event_id": Field(
         place, description="Go on after this event; the header Last-Event-ID comes first."
     ),
@@ -49,6 +50,7 @@ class Subscription:
     symbol: str | None = None
     order_id: str | None = None
     kind: frozenset[str] | None = None
+    drop_copy: bool = False
     last_event_id: str = ""
 
     def fits(self, item: Item) -> bool:

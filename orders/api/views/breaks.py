@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
 from typing import Any
 
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from brokers.formats import time_or_none, time_text
+from brokers.formats import decimal_or_none, time_or_none, time_text
 from brokers.postgres import clock
 from orders import selectors
 from orders.api import bodies
+from orders.api.authentication import Access
 from orders.api.base import ApiView, answer
 from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.problems import Problem
@@ -24,9 +26,12 @@ from orders.api.schema.shapes import choice
 from orders.api.views.approvals import ApprovalShape, approval_document
 from orders.controls import breaks as four_eyes
 from orders.controls.people import Actor, at_desk
-from orders.entry.fields import Field, text, whole, word
+from orders.entry.fields import Field, Wrong, reads, text, whole, word
 from orders.models import Approval, Break, BreakCause, BreakKind, Scope
 from orders.reconciliation import breaks
+from orders.reconciliation.ageing import age_of
+from orders.reports import break_list
+from orders.reports.tables import csv_answer
 
 FIELDS = {
     "account": Field(bodies.account),
@@ -44,6 +49,27 @@ RESOLVE_FIELDS = {
 }
 
 
+FILE_FIELDS = {name: field for name, field in FIELDS.items() if name not in ("cursor", "limit")}
+
+
+@reads(
+    type="array",
+    items={"type": "integer", "minimum": 1, "maximum": BIGGEST_ID},
+    minItems=1,
+    maxItems=four_eyes.MOST,
+    uniqueItems=True,
+)
+def ids(raw: Any) -> list[int]:
+    """Ids of breaks, each once."""
+    numbers = [whole(1, BIGGEST_ID)(one) for one in raw] if isinstance(raw, list) else []
+    if not numbers or len(numbers) > four_eyes.MOST or len(set(numbers)) < len(numbers):
+        raise Wrong("BAD_FORMAT", f"This must be a list of 1 to {four_eyes.MOST} different ids of breaks.")
+    return numbers
+
+
+RESOLVE_MANY_FIELDS = {"ids": Field(ids, required=True), **RESOLVE_FIELDS}
+
+
 class BreakShape(serializers.Serializer[Any]):
     """A difference with both sides' evidence."""
 
@@ -59,12 +85,20 @@ class BreakShape(serializers.Serializer[Any]):
     times = serializers.IntegerField()
     agreeing_runs = serializers.IntegerField()
     owner = serializers.CharField(allow_null=True)
+    value = serializers.CharField(allow_null=True, help_text="In the base currency; null: not known.")
+    due_at = serializers.DateTimeField(allow_null=True, help_text="Until when it should be closed.")
     age = serializers.IntegerField(help_text="Working days since it was first seen, Monday to Friday.")
     closed_at = serializers.DateTimeField(allow_null=True)
     closed_by = serializers.CharField()
     resolution = serializers.CharField()
     cause = serializers.CharField(help_text="Empty: in words alone.")
     ticket = serializers.CharField(help_text="The broker's ticket number.")
+
+
+class BreaksShape(serializers.Serializer[Any]):
+    """Some breaks."""
+
+    results = BreakShape(many=True)
 
 
 class Breaks(ApiView):
@@ -80,11 +114,10 @@ class Breaks(ApiView):
     def get(self, request: Request) -> HttpResponse:
         """Breaks, newest first."""
         query = read_query(request.query_params, FIELDS)
-        names = {"account": "account_id", "kind": "kind", "cursor": "id__lt"}
-        rows = selectors.breaks_of(self.access.accounts, is_open=query.get("open"))
-        rows = rows.filter(**{names[name]: value for name, value in query.items() if name in names})
         limit = query.get("limit", DEFAULT_LIMIT)
-        return page(request, rows, break_document, limit=limit, cursor=lambda row: row.pk)
+        return page(
+            request, filtered(self.access, query), break_document, limit=limit, cursor=lambda row: row.pk
+        )
 
 
 class BreakAct(ApiView):
@@ -92,9 +125,9 @@ class BreakAct(ApiView):
 
     scopes = {"POST": Scope.RISK}
 
-    def person(self, break_id: int) -> Actor:
-        """Who decides about it; raises where the break is not theirs to see or nobody answers."""
-        if not selectors.breaks_of(self.access.accounts).filter(pk=break_id).exists():
+    def person(self, *break_ids: int) -> Actor:
+        """Who decides about these; raises where one is not theirs to see or nobody answers."""
+        if selectors.breaks_of(self.access.accounts).filter(pk__in=break_ids).count() < len(break_ids):
             raise Problem("NOT_FOUND")
         if (person := self.actor.person) is None:
             raise Problem("FORBIDDEN", "A person decides about breaks; nobody answers for this token.")
@@ -147,19 +180,60 @@ class BreakResolve(BreakAct):
         },
     )
     def post(self, request: Request, break_id: int) -> HttpResponse:
-        """Explain and close it; books no execution and changes no order."""
+        """Explain and close it; books no execution. TIMING leaves it open until both sides agree."""
         said = read_fields(request.data, RESOLVE_FIELDS)
         actor = self.person(break_id)
-        done = four_eyes.resolve(break_id, actor=actor, **said)
+        done = four_eyes.resolve([break_id], actor=actor, **said)
         if isinstance(done, Approval):
             return answer(approval_document(done, self.actor), status=202)
         return self.shown(break_id)
 
 
-def working_days(first: date, last: date) -> int:
-    """Mondays to Fridays after `first` up to `last`: a break of Friday is one old on Monday."""
-    weeks, rest = divmod(max((last - first).days, 0), 7)
-    return weeks * 5 + sum((first + timedelta(days=n)).weekday() < 5 for n in range(1, rest + 1))
+class BreaksResolve(BreakAct):
+    """Closing many with one reason."""
+
+    @extend_schema(
+        operation_id="resolve_breaks",
+        request=schema.json_body(RESOLVE_MANY_FIELDS),
+        responses={
+            200: BreaksShape,
+            202: OpenApiResponse(ApprovalShape, "Together they are worth so much that a second must agree."),
+            **schema.problems(400, 403, 404, 409, 413, 415),
+        },
+    )
+    def post(self, request: Request) -> HttpResponse:
+        """Explain and close all of these, or none; what they are worth together decides about a second."""
+        said = read_fields(request.data, RESOLVE_MANY_FIELDS)
+        ids = said.pop("ids")
+        done = four_eyes.resolve(ids, actor=self.person(*ids), **said)
+        if isinstance(done, Approval):
+            return answer(approval_document(done, self.actor), status=202)
+        rows = selectors.breaks_of(self.access.accounts).filter(pk__in=ids)
+        return answer({"results": [break_document(row) for row in rows]})
+
+
+class BreaksFile(ApiView):
+    """Breaks as CSV."""
+
+    has_query = True
+    form = "text/csv"
+
+    @extend_schema(
+        operation_id="export_breaks",
+        parameters=schema.parameters(FILE_FIELDS),
+        responses={(200, "text/csv"): OpenApiTypes.STR, **schema.problems(400)},
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """All that fit, newest first."""
+        query = read_query(request.query_params, FILE_FIELDS)
+        return csv_answer("breaks", break_list.COLUMNS, break_list.rows_of(filtered(self.access, query)))
+
+
+def filtered(access: Access, query: dict[str, Any]) -> QuerySet[Break]:
+    """The breaks that a query asks for."""
+    names = {"account": "account_id", "kind": "kind", "cursor": "id__lt"}
+    rows = selectors.breaks_of(access.accounts, is_open=query.get("open"))
+    return rows.filter(**{names[name]: value for name, value in query.items() if name in names})
 
 
 def break_document(row: Break) -> dict[str, Any]:
@@ -177,7 +251,9 @@ def break_document(row: Break) -> dict[str, Any]:
         "times": row.times,
         "agreeing_runs": row.agreeing_runs,
         "owner": row.owner.get_username() if row.owner else None,
-        "age": working_days(row.first_seen.date(), (row.closed_at or clock.now()).date()),
+        "value": decimal_or_none(row.value),
+        "due_at": time_or_none(row.due_at),
+        "age": age_of(row.first_seen, row.closed_at or clock.now()),
         "closed_at": time_or_none(row.closed_at),
         "closed_by": row.closed_by,
         "resolution": row.resolution,

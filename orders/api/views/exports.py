@@ -26,7 +26,7 @@ from orders.errors import FieldError
 from orders.models import Execution
 from orders.order_search import find_executions, find_orders
 from orders.reports import days, fills
-from orders.reports.tables import XLSX, csv_answer, xlsx_answer
+from orders.reports.tables import XLSX, TooManyRows, csv_answer, xlsx_answer
 
 PAGE = 500
 Found = TypeVar("Found")
@@ -78,7 +78,10 @@ class ExecutionBook(ApiView):
         """The same executions on one sheet, their sums by currency on a second."""
         fields = {name: field for name, field in EXECUTION_EXPORT_FIELDS.items() if name != "sums"}
         export = export_of(read_query(request.query_params, fields), self.access.accounts)
-        return xlsx_answer("executions", export.sheets())
+        try:
+            return xlsx_answer("executions", export.sheets())
+        except TooManyRows as error:
+            raise invalid([FieldError("from", "TOO_MANY_ROWS", str(error))]) from None
 
 
 def export_of(query: dict[str, Any], accounts: Iterable[str]) -> fills.Export:

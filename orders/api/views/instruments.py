@@ -113,7 +113,7 @@ class Instruments(ApiView):
         request=schema.json_body(bodies.RESOLVE_FIELDS),
         responses={
             200: OpenApiResponse(KnownInstrument, "Known, or resolved through the broker and stored."),
-            **schema.problems(400, 413, 415, 422),
+            **schema.problems(400, 409, 413, 415, 422),
         },
     )
     @takes_key
@@ -147,7 +147,7 @@ class OrderPreview(ApiView):
     @extend_schema(
         operation_id="preview_order",
         request=schema.json_body(bodies.PREVIEW_FIELDS),
-        responses={200: PreviewShape, **schema.problems(400, 413, 415, 422)},
+        responses={200: PreviewShape, **schema.problems(400, 409, 413, 415, 422)},
     )
     @takes_key
     def post(self, request: Request) -> HttpResponse:

@@ -24,6 +24,7 @@ from orders.reports import days, tca
 from orders.reports.days import Preset
 from orders.reports.documents import FORMATS, name_of, rendered
 from orders.reports.kept import shown
+from orders.reports.report_day import today_of
 from orders.reports.tables import XLSX, csv_answer
 from orders.reports.tca import Wanted
 
@@ -37,7 +38,7 @@ def grouping(raw: Any) -> str:
 
 
 FIELDS = {
-    "by": Field(grouping, required=True, description="One row for each of these."),
+    "by": Field(grouping, description=f"One row for each of these; {tca.USUAL} if not given."),
     "preset": Field(word(Preset), description="Trading days by name, by the date in UTC."),
     "from": Field(day, description="First trading day; today if not given."),
     "to": Field(day, description="Last trading day; today if not given."),
@@ -90,13 +91,13 @@ class CostsShape(serializers.Serializer[Any]):
 
 def wanted_of(view: ApiView, request: Request) -> Wanted:
     """What a query asks for; raises Problem INVALID."""
-    asked = read_query(request.query_params, FIELDS)
+    asked = read_query(request.query_params, FIELDS, may_be_empty=True)
     try:
         first, last = days.span(asked.get("preset"), asked.get("from"), asked.get("to"))
     except ValueError as error:
         raise invalid([FieldError("from", "CONFLICT", str(error))]) from None
     mine = [code for code in view.access.accounts if asked.get("account") in (None, code)]
-    return Wanted(accounts=mine, first=first, last=last, by=asked["by"])
+    return Wanted(accounts=mine, first=first, last=last, by=asked.get("by", tca.USUAL))
 
 
 class Costs(ApiView):
@@ -143,7 +144,7 @@ def form(raw: Any) -> str:
 
 REPORT_FIELDS = {
     "account": Field(bodies.account, required=True),
-    "date": Field(day, description="The day; today (UTC) if not given."),
+    "date": Field(day, description="The day; today, in the zone of the report's setting, if not given."),
     "format": Field(form, description="json if not given."),
 }
 
@@ -165,6 +166,11 @@ class ReportShape(serializers.Serializer[Any]):
     report = serializers.ChoiceField(ReportKind.values)
     account = serializers.CharField()
     date = serializers.DateField()
+    zone = serializers.CharField(help_text="Where the day begins and ends.")
+    as_of = serializers.DateTimeField(help_text="When it was made.")
+    as_of_sections = serializers.ListField(
+        child=serializers.CharField(), help_text="Sections that show how things were then, not on the day."
+    )
     sections = serializers.DictField(child=serializers.ListField(child=serializers.DictField()))
     more = serializers.DictField(child=serializers.IntegerField())
     kept = KeptShape(allow_null=True)
@@ -179,16 +185,16 @@ class Report(ApiView):
     @property
     def form(self) -> str:  # type: ignore[override] # the query names it
         """What it answers with: Accept is not asked where the query says."""
-        return FORMATS.get(self.request.query_params.get("format", "json"), JSON)
+        return FORMATS.get(self.request.query_params.get("format") or "json", JSON)
 
     def report(self, request: Request) -> HttpResponse:
         """The document in the form that is asked for."""
-        asked = read_query(request.query_params, REPORT_FIELDS)
+        asked = read_query(request.query_params, REPORT_FIELDS, may_be_empty=True)
         mine = BrokerAccount.objects.select_related("session").filter(pk__in=self.access.accounts)
         account = mine.filter(pk=asked["account"]).first()
         if account is None:
             raise invalid([FieldError("account", "UNKNOWN", "There is no such account.")])
-        when = asked.get("date") or days.today()
+        when = asked.get("date") or today_of(self.kind)
         if not days.may_be_reported(when):
             raise invalid([FieldError("date", "BEYOND", "This day has not begun anywhere yet.")])
         (document, kept), how = shown(self.kind, account, when), asked.get("format", "json")

@@ -26,6 +26,7 @@ RESOURCES = (
     "webhooks",
     "reasons",
     "breaks",
+    "drop-copy",
     "groups",
     "slices",
     "instruments",

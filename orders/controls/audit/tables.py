@@ -53,6 +53,7 @@ FOLLOWED = (
     ),
     Followed(table="orders_breaknote"),
     Followed(table="orders_strategytransfer"),
+    Followed(table="orders_breakfile", without=("content",)),
     Followed(table="orders_statement", without=("sections", "unknown")),
     Followed(
         table="orders_alert",
@@ -145,6 +146,7 @@ IDENTITY = ("client_id", "cl_ord_id", "request_hash", "source", "order_ref", "in
 
 #: Nobody acts in these: why each is no part of the audit.
 NOT_AUDITED = {
+    "orders_statementrequest": "how a statement was asked for; what was read of it is followed",
     "orders_statementrow": "what the broker's file says; the statement has the file's digest",
     "orders_auditseal": "the chain itself",
     "django_admin_log": "a list of links for the desk; the acts are followed in their own tables",
@@ -165,6 +167,7 @@ NOT_AUDITED = {
     "brokers_profit": "what the broker reckons, shown to people",
     "brokers_profitpoint": "what the broker reckons, shown to people",
     "orders_savedview": "filters of a list",
+    "orders_desksettings": "how a person's pages look and what they tell",
     "orders_deskjobrow": "its orders and requests are audited, and what it came to stands in their events",
     "orders_duplicateorder": "derived from what the broker says",
     "orders_ordergroup": "its orders are audited",
@@ -192,6 +195,7 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "orders_auditseal": (),
     "orders_breaknote": (),
     "orders_strategytransfer": (),
+    "orders_breakfile": (),
     "orders_deskact": ("ok", "outcome"),  # once, in the transaction of the act: a trigger holds that
     "orders_execution": (
         *("superseded", "scale", "commission", "commission_currency", "realized_pnl", "commission_at"),

@@ -14,6 +14,7 @@ from orders.models import ReportKind
 from orders.reports import days
 from orders.reports.documents import FORMATS, rendered
 from orders.reports.kept import keep
+from orders.reports.report_day import today_of
 
 
 class Command(BaseCommand):
@@ -23,14 +24,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("kind", choices=ReportKind.values)
         parser.add_argument("--account", required=True)
-        parser.add_argument("--date", type=date.fromisoformat, help="YYYY-MM-DD (today, UTC)")
+        where = "YYYY-MM-DD (today, in the zone of the report's setting)"
+        parser.add_argument("--date", type=date.fromisoformat, help=where)
         parser.add_argument("--format", choices=list(FORMATS), default="json")
 
     def handle(self, *args: Any, kind: str, account: str, **options: Any) -> None:
         row = BrokerAccount.objects.select_related("session").filter(pk=account).first()
         if row is None:
             raise CommandError(f"There is no account {account}.")
-        day = options["date"] or days.today()
+        day = options["date"] or today_of(ReportKind(kind))
         if not days.may_be_reported(day):
             raise CommandError(f"There is nothing to report of {day}.")
         with acting(at_shell("", reason=f"report {kind}")):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from orders.reconciliation.statements import fetching
 from orders.reconciliation.statements.files import NoStatement
 from orders.reconciliation.statements.reading import Outcome, read_statement
 
@@ -17,11 +18,16 @@ class Command(BaseCommand):
     requires_system_checks = []  # `migrate` has made them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a file, or a folder of them")
+        parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="a file, or a folder of them")
+        parser.add_argument("--fetch", metavar="QUERY", help="have it asked for now at the web service")
         parser.add_argument("--check", action="store_true", help="exit with 1 where anything differs")
 
-    def handle(self, *args: Any, files: list[Path], check: bool, **options: Any) -> None:
+    def handle(self, *args: Any, files: list[Path], check: bool, fetch: str | None, **options: Any) -> None:
         """Read each file whole or not at all, and say what became of it."""
+        if not files and not fetch:
+            raise CommandError("Name files, or a query to --fetch.")
+        if fetch and not fetching.again(fetch):
+            raise CommandError(f"TRADEDESK_FLEX_QUERIES names no query {fetch}.")
         refused = differ = 0
         for path in _each(files):
             try:

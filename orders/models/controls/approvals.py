@@ -25,6 +25,7 @@ class ApprovalKind(models.TextChoices):
     ORDER = "ORDER", "Large order or override"
     LOGIN = "LOGIN", "Login made or changed by another"
     TRANSFER = "TRANSFER", "Position moved to another strategy"
+    RIGHTS = "RIGHTS", "Rights given to a group"
 
 
 class ApprovalState(models.TextChoices):

@@ -74,11 +74,27 @@ class SavedView(models.Model):
         return self.name
 
 
+class DeskSettings(models.Model):
+    """How a person wants the desk's pages: kept on the server, so that every browser shows the same."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="desk_settings"
+    )
+    #: Columns of the blotter in their order; empty: as the desk comes.
+    columns = models.JSONField(default=list, blank=True)
+    #: By what happened, how it is told: {"FILL": ["SOUND", "DESKTOP"]}.
+    notices = models.JSONField(default=dict, blank=True)
+
+    def __str__(self) -> str:
+        return f"settings of {self.user}"
+
+
 class JobKind(models.TextChoices):
     """What a job does with each row."""
 
     PLACE = "PLACE", "Basket"
     CANCEL = "CANCEL", "Bulk cancel"
+    REPLACE = "REPLACE", "Bulk replace"
 
 
 class DeskJob(models.Model):

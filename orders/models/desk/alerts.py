@@ -12,11 +12,13 @@ class AlertKind(models.TextChoices):
 
     HELD_ORDER = "HELD_ORDER", "Order held for the desk"
     IN_DOUBT = "IN_DOUBT", "Order unconfirmed for long"
+    CANCEL_UNANSWERED = "CANCEL_UNANSWERED", "Cancel that the broker does not answer"
     DUPLICATE_ORDER = "DUPLICATE_ORDER", "One reference, two orders at the broker"
     OVERFILL = "OVERFILL", "More executed than ordered"
     UNKNOWN_CODE = "UNKNOWN_CODE", "Error code that is not in our table"
     COMMISSION_MISSING = "COMMISSION_MISSING", "Commission missing"
     BREAK = "BREAK", "Our books and the broker's differ"
+    BREAK_OVERDUE = "BREAK_OVERDUE", "A difference is open beyond its time"
     INBOX_STUCK = "INBOX_STUCK", "Broker message that could not be applied"
     GROUP_BROKEN = "GROUP_BROKEN", "Group not placed whole although a part of it executed"
     SESSION = "SESSION", "Broker session needs a person"
@@ -25,7 +27,9 @@ class AlertKind(models.TextChoices):
     BUST = "BUST", "Execution taken back by the exchange"
     CORRECTION = "CORRECTION", "Execution corrected"
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
+    FOUR_EYES = "FOUR_EYES", "Less needs a second person than before"
     REPORT = "REPORT", "A report of the day is ready"
+    STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
 
 
 class Severity(models.IntegerChoices):
@@ -39,12 +43,15 @@ class Severity(models.IntegerChoices):
 CRITICAL = {
     AlertKind.HELD_ORDER,
     AlertKind.IN_DOUBT,
+    AlertKind.CANCEL_UNANSWERED,
     AlertKind.DUPLICATE_ORDER,
     AlertKind.OVERFILL,
     AlertKind.LOST_HISTORY,
     AlertKind.SESSION,
     AlertKind.BUST,
     AlertKind.LATE_FILL,
+    AlertKind.FOUR_EYES,
+    AlertKind.BREAK_OVERDUE,
 }
 
 

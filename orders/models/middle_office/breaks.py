@@ -63,6 +63,14 @@ class Break(models.Model):
     resolution = models.TextField(blank=True, default="")
     cause = models.CharField(max_length=20, choices=BreakCause.choices, blank=True, db_default="")
     ticket = models.CharField(max_length=60, blank=True, db_default="", help_text="The broker's ticket.")
+    value = models.DecimalField(
+        null=True,
+        blank=True,
+        max_digits=28,
+        decimal_places=10,
+        help_text="What the difference is worth in the account's base currency; empty: nobody can tell.",
+    )
+    due_at = models.DateTimeField(null=True, blank=True, help_text="Until when it should be closed.")
 
     class Meta:
         ordering = ["-id"]
@@ -95,3 +103,23 @@ class BreakNote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.by}"
+
+
+class BreakFile(models.Model):
+    """A document that a person put to a break: kept with its digest, never changed."""
+
+    parent = models.ForeignKey(Break, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(max_length=120)
+    media_type = models.CharField(max_length=60)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+    at = models.DateTimeField(db_default=Now())
+    by = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["parent", "sha256"], name="break_file_once")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -83,3 +83,42 @@ class StatementRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.section} {self.key}"
+
+
+class RequestState(models.TextChoices):
+    """Lifecycle of a request at the broker's web service."""
+
+    TO_ASK = "TO_ASK", "To be asked for"
+    ASKED = "ASKED", "Being made by the broker"
+    READ = "READ", "Read"
+    STOPPED = "STOPPED", "A person must act"
+
+
+class StatementRequest(models.Model):
+    """One query of one day at the web service: where it stands, so that a restart asks for nothing twice.
+
+    `reference` and `url` are the broker's own words for where the statement will be; no row has the token.
+    """
+
+    query = models.CharField(max_length=40)
+    day = models.DateField()
+    state = models.CharField(max_length=8, choices=RequestState.choices, default=RequestState.TO_ASK)
+    reference = models.CharField(max_length=40, blank=True, default="")
+    url = models.CharField(max_length=200, blank=True, default="")
+    attempts = models.PositiveIntegerField(default=0)
+    polls = models.PositiveIntegerField(default=0)
+    code = models.CharField(max_length=8, blank=True, default="", help_text="What the broker said last.")
+    text = models.CharField(max_length=500, blank=True, default="")
+    not_before = models.DateTimeField(db_default=Now())
+    began_at = models.DateTimeField(db_default=Now())
+    asked_at = models.DateTimeField(null=True, help_text="When the service was asked last.")
+    asked_since = models.DateTimeField(null=True, help_text="Since when this reference is waited for.")
+    told = models.BooleanField(default=False, help_text="A person was told that it is late.")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["query", "day"], name="statement_request_once")]
+
+    def __str__(self) -> str:
+        return f"{self.query} {self.day} {self.state}"

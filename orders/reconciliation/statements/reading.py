@@ -13,10 +13,11 @@ from django.db import transaction
 
 from brokers.models import BrokerAccount
 from brokers.postgres import clock, storable
-from orders.models.middle_office.statement import Statement, StatementRow
+from orders.models.middle_office.statement import Statement
 from orders.reconciliation.statements import comparison
 from orders.reconciliation.statements.files import Begin, NoStatement, Row, Section, read
-from orders.reconciliation.statements.rows import stored, strange_words
+from orders.reconciliation.statements.rows import Stored, stored, strange_words
+from orders.reconciliation.statements.storing import store
 from orders.reconciliation.statements.vocabulary import COMPARED, PASSED, SUMS, Unreadable, a_date, a_time
 
 BATCH = 1000
@@ -82,7 +83,7 @@ class _Part:
     sections: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     unreadable: list[dict[str, str]] = field(default_factory=list)
-    batch: list[StatementRow] = field(default_factory=list)
+    batch: list[Stored] = field(default_factory=list)
 
     def add(self, told: Section | Row) -> None:
         """Take what the file says next."""
@@ -110,8 +111,7 @@ class _Part:
         except Unreadable as error:
             self._cannot_read(row, error)
             return
-        kept.statement = statement
-        self.batch.append(kept)
+        self.batch.append({**kept, "statement_id": statement.pk})
         self.sections[row.section] += 1
         self.outcome.rows += 1
         if len(self.batch) >= BATCH:
@@ -130,7 +130,7 @@ class _Part:
 
     def flush(self) -> None:
         """Store what was read; of two rows with one key the first is kept, and counted as such."""
-        StatementRow.objects.bulk_create(self.batch, ignore_conflicts=True)
+        store(self.batch)
         self.batch.clear()
 
     def end(self) -> None:

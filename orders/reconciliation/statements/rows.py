@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from brokers.postgres import storable
-from orders.models.middle_office.statement import StatementRow
 from orders.reconciliation.statements.files import Row
 from orders.reconciliation.statements.vocabulary import (
     BY_THE_BROKER,
@@ -35,24 +34,30 @@ from orders.reconciliation.statements.vocabulary import (
 EXECUTED, CANCEL, MOVEMENT = "EXECUTED", "CANCEL", "MOVEMENT"
 
 Values = Mapping[str, str]
+Stored = dict[str, Any]
+#: What a kind of row does not say.
+EMPTY: Stored = {
+    **dict.fromkeys(("exec_id", "exec_root", "trade_id", "of_trade", "order_ref", "commission_currency"), ""),
+    **dict.fromkeys(("quantity", "price", "amount", "commission")),
+}
 
 
-def stored(row: Row, end: date) -> StatementRow:
-    """The row as it is kept, without its statement; `end`: the last day of the statement.
+def stored(row: Row, end: date) -> Stored:
+    """The columns of the row as it is kept, without its statement; `end`: the last day of the statement.
 
     Raises Unreadable: the row is told as it is, its neighbours are read.
     """
-    found: dict[str, Any] = READERS[row.section](row.values)
-    return StatementRow(
-        section=row.section,
-        key=_key(row),
-        symbol=storable.text(row.values.get("symbol", ""), 64),
-        con_id=_whole(row.values.get("conid", "")),
-        currency=storable.text(row.values.get("currency", ""), 8),
-        day=_day(row.values, end),
-        raw={storable.text(name, 100): storable.text(value) for name, value in row.values.items()},
-        **found,
-    )
+    return {
+        **EMPTY,
+        "section": row.section,
+        "key": _key(row),
+        "symbol": storable.text(row.values.get("symbol", ""), 64),
+        "con_id": _whole(row.values.get("conid", "")),
+        "currency": storable.text(row.values.get("currency", ""), 8),
+        "day": _day(row.values, end),
+        "raw": {storable.text(name, 100): storable.text(value) for name, value in row.values.items()},
+        **READERS[row.section](row.values),
+    }
 
 
 def strange_words(row: Row) -> list[str]:
@@ -71,7 +76,7 @@ def by_the_broker(raw: Values) -> str:
     return ", ".join(BY_THE_BROKER[code] for code in _codes(raw) if code in BY_THE_BROKER)
 
 
-def _codes(values: Values) -> list[str]:
+def _codes(values: Values) -> tuple[str, ...]:
     return codes(values.get("notes") or values.get("code") or "")
 
 

@@ -6,11 +6,12 @@ instead, and only their sum is what happened (commissions alike).
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ from orders.reconciliation.statements.rows import CANCEL, EXECUTED, by_the_broke
 
 TRADES = ("Trades", "TradeConfirms")
 CHUNK = 1000
+MOST_TOLD = 1000  # executions that differ, one by one
 VERSIONS = range(1, 10)  # IB numbers the versions of an execution from 01
 #: Prices of a statement have more decimals than those that were reported live.
 PRICE_TOLERANCE = Decimal("1e-6")
@@ -94,6 +96,7 @@ class TradeComparison:
         self.statement = statement
         self.joined: set[int] = set()
         self.effects = Effects()
+        self._told: Counter[str] = Counter()
 
     def differences(self) -> Iterator[Finding]:
         """Trades that we do not have, and those that are not the same."""
@@ -103,6 +106,7 @@ class TradeComparison:
             ours = self._ours_of(chunk)
             for trade in chunk:
                 yield from self._judged(trade, ours.get((trade.exec_root, trade.con_id)))
+        yield from self._more(findings.TRADE)
 
     def _judged(self, trade: Trade, ours: Execution | None) -> Iterator[Finding]:
         """What is wrong with it. One that the broker took back altogether need not be in our books."""
@@ -110,10 +114,10 @@ class TradeComparison:
             ours = self._by_other_names(trade)
             if ours is None:
                 self.effects.add(trade, None)
-                yield self._missing(trade)
+                yield from self._tell(findings.TRADE, partial(self._missing, trade))
         if ours and (wrong := unlike(ours, trade)):
             self.effects.add(trade, ours)
-            yield self._finding(trade, wrong, of_ours(ours))
+            yield from self._tell(findings.TRADE, partial(self._finding, trade, wrong, of_ours(ours)))
 
     def absent(self) -> Iterator[Finding]:
         """Our executions of these days that the statement does not have."""
@@ -127,7 +131,8 @@ class TradeComparison:
             for one in chunk:
                 if (one.exec_root or one.exec_id, one.con_id) not in roots and one.pk not in self.joined:
                     self.effects.add(None, one)
-                    yield self._not_listed(one)
+                    yield from self._tell(findings.ABSENT, partial(self._not_listed, one))
+        yield from self._more(findings.ABSENT)
 
     # --- the statement's side ---------------------------------------------------------------------------
     def _rows(self) -> QuerySet[StatementRow]:
@@ -203,7 +208,19 @@ class TradeComparison:
             self.joined.add(found.pk)
         return found
 
-    # --- findings ------------------------------------------------------------------------------------------
+    # --- findings: one by one as far as a person reads them ---------------------------------------------
+    def _tell(self, part: str, finding: Callable[[], Finding]) -> Iterator[Finding]:
+        self._told[part] += 1
+        if self._told[part] <= MOST_TOLD:
+            yield finding()
+
+    def _more(self, part: str) -> Iterator[Finding]:
+        """The others as one: of a book that we never had, a break for each would be in nobody's hands."""
+        if (more := self._told[part] - MOST_TOLD) > 0:
+            text = f"{more:,} more executions differ from the statement of {self.statement.to_date}."
+            day = self.statement.to_date
+            yield findings.found(self.statement, part, day, "more", text, broker={"more": str(more)})
+
     def _missing(self, trade: Trade) -> Finding:
         row = self._rows().filter(exec_root=trade.exec_root, con_id=trade.con_id).first()
         why = by_the_broker(row.raw) if row else ""

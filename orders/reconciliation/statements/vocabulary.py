@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from brokers.postgres import storable
@@ -87,6 +88,7 @@ class Unreadable(ValueError):
     """A value that is not written as the query should write it, and how it should."""
 
 
+@lru_cache(1024)  # a file has few days, and each in every row
 def a_date(text: str) -> date:
     """A day as the query's default writes it (yyyyMMdd, yyyy-MM-dd); raises Unreadable."""
     found = _DATE.match(text.strip())
@@ -130,6 +132,7 @@ def a_number(text: str | None) -> Decimal | None:
     return number
 
 
-def codes(text: str) -> list[str]:
+@lru_cache(1024)
+def codes(text: str) -> tuple[str, ...]:
     """The codes of a row's notes; old files part them by commas."""
-    return [code.strip() for code in re.split(r"[;,]", text) if code.strip()]
+    return tuple(code.strip() for code in re.split(r"[;,]", text) if code.strip())

@@ -43,7 +43,17 @@ def test_every_list_opens(boss: Client, name: str) -> None:
     fill(2)
     answer = boss.get(reverse(f"admin:{name}_changelist"), follow=True)
     assert answer.status_code == 200
-    assert "<script>x" not in answer.content.decode()
+    page = answer.content.decode()
+    assert "<script>x" not in page
+    assert not re.search(r"Select [a-z ]+ to (view|change)", page)
+
+
+def test_an_empty_list_says_why_and_what_next(boss: Client) -> None:
+    url = reverse("admin:orders_execution_changelist")
+    assert "Nothing here yet." in boss.get(url).content.decode()
+    filtered = boss.get(url, {"q": "no-such-id"}).content.decode()
+    assert "Nothing fits these filters." in filtered
+    assert 'href="?">Show without filters' in filtered
 
 
 @pytest.mark.parametrize("name", GROWING)

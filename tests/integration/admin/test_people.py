@@ -288,3 +288,16 @@ def test_a_second_factor_is_found_in_the_menu_with_the_secret_to_type(boss: Clie
     page = boss.get(reverse("desk:second_factor")).content.decode()
     (secret,) = re.findall(r'<b class="raw">([A-Z2-7=]+)</b>', page)
     assert b32decode(secret) == TOTPDevice.objects.get().bin_key
+
+
+def test_who_is_held_up_can_be_let_in_at_once(boss: Client) -> None:
+    person = User.objects.create_user("late", password="right-password-1", is_staff=True)
+    stranger, form = Client(), {"username": person.username, "password": "wrong"}
+    login = reverse("admin:login")
+    for _ in range(6):
+        refused = stranger.post(login, form)
+    assert refused.status_code == 429
+    (attempt,) = AccessAttempt.objects.all()
+    chosen = {"action": "let_in", "_selected_action": attempt.pk}
+    boss.post(reverse("admin:axes_accessattempt_changelist"), chosen)
+    assert stranger.post(login, form | {"password": "right-password-1"}).status_code == 302

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from orders.models import AlertMute, AlertRoute, AuditRecord, DayReport
+from brokers.flex import Flex
+from brokers.gate.daily_time import DailyTime
+from orders.controls.break_values import keep_values
+from orders.models import (
+    AlertMute,
+    AlertRoute,
+    AuditRecord,
+    Break,
+    BreakKind,
+    DayReport,
+    ReconciliationRun,
+    StatementRequest,
+)
 from orders.notify import routes
+from orders.reconciliation import breaks
+from orders.reconciliation.breaks import Finding
 from tests.integration.orders.conftest import seed_desk
 from tradedesk.stack.clients import ACCOUNT
 
@@ -32,7 +49,7 @@ def stranger(boss: Client) -> Client:
 
 #: A module of Apprise's mail plug-in asks for it.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-PAGES = ["costs", "costs_file", "fills", "day_report", "alert_routes"]
+PAGES = ["costs", "costs_file", "fills", "day_report", "alert_routes", "workbench", "breaks_file"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -80,3 +97,88 @@ def test_a_route_and_a_mute_are_made_and_ended_and_a_channel_is_tried(
     assert (routes.muted_kinds(), AlertRoute.objects.get().active) == (set(), False)
     tried = change("test", channel="chat")
     assert "secret-path" not in boss.get(tried.headers["Location"]).content.decode()
+
+
+# --- breaks at work ---------------------------------------------------------------------------------------
+def differs(currency: str, reported: str = "5") -> Break:
+    ours, theirs = {"currency": "USD", "expected": "0"}, {"reported": reported}
+    key = f"{ACCOUNT} {currency}"
+    finding = Finding(
+        **{"kind": BreakKind.CASH, "key": key, "account": ACCOUNT, "text": f"{currency} differs"},
+        **{"ours": ours, "broker": theirs},
+    )
+    breaks.record(
+        "main", [BreakKind.CASH], [finding], not_judged=set(Break.objects.values_list("key", flat=True))
+    )
+    return Break.objects.get(key=key)
+
+
+def said(answer: Any) -> str:
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
+def test_open_breaks_are_counted_by_worth_and_age_and_decided_with_one_reason(boss: Client) -> None:
+    rows = [differs(currency) for currency in ("USD", "CHF")]
+    keep_values()
+    page = boss.get(reverse("desk:workbench"))
+    assert page.context["matrix"][1] == ("up to 1,000", [2, 0, 0, 0, 0])
+    form = {"break": [row.pk for row in rows], "text": "fees", "cause": "TOLERANCE"}
+    assert "2 breaks: Resolved" in said(boss.post(reverse("desk:breaks_decide"), form))
+    assert set(Break.objects.values_list("resolution", "cause")) == {("fees", "TOLERANCE")}
+    lines = b"".join(boss.get(reverse("desk:breaks_file")).streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"break": [], "text": "x"}, "Choose breaks"),
+        ({"break": ["99999"], "text": "x"}, "Choose breaks"),
+        ({"text": " "}, "give a reason"),
+        ({"text": "x", "cause": "MOON"}, "cause from the list"),
+        ({"text": "x", "cause": "BROKER_ERROR"}, "ticket number"),
+    ],
+)
+def test_a_decision_about_many_that_means_nothing_closes_none(
+    boss: Client, form: dict[str, Any], words: str
+) -> None:
+    row = differs("USD")
+    assert words in said(boss.post(reverse("desk:breaks_decide"), {"break": [row.pk], **form}))
+    row.refresh_from_db()
+    assert row.closed_at is None
+
+
+def test_a_file_is_put_to_a_break_and_given_out_as_a_download_only(boss: Client) -> None:
+    row = differs("USD")
+    place = reverse("desk:break_file_add", args=[row.pk])
+    boss.post(place, {"file": SimpleUploadedFile("note.html", b"<script>alert(1)</script>")})
+    boss.post(place, {"file": SimpleUploadedFile("x.exe", b"MZ\x00\x01")})
+    (kept,) = row.files.all()
+    answer = boss.get(reverse("desk:break_file", args=[row.pk, kept.pk]))
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="note.html"'
+    assert (answer.headers["X-Content-Type-Options"], answer.content) == (
+        "nosniff",
+        b"<script>alert(1)</script>",
+    )
+    assert boss.get(reverse("desk:break_file", args=[row.pk + 1, kept.pk])).status_code == 404
+
+
+def test_a_breaks_page_names_what_it_hangs_on(boss: Client) -> None:
+    row = differs("USD")
+    run = ReconciliationRun.objects.create(
+        **{"session_id": "main", "kind": "CASH", "ok": False},
+        **{"started_at": row.last_seen, "finished_at": row.first_seen},
+    )
+    page = boss.get(reverse("admin:orders_break_change", args=[row.pk])).content.decode()
+    assert reverse("admin:orders_reconciliationrun_change", args=[run.pk]) in page
+
+
+def test_a_person_has_a_statement_asked_for_and_no_page_has_the_token(boss: Client, settings: Any) -> None:
+    token = "123456789012345678901234"
+    at = DailyTime(at=time(0), zone="UTC")
+    settings.FLEX = Flex(queries={"daily": "42"}, at=at, url="http://127.0.0.1:1", token=token)
+    answer = boss.post(reverse("desk:statement_ask"), {"query": "daily"}, follow=True)
+    assert "daily" in answer.content.decode()
+    assert token not in answer.content.decode()
+    assert StatementRequest.objects.get().state == "TO_ASK"

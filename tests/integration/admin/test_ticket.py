@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -11,13 +13,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from openpyxl import Workbook
 
 from brokers.models import Instrument
 from orders.desk import jobs
 from orders.entry.ticket_texts import by_column, texts_of_ticket, ticket_from_texts
 from orders.errors import TicketInvalid
-from orders.models import AccountLimit, DeskJob, DeskProfile, Order
+from orders.models import AccountLimit, DeskJob, DeskProfile, Order, SlicedOrder
 from tests.integration.api.conftest import ACCOUNT, OTHER
 
 GOOD = {
@@ -181,3 +184,115 @@ def test_the_legs_of_a_combination_are_read_back_as_they_were_typed() -> None:
     ticket = ticket_from_texts({**texts, "legs": "1:1:buy; 2:3:s:nyse"})
     assert texts_of_ticket(ticket)["legs"] == "1:1:BUY:SMART 2:3:SELL:NYSE"
     assert ticket_from_texts(texts_of_ticket(ticket)) == ticket
+
+
+def ask(client: Client, **changes: str) -> str:
+    form = {**GOOD, "cl_ord_id": "", "key": str(uuid4()), **changes}
+    return client.post(reverse("desk:ticket_check"), form).content.decode()
+
+
+BRACKET = {"work": "BRACKET", "take_profit": "240", "stop_loss": "220.5"}
+OCA = {"work": "OCA", "other_side": "SELL", "other_type": "STOP", "other_stop_px": "200"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (BRACKET, ["SELL 1,000 AAPL", "at 240.00", "stop 220.50", "its exits work"]),
+        ({**BRACKET, "side": "sell_short"}, ["BUY 1,000 AAPL"]),
+        (OCA, ["SELL 1,000 AAPL", "stop 200.00", "Cancel the others"]),
+        ({**OCA, "other_qty": "10"}, ["SELL 10 AAPL"]),
+    ],
+)
+def test_a_group_is_checked_and_shown_whole_before_it_is_sent(
+    boss: Client, asked: dict[str, str], shown: list[str]
+) -> None:
+    page = ask(boss, **asked)
+    assert "data-good" in page
+    page = re.sub(r"<[^>]+>", "", page)
+    assert [words for words in shown if words not in page] == []
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"work": "BRACKET"}, "take_profit"),
+        ({**BRACKET, "stop_loss": "x"}, "stop_loss"),
+        ({**BRACKET, "take_profit": "1,234"}, "take_profit"),
+        ({**OCA, "other_stop_px": ""}, "other_stop_px"),
+        ({**OCA, "other_qty": "1.000"}, "other_qty"),
+        ({**OCA, "oca_type": "SOME"}, "oca_type"),
+        ({**OCA, "time_in_force": "IOC"}, "time_in_force"),
+        ({"work": "TWAP", "slices": "0", "end_time": "2999-01-01T00:00"}, "slices"),
+        ({"work": "TWAP", "slices": "4"}, "end_time"),
+        ({"work": "TWAP", "slices": "4", "end_time": "noon"}, "end_time"),
+        ({"work": "TWAP", "slices": "4", "end_time": "2001-01-01T00:00"}, "end_time"),
+        ({"work": "TWAP", "slices": "4", "end_time": "0001-01-01T00:00+23:59"}, "end_time"),
+        ({"work": "MAGIC"}, "work"),
+    ],
+)
+def test_what_is_wrong_with_the_way_of_working_is_said_at_its_field(
+    boss: Client, asked: dict[str, str], field: str
+) -> None:
+    assert f'data-error-of="{field}"' in ask(boss, **asked)
+    assert send(boss, **asked).status_code == 400
+    assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize("asked", [BRACKET, OCA])
+def test_a_group_is_sent_once_and_its_page_shows_all_of_it(boss: Client, asked: dict[str, str]) -> None:
+    key = str(uuid4())
+    first, again = send(boss, key=key, **asked), send(boss, key=key, **asked)
+    assert (first.status_code, again["Location"]) == (303, first["Location"])
+    orders = list(Order.objects.order_by("group_rank"))
+    page = boss.get(first["Location"]).content.decode()
+    assert len(orders) == (3 if asked is BRACKET else 2)
+    assert [order.cl_ord_id for order in orders if f">{order.cl_ord_id}</a>" not in page] == []
+    assert "Cancel whole group" in page
+
+
+def test_a_groups_breach_is_told_before_and_refuses_all_of_it(boss: Client) -> None:
+    AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=500)
+    assert "Sent like this it is refused by the checks" in ask(boss, **BRACKET)
+    send(boss, **BRACKET)
+    assert set(Order.objects.values_list("state", flat=True)) == {"REJECTED"}
+
+
+def test_a_whole_group_is_canceled_by_one_button(boss: Client) -> None:
+    send(boss, **BRACKET)
+    entry = Order.objects.get(group_rank=0)
+    url = reverse("desk:act", args=[entry.pk, "cancel_group"])
+    dialog = boss.get(url).content.decode()
+    assert all(order.cl_ord_id in dialog for order in Order.objects.filter(group_rank__gt=0))
+    boss.post(url, {"key": str(uuid4()), "reason": "no more"})
+    assert set(Order.objects.values_list("state", flat=True)) == {"CANCELED"}
+
+
+def test_an_order_in_slices_is_paused_resumed_and_canceled_on_its_page(boss: Client) -> None:
+    end = (timezone.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
+    twap = {"work": "TWAP", "slices": "4", "end_time": end}
+    assert "In 4 slices from now" in ask(boss, **twap)
+    key = str(uuid4())
+    place = send(boss, key=key, **twap)["Location"]
+    assert send(boss, key=key, **twap)["Location"] == place
+    parent = SlicedOrder.objects.get()
+    for act, state in (("pause", "PAUSED"), ("resume", "RUNNING"), ("cancel", "ENDING")):
+        url = reverse("desk:sliced_act", args=[parent.pk, act])
+        boss.post(url, {"key": str(uuid4()), "reason": "news at ten"})
+        parent.refresh_from_db()
+        assert parent.state == state
+    page = boss.get(place).content.decode()
+    assert "paused: news at ten" in page
+    assert parent.cl_ord_id in boss.get(reverse("desk:sliced_list")).content.decode()
+
+
+def test_slices_are_nobodys_who_has_not_the_account(boss: Client, person: Callable[..., Client]) -> None:
+    end = (timezone.now() + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M")
+    place = send(boss, work="TWAP", slices="4", end_time=end)["Location"]
+    viewer = person("orders.view_order")
+    pause = reverse("desk:sliced_act", args=[SlicedOrder.objects.get().pk, "pause"])
+    assert viewer.get(place).status_code == 200
+    assert viewer.post(pause, {"key": str(uuid4()), "reason": "x"}).status_code == 403
+    DeskProfile.objects.get(user__username="jo-2").accounts.clear()
+    assert viewer.get(place).status_code == 404

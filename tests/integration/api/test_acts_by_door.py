@@ -173,7 +173,6 @@ NEED_TWO = [
 @pytest.fixture
 def asked(desk: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], User]:
     """Everything needs two, from small values on; a person of a kind, whose password the shell is told."""
-    settings.FOUR_EYES = settings.FOUR_EYES | {"overrides"}
     settings.ORDERS_ABOVE, settings.BREAKS_ABOVE = Decimal(15_000), Decimal(100)
 
     def somebody(name: str, kind: str) -> User:

@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from brokers.models import BrokerAccount
-from orders.api.views.breaks import working_days
 from orders.controls import people
 from orders.controls.tokens import make_token
 from orders.models import Break, BreakKind
 from orders.reconciliation import breaks
+from orders.reconciliation.ageing import working_days
 from orders.reconciliation.breaks import Finding
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api
 from tests.integration.api.test_two_persons import person
@@ -107,3 +107,26 @@ def test_a_token_that_nobody_answers_for_decides_nothing(boss: User, token: Call
 )
 def test_age_counts_working_days(last: date, days: int) -> None:
     assert working_days(date(2026, 11, 27), last) == days
+
+
+def test_many_are_closed_with_one_reason_or_none_at_all(boss: User) -> None:
+    api = by_token(boss)
+    ours, theirs = {"currency": "USD", "expected": "0"}, {"reported": "5"}
+    findings = [
+        Finding(
+            **{"kind": BreakKind.CASH, "key": f"{account} {n}", "text": "differs", "account": account},
+            **{"ours": ours, "broker": theirs},
+        )
+        for n, account in enumerate((ACCOUNT, ACCOUNT, OTHER))
+    ]
+    breaks.record("main", [BreakKind.CASH], findings)
+    first, second, hidden = Break.objects.order_by("key").values_list("pk", flat=True)
+    refused = api.post("breaks/resolve", {"ids": [first, hidden], "reason": "fees"})
+    assert (refused.status_code, Break.objects.filter(closed_at=None).count()) == (404, 3)
+    assert api.post("breaks/resolve", {"ids": [first, first], "reason": "x"}).status_code == 400
+    done = api.post("breaks/resolve", {"ids": [first, second], "reason": "fees", "cause": "TOLERANCE"})
+    assert {row["resolution"] for row in done.json()["results"]} == {"fees"}
+    lines = b"".join(api.get("breaks.csv", open="false").streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 3
+    explained = api.post("breaks/resolve", {"ids": [hidden], "reason": "x"})
+    assert explained.status_code == 404

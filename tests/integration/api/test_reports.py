@@ -16,9 +16,10 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.gate.daily_time import DailyTime
-from brokers.models import BrokerAccount
-from orders.models import Alert, DayReport, Execution, Order, ReportKind
-from orders.reports import keep
+from brokers.models import BrokerAccount, CashBalance, Instrument, Position
+from orders.models import Alert, Break, DayReport, Execution, Order, ReportKind
+from orders.models.middle_office.statement import Statement
+from orders.reports import keep, report_day, tables
 from orders.reports.fills import SUM_COLUMNS
 from orders.reports.kept import ReportSigned, hash_of, make_due, sign
 from orders.reports.kept import keep as keep_report
@@ -139,8 +140,13 @@ def test_costs_are_answered_and_exported_alike_and_of_own_accounts_only(api: Api
     assert [row[0] for row in rows[1:]] == [str(order.pk), "USD"]
     assert api.get("tca", by="symbol", account=OTHER).json()["results"] == []
     assert api.get("tca", by="moon").status_code == 400
-    assert api.get("tca").status_code == 400
     assert order.account_id == ACCOUNT
+
+
+@pytest.mark.parametrize("query", [{}, {"by": "", "from": "", "to": "", "account": ""}, {"from": ""}])
+def test_costs_without_a_choice_are_those_of_today_by_symbol(api: Api, query: dict[str, str]) -> None:
+    told = api.get("tca", **query).json()
+    assert (told["by"], told["from"], told["to"]) == ("symbol", *2 * [timezone.now().date().isoformat()])
 
 
 # --- start and end of day ---------------------------------------------------------------------------------
@@ -209,7 +215,8 @@ def test_the_command_keeps_what_the_api_shows_with_its_hash(
     told = json.loads(capsys.readouterr().out.partition("}\n{")[0] + "}")
     shown = report_of(api, "end-of-day").json()
     kept = DayReport.objects.get()
-    assert told == {name: shown[name] for name in told} == kept.document
+    assert told == kept.document
+    assert {**told, "as_of": ""} == {name: shown[name] for name in told} | {"as_of": ""}
     assert shown["kept"]["sha256"] == kept.sha256 == hash_of(kept.document)
 
 
@@ -218,9 +225,130 @@ def test_a_past_day_is_shown_as_it_was_kept(api: Api, order: Order) -> None:
     account = BrokerAccount.objects.get(pk=ACCOUNT)
     keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t")
     executed(order, 2, trade_date=YESTERDAY)
+    assert DayReport.objects.get().document["as_of_sections"]  # it was kept when the day was over
     shown = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
     assert len(shown["sections"]["fills"]) == 1
     assert keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t").edition == 2
+
+
+def held(qty: int, cash: int) -> None:
+    mine = {"account_id": ACCOUNT, "reported_at": NOW}
+    Position.objects.create(**mine, con_id=1, symbol="AAPL", currency="USD", position_qty=qty)
+    CashBalance.objects.create(**mine, currency="USD", amount=cash)
+
+
+def test_a_past_day_that_nobody_kept_says_what_is_not_of_it(api: Api, order: Order) -> None:
+    held(7, 100)
+    today = report_of(api, "end-of-day").json()
+    assert today["as_of_sections"] == []
+    past = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
+    assert past["sections"]["positions"] == today["sections"]["positions"]
+    assert {"positions", "cash", "profit and loss", "limit use"} <= set(past["as_of_sections"])
+    assert NOW.isoformat()[:10] == past["as_of"][:10]
+    for form in ("csv", "xlsx", "pdf"):
+        assert report_of(api, "end-of-day", date=YESTERDAY.isoformat(), format=form).status_code == 200
+    text = report_of(api, "end-of-day", date=YESTERDAY.isoformat(), format="csv").content.decode()
+    assert text.count("not of the day") == len(past["as_of_sections"])
+
+
+def test_a_past_days_balances_are_those_of_the_brokers_statement_of_it(api: Api, order: Order) -> None:
+    held(7, 100)
+    told = Statement.objects.create(
+        **{"account_id": ACCOUNT, "query": "q", "kind": "AF", "from_date": YESTERDAY, "to_date": YESTERDAY},
+        **{"generated_at": NOW, "sections": {"OpenPositions": 1, "CashReport": 1}},
+    )
+    facts = {"day": YESTERDAY, "currency": "USD", "raw": {}}
+    told.rows.create(**facts, section="OpenPositions", key="1", what="SUMMARY", con_id=1, quantity=D(5))
+    told.rows.create(**facts, section="CashReport", key="2", what="CURRENCY", amount=D("12.34"))
+    past = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
+    assert [row["position_qty"] for row in past["sections"]["positions"]] == ["5"]
+    assert [row["amount"] for row in past["sections"]["cash"]] == ["12.34"]
+    assert not {"positions", "cash"} & set(past["as_of_sections"])
+    assert report_of(api, "end-of-day").json()["sections"]["cash"][0]["amount"] == "100"
+
+
+def test_breaks_of_a_past_day_are_those_that_were_open_on_its_evening(api: Api, order: Order) -> None:
+    session, then = order.account.session_id, timezone.now() - timedelta(days=3)  # type: ignore[union-attr]
+    facts = {"session_id": session, "account_id": ACCOUNT, "kind": "CASH", "last_seen": NOW}
+    Break.objects.create(**facts, key="a", text="closed since", first_seen=then, closed_at=NOW)
+    Break.objects.create(**facts, key="b", text="new", first_seen=NOW)
+    of_day = {day: report_of(api, "end-of-day", date=day.isoformat()).json() for day in (YESTERDAY, TODAY)}
+    told = [[row["text"] for row in one["sections"]["breaks"]] for one in of_day.values()]
+    assert told == [["closed since"], ["new"]]
+
+
+def test_a_day_begins_where_the_setting_says(api: Api, order: Order, settings: Any) -> None:
+    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="Pacific/Kiritimati", holidays=())}
+    told = report_of(api, "end-of-day", date="").json()
+    there = timezone.now() + timedelta(hours=14)
+    assert (told["zone"], told["date"]) == ("Pacific/Kiritimati", there.date().isoformat())
+    assert [row["cl_ord_id"] for row in told["sections"]["orders"]] == ["a-1"]
+    before = (there - timedelta(days=1)).date().isoformat()
+    assert report_of(api, "end-of-day", date=before).json()["sections"]["orders"] == []
+
+
+def test_a_long_section_is_listed_to_its_bound_and_the_others_are_counted(
+    api: Api, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_day, "LISTED", 2)
+    for number in range(5):
+        executed(order, number)
+    told = report_of(api, "end-of-day").json()
+    assert (len(told["sections"]["fills"]), told["more"]) == (2, {"fills": 3})
+    assert "and 3 more" in report_of(api, "end-of-day", format="csv").content.decode()
+    book = openpyxl.load_workbook(io.BytesIO(report_of(api, "end-of-day", format="xlsx").content))
+    assert book["fills"].cell(row=4, column=1).value == "and 3 more"
+
+
+def test_a_workbook_of_too_many_rows_is_refused_with_the_way_out(
+    api: Api, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MAX_ROWS", 2)
+    for number in range(3):
+        executed(order, number)
+    answer = api.get("executions.xlsx", preset="today")
+    assert answer.status_code == 400
+    assert "CSV" in answer.json()["errors"][0]["message"]
+    assert len(lines(api.get("executions.csv", preset="today"))) == 4
+
+
+def test_a_combinations_legs_are_what_was_traded_and_charged_and_pence_are_no_pounds(
+    api: Api, order: Order
+) -> None:
+    executed(order, 1, sec_type="BAG", commission=None, last_px=D(3))
+    executed(order, 2, commission=D("1.25"))
+    Instrument.objects.filter(pk=order.instrument_id).update(price_magnifier=100)
+    sections = report_of(api, "end-of-day").json()["sections"]
+    assert [(row["fills"], row["value"]) for row in sections["traded"]] == [(1, "20.1")]
+    (paid,) = sections["commissions"]
+    assert (paid["commission"], paid["waiting"]) == ("1.25", 0)
+
+
+def test_report_files_and_ledger_come_to_the_same_by_hand(api: Api, order: Order) -> None:
+    """A correction, a bust, a combination with its leg, another currency, a commission that waits."""
+    Instrument.objects.filter(pk=order.instrument_id).update(sec_type="BAG", multiplier=100)
+    bag = {"sec_type": "BAG", "commission": None, "commission_currency": "", "last_px": D(3)}
+    executed(order, 1, **bag)
+    executed(order, 2, last_px=D("200"), last_qty=4, multiplier=100, commission=D("2.5"))
+    executed(order, 3, superseded=True)
+    executed(order, 4, exec_id="3.02", exec_root="3", last_qty=3, last_px=D("201"))
+    executed(order, 5, last_qty=0, last_px=D(0), commission=None)
+    executed(order, 6, side="SELL", currency="EUR", commission=None, commission_currency="")
+    by_hand = {("USD", "BUY"): D(4 * 200 * 100 + 3 * 201), ("EUR", "SELL"): D(10 * 201)}
+    sections = report_of(api, "end-of-day").json()["sections"]
+    told = {(row["currency"], row["side"]): D(row["value"]) for row in sections["traded"]}
+    assert told == by_hand
+    assert {row["currency"]: (row["commission"], row["waiting"]) for row in sections["commissions"]} == {
+        "USD": ("3.5", 0),
+        "": (None, 1),
+    }
+    rows = lines(api.get("executions.csv", sums="true", fields="exec_id"))
+    sums = {row[0]: row for row in rows[rows.index([]) + 2 :]}
+    assert [D(sums["USD"][n]) for n in (1, 2, 3, 5)] == [2, by_hand["USD", "BUY"], 0, D("3.5")]
+    assert [D(sums["EUR"][n]) for n in (1, 2, 3, 5)] == [1, 0, by_hand["EUR", "SELL"], 0]
+    ledger = {row["exec_id"]: row for row in api.get("executions", limit="50").json()["results"]}
+    assert len(ledger) == 6
+    assert sum(row["fills"] for row in sections["traded"]) == 3
 
 
 def test_a_person_signs_off_once_and_with_a_reason(api: Api, order: Order) -> None:

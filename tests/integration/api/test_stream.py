@@ -348,3 +348,31 @@ def test_a_listener_does_not_hold_up_the_end(headers: dict[str, str], tmp_path: 
 def test_the_process_serves_nothing_else(server: str, desk: None) -> None:
     assert httpx.get(f"{server}/api/v1/orders").status_code == 404
     assert httpx.post(f"{server}/api/v1/stream").status_code == 405
+
+
+# --- drop copy --------------------------------------------------------------------------------------------
+def copies(ear: Ear) -> list[dict[str, Any]]:
+    return [json.loads(block["data"]) for block in ear.heard if block.get("event") == "order"]
+
+
+def test_who_watches_gets_whole_messages_and_after_a_cut_what_was_missed(
+    server: str, token: Callable[..., str]
+) -> None:
+    placed("before")
+    headers = {"Authorization": f"Token {token('watch', scopes=('audit',))}"}
+    with Ear(server, headers) as ear:
+        order = placed("a-1")
+        placed("hidden", account=OTHER)
+        eventually(lambda: ear.events == [first(order)])
+    missed = [first(placed(f"missed-{number}")) for number in range(3)]
+    with Ear(server, {**headers, "Last-Event-ID": ear.last_id}) as again:
+        eventually(lambda: again.events == missed)
+    told = copies(ear) + copies(again)
+    assert [one["cl_ord_id"] for one in told] == ["a-1", "missed-0", "missed-1", "missed-2"]
+    assert (told[0]["cum_qty"], told[0]["execution"], told[0]["account"]) == ("0", None, ACCOUNT)
+    assert [block["id"] for block in ear.heard if block.get("event") == "order"] == [told[0]["sequence"]]
+
+
+def test_whole_messages_are_only_for_those_who_may_watch(server: str, headers: dict[str, str]) -> None:
+    answer = httpx.get(f"{server}/api/v1/stream?drop_copy=true", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")

@@ -72,9 +72,9 @@ class Desk:
         self.client = User.objects.create_user("algo")
         self.count = 0
 
-    def place(self, symbol: str = "AAPL", **terms: Any) -> Order:
+    def ticket(self, symbol: str = "AAPL", **terms: Any) -> Ticket:
         self.count += 1
-        ticket = Ticket(**{
+        return Ticket(**{
             "cl_ord_id": f"T{self.count}",
             "account": ACCOUNT,
             "instrument": InstrumentKey(symbol=symbol),
@@ -84,6 +84,9 @@ class Desk:
             "time_in_force": TimeInForce.DAY,
             **terms,
         })  # fmt: skip
+
+    def place(self, symbol: str = "AAPL", **terms: Any) -> Order:
+        ticket = self.ticket(symbol, **terms)
         placed = place_order(ticket, client=self.client, source=Source.API, received_at=timezone.now())
         return placed.order
 

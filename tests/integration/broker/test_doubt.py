@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from brokers.gate import lease as leases
+from brokers.gate.gateway_calendar import Calendars, GatewayCalendar
 from brokers.gate.restart_window import RestartWindow
 from brokers.models import GatewaySession
 from brokers.port import Link
@@ -315,13 +316,14 @@ def test_only_cancels_are_sent_around_the_gateways_restart(
     working = [desk.wait(desk.rest(), State.PENDING) for _ in range(3)]
     now = timezone.now()
     clock = [f"{moment:%H:%M}" for moment in (now - timedelta(minutes=2), now + timedelta(minutes=5))]
-    settings.RESTART_WINDOW = RestartWindow.parse(f"{clock[0]}-{clock[1]} UTC")
+    window = RestartWindow.parse(f"{clock[0]}-{clock[1]} UTC")
+    settings.GATEWAY_CALENDARS = Calendars(main=GatewayCalendar(restart=window))
     desk.cancel(working[0], runtime)  # a drain that looked at the gate before is over
     order = desk.rest()
     desk.cancel(working[1], runtime)
     desk.cancel(working[2], runtime)  # and the drain that met the order
     assert desk.wait(order, State.CREATED).claimed_at is None
-    settings.RESTART_WINDOW = None
+    settings.GATEWAY_CALENDARS = Calendars()
     desk.wait(order, State.PENDING)
 
 

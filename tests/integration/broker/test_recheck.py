@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
+from brokers.gate.lease import Lease
 from brokers.models import Instrument, Position
 from orders.entry.cancel import cancel_order
 from orders.entry.recheck import recheck_waiting
@@ -182,6 +185,53 @@ def test_what_only_reduces_counts_what_was_placed_after_it(
     exit_.refresh_from_db()
     assert (exit_.state, exit_.reason_code) == (State.FAILED, "REDUCING_ONLY")
     assert [order.order_id for order in claim_orders(runtime.lease, limit=10)] == [str(plain.id)]
+
+
+EXIT: dict[str, Any] = {"side": Side.SELL, "ord_type": OrdType.LIMIT, "price": Decimal(9_000)}
+
+
+def require_recheck_fails(exit_: Order, lease: Lease) -> None:
+    """The claim takes nothing before the exit was checked again, and then all but the exit."""
+    assert claim_orders(lease, limit=10) == []
+    assert recheck_waiting("main") >= 1
+    exit_.refresh_from_db()
+    assert (exit_.state, exit_.reason_code) == (State.FAILED, "REDUCING_ONLY")
+    assert len(claim_orders(lease, limit=10)) == 1
+
+
+def test_what_was_written_before_the_check_and_committed_after_it_counts(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    held(position_qty=100)
+    runtime.submitter.stopping = True
+    written, checked = threading.Event(), threading.Event()
+
+    def plain_sell() -> None:
+        with transaction.atomic():
+            desk.place(**EXIT)
+            written.set()
+            checked.wait(60)
+        connection.close()
+
+    other = threading.Thread(target=plain_sell)
+    other.start()
+    written.wait(60)
+    exit_ = desk.place(**EXIT, reduce_only=True)
+    assert exit_.state == State.CREATED
+    checked.set()
+    other.join(60)
+    require_recheck_fails(exit_, runtime.lease)
+
+
+def test_what_grows_by_a_replace_after_the_check_counts(
+    desk: Desk, runtime: SessionRuntime, gateway: Gateway
+) -> None:
+    held(position_qty=100)
+    runtime.submitter.stopping = True
+    plain = desk.place(**EXIT | {"order_qty": Decimal(10)})
+    exit_ = desk.place(**EXIT | {"order_qty": Decimal(90)}, reduce_only=True)
+    replace_order(plain.id, Change(cl_ord_id="R", order_qty=Decimal(100)), actor="a", at=timezone.now())
+    require_recheck_fails(exit_, runtime.lease)
 
 
 def test_two_exits_that_wait_together_with_a_plain_sell_make_room_for_it(

@@ -73,6 +73,12 @@ def moved() -> tuple[Decimal, dict[str, Decimal]]:
     return quantity, {currency: amount for currency, amount in amounts.items() if amount}
 
 
+def test_what_is_quoted_in_pence_is_paid_in_pounds(order: Order) -> None:
+    Instrument.objects.filter(pk=order.instrument_id).update(price_magnifier=100)
+    executed(order, "BUY", 100, "250")
+    assert moved() == (100, {"USD": Decimal(-250 - 1)})
+
+
 def test_shares_are_paid_for_with_commission(order: Order) -> None:
     executed(order, "BUY", 100, "10")
     executed(order, "SELL", 40, "11")

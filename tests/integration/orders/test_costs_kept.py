@@ -16,6 +16,7 @@ from brokers.models import Instrument
 from orders.instruments.prices import store_prices
 from orders.models import Execution, FillCost, MarketTick, Order, OrderCost, State
 from orders.reports import days, keep, tca
+from orders.reports.story import story_of
 from orders.reports.tca import Wanted
 from tradedesk.stack.clients import ACCOUNT
 
@@ -182,3 +183,26 @@ def test_a_span_is_a_preset_or_days(db: None) -> None:
         days.span(days.Preset.TODAY, today, None)
     with pytest.raises(ValueError, match="after the last"):
         days.span(None, today, today - timedelta(days=1))
+
+
+def test_an_order_tells_why_its_price_became_another(example: Order) -> None:
+    keep.compute([example.pk])
+    told = story_of(example)
+    assert told is not None
+    assert told.sentence == (
+        "50 became 50.2071 because the market moved +0.1 until it was sent, and +0.1071 was paid against the "
+        "mid then: +0.0114 of the spread, +0.0957 the market moved meanwhile (+ is worse for a buy). "
+        "300 were not executed; the market moved +0.4 since arrival."
+    )
+    assert [(hop.name, hop.cost) for hop in told.hops] == [
+        *(("arrival", None), ("sent", 70), ("filled", 75), ("ended", 120))
+    ]
+
+
+def test_without_live_quotes_no_reason_is_made_up(example: Order) -> None:
+    MarketTick.objects.update(source="DELAYED")
+    keep.compute([example.pk])
+    told = story_of(example)
+    assert told is not None
+    assert "nobody can say" in told.sentence
+    assert [hop.cost for hop in told.hops] == [None] * 4

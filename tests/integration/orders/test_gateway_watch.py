@@ -12,10 +12,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from brokers.errors import BrokerUnavailable
+from brokers.gate.gateway_calendar import Calendars, GatewayCalendar
+from brokers.gate.market_hours import MarketHours
 from brokers.gate.restart_window import RestartWindow
 from brokers.gate.weekly_login import WeeklyLogin
 from brokers.ib import controller
-from brokers.models import GatewaySession
+from brokers.models import GatewaySession, LinkChange
 from brokers.postgres import clock
 from orders.controls import gateway_watch
 from orders.models import Alert, AuditRecord
@@ -30,7 +32,7 @@ NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC)  # a Sunday, 07:00 in New York
 @pytest.fixture
 def session(sent: Any, settings: Any, monkeypatch: pytest.MonkeyPatch) -> GatewaySession:
     monkeypatch.setattr(clock, "now", lambda: NOW)
-    settings.WEEKLY_LOGIN = settings.RESTART_WINDOW = None
+    settings.GATEWAY_CALENDARS = Calendars()
     return GatewaySession.objects.get(pk="main")
 
 
@@ -55,7 +57,8 @@ def test_nobody_logged_in_for_five_minutes_is_told_and_goes_by_itself(session: G
 
 
 def test_a_restart_in_its_window_is_no_alert(session: GatewaySession, settings: Any) -> None:
-    settings.RESTART_WINDOW = RestartWindow.parse("06:55-07:05 America/New_York")
+    restart = RestartWindow.parse("06:55-07:05 America/New_York")
+    settings.GATEWAY_CALENDARS = Calendars(main=GatewayCalendar(restart=restart))
     put(session, "DOWN", minutes=30)
     assert subjects() == []
 
@@ -72,9 +75,30 @@ def test_a_restart_in_its_window_is_no_alert(session: GatewaySession, settings: 
 def test_the_end_of_the_weeks_login_is_reminded_of(
     session: GatewaySession, settings: Any, ends: str, connected: datetime | None, told: bool
 ) -> None:
-    settings.WEEKLY_LOGIN = WeeklyLogin.parse(ends)
+    settings.GATEWAY_CALENDARS = Calendars(main=GatewayCalendar(login=WeeklyLogin.parse(ends)))
     put(session, "READY", minutes=30, connected=connected or NOW - timedelta(days=1))
     assert subjects() == (["weekly login"] if told else [])
+
+
+def test_the_reminder_names_the_next_opening_past_a_holiday(session: GatewaySession, settings: Any) -> None:
+    """Monday, 25 May 2026, is Memorial Day."""
+    calendar = GatewayCalendar(
+        login=WeeklyLogin.parse("Sun 01:00 America/New_York"),
+        market=MarketHours.parse("NYSE 09:30-16:00 America/New_York"),
+    )
+    settings.GATEWAY_CALENDARS = Calendars(main=calendar)
+    text = gateway_watch.weekly(session, datetime(2026, 5, 24, 0, 0, tzinfo=UTC))
+    assert "before Tue 2026-05-26 09:30 America/New_York" in text
+
+
+def test_a_second_factor_is_as_old_as_the_first_link_after_the_login_ended(
+    session: GatewaySession, settings: Any
+) -> None:
+    settings.GATEWAY_CALENDARS = Calendars(main=GatewayCalendar(login=WeeklyLogin.parse("Sun 01:00 UTC")))
+    assert gateway_watch.login_since(session, NOW) is None
+    for hours, link in ((12, "READY"), (10, "DOWN"), (8, "READY"), (2, "READY")):
+        LinkChange.objects.create(session=session, link=link, reason="", at=NOW - timedelta(hours=hours))
+    assert gateway_watch.login_since(session, NOW) == NOW - timedelta(hours=10 - 2)
 
 
 class Ibc(socketserver.StreamRequestHandler):
@@ -131,7 +155,10 @@ def test_a_refusal_of_ibc_is_told_in_words(
         controller.command(ibc, controller.RESTART)
 
 
-def test_a_session_without_a_command_port_is_named(session: GatewaySession, settings: Any) -> None:
+def test_a_session_without_a_command_port_is_named(
+    session: GatewaySession, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tradedesk.management.commands.gateway.proven", lambda by, right: Person())
     settings.GATEWAY_CONTROLS = {}
     with pytest.raises(CommandError, match="TRADEDESK_GATEWAY_CONTROL"):
         call_command("gateway", "restart", "main", by="desk", reason="stuck")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.controls import approvals
+from orders.controls import approvals, break_files
 from orders.controls.approvals import ApprovalOver, OwnApproval
-from orders.controls.breaks import resolve, value_of
-from orders.models import Approval, Break, BreakKind
+from orders.controls.break_values import keep_values, value_of
+from orders.controls.breaks import resolve
+from orders.models import Alert, Approval, Break, BreakKind
 from orders.reconciliation import breaks
 from orders.reconciliation.breaks import Finding, ReasonNeeded
 from tests.integration.orders.conftest import seed_desk
@@ -36,16 +40,16 @@ def found(kind: BreakKind, **evidence: Any) -> Break:
 
 
 def test_a_small_break_is_resolved_at_once() -> None:
-    done = resolve(cash("-1000").pk, actor=person("alice"), reason="interest")
-    assert isinstance(done, Break)
-    assert done.closed_by == "desk:alice"
+    done = resolve([cash("-1000").pk], actor=person("alice"), reason="interest")
+    assert isinstance(done, list)
+    assert done[0].closed_by == "desk:alice"
 
 
 def test_a_large_break_stays_open_until_another_person_approves() -> None:
     row = cash("-1000.01")
-    asked = resolve(row.pk, actor=person("alice"), reason="interest")
+    asked = resolve([row.pk], actor=person("alice"), reason="interest")
     assert isinstance(asked, Approval)
-    assert resolve(row.pk, actor=person("bob"), reason="also") == asked
+    assert resolve([row.pk], actor=person("bob"), reason="also") == asked
     with pytest.raises(OwnApproval):
         approvals.approve(asked.pk, actor=person("alice"), reason="mine")
     row.refresh_from_db()
@@ -56,7 +60,7 @@ def test_a_large_break_stays_open_until_another_person_approves() -> None:
 
 
 def test_evidence_that_changed_meanwhile_is_not_approved() -> None:
-    asked = resolve(cash("-2000").pk, actor=person("alice"), reason="interest")
+    asked = resolve([cash("-2000").pk], actor=person("alice"), reason="interest")
     cash("-9000")
     with pytest.raises(ApprovalOver, match="evidence has changed"):
         approvals.approve(asked.pk, actor=person("bob"), reason="fine")
@@ -65,12 +69,12 @@ def test_evidence_that_changed_meanwhile_is_not_approved() -> None:
 
 def test_one_person_resolves_all_where_no_second_is_asked_for(settings: Any) -> None:
     settings.FOUR_EYES = frozenset()
-    assert isinstance(resolve(cash("-2000").pk, actor=person("alice"), reason="interest"), Break)
+    assert isinstance(resolve([cash("-2000").pk], actor=person("alice"), reason="interest"), list)
 
 
 def test_without_a_reason_nothing_waits() -> None:
     with pytest.raises(ReasonNeeded):
-        resolve(cash("-2000").pk, actor=person("alice"), reason=" ")
+        resolve([cash("-2000").pk], actor=person("alice"), reason=" ")
     assert not Approval.objects.exists()
 
 
@@ -83,4 +87,97 @@ def test_each_kind_is_worth_what_its_evidence_says() -> None:
     words = found(BreakKind.ORDER, broker={"status": "WORKING"})
     unknown = found(BreakKind.CASH, ours={"currency": "USD"}, broker={"reported": "5"})
     assert [value_of(row) for row in (position, execution, words, unknown)] == [2000, 600, 0, None]
-    assert isinstance(resolve(unknown.pk, actor=person("alice"), reason="x"), Approval)
+    assert isinstance(resolve([unknown.pk], actor=person("alice"), reason="x"), Approval)
+
+
+def test_many_are_resolved_with_one_reason_as_long_as_they_are_small_together() -> None:
+    rows = [small(number) for number in range(3)]  # 400 each, 1,200 together
+    done = resolve([row.pk for row in rows[:2]], actor=person("alice"), reason="fees")
+    assert isinstance(done, list)
+    assert {row.resolution for row in done} == {"fees"}
+
+
+def test_small_ones_that_are_large_together_need_a_second_person_once_for_all() -> None:
+    rows = [small(number) for number in range(3)]
+    asked = resolve([row.pk for row in rows], actor=person("alice"), reason="fees")
+    assert isinstance(asked, Approval)
+    assert resolve([row.pk for row in rows], actor=person("alice"), reason="again") == asked
+    approvals.approve(asked.pk, actor=person("bob"), reason="seen")
+    assert Break.objects.filter(closed_at=None).count() == 0
+
+
+def small(number: int) -> Break:
+    ours, theirs = {"currency": "USD", "expected": "0"}, {"reported": "400"}
+    finding = Finding(
+        kind=BreakKind.STATEMENT, key=f"k{number}", text="differs", account=ACCOUNT, ours=ours, broker=theirs
+    )
+    known = Break.objects.filter(kind=BreakKind.STATEMENT).values_list("key", flat=True)
+    breaks.record("main", [BreakKind.STATEMENT], [finding], not_judged=set(known))
+    return Break.objects.get(key=f"k{number}")
+
+
+def test_timing_explains_and_the_comparison_that_agrees_closes_it() -> None:
+    row = small(1)
+    (explained,) = resolve([row.pk], actor=person("alice"), reason="settles tomorrow", cause="TIMING")  # type: ignore[misc]
+    assert (explained.closed_at, explained.cause) == (None, "TIMING")
+    assert not Alert.objects.filter(cleared_at=None).exists()
+    breaks.record("main", [BreakKind.STATEMENT], [])
+    row.refresh_from_db()
+    assert (row.closed_by, row.cause) == ("system", "TIMING")
+
+
+@pytest.mark.parametrize(
+    ("reported", "hours"), [("5", 3 * 24), ("500", 24), ("5000", 4)]
+)  # of 1,000 that need two
+def test_the_more_it_is_worth_the_sooner_it_is_due(reported: str, hours: int) -> None:
+    row = cash(reported)
+    monday = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    Break.objects.update(first_seen=monday)
+    keep_values()
+    row.refresh_from_db()
+    assert (row.value, row.due_at) == (Decimal(reported), monday + timedelta(hours=hours))
+
+
+def test_a_difference_that_grows_is_valued_anew() -> None:
+    cash("5")
+    keep_values()
+    cash("5000")
+    keep_values()
+    assert Break.objects.get().value == 5000
+
+
+def test_what_is_overdue_is_told_once_and_the_alert_ends_with_it() -> None:
+    row = cash("5")
+    Break.objects.update(first_seen=timezone.now() - timedelta(days=9))
+    assert (keep_values(), keep_values()) == (1, 1)
+    alert = Alert.objects.get(kind="BREAK_OVERDUE")
+    assert (alert.times, "owner nobody" in alert.text) == (1, True)
+    resolve([row.pk], actor=person("alice"), reason="fees")
+    alert.refresh_from_db()
+    assert alert.cleared_at is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kept"),
+    [
+        ("../../etc/pass\nwd.pdf", b"%PDF-1.7 ...", "pass_wd.pdf"),
+        ("letter.txt", "für Sie".encode(), "letter.txt"),
+        ("C:\\x\\shot.png", b"\x89PNG\r\n\x1a\n...", "shot.png"),
+    ],
+)
+def test_a_file_is_kept_once_with_its_digest_under_a_plain_name(name: str, content: bytes, kept: str) -> None:
+    row = cash("5")
+    for _ in range(2):
+        file = break_files.attach(row.pk, user=person("alice").user, name=name, content=content)
+    assert (file.name, row.files.count(), break_files.content_of(file)) == (kept, 1, content)
+    file.content = b"other"
+    with pytest.raises(break_files.FileRefused, match="digest"):
+        break_files.content_of(file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"MZ\x90\x00", b"\x00\x01", b"%PDF-" + bytes(5_000_000)], ids=["0", "exe", "nul", "big"]
+)
+def test_files_of_other_kinds_and_sizes_are_refused(content: bytes) -> None:
+    with pytest.raises(break_files.FileRefused):
+        break_files.attach(cash("5").pk, user=person("alice").user, name="x", content=content)

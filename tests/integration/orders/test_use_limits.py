@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
@@ -18,15 +20,29 @@ from brokers.postgres import prepared
 from orders.entry import place as place_module
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.place import Line, dry_run, place_orders
+from orders.entry.recheck import recheck_replaces
 from orders.entry.replace import Change, replace_order
 from orders.entry.rules import rules_cache
 from orders.entry.slicer import place_sliced, work_slices
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.entry.use import Contention, contention
 from orders.errors import RefusedByCheck
-from orders.models import AccountLimit, Cause, GroupKind, Order, SlicedOrder, Source, State, UseMark
+from orders.models import (
+    AccountLimit,
+    Cause,
+    GroupKind,
+    Order,
+    OrderRequest,
+    ScopeLimit,
+    SlicedOrder,
+    Source,
+    State,
+    UseMark,
+)
 from orders.store.orders import store_orders
+from orders.store.use import lock_owners
 from tests.integration.orders.conftest import seed_desk
+from tradedesk.stack.polling import eventually
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 NUMBERS = iter(range(1_000_000))
@@ -95,7 +111,7 @@ def test_a_limit_asks_once_for_what_it_needs_and_for_its_marks(
     UseMark.objects.all().delete()
     monkeypatch.setattr(prepared, "pipeline", noted)
     assert place(desk, ticket()) == [""]
-    lock, read = asked[-2]  # the first of an owner finds no mark: it waits in line, and leaves one
+    _, lock, read = asked[-2]  # the first of an owner finds no mark: it waits in line, and leaves one
     assert "INSERT INTO orders_usemark" in lock
     assert read.count(" UNION ALL SELECT ") == reads - 1
     contention._until = 0.0
@@ -103,6 +119,16 @@ def test_a_limit_asks_once_for_what_it_needs_and_for_its_marks(
     (read,), (record,) = asked[-2:]
     assert read.count(" UNION ALL SELECT ") == reads  # one more, for the marks
     assert "UPDATE orders_usemark" in record
+
+
+@pytest.mark.parametrize("reduces_first", [True, False])
+def test_what_only_reduces_counts_what_comes_in_the_same_bulk(desk: User, reduces_first: bool) -> None:
+    contract = {"con_id": Instrument.objects.get(symbol="AAPL").con_id, "symbol": "AAPL", "sec_type": "STK"}
+    held = {"position_qty": 10, "avg_cost": 1, "currency": "USD", "reported_at": timezone.now()}
+    Position.objects.create(account_id=ACCOUNT, **contract, **held)
+    both = [ticket(side=Side.SELL, reduce_only=only) for only in (reduces_first, not reduces_first)]
+    expected = ["REDUCING_ONLY", ""] if reduces_first else ["", "REDUCING_ONLY"]
+    assert place(desk, *both) == expected
 
 
 def test_a_bulk_refused_whole_leaves_nothing_of_what_a_limit_granted(desk: User) -> None:
@@ -130,9 +156,13 @@ def test_the_same_order_thrice_is_stopped(desk: User) -> None:
     assert place(desk, *other) == ["", "", "ORDER_RATE_ABOVE_LIMIT"]
 
 
-def test_own_orders_of_two_accounts_do_not_trade_with_each_other(desk: User) -> None:
+def second_account() -> None:
     account = BrokerAccount.objects.create(code=OTHER, session_id="main")
     AccountLimit.objects.create(account=account, max_order_qty=100, max_notional=10**6, any_instrument=True)
+
+
+def test_own_orders_of_two_accounts_do_not_trade_with_each_other(desk: User) -> None:
+    second_account()
     limit(refuse_self_trade=True)
     assert place(desk, ticket(account=OTHER, side=Side.SELL)) == [""]
     assert place(desk, ticket(), ticket(price=Decimal("99.99"))) == ["SELF_TRADE", ""]
@@ -184,6 +214,36 @@ def test_a_replace_counts_by_what_it_adds(desk: User) -> None:
         change = Change(cl_ord_id=f"r{number}", order_qty=Decimal(quantity))
         codes.append(replace_order(order.id, change, actor="a", at=timezone.now()).request.reason_code)
     assert codes == ["", "POSITION_ABOVE_LIMIT"]
+
+
+def scope_limit() -> None:
+    ScopeLimit.objects.create(scope="user:algo", max_position_qty=25)
+
+
+def account_limit() -> None:
+    limit(max_position_qty=25)
+
+
+@pytest.mark.parametrize("limited", [account_limit, scope_limit])
+def test_what_raises_a_filled_order_is_reserved(
+    desk: User, settings: Any, limited: Callable[[], None]
+) -> None:
+    raises = replace(settings.BROKER_SESSIONS["main"], adapter="brokers.fix44.translate.Translator")
+    settings.BROKER_SESSIONS = {**settings.BROKER_SESSIONS, "main": raises}
+    limited()
+    place(desk, first := ticket())
+    order = Order.objects.get(cl_ord_id=first.cl_ord_id)
+    Order.objects.update(state=State.FILLED, cum_qty=10)
+    Position.objects.create(
+        account_id=ACCOUNT, con_id=order.instrument.con_id, symbol="AAPL", sec_type="STK", currency="USD",
+        position_qty=10, reported_at=timezone.now(),
+    )  # fmt: skip
+    change = Change(cl_ord_id="r", order_qty=Decimal(20))
+    assert replace_order(order.id, change, actor="a", at=timezone.now()).request.is_open
+    assert place(desk, ticket(order_qty=Decimal(6)), ticket(order_qty=Decimal(5))) == [
+        "POSITION_ABOVE_LIMIT",
+        "",
+    ]
 
 
 def test_asking_shows_the_same_limits_and_changes_nothing(desk: User) -> None:
@@ -264,3 +324,43 @@ def test_a_group_is_noticed_by_who_read_before_it(desk: User, monkeypatch: pytes
 
     monkeypatch.setattr(place_module, "grant_unlocked", overtaken)
     assert place(desk, ticket()) == ["OPEN_ORDERS_ABOVE_LIMIT"]
+
+
+def test_rechecked_replaces_of_two_accounts_wait_for_both_before_they_hold_one(desk: User) -> None:
+    second_account()
+    for account in (OTHER, ACCOUNT):
+        AccountLimit.objects.filter(account=account).update(max_position_qty=1000)
+        order = Order.objects.get(cl_ord_id=placed(desk, ticket(account=account)))
+        Order.objects.filter(pk=order.pk).update(state=State.PENDING)
+        replace_order(
+            order.pk, Change(cl_ord_id=f"{account}-r", order_qty=Decimal(20)), actor="a", at=timezone.now()
+        )
+    OrderRequest.objects.update(checked_at=None)
+    checking = threading.Thread(target=in_own_connection, args=[lambda: recheck_replaces("main")])
+    with transaction.atomic():
+        lock_owners([ACCOUNT])
+        checking.start()
+        eventually(somebody_waits, limit=60)
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '1s'")
+        lock_owners([OTHER])  # nobody who waits for the first holds the second
+    checking.join(60)
+    assert not OrderRequest.objects.filter(checked_at=None).exists()
+
+
+def placed(desk: User, one: Ticket) -> str:
+    assert place(desk, one) == [""]
+    return one.cl_ord_id
+
+
+def in_own_connection(work: Callable[[], object]) -> None:
+    try:
+        work()
+    finally:
+        connection.close()
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])

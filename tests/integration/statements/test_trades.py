@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orders.models import Break, Execution, Order, Statement, StatementRow
+from orders.reconciliation.statements import trades as comparison
 from tests.integration.statements.conftest import flex, open_breaks, read, trade, trades
 
 Booked = Callable[..., Execution]
@@ -160,3 +161,15 @@ def test_a_statement_of_another_day_leaves_breaks_alone(executed: Booked) -> Non
     trades(trade(quantity=9))
     trades(fromDate="20261119", toDate="20261119")
     assert open_breaks() == ["TRADE 0000e1.01.01"]
+
+
+def test_differences_are_told_as_far_as_a_person_reads_them_and_counted_then(
+    executed: Booked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MOST_TOLD", 2)
+    for number in range(4):
+        executed(exec_id=f"0000f{number}.01.01")
+    trades(*[trade(transactionID=str(n), ibExecID=f"0000e{n}.01.01") for n in range(5)])
+    assert [name for name in open_breaks() if name.endswith("more")] == ["ABSENT more", "TRADE more"]
+    assert len(open_breaks()) == 2 * 3
+    assert Break.objects.get(key__endswith="TRADE 20261120 more").broker == {"more": "3"}

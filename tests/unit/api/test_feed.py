@@ -174,3 +174,24 @@ def test_a_session_that_changes_is_told_at_once(monkeypatch: pytest.MonkeyPatch)
         feed.heard(SESSIONS)
 
     assert first_beat(feed, change())
+
+
+def test_a_change_while_the_database_is_away_is_told_once_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "HEARTBEAT", 3600)
+    table = Table(0)
+    feed = Feed(table.read, table.newest)
+
+    async def told() -> None:
+        await feed._advance()
+        beat = asyncio.create_task(next_beat(feed))
+        await asyncio.sleep(0.05)
+        feed.read_at -= 3600
+        feed.heard(SESSIONS)
+        await asyncio.sleep(0.05)
+        assert not beat.done()
+        async with asyncio.timeout(60):
+            while not beat.done():
+                await feed._advance()
+                await asyncio.sleep(0.01)
+
+    asyncio.run(told())

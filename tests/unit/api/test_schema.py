@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -13,6 +14,8 @@ from jsonschema import Draft202012Validator
 from orders.api.bodies import BULK_FIELDS, ORDER_FIELDS, read_fields
 from orders.api.problems import PROBLEMS
 from orders.api.schema.examples import EXIT, ONLY, ORDER
+from orders.api.urls import urlpatterns
+from orders.models import Scope
 
 #: Codes that no operation has: other paths and methods, failures, one order inside a bulk.
 ELSEWHERE = {"METHOD_NOT_ALLOWED", "BODY_TOO_SLOW", "INTERNAL_ERROR", "NOT_PLACED"}
@@ -90,3 +93,21 @@ def test_orders_of_examples_are_orders() -> None:
     for order in (ORDER, EXIT):
         assert read_fields(order, ORDER_FIELDS)["cl_ord_id"] == order["cl_ord_id"]
     assert len(read_fields({"orders": [ORDER]}, BULK_FIELDS)["orders"]) == 1
+
+
+def test_every_operation_that_trades_tells_of_a_missed_heartbeat() -> None:
+    """A client whose dead man's switch has fired is answered 409 by each of them."""
+    silent = {
+        f"{method} {pattern.name}"
+        for pattern in urlpatterns
+        for method, scope in getattr(getattr(pattern.callback, "view_class", None), "scopes", {}).items()
+        if scope == Scope.TRADE and "409" not in answers(pattern, method)
+    }
+    assert silent == set()
+
+
+def answers(pattern: Any, method: str) -> dict[str, Any]:
+    """The described answers of an operation; of one that is not described, all that could be wanted."""
+    path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/api/v1/{pattern.pattern}")
+    operation = schema()["paths"].get(path, {}).get(method.lower())
+    return operation["responses"] if operation else {"409": None}

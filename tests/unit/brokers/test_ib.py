@@ -103,3 +103,9 @@ def test_processes_without_a_connection_ask_for_capabilities_without_the_library
     ask = "import sys; from brokers.registry import capabilities as c; c('brokers.ib.session.IBSession')"
     done = subprocess.run([sys.executable, "-c", f"{ask}; sys.exit('ib_async' in sys.modules)"], check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("sec_type", "price"), [("BAG", Decimal(0)), ("STK", None)])
+def test_only_a_combination_may_have_a_limit_of_zero(sec_type: str, price: Decimal | None) -> None:
+    order = IBOrder(orderType="LMT", totalQuantity=1, lmtPrice=0.0, action="BUY")
+    assert translate.terms_of(Contract(secType=sec_type), order).price == price

@@ -9,22 +9,17 @@ from django.core.exceptions import ImproperlyConfigured
 from orders.controls.approvals import FOUR_EYES
 from tradedesk import env
 
-KNOWN = tuple(sorted(set(FOUR_EYES.values())))
+KNOWN = tuple(sorted({*FOUR_EYES.values(), "overrides"}))
 
 
 def test_four_eyes_knows_only_what_waits_for_a_second_person(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRADEDESK_FOUR_EYES", "limits,kill")
     with pytest.raises(ImproperlyConfigured, match=r"kill_release.* does not know kill"):
         env.words("TRADEDESK_FOUR_EYES", KNOWN)
-    assert set(KNOWN) >= settings.FOUR_EYES
 
 
-def test_a_word_on_request_is_in_force_only_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TRADEDESK_FOUR_EYES", raising=False)
-    assert "overrides" not in env.words("TRADEDESK_FOUR_EYES", KNOWN, on_request=("overrides",))
-    monkeypatch.setenv("TRADEDESK_FOUR_EYES", "limits,overrides")
-    found = env.words("TRADEDESK_FOUR_EYES", KNOWN, on_request=("overrides",))
-    assert found == {"limits", "overrides"}
+def test_all_that_can_need_two_needs_two_until_somebody_says_otherwise() -> None:
+    assert set(KNOWN) == settings.FOUR_EYES
 
 
 @pytest.mark.parametrize("wrong", ["-1", "NaN", "many"])

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from brokers.errors import BrokerUnavailable
-from brokers.ib import controller
-from orders.controls.audit.acting import at_shell, record
+from orders.controls import gateways
+from orders.controls.audit.acting import at_shell
 from orders.management.people import proven
 
 
@@ -25,15 +23,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, session: str, **options: Any) -> None:
         """Ask IBC, and keep who did and what came of it."""
-        address = settings.GATEWAY_CONTROLS.get(session)
-        if address is None:
-            raise CommandError(f"TRADEDESK_GATEWAY_CONTROL names no command port for the session {session}.")
         person = proven(options["by"], right="brokers.operate_session").user.get_username()
-        who = at_shell(person, options["reason"])
         try:
-            answer = controller.command(address, controller.RESTART)
-        except BrokerUnavailable as error:
-            record("gateway.restart", who, subject=f"session:{session}", new={"error": str(error)}, ok=False)
+            self.stdout.write(gateways.restart(session, at_shell(person, options["reason"])))
+        except gateways.GatewayNotRestarted as error:
             raise CommandError(str(error)) from None
-        record("gateway.restart", who, subject=f"session:{session}", new={"answer": answer})
-        self.stdout.write(f"{answer}. The link goes DOWN for a minute or two and comes back by itself.")

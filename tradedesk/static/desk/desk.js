@@ -1,10 +1,25 @@
 // Dialogs before a change, no second click, keys. Without this script links open pages and forms still post.
 "use strict";
 
-document.cookie = `desk_zone=${Intl.DateTimeFormat().resolvedOptions().timeZone};path=/admin/;max-age=31536000;samesite=lax`;
+// Times are UTC until the person asks for their own zone; the choice stays in this browser.
+document.addEventListener("click", (event) => {
+    if (event.target.id === "desk-zone") {
+        const zone = event.target.dataset.zone === "UTC" ? Intl.DateTimeFormat().resolvedOptions().timeZone : "UTC";
+        document.cookie = `desk_zone=${zone};path=/admin/;max-age=31536000;samesite=lax`;
+        location.reload();
+    }
+});
 
 // Tables need the width: the sidebar begins shut, and stays as the person leaves it.
 localStorage.getItem("sidebarDesktopOpen") ?? localStorage.setItem("sidebarDesktopOpen", "0");
+
+// The admin's theme writes the file's name into a text field beside it and fails where there is none; the browser shows it anyway.
+document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (input.type === "file" && !input.parentNode?.parentNode?.parentNode?.querySelector("input[type=text]")) {
+        event.stopPropagation();
+    }
+}, true);
 
 async function openDialog(url) {
     const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "follow" }).catch(() => null);
@@ -60,6 +75,12 @@ document.addEventListener("click", (event) => {
     const local = event.target.closest("[data-open]");
     if (local) {
         document.getElementById(local.dataset.open).showModal();
+    }
+    const mover = event.target.closest("[data-move]");
+    if (mover) {
+        const item = mover.closest("li");
+        mover.dataset.move === "1" ? item.nextElementSibling?.after(item) : item.previousElementSibling?.before(item);
+        mover.focus();
     }
     const closer = event.target.closest("[data-close]");
     if (closer) {
@@ -132,7 +153,7 @@ Keys.acts = {
     Enter: (event) => event.target === document.body && Keys.inRow("th a")?.click(),
     x: () => Keys.inRow(".action-select")?.click(),
     c: () => (Keys.inRow("button[data-cancel]") || document.querySelector("button[data-cancel]:not(td *)"))?.click(),
-    r: () => document.querySelector("[data-act=replace]")?.click(),
+    r: () => (Keys.inRow("button[data-replace]") || document.querySelector("[data-act=replace]"))?.click(),
     n: () => document.getElementById("desk-pill")?.click(),
     ".": () => Keys.inRow("[data-peek]")?.click(),
     f: () => document.querySelector("[x-on\\:click^='filterOpen']")?.click(),

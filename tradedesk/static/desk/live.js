@@ -152,6 +152,8 @@ const Live = {
 // data-place is the place in the events at which the rows were read: from there we ask for what we did not hear.
 const Rows = {
     fresh: new Set(),
+    PRICES: 3000, // ms
+    PRICED: '[data-c="last"], [data-c="bid"], [data-c="ask"], [data-c="distance"]',
 
     async refresh(changed) {
         const table = document.querySelector("table[data-rows-url]");
@@ -191,10 +193,29 @@ const Rows = {
                 requestAnimationFrame(() => here.classList.add("flash"));
             }
         });
-        const [button, wanted] = [row, news].map((each) => each.querySelector("button[data-cancel]"));
-        if (button) {
-            button.disabled = !wanted || wanted.disabled;
+        row.toggleAttribute("data-alive", news.hasAttribute("data-alive"));
+        for (const act of ["cancel", "replace"]) {
+            const [button, wanted] = [row, news].map((each) => each.querySelector(`button[data-${act}]`));
+            if (button) {
+                button.disabled = !wanted || wanted.disabled;
+            }
         }
+    },
+
+    /** The market moves without anything happening to an order: its cells are asked for by themselves. */
+    async prices() {
+        const table = document.querySelector("table[data-prices-url]");
+        const alive = table ? [...table.querySelectorAll("tr[data-alive]")].slice(0, 200) : [];
+        if (!alive.length || document.hidden || !table.querySelector(Rows.PRICED)) {
+            return;
+        }
+        const ids = alive.map((row) => row.dataset.id).join(",");
+        const answer = await fetch(`${table.dataset.pricesUrl}?ids=${ids}`, { headers: { "X-Desk-Live": "1" }, redirect: "error" }).catch(() => null);
+        const told = answer?.ok ? await answer.json() : {};
+        alive.forEach((row) => Object.entries(told[row.dataset.id] || {}).forEach(([name, text]) => {
+            const cell = row.querySelector(`td[data-c="${name}"]`);
+            cell && cell.innerHTML !== text && (cell.innerHTML = text);
+        }));
     },
 
     /** New rows wait until a person wants them. */
@@ -208,4 +229,7 @@ const Rows = {
     },
 };
 
-document.addEventListener("DOMContentLoaded", () => Live.start());
+document.addEventListener("DOMContentLoaded", () => {
+    Live.start();
+    setInterval(Rows.prices, Rows.PRICES);
+});

@@ -8,6 +8,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     const by = (id) => document.getElementById(id);
     const kinds = JSON.parse(by("kinds").textContent);
+    const works = JSON.parse(by("work-fields").textContent);
     const special = JSON.parse(by("kind-fields").textContent);
     const field = (name) => form.elements[name];
     const get = (url) => fetch(url, { headers: { "X-Desk-Live": "1" } }).then((answer) => answer.json()).catch(() => ({}));
@@ -20,6 +21,7 @@ document.addEventListener("DOMContentLoaded", () => {
         special.forEach((name) => { const box = form.querySelector(`[data-field="${name}"]`); if (box) { box.hidden = !wanted.includes(name); } });
         const derived = { FUT: ["maturity"], OPT: ["maturity", "strike_price", "put_or_call"] }[field("sec_type").value.toUpperCase()] || [];
         ["maturity", "strike_price", "put_or_call"].forEach((name) => { form.querySelector(`[data-field="${name}"]`).hidden = !derived.includes(name); });
+        Object.entries(works).forEach(([work, names]) => names.forEach((name) => { form.querySelector(`[data-field="${name}"]`).hidden = work !== field("work").value; }));
         form.dataset.side = form.querySelector("[name=side]:checked")?.value || "";
     }
 

@@ -9,14 +9,14 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('brokers', '0010_one_state_of_a_session'),
-        ('orders', '0039_break_causes'),
+        ('orders', '0046_rights'),
     ]
 
     operations = [
         migrations.AlterField(
             model_name='approval',
             name='kind',
-            field=models.CharField(choices=[('LIMITS', 'Limits'), ('RESTRICTION', 'Restricted instruments'), ('KILL_RELEASE', 'Release of a kill switch'), ('TOKEN', 'API token that trades'), ('EXECUTION', 'Execution entered by hand'), ('BREAK', 'Break closed'), ('ORDER', 'Large order or override'), ('LOGIN', 'Login made or changed by another'), ('TRANSFER', 'Position moved to another strategy')], max_length=12),
+            field=models.CharField(choices=[('LIMITS', 'Limits'), ('RESTRICTION', 'Restricted instruments'), ('KILL_RELEASE', 'Release of a kill switch'), ('TOKEN', 'API token that trades'), ('EXECUTION', 'Execution entered by hand'), ('BREAK', 'Break closed'), ('ORDER', 'Large order or override'), ('LOGIN', 'Login made or changed by another'), ('TRANSFER', 'Position moved to another strategy'), ('RIGHTS', 'Rights given to a group')], max_length=12),
         ),
         migrations.CreateModel(
             name='StrategyTransfer',

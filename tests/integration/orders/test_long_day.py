@@ -1,0 +1,71 @@
+"""A look at the broker late on a long day holds little more of each order that is over than its report."""
+
+from __future__ import annotations
+
+import tracemalloc
+from itertools import count
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from brokers.messages import OrderIdentity, Snapshot
+from orders.models import Execution, Order, State
+from orders.models.order import order_ids, order_ref_of
+from orders.reconciliation import comparison
+from orders.reconciliation.news import news_of
+from tests.integration.orders.test_any_order import Story
+from tests.integration.orders.test_snapshots import LONG_AGO, completed, desk
+
+__all__ = ["desk"]
+#: Bytes for each order of the day; all of its rows at once were 8,000.
+OF_AN_ORDER = 1_500
+PERM_IDS = count(10_000)
+
+
+def filled_orders(story: Story, how_many: int) -> Snapshot:
+    """So many orders that are filled here as at the broker, and the look that shows them."""
+    orders, rows, reports, executions = [], [], [], []
+    facts = dict(Order.objects.filter(pk=story.order.pk).values().get())
+    for _ in range(how_many):
+        order_id = order_ids.make("algo", uuid4().hex)
+        own = {"id": order_id, "order_ref": order_ref_of(order_id), "cl_ord_id": uuid4().hex}
+        over = {"state": State.FILLED, "cum_qty": 100, "first_fill_at": LONG_AGO, "perm_id": next(PERM_IDS)}
+        orders.append(Order(**{**facts, **own, **over}))
+        story.order, story.run = orders[-1], uuid4().hex
+        story.identity = OrderIdentity(order_ref=own["order_ref"], perm_id=orders[-1].perm_id)
+        told = story.execution("01.01", 100, 229)
+        reports.append(completed(story, 100))
+        executions.append(told)
+        rows.append(
+            Execution(
+                order_id=order_id, account_id="DU1234567", exec_id=told.exec_id, exec_root=told.exec_root,
+                side="BUY", last_qty=100, last_px=229, transact_time=told.transact_time, received_at=LONG_AGO,
+            )
+        )  # fmt: skip
+    Order.objects.bulk_create(orders)
+    Execution.objects.bulk_create(rows)
+    now = timezone.now()
+    return Snapshot(
+        accounts=("DU1234567",), snapshot_id=uuid4().hex, started_at=now, finished_at=now,
+        connection_started_at=LONG_AGO, full=True, orders=tuple(reports), executions=tuple(executions),
+        positions=(), account_values=(),
+    )  # fmt: skip
+
+
+def peak_of_comparing(snapshot: Snapshot) -> int:
+    tracemalloc.start()
+    try:
+        news, seen = news_of("main", snapshot)
+        assert comparison.executions("main", snapshot) == []
+        assert (news, len(seen)) == ([], len(snapshot.orders))
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_look_holds_little_of_each_order_of_a_long_day(desk: User) -> None:
+    story = Story(desk)
+    few = peak_of_comparing(filled_orders(story, 1_000))
+    many = peak_of_comparing(filled_orders(story, 3_000))
+    assert (many - few) / 2_000 < OF_AN_ORDER

@@ -1,0 +1,60 @@
+"""The session without a gateway: what it answers, and what waits for its pace."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import warnings
+from typing import Any, cast
+
+import pytest
+
+from brokers.errors import BrokerUnavailable
+from brokers.fix import SecType
+from brokers.gate.pacing import Pacer
+from brokers.ib.session import IBSession
+from brokers.messages import CancelOrder, InstrumentRef
+from brokers.port import Listener
+
+AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
+
+
+def idle(**more: Any) -> IBSession:
+    nobody = cast(Listener, None)
+    return IBSession(name="main", host="127.0.0.1", port=1, client_id=1, paper=True, listener=nobody, **more)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda session: session.instrument_details(AAPL, 1),
+        lambda session: session.market([AAPL], 1),
+        lambda session: session.snapshot(1, full=True),
+    ],
+)
+def test_a_question_to_a_session_that_does_not_run_leaves_nothing_behind(ask: Any) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(BrokerUnavailable):
+            ask(idle())
+        gc.collect()
+    assert [str(one.message) for one in told if "never awaited" in str(one.message)] == []
+
+
+def test_a_cancel_of_everything_waits_for_the_gateways_pace() -> None:
+    time = [0.0]
+    pacer = Pacer(1, 0, clock=lambda: time[0])
+    session = idle(pacer=pacer)
+    everything = CancelOrder(order_id="", broker_order_id=0)
+
+    async def ask() -> tuple[bool, str]:
+        assert pacer.one_of_own()
+        waiting = asyncio.ensure_future(session._global_cancel(everything))
+        await asyncio.sleep(0.1)
+        was_waiting = not waiting.done()
+        time[0] += 2
+        (sent,) = await asyncio.wait_for(waiting, 30)
+        return was_waiting, str(sent.error)
+
+    assert asyncio.run(ask()) == (True, "no live connection to the gateway")
+    assert not pacer.one_of_own()

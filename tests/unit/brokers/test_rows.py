@@ -1,0 +1,50 @@
+"""Rows of a long answer come back as they were told, and cost next to nothing while they wait."""
+
+from __future__ import annotations
+
+import tracemalloc
+from decimal import Decimal
+
+import pytest
+
+from brokers.fix import SecType
+from brokers.messages import InstrumentRef, OrderIdentity, OrderReport, ReportedTerms, WorkingStatus
+from brokers.rows import PART, Rows
+
+AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
+#: Bytes of an order that is over; as an object it is 700.
+OF_A_ROW = 150
+
+
+def completed(number: int, quantity: Decimal = Decimal(100)) -> OrderReport:
+    terms = ReportedTerms(
+        account="DU1234567", instrument=AAPL, side="BUY", order_qty=quantity, ord_type="LIMIT",
+        time_in_force="DAY", price=Decimal(number) / 100,
+    )  # fmt: skip
+    identity = OrderIdentity(order_ref=f"TD{number:026}", perm_id=number)
+    return OrderReport(
+        identity=identity, status=WorkingStatus.FILLED, source="completedOrder", cum_qty=quantity, terms=terms
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, PART - 1, PART, PART + 1, 3 * PART])
+def test_rows_come_back_as_they_were_told(count: int) -> None:
+    told = [completed(number) for number in range(count)]
+    rows = Rows(told)
+    assert (list(rows), len(rows), bool(rows)) == (told, count, count > 0)
+    assert list(rows) == told
+
+
+def test_odd_words_are_no_trouble() -> None:
+    odd = [OrderIdentity(order_ref="\udc80", perm_id=2**70), completed(1, Decimal("Infinity")), None]
+    rows = Rows(odd * PART)
+    assert list(rows) == odd * PART
+    assert None in rows and 7 not in rows
+
+
+def test_a_day_of_orders_costs_little_while_it_is_compared() -> None:
+    tracemalloc.start()
+    rows = Rows(completed(number) for number in range(20 * PART))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held / len(rows) < OF_A_ROW

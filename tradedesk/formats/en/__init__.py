@@ -1,0 +1,1 @@
+"""How Django itself writes dates and times, where it does: ISO, as `brokers.display` does."""
