@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
+from orders.admin.accounts import limit_files, limit_pages, positions, restrictions, strategies
 from orders.admin.market import live_market, quotes
 from orders.admin.operations import (
     alerts,
@@ -82,6 +82,7 @@ urlpatterns = [
     path("limits/import/", limit_files.upload, name="limits_import"),
     path("restrictions/", restrictions.index, name="restrictions"),
     path("restrictions/<int:row_id>/end/", restrictions.end, name="restriction_end"),
+    path("strategies/", strategies.page, name="strategies"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
     path("audit/", audit.page, name="audit"),
