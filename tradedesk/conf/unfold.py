@@ -67,6 +67,12 @@ NAVIGATION = [
                 "permission": may("orders.view_dayreport"),
             },
             page("Positions", "balance", "brokers.position"),
+            {
+                "title": "Strategies",
+                "icon": "account_tree",
+                "link": reverse_lazy("desk:strategies"),
+                "permission": may("brokers.view_position"),
+            },
             page("Account values", "account_balance", "brokers.accountvalue"),
         ]
     },

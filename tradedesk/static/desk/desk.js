@@ -166,5 +166,17 @@ Keys.acts = {
     "?": () => document.getElementById("desk-keys")?.showModal(),
 };
 
+// Hints until the person has read them, in this browser.
+document.addEventListener("DOMContentLoaded", () => {
+    const hints = document.getElementById("desk-hints");
+    if (hints && !localStorage.getItem("deskHintsRead")) {
+        hints.hidden = false;
+    }
+    document.getElementById("desk-hints-close")?.addEventListener("click", () => {
+        localStorage.setItem("deskHintsRead", "1");
+        hints.hidden = true;
+    });
+});
+
 document.addEventListener("keydown", Keys.press);
 document.addEventListener("click", (event) => event.target.id === "desk-pill" && location.reload());
