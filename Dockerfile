@@ -18,7 +18,7 @@ ENV PATH=/venv/bin:$PATH \
     STATIC_ROOT=/app/staticfiles \
     TRADEDESK_DATA=/data
 RUN useradd --system --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin tradedesk \
- && install -d -o tradedesk -g tradedesk /data /backups /anchors
+ && install -d -o tradedesk -g tradedesk /data /backups /anchors /archive
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY manage.py ./

@@ -13,6 +13,8 @@ class OrdersConfig(AppConfig):
         from orders.controls.limit_changes import LimitsAct
         from orders.controls.logins import LoginAct
         from orders.controls.restrictions import RestrictionAct
+        from orders.controls.rights import RightsAct
+        from orders.controls.strategy_transfers import TransferAct
         from orders.controls.tokens import TokenAct
         from orders.desk.manual_executions import ExecutionAct
 
@@ -23,6 +25,8 @@ class OrdersConfig(AppConfig):
         register(BreakAct())
         register(OrderAct())
         register(LoginAct())
+        register(TransferAct())
+        register(RightsAct())
         post_migrate.connect(_migrated, sender=self)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
 from django.conf import settings
 
-from orders.controls import approvals, break_values, gateway_watch, limit_changes, retention
+from brokers.postgres import clock
+from orders.controls import approvals, archive, break_values, gateway_watch, limit_changes, retention
 from orders.controls.audit import anchors, seal
+from orders.controls.setting_watch import note_four_eyes
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind
@@ -66,6 +69,7 @@ def expire_stale(session: str) -> int:
 @shared_task
 def keep_controls() -> dict[str, int]:
     """Put limits into force whose time has come, end approvals that nobody gave in time; how many."""
+    note_four_eyes()
     return {"limits": limit_changes.apply_due(), "expired": approvals.expire()}
 
 
@@ -166,3 +170,17 @@ def log_audit_head() -> str:
     except OSError as error:
         log.warning("no anchor of the audit was kept", extra={"error": repr(error)})
     return str(head["head"])
+
+
+@shared_task
+def archive_messages() -> int:
+    """Move old raw messages of the broker to files, where a folder is set; how many."""
+    if settings.ARCHIVE is None:
+        return 0
+    try:
+        settings.ARCHIVE.mkdir(parents=True, exist_ok=True)
+        before = clock.now() - timedelta(days=settings.MESSAGES_KEPT_DAYS)
+        return sum(done.rows for done in archive.archive(settings.ARCHIVE, before))
+    except (OSError, archive.ArchiveInvalid) as error:
+        log.warning("old messages were not archived", extra={"error": str(error)})
+        return 0

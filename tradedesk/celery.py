@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import before_task_publish
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
@@ -110,4 +111,6 @@ def schedule(sender: Celery, **_: object) -> None:
     sender.add_periodic_task(AUDIT_EVERY, audit, name="seals of the audit")
     head = sender.signature("orders.tasks.log_audit_head", queue="default")
     sender.add_periodic_task(3600, head, name="head of the audit in the log")
+    archive = sender.signature("orders.tasks.archive_messages", queue="default", expires=3600)
+    sender.add_periodic_task(crontab(hour=2, minute=40), archive, name="old messages to the archive")
     sender.add_periodic_task(3600, sender.signature("orders.tasks.tidy", queue="default"), name="tidy")

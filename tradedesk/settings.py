@@ -106,6 +106,9 @@ ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
 BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
 # Where the worker keeps an anchor of the audit each day; `audit verify` compares with all that are there.
 AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
+# Where the worker archives old raw messages of the broker each night (None: a person does), and their age.
+ARCHIVE = env.folder("TRADEDESK_ARCHIVE")
+MESSAGES_KEPT_DAYS = env.integer("TRADEDESK_MESSAGES_KEPT_DAYS", 180, low=30, high=3650)
 # Days that a token works whose maker names no other span.
 TOKEN_DAYS = env.integer("TRADEDESK_TOKEN_DAYS", 365, low=1, high=3650)
 # By session: the daily restart, in which no new order is sent, the end of the week's login, market days.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -79,13 +78,9 @@ class Asking:
         """Every question of a snapshot, one after the other."""
         self._require_broker()
         started_at, connected_at = translate.now(), self._session.connection_started_at
-        orders: Collection[OrderReport]
-        orders = await self._collect("openOrders", lambda client: client.reqAllOpenOrders())
+        orders = OneEach(await self._collect("openOrders", lambda client: client.reqAllOpenOrders()))
         if full:
-            over = await self._collect(
-                "completedOrders", lambda client: client.reqCompletedOrders(False), Rows()
-            )
-            orders = _one_each(orders, over)
+            await self._collect("completedOrders", lambda client: client.reqCompletedOrders(False), orders)
         executions = await self._collect_id(
             lambda client, key: client.reqExecutions(key, ExecutionFilter()), Rows()
         )
@@ -183,9 +178,27 @@ class Asking:
         return self._request_id
 
 
-def _one_each(open_ones: Collection[OrderReport], over: Collection[OrderReport]) -> Collection[OrderReport]:
-    """One report per order: completed orders come last and are the last word."""
-    latest = {(r.identity.perm_id, r.identity.order_ref): r for r in open_ones}
-    for report in over:
-        latest.pop((report.identity.perm_id, report.identity.order_ref), None)
-    return Rows(chain(latest.values(), over))
+class OneEach(Rows[OrderReport]):
+    """One report per order: those that are open, then as they come the completed ones, the last word.
+
+    Told apart as they arrive, because going through a whole day afterwards would hold up the loop.
+    """
+
+    def __init__(self, open_ones: Iterable[OrderReport]) -> None:
+        self._open = {self._key(report): report for report in open_ones}
+        super().__init__()
+
+    @staticmethod
+    def _key(report: OrderReport) -> tuple[int, str]:
+        return report.identity.perm_id, report.identity.order_ref
+
+    def append(self, row: OrderReport) -> None:
+        self._open.pop(self._key(row), None)
+        super().append(row)
+
+    def parts(self) -> Iterator[list[OrderReport]]:
+        yield list(self._open.values())
+        yield from super().parts()
+
+    def __len__(self) -> int:
+        return len(self._open) + super().__len__()

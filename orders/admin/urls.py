@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from orders.admin.accounts import limit_files, limit_pages, positions, restrictions
+from orders.admin.accounts import limit_files, limit_pages, positions, restrictions, strategies
 from orders.admin.market import live_market, quotes
 from orders.admin.operations import (
     alerts,
@@ -20,12 +20,17 @@ from orders.admin.operations import (
 from orders.admin.orders import (
     actions,
     basket,
+    basket_fixes,
     blotter,
     bulk_cancel,
+    bulk_replace,
     bulk_review,
     desk_settings,
+    executions,
     exports,
     jobs,
+    notices,
+    parents,
     saved_views,
     sliced,
     ticket,
@@ -47,10 +52,16 @@ urlpatterns = [
     path("orders/sums/", blotter.sums, name="sums"),
     path("orders/rows/", blotter.rows, name="rows"),
     path("orders/prices/", blotter.prices, name="prices"),
+    path("notices/", notices.choose, name="notices"),
+    path("notices/settings/", notices.settings, name="notice_settings"),
+    path("notices/words/", notices.words, name="notice_words"),
     path("orders/columns/", desk_settings.choose_columns, name="columns"),
     path("orders/export/<str:kind>/", admin.site.admin_view(exports.export), name="export"),
     path("orders/cancel/", bulk_cancel.confirm, name="bulk_cancel"),
+    path("orders/replace/", bulk_replace.confirm, name="bulk_replace"),
     path("orders/review/", bulk_review.confirm, name="bulk_review"),
+    path("orders/groups/<uuid:group_id>/cancel/", parents.cancel_whole, name="cancel_whole"),
+    path("orders/slices/<uuid:parent_id>/<str:act_name>/", parents.ask_sliced, name="parent_ask"),
     path("orders/<uuid:order_id>/peek/", blotter.peek, name="peek"),
     path("orders/<uuid:order_id>/<str:name>/", actions.action_view, name="act"),
     path("sessions/<str:name>/<str:act_name>/", sessions.act, name="session_act"),
@@ -75,6 +86,7 @@ urlpatterns = [
     path("limits/import/", limit_files.upload, name="limits_import"),
     path("restrictions/", restrictions.index, name="restrictions"),
     path("restrictions/<int:row_id>/end/", restrictions.end, name="restriction_end"),
+    path("strategies/", strategies.page, name="strategies"),
     path("approvals/", approvals.index, name="approvals"),
     path("approvals/<uuid:approval_id>/<str:how>/", approvals.decide, name="approval_decide"),
     path("audit/", audit.page, name="audit"),
@@ -103,9 +115,12 @@ urlpatterns = [
     path("slices/", sliced.index, name="sliced_list"),
     path("slices/<uuid:parent_id>/", sliced.page, name="sliced"),
     path("slices/<uuid:parent_id>/<str:act_name>/", sliced.act, name="sliced_act"),
+    path("executions/sums/", executions.sums, name="executions_sums"),
+    path("executions/file/<str:kind>/", executions.file, name="executions_file"),
     path("basket/", basket.upload, name="basket"),
     path("basket/template/", basket.template, name="basket_template"),
     path("basket/<uuid:job_id>/send/", basket.send, name="basket_send"),
+    path("basket/<uuid:job_id>/<int:line>/", basket_fixes.fix, name="basket_fix"),
     path("jobs/", jobs.index, name="jobs"),
     path("jobs/<uuid:job_id>/", jobs.page, name="job"),
     path("jobs/<uuid:job_id>/live/", jobs.live, name="job_live"),

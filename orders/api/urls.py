@@ -23,6 +23,7 @@ from orders.api.views import (
     root,
     sliced,
     states,
+    strategies,
     tokens,
     webhooks,
 )
@@ -76,6 +77,8 @@ urlpatterns = [
         close.PositionReverse.as_view(),
         name="api-position-reverse",
     ),
+    path("strategies", strategies.Strategies.as_view(), name="api-strategies"),
+    path("strategies/transfers", strategies.StrategyTransfers.as_view(), name="api-strategy-transfers"),
     path("account-values", portfolio.AccountValues.as_view(), name="api-account-values"),
     path("limits", portfolio.Limits.as_view(), name="api-limits"),
     path("kill", kill.Kills.as_view(), name="api-kills"),

@@ -2,7 +2,7 @@
 
 Events keep the number of the message that they came of, and the audit keeps its hash, so a row of a file is
 proven by the chain like one of the table (`verify`). Orders, events, executions and the audit stay for good.
-Needs the login that owns the tables: the application may delete nothing that is audited.
+The application may delete nothing else that is audited.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from orders.controls.audit.tables import INBOX
 from orders.models import AuditRecord, LegalHold
 
 KIND, PUT_BACK = "archive.inbox", "archive.put_back"
+LEAST = 30  # days; shorter than the day that a gateway tells of would book again what was booked
 BATCH = 5_000  # rows of one file, and of one transaction
 
 #: The oldest messages that were applied before a time and that no hold keeps.
@@ -37,6 +38,8 @@ OLD = """
             AND m.recorded_at >= h.since AND (h.until IS NULL OR m.recorded_at < h.until))
     ORDER BY m.id LIMIT %(limit)s
 """
+#: Deletes only what is older than 30 days, applied and not held, whoever asks (`audit/install.py`).
+FORGET = "SELECT orders_forget_archived(%s)"
 #: Where the rows of a file stand for the table.
 ROWS = "jsonb_populate_recordset(NULL::brokers_inboxmessage, %s::jsonb)"
 BACK = f"INSERT INTO brokers_inboxmessage SELECT * FROM {ROWS} ON CONFLICT DO NOTHING"  # noqa: S608
@@ -89,7 +92,11 @@ def _move(folder: Path, rows: list[tuple[int, str]]) -> Archived:
     with transaction.atomic(), connection.cursor() as cursor:
         subject = f"brokers_inboxmessage:{first}-{last}"
         record(KIND, at_shell("", "older than it is kept"), subject=subject, new=asdict(done))
-        cursor.execute("DELETE FROM brokers_inboxmessage WHERE id = ANY(%s)", [[key for key, _ in rows]])
+        cursor.execute(FORGET, [[key for key, _ in rows]])
+        if (gone := cursor.fetchone()) != (len(rows),):
+            raise ArchiveInvalid(
+                f"{path.name}: of {len(rows)} rows only {gone} may be deleted; does another run?"
+            )
     return done
 
 

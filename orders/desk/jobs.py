@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from celery import current_app
@@ -23,9 +24,10 @@ from orders.access import accounts_of_person
 from orders.desk.repeats import Repeat, repeats_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import Line, place_orders, resolve_lines
+from orders.entry.replace import Change, replace_order
 from orders.entry.ticket_texts import ticket_from_texts
 from orders.errors import InstrumentAmbiguous, OrderError, TicketInvalid
-from orders.models import DeskJob, DeskJobRow, JobKind, Order, Source
+from orders.models import DeskJob, DeskJobRow, JobKind, Order, RequestState, Source
 from orders.notify import wakeup
 from orders.notify.redis_client import REDIS_ERRORS
 
@@ -65,21 +67,34 @@ class NotConfirmed(Exception):
 
 def start_cancels(key: UUID, orders: Sequence[Order], *, user: User, reason: str) -> DeskJob:
     """A job that asks for the cancel of these orders; the same key again is the same job."""
+    return _started(key, JobKind.CANCEL, [(order, {}) for order in orders], user=user, reason=reason)
+
+
+def start_replaces(
+    key: UUID, wanted: Sequence[tuple[Order, dict[str, str]]], *, user: User, reason: str
+) -> DeskJob:
+    """A job that asks for other terms of orders: their new terms, and the version that was seen, by name."""
+    return _started(key, JobKind.REPLACE, wanted, user=user, reason=reason)
+
+
+def _started(
+    key: UUID, kind: JobKind, asked: Sequence[tuple[Order, dict[str, str]]], *, user: User, reason: str
+) -> DeskJob:
     with transaction.atomic():
         job, new = DeskJob.objects.get_or_create(
             id=key,
             defaults={
-                "kind": JobKind.CANCEL,
+                "kind": kind,
                 "owner": user,
-                "name": f"Cancel of {len(orders)} orders",
+                "name": f"{kind.title()} of {len(asked)} orders",
                 "reason": reason,
                 "started_at": timezone.now(),
             },
         )
         if new:
             rows = (
-                DeskJobRow(job=job, line=line, order=order, account_id=order.account_id)
-                for line, order in enumerate(orders, start=1)
+                DeskJobRow(job=job, line=line, order=order, account_id=order.account_id, fields=fields)
+                for line, (order, fields) in enumerate(asked, start=1)
             )
             DeskJobRow.objects.bulk_create(rows, batch_size=1000)
         transaction.on_commit(notify_worker, robust=True)
@@ -183,8 +198,11 @@ def _work_row(row: DeskJobRow, line: Line | None, now: datetime) -> None:
         return
     try:
         with transaction.atomic():
-            row.outcome = _place(row, line, owner, now) if line else _cancel(row, owner, now)
-        row.ok = True
+            if row.job.kind == JobKind.REPLACE:
+                row.outcome, row.ok = _replace(row, owner, now)
+            else:
+                row.outcome = _place(row, line, owner, now) if line else _cancel(row, owner, now)
+                row.ok = True
     except InstrumentAmbiguous as error:
         row.outcome = f"{error} Describe it more closely: {error.named()}"
     except OrderError as error:
@@ -207,6 +225,23 @@ def _cancel(row: DeskJobRow, owner: User, now: datetime) -> str:
     key = f"job-{row.job_id}-{row.line}"[:64]
     asked = cancel_order(row.order_id, actor=f"desk:{owner.get_username()}", at=now, cl_ord_id=key)
     return f"Cancel {asked.state.lower()}"
+
+
+def _replace(row: DeskJobRow, owner: User, now: datetime) -> tuple[str, bool]:
+    """Ask for the terms that were shown; (what came of it, whether the checks let it go)."""
+    assert row.order_id is not None  # noqa: S101 - a bulk replace names its orders
+    terms = {name: Decimal(text) for name, text in row.fields.items() if name != "version"}
+    change = Change(
+        cl_ord_id=f"job-{row.job_id}-{row.line}"[:64],
+        order_qty=terms.get("order_qty"),
+        price=terms.get("price"),
+        stop_px=terms.get("stop_px"),
+    )
+    actor, version = f"desk:{owner.get_username()}", int(row.fields["version"])
+    request = replace_order(row.order_id, change, actor=actor, at=now, version=version).request
+    if request.state == RequestState.REFUSED:
+        return f"Refused by the checks: {request.reason_text}", False
+    return f"Replace {request.state.lower()}", True
 
 
 def keep_basket(owner: User, name: str, rows: Sequence[BasketRow], *, note: str = "") -> DeskJob:

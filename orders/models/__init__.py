@@ -34,6 +34,7 @@ from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, 
 from orders.models.middle_office.reports import DayReport, ReportKind
 from orders.models.middle_office.statement import RequestState as StatementRequestState
 from orders.models.middle_office.statement import Statement, StatementRequest, StatementRow
+from orders.models.middle_office.strategies import StrategyTransfer
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
@@ -127,6 +128,7 @@ __all__ = [
     "StatementRequest",
     "StatementRequestState",
     "StatementRow",
+    "StrategyTransfer",
     "SubmissionAttempt",
     "Terms",
     "TradingState",

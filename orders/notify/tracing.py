@@ -8,6 +8,7 @@ trace id is the order's own id, so log lines and traces are found by each other.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from datetime import datetime
 from functools import cache
@@ -34,6 +35,8 @@ HOPS = (
     ("work", "CLIENT", "acknowledged_at", "last_fill_at"),
     ("wait for commissions", "CONSUMER", "last_fill_at", "completed_at"),
 )
+#: Seconds for an export with its repeats: so long may a collector that is away hold up the end of a process.
+EXPORT_LIMIT = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or 3)
 _of_thread = threading.local()
 
 
@@ -53,7 +56,7 @@ def tracer() -> Tracer:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    return tracer_to(BatchSpanProcessor(OTLPSpanExporter()))
+    return tracer_to(BatchSpanProcessor(OTLPSpanExporter(timeout=EXPORT_LIMIT)))
 
 
 def tracer_to(processor: SpanProcessor) -> Tracer:

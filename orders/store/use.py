@@ -63,6 +63,17 @@ MARKS = """
 #: What this very transaction records comes after the read.
 SNAPSHOT = "SELECT pg_current_snapshot()::text, COALESCE(pg_current_xact_id_if_assigned()::text, '')"
 
+#: What the statements call states, sides and kinds of groups.
+WORDS = {
+    "alive": [state.value for state in ALIVE],
+    "executed": [state.value for state in EXECUTED],
+    "open_requests": [state.value for state in OPEN_REQUESTS],
+    "slicing": [state.value for state in SLICING],
+    "sides": [side.value for side in Side],
+    "bracket": GroupKind.BRACKET.value,
+    "oca": GroupKind.OCA.value,
+}
+
 OPEN_ORDERS = """
     SELECT account_id, count(*) FROM orders_order
     WHERE account_id = ANY(%(accounts)s) AND state = ANY(%(alive)s) GROUP BY 1
@@ -240,13 +251,7 @@ def read_use(
         "marks": sorted(marks),
         # Ids have this machine's time in them, so it is compared with that.
         "minute_ago": first_id_at(now - timedelta(minutes=1)),
-        "alive": [state.value for state in ALIVE],
-        "executed": [state.value for state in EXECUTED],
-        "open_requests": [state.value for state in OPEN_REQUESTS],
-        "slicing": [state.value for state in SLICING],
-        "sides": [side.value for side in Side],
-        "bracket": GroupKind.BRACKET.value,
-        "oca": GroupKind.OCA.value,
+        **WORDS,
     }
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Any
+
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import WAIT
+from tradedesk.stack.clients import ACCOUNT
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
@@ -197,3 +201,123 @@ def test_an_order_is_replaced_from_its_row(boss: Page, stack: System) -> None:
     boss.locator("dialog[open]").get_by_role("button", name="Replace order").click()
     expect(boss.locator('td[data-c="limit"]')).to_have_text("2.00", timeout=WAIT)
     assert "/orders/order/?q=" in boss.url
+
+
+def limit_order(symbol: str, side: str, price: str) -> dict[str, Any]:
+    """What a limit order asks for."""
+    return {
+        "cl_ord_id": f"desk-{uuid.uuid4()}",
+        "account": ACCOUNT,
+        "instrument": {"symbol": symbol, "sec_type": "STK", "exchange": "SMART", "currency": "USD"},
+        "side": side,
+        "order_qty": "10",
+        "ord_type": "LIMIT",
+        "price": price,
+    }
+
+
+def test_a_bad_tick_among_many_is_named_and_corrected(boss: Page, stack: System) -> None:
+    orders = [stack.api.placed("META", ord_type="LIMIT", price=price) for price in ("1", "2")]
+    eventually(lambda: all(stack.api.state(order["id"]) == "PENDING" for order in orders), limit=60)
+    boss.goto("/admin/orders/order/?view=open&q=META")
+    boss.check("#action-toggle")
+    boss.select_option("select[name=action]", "replace_chosen")
+    boss.get_by_role("button", name="Run").click()
+    boss.select_option("#price_by", "ticks")
+    boss.fill("#price_amount", "3")
+    boss.get_by_role("button", name="Fill in and check").click()
+    first, second = (boss.get_by_label(f"New price of {order['cl_ord_id']}") for order in orders)
+    expect(first).to_have_value("1.03")
+    expect(second).to_have_value("2.03")
+    first.fill("1.033")
+    boss.get_by_role("button", name="Check again").click()
+    expect(boss.locator('div[role="alert"] li')).to_contain_text(f"{orders[0]['cl_ord_id']} (META)")
+    expect(first).to_have_value("1.033")
+    expect(second).to_have_value("2.03")
+    first.fill("1.04")
+    boss.get_by_role("button", name="Check again").click()
+    boss.get_by_role("button", name="Replace 2 orders").click()
+    expect(boss.locator('[data-part="job"]')).to_contain_text("Done.", timeout=WAIT)
+    boss.goto("/admin/orders/order/?view=open&q=META&sort=limit")
+    expect(boss.locator('td[data-c="limit"]').first).to_have_text("1.04", timeout=WAIT)
+
+
+PLACES = """() => [...document.querySelectorAll("#result_list tbody tr")].map(
+    (row) => `${row.dataset.id} ${Math.round(row.getBoundingClientRect().top)}`)"""
+
+
+def test_500_orders_that_arrive_while_sorted_and_grouped_move_nothing(boss: Page, stack: System) -> None:
+    for symbol in ("SPY", "QQQ", "SPY"):
+        stack.api.placed(symbol, **FAR)
+    boss.goto("/admin/orders/order/?view=open&group=symbol&sort=-limit")
+    expect(boss.locator("tr.group-row").first).to_contain_text("leaves")
+    expect(boss.locator("#desk-strip")).to_contain_text("gate open", timeout=WAIT)
+    boss.evaluate("document.fonts.ready")
+    before = boss.evaluate(PLACES)
+    for _ in range(5):
+        orders = [limit_order("SPY", "BUY", "1") for _ in range(100)]
+        assert stack.api.post("/orders/bulk", json={"orders": orders}).status_code < 300
+    expect(boss.locator("#desk-pill")).to_contain_text("500 new", timeout=WAIT)
+    assert boss.evaluate(PLACES) == before
+    boss.keyboard.press("n")
+    expect(boss.locator("tr.group-row", has_text="SPY")).to_contain_text("orders")
+    assert boss.url.endswith("group=symbol&sort=-limit")
+
+
+def test_a_parent_is_one_row_that_opens_and_is_canceled_whole(boss: Page, stack: System) -> None:
+    pair = [limit_order("TSLA", "BUY", "1"), limit_order("TSLA", "BUY", "2")]
+    body = {"list_id": f"pair-{uuid.uuid4()}", "kind": "OCA", "orders": pair}
+    answer = stack.api.post("/groups", json=body)
+    assert answer.status_code == 201, answer.text
+    boss.goto("/admin/orders/order/?view=open&q=TSLA")
+    head, orders = boss.locator("tr.group-row"), boss.locator("tr[data-id]")
+    expect(orders).to_have_count(2)
+    expect(orders.first).to_be_hidden()
+    head.locator("[data-toggle]").click()
+    expect(orders.first).to_be_visible()
+    head.get_by_role("button", name="Cancel all of").click()
+    expect(boss.locator("dialog[open]")).to_contain_text(pair[0]["cl_ord_id"])
+    boss.get_by_role("button", name="Cancel all of it").click()
+    expect(boss.locator("body")).to_contain_text("cancel asked of 2 orders", timeout=WAIT)
+
+
+#: Instead of a loudspeaker and a desktop: what they are asked to do.
+RECORDER = """
+window.told = { sounds: 0, notices: [] };
+window.AudioContext = class {
+    currentTime = 0;
+    resume() {}
+    createGain() { return { gain: {}, connect: (to) => to }; }
+    createOscillator() {
+        return { frequency: {}, connect: (to) => to, stop() {}, start: () => { window.told.sounds += 1; } };
+    }
+};
+window.Notification = class {
+    static permission = "granted";
+    static requestPermission = async () => "granted";
+    constructor(title, { body }) { window.told.notices.push(`${title}: ${body}`); }
+};
+"""
+
+
+def test_what_was_chosen_is_told_by_one_tab_and_nothing_else_is(boss: Page, stack: System) -> None:
+    boss.add_init_script(RECORDER)
+    boss.goto("/admin/orders/order/")
+    boss.get_by_role("button", name="Notices…").click()
+    for way in ("a sound", "a notice of the desktop"):
+        boss.get_by_label(f"Fills: {way}").check()
+    boss.get_by_role("button", name="Keep notices").click()
+    expect(boss.locator("body")).to_contain_text("Your notices are kept.")
+    working = stack.api.placed(**FAR)
+    eventually(lambda: stack.api.state(working["id"]) == "PENDING", limit=60)
+    filled = stack.api.placed()
+    boss.wait_for_function("window.told.notices.length > 0", timeout=WAIT)
+    told = boss.evaluate("window.told")
+    assert told["sounds"] >= 2
+    assert filled["cl_ord_id"] in told["notices"][0] and "with a fill" in told["notices"][0]
+    assert working["cl_ord_id"] not in "".join(told["notices"])
+    boss.get_by_role("button", name="Notices…").click()
+    expect(boss.get_by_label("Fills: a sound")).to_be_checked()
+    for way in ("a sound", "a notice of the desktop"):
+        boss.get_by_label(f"Fills: {way}").uncheck()
+    boss.get_by_role("button", name="Keep notices").click()

@@ -178,3 +178,29 @@ def test_a_basket_marks_bad_cells_and_sends_good_rows_once(boss: Page, stack: Sy
     boss.get_by_label("Type 12 again to send").fill("12")
     boss.get_by_role("button", name="Send 12 orders").click()
     assert stack.rows("SELECT count(*) FROM orders_order WHERE cl_ord_id LIKE %s", "basket-%")[0][0] == 12
+
+
+def test_bad_rows_of_two_hundred_are_fixed_in_place_and_all_are_sent(
+    boss: Page, stack: System, tmp_path: Path
+) -> None:
+    head = "account,symbol,side,order_qty,ord_type,price"
+    rows = [f"DU1234567,IBM,BUY,{number},LIMIT,0.5" for number in range(1001, 1201)]
+    rows[150] = "DU1234567,IBM,HOLD,1151,LIMIT,0.5"
+    rows[199] = "DU1234567,IBM,BUY,many,LIMIT,0.5"
+    file = tmp_path / "two-hundred.csv"
+    file.write_text("\n".join([head, *rows]))
+    boss.goto("/admin/desk/basket/")
+    boss.set_input_files("#file", file)
+    boss.get_by_role("button", name="Check the file").click()
+    expect(boss.locator("#problems li")).to_have_count(2, timeout=WAIT)
+    boss.get_by_role("link", name="Show only these rows").click()
+    lines = boss.locator("tr.doubt-row")
+    expect(lines).to_have_count(2)
+    for column, text in (("side", "BUY"), ("order_qty", "1200")):
+        lines.first.locator(f"input[name={column}]").fill(text)
+        lines.first.get_by_role("button").click()
+        expect(boss.locator("body")).to_contain_text("is good now.", timeout=WAIT)
+    expect(boss.locator("#basket-totals")).to_contain_text("200")
+    boss.get_by_label("Type 200").fill("200")
+    boss.get_by_role("button", name="Send 200 orders").click()
+    expect(boss.locator("[data-part=job]")).to_contain_text("200 of 200 done", timeout=4 * WAIT)

@@ -47,7 +47,7 @@ class Compose(Containers):
             "simgateway:4002": "127.0.0.1:4002",
             "0.0.0.0": "127.0.0.1",
             "/tmp": str(folder),
-            "/anchors": str(folder / "anchors"),
+            **{f"/{name}": str(folder / name) for name in ("anchors", "archive")},
             **{port: str(free_port()) for port in ("8000", "8001", "5555", "4002", "4003")},
         }
 

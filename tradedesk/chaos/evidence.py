@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from orders.models import ALIVE, OPEN_REQUESTS, SLICING, GroupKind
-from orders.store.use import OPEN_ORDERS, WORKING
+from orders.store.use import OPEN_ORDERS, WORDS, WORKING
 from tradedesk.chaos.sending import Answer
 from tradedesk.stack.clients import Control
 
@@ -129,15 +128,7 @@ SENT_AT = "SELECT at FROM orders_orderevent WHERE kind = 'HANDED_OVER' ORDER BY 
 
 
 #: What the statements of `orders.store.use` are asked: all accounts, all contracts.
-COUNTED = {
-    "alive": [state.value for state in ALIVE],
-    "open_requests": [state.value for state in OPEN_REQUESTS],
-    "slicing": [state.value for state in SLICING],
-    "bracket": GroupKind.BRACKET.value,
-    "oca": GroupKind.OCA.value,
-    "contracts": [],
-    "all_contracts": True,
-}
+COUNTED = {**WORDS, "contracts": [], "all_contracts": True}
 
 
 def counted(books: Books, statement: str) -> list[tuple[Any, ...]]:

@@ -28,7 +28,7 @@ def retention() -> Finding:
     oldest = InboxMessage.objects.order_by("id").values_list("recorded_at", flat=True).first()
     if oldest is None or datetime.now(UTC) - oldest < INBOX_LIMIT:
         return ok("retention", "old messages of the broker are archived, or there are none")
-    do = "Run `manage.py archive DIR` once a week (docs/production.md, What is kept), or see to a legal hold."
+    do = "Set TRADEDESK_ARCHIVE or run `manage.py archive DIR` (docs/production.md), or see to a legal hold."
     return warn("retention", f"The oldest raw message is of {oldest:%Y-%m-%d}.", do)
 
 

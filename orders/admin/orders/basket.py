@@ -19,6 +19,7 @@ from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import BasketRow, NotConfirmed, keep_basket, start_basket
 from orders.entry.numbers import DecimalSign
 from orders.entry.place import Line, dry_run, resolve_lines
+from orders.entry.rules import rules_cache
 from orders.entry.ticket_texts import COLUMNS, by_column, texts_of_ticket, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob
@@ -96,6 +97,7 @@ def checked_rows(
     ]
     spoilt = wrong or [{}] * len(named)
     lines = [read_line(*each, accounts) for each in zip(named, spoilt, strict=True)]
+    rules_cache.forget_outdated()
     resolve_lines(lines, user)
     return [
         (texts_of_ticket(line.ticket) if line.ticket else texts, line_errors(line, user))

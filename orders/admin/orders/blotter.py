@@ -18,6 +18,7 @@ from orders import selectors, statistics
 from orders.access import accounts_of_person
 from orders.admin.orders import columns, figures
 from orders.admin.orders.columns import Column
+from orders.admin.orders.grouping import grouped
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, Source, State
 from orders.models.order import of_accounts
@@ -27,7 +28,8 @@ MAX_ROWS = 200
 
 def with_row(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With everything that a row shows, in a fixed number of queries."""
-    related = orders.select_related("instrument", "client", "parent", "group").prefetch_related("requests")
+    related = orders.select_related("instrument", "client", "parent", "group")
+    related = related.prefetch_related("requests", "parent__children", "group__orders")
     shown = related.annotate(reviewed=statistics.reviewed(), distance=figures.DISTANCE)
     return shown.annotate(notional=figures.NOTIONAL, distance_percent=figures.DISTANCE_PERCENT)
 
@@ -127,8 +129,11 @@ def peek(request: HttpRequest, order_id: UUID) -> HttpResponse:
 def sums(request: HttpRequest) -> HttpResponse:
     """The sums of a view: asked for after the rows are there, because they read every order of the view."""
     model_admin: Any = admin.site.get_model_admin(Order)
-    orders = model_admin.get_changelist_instance(request).get_queryset(request)
-    return TemplateResponse(request, "desk/blotter_sums.html", {"totals": totals(orders)})
+    changes = model_admin.get_changelist_instance(request)
+    orders = changes.get_queryset(request)
+    lines = grouped(request, orders, [{"order": order} for order in changes.result_list])
+    context = {"totals": totals(orders), "heads": [line["head"] for line in lines if "head" in line]}
+    return TemplateResponse(request, "desk/blotter_sums.html", context)
 
 
 def totals(orders: QuerySet[Order]) -> list[dict[str, Any]]:

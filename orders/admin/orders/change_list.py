@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from brokers.desk import DeskList
 from orders.admin.orders import columns
 from orders.admin.orders.columns import Column
+from orders.admin.orders.grouping import GROUPINGS, grouping_of
 from orders.models import Order
 
 
@@ -20,17 +21,28 @@ class OrderChangeList(DeskList):
     def get_filters_params(self, params: Any = None) -> Any:
         """Without what chooses no orders."""
         found = super().get_filters_params(params)
-        found.pop("sort", None)
+        for how in ("sort", "group"):
+            found.pop(how, None)
         return found
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Order]) -> list[Any]:
-        """By the column that is asked for."""
-        return columns.ordering(self.sort)
+        """By the group first, then by the column that is asked for."""
+        grouping = grouping_of(request)
+        return [*([grouping.order_by] if grouping else []), *columns.ordering(self.sort)]
 
     @property
     def sort(self) -> str:
         """The column that is asked for."""
         return str(self.params.get("sort", ""))
+
+    def group_choices(self, request: HttpRequest) -> list[dict[str, Any]]:
+        """Links that group the rows, and how they are grouped now."""
+        grouping = grouping_of(request)
+        now = grouping.name if grouping else "none"
+        return [
+            {"name": name, "url": self.get_query_string({"group": name}, ["p"]), "here": name == now}
+            for name in ("none", *GROUPINGS)
+        ]
 
     def headings(self, shown: Sequence[Column]) -> list[dict[str, Any]]:
         """Headings with the link that sorts by each, and what it is sorted by now."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, Q
+from django.db.models import Case, Count, Q, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -18,12 +22,16 @@ from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
 from orders.entry.checks import order_value
+from orders.entry.intentions import worth_of
+from orders.entry.place import dry_run_many
 from orders.entry.rules import context_by, rules_cache
 from orders.entry.ticket_texts import LABELS, ticket_from_texts
 from orders.errors import TicketInvalid
-from orders.models import DeskJob, DeskJobRow, JobKind
+from orders.models import DeskJob, DeskJobRow, JobKind, Order
+from orders.models.reasons import reason
 
 ROWS = 100
+MOST_PROBLEMS = 20
 #: What a row of the table shows in a column of its own.
 SHOWN = (
     *("account", "side", "order_qty", "symbol", "ord_type", "price", "stop_px", "time_in_force"),
@@ -63,7 +71,10 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
         done=Count("id", filter=Q(done_at__isnull=False)),
         good=Count("id", filter=Q(ok=True)),
     )
-    rows = job.rows.select_related("order__instrument").order_by("line")
+    only_bad = request.GET.get("show") == "bad"
+    rows = job.rows.select_related("order__instrument")
+    rows = rows.exclude(errors={}) if only_bad else rows
+    rows = rows.order_by(Case(When(errors={}, then=1), default=0), "line")
     is_preview = job.kind == JobKind.PLACE and job.started_at is None
     sendable = counts["total"] - counts["wrong"]
     return {
@@ -75,10 +86,49 @@ def progress(request: HttpRequest, job: DeskJob) -> dict[str, Any]:
         "mine": job.owner_id == request.user.pk,
         "is_basket": job.kind == JobKind.PLACE,
         "confirmation": jobs.confirmation(job) if is_preview else None,
+        **(before_sending(job, person_of(request)) if is_preview else {}),
+        "may_fix": is_preview and job.owner_id == request.user.pk,
+        "only_bad": only_bad,
+        "query": "show=bad&" if only_bad else "",
         "rows": with_values(
             Paginator(rows, ROWS).get_page(request.GET.get("page")), person_of(request).get_username()
         ),
     }
+
+
+def before_sending(job: DeskJob, person: User) -> dict[str, Any]:
+    """The problems first; then what the good rows come to, and what limits say when all of them are sent."""
+    good, wrong = list(job.rows.filter(errors={})), job.rows.exclude(errors={}).order_by("line")
+    try:
+        drafts = dry_run_many([ticket_from_texts(row.fields) for row in good], person)
+    except TicketInvalid:
+        drafts = []  # an instrument has gone meanwhile: each row says so when it is sent
+    refused = Counter(order.reason_code for order in drafts if order.reason_code)
+    return {
+        "problems": [
+            {"line": row.line, "words": [f"{name}: {texts[0]}" for name, texts in row.errors.items()]}
+            for row in wrong[:MOST_PROBLEMS]
+        ],
+        "totals": totals_of(drafts),
+        "refusals": [
+            {"code": code, "count": count, "words": reason(code).text}
+            for code, count in refused.most_common()
+        ],
+    }
+
+
+def totals_of(orders: Iterable[Order]) -> list[dict[str, Any]]:
+    """Orders and their value by side and currency; `unknown` counts those that nobody can value."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for order in orders:
+        currency = order.instrument.currency
+        new = {"side": order.side, "currency": currency, "count": 0, "unknown": 0, "value": Decimal(0)}
+        line = found.setdefault((order.side, currency), new)
+        value = worth_of(order, order.instrument)
+        line["count"] += 1
+        line["unknown"] += value is None
+        line["value"] += value or 0
+    return [line for _, line in sorted(found.items())]
 
 
 def with_values(rows: Page[DeskJobRow], user: str) -> Page[DeskJobRow]:

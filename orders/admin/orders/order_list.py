@@ -16,8 +16,9 @@ from unfold.contrib.filters.admin import (
 
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.orders import blotter, bulk_cancel, bulk_review, columns, list_views
+from orders.admin.orders import blotter, bulk_cancel, bulk_replace, bulk_review, columns, list_views
 from orders.admin.orders.change_list import OrderChangeList
+from orders.admin.orders.grouping import PARENT, grouped, grouping_of
 from orders.admin.orders.order_page import page_context
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.filters import UtcRangeFilter
@@ -50,7 +51,7 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     search_fields = ("cl_ord_id",)
     search_help_text = "cl_ord_id, order_ref, perm_id or symbol"
     ordering = ("-id",)
-    actions = ("cancel_chosen", "review_chosen")
+    actions = ("cancel_chosen", "replace_chosen", "review_chosen")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OrderChangeList]:  # type: ignore[override]
         """The list that sorts by our columns."""
@@ -75,7 +76,12 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         if cl := context.get("cl"):
             shown = columns.chosen(request.user)
             context |= {
-                "rows": blotter.page_rows(request, list(cl.result_list), shown),
+                "rows": grouped(
+                    request, cl.queryset, blotter.page_rows(request, list(cl.result_list), shown)
+                ),
+                "wide": len(shown),
+                "by_parent": getattr(grouping_of(request), "name", "") == PARENT,
+                "group_choices": cl.group_choices(request),
                 "chips": list_views.chips(request, accounts_of_person(request.user)),
                 "headings": cl.headings(shown),
                 "place": place,
@@ -91,6 +97,15 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     def cancel_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
         """A preview; nothing is canceled before a person confirms it there."""
         return bulk_cancel.preview(request, queryset)
+
+    def has_replace_permission(self, request: HttpRequest) -> bool:
+        """Who may see the action."""
+        return request.user.has_perm(bulk_replace.RIGHT)
+
+    @admin.action(description="Replace the chosen orders…", permissions=["replace"])
+    def replace_chosen(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        """A preview; nothing is asked before a person has seen each order's new terms."""
+        return bulk_replace.preview(request, queryset)
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         """Who may see the action."""

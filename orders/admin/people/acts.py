@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from orders.access import address_of
 from orders.controls.audit.acting import Acting, acting, record
+from orders.controls.setting_watch import note_four_eyes
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -31,6 +32,7 @@ class ActingPerson:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method in READING or not request.user.is_authenticated:
             return self.get_response(request)
+        note_four_eyes()
         reason = request.POST.get("reason", "")[:500]
         with acting(who(request, reason=reason)):
             response = self.get_response(request)

@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from brokers.formats import spreadsheet_text
@@ -56,6 +56,8 @@ def page(request: HttpRequest) -> HttpResponse:
 @require_GET
 def export(request: HttpRequest, kind: str) -> HttpResponse:
     """The same as CSV or JSON lines, at most a hundred thousand."""
+    if kind not in ("csv", "json"):
+        raise Http404("There are csv and json.")
     form = Filters(request.GET)
     if not form.is_valid():
         return HttpResponse("A filter is wrong.", status=400, content_type="text/plain")

@@ -117,12 +117,15 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             messages.success(request, "Your second factor works. The next login asks for it.")
             return HttpResponseRedirect(reverse("admin:index"), status=303)
         problem = "That code is not right. Codes change every 30 seconds; is the clock of your phone right?"
+    known = secret_of(device)
+    return show(request, "desk/second_factor.html", "Second factor", problem=problem, **known)
+
+
+def secret_of(device: TOTPDevice) -> dict[str, str]:
+    """The secret as a picture, and as text for an app without a camera."""
     code = segno.make(device.config_url, error="m")
     picture = code.svg_data_uri(scale=5, dark="#111827", light="#ffffff")
-    secret = b32encode(device.bin_key).decode()  # for an app without a camera
-    return show(
-        request, "desk/second_factor.html", "Second factor", picture=picture, secret=secret, problem=problem
-    )
+    return {"picture": picture, "secret": b32encode(device.bin_key).decode()}
 
 
 def end_other_sessions(user: User, *, but: str | None) -> None:

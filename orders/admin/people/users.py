@@ -11,8 +11,8 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
-from django.forms import CheckboxSelectMultiple
-from django.http import HttpRequest
+from django.forms import BooleanField, CheckboxSelectMultiple, ModelMultipleChoiceField
+from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django_otp.plugins.otp_totp import admin as totp_admin  # noqa: F401 - registers what is unregistered here
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -21,10 +21,14 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from brokers.desk import NamedList
 from brokers.display import NOTHING, moment
-from orders.admin.people.login import LoginForm, forget_second_factor
-from orders.admin.shared.pages import person_of
+from brokers.models import BrokerAccount
+from orders.admin.people.login import LoginForm, forget_second_factor, secret_of
+from orders.admin.shared.pages import person_of, show
 from orders.controls.logins import login_changed
+from orders.controls.rights import change_rights
 from orders.models import DeskProfile
+
+PERSON = ("first_name", "last_name", "role", "accounts", "second_factor")
 
 
 def in_words(message: Any) -> str:
@@ -38,6 +42,22 @@ admin.site.unregister(Group)
 admin.site.unregister(TOTPDevice)  # its page would show the secret
 # Not by unfold's setting: that imports the form before the models are there.
 admin.site.login_form = LoginForm
+
+
+class PersonForm(UserCreationForm):
+    """A new person of the desk: login, role, accounts and second factor at once."""
+
+    role = ModelMultipleChoiceField(
+        Group.objects.order_by("name"), required=False, widget=CheckboxSelectMultiple, label="Role"
+    )
+    accounts = ModelMultipleChoiceField(
+        BrokerAccount.objects.order_by("code"), required=False, widget=CheckboxSelectMultiple
+    )
+    second_factor = BooleanField(
+        required=False,
+        label="Make the second factor now",
+        help_text="Its secret is shown once, for the person's authenticator app. Else they set one up.",
+    )
 
 
 class ProfileInline(StackedInline):
@@ -60,7 +80,8 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
     """People of the desk, and the users that stand for API clients."""
 
     form = UserChangeForm
-    add_form = UserCreationForm
+    add_form = PersonForm
+    add_fieldsets: Any = ((None, {"fields": ("username", "password1", "password2", *PERSON)}),)
     change_password_form = AdminPasswordChangeForm
     inlines = (ProfileInline,)
     actions = ("remove_second_factor",)
@@ -82,8 +103,41 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
         return super().get_queryset(request).prefetch_related("groups", "desk__accounts", "totpdevice_set")
 
     def get_inlines(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """A new person gets accounts after being made."""
+        """A new person gets accounts on the form that makes them."""
         return self.inlines if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Roles are given by superusers alone, also to who is new."""
+        found = super().get_fieldsets(request, obj)
+        if obj is None and not request.user.is_superuser:
+            names = tuple(name for name in found[0][1]["fields"] if name != "role")
+            return ((None, {"fields": names}),)
+        return found
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Who is made here is a person of the desk."""
+        obj.is_staff = obj.is_staff or not change
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Role, accounts and second factor of a new person."""
+        super().save_related(request, form, formsets, change)
+        if change:
+            return
+        said, person = form.cleaned_data, form.instance
+        if request.user.is_superuser:
+            person.groups.set(said["role"])
+        if said["accounts"]:
+            DeskProfile.objects.get_or_create(user=person)[0].accounts.set(said["accounts"])
+        if said["second_factor"]:
+            TOTPDevice.objects.create(user=person, confirmed=True, name="app")
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: Any = None) -> HttpResponse:
+        """The person's page; before it, once, the secret of the second factor."""
+        device = TOTPDevice.objects.filter(user=obj, confirmed=True).first()
+        if device is None:
+            return super().response_add(request, obj, post_url_continue)
+        return show(request, "desk/person_made.html", f"{obj} is made", person=obj, **secret_of(device))
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """Who is no superuser makes none, and gives nobody rights one by one."""
@@ -153,3 +207,11 @@ class GroupAdmin(DjangoGroupAdmin, NamedList):  # type: ignore[misc]
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """A group's rights are its members' rights: for superusers alone."""
         return bool(request.user.is_superuser)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """What it gives waits for a second person; what it takes away holds at once."""
+        wanted = form.cleaned_data.get("permissions", ())
+        if change_rights(form.instance, wanted, by=person_of(request)):
+            messages.warning(
+                request, "The new rights wait until a second person approves them: see Approvals."
+            )

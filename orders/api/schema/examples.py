@@ -86,6 +86,10 @@ REQUESTS: dict[str, Schema] = {
         "reason": "asked by the desk for the index change",
     },
     "approve": {"reason": "compared with the risk memo"},
+    "transfer_strategy": {
+        **{"account": "DU1234567", "con_id": 265598, "from_strategy": "momentum-1", "quantity": "50"},
+        "reason": "the strategy has ended",
+    },
     "take_break": {},
     "note_break": {"reason": "asked the broker, ticket 81234"},
     "resolve_breaks": {"ids": [4, 7], "reason": "interest of November", "cause": "CASH_MOVEMENT"},

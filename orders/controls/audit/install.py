@@ -73,6 +73,21 @@ CREATE OR REPLACE TRIGGER audit_fixed
     BEFORE UPDATE OF kind, event, raw, received_at, recorded_at ON brokers_inboxmessage
     FOR EACH ROW WHEN (OLD.applied_at IS NOT NULL AND NOT (OLD.attempts = 1 AND OLD.retry_at IS NULL))
     EXECUTE FUNCTION orders_audit_fixed();
+-- The one way in which the application deletes of what is audited: raw messages that are old, applied and
+-- under no legal hold (`archive.py` has written them to a file before; who did not is found by the chain).
+CREATE OR REPLACE FUNCTION orders_forget_archived(keys bigint[]) RETURNS bigint LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE gone bigint;
+BEGIN
+    DELETE FROM brokers_inboxmessage m
+    WHERE m.id = ANY(keys) AND m.applied_at IS NOT NULL AND m.recorded_at < now() - interval '30 days'
+        AND NOT EXISTS (SELECT FROM orders_legalhold h WHERE h.released_at IS NULL
+            AND (h.session_id IS NULL OR h.session_id = m.session_id)
+            AND m.recorded_at >= h.since AND (h.until IS NULL OR m.recorded_at < h.until));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
+END $$;
+REVOKE EXECUTE ON FUNCTION orders_forget_archived(bigint[]) FROM PUBLIC;
 """
 
 ROLE = f"""
@@ -160,6 +175,7 @@ def _rights() -> str:
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {APPLICATION};",
         f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {APPLICATION};",
         f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {APPLICATION};",
+        f"GRANT EXECUTE ON FUNCTION orders_forget_archived(bigint[]) TO {APPLICATION};",
     ]
     for table, columns in CHANGEABLE.items():
         lines.append(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APPLICATION};")

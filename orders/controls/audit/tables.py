@@ -52,6 +52,7 @@ FOLLOWED = (
         only=words("id kind key account_id order_id owner_id closed_at closed_by resolution cause ticket"),
     ),
     Followed(table="orders_breaknote"),
+    Followed(table="orders_strategytransfer"),
     Followed(table="orders_breakfile", without=("content",)),
     Followed(table="orders_statement", without=("sections", "unknown")),
     Followed(
@@ -193,6 +194,7 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "orders_auditrecord": (),
     "orders_auditseal": (),
     "orders_breaknote": (),
+    "orders_strategytransfer": (),
     "orders_breakfile": (),
     "orders_deskact": ("ok", "outcome"),  # once, in the transaction of the act: a trigger holds that
     "orders_execution": (

@@ -7,15 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import ProgrammingError
 
 from brokers.postgres import clock
 from orders.controls import archive as archives
 from orders.controls.archive import Archived, ArchiveInvalid
-
-KEPT = 180  # days; shorter than the day that a gateway tells of would book again what was booked
-LEAST = 30
 
 
 class Command(BaseCommand):
@@ -24,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("dir", type=Path)
-        parser.add_argument("--keep-days", type=int, default=KEPT, help=f"at least {LEAST}")
+        parser.add_argument(
+            "--keep-days", type=int, default=settings.MESSAGES_KEPT_DAYS, help=f"at least {archives.LEAST}"
+        )
         parser.add_argument(
             "--list", action="store_true", help="which files there are, as the audit has them"
         )
@@ -47,13 +46,12 @@ class Command(BaseCommand):
                 self._archive(folder, options["keep_days"])
         except ArchiveInvalid as error:
             raise CommandError(str(error)) from None
-        except ProgrammingError as error:
-            reason = str(error).splitlines()[0]
-            raise CommandError(f"{reason}: set DATABASE_OWNER_URL, only the owner may delete.") from None
 
     def _archive(self, folder: Path, days: int) -> None:
-        if days < LEAST:
-            raise CommandError(f"--keep-days must be at least {LEAST}: the broker may tell them again.")
+        if days < archives.LEAST:
+            raise CommandError(
+                f"--keep-days must be at least {archives.LEAST}: the broker may tell them again."
+            )
         if not folder.is_dir():
             raise CommandError(f"{folder} is not there.")
         for hold in archives.held():

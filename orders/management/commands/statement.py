@@ -28,6 +28,10 @@ class Command(BaseCommand):
             raise CommandError("Name files, or a query to --fetch.")
         if fetch and not fetching.again(fetch):
             raise CommandError(f"TRADEDESK_FLEX_QUERIES names no query {fetch}.")
+        if fetch:
+            self.stdout.write(
+                f"{fetch} is asked for by the worker within seconds; Statements at the desk shows it."
+            )
         refused = differ = 0
         for path in _each(files):
             try:

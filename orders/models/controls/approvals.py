@@ -24,6 +24,8 @@ class ApprovalKind(models.TextChoices):
     BREAK = "BREAK", "Break closed"
     ORDER = "ORDER", "Large order or override"
     LOGIN = "LOGIN", "Login made or changed by another"
+    TRANSFER = "TRANSFER", "Position moved to another strategy"
+    RIGHTS = "RIGHTS", "Rights given to a group"
 
 
 class ApprovalState(models.TextChoices):

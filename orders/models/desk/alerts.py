@@ -27,6 +27,7 @@ class AlertKind(models.TextChoices):
     BUST = "BUST", "Execution taken back by the exchange"
     CORRECTION = "CORRECTION", "Execution corrected"
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
+    FOUR_EYES = "FOUR_EYES", "Less needs a second person than before"
     REPORT = "REPORT", "A report of the day is ready"
     STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
 
@@ -49,6 +50,7 @@ CRITICAL = {
     AlertKind.SESSION,
     AlertKind.BUST,
     AlertKind.LATE_FILL,
+    AlertKind.FOUR_EYES,
     AlertKind.BREAK_OVERDUE,
 }
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -29,6 +29,7 @@ from orders.reconciliation.statements.rows import CANCEL, EXECUTED, by_the_broke
 
 TRADES = ("Trades", "TradeConfirms")
 CHUNK = 1000
+AROUND = timedelta(days=7)  # within which both sides may date one trade
 MOST_TOLD = 1000  # executions that differ, one by one
 VERSIONS = range(1, 10)  # IB numbers the versions of an execution from 01
 #: Prices of a statement have more decimals than those that were reported live.
@@ -194,6 +195,8 @@ class TradeComparison:
 
     def _by_other_names(self, trade: Trade) -> Execution | None:
         """A leg of a combination, whose id has a part more here; else the same trade of the same order."""
+        if trade.con_id not in self._traded:
+            return None  # a year that we never had would ask for each of its trades
         same = self._executions().filter(con_id=trade.con_id, last_qty=abs(trade.quantity))
         legs = same.filter(exec_id__startswith=f"{trade.exec_root}.", trade_date=trade.day)
         found = self._first(legs)
@@ -201,6 +204,13 @@ class TradeComparison:
             reference = trade.order_ref.split("-")[0]
             found = self._first(same.filter(order__order_ref__startswith=reference, last_px=trade.price))
         return found
+
+    @cached_property
+    def _traded(self) -> set[int]:
+        """The contracts that we traded around these days."""
+        days = (self.statement.from_date - AROUND, self.statement.to_date + AROUND)
+        rows = self._executions().filter(trade_date__range=days).order_by()
+        return set(rows.values_list("con_id", flat=True).distinct())
 
     def _first(self, rows: QuerySet[Execution]) -> Execution | None:
         found = rows.exclude(pk__in=self.joined).order_by("pk").first()

@@ -301,3 +301,37 @@ def test_who_is_held_up_can_be_let_in_at_once(boss: Client) -> None:
     chosen = {"action": "let_in", "_selected_action": attempt.pk}
     boss.post(reverse("admin:axes_accessattempt_changelist"), chosen)
     assert stranger.post(login, form | {"password": "right-password-1"}).status_code == 302
+
+
+NEW = {
+    "username": "mara",
+    "password1": "a-long-one-17",
+    "password2": "a-long-one-17",
+    "first_name": "Mara",
+    "accounts": [ACCOUNT],
+    "second_factor": "on",
+}
+
+
+def test_one_form_makes_a_person_with_role_accounts_and_second_factor(boss: Client) -> None:
+    trader = Group.objects.get(name="trader")
+    made = boss.post(reverse("admin:auth_user_add"), {**NEW, "role": [trader.pk]})
+    mara = User.objects.get(username="mara")
+    assert (mara.is_staff, mara.is_superuser) == (True, False)
+    assert list(mara.groups.all()) == [trader]
+    assert list(mara.desk.accounts.values_list("pk", flat=True)) == [ACCOUNT]
+    device = TOTPDevice.objects.get(user=mara)
+    secret = re.search(r'<b class="raw">([A-Z2-7=]+)</b>', made.content.decode())
+    assert secret and b32decode(secret[1]) == device.bin_key
+    code = str(totp(device.bin_key)).zfill(6)
+    login = {"username": "mara", "password": NEW["password1"], "otp_token": code}
+    assert Client().post(LOGIN, login).status_code == 302
+
+
+def test_who_is_no_superuser_gives_no_role_to_a_new_person(person: Callable[..., Client]) -> None:
+    maker = person("auth.add_user", "auth.change_user", "auth.view_user")
+    page = maker.get(reverse("admin:auth_user_add")).content.decode()
+    assert 'name="role"' not in page
+    maker.post(reverse("admin:auth_user_add"), {**NEW, "role": [Group.objects.get(name="trader").pk]})
+    mara = User.objects.get(username="mara")
+    assert (list(mara.groups.all()), mara.is_superuser) == ([], False)

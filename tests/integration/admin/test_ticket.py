@@ -296,3 +296,54 @@ def test_slices_are_nobodys_who_has_not_the_account(boss: Client, person: Callab
     assert viewer.post(pause, {"key": str(uuid4()), "reason": "x"}).status_code == 403
     DeskProfile.objects.get(user__username="jo-2").accounts.clear()
     assert viewer.get(place).status_code == 404
+
+
+MIXED = (
+    HEAD
+    + f"{ACCOUNT},AAPL,BUY,10,LIMIT,200\n{ACCOUNT},AAPL,HOLD,5,LIMIT,200\n{ACCOUNT},AAPL,SELL,4,LIMIT,2\n"
+)
+
+
+def test_a_basket_names_its_problems_first_with_totals_and_what_limits_say(boss: Client) -> None:
+    AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=8)
+    page = upload(boss, MIXED.encode())
+    text = re.sub(r"<[^>]+>", " ", page)
+    assert "2 rows with problems" in text
+    assert page.index('id="line-3"') < page.index('id="line-4"')
+    AccountLimit.objects.filter(account=ACCOUNT).update(max_order_qty=1000, max_open_orders=1)
+    page = upload(boss, MIXED.encode(), "again.csv")
+    text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    assert re.search(r"BUY 1 2,000\.00 USD SELL 1 [\d,.]+ USD", text)
+    assert re.search(r"\d of them would be refused: [A-Z_]+", text)
+    assert not Order.objects.exists()
+
+
+def test_a_bad_row_of_a_basket_is_fixed_in_place_and_sent(boss: Client) -> None:
+    page = upload(boss, MIXED.encode())
+    job = DeskJob.objects.get()
+    assert 'form="fix-3"' in page
+    fix = reverse("desk:basket_fix", args=[job.pk, 3])
+    still = boss.post(fix, {"side": "BUY", "order_qty": "x"}, follow=True).content.decode()
+    assert "Line 3 is still not right." in still
+    assert 'id="line-2"' not in still  # only rows with problems are shown
+    good = boss.post(fix, {"side": "BUY", "order_qty": "5"}, follow=True).content.decode()
+    assert "Line 3 is good now." in good
+    assert job.rows.filter(errors={}).count() == 3
+    boss.post(reverse("desk:basket_send", args=[job.pk]), {"typed": ""})
+    jobs.work()
+    assert Order.objects.count() == 3
+    late = boss.post(fix, {"side": "SELL"}, follow=True).content.decode()
+    assert "The basket was sent already; nothing was changed." in late
+
+
+def test_nobody_fixes_anothers_basket_nor_takes_the_id_of_another_row(
+    boss: Client, person: Callable[..., Client]
+) -> None:
+    upload(boss, MIXED.encode())
+    job = DeskJob.objects.get()
+    fix = reverse("desk:basket_fix", args=[job.pk, 3])
+    trader = person("orders.view_order", "orders.place_order", "orders.place_basket")
+    assert trader.post(fix, {"side": "BUY"}).status_code == 404
+    first = job.rows.get(line=2).fields["cl_ord_id"]
+    boss.post(fix, {"side": "BUY", "cl_ord_id": first})
+    assert job.rows.get(line=3).errors == {"cl_ord_id": ["Stands in the file twice."]}

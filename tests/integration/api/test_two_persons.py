@@ -6,14 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from brokers.models import BrokerAccount
+from orders.controls.setting_watch import SUBJECT, note
 from orders.controls.tokens import make_token
-from orders.models import AccountLimit, ApiToken, Approval, DeskProfile, OutboxCommand, Scope
+from orders.models import (
+    AccountLimit,
+    Alert,
+    ApiToken,
+    Approval,
+    AuditRecord,
+    DeskProfile,
+    OutboxCommand,
+    Scope,
+)
 from tests.integration.api.conftest import ACCOUNT, Api, body
 
 SCOPES = tuple(Scope.values)
@@ -219,3 +229,45 @@ def test_two_who_changed_the_same_login_are_still_two(desk: None) -> None:
     loosen_by_api(alice)
     approve_by_every_door(carol)
     assert done()
+
+
+def rights(*names: str) -> list[int]:
+    """Keys of rights, as the form of a group sends them."""
+    return [Permission.objects.get(codename=name).pk for name in names]
+
+
+def give_rights(user: User, group: str, *names: str) -> Any:
+    """As a superuser does at the desk."""
+    row = Group.objects.get(name=group)
+    url = reverse("admin:auth_group_change", args=[row.pk])
+    return at_desk(user).post(url, {"name": group, "permissions": rights(*names)})
+
+
+def has(group: str) -> set[str]:
+    return set(Group.objects.get(name=group).permissions.values_list("codename", flat=True))
+
+
+def test_rights_given_to_a_group_wait_for_a_second_person(desk: None) -> None:
+    alice = person("alice", "superuser")
+    assert give_rights(alice, "viewer", "view_order", "decide_approval").status_code == 302
+    assert has("viewer") == {"view_order"}, "what was taken away holds at once"
+    eve = person("eve", "viewer")
+    for user in (alice, eve):
+        approve_by_every_door(user)
+    assert has("viewer") == {"view_order"}
+    approve_by_every_door(person("bob", "risk"))
+    assert has("viewer") == {"view_order", "decide_approval"}
+
+
+def test_a_desk_of_one_person_gives_rights_at_once(desk: None, settings: Any) -> None:
+    settings.FOUR_EYES = frozenset()
+    give_rights(person("alice", "superuser"), "viewer", "decide_approval")
+    assert has("viewer") == {"decide_approval"}
+
+
+def test_less_that_needs_two_is_told_to_people_and_kept(desk: None) -> None:
+    for words in (["limits", "tokens"], ["limits", "tokens"], ["limits"], ["limits", "tokens"]):
+        note(words)
+    kept = AuditRecord.objects.filter(subject=SUBJECT).order_by("id")
+    assert [row.new["needs_two"] for row in kept] == [["limits", "tokens"], ["limits"], ["limits", "tokens"]]
+    assert Alert.objects.get(kind="FOUR_EYES").text.endswith("may do from now on: tokens.")

@@ -36,7 +36,7 @@ def test_every_column_of_an_order_is_sealed_or_changes_with_its_way() -> None:
     on_its_way = words(
         "state attempt cum_qty avg_px trade_date "
         "day_cum_qty day_avg_px version links group_rank "
-        "fresh_until ruleset checked_at perm_id broker_client_id "
+        "fresh_until ruleset checked_at checked_snapshot perm_id broker_client_id "
         "broker_order_id lease_epoch ack_deadline unconfirmed_at absent_rounds "
         "absent_snapshot held_for_desk overfilled commission_missing standing "
         "closed_as queued_at claimed_at sent_at acknowledged_at "

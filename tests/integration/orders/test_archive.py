@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
+from orders import tasks
 from orders.controls import archive
 from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.seal import seal
@@ -32,11 +34,16 @@ def old(sent: Order) -> Order:
     """An order with two messages of the broker, which are sealed and a year old."""
     tell(execution(OURS, "a.01"))
     tell(execution(OURS, "b.01"))
+    age_messages()
+    return sent
+
+
+def age_messages() -> None:
+    """Let every message be a year old."""
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE brokers_inboxmessage SET recorded_at = now() - interval '1 year'")
         cursor.execute("SET session_replication_role = origin")
-    return sent
 
 
 def moved(folder: Path, days: int = 180) -> list[archive.Archived]:
@@ -92,11 +99,49 @@ def test_a_changed_file_is_refused(old: Order, tmp_path: Path) -> None:
         archive.read(tmp_path, done)
 
 
-def test_the_application_itself_may_not_archive(old: Order, tmp_path: Path) -> None:
+def test_the_application_archives_by_itself_where_a_folder_is_set(
+    old: Order, settings: Any, tmp_path: Path
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL ROLE {APPLICATION}")
-    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-        moved(tmp_path)
+    settings.ARCHIVE = None
+    assert tasks.archive_messages() == 0
+    settings.ARCHIVE = tmp_path / "archive"
+    assert tasks.archive_messages() == 2
+    assert [done.rows for done in archive.known_archives()] == [2]
+
+
+@pytest.mark.parametrize("why", ["young", "waits", "held"])
+def test_what_must_stay_the_application_cannot_delete_whoever_asks(old: Order, why: str) -> None:
+    if why == "young":
+        tell(execution(OURS, "c.01"))
+    elif why == "waits":
+        InboxMessage.objects.update(applied_at=None)
+    else:
+        since = timezone.now() - timedelta(days=500)
+        LegalHold.objects.create(since=since, reason="court", made_by="desk")
+    last = InboxMessage.objects.latest("pk").pk
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL ROLE {APPLICATION}")
+        cursor.execute(archive.FORGET, [[last]])
+        assert cursor.fetchone() == (0,)
+        with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+            cursor.execute("DELETE FROM brokers_inboxmessage")
+
+
+def test_a_full_disk_leaves_the_messages_where_they_are(
+    old: Order, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.ARCHIVE = tmp_path
+    (tmp_path / "inbox").mkdir()
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        assert tasks.archive_messages() == 0
+    assert "were not archived" in caplog.text
     assert InboxMessage.objects.count() == 2
 
 
@@ -116,9 +161,10 @@ def test_the_command_lists_reads_and_refuses_too_short_a_time(
 @pytest.mark.django_db(transaction=True)
 def test_the_chain_proves_archived_rows_by_their_files(sent: Order, tmp_path: Path) -> None:
     tell(execution(OURS, "a.01"))
+    age_messages()
     seal()
     assert broken(None) == []
-    (done,) = moved(tmp_path, days=-1)
+    (done,) = moved(tmp_path)
     seal()
     walk = Verification()
     assert (list(walk.broken()), walk.archives.unread) == ([], 1)

@@ -18,7 +18,7 @@ from tradedesk.stack.servers.redis import EmbeddedRedis
 #: The one that has everything of the other, and a session more. `OVERLAY=paper` starts the other.
 OVERLAY = os.environ.get("OVERLAY", "live")
 ASKED = ["web", "stream", "worker", "beat", "flower"]  # they have a probe
-ENDING = ["backup", "anchor"]
+ENDING = {"backup": "backups", "anchor": "anchors", "archive": ""}  # with the folder that it fills
 HELD = "SELECT name FROM brokers_gatewaysession WHERE lease_owner <> '' AND heartbeat_at IS NOT NULL"
 
 
@@ -38,7 +38,7 @@ class Cluster(Containers):
             "gateway-second": "127.0.0.1",
             "0.0.0.0": "127.0.0.1",
             "/tmp": str(folder),
-            **{f"/{name}": str(folder / name) for name in ("backups", "anchors")},
+            **{f"/{name}": str(folder / name) for name in ("backups", "anchors", "archive")},
             **{port: str(free_port()) for port in ("8000", "8001", "5555", "4003", "4004")},
         }
 
@@ -84,7 +84,7 @@ def test_every_broker_worker_holds_the_session_of_its_label(cluster: Cluster) ->
 def test_every_job_of_the_night_does_its_work_where_its_volume_is(cluster: Cluster, name: str) -> None:
     assert eventually(lambda: sealed(cluster), limit=120)
     assert cluster.completes(name), (cluster.folder / f"{name}.log").read_text()
-    assert list((cluster.folder / f"{name}s").iterdir())
+    assert not ENDING[name] or list((cluster.folder / ENDING[name]).iterdir())
 
 
 def sealed(cluster: Cluster) -> bool:

@@ -173,3 +173,13 @@ def test_differences_are_told_as_far_as_a_person_reads_them_and_counted_then(
     assert [name for name in open_breaks() if name.endswith("more")] == ["ABSENT more", "TRADE more"]
     assert len(open_breaks()) == 2 * 3
     assert Break.objects.get(key__endswith="TRADE 20261120 more").broker == {"more": "3"}
+
+
+def test_a_book_that_we_never_had_costs_no_query_for_each_trade(
+    order: Order, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(comparison, "MOST_TOLD", 1)
+    rows = [trade(transactionID=str(n), ibExecID=f"0000e{n}.01.01") for n in range(50)]
+    with django_assert_max_num_queries(45):
+        trades(*rows)
+    assert open_breaks() == ["TRADE 0000e0.01.01", "TRADE more"]

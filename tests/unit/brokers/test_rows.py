@@ -5,9 +5,11 @@ from __future__ import annotations
 import tracemalloc
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from brokers.fix import SecType
+from brokers.ib.asking import OneEach
 from brokers.messages import InstrumentRef, OrderIdentity, OrderReport, ReportedTerms, WorkingStatus
 from brokers.rows import PART, Rows
 
@@ -48,3 +50,13 @@ def test_a_day_of_orders_costs_little_while_it_is_compared() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held / len(rows) < OF_A_ROW
+
+
+def test_a_completed_order_is_the_last_word_about_one_that_was_open() -> None:
+    is_open = [msgspec.structs.replace(completed(number), source="openOrder") for number in (1, 2, 3)]
+    orders = OneEach(is_open)
+    assert list(orders) == is_open
+    for number in (2, 4):
+        orders.append(completed(number))
+    assert list(orders) == [is_open[0], is_open[2], completed(2), completed(4)]
+    assert len(orders) == 4

@@ -76,6 +76,12 @@ document.addEventListener("click", (event) => {
     if (local) {
         document.getElementById(local.dataset.open).showModal();
     }
+    const toggle = event.target.closest("[data-toggle]");
+    if (toggle) {
+        const open = toggle.ariaExpanded !== "true";
+        toggle.ariaExpanded = open;
+        document.querySelectorAll(`tr[data-of="${toggle.dataset.toggle}"]`).forEach((row) => { row.hidden = !open; });
+    }
     const mover = event.target.closest("[data-move]");
     if (mover) {
         const item = mover.closest("li");
@@ -130,7 +136,7 @@ const Keys = {
     },
 
     move(event, step) {
-        const rows = [...document.querySelectorAll(".desk-table tbody tr[data-id]")];
+        const rows = [...document.querySelectorAll(".desk-table tbody tr[data-id]:not([hidden])")];
         if (!rows.length) {
             return;
         }
@@ -159,6 +165,18 @@ Keys.acts = {
     f: () => document.querySelector("[x-on\\:click^='filterOpen']")?.click(),
     "?": () => document.getElementById("desk-keys")?.showModal(),
 };
+
+// Hints until the person has read them, in this browser.
+document.addEventListener("DOMContentLoaded", () => {
+    const hints = document.getElementById("desk-hints");
+    if (hints && !localStorage.getItem("deskHintsRead")) {
+        hints.hidden = false;
+    }
+    document.getElementById("desk-hints-close")?.addEventListener("click", () => {
+        localStorage.setItem("deskHintsRead", "1");
+        hints.hidden = true;
+    });
+});
 
 document.addEventListener("keydown", Keys.press);
 document.addEventListener("click", (event) => event.target.id === "desk-pill" && location.reload());

@@ -1,0 +1,68 @@
+"""The page of executions: newest first, by day, with sums by currency and files of what is shown."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from openpyxl import load_workbook
+
+from orders.models import Execution, Order
+from tests.integration.admin.conftest import fill
+
+LIST = "admin:orders_execution_changelist"
+
+
+@pytest.fixture
+def three_days(boss: Client) -> Client:
+    """Four executions, two of them yesterday's; the first is a sale, the last has arrived at 100."""
+    fill(4)
+    now = timezone.now()
+    for number, row in enumerate(Execution.objects.order_by("id")):
+        at = now - timedelta(days=1 if number < 2 else 0)
+        Execution.objects.filter(pk=row.pk).update(
+            exec_id=f"e-{number}", transact_time=at, trade_date=at.date(), venue="NYSE", currency="USD"
+        )
+    Execution.objects.filter(exec_id="e-0").update(side="SELL", commission="1.25", commission_currency="USD")
+    Order.objects.filter(executions__exec_id="e-3").update(arrival_px=Decimal(100))
+    return boss
+
+
+def ids(page: str) -> list[str]:
+    return re.findall(r"\be-\d\b", page)
+
+
+def test_executions_are_newest_first_and_narrowed_by_day_and_side(three_days: Client) -> None:
+    page = three_days.get(reverse(LIST)).content.decode()
+    assert ids(page)[0] in ("e-3", "e-2")
+    assert "10,000.0" in page  # bps against the price at arrival
+    yesterday = three_days.get(reverse(LIST), {"day": "yesterday"}).content.decode()
+    assert set(ids(yesterday)) == {"e-0", "e-1"}
+    assert set(ids(three_days.get(reverse(LIST), {"side": "SELL"}).content.decode())) == {"e-0"}
+    assert set(ids(three_days.get(reverse(LIST), {"day": "never"}).content.decode())) == {
+        "e-0",
+        "e-1",
+        "e-2",
+        "e-3",
+    }
+
+
+def test_sums_and_files_are_of_what_is_shown(three_days: Client) -> None:
+    query = {"day": "yesterday"}
+    sums = three_days.get(reverse("desk:executions_sums"), query).content.decode()
+    text = re.sub(r"<[^>]+>", "", sums)
+    assert "bought 1,000.00 USD" in text
+    assert "sold 1,000.00 USD · commission 1.25 USD" in text
+    answer = three_days.get(reverse("desk:executions_file", args=["xlsx"]), query)
+    book = load_workbook(io.BytesIO(b"".join(answer.streaming_content)))  # type: ignore[attr-defined]
+    heads, *rows = book["executions"].iter_rows(values_only=True)
+    assert {"trade_date", "arrival_px", "slippage", "commission"} <= set(heads)
+    assert len(rows) == 2
+    lines = three_days.get(reverse("desk:executions_file", args=["csv"]), query)
+    assert b"e-0" in b"".join(lines.streaming_content)  # type: ignore[attr-defined]
