@@ -279,3 +279,45 @@ def test_a_parent_is_one_row_that_opens_and_is_canceled_whole(boss: Page, stack:
     expect(boss.locator("dialog[open]")).to_contain_text(pair[0]["cl_ord_id"])
     boss.get_by_role("button", name="Cancel all of it").click()
     expect(boss.locator("body")).to_contain_text("cancel asked of 2 orders", timeout=WAIT)
+
+
+#: Instead of a loudspeaker and a desktop: what they are asked to do.
+RECORDER = """
+window.told = { sounds: 0, notices: [] };
+window.AudioContext = class {
+    currentTime = 0;
+    resume() {}
+    createGain() { return { gain: {}, connect: (to) => to }; }
+    createOscillator() {
+        return { frequency: {}, connect: (to) => to, stop() {}, start: () => { window.told.sounds += 1; } };
+    }
+};
+window.Notification = class {
+    static permission = "granted";
+    static requestPermission = async () => "granted";
+    constructor(title, { body }) { window.told.notices.push(`${title}: ${body}`); }
+};
+"""
+
+
+def test_what_was_chosen_is_told_by_one_tab_and_nothing_else_is(boss: Page, stack: System) -> None:
+    boss.add_init_script(RECORDER)
+    boss.goto("/admin/orders/order/")
+    boss.get_by_role("button", name="Notices…").click()
+    for way in ("a sound", "a notice of the desktop"):
+        boss.get_by_label(f"Fills: {way}").check()
+    boss.get_by_role("button", name="Keep notices").click()
+    expect(boss.locator("body")).to_contain_text("Your notices are kept.")
+    working = stack.api.placed(**FAR)
+    eventually(lambda: stack.api.state(working["id"]) == "PENDING", limit=60)
+    filled = stack.api.placed()
+    boss.wait_for_function("window.told.notices.length > 0", timeout=WAIT)
+    told = boss.evaluate("window.told")
+    assert told["sounds"] >= 2
+    assert filled["cl_ord_id"] in told["notices"][0] and "with a fill" in told["notices"][0]
+    assert working["cl_ord_id"] not in "".join(told["notices"])
+    boss.get_by_role("button", name="Notices…").click()
+    expect(boss.get_by_label("Fills: a sound")).to_be_checked()
+    for way in ("a sound", "a notice of the desktop"):
+        boss.get_by_label(f"Fills: {way}").uncheck()
+    boss.get_by_role("button", name="Keep notices").click()

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from tradedesk.backup.make import counts
 from tradedesk.backup.manifest import BackupInvalid, Manifest, newest
-from tradedesk.backup.restore import advance
+from tradedesk.backup.programs import program, run
+from tradedesk.backup.restore import advance, called
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes.manage import manage
@@ -55,6 +58,23 @@ def test_a_backup_says_what_is_in_it(backup: Path) -> None:
 def test_the_database_knows_when_it_was_backed_up(stack: System, backup: Path) -> None:
     ((subject,),) = stack.rows("SELECT subject FROM orders_auditrecord WHERE kind = 'backup.made'")
     assert subject == f"backup:{backup.name}"
+
+
+def test_the_dump_alone_is_restored_by_pg_restore_with_rows_sequences_and_rights(
+    stack: System, backup: Path
+) -> None:
+    told = Manifest.read(backup)
+    with stack.postgres.connect("postgres") as connection:
+        connection.execute("CREATE DATABASE bare TEMPLATE template0")
+    url = called(stack.postgres.url, "bare")
+    run(program("pg_restore", at_least=told.postgres), url, "--no-owner", "--exit-on-error", str(told.dump))
+    with psycopg.connect(url) as connection:
+        assert counts(connection) == told.counts
+        ((following, last, may),) = connection.execute(
+            "SELECT nextval(pg_get_serial_sequence('orders_orderevent', 'id')), max(id),"
+            " has_table_privilege('tradedesk_app', 'orders_orderevent', 'DELETE') FROM orders_orderevent"
+        ).fetchall()
+    assert (following > last, may) == (True, False)
 
 
 def test_a_restore_is_refused_while_processes_run(stack: System, backup: Path) -> None:

@@ -157,7 +157,11 @@ UNFOLD: dict[str, Any] = {
     "ENVIRONMENT_TITLE_PREFIX": "orders.admin.shared.base.title_prefix",
     "DASHBOARD_CALLBACK": "orders.admin.operations.dashboard.dashboard",
     "STYLES": [lambda request: static("desk/desk.css")],
-    "SCRIPTS": [lambda request: static("desk/desk.js"), lambda request: static("desk/live.js")],
+    "SCRIPTS": [
+        lambda request: static("desk/desk.js"),
+        lambda request: static("desk/notices.js"),
+        lambda request: static("desk/live.js"),
+    ],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     # Measured for contrast on light and dark pages; 600 is also the colour of what is alive (desk.css).
     "COLORS": {

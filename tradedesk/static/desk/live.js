@@ -36,6 +36,7 @@ const Live = {
             Live.beat();
         } else if (message.kind === "order") {
             Live.news(message);
+            message.tells && Notices.hear(message);
         } else {
             Live.news(null);
         }

@@ -25,13 +25,18 @@ function heard(message) {
     tell(message);
 }
 
+/** Every tab hears of it; the newest, which is there most surely, is to tell the person. */
 function tell(message) {
-    tabs.forEach((tab) => tab.postMessage(message));
+    const newest = [...tabs].at(-1);
+    tabs.forEach((tab) => tab.postMessage({ ...message, tells: tab === newest }));
 }
 
 function listen(url) {
     source = new EventSource(url, { withCredentials: true });
-    source.addEventListener("order", (event) => heard({ ...JSON.parse(event.data), kind: "order" }));
+    source.addEventListener("order", (event) => {
+        const told = JSON.parse(event.data);
+        heard({ ...told, what: told.kind, kind: "order" });
+    });
     source.addEventListener("heartbeat", (event) => heard({ kind: "beat", at: JSON.parse(event.data).at }));
     source.addEventListener("reset", () => heard({ kind: "reset" }));
     source.onopen = () => (opened = true);
