@@ -6,9 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from openpyxl import load_workbook
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import WAIT
+from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
 
@@ -204,3 +206,23 @@ def test_bad_rows_of_two_hundred_are_fixed_in_place_and_all_are_sent(
     boss.get_by_label("Type 200").fill("200")
     boss.get_by_role("button", name="Send 200 orders").click()
     expect(boss.locator("[data-part=job]")).to_contain_text("200 of 200 done", timeout=4 * WAIT)
+
+
+def test_yesterdays_fills_are_taken_as_a_workbook(boss: Page, stack: System, tmp_path: Path) -> None:
+    order = stack.api.placed("SPY", order_qty="3")
+    eventually(lambda: stack.api.state(order["id"]) == "COMPLETED", limit=90)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    earlier = "UPDATE orders_execution SET trade_date = %s, transact_time = transact_time - interval '1 day'"
+    with stack.connect() as connection:
+        connection.execute(f"{earlier} WHERE order_id = %s".encode(), (yesterday, order["id"]))
+    boss.goto("/admin/orders/execution/")
+    boss.get_by_role("link", name="Yesterday", exact=True).click()
+    expect(boss.locator("#result_list")).to_contain_text(str(yesterday))
+    expect(boss.locator("[data-part=executions-sums]")).to_contain_text("bought", timeout=WAIT)
+    with boss.expect_download() as download:
+        boss.get_by_role("link", name="XLSX", exact=True).click()
+    download.value.save_as(tmp_path / "fills.xlsx")
+    heads, *rows = load_workbook(tmp_path / "fills.xlsx")["executions"].iter_rows(values_only=True)
+    found = [dict(zip(heads, row, strict=True)) for row in rows]
+    assert {row["trade_date"] for row in found} == {str(yesterday)}
+    assert order["cl_ord_id"] in {row["cl_ord_id"] for row in found}
