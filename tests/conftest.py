@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import pytest
+from django.core.management.commands import flush
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 
 from tests.plugin import is_copy
 from tradedesk.stack.template import MIGRATED
@@ -14,3 +19,34 @@ def django_db_modify_db_settings(pytestconfig: pytest.Config, django_db_modify_d
     """Where the server is a copy of the template, so is the test database: nothing is left to migrate."""
     if is_copy(pytestconfig):
         connection.settings_dict["TEST"]["TEMPLATE"] = MIGRATED
+
+
+#: What migrations made and no test changes.
+KEPT = {"django_content_type", "auth_permission"}
+#: Most tables are empty after a test: a look at each costs less than the files that TRUNCATE makes anew.
+EMPTIED = """
+    DO $$
+    DECLARE
+        named text; filled boolean;
+    BEGIN
+        SET LOCAL session_replication_role = replica;  -- no order of tables, and no history that refuses
+        FOREACH named IN ARRAY string_to_array('{tables}', ' ') LOOP
+            EXECUTE format('SELECT EXISTS (SELECT FROM %I)', named) INTO filled;
+            IF filled THEN EXECUTE format('DELETE FROM %I', named); END IF;
+        END LOOP;
+    END $$
+"""
+
+
+def emptied(self: DatabaseOperations, style: Any, tables: Sequence[str], **wanted: Any) -> list[str]:
+    """The statement that empties the tables behind a test that committed; numbers go on."""
+    return [EMPTIED.format(tables=" ".join(sorted(set(tables) - KEPT)))]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    """Between tests rows go and nothing is migrated: permissions and triggers are as migrations left them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", emptied)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)
+        yield

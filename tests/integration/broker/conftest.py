@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -22,38 +20,10 @@ from orders.entry.place import place_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source, State
 from orders.session.runtime import SessionRuntime, take_lease
-from tradedesk.stack.clients import Control
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.ports import free_port
 
 ACCOUNT = "DU1234567"
-
-
-class Gateway:
-    """A simulated gateway process that can be killed and started again on the same data."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port, self.control_port = folder, free_port(), free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.control = Control(f"http://127.0.0.1:{self.control_port}")
-
-    def start(self) -> None:
-        ports = ["--port", str(self.port), "--control-port", str(self.control_port)]
-        argv = [sys.executable, "-m", "brokers.simulator", *ports, "--data", str(self.folder)]
-        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert self.process.stdout and b"ready" in self.process.stdout.readline()
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            assert self.process.stdout
-            self.process.stdout.close()
-
-    def orders_of(self, order: Order) -> list[dict[str, Any]]:
-        """The gateway's own rows that carry this order's reference, any attempt."""
-        base = order.order_ref.split("-")[0]
-        return [row for row in self.control.orders() if row["order_ref"].split("-")[0] == base]
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from brokers.postgres import database
 from brokers.threads import RestartableThread
 from orders.models import Order, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 #: How PostgreSQL becomes read-only. ALTER SYSTEM: for every connection, the present ones too. ALTER DATABASE:

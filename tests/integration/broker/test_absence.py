@@ -13,7 +13,8 @@ from brokers.port import Link
 from brokers.postgres import clock
 from orders.models import Alert, AlertKind, EventKind, Order, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -11,7 +11,8 @@ from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import IfBrokerDown, Order, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway, has_prices
+from tests.integration.broker.conftest import Desk, has_prices
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -11,7 +11,8 @@ from orders.entry.cancel import cancel_order
 from orders.entry.replace import Change, replace_order
 from orders.models import Order, OrderRequest, RequestState, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -33,7 +33,8 @@ from orders.notify import redis_client
 from orders.notify.submission_counts import StartedBy
 from orders.sending.claim import claim_orders
 from orders.session.runtime import SessionRuntime, take_lease
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 
@@ -169,10 +170,9 @@ def test_a_lost_order_with_lost_cancel_is_canceled_not_resent(
 
 
 def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runtime: SessionRuntime) -> None:
-    assert gateway.process
-    gateway.process.send_signal(signal.SIGSTOP)
+    gateway.signal(signal.SIGSTOP)
     eventually(lambda: runtime.session.link is Link.DOWN, limit=60)
-    gateway.process.send_signal(signal.SIGCONT)
+    gateway.signal(signal.SIGCONT)
     eventually(lambda: runtime.session.link is Link.READY, limit=60)
     desk.wait(desk.rest(), State.PENDING)
 

@@ -13,7 +13,8 @@ from brokers.port import Link
 from orders.models import EventKind, Order, State
 from orders.sending.claim import claim_orders
 from orders.session.runtime import SessionRuntime, take_lease
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -16,7 +16,8 @@ from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import CancelsOthers, TicketInvalid
 from orders.models import Alert, AlertKind, GroupKind, Order, Source, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.conftest import ACCOUNT, Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.clients import require
 from tradedesk.stack.polling import eventually
 

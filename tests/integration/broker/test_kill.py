@@ -16,7 +16,8 @@ from orders.controls.people import NotAllowed
 from orders.controls.states import ScopeInvalid, set_state, state_now
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.conftest import ACCOUNT, Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.test_doubt import place_by_hand
 from tests.integration.persons import person
 from tradedesk.stack.polling import eventually

@@ -33,7 +33,8 @@ from brokers.messages import (
     WorkingStatus,
 )
 from brokers.port import InboundMessage, Link
-from tests.integration.broker.conftest import ACCOUNT, Gateway
+from tests.integration.broker.conftest import ACCOUNT
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.proxy import Frame, Proxy, kind, message
 from tradedesk.stack.polling import eventually
 

@@ -11,7 +11,8 @@ from brokers.models import GatewaySession
 from brokers.port import Link
 from orders.models import Alert, AlertKind, Break, BreakKind, Order, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -24,7 +24,8 @@ from orders.models import Alert, AlertKind, LostOrder, Order, OrderRequest, Requ
 from orders.models.order import digest_of, order_ids, order_ref_of
 from orders.session.runtime import SessionRuntime
 from orders.store.states import read_session_state, read_states
-from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.conftest import ACCOUNT, Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.test_library_habits import Memory
 from tradedesk.health import why_not
 from tradedesk.stack.polling import eventually

@@ -16,7 +16,8 @@ from orders.models import State
 from orders.reconciliation import profits
 from orders.session import market_data
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway, has_prices
+from tests.integration.broker.conftest import Desk, has_prices
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

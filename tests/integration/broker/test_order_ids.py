@@ -12,7 +12,8 @@ from brokers.port import Link
 from orders.models import Alert, AlertKind, Order, State
 from orders.sending import order_ids
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway, has_prices
+from tests.integration.broker.conftest import Desk, has_prices
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.proxy import Frame, Proxy, kind, message
 from tradedesk.stack.polling import eventually
 

@@ -11,7 +11,8 @@ from brokers.models import InboxMessage
 from brokers.port import Link
 from orders.models import Alert, AlertKind, Order, ReconciliationKind, ReconciliationRun, Source, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.proxy import Frame, Proxy, kind
 from tradedesk.stack.polling import eventually
 

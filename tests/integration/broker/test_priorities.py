@@ -15,11 +15,12 @@ from brokers.messages import NewOrder
 from brokers.port import Sent
 from orders.models import Order, State
 from orders.session.runtime import SessionRuntime
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.test_groups import place, ticket
 from tests.integration.broker.test_recheck import pause
 from tradedesk.stack.polling import eventually
 
-from .conftest import Desk, Gateway
+from .conftest import Desk
 
 
 def in_order(gateway: Gateway) -> list[str]:

@@ -11,7 +11,8 @@ from brokers.models import GatewaySession
 from brokers.postgres import database
 from orders.models import State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.outages import (
     WAYS,
     assert_once_each,
@@ -35,13 +36,12 @@ def test_an_order_answered_during_read_only_is_sent_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
     first = desk.wait(desk.rest(), State.PENDING)
-    assert gateway.process
-    gateway.process.send_signal(signal.SIGSTOP)
+    gateway.signal(signal.SIGSTOP)
     order = desk.rest()
     runtime.look_soon()
     desk.wait(order, State.SENT, State.UNCONFIRMED)
     with read_only(way):
-        gateway.process.send_signal(signal.SIGCONT)
+        gateway.signal(signal.SIGCONT)
         eventually(lambda: gateway.orders_of(order))
         time.sleep(2)
     gap = seconds_until_sent(desk, gateway, time.monotonic())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.outages import WAYS, assert_survives
 
 pytestmark = pytest.mark.soak

@@ -23,9 +23,10 @@ from orders.notify.submission_counts import StartedBy
 from orders.sending.claim import claim_orders
 from orders.session.runtime import SessionRuntime
 from orders.store.states import put_state
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
-from .conftest import ACCOUNT, Desk, Gateway
+from .conftest import ACCOUNT, Desk
 
 
 def pause(session: SessionRuntime, *, until: bool) -> None:
@@ -190,7 +191,7 @@ def test_what_only_reduces_counts_what_was_placed_after_it(
 EXIT: dict[str, Any] = {"side": Side.SELL, "ord_type": OrdType.LIMIT, "price": Decimal(9_000)}
 
 
-def require_recheck_fails(exit_: Order, lease: Lease) -> None:
+def assert_recheck_fails(exit_: Order, lease: Lease) -> None:
     """The claim takes nothing before the exit was checked again, and then all but the exit."""
     assert claim_orders(lease, limit=10) == []
     assert recheck_waiting("main") >= 1
@@ -220,7 +221,7 @@ def test_what_was_written_before_the_check_and_committed_after_it_counts(
     assert exit_.state == State.CREATED
     checked.set()
     other.join(60)
-    require_recheck_fails(exit_, runtime.lease)
+    assert_recheck_fails(exit_, runtime.lease)
 
 
 def test_what_grows_by_a_replace_after_the_check_counts(
@@ -231,7 +232,7 @@ def test_what_grows_by_a_replace_after_the_check_counts(
     plain = desk.place(**EXIT | {"order_qty": Decimal(10)})
     exit_ = desk.place(**EXIT | {"order_qty": Decimal(90)}, reduce_only=True)
     replace_order(plain.id, Change(cl_ord_id="R", order_qty=Decimal(100)), actor="a", at=timezone.now())
-    require_recheck_fails(exit_, runtime.lease)
+    assert_recheck_fails(exit_, runtime.lease)
 
 
 def test_two_exits_that_wait_together_with_a_plain_sell_make_room_for_it(

@@ -15,7 +15,8 @@ from orders.entry.replace import Change, replace_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import GroupKind, Order, OrderRequest, RequestState, Source, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.conftest import ACCOUNT, Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -17,7 +17,8 @@ from orders.models import EventKind, Order, OrderRequest, RequestState, State, T
 from orders.sending.claim import claim_replaces
 from orders.session.runtime import SessionRuntime, take_lease
 from orders.store.states import put_state
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.clients import require
 from tradedesk.stack.polling import eventually
 

@@ -13,7 +13,8 @@ from orders.controls import approvals
 from orders.controls.tokens import make_token
 from orders.models import ApiToken, Approval, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.conftest import ACCOUNT, Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.persons import person
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from orders.models import Alert, AlertKind, Execution, Order, Source, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -17,7 +17,8 @@ from brokers.port import Link
 from orders.models import Alert, AlertKind, State
 from orders.session.runtime import SILENCE, SessionRuntime
 from orders.session.sweep import Step
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.outages import assert_once_each, kill, seconds_until_sent
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually

@@ -7,7 +7,8 @@ from datetime import timedelta
 from brokers.port import Link
 from orders.models import Alert, Execution, State
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 NAMES = ("JST", "CST=America/Chicago", "Central Standard Time", "GMT-05:00", "Ortszeit=Europe/Berlin")

@@ -16,7 +16,8 @@ from orders.models import Order, ScopeState, State, TradingState
 from orders.sending.claim import claim_orders, claim_replaces
 from orders.session.runtime import SessionRuntime
 from orders.store.states import put_state
-from tests.integration.broker.conftest import ACCOUNT, Desk, Gateway
+from tests.integration.broker.conftest import ACCOUNT, Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 

@@ -18,7 +18,8 @@ from orders.notify.submission_counts import StartedBy
 from orders.reconciliation.positions import GRACE_PERIOD
 from orders.sending.submission import Submission
 from orders.session.runtime import SessionRuntime
-from tests.integration.broker.conftest import Desk, Gateway
+from tests.integration.broker.conftest import Desk
+from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
 
 HOPS = ("received", "recorded", "claimed", "sent", "acknowledged", "first_fill", "completed")
