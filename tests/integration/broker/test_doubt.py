@@ -174,7 +174,7 @@ def test_a_frozen_gateway_is_found_by_probing(desk: Desk, gateway: Gateway, runt
     eventually(lambda: runtime.session.link is Link.DOWN, limit=60)
     gateway.signal(signal.SIGCONT)
     eventually(lambda: runtime.session.link is Link.READY, limit=60)
-    desk.wait(desk.rest(), State.PENDING)
+    assert desk.wait(desk.rest(), State.PENDING).attempts.count() == 1
 
 
 def test_without_redis_orders_still_go_out(desk: Desk, runtime: SessionRuntime, settings: Any) -> None:
