@@ -10,6 +10,7 @@ from functools import cache
 
 from django.conf import settings
 
+from orders.controls.audit.acting import Acting, record
 from orders.models import AlertKind, AuditRecord
 from orders.notify.alerts import raise_alert
 
@@ -28,13 +29,12 @@ def note(words: list[str]) -> None:
     before: list[str] | None = last.new["needs_two"] if last and last.new else None
     if before == words:
         return
-    AuditRecord.objects.create(
-        kind="setting",
-        via="settings",
+    record(
+        "setting",
+        Acting(person="", via="settings", reason="found at the start of a process"),
         subject=SUBJECT,
         old=None if before is None else {"needs_two": before},
         new={"needs_two": words},
-        reason="found at the start of a process",
     )
     if left := sorted(set(before or ()) - set(words)):
         text = f"TRADEDESK_FOUR_EYES was changed: one person alone may do from now on: {', '.join(left)}."

@@ -65,10 +65,11 @@ def record(
     subject: str = "",
     account: str = "",
     order_id: UUID | None = None,
+    old: object = None,
     new: object = None,
     ok: bool = True,
 ) -> None:
-    """Keep what changes no row: a login, a refusal, a command."""
+    """Keep what changes no row: a login, a refusal, a command, a setting."""
     AuditRecord.objects.create(
         kind=kind,
         person=who.person[:150],
@@ -78,6 +79,7 @@ def record(
         account=account[:32],
         order_id=order_id,
         subject=subject[:200],
+        old=old,
         new=new,
         reason=who.reason,
         ok=ok,

@@ -142,7 +142,14 @@ def test_an_index_that_was_not_finished_is_found(db: None) -> None:
     assert "order_event_stream" in database.indexes().text
 
 
-def test_redis_in_order_says_so(db: None) -> None:
+@pytest.fixture
+def no_tasks(settings: Any) -> None:
+    """Other tests of this process publish tasks that no worker takes."""
+    with redis_client.client() as client:
+        client.delete(*(f"tradedesk:{queue.name}" for queue in settings.CELERY_TASK_QUEUES))
+
+
+def test_redis_in_order_says_so(db: None, no_tasks: None) -> None:
     assert {finding.level for finding in tasks.examine()} == {Level.OK}
 
 
@@ -167,7 +174,7 @@ def test_a_task_that_waits_for_minutes_fails(db: None, old_task: None) -> None:
 
 
 @pytest.fixture
-def old_task() -> Iterable[None]:
+def old_task(no_tasks: None) -> Iterable[None]:
     """A message in the default queue that was published two minutes ago."""
     message = {"headers": {"published_at": datetime.now(UTC).timestamp() - 120}}
     with redis_client.client() as client:
