@@ -18,6 +18,8 @@ from orders.risk.scopes import ScopeKind, is_account
 ZERO = Decimal(0)
 #: What a market order bids, and minus that what it offers at: it trades with everybody.
 ANY_PRICE = Decimal("Infinity")
+#: They wait for a stop that the broker moves.
+TRAILING = (OrdType.TRAIL, OrdType.TRAIL_LIMIT)
 
 
 def owner_of(scope: str) -> str:
@@ -79,9 +81,10 @@ class Part:
 
         A combination has none: its price says nothing about those of its legs.
         """
-        if self.content.stop_px is not None or len(self.contracts) != 1:
+        waits = self.content.stop_px is not None or self.content.ord_type in TRAILING
+        if waits or len(self.contracts) != 1:
             return None
-        if self.content.ord_type == OrdType.MARKET:
+        if self.content.price is None:  # an auction's, a peg's without a cap: as far as a market order's
             return ANY_PRICE if self.content.buys else -ANY_PRICE
         return self.content.price
 

@@ -256,8 +256,17 @@ def _distances(terms: OrderTerms, legs: Sequence[Leg], reference: Known, ages: A
         yield _Distance("price", terms.price, sign * (terms.price - reference.px), reference, base)
     if terms.limit_offset is not None and reference.px:
         yield _Distance("limit_offset", terms.limit_offset, abs(terms.limit_offset), reference, base)
+    if terms.price is None and (peg := _peg(terms, reference)) is not None:
+        yield _Distance("peg", peg, peg, reference, base)  # no cap holds it: it goes that far through
     if terms.price is None and terms.stop_px is None and terms.limit_offset is None:
         yield from _touch_distance(legs, reference, sign, base, ages)
+
+
+def _peg(terms: OrderTerms, reference: Known) -> Decimal | None:
+    """How far a relative order goes beyond the best price of its own side; None for all others."""
+    if terms.peg_percent is not None:
+        return terms.peg_percent / 100 * abs(reference.px)
+    return terms.peg_offset
 
 
 def _touch_distance(

@@ -181,11 +181,11 @@ POSITIONS = """
 #: The best own prices that work, of any account; an order that waits for its stop has none yet.
 QUOTES = """
     SELECT i.con_id,
-        max(CASE o.ord_type WHEN 'MARKET' THEN 'Infinity' ELSE o.price END) FILTER (WHERE o.side = 'BUY'),
-        min(CASE o.ord_type WHEN 'MARKET' THEN '-Infinity' ELSE o.price END) FILTER (WHERE o.side <> 'BUY')
+        max(COALESCE(o.price, 'Infinity')) FILTER (WHERE o.side = 'BUY'),
+        min(COALESCE(o.price, '-Infinity')) FILTER (WHERE o.side <> 'BUY')
     FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
     WHERE o.account_id IN (SELECT code FROM brokers_brokeraccount) AND i.con_id = ANY(%(contracts)s)
-      AND o.state = ANY(%(alive)s) AND o.stop_px IS NULL
+      AND o.state = ANY(%(alive)s) AND o.stop_px IS NULL AND o.ord_type NOT IN ('TRAIL', 'TRAIL_LIMIT')
     GROUP BY 1
 """
 

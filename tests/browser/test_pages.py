@@ -139,9 +139,9 @@ def test_no_dialog_or_detail_page_has_a_serious_fault(
 ONE_OF_EACH = """
 from django.utils import timezone as t
 from orders.models import Alert, Break
-Break.objects.create(session_id="main", kind="CASH", key="DU1234567 USD", account_id="DU1234567",
-    text="Cash in USD: ours is 1,000.00, the broker's 1,004.20.",
-    ours={"currency": "USD", "expected": "1000.00"}, broker={"reported": "1004.20"},
+Break.objects.create(session_id="main", kind="CASH", key="DU1234567 NOK", account_id="DU1234567",
+    text="Cash in NOK: ours is 1,000.00, the broker's 1,004.20.",
+    ours={"currency": "NOK", "expected": "1000.00"}, broker={"reported": "1004.20"},
     first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)
 Alert.objects.create(kind="SESSION", session_id="main", subject="x",
     text="The gateway said 100: too many messages", raised_at=t.now(), last_raised_at=t.now())

@@ -168,6 +168,16 @@ def test_own_orders_of_two_accounts_do_not_trade_with_each_other(desk: User) -> 
     assert place(desk, ticket(), ticket(price=Decimal("99.99"))) == ["SELF_TRADE", ""]
 
 
+@pytest.mark.parametrize(("ord_type", "code"), [(OrdType.MOC, "SELF_TRADE"), (OrdType.TRAIL, "")])
+def test_what_works_without_a_price_trades_at_any_unless_it_waits(
+    desk: User, ord_type: OrdType, code: str
+) -> None:
+    limit(refuse_self_trade=True)
+    trail = {"trail_amount": Decimal(1)} if ord_type == OrdType.TRAIL else {}
+    assert place(desk, ticket(ord_type=ord_type, price=None, **trail)) == [""]
+    assert place(desk, ticket(side=Side.SELL)) == [code]
+
+
 def test_a_bracket_counts_by_its_entry(desk: User) -> None:
     limit(max_position_qty=10)
     exit_ = {"side": Side.SELL, "price": Decimal(110)}

@@ -64,6 +64,10 @@ SELL = {"side": Side.SELL}
         ({"ord_type": OrdType.STOP_LIMIT, "stop_px": 110, "price": 120}, True),
         ({"ord_type": OrdType.MARKET}, False),
         ({"ord_type": OrdType.TRAIL_LIMIT, "price": None, "limit_offset": 30}, True),
+        ({"ord_type": OrdType.RELATIVE, "price": None, "peg_offset": 30}, True),
+        ({"ord_type": OrdType.RELATIVE, "price": None, "peg_percent": 30}, True),
+        ({"ord_type": OrdType.RELATIVE, "price": None, "peg_percent": 1}, False),
+        ({"ord_type": OrdType.RELATIVE, "price": 101, "peg_offset": 30}, False),
     ],
 )
 def test_a_price_far_through_the_market_is_refused(changes: dict[str, Any], refused: bool) -> None:
