@@ -97,10 +97,18 @@ def json_body(fields: Mapping[str, Field]) -> Operation:
     return {"application/json": object_schema(fields)}
 
 
-def parameters(fields: Mapping[str, Field]) -> list[OpenApiParameter]:
-    """The query parameters that these fields read."""
+NOTHING = {"type": "string", "maxLength": 0}
+
+
+def parameters(fields: Mapping[str, Field], *, may_be_empty: bool = False) -> list[OpenApiParameter]:
+    """The query parameters that these fields read; `may_be_empty`: `?to=` is as no `to` at all."""
     return [
-        OpenApiParameter(name, field.schema, required=field.required, description=field.description)
+        OpenApiParameter(
+            name,
+            {"anyOf": [field.schema, NOTHING]} if may_be_empty else field.schema,
+            required=field.required,
+            description=field.description,
+        )
         for name, field in fields.items()
     ]
 

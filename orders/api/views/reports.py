@@ -107,7 +107,7 @@ class Costs(ApiView):
 
     @extend_schema(
         operation_id="list_costs",
-        parameters=schema.parameters(FIELDS),
+        parameters=schema.parameters(FIELDS, may_be_empty=True),
         responses=schema.read(CostsShape, 400),
     )
     def get(self, request: Request) -> HttpResponse:
@@ -123,7 +123,7 @@ class CostsFile(ApiView):
 
     @extend_schema(
         operation_id="export_costs",
-        parameters=schema.parameters(FIELDS),
+        parameters=schema.parameters(FIELDS, may_be_empty=True),
         responses={(200, "text/csv"): OpenApiTypes.STR, **schema.problems(400)},
     )
     def get(self, request: Request) -> HttpResponseBase:
@@ -220,7 +220,7 @@ class StartOfDay(Report):
 
     @extend_schema(
         operation_id="read_start_of_day",
-        parameters=schema.parameters(REPORT_FIELDS),
+        parameters=schema.parameters(REPORT_FIELDS, may_be_empty=True),
         responses=REPORT_ANSWERS,
     )
     def get(self, request: Request) -> HttpResponse:
@@ -235,7 +235,7 @@ class EndOfDay(Report):
 
     @extend_schema(
         operation_id="read_end_of_day",
-        parameters=schema.parameters(REPORT_FIELDS),
+        parameters=schema.parameters(REPORT_FIELDS, may_be_empty=True),
         responses=REPORT_ANSWERS,
     )
     def get(self, request: Request) -> HttpResponse:

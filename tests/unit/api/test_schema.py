@@ -111,3 +111,11 @@ def answers(pattern: Any, method: str) -> dict[str, Any]:
     path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", f"/api/v1/{pattern.pattern}")
     operation = schema()["paths"].get(path, {}).get(method.lower())
     return operation["responses"] if operation else {"409": None}
+
+
+def test_what_may_be_sent_empty_is_described_so() -> None:
+    for path in ("tca", "tca.csv", "reports/end-of-day", "reports/start-of-day"):
+        wanted = schema()["paths"][f"/api/v1/{path}"]["get"]["parameters"]
+        queried = [parameter for parameter in wanted if parameter["in"] == "query"]
+        assert queried
+        assert {parameter["name"] for parameter in queried if wrong("", parameter["schema"])} == set()

@@ -1,0 +1,86 @@
+"""Jobs of a day that touch what others see: stale forms, two persons, positions, limits, the kill switch."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import WAIT, log_in
+from tradedesk.stack.polling import eventually
+from tradedesk.stack.system import System
+
+
+def test_why_an_order_was_rejected_is_said_on_its_page(boss: Page, stack: System) -> None:
+    stack.api.place("TSLA", order_qty="20000")
+    boss.goto("/admin/orders/order/?view=rejected")
+    boss.locator("tr[data-id]", has_text="TSLA").first.locator("th a").click()
+    expect(boss.locator("[data-part=sentence]")).to_contain_text("Refused.")
+    expect(boss.locator("#checks-title ~ table .state.bad").first).to_be_visible()
+
+
+def test_a_stale_form_overwrites_nothing_and_keeps_what_was_typed(boss: Page, stack: System) -> None:
+    order = stack.api.placed("IBM", ord_type="LIMIT", price="1")
+    url = f"/admin/orders/order/{order['id']}/change/"
+    other = boss.context.new_page()
+    for page in (boss, other):
+        page.goto(url)
+        expect(page.locator("[data-part=head]")).to_contain_text("Working", timeout=WAIT)
+        page.click("[data-act=replace]")
+        page.fill("dialog input[name=price]", "2" if page is other else "3")
+    other.get_by_role("button", name="Replace order", exact=True).click()
+    expect(other.locator("[data-part=head]")).to_contain_text("2.00", timeout=WAIT)
+    other.close()
+    boss.get_by_role("button", name="Replace order", exact=True).click()
+    expect(boss.locator("dialog .desk-error")).to_contain_text("look at it and decide again", timeout=WAIT)
+    expect(boss.locator("dialog input[name=price]")).to_have_value("3")
+    assert stack.rows("SELECT price FROM orders_order WHERE id = %s", order["id"])[0][0] == 2
+
+
+def test_a_position_is_closed_on_its_page(boss: Page, stack: System) -> None:
+    order = stack.api.placed("NVDA", order_qty="5")
+    eventually(lambda: stack.api.state(order["id"]) == "COMPLETED", limit=90)
+    held = "SELECT id FROM brokers_position WHERE symbol = 'NVDA' AND position_qty <> 0"
+    eventually(lambda: bool(stack.rows(held)), limit=90)
+    boss.goto(f"/admin/brokers/position/{stack.rows(held)[0][0]}/change/")
+    boss.fill("#close-reason", "no longer wanted")
+    boss.get_by_role("button", name="Close the position").click()
+    boss.wait_for_url("**/orders/order/**")
+    expect(boss.locator("[data-part=head]")).to_contain_text("NVDA")
+    expect(boss.locator("[data-part=head]")).to_contain_text("SELL")
+
+
+def test_a_limit_is_raised_by_one_person_and_approved_by_another(
+    boss: Page, browser: Browser, stack: System
+) -> None:
+    scope = "/admin/desk/limits/scope/?scope=account:DU1234567"
+    boss.goto(scope)
+    wanted = str(int(float(boss.input_value("#id_max_order_qty"))) + 7)
+    boss.fill("#id_max_order_qty", wanted)
+    boss.fill("#id_reason", "a larger client")
+    boss.get_by_role("button", name="Change the limits").click()
+    password = (stack.options.data / "approver_password").read_text().strip()
+    with log_in(stack, browser, "approver", password) as window:
+        second = window.new_page()
+        second.goto("/admin/desk/approvals/")
+        asked = second.locator("section", has_text=wanted).first
+        asked.locator("input[name=reason]").fill("compared with the mandate")
+        asked.get_by_role("button", name="Approve", exact=True).click()
+        expect(second.locator("body")).to_contain_text("compared with the mandate", timeout=WAIT)
+    boss.goto(scope)
+    expect(boss.locator("#id_max_order_qty")).to_have_value(re.compile(rf"^{wanted}(\.0*)?$"))
+
+
+def test_a_kill_is_pressed_and_its_proof_is_seen(boss: Page, stack: System) -> None:
+    boss.goto("/admin/desk/trading-states/")
+    boss.fill("#kill-scope", "strategy:browser")
+    boss.fill("#kill-reason", "runs wild")
+    boss.get_by_role("button", name="Kill now").click()
+    row = boss.locator("section[aria-labelledby=kills-title] tr", has_text="strategy:browser")
+    expect(row).to_contain_text("runs wild", timeout=WAIT)
+
+    def is_proven() -> bool:
+        boss.reload()
+        return re.search(r"(?<!NOT_)PROVEN", row.inner_text()) is not None
+
+    eventually(is_proven, limit=120)
