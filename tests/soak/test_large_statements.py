@@ -1,7 +1,8 @@
-"""A statement of a million trades: read and compared in bounded memory."""
+"""A statement of very many trades: read and compared in bounded memory (`STATEMENT_TRADES`)."""
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.integration.statements.conftest import element, flex, order, trade
 
 __all__ = ["order"]
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1500)]
-TRADES = 1_000_000
+TRADES = int(os.environ.get("STATEMENT_TRADES", "200000"))  # 1000000: six minutes alone
 GROWTH = 200  # MB, whatever the number of rows
 
 
@@ -35,7 +36,7 @@ def write(path: Path) -> None:
         file.write(tail)
 
 
-def test_a_million_trades_are_read_in_bounded_memory(order: Order, tmp_path: Path) -> None:
+def test_a_year_of_trades_is_read_in_bounded_memory(order: Order, tmp_path: Path) -> None:
     write(tmp_path / "year.xml")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun, worked = time.time(), time.process_time()

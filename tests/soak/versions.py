@@ -18,7 +18,7 @@ from tradedesk.stack.clients import Api
 from tradedesk.stack.options import StackOptions
 from tradedesk.stack.processes.commands import Process, processes
 from tradedesk.stack.processes.process import spawn
-from tradedesk.stack.system import FLOWER_PASSWORD, System
+from tradedesk.stack.system import System
 
 MIGRATIONS = ":(glob)**/migrations/[0-9]*.py"
 CODE = ("brokers", "orders", "tradedesk", "tradedesk_client", "manage.py", "pyproject.toml")
@@ -85,7 +85,7 @@ class TwoVersions(System):
 
     def add_new(self) -> None:
         """This version's processes may be started too."""
-        for process in processes(self.newer, flower_password=FLOWER_PASSWORD):
+        for process in processes(self.newer):
             if process.name in self.processes and process.name != "simgateway":
                 self.processes[f"{NEW}{process.name}"] = process
 

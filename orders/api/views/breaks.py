@@ -26,7 +26,7 @@ from orders.api.schema.shapes import choice
 from orders.api.views.approvals import ApprovalShape, approval_document
 from orders.controls import breaks as four_eyes
 from orders.controls.people import Actor, at_desk
-from orders.entry.fields import Field, Wrong, reads, text, whole, word
+from orders.entry.fields import Field, Wrong, integer, reads, text, whole, word
 from orders.models import Approval, Break, BreakCause, BreakKind, Scope
 from orders.reconciliation import breaks
 from orders.reconciliation.ageing import age_of
@@ -61,7 +61,7 @@ FILE_FIELDS = {name: field for name, field in FIELDS.items() if name not in ("cu
 )
 def ids(raw: Any) -> list[int]:
     """Ids of breaks, each once."""
-    numbers = [whole(1, BIGGEST_ID)(one) for one in raw] if isinstance(raw, list) else []
+    numbers = [integer(1, BIGGEST_ID)(one) for one in raw] if isinstance(raw, list) else []
     if not numbers or len(numbers) > four_eyes.MOST or len(set(numbers)) < len(numbers):
         raise Wrong("BAD_FORMAT", f"This must be a list of 1 to {four_eyes.MOST} different ids of breaks.")
     return numbers
