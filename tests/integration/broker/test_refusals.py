@@ -76,7 +76,12 @@ def test_a_cancel_that_got_lost_on_a_living_connection_is_asked_again(
     cancel_order(order.id, actor="client:algo", at=timezone.now())
     runtime.look_soon()
     eventually(lambda: len(gateway.control.get("/strikes").json()) == 1)
-    eventually(lambda: runtime.reconcile(full=True) or order.requests.get().state == RequestState.ACCEPTED)
+
+    def is_accepted() -> bool:
+        runtime.reconcile(full=True)
+        return order.requests.get().state == RequestState.ACCEPTED
+
+    eventually(is_accepted, limit=60)
     assert desk.wait(order, State.CANCELED).reason_code == "CANCELED_ON_REQUEST"
 
 
