@@ -9,6 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
+from holidays.registry import EntityLoader
 
 SATURDAY = 5
 LOOKED_AHEAD = 30  # days; no market is closed for longer
@@ -31,7 +32,8 @@ class MarketHours:
         found = re.fullmatch(r"\s*(\w+) (\d\d:\d\d)-(\d\d:\d\d) (\S+)\s*", text)
         if not found:
             raise ValueError(f"expected such as NYSE 09:30-16:00 America/New_York, not {text!r}")
-        if found[1] not in holidays.list_supported_financial():
+        # Every process reads this setting at its start: the names alone load none of the 300 calendars.
+        if found[1] not in EntityLoader.get_financial_codes(include_aliases=True):
             raise ValueError(f"no calendar is known of the exchange {found[1]!r}")
         try:
             zone = ZoneInfo(found[4])
