@@ -202,20 +202,7 @@ def delivery_document(delivery: WebhookDelivery) -> Document:
 
 def event_document(event: OrderEvent) -> Document:
     """One thing that happened to an order."""
-    return {
-        "order_id": str(event.order_id),
-        "version": event.version,
-        "kind": event.kind,
-        "from_state": event.from_state,
-        "to_state": event.to_state,
-        "cum_qty": decimal_text(event.cum_qty),
-        "avg_px": decimal_text(event.avg_px),
-        "actor": event.actor,
-        "text": event.text,
-        "data": event.data,
-        "at": time_text(event.at),
-        "recorded_at": time_text(event.recorded_at),
-    }
+    return {"order_id": str(event.order_id), **event.facts()}
 
 
 def execution_document(execution: Execution) -> Document:

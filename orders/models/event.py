@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
+
+from brokers.formats import decimal_text, time_text
 
 
 class EventKind(models.TextChoices):
@@ -96,3 +100,19 @@ class OrderEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.from_state} -> {self.to_state}"
+
+    def facts(self) -> dict[str, Any]:
+        """What it says, in JSON: the same to a client of the API and to a reader of the drop copy."""
+        return {
+            "version": self.version,
+            "kind": self.kind,
+            "from_state": self.from_state,
+            "to_state": self.to_state,
+            "cum_qty": decimal_text(self.cum_qty),
+            "avg_px": decimal_text(self.avg_px),
+            "actor": self.actor,
+            "text": self.text,
+            "data": self.data,
+            "at": time_text(self.at),
+            "recorded_at": time_text(self.recorded_at),
+        }

@@ -120,17 +120,7 @@ def _message(event: OrderEvent, told: Told | None) -> Message:
         "sec_type": order.instrument.sec_type,
         "currency": order.instrument.currency,
         "side": order.side,
-        "version": event.version,
-        "kind": event.kind,
-        "from_state": event.from_state,
-        "to_state": event.to_state,
-        "cum_qty": decimal_text(event.cum_qty),
-        "avg_px": decimal_text(event.avg_px),
-        "actor": event.actor,
-        "text": event.text,
-        "data": event.data,
-        "at": time_text(event.at),
-        "recorded_at": time_text(event.recorded_at),
+        **event.facts(),
         "execution": _execution(*told) if told else None,
     }
 
