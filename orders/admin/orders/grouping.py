@@ -107,21 +107,16 @@ def head(
 
 def parent_head(request: HttpRequest, order: Order) -> dict[str, Any]:
     """The bracket, group or sliced order that this order belongs to, and what can be asked of it."""
-    person = request.user
     if order.parent is not None:
         parent = order.parent
-        acts = [
-            {"name": name, "verb": sliced.VERBS[name]}
-            for name, (_, right, states, _) in sliced.ACTS.items()
-            if parent.state in states and person.has_perm(right)
-        ]
+        acts = sliced.acts_of(request, parent)
         mark = sliced.FAMILIES[SliceState(parent.state)]
         has = progress(parent) if parent.state in SLICING else None
         return {"title": parent.cl_ord_id, "sliced": parent, "acts": acts, "mark": mark, "has": has}
     group = order.group
     if group is None:
         return {}
-    may_cancel = person.has_perm("orders.cancel_order") and any(
+    may_cancel = request.user.has_perm("orders.cancel_order") and any(
         one.state in ALIVE for one in group.orders.all()
     )
     return {"title": group.list_id, "whole": group, "may_cancel": may_cancel}

@@ -79,6 +79,15 @@ def figures(parent: SlicedOrder) -> dict[str, Any]:
     }
 
 
+def acts_of(request: HttpRequest, parent: SlicedOrder) -> list[dict[str, str]]:
+    """What this person can ask of it now."""
+    return [
+        {"name": name, "verb": VERBS[name]}
+        for name, (_, right, states, _) in ACTS.items()
+        if parent.state in states and request.user.has_perm(right)
+    ]
+
+
 @desk_page(VIEW)
 @require_GET
 def index(request: HttpRequest) -> HttpResponse:
@@ -97,11 +106,7 @@ def page_context(request: HttpRequest, parent_id: UUID) -> dict[str, Any]:
         **figures(parent),
         "rows": [{"order": child, "mark": order_badge(child, child.requests.all())} for child in children],
         "history": [{**line, "at": parse_datetime(line["at"])} for line in reversed(parent.history)],
-        "acts": [
-            {"name": name, "verb": VERBS[name]}
-            for name, (_, right, states, _) in ACTS.items()
-            if parent.state in states and request.user.has_perm(right)
-        ],
+        "acts": acts_of(request, parent),
     }
 
 
