@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,9 +15,10 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from brokers.formats import decimal_text, spreadsheet_text
+from brokers.formats import decimal_text
 from orders.models import Order, ord_status
 from orders.models.states import OPEN_REQUESTS
+from orders.reports import tables
 
 MAX_XLSX = 50_000  # rows; a spreadsheet of more takes too long to write in a request
 CHUNK = 2_000
@@ -47,47 +46,20 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
 
 def csv_answer(orders: QuerySet[Order], name: str) -> StreamingHttpResponse:
     """Line by line, however many there are."""
-    answer = StreamingHttpResponse(csv_lines(orders), content_type="text/csv; charset=utf-8")
+    answer = StreamingHttpResponse(
+        tables.csv_lines(heads(), lines(orders)), content_type="text/csv; charset=utf-8"
+    )
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 
-def csv_lines(orders: QuerySet[Order]) -> Iterator[str]:
-    """The file, in pieces of a few hundred lines."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(heads())
-    for count, values in enumerate(lines(orders), start=1):
-        writer.writerow(values)
-        if count % 500 == 0:
-            yield taken(buffer)
-    yield taken(buffer)
-
-
-def taken(buffer: io.StringIO) -> str:
-    """What is in the buffer, which is empty then."""
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
-
-
 def xlsx_answer(orders: QuerySet[Order], name: str) -> HttpResponse:
     """A workbook with one sheet; numbers are numbers in it."""
-    from openpyxl import Workbook  # a fifth of a second at every start, for what is rarely asked
-
     if orders.count() > MAX_XLSX:
         words = f"More than {MAX_XLSX:,} orders: take the CSV, or a narrower filter."
         return HttpResponse(words, status=413, content_type="text/plain")
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("orders")
-    sheet.append(heads())
-    for values in lines(orders, numbers=True):
-        sheet.append(values)
-    buffer = io.BytesIO()
-    book.save(buffer)
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    answer = HttpResponse(buffer.getvalue(), content_type=kind)
+    book = tables.xlsx_file({"orders": (heads(), lines(orders, numbers=True))})
+    answer = HttpResponse(book, content_type=tables.XLSX)
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
@@ -99,7 +71,7 @@ def heads() -> list[str]:
 
 
 def lines(orders: QuerySet[Order], *, numbers: bool = False) -> Iterator[list[Any]]:
-    """The values of each order; text that a spreadsheet would run as a formula is quoted."""
+    """The values of each order, as `tables` writes them."""
     for order in orders.prefetch_related("requests").iterator(chunk_size=CHUNK):
         asked = [request.kind for request in order.requests.all() if request.state in OPEN_REQUESTS]
         status = ord_status(order.state, order.cum_qty, asked, order.standing)
@@ -122,4 +94,4 @@ def cell(value: Any, numbers: bool) -> Any:
         return float(value) if numbers else decimal_text(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return spreadsheet_text(str(value))
+    return str(value)
