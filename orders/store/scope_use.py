@@ -69,6 +69,7 @@ def contents(owner: Owner) -> str:
             SELECT o.instrument_id, o.side = 'BUY' AS buys, o.order_qty, o.ord_type, o.price, o.stop_px
             WHERE %(all_contents)s
                OR o.instrument_id = ANY(%(instruments)s) AND o.order_qty = ANY(%(quantities)s::numeric[])
+              AND COALESCE(o.price, 'NaN') = ANY(%(prices)s::numeric[])
         ) AS asked ON true
         WHERE {owner.where} AND o.id > %(minute_ago)s AND {ASKED}
         GROUP BY 1, 2, 3, 4, 5, 6, 7

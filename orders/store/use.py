@@ -49,6 +49,8 @@ LOCK = """
     INSERT INTO orders_usemark (owner, version) SELECT name, 1 FROM unnest(%s::text[]) AS names(name)
     ON CONFLICT (owner) DO UPDATE SET version = orders_usemark.version + 1
 """
+#: Stands for none where prices are compared: NULL is equal to nothing.
+NO_PRICE = Decimal("NaN")
 #: Processes of the version before wait in line by advisory locks, each alone. Those of this version share
 #: them: marks decide among these (docs/decisions/0057; the next version drops it).
 WAIT_FOR_FORMER = """
@@ -228,31 +230,12 @@ def read_use(
 ) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
-    `contents`: what of the last minute is told apart, by instrument and quantity; None: all.
+    `contents`: what of the last minute is told apart, by instrument, quantity and price; None: all.
     `locks`: first wait for all who are recording for one of these owners; held to the end of the transaction.
     `marks`: read the marks of these owners with it.
     With the firm among the scopes, `accounts` are all of its accounts, whose sum it is.
     """
-    now = clock.machine_now()
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    kinds = [parse_scope(scope) for scope in reading.scopes]
-    facts = {
-        "strategies": sorted(name for kind, name in kinds if kind == ScopeKind.STRATEGY),
-        "users": sorted(name for kind, name in kinds if kind == ScopeKind.USER),
-        "all_contracts": reading.all_contracts,
-        "day_start": first_id_at(today),
-        "day_began": today,
-        "minute_began": now - timedelta(minutes=1),
-        "accounts": sorted(accounts),
-        "contracts": sorted(contracts),
-        "all_contents": contents is None,
-        "instruments": sorted({one.instrument for one in contents or ()}),
-        "quantities": sorted({one.order_qty for one in contents or ()}),
-        "marks": sorted(marks),
-        # Ids have this machine's time in them, so it is compared with that.
-        "minute_ago": first_id_at(now - timedelta(minutes=1)),
-        **WORDS,
-    }
+    facts = _asked(accounts, contracts, contents, marks, reading)
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
     waits = [(sql, [sorted(locks)]) for sql in (WAIT_FOR_FORMER, LOCK)] if locks else []
@@ -270,6 +253,37 @@ def read_use(
     if FIRM in reading.scopes:
         _add_up_firm(use, accounts)
     return use
+
+
+def _asked(
+    accounts: Collection[str],
+    contracts: Collection[int],
+    contents: Collection[Content] | None,
+    marks: Collection[str],
+    reading: Reading,
+) -> dict[str, Any]:
+    """The parameters of the statements by name."""
+    now = clock.machine_now()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    kinds = [parse_scope(scope) for scope in reading.scopes]
+    return {
+        "strategies": sorted(name for kind, name in kinds if kind == ScopeKind.STRATEGY),
+        "users": sorted(name for kind, name in kinds if kind == ScopeKind.USER),
+        "all_contracts": reading.all_contracts,
+        "day_start": first_id_at(today),
+        "day_began": today,
+        "minute_began": now - timedelta(minutes=1),
+        "accounts": sorted(accounts),
+        "contracts": sorted(contracts),
+        "all_contents": contents is None,
+        "instruments": sorted({one.instrument for one in contents or ()}),
+        "quantities": sorted({one.order_qty for one in contents or ()}),
+        "prices": list({NO_PRICE if one.price is None else one.price for one in contents or ()}),
+        "marks": sorted(marks),
+        # Ids have this machine's time in them, so it is compared with that.
+        "minute_ago": first_id_at(now - timedelta(minutes=1)),
+        **WORDS,
+    }
 
 
 @cache
