@@ -137,7 +137,9 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     assert report.terms is not None  # noqa: S101 - the caller has looked
     shown = comparable(report.terms, order.terms)
     says_terms = report.status in LIVING or _filled_smaller(order, report)
-    if not order.is_alive or not says_terms or not order.terms.changes_to(shown):
+    # One that is filled here and shown as working again is larger than it was: raised while nobody listened.
+    may_execute = order.is_alive or report.shown_again
+    if not may_execute or not says_terms or not order.terms.changes_to(shown):
         return
     replaces = [request for request in known.requests(order) if request.kind == RequestKind.REPLACE]
     of_before = any(request.former == shown.as_json() for request in replaces)

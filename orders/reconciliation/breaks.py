@@ -190,6 +190,19 @@ def times_seen(session: str, kind: BreakKind, key: str) -> int:
     return rows.values_list("times", flat=True).first() or 0
 
 
+def open_about(session: str, order_ids: Iterable[UUID], said: Collection[str]) -> list[UUID]:
+    """Those orders of which the comparison before found that the broker says one of these."""
+    rows = Break.objects.filter(
+        session_id=session,
+        kind=BreakKind.ORDER,
+        key__in=[str(pk) for pk in order_ids],
+        broker__status__in=list(said),
+        closed_at=None,
+        agreeing_runs=0,
+    )
+    return list(rows.values_list("order_id", flat=True))
+
+
 # --- by people ----------------------------------------------------------------------------------------
 def own_break(break_id: int, *, user: User) -> Break:
     """A person takes it on. Raises NotAllowed, BreakClosed, Break.DoesNotExist."""
