@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("brokers", "0010_one_state_of_a_session"),
-        ("orders", "0047_strategies"),
+        ("orders", "0048_still_working"),
     ]
 
     operations = [
