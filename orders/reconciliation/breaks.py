@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -294,14 +293,6 @@ def _ticket(cause: str, ticket: str) -> str:
     if cause == BreakCause.BROKER_ERROR and not ticket.strip():
         raise TicketNeeded
     return ticket.strip()
-
-
-def gap_of(row: Break) -> Decimal | None:
-    """The broker's figure less ours, of a break about a balance; None where either is not told."""
-    try:
-        return Decimal(row.broker["reported"]) - Decimal(row.ours["expected"])
-    except (KeyError, InvalidOperation):
-        return None
 
 
 def as_evidence(**values: Any) -> dict[str, str]:
