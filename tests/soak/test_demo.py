@@ -12,7 +12,7 @@ __all__ = ["folder"]
 
 
 def test_a_second_demo_in_which_something_died_checks_all_and_fails(folder: Path) -> None:
-    assert run_demo(folder, "--orders", "20").returncode == 0
+    assert run_demo(folder, "--orders", "60").returncode == 0
     with start_demo(folder, "--orders", "60", "--seed", "3") as demo:
         assert demo.stdout is not None
         for line in demo.stdout:
