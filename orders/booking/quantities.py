@@ -8,23 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 
 from brokers.formats import decimal_text
-from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, State
+from orders.instruments import trading_days
+from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, Split, State
 from orders.models.execution import (
     average_px,
     charged,
     executed,
     first_days,
+    has_executed,
+    is_uneven,
     total_qty,
     uncharged,
     version_root,
 )
+from orders.models.middle_office.corporate_actions import known_split
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.sending.unknown_outcome import mark_unconfirmed
 
 #: Ends after which the broker executes nothing more, whatever is taken back later.
 ENDS = (State.CANCELED, State.EXPIRED)
+#: An execution says more of the order than these do.
+UNCERTAIN = (
+    State.CREATED,
+    State.SENT,
+    State.UNCONFIRMED,
+    State.ACCEPTED,
+    State.REJECTED,
+    State.FAILED,
+)
 
 
 def recount(order: Order, executions: Iterable[Execution]) -> None:
@@ -86,6 +100,24 @@ def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -
     return changed
 
 
+def note_split(order: Order, order_qty: Decimal, cause: Cause) -> None:
+    """A restated order tells of a split of its contract, unless another source has told it."""
+    ratio, con_id = Fraction(order_qty) / Fraction(order.order_qty), order.instrument.con_id
+    ex_date = trading_days.date_of(order, cause.at)
+    if ratio == 1 or not con_id or known_split(con_id, ex_date):
+        return
+    Split.objects.create(
+        con_id=con_id,
+        new_con_id=con_id,
+        symbol=order.instrument.symbol,
+        ex_date=ex_date,
+        numerator=ratio.numerator,
+        denominator=ratio.denominator,
+        source=f"order {order.cl_ord_id}, restated by the broker"[:200],
+        entered_by="broker",
+    )
+
+
 def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
     """Move the order to where its quantities say it is."""
     if order.cum_qty >= order.order_qty:
@@ -96,6 +128,8 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.PARTIALLY_FILLED, *EXECUTED):
         _reopen(order, cause)
+    elif order.state in UNCERTAIN and has_executed(executions):
+        _leg_alone(order, cause)
     settle_costs(order, executions, cause)
 
 
@@ -107,12 +141,20 @@ def settle_costs(order: Order, executions: Iterable[Execution], cause: Cause) ->
         order.touched = True
         clear_alert(AlertKind.COMMISSION_MISSING, order=order)
     frozen = order.overfilled and order.held_for_desk
-    unsettled = bool(missing or frozen)
+    unsettled = bool(missing or frozen or is_uneven(order, executions))
     if order.state == State.COMPLETED and unsettled:
         _reopen(order, cause)  # an execution came after its last commission: a correction, a crossing replace
     elif order.state == State.FILLED and not unsettled:
         order.completed_at = cause.at
         order.complete(cause)
+
+
+def _leg_alone(order: Order, cause: Cause) -> None:
+    """Of a combination a leg was executed and nothing of the whole: the broker works it."""
+    if order.state in (State.REJECTED, State.FAILED):
+        mark_unconfirmed(order, cause)
+    else:
+        order.work(cause)
 
 
 def _partly(order: Order, cause: Cause) -> None:
