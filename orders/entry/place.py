@@ -20,6 +20,7 @@ from brokers.models import BrokerAccount, GatewaySession
 from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
 from orders.entry.checks import warned_report
+from orders.entry.intentions import worth_of
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
@@ -173,6 +174,7 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     Whose id was taken meanwhile, or earlier in this very list, is a replay.
     """
     drafts = [line.order for line in lines if line.order and line.created]
+    second_person.add_up(drafts)
     limited = has_use_limits(drafts, rules)
     # An overridden warning may come with the use, which is read below: what waits for it is one transaction.
     whole = all_or_none or any(order.overrides or second_person.needs_second(order) for order in drafts)
@@ -252,8 +254,9 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     order.overrides = ticket.overrides(client.get_username())
+    order.worth = worth_of(ticket, context.instrument)
     report = warned_report(ticket, context, order.overrides)
-    if source != Source.SLICER and (large := second_person.large_check(ticket, context)):
+    if source != Source.SLICER and (large := second_person.large_check(ticket, context, order.worth)):
         report = [*report, large]
     order.check_report = [result.as_json() for result in report]
     broken = first_failed(report)
