@@ -277,8 +277,8 @@ def test_a_parent_is_one_row_that_opens_and_is_canceled_whole(boss: Page, stack:
     expect(orders.first).to_be_visible()
     head.get_by_role("button", name="Cancel all of").click()
     expect(boss.locator("dialog[open]")).to_contain_text(pair[0]["cl_ord_id"])
-    boss.get_by_role("button", name="Cancel all of it").click()
-    expect(boss.locator("body")).to_contain_text("cancel asked of 2 orders", timeout=WAIT)
+    boss.get_by_role("button", name="Cancel whole group").click()
+    expect(boss.locator("body")).to_contain_text("Cancel asked of 2 orders", timeout=WAIT)
 
 
 #: Instead of a loudspeaker and a desktop: what they are asked to do.

@@ -21,6 +21,19 @@ document.addEventListener("change", (event) => {
     }
 }, true);
 
+// A part that is wider than its place scrolls sideways, and keys reach it while it does.
+function reachScrollers() {
+    for (const box of document.querySelectorAll(".desk-wide, .desk-section, .desk-card")) {
+        box.scrollWidth > box.clientWidth ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
+    }
+}
+["load", "resize", "focusin"].forEach((name) => addEventListener(name, reachScrollers));
+
+// The admin's chooser of many names its pictures without saying that they are pictures.
+addEventListener("load", () => setTimeout(() => {
+    document.querySelectorAll("span.help-tooltip[aria-label]").forEach((picture) => picture.setAttribute("role", "img"));
+}));
+
 async function openDialog(url) {
     const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "follow" }).catch(() => null);
     if (!answer?.ok) {
