@@ -164,6 +164,8 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     snapshot_at: datetime | None = None
     #: A corporate action changed quantity and price of the order and of what it has executed.
     corporate_action: bool = False
+    #: The complete snapshot before showed it as working too, of an order that is over in our books.
+    shown_again: bool = False
 
 
 #: Of the version at the end of an execution's id; longer ones are numbers of something else.

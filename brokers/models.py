@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import uuid_utils.compat as uuid_utils
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -184,6 +185,10 @@ class Instrument(models.Model):
                 condition=models.Q(confirmed=True),
             ),
             models.UniqueConstraint(fields=["con_id", "exchange"], name="instrument_unique_contract"),
+        ]
+        indexes = [
+            # The combinations in which a contract is bought or sold.
+            GinIndex(fields=["legs"], opclasses=["jsonb_path_ops"], name="instrument_legs"),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ class OrdersConfig(AppConfig):
         from orders.controls.logins import LoginAct
         from orders.controls.restrictions import RestrictionAct
         from orders.controls.rights import RightsAct
+        from orders.controls.splits import SplitAct
         from orders.controls.strategy_transfers import TransferAct
         from orders.controls.tokens import TokenAct
         from orders.desk.manual_executions import ExecutionAct
@@ -26,6 +27,7 @@ class OrdersConfig(AppConfig):
         register(OrderAct())
         register(LoginAct())
         register(TransferAct())
+        register(SplitAct())
         register(RightsAct())
         post_migrate.connect(_migrated, sender=self)
 

@@ -6,6 +6,7 @@ connection, and so the same transaction, is asked with the server's own binding.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -20,7 +21,7 @@ from django.db.models import Model
 Row = tuple[Any, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]
 Statement = tuple[str, Parameters]
-Prepared = tuple[bytes, Parameters]
+Prepared = tuple[bytes, Sequence[Any]]
 M = TypeVar("M", bound=Model)
 
 
@@ -76,7 +77,7 @@ def pipeline(*statements: Statement) -> list[list[Row]]:
     connection.ensure_connection()
     raw = connection.connection
     plans = _plans.get(raw) or _plans.setdefault(raw, Plans())
-    wanted = [(_text(sql), parameters) for sql, parameters in statements]
+    wanted = [_placed(sql, parameters) for sql, parameters in statements]
     before = plans.before(wanted)
     after = [(AS_BEFORE, ())] if before and not raw.autocommit else []
     with connection.wrap_database_errors:
@@ -90,15 +91,39 @@ def pipeline(*statements: Statement) -> list[list[Row]]:
 def _executed(raw: psycopg.Connection[Any], statements: Sequence[Prepared]) -> list[psycopg.Cursor[Any]]:
     """These in one round trip; one alone needs no pipeline for it, whose beginning and end cost more."""
     if len(statements) == 1:
-        return [psycopg.Cursor(raw).execute(*statements[0], prepare=True)]
+        return [psycopg.RawCursor(raw).execute(*statements[0], prepare=True)]
     with raw.pipeline():  # its end is the one round trip
-        return [psycopg.Cursor(raw).execute(*statement, prepare=True) for statement in statements]
+        return [psycopg.RawCursor(raw).execute(*statement, prepare=True) for statement in statements]
+
+
+def _placed(sql: str, parameters: Parameters) -> Prepared:
+    """The statement as PostgreSQL numbers its parameters, with these in that order."""
+    text, names = _numbered(sql)
+    if isinstance(parameters, Mapping):
+        return text, [parameters[name] for name in names]
+    return text, parameters
+
+
+PARAMETER = re.compile(r"%(?:s|%|\((\w+)\)s)")
 
 
 @cache
-def _text(sql: str) -> bytes:
-    """Without its line breaks: the driver keeps no parsed text of more than 4,096 characters."""
-    return " ".join(sql.split()).encode()
+def _numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """The text with $1, $2 for its parameters, and their names by number.
+
+    Once for each statement: the driver looks for them anew each time in a text of more than 4,096 characters.
+    """
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        name = found[1] or f"{len(names)}"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return PARAMETER.sub(number, " ".join(sql.split())).encode(), tuple(names)
 
 
 def json_to_recordset(columns: Mapping[str, str], alias: str) -> str:

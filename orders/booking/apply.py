@@ -177,6 +177,9 @@ class Applying:
         if report.status in duplicates.DEAD and duplicates.others_alive(order, order.perm_id):
             self._wait_for_others(order, cause)
             return
+        if report.shown_again:
+            effects.come_back(order, cause)
+            self.flags.group_moved |= order.group_id is not None
         if order.source == Source.EXTERNAL:
             if external.become_combination(order, report):
                 quantities.recount(order, self.set.executions(order))

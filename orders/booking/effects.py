@@ -17,7 +17,9 @@ from orders.booking.groups import group_reason
 from orders.booking.working_set import WorkingSet
 from orders.models import (
     AT_BROKER,
+    DEAD,
     EXECUTED,
+    AlertKind,
     Cause,
     EventKind,
     Order,
@@ -27,6 +29,8 @@ from orders.models import (
 )
 from orders.models.ord_status import STANDINGS
 from orders.models.reasons import reason
+from orders.notify.alerts import raise_alert
+from orders.sending.unknown_outcome import mark_unconfirmed
 
 #: Not (yet) said to be working. A pending request says nothing of the order's own state.
 HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
@@ -92,6 +96,21 @@ def _end_day(order: Order, cause: Cause) -> None:
     elif order.state in AT_BROKER:
         _set_reason(order, "TIME_IN_FORCE", cause.text)
         order.expire(cause)
+
+
+def come_back(order: Order, cause: Cause) -> None:
+    """Over here, and two complete snapshots show it as working: it may execute, whatever ended it here.
+
+    In doubt, so that it counts and can be canceled; what the report says then moves it on.
+    """
+    if order.state not in (*DEAD, *EXECUTED):
+        return  # a word in between has brought it back, as it does one that failed
+    text = f"The order was {order.state} here, and two complete snapshots of the broker show it as working."
+    raise_alert(AlertKind.STILL_WORKING, order=order, text=text)
+    order.closed_as = ""
+    if order.state in DEAD:
+        order.reason_code = order.reason_text = ""
+        mark_unconfirmed(order, cause.saying(text))
 
 
 # --- standing --------------------------------------------------------------------------------------

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 
 from brokers.formats import decimal_text
-from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, State
+from orders.instruments import trading_days
+from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, Split, State
 from orders.models.execution import (
     average_px,
     charged,
@@ -20,6 +22,7 @@ from orders.models.execution import (
     uncharged,
     version_root,
 )
+from orders.models.middle_office.corporate_actions import known_split
 from orders.notify.alerts import clear_alert, raise_alert
 from orders.sending.unknown_outcome import mark_unconfirmed
 
@@ -84,6 +87,24 @@ def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -
     for execution in changed:
         execution.scale *= factor
     return changed
+
+
+def note_split(order: Order, order_qty: Decimal, cause: Cause) -> None:
+    """A restated order tells of a split of its contract, unless another source has told it."""
+    ratio, con_id = Fraction(order_qty) / Fraction(order.order_qty), order.instrument.con_id
+    ex_date = trading_days.date_of(order, cause.at)
+    if ratio == 1 or not con_id or known_split(con_id, ex_date):
+        return
+    Split.objects.create(
+        con_id=con_id,
+        new_con_id=con_id,
+        symbol=order.instrument.symbol,
+        ex_date=ex_date,
+        numerator=ratio.numerator,
+        denominator=ratio.denominator,
+        source=f"order {order.cl_ord_id}, restated by the broker"[:200],
+        entered_by="broker",
+    )
 
 
 def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:

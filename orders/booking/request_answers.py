@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from brokers.messages import OrderReport, Refusal, ReportedTerms, WorkingStatus
-from orders.booking.quantities import recount, rescale
+from orders.booking.quantities import note_split, recount, rescale
 from orders.booking.working_set import WorkingSet
 from orders.models import DEAD, Cause, EventKind, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
@@ -106,7 +106,11 @@ def _count_rounds(known: WorkingSet, order: Order, report: OrderReport, cause: C
 
 
 def _rescale(known: WorkingSet, order: Order, shown: ReportedTerms, cause: Cause) -> None:
-    """Quantity and price of the order follow as restated; what it has executed is scaled alike."""
+    """Quantity and price of the order follow as restated; what it has executed is scaled alike.
+
+    What is so of the order is so of every position in its contract.
+    """
+    note_split(order, shown.order_qty, cause)
     for execution in rescale(order, known.executions(order), shown.order_qty):
         known.touch_execution(execution)
         order.touched = True
@@ -133,7 +137,9 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     assert report.terms is not None  # noqa: S101 - the caller has looked
     shown = comparable(report.terms, order.terms)
     says_terms = report.status in LIVING or _filled_smaller(order, report)
-    if not order.is_alive or not says_terms or not order.terms.changes_to(shown):
+    # One that is filled here and shown as working again is larger than it was: raised while nobody listened.
+    may_execute = order.is_alive or report.shown_again
+    if not may_execute or not says_terms or not order.terms.changes_to(shown):
         return
     replaces = [request for request in known.requests(order) if request.kind == RequestKind.REPLACE]
     of_before = any(request.former == shown.as_json() for request in replaces)

@@ -28,6 +28,7 @@ FOUR_EYES = {
     ApprovalKind.KILL_RELEASE: "kill_release",
     ApprovalKind.TOKEN: "tokens",
     ApprovalKind.EXECUTION: "manual_executions",
+    ApprovalKind.SPLIT: "manual_executions",
     ApprovalKind.BREAK: "breaks_above",
     ApprovalKind.ORDER: "orders_above",
 }

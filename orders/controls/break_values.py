@@ -57,10 +57,10 @@ def _value(row: Break) -> tuple[Decimal, str] | None:
     """(amount, currency) of the difference. A commission that never came is money that nobody asked for."""
     match row.kind:
         case BreakKind.CASH:
-            gap = breaks.gap_of(row)
+            gap = row.gap
             return None if gap is None else (gap, str(row.ours.get("currency", "")))
         case BreakKind.POSITION:
-            return _at_last_price(breaks.gap_of(row), row.instrument)
+            return _at_last_price(row.gap, row.instrument)
         case BreakKind.STATEMENT:
             return _of_statement(row)
         case BreakKind.EXECUTION:
@@ -73,7 +73,7 @@ def _value(row: Break) -> tuple[Decimal, str] | None:
 
 def _of_statement(row: Break) -> tuple[Decimal, str] | None:
     """Cash by its gap, a position at the last price, a trade by what was traded; words are worth nothing."""
-    gap = breaks.gap_of(row)
+    gap = row.gap
     if gap is not None:
         currency = str(row.ours.get("currency", ""))
         return (gap, currency) if currency else _at_last_price(gap, row.instrument)

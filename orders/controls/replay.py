@@ -25,6 +25,7 @@ from orders.entry.replace import ticket_of
 from orders.entry.rules import Rules, context_by, ruleset_in_force
 from orders.entry.valuation import valuation_for
 from orders.errors import OrderError
+from orders.instruments.contracts import contract_key
 from orders.models import ALIVE, Execution, Order, Source
 from orders.risk.catalogue import FIELDS, LimitSet
 from orders.risk.intention import ZERO, Intention, signed
@@ -198,7 +199,7 @@ class Books:
             moved[key] = moved.get(key, ZERO) + sign * execution.last_qty
             day = self.use.days.setdefault(owner, Day())
             day.executed += 1
-            self.use.executed[owner, order.instrument_id, sign > 0, order.order_qty] += 1
+            self.use.executed[owner, contract_key(order.instrument), sign > 0, order.order_qty] += 1
 
     def _end(self, intention: Intention, order: Order) -> None:
         """What was not executed works no more."""

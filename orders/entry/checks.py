@@ -15,7 +15,7 @@ from brokers.models import Instrument
 from brokers.postgres import clock
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
-from orders.instruments.contracts import contracts_of
+from orders.instruments.contracts import contract_key, contracts_of
 from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates
 from orders.models import Order
@@ -51,7 +51,8 @@ def warned_report(ticket: Ticket, context: OrderContext, overrides: Mapping[str,
 def content_of(terms: Order | Ticket, instrument: Instrument, account: str) -> Content:
     """What makes it another order than the next."""
     buys = terms.side == Side.BUY
-    return Content(account, instrument.pk, buys, terms.order_qty, terms.ord_type, terms.price, terms.stop_px)
+    contract = contract_key(instrument)
+    return Content(account, contract, buys, terms.order_qty, terms.ord_type, terms.price, terms.stop_px)
 
 
 def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -55,6 +56,7 @@ def intention_of(orders: Orders, rules: Rules, *, counts: bool = False) -> Inten
             closes=is_exit(order),
             of_parent=order.parent_id is not None,
             must_shrink=has_entry and shrink,
+            worth=order.worth,
         )
         for order, shrink in zip(orders, shrinks, strict=True)
     ]
@@ -89,7 +91,7 @@ def replace_intention(
     if not limits and not shrink:
         return None
 
-    def part(terms: Order | Ticket, **more: bool) -> Part:
+    def part(terms: Order | Ticket, **more: Any) -> Part:
         return part_of(terms, order.instrument, ticket.account, **more)
 
     counted = [part(order)]
@@ -143,8 +145,9 @@ def part_of(
     closes: bool = False,
     of_parent: bool = False,
     must_shrink: bool = False,
+    worth: Decimal | None = None,
 ) -> Part:
-    """One order in the terms of the rules."""
+    """One order in the terms of the rules; `worth` where it has just been valued."""
     sign = signed(terms.side)
     contracts = {con_id: sign * ratio for con_id, ratio in contracts_of(instrument).items()}
     return Part(
@@ -152,7 +155,7 @@ def part_of(
         contracts=contracts or {0: sign},
         side=terms.side,
         quantity=terms.order_qty,
-        value=worth_of(terms, instrument),
+        value=worth_of(terms, instrument) if worth is None else worth,
         currency=instrument.currency,
         locate=_locate(terms),
         closes=closes,

@@ -20,6 +20,7 @@ from brokers.models import BrokerAccount, GatewaySession
 from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
 from orders.entry.checks import warned_report
+from orders.entry.intentions import worth_of
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
@@ -252,8 +253,9 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     order.overrides = ticket.overrides(client.get_username())
+    order.worth = worth_of(ticket, context.instrument)
     report = warned_report(ticket, context, order.overrides)
-    if source != Source.SLICER and (large := second_person.large_check(ticket, context)):
+    if source != Source.SLICER and (large := second_person.large_check(ticket, context, order.worth)):
         report = [*report, large]
     order.check_report = [result.as_json() for result in report]
     broken = first_failed(report)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
@@ -37,15 +38,12 @@ SHOWN = 50
 WITHOUT_A_RATE = 10
 
 
-def large_check(ticket: Ticket, context: OrderContext) -> CheckResult | None:
+def large_check(ticket: Ticket, context: OrderContext, worth: Decimal | None) -> CheckResult | None:
     """That the order needs a second person, as its report says it; None while one is enough.
 
-    Without a price it is refused anyway.
+    `worth`: in its own currency; without a price it is refused anyway.
     """
-    if "orders_above" not in settings.FOUR_EYES or ticket.reduce_only:
-        return None
-    worth = worth_of(ticket, context.instrument)
-    if worth is None:
+    if "orders_above" not in settings.FOUR_EYES or ticket.reduce_only or worth is None:
         return None
     in_money = in_base(worth, context.instrument.currency, context.account.code)
     if in_money is None:
@@ -66,7 +64,7 @@ def large_check(ticket: Ticket, context: OrderContext) -> CheckResult | None:
 def whole_check(ticket: Ticket, context: OrderContext, report: Sequence[CheckResult]) -> CheckResult | None:
     """Why an intention worked in parts needs a second person: it is large, or a warning is overridden."""
     overridden = (check for check in report if check.overridden and overrides_wait(ticket.reduce_only))
-    return large_check(ticket, context) or next(overridden, None)
+    return large_check(ticket, context, worth_of(ticket, context.instrument)) or next(overridden, None)
 
 
 def overrides_wait(reduce_only: bool) -> bool:
@@ -79,8 +77,8 @@ def larger_check(order: Order, ticket: Ticket, context: OrderContext) -> list[Ch
 
     A replace takes effect at once, so it is refused: another order waits. `order.instrument` must be loaded.
     """
-    large = large_check(ticket, context)
     before, wanted = worth_of(order, order.instrument), worth_of(ticket, context.instrument)
+    large = large_check(ticket, context, wanted)
     if large is None or (before is not None and wanted is not None and wanted <= before):
         return []
     return [replace(large, overridden="")]

@@ -135,6 +135,16 @@ def contracts_of(instrument: Instrument) -> dict[int, int]:
     return found
 
 
+def contract_key(instrument: Instrument) -> str:
+    """What tells its contract, or combination of contracts, from all others (`store.scope_use.KEY`).
+
+    The same for all of its rows: each exchange, and each description, is one of its own.
+    """
+    if not instrument.legs:
+        return str(instrument.con_id or f"row {instrument.pk}")
+    return " ".join(f"{con_id} {ratio}" for con_id, ratio in sorted(contracts_of(instrument).items()))
+
+
 def reference(instrument: Instrument) -> InstrumentRef:
     """The instrument as messages name it."""
     return InstrumentRef(

@@ -30,6 +30,7 @@ from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
 from orders.models.lost import LostOrder
 from orders.models.middle_office.breaks import Break, BreakCause, BreakFile, BreakKind, BreakNote
+from orders.models.middle_office.corporate_actions import PositionEvent, PositionEventKind, Split
 from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, OrderCost
 from orders.models.middle_office.reports import DayReport, ReportKind
 from orders.models.middle_office.statement import RequestState as StatementRequestState
@@ -107,6 +108,8 @@ __all__ = [
     "OrderGroup",
     "OrderRequest",
     "OutboxCommand",
+    "PositionEvent",
+    "PositionEventKind",
     "Priority",
     "ReconciliationKind",
     "ReconciliationRun",
@@ -123,6 +126,7 @@ __all__ = [
     "SliceState",
     "SlicedOrder",
     "Source",
+    "Split",
     "State",
     "Statement",
     "StatementRequest",

@@ -98,13 +98,14 @@ class OrderLifecycle(FSMModelMixin, models.Model):
     @move(
         state,
         EventKind.IN_DOUBT,
-        [State.SENT, State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED, State.REJECTED, State.FAILED],
+        [State.SENT, State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED, *DEAD],
         State.UNCONFIRMED,
     )
     def doubt(self, cause: Cause) -> None:
         """No usable answer, or the broker contradicts what we held true: to be resolved with it.
 
-        From REJECTED and FAILED only by a late execution: the order did reach the market.
+        From REJECTED and FAILED by a late execution: the order did reach the market. From any end when two
+        complete snapshots show it as working.
         """
 
     @move(

@@ -352,6 +352,8 @@ class Order(OrderLifecycle):
         self.pending_events: list[OrderEvent] = []
         #: By the id of a warning, by whom and why it is overridden: only while the order is being checked.
         self.overrides: dict[str, str] = {}
+        #: What it was worth when it was drafted, at most and in its own currency; None: not valued yet.
+        self.worth: Decimal | None = None
         #: Facts that changed without being news (a perm_id learned late): stored, but no event.
         self.touched = False
 

@@ -8,136 +8,78 @@ however many are stored.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from django.db import transaction
-from django.db.models import Case, DecimalField, ExpressionWrapper, F, Max, Min, QuerySet, Sum, When
+from django.db.models import F, Max, Min, QuerySet
 
-from brokers.fix import Side
 from brokers.models import BrokerAccount, CashBalance, Position
 from brokers.postgres import clock
 from orders.models import Break, BreakKind, Execution
+from orders.reconciliation import corporate_actions, executed
+from orders.reconciliation.totals import (
+    COMBINATION,
+    ZERO,
+    Contract,
+    Currency,
+    TradedTotal,
+    sums,
+)
 
 #: Executions younger than this may still be corrected or get their commission.
 SETTLED_AFTER = timedelta(days=1)
-#: Marked to market daily: cash moves by the profit that the broker reports, not by the price.
-MARKED = ("FUT", "CFD")
-COMBINATION = "BAG"  # its legs are executions of their own
-ZERO = Decimal(0)
-
-Contract = tuple[str, int]  # account, con_id
-Currency = tuple[str, str]  # account, currency
-
-
-@dataclass(frozen=True, kw_only=True)
-class TradedTotal:
-    """What executions of one contract come to; quantity and value are signed, bought is positive."""
-
-    con_id: int
-    symbol: str
-    sec_type: str
-    currency: str
-    quantity: Decimal
-    value: Decimal
-    realized: Decimal
-    commission: Decimal
-    commission_currency: str
-
-    def cash(self) -> Iterator[tuple[str, Decimal]]:
-        """(currency, amount) that this moved. A currency pair moves the bought currency as well."""
-        if self.sec_type in MARKED:
-            yield self.currency, self.realized  # the broker's figure is net of commissions
-            return
-        yield self.currency, -self.value
-        if self.sec_type == "CASH":
-            yield self.symbol, self.quantity
-        yield self.commission_currency or self.currency, -self.commission
-
-
-SIGN = Case(When(side=Side.BUY, then=Decimal(1)), default=Decimal(-1), output_field=DecimalField())
-#: In units of today: a split that restated an order counts for what it had executed, not for cash.
-QUANTITY = ExpressionWrapper(SIGN * F("last_qty") * F("scale"), output_field=DecimalField())
-#: What is quoted in pence is paid in pounds.
-UNIT = F("multiplier") / F("order__instrument__price_magnifier")
-VALUE = ExpressionWrapper(SIGN * F("last_qty") * F("last_px") * UNIT, output_field=DecimalField())
-GROUP = ("con_id", "symbol", "sec_type", "currency", "commission_currency")
+K = TypeVar("K", int, str)
+#: What traded totals come to, by account and contract or currency.
+Sums = Callable[[str, Iterable[TradedTotal]], dict[tuple[str, K], Decimal]]
 
 
 def traded_since_baseline(account: BrokerAccount) -> list[TradedTotal]:
-    """What our executions changed since the account's baseline."""
-    return _traded(account.code, account.baseline_execution)
+    """What our executions changed since the account's baseline, and splits and ends of options with them."""
+    known = corporate_actions.changes(account)
+    return [*executed.since_baseline(account), *(one.counted for one in known)]
 
 
 def total_of(execution: Execution) -> TradedTotal:
     """What this one execution alone comes to."""
-    (total,) = _sums(Execution.objects.filter(pk=execution.pk))
+    (total,) = sums(Execution.objects.filter(pk=execution.pk))
     return total
 
 
 def traded_after(account: BrokerAccount, day: date) -> list[TradedTotal]:
-    """What our executions of later trading days came to."""
+    """What our executions of later trading days came to, and what else happened on them."""
     rows = Execution.objects.filter(account=account, trade_date__gt=day, superseded=False)
-    return list(_sums(rows.exclude(sec_type=COMBINATION)))
+    known = corporate_actions.changes(account, after=day)
+    later = (one.total for one in known if one.day > day)
+    return [*sums(rows.exclude(sec_type=COMBINATION)), *later]
 
 
-def _traded(account: str, after: int, until: int | None = None) -> list[TradedTotal]:
-    """Executions with ids in (after, until] that count, less those before that they corrected."""
-    rows = Execution.objects.filter(account=account, id__gt=after).exclude(sec_type=COMBINATION)
-    if until is not None:
-        rows = rows.filter(id__lte=until)
-    replaced = _replaced(account, after, rows)
-    return [*_sums(rows.filter(superseded=False)), *map(_negative, _sums(replaced))]
+def quantities_on(account: BrokerAccount, day: date) -> dict[int, Decimal]:
+    """Our quantity of each contract at the end of a day."""
+    rows = Position.objects.filter(account=account)
+    at_baseline = {(row.account_id, row.con_id): row.baseline_qty for row in rows}
+    return _then(account, day, at_baseline, quantities)
 
 
-def _replaced(account: str, after: int, rows: QuerySet[Execution]) -> QuerySet[Execution]:
-    """Of each execution corrected since: the version that counted at the baseline and does not any more."""
-    later = rows.exclude(exec_id__endswith=".01").values_list("exec_root", "exec_id")  # nearly all end so
-    roots = {root for root, exec_id in later if _is_correction(exec_id)}
-    older = Execution.objects.filter(account=account, id__lte=after, exec_root__in=roots) if roots else None
-    latest: dict[str, Execution] = {}
-    for execution in older.order_by("exec_id") if older is not None else ():
-        latest[execution.exec_root] = execution
-    gone = [execution.pk for execution in latest.values() if execution.superseded]
-    return Execution.objects.filter(pk__in=gone)
+def cash_on(account: BrokerAccount, day: date) -> dict[str, Decimal]:
+    """Our cash of each currency at the end of a day."""
+    rows = CashBalance.objects.filter(account=account)
+    at_baseline = {(row.account_id, row.currency): row.baseline_amount for row in rows}
+    return _then(account, day, at_baseline, cash)
 
 
-def _is_correction(exec_id: str) -> bool:
-    """IB numbers the versions of an execution after the last dot, from 01."""
-    return exec_id.rpartition(".")[2].lstrip("0") not in ("", "1")
-
-
-def _sums(rows: QuerySet[Execution]) -> Iterator[TradedTotal]:
-    sums = rows.order_by().values(*GROUP)
-    for row in sums.annotate(
-        quantity=Sum(QUANTITY),
-        value=Sum(VALUE),
-        realized=Sum("realized_pnl"),
-        commission_sum=Sum("commission"),
-    ):
-        yield TradedTotal(
-            **{name: row[name] for name in GROUP},
-            quantity=row["quantity"],
-            value=row["value"],
-            realized=row["realized"] or ZERO,
-            commission=row["commission_sum"] or ZERO,
-        )
-
-
-def _negative(one: TradedTotal) -> TradedTotal:
-    return TradedTotal(
-        con_id=one.con_id,
-        symbol=one.symbol,
-        sec_type=one.sec_type,
-        currency=one.currency,
-        commission_currency=one.commission_currency,
-        quantity=-one.quantity,
-        value=-one.value,
-        realized=-one.realized,
-        commission=-one.commission,
-    )
+def _then(
+    account: BrokerAccount, day: date, at_baseline: dict[tuple[str, K], Decimal], added_up: Sums[K]
+) -> dict[K, Decimal]:
+    """What it was: the baseline and what was executed since, less what was executed after the day."""
+    found = defaultdict(Decimal, at_baseline)
+    for thing, amount in added_up(account.code, traded_since_baseline(account)).items():
+        found[thing] += amount
+    for thing, amount in added_up(account.code, traded_after(account, day)).items():
+        found[thing] -= amount
+    return {name: amount for (_, name), amount in found.items()}
 
 
 def quantities(account: str, traded: Iterable[TradedTotal]) -> dict[Contract, Decimal]:
@@ -176,15 +118,23 @@ def _carry(code: str) -> bool:
     with transaction.atomic():
         account = BrokerAccount.objects.select_for_update().get(pk=code)
         until = _settled_until(account)
-        if account.baseline_at is None or until <= account.baseline_execution:
+        if account.baseline_at is None:
             return False
-        traded = _traded(code, account.baseline_execution, until)
-        _add_positions(account, traded)
-        for (_, currency), amount in cash(code, traded).items():
-            add_cash(account, currency, amount)
+        _add(account, corporate_actions.settle(account))
+        if until <= account.baseline_execution:
+            return False
+        traded = executed.between(code, account.baseline_execution, until)
+        _add(account, traded)
         account.baseline_execution = until
         account.save(update_fields=["baseline_execution"])
     return True
+
+
+def _add(account: BrokerAccount, traded: Iterable[TradedTotal]) -> None:
+    totals = list(traded)
+    _add_positions(account, totals)
+    for (_, currency), amount in cash(account.code, totals).items():
+        add_cash(account, currency, amount)
 
 
 def _settled_until(account: BrokerAccount) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -191,6 +190,19 @@ def times_seen(session: str, kind: BreakKind, key: str) -> int:
     return rows.values_list("times", flat=True).first() or 0
 
 
+def open_about(session: str, order_ids: Iterable[UUID], said: Collection[str]) -> list[UUID]:
+    """Those orders of which the comparison before found that the broker says one of these."""
+    rows = Break.objects.filter(
+        session_id=session,
+        kind=BreakKind.ORDER,
+        key__in=[str(pk) for pk in order_ids],
+        broker__status__in=list(said),
+        closed_at=None,
+        agreeing_runs=0,
+    )
+    return list(rows.values_list("order_id", flat=True))
+
+
 # --- by people ----------------------------------------------------------------------------------------
 def own_break(break_id: int, *, user: User) -> Break:
     """A person takes it on. Raises NotAllowed, BreakClosed, Break.DoesNotExist."""
@@ -281,14 +293,6 @@ def _ticket(cause: str, ticket: str) -> str:
     if cause == BreakCause.BROKER_ERROR and not ticket.strip():
         raise TicketNeeded
     return ticket.strip()
-
-
-def gap_of(row: Break) -> Decimal | None:
-    """The broker's figure less ours, of a break about a balance; None where either is not told."""
-    try:
-        return Decimal(row.broker["reported"]) - Decimal(row.ours["expected"])
-    except (KeyError, InvalidOperation):
-        return None
 
 
 def as_evidence(**values: Any) -> dict[str, str]:

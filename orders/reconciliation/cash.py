@@ -15,9 +15,9 @@ from brokers.models import BrokerAccount, CashBalance
 from brokers.postgres import storable
 from orders.models import BreakKind
 from orders.reconciliation import baseline
-from orders.reconciliation.baseline import Currency
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.reported import store_reported
+from orders.reconciliation.totals import Currency
 
 CASH_KEY = "CashBalance"
 ALL_CURRENCIES = "BASE"

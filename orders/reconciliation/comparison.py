@@ -17,9 +17,9 @@ from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
-from orders.reconciliation.baseline import COMBINATION
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.snapshot_rows import parts
+from orders.reconciliation.totals import COMBINATION
 
 #: What is compared of an execution, after its account and id: both are one for two accounts of a group order.
 COMPARED = ("account_id", "exec_id", "side", "last_qty", "last_px")

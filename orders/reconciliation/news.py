@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
 from django.db import transaction
 from django.db.models import Q
 
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot
 from orders.booking import request_answers
+from orders.booking.duplicates import OVER
+from orders.booking.request_answers import LIVING
 from orders.booking.working_set import WorkingSet
-from orders.models import AT_BROKER, BreakKind, Order, Source, State
+from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Order, Source, State
 from orders.reconciliation import breaks, comparison
 from orders.reconciliation.evidence import SnapshotEvidence
 from orders.reconciliation.snapshot_rows import parts
@@ -20,20 +24,58 @@ from orders.sending.absence import Doubt
 from orders.sending.unknown_outcome import ROUNDS
 
 
-def news_of(session: str, snapshot: Snapshot) -> tuple[list[OrderReport], set[UUID]]:
-    """(reports that say something our books do not, ids of our orders that the snapshot shows)."""
-    news: list[OrderReport] = []
-    seen: set[UUID] = set()
+@dataclass
+class News:
+    """What a snapshot says that our books do not."""
+
+    reports: list[OrderReport] = field(default_factory=list)
+    #: Ids of our orders that it shows.
+    seen: set[UUID] = field(default_factory=set)
+    #: Whether it shows orders as working that are over here, which one snapshot alone does not prove.
+    contradicts: bool = False
+
+
+def news_of(session: str, snapshot: Snapshot) -> News:
+    """What our books do not have; what contradicts them once more is marked."""
+    news = News()
+    contradicting: dict[UUID, int] = {}
+    ended: set[UUID] = set()
     for part in parts(snapshot.orders):
         with transaction.atomic():
             known = WorkingSet(session, part)
         for report in part:
             order = known.find(report)
-            if order is not None:
-                seen.add(order.id)
-            if order is None or _is_news(known, order, report):
-                news.append(report)
-    return news, seen
+            if order is None:
+                news.reports.append(report)
+                continue
+            news.seen.add(order.id)
+            if _is_news(known, order, report):
+                if _contradicts(order, report, snapshot):
+                    contradicting[order.id] = len(news.reports)
+                news.reports.append(report)
+            if report.status in OVER:
+                ended.add(order.id)
+    contradicting = {pk: at for pk, at in contradicting.items() if pk not in ended}
+    news.contradicts = bool(contradicting)
+    if contradicting and snapshot.full:
+        _mark_shown_again(session, news, contradicting)
+    return news
+
+
+def _contradicts(order: Order, report: OrderReport, snapshot: Snapshot) -> bool:
+    """Whether an order is shown as working that was over here before the snapshot began."""
+    is_over = order.state in DEAD or (
+        order.state in EXECUTED and report.terms is not None and report.terms.order_qty > order.cum_qty
+    )
+    same = order.perm_id in (None, report.identity.perm_id)
+    return is_over and same and report.status in LIVING and order.updated_at < snapshot.started_at
+
+
+def _mark_shown_again(session: str, news: News, contradicting: dict[UUID, int]) -> None:
+    """Mark those that the complete snapshot before contradicted alike: its break is open and says so."""
+    for pk in breaks.open_about(session, contradicting, LIVING):
+        at = contradicting[pk]
+        news.reports[at] = msgspec.structs.replace(news.reports[at], shown_again=True)
 
 
 def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 from django.db.models import Min
 
@@ -15,9 +16,9 @@ from brokers.models import BrokerAccount, Instrument, Position
 from brokers.postgres import clock, storable
 from orders.models import BreakKind, Execution
 from orders.reconciliation import baseline
-from orders.reconciliation.baseline import Contract
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.reported import store_reported
+from orders.reconciliation.totals import Contract
 
 #: Executions and positions are independent streams: what just traded is not compared.
 GRACE_PERIOD = timedelta(seconds=5)
@@ -122,12 +123,14 @@ def _unlisted(contract: Contract) -> Position:
 def _finding(position: Position, expected: Decimal) -> Finding:
     reported = decimal_text(position.position_qty)
     ours = decimal_text(expected)
+    instrument = Instrument.objects.filter(con_id=position.con_id).first()
+    text = f"{position.symbol} in {position.account_id}: ours is {ours}, the broker's {reported}."
     return Finding(
         kind=BreakKind.POSITION,
         key=_key((position.account_id, position.con_id)),
         account=position.account_id,
-        instrument_id=Instrument.objects.filter(con_id=position.con_id).values_list("pk", flat=True).first(),
-        text=f"{position.symbol} in {position.account_id}: ours is {ours}, the broker's {reported}.",
+        instrument_id=instrument.pk if instrument else None,
+        text=f"{text}{_perhaps(position, instrument, expected)}",
         ours={
             "con_id": str(position.con_id),
             "symbol": position.symbol,
@@ -138,6 +141,20 @@ def _finding(position: Position, expected: Decimal) -> Finding:
         },
         broker={"reported": reported},
     )
+
+
+def _perhaps(position: Position, instrument: Instrument | None, expected: Decimal) -> str:
+    """What it looks like: nothing is booked before the broker's statement, or a person, says so."""
+    now = position.position_qty
+    ended = instrument and "" < instrument.maturity <= f"{clock.now():%Y%m%d}"
+    if ended and not now:
+        return " Its last day is over: the statement will tell its expiry, exercise or settlement."
+    if expected and now and now != expected:
+        ratio = Fraction(now) / Fraction(expected)
+        if ratio > 0 and min(ratio.numerator, ratio.denominator) == 1:
+            said = f"{ratio.numerator} for {ratio.denominator}"
+            return f" It may be a split of {said}: the statement tells it, or enter it (entersplit)."
+    return ""
 
 
 def _key(contract: Contract) -> str:

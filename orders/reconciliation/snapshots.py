@@ -41,7 +41,7 @@ from orders.reconciliation import (
 )
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.evidence import SnapshotEvidence
-from orders.reconciliation.news import missing_orders, news_of, unexplained
+from orders.reconciliation.news import News, missing_orders, news_of, unexplained
 from orders.reconciliation.snapshot_rows import Row, absence_topic, message, topic_of
 from orders.reconciliation.steps import Steps
 from orders.sending import absence
@@ -101,8 +101,10 @@ class SnapshotBooking:
 
     def apply_news(self) -> None:
         """What the snapshot shows that our books do not; all of it, when that cannot be told."""
-        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=None)
-        self.news, self.seen = found or (list(self.snapshot.orders), set())
+        everything = News(list(self.snapshot.orders))
+        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=everything)
+        self.news, self.seen = found.reports, found.seen
+        self.flags.snapshot_wanted |= found.contradicts
         self._submit(self.news)
 
     def applied(self) -> list[OrderReport]:

@@ -38,7 +38,8 @@ class Content:
 
     #: Whose it is: an account, or another owner that is asked whether it did the same.
     account: str
-    instrument: int
+    #: What it trades, by contract: the same wherever it is routed, however it was described.
+    contract: str
     buys: bool
     order_qty: Decimal
     ord_type: str

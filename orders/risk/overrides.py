@@ -44,5 +44,5 @@ def warning_id(check: CheckResult, meant: Content) -> str:
     """The same for the same order against the same limit: it holds from the preview to the order."""
     given = (meant.order_qty, meant.price, meant.stop_px)
     numbers = ["" if number is None else str(number.normalize()) for number in given]
-    own = [check.scope, check.check, check.limit, str(meant.instrument), str(meant.buys), str(meant.ord_type)]
+    own = [check.scope, check.check, check.limit, meant.contract, str(meant.buys), str(meant.ord_type)]
     return hashlib.sha256("\x1f".join([*own, *numbers]).encode()).hexdigest()[:12]

@@ -78,8 +78,8 @@ class Use:
     open_orders: Counter[str] = field(default_factory=Counter)
     recent_messages: Counter[str] = field(default_factory=Counter)
     days: dict[str, Day] = field(default_factory=dict)
-    #: By owner, instrument, whether it buys and quantity: how many orders of today executed.
-    executed: Counter[tuple[str, int, bool, Decimal]] = field(default_factory=Counter)
+    #: By owner, contract, whether it buys and quantity: how many orders of today executed.
+    executed: Counter[tuple[str, str, bool, Decimal]] = field(default_factory=Counter)
     recent_orders: Counter[str] = field(default_factory=Counter)
     recent_contents: Counter[Content] = field(default_factory=Counter)
     longs: dict[tuple[str, int], Decimal] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class Use:
 
     def repeats(self, content: Content, owner: str) -> int:
         """How many orders like this one executed today."""
-        return self.executed[owner, content.instrument, content.buys, content.order_qty]
+        return self.executed[owner, content.contract, content.buys, content.order_qty]
 
     def _quote(self, order: Part) -> None:
         quote = order.quote

@@ -10,24 +10,36 @@ not moved since (`store.orders`), and an order alone on its way costs one read a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from brokers.fix import Side
 from brokers.postgres import clock, prepared
-from orders.models import ALIVE, EXECUTED, OPEN_REQUESTS, SLICING, GroupKind
 from orders.models.order import first_id_at
 from orders.risk.intention import ZERO, Content
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope
 from orders.risk.use import Day, Use
+from orders.store.account_use import (
+    EXITS,
+    MARKS,
+    OPEN_ORDERS,
+    POSITIONS,
+    QUOTES,
+    SNAPSHOT,
+    with_heads,
+    working,
+)
 from orders.store.scope_use import ACCOUNTS as OF_ACCOUNTS
+from orders.store.scope_use import STRATEGIES as OF_STRATEGIES
+from orders.store.scope_use import USERS as OF_USERS
 from orders.store.scope_use import (
-    CONTRACTS,
-    OPEN,
+    all_contents,
     contents,
     day,
     messages,
@@ -38,8 +50,6 @@ from orders.store.scope_use import (
     recent_messages,
     repeats,
 )
-from orders.store.scope_use import STRATEGIES as OF_STRATEGIES
-from orders.store.scope_use import USERS as OF_USERS
 
 Row = tuple[Any, ...]
 Rows = Sequence[Row]
@@ -54,140 +64,8 @@ LOCK = """
 WAIT_FOR_FORMER = """
     SELECT pg_advisory_xact_lock_shared(7411, hashtext(name)) FROM unnest(%s::text[]) AS names(name)
 """
-#: An owner of whom nothing was ever asked has none yet: NULL.
-MARKS = """
-    SELECT name, m.version FROM unnest(%(marks)s::text[]) AS names(name)
-    LEFT JOIN orders_usemark m ON m.owner = name
-"""
-
-#: What this very transaction records comes after the read.
-SNAPSHOT = "SELECT pg_current_snapshot()::text, COALESCE(pg_current_xact_id_if_assigned()::text, '')"
-
-#: What the statements call states, sides and kinds of groups.
-WORDS = {
-    "alive": [state.value for state in ALIVE],
-    "executed": [state.value for state in EXECUTED],
-    "open_requests": [state.value for state in OPEN_REQUESTS],
-    "slicing": [state.value for state in SLICING],
-    "sides": [side.value for side in Side],
-    "bracket": GroupKind.BRACKET.value,
-    "oca": GroupKind.OCA.value,
-}
-
-OPEN_ORDERS = """
-    SELECT account_id, count(*) FROM orders_order
-    WHERE account_id = ANY(%(accounts)s) AND state = ANY(%(alive)s) GROUP BY 1
-"""
-
-# Of a group of which one execution ends the others, the largest order counts; a bracket's exits close what
-# its entry opens. A replace that is asked for counts as if it were granted, also of an order that is filled
-# where the broker raises those.
-RAISED = f"""
-    SELECT order_id, max(order_qty) AS order_qty FROM orders_orderrequest
-    WHERE kind = 'REPLACE' AND state IN ({OPEN}) GROUP BY 1
-"""  # noqa: S608 - our own words
-WORKING = f"""
-    SELECT account_id, con_id, sum(bought), sum(sold) FROM (
-        SELECT o.account_id, c.con_id,
-            max(greatest(c.ratio, 0) * l.leaves) AS bought, max(greatest(-c.ratio, 0) * l.leaves) AS sold
-        FROM orders_order o
-        JOIN brokers_instrument i ON i.id = o.instrument_id
-        LEFT JOIN orders_ordergroup g ON g.id = o.group_id
-        {CONTRACTS}
-        CROSS JOIN LATERAL (
-            SELECT greatest(o.order_qty, (
-                SELECT max(r.order_qty) FROM orders_orderrequest r
-                WHERE r.order_id = o.id AND r.kind = 'REPLACE' AND r.state = ANY(%(open_requests)s)
-            )) - o.cum_qty AS leaves
-        ) AS l
-        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s)
-          AND (%(all_contracts)s OR c.con_id = ANY(%(contracts)s))
-          AND o.parent_id IS NULL AND NOT (g.kind IS NOT DISTINCT FROM %(bracket)s AND o.group_rank > 0)
-        GROUP BY 1, 2, COALESCE(CASE g.kind WHEN %(oca)s THEN g.id END, o.id)
-        UNION ALL
-        SELECT o.account_id, c.con_id,
-            greatest(c.ratio, 0) * o.leaves, greatest(-c.ratio, 0) * o.leaves
-        FROM (
-            SELECT p.account_id, p.instrument_id, p.ticket->>'side' AS side, p.order_qty - COALESCE((
-                SELECT sum(s.cum_qty) FROM orders_order s WHERE s.parent_id = p.id), 0) AS leaves
-            FROM orders_slicedorder p WHERE p.account_id = ANY(%(accounts)s) AND p.state = ANY(%(slicing)s)
-        ) AS o
-        JOIN brokers_instrument i ON i.id = o.instrument_id
-        {CONTRACTS}
-        WHERE %(all_contracts)s OR c.con_id = ANY(%(contracts)s)
-        UNION ALL
-        SELECT o.account_id, c.con_id, greatest(c.ratio, 0) * l.leaves, greatest(-c.ratio, 0) * l.leaves
-        FROM ({RAISED}) AS r
-        JOIN orders_order o ON o.id = r.order_id AND o.state = ANY(%(executed)s)
-        JOIN brokers_instrument i ON i.id = o.instrument_id
-        {CONTRACTS}
-        CROSS JOIN LATERAL (SELECT greatest(r.order_qty - o.cum_qty, 0) AS leaves) AS l
-        WHERE o.account_id = ANY(%(accounts)s) AND o.parent_id IS NULL
-          AND (%(all_contracts)s OR c.con_id = ANY(%(contracts)s))
-    ) AS units GROUP BY 1, 2
-"""  # noqa: S608 - our own words
-
-# What the exits of brackets may do beyond what their entry, which counts above, still may: never more than it
-# has executed and they have not closed.
-EXITS = f"""
-    SELECT account_id, con_id, sum(greatest(ratio, 0) * units), sum(greatest(-ratio, 0) * units) FROM (
-        SELECT e.account_id, c.con_id, c.ratio,
-            least(sum(l.leaves), greatest(max(e.cum_qty) - (
-                SELECT sum(x.cum_qty) FROM orders_order x WHERE x.group_id = e.group_id AND x.group_rank > 0
-            ), 0)) AS units
-        FROM orders_order o
-        JOIN orders_ordergroup g ON g.id = o.group_id AND g.kind = %(bracket)s
-        JOIN orders_order e ON e.group_id = g.id AND e.group_rank = 0
-        JOIN brokers_instrument i ON i.id = o.instrument_id
-        {CONTRACTS}
-        CROSS JOIN LATERAL (SELECT o.order_qty - o.cum_qty AS leaves) AS l
-        WHERE o.account_id = ANY(%(accounts)s) AND o.state = ANY(%(alive)s) AND o.group_rank > 0
-          AND c.con_id = ANY(%(contracts)s)
-        GROUP BY e.account_id, e.group_id, c.con_id, c.ratio
-    ) AS units GROUP BY 1, 2
-"""  # noqa: S608 - our own words
-
-# A position is reported a moment before or after its executions are told: those of the moment count
-# whichever way is worse, those since then as they are.
-POSITIONS = """
-    SELECT a.account_id, a.con_id, COALESCE(p.position_qty, 0) + COALESCE(e.since, 0) + COALESCE(e.bought, 0),
-        COALESCE(p.position_qty, 0) + COALESCE(e.since, 0) - COALESCE(e.sold, 0)
-    FROM (SELECT * FROM unnest(%(accounts)s::text[]) AS x(account_id)
-          CROSS JOIN LATERAL (
-            SELECT unnest(%(contracts)s::bigint[])
-            UNION SELECT h.con_id FROM brokers_position h
-            WHERE %(all_contracts)s AND h.account_id = x.account_id AND h.position_qty <> 0
-            UNION SELECT t.con_id FROM orders_order d JOIN brokers_instrument t ON t.id = d.instrument_id
-            WHERE %(all_contracts)s AND d.account_id = x.account_id AND d.side = ANY(%(sides)s)
-              AND d.id > %(day_start)s AND d.cum_qty > 0 AND t.con_id IS NOT NULL
-          ) AS y(con_id)) AS a
-    LEFT JOIN brokers_position p ON p.account_id = a.account_id AND p.con_id = a.con_id
-    LEFT JOIN LATERAL (
-        SELECT sum(signed) FILTER (WHERE late) AS since,
-            sum(greatest(signed, 0)) FILTER (WHERE NOT late) AS bought,
-            sum(greatest(-signed, 0)) FILTER (WHERE NOT late) AS sold
-        FROM (
-            SELECT CASE x.side WHEN 'BUY' THEN x.last_qty ELSE -x.last_qty END AS signed,
-                x.received_at > known.at AS late
-            FROM orders_execution x,
-                (SELECT COALESCE(p.reported_at, now() - interval '1 hour') AS at) AS known
-            WHERE x.account_id = a.account_id AND x.con_id = a.con_id AND NOT x.superseded
-              AND x.transact_time > known.at - interval '1 hour'
-              AND x.received_at > known.at - interval '5 seconds'
-        ) AS lately
-    ) AS e ON true
-"""
-
-#: The best own prices that work, of any account; an order that waits for its stop has none yet.
-QUOTES = """
-    SELECT i.con_id,
-        max(COALESCE(o.price, 'Infinity')) FILTER (WHERE o.side = 'BUY'),
-        min(COALESCE(o.price, '-Infinity')) FILTER (WHERE o.side <> 'BUY')
-    FROM orders_order o JOIN brokers_instrument i ON i.id = o.instrument_id
-    WHERE o.account_id IN (SELECT code FROM brokers_brokeraccount) AND i.con_id = ANY(%(contracts)s)
-      AND o.state = ANY(%(alive)s) AND o.stop_px IS NULL AND o.ord_type NOT IN ('TRAIL', 'TRAIL_LIMIT')
-    GROUP BY 1
-"""
+#: With which of the firm's own orders one that buys may trade, and one that sells.
+SELLING, BUYING = [side.value for side in Side if side != Side.BUY], [Side.BUY.value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,48 +106,75 @@ def read_use(
 ) -> Use:
     """What these accounts do already, in one round trip; in these contracts where a rule is by contract.
 
-    `contents`: what of the last minute is told apart, by instrument and quantity; None: all.
+    `contents`: what of the last minute is told apart, by all that makes them alike; None: all of it.
     `locks`: first wait for all who are recording for one of these owners; held to the end of the transaction.
     `marks`: read the marks of these owners with it.
     With the firm among the scopes, `accounts` are all of its accounts, whose sum it is.
     """
-    now = clock.machine_now()
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    kinds = [parse_scope(scope) for scope in reading.scopes]
-    facts = {
-        "strategies": sorted(name for kind, name in kinds if kind == ScopeKind.STRATEGY),
-        "users": sorted(name for kind, name in kinds if kind == ScopeKind.USER),
-        "all_contracts": reading.all_contracts,
-        "day_start": first_id_at(today),
-        "day_began": today,
-        "minute_began": now - timedelta(minutes=1),
-        "accounts": sorted(accounts),
-        "contracts": sorted(contracts),
-        "all_contents": contents is None,
-        "instruments": sorted({one.instrument for one in contents or ()}),
-        "quantities": sorted({one.order_qty for one in contents or ()}),
-        "marks": sorted(marks),
-        # Ids have this machine's time in them, so it is compared with that.
-        "minute_ago": first_id_at(now - timedelta(minutes=1)),
-        **WORDS,
-    }
+    facts = _facts(accounts, contracts, contents, marks, reading)
     wanted = _wanted(facts, reading)
     # All in one order, or two would wait for each other.
     waits = [(sql, [sorted(locks)]) for sql in (WAIT_FOR_FORMER, LOCK)] if locks else []
     # A statement of its own: it sees what those committed for whom the lock made it wait.
     reads = [(_all_of(tuple(wanted)), facts)] if wanted else []
     found = prepared.pipeline(*waits, *reads) if waits or reads else []
-    use = Use()
-    parts: list[list[Row]] = [[] for _ in wanted]
-    for row in found[-1] if reads else ():
-        parts[row[0]].append(row[1:])
-    for (kind, _), rows in zip(
-        wanted, parts, strict=True
-    ):  # in this order: what works is added to what is held
-        ADDERS[kind](use, [_values(kind, row) for row in rows])
+    use = _added_up(wanted, found[-1] if reads else [])
     if FIRM in reading.scopes:
         _add_up_firm(use, accounts)
     return use
+
+
+def _added_up(wanted: Sequence[tuple[str, str]], found: Rows) -> Use:
+    """The rows of all that was asked, in its order: what works is added to what is held."""
+    use = Use()
+    parts: list[list[Row]] = [[] for _ in wanted]
+    for row in found:
+        parts[row[0]].append(row[1:])
+    for (kind, _), rows in zip(wanted, parts, strict=True):
+        ADDERS[kind](use, [_values(kind, row) for row in rows])
+    return use
+
+
+def _facts(
+    accounts: Collection[str],
+    contracts: Collection[int],
+    contents: Collection[Content] | None,
+    marks: Collection[str],
+    reading: Reading,
+) -> dict[str, Any]:
+    """The parameters of the statements by name."""
+    now = clock.machine_now()
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    kinds = [parse_scope(scope) for scope in reading.scopes]
+    return {
+        "accounts": sorted(accounts),
+        "strategies": sorted(name for kind, name in kinds if kind == ScopeKind.STRATEGY),
+        "users": sorted(name for kind, name in kinds if kind == ScopeKind.USER),
+        "marks": sorted(marks),
+        "contracts": sorted(contracts),
+        "all_contracts": reading.all_contracts,
+        "meant": None if contents is None else _meant(contents),
+        "against": _against(contents),
+        # Ids have this machine's time in them, so it is compared with that.
+        "day_start": first_id_at(today),
+        "day_began": today,
+        "minute_ago": first_id_at(now - timedelta(minutes=1)),
+        "minute_began": now - timedelta(minutes=1),
+    }
+
+
+def _meant(contents: Iterable[Content]) -> str:
+    """What is asked, each content once whoever asks it."""
+    once = dict.fromkeys(replace(one, account="") for one in contents)
+    return msgspec.json.encode([asdict(one) | {"place": place} for place, one in enumerate(once)]).decode()
+
+
+def _against(contents: Collection[Content] | None) -> list[str]:
+    """The sides with which these may trade."""
+    if contents is None:
+        return [*BUYING, *SELLING]
+    buys = {one.buys for one in contents}
+    return [*(SELLING if True in buys else ()), *(BUYING if False in buys else ())]
 
 
 @cache
@@ -284,7 +189,7 @@ def _all_of(wanted: tuple[tuple[str, str], ...]) -> str:
         names = [f"c{number}" for number in range(len(COLUMNS[kind]))]
         texts = [f"{name}::text" for name in names] + ["NULL"] * (width - len(names))
         parts.append(f"SELECT {place}, {', '.join(texts)} FROM ({sql}) AS part({', '.join(names)})")  # noqa: S608
-    return " UNION ALL ".join(parts)
+    return with_heads(" UNION ALL ".join(parts))
 
 
 def _values(kind: str, row: Row) -> Row:
@@ -304,10 +209,11 @@ def _wanted(facts: dict[str, Any], reading: Reading) -> list[tuple[str, str]]:
     if reading.open_orders:
         wanted += [("open", OPEN_ORDERS), *(("open", open_orders(owner)) for owner in others)]
     if reading.recent:
-        kind, of = ("contents", contents) if reading.contents else ("recent", recent)
+        told = all_contents if facts["meant"] is None else contents
+        kind, of = ("contents", told) if reading.contents else ("recent", recent)
         wanted += [(kind, of(owner)) for owner in (OF_ACCOUNTS, *others)]
     if reading.positions:  # of accounts first what they hold, to which is added what works
-        wanted += [("held", POSITIONS), ("working", WORKING)]
+        wanted += [("held", POSITIONS), ("working", working(all_contracts=reading.all_contracts))]
         wanted += [("positions", positions(owner)) for owner in others]
     if reading.quotes:
         wanted.append(("quotes", QUOTES))
@@ -384,8 +290,8 @@ def _add_recent_messages(use: Use, rows: Rows) -> None:
 
 
 def _add_repeats(use: Use, rows: Rows) -> None:
-    for owner, instrument, buys, quantity, count in rows:
-        use.executed[owner, instrument, buys, quantity] += count
+    for owner, contract, buys, quantity, count in rows:
+        use.executed[owner, contract, buys, quantity] += count
 
 
 def _add_marks(use: Use, rows: Rows) -> None:
@@ -412,7 +318,7 @@ def snapshot_before(snapshot: str, own: str) -> str:
 
 
 TRUE = "true".__eq__
-CONTENT = (int, TRUE, Decimal, str, Decimal, Decimal)
+CONTENT = (str, TRUE, Decimal, str, Decimal, Decimal)
 #: What the columns of each kind are.
 COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "open": (str, int),
@@ -426,7 +332,7 @@ COLUMNS: dict[str, tuple[Callable[[str], Any], ...]] = {
     "parents": (str, str, Decimal),
     "messages": (str, int),
     "recent_messages": (str, int),
-    "repeats": (str, int, TRUE, Decimal, int),
+    "repeats": (str, str, TRUE, Decimal, int),
     "exits": (str, int, Decimal, Decimal),
     "marks": (str, int),
     "snapshot": (str, str),
@@ -462,9 +368,9 @@ def _add_up_firm(use: Use, accounts: Collection[str]) -> None:
         for (owner, con_id), quantity in list(positions_of.items()):
             if owner in own:
                 positions_of[FIRM, con_id] = positions_of.get((FIRM, con_id), ZERO) + quantity
-    for (owner, instrument, buys, quantity), count in list(use.executed.items()):
+    for (owner, contract, buys, quantity), count in list(use.executed.items()):
         if owner in own:
-            use.executed[FIRM, instrument, buys, quantity] += count
+            use.executed[FIRM, contract, buys, quantity] += count
     if use.days:
         firm = use.days[FIRM] = Day()
         for code in own & use.days.keys():

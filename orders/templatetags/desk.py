@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from brokers import display
 from brokers.display import NOTHING, age_text, figure, link_mark, moment, number, number_text
 from brokers.models import GatewaySession, Instrument, Profit
-from orders import statistics
+from orders import selectors, statistics
 from orders.access import accounts_of_person
 from orders.controls.approvals import to_decide
 from orders.controls.people import at_desk
@@ -33,6 +33,12 @@ WAITING = "_desk_waiting"
 def stream_url() -> str:
     """Where the browser listens for news."""
     return f"{settings.STREAM_URL.rstrip('/')}/api/v1/stream"
+
+
+@register.simple_tag
+def stream_place() -> str:
+    """The place in the events at which this page was made: from there on its browser is told."""
+    return str(selectors.newest_settled_event())
 
 
 @register.simple_tag

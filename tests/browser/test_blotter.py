@@ -310,7 +310,16 @@ def test_what_was_chosen_is_told_by_one_tab_and_nothing_else_is(boss: Page, stac
     expect(boss.locator("body")).to_contain_text("Your notices are kept.")
     working = stack.api.placed(**FAR)
     eventually(lambda: stack.api.state(working["id"]) == "PENDING", limit=60)
-    filled = stack.api.placed()
+    placed = []
+
+    def fill_first(route: Route) -> None:  # the page is made, and listens to nothing yet
+        placed.append(stack.api.placed())
+        eventually(lambda: stack.api.state(placed[0]["id"]) == "COMPLETED", limit=60)
+        route.continue_()
+
+    boss.route("**/desk/live*.js*", fill_first, times=1)
+    boss.reload()
+    [filled] = placed
     boss.wait_for_function("window.told.notices.length > 0 && window.told.sounds >= 2", timeout=WAIT)
     told = boss.evaluate("window.told")
     assert filled["cl_ord_id"] in told["notices"][0] and "with a fill" in told["notices"][0]

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import psycopg
 
-from orders.store.use import OPEN_ORDERS, WORDS, WORKING
+from orders.store.account_use import OPEN_ORDERS, with_heads, working
 from tradedesk.chaos.sending import Answer
 from tradedesk.stack.clients import Control
 
@@ -124,18 +124,16 @@ MOVING = """
     UNION ALL
     SELECT 'outbox ' || id FROM orders_outboxcommand WHERE done_at IS NULL
 """
+#: What may still be bought and sold, as the limits count it.
+WORKING = with_heads(working(all_contracts=True))
 SENT_AT = "SELECT at FROM orders_orderevent WHERE kind = 'HANDED_OVER' ORDER BY at"
 
 
-#: What the statements of `orders.store.use` are asked: all accounts, all contracts.
-COUNTED = {**WORDS, "contracts": [], "all_contracts": True}
-
-
 def counted(books: Books, statement: str) -> list[tuple[Any, ...]]:
-    """The rows by which the limits count."""
+    """The rows by which the limits count, of all accounts."""
     with books.connect() as connection:
         codes = [code for (code,) in connection.execute("SELECT code FROM brokers_brokeraccount")]
-        return connection.execute(statement.encode(), {**COUNTED, "accounts": codes}).fetchall()
+        return connection.execute(statement.encode(), {"accounts": codes}).fetchall()
 
 
 def collect(books: Books, answers: Sequence[Answer]) -> Evidence:

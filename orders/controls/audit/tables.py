@@ -53,6 +53,8 @@ FOLLOWED = (
     ),
     Followed(table="orders_breaknote"),
     Followed(table="orders_strategytransfer"),
+    Followed(table="orders_split"),
+    Followed(table="orders_positionevent"),
     Followed(table="orders_breakfile", without=("content",)),
     Followed(table="orders_statement", without=("sections", "unknown")),
     Followed(
@@ -195,6 +197,8 @@ CHANGEABLE: dict[str, tuple[str, ...]] = {
     "orders_auditseal": (),
     "orders_breaknote": (),
     "orders_strategytransfer": (),
+    "orders_split": (),
+    "orders_positionevent": ("quantity_in_baseline", "amount_in_baseline"),
     "orders_breakfile": (),
     "orders_deskact": ("ok", "outcome"),  # once, in the transaction of the act: a trigger holds that
     "orders_execution": (

@@ -25,6 +25,7 @@ class ApprovalKind(models.TextChoices):
     ORDER = "ORDER", "Large order or override"
     LOGIN = "LOGIN", "Login made or changed by another"
     TRANSFER = "TRANSFER", "Position moved to another strategy"
+    SPLIT = "SPLIT", "Split entered by hand"
     RIGHTS = "RIGHTS", "Rights given to a group"
 
 

@@ -27,6 +27,7 @@ class AlertKind(models.TextChoices):
     BUST = "BUST", "Execution taken back by the exchange"
     CORRECTION = "CORRECTION", "Execution corrected"
     LATE_FILL = "LATE_FILL", "Executed after the order was over"
+    STILL_WORKING = "STILL_WORKING", "Order that was over here works at the broker"
     FOUR_EYES = "FOUR_EYES", "Less needs a second person than before"
     REPORT = "REPORT", "A report of the day is ready"
     STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
@@ -50,6 +51,7 @@ CRITICAL = {
     AlertKind.SESSION,
     AlertKind.BUST,
     AlertKind.LATE_FILL,
+    AlertKind.STILL_WORKING,
     AlertKind.FOUR_EYES,
     AlertKind.BREAK_OVERDUE,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -85,6 +87,14 @@ class Break(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"
+
+    @property
+    def gap(self) -> Decimal | None:
+        """The broker's figure less ours, of a break about a balance; None where either is not told."""
+        try:
+            return Decimal(self.broker["reported"]) - Decimal(self.ours["expected"])
+        except (KeyError, InvalidOperation):
+            return None
 
 
 class BreakNote(models.Model):

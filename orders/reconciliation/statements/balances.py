@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TypeVar
 
 from django.db.models import QuerySet
 
 from brokers.formats import decimal_text
-from brokers.models import CashBalance, Position
 from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation import baseline
 from orders.reconciliation.breaks import Finding, as_evidence
@@ -19,9 +17,6 @@ from orders.reconciliation.statements import findings
 from orders.reconciliation.statements.trades import Effects
 
 ZERO = Decimal(0)
-K = TypeVar("K", int, str)
-#: What traded totals come to, by account and contract or currency.
-Sums = Callable[[str, Iterable[baseline.TradedTotal]], dict[tuple[str, K], Decimal]]
 
 
 def positions(statement: Statement, effects: Effects) -> Iterator[Finding]:
@@ -31,7 +26,7 @@ def positions(statement: Statement, effects: Effects) -> Iterator[Finding]:
     for row in _rows(statement, "OpenPositions"):
         theirs[row.con_id] += row.quantity or ZERO
         names[row.con_id] = row.symbol
-    ours = _quantities_then(statement)
+    ours = baseline.quantities_on(statement.account, statement.to_date)
     for con_id in sorted({*theirs, *ours, *effects.positions}):
         mine, listed = ours.get(con_id, ZERO) + effects.positions[con_id], theirs.get(con_id, ZERO)
         if mine != listed:
@@ -41,7 +36,7 @@ def positions(statement: Statement, effects: Effects) -> Iterator[Finding]:
 
 def cash(statement: Statement, effects: Effects) -> Iterator[Finding]:
     """Currencies whose balance differs by more than both roundings and the trades that differ."""
-    ours = _cash_then(statement)
+    ours = baseline.cash_on(statement.account, statement.to_date)
     for row in _rows(statement, "CashReport").filter(what="CURRENCY").exclude(amount=None):
         mine = ours.get(row.currency, ZERO) + effects.cash[row.currency]
         if row.amount is not None and abs(row.amount - mine) > TOLERANCE:
@@ -53,33 +48,6 @@ def cash(statement: Statement, effects: Effects) -> Iterator[Finding]:
 
 def _rows(statement: Statement, section: str) -> QuerySet[StatementRow]:
     return statement.rows.filter(section=section)
-
-
-def _quantities_then(statement: Statement) -> dict[int, Decimal]:
-    """Our quantity of each contract at the end of the statement's last day."""
-    rows = Position.objects.filter(account=statement.account)
-    return _then(
-        statement, {(row.account_id, row.con_id): row.baseline_qty for row in rows}, baseline.quantities
-    )
-
-
-def _cash_then(statement: Statement) -> dict[str, Decimal]:
-    """Our cash of each currency at the end of the statement's last day."""
-    rows = CashBalance.objects.filter(account=statement.account)
-    return _then(
-        statement, {(row.account_id, row.currency): row.baseline_amount for row in rows}, baseline.cash
-    )
-
-
-def _then(statement: Statement, at_baseline: dict[tuple[str, K], Decimal], sums: Sums[K]) -> dict[K, Decimal]:
-    """What it was: the baseline and what was executed since, less what was executed after the day."""
-    account = statement.account
-    found = defaultdict(Decimal, at_baseline)
-    for thing, amount in sums(account.code, baseline.traded_since_baseline(account)).items():
-        found[thing] += amount
-    for thing, amount in sums(account.code, baseline.traded_after(account, statement.to_date)).items():
-        found[thing] -= amount
-    return {name: amount for (_, name), amount in found.items()}
 
 
 def _differs(

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from brokers.formats import decimal_text
 from orders.models import Break, BreakKind, BreakNote
+from orders.models.middle_office.corporate_actions import known_split
 from orders.models.middle_office.statement import Statement
 from orders.reconciliation import breaks
 from orders.reconciliation.breaks import Finding
-from orders.reconciliation.statements import balances, findings
+from orders.reconciliation.statements import balances, events, findings
 from orders.reconciliation.statements.rows import MOVEMENT
 from orders.reconciliation.statements.trades import TRADES, TradeComparison
 
@@ -20,6 +21,8 @@ MOVEMENTS = ("Transfers", "CorporateActions", "OptionEAE")
 
 def compare(statement: Statement) -> list[str]:
     """Record what differs; the differences in words. A section that is not there is not judged."""
+    if statement.kind == "AF":
+        events.book(statement)
     parts = _parts(statement)
     trades = TradeComparison(statement)  # the first part: what it finds is not told of balances again
     found = [finding for part in parts for finding in _of(statement, part, trades)]
@@ -78,11 +81,15 @@ def _actions(statement: Statement) -> Iterator[Finding]:
         said = row.raw.get("actionDescription") or row.raw.get("description", "")
         net = decimal_text(row.quantity or Decimal(0))
         text = f"Corporate action {row.what} of {row.symbol}: {net} in {row.statement.account_id}. {said}"
+        if split := known_split(row.con_id, events.ex_date_of(row)):
+            text = f"{text.strip()} Counted here as {split}."
         yield findings.of_row(statement, findings.ACTION, row, text.strip())
 
 
 def _strange(statement: Statement) -> Iterator[Finding]:
     for word, times in statement.unknown.get("words", {}).items():
+        if word.startswith("attribute") and findings.was_resolved(statement, findings.WORDS, word):
+            continue  # it comes with each day's file; a person has looked at it
         text = f"The statement of {statement.to_date} has what nobody told us of: {word} ({times} times)."
         unreadable = statement.unknown.get("unreadable", []) if word.startswith("unreadable") else []
         said = {f"row {number}": f"{one['why']} {one['row']}" for number, one in enumerate(unreadable, 1)}
@@ -119,5 +126,5 @@ def _explain(statement: Statement) -> None:
             key=f"{statement.account_id} {row.con_id}",
             closed_at=None,
         ).exclude(notes__text=text):
-            if breaks.gap_of(one) == row.quantity:
+            if one.gap == row.quantity:
                 BreakNote.objects.create(parent=one, by="statement", act="NOTE", text=text)

@@ -56,6 +56,13 @@ def of_row(statement: Statement, part: str, row: StatementRow, text: str) -> Fin
     return found(statement, part, row.day, row.key, text, broker=said, con_id=row.con_id)
 
 
+def was_resolved(statement: Statement, part: str, thing: str) -> bool:
+    """Whether a person resolved the same about another day of this account."""
+    rows = Break.objects.filter(kind=BreakKind.STATEMENT, account=statement.account_id)
+    same = rows.filter(key__startswith=f"{statement.account_id} {part} ", key__endswith=f" {thing}")
+    return same.filter(closed_by__startswith="desk:").exists()
+
+
 def not_judged(statement: Statement, parts: Collection[str]) -> set[str]:
     """Keys of open breaks that this reading could not look at."""
     session = statement.account.session_id

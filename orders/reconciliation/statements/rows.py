@@ -17,6 +17,7 @@ import msgspec
 from brokers.postgres import storable
 from orders.reconciliation.statements.files import Row
 from orders.reconciliation.statements.vocabulary import (
+    ATTRIBUTES,
     BY_THE_BROKER,
     CANCELS,
     CODES,
@@ -61,13 +62,15 @@ def stored(row: Row, end: date) -> Stored:
 
 
 def strange_words(row: Row) -> list[str]:
-    """What this row says that nobody has told us of: codes, kinds of transactions and corporate actions."""
+    """What this row says that nobody has told us of: codes, kinds of transactions and actions, attributes."""
     values = row.values
     found = [f"code {code}" for code in _codes(values) if code not in CODES]
     if row.section in ("Trades", "TradeConfirms") and values.get("transactionType", "") not in TRANSACTIONS:
         found.append(f"transactionType {values['transactionType']}")
     if row.section == "CorporateActions" and values.get("type", "") not in CORPORATE_ACTIONS:
         found.append(f"corporate action {values.get('type') or 'without a type'}")
+    if row.section != "CashReport":
+        found += [f"attribute {row.section}/{name}" for name in sorted(values.keys() - ATTRIBUTES)]
     return [storable.text(word, 80) for word in found]
 
 

@@ -22,10 +22,10 @@ from brokers.formats import decimal_text
 from orders.models import Execution
 from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation import baseline
-from orders.reconciliation.baseline import COMBINATION, ZERO
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.statements import findings
 from orders.reconciliation.statements.rows import CANCEL, EXECUTED, by_the_broker
+from orders.reconciliation.totals import COMBINATION, ZERO
 
 TRADES = ("Trades", "TradeConfirms")
 CHUNK = 1000

@@ -79,6 +79,34 @@ CORPORATE_ACTIONS = _words(
     """
 )
 
+#: Attributes of rows that are compared (ibflex names the same). A cash report gains one with each new kind of
+#: fee, and is proved by its end, so those are not looked at.
+ATTRIBUTES = _words(
+    """
+    account accountId accountName accountType accruedInt acctAlias actionDescription actionID allocatedTo
+    amount assetCategory availableForTradingDate blockID brokerageOrderID brokerClearingCommission
+    brokerExecutionCommission buySell capitalGainsPnl cashTransfer changeInPrice changeInQuantity
+    clearingFirmID clientReference closePrice code commisionsAndTax commission commissionCurrency
+    commissionsAndTax commodityType company conid cost costBasis costBasisMoney costBasisPrice currency
+    cusip date dateTime deliveringBroker deliveryType description direction exchange exchOrderId exDate
+    execID expiry extExecID fifoPnlRealized fifoPnlUnrealized figi fineness fxPnl fxRateToBase
+    holdingPeriodDateTime ibCommission ibCommissionCurrency ibExecID ibOrderID initialInvestment
+    instrumentType isAPIOrder isin issuer issuerCountryCode levelOfDetail listingExchange markPrice model
+    mtmPnl multiplier netCash netCashInBase notes openCloseIndicator openDateTime openPrice orderID
+    orderReference orderTime orderType originatingOrderID originatingTransactionID origOrderID
+    origTradeDate origTradeID origTradePrice origTransactionID otherCommission percentOfNAV pnlAmount
+    pnlAmountInBase position positionActionID positionAmount positionAmountInBase positionInstructionID
+    positionInstructionSetID positionValue positionValueInBase price principalAdjustFactor proceeds
+    putCall quantity realizedPnl relatedTradeID relatedTransactionID reportDate rfqID rtn securityID
+    securityIDType sedol serialNumber settleDate settleDateTarget side strike subCategory symbol tax taxes
+    thirdPartyClearingCommission thirdPartyExecutionCommission thirdPartyRegulatoryCommission tradeDate
+    tradeID tradeMoney tradePrice traderID tradeTime transactionID transactionType transferPrice type
+    underlyingConid underlyingListingExchange underlyingSecurityID underlyingSymbol
+    unrealizedCapitalGainsPnl unrealizedlFxPnl value vestingDate volatilityOrderLink weight whenRealized
+    whenReopened
+    """
+)
+
 _DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})$")
 _TIME = re.compile(r"(\d{2}):?(\d{2}):?(\d{2})(?: ?(EST|EDT|America/New_York))?$")
 _AMBIGUOUS = re.compile(r"\d{1,2}/\d{1,2}/\d{2,4}")

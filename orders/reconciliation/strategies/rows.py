@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,11 +10,11 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from brokers.models import BrokerAccount, Instrument, Position, Profit
-from orders.models import Execution
+from orders.models import Execution, PositionEvent
 from orders.models.middle_office.strategies import UNATTRIBUTED
 from orders.reconciliation import baseline
-from orders.reconciliation.baseline import COMBINATION, ZERO, Contract
 from orders.reconciliation.strategies.books import Book, Books, Described, read_books
+from orders.reconciliation.totals import COMBINATION, ZERO, Contract
 
 CENT = Decimal("0.01")
 
@@ -154,10 +155,15 @@ def _told(accounts: Collection[str], books: Books, con_id: int | None) -> dict[C
 
 
 def _realized(accounts: Collection[str], only: dict[str, int]) -> dict[Contract, Decimal]:
-    """What the broker has said of its own accord that our executions realized, net of commissions."""
+    """What the broker has said that our executions and ends of options realized, net of commissions."""
     rows = Execution.objects.filter(account__in=accounts, superseded=False, **only)
-    sums = rows.exclude(sec_type=COMBINATION).order_by().values_list("account_id", "con_id")
-    return {(row[0], row[1]): row[2] for row in sums.annotate(total=Sum("realized_pnl", default=ZERO))}
+    events = PositionEvent.objects.filter(account__in=accounts, **only)
+    found: defaultdict[Contract, Decimal] = defaultdict(Decimal)
+    for told in (rows.exclude(sec_type=COMBINATION), events):
+        sums = told.order_by().values_list("account_id", "con_id")
+        for account, con_id, total in sums.annotate(total=Sum("realized_pnl", default=ZERO)):
+            found[(account, con_id)] += total
+    return found
 
 
 def _prices(books: Books) -> dict[int, Decimal]:

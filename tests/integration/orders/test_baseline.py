@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from brokers.messages import AccountValueReport, Snapshot
 from brokers.models import BrokerAccount, CashBalance, Instrument, Position
-from orders.models import Break, BreakKind, Execution, Order
+from orders.models import Break, BreakKind, Execution, Order, Split
 from orders.reconciliation import baseline, breaks, cash, positions
 from orders.reconciliation.snapshots import compare_account
 from tests.examples import examples
@@ -86,7 +86,9 @@ def test_shares_are_paid_for_with_commission(order: Order) -> None:
 
 
 def test_a_split_counts_for_shares_and_not_for_cash(order: Order) -> None:
-    executed(order, "BUY", 100, "10", scale=Decimal(2))
+    executed(order, "BUY", 100, "10")
+    facts = {"symbol": "AAPL", "source": "test", "ex_date": timezone.now().date(), "entered_by": "test"}
+    Split.objects.create(con_id=265598, new_con_id=265598, numerator=2, denominator=1, **facts)
     assert moved() == (200, {"USD": Decimal(-1000 - 1)})
 
 

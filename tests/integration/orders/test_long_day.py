@@ -56,9 +56,9 @@ def filled_orders(story: Story, how_many: int) -> Snapshot:
 def peak_of_comparing(snapshot: Snapshot) -> int:
     tracemalloc.start()
     try:
-        news, seen = news_of("main", snapshot)
+        news = news_of("main", snapshot)
         assert comparison.executions("main", snapshot) == []
-        assert (news, len(seen)) == ([], len(snapshot.orders))
+        assert (news.reports, len(news.seen)) == ([], len(snapshot.orders))
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

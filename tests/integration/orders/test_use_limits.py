@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -24,7 +25,7 @@ from orders.entry.recheck import recheck_replaces
 from orders.entry.replace import Change, replace_order
 from orders.entry.rules import rules_cache
 from orders.entry.slicer import place_sliced, work_slices
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.ticket import InstrumentKey, Ticket, TicketLeg
 from orders.entry.use import Contention, contention
 from orders.errors import RefusedByCheck
 from orders.models import (
@@ -374,3 +375,35 @@ def somebody_waits() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(cursor.fetchone()[0])
+
+
+def test_the_same_contract_in_other_words_is_the_same_order(desk: User) -> None:
+    """Routed to another exchange it is another instrument; a combination is its legs in any order."""
+    limit(max_duplicates_per_minute=1, any_instrument=True)
+    row, other = (Instrument.objects.get(symbol=symbol) for symbol in ("AAPL", "MSFT"))
+    same = "DUPLICATES_ABOVE_LIMIT"
+    again(row, exchange="ARCA")
+    assert place(desk, ticket(), ticket(instrument=InstrumentKey(symbol="AAPL", exchange="ARCA"))) == [
+        "",
+        same,
+    ]
+    assert place(desk, ticket(instrument=InstrumentKey(symbol="AAPL", exchange="ARCA"))) == [same]
+    legs = [
+        {"con_id": one.con_id, "ratio": 1, "side": side, "exchange": "SMART"}
+        for one, side in ((row, "BUY"), (other, "SELL"))
+    ]
+    given = {"symbol": "AAPL", "sec_type": "BAG", "exchange": "SMART", "currency": "USD"}
+    keys = []
+    for ordered in (legs, legs[::-1]):
+        again(other, **given, con_id=None, legs=ordered)
+        keys.append(InstrumentKey(**given, legs=msgspec.convert(ordered, tuple[TicketLeg, ...])))
+    assert [place(desk, ticket(instrument=key, price=Decimal(1))) for key in keys] == [[""], [same]]
+
+
+def again(row: Instrument, **changes: Any) -> None:
+    """Another row like this one."""
+    copy = Instrument.objects.get(pk=row.pk)
+    copy.pk = None
+    for name, value in changes.items():
+        setattr(copy, name, value)
+    copy.save(force_insert=True)

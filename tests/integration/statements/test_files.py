@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from orders.models import Order, Statement, StatementRow
+from orders.models import Break, Order, Statement, StatementRow
+from orders.reconciliation import breaks
 from orders.reconciliation.statements.files import NoStatement
+from tests.integration.persons import person
 from tests.integration.statements.conftest import flex, open_breaks, read, trade, trades
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><FlexQueryResponse>&b;</FlexQueryResponse>'
@@ -83,14 +85,23 @@ def test_an_unknown_word_is_a_break_of_its_own_and_loses_no_row(
     assert StatementRow.objects.filter(key="901").exists()
 
 
-def test_unknown_sections_and_rows_are_told_and_unknown_attributes_kept(order: Order) -> None:
+def test_unknown_sections_rows_and_attributes_are_told_and_attributes_kept(order: Order) -> None:
     odd = {
         "MoonLandings": [("Landing", {"a": "1"})],
         "Trades": [("Orbit", {}), ("Trade", trade(newName="7"))],
     }
     read(flex(odd))
-    assert {"WORDS section MoonLandings", "WORDS row Trades/Orbit"} <= set(open_breaks())
+    told = {"WORDS section MoonLandings", "WORDS row Trades/Orbit", "WORDS attribute Trades/newName"}
+    assert told <= set(open_breaks())
     assert StatementRow.objects.get().raw["newName"] == "7"
+
+
+def test_an_attribute_that_a_person_has_looked_at_is_not_told_each_day(order: Order) -> None:
+    trades(trade(newName="7"))
+    (row,) = Break.objects.filter(key__endswith="newName")
+    breaks.resolve_break(row.pk, user=person("ops").user, reason="harmless")
+    trades(trade(newName="7"), fromDate="20261123", toDate="20261123")
+    assert not any("newName" in name for name in open_breaks())
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ limits = st.builds(
 
 def part(contracts: dict[int, int], qty: Decimal, **changes: object) -> Part:
     worth = sum(abs(ratio) * PRICES[con_id] for con_id, ratio in contracts.items())
-    content = Content("A", SHAPES.index(contracts), True, qty, "LIMIT", Decimal(worth), None)
+    content = Content("A", str(contracts), True, qty, "LIMIT", Decimal(worth), None)
     ratios = {con_id: Decimal(ratio) for con_id, ratio in contracts.items()}
     given = {
         "content": content,

@@ -29,8 +29,8 @@ ALLOWED = {
     State.PARTIALLY_FILLED: "cancel doubt expire fill reopen",
     State.FILLED: "complete reopen",
     State.COMPLETED: "reopen",
-    State.CANCELED: "expire fill reject",
-    State.EXPIRED: "fill",
+    State.CANCELED: "doubt expire fill reject",
+    State.EXPIRED: "doubt fill",
     State.REJECTED: "doubt fill",
     State.FAILED: "accept cancel doubt expire fill part_fill work",
 }

@@ -19,7 +19,7 @@ from orders.risk.use import Day, Use, use_checks
 
 AAPL, MSFT = 1, 2
 UNKNOWN = "DAILY_LOSS_UNKNOWN"
-CONTENT = Content("A", AAPL, True, Decimal(10), "LIMIT", Decimal(100), None)
+CONTENT = Content("A", str(AAPL), True, Decimal(10), "LIMIT", Decimal(100), None)
 sides = st.sampled_from([1, -1])
 quantities = st.integers(1, 50).map(Decimal)
 
@@ -35,7 +35,7 @@ VALUATION = Valuation(now=NOW, max_age=timedelta(hours=1), contracts=WORTH)
 
 
 def asked(sign: int = 1, quantity: Decimal | int = 10, con_id: int = AAPL, **changes: object) -> Part:
-    content = replace(CONTENT, buys=sign > 0, order_qty=Decimal(quantity), instrument=con_id, **changes)  # type: ignore[arg-type]
+    content = replace(CONTENT, buys=sign > 0, order_qty=Decimal(quantity), contract=str(con_id), **changes)  # type: ignore[arg-type]
     value = Decimal(quantity) * (100 if con_id == AAPL else 30)
     return Part(
         content=content,
@@ -192,7 +192,7 @@ def test_orders_and_messages_for_each_execution_have_a_limit() -> None:
 
 def test_the_same_executed_too_often_is_stopped_at_any_price() -> None:
     use = held(0)
-    use.executed["A", AAPL, True, Decimal(10)] = 3
+    use.executed["A", str(AAPL), True, Decimal(10)] = 3
     assert failed({"max_repeated_executions": 3}, use, asked(price=Decimal(7))) == ["REPEATED_EXECUTIONS"]
     assert failed({"max_repeated_executions": 3}, use, asked(1, 11)) == []
 

@@ -4,20 +4,30 @@
 const tabs = new Set();
 let source = null;
 let opened = false; // and nothing heard yet
+let place = ""; // in the events, up to which all was heard
 
 self.onconnect = ({ ports: [tab] }) => {
     tabs.add(tab);
-    tab.onmessage = ({ data }) => (data.bye ? tabs.delete(tab) : greet(tab, data.url));
+    tab.onmessage = ({ data }) => (data.bye ? tabs.delete(tab) : greet(tab, data));
     tab.start();
 };
 
-/** A tab that comes later has missed what was told since its page was made. */
-function greet(tab, url) {
-    source ? tab.postMessage({ kind: "open" }) : listen(url);
+/**
+ * The first tab has us listen from the place at which its page was made: between two pages of one tab
+ * nobody listens, and a fill of that moment must be told. A later tab has missed news of the rows alone.
+ */
+function greet(tab, page) {
+    if (source) {
+        tab.postMessage({ kind: "open" });
+        return;
+    }
+    place = page.place;
+    listen(page.url);
 }
 
-/** The first thing heard says that the server has taken our place in the events; what was before it was missed. */
-function heard(message) {
+/** The first thing heard says that the server has taken our place in the events; rows may be older than it. */
+function heard(event, message) {
+    place = event.lastEventId || place;
     if (opened) {
         opened = false;
         tell({ kind: "open" });
@@ -32,13 +42,13 @@ function tell(message) {
 }
 
 function listen(url) {
-    source = new EventSource(url, { withCredentials: true });
+    source = new EventSource(`${url}?last_event_id=${place}`, { withCredentials: true });
     source.addEventListener("order", (event) => {
         const told = JSON.parse(event.data);
-        heard({ ...told, what: told.kind, kind: "order" });
+        heard(event, { ...told, what: told.kind, kind: "order" });
     });
-    source.addEventListener("heartbeat", (event) => heard({ kind: "beat", at: JSON.parse(event.data).at }));
-    source.addEventListener("reset", () => heard({ kind: "reset" }));
+    source.addEventListener("heartbeat", (event) => heard(event, { kind: "beat", at: JSON.parse(event.data).at }));
+    source.addEventListener("reset", (event) => heard(event, { kind: "reset" }));
     source.onopen = () => (opened = true);
     source.onerror = () => {
         // EventSource tries again by itself unless the server refused, as it does when the login has ended.
