@@ -28,8 +28,9 @@ from orders.models.middle_office.reports import DayReport
 desk, now, long = User.objects.get(username="desk"), t.now(), "W" * 64
 job = DeskJob.objects.create(kind="PLACE", owner=desk, name=f"{long[:50]}.csv")
 job.rows.create(line=1, fields={"cl_ord_id": long, "side": "HOLD"}, errors={"side": long})
-Approval.objects.create(kind="LIMITS", title=f"Limits of {long}", diff=[{"what": long, "old": "1", "new": long}],
-    reason=long, maker=desk, made_by=long, expires_at=now + timedelta(days=1))
+diff = [{"what": long, "old": "1", "new": long}]
+Approval.objects.create(kind="LIMITS", title=f"Limits of {long}", diff=diff, reason=long,
+    maker=desk, made_by=long, expires_at=now + timedelta(days=1))
 KillSwitch.objects.create(scope="strategy:nobody", action="cancel", status="PROVEN", reason=long, maker=desk,
     made_by=long, state_before="ACTIVE", progress={}, proven_at=now, released_at=now, released_by=long)
 SavedView.objects.create(owner=desk, name=long[:40], query="view=open")

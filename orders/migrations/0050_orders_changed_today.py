@@ -9,7 +9,7 @@ from brokers.postgres.migration_steps import BuildIndex
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("orders", "0048_still_working")]
+    dependencies = [("orders", "0049_splits")]
 
     operations = [
         BuildIndex(
