@@ -62,7 +62,8 @@ def with_dialog(page: Page, order: dict[str, Any], act: str) -> None:
     """The order's page, with the dialog of an act open."""
     page.goto(f"/admin/orders/order/{order['id']}/change/")
     expect(page.locator("[data-part=head]")).to_contain_text("Working", timeout=WAIT)
-    page.click(f"[data-act={act}]")
+    page.locator(f"[data-act={act}]").dblclick()
+    expect(page.locator("dialog[open]")).to_have_count(1)
 
 
 def press(page: Page, verb: str) -> None:
@@ -79,7 +80,7 @@ def test_who_replaces_what_another_cancels_is_told_and_keeps_what_was_typed(
     press(boss, "Cancel order")
     expect(second.locator("[data-part=head]")).to_contain_text("Canceled", timeout=WAIT)
     press(second, "Replace order")
-    expect(second.locator("dialog .desk-error")).to_contain_text("nothing to cancel or replace", timeout=WAIT)
+    expect(second.locator("dialog .desk-error")).to_contain_text("it is CANCELED", timeout=WAIT)
     expect(second.locator("dialog input[name=price]")).to_have_value("3")
 
 
