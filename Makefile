@@ -42,6 +42,7 @@ drawn: venv ## write the pages of docs/ that are drawn from the code
 	$(IN_VENV) manage.py drawkinds
 	$(IN_VENV) manage.py drawcontrols
 	$(IN_VENV) manage.py drawarchitecture
+	$(IN_VENV) manage.py drawperformance
 
 pictures: venv ## take the pictures of docs/images anew
 	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_middle_office.py tests/browser/test_flower.py \

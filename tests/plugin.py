@@ -32,7 +32,6 @@ LONG = (
     "tests/scenarios/shared/",
     "tests/browser/",
     "tests/scenarios/test_chaos.py",
-    "tests/scenarios/test_kills.py",
     "tests/benchmarks/",
     "tests/integration/stack/",
     "tests/scenarios/",

@@ -33,6 +33,7 @@ from brokers.port import InboundMessage
 from brokers.postgres import storable
 from orders.booking import (
     commissions,
+    corrections,
     duplicates,
     effects,
     external,
@@ -253,7 +254,7 @@ class Applying:
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
         if not report.exec_id:
             raise ValueError("an execution without an id cannot be told from another one")
-        order = self.set.find(report, cause.at)
+        order = self.set.find(report, cause.at) or corrections.find_corrected(self.set, report)
         if order is None:
             if external.is_busted(self.set.session, report):
                 log.info("a bust of what was never booked", extra={"exec_id": storable.text(report.exec_id)})
@@ -266,7 +267,8 @@ class Applying:
             return
         execution = _execution_of(order, report, account, exec_id, cause)
         self.set.add_execution(order, execution)
-        replaced = supersede(self.set.executions(order), execution)
+        versions = corrections.versions_of(self.set, order, execution)
+        replaced = supersede(versions)
         for former in replaced:
             self.set.touch_execution(former)
         quantities.alert_to_surprises(order, execution, corrects=bool(replaced))
@@ -277,6 +279,8 @@ class Applying:
         external.become_combination(order, report)
         quantities.recount(order, self.set.executions(order))
         external.grow(order, report)
+        for other in corrections.follow_move(self.set, order, execution, versions, cause):
+            self._touched[other] = cause
         said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
         order.record_event(EventKind.EXECUTION, cause.saying(data=said))
         request_answers.accept_proven(self.set, order, cause)

@@ -97,6 +97,7 @@ class WorkingSet:
         self._by_perm: dict[int, list[Order]] = defaultdict(list)
         self._by_broker_id: dict[tuple[int, int], list[Order]] = defaultdict(list)
         self._named: dict[str, list[Execution]] = defaultdict(list)
+        self._versions: dict[str, list[Execution]] = defaultdict(list)
         self._accounts: set[str] = set()
         self.answer = self._load(_keys_of(items), *first)
 
@@ -115,6 +116,14 @@ class WorkingSet:
     def executions_named(self, exec_id: str) -> list[Execution]:
         """The executions of this id: one, or one for each account of an advisor's order."""
         return self._named.get(exec_id, [])
+
+    def versions(self, root: str) -> list[Execution]:
+        """The executions of this root on all orders of the batch; none for ids without a version."""
+        return self._versions.get(root, []) if root else []
+
+    def fetch_executed(self, exec_ids: list[str]) -> None:
+        """Lock the orders that have these executions as well."""
+        self._load(OrderKeys(exec_ids=exec_ids))
 
     def is_elsewhere(self, exec_id: str) -> bool:
         """Whether the execution was booked on an order of another session."""
@@ -166,8 +175,7 @@ class WorkingSet:
 
     def add_execution(self, order: Order, execution: Execution) -> None:
         """Book an execution on its order."""
-        self._executions[order.id].append(execution)
-        self._named[execution.exec_id].append(execution)
+        self._take_in(execution)
         self._changed.append(execution)
 
     def touch_execution(self, execution: Execution) -> None:
@@ -220,9 +228,12 @@ class WorkingSet:
             self._requests[request.order_id].append(request)
         if executed := [order.id for order in orders if order.first_fill_at]:
             for row in prepared.rows(_executions_sql(), [executed]):
-                execution = prepared.from_row(Execution, row)
-                self._executions[execution.order_id].append(execution)
-                self._named[execution.exec_id].append(execution)
+                self._take_in(prepared.from_row(Execution, row))
+
+    def _take_in(self, execution: Execution) -> None:
+        self._executions[execution.order_id].append(execution)
+        self._named[execution.exec_id].append(execution)
+        self._versions[execution.exec_root].append(execution)
 
 
 def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> TradedContract:

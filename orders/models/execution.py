@@ -126,20 +126,23 @@ def version_root(execution: Execution) -> str:
     return f"{execution.account_id}:{execution.exec_root or execution.exec_id}"
 
 
-def supersede(executions: Sequence[Execution], new: Execution) -> list[Execution]:
-    """Mark the versions that `new` replaces, or `new` itself when a later one is known; the changed ones.
+def supersede(versions: Sequence[Execution]) -> list[Execution]:
+    """Mark all versions of an execution that a later one replaces; those that were stored before.
 
     IB corrects an execution by one that differs after the last dot of its id (".02" replaces ".01").
     """
-    same = [e for e in executions if e.account_id == new.account_id]
-    versions = [e for e in same if e.exec_root and e.exec_root == new.exec_root]
     if len(versions) < 2:
         return []
-    newest = max(versions, key=_version)
-    changed = [e for e in versions if e is not newest and not e.superseded]
+    counts = newest(versions)
+    changed = [e for e in versions if e is not counts and not e.superseded]
     for execution in changed:
         execution.superseded = True
     return [execution for execution in changed if execution.pk is not None]
+
+
+def newest(versions: Sequence[Execution]) -> Execution:
+    """The version that counts."""
+    return max(versions, key=_version)
 
 
 def _version(execution: Execution) -> tuple[int, str]:

@@ -13,24 +13,15 @@ from tests.unit.test_alert_rules import ALERTS
 from tradedesk.bench.audited import audit_cost
 from tradedesk.bench.floor import HOPS, floor
 from tradedesk.bench.ground import UNPACED, Ground, prepared
-from tradedesk.bench.growth import growth
 from tradedesk.bench.latency import latency
 from tradedesk.bench.limited import limits_cost
-from tradedesk.bench.lists import PAGES
 from tradedesk.bench.run import KINDS
 from tradedesk.bench.spike import spike
-from tradedesk.bench.storing import Hands, definitions, indexes_at_the_end
+from tradedesk.bench.storing import Hands, indexes_at_the_end
 from tradedesk.bench.streams import streams
 from tradedesk.bench.throughput import LEFT_BEHIND, throughput
 
 pytestmark = pytest.mark.timeout(600)  # a whole system is started first, on a machine that may be busy
-#: Stored orders of which not everything is there: an event, and an execution of each that was filled.
-UNLIKE = """
-    SELECT cl_ord_id, count(DISTINCT e.id), count(DISTINCT x.id) FROM orders_order AS o
-    LEFT JOIN orders_orderevent AS e ON e.order_id = o.id LEFT JOIN orders_execution AS x ON x.order_id = o.id
-    WHERE left(cl_ord_id, 6) = 'grown-' GROUP BY cl_ord_id, state
-    HAVING count(DISTINCT e.id) <> 1 OR count(DISTINCT x.id) <> (state = 'COMPLETED')::int
-"""
 NOTHING = dict.fromkeys(LEFT_BEHIND, 0)
 
 
@@ -93,29 +84,6 @@ def test_a_spike_loses_nothing_and_sends_nothing_stale(ground: Ground) -> None:
     assert {"market", "resting"} <= set(measured["waited_s_by_priority"])
     assert measured["cancel_to_gateway_ms"]["count"] == 40
     assert measured["left_behind"] == NOTHING
-
-
-def test_growth_stores_what_it_says_and_reads_every_list(ground: Ground) -> None:
-    with Hands(ground.system.postgres) as hands:
-        before = definitions(hands)
-        measured = growth(ground, orders=2, levels=(0, 300), say=lambda text: None, reads=1, most_together=5)
-        assert definitions(hands) == before
-    few, many = measured["stored"].values()
-    # A comparison may meanwhile find the floor's orders, which are another client's.
-    assert many["orders_stored"] - few["orders_stored"] >= 300 + 2
-    grown = "SELECT count(*) FROM orders_order WHERE left(cl_ord_id, 6) = 'grown-'"
-    assert ground.system.rows(grown) == [(300,)]
-    assert ground.system.rows(UNLIKE) == []
-    assert set(measured["p50_change_percent"]) >= {"post_to_wire_ms", "newest_orders"}
-    for who in ("all_accounts", "one_account"):
-        orders = many["lists_ms"][who]["orders"]["alone"]
-        assert [orders["open true"][page]["rows"] for page in PAGES] == [50, 0, 0]
-        assert orders["side buy"]["first"]["rows"] == 50
-        assert many["lists_ms"][who]["executions"]["together"]["queries"] == 15
-    worst = many["lists_ms"]["worst"]
-    assert worst["lists"] == worst["all_reads_ms"]["count"] > 200
-    assert worst["p50"]["highest_ms"] == worst["max"]["highest_ms"] > 0
-    assert 0 <= worst["p50"]["above_target"] <= worst["lists"]
 
 
 def test_an_index_that_is_not_what_it_was_ends_the_measuring(ground: Ground) -> None:

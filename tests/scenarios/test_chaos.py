@@ -1,4 +1,4 @@
-"""Short chaos of a few seeds: whatever dies, both books tell the same story afterwards.
+"""A short chaos: whatever dies, both books tell the same story afterwards.
 
 More seeds: tests/soak/test_many_chaos_seeds.py.
 """

@@ -11,8 +11,8 @@ from tradedesk.env import BASE_DIR
 from tradedesk.stack.processes.commands import MANAGE
 
 ORDERS, FAULTS, GAP = 200, 40, 0.6
-#: These two make 56 of the 64 kinds of faults between them, those of the long run all.
-SEEDS, MANY_SEEDS = (284, 512), range(101, 109)
+#: The one of `make test` makes most kinds of faults, those of the long run all.
+SEEDS, MANY_SEEDS = (284,), range(101, 109)
 #: Servers of the test run; chaos has its own.
 OURS = ("DATABASE_URL", "REDIS_URL", "PGOPTIONS", "TRADEDESK_DATA")
 Done = subprocess.CompletedProcess[str]

@@ -12,14 +12,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
+from django.core.management import call_command
 
 from tradedesk.bench.figures import Document, spread
 from tradedesk.bench.ground import UNPACED, epoch, prepared
 from tradedesk.bench.machine import machine
+from tradedesk.bench.published import publish_peers
 from tradedesk.stack.clients import ACCOUNT, Control
 from tradedesk.stack.ports import free_port
 
@@ -48,12 +51,17 @@ def main() -> None:
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--venvs", type=Path, default=Path.home() / ".cache" / "tradedesk-peers")
     parser.add_argument("--only", choices=sorted(PEERS), action="append")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.json and .md")
     wanted = parser.parse_args()
+    at, before = datetime.now(UTC).isoformat(), machine()
     found = {name: measured(name, wanted.venvs, wanted.orders) for name in wanted.only or PEERS}
     found["tradedesk"] = ours(wanted.orders)
     ratios = {name: to_ours(found[name], found["tradedesk"]) for name in found if name != "tradedesk"}
-    document = {"machine": machine(), "orders": wanted.orders, "found": found, "peer_to_ours_p50": ratios}
-    print(json.dumps(document, indent=2))
+    document = {"at": at, "machine": before, "orders": wanted.orders, "found": found}
+    print(json.dumps({**document, "peer_to_ours_p50": ratios}, indent=2))
+    if wanted.write:
+        publish_peers(document)
+        call_command("drawperformance", stdout=sys.stderr)
 
 
 def measured(name: str, venvs: Path, orders: int) -> Document:

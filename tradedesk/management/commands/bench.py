@@ -12,7 +12,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradedesk.bench.path.figures import COLUMNS, write_figures
+from tradedesk.bench.published import publish
 from tradedesk.bench.run import KINDS, Wanted, run
+from tradedesk.bench.targets import TARGETS
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.processes.interrupts import Interrupts
 
@@ -47,7 +49,8 @@ class Command(BaseCommand):
             nargs="?",
             const="after",
             choices=COLUMNS,
-            help="path: put the figures into docs/path.json (%(const)s) and draw docs/architecture.md again",
+            help="path: put the figures into docs/path.json (%(const)s) and draw docs/architecture.md again; "
+            f"{', '.join(TARGETS)}: into docs/performance.json and docs/performance.md",
         )
         parser.add_argument("--keep", action="store_true", help="keep logs and data")
 
@@ -58,8 +61,8 @@ class Command(BaseCommand):
             raise CommandError("--orders, --runs, --sessions and --readers must be at least 1.")
         if options["sessions"] > 8:
             raise CommandError("--sessions must be at most 8.")
-        if options["write"] and options["kind"] != "path":
-            raise CommandError("--write goes with the kind path.")
+        if options["write"] and options["kind"] not in ("path", *TARGETS):
+            raise CommandError(f"--write goes with the kinds path, {', '.join(TARGETS)}.")
         for name in ("limits", "audit"):
             if options[name] and options["kind"] != "latency":
                 raise CommandError(f"--{name} goes with the kind latency.")
@@ -76,9 +79,12 @@ class Command(BaseCommand):
         )
         document = self._measure(wanted, keep=options["keep"])
         self.stdout.write(json.dumps(document, indent=2))
-        if options["write"]:
+        if options["write"] and wanted.kind == "path":
             write_figures(options["write"], document)
             call_command("drawarchitecture", stdout=self.stderr)
+        elif options["write"]:
+            publish(wanted.kind, document)
+            call_command("drawperformance", stdout=self.stderr)
 
     def _measure(self, wanted: Wanted, *, keep: bool) -> dict[str, Any]:
         folder = Path(tempfile.mkdtemp(prefix="tradedesk-bench-")).resolve()

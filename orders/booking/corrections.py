@@ -1,0 +1,82 @@
+"""Corrections that change what an execution was: its side, its contract or its account.
+
+Then it is not our order's any more: the version before counts no longer, the new one is booked on an order of
+its own, as somebody else's. So position and cost follow the broker, our order has what was truly executed
+of it, and a person decides what is to become of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from brokers.formats import decimal_text
+from brokers.messages import ExecutionReport
+from orders.booking import quantities
+from orders.booking.matching import agrees, facts_of
+from orders.booking.working_set import WorkingSet, execution_id
+from orders.models import AlertKind, Cause, Execution, Order, Source, State
+from orders.models.execution import newest
+from orders.notify.alerts import raise_alert
+
+#: So many earlier versions of an execution are looked for when nothing else names its order.
+EARLIER_VERSIONS = 9
+
+
+def find_corrected(known: WorkingSet, report: ExecutionReport) -> Order | None:
+    """The order of the earlier versions of an execution that names none itself; locked from now on.
+
+    None where there is none, or it cannot be its order by side, contract and account.
+    """
+    root, _, version = report.exec_id.rpartition(".")
+    if not report.exec_root or int(version) < 2:
+        return None
+    earlier = range(max(1, int(version) - EARLIER_VERSIONS), int(version))
+    known.fetch_executed([execution_id(f"{root}.{number:0{len(version)}}") for number in earlier])
+    found = known.versions(execution_id(report.exec_root))
+    orders = (known.orders[execution.order_id] for execution in found)
+    return next((order for order in orders if agrees(order, facts_of(report))), None)
+
+
+def versions_of(known: WorkingSet, order: Order, execution: Execution) -> list[Execution]:
+    """All versions of an execution, on whichever orders.
+
+    Executions of a group order have one id in each account; an order of ours has one account, so a version in
+    another one is the same execution, corrected.
+    """
+    return [
+        one
+        for one in known.versions(execution.exec_root)
+        if one.account_id == execution.account_id
+        or order.source != Source.EXTERNAL
+        or known.orders[one.order_id].source != Source.EXTERNAL
+    ]
+
+
+def follow_move(
+    known: WorkingSet, order: Order, execution: Execution, versions: Sequence[Execution], cause: Cause
+) -> list[Order]:
+    """Recount the other orders that have versions of an execution of this one; ours wait for a person."""
+    others = {one.order_id: known.orders[one.order_id] for one in versions if one.order_id != order.id}
+    if not others:
+        return []
+    counts = newest(versions)
+    place = known.orders[counts.order_id]
+    what = f"{counts.side} {decimal_text(counts.last_qty)} {counts.symbol} at {decimal_text(counts.last_px)}"
+    text = (
+        f"{counts.exec_id} corrects an execution to {what} in {counts.account_id}, of {place.cl_ord_id} now"
+    )
+    for one in (order, *others.values()):
+        quantities.recount(one, known.executions(one))
+        if one.source == Source.EXTERNAL:
+            _stand_for_correction(one)
+        else:
+            one.hold(cause.saying(text))
+            raise_alert(AlertKind.CORRECTION, order=one, subject=counts.exec_root[:120], text=text)
+    return list(others.values())
+
+
+def _stand_for_correction(order: Order) -> None:
+    """It is as large as what was corrected, and without that it is over: there is no order behind it."""
+    order.closed_as = State.CANCELED
+    order.order_qty = order.cum_qty or order.order_qty
+    order.touched = True
