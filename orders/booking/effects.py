@@ -27,6 +27,7 @@ from orders.models import (
     Source,
     State,
 )
+from orders.models.execution import has_executed
 from orders.models.ord_status import STANDINGS
 from orders.models.reasons import reason
 from orders.notify.alerts import raise_alert
@@ -136,7 +137,7 @@ def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) 
     """The broker says that the order is over; what is open on it is answered."""
     if status is WorkingStatus.CANCELED and order.time_is_over(cause.at):
         status = WorkingStatus.EXPIRED  # IB says "Cancelled"; why, only completed orders tell
-    if status is WorkingStatus.REJECTED and order.cum_qty == 0:
+    if status is WorkingStatus.REJECTED and not has_executed(known.executions(order)):
         _reject(order, cause)
     elif status is WorkingStatus.EXPIRED and order.state in (*AT_BROKER, State.CANCELED, State.FAILED):
         _set_reason(order, "TIME_IN_FORCE", cause.text)

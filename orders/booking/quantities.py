@@ -18,6 +18,8 @@ from orders.models.execution import (
     charged,
     executed,
     first_days,
+    has_executed,
+    is_uneven,
     total_qty,
     uncharged,
     version_root,
@@ -28,6 +30,15 @@ from orders.sending.unknown_outcome import mark_unconfirmed
 
 #: Ends after which the broker executes nothing more, whatever is taken back later.
 ENDS = (State.CANCELED, State.EXPIRED)
+#: An execution says more of the order than these do.
+UNCERTAIN = (
+    State.CREATED,
+    State.SENT,
+    State.UNCONFIRMED,
+    State.ACCEPTED,
+    State.REJECTED,
+    State.FAILED,
+)
 
 
 def recount(order: Order, executions: Iterable[Execution]) -> None:
@@ -117,6 +128,8 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _partly(order, cause)
     elif order.state in (State.PARTIALLY_FILLED, *EXECUTED):
         _reopen(order, cause)
+    elif order.state in UNCERTAIN and has_executed(executions):
+        _leg_alone(order, cause)
     settle_costs(order, executions, cause)
 
 
@@ -128,12 +141,20 @@ def settle_costs(order: Order, executions: Iterable[Execution], cause: Cause) ->
         order.touched = True
         clear_alert(AlertKind.COMMISSION_MISSING, order=order)
     frozen = order.overfilled and order.held_for_desk
-    unsettled = bool(missing or frozen)
+    unsettled = bool(missing or frozen or is_uneven(order, executions))
     if order.state == State.COMPLETED and unsettled:
         _reopen(order, cause)  # an execution came after its last commission: a correction, a crossing replace
     elif order.state == State.FILLED and not unsettled:
         order.completed_at = cause.at
         order.complete(cause)
+
+
+def _leg_alone(order: Order, cause: Cause) -> None:
+    """Of a combination a leg was executed and nothing of the whole: the broker works it."""
+    if order.state in (State.REJECTED, State.FAILED):
+        mark_unconfirmed(order, cause)
+    else:
+        order.work(cause)
 
 
 def _partly(order: Order, cause: Cause) -> None:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.db.models import Q
 
-from brokers.fix import SecType
+from brokers.fix import SecType, Side
 
 if TYPE_CHECKING:
     from orders.models.order import Order
 
 PX_STEP = Decimal("1e-10")
+ZERO = Decimal(0)
 
 
 class Execution(models.Model):
@@ -91,6 +92,40 @@ def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
     """The executions that a commission is charged for: of a combination, those of its legs."""
     counting = in_force(executions)
     return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
+
+
+def has_executed(executions: Iterable[Execution]) -> bool:
+    """Whether anything was executed that counts: of a combination, maybe no more than a leg."""
+    return any(one.last_qty for one in in_force(executions))
+
+
+def legs_of(order: Order, executions: Iterable[Execution]) -> dict[int, tuple[Decimal, Decimal]]:
+    """What a combination's legs executed and what its quantity makes of them, signed, by con_id.
+
+    Empty where nobody can tell: no combination, legs not known, or an execution of none of them.
+    """
+    found: dict[int, tuple[Decimal, Decimal]] = {}
+    for leg in order.traded.legs if order.is_combination else ():
+        done, due = found.get(leg["con_id"], (ZERO, ZERO))
+        quantity = order.cum_qty * Decimal(leg["ratio"])
+        found[leg["con_id"]] = done, due + _way(order.side) * _way(leg["side"]) * quantity
+    for one in in_force(executions) if found else ():
+        if one.sec_type == SecType.BAG:
+            continue
+        if one.con_id not in found:
+            return {}
+        done, due = found[one.con_id]
+        found[one.con_id] = done + _way(one.side) * one.last_qty * one.scale, due
+    return found
+
+
+def _way(side: str) -> int:
+    return 1 if side == Side.BUY else -1
+
+
+def is_uneven(order: Order, executions: Iterable[Execution]) -> bool:
+    """Whether the legs of a combination do not come to what was executed of the whole."""
+    return any(done != due for done, due in legs_of(order, executions).values())
 
 
 def uncharged(executions: Iterable[Execution]) -> list[Execution]:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 
+from brokers.fix import SecType
 from brokers.formats import decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, Instrument
 from brokers.postgres import clock, storable
 from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
-from orders.models import AT_BROKER, DEAD, EXECUTED, BreakKind, Execution, Order, State
+from orders.models import AT_BROKER, DEAD, EXECUTED, Break, BreakKind, Execution, Order, State
+from orders.models.execution import is_uneven, legs_of
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.snapshot_rows import parts
 from orders.reconciliation.totals import COMBINATION
 
 #: What is compared of an execution, after its account and id: both are one for two accounts of a group order.
 COMPARED = ("account_id", "exec_id", "side", "last_qty", "last_px")
+#: A combination's legs are looked at for so long after its last execution, and while a break is open.
+LOOKED_BACK = timedelta(days=7)
 #: Which of our states agree with what a snapshot says; any other pair is news.
 AGREES: dict[WorkingStatus, tuple[State, ...]] = {
     WorkingStatus.HELD: (State.ACCEPTED, State.PARTIALLY_FILLED),
@@ -213,6 +218,42 @@ def _said(report: ExecutionReport) -> dict[str, str]:
         last_qty=decimal_text(report.last_qty),
         last_px=decimal_text(report.last_px),
         transact_time=time_text(report.transact_time),
+    )
+
+
+# --- combinations ---------------------------------------------------------------------------------------
+def combinations(session: str, snapshot: Snapshot) -> list[Finding]:
+    """Combinations that are over and whose legs did not execute as the whole did: one leg alone, say."""
+    told = Break.objects.filter(session_id=session, kind=BreakKind.EXECUTION, closed_at=None)
+    of_late = Q(last_fill_at__gte=snapshot.started_at - LOOKED_BACK) | Q(pk__in=told.values("order_id"))
+    over = Order.objects.filter(
+        of_late,
+        session_id=session,
+        instrument__in=Instrument.objects.filter(sec_type=SecType.BAG),
+        updated_at__lt=snapshot.started_at,
+        state__in=(*DEAD, *EXECUTED),
+    )
+    rows = over.select_related("instrument").prefetch_related("executions")
+    return [_uneven(order) for order in rows if is_uneven(order, order.executions.all())]
+
+
+def _uneven(order: Order) -> Finding:
+    legs = legs_of(order, order.executions.all())
+    said = ", ".join(
+        f"{decimal_text(done)} of {con_id}, not {decimal_text(due)}"
+        for con_id, (done, due) in legs.items()
+        if done != due
+    )
+    whole = f"is {order.state} with {decimal_text(order.cum_qty)} executed"
+    return Finding(
+        kind=BreakKind.EXECUTION,
+        key=f"legs of {order.id}",
+        account=order.account_id,
+        instrument_id=order.instrument_id,
+        order_id=order.id,
+        text=f"Combination {order.cl_ord_id} {whole}, and its legs are uneven: {said}.",
+        ours=as_evidence(**{str(con_id): decimal_text(done) for con_id, (done, _) in legs.items()}),
+        broker=as_evidence(**{str(con_id): decimal_text(due) for con_id, (_, due) in legs.items()}),
     )
 
 

@@ -200,7 +200,11 @@ def _record_breaks(
 ) -> list[Finding]:
     """What differs still. Without completed orders a snapshot cannot judge orders."""
     kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION]
-    found = [*comparison.executions(session, snapshot), *comparison.commissions(session)]
+    found = [
+        *comparison.executions(session, snapshot),
+        *comparison.combinations(session, snapshot),
+        *comparison.commissions(session),
+    ]
     if snapshot.full:
         kinds.append(BreakKind.ORDER)
         found += comparison.orders(session, snapshot, news, missing)

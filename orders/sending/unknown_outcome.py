@@ -107,7 +107,8 @@ def reject_order(order: Order, code: str, cause: Cause) -> None:
 def fail_order(order: Order, code: str, cause: Cause) -> None:
     """Given up with this reason: FAILED, or CANCELED when some of it has executed."""
     order.reason_code, order.reason_text = code, reason(code).text
-    give_up = order.cancel if order.cum_qty else order.fail
+    executed = order.first_fill_at and order.executions.filter(superseded=False, last_qty__gt=0).exists()
+    give_up = order.cancel if executed else order.fail
     give_up(cause.saying(order.reason_text))
 
 
