@@ -94,7 +94,7 @@ def test_a_cancel_is_held_up_by_no_replace_and_a_second_one_says_that_it_is_over
     press(second, "Replace order")
     expect(second.locator("[data-part=head]")).to_contain_text("2.00", timeout=WAIT)
     second.click("[data-act=cancel]")
-    expect(second.locator("dialog")).to_contain_text("can still fill")
+    expect(second.locator("dialog[open]")).to_contain_text("can still fill", timeout=WAIT)
     press(boss, "Cancel order")
     expect(second.locator("[data-part=head]")).to_contain_text("Canceled", timeout=WAIT)
     press(second, "Cancel order")
