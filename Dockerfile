@@ -16,7 +16,8 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=tradedesk.settings \
     STATIC_ROOT=/app/staticfiles \
-    TRADEDESK_DATA=/data
+    TRADEDESK_DATA=/data \
+    TRADEDESK_HEARTBEATS=/tmp/heartbeats
 RUN useradd --system --uid 10001 --no-create-home --home-dir /app --shell /usr/sbin/nologin tradedesk \
  && install -d -o tradedesk -g tradedesk /data /backups /anchors /archive
 COPY --from=packages /venv /venv

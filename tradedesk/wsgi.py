@@ -12,6 +12,7 @@ from tradedesk.conf.pooled import answer_soon
 from tradedesk.http.bodies import with_bodies
 from tradedesk.http.requests import API, Entrance
 from tradedesk.http.turns import Turns
+from tradedesk.liveness import Heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 env.require_secret_key()
@@ -23,3 +24,4 @@ import_module(settings.ROOT_URLCONF)  # loads every page now, not while the firs
 # What start-up has made stays: the collector need not look through it while an order waits.
 gc.collect()
 gc.freeze()
+Heartbeat("web").keep()  # one of several that hangs is met by some requests only, and so missed by HTTP

@@ -84,6 +84,8 @@ class Supervisor:
         self._awake_since = 0.0
         own = RestartableThread(f"supervisor-{session}", self._watch_forever)
         self.own = Watched("supervisor", own, silence=0.0)
+        #: After each look at all threads: the process is alive, and would end itself if one of them hung.
+        self.on_look: Callable[[], None] = lambda: None
         self.watched: dict[str, Watched] = {}
 
     def watch(self, label: str, thread: RestartableThread, *, silence: float) -> None:
@@ -126,6 +128,7 @@ class Supervisor:
             self._looked_at = now
             for watched in self.watched.values():
                 self._look_at(watched, now)
+            self.on_look()
 
     def _look_at(self, watched: Watched, now: float) -> None:
         if self._stopping.is_set():

@@ -90,6 +90,7 @@ def surroundings(service: Service, path: Path, data: Path) -> dict[str, str]:
         "PATH": f"{path}{os.pathsep}{os.environ['PATH']}",
         "DJANGO_SETTINGS_MODULE": "tradedesk.settings",
         "TRADEDESK_DATA": str(data),
+        "TRADEDESK_HEARTBEATS": str(data / "heartbeats"),
         "PYTHONUNBUFFERED": "1",
         **service.environment,
     }

@@ -54,9 +54,12 @@ class Containers:
     def is_healthy(self, name: str) -> bool:
         """Run the service's own health check; a dead process will never pass it."""
         self.require_alive(name)
-        service = self.service(name)
-        env = surroundings(service, BIN, self.folder / name)
-        asked = subprocess.run(health_argv(service), env=env, cwd=BASE_DIR, capture_output=True, check=False)
+        return self.passes(name, health_argv(self.service(name)))
+
+    def passes(self, name: str, check: list[str]) -> bool:
+        """Whether this command, run where the service runs, ends well."""
+        env = surroundings(self.service(name), BIN, self.folder / name)
+        asked = subprocess.run(check, env=env, cwd=BASE_DIR, capture_output=True, check=False)
         return asked.returncode == 0
 
     def require_alive(self, name: str) -> None:
@@ -68,10 +71,8 @@ class Containers:
 class PostgresWith(EmbeddedPostgres):
     """PostgreSQL with further options on its command line."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        super().__init__(
-            folder / "postgres", password="postgres-secret", log=folder / "postgres.log", durable=False
-        )
+    def __init__(self, folder: Path, *options: str, password: str = "postgres-secret") -> None:
+        super().__init__(folder / "postgres", password=password, log=folder / "postgres.log", durable=False)
         self.options = options
 
     def prepare(self) -> list[str]:

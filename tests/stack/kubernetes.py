@@ -82,10 +82,14 @@ def service_of(overlay: str, name: str) -> Service:
     (container,) = pod["spec"]["containers"]
     environment = environment_of(overlay, pod, container)
     command = [filled(part, environment) for part in container["command"]]
-    probe = container.get("readinessProbe") or container.get("livenessProbe") or {}
-    return Service(
-        name=name, command=command, environment=environment, health=health(probe, container), options=pod
-    )
+    health = probe(container, "readinessProbe") or probe(container, "livenessProbe")
+    return Service(name=name, command=command, environment=environment, health=health, options=pod)
+
+
+def liveness_of(overlay: str, name: str) -> list[str]:
+    """The probe that decides whether the main container of a pod is ended."""
+    (container,) = pods(overlay)[name]["spec"]["containers"]
+    return probe(container, "livenessProbe")
 
 
 def environment_of(overlay: str, pod: dict[str, Any], container: dict[str, Any]) -> dict[str, str]:
@@ -115,14 +119,15 @@ def filled(text: str, environment: dict[str, str]) -> str:
     return text
 
 
-def health(probe: dict[str, Any], container: dict[str, Any]) -> list[str]:
-    """A probe as a health check of compose."""
-    if "exec" in probe:
-        return ["CMD", *probe["exec"]["command"]]
-    if "httpGet" not in probe:
+def probe(container: dict[str, Any], kind: str) -> list[str]:
+    """A probe as a health check of compose; empty where there is none."""
+    declared = container.get(kind, {})
+    if "exec" in declared:
+        return ["CMD", *declared["exec"]["command"]]
+    if "httpGet" not in declared:
         return []
     (port,) = [each["containerPort"] for each in container["ports"]]
-    headers = {each["name"]: each["value"] for each in probe["httpGet"].get("httpHeaders", [])}
-    url = f"http://127.0.0.1:{port}{probe['httpGet']['path']}"
+    headers = {each["name"]: each["value"] for each in declared["httpGet"].get("httpHeaders", [])}
+    url = f"http://127.0.0.1:{port}{declared['httpGet']['path']}"
     asked = f"urlopen(Request({url!r}, headers={headers!r}), timeout=5)"
     return ["CMD", "python", "-c", f"from urllib.request import Request, urlopen; {asked}"]

@@ -41,6 +41,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = True
 CELERY_WORKER_CONSUMER = "tradedesk.workers.steady:Reporter"
+CELERY_BEAT_SCHEDULER = "tradedesk.workers.steady:Scheduler"
 CELERY_TASK_SEND_SENT_EVENT = False  # a second message for each task, of which Flower shows nothing more
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"

@@ -13,6 +13,8 @@ from celery.bin.worker import worker
 
 from tradedesk import env
 from tradedesk.celery import app
+from tradedesk.liveness import Heartbeat
+from tradedesk.workers import steady
 
 
 @click.group()
@@ -20,6 +22,7 @@ from tradedesk.celery import app
 def main(context: click.Context) -> None:
     """Run a Celery worker or beat of this project."""
     env.require_secret_key()  # webhooks are signed with it
+    steady.heartbeat = Heartbeat(context.invoked_subcommand or "")
     context.obj = CLIContext(app=app, no_color=False, workdir=None, quiet=False)
 
 

@@ -40,12 +40,14 @@ from django_otp import user_has_device  # noqa: E402
 from flower.app import Flower  # noqa: E402
 from flower.command import apply_env_options, apply_options, extract_settings, setup_logging  # noqa: E402
 from flower.urls import settings as flower_settings  # noqa: E402
+from tornado.ioloop import PeriodicCallback  # noqa: E402
 from tornado.options import options  # noqa: E402
 from tornado.web import RequestHandler  # noqa: E402
 
 from orders.access import SEES_ALL, address_of  # noqa: E402
 from orders.desk_sessions import is_own_host, may_work, person_of_cookie, tries_of  # noqa: E402
 from tradedesk.celery import app  # noqa: E402
+from tradedesk.liveness import EVERY, Heartbeat  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -180,6 +182,7 @@ def main() -> None:
     atexit.register(flower.stop)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     flower.start_http_server()
+    PeriodicCallback(Heartbeat("flower").beat, EVERY * 1000).start()
     with suppress(KeyboardInterrupt, SystemExit):
         flower.start()
 

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from typing import Any
 
 from celery.apps.worker import Worker
+from celery.beat import PersistentScheduler
 from celery.platforms import EX_FAILURE
 from celery.worker import state
 from celery.worker.consumer import Consumer
 from celery.worker.control import inspect_command
 from kombu.asynchronous import set_event_loop
+
+from tradedesk.liveness import EVERY, Heartbeat
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,9 @@ SHOWN = (
     *("task_acks_late", "task_default_queue", "task_ignore_result", "worker_prefetch_multiplier", "timezone"),
     *("accept_content", "worker_concurrency"),
 )
+AWAY = "waits for Redis"
+#: Of a worker or beat; a broker worker's own is that of its session, which needs no Celery.
+heartbeat: Heartbeat | None = None
 PAUSE = 1.0  # seconds before it begins again: a Redis that refuses everything must not make a busy loop
 
 
@@ -54,6 +61,8 @@ class Reporter(Consumer):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.timer.call_repeatedly(EVENTS_EVERY, self.send_events)
+        if heartbeat:
+            self.timer.call_repeatedly(EVERY, heartbeat.beat)
 
     def on_send_event_buffered(self) -> None:  # type: ignore[override]  # nobody reads it
         """There is an event: the timer sends it, and not the thread that happens to add one too many."""
@@ -63,6 +72,11 @@ class Reporter(Consumer):
         """Publish the events that wait."""
         if self.event_dispatcher:
             self.event_dispatcher.flush()
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """As always; it may take as long as Redis is away."""
+        with heartbeat.meanwhile(AWAY) if heartbeat else nullcontext():
+            return super().ensure_connected(conn)
 
     def stop(self) -> None:
         """Send what waits, then stop."""
@@ -98,3 +112,13 @@ class SteadyWorker(Worker):
         state.reset_state()
         set_event_loop(None)  # the old loop's poller watches closed sockets
         self.setup_instance(**self.prepare_args(**self._options))
+
+
+class Scheduler(PersistentScheduler):
+    """Beat's scheduler, which says that it goes on: an absent Redis costs a turn seconds, and no more."""
+
+    def tick(self, *args: Any, **options: Any) -> float:
+        """One turn."""
+        if heartbeat:
+            heartbeat.beat()
+        return float(super().tick(*args, **options))

@@ -137,6 +137,17 @@ def test_a_policy_names_every_pod_that_speaks(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_container_that_may_hang_is_found(overlay: str) -> None:
+    """The gateway is not ours: what it waits for may take a person hours."""
+    for each in of_kind(overlay, "Deployment", "StatefulSet"):
+        if not each["metadata"]["name"].startswith("gateway"):
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            assert {"startupProbe", "readinessProbe", "livenessProbe"} <= container.keys(), container["name"]
+    for each in of_kind(overlay, "CronJob"):
+        assert each["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"], each["metadata"]["name"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_probe_that_kills_asks_nothing_of_others(overlay: str) -> None:
     """A lost gateway, Redis or database must not restart what waits for it."""
     for name, container in containers(overlay):

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
-import os
+import re
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.stack.compose import here
 from tests.stack.containers import Containers, PostgresWith
-from tests.stack.kubernetes import pods, service_of
+from tests.stack.kubernetes import OVERLAYS, liveness_of, pods, service_of
+from tradedesk.stack import template
+from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.ports import free_port
+from tradedesk.stack.servers.postgres import DATABASE
 from tradedesk.stack.servers.redis import EmbeddedRedis
 
-#: The one that has everything of the other, and a session more. `OVERLAY=paper` starts the other.
-OVERLAY = os.environ.get("OVERLAY", "live")
-ASKED = ["web", "stream", "worker", "beat", "flower"]  # they have a probe
+ASKED = ["web", "stream", "worker", "beat", "flower"]  # they have a door, or say that they live
 ENDING = {"backup": "backups", "anchor": "anchors", "archive": ""}  # with the folder that it fills
+PROBE = ["python", "-IS", "tradedesk/liveness.py", "60"]
 HELD = "SELECT name FROM brokers_gatewaysession WHERE lease_owner <> '' AND heartbeat_at IS NOT NULL"
+
+
+class Servers:
+    """PostgreSQL with the template's database, and Redis: both overlays have one of each, and share these."""
+
+    def __init__(self, folder: Path, undo: ExitStack) -> None:
+        with DataFolder(folder) as data:
+            template.fill(data)
+            self.postgres = PostgresWith(folder, password=data.secret("postgres_password"))
+        self.redis = EmbeddedRedis(folder / "redis", password="redis-secret", log=folder / "redis.log")
+        for server in (self.postgres, self.redis):
+            undo.callback(server.kill)
+            server.start()
 
 
 class Cluster(Containers):
     """Every container of ours of an overlay; the gateways are not ours, and are away."""
 
-    def __init__(self, folder: Path, undo: ExitStack) -> None:
-        self.brokers = [name for name in pods(OVERLAY) if name.startswith("broker-")]
+    def __init__(self, overlay: str, servers: Servers, folder: Path, undo: ExitStack) -> None:
+        self.overlay = overlay
+        self.brokers = [name for name in pods(overlay) if name.startswith("broker-")]
         names = ["migrate", *ENDING, *ASKED, *self.brokers]
-        super().__init__(folder, undo, {name: service_of(OVERLAY, name) for name in names})
-        self.postgres = PostgresWith(folder)
-        self.redis = EmbeddedRedis(folder / "redis", password="redis-secret", log=folder / "redis.log")
+        super().__init__(folder, undo, {name: service_of(overlay, name) for name in names})
+        self.postgres = servers.postgres
         self.addresses = {
-            "postgres:5432": f"127.0.0.1:{self.postgres.port}",
-            "redis:6379": f"127.0.0.1:{self.redis.port}",
+            "postgres:5432/tradedesk": f"127.0.0.1:{servers.postgres.port}/{overlay}",
+            "postgres-secret": servers.postgres.password,
+            "redis:6379/0": f"127.0.0.1:{servers.redis.port}/{OVERLAYS.index(overlay)}",
             "gateway-main": "127.0.0.1",
             "gateway-second": "127.0.0.1",
             "0.0.0.0": "127.0.0.1",
@@ -43,27 +62,47 @@ class Cluster(Containers):
         }
 
     def start(self) -> None:
-        """Servers, the migration, then everything else, as the init containers order it."""
-        for server in (self.postgres, self.redis):
-            self.undo.callback(server.kill)
-            server.start()
+        """A database, the migration, then everything else, as the init containers order it."""
+        with self.postgres.connect("postgres") as connection:
+            connection.execute(f"CREATE DATABASE {self.overlay} TEMPLATE {DATABASE}".encode())
         assert self.completes("migrate"), (self.folder / "migrate.log").read_text()
         for name in [*ASKED, *self.brokers]:
             self.run(name)
 
+    def is_alive(self, name: str, limit: int) -> bool:
+        """What its liveness probe says when it allows so many seconds."""
+        _, *probe = [here(word, self.addresses) for word in liveness_of(self.overlay, name)]
+        return self.passes(name, [re.sub("^60$", str(limit), word) for word in probe])
+
+    def stop(self, name: str, number: int) -> None:
+        """Send a signal to a container's process, and those that it started."""
+        process = psutil.Process(self.running[name].pid)
+        for each in [process, *process.children(recursive=True)]:
+            each.send_signal(number)
+
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with ExitStack() as undo:
-        running = Cluster(tmp_path_factory.mktemp("cluster"), undo)
+        yield Servers(tmp_path_factory.mktemp("servers"), undo)
+
+
+@pytest.fixture(scope="module", params=OVERLAYS)
+def cluster(
+    request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    with ExitStack() as undo:
+        running = Cluster(request.param, servers, tmp_path_factory.mktemp(request.param), undo)
         running.start()
         yield running
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ASKED)
-def test_every_container_passes_its_own_probe(cluster: Cluster, name: str) -> None:
-    assert eventually(lambda: cluster.is_healthy(name), limit=120, pause=1)
+def test_every_container_passes_its_own_probes(cluster: Cluster) -> None:
+    for name in [*ASKED, *cluster.brokers]:
+        assert eventually(lambda name=name: cluster.is_healthy(name), limit=120, pause=0.5), name
+        assert cluster.is_alive(name, 60), name
+        assert cluster.passes(name, PROBE), name  # as `make up` and systemd see it
 
 
 @pytest.mark.timeout(300)
@@ -73,10 +112,24 @@ def test_every_broker_worker_holds_the_session_of_its_label(cluster: Cluster) ->
     def held() -> bool:
         for name in cluster.brokers:
             cluster.require_alive(name)
-        with cluster.postgres.connect() as connection:
+        with cluster.postgres.connect(cluster.overlay) as connection:
             return {name for (name,) in connection.execute(HELD).fetchall()} == sessions
 
     assert eventually(held, limit=120)
+
+
+@pytest.mark.timeout(300)
+def test_a_container_that_hangs_fails_its_liveness_probe(cluster: Cluster) -> None:
+    """One overlay is enough: both have the same probes."""
+    names = ["web", "worker", "beat", "broker-main"] if cluster.overlay == "paper" else []
+    for name in names:
+        cluster.stop(name, signal.SIGSTOP)
+    for name in names:
+        assert eventually(lambda name=name: not cluster.is_alive(name, 3), limit=120), name
+    for name in names:
+        cluster.stop(name, signal.SIGCONT)
+    for name in names:
+        assert eventually(lambda name=name: cluster.is_healthy(name), limit=120), name
 
 
 @pytest.mark.timeout(300)
@@ -89,5 +142,5 @@ def test_every_job_of_the_night_does_its_work_where_its_volume_is(cluster: Clust
 
 def sealed(cluster: Cluster) -> bool:
     """Whether the worker has sealed the first of the audit: before it nothing can be anchored."""
-    with cluster.postgres.connect() as connection:
+    with cluster.postgres.connect(cluster.overlay) as connection:
         return connection.execute("SELECT count(*) FROM orders_auditseal").fetchall() != [(0,)]

@@ -44,7 +44,7 @@ def test_a_unit_starts_again_without_end_and_is_confined(name: str) -> None:
     told = {key: values[-1] for key, values in unit(name).items()}
     assert (told["Restart"], told["StartLimitIntervalSec"]) == ("always", "0")
     assert (told["User"], told["ProtectSystem"], told["NoNewPrivileges"]) == ("tradedesk", "strict", "yes")
-    assert {"MemoryMax", "TasksMax", "TimeoutStopSec"} <= told.keys()
+    assert {"MemoryMax", "TasksMax", "TimeoutStopSec", "WatchdogSec", "NotifyAccess"} <= told.keys()
 
 
 def test_only_migration_and_backup_know_the_owner_of_the_tables() -> None:

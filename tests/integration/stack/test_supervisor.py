@@ -20,6 +20,11 @@ from tradedesk.stack.processes.process import end, is_gone, marked, spawn, wait_
 from tradedesk.stack.processes.restarts import PAUSES, Death, Return
 
 SLEEP = ("sh", "-c", "echo hello; exec sleep 300")
+HANGS = """
+    mkdir -p $TRADEDESK_HEARTBEATS
+    echo '{"name": "one", "state": "working", "at": 0}' >$TRADEDESK_HEARTBEATS/$$.json
+    echo hello; exec sleep 300
+"""
 FAILS = ("sh", "-c", "echo hello; echo ValueError: no such setting; exit 3")
 Start = Callable[..., tuple[subprocess.Popen[bytes], Plan]]
 
@@ -93,6 +98,14 @@ def test_what_keeps_dying_is_named_and_pauses_ever_longer(start: Start) -> None:
     )
     assert max(PAUSES) == 30
     assert not is_gone(pid(plan, "good"))
+
+
+def test_a_process_that_hangs_is_killed_and_started_again(start: Start) -> None:
+    _, plan = start(one=("sh", "-c", HANGS), two=SLEEP)
+    other = pid(plan, "two")
+    died, _ = news(plan, 2)
+    assert str(died).startswith("The process one was killed by SIGKILL (it hung: one (pid ")
+    assert (pid(plan, "two"), is_gone(other)) == (other, False)
 
 
 def test_what_a_dead_process_left_behind_ends_before_its_successor_starts(start: Start) -> None:

@@ -15,6 +15,7 @@ from brokers.gate.lease import Lease
 from brokers.postgres import database
 from orders.session.runtime import SessionRuntime, take_lease
 from tradedesk.env import SessionConfig
+from tradedesk.liveness import STANDING_BY, Heartbeat
 from tradedesk.workers import broker_worker
 
 STAND_BY_EVERY = 0.25  # seconds
@@ -32,15 +33,17 @@ class Command(BaseCommand):
         if config is None:
             known = ", ".join(settings.BROKER_SESSIONS)
             raise CommandError(f"There is no session {session!r}; TRADEDESK_SESSIONS names: {known}.")
-        lease = self._wait_for_lease(config)
+        heartbeat = Heartbeat(f"broker-{session}")
+        lease = self._wait_for_lease(config, heartbeat)
         if lease is None:
             return
         runtime = SessionRuntime(
             lease, adapter=config.adapter, host=config.host, port=config.port, client_id=config.client_id
         )
+        runtime.supervisor.on_look = heartbeat.beat
         sys.exit(broker_worker.run(runtime))
 
-    def _wait_for_lease(self, config: SessionConfig) -> Lease | None:
+    def _wait_for_lease(self, config: SessionConfig, heartbeat: Heartbeat) -> Lease | None:
         """Stand by until the lease is ours; None when told to stop meanwhile."""
         stopping = threading.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -48,6 +51,7 @@ class Command(BaseCommand):
         said = False
         while not stopping.is_set():
             lease = self._try(config)
+            heartbeat.beat(STANDING_BY)
             if lease:
                 return lease
             if not said:

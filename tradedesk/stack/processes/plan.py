@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tradedesk.liveness import FOLDER
 from tradedesk.stack.folder import write_private
 from tradedesk.stack.processes.commands import Process
 from tradedesk.stack.processes.restarts import STEADY, Death, Return
@@ -43,6 +45,11 @@ class Plan:
         return Path(self.run) / "news.jsonl"
 
     @property
+    def heartbeats(self) -> Path:
+        """The folder in which the processes say that they live."""
+        return Path(self.run) / "heartbeats"
+
+    @property
     def mark(self) -> tuple[str, str]:
         """What every supervised process carries in its environment."""
         return SUPERVISED_MARK, self.run
@@ -52,7 +59,10 @@ def plan_for(processes: list[Process], *, logs: Path, run: Path, echo: bool) -> 
     """The plan that runs these processes."""
     return Plan(
         commands={process.name: list(process.argv) for process in processes},
-        env={process.name: {**process.env, SUPERVISED_MARK: str(run)} for process in processes},
+        env={
+            process.name: {**process.env, SUPERVISED_MARK: str(run), FOLDER: str(run / "heartbeats")}
+            for process in processes
+        },
         first_to_stop=[process.name for process in processes if process.hands_over],
         logs=str(logs),
         run=str(run),
@@ -62,6 +72,7 @@ def plan_for(processes: list[Process], *, logs: Path, run: Path, echo: bool) -> 
 
 def begin(plan: Plan) -> None:
     """A new run: remove what the former noted, keep its logs as NAME.log.1."""
+    shutil.rmtree(plan.heartbeats, ignore_errors=True)
     for former in Path(plan.run).iterdir():
         former.unlink()
     for log in (plan.log(name) for name in [*plan.commands, "supervisor"]):

@@ -37,7 +37,7 @@ class Death:
     def __str__(self) -> str:
         often = f"{self.who} keeps dying, {self.in_a_row} times in a row: it"
         who = often if self.in_a_row >= KEEPS_DYING else self.who
-        words = "" if self.code < 0 else f" ({self.reason})"
+        words = f" ({self.reason})" if self.reason else ""
         return f"{who} {self.how}{words}. It is started again {in_words(self.pause)}. Log: {self.log}"
 
 
@@ -69,7 +69,10 @@ class Restarts:
         self.started_at = time.monotonic()
 
     def died(self, who: str, code: int, log: Path, reason: str = "") -> Death:
-        """Count this death. Without a reason it is the last words of the log, so call this at once."""
+        """Count this death. Without a reason it is the last words of the log, so call this at once.
+
+        What was killed had no say in it, and its last words are about something else.
+        """
         if time.monotonic() - self.started_at >= STEADY:
             self.in_a_row = 0
         self.in_a_row += 1
@@ -79,7 +82,7 @@ class Restarts:
             code=code,
             in_a_row=self.in_a_row,
             pause=pause,
-            reason=reason or last_words(log),
+            reason=reason or (last_words(log) if code >= 0 else ""),
             log=str(log),
         )
 

@@ -25,10 +25,13 @@ from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
 from tradedesk.env import BASE_DIR
+from tradedesk.liveness import Alive, heard_of
 from tradedesk.stack.processes.plan import Plan, configuration, read_plan, write_news
 from tradedesk.stack.processes.process import death_notice, kill_group
 from tradedesk.stack.processes.restarts import Restarts, Return
 
+FROZEN_AFTER = 5.0  # seconds between two looks: we did not run ourselves
+HANGS_AFTER = 60.0  # seconds without a heartbeat
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)  # of a terminal (ECMA-48), in turn
 
 
@@ -75,6 +78,8 @@ class Keeper(Supervisor):
         self.restarts = {name: Restarts() for name in self.plan.commands}
         self.pids: dict[str, int] = {}
         self.terminal = Terminal(list(self.plan.commands))
+        self.hung: dict[int, Alive] = {}  # by the pid of the process that was killed for it
+        self.awake_since, self.looked_at = float("-inf"), time.monotonic()
 
     def runforever(self) -> None:
         """Listen to what happens; supervisord has just forgotten who listened before."""
@@ -92,7 +97,10 @@ class Keeper(Supervisor):
         self.end_orphans(process)
         code = self.options.endings.pop(process.pid, 127)
         name = process.config.name
-        death = self.restarts[name].died(f"The process {name}", code, self.plan.log(name))
+        hung = self.hung.pop(process.pid, None)
+        death = self.restarts[name].died(
+            f"The process {name}", code, self.plan.log(name), f"it hung: {hung}" if hung else ""
+        )
         process.delay = time.time() + death.pause
         write_news(self.plan, death)
 
@@ -112,6 +120,29 @@ class Keeper(Supervisor):
             group.transition()
             for process in group.processes.values():
                 self.note_pid(process.config.name, process.pid)
+        self.kill_what_hangs()
+
+    def kill_what_hangs(self) -> None:
+        """SIGKILL whose heartbeat has stopped, or that of a process it started; it is started again then.
+
+        While the whole machine slept nobody could beat: a late look of ours gives everybody the time anew.
+        """
+        now = time.monotonic()
+        if now - self.looked_at > FROZEN_AFTER:
+            self.awake_since = now
+        self.looked_at = now
+        for each in heard_of(self.plan.heartbeats):
+            if min(each.age, now - self.awake_since) > HANGS_AFTER:
+                with suppress(ProcessLookupError):
+                    self.kill_program_of(each)
+
+    def kill_program_of(self, hung: Alive) -> None:
+        """All of the program, also where only a process hangs that it started."""
+        leader = os.getpgid(hung.pid)
+        (self.plan.heartbeats / f"{hung.pid}.json").unlink(missing_ok=True)
+        if leader in self.pids.values():
+            self.hung[leader] = hung
+            kill_group(leader)
 
     def note_pid(self, name: str, pid: int) -> None:
         """Note the pid of a process that was just started, and say so if it had died."""

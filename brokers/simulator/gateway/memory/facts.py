@@ -220,6 +220,8 @@ class Corrected(Fact):
     shares: Decimal
     price: Decimal
     commission: Decimal
+    #: It was of the other side, so it is not of its order.
+    turned: bool = False
 
 
 class IdsReset(Fact):

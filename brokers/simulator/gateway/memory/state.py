@@ -47,6 +47,8 @@ from brokers.simulator.gateway.memory.facts import (
 
 #: How many permIds one data directory has to give.
 PERM_IDS = 1_000_000
+OTHER_SIDE = {"BUY": "SELL", "SELL": "BUY"}
+SIGNS = {"BUY": 1, "SELL": -1}
 
 
 class State:
@@ -248,14 +250,19 @@ class State:
             return  # forgotten by a reset
         record, instrument = self.orders[old.perm_id], self.universe[old.con_id]
         old.is_superseded = True
+        side = OTHER_SIDE[old.side] if fact.turned else old.side
         if old.con_id == record.con_id:
-            record.filled += fact.shares - old.shares
-            record.value += fact.shares * fact.price - old.shares * old.price
+            own = "BUY" if record.order.action == "BUY" else "SELL"
+            of_order = fact.shares if side == own else ZERO
+            before = old.shares if old.side == own else ZERO
+            record.filled += of_order - before
+            record.value += of_order * fact.price - before * old.price
             record.last_price = fact.price
         record.commission += fact.commission - old.commission
         new = msgspec.structs.replace(
             old,
             exec_id=fact.exec_id,
+            side=side,
             shares=fact.shares,
             price=fact.price,
             commission=fact.commission,
@@ -264,9 +271,9 @@ class State:
             is_superseded=False,
         )
         if not instrument.legs:
-            account, sign = self.accounts[old.account], 1 if old.side == "BUY" else -1
-            account.trade(instrument, -sign * old.shares, old.price, -old.commission)
-            new.realized = account.trade(instrument, sign * new.shares, new.price, new.commission)
+            account = self.accounts[old.account]
+            account.trade(instrument, -SIGNS[old.side] * old.shares, old.price, -old.commission)
+            new.realized = account.trade(instrument, SIGNS[side] * new.shares, new.price, new.commission)
         self.executions.append(new)
 
     def _ids_reset(self, fact: IdsReset) -> None:
