@@ -17,12 +17,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from brokers.formats import decimal_text
+from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.entry.intentions import worth_of
+from orders.entry.intentions import account_of, worth_of
 from orders.entry.rules import OrderContext
 from orders.entry.ticket import Ticket
 from orders.instruments.rates import in_base
 from orders.models import Approval, ApprovalKind, ApprovalState, Order, SlicedOrder, Source, State
+from orders.risk.intention import ZERO
 from orders.risk.report import CheckResult
 from orders.risk.scopes import FIRM
 
@@ -45,15 +47,20 @@ def large_check(ticket: Ticket, context: OrderContext, worth: Decimal | None) ->
     """
     if "orders_above" not in settings.FOUR_EYES or ticket.reduce_only or worth is None:
         return None
-    in_money = in_base(worth, context.instrument.currency, context.account.code)
-    if in_money is None:
-        in_money = worth * WITHOUT_A_RATE
-    if in_money <= settings.ORDERS_ABOVE:
-        return None
+    in_money = _in_money(worth, context.instrument, context.account.code)
+    return _large(in_money) if in_money > settings.ORDERS_ABOVE else None
+
+
+def _in_money(worth: Decimal, instrument: Instrument, account: str) -> Decimal:
+    in_money = in_base(worth, instrument.currency, account)
+    return worth * WITHOUT_A_RATE if in_money is None else in_money
+
+
+def _large(in_money: Decimal, words: str = "") -> CheckResult:
     return CheckResult(
         check=CHECK,
         passed=False,
-        value=decimal_text(round(in_money, 2)),
+        value=f"{decimal_text(round(in_money, 2))}{words}",
         limit=decimal_text(settings.ORDERS_ABOVE),
         code=CODE,
         scope=FIRM,
@@ -88,6 +95,22 @@ def needs_second(order: Order) -> bool:
     """Whether its report says so: it is large, or a warning is overridden and overrides need two."""
     overridden = [check for check in order.check_report if check["overridden"]]
     return any(check["check"] == CHECK or overrides_wait(order.reduce_only) for check in overridden)
+
+
+def add_up(drafts: Sequence[Order]) -> None:
+    """Say in their reports that orders of one request are large together, though none of them is alone.
+
+    Those that wait anyway, and those that only reduce, are left out of the sum.
+    """
+    if len(drafts) < 2 or "orders_above" not in settings.FOUR_EYES:
+        return
+    small = [one for one in drafts if one.state == State.CREATED and not one.reduce_only]
+    small = [one for one in small if one.worth is not None and not needs_second(one)]
+    total = sum((_in_money(one.worth or ZERO, one.instrument, account_of(one)) for one in small), ZERO)
+    if total > settings.ORDERS_ABOVE:
+        check = _large(total, f" in {len(small)} orders").as_json()
+        for order in small:
+            order.check_report = [*order.check_report, check]
 
 
 def hold(drafts: Sequence[Order], *, whole: bool) -> Approval | None:

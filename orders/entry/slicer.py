@@ -26,7 +26,7 @@ from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
 from orders.entry.place import drafted, dry_run, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
-from orders.entry.rules import OrderContext, find_context, rules_cache
+from orders.entry.rules import OrderContext, find_context, rules_cache, ruleset_in_force
 from orders.entry.ticket import Ticket
 from orders.entry.use import reject_beyond_use, require_whole
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
@@ -110,38 +110,49 @@ def place_sliced(
     if known := _placed_before(ticket, client, how):
         return known, False
     start_time = start_time or received_at
-    context = _context(ticket, client.get_username())
-    require_form(ticket, context)
-    _require_schedule(ticket, context, slices, start_time, end_time, received_at)
-    parent = SlicedOrder(
-        client=client,
-        cl_ord_id=ticket.cl_ord_id,
-        request_hash=_hash(ticket, how),
-        account=context.account,
-        session=context.account.session,
-        instrument=context.instrument,
-        ticket=msgspec.to_builtins(ticket),
-        order_qty=ticket.order_qty,
-        slices=slices,
-        start_time=start_time,
-        end_time=end_time,
-        if_late=if_late,
-        received_at=received_at,
-    )
-    parent.move(SliceState.RUNNING, actor=f"client:{client.get_username()}", at=received_at)
-    try:
-        with transaction.atomic():
-            report = require_whole(ticket, context, rules_cache.rules(), client.get_username())
-            if waits := second_person.whole_check(ticket, context, report):
-                parent.approval = second_person.ask_for_sliced(parent, waits)
-                parent.paused_at = received_at
-                parent.move(SliceState.PAUSED, actor="checks", at=received_at, text=WAITS)
-            parent.save(force_insert=True)
-    except IntegrityError:
-        if known := _placed_before(ticket, client, how):
-            return known, False
-        raise SlicedIdReused(ticket.cl_ord_id) from None  # it names an order, a cancel or a replace
-    return parent, True
+    while True:
+        context = _context(ticket, client.get_username())
+        require_form(ticket, context)
+        _require_schedule(ticket, context, slices, start_time, end_time, received_at)
+        parent = SlicedOrder(
+            client=client,
+            cl_ord_id=ticket.cl_ord_id,
+            request_hash=_hash(ticket, how),
+            account=context.account,
+            session=context.account.session,
+            instrument=context.instrument,
+            ticket=msgspec.to_builtins(ticket),
+            order_qty=ticket.order_qty,
+            slices=slices,
+            start_time=start_time,
+            end_time=end_time,
+            if_late=if_late,
+            received_at=received_at,
+        )
+        try:
+            if _recorded(parent, ticket, context):
+                return parent, True
+        except IntegrityError:
+            if known := _placed_before(ticket, client, how):
+                return known, False
+            raise SlicedIdReused(ticket.cl_ord_id) from None  # it names an order, a cancel or a replace
+
+
+def _recorded(parent: SlicedOrder, ticket: Ticket, context: OrderContext) -> bool:
+    """Check all of it and store it; False when the rules it was checked by are not in force any more."""
+    user, at = parent.client.get_username(), parent.received_at
+    parent.move(SliceState.RUNNING, actor=f"client:{user}", at=at)
+    with transaction.atomic():
+        rules = rules_cache.rules()
+        report = require_whole(ticket, context, rules, user)
+        if waits := second_person.whole_check(ticket, context, report):
+            parent.approval = second_person.ask_for_sliced(parent, waits)
+            parent.paused_at = at
+            parent.move(SliceState.PAUSED, actor="checks", at=at, text=WAITS)
+        parent.save(force_insert=True)
+        stands = {context.ruleset_version, rules.ruleset_version} == {ruleset_in_force()}
+        transaction.set_rollback(not stands)
+    return stands
 
 
 def preview_sliced(

@@ -124,13 +124,17 @@ def _row_text(row: Restriction) -> str:
 
 
 def _quantity(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
+    """Of a combination that of its largest leg, and its own."""
     if limits.max_order_qty is None:
         return []
+    ratio = max((1, *map(abs, facts.contracts.values())))
+    quantity = facts.terms.order_qty * ratio
+    leg = "" if ratio == 1 else f" of a leg, {ratio} for each of {decimal_text(facts.terms.order_qty)}"
     return [
         result(
             "max_order_qty",
-            passed=facts.terms.order_qty <= limits.max_order_qty,
-            value=decimal_text(facts.terms.order_qty),
+            passed=quantity <= limits.max_order_qty,
+            value=f"{decimal_text(quantity)}{leg}",
             limit=decimal_text(limits.max_order_qty),
             code="QTY_ABOVE_LIMIT",
             scope=limits.scope,

@@ -125,7 +125,7 @@ MOVING = """
     SELECT 'outbox ' || id FROM orders_outboxcommand WHERE done_at IS NULL
 """
 #: What may still be bought and sold, as the limits count it.
-WORKING = with_heads(working(all_contracts=True))
+WORKING = with_heads(f"SELECT * FROM ({working(all_contracts=True)}) AS works")  # noqa: S608
 SENT_AT = "SELECT at FROM orders_orderevent WHERE kind = 'HANDED_OVER' ORDER BY at"
 
 

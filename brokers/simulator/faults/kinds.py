@@ -135,6 +135,9 @@ _EXECUTION = {
         "report a corrected version (.02) with `price_change` and `shares_change`, `delay_ms` later",
         *("price_change", "shares_change", "delay_ms"),
     ),
+    "turn_execution": _kind(
+        Site.EXECUTION, "report a corrected version (.02) of the other side, `delay_ms` later", "delay_ms"
+    ),
     "bust_first": _kind(
         Site.EXECUTION,
         "report a version (.02) of no shares, and the first version `delay_ms` later",

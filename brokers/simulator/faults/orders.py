@@ -97,6 +97,9 @@ class OrderFaults:
         wrong = self._faults.strike("correct_execution", record)
         if wrong:
             self._agenda.after(wrong.delay, lambda: self._correct(fact.exec_id, wrong))
+        turn = self._faults.strike("turn_execution", record)
+        if turn:
+            self._agenda.after(turn.delay, lambda: self._turn(fact.exec_id))
         bust = self._faults.strike("bust_execution", record)
         first = self._faults.strike("bust_first", record)
         if first:
@@ -144,16 +147,24 @@ class OrderFaults:
         shares = max(fact.shares + wrong.shares_change, ZERO)
         self._replace(exec_id, shares, fact.price + price_change, fact.commission)
 
-    def _replace(self, exec_id: str, shares: Decimal, price: Decimal, commission: Decimal) -> None:
+    def _turn(self, exec_id: str) -> None:
+        fact = self._newest(exec_id)
+        if fact is not None and fact.shares:
+            self._replace(exec_id, fact.shares, fact.price, fact.commission, turned=True)
+
+    def _replace(
+        self, exec_id: str, shares: Decimal, price: Decimal, commission: Decimal, *, turned: bool = False
+    ) -> None:
         """Put another version in an execution's place (ib-api section 3: only the suffix differs)."""
         old = self._newest(exec_id)
         if old is None:
             return
         stem, _, version = old.exec_id.rpartition(".")
         new_id = f"{stem}.{int(version) + 1:02d}"
-        self._state.apply(
-            Corrected(of=old.exec_id, exec_id=new_id, shares=shares, price=price, commission=commission)
+        other = Corrected(
+            of=old.exec_id, exec_id=new_id, shares=shares, price=price, commission=commission, turned=turned
         )
+        self._state.apply(other)
         record, new = self._state.orders[old.perm_id], self._state.execution(new_id)
         assert new is not None  # noqa: S101 - it was just made
         self._settle(record)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from orders.entry.cancel import cancel_order
 from orders.entry.replace import Change, replace_order
-from orders.models import Order, OrderRequest, RequestState, State
+from orders.models import Execution, Order, OrderRequest, RequestState, Source, State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk
 from tests.integration.broker.gateway import Gateway
@@ -46,6 +46,18 @@ def test_a_bust_takes_the_execution_back_without_reviving_the_order(
     assert (order.cum_qty, counting(order)) == (0, [0])
     (row,) = gateway.orders_of(order)
     assert (row["status"], Decimal(row["filled"])) == ("Cancelled", 0)
+
+
+def test_an_execution_corrected_to_the_other_side_leaves_its_order(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="turn_execution", delay_ms=50, count=1)
+    order = desk.wait(desk.place(), State.CANCELED)
+    (turned,) = Execution.objects.filter(superseded=False)
+    assert (turned.side, turned.last_qty, turned.order.source) == ("SELL", 100, Source.EXTERNAL)
+    assert (order.cum_qty, counting(order), order.held_for_desk) == (0, [], True)
+    assert [Decimal(held["position"]) for held in gateway.control.get("/positions").json()] == [-100]
+    desk.wait(turned.order, State.COMPLETED)
 
 
 def test_a_booked_fill_after_the_cancel_leaves_the_order_canceled(

@@ -202,6 +202,18 @@ def test_the_large_orders_of_a_bulk_wait_under_one_approval_and_the_others_go() 
     assert waiting() == []
 
 
+@pytest.mark.parametrize("all_or_none", [False, True])
+def test_orders_that_are_large_together_wait_as_one_does(all_or_none: bool) -> None:
+    bulk(20, 21, 22, all_or_none=all_or_none)
+    assert len(waiting()) == 3
+    assert Approval.objects.get().reason == "worth 12600 in 3 orders in the base currency, above 10000"
+
+
+def test_orders_that_are_not_large_together_go_beside_those_that_wait() -> None:
+    bulk(20, 30, 60, all_or_none=False)
+    assert waiting() == ["b60"]
+
+
 def test_an_all_or_none_bulk_waits_whole_and_fails_whole() -> None:
     bulk(1, 60, all_or_none=True)
     assert waiting() == ["b1", "b60"]

@@ -13,7 +13,8 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from orders.entry import slicer
 from orders.entry.ticket import InstrumentKey, Ticket
-from orders.models import IfLate, Order, SlicedOrder, SliceState, State
+from orders.errors import RefusedByCheck
+from orders.models import AccountLimit, IfLate, Order, SlicedOrder, SliceState, State
 
 NOW = timezone.now
 
@@ -63,6 +64,29 @@ def execute(parent: SlicedOrder, at: datetime | None = None) -> None:
 
 def quantities(parent: SlicedOrder) -> list[int]:
     return [int(child.order_qty) for child in parent.children.order_by("id")]
+
+
+@pytest.mark.parametrize("changes", [{"max_order_qty": 99}, {"max_open_orders": 9}])
+def test_a_parent_is_recorded_by_the_limits_in_force(
+    order: Order, monkeypatch: pytest.MonkeyPatch, changes: dict[str, int]
+) -> None:
+    """They change between its checks and its record: it is checked again."""
+    asked, schedule = [], slicer._require_schedule
+
+    def checked(*given: Any) -> None:
+        schedule(*given)
+        if not asked:
+            AccountLimit.objects.update(**changes)
+        asked.append(given)
+
+    monkeypatch.setattr(slicer, "_require_schedule", checked)
+    if "max_order_qty" in changes:
+        with pytest.raises(RefusedByCheck):
+            sliced(order)
+        assert not SlicedOrder.objects.exists()
+    else:
+        assert sliced(order).state == SliceState.RUNNING
+        assert len(asked) == 2
 
 
 def test_down_for_its_whole_window_it_ends_and_sends_nothing(order: Order) -> None:

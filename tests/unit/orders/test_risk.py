@@ -65,6 +65,13 @@ def facts(**changes: Any) -> OrderFacts:
 LIMITS = LimitSet(scope="account:A", max_order_qty=Decimal(100), max_notional=Decimal(20_000))
 
 
+def test_the_quantity_of_a_combination_is_that_of_its_largest_leg() -> None:
+    spread = facts(contracts={1: 1, 2: -100}, order_qty=Decimal(2))
+    (found,) = [check for check in order_checks(spread, LIMITS) if check.check == "max_order_qty"]
+    assert (found.passed, found.value) == (False, "200 of a leg, 100 for each of 2")
+    assert all(check.passed for check in order_checks(facts(contracts={1: 1, 2: -1}), LIMITS))
+
+
 def test_a_good_order_breaks_no_rule() -> None:
     assert broken() == {}
 
@@ -206,7 +213,8 @@ def test_a_combination_is_allowed_by_its_legs_or_by_its_own_row() -> None:
     def allows(*rows: tuple[tuple[int, int], ...]) -> bool:
         allowed = tuple(replace(BAD_ROW, effect=Effect.ALLOWED, side="", contracts=row) for row in rows)
         asked = facts(**SPREAD, instrument_allowed=False)
-        return all(check.passed for check in order_checks(asked, replace(LIMITS, restrictions=allowed)))
+        limits = replace(LIMITS, restrictions=allowed, max_order_qty=Decimal(400))
+        return all(check.passed for check in order_checks(asked, limits))
 
     assert allows(CALENDAR)
     assert allows(((1, 1),), ((2, 1),))
