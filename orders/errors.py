@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from brokers.formats import decimal_text
+
 if TYPE_CHECKING:
     from orders.models import Order
 
@@ -155,7 +157,12 @@ class VersionMoved(OrderError):
     code = "VERSION_MOVED"
 
     def __init__(self, order: Order) -> None:
-        super().__init__(f"The order is at version {order.version} by now; look at it and decide again.")
+        prices = [decimal_text(px) for px in (order.price, order.stop_px) if px is not None]
+        terms = " at ".join(filter(None, (decimal_text(order.order_qty), " / ".join(prices))))
+        super().__init__(
+            f"The order has changed meanwhile: it is {order.state}, {decimal_text(order.cum_qty)} executed "
+            f"of {terms} (version {order.version}). Nothing was sent; look at it and decide again."
+        )
         self.order = order
 
 

@@ -271,14 +271,6 @@ def changed_since(place: Cursor, accounts: Accounts) -> QuerySet[OrderEvent, UUI
     return events.values_list("order_id", flat=True).distinct()
 
 
-def order_named(text: str) -> Q:
-    """Orders that a person means by this text: an id from its start, a symbol or a broker's number."""
-    found = Q(cl_ord_id__startswith=text) | Q(order_ref__startswith=text) | Q(instrument__symbol=text.upper())
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        found |= Q(perm_id=int(text))
-    return found
-
-
 def open_counts() -> dict[str, int]:
     """How many orders are in each state in which something is still expected."""
     moving = Order.objects.filter(state__in=[*ALIVE, State.FILLED]).order_by().values("state")

@@ -51,6 +51,8 @@ NAMED: dict[str, type[Model] | str] = {
     "line": "1",
     "app_label": "orders",
 }
+#: What a page must be asked with to show anything.
+ASKED = {"desk:limits_scope": "?scope=firm"}
 #: Of Django's own, nothing to look at.
 NO_PAGES = ("admin:view_on_site", "admin:jsi18n", "admin:autocomplete", "admin:logout", "admin:login")
 
@@ -84,6 +86,7 @@ def every_url(first: First) -> dict[str, str]:
             found[name] = reverse(name, kwargs=values)
         except NoReverseMatch:
             found[name] = reverse(name, args=list(values.values()))
+        found[name] += ASKED.get(name, "")
     return found
 
 
@@ -92,7 +95,7 @@ def value_of(name: str, parameter: str, first: First) -> Any:
     if name.startswith("admin:") and parameter in ("object_id", "id", "key"):
         app, model, _ = name.removeprefix("admin:").split("_", 2)
         return first(apps.get_model(app, model))
-    if name == "desk:session_act" and parameter == "name":
+    if name in ("desk:session_act", "desk:gateway") and parameter == "name":
         return first(apps.get_model("brokers", "GatewaySession"))
     assert parameter in NAMED, f"say in tests/pages.py what stands for <{parameter}> of {name}"
     known = NAMED[parameter]

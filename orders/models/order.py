@@ -15,6 +15,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q, Value
 
@@ -330,6 +331,8 @@ class Order(OrderLifecycle):
             models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="order_parent"),
             models.Index(fields=["group"], condition=Q(group__isnull=False), name="order_of_group"),
             models.Index(fields=["approval"], condition=Q(approval__isnull=False), name="order_approval"),
+            # What changed today, an order of last month too: a few bytes for each hundred pages.
+            BrinIndex(fields=["updated_at"], name="order_changed_day"),
             # What a person may have to look at: counted on every page of the desk.
             models.Index(
                 fields=["id"],

@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import WAIT
-from tests.browser.test_pages import PICTURE, serious
+from tests.browser.test_pages import PICTURE
+from tests.browser.walk import serious
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 

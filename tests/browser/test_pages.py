@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FloatRect, Page, expect
 
 from tests.browser.conftest import WAIT, log_in
+from tests.browser.walk import serious
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
@@ -57,13 +57,6 @@ def order(stack: System) -> str:
     filled = stack.api.placed("NVDA", order_qty="40")
     eventually(lambda: stack.api.state(filled["id"]) == "COMPLETED", limit=90)
     return str(filled["id"])
-
-
-def serious(page: Page) -> list[str]:
-    """What axe calls serious or critical: rule and first place."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    bad = [each for each in found if each["impact"] in ("serious", "critical")]
-    return [f"{each['id']}: {each['nodes'][0]['target']} {each['nodes'][0]['html'][:120]}" for each in bad]
 
 
 def look(page: Page, order: str, name: str) -> list[str]:

@@ -137,6 +137,24 @@ def test_enter_in_a_field_checks_and_leaves_send_as_it_was(boss: Page, stack: Sy
     expect(boss.locator("#send")).to_be_enabled(timeout=WAIT)
 
 
+def test_a_login_that_ended_is_said_and_what_was_typed_is_sent_after_another(
+    boss: Page, stack: System
+) -> None:
+    fill(boss, symbol="MSFT", order_qty="6", price="1.00")
+    expect(boss.locator("#review")).to_be_enabled(timeout=WAIT)
+    kept = boss.context.cookies()
+    boss.context.clear_cookies(name="sessionid")
+    boss.click("#review")
+    expect(boss.locator("#what-if")).to_contain_text("You are logged out, and nothing was sent", timeout=WAIT)
+    expect(boss.locator("#send")).to_be_disabled()
+    expect(boss.locator("#desk-live-text a")).to_have_text("You are logged out: log in again", timeout=WAIT)
+    boss.context.add_cookies(kept)  # type: ignore[arg-type]
+    boss.keyboard.press("Escape")
+    boss.press("#f-price", "Enter")
+    send(boss)
+    expect(boss.locator('[data-part="head"]')).to_contain_text("0 / 6 MSFT", timeout=WAIT)
+
+
 def test_an_order_gets_other_terms(boss: Page, stack: System) -> None:
     order = stack.api.placed(ord_type="LIMIT", price="1")
     boss.goto(f"/admin/orders/order/{order['id']}/change/")

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
-from playwright.sync_api import Browser, Page, expect
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import WAIT, log_in
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
+
+SCOPE = "/admin/desk/limits/scope/?scope=account:DU1234567"
+
+
+@pytest.fixture(scope="module")
+def second_window(stack: System, browser: Browser) -> Iterator[BrowserContext]:
+    """A second person at the desk, elsewhere."""
+    password = (stack.options.data / "approver_password").read_text().strip()
+    with log_in(stack, browser, "approver", password) as window:
+        yield window
+
+
+@pytest.fixture
+def second(second_window: BrowserContext) -> Iterator[Page]:
+    """A page of theirs."""
+    page = second_window.new_page()
+    yield page
+    page.close()
 
 
 def test_why_an_order_was_rejected_is_said_on_its_page(boss: Page, stack: System) -> None:
@@ -37,6 +58,49 @@ def test_a_stale_form_overwrites_nothing_and_keeps_what_was_typed(boss: Page, st
     assert stack.rows("SELECT price FROM orders_order WHERE id = %s", order["id"])[0][0] == 2
 
 
+def with_dialog(page: Page, order: dict[str, Any], act: str) -> None:
+    """The order's page, with the dialog of an act open."""
+    page.goto(f"/admin/orders/order/{order['id']}/change/")
+    expect(page.locator("[data-part=head]")).to_contain_text("Working", timeout=WAIT)
+    page.locator(f"[data-act={act}]").dblclick()
+    expect(page.locator("dialog[open]")).to_have_count(1)
+
+
+def press(page: Page, verb: str) -> None:
+    page.locator("dialog").get_by_role("button", name=verb, exact=True).click()
+
+
+def test_who_replaces_what_another_cancels_is_told_and_keeps_what_was_typed(
+    boss: Page, second: Page, stack: System
+) -> None:
+    order = stack.api.placed("IBM", ord_type="LIMIT", price="1")
+    with_dialog(second, order, "replace")
+    second.fill("dialog input[name=price]", "3")
+    with_dialog(boss, order, "cancel")
+    press(boss, "Cancel order")
+    expect(second.locator("[data-part=head]")).to_contain_text("Canceled", timeout=WAIT)
+    press(second, "Replace order")
+    expect(second.locator("dialog .desk-error")).to_contain_text("it is CANCELED", timeout=WAIT)
+    expect(second.locator("dialog input[name=price]")).to_have_value("3")
+
+
+def test_a_cancel_is_held_up_by_no_replace_and_a_second_one_says_that_it_is_over(
+    boss: Page, second: Page, stack: System
+) -> None:
+    order = stack.api.placed("IBM", ord_type="LIMIT", price="1")
+    with_dialog(boss, order, "cancel")
+    with_dialog(second, order, "replace")
+    second.fill("dialog input[name=price]", "2")
+    press(second, "Replace order")
+    expect(second.locator("[data-part=head]")).to_contain_text("2.00", timeout=WAIT)
+    second.click("[data-act=cancel]")
+    expect(second.locator("dialog[open]")).to_contain_text("can still fill", timeout=WAIT)
+    press(boss, "Cancel order")
+    expect(second.locator("[data-part=head]")).to_contain_text("Canceled", timeout=WAIT)
+    press(second, "Cancel order")
+    expect(second.locator("body")).to_contain_text("nothing to cancel or replace", timeout=WAIT)
+
+
 def test_a_position_is_closed_on_its_page(boss: Page, stack: System) -> None:
     order = stack.api.placed("NVDA", order_qty="5")
     eventually(lambda: stack.api.state(order["id"]) == "COMPLETED", limit=90)
@@ -50,25 +114,40 @@ def test_a_position_is_closed_on_its_page(boss: Page, stack: System) -> None:
     expect(boss.locator("[data-part=head]")).to_contain_text("SELL")
 
 
-def test_a_limit_is_raised_by_one_person_and_approved_by_another(
-    boss: Page, browser: Browser, stack: System
-) -> None:
-    scope = "/admin/desk/limits/scope/?scope=account:DU1234567"
-    boss.goto(scope)
+def asked_for_a_limit(boss: Page) -> str:
+    """The maximum that was asked for, above the one in force."""
+    boss.goto(SCOPE)
     wanted = str(int(float(boss.input_value("#id_max_order_qty"))) + 7)
     boss.fill("#id_max_order_qty", wanted)
     boss.fill("#id_reason", "a larger client")
     boss.get_by_role("button", name="Change the limits").click()
-    password = (stack.options.data / "approver_password").read_text().strip()
-    with log_in(stack, browser, "approver", password) as window:
-        second = window.new_page()
-        second.goto("/admin/desk/approvals/")
-        asked = second.locator("section", has_text=wanted).first
-        asked.locator("input[name=reason]").fill("compared with the mandate")
-        asked.get_by_role("button", name="Approve", exact=True).click()
-        expect(second.locator("body")).to_contain_text("compared with the mandate", timeout=WAIT)
-    boss.goto(scope)
+    expect(boss.locator("body")).to_contain_text("second person", timeout=WAIT)
+    return wanted
+
+
+def test_a_limit_is_raised_by_one_person_and_approved_by_another(boss: Page, second: Page) -> None:
+    wanted = asked_for_a_limit(boss)
+    second.goto("/admin/desk/approvals/")
+    asked = second.locator("section", has_text=wanted).first
+    asked.locator("input[name=reason]").fill("compared with the mandate")
+    asked.get_by_role("button", name="Approve", exact=True).click()
+    expect(second.locator("body")).to_contain_text("compared with the mandate", timeout=WAIT)
+    boss.goto(SCOPE)
     expect(boss.locator("#id_max_order_qty")).to_have_value(re.compile(rf"^{wanted}(\.0*)?$"))
+
+
+def test_who_approves_what_was_taken_back_meanwhile_is_told_so(boss: Page, second: Page) -> None:
+    wanted = asked_for_a_limit(boss)
+    for page in (boss, second):
+        page.goto("/admin/desk/approvals/")
+        page.locator("section", has_text=wanted).first.locator("input[name=reason]").fill("no longer wanted")
+    boss.get_by_role("button", name="Take it back").first.click()
+    expect(boss.locator("body")).to_contain_text("Nothing waits for a second person.", timeout=WAIT)
+    asked = second.locator("section", has_text=wanted).first
+    asked.get_by_role("button", name="Approve", exact=True).click()
+    expect(second.locator("body")).to_contain_text("already", timeout=WAIT)
+    boss.goto(SCOPE)
+    expect(boss.locator("#id_max_order_qty")).not_to_have_value(re.compile(rf"^{wanted}(\.0*)?$"))
 
 
 def test_a_kill_is_pressed_and_its_proof_is_seen(boss: Page, stack: System) -> None:

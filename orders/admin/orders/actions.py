@@ -98,6 +98,13 @@ class Act:
     do: Do
     reason: str = ""  # what the field begins with
     form: type[ActForm] = ActForm
+    along: str = ""  # before the other orders that end with it
+
+
+def named(order: Order) -> str:
+    """An order as a dialog names it."""
+    left = decimal_text(order.leaves_qty)
+    return f"{order.cl_ord_id}: {order.side} {left} left of {decimal_text(order.order_qty)} {order.ord_type}"
 
 
 def cancel(order: Order, form: dict[str, Any], actor: str) -> str:
@@ -174,15 +181,18 @@ ACTS = {
         consequence="Until the broker answers, it can still fill.",
         do=cancel,
         reason="Asked by the desk",
+        along="The broker cancels with it, because it cannot cancel this one alone:",
     ),
     "cancel_group": Act(
         action=DeskAction.CANCEL,
         permission="orders.cancel_order",
         verb="Cancel whole group",
         keep="Keep orders",
-        consequence="Every order of its group that works is canceled, the exits first.",
+        consequence="Every order of its group that works is canceled, the exits first. Until the broker "
+        "answers, each can still fill; what has executed stays.",
         do=cancel_whole,
         reason="Asked by the desk",
+        along="With it goes:",
     ),
     "send_again": Act(
         action=DeskAction.SEND_AGAIN,
@@ -278,7 +288,7 @@ def dialog(
     request: HttpRequest, name: str, order: Order, form: forms.Form, status: int = 200
 ) -> TemplateResponse:
     """The dialog alone for a page that is open, or a page of its own."""
-    taken = [other.cl_ord_id for other in goes_along(order, name)]
+    taken = [named(other) for other in goes_along(order, name)]
     context = {"act": ACTS[name], "name": name, "order": order, "form": form, "taken": taken}
     if "X-Desk-Live" in request.headers:
         return TemplateResponse(request, "desk/act_dialog.html", context, status=status)

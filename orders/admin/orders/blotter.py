@@ -18,7 +18,7 @@ from orders import selectors, statistics
 from orders.access import accounts_of_person
 from orders.admin.orders import columns, figures
 from orders.admin.orders.columns import Column
-from orders.admin.orders.grouping import grouped
+from orders.admin.orders.grouping import grouped, grouping_of
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, Source, State
 from orders.models.order import of_accounts
@@ -30,8 +30,17 @@ def with_row(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With everything that a row shows, in a fixed number of queries."""
     related = orders.select_related("instrument", "client", "parent", "group")
     related = related.prefetch_related("requests", "parent__children", "group__orders")
-    shown = related.annotate(reviewed=statistics.reviewed(), distance=figures.DISTANCE)
-    return shown.annotate(notional=figures.NOTIONAL, distance_percent=figures.DISTANCE_PERCENT)
+    return related.annotate(reviewed=statistics.reviewed(), notional=figures.NOTIONAL, **figures.DISTANCES)
+
+
+def rows_of(ids: Sequence[UUID]) -> list[Order]:
+    """The orders of these ids with their rows, in this order.
+
+    The ids of a page are looked for alone: nothing of a row is computed, or carried through a sort, for all
+    the others.
+    """
+    found = with_row(Order.objects.filter(pk__in=ids)).in_bulk()
+    return [found[pk] for pk in ids if pk in found]
 
 
 def page_rows(
@@ -101,8 +110,7 @@ def prices(request: HttpRequest) -> HttpResponse:
     shown = [column for column in columns.chosen(request.user) if column.is_price]
     wanted = [found for text in request.GET.get("ids", "").split(",")[:MAX_ROWS] if (found := as_id(text))]
     mine = Order.objects.filter(of_accounts(accounts_of_person(request.user)), pk__in=wanted)
-    priced = mine.select_related("instrument").annotate(distance=figures.DISTANCE)
-    priced = priced.annotate(distance_percent=figures.DISTANCE_PERCENT)
+    priced = mine.select_related("instrument").annotate(**figures.DISTANCES)
     told = {
         str(order.pk): {column.name: conditional_escape(column.show(order)) for column in shown}
         for order in (priced if shown else ())
@@ -130,14 +138,16 @@ def sums(request: HttpRequest) -> HttpResponse:
     """The sums of a view: asked for after the rows are there, because they read every order of the view."""
     model_admin: Any = admin.site.get_model_admin(Order)
     changes = model_admin.get_changelist_instance(request)
-    orders = changes.get_queryset(request)
-    lines = grouped(request, orders, [{"order": order} for order in changes.result_list])
-    context = {"totals": totals(orders), "heads": [line["head"] for line in lines if "head" in line]}
+    page = changes.result_list if grouping_of(request) else []
+    lines = grouped(request, changes.queryset, [{"order": order} for order in page])
+    context = {
+        "totals": totals(changes.queryset),
+        "heads": [line["head"] for line in lines if "head" in line],
+    }
     return TemplateResponse(request, "desk/blotter_sums.html", context)
 
 
 def totals(orders: QuerySet[Order]) -> list[dict[str, Any]]:
     """Sums of what a view shows, by currency: orders, what is left, its value and what was executed."""
-    plain = Order.objects.filter(pk__in=orders.order_by().values("pk")).order_by()
-    found = plain.values(currency=F("instrument__currency")).annotate(**figures.SUMS)
+    found = orders.order_by().values(currency=F("instrument__currency")).annotate(**figures.SUMS)
     return [dict(line) for line in found.order_by("currency")]

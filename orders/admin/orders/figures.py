@@ -48,7 +48,8 @@ DISTANCE = Case(
     output_field=MONEY,
 )
 #: The same in percent of the order's own price, which tells orders of different instruments apart.
-DISTANCE_PERCENT = money(F("distance") * 100 / NullIf(TARGET, ZERO))
+DISTANCE_PERCENT = money(DISTANCE * 100 / NullIf(TARGET, ZERO))
+DISTANCES = {"distance": DISTANCE, "distance_percent": DISTANCE_PERCENT}
 
 _LEFT_PX = Coalesce(F("price"), F("stop_px"), LAST, ZERO, output_field=MONEY)
 #: Sums of many orders of one currency.

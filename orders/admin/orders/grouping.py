@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from orders.admin.orders import sliced
+from orders.admin.orders.actions import ACTS
 from orders.admin.orders.figures import SUMS
 from orders.admin.orders.list_views import FIRST, asked_for
 from orders.entry.slicer import progress
@@ -81,7 +82,7 @@ def sums_by_key(grouping: Grouping, view: QuerySet[Order], keys: set[Any]) -> di
     """The sums of these groups, by currency."""
     path = grouping.order_by if isinstance(grouping.order_by, str) else None
     chosen = Q(**{f"{path}__in": keys}) if path else Q(parent__in=keys) | Q(group__in=keys)
-    plain = Order.objects.filter(chosen, pk__in=view.order_by().values("pk")).order_by()
+    plain = view.order_by().filter(chosen)
     key = F(path) if path else Coalesce("parent_id", "group_id")
     found: defaultdict[Any, list[dict[str, Any]]] = defaultdict(list)
     values = plain.values(key=key, currency=F("instrument__currency")).annotate(**SUMS)
@@ -116,7 +117,8 @@ def parent_head(request: HttpRequest, order: Order) -> dict[str, Any]:
     group = order.group
     if group is None:
         return {}
-    may_cancel = request.user.has_perm("orders.cancel_order") and any(
-        one.state in ALIVE for one in group.orders.all()
+    alive = sorted(
+        (one for one in group.orders.all() if one.state in ALIVE), key=lambda one: one.group_rank or 0
     )
-    return {"title": group.list_id, "whole": group, "may_cancel": may_cancel}
+    may_cancel = bool(alive) and request.user.has_perm(ACTS["cancel_group"].permission)
+    return {"title": group.list_id, "whole": group, "cancel_from": alive[0] if may_cancel else None}

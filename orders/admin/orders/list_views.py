@@ -12,8 +12,10 @@ from django.urls import reverse
 
 from orders import statistics
 from orders.access import Accounts
+from orders.admin.shared.filters import UtcRangeFilter
 from orders.models import ALIVE, Order, SavedView, State
 from orders.models.order import first_id_at, of_accounts
+from orders.order_search import OrderFilter, instruments_named
 
 #: What is seen first: while nobody asks for anything else.
 FIRST = "now"
@@ -48,7 +50,7 @@ def condition_of(view: str, request: HttpRequest) -> Q:
     if view == "problems":
         return statistics.calling()
     conditions = {
-        FIRST: OPEN | days(today),
+        FIRST: OPEN | Q(updated_at__gte=today),  # an older one that was filled or canceled today as well
         "open": OPEN,
         "today": days(today),
         "yesterday": days(today - timedelta(days=1), today),
@@ -64,6 +66,28 @@ def asked_for(request: HttpRequest) -> str:
     if "view" in request.GET:
         return request.GET["view"]
     return "" if any(text for name, text in request.GET.items() if name not in HOW) else FIRST
+
+
+def order_named(text: str) -> Q:
+    """Orders that a person means by this text: an id from its start, a symbol or a broker's number.
+
+    The symbol is looked up first: a condition across tables could be answered by no index.
+    """
+    found = Q(cl_ord_id__startswith=text) | Q(order_ref__startswith=text)
+    if symbol := instruments_named(text.upper()):
+        found |= Q(instrument__in=symbol)
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        found |= Q(perm_id=int(text))
+    return found
+
+
+class ReceivedFilter(UtcRangeFilter):
+    """By the time of receipt, with which an order's id begins: the index of the ids holds the range."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        """Orders within the range."""
+        since, until = self.ends()
+        return super().queryset(request, queryset).filter(OrderFilter(since=since, until=until).ids())
 
 
 class ViewFilter(admin.SimpleListFilter):

@@ -17,11 +17,10 @@ from unfold.contrib.filters.admin import (
 from orders import selectors
 from orders.access import accounts_of_person
 from orders.admin.orders import blotter, bulk_cancel, bulk_replace, bulk_review, columns, list_views
-from orders.admin.orders.change_list import OrderChangeList
+from orders.admin.orders.change_list import FewRowsPaginator, OrderChangeList
 from orders.admin.orders.grouping import PARENT, grouped, grouping_of
 from orders.admin.orders.order_page import page_context
 from orders.admin.shared.detail import DetailPage
-from orders.admin.shared.filters import UtcRangeFilter
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.shared.pages import show
 from orders.models import Order
@@ -44,13 +43,14 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         ("side", ChoicesDropdownFilter),
         ("strategy", FieldTextFilter),
         ("reason_code", FieldTextFilter),
-        ("received_at", UtcRangeFilter),
+        ("received_at", list_views.ReceivedFilter),
     )
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ("cl_ord_id",)
     search_help_text = "cl_ord_id, order_ref, perm_id or symbol"
     ordering = ("-id",)
+    paginator = FewRowsPaginator
     actions = ("cancel_chosen", "replace_chosen", "review_chosen")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[OrderChangeList]:  # type: ignore[override]
@@ -58,15 +58,15 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
         return OrderChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Order]:
-        """With everything that a row shows."""
-        return blotter.with_row(super().get_queryset(request))
+        """With what an order is shown with anywhere."""
+        return super().get_queryset(request).select_related("instrument", "client", "parent", "group")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
     ) -> tuple[QuerySet[Order], bool]:
         """By the ids and the symbol, so that indexes can answer."""
         text = search_term.strip()
-        return (queryset.filter(selectors.order_named(text)) if text else queryset), False
+        return (queryset.filter(list_views.order_named(text)) if text else queryset), False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list, with rows, views and sums of our own."""

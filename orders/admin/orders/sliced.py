@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,12 +18,12 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from orders.access import accounts_of_person
-from orders.admin.orders.actions import ActForm
+from orders.admin.orders.actions import ActForm, named
 from orders.admin.shared.badges import order_badge
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.actions import once
 from orders.entry import slicer
-from orders.models import SLICING, DeskAction, SlicedOrder, SliceState
+from orders.models import ALIVE, SLICING, DeskAction, SlicedOrder, SliceState
 
 VIEW = "orders.view_order"
 NEWEST = 100
@@ -57,12 +58,24 @@ ACTS: dict[str, tuple[DeskAction, str, tuple[SliceState, ...], Act]] = {
     ),
 }
 VERBS = {"pause": "Pause", "resume": "Resume", "cancel": "Cancel the rest"}
+KEEP = {"pause": "Let it go on", "resume": "Leave it paused", "cancel": "Keep order"}
+WORDS = {
+    "pause": "No further slice is sent until it is resumed. Slices that are out stay and can still fill.",
+    "resume": "A slice goes out at once if one is due, the rest over what remains of its time.",
+    "cancel": "No further slice is sent, and those that are out are canceled. Until the broker answers, "
+    "they can still fill.",
+}
 
 
 def of_person(request: HttpRequest) -> QuerySet[SlicedOrder]:
     """The sliced orders of the person's accounts, with what a page shows."""
     mine = SlicedOrder.objects.filter(account__in=accounts_of_person(request.user))
     return mine.select_related("instrument", "account", "client", "approval").prefetch_related("children")
+
+
+def parent_of(request: HttpRequest, parent_id: UUID) -> SlicedOrder:
+    """One of them; raises Http404."""
+    return get_object_or_404(of_person(request), pk=parent_id)
 
 
 def figures(parent: SlicedOrder) -> dict[str, Any]:
@@ -98,9 +111,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def page_context(request: HttpRequest, parent_id: UUID) -> dict[str, Any]:
     """Everything that the page shows."""
-    parent = of_person(request).filter(pk=parent_id).first()
-    if parent is None:
-        raise Http404
+    parent = parent_of(request, parent_id)
     children = parent.children.prefetch_related("requests").select_related("instrument").order_by("-id")
     return {
         **figures(parent),
@@ -121,6 +132,28 @@ def page(request: HttpRequest, parent_id: UUID) -> HttpResponse:
 
 
 @desk_page(VIEW)
+@require_GET
+def ask(request: HttpRequest, parent_id: UUID, act_name: str) -> HttpResponse:
+    """Pause, resume or cancel an order in slices: what would happen."""
+    parent = parent_of(request, parent_id)
+    if act_name not in ACTS:
+        raise Http404
+    if not request.user.has_perm(ACTS[act_name][1]):
+        raise PermissionDenied
+    out = [child for child in parent.children.all() if child.state in ALIVE]
+    context = {
+        "form": ActForm(initial={"key": uuid4(), "reason": "Asked by the desk"}),
+        "title": f"{VERBS[act_name]}: {parent.cl_ord_id}?",
+        "verb": VERBS[act_name],
+        "keep": KEEP[act_name],
+        "words": WORDS[act_name],
+        "taken": [named(child) for child in out] if act_name == "cancel" else [],
+        "url": reverse("desk:sliced_act", args=[parent_id, act_name]),
+    }
+    return TemplateResponse(request, "desk/sliced_dialog.html", context)
+
+
+@desk_page(VIEW)
 @require_POST
 def act(request: HttpRequest, parent_id: UUID, act_name: str) -> HttpResponse:
     """Pause, resume or cancel, with a reason, once per key."""
@@ -129,9 +162,7 @@ def act(request: HttpRequest, parent_id: UUID, act_name: str) -> HttpResponse:
     action, right, _, do = ACTS[act_name]
     if not request.user.has_perm(right):
         raise PermissionDenied
-    parent = of_person(request).filter(pk=parent_id).first()
-    if parent is None:
-        raise Http404
+    parent = parent_of(request, parent_id)
     form = ActForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Please give a reason; nothing was changed.")

@@ -6,6 +6,7 @@ import time
 from base64 import b32encode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import segno
 from django import forms
@@ -23,7 +24,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.forms import AuthenticationForm
 
 from orders.access import address_of
-from orders.admin.shared.pages import desk_page, person_of, show
+from orders.admin.shared.pages import desk_page, own_place, person_of, show
 from orders.desk_sessions import SEEN, is_idle, tries_of
 
 VERIFIED = "desk_second_factor"
@@ -69,6 +70,24 @@ class LoginForm(AuthenticationForm):
         return cleaned
 
 
+LOGGED_OUT = "You are logged out, and nothing was sent. Log in again in another tab, then press again here."
+
+
+def log_in_first(request: HttpRequest) -> HttpResponse:
+    """To the login, and back to the page that the person saw; words alone where a script of it asked.
+
+    A script would take the login's page for its answer; what a form is sent to is no page to come back to.
+    """
+    if "X-Desk-Live" in request.headers:
+        return HttpResponse(LOGGED_OUT, status=401, content_type="text/plain")
+    page = request.get_full_path()
+    if request.method == "POST":
+        came = urlsplit(request.headers.get("Referer", ""))
+        ours = came._replace(scheme="", netloc="").geturl() if came.netloc == request.get_host() else ""
+        page = own_place(request, ours, reverse("admin:index"))
+    return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': page})}")
+
+
 class WorkingSession:
     """Ends an idle login, and keeps who must have a second factor to the page that sets it up."""
 
@@ -76,12 +95,16 @@ class WorkingSession:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith("/admin/") or not request.user.is_authenticated:
+        if not request.path.startswith("/admin/"):
             return self.get_response(request)
+        if not request.user.is_authenticated:
+            is_asking = request.method == "POST" or "X-Desk-Live" in request.headers
+            is_way_in = request.path.startswith((reverse("admin:login"), reverse("desk:single_sign_on")))
+            return log_in_first(request) if is_asking and not is_way_in else self.get_response(request)
         if self.is_idle(request):
             logout(request)
             messages.info(request, "You were logged out because nothing was done for a while.")
-            return HttpResponseRedirect(f"{reverse('admin:login')}?next={request.path}")
+            return log_in_first(request)
         setup = reverse("desk:second_factor")
         free = (setup, reverse("admin:logout"))
         if settings.REQUIRE_SECOND_FACTOR and request.path not in free and not user_has_device(request.user):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -10,6 +12,7 @@ from brokers.models import BrokerAccount
 from orders import statistics
 from orders.access import accounts_of_person
 from orders.admin.shared.pages import desk_page
+from orders.models.order import GROUP_ORDERS
 from orders.templatetags.desk import WAITING
 
 PAPER_PREFIX = "DU"
@@ -21,12 +24,22 @@ def environment(request: HttpRequest) -> list[str]:
     A desk where nothing needs a second person says so beside it.
     """
     alone = "" if settings.FOUR_EYES else " - ONE PERSON"
-    paper = {code.startswith(PAPER_PREFIX) for code in BrokerAccount.objects.values_list("code", flat=True)}
+    paper = {code.startswith(PAPER_PREFIX) for code in every_account(request)}
     if not paper:
         return ["no account", "info"]
     if paper == {True}:
         return [f"PAPER{alone}", "warning" if alone else "success"]
     return [f"LIVE - real money{alone}", "danger"] if paper == {False} else ["PAPER AND LIVE MIXED", "danger"]
+
+
+def every_account(request: HttpRequest) -> Iterable[str]:
+    """The codes of all accounts; who sees all of them has them already."""
+    mine = accounts_of_person(request.user)
+    return (
+        mine - {GROUP_ORDERS}
+        if GROUP_ORDERS in mine
+        else BrokerAccount.objects.values_list("code", flat=True)
+    )
 
 
 def title_prefix(request: HttpRequest) -> str:

@@ -16,10 +16,13 @@ class UtcRangeFilter(RangeDateTimeFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Rows within the range; an end that is not given or not a time is open."""
-        for end, lookup, default in (("from", "gte", "00:00:00"), ("to", "lte", "23:59:59.999999")):
-            if at := self.moment(end, default):
-                queryset = queryset.filter(**{f"{self.parameter_name}__{lookup}": at})
-        return queryset
+        first, last = self.ends()
+        given = {f"{self.parameter_name}__gte": first, f"{self.parameter_name}__lte": last}
+        return queryset.filter(**{lookup: at for lookup, at in given.items() if at})
+
+    def ends(self) -> tuple[datetime | None, datetime | None]:
+        """Both ends of the range."""
+        return self.moment("from", "00:00:00"), self.moment("to", "23:59:59.999999")
 
     def moment(self, end: str, default: str) -> datetime | None:
         """One end of the range."""

@@ -113,9 +113,11 @@ def test_the_first_view_shows_a_parent_as_one_row() -> None:
 
 def test_a_cancel_of_a_whole_group_names_what_goes_with_it() -> None:
     trader, group = member("trader", ACCOUNT), tied("profit", "stop")
-    url = reverse("desk:cancel_whole", args=[group.pk])
+    head = heads(trader)["exits"]
+    url = reverse("desk:act", args=[head["cancel_from"].pk, "cancel_group"])
+    assert url in trader.get(reverse(BLOTTER)).content.decode()
     page = trader.get(url).content.decode()
-    assert "profit: BUY 100 left of 100" in page and "stop: BUY 100" in page
+    assert "Order profit of" in page and "stop: BUY 100 left of 100" in page
     key = uuid4()
     for _ in range(2):
         trader.post(url, {"key": key, "reason": "done", "next": "/admin/orders/order/"})
@@ -136,7 +138,7 @@ def test_a_cancel_of_a_whole_group_names_what_goes_with_it() -> None:
 def test_a_parent_is_asked_what_its_state_allows(state: SliceState, acts: list[str]) -> None:
     trader, parent = member("trader", ACCOUNT), slices("s-1", state=state)
     assert [act["name"] for act in heads(trader)["twap"]["acts"]] == acts
-    page = trader.get(reverse("desk:parent_ask", args=[parent.pk, "cancel"])).content.decode()
+    page = trader.get(reverse("desk:sliced_ask", args=[parent.pk, "cancel"])).content.decode()
     assert "s-1: BUY 100 left of 100" in page
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 
@@ -77,7 +78,8 @@ def test_rows_are_sorted_over_all_pages_and_without_a_value_last() -> None:
 def copied(order: Order, name: str, at: datetime, state: str) -> None:
     """An order like this one that came at another time."""
     copy = Order.objects.get(pk=order.pk)
-    copy.pk, copy.cl_ord_id, copy.order_ref, copy.received_at = first_id_at(at), name, name, at
+    copy.pk, copy.cl_ord_id, copy.order_ref = first_id_at(at), name, name
+    copy.received_at = copy.updated_at = at
     copy._state.adding = True
     copy.save(force_insert=True)
     Order.objects.filter(pk=copy.pk).update(state=state)
@@ -95,6 +97,15 @@ def test_days_are_chosen_and_the_first_view_is_open_and_today() -> None:
     assert shown(trader, view="today") == ["today"]
     assert shown(trader, view="all") == ["today", "yesterday", "old", "open"]
     assert "today" in shown(trader, view="week") and "old" not in shown(trader, view="month")
+
+
+@pytest.mark.parametrize("state", ["COMPLETED", "CANCELED", "EXPIRED"])
+def test_an_older_order_that_ended_today_is_seen_first(state: str) -> None:
+    trader, midnight = member("trader", ACCOUNT), statistics.midnight()
+    copied(placed("today"), "old", midnight - timedelta(days=40), "PENDING")
+    Order.objects.filter(cl_ord_id="old").update(state=state, cum_qty=F("order_qty"), updated_at=midnight)
+    assert shown(trader) == ["today", "old"]
+    assert shown(trader, view="today") == ["today"]
 
 
 def test_who_searches_in_the_first_view_searches_all_orders() -> None:

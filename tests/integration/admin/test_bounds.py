@@ -81,12 +81,14 @@ def counted(client: Client, job: DeskJob) -> dict[str, int]:
         with CaptureQueriesContext(connection) as captured:
             assert client.get(url).status_code == 200, name
         found[name] = len(captured)
-    client.post(
-        reverse("desk:ticket_check"), GOOD
-    )  # the first one reads the rules that the next ones remember
+    return {**found, "check": min(checked(client) for _ in range(3))}
+
+
+def checked(client: Client) -> int:
+    """Queries of a check; it remembers rules for a moment, which a slow machine may see pass."""
     with CaptureQueriesContext(connection) as captured:
         assert client.post(reverse("desk:ticket_check"), GOOD).status_code == 200
-    return {**found, "check": len(captured)}
+    return len(captured)
 
 
 def test_every_page_takes_the_same_queries_for_thirty_rows(boss: Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from orders.controls.tokens import make_token
 from orders.models import Alert, Break, DeskJob, DeskProfile, Order, SlicedOrder
@@ -71,7 +72,7 @@ def copy(row: Any, number: str) -> None:
         if field.primary_key and isinstance(value, str):
             setattr(row, field.attname, f"{number}-{value}"[: field.max_length])
         elif field.primary_key:
-            setattr(row, field.attname, uuid4() if isinstance(value, UUID) else None)
+            setattr(row, field.attname, uuid7() if isinstance(value, UUID) else None)  # never the first row
         elif (field.unique or field.name in unique) and isinstance(field, models.CharField):
             setattr(row, field.attname, f"{number}-{value}"[: field.max_length])
         elif (field.unique or field.name in unique) and isinstance(value, int) and not field.is_relation:

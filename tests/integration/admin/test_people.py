@@ -7,6 +7,7 @@ import time
 from base64 import b32decode
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from axes.models import AccessAttempt
@@ -148,8 +149,38 @@ def test_an_idle_login_ends_and_refreshing_is_not_work(jo: User, settings: Any) 
     session = client.session
     session["desk_seen"] = int(time.time()) - 60 * int(settings.IDLE_MINUTES) - 5
     session.save()
-    assert LOGIN in client.get("/admin/", headers={"X-Desk-Live": "1"})["Location"]
+    assert client.get("/admin/", headers={"X-Desk-Live": "1"}).status_code == 401
     assert LOGIN in client.get("/admin/")["Location"]
+
+
+def test_a_script_of_a_page_is_told_that_the_person_is_logged_out(db: None) -> None:
+    for name in ("desk:strip", "desk:ticket_check"):
+        answer = Client().post(reverse(name), headers={"X-Desk-Live": "1"})
+        assert (answer.status_code, answer["Content-Type"]) == (401, "text/plain")
+        assert "nothing was sent" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("came", "back"),
+    [
+        ("http://testserver/admin/desk/ticket/?copy=1", "/admin/desk/ticket/?copy=1"),
+        ("http://evil.example/admin/desk/ticket/", "/admin/"),
+        ("http://testserver//evil.example/", "/admin/"),
+        ("", "/admin/"),
+    ],
+)
+def test_a_form_sent_too_late_leads_back_to_its_page_after_the_login(db: None, came: str, back: str) -> None:
+    answer = Client().post(reverse("desk:ticket_send"), headers={"Referer": came})
+    assert parse_qs(urlsplit(answer["Location"]).query)["next"] == [back]
+
+
+def test_an_idle_login_comes_back_to_the_view_that_it_left(jo: User, settings: Any) -> None:
+    client = Client()
+    client.force_login(jo)
+    client.get("/admin/")
+    settings.IDLE_MINUTES = -1
+    answer = client.get("/admin/orders/order/?view=open")
+    assert parse_qs(urlsplit(answer["Location"]).query)["next"] == ["/admin/orders/order/?view=open"]
 
 
 def test_nobody_raises_their_own_rights(person: Callable[..., Client]) -> None:

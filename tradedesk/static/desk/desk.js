@@ -21,8 +21,28 @@ document.addEventListener("change", (event) => {
     }
 }, true);
 
+// A part that is wider than its place scrolls sideways, and keys reach it while it does.
+function reachScrollers() {
+    for (const box of document.querySelectorAll(".desk-wide, .desk-section, .desk-card")) {
+        box.scrollWidth > box.clientWidth ? box.setAttribute("tabindex", "0") : box.removeAttribute("tabindex");
+    }
+}
+["load", "resize", "focusin"].forEach((name) => addEventListener(name, reachScrollers));
+
+// The admin's chooser of many names its pictures without saying that they are pictures.
+addEventListener("load", () => setTimeout(() => {
+    document.querySelectorAll("span.help-tooltip[aria-label]").forEach((picture) => picture.setAttribute("role", "img"));
+}));
+
+let opening = false; // a second click opens no second dialog
+
 async function openDialog(url) {
+    if (opening || document.querySelector("dialog[open]")) {
+        return;
+    }
+    opening = true;
     const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "follow" }).catch(() => null);
+    opening = false;
     if (!answer?.ok) {
         location.href = url; // the page says what is wrong
         return;
@@ -45,13 +65,15 @@ function nameTheWayBack(dialog) {
 
 // What was typed stays while it is refused: the dialog shows the same form again with the words.
 async function sendDialog(form) {
+    renewToken(form);
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Desk-Live": "1" } }).catch(() => null);
     if (answer?.headers.has("X-Desk-Next")) {
         location.href = answer.headers.get("X-Desk-Next");
         return;
     }
+    const said = answer ? await answer.text() : "";
     const holder = document.createElement("div");
-    holder.innerHTML = answer ? await answer.text() : "";
+    holder.innerHTML = said;
     const again = holder.querySelector("dialog form");
     if (again) {
         const dialog = form.closest("dialog");
@@ -62,7 +84,17 @@ async function sendDialog(form) {
     }
     delete form.dataset.sent;
     form.querySelector("[type=submit]").disabled = false;
-    form.querySelector(".buttons").insertAdjacentHTML("beforebegin", '<p class="desk-error" role="alert">No answer came. Look at the order before you try again; the same dialog counts once.</p>');
+    form.querySelector(".no-answer")?.remove();
+    const words = answer?.status === 401 ? said : "No answer came. Look at the order before you try again; the same dialog counts once.";
+    form.querySelector(".buttons").before(Object.assign(document.createElement("p"), { className: "desk-error no-answer", role: "alert", textContent: words }));
+}
+
+// After a login in another tab the form's own token is too old; the cookie has the one in force.
+function renewToken(form) {
+    const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
+    if (token && form.elements.csrfmiddlewaretoken) {
+        form.elements.csrfmiddlewaretoken.value = token[1];
+    }
 }
 
 document.addEventListener("click", (event) => {

@@ -87,6 +87,7 @@ const Live = {
     async fetch(url) {
         try {
             const answer = await fetch(url, { headers: { "X-Desk-Live": "1" }, redirect: "error" });
+            Live.loggedOut = answer.status === 401;
             return answer.ok ? new DOMParser().parseFromString(await answer.text(), "text/html") : null;
         } catch {
             return null; // the indicator tells that the page is old
@@ -127,9 +128,9 @@ const Live = {
         stale && Live.beat();
         const text = document.getElementById("desk-live-text");
         const old = Live.unanswered ? "The desk does not answer." : `Not live for ${Math.floor(silent / 1000)} s.`;
-        const words = stale ? `${old} What you see may be old.` : "Live";
+        const words = Live.loggedOut ? "You are logged out: log in again" : stale ? `${old} What you see may be old.` : "Live";
         if (text && text.textContent !== words) {
-            text.textContent = words;
+            text.replaceChildren(Live.loggedOut ? Live.wayIn(words) : words);
         }
         document.documentElement.classList.toggle("desk-stale", stale);
         const now = (Date.now() + Live.offset) / 1000;
@@ -137,6 +138,11 @@ const Live = {
             const shown = Live.age(now - Number(cell.dataset.age));
             cell.textContent === shown || (cell.textContent = shown);
         });
+    },
+
+    wayIn(words) {
+        const here = encodeURIComponent(location.pathname + location.search);
+        return Object.assign(document.createElement("a"), { href: `/admin/login/?next=${here}`, textContent: words });
     },
 
     age(seconds) {

@@ -27,12 +27,13 @@ document.addEventListener("DOMContentLoaded", () => {
 
     async function check() {
         const mine = ++asked;
+        renewToken(form);
         const answer = await fetch(form.dataset.check, { method: "POST", body: new FormData(form), headers: { "X-Desk-Live": "1" } }).catch(() => null);
         if (mine !== asked) {
             return; // typed on meanwhile
         }
         if (!answer?.ok) {
-            by("check").textContent = "The check did not answer; nothing was sent.";
+            by("check").textContent = answer?.status === 401 ? await answer.text() : "The check did not answer; nothing was sent.";
             by("review").disabled = true;
             return;
         }
@@ -49,7 +50,8 @@ document.addEventListener("DOMContentLoaded", () => {
     async function whatIf() {
         by("what-if").textContent = "Asking the broker for margin and commission…";
         const answer = await fetch(form.dataset.whatIf, { method: "POST", body: new FormData(form), headers: { "X-Desk-Live": "1" } }).catch(() => null);
-        by("what-if").innerHTML = answer?.ok ? await answer.text() : "The broker was not asked.";
+        by("what-if").innerHTML = answer?.ok || answer?.status === 401 ? await answer.text() : "The broker was not asked.";
+        by("send").disabled = answer?.status === 401 || Boolean(form.dataset.sent);
     }
 
     function shown(found) {
