@@ -17,6 +17,7 @@ from brokers.simulator.exchange.orders import Auction
 from brokers.simulator.fault_actions import FaultActions
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS
+from brokers.simulator.gateway.accounts.corporate_actions import OptionEnd, Split
 from brokers.simulator.gateway.memory.state import State
 from brokers.simulator.gateway.orders.manual import ManualOrder
 from brokers.simulator.gateway.orders.term_checks import LARGEST_PRICE
@@ -153,6 +154,24 @@ class _HaltHandler(_Handler):
         self.answer_found("halted" if wanted.halted else "resumed", found, wanted.symbol)
 
 
+class _SplitHandler(_Handler):
+    def post(self) -> None:
+        wanted = self.read(Split)
+        if wanted is None:
+            return
+        if wanted.numerator < 1 or wanted.denominator < 1:
+            self.answer({"error": "a split is two whole numbers above zero"}, 400)
+            return
+        self.answer_found("split", self.hub.gateway.split(wanted), wanted.symbol)
+
+
+class _OptionEndHandler(_Handler):
+    def post(self) -> None:
+        wanted = self.read(OptionEnd)
+        if wanted is not None:
+            self.answer_found("ended", self.hub.gateway.end_option(wanted), wanted.symbol)
+
+
 class _TimeZoneHandler(_Handler):
     """The gateway's own zone and the form in which it writes times; POST changes them for what comes."""
 
@@ -230,6 +249,10 @@ def application(hub: Hub, fault_actions: FaultActions) -> Application:
             ("/orders", _ListHandler, {**own, "rows": ledger.orders}),
             ("/executions", _ExecutionsHandler, own),
             ("/positions", _ListHandler, {**own, "rows": ledger.positions}),
+            ("/cash", _ListHandler, {**own, "rows": ledger.cash}),
+            ("/changes", _ListHandler, {**own, "rows": ledger.changes}),
+            ("/split", _SplitHandler, own),
+            ("/option-end", _OptionEndHandler, own),
             ("/prices", _PricesHandler, own),
             ("/auction", _AuctionHandler, own),
             ("/halt", _HaltHandler, own),

@@ -51,6 +51,33 @@ def positions(state: State) -> list[Row]:
     ]
 
 
+def cash(state: State) -> list[Row]:
+    """Return one row per account and currency, as a statement shows it."""
+    return [
+        {"account": account.name, "currency": currency, "amount": _text(amount)}
+        for account in state.accounts.values()
+        for currency, amount in account.reported_cash(state.universe.instruments).items()
+    ]
+
+
+def changes(state: State) -> list[Row]:
+    """Return what changed positions without an execution, in order of time."""
+    return [
+        {
+            "account": fact.account,
+            "con_id": fact.con_id,
+            "symbol": state.universe[fact.con_id].symbol,
+            "kind": fact.kind,
+            "quantity": _text(fact.quantity),
+            "price": _text(fact.price),
+            "of_option": fact.of_option or None,
+            "realized_pnl": _text(fact.realized),
+            "time": time_text(fact.at),
+        }
+        for fact in state.changes
+    ]
+
+
 def _order(record: OrderRecord, universe: Universe) -> Row:
     order, instrument = record.order, universe[record.con_id]
     return {

@@ -254,6 +254,8 @@ class Applying:
     def _execution(self, report: ExecutionReport, cause: Cause) -> None:
         if not report.exec_id:
             raise ValueError("an execution without an id cannot be told from another one")
+        if report.last_qty.is_signed() and report.last_qty:  # what is no number is no less than nothing
+            raise ValueError(f"an execution of {report.last_qty:f} takes away what others booked")
         order = self.set.find(report, cause.at) or corrections.find_corrected(self.set, report)
         if order is None:
             if external.is_busted(self.set.session, report):

@@ -85,8 +85,11 @@ def alert_to_surprises(order: Order, execution: Execution, *, corrects: bool) ->
 
 
 def remember_end(order: Order, status: str) -> None:
-    """The broker says that a filled order is over: what a bust takes back will not be executed again."""
-    if order.state in EXECUTED and status in ENDS and order.closed_as != status:
+    """The broker says that a filled order is over: what a bust takes back will not be executed again.
+
+    One that had expired before it was filled late has not been canceled since.
+    """
+    if order.state in EXECUTED and status in ENDS and order.closed_as not in (status, State.EXPIRED):
         order.closed_as = status
         order.touched = True
 

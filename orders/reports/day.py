@@ -13,6 +13,7 @@ from brokers.formats import time_text
 from brokers.models import BrokerAccount
 from brokers.postgres import clock
 from orders.models import ReportKind
+from orders.reports import corporate_actions
 from orders.reports.balances import cash, of_statement, positions
 from orders.reports.end_of_day import (
     approvals,
@@ -36,6 +37,7 @@ START: dict[str, Section] = {
     "open breaks": break_rows,
     "resting orders": resting_orders,
     "expiring": expiring,
+    "corporate actions": corporate_actions.expected,
     "limit changes": limit_changes,
     "positions": positions,
     "cash": cash,
@@ -47,6 +49,7 @@ END: dict[str, Section] = {
     "profit and loss": profits,
     "positions": positions,
     "cash": cash,
+    "corporate actions": corporate_actions.happened,
     "breaks": break_rows,
     "ends by reason": ends,
     "slippage": slippage,

@@ -87,6 +87,7 @@ def test_a_door_that_does_not_answer_is_seen(folder: Path) -> None:
 def test_a_full_disk_does_not_stop_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, "/proc/nowhere")
     Heartbeat("worker").beat()
+    assert not Path("/proc/nowhere").exists()
 
 
 def test_systemd_is_told_where_it_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from brokers.simulator.faults.orders import OrderFaults
 from brokers.simulator.faults.requests import RequestFaults
 from brokers.simulator.gateway.accounts.advisor import AdvisorService
 from brokers.simulator.gateway.accounts.allocation import Allocations
+from brokers.simulator.gateway.accounts.corporate_actions import CorporateActions, OptionEnd, Split
 from brokers.simulator.gateway.accounts.exposure import Exposure
 from brokers.simulator.gateway.accounts.reported_accounts import ReportedAccounts
 from brokers.simulator.gateway.accounts.service import AccountService
@@ -40,6 +41,7 @@ from brokers.simulator.gateway.memory.facts import (
     Fact,
     IdsReset,
     OrderRecord,
+    PositionChanged,
     Started,
 )
 from brokers.simulator.gateway.memory.retention import MAX_FINISHED, Retention
@@ -116,6 +118,7 @@ class Gateway:
         self._traded: dict[tuple[str, int], None] = {}
         self.reported = ReportedAccounts(self.state, self.agenda, self._on_trade)
         self._callbacks = CallbackFaults(self.state, self.faults, self.agenda)
+        self._corporate_actions = CorporateActions(self.state, self.clock)
         self._publisher = OrderPublisher(self.state, self.home, self._owners)
         self._build()
 
@@ -261,7 +264,10 @@ class Gateway:
         self._journal(fact)
         self._exposure.on_fact(fact, self.state)
         traded = self.state.execution(fact.exec_id) if isinstance(fact, Corrected) else fact
-        if isinstance(traded, Executed) and traded.con_id in self.state.accounts[traded.account].positions:
+        if (
+            isinstance(traded, Executed | PositionChanged)
+            and traded.con_id in self.state.accounts[traded.account].positions
+        ):
             self.reported.on_trade(traded.account, traded.con_id)
         if isinstance(fact, Executed):
             self._order_faults.executed(fact)
@@ -360,6 +366,26 @@ class Gateway:
         for instrument in found:
             self._orders.on_market_events(act(instrument.con_id))
         return [instrument.local_symbol for instrument in found]
+
+    def split(self, split: Split) -> list[str]:
+        """Split every stock of this symbol: positions and price; orders in it are canceled, as IB does."""
+        found = [one for one in self.universe.symbols(split.symbol) if one.sec_type == "STK"]
+        for instrument in found:
+            for record in self.state.open_orders():
+                if record.con_id == instrument.con_id:
+                    self._orders.expire(record)
+            last = self.exchange.last_price(instrument.con_id)
+            price = instrument.round_to_tick(last * split.denominator / split.numerator)
+            self._corporate_actions.split(instrument, split, price)
+            self._orders.on_market_events(self.exchange.move(instrument, price))
+        return [instrument.local_symbol for instrument in found]
+
+    def end_option(self, end: OptionEnd) -> list[str]:
+        """Let an option expire, be exercised or assigned: whoever holds it is told by a position alone."""
+        found = [one for one in self.universe.symbols(end.symbol) if one.is_option]
+        for option in found:
+            self._corporate_actions.end(option, self.universe[option.under_con_id], end.how)
+        return [option.local_symbol for option in found]
 
     def place_manual(self, typed: ManualOrder) -> OrderRecord:
         """Work an order that somebody made by hand; raises Refused if it cannot be worked."""

@@ -14,7 +14,9 @@ from brokers.models import BrokerAccount, CashBalance, Position
 from orders.models import Execution, Order, PositionEvent
 from orders.reconciliation import baseline
 from orders.reconciliation.strategies.rows import strategy_rows
-from tests.integration.statements.conftest import AAPL, ACCOUNT, flex, open_breaks, read
+from orders.reports.corporate_actions import expected, happened
+from orders.reports.report_day import ReportDay
+from tests.integration.statements.conftest import AAPL, ACCOUNT, DAY, flex, open_breaks, read
 
 Booked = Callable[..., Execution]
 CALL = 7001
@@ -115,3 +117,11 @@ def test_an_event_of_before_the_account_was_seen_changes_nothing(books: None) ->
     BrokerAccount.objects.update(baseline_at=datetime(2026, 11, 21, 15, tzinfo=UTC), baseline_execution=10**9)
     read(flex(EXPIRED))
     assert (ours(), PositionEvent.objects.get().quantity_in_baseline) == ({}, True)
+
+
+def test_reports_of_the_day_show_what_happened(books: None) -> None:
+    read(flex(EXERCISED))
+    asked = ReportDay(account=BrokerAccount.objects.get(pk=ACCOUNT), day=DAY, zone="UTC")
+    rows = [(row["kind"], row["con_id"], row["quantity"], row["amount"]) for row in happened(asked)]
+    assert rows == [("EXERCISE", CALL, "-2", "0"), ("EXERCISE", AAPL, "200", "-40000")]
+    assert len(expected(asked)) == 2

@@ -21,7 +21,7 @@ const Live = {
         }
         const worker = new SharedWorker(frame.dataset.worker);
         worker.port.onmessage = ({ data }) => Live.hear(data);
-        worker.port.postMessage({ url: url.href, place: frame.dataset.place });
+        worker.port.postMessage({ url: url.href, place: frame.dataset.streamPlace });
         addEventListener("pagehide", () => worker.port.postMessage({ bye: true }));
         addEventListener("pageshow", (event) => event.persisted && location.reload());
         document.addEventListener("visibilitychange", () => document.hidden || Live.news(null));

@@ -212,6 +212,19 @@ class Executed(Fact):
     share_of: str = ""
 
 
+class PositionChanged(Fact):
+    """A position changed without an execution; a `SPLIT` costs nothing, all else trades at `price`."""
+
+    account: str
+    con_id: int
+    kind: str
+    quantity: Decimal
+    price: Decimal
+    of_option: int
+    at: datetime
+    realized: Decimal | None = None
+
+
 class Corrected(Fact):
     """An execution has another version; one of no shares is a bust, which costs nothing."""
 
@@ -286,6 +299,7 @@ class Snapshot(Fact):
     advisor: dict[int, str] = {}
     day_began_at: datetime | None = None
     ids_reset_at: int = 0
+    changes: list[PositionChanged] = []
 
 
 AnyFact = (
@@ -302,6 +316,7 @@ AnyFact = (
     | Reduced
     | Bound
     | Executed
+    | PositionChanged
     | Forgotten
     | Corrected
     | IdSeen

@@ -35,6 +35,7 @@ from brokers.simulator.gateway.memory.facts import (
     Moved,
     OrderRecord,
     Placed,
+    PositionChanged,
     Reduced,
     Released,
     Repeated,
@@ -66,6 +67,7 @@ class State:
         self.orders: dict[int, OrderRecord] = {}
         self.open: dict[int, OrderRecord] = {}
         self.executions: list[Executed] = []
+        self.changes: list[PositionChanged] = []
         self.day_began_at: datetime | None = None
         #: How many orders there were when order ids last began at 1.
         self.ids_reset_at = 0
@@ -84,6 +86,7 @@ class State:
             Reduced: self._reduced,
             Bound: self._bound,
             Executed: self._executed,
+            PositionChanged: self._position_changed,
             Forgotten: self._forget,
             Corrected: self._corrected,
             IdSeen: self._id_seen,
@@ -140,6 +143,7 @@ class State:
             advisor=self.advisor,
             day_began_at=self.day_began_at,
             ids_reset_at=self.ids_reset_at,
+            changes=self.changes,
         )
 
     def _started(self, fact: Started) -> None:
@@ -236,6 +240,14 @@ class State:
         self.exec_count += 1
         self.executions.append(fact)
 
+    def _position_changed(self, fact: PositionChanged) -> None:
+        account, instrument = self.accounts[fact.account], self.universe[fact.con_id]
+        if fact.kind == "SPLIT":
+            account.positions[fact.con_id].quantity += fact.quantity
+        else:
+            fact.realized = account.trade(instrument, fact.quantity, fact.price, ZERO)
+        self.changes.append(fact)
+
     def _forget(self, fact: Forgotten) -> None:
         gone = set(fact.perm_ids)
         for perm_id in fact.perm_ids:
@@ -294,12 +306,13 @@ class State:
         self.accounts = {account.name: account for account in fact.accounts}
         self.order_ids, self.orders, self.open = {}, {}, {}
         self.executions, self._by_order_id, self.day_began_at = [], {}, None
+        self.changes = []
 
     def _snapshot(self, fact: Snapshot) -> None:
         self._cleared(Cleared(accounts=fact.accounts))
         self.epoch, self.perm_count, self.exec_count = fact.epoch, fact.perm_count, fact.exec_count
         self.order_ids, self.executions = fact.order_ids, fact.executions
         self.advisor, self.day_began_at = fact.advisor, fact.day_began_at
-        self.ids_reset_at = fact.ids_reset_at
+        self.ids_reset_at, self.changes = fact.ids_reset_at, fact.changes
         for record in fact.records:
             self._remember(record)
