@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from tradedesk.backup.make import counts
+from tradedesk.backup.make import counts, highest_txid, next_txid
 from tradedesk.backup.manifest import BackupInvalid, Manifest, newest
 from tradedesk.backup.programs import program, run
-from tradedesk.backup.restore import advance, called
+from tradedesk.backup.restore import EPOCHS, advance, called
 from tradedesk.stack.errors import StackError
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes.manage import manage
@@ -129,6 +129,20 @@ def test_after_a_restore_into_a_new_cluster_a_person_releases_and_trading_goes_o
     assert stack.control.received(lost["order_ref"]) == 1
     eventually(lambda: stack.rows(BEHIND) == [(0,)])
     assert "unbroken" in stack.manage("audit", "verify")
+
+
+def test_after_a_bare_pg_restore_one_command_does_the_rest(stack: System, backup: Path) -> None:
+    told = Manifest.read(backup)
+    stack.kill(*list(stack.running))
+    lose_cluster(stack)
+    run(program("pg_restore", at_least=told.postgres), stack.postgres.url, "--no-owner", str(told.dump))
+    with stack.postgres.connect() as connection:
+        assert highest_txid(connection) > next_txid(connection)
+    assert "HALTED until a person releases them: main" in stack.manage("restore", "--after-pg-restore")
+    with stack.postgres.connect() as connection:
+        assert highest_txid(connection) < next_txid(connection)
+        ((epoch,),) = connection.execute("SELECT lease_epoch FROM brokers_gatewaysession").fetchall()
+    assert epoch > EPOCHS
 
 
 ALERT = "SELECT text FROM orders_alert WHERE kind = 'LOST_HISTORY' AND cleared_at IS NULL"

@@ -18,6 +18,12 @@ from tradedesk.version import VERSION
 #: Counted in the backup and after a restore: what must not be lost.
 COUNTED = ("orders_order", "orders_orderevent", "orders_execution", "orders_auditrecord", "orders_auditseal")
 
+HIGHEST_TXID = """
+    SELECT GREATEST((SELECT max(txid) FROM orders_orderevent), (SELECT max(txid) FROM orders_auditrecord),
+        (SELECT max(to_txid) FROM orders_auditseal), 0)
+"""
+NEXT_TXID = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+
 
 def make_backup(url: str, into: Path) -> Manifest:
     """Write a backup of this database into a new folder in `into`."""
@@ -52,7 +58,6 @@ def describe(connection: psycopg.Connection) -> dict[str, Any]:
     with connection.cursor(row_factory=dict_row) as cursor:
         head = cursor.execute("SELECT seq, head, at::text FROM orders_auditseal ORDER BY seq DESC LIMIT 1")
         audit_head = head.fetchone()
-    ((txid,),) = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchall()
     return {
         "postgres": connection.info.server_version // 10_000,
         "database": connection.info.dbname,
@@ -60,7 +65,7 @@ def describe(connection: psycopg.Connection) -> dict[str, Any]:
         "sessions": [name for (name,) in sessions],
         "counts": counts(connection),
         "audit_head": audit_head,
-        "txid": max(txid, highest_txid(connection)),
+        "txid": max(next_txid(connection), highest_txid(connection)),
     }
 
 
@@ -73,11 +78,14 @@ def counts(connection: psycopg.Connection) -> dict[str, int]:
 
 
 def highest_txid(connection: psycopg.Connection) -> int:
-    """The highest id of a transaction that a row keeps."""
-    ((found,),) = connection.execute(
-        "SELECT GREATEST((SELECT max(txid) FROM orders_orderevent),"
-        " (SELECT max(txid) FROM orders_auditrecord), 0)"
-    ).fetchall()
+    """The highest id of a transaction that a row keeps: its own, or up to which all is sealed."""
+    ((found,),) = connection.execute(HIGHEST_TXID).fetchall()
+    return int(found)
+
+
+def next_txid(connection: psycopg.Connection) -> int:
+    """The id that the server's next transaction gets, or a little more."""
+    ((found,),) = connection.execute(NEXT_TXID).fetchall()
     return int(found)
 
 

@@ -95,7 +95,7 @@ def restore_backup(backup: Manifest, url: str) -> Restored:
         prove(backup, restored)
         with django_on(restored):
             call_command("migrate", "--no-input", "--verbosity", "0")
-            halted = halt_all(backup)
+            halted = halt_all(reason_of(backup))
         kept_as = take_over(url, staging, f"{name_of(url)}_before_{moment:%Y%m%d%H%M%S}")
     except BaseException:
         with maintenance(url) as connection:
@@ -129,10 +129,24 @@ def advance(connection: psycopg.Connection, txid: int) -> None:
     )
 
 
-def halt_all(backup: Manifest) -> list[str]:
+def complete_bare(url: str) -> Restored:
+    """What a restore does beside the rows, for a database that somebody's own `pg_restore` has made."""
+    with maintenance(url) as connection:
+        require_alone(connection, name_of(url))
+    with psycopg.connect(url, autocommit=True) as connection:
+        advance(connection, highest_txid(connection))
+    with django_on(url):
+        return Restored(kept_as="", halted=halt_all("Restored by pg_restore"))
+
+
+def reason_of(backup: Manifest) -> str:
+    """Why the sessions are halted."""
+    return f"Restored from the backup of {backup.made_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def halt_all(reason: str) -> list[str]:
     """Every session begins HALTED, with an alert that says why; their names."""
     names = list(GatewaySession.objects.order_by("name").values_list("name", flat=True))
-    reason = f"Restored from the backup of {backup.made_at:%Y-%m-%d %H:%M:%S} UTC"
     for name in names:
         put_state(scope_text(ScopeKind.SESSION, name), TradingState.HALTED, by=ACTOR, reason=reason)
         text = (

@@ -13,6 +13,7 @@ from brokers.postgres import clock
 from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.seal import unsealed_for
 from orders.controls.audit.tables import CHANGEABLE, KEPT
+from tradedesk.backup.make import HIGHEST_TXID, NEXT_TXID
 from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
 
 OLDEST_VERSION = 15  # what the tests and drills were run with, and newer
@@ -40,6 +41,7 @@ def examine() -> Iterator[Finding]:
     yield indexes()
     yield database_clock()
     yield idle_transactions()
+    yield transaction_ids()
     yield audit()
 
 
@@ -142,6 +144,16 @@ def idle_transactions() -> Finding:
         return ok("idle_transactions", f"ended after {setting('idle_in_transaction_session_timeout')}")
     do = "ALTER SYSTEM SET idle_in_transaction_session_timeout = '5min'; SELECT pg_reload_conf();"
     return warn("idle_transactions", "A person's forgotten transaction would stop the stream.", do)
+
+
+def transaction_ids() -> Finding:
+    """Streams, seals and webhooks follow events by them; a new cluster may begin before those of the rows."""
+    ((stored,),), ((following,),) = ask(HIGHEST_TXID), ask(NEXT_TXID)
+    if stored <= following:
+        return ok("transaction_ids", f"at {following}, above all that are kept")
+    do = "Stop every process and run `manage.py restore --after-pg-restore` as the owner of the tables."
+    text = f"The server is at {following}, rows keep up to {stored}: nobody is told of new events."
+    return fail("transaction_ids", f"{text} The database was restored without `manage.py restore`.", do)
 
 
 def audit() -> Finding:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage, SessionHealth
 from orders.controls.audit.install import APPLICATION
+from orders.models import AuditSeal
 from orders.notify import redis_client
 from tests.integration.api.conftest import *  # noqa: F403
 from tradedesk.backup import made
@@ -48,6 +49,14 @@ def safe(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_settings_in_order_have_no_warning(safe: Any) -> None:
     assert [finding for finding in deployment.examine() if finding.level != Level.OK] == []
+
+
+@pytest.mark.django_db
+def test_transaction_ids_behind_those_of_the_rows_are_told() -> None:
+    assert found(database.examine(), "transaction_ids").level == Level.OK
+    AuditSeal.objects.create(seq=10**9, from_txid=1, to_txid=10**15, rows=0, content="", previous="", head="")
+    told = found(database.examine(), "transaction_ids")
+    assert (told.level, "restore --after-pg-restore" in told.do) == (Level.FAIL, True)
 
 
 WRONG: dict[str, tuple[str, Any, Level]] = {
