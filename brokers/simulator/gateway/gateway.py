@@ -239,6 +239,7 @@ class Gateway:
         """Disarm every fault and end what lasts."""
         self.faults.clear()
         self.agenda.clear()
+        self._orders.end_cancels()
         self.pacing.restore()
         self.reported.set_lag(0)
         self._callbacks.no_commission.clear()

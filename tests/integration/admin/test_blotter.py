@@ -16,8 +16,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 def place_in(page: str) -> str:
-    """The place in the events that a page or an answer carries."""
-    (found,) = re.findall(r'data-place="(\d+-\d+)"', page)
+    """The place in the events that a page or answer carries: its stream begins where its rows were read."""
+    (found,) = set(re.findall(r'data-place="(\d+-\d+)"', page))
     return str(found)
 
 

@@ -119,6 +119,14 @@ def test_a_cancel_that_is_under_way_is_answered_so_until_it_ends(bench: Bench) -
     assert "OrderStatus Cancelled" in story(bench.step(3))
 
 
+def test_a_cancel_that_is_under_way_ends_when_all_is_healed(bench: Bench) -> None:
+    rest(bench)
+    arm(bench, "cancel_pending", delay_ms=60_000)
+    bench.cancel(1)
+    bench.gateway.heal()
+    assert "OrderStatus Cancelled" in story(bench.step(1))
+
+
 def test_a_placeorder_may_be_refused_without_an_order(bench: Bench) -> None:
     arm(bench, "refuse_place")
     assert story(rest(bench)) == ["ErrMsg 10289"]

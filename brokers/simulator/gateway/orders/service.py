@@ -136,6 +136,14 @@ class OrderService:
         link.error(record.order_id, *cancel_too_late(record.order_id, Status.PENDING_CANCEL))
         self._agenda.after(delay, end)
 
+    def end_cancels(self) -> None:
+        """What is being canceled is canceled now."""
+        for perm_id in sorted(self._canceling):
+            record = self._state.orders.get(perm_id)
+            if record and not record.is_done:
+                self._cancel_for_client(record)
+        self._canceling.clear()
+
     def _cancel_for_client(self, record: OrderRecord) -> None:
         """A client's cancel takes the rest of a group along, until one of it trades; the system's does not.
 
