@@ -174,7 +174,8 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     Whose id was taken meanwhile, or earlier in this very list, is a replay.
     """
     drafts = [line.order for line in lines if line.order and line.created]
-    second_person.add_up(drafts)
+    if all_or_none:  # one intention; without it each line is an order by itself, as if it came alone
+        second_person.add_up(drafts)
     limited = has_use_limits(drafts, rules)
     # An overridden warning may come with the use, which is read below: what waits for it is one transaction.
     whole = all_or_none or any(order.overrides or second_person.needs_second(order) for order in drafts)

@@ -98,7 +98,7 @@ def needs_second(order: Order) -> bool:
 
 
 def add_up(drafts: Sequence[Order]) -> None:
-    """Say in their reports that orders of one request are large together, though none of them is alone.
+    """Say in their reports that orders of one intention are large together, though none of them is alone.
 
     Those that wait anyway, and those that only reduce, are left out of the sum.
     """

@@ -202,15 +202,14 @@ def test_the_large_orders_of_a_bulk_wait_under_one_approval_and_the_others_go() 
     assert waiting() == []
 
 
-@pytest.mark.parametrize("all_or_none", [False, True])
-def test_orders_that_are_large_together_wait_as_one_does(all_or_none: bool) -> None:
-    bulk(20, 21, 22, all_or_none=all_or_none)
+def test_orders_that_are_one_and_large_together_wait_as_one_does() -> None:
+    bulk(20, 21, 22, all_or_none=True)
     assert len(waiting()) == 3
     assert Approval.objects.get().reason == "worth 12600 in 3 orders in the base currency, above 10000"
 
 
-def test_orders_that_are_not_large_together_go_beside_those_that_wait() -> None:
-    bulk(20, 30, 60, all_or_none=False)
+def test_lines_by_themselves_wait_each_for_its_own_worth() -> None:
+    bulk(20, 30, 31, 60, all_or_none=False)
     assert waiting() == ["b60"]
 
 
