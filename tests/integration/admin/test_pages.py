@@ -64,7 +64,7 @@ def test_a_list_takes_the_same_queries_for_a_hundred_rows(boss: Client, name: st
     few = queries(boss, url)
     more(10, 100)
     assert queries(boss, url) == few
-    assert few <= 17  # three of them for the header: trading states, sessions, the place in the events
+    assert few <= 16  # three of them for the header: trading states, sessions, the place in the events
 
 
 def more(start: int, stop: int) -> None:
@@ -109,7 +109,7 @@ def test_an_order_page_takes_the_same_queries_for_many_executions(boss: Client) 
     queries(boss, url)
     few = queries(boss, url)
     copy(order.executions.get(), 1, 40)
-    assert queries(boss, url) == few <= 16  # three of them for the header
+    assert queries(boss, url) == few <= 15  # three of them for the header
 
 
 def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
