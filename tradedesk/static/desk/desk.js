@@ -28,6 +28,10 @@ function reachScrollers() {
     }
 }
 ["load", "resize", "focusin"].forEach((name) => addEventListener(name, reachScrollers));
+let reaching = 0; // an answer that came may have widened a part
+addEventListener("load", () => new MutationObserver(() => {
+    reaching ||= requestAnimationFrame(() => { reaching = 0; reachScrollers(); });
+}).observe(document.body, { childList: true, subtree: true }));
 
 // The admin's chooser of many names its pictures without saying that they are pictures.
 addEventListener("load", () => setTimeout(() => {
