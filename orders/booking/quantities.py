@@ -74,10 +74,13 @@ def watch_overfill(order: Order, ceiling: Decimal, cause: Cause) -> None:
 def alert_to_surprises(order: Order, execution: Execution, *, corrects: bool) -> None:
     """Tell a person of an execution that changes what was true: a bust, a correction, one after the end."""
     what = f"{decimal_text(execution.last_qty)} at {decimal_text(execution.last_px)} ({execution.exec_id})"
-    if corrects and not execution.superseded:
-        kind = AlertKind.CORRECTION if execution.last_qty else AlertKind.BUST
-        text = f"Now {what}." if execution.last_qty else f"Nothing is left of it: {execution.exec_id}."
-    elif order.state in DEAD and not execution.superseded and execution.last_qty:
+    if execution.superseded:
+        return
+    if not execution.last_qty:  # also where it is heard before what it busts
+        kind, text = AlertKind.BUST, f"Nothing is left of it: {execution.exec_id}."
+    elif corrects:
+        kind, text = AlertKind.CORRECTION, f"Now {what}."
+    elif order.state in DEAD:
         kind, text = AlertKind.LATE_FILL, f"The order was {order.state} when {what} came."
     else:
         return

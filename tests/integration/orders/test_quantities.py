@@ -87,6 +87,15 @@ def test_a_bust_takes_an_overfill_back(desk: User) -> None:  # noqa: F811
     assert not open_alert(order, AlertKind.OVERFILL)
 
 
+@pytest.mark.parametrize("versions", [("01.01", "01.02"), ("01.02", "01.01")])
+def test_a_bust_is_told_whichever_version_came_first(desk: User, versions: tuple[str, str]) -> None:  # noqa: F811
+    story = Story(desk)
+    quantities = {"01.01": 100, "01.02": 0}
+    order = story.tell([story.execution(version, quantities[version], 229) for version in versions])
+    assert order.cum_qty == 0
+    assert open_alert(order, AlertKind.BUST)
+
+
 def test_a_missing_commission_is_reported_after_grace_and_booked_late(
     desk: User,  # noqa: F811
     settings: Any,
