@@ -28,7 +28,7 @@ from orders.selectors import Cursor, FeedEvent
 log = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds between two looks when nobody publishes
-FIRST_PAUSE = 0.05  # after a ring: an older transaction may still hold the news back
+FIRST_PAUSE = 0.01  # after a ring: an older transaction may still hold the news back
 PAGE = 500
 KEPT = 10_000  # events; who is further behind reads from the database
 

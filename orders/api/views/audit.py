@@ -52,8 +52,8 @@ class AuditShape(serializers.Serializer[Any]):
     account = serializers.CharField()
     order_id = serializers.UUIDField(allow_null=True)
     subject = serializers.CharField()
-    old = serializers.JSONField(allow_null=True)
-    new = serializers.JSONField(allow_null=True)
+    old = serializers.JSONField()  # any value, null among them
+    new = serializers.JSONField()
     text = serializers.CharField(help_text="The reason, or what was said.")
     ok = serializers.BooleanField(help_text="False: it was refused.")
 
