@@ -51,3 +51,18 @@ def test_a_stop_request_lost_in_a_destructor_is_heeded() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(KeyboardInterrupt):
             interrupts.heed()
+
+
+class Dying:
+    """Is asked to stop while it is destroyed."""
+
+    def __del__(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_stop_request_in_a_destructor_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with Interrupts() as interrupts:
+        Dying()
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.heed()
+    assert capfd.readouterr().err == ""

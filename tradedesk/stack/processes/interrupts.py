@@ -30,10 +30,11 @@ class Interrupts:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
         self.ignore()
-        raise KeyboardInterrupt
+        if not in_destructor(frame):
+            raise KeyboardInterrupt
 
     def heed(self) -> None:
-        """Raise again: Python drops what is raised while it runs a destructor, and no second one comes."""
+        """Raise what could not be raised in a destructor: Python drops it there, with a traceback."""
         if self.asked:
             raise KeyboardInterrupt
 
@@ -41,3 +42,10 @@ class Interrupts:
         """From now on, nothing interrupts."""
         for number in ASKED_TO_STOP:
             signal.signal(number, signal.SIG_IGN)
+
+
+def in_destructor(frame: FrameType | None) -> bool:
+    """Whether Python runs a `__del__` here, or what it called."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
