@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from getpass import getpass
+from typing import TypeVar
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, CommandParser
 
+from orders.controls.approvals import approve
 from orders.controls.people import Actor, NotAllowed, in_shell
 from orders.management.commands.seed import APPROVER, DESK_USER
-from orders.models import Scope
+from orders.models import Approval, Scope
+
+T = TypeVar("T")
 
 #: Where a script gives the password of who acts, and of the second person.
 PERSON_PASSWORD = "TRADEDESK_PERSON_PASSWORD"  # noqa: S105 - a variable's name
@@ -54,6 +59,29 @@ def second_at_hand() -> Actor | None:
         return None
     actor = in_shell(APPROVER)
     return actor if Scope.APPROVE in actor.scopes and actor.has_all_accounts else None
+
+
+def add_persons(parser: CommandParser) -> None:
+    """Options for who acts and who agrees."""
+    parser.add_argument(
+        "--by", required=True, help=f"who enters it; the password is asked, or in {PERSON_PASSWORD}"
+    )
+    parser.add_argument(
+        "--approved-by", default="", help=f"the second person, the password too ({APPROVER_PASSWORD})"
+    )
+
+
+def done_by(by: str, approved_by: str, act: Callable[[Actor], T | Approval]) -> T | Approval:
+    """Act as one person; what then waits is approved by the second, if one is named.
+
+    Both have given their passwords before anything is done. Raises CommandError, and what `act` raises.
+    """
+    first = proven(by)
+    second = proven(approved_by, APPROVER_PASSWORD) if approved_by else None
+    done = act(first)
+    if isinstance(done, Approval) and second:
+        return approve(done.pk, actor=second, reason="approved at the shell")
+    return done
 
 
 def _proven(username: str, variable: str, password: str, right: str) -> Actor:

@@ -9,11 +9,10 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.formats import decimal_text
-from orders.controls.approvals import approve
 from orders.desk.decisions import FoundExecution
 from orders.desk.manual_executions import request_execution
 from orders.errors import OrderError
-from orders.management.people import APPROVER_PASSWORD, PERSON_PASSWORD, proven
+from orders.management.people import add_persons, done_by
 from orders.management.times import moment
 from orders.models import Approval, Order
 
@@ -31,12 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--commission", type=Decimal, help="left out while it is not known")
         parser.add_argument("--currency", default="", help="currency of the commission")
         parser.add_argument("--multiplier", type=positive, default=Decimal(1))
-        parser.add_argument(
-            "--by", required=True, help=f"who enters it; the password is asked, or in {PERSON_PASSWORD}"
-        )
-        parser.add_argument(
-            "--approved-by", default="", help=f"the second person, the password too ({APPROVER_PASSWORD})"
-        )
+        add_persons(parser)
         parser.add_argument("--reason", required=True, help="where it was found; kept with it")
 
     def handle(self, *args: Any, order: UUID, by: str, approved_by: str, reason: str, **said: Any) -> None:
@@ -53,11 +47,9 @@ class Command(BaseCommand):
             multiplier=said["multiplier"],
         )
         try:
-            first = proven(by)
-            second = proven(approved_by, APPROVER_PASSWORD) if approved_by else None
-            done = request_execution(order, found, actor=first, reason=reason)
-            if isinstance(done, Approval) and second:
-                done = approve(done.pk, actor=second, reason="approved at the shell")
+            done = done_by(
+                by, approved_by, lambda actor: request_execution(order, found, actor=actor, reason=reason)
+            )
         except Order.DoesNotExist:
             raise CommandError(f"There is no order {order}.") from None
         except OrderError as error:

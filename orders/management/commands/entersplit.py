@@ -7,10 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orders.controls.approvals import approve
 from orders.controls.splits import WantedSplit, request_split
 from orders.errors import OrderError
-from orders.management.people import APPROVER_PASSWORD, PERSON_PASSWORD, proven
+from orders.management.people import add_persons, done_by
 from orders.models import Approval
 
 
@@ -24,12 +23,7 @@ class Command(BaseCommand):
         parser.add_argument("--new", required=True, type=int, help="so many units now")
         parser.add_argument("--for", required=True, type=int, dest="old", help="for so many before")
         parser.add_argument("--new-con-id", type=int, default=0, help="where the contract got a new number")
-        parser.add_argument(
-            "--by", required=True, help=f"who enters it; the password is asked, or in {PERSON_PASSWORD}"
-        )
-        parser.add_argument(
-            "--approved-by", default="", help=f"the second person, the password too ({APPROVER_PASSWORD})"
-        )
+        add_persons(parser)
         parser.add_argument("--reason", required=True, help="where it is known from; kept with it")
 
     def handle(self, *args: Any, con_id: int, by: str, approved_by: str, reason: str, **said: Any) -> None:
@@ -42,11 +36,7 @@ class Command(BaseCommand):
             new_con_id=said["new_con_id"],
         )
         try:
-            first = proven(by)
-            second = proven(approved_by, APPROVER_PASSWORD) if approved_by else None
-            done = request_split(wanted, actor=first, reason=reason)
-            if isinstance(done, Approval) and second:
-                done = approve(done.pk, actor=second, reason="approved at the shell")
+            done = done_by(by, approved_by, lambda actor: request_split(wanted, actor=actor, reason=reason))
         except OrderError as error:
             raise CommandError(str(error)) from None
         if isinstance(done, Approval):
