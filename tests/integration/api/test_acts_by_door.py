@@ -33,6 +33,7 @@ from orders.models import (
     Order,
     OutboxCommand,
     ScopeState,
+    Split,
 )
 from tests.integration.api.conftest import ACCOUNT, Api, body
 from tests.integration.api.test_two_persons import approve_by_every_door, at_desk, person
@@ -101,6 +102,17 @@ def execution_entered_and_approved_alone(user: User) -> None:
     execution_entered(user, "--approved-by", user.username)
 
 
+def split_entered(user: User, *approver: str) -> None:
+    by_token(user).post("orders", body("of-a-known-contract"))
+    con_id = Instrument.objects.filter(symbol="AAPL").values_list("con_id", flat=True).get()
+    words = ("--ex-date", "2026-11-20", "--new", "3", "--for", "2")
+    shell("entersplit", str(con_id), *words, "--by", user.username, "--reason", "x", *approver)
+
+
+def split_entered_and_approved_alone(user: User) -> None:
+    split_entered(user, "--approved-by", user.username)
+
+
 def large_order_by_api(user: User) -> None:
     by_token(user).post("orders", body("large", order_qty="100", price="200"))
 
@@ -162,6 +174,8 @@ NEED_TWO = [
     Needs(act=kill_pressed, done=is_released, agree=release_by_every_door),
     Needs(act=execution_entered, done=lambda: Execution.objects.exists()),
     Needs(act=execution_entered_and_approved_alone, done=lambda: Execution.objects.exists()),
+    Needs(act=split_entered, done=lambda: Split.objects.exists()),
+    Needs(act=split_entered_and_approved_alone, done=lambda: Split.objects.exists()),
     Needs(act=large_order_by_api, done=sendable),
     Needs(act=large_order_in_a_bulk, done=sendable),
     Needs(act=large_order_at_desk, done=sendable),
@@ -201,7 +215,7 @@ def test_what_needs_two_is_done_by_two_and_by_no_one_alone(
     assert not needs.done()
     needs.agree(asked("auditor", "auditor"))
     assert not needs.done()
-    if needs.act is execution_entered_and_approved_alone:
+    if needs.act in (execution_entered_and_approved_alone, split_entered_and_approved_alone):
         return  # refused as a whole, with what would have waited
     needs.agree(asked("bob", "risk"))
     assert needs.done()
