@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage, SessionHealth
 from orders.controls.audit.install import APPLICATION
+from orders.controls.audit.seal import seal
 from orders.models import AuditSeal
 from orders.notify import redis_client
 from tests.integration.api.conftest import *  # noqa: F403
@@ -121,10 +123,19 @@ def test_a_right_too_many_over_the_audit_is_found(db: None, right: str) -> None:
 
 
 def test_a_database_in_order_says_so_but_for_fsync(db: None) -> None:
+    seal()  # what migrations recorded may wait for as long as this process has run
     levels = {finding.name: finding.level for finding in database.examine()}
     assert levels.pop("durability") == Level.FAIL  # that of tests never cuts the power
     assert levels.pop("role") == Level.FAIL
     assert {name for name, level in levels.items() if level != Level.OK} == set()
+
+
+def test_what_waits_for_its_seal_is_named(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal()
+    assert database.audit().level == Level.OK
+    monkeypatch.setattr(database, "UNSEALED_LIMIT", 0.0)
+    get_user_model().objects.create_user("somebody")
+    assert database.audit().level == Level.FAIL
 
 
 def test_a_missing_migration_is_named(db: None) -> None:
