@@ -214,19 +214,22 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
             return True
         if approval and any(order.approval_id for order in drafts if order.id in recorded):
             approval.save(force_insert=True)  # none where all of them were there before
-    _count(drafts, rules, grant, done)
     _wake(order for order in drafts if order.id in recorded)
+    _count(drafts, rules, grant, done)
     return True
 
 
 def _count(drafts: Sequence[Order], rules: Rules, grant: Grant | None, done: Recorded) -> None:
-    """What is known of the use goes on with what was recorded, if all of that is counted in it."""
+    """What is known of the use goes on with what was recorded, if all of that is counted in it.
+
+    After the commit: marks that are rolled back are given out again, to others.
+    """
     if len(done.ids) < len(drafts):
         return
     if grant and len(grant.intentions) == sum(order.state == State.CREATED for order in drafts):
-        grant.stood(done.marks)
-    elif grant is None:
-        follow_unlimited(drafts, rules, done.marks)
+        transaction.on_commit(lambda: grant.stood(done.marks), robust=True)
+    elif grant is None and done.marks:
+        transaction.on_commit(lambda: follow_unlimited(drafts, rules, done.marks), robust=True)
 
 
 def _replay(lines: Sequence[Line], client: User) -> None:

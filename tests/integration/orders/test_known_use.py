@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
@@ -99,6 +100,18 @@ def test_what_another_process_recorded_is_never_missed(limited: User) -> None:
         with another_process():
             codes += place(limited, ticket())
     assert codes == [""] * 4 + ["OPEN_ORDERS_ABOVE_LIMIT"] * 4
+
+
+def test_what_was_rolled_back_is_not_known(limited: User) -> None:
+    Order.objects.update(state=State.CANCELED)
+    limit(max_open_orders=2)
+    assert place(limited, ticket()) == [""]
+    with transaction.atomic():
+        assert place(limited, ticket()) == [""]
+        transaction.set_rollback(True)
+    with another_process():  # takes the mark that was given back
+        assert place(limited, ticket()) == [""]
+    assert place(limited, ticket()) == ["OPEN_ORDERS_ABOVE_LIMIT"]
 
 
 def test_a_quote_of_another_process_without_limits_is_met(limited: User) -> None:
