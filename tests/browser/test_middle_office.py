@@ -36,7 +36,7 @@ for currency in ("CHF", "SEK"):
         text=f"Cash in {currency}: ours is 0, the broker's 4.20.",
         ours={"currency": "USD", "expected": "0"}, broker={"reported": "4.20"},
         first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)
-from orders.controls.break_values import keep_values
+from orders.controls.books.break_values import keep_values
 keep_values()
 """
 

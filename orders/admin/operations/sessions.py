@@ -25,7 +25,7 @@ from orders.admin.orders.actions import ActForm
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccounts
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls import sessions
+from orders.controls.gateways import sessions
 from orders.desk.actions import once
 from orders.models import (
     DeskAction,

@@ -17,8 +17,8 @@ from django.db import connection, transaction
 
 from brokers.models import BrokerAccount, Instrument
 from brokers.postgres import clock
-from orders.controls.approvals import Act, needs_two, propose
-from orders.controls.people import Actor
+from orders.controls.persons.approvals import Act, needs_two, propose
+from orders.controls.persons.people import Actor
 from orders.entry.rules import limit_value
 from orders.errors import OrderError
 from orders.models import AccountLimit, Approval, ApprovalKind, LimitChange, Scope, ScopeLimit

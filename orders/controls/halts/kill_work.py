@@ -19,8 +19,8 @@ from brokers.formats import decimal_text, time_text
 from brokers.messages import Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, Position
 from brokers.postgres import clock
-from orders.controls.close import COLLAR, closing_ticket
-from orders.controls.kill import sessions_of
+from orders.controls.halts.close import COLLAR, closing_ticket
+from orders.controls.halts.kill import sessions_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
 from orders.errors import OrderError

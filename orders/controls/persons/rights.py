@@ -13,8 +13,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
-from orders.controls.approvals import Act, propose
-from orders.controls.people import at_desk
+from orders.controls.persons.approvals import Act, propose
+from orders.controls.persons.people import at_desk
 from orders.models import Approval, ApprovalKind
 
 

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
-from orders.controls.approvals import Act, needs_two, propose
-from orders.controls.people import Actor, NotAllowed
+from orders.controls.persons.approvals import Act, needs_two, propose
+from orders.controls.persons.people import Actor, NotAllowed
 from orders.errors import OrderError
 from orders.models import ApiToken, Approval, ApprovalKind, Scope
 
@@ -23,7 +23,7 @@ LONGEST_OVERLAP = timedelta(days=7)
 NEEDS_TWO = frozenset({Scope.TRADE, Scope.RISK, Scope.APPROVE, Scope.ADMIN})
 
 
-#: When it must beat: after a rotation the successor must (`controls.dead_man`).
+#: When it must beat: after a rotation the successor must (`controls.halts.dead_man`).
 BEATS = ("beat_within", "due_at", "silent_since")
 #: What a rotated token has of the one before.
 KEPT = ("name", "scopes", "rate", "strategy", "networks", "person", "heartbeat_s", *BEATS)

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from brokers.postgres import clock
-from orders.controls.approvals import Act
+from orders.controls.persons.approvals import Act
 from orders.entry.backlog import priority_now
 from orders.entry.intentions import user_of
 from orders.entry.recheck import fail_unfit, keep_checked

@@ -1,4 +1,4 @@
-"""The kill switch as it is pressed, read and released; the brokers' workers do it (`controls.kill_work`)."""
+"""The kill switch as it is pressed, read and released; the brokers' workers do it (`kill_work`)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 
 from brokers.models import BrokerAccount, GatewaySession
 from brokers.postgres import clock
-from orders.controls.approvals import require_other
-from orders.controls.people import Actor
-from orders.controls.states import ScopeInvalid, require_scope, state_now
+from orders.controls.halts.states import ScopeInvalid, require_scope, state_now
+from orders.controls.persons.approvals import require_other
+from orders.controls.persons.people import Actor
 from orders.models import ApprovalKind, KillAction, KillStatus, KillSwitch, Order, Scope, TradingState
 from orders.models.order import GROUP_ORDERS
 from orders.risk.scopes import ScopeKind, parse_scope

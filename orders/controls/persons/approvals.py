@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from brokers.postgres import clock
-from orders.controls.people import RIGHTS, Actor, NotAllowed
+from orders.controls.persons.people import RIGHTS, Actor, NotAllowed
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalKind, ApprovalState, KillSwitch, Scope
 

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.controls.approvals import Act, needs_two, propose
-from orders.controls.limit_changes import LimitsInvalid, accounts_of_scope, kind_of
-from orders.controls.people import Actor
+from orders.controls.limits.limit_changes import LimitsInvalid, accounts_of_scope, kind_of
+from orders.controls.persons.approvals import Act, needs_two, propose
+from orders.controls.persons.people import Actor
 from orders.models import Approval, ApprovalKind, InstrumentRestriction, Scope
 from orders.risk.catalogue import Effect
 

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
-from orders.controls.people import NotAllowed
-from orders.controls.states import reactivate
+from orders.controls.halts.states import reactivate
+from orders.controls.persons.people import NotAllowed
 from orders.models import LostOrder, TradingState
 from orders.notify import wakeup
 from orders.notify.redis_client import REDIS_ERRORS

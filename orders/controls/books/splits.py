@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 
 from brokers.models import Instrument
-from orders.controls.approvals import Act, needs_two, propose
-from orders.controls.people import Actor, NotAllowed
+from orders.controls.persons.approvals import Act, needs_two, propose
+from orders.controls.persons.people import Actor, NotAllowed
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalKind, Split
 from orders.models.middle_office.corporate_actions import known_split

@@ -15,9 +15,9 @@ from django.db import transaction
 
 from brokers.formats import decimal_text
 from brokers.postgres import clock
-from orders.controls.approvals import Act, needs_two, propose
-from orders.controls.break_values import value_of
-from orders.controls.people import Actor
+from orders.controls.books.break_values import value_of
+from orders.controls.persons.approvals import Act, needs_two, propose
+from orders.controls.persons.people import Actor
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalKind, ApprovalState, Break, BreakCause
 from orders.reconciliation import breaks

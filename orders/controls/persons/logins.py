@@ -11,8 +11,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from orders.controls.approvals import Act, propose
-from orders.controls.people import at_desk
+from orders.controls.persons.approvals import Act, propose
+from orders.controls.persons.people import at_desk
 from orders.models import Approval, ApprovalKind
 
 

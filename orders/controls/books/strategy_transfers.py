@@ -12,8 +12,8 @@ from typing import Any
 
 from brokers.formats import decimal_text
 from brokers.models import BrokerAccount, Instrument, Position
-from orders.controls.approvals import Act, propose
-from orders.controls.people import Actor
+from orders.controls.persons.approvals import Act, propose
+from orders.controls.persons.people import Actor
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalKind, Scope, StrategyTransfer
 from orders.reconciliation.strategies.rows import held

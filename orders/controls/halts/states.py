@@ -9,8 +9,8 @@ from datetime import datetime
 from django.db import transaction
 
 from brokers.models import BrokerAccount, GatewaySession
-from orders.controls import lost_history
-from orders.controls.approvals import needs_two
+from orders.controls.books import lost_history
+from orders.controls.persons.approvals import needs_two
 from orders.errors import TicketInvalid
 from orders.models import ApprovalKind, KillSwitch, ScopeState, TradingState
 from orders.models.order import GROUP_ORDERS
