@@ -42,9 +42,16 @@ def quote_in(quote: Quote, ratio: Fraction) -> Quote:
     """A quote of one that became `ratio`: the prices of one of those, the sizes in them."""
     if ratio == ONE:
         return quote
-    prices = {name: _times(getattr(quote, name), 1 / ratio) for name in ("bid", "ask", "last")}
-    sizes = {name: _times(getattr(quote, name), ratio) for name in ("bid_size", "ask_size", "last_size")}
-    return replace(quote, **prices, **sizes)
+    each = 1 / ratio
+    return replace(
+        quote,
+        bid=_times(quote.bid, each),
+        ask=_times(quote.ask, each),
+        last=_times(quote.last, each),
+        bid_size=_times(quote.bid_size, ratio),
+        ask_size=_times(quote.ask_size, ratio),
+        last_size=_times(quote.last_size, ratio),
+    )
 
 
 def _times(value: Decimal | None, ratio: Fraction) -> Decimal | None:

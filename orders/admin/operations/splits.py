@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -32,18 +35,19 @@ class SplitForm(forms.Form):
     )
     reason = forms.CharField(max_length=200, label="Known from")
 
-    def __init__(self, contracts: dict[int, str], data: object = None) -> None:
-        super().__init__(data)
-        self.fields["con_id"].choices = [(pk, f"{symbol} {pk}") for pk, symbol in contracts.items()]  # type: ignore[attr-defined]
+    def __init__(self, contracts: Iterable[tuple[int | None, str]], *args: Any) -> None:
+        super().__init__(*args)
+        choices = [(con_id, f"{symbol} {con_id}") for con_id, symbol in contracts]
+        self.fields["con_id"].choices = choices  # type: ignore[attr-defined]
 
 
 @desk_page(VIEW)
 def page(request: HttpRequest) -> HttpResponse:
     """The newest splits with what the person's accounts had of them, and the form for another."""
     actor = at_desk(person_of(request))
-    positions = Position.objects.filter(account__in=actor.accounts)
-    known = Instrument.objects.filter(con_id__in=positions.values("con_id"))
-    contracts = dict(known.order_by("symbol").values_list("con_id", "symbol"))
+    held = Position.objects.filter(account__in=actor.accounts).values("con_id")
+    known = Instrument.objects.filter(con_id__in=held)
+    contracts = known.order_by("symbol").values_list("con_id", "symbol").distinct()
     form = SplitForm(contracts, request.POST or None)
     may_enter = actor.user.has_perm(RIGHT)
     if request.method == "POST":
@@ -51,7 +55,6 @@ def page(request: HttpRequest) -> HttpResponse:
             raise PermissionDenied
         if form.is_valid() and _entered(request, form):
             return HttpResponseRedirect(reverse("desk:splits"), status=303)
-    held = positions.values("con_id")
     splits = Split.objects.filter(Q(con_id__in=held) | Q(new_con_id__in=held))
     events = PositionEvent.objects.filter(account__in=actor.accounts)
     return show(
@@ -61,7 +64,7 @@ def page(request: HttpRequest) -> HttpResponse:
         splits=splits.order_by("-ex_date", "-id")[:SHOWN],
         events=events.order_by("-day", "-id")[:SHOWN],
         form=form,
-        may_enter=may_enter and bool(contracts),
+        may_enter=may_enter and contracts.exists(),
     )
 
 
@@ -76,7 +79,8 @@ def _entered(request: HttpRequest, form: SplitForm) -> bool:
     except OrderError as error:
         form.add_error(None, str(error))
         return False
-    waits = isinstance(done, Approval)
-    text = f"{done.title}: it waits for a second person's approval." if waits else f"Counted: {done}."
-    messages.success(request, text)
+    if isinstance(done, Approval):
+        messages.success(request, f"{done.title}: it waits for a second person's approval.")
+    else:
+        messages.success(request, f"Counted: {done}.")
     return True
