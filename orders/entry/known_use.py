@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from brokers.postgres import clock
@@ -48,10 +48,6 @@ class KnownUse:
         """Whether it can be asked about these contracts now."""
         young = time.monotonic() - self.read_at < KEPT_FOR and self.day == clock.machine_now().date()
         return young and set(contracts) <= set(self.contracts)
-
-    def as_of_now(self) -> Valuation:
-        """What all of it is worth; prices are as old as they have become."""
-        return replace(self.valuation, now=clock.now())
 
     def follow(self, intentions: Iterable[Intention], moved: Mapping[str, int]) -> bool:
         """Count what others of this process recorded; False where somebody else did in between."""

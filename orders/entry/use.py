@@ -31,7 +31,7 @@ from orders.entry.intentions import (
 from orders.entry.known_use import Key, KnownUse, UseMemory, key_of
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
-from orders.entry.valuation import valuation_for
+from orders.entry.valuation import valuation_for, valued_again
 from orders.errors import RefusedByCheck
 from orders.models import Cause, Order, State, TradingState
 from orders.models.reasons import reason
@@ -124,12 +124,17 @@ def grant_unlocked(asked: Iterable[Orders], rules: Rules) -> Grant | None:
     key, memory = key_of(intentions), rules.known_uses
     contracts = {con_id for intention in intentions for con_id in intention.contracts}
     known = memory.take(key, contracts) if key else None
-    if known and _granted(limited, known.use, known.as_of_now()):
+    if known and _granted(limited, known.use, _valued_again(known, intentions)):
         return Grant(intentions=intentions, known=known, memory=memory, key=key, read=False)
     read = _read_known(intentions, rules, memory.contracts(key, contracts) if key else None)
     if read and _granted(limited, read.use, read.valuation):
         return Grant(intentions=intentions, known=read, memory=memory, key=key, read=True)
     return None
+
+
+def _valued_again(known: KnownUse, intentions: Sequence[Intention]) -> Valuation:
+    accounts = [intention.account for intention in intentions]
+    return valued_again(known.valuation, accounts, intentions[0].limits)
 
 
 def _read_known(

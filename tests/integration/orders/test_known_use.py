@@ -211,7 +211,7 @@ EVENTS: dict[str, tuple[list[Callable[[], object]], bool]] = {
     "larger terms": ([change(order_qty=11)], True),
     "another price": ([change(price=150)], True),
     "an execution taken back": ([lambda: fill(first(), 4), change(cum_qty=3)], True),
-    "more executed than ordered": ([change(cum_qty=12)], True),
+    "more executed than ordered": ([change(state=State.FILLED, cum_qty=12)], True),
     "alive again": ([change(state=State.CANCELED), change(state=State.ACCEPTED)], True),
     "a stranger's position": ([lambda: held(5)], True),
     "a stranger's trade beside ours": ([lambda: fill(first(), 4), lambda: held(5)], True),
