@@ -54,7 +54,7 @@ def epoch(stack: System) -> int:
 @contextmanager
 def standing_by(stack: System) -> Iterator[int]:
     """A second broker worker that waits for the lease; the epoch of the first. It is the first afterwards."""
-    eventually(lambda: session(stack)[0], limit=120)  # of two that start together either may be the first
+    eventually(lambda: session(stack)[0], limit=120)  # one that has just started may not hold it yet
     stack.launch("standby")
     log = stack.folder.logs / f"standby.{stack.starts}.log"
     eventually(lambda: "standing by" in log.read_text(), limit=120)
