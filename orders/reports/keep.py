@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import takewhile
 from typing import Any
@@ -19,17 +19,22 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Max
 
+from brokers.fix import TimeInForce
 from brokers.postgres import clock, storable
 from orders.models import CostCursor, EventKind, Execution, FillCost, Order, OrderCost, OrderEvent
 from orders.models.execution import charged, executed, uncharged
+from orders.models.trade_date import trade_date
 from orders.reports.costs import ZERO, Fill, Px, Shortfall, Traded, shortfall, sign_of, spread_paid
 from orders.reports.quotes import NOTHING, Interval, Moment, Quote, interval, quotes_at
+from orders.reports.units import Units, quote_in
 from orders.selectors import Cursor, events_after
 
 BATCH_SIZE = 200  # events in one transaction
 RUN = 1.0  # seconds of one run: a tenth of a worker's thread, however many orders there are
 #: Ticks are stored once a second, so a younger event's quote may not be there yet.
 SETTLED_AFTER = timedelta(seconds=3)
+#: An order of any other time in force is over on the day on which it came.
+LASTING = (TimeInForce.GTC, TimeInForce.GTD)
 ENDS = (EventKind.CANCELED, EventKind.EXPIRED)
 #: After these the cost of an order is another one.
 FOLLOWED = {
@@ -78,11 +83,23 @@ class _Case:
     received: Quote | None = None
     sent: Quote | None = None
     ended: Quote | None = None
+    spans_split: bool = False
     at_fills: Sequence[Quote | None] = ()
 
     @property
     def con_id(self) -> int | None:
         return self.order.instrument.con_id
+
+    def day_of(self, at: datetime) -> date:
+        """The trading day of a moment."""
+        return trade_date(at, self.order.instrument.time_zone, self.order.instrument.trading_hours)
+
+    @property
+    def unit_day(self) -> date:
+        """In whose units the order is: the broker restates what is still open on the day of a split."""
+        if self.order.time_in_force in LASTING:
+            return self.day_of(self.ended_at or clock.now())
+        return self.order.trade_date or self.day_of(self.order.received_at)
 
     @property
     def decided_at(self) -> datetime:
@@ -144,10 +161,28 @@ def _quote(cases: Sequence[_Case]) -> None:
     told = {
         (id(case), place): quote for (case, place, _), quote in zip(known, quotes_at(moments), strict=True)
     }
+    units = Units(case.con_id for case in cases)
     for case in cases:
-        case.received, case.sent, case.ended, *case.at_fills = (
-            told.get((id(case), place)) for place in range(3 + len(case.counting))
-        )
+        quotes = [told.get((id(case), place)) for place in range(3 + len(case.counting))]
+        if units.changed(case.con_id):
+            quotes = [_restated(case, one, units) for one in quotes]
+            case.spans_split = _spans(case, units)
+        case.received, case.sent, case.ended, *case.at_fills = quotes
+
+
+def _restated(case: _Case, quote: Quote | None, units: Units) -> Quote | None:
+    """A quote of before a split, in the units that the order has since."""
+    if quote is None or case.con_id is None:
+        return None
+    return quote_in(quote, units.ratio(case.con_id, case.day_of(quote.at), case.unit_day))
+
+
+def _spans(case: _Case, units: Units) -> bool:
+    """Whether the prices between sending and the last execution are of two units."""
+    sent, last = case.order.sent_at, case.order.last_fill_at
+    if not (case.con_id and sent and last):
+        return False
+    return units.ratio(case.con_id, case.day_of(sent), case.day_of(last)) != 1
 
 
 def order_cost(case: _Case) -> OrderCost:
@@ -165,7 +200,7 @@ def order_cost(case: _Case) -> OrderCost:
         multiplier=multiplier(order),
     )
     span: Interval = NOTHING
-    if case.con_id and order.sent_at and last and fills:
+    if case.con_id and order.sent_at and last and fills and not case.spans_split:
         span = interval(case.con_id, order.sent_at, max(last, order.sent_at))
     cost, qty = shortfall(traded), traded.filled_qty * traded.multiplier
     return OrderCost(

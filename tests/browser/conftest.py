@@ -92,3 +92,19 @@ def boss(boss_window: BrowserContext) -> Iterator[Page]:
     yield page
     page.close()
     assert errors == []
+
+
+@pytest.fixture(scope="module")
+def second_window(stack: System, browser: Browser) -> Iterator[BrowserContext]:
+    """A second person at the desk, elsewhere."""
+    password = (stack.options.data / "approver_password").read_text().strip()
+    with log_in(stack, browser, "approver", password) as window:
+        yield window
+
+
+@pytest.fixture
+def second(second_window: BrowserContext) -> Iterator[Page]:
+    """A page of theirs."""
+    page = second_window.new_page()
+    yield page
+    page.close()

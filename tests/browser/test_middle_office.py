@@ -24,10 +24,13 @@ PAGES = {
     "costs": "/admin/desk/costs/?by=symbol",
     "day-report": f"/admin/desk/reports/{TODAY}",
     "statements": "/admin/desk/statements/",
+    "strategies": "/admin/desk/strategies/",
+    "splits": "/admin/desk/splits/",
     "fills": "/admin/desk/fills/",
     "alert-routes": "/admin/desk/alert-routes/",
 }
 PICTURED = {"costs", "day-report", "statements", "alert-routes"}
+AAPL = "265598"
 TWO_BREAKS = """
 from django.utils import timezone as t
 from orders.models import Break
@@ -36,7 +39,7 @@ for currency in ("CHF", "SEK"):
         text=f"Cash in {currency}: ours is 0, the broker's 4.20.",
         ours={"currency": "USD", "expected": "0"}, broker={"reported": "4.20"},
         first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)
-from orders.controls.break_values import keep_values
+from orders.controls.books.break_values import keep_values
 keep_values()
 """
 
@@ -108,3 +111,52 @@ def test_a_report_is_kept_signed_and_taken_as_a_file(boss: Page, filled: str) ->
     with boss.expect_download() as download:
         boss.get_by_role("link", name="CSV", exact=True).click()
     assert "AAPL" in download.value.path().read_text()
+
+
+def approved(person: Page, what: str) -> None:
+    person.goto("/admin/desk/approvals/")
+    asked = person.locator("section", has_text=what).first
+    asked.locator("input[name=reason]").fill("compared with the letter")
+    asked.get_by_role("button", name="Approve", exact=True).click()
+    expect(person.locator("tr", has_text=what)).to_contain_text("compared with the letter", timeout=WAIT)
+
+
+def test_a_position_goes_to_a_strategy_when_a_second_person_agrees(
+    boss: Page, second: Page, filled: str
+) -> None:
+    def held() -> bool:
+        boss.goto(PAGES["strategies"])
+        return boss.locator(f"#id_con_id option[value='{AAPL}']").count() == 1
+
+    eventually(held, limit=90)
+    boss.select_option("#id_con_id", AAPL)
+    for name, value in {"to_strategy": "browser-pairs", "quantity": "2", "price": "205"}.items():
+        boss.fill(f"#id_{name}", value)
+    boss.fill("#id_reason", "belongs to the pair")
+    boss.get_by_role("button", name="Move", exact=True).click()
+    expect(boss.get_by_text("waits for a second person's approval")).to_be_visible(timeout=WAIT)
+    assert boss.locator("tbody th", has_text="browser-pairs").count() == 0
+    approved(second, "browser-pairs")
+    boss.goto(PAGES["strategies"])
+    expect(boss.locator("tr", has=boss.get_by_role("rowheader", name="browser-pairs"))).to_contain_text(
+        "AAPL"
+    )
+    expect(boss.locator("tr", has_text="belongs to the pair")).to_contain_text("approver")
+    assert judged(boss, "strategies") == []
+
+
+def test_a_split_is_entered_by_one_person_and_counts_when_another_agrees(
+    boss: Page, second: Page, filled: str
+) -> None:
+    """Of a day that is far ahead: the positions of this system stay as they are."""
+    boss.goto(PAGES["splits"])
+    boss.select_option("#id_con_id", AAPL)
+    for name, value in {"ex_date": "2035-01-03", "numerator": "7", "denominator": "2"}.items():
+        boss.fill(f"#id_{name}", value)
+    boss.fill("#id_reason", "letter of the company")
+    boss.get_by_role("button", name="Enter the split").click()
+    expect(boss.get_by_text("waits for a second person's approval")).to_be_visible(timeout=WAIT)
+    approved(second, "7 for 2")
+    boss.goto(PAGES["splits"])
+    expect(boss.locator("tr", has_text="7 for 2")).to_contain_text("approver")
+    assert judged(boss, "splits") == []

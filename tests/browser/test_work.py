@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import WAIT, log_in
+from tests.browser.conftest import WAIT
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
 
 SCOPE = "/admin/desk/limits/scope/?scope=account:DU1234567"
-
-
-@pytest.fixture(scope="module")
-def second_window(stack: System, browser: Browser) -> Iterator[BrowserContext]:
-    """A second person at the desk, elsewhere."""
-    password = (stack.options.data / "approver_password").read_text().strip()
-    with log_in(stack, browser, "approver", password) as window:
-        yield window
-
-
-@pytest.fixture
-def second(second_window: BrowserContext) -> Iterator[Page]:
-    """A page of theirs."""
-    page = second_window.new_page()
-    yield page
-    page.close()
 
 
 def test_why_an_order_was_rejected_is_said_on_its_page(boss: Page, stack: System) -> None:

@@ -94,6 +94,12 @@ NAVIGATION = [
                 "link": reverse_lazy("desk:statements"),
                 "permission": may("orders.view_statement"),
             },
+            {
+                "title": "Splits",
+                "icon": "call_split",
+                "link": reverse_lazy("desk:splits"),
+                "permission": may("brokers.view_position"),
+            },
             page("Sessions", "cable", "brokers.gatewaysession"),
             page("Reconciliation", "compare_arrows", "orders.reconciliationrun"),
             page("Inbox", "inbox", "brokers.inboxmessage"),

@@ -7,6 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from brokers.ib.order_books import Quote as Told
@@ -14,7 +15,8 @@ from brokers.inbox.writer import InboxWriter
 from brokers.market import MarketDataType
 from brokers.models import Instrument
 from orders.instruments.prices import store_prices
-from orders.models import Execution, FillCost, MarketTick, Order, OrderCost, State
+from orders.models import Execution, FillCost, MarketTick, Order, OrderCost, Split, State
+from orders.models.trade_date import trade_date
 from orders.reports import days, keep, tca
 from orders.reports.story import story_of
 from orders.reports.tca import Wanted
@@ -206,3 +208,50 @@ def test_without_live_quotes_no_reason_is_made_up(example: Order) -> None:
     assert told is not None
     assert "nobody can say" in told.sentence
     assert [hop.cost for hop in told.hops] == [None] * 4
+
+
+def split_from(order: Order, days: int) -> None:
+    """Two for one, so many days after the day of START where the contract trades."""
+    place = order.instrument
+    ex_date = trade_date(START, place.time_zone, place.trading_hours) + timedelta(days=days)
+    Order.objects.filter(pk=order.pk).update(trade_date=ex_date - timedelta(days=1))
+    Split.objects.create(
+        **{"con_id": CON_ID, "new_con_id": CON_ID, "symbol": "AAPL", "ex_date": ex_date},
+        **{"numerator": 2, "denominator": 1},
+    )
+
+
+@pytest.fixture
+def split_example(example: Order) -> Order:
+    """The same, good till canceled and decided as 500 at 100.00 the day before each became two."""
+    day = timedelta(days=1)
+    for name in ("bid_px", "ask_px", "last_px"):
+        MarketTick.objects.filter(at__lte=at(1)).update(**{name: F(name) * 2})
+    MarketTick.objects.filter(at__lte=at(1)).update(at=F("at") - day)
+    sent = {"received_at": at(0.5) - day, "sent_at": at(1) - day}
+    Order.objects.filter(pk=example.pk).update(time_in_force="GTC", **sent)
+    split_from(example, 0)
+    return example
+
+
+def test_an_order_that_lives_through_a_split_costs_what_it_costs_without(split_example: Order) -> None:
+    keep.compute([split_example.pk])
+    cost = OrderCost.objects.get()
+    assert (cost.decision_px, cost.arrival_px) == (50, D("50.1"))
+    assert (cost.delay, cost.trading, cost.opportunity, cost.shortfall) == (70, 75, 120, 272)
+    assert cost.vwap_px is None  # trades of both units lie between
+    assert sum(fill.trading or 0 for fill in FillCost.objects.all()) == 75
+
+
+def test_what_was_executed_before_the_split_is_counted_in_the_new_units(split_example: Order) -> None:
+    before = {"last_qty": 150, "last_px": D("100.30"), "scale": 2, "trade_date": START.date()}
+    Execution.objects.filter(exec_id="1.01").update(**before, transact_time=at(2) - timedelta(days=1))
+    keep.compute([split_example.pk])
+    cost = OrderCost.objects.get()
+    assert (cost.filled_qty, cost.trading, cost.shortfall) == (700, 75, 272)
+
+
+def test_an_order_that_was_over_before_a_split_keeps_its_units(example: Order) -> None:
+    split_from(example, 1)
+    keep.compute([example.pk])
+    assert (OrderCost.objects.get().shortfall, OrderCost.objects.get().vwap_px) == (272, D("50.21"))
