@@ -24,7 +24,7 @@ def django_db_modify_db_settings(pytestconfig: pytest.Config, django_db_modify_d
 
 
 #: What migrations made and no test changes.
-KEPT = {"django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
+KEPT = {"django_content_type", "auth_permission"}
 #: Most tables are empty after a test: a look at each costs less than the files that TRUNCATE makes anew.
 EMPTIED = """
     DO $$
