@@ -7,16 +7,16 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         """Let acts that need a second person be approved, and the database follow what is audited."""
-        from orders.controls.approvals import register
-        from orders.controls.breaks import BreakAct
-        from orders.controls.large_orders import OrderAct
-        from orders.controls.limit_changes import LimitsAct
-        from orders.controls.logins import LoginAct
-        from orders.controls.restrictions import RestrictionAct
-        from orders.controls.rights import RightsAct
-        from orders.controls.splits import SplitAct
-        from orders.controls.strategy_transfers import TransferAct
-        from orders.controls.tokens import TokenAct
+        from orders.controls.books.breaks import BreakAct
+        from orders.controls.books.splits import SplitAct
+        from orders.controls.books.strategy_transfers import TransferAct
+        from orders.controls.limits.large_orders import OrderAct
+        from orders.controls.limits.limit_changes import LimitsAct
+        from orders.controls.limits.restrictions import RestrictionAct
+        from orders.controls.persons.approvals import register
+        from orders.controls.persons.logins import LoginAct
+        from orders.controls.persons.rights import RightsAct
+        from orders.controls.persons.tokens import TokenAct
         from orders.desk.manual_executions import ExecutionAct
 
         register(LimitsAct())

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession, Instrument
 from orders.access import Accounts
-from orders.controls.states import StateNow, not_active
+from orders.controls.halts.states import StateNow, not_active
 from orders.models import (
     ALIVE,
     EXECUTED,

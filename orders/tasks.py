@@ -11,9 +11,13 @@ from celery import shared_task
 from django.conf import settings
 
 from brokers.postgres import clock
-from orders.controls import approvals, archive, break_values, gateway_watch, limit_changes, retention
-from orders.controls.audit import anchors, seal
-from orders.controls.setting_watch import note_four_eyes
+from orders.controls import retention
+from orders.controls.audit import anchors, archive, seal
+from orders.controls.books import break_values
+from orders.controls.gateways import gateway_watch
+from orders.controls.limits import limit_changes
+from orders.controls.persons import approvals
+from orders.controls.persons.setting_watch import note_four_eyes
 from orders.desk import jobs
 from orders.entry import idempotency
 from orders.models import BreakKind

@@ -22,7 +22,7 @@ from orders.api.bodies import read_fields
 from orders.api.keys import refuse_key
 from orders.api.problems import Problem
 from orders.controls.audit.acting import acting
-from orders.controls.people import Actor
+from orders.controls.persons.people import Actor
 from orders.models import Scope
 
 JSON = "application/json"

@@ -18,7 +18,7 @@ from brokers.fix import Side
 from brokers.order_attributes import Symbol
 from orders.access import not_network
 from orders.api.problems import Problem, invalid
-from orders.controls.dead_man import LONGEST, SHORTEST
+from orders.controls.halts.dead_man import LONGEST, SHORTEST
 from orders.entry.fields import (
     Field,
     Number,

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from orders.api.authentication import Access
 from orders.api.problems import Problem
-from orders.controls.dead_man import is_alive
+from orders.controls.halts.dead_man import is_alive
 from orders.models import Scope
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 It proves that history was lost, so the session is HALTED in the very transaction that books it: nothing new
 goes out before a person has decided. Such an order is recorded as somebody else's, its executions with it;
-`controls.lost_history` rebuilds it as ours. Where the client has repeated its request since, and that is not
+`controls.books` rebuilds it as ours. Where the client has repeated its request since, and that is not
 sent, the repeat is this order: the reference says so (`models.order.digest_of`).
 """
 

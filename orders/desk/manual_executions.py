@@ -11,8 +11,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from brokers.formats import decimal_text
-from orders.controls.approvals import Act, needs_two, propose
-from orders.controls.people import Actor, NotAllowed
+from orders.controls.persons.approvals import Act, needs_two, propose
+from orders.controls.persons.people import Actor, NotAllowed
 from orders.desk.decisions import FoundExecution, NotHeld, enter_execution
 from orders.models import Approval, ApprovalKind, Execution, Order
 

@@ -1,7 +1,8 @@
 """Orders that wait for a second person: above a value, or placed in spite of a warning.
 
 Comes in: drafts that passed every check. Goes out: the same, recorded as CREATED without a command, so that
-nothing can claim them, and one approval for all of them. What becomes of it then is `controls.large_orders`.
+nothing can claim them, and one approval for all of them. What becomes of it then is in
+`controls.limits.large_orders`.
 What only reduces a position never waits: one person must be able to get out.
 """
 

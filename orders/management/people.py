@@ -12,8 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
-from orders.controls.approvals import approve
-from orders.controls.people import Actor, NotAllowed, in_shell
+from orders.controls.persons.approvals import approve
+from orders.controls.persons.people import Actor, NotAllowed, in_shell
 from orders.management.commands.seed import APPROVER, DESK_USER
 from orders.models import Approval, Scope
 

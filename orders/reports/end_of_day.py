@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from brokers.fix import SecType
 from brokers.formats import decimal_or_none, decimal_text, time_text
 from brokers.models import Profit
-from orders.controls.limits import limits_now
+from orders.controls.limits.in_force import limits_now
 from orders.models import Approval, Execution, Order
 from orders.models.order import first_id_at
 from orders.reports import tca

@@ -32,9 +32,9 @@ from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
 from orders.booking.parked import retry_parked
-from orders.controls.dead_man import cancel_for_silent
-from orders.controls.kill_work import work_kills
-from orders.controls.losses import LossWatch
+from orders.controls.halts.dead_man import cancel_for_silent
+from orders.controls.halts.kill_work import work_kills
+from orders.controls.halts.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.instruments import contracts, prices

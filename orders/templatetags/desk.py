@@ -19,8 +19,8 @@ from brokers.display import NOTHING, age_text, figure, link_mark, moment, number
 from brokers.models import GatewaySession, Instrument, Profit
 from orders import selectors, statistics
 from orders.access import accounts_of_person
-from orders.controls.approvals import to_decide
-from orders.controls.people import at_desk
+from orders.controls.persons.approvals import to_decide
+from orders.controls.persons.people import at_desk
 from orders.models import ReconciliationRun
 
 register = template.Library()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from orders.controls.people import Actor, at_desk
+from orders.controls.persons.people import Actor, at_desk
 
 
 def person(name: str) -> Actor:

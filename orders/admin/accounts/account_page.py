@@ -17,7 +17,7 @@ from orders.admin.accounts.profits import ProfitColumns, add_profits, chart_cont
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccounts
 from orders.admin.shared.pages import show
-from orders.controls.limits import limits_now
+from orders.controls.limits.in_force import limits_now
 from orders.models import Break, ReconciliationKind, ReconciliationRun
 
 VALUES = {

@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from orders.admin.accounts.limit_pages import CHANGE, VIEW
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls.limit_changes import (
+from orders.controls.limits.limit_changes import (
     CHANGEABLE,
     LimitsInvalid,
     Row,
@@ -23,7 +23,7 @@ from orders.controls.limit_changes import (
     row_of,
     values_of,
 )
-from orders.controls.people import Actor, at_desk
+from orders.controls.persons.people import Actor, at_desk
 from orders.errors import OrderError
 from orders.models import AccountLimit, ScopeLimit
 

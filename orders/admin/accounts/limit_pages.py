@@ -13,7 +13,8 @@ from django.urls import reverse
 from brokers.models import Instrument
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.admin.shared.timezones import UtcField
-from orders.controls.limit_changes import (
+from orders.controls.limits.in_force import scopes_now
+from orders.controls.limits.limit_changes import (
     CHANGEABLE,
     INSTRUMENTS,
     LimitsInvalid,
@@ -24,8 +25,7 @@ from orders.controls.limit_changes import (
     row_of,
     values_of,
 )
-from orders.controls.limits import scopes_now
-from orders.controls.people import Actor, NotAllowed, at_desk
+from orders.controls.persons.people import Actor, NotAllowed, at_desk
 from orders.models import LimitChange
 from orders.models.order import GROUP_ORDERS
 from orders.risk.catalogue import LimitField, Unit

@@ -25,7 +25,7 @@ from orders.admin.people.acts import who
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls.close import close_position, reverse_position
+from orders.controls.halts.close import close_position, reverse_position
 from orders.entry.place import Placed
 from orders.errors import OrderError
 from orders.models import Break, BreakKind, ReconciliationKind, ReconciliationRun, Source

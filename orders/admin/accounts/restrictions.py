@@ -13,9 +13,9 @@ from brokers.postgres import clock
 from orders.admin.accounts.limit_pages import CHANGE, VIEW
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.admin.shared.timezones import UtcField
-from orders.controls.limit_changes import LimitsInvalid, accounts_of_scope
-from orders.controls.people import NotAllowed, at_desk
-from orders.controls.restrictions import WantedRestriction, add_restriction, end_restriction
+from orders.controls.limits.limit_changes import LimitsInvalid, accounts_of_scope
+from orders.controls.limits.restrictions import WantedRestriction, add_restriction, end_restriction
+from orders.controls.persons.people import NotAllowed, at_desk
 from orders.errors import OrderError
 from orders.models import Approval, InstrumentRestriction
 from orders.risk.catalogue import Effect

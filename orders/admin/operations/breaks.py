@@ -20,9 +20,9 @@ from orders.admin.operations.break_links import traces_of
 from orders.admin.operations.workbench import told
 from orders.admin.shared.mixins import OwnAccountFilter
 from orders.admin.shared.pages import desk_page, show
-from orders.controls.break_files import files_of
-from orders.controls.breaks import resolve as resolve_break
-from orders.controls.people import at_desk
+from orders.controls.books.break_files import files_of
+from orders.controls.books.breaks import resolve as resolve_break
+from orders.controls.persons.people import at_desk
 from orders.models import Break, BreakCause
 from orders.reconciliation import breaks
 

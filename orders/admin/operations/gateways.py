@@ -17,9 +17,10 @@ from orders.access import accounts_of_person
 from orders.admin.operations.sessions import OPERATE
 from orders.admin.people.acts import who
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls import gateway_watch, gateways
-from orders.controls.people import NotAllowed
-from orders.controls.sessions import require_own
+from orders.controls.gateways import gateway_watch
+from orders.controls.gateways import restart as gateways
+from orders.controls.gateways.sessions import require_own
+from orders.controls.persons.people import NotAllowed
 from orders.models import Alert, AuditRecord
 
 SHOWN = 20

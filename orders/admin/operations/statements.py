@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls.people import Actor, at_desk
+from orders.controls.persons.people import Actor, at_desk
 from orders.models import Statement
 from orders.reconciliation.statements import fetching
 from orders.reconciliation.statements.files import NoStatement

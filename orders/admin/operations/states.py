@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from orders.access import Accounts, accounts_of_person
 from orders.admin.people import step_up
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls import kill as kills
-from orders.controls.people import NotAllowed, at_desk
-from orders.controls.states import MAX_REASON, ScopeInvalid, require_scope, set_state, states_now
+from orders.controls.halts import kill as kills
+from orders.controls.halts.states import MAX_REASON, ScopeInvalid, require_scope, set_state, states_now
+from orders.controls.persons.people import NotAllowed, at_desk
 from orders.models import KillAction, KillSwitch, ScopeStateChange, TradingState
 
 SET = "orders.set_trading_state"

@@ -15,9 +15,9 @@ from brokers.postgres import clock
 from orders.access import accounts_of_person
 from orders.admin.operations.attention import visible
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls.break_files import MAX_BYTES, attach, content_of
-from orders.controls.breaks import resolve
-from orders.controls.people import at_desk
+from orders.controls.books.break_files import MAX_BYTES, attach, content_of
+from orders.controls.books.breaks import resolve
+from orders.controls.persons.people import at_desk
 from orders.errors import OrderError
 from orders.models import Approval, Break, BreakCause, BreakFile
 from orders.reconciliation.ageing import AGES, age_bucket, age_of, value_bucket, value_buckets

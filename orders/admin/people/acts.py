@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from orders.access import address_of
 from orders.controls.audit.acting import Acting, acting, record
-from orders.controls.setting_watch import note_four_eyes
+from orders.controls.persons.setting_watch import note_four_eyes
 
 READING = ("GET", "HEAD", "OPTIONS")
 

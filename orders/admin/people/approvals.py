@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 from brokers.postgres import clock
 from orders.admin.people import step_up
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls import approvals
-from orders.controls.people import at_desk
+from orders.controls.persons import approvals
+from orders.controls.persons.people import at_desk
 from orders.errors import OrderError
 from orders.models import Approval, ApprovalState
 

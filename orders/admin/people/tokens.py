@@ -23,9 +23,9 @@ from brokers.models import BrokerAccount
 from orders.access import accounts_of_person, read_networks
 from orders.admin.people import step_up
 from orders.admin.shared.pages import person_of
-from orders.controls.dead_man import LONGEST, SHORTEST
-from orders.controls.people import NotAllowed, at_desk
-from orders.controls.tokens import request_token, revoke_token
+from orders.controls.halts.dead_man import LONGEST, SHORTEST
+from orders.controls.persons.people import NotAllowed, at_desk
+from orders.controls.persons.tokens import request_token, revoke_token
 from orders.entry.ticket_texts import TICKET_FIELDS
 from orders.models import ApiToken, Scope
 

@@ -24,8 +24,8 @@ from brokers.display import NOTHING, moment
 from brokers.models import BrokerAccount
 from orders.admin.people.login import LoginForm, forget_second_factor, secret_of
 from orders.admin.shared.pages import person_of, show
-from orders.controls.logins import login_changed
-from orders.controls.rights import change_rights
+from orders.controls.persons.logins import login_changed
+from orders.controls.persons.rights import change_rights
 from orders.models import DeskProfile
 
 PERSON = ("first_name", "last_name", "role", "accounts", "second_factor")

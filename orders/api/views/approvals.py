@@ -19,9 +19,9 @@ from orders.api.problems import invalid
 from orders.api.queries import read_query, whole_list
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
-from orders.controls import approvals
-from orders.controls.limit_changes import LimitsInvalid, propose_limits
-from orders.controls.people import Actor
+from orders.controls.limits.limit_changes import LimitsInvalid, propose_limits
+from orders.controls.persons import approvals
+from orders.controls.persons.people import Actor
 from orders.entry.fields import Field, Wrong, moment, reads, text, word
 from orders.errors import FieldError
 from orders.models import Approval, ApprovalKind, ApprovalState, LimitChange, Scope

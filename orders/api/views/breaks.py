@@ -24,8 +24,8 @@ from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, flag, page, paged, rea
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
 from orders.api.views.approvals import ApprovalShape, approval_document
-from orders.controls import breaks as four_eyes
-from orders.controls.people import Actor, at_desk
+from orders.controls.books import breaks as four_eyes
+from orders.controls.persons.people import Actor, at_desk
 from orders.entry.fields import Field, Wrong, integer, reads, text, whole, word
 from orders.models import Approval, Break, BreakCause, BreakKind, Scope
 from orders.reconciliation import breaks

@@ -16,7 +16,7 @@ from orders.api.schema import orders as schema
 from orders.api.schema.shapes import OrderShape, RefusedShape
 from orders.api.views.orders import placed_answer
 from orders.controls.audit.acting import Acting
-from orders.controls.close import close_position, reverse_position
+from orders.controls.halts.close import close_position, reverse_position
 from orders.entry.place import Placed
 from orders.models import Scope, Source
 

@@ -16,8 +16,8 @@ from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
 from orders.api.views.states import scope
-from orders.controls import kill as kills
-from orders.controls.states import ScopeInvalid, require_scope
+from orders.controls.halts import kill as kills
+from orders.controls.halts.states import ScopeInvalid, require_scope
 from orders.entry.fields import Field, word
 from orders.models import ALIVE, KillAction, KillStatus, KillSwitch, Scope
 

@@ -19,7 +19,7 @@ from orders.api.resources import (
     session_document,
 )
 from orders.api.schema import orders as schema
-from orders.controls.limits import limits_now
+from orders.controls.limits.in_force import limits_now
 from orders.models.reasons import REASONS
 from orders.order_search import find_executions
 from orders.store.states import read_states

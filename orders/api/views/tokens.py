@@ -21,8 +21,8 @@ from orders.api.problems import Problem, invalid
 from orders.api.queries import whole_list
 from orders.api.resources import token_document
 from orders.api.schema import tokens as schema
-from orders.controls.dead_man import BeatInvalid, beat
-from orders.controls.tokens import OVERLAP, request_token, revoke_token, rotate_token
+from orders.controls.halts.dead_man import BeatInvalid, beat
+from orders.controls.persons.tokens import OVERLAP, request_token, revoke_token, rotate_token
 from orders.errors import FieldError
 from orders.models import ApiToken, Approval, Scope
 

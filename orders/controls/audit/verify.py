@@ -18,7 +18,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from orders.controls.archive import Archives
+from orders.controls.audit.archive import Archives
 from orders.controls.audit.install import row_of
 from orders.controls.audit.seal import NO_HEAD, Hashes, Span, hashes, head_of, within_span
 from orders.controls.audit.tables import (

@@ -12,10 +12,10 @@ from django.db import transaction
 
 from brokers.models import BrokerAccount
 from orders.access import read_networks
-from orders.controls.approvals import ApprovalOver, approve
-from orders.controls.dead_man import LONGEST, SHORTEST
-from orders.controls.people import RIGHTS, NotAllowed
-from orders.controls.tokens import (
+from orders.controls.halts.dead_man import LONGEST, SHORTEST
+from orders.controls.persons.approvals import ApprovalOver, approve
+from orders.controls.persons.people import RIGHTS, NotAllowed
+from orders.controls.persons.tokens import (
     LONGEST_OVERLAP,
     OVERLAP,
     TokenOver,

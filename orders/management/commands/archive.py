@@ -11,8 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.postgres import clock
-from orders.controls import archive as archives
-from orders.controls.archive import Archived, ArchiveInvalid
+from orders.controls.audit import archive as archives
+from orders.controls.audit.archive import Archived, ArchiveInvalid
 
 
 class Command(BaseCommand):

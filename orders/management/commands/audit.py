@@ -14,7 +14,7 @@ from orders.controls.audit.acting import Acting, at_shell, record
 from orders.controls.audit.anchors import AnchorUnreadable, keep_of_today, read_anchors
 from orders.controls.audit.seal import anchor, seal
 from orders.controls.audit.verify import Anchor, Bounds, Verification
-from orders.controls.people import RIGHTS
+from orders.controls.persons.people import RIGHTS
 from orders.management.people import proven
 from orders.management.times import moment
 from orders.models import AuditRecord, Scope

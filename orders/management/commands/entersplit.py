@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orders.controls.splits import WantedSplit, request_split
+from orders.controls.books.splits import WantedSplit, request_split
 from orders.errors import OrderError
 from orders.management.people import add_persons, done_by
 from orders.models import Approval

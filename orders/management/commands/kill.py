@@ -8,9 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orders.controls import kill as kills
-from orders.controls.people import NotAllowed
-from orders.controls.states import ScopeInvalid
+from orders.controls.halts import kill as kills
+from orders.controls.halts.states import ScopeInvalid
+from orders.controls.persons.people import NotAllowed
 from orders.management.people import proven
 from orders.models import KillAction, KillStatus, KillSwitch
 

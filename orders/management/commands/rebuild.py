@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.formats import decimal_text
 from brokers.models import GatewaySession
-from orders.controls import lost_history
-from orders.controls.people import NotAllowed
-from orders.controls.sessions import end_halt, require_own
+from orders.controls.books import lost_history
+from orders.controls.gateways.sessions import end_halt, require_own
+from orders.controls.persons.people import NotAllowed
 from orders.errors import OrderError
 from orders.management.people import PERSON_PASSWORD, proven
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import GatewaySession
-from orders.controls.sessions import end_halt, require_own
+from orders.controls.gateways.sessions import end_halt, require_own
 from orders.errors import OrderError
 from orders.management.people import PERSON_PASSWORD, proven
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orders.controls.replay import NOT_REPLAYED, Judged, read_changes, replay
+from orders.controls.limits.replay import NOT_REPLAYED, Judged, read_changes, replay
 
 
 class Command(BaseCommand):

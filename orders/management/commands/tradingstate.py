@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import BrokerAccount
-from orders.controls.states import ScopeInvalid, set_state, states_now
+from orders.controls.halts.states import ScopeInvalid, set_state, states_now
 from orders.management.people import proven
 from orders.models import TradingState
 from orders.models.order import GROUP_ORDERS

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from brokers.models import BrokerAccount, GatewaySession
-from orders.controls.people import at_desk
-from orders.controls.tokens import make_token
+from orders.controls.persons.people import at_desk
+from orders.controls.persons.tokens import make_token
 from orders.models import Approval, KillSwitch, LimitChange, Order, OrderRequest, ScopeState
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.models import Alert, Break, DeskJob, DeskProfile, Order, SlicedOrder
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.models import ActionRecord, Alert, ApiToken, Break, Order, OrderEvent, ReconciliationRun
 from tests.integration.admin.conftest import fill
 

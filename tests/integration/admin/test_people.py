@@ -19,7 +19,7 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from brokers.models import Position
-from orders.controls.kill import press
+from orders.controls.halts.kill import press
 from orders.models import Break, DeskProfile, Execution, KillAction, Order, ScopeState
 from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT, OTHER, placed

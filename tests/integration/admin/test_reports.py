@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from brokers.flex import Flex
 from brokers.gate.daily_time import DailyTime
-from orders.controls.break_values import keep_values
+from orders.controls.books.break_values import keep_values
 from orders.models import (
     AlertMute,
     AlertRoute,

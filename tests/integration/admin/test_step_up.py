@@ -13,8 +13,8 @@ from django_otp.oath import totp
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from orders.admin.people import step_up
-from orders.controls import kill as kills
-from orders.controls.people import at_desk
+from orders.controls.halts import kill as kills
+from orders.controls.persons.people import at_desk
 from orders.models import ApiToken, Approval, KillAction, KillSwitch
 from tests.integration.api.conftest import ACCOUNT
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
 from orders.api import authentication
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.entry.place import place_order
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket

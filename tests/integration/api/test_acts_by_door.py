@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from brokers.models import BrokerAccount, Instrument
-from orders.controls import people
-from orders.controls.tokens import make_token
+from orders.controls.persons import people
+from orders.controls.persons.tokens import make_token
 from orders.models import (
     AccountLimit,
     ApiToken,

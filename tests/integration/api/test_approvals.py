@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from brokers.models import BrokerAccount
 from orders.api import authentication
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.models import AccountLimit, ApiToken, Approval, Scope
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api
 

@@ -10,8 +10,8 @@ import pytest
 from django.contrib.auth.models import Permission, User
 
 from brokers.models import BrokerAccount
-from orders.controls import people
-from orders.controls.tokens import make_token
+from orders.controls.persons import people
+from orders.controls.persons.tokens import make_token
 from orders.models import Break, BreakKind
 from orders.reconciliation import breaks
 from orders.reconciliation.ageing import working_days

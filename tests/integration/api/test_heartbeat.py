@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.api import authentication
-from orders.controls.dead_man import cancel_for_silent
-from orders.controls.tokens import make_token, revoke_token, rotate_token
+from orders.controls.halts.dead_man import cancel_for_silent
+from orders.controls.persons.tokens import make_token, revoke_token, rotate_token
 from orders.models import Alert, ApiToken, AuditRecord, Order, SlicedOrder
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
 

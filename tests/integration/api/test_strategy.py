@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
-from orders.controls.tokens import make_token, rotate_token
+from orders.controls.persons.tokens import make_token, rotate_token
 from orders.entry.replace import ticket_of
 from orders.models import ApiToken, Order
 from tests.integration.api.conftest import ACCOUNT, Api, body

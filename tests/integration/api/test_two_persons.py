@@ -12,8 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from brokers.models import BrokerAccount
-from orders.controls.setting_watch import SUBJECT, note
-from orders.controls.tokens import make_token
+from orders.controls.persons.setting_watch import SUBJECT, note
+from orders.controls.persons.tokens import make_token
 from orders.models import (
     AccountLimit,
     Alert,

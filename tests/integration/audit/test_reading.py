@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from brokers.models import BrokerAccount
 from orders.controls.audit.acting import Acting, acting
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.management.people import PERSON_PASSWORD
 from orders.models import AccountLimit, Order, Scope
 from tests.integration.audit.test_chain import orders

@@ -10,10 +10,10 @@ import pytest
 from brokers.messages import Snapshot
 from brokers.models import Position
 from brokers.postgres import clock
-from orders.controls.kill import blocking_of, press, release
-from orders.controls.kill_work import Round
-from orders.controls.people import NotAllowed
-from orders.controls.states import ScopeInvalid, set_state, state_now
+from orders.controls.halts.kill import blocking_of, press, release
+from orders.controls.halts.kill_work import Round
+from orders.controls.halts.states import ScopeInvalid, set_state, state_now
+from orders.controls.persons.people import NotAllowed
 from orders.models import KillAction, KillStatus, KillSwitch, Order, State, TradingState
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import ACCOUNT, Desk
@@ -83,7 +83,7 @@ def test_cancel_is_proven_and_leaves_positions_alone(
 def test_a_held_order_keeps_a_kill_from_being_proven_and_is_named(
     desk: Desk, runtime: SessionRuntime, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders.controls.kill_work.PATIENCE", timedelta(0))
+    monkeypatch.setattr("orders.controls.halts.kill_work.PATIENCE", timedelta(0))
     order = desk.rest()
     desk.wait(order, State.PENDING)
     Order.objects.filter(pk=order.pk).update(
@@ -194,7 +194,7 @@ def test_a_kill_of_the_firm_takes_back_what_another_client_placed(
 def test_a_kill_of_an_account_names_what_another_client_placed(
     desk: Desk, runtime: SessionRuntime, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders.controls.kill_work.PATIENCE", timedelta(0))
+    monkeypatch.setattr("orders.controls.halts.kill_work.PATIENCE", timedelta(0))
     perm_id = place_by_hand(gateway, client_id=77)
     ours = desk.wait(desk.rest(), State.PENDING)
     kill = press(SCOPE, KillAction.CANCEL, actor=person("jo"), reason="test")

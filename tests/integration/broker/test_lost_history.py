@@ -16,7 +16,7 @@ from brokers.ib.session import IBSession
 from brokers.messages import InstrumentRef, NewOrder
 from brokers.models import GatewaySession
 from brokers.port import Link
-from orders.controls.sessions import end_halt
+from orders.controls.gateways.sessions import end_halt
 from orders.entry.replace import Change, replace_order
 from orders.errors import ClOrdIdReused, TicketInvalid
 from orders.management.people import PERSON_PASSWORD

@@ -9,8 +9,8 @@ from typing import Any
 from django.utils import timezone
 
 from brokers.models import BrokerAccount
-from orders.controls import approvals
-from orders.controls.tokens import make_token
+from orders.controls.persons import approvals
+from orders.controls.persons.tokens import make_token
 from orders.models import ApiToken, Approval, State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import ACCOUNT, Desk

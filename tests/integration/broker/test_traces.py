@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from brokers.models import BrokerAccount
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.models import Order, Scope, State
 from orders.notify import tracing
 from orders.session.runtime import SessionRuntime

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
 from orders import tasks
-from orders.controls import archive
+from orders.controls.audit import archive
 from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.seal import seal
 from orders.controls.audit.verify import Verification

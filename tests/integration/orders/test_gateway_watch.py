@@ -19,7 +19,7 @@ from brokers.gate.weekly_login import WeeklyLogin
 from brokers.ib import controller
 from brokers.models import GatewaySession, LinkChange
 from brokers.postgres import clock
-from orders.controls import gateway_watch
+from orders.controls.gateways import gateway_watch
 from orders.models import Alert, AuditRecord
 from tests.integration.orders.test_attribution import sent
 

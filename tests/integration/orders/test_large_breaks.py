@@ -10,10 +10,11 @@ import pytest
 from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.controls import approvals, break_files
-from orders.controls.approvals import ApprovalOver, OwnApproval
-from orders.controls.break_values import keep_values, value_of
-from orders.controls.breaks import resolve
+from orders.controls.books import break_files
+from orders.controls.books.break_values import keep_values, value_of
+from orders.controls.books.breaks import resolve
+from orders.controls.persons import approvals
+from orders.controls.persons.approvals import ApprovalOver, OwnApproval
 from orders.models import Alert, Approval, Break, BreakKind
 from orders.reconciliation import breaks
 from orders.reconciliation.breaks import Finding, ReasonNeeded

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import Instrument
-from orders.controls import approvals
-from orders.controls.approvals import OwnApproval
-from orders.controls.states import set_state
+from orders.controls.halts.states import set_state
+from orders.controls.persons import approvals
+from orders.controls.persons.approvals import OwnApproval
 from orders.entry.cancel import cancel_order
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.place import Line, place_order, place_orders

@@ -12,15 +12,15 @@ from django.db import connection
 from django.utils import timezone
 
 from brokers.models import BrokerAccount, Instrument
-from orders.controls.approvals import ApprovalOver, OwnApproval, approve, expire, reject
-from orders.controls.limit_changes import (
+from orders.controls.limits.limit_changes import (
     LimitsInvalid,
     LimitsMoved,
     Proposed,
     apply_due,
     propose_limits,
 )
-from orders.controls.people import Actor, NotAllowed
+from orders.controls.persons.approvals import ApprovalOver, OwnApproval, approve, expire, reject
+from orders.controls.persons.people import Actor, NotAllowed
 from orders.models import AccountLimit, Approval, ApprovalState, LimitChange, ScopeLimit
 from tests.integration.orders.conftest import seed_desk
 from tests.integration.persons import person

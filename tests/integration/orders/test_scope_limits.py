@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import AccountValue, BrokerAccount, Instrument, Position, Profit
-from orders.controls.losses import LossWatch
+from orders.controls.halts.losses import LossWatch
 from orders.entry.replace import Change, replace_order
 from orders.entry.slicer import place_sliced
 from orders.entry.ticket import Override, Ticket

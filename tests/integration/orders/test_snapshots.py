@@ -26,8 +26,8 @@ from brokers.models import BrokerAccount, Instrument
 from brokers.port import InboundMessage
 from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
-from orders.controls.approvals import ApprovalOver, approve
-from orders.controls.people import at_desk
+from orders.controls.persons.approvals import ApprovalOver, approve
+from orders.controls.persons.people import at_desk
 from orders.desk.decisions import fail_held, release_held
 from orders.models import Alert, AlertKind, Approval, Break, BreakKind, Execution, Order, State
 from orders.reconciliation import positions

@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 
 from brokers.models import BrokerAccount, Instrument, Position, Profit
-from orders.controls.approvals import ApprovalOver, OwnApproval, approve
-from orders.controls.strategy_transfers import TransferInvalid, WantedTransfer, propose_transfer
+from orders.controls.books.strategy_transfers import TransferInvalid, WantedTransfer, propose_transfer
+from orders.controls.persons.approvals import ApprovalOver, OwnApproval, approve
 from orders.models import Approval, Execution, Order, StrategyTransfer
 from orders.reconciliation.strategies.rows import strategy_rows
 from tests.integration.persons import person

@@ -12,8 +12,8 @@ import pytest
 from django.utils import timezone
 
 from brokers.models import BrokerAccount, CashBalance, Position
-from orders.controls.approvals import ApprovalOver, OwnApproval, approve
-from orders.controls.splits import SplitInvalid, WantedSplit, request_split
+from orders.controls.books.splits import SplitInvalid, WantedSplit, request_split
+from orders.controls.persons.approvals import ApprovalOver, OwnApproval, approve
 from orders.models import Approval, Break, BreakKind, Execution, PositionEvent, Split
 from orders.reconciliation import baseline, breaks, corporate_actions
 from orders.reconciliation.breaks import Finding

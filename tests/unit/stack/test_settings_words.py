@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from orders.controls.approvals import FOUR_EYES
+from orders.controls.persons.approvals import FOUR_EYES
 from tradedesk import env
 
 KNOWN = tuple(sorted({*FOUR_EYES.values(), "overrides"}))

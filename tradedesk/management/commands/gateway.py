@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orders.controls import gateways
 from orders.controls.audit.acting import at_shell
+from orders.controls.gateways import restart as gateways
 from orders.management.people import proven
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 
 from brokers.models import BrokerAccount
-from orders.controls.tokens import make_token
+from orders.controls.persons.tokens import make_token
 from orders.models import Scope
 from tradedesk import env
 from tradedesk.demo.inside import account_on
