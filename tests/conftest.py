@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django import DjangoDbBlocker
 
 from tests.plugin import is_copy
 from tradedesk.stack.template import MIGRATED
@@ -50,3 +52,10 @@ def quick_flush() -> Iterator[None]:
         patch.setattr(DatabaseOperations, "sql_flush", emptied)
         patch.setattr(flush, "emit_post_migrate_signal", lambda *_, **__: None)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, quick_flush: None) -> None:
+    """The first test finds what every later one finds: not the rows that only migrations make."""
+    with django_db_blocker.unblock():
+        call_command("flush", verbosity=0, interactive=False)

@@ -99,8 +99,10 @@ def _spreads(groups: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _add_spreads(rows: list[dict[str, Any]], groups: QuerySet[Any], by: str) -> None:
-    if by == "order":
-        groups = groups.filter(key__in=[row["key"] for row in rows])
+    if by == "order":  # some of very many: by the index of their executions' orders
+        keys = [row["key"] for row in rows]
+        shown = OrderCost.objects.filter(Q(pk__in=keys) | Q(parent__in=keys))
+        groups = groups.filter(order__in=list(shown.values_list("pk", flat=True)))
     found = {(row["key"], row["currency"]): row for row in _spreads(groups)}
     for row in rows:
         row.update(found.get((row["key"], row["currency"]), {}))

@@ -23,6 +23,7 @@ PAGES = {
     "breaks-at-work": "/admin/desk/breaks/",
     "costs": "/admin/desk/costs/?by=symbol",
     "day-report": f"/admin/desk/reports/{TODAY}",
+    "start-of-day": "/admin/desk/reports/?kind=start-of-day&account=DU1234567",
     "statements": "/admin/desk/statements/",
     "strategies": "/admin/desk/strategies/",
     "splits": "/admin/desk/splits/",
@@ -30,7 +31,12 @@ PAGES = {
     "alert-routes": "/admin/desk/alert-routes/",
 }
 PICTURED = {"costs", "day-report", "statements", "alert-routes"}
+#: One page of each make; all pages, at three widths and in both themes: tests/soak/test_every_page.py.
+LOOKED_AT = PAGES if IMAGES else ("costs", "day-report", "splits")
 AAPL = "265598"
+QUIET_DAY = """<FlexQueryResponse queryName="quiet" type="AF"><FlexStatements count="1">
+<FlexStatement accountId="DU1234567" fromDate="20260105" toDate="20260105" whenGenerated="20260106;050000">
+<Transfers></Transfers></FlexStatement></FlexStatements></FlexQueryResponse>"""
 TWO_BREAKS = """
 from django.utils import timezone as t
 from orders.models import Break
@@ -93,8 +99,8 @@ def test_an_order_says_what_its_price_became(boss: Page, filled: str) -> None:
 
 def test_pages_of_the_middle_office_have_no_serious_fault(boss: Page, filled: str) -> None:
     faults = []
-    for name, path in PAGES.items():
-        boss.goto(path)
+    for name in LOOKED_AT:
+        boss.goto(PAGES[name])
         expect(boss.locator("#content")).to_be_visible(timeout=WAIT)
         faults += judged(boss, name) if name in PICTURED else serious(boss)
     assert faults == []
@@ -111,6 +117,16 @@ def test_a_report_is_kept_signed_and_taken_as_a_file(boss: Page, filled: str) ->
     with boss.expect_download() as download:
         boss.get_by_role("link", name="CSV", exact=True).click()
     assert "AAPL" in download.value.path().read_text()
+
+
+def test_a_statement_is_read_in_and_what_is_none_is_refused(boss: Page, tmp_path: Path) -> None:
+    (tmp_path / "quiet.xml").write_text(QUIET_DAY)
+    (tmp_path / "login.xml").write_text("<!DOCTYPE html><html>Please log in</html>")
+    boss.goto(PAGES["statements"])
+    for name, told in {"quiet.xml": "0 differences", "login.xml": "Nothing was stored."}.items():
+        boss.set_input_files("input[name=file]", tmp_path / name)
+        boss.get_by_role("button", name="Read it in").click()
+        expect(boss.locator("#content")).to_contain_text(told, timeout=WAIT)
 
 
 def approved(person: Page, what: str) -> None:

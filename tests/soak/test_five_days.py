@@ -54,6 +54,7 @@ def test_five_days_find_what_was_planted_and_nothing_else(stack: System, seed: i
         week.statement_day(plant)
         week.report_day()
         week.night(days=3 if number == 3 else 1)
+    assert week.ever_open() <= set().union(*(week.may_open(plant) for plant in plants))
 
 
 class Week:
@@ -137,7 +138,7 @@ class Week:
 
     # --- acts ---------------------------------------------------------------------------------------------
     def buy(self, symbol: str, quantity: int, states: tuple[str, ...] = ("COMPLETED",)) -> None:
-        terms = {"cl_ord_id": f"five-{uuid4()}", "order_qty": str(quantity), "max_age": "60"}
+        terms = {"cl_ord_id": f"five-{uuid4()}", "order_qty": str(quantity), "max_age": "600"}
         order = self.stack.api.placed(symbol, **terms)
         eventually(lambda: self.stack.api.state(order["id"]) in states, limit=120)
 
@@ -147,12 +148,14 @@ class Week:
             **{"maturity": self.option.expiry, "strike_price": str(self.option.strike)},
             "put_or_call": {"C": "CALL", "P": "PUT"}[self.option.right],
         }
-        order = self.stack.api.placed(instrument=contract, order_qty="2", ord_type="LIMIT", price="90")
+        order = self.stack.api.placed(
+            instrument=contract, order_qty="2", ord_type="LIMIT", price="90", max_age="600"
+        )
         eventually(lambda: self.stack.api.state(order["id"]) == "COMPLETED", limit=120)
 
     def lose_an_execution(self) -> None:
         """An order fills while nobody of ours is there, and then the gateway's day is over."""
-        order = self.stack.api.placed("MSFT", order_qty="7", ord_type="LIMIT", price="100", max_age="60")
+        order = self.stack.api.placed("MSFT", order_qty="7", ord_type="LIMIT", price="100", max_age="600")
         eventually(lambda: self.stack.api.state(order["id"]) == "PENDING", limit=120)
         self.stack.kill("broker")
         self.stack.control.post("/prices", json={"symbol": "MSFT", "price": "90"}).raise_for_status()
@@ -178,9 +181,24 @@ class Week:
         eventually(lambda: wanted in self.open_breaks(), limit=240)
 
     def open_breaks(self) -> set[Break]:
-        """Kind, and contract or currency; of statements the part."""
         rows = self.stack.rows("SELECT kind, key FROM orders_break WHERE closed_at IS NULL")
-        return {(kind, key.split(" ")[1] if " " in key else key) for kind, key in rows}
+        return {_named(*row) for row in rows}
+
+    def ever_open(self) -> set[Break]:
+        """What anybody was told of, whether it is open still or was closed since."""
+        return {_named(*row) for row in self.stack.rows("SELECT DISTINCT kind, key FROM orders_break")}
+
+    def may_open(self, plant: str) -> set[Break]:
+        """All that may be told of a plant, if only until the statement explains it; of a bust nothing."""
+        option, aapl, msft = str(self.option.con_id), str(AAPL), str(MSFT)
+        lost = {("ORDER", str(self.lost.get("id", ""))), ("POSITION", msft), ("STATEMENT", "TRADE")}
+        return {
+            "split": {("POSITION", aapl), ("CASH", "USD"), ("STATEMENT", "ACTION")},
+            "bust": set(),
+            "expiry": {("POSITION", option)},
+            "lost execution": lost | {("CASH", "USD")},
+            "commission": {("STATEMENT", "TRADE")},
+        }[plant]
 
     def nothing_else_is_open(self) -> bool:
         texts = self.stack.rows("SELECT text FROM orders_break WHERE closed_at IS NULL")
@@ -230,6 +248,11 @@ class Week:
             "positions": {row["con_id"]: Decimal(row["position_qty"]) for row in sections["positions"]},
             "cash": {row["currency"]: cents(row["amount"]) for row in sections["cash"]},
         }
+
+
+def _named(kind: str, key: str) -> Break:
+    """Kind, and contract or currency; of statements the part."""
+    return kind, key.split(" ")[1] if " " in key else key
 
 
 def recount(told: LedgerDay) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scenarios that wait for comparisons with the broker, which come every two seconds here."""
+"""Scenarios that wait for what workers do by the clock: comparisons come every two seconds here."""
 
 from __future__ import annotations
 

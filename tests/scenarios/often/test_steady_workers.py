@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tradedesk.stack.polling import eventually
-from tradedesk.stack.processes.commands import ONLOOKERS
 from tradedesk.stack.system import System
 
 ALL_WAIT = 3  # the broker worker's sweep and inbox writer, and a task of the other worker
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 SUCCEEDED = "] succeeded"
 WORKERS = ("worker", "broker")
-
-OFTEN = {"TRADEDESK_RECONCILE_ORDERS_EVERY": "2"}
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system whose workers soon have a task each."""
-    with System(tmp_path_factory.mktemp("steady"), without=ONLOOKERS, **OFTEN) as system:
-        yield system
 
 
 @contextmanager
@@ -40,16 +28,22 @@ def log_of(stack: System, name: str) -> str:
     return "".join(path.read_text() for path in stack.folder.logs.glob(f"{name}.*.log"))
 
 
+def wait_for_tasks(stack: System) -> None:
+    """Until each worker has ended a task from now on."""
+    for name in WORKERS:
+        succeeded = log_of(stack, name).count(SUCCEEDED)
+        eventually(lambda n=name, count=succeeded: log_of(stack, n).count(SUCCEEDED) > count, limit=120)
+
+
 def test_redis_lost_while_tasks_run_ends_no_worker(stack: System) -> None:
+    wait_for_tasks(stack)
     with tasks_that_can_not_end(stack):
         stack.redis.kill()
         for name in WORKERS:
             eventually(lambda n=name: "Connection to broker lost" in log_of(stack, n), limit=120)
     stack.redis.start()
-    for name in WORKERS:
-        succeeded = log_of(stack, name).count(SUCCEEDED)
-        eventually(lambda n=name, count=succeeded: log_of(stack, n).count(SUCCEEDED) > count, limit=120)
-        assert stack.running[name].poll() is None
+    wait_for_tasks(stack)
+    assert [stack.running[name].poll() for name in WORKERS] == [None, None]
 
 
 def test_orders_flow_while_redis_refuses_every_write(stack: System) -> None:
