@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections import Counter
@@ -17,7 +18,9 @@ from tradedesk.stack.ports import free_port
 from tradedesk.stack.processes.commands import ONLOOKERS, web
 from tradedesk.stack.system import System
 
-ROUNDS, AT_ONCE, ALLOWED = 60, 64, 10
+#: More of them by the environment.
+ROUNDS = int(os.environ.get("ROUNDS", "60"))
+AT_ONCE, ALLOWED = 64, 10
 OPEN = (
     "SELECT count(*) FROM orders_order WHERE state NOT IN "
     "('FILLED', 'COMPLETED', 'CANCELED', 'EXPIRED', 'REJECTED', 'FAILED')"
