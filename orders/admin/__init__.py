@@ -9,5 +9,6 @@ Never: no row is edited by hand; state is shown as it is stored; no rule of trad
 from orders.admin.accounts import account_page, broker_rows, limits, positions  # noqa: F401
 from orders.admin.market import instrument_page  # noqa: F401
 from orders.admin.operations import alerts, breaks, reconciliation, sessions  # noqa: F401
-from orders.admin.orders import executions, order_list, outbox  # noqa: F401
+from orders.admin.orders import order_list  # noqa: F401
+from orders.admin.orders.order import executions, outbox  # noqa: F401
 from orders.admin.people import refused_logins, tokens, users, webhooks  # noqa: F401

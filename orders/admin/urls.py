@@ -18,23 +18,11 @@ from orders.admin.operations import (
     states,
     workbench,
 )
-from orders.admin.orders import (
-    actions,
-    basket,
-    basket_fixes,
-    blotter,
-    bulk_cancel,
-    bulk_replace,
-    bulk_review,
-    desk_settings,
-    executions,
-    exports,
-    jobs,
-    notices,
-    saved_views,
-    sliced,
-    ticket,
-)
+from orders.admin.orders.baskets import basket, basket_fixes
+from orders.admin.orders.blotter import blotter, desk_settings, exports, notices, saved_views
+from orders.admin.orders.bulk import bulk_cancel, bulk_replace, bulk_review, jobs
+from orders.admin.orders.order import actions, executions, sliced
+from orders.admin.orders.ticket import ticket
 from orders.admin.people import approvals, audit, login, single_sign_on
 from orders.admin.reports import alert_routes, costs, day_reports
 from orders.admin.shared import base

@@ -18,8 +18,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.admin.orders.columns import COLUMNS
-from orders.admin.orders.list_views import VIEWS
+from orders.admin.orders.blotter.columns import COLUMNS
+from orders.admin.orders.blotter.list_views import VIEWS
 from orders.models import Execution, Order
 from tests.integration.admin.conftest import boss, desk, groups, person
 from tests.integration.api.conftest import ACCOUNT, fresh_tokens, placed

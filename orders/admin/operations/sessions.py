@@ -21,7 +21,7 @@ from brokers.display import link_mark
 from brokers.models import GatewaySession
 from orders import statistics
 from orders.admin.accounts.broker_rows import replaces
-from orders.admin.orders.actions import ActForm
+from orders.admin.orders.order.actions import ActForm
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccounts
 from orders.admin.shared.pages import desk_page, person_of, show

@@ -14,8 +14,8 @@ from django.urls import reverse
 
 from brokers.models import Instrument, Position
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.controls.people import at_desk
-from orders.controls.splits import LARGEST, RIGHT, WantedSplit, request_split
+from orders.controls.books.splits import LARGEST, RIGHT, WantedSplit, request_split
+from orders.controls.persons.people import at_desk
 from orders.errors import OrderError
 from orders.models import Approval, PositionEvent, Split
 

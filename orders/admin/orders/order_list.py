@@ -16,10 +16,11 @@ from unfold.contrib.filters.admin import (
 
 from orders import selectors
 from orders.access import accounts_of_person
-from orders.admin.orders import blotter, bulk_cancel, bulk_replace, bulk_review, columns, list_views
-from orders.admin.orders.change_list import FewRowsPaginator, OrderChangeList
-from orders.admin.orders.grouping import PARENT, grouped, grouping_of
-from orders.admin.orders.order_page import page_context
+from orders.admin.orders.blotter import blotter, columns, list_views
+from orders.admin.orders.blotter.change_list import FewRowsPaginator, OrderChangeList
+from orders.admin.orders.blotter.grouping import PARENT, grouped, grouping_of
+from orders.admin.orders.bulk import bulk_cancel, bulk_replace, bulk_review
+from orders.admin.orders.order.order_page import page_context
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.shared.pages import show

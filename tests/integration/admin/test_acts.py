@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from brokers.models import Instrument
-from orders.admin.orders.bulk_cancel import taken_along
+from orders.admin.orders.bulk.bulk_cancel import taken_along
 from orders.models import ActionRecord, ApiToken, Order, OrderGroup, OrderRequest, State
 from tests.integration.api.conftest import ACCOUNT, Api, placed
 from tests.integration.api.test_read import sent

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from brokers.formats import decimal_text
-from orders.admin.orders.basket_files import read_basket
+from orders.admin.orders.baskets.basket_files import read_basket
 from orders.desk import jobs
 from orders.entry.numbers import DecimalSign, UnclearNumber, plain_number
 from orders.entry.ticket_texts import texts_of_ticket, ticket_from_texts

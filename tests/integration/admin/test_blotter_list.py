@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from brokers.models import Instrument
 from orders import statistics
-from orders.admin.orders.columns import COLUMNS
+from orders.admin.orders.blotter.columns import COLUMNS
 from orders.models import Order, SavedView
 from orders.models.order import first_id_at
 from tests.integration.admin.test_people import member

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from brokers.models import Instrument
-from orders.admin.orders.bulk_replace import Row, new_price, new_qty, number_of
+from orders.admin.orders.bulk.bulk_replace import Row, new_price, new_qty, number_of
 from orders.desk import jobs
 from orders.models import DeskJob, Order, OrderRequest
 from tests.integration.admin.test_people import member

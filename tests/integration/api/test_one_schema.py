@@ -16,8 +16,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.admin.orders.basket import checked_rows
-from orders.admin.orders.ticket import NAMES
+from orders.admin.orders.baskets.basket import checked_rows
+from orders.admin.orders.ticket.ticket import NAMES
 from orders.entry.place import place_order
 from orders.entry.ticket_texts import COLUMNS, by_column, ticket_from_texts
 from orders.errors import TicketInvalid

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from orders.access import accounts_of_person
-from orders.admin.orders.blotter import as_id, page_rows, with_row
+from orders.admin.orders.blotter.blotter import as_id, page_rows, with_row
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import MAX_ROWS, start_cancels
 from orders.entry.cancel import canceled_with

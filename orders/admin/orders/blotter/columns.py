@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from brokers.display import NOTHING, moment, number_text, price_text
-from orders.admin.orders import figures
+from orders.admin.orders.blotter import figures
 from orders.admin.shared.badges import order_badge, side_badge
 from orders.models import DeskSettings, Order
 from orders.templatetags.desk import age

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from brokers.display import NOTHING, moment, money, number, price_text
 from brokers.fix import Side
 from orders import selectors
-from orders.admin.orders.actions import ACTS
+from orders.admin.orders.order.actions import ACTS
 from orders.admin.shared.badges import order_badge, side_badge
 from orders.entry.groups import orders_of
 from orders.models import (

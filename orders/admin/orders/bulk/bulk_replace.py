@@ -24,8 +24,8 @@ from brokers.display import number_text, price_text
 from brokers.fix import Side
 from brokers.formats import decimal_text
 from orders.access import accounts_of_person
-from orders.admin.orders.blotter import as_id
-from orders.admin.orders.bulk_cancel import TYPED_ABOVE, living
+from orders.admin.orders.blotter.blotter import as_id
+from orders.admin.orders.bulk.bulk_cancel import TYPED_ABOVE, living
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import start_replaces
 from orders.entry.fields import Wrong, decimal

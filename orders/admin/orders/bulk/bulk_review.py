@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST
 
 from orders import statistics
 from orders.access import accounts_of_person
-from orders.admin.orders.actions import ACTS
-from orders.admin.orders.blotter import as_id, page_rows, with_row
+from orders.admin.orders.blotter.blotter import as_id, page_rows, with_row
+from orders.admin.orders.order.actions import ACTS
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.actions import act_on_order
 from orders.models import Order, State

@@ -6,7 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from orders.admin.orders.basket_sheets import EMPTY, MAX_BYTES, Cell, FileRefused, Row, Sheet, read_sheet
+from orders.admin.orders.baskets.basket_sheets import (
+    EMPTY,
+    MAX_BYTES,
+    Cell,
+    FileRefused,
+    Row,
+    Sheet,
+    read_sheet,
+)
 from orders.entry.numbers import SHORTENED, DecimalSign, UnclearNumber, plain_number
 from orders.entry.ticket_texts import COLUMNS, LABELS, NUMBERS
 

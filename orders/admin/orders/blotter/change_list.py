@@ -13,10 +13,10 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from brokers.desk import DeskList
-from orders.admin.orders import columns
-from orders.admin.orders.blotter import rows_of
-from orders.admin.orders.columns import Column
-from orders.admin.orders.grouping import GROUPINGS, grouping_of
+from orders.admin.orders.blotter import columns
+from orders.admin.orders.blotter.blotter import rows_of
+from orders.admin.orders.blotter.columns import Column
+from orders.admin.orders.blotter.grouping import GROUPINGS, grouping_of
 from orders.models import Order
 
 #: Nobody turns more pages than these rows fill: further nothing is counted.

@@ -16,10 +16,10 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
-from orders.admin.orders import sliced
-from orders.admin.orders.actions import ACTS
-from orders.admin.orders.figures import SUMS
-from orders.admin.orders.list_views import FIRST, asked_for
+from orders.admin.orders.blotter.figures import SUMS
+from orders.admin.orders.blotter.list_views import FIRST, asked_for
+from orders.admin.orders.order import sliced
+from orders.admin.orders.order.actions import ACTS
 from orders.entry.slicer import progress
 from orders.models import ALIVE, SLICING, Order, SliceState
 

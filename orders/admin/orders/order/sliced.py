@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from orders.access import accounts_of_person
-from orders.admin.orders.actions import ActForm, named
+from orders.admin.orders.order.actions import ActForm, named
 from orders.admin.shared.badges import order_badge
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.actions import once

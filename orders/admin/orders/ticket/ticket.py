@@ -19,9 +19,9 @@ from brokers.messages import Leg
 from brokers.models import Position
 from brokers.postgres import clock
 from orders.access import accounts_of_person
-from orders.admin.orders import ticket_work
-from orders.admin.orders.blotter import as_id
-from orders.admin.orders.ticket_work import Request, Work, request_of
+from orders.admin.orders.blotter.blotter import as_id
+from orders.admin.orders.ticket import ticket_work
+from orders.admin.orders.ticket.ticket_work import Request, Work, request_of
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.entry.checks import order_value
 from orders.entry.fields import Field, collect, fields_of

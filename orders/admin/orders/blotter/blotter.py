@@ -16,9 +16,9 @@ from django.views.decorators.http import require_GET
 
 from orders import selectors, statistics
 from orders.access import accounts_of_person
-from orders.admin.orders import columns, figures
-from orders.admin.orders.columns import Column
-from orders.admin.orders.grouping import grouped, grouping_of
+from orders.admin.orders.blotter import columns, figures
+from orders.admin.orders.blotter.columns import Column
+from orders.admin.orders.blotter.grouping import grouped, grouping_of
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, Source, State
 from orders.models.order import of_accounts

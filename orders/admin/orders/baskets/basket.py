@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from orders.access import accounts_of_person
-from orders.admin.orders.basket_files import read_basket
-from orders.admin.orders.basket_sheets import FileRefused
-from orders.admin.orders.jobs import job_of
+from orders.admin.orders.baskets.basket_files import read_basket
+from orders.admin.orders.baskets.basket_sheets import FileRefused
+from orders.admin.orders.bulk.jobs import job_of
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import BasketRow, NotConfirmed, keep_basket, start_basket
 from orders.entry.numbers import DecimalSign

@@ -8,7 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from orders.admin.orders import columns
+from orders.admin.orders.blotter import columns
 from orders.admin.shared.pages import desk_page, own_place, person_of
 from orders.models import DeskSettings
 

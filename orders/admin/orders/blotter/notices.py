@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from brokers.display import number_text, price_text
 from orders.access import accounts_of_person
-from orders.admin.orders.blotter import as_id
+from orders.admin.orders.blotter.blotter import as_id
 from orders.admin.shared.pages import desk_page, own_place, person_of
 from orders.models import DeskSettings, EventKind, Order
 from orders.models.order import of_accounts
