@@ -30,10 +30,9 @@ NOT_SHOWN = ("check_report", "special", "links", "request_hash", "ruleset", "che
 
 def with_row(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With everything that a row shows, in a fixed number of queries."""
-    related = orders.select_related("parent", "group").defer(*NOT_SHOWN)
-    # A hundred rows are of a few instruments and persons: each is read and made once.
-    shared = ("instrument", "client")
-    related = related.prefetch_related(*shared, "requests", "parent__children", "group__orders")
+    related = orders.select_related("client", "parent", "group").defer(*NOT_SHOWN)
+    # A hundred rows are of a few instruments: each is read and made once.
+    related = related.prefetch_related("instrument", "requests", "parent__children", "group__orders")
     return related.annotate(reviewed=statistics.reviewed(), notional=figures.NOTIONAL, **figures.DISTANCES)
 
 
