@@ -20,7 +20,7 @@ from orders.entry.place import drafted
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import Rules, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import reject_beyond_use
+from orders.entry.use import has_use_limits, quote_marks, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import (
     ALIVE,
@@ -246,11 +246,12 @@ def _record(
         reject_beyond_use([orders], rules)
         approval = second_person.hold(orders, whole=True)
         group.save(force_insert=True)
-        recorded = record_orders(orders, ruleset=rules.ruleset_version)
+        marks = {} if has_use_limits(orders, rules) else quote_marks(rules)
+        recorded = record_orders(orders, ruleset=rules.ruleset_version, marks=marks)
         if recorded is None:
             transaction.set_rollback(True)
             return None
-        taken = [order for order in orders if order.id not in recorded]
+        taken = [order for order in orders if order.id not in recorded.ids]
         if taken:
             transaction.set_rollback(True)
             raise ClOrdIdReused(taken[0])

@@ -24,7 +24,15 @@ from orders.entry.intentions import worth_of
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.ticket import Ticket
-from orders.entry.use import contention, dry_report, grant_unlocked, has_use_limits, reject_beyond_use
+from orders.entry.use import (
+    Grant,
+    dry_report,
+    follow_unlimited,
+    grant_unlocked,
+    has_use_limits,
+    quote_marks,
+    reject_beyond_use,
+)
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
@@ -33,7 +41,7 @@ from orders.notify import wakeup
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
-from orders.store.orders import record_orders
+from orders.store.orders import Recorded, record_orders
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -179,19 +187,23 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     limited = has_use_limits(drafts, rules)
     # An overridden warning may come with the use, which is read below: what waits for it is one transaction.
     whole = all_or_none or any(order.overrides or second_person.needs_second(order) for order in drafts)
-    marks = grant_unlocked([[order] for order in drafts], rules) if limited and not whole else None
-    with transaction.atomic() if whole or (limited and marks is None) else nullcontext():
-        if limited and marks is None:
+    grant = grant_unlocked([[order] for order in drafts], rules) if limited and not whole else None
+    with transaction.atomic() if whole or (limited and grant is None) else nullcontext():
+        if limited and grant is None:
             reject_beyond_use([[order] for order in drafts], rules)
         approval = second_person.hold(drafts, whole=all_or_none)
         backlog.rank(drafts)
-        recorded = record_orders(drafts, ruleset=rules.ruleset_version, marks=marks)
-        if recorded is None:
-            contention.begin(marks)
+        marks = grant.marks if grant else {} if limited else quote_marks(rules)
+        done = record_orders(drafts, ruleset=rules.ruleset_version, marks=marks)
+        if done is None:
+            if grant:
+                grant.fell()
             return False
+        recorded = set(done.ids)
         if late := [order for order in drafts if order.waits_too_long and order.id not in recorded]:
             backlog.refuse_waiting(late)
-            recorded |= record_orders(late) or set()
+            refused = record_orders(late)
+            recorded |= set(refused.ids if refused else ())
         for line in lines:
             line.stored = line.stored or bool(line.order and line.order.id in recorded)
         if taken := [line for line in lines if line.created and not line.stored]:
@@ -203,7 +215,21 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
         if approval and any(order.approval_id for order in drafts if order.id in recorded):
             approval.save(force_insert=True)  # none where all of them were there before
     _wake(order for order in drafts if order.id in recorded)
+    _count(drafts, rules, grant, done)
     return True
+
+
+def _count(drafts: Sequence[Order], rules: Rules, grant: Grant | None, done: Recorded) -> None:
+    """What is known of the use goes on with what was recorded, if all of that is counted in it.
+
+    After the commit: marks that are rolled back are given out again, to others.
+    """
+    if len(done.ids) < len(drafts):
+        return
+    if grant and len(grant.intentions) == sum(order.state == State.CREATED for order in drafts):
+        transaction.on_commit(lambda: grant.stood(done.marks), robust=True)
+    elif grant is None and done.marks:
+        transaction.on_commit(lambda: follow_unlimited(drafts, rules, done.marks), robust=True)
 
 
 def _replay(lines: Sequence[Line], client: User) -> None:

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from brokers.models import BrokerAccount, Instrument
+from orders.entry.known_use import UseMemory
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.instruments.contracts import contracts_of
@@ -72,6 +73,17 @@ class Rules:
         self._scopes: dict[str, LimitSet] | None = None
         self._codes: frozenset[str] | None = None
         self._states: States | None = None
+        self._watches_quotes: bool | None = None
+        #: What orders that are asked by these rules may be granted by.
+        self.known_uses = UseMemory()
+
+    @property
+    def watches_quotes(self) -> bool:
+        """Whether somebody's orders are refused where they would trade with others of the firm."""
+        watches = self._watches_quotes
+        if watches is None:
+            watches = self._watches_quotes = read_watches_quotes()
+        return watches
 
     @property
     def states(self) -> States:
@@ -166,6 +178,12 @@ def read_account(code: str) -> AccountRules | None:
         allowed=frozenset(allowed),
         limits=limit_set(limit, limit.scope, read_restrictions(limit.scope)) if limit else None,
     )
+
+
+def read_watches_quotes() -> bool:
+    """Whether one of the limits that are set refuses to trade with own orders."""
+    rows = (AccountLimit.objects, ScopeLimit.objects)
+    return any(row.filter(refuse_self_trade=True).exists() for row in rows)
 
 
 def read_scopes() -> dict[str, LimitSet]:

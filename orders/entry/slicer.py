@@ -28,7 +28,7 @@ from orders.entry.place import drafted, dry_run, require_form
 from orders.entry.resolution import price_tickets, resolve_ticket
 from orders.entry.rules import OrderContext, find_context, rules_cache, ruleset_in_force
 from orders.entry.ticket import Ticket
-from orders.entry.use import reject_beyond_use, require_whole
+from orders.entry.use import has_use_limits, quote_marks, reject_beyond_use, require_whole
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
 from orders.models.reasons import reason
@@ -406,7 +406,8 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     order.fresh_until = min(order.fresh_until, parent.end_time)  # nothing of it is sent after its window
     reject_beyond_use([[order]], rules)
     order.priority = priority_now(order)
-    if record_orders([order], ruleset=rules.ruleset_version) is None:
+    marks = {} if has_use_limits([order], rules) else quote_marks(rules)
+    if record_orders([order], ruleset=rules.ruleset_version, marks=marks) is None:
         return  # the next round takes the new rules
     parent.made = number
     if order.state == State.REJECTED:

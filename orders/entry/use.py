@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from django.db import transaction
@@ -27,15 +28,16 @@ from orders.entry.intentions import (
     ticket_intention,
     user_of,
 )
+from orders.entry.known_use import Key, KnownUse, UseMemory, key_of
 from orders.entry.rules import OrderContext, Rules
 from orders.entry.ticket import Ticket
-from orders.entry.valuation import valuation_for
+from orders.entry.valuation import valuation_for, valued_again
 from orders.errors import RefusedByCheck
 from orders.models import Cause, Order, State, TradingState
 from orders.models.reasons import reason
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import EXPOSURES, Valuation
-from orders.risk.intention import Intention
+from orders.risk.intention import Content, Intention
 from orders.risk.intention_checks import intention_checks
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.scopes import FIRM, ScopeKind, is_account
@@ -79,23 +81,98 @@ def reject_beyond_use(asked: Iterable[Orders], rules: Rules, *, lock: bool = Tru
                 stop_runaway(broken)
 
 
-def grant_unlocked(asked: Iterable[Orders], rules: Rules) -> Mapping[str, int] | None:
-    """The marks under which all of these are within their limits, without waiting for anybody.
+@dataclass(frozen=True, kw_only=True)
+class Grant:
+    """All of these are within their limits under the marks of what is known of their use."""
 
-    Whoever records them requires that these marks have not moved. None, and nothing is said: one may be
-    beyond a limit, or others are recording as well; then `reject_beyond_use` is asked under its lock.
+    intentions: Sequence[Intention]
+    known: KnownUse
+    memory: UseMemory
+    key: Key | None  # under which it is kept there; None: it is not
+    read: bool  # just now
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """Whoever records these requires that they have not moved."""
+        return self.known.marks
+
+    def stood(self, moved: Mapping[str, int]) -> None:
+        """All were recorded: they count in what is known, which has these marks now."""
+        self.memory.tell(self.intentions, moved)
+        if self.key and moved.keys() == self.known.marks.keys():
+            self.known.marks = dict(moved)
+            self.memory.keep(self.key, self.known)
+
+    def fell(self) -> None:
+        """Somebody else recorded in between: what is known is read anew, and what was read waits in line."""
+        if self.read:
+            contention.begin(self.marks)
+        elif self.key:
+            self.memory.rest(self.key)
+
+
+def grant_unlocked(asked: Iterable[Orders], rules: Rules) -> Grant | None:
+    """That all of these are within their limits, without waiting for anybody, mostly without a read.
+
+    None, and nothing is said: one may be beyond a limit, or others are recording as well; then
+    `reject_beyond_use` is asked under its lock.
     """
     limited = _limited(asked, rules)
     if not limited or contention.is_on:
         return None
-    use, valuation = _facts([intention for _, intention in limited], rules, lock=False, marks=True)
+    intentions = [intention for _, intention in limited]
+    key, memory = key_of(intentions), rules.known_uses
+    contracts = {con_id for intention in intentions for con_id in intention.contracts}
+    known = memory.take(key, contracts) if key else None
+    if known and _granted(limited, known.use, _valued_again(known, intentions)):
+        return Grant(intentions=intentions, known=known, memory=memory, key=key, read=False)
+    read = _read_known(intentions, rules, memory.contracts(key, contracts) if key else None)
+    if read and _granted(limited, read.use, read.valuation):
+        return Grant(intentions=intentions, known=read, memory=memory, key=key, read=True)
+    return None
+
+
+def _valued_again(known: KnownUse, intentions: Sequence[Intention]) -> Valuation:
+    accounts = [intention.account for intention in intentions]
+    return valued_again(known.valuation, accounts, intentions[0].limits)
+
+
+def _read_known(
+    intentions: Sequence[Intention], rules: Rules, contracts: Collection[int] | None
+) -> KnownUse | None:
+    """The use with its marks; None where an owner has none yet. Of `contracts`, whatever came: to be kept."""
+    read_at, day = time.monotonic(), clock.machine_now().date()
+    use, valuation = _facts(intentions, rules, lock=False, marks=True, keep=contracts)
     marks = {owner: mark for owner, mark in use.marks.items() if mark is not None}
-    judged = list(_judged(limited, use, valuation))
-    if len(marks) < len(use.marks) or any(first_failed(report) for _, report in judged):
+    if len(marks) < len(use.marks):
         return None
+    return KnownUse(
+        use=use, valuation=valuation, marks=marks, contracts=contracts or (), read_at=read_at, day=day
+    )
+
+
+def _granted(limited: Sequence[tuple[Orders, Intention]], use: Use, valuation: Valuation) -> bool:
+    """Whether all of them are within their limits, which is told in their reports then."""
+    judged = list(_judged(limited, use, valuation))
+    if any(first_failed(report) for _, report in judged):
+        return False
     for orders, report in judged:
         _add_report(orders, report)
-    return marks
+    return True
+
+
+def quote_marks(rules: Rules) -> Mapping[str, None]:
+    """What an order without limits on use moves: its price may meet others that ask for the firm's."""
+    return {FIRM: None} if rules.watches_quotes else {}
+
+
+def follow_unlimited(orders: Iterable[Order], rules: Rules, moved: Mapping[str, int]) -> None:
+    """Such orders were recorded: what is known of quotes goes on with them."""
+    if moved:
+        found = (
+            intention_of([order], rules, counts=True) for order in orders if order.state == State.CREATED
+        )
+        rules.known_uses.tell([intention for intention in found if intention], moved)
 
 
 class Contention:
@@ -209,9 +286,10 @@ def lock_replaces(orders: Iterable[Order], rules: Rules) -> None:
     Who asks for one after the other holds some already, and waits for a second who waits for those.
     """
     asked = [(account_of(order), sets_of(order, user_of(order), rules)) for order in orders]
-    limits = {one.scope: one for _, sets in asked for one in sets}
-    accounts = {account for account, sets in asked if sets}
-    lock_owners(_owners(accounts, {scope for scope in limits if not is_account(scope)}, limits.values()))
+    scopes = {one.scope for _, sets in asked for one in sets}
+    if scopes:
+        accounts = {account for account, sets in asked if sets}
+        lock_owners(_owners(accounts, {scope for scope in scopes if not is_account(scope)}, rules))
 
 
 def dry_report(ticket: Ticket, instrument: Instrument, rules: Rules, user: str) -> list[CheckResult]:
@@ -231,12 +309,21 @@ def _report(
 
 
 def _facts(
-    asked: Sequence[Intention], rules: Rules, *, lock: bool, marks: bool = False
+    asked: Sequence[Intention],
+    rules: Rules,
+    *,
+    lock: bool,
+    marks: bool = False,
+    keep: Collection[int] | None = None,
 ) -> tuple[Use, Valuation]:
-    """What all the owners do that these intentions count for, and what that is worth."""
+    """What all the owners do that these intentions count for, and what that is worth.
+
+    `keep`: contracts of others who will be asked by the same facts, whatever their orders are.
+    """
     limits = list({one.scope: one for intention in asked for one in intention.limits}.values())
-    contracts = {con_id for intention in asked for con_id in intention.contracts}
-    use = _use(asked, limits, contracts, rules, lock=lock, marks=marks)
+    contracts = {con_id for intention in asked for con_id in intention.contracts} | set(keep or ())
+    contents = None if keep else [part.content for one in asked for part in one.orders]
+    use = _use(asked, limits, contracts, contents, rules, lock=lock, marks=marks)
     held = {con_id for _, con_id in (*use.longs, *use.shorts)}
     firm = rules.account_codes() if any(one.scope == FIRM for one in limits) else ()
     accounts = [intention.account for intention in asked]
@@ -247,6 +334,7 @@ def _use(
     asked: Sequence[Intention],
     limits: Collection[LimitSet],
     contracts: Collection[int],
+    contents: Collection[Content] | None,
     rules: Rules,
     *,
     lock: bool,
@@ -256,20 +344,20 @@ def _use(
     scopes = {scope for intention in asked for scope in intention.scopes}
     shrink = any(intention.must_shrink for intention in asked)
     reading = reading_for(limits, scopes, shrink=shrink)
-    owners = _owners(own, scopes, limits)
+    owners = _owners(own, scopes, rules)
     return read_use(
         {*own, *rules.account_codes()} if FIRM in scopes else own,
         contracts,
-        contents=[part.content for one in asked for part in one.orders],
+        contents=contents,
         locks=owners if lock else (),
         marks=owners if marks else (),
         reading=reading,
     )
 
 
-def _owners(accounts: set[str], scopes: set[str], limits: Collection[LimitSet]) -> set[str]:
+def _owners(accounts: set[str], scopes: set[str], rules: Rules) -> set[str]:
     """Whose use is asked, and locked: quotes are looked for in all accounts of the firm."""
-    return accounts | scopes | ({FIRM} if asks(limits, "refuse_self_trade") else set())
+    return accounts | scopes | ({FIRM} if rules.watches_quotes else set())
 
 
 def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink: bool = False) -> Reading:

@@ -6,6 +6,7 @@ Of each only what one of the limits asks for is read.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from brokers.fix import SecType
 from brokers.models import AccountValue, Instrument, Profit
@@ -35,8 +36,18 @@ def valuation_for(
     )
 
 
+def valued_again(known: Valuation, accounts: Sequence[str], limits: Collection[LimitSet]) -> Valuation:
+    """The same contracts with markets, rates and profits as they are now."""
+    again = valuation_for(accounts, known.firm, (), limits)
+    markets = last_prices.markets(known.contracts)
+    contracts = {con_id: replace(facts, market=markets[con_id]) for con_id, facts in known.contracts.items()}
+    return replace(again, contracts=contracts)
+
+
 def read_contracts(contracts: Collection[int]) -> dict[int, ContractFacts]:
     """What these contracts are, each with its market as it is now."""
+    if not contracts:
+        return {}
     rows = Instrument.objects.filter(con_id__in=contracts).order_by("pk")
     named = list(rows.values_list("con_id", "multiplier", "price_magnifier", "currency", "sec_type"))
     markets = last_prices.markets([con_id for con_id, *_ in named if con_id is not None])

@@ -7,7 +7,7 @@ request count among themselves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -100,10 +100,11 @@ class Use:
             return self.longs.get(key, ZERO) + self.exits_bought.get(key, ZERO)
         return self.shorts.get(key, ZERO) - self.exits_sold.get(key, ZERO)
 
-    def add(self, intention: Intention) -> None:
-        """The intention was granted: it counts for those that come after it."""
-        self._count(intention, 1)
-        for owner in intention.owners:
+    def add(self, intention: Intention, owners: Collection[str] | None = None) -> None:
+        """The intention was granted: it counts for those that come after it; None: of all its owners."""
+        owners = intention.owners if owners is None else owners
+        self._count(intention, 1, owners)
+        for owner in owners:
             self.recent_orders[owner] += intention.new_orders
             self.recent_messages[owner] += len(intention.orders)
             self.recent_contents.update(intention.repeatable(owner))
@@ -116,19 +117,19 @@ class Use:
 
     def remove(self, intention: Intention) -> None:
         """Leave out what a recorded intention holds of positions and open orders."""
-        self._count(intention, -1)
+        self._count(intention, -1, intention.owners)
 
-    def _count(self, intention: Intention, times: int) -> None:
-        for owner in intention.owners:
+    def _count(self, intention: Intention, times: int, owners: Collection[str]) -> None:
+        for owner in owners:
             self.open_orders[owner] += times * intention.new_orders
-        self._hold(intention, times)
+        self._hold(intention, times, owners)
 
     def take_out(self, intention: Intention) -> None:
         """Leave a slice out of what its parent holds of positions, so that it can be asked by itself."""
-        self._hold(intention, -1)
+        self._hold(intention, -1, intention.owners)
 
-    def _hold(self, intention: Intention, times: int) -> None:
-        for owner in intention.owners:
+    def _hold(self, intention: Intention, times: int, owners: Collection[str]) -> None:
+        for owner in owners:
             for positions, sign in ((self.longs, 1), (self.shorts, -1)):
                 for con_id, quantity in intention.bought(sign).items():
                     key = owner, con_id

@@ -6,7 +6,8 @@ every order passes. State is never set here: orders come with what the lifecycle
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from uuid import UUID
 
@@ -73,27 +74,36 @@ EVENT = {
 }
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """Which orders were recorded, and where the marks stand that moved for them."""
+
+    ids: Collection[UUID] = ()
+    marks: Mapping[str, int] = field(default_factory=dict)
+
+
 def record_orders(
     orders: Sequence[Order],
     *,
     queued: bool = True,
     ruleset: UUID | None = None,
-    marks: Mapping[str, int] | None = None,
-) -> set[UUID] | None:
-    """Record orders with their events and, if `queued`, a command for each alive; the ids of those recorded.
+    marks: Mapping[str, int | None] | None = None,
+) -> Recorded | None:
+    """Record orders with their events and, if `queued`, a command for each alive.
 
     One that awaits an approval gets no command: nothing claims it before somebody lets it go.
 
     One statement, so that it is whole or absent without a transaction around it. None when this version
     of the ruleset is not in force any more: nothing was recorded then. `ruleset` None is for orders that
     were not ours to check. `marks` are those by which their use was read (`store.use`): they move, and None
-    when one of them had. Left out are those whose cl_ord_id is taken, and repeats of an order that our
-    books had lost (`entry.repeats`); of two with one id in the list the first is recorded. Left out, too, are
-    those with more ahead of them at the broker than their `most_ahead`: their `ahead` is counted then.
+    when one of them had; one that is None moves wherever it is. Left out are those whose cl_ord_id is taken,
+    and repeats of an order that our books had lost (`entry.repeats`); of two with one id in the list the
+    first is recorded. Left out, too, are those with more ahead of them at the broker than their `most_ahead`:
+    their `ahead` is counted then.
     Rows go in by cl_ord_id: two lists that share ids, in another order each, would deadlock otherwise.
     """
     if not orders:
-        return set()
+        return Recorded()
     events = [event for order in orders for event in order.pending_events]
     given = prepared.records(orders, (*given_columns(), *RANK))
     pending_events = prepared.records(events, EVENT)
@@ -105,13 +115,14 @@ def record_orders(
         return None
     times = {row[1]: row[2:4] for row in rows if row[2]}
     waiting = {row[1]: row[4] for row in rows if row[4] is not None}
+    moved = {row[5]: row[6] for row in rows if row[5]}
     order_log.write({order.id: order for order in orders}, (e for e in events if e.order_id in times))
     for order in orders:
         if order.id in times:
             order.pending_events.clear()
         order.recorded_at, order.queued_at = times.get(order.id, (None, None))
         order.ahead = waiting.get(order.id, order.ahead)
-    return set(times)
+    return Recorded(times.keys(), moved)
 
 
 def count_waiting(session: str, priority: int) -> int:
@@ -131,13 +142,14 @@ def given_columns() -> dict[str, str]:
     return {name: "text" if kind == "varchar" else kind for name, kind in kinds.items()}
 
 
-def _marks(marks: Mapping[str, int] | None) -> list[list[object]]:
+def _marks(marks: Mapping[str, int | None] | None) -> list[list[object]]:
     """The parameters of MARKS: owners and versions, in the order in which everybody locks them."""
     return [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
 
 
-#: Wait for who moves them now, and move them if none had been moved since they were read. Nor while a process
-#: of the version before is recording, which has read and will move them (`store.use.WAIT_FOR_FORMER`).
+#: Wait for who moves them now, and move them if none had been moved since they were read. One without a
+#: version was not read and moves in any case; what nobody has read so far has no mark. Nor while a process of
+#: the version before is recording, which has read and will move them (`store.use.WAIT_FOR_FORMER`).
 MARKS = """
     expected AS (
         SELECT * FROM unnest(%s::text[], %s::bigint[]) AS e(owner, version)
@@ -145,12 +157,12 @@ MARKS = """
         SELECT m.owner, m.version FROM orders_usemark m WHERE m.owner IN (SELECT owner FROM expected)
         ORDER BY m.owner COLLATE "C" FOR UPDATE
     ), stands AS (
-        SELECT count(*) = (SELECT count(*) FROM expected) AND (SELECT bool_and(
-            pg_try_advisory_xact_lock_shared(7411, hashtext(owner))) FROM expected) AS stands
+        SELECT count(*) = (SELECT count(version) FROM expected) AND (SELECT bool_and(version IS NULL
+            OR pg_try_advisory_xact_lock_shared(7411, hashtext(owner))) FROM expected) AS stands
         FROM locked JOIN expected USING (owner, version)
     ), moved AS (
         UPDATE orders_usemark m SET version = m.version + 1 FROM locked, stands
-        WHERE m.owner = locked.owner AND stands
+        WHERE m.owner = locked.owner AND stands RETURNING m.owner, m.version
     ),
 """
 
@@ -202,8 +214,10 @@ def _record_sql(*, moves: bool) -> str:
             FROM recorded r JOIN given ON given.id = r.id WHERE %s AND r.state = 'CREATED'
               AND r.approval_id IS NULL ORDER BY r.id
         )
-        SELECT in_force, id, recorded_at, queued_at, NULL::integer FROM rules LEFT JOIN recorded ON true
-        UNION ALL SELECT true, id, NULL, NULL, ahead::integer FROM late, rules WHERE in_force
+        SELECT in_force, id, recorded_at, queued_at, NULL::integer, NULL::text, NULL::bigint
+        FROM rules LEFT JOIN recorded ON true
+        UNION ALL SELECT true, id, NULL, NULL, ahead::integer, NULL, NULL FROM late, rules WHERE in_force
+        {"UNION ALL SELECT true, NULL, NULL, NULL, NULL, owner, version FROM moved" if moves else ""}
     """  # noqa: S608 - column names come from the model, values are parameters
 
 

@@ -155,6 +155,34 @@ def test_a_login_that_ended_is_said_and_what_was_typed_is_sent_after_another(
     expect(boss.locator('[data-part="head"]')).to_contain_text("0 / 6 MSFT", timeout=WAIT)
 
 
+def log_in_as(page: Page, stack: System, name: str) -> None:
+    """End the login of this browser, and log in again by the form that its page leads to."""
+    page.context.clear_cookies(name="sessionid")
+    page.locator("#desk-live-text a").click(timeout=WAIT)
+    page.fill("#id_username", name)
+    page.fill("#id_password", (stack.options.data / f"{name}_password").read_text().strip())
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#ticket")
+
+
+def test_a_ticket_is_typed_again_after_the_login_of_its_own_person_only(boss: Page, stack: System) -> None:
+    fill(boss, symbol="MSFT", order_qty="8", side="SELL", price="999")
+    boss.select_option("#f-work", "BRACKET")
+    boss.fill("#f-take_profit", "0.5")
+    key = boss.input_value("[name=key]")
+    log_in_as(boss, stack, "desk")
+    expect(boss.locator("#kept")).to_contain_text("Nothing was sent")
+    assert boss.input_value("[name=key]") == key
+    typed = [boss.input_value(f"#f-{name}") for name in ("symbol", "order_qty", "take_profit")]
+    assert typed == ["MSFT", "8", "0.5"]
+    expect(boss.locator("input[name=side][value=SELL]")).to_be_checked()
+    log_in_as(boss, stack, "approver")
+    for _ in range(2):  # neither another person finds it, nor its own after them
+        expect(boss.locator("#kept")).to_be_hidden()
+        assert boss.input_value("#f-order_qty") == ""
+        log_in_as(boss, stack, "desk")
+
+
 def test_an_order_gets_other_terms(boss: Page, stack: System) -> None:
     order = stack.api.placed(ord_type="LIMIT", price="1")
     boss.goto(f"/admin/orders/order/{order['id']}/change/")

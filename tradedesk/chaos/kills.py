@@ -111,6 +111,7 @@ def run(folder: Path, *, rounds: int, say: Say, minutes: float = 0, seed: int = 
             "ok": not moving and not any(violations.values()),
             "rounds": rounds,
             "minutes_at_random": minutes,
+            "seed": seed,
             "kills": len(kills),
             "seconds": {name: figures(kills, name) for name in sorted({each.name for each in kills})},
             "orders": {"statuses": dict(flow.statuses), "requests_repeated": dict(flow.repeats)},

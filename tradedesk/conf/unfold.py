@@ -165,6 +165,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [lambda request: static("desk/desk.css")],
     "SCRIPTS": [
         lambda request: static("desk/desk.js"),
+        lambda request: static("desk/draft.js"),
         lambda request: static("desk/notices.js"),
         lambda request: static("desk/live.js"),
     ],

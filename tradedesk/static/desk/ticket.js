@@ -85,6 +85,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
 
     form.addEventListener("input", (event) => {
+        Draft.keep(form);
         showFields();
         problem = "";
         if (["symbol", "account"].includes(event.target.name)) {
@@ -114,10 +115,14 @@ document.addEventListener("DOMContentLoaded", () => {
             event.preventDefault();
             form.dataset.tried = "1";
             check();
+        } else {
+            Draft.keep(form, true);
         }
     });
+    by("empty").addEventListener("click", () => { Draft.drop(); location.assign(location.pathname); });
     addEventListener("pageshow", () => { delete form.dataset.sent; by("send").disabled = false; });
     setInterval(quote, 1000);
+    Draft.restore(form);
     showFields();
     search();
     check();

@@ -24,12 +24,15 @@ from orders.models import ALIVE, OPEN_REQUESTS, Order, Source, State
 from orders.models.order import of_accounts
 
 MAX_ROWS = 200
+#: What no row shows and is long to read: above all JSON.
+NOT_SHOWN = ("check_report", "special", "links", "request_hash", "ruleset", "checked_at", "checked_snapshot")
 
 
 def with_row(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With everything that a row shows, in a fixed number of queries."""
-    related = orders.select_related("instrument", "client", "parent", "group")
-    related = related.prefetch_related("requests", "parent__children", "group__orders")
+    related = orders.select_related("client", "parent", "group").defer(*NOT_SHOWN)
+    # A hundred rows are of a few instruments: each is read and made once.
+    related = related.prefetch_related("instrument", "requests", "parent__children", "group__orders")
     return related.annotate(reviewed=statistics.reviewed(), notional=figures.NOTIONAL, **figures.DISTANCES)
 
 
