@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
 
+from orders.notify import redis_client
 from tests.plugin import is_copy
 from tradedesk.stack.template import MIGRATED
 
@@ -59,3 +60,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, q
     """The first test finds what every later one finds: not the rows that only migrations make."""
     with django_db_blocker.unblock():
         call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def no_tasks(settings: Any) -> None:
+    """Other tests of this process publish tasks that no worker takes."""
+    with redis_client.client() as client:
+        client.delete(*(f"tradedesk:{queue.name}" for queue in settings.CELERY_TASK_QUEUES))

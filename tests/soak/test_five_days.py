@@ -40,6 +40,7 @@ Break = tuple[str, str]
 @pytest.fixture
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     often = dict.fromkeys(("TRADEDESK_RECONCILE_ORDERS_EVERY", "TRADEDESK_RECONCILE_POSITIONS_EVERY"), "3")
+    often["TRADEDESK_END_OF_DAY"] = "23:59 America/New_York"  # the evening's days are those of the trades
     with System(tmp_path_factory.mktemp("stack"), without=ONLOOKERS, **often) as system:
         yield system
 

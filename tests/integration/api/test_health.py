@@ -41,7 +41,7 @@ def test_healthz_needs_nothing() -> None:
     assert Client().get("/healthz").json() == {"status": "alive"}
 
 
-def test_ready_when_orders_reach_the_broker(desk: None) -> None:
+def test_ready_when_orders_reach_the_broker(desk: None, no_tasks: None) -> None:
     ready()
     status, told = readyz()
     assert (status, told["status"]) == (200, "ready")

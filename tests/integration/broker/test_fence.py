@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from django.utils import timezone
@@ -24,8 +25,10 @@ def somebody_else_takes(runtime: SessionRuntime) -> None:
     assert take_lease("main", 1)
 
 
-def no_renewal(runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orders.session.runtime.leases.renew", lambda lease: True)
+def no_renewal(runtime: SessionRuntime, patch: pytest.MonkeyPatch) -> None:
+    asked = Event()
+    patch.setattr("orders.session.runtime.leases.renew", lambda lease: asked.set() or True)
+    assert asked.wait(60)  # a renewal that was under way would open the fence again
     runtime.lease.fence.shut()
 
 
@@ -44,10 +47,8 @@ def test_what_was_claimed_before_a_freeze_is_not_written_after_it(
 def test_a_fence_that_is_shut_requeues_until_the_lease_is_renewed(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    renew = "orders.session.runtime.leases.renew"
     with monkeypatch.context() as patch:
-        patch.setattr(renew, lambda lease: True)
-        runtime.lease.fence.shut()
+        no_renewal(runtime, patch)
         order = desk.rest()
         runtime.look_soon()
         eventually(lambda: order.events.filter(kind=EventKind.PUT_BACK).exists(), limit=60)

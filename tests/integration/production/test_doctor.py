@@ -162,13 +162,6 @@ def test_an_index_that_was_not_finished_is_found(db: None) -> None:
     assert "order_event_stream" in database.indexes().text
 
 
-@pytest.fixture
-def no_tasks(settings: Any) -> None:
-    """Other tests of this process publish tasks that no worker takes."""
-    with redis_client.client() as client:
-        client.delete(*(f"tradedesk:{queue.name}" for queue in settings.CELERY_TASK_QUEUES))
-
-
 def test_redis_in_order_says_so(db: None, no_tasks: None) -> None:
     assert {finding.level for finding in tasks.examine()} == {Level.OK}
 
