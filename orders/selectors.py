@@ -232,18 +232,9 @@ class FeedEvent(NamedTuple):
         return Cursor(self.txid, self.id)
 
 
-class EventsPage(NamedTuple):
-    """The next events whose order is final, and whether one that is stored waits for an older transaction."""
-
-    events: list[FeedEvent]
-    is_held: bool
-
-
-def events_after(place: Cursor, limit: int) -> EventsPage:
+def events_after(place: Cursor, limit: int) -> list[FeedEvent]:
     """The next settled events after a place; prepared, because every commit has them looked for."""
-    rows = prepared.rows(_told_sql(limit), place)
-    settled = [FeedEvent(*told) for *told, is_settled in rows if is_settled]  # they come first
-    return EventsPage(settled, is_held=len(settled) < len(rows))
+    return [FeedEvent(*row) for row in prepared.rows(_told_sql(limit), place)]
 
 
 @cache
@@ -251,10 +242,10 @@ def _told_sql(limit: int) -> str:
     """The limit is a part of the text: by a parameter the planner would expect a tenth of all events."""
     return f"""
         SELECT e.txid, e.id, e.order_id, e.version, e.kind, e.to_state, e.at,
-            o.cl_ord_id, COALESCE(o.account_id, '{GROUP_ORDERS}'), i.symbol, e.txid < {SnapshotXmin.template}
+            o.cl_ord_id, COALESCE(o.account_id, '{GROUP_ORDERS}'), i.symbol
         FROM orders_orderevent e
         JOIN orders_order o ON o.id = e.order_id JOIN brokers_instrument i ON i.id = o.instrument_id
-        WHERE (e.txid, e.id) > (%s, %s)
+        WHERE (e.txid, e.id) > (%s, %s) AND e.txid < {SnapshotXmin.template}
         ORDER BY e.txid, e.id LIMIT {limit:d}
     """  # noqa: S608 - our own words and a number
 

@@ -63,7 +63,7 @@ def _follow_page(before: datetime) -> int:
     place = CostCursor.objects.select_for_update(skip_locked=True).filter(pk=1).first()
     if place is None:
         return 0
-    found = events_after(Cursor(place.txid, place.event_id), BATCH_SIZE).events
+    found = events_after(Cursor(place.txid, place.event_id), BATCH_SIZE)
     page = list(takewhile(lambda event: event.at < before, found))
     if page:
         compute({event.order_id for event in page if event.kind in FOLLOWED})

@@ -33,7 +33,7 @@ def _collect_page(webhook_id: UUID) -> int:
     found = Webhook.objects.select_for_update(skip_locked=True).filter(pk=webhook_id, active=True).first()
     if found is None:
         return 0
-    page = events_after(Cursor(found.txid, found.event_id), BATCH_SIZE).events
+    page = events_after(Cursor(found.txid, found.event_id), BATCH_SIZE)
     if not page:
         return 0
     accounts = set(found.accounts.values_list("pk", flat=True))

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from django.db import Error
@@ -28,10 +28,7 @@ from orders.selectors import Cursor, FeedEvent
 log = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds between two looks when nobody publishes
-#: Seconds after news until it is looked for more, and how the pause grows: rings may come before a commit.
-QUIET = 0.01, 2.0
-#: The same while stored news waits for an older transaction: that one ends soon, and need not ring.
-HELD = 0.002, 1.3
+FIRST_PAUSE = 0.01  # after a ring: an older transaction may still hold the news back
 PAGE = 500
 KEPT = 10_000  # events; who is further behind reads from the database
 
@@ -48,17 +45,9 @@ class Item:
     kind: str = ""
 
 
-class Page(NamedTuple):
-    """The next events whose order is final, and whether more is stored that must wait for others."""
-
-    items: list[Item]
-    is_held: bool = False
-
-
-def read_items(after: Cursor) -> Page:
-    """The next page of events, from the database."""
-    events, is_held = selectors.events_after(after, PAGE)
-    return Page([item(event) for event in events], is_held)
+def read_items(after: Cursor) -> list[Item]:
+    """The next page of events whose order is final, from the database."""
+    return [item(event) for event in selectors.events_after(after, PAGE)]
 
 
 def item(event: FeedEvent) -> Item:
@@ -89,13 +78,12 @@ class Feed:
 
     def __init__(
         self,
-        read: Callable[[Cursor], Awaitable[Page]],
+        read: Callable[[Cursor], Awaitable[list[Item]]],
         newest: Callable[[], Awaitable[Cursor]],
     ) -> None:
         self._read = read
         self._newest = newest
         self._items: list[Item] = []
-        self._is_held = False
         self._bell = asyncio.Event()
         self._news = asyncio.Event()
         #: Everything after `floor` and up to `head` is kept.
@@ -127,7 +115,7 @@ class Feed:
 
     async def run(self) -> None:
         """Follow the events for good; while the database is away, try again every second."""
-        pause, rang = POLL, True
+        pause = POLL
         while True:
             try:
                 found = await self._advance()
@@ -137,9 +125,8 @@ class Feed:
             except Exception:  # a feed that ended would be silent for good
                 log.exception("order events not read")
                 found = False
-            first, growth = HELD if self._is_held else QUIET
-            pause = first if rang or found else min(growth * pause, POLL)
             rang = await self._rang_within(pause)
+            pause = FIRST_PAUSE if rang or found else min(2 * pause, POLL)
 
     async def _rang_within(self, pause: float) -> bool:
         try:
@@ -153,11 +140,10 @@ class Feed:
         if self.floor is None:
             self.head = self.floor = await self._newest()
         before = self.head
-        items = None
-        while items is None or len(items) == PAGE:
-            items, self._is_held = await self._read(self.head)
-            if items:
-                self._keep(items)
+        page = None
+        while page is None or len(page) == PAGE:
+            if page := await self._read(self.head):
+                self._keep(page)
         is_back = bool(self.read_at) and not self.fresh
         self.read_at = time.monotonic()
         if is_back:
@@ -179,7 +165,7 @@ class Feed:
     async def after(self, cursor: Cursor) -> list[Item]:
         """The next events after a place, none when there is no news; old ones are read from the database."""
         if self.floor is None or cursor < self.floor:
-            return (await self._read(cursor)).items
+            return await self._read(cursor)
         return self._items[bisect_right(self._items, cursor, key=lambda item: item.cursor) :][:PAGE]
 
     async def wait(self, cursor: Cursor, timeout: float) -> None:

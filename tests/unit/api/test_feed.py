@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orders.api.authentication import Access
 from orders.api.stream import feed as module
 from orders.api.stream import listener
-from orders.api.stream.feed import Feed, Item, Page
+from orders.api.stream.feed import Feed, Item
 from orders.api.stream.listener import Subscriber, start
 from orders.api.stream.subscription import Subscription
 from orders.notify.wakeup import EVENTS, SESSIONS
@@ -50,14 +50,12 @@ class Table:
         self.rows = [Item(Cursor(number, number), "A", b"") for number in range(1, count + 1)]
         self.reads = 0
         self.away = False
-        self.held = False
 
-    async def read(self, after: Cursor) -> Page:
+    async def read(self, after: Cursor) -> list[Item]:
         self.reads += 1
         if self.away:
             raise OperationalError
-        settled = [] if self.held else [row for row in self.rows if row.cursor > after]
-        return Page(settled[: module.PAGE], self.held)
+        return [row for row in self.rows if row.cursor > after][: module.PAGE]
 
     async def newest(self) -> Cursor:
         return Cursor(0, 0)
@@ -122,27 +120,6 @@ def test_a_feed_without_database_is_not_fresh_and_recovers(monkeypatch: pytest.M
         running.cancel()
 
     asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("held", [True, False])
-def test_news_that_older_work_holds_back_is_looked_for_often(
-    held: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table, pauses = Table(0), list[float]()
-    table.held = held
-    feed = Feed(table.read, table.newest)
-
-    async def silence(pause: float) -> bool:
-        pauses.append(pause)
-        if len(pauses) == 10:
-            raise asyncio.CancelledError
-        return False
-
-    monkeypatch.setattr(feed, "_rang_within", silence)
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(feed.run())
-    # Whatever it waits for, the look after its end comes late by a third of its length, not by as much again.
-    assert (sum(pauses) < 0.1) is held
 
 
 async def next_beat(feed: Feed) -> bytes:
