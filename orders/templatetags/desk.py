@@ -170,7 +170,7 @@ def cut_words(text: str) -> list[str]:
 
 @register.filter
 def lean_cell(cell: SafeString) -> SafeString:
-    """A cell of a list without unfold's classes, which `.desk-list` says once; the page is a fifth with it."""
+    """A cell of a list without unfold's classes, which `.desk-list` says once; which weigh most of a page."""
     plain = CHECKBOX.sub('class="action-select"', LINK.sub("", CELL.sub(open_cell, cell, count=1), count=1))
     return mark_safe(plain)  # noqa: S308 - it is a cell already, only leaner
 

@@ -1,4 +1,4 @@
-"""Pages without the indentation of their templates: a third of what they weigh, and no part of what they say."""
+"""Pages without the indentation of their templates: a third of their weight, no part of what they say."""
 
 from __future__ import annotations
 
