@@ -78,6 +78,6 @@ def test_keys_of_the_list_lead_where_they_say(boss: Page) -> None:
     for key, place in places.items():
         boss.keyboard.press("g")
         boss.keyboard.press(key)
-        boss.wait_for_url(re.compile(rf"/admin/{re.escape(place)}$"))
+        expect(boss).to_have_url(re.compile(rf"/admin/{re.escape(place)}$"), timeout=WAIT)
         boss.wait_for_load_state()
         boss.evaluate("document.activeElement.blur()")  # the ticket puts the cursor into its first field
