@@ -87,7 +87,7 @@ def grouped(
         key = grouping.key(row["order"])
         member = {**row, "group": digest(key)} if key is not None else row
         if key is not None and key != before:
-            member["head"] = head(request, grouping, key, row["order"], sums and sums[key])
+            member["head"] = head(request, grouping, key, row["order"], None if sums is None else sums[key])
         before = key
         lines.append(member)
     return lines
