@@ -21,7 +21,7 @@ from orders.admin.shared.badges import order_badge, side_badge
 from orders.models import DeskSettings, Order
 from orders.templatetags.desk import age
 
-ID_WIDTH = 14  # characters
+ID_WIDTH = 12  # characters
 SHORT_TYPES = {"LIMIT": "LMT", "MARKET": "MKT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
 Sort = Any  # a field's path, or an expression
 
@@ -53,7 +53,7 @@ class Column:
 
 def short_id(cl_ord_id: str) -> str:
     """An id that fits its column: begin and end, which tell ids of one client apart."""
-    return cl_ord_id if len(cl_ord_id) <= ID_WIDTH else f"{cl_ord_id[:3]}..{cl_ord_id[-9:]}"
+    return cl_ord_id if len(cl_ord_id) <= ID_WIDTH else f"{cl_ord_id[:3]}..{cl_ord_id[-7:]}"
 
 
 def type_text(ord_type: str) -> str:
