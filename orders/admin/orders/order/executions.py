@@ -20,9 +20,9 @@ from brokers import display
 from brokers.desk import DeskList
 from brokers.display import moment, money, number, price
 from brokers.fix import Side
-from orders.admin.orders.blotter.columns import order_cell
 from orders.admin.shared.badges import side_badge
 from orders.admin.shared.filters import UtcRangeFilter
+from orders.admin.shared.links import order_link
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.shared.pages import desk_page
 from orders.models import Execution
@@ -133,7 +133,7 @@ class ExecutionAdmin(OwnAccounts):
     @admin.display(description="order")
     def of_order(self, execution: Execution) -> SafeString:
         """The way to its order."""
-        return order_cell(execution.order)
+        return order_link(execution.order)
 
     @admin.display(description="instrument")
     def instrument(self, execution: Execution) -> str:
