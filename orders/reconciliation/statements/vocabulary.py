@@ -42,18 +42,17 @@ SUMS = frozenset(
 #: Sections that are read past: figures that our books do not have.
 PASSED = _words(
     """
-    AccountInformation Adjustments AssetSummary CFDCharges ChangeInDividendAccruals ChangeInNAV ChangeInPositionValues
-    ClientFees ClientFeesDetail CommissionCredits ComplexPositions ConversionRates DebitCardActivities DepositsOnHold
-    EquitySummaryInBase ExchangeFees FIFOPerformanceSummaryInBase FdicInsuredDepositsByBank FxLots
-    FxPositions FxTransactions HKIPOOpenSubscriptions HKIPOSubscriptionActivity HardToBorrowDetails
-    HardToBorrowMarkupDetails IBGNoteTransactions
+    AccountInformation Adjustments AssetSummary CFDCharges ChangeInDividendAccruals ChangeInNAV
+    ChangeInPositionValues ClientFees ClientFeesDetail CommissionCredits ComplexPositions ConversionRates
+    DebitCardActivities DepositsOnHold EquitySummaryInBase ExchangeFees FIFOPerformanceSummaryInBase
+    FdicInsuredDepositsByBank FxLots FxPositions FxTransactions HKIPOOpenSubscriptions
+    HKIPOSubscriptionActivity HardToBorrowDetails HardToBorrowMarkupDetails IBGNoteTransactions
     IncentiveCouponAccrualDetails InterestAccruals LinkingCompletedAccounts LookThroughFxTransactions
     MTDYTDPerformanceSummary MTMPerformanceSummaryInBase MutualFundDividendDetails NetStockPositionSummary
     OpenDividendAccruals PendingExcercises PriorPeriodPositions RoutingCommissions SLBActivities
-    SLBCollaterals SLBFees SLBOpenContracts SalesTaxes SecuritiesInfo SoftDollars
-    StmtFunds StockGrantActivities SymbolSummary
-    TierInterestDetails TradeTransfers TransactionTaxes UnbookedTrades UnbundledCommissionDetails
-    UnsettledTransfers
+    SLBCollaterals SLBFees SLBOpenContracts SalesTaxes SecuritiesInfo SoftDollars StmtFunds
+    StockGrantActivities SymbolSummary TierInterestDetails TradeTransfers TransactionTaxes UnbookedTrades
+    UnbundledCommissionDetails UnsettledTransfers
     """
 )
 #: What the notes of a row say. Those that mean that the broker itself acted.
