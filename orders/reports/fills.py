@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from brokers.fix import SecType
 from brokers.formats import decimal_or_none, time_text
 from orders.models import Execution
-from orders.reports.costs import BPS, ZERO, sign_of
+from orders.reports.costs import ZERO, in_bps, sign_of
 from orders.reports.tables import Row
+from orders.reports.units import Units
 
 PAGE = 500
 #: A session belongs to the day on which it ends: Friday evening may count for Monday.
@@ -40,23 +42,51 @@ def of_days(first: date, last: date) -> dict[str, Any]:
     }
 
 
-def cost_of(execution: Execution) -> dict[str, Any]:
-    """What it cost against the last price when its request came; null where none was known."""
+@dataclass(frozen=True, kw_only=True)
+class Slippage:
+    """What an execution cost against the last price when its request came; None where none was known."""
+
+    arrival_px: Decimal | None
+    money: Decimal | None = None
+    value: Decimal | None = None
+
+    @property
+    def bps(self) -> Decimal | None:
+        """In basis points of what it was worth at arrival."""
+        found = in_bps(self.money, self.value)
+        return None if found is None else found.quantize(Decimal("0.001"))
+
+
+def slippages(executions: Sequence[Execution]) -> list[Slippage]:
+    """Of each; an arrival of before a split is in the units in which the execution was made."""
+    units = Units(execution.order.instrument.con_id for execution in executions)
+    return [_slippage(execution, units.arrival_of(execution)) for execution in executions]
+
+
+def _slippage(execution: Execution, arrival: Decimal | None) -> Slippage:
+    if arrival is None or execution.superseded or is_leg(execution):
+        return Slippage(arrival_px=arrival)
+    size = size_of(execution)
+    worse = sign_of(execution.side) * (execution.last_px - arrival)
+    return Slippage(arrival_px=arrival, money=worse * size, value=arrival * size)
+
+
+def total(found: Iterable[Slippage]) -> tuple[Decimal, Decimal | None]:
+    """Money of those where it is known, and basis points of what they were worth at arrival."""
+    known = [(one.money, one.value) for one in found if one.money is not None and one.value is not None]
+    cost = sum((money for money, _ in known), ZERO)
+    return cost, in_bps(cost, sum((value for _, value in known), ZERO))
+
+
+def _costs(execution: Execution, slippage: Slippage) -> dict[str, Any]:
     order = execution.order
-    arrival = order.arrival_px
-    found: dict[str, Any] = {
+    return {
         "trader": order.client.get_username() if order.client else "",
         "strategy": order.strategy,
-        "arrival_px": decimal_or_none(arrival),
-        "slippage": None,
-        "slippage_bps": None,
+        "arrival_px": decimal_or_none(slippage.arrival_px),
+        "slippage": decimal_or_none(slippage.money),
+        "slippage_bps": decimal_or_none(slippage.bps),
     }
-    if arrival is not None and not execution.superseded and not is_leg(execution):
-        worse = sign_of(execution.side) * (execution.last_px / execution.scale - arrival)
-        found["slippage"] = decimal_or_none(worse * size_of(execution))
-        if arrival > 0:
-            found["slippage_bps"] = decimal_or_none((worse / arrival * BPS).quantize(Decimal("0.001")))
-    return found
 
 
 def is_leg(execution: Execution) -> bool:
@@ -65,9 +95,8 @@ def is_leg(execution: Execution) -> bool:
 
 
 def size_of(execution: Execution) -> Decimal:
-    """Quantity times what one unit of its own contract at a price of one is worth."""
-    unit = execution.multiplier / execution.order.instrument.price_magnifier
-    return execution.last_qty * execution.scale * unit
+    """Quantity times what one unit of its own contract at a price of one is worth; in units of its day."""
+    return execution.last_qty * execution.multiplier / execution.order.instrument.price_magnifier
 
 
 class Sums:
@@ -81,16 +110,16 @@ class Sums:
             lambda: {"executions": 0, "bought": ZERO, "sold": ZERO, "commission": ZERO, "slippage": ZERO}
         )
 
-    def add(self, execution: Execution, slippage: str | None) -> None:
+    def add(self, execution: Execution, slippage: Decimal | None) -> None:
         """Count one."""
         if execution.superseded or not execution.last_qty:
             return
         currency = execution.currency or execution.order.instrument.currency
         whole = execution.sec_type == SecType.BAG
         sums = self._sums[currency, currency if whole else execution.commission_currency]
-        sums["slippage"] += Decimal(slippage or 0)
+        sums["slippage"] += slippage or ZERO
         if not whole:
-            value = size_of(execution) * execution.last_px / execution.scale
+            value = size_of(execution) * execution.last_px
             sums["executions"] += 1
             sums["bought" if sign_of(execution.side) > 0 else "sold"] += value
             sums["commission"] += execution.commission or ZERO
@@ -104,11 +133,11 @@ class Sums:
             ]
 
 
-def every(page: Page) -> Iterator[Execution]:
+def every(page: Page) -> Iterator[tuple[Execution, Slippage]]:
     """All rows, a page at a time: no transaction and no cursor is held while a slow client reads."""
     rows = page(None)
     while rows:
-        yield from rows
+        yield from zip(rows, slippages(rows), strict=True)
         rows = page(rows[-1].pk) if len(rows) == PAGE else ()
 
 
@@ -128,10 +157,9 @@ class Export:
 
     def rows(self, *, with_sums: bool = False) -> Iterator[Row]:
         """A row for each execution; with an empty line and the sums after them."""
-        for execution in every(self._page):
-            cost = cost_of(execution)
-            self._sums.add(execution, cost["slippage"])
-            known = {**self._document(execution), **cost}
+        for execution, slippage in every(self._page):
+            self._sums.add(execution, slippage.money)
+            known = {**self._document(execution), **_costs(execution, slippage)}
             yield [value_of(known, name) for name in self.names]
         if with_sums:
             yield []

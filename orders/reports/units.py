@@ -9,7 +9,8 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from orders.models import Split
+from orders.models import Execution, Split
+from orders.models.trade_date import trade_date
 from orders.reconciliation.corporate_actions import times
 from orders.reports.quotes import Quote
 
@@ -36,6 +37,18 @@ class Units:
             if first < one.ex_date <= last:
                 found *= one.ratio
         return found if of < on else 1 / found
+
+    def arrival_of(self, execution: Execution) -> Decimal | None:
+        """The price when its order's request came, in the units of the execution's day."""
+        order = execution.order
+        place, con_id = order.instrument, order.instrument.con_id
+        if con_id is None or not self.changed(con_id):
+            return order.arrival_px
+        of, at = (
+            trade_date(moment, place.time_zone, place.trading_hours)
+            for moment in (order.received_at, execution.transact_time)
+        )
+        return _times(order.arrival_px, 1 / self.ratio(con_id, of, execution.trade_date or at))
 
 
 def quote_in(quote: Quote, ratio: Fraction) -> Quote:

@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from openpyxl import load_workbook
 
-from orders.models import Execution, Order
+from brokers.models import Instrument
+from orders.models import Execution, Order, Split
 from tests.integration.admin.conftest import fill
 
 LIST = "admin:orders_execution_changelist"
@@ -66,3 +67,46 @@ def test_sums_and_files_are_of_what_is_shown(three_days: Client) -> None:
     assert len(rows) == 2
     lines = three_days.get(reverse("desk:executions_file", args=["csv"]), query)
     assert b"e-0" in b"".join(lines.streaming_content)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def over_a_split(boss: Client) -> Order:
+    """Bought 5 at 101 and, a share being two since today, 10 at 51; it came at 100."""
+    fill(1)
+    order, now = Order.objects.get(), timezone.now()
+    two_days_ago = now - timedelta(days=2)
+    Instrument.objects.filter(pk=order.instrument_id).update(con_id=1, multiplier=1)
+    Split.objects.create(
+        **{"con_id": 1, "new_con_id": 1, "symbol": "AAPL", "ex_date": now.date()},
+        **{"numerator": 2, "denominator": 1},
+    )
+    Order.objects.filter(pk=order.pk).update(
+        **{"side": "BUY", "received_at": two_days_ago, "arrival_px": 100, "time_in_force": "GTC"},
+        **{"order_qty": 20, "cum_qty": 20, "avg_px": Decimal("50.75")},
+    )
+    first = Execution.objects.get()
+    days = {"transact_time": two_days_ago, "trade_date": two_days_ago.date(), "currency": "USD"}
+    Execution.objects.filter(pk=first.pk).update(last_qty=5, last_px=101, scale=2, exec_id="e-0", **days)
+    later = {"exec_id": "e-1", "exec_root": "e-1", "last_qty": 10, "last_px": 51, "currency": "USD"}
+    Execution.objects.create(
+        **{"order": order, "account_id": first.account_id, "con_id": 1, "side": "BUY", **later},
+        **{"transact_time": now, "trade_date": now.date(), "received_at": now},
+    )
+    return order
+
+
+def test_prices_are_set_against_arrival_in_the_units_of_their_day(boss: Client, over_a_split: Order) -> None:
+    page = boss.get(reverse(LIST)).content.decode()
+    slippage = re.findall(r"field-slippage[^>]*>.*?([-\d.,]+)<", page, re.DOTALL)
+    assert slippage == ["200.0", "100.0"]
+    whole = boss.get(reverse("admin:orders_order_change", args=[over_a_split.pk])).content.decode()
+    text = re.sub(r"<[^>]+>", "", whole)
+    assert "Against the price at arrival, 50.00: 150.0 bps, 15.00 USD" in text
+
+
+def test_sums_over_a_split_are_what_was_paid(boss: Client, over_a_split: Order) -> None:
+    sums = boss.get(reverse("desk:executions_sums")).content.decode()
+    assert "bought 1,015.00 USD" in re.sub(r"<[^>]+>", "", sums)
+    answer = boss.get(reverse("desk:executions_file", args=["csv"]))
+    lines = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert lines[-1] == "USD,2,1015,0,,0,15"

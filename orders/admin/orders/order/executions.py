@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -18,6 +17,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter
 from unfold.paginator import InfinitePaginator
 
 from brokers import display
+from brokers.desk import DeskList
 from brokers.display import moment, money, number, price
 from brokers.fix import Side
 from orders.admin.shared.badges import side_badge
@@ -46,6 +46,22 @@ class DayFilter(admin.SimpleListFilter):
         if day is None or day not in list(Preset):
             return queryset
         return queryset.filter(**fills.of_days(*days.span(Preset(day), None, None)))
+
+
+class ExecutionList(DeskList):
+    """Adds to each row what it cost."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """One look at the splits, however many rows there are."""
+        super().get_results(request)
+        rows: list[Execution] = list(self.result_list)
+        for row, found in zip(rows, fills.slippages(rows), strict=True):
+            row.slippage = found  # type: ignore[attr-defined]
+
+
+def _slippage_of(execution: Execution) -> fills.Slippage:
+    found: fills.Slippage = execution.slippage  # type: ignore[attr-defined]
+    return found
 
 
 @admin.register(Execution)
@@ -79,6 +95,10 @@ class ExecutionAdmin(OwnAccounts):
         """When it was executed (UTC)."""
         return moment(execution.transact_time)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ExecutionList]:  # type: ignore[override]
+        """The list that knows what each cost."""
+        return ExecutionList
+
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """The list, with links to each day and to files of what is shown."""
         chips: list[dict[str, Any]] = [{"name": "All", "url": "?", "here": not request.GET}]
@@ -101,14 +121,13 @@ class ExecutionAdmin(OwnAccounts):
 
     @admin.display(description="arrival")
     def arrival(self, execution: Execution) -> SafeString:
-        """The price when the order's request came."""
-        return price(execution.order.arrival_px, execution.order.instrument)
+        """The price when the order's request came, in the units of the execution's day."""
+        return price(_slippage_of(execution).arrival_px, execution.order.instrument)
 
     @admin.display(description="slippage, bps")
     def slippage(self, execution: Execution) -> SafeString:
         """Against that price; above zero is a cost."""
-        bps = fills.cost_of(execution)["slippage_bps"]
-        return number(None if bps is None else Decimal(bps), 1)
+        return number(_slippage_of(execution).bps, 1)
 
     @admin.display(description="instrument")
     def instrument(self, execution: Execution) -> str:
@@ -157,7 +176,7 @@ def shown(request: HttpRequest) -> QuerySet[Execution]:
 def sums(request: HttpRequest) -> HttpResponse:
     """What they come to by currency: asked for after the rows are there, because it reads all of them."""
     rows = shown(request).filter(superseded=False).order_by()
-    value = F("last_qty") * F("last_px") / F("scale") * F("multiplier")
+    value = F("last_qty") * F("last_px") * F("multiplier") / F("order__instrument__price_magnifier")
     found = (
         rows.values("currency", "commission_currency")
         .annotate(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +12,6 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.utils.safestring import SafeString
 
 from brokers.display import NOTHING, moment, money, number, price_text
-from brokers.fix import Side
 from orders import selectors
 from orders.admin.orders.order.actions import ACTS
 from orders.admin.shared.badges import order_badge, side_badge
@@ -31,7 +29,9 @@ from orders.models import (
     State,
     ord_status,
 )
+from orders.models.execution import executed
 from orders.models.reasons import REASONS
+from orders.reports import fills
 from orders.reports.story import story_of
 from orders.selectors import STEPS
 
@@ -140,15 +140,14 @@ def family(order: Order) -> list[dict[str, Any]]:
 
 def slippage(order: Order, executions: list[Execution]) -> dict[str, SafeString | str] | None:
     """What the fills cost against the price when the request came; above zero is worse than that price."""
-    if not order.cum_qty or not order.arrival_px:
+    done = executed(order, executions)
+    if not order.arrival_px or not done:
         return None
-    sign = 1 if order.side == Side.BUY else -1
-    worse = sign * (order.avg_px - order.arrival_px)
-    unit = (executions[0].multiplier if executions else Decimal(1)) / order.instrument.price_magnifier
-    cost = worse * order.cum_qty * unit
+    found = fills.slippages(done)
+    cost, bps = fills.total(found)
     return {
-        "arrival": price_text(order.arrival_px, order.instrument),
-        "bps": number(10_000 * worse / order.arrival_px, 1),
+        "arrival": price_text(found[0].arrival_px, order.instrument),
+        "bps": number(bps, 1),
         "money": money(cost, order.instrument.currency),
     }
 
