@@ -13,6 +13,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
 
 from orders.notify import redis_client
+from tests.groups import KEEP_GROUPS
 from tests.plugin import is_copy
 from tradedesk.stack.template import MIGRATED
 
@@ -59,6 +60,8 @@ def quick_flush() -> Iterator[None]:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, quick_flush: None) -> None:
     """The first test finds what every later one finds: not the rows that only migrations make."""
     with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP_GROUPS)
         call_command("flush", verbosity=0, interactive=False)
 
 
