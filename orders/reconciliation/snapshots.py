@@ -199,11 +199,12 @@ def _record_breaks(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
 ) -> list[Finding]:
     """What differs still. Without completed orders a snapshot cannot judge orders."""
-    kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION]
+    kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION, BreakKind.LOST_HISTORY]
     found = [
         *comparison.executions(session, snapshot),
         *comparison.combinations(session, snapshot),
         *comparison.commissions(session),
+        *comparison.lost_history(session),
     ]
     if snapshot.full:
         kinds.append(BreakKind.ORDER)
