@@ -11,11 +11,20 @@ from uuid import uuid4
 from ib_async import ExecutionFilter, PriceIncrement
 
 from brokers.errors import BrokerRefused, BrokerUnavailable, OutcomeUnknown
-from brokers.ib import codes, contracts, translate
+from brokers.ib import advisors, codes, contracts, translate
 from brokers.ib.callbacks import rule_key
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.requests import RequestFailed, Requests
-from brokers.messages import InstrumentDetails, InstrumentRef, NewOrder, OrderReport, Preview, Snapshot
+from brokers.messages import (
+    AdvisorReport,
+    ExecutionReport,
+    InstrumentDetails,
+    InstrumentRef,
+    NewOrder,
+    OrderReport,
+    Preview,
+    Snapshot,
+)
 from brokers.port import Link
 from brokers.rows import Rows
 
@@ -84,6 +93,10 @@ class Asking:
         executions = await self._collect_id(
             lambda client, key: client.reqExecutions(key, ExecutionFilter()), Rows()
         )
+        accounts = tuple(self._session.live_client().getAccounts())
+        advisor = await self._advisor(accounts)
+        if advisor:
+            await self._shares(advisor, executions)
         positions = await self._collect("positions", lambda client: client.reqPositions())
         values = await self._summary()
         self._require_broker()
@@ -96,12 +109,33 @@ class Asking:
             finished_at=translate.now(),
             connection_started_at=connected_at,
             full=full,
-            accounts=tuple(self._session.live_client().getAccounts()),
+            accounts=accounts,
+            advisor=advisor,
             orders=orders,
             executions=executions,
             positions=tuple(positions),
             account_values=tuple(values),
         )
+
+    async def _advisor(self, accounts: Sequence[str]) -> AdvisorReport | None:
+        """What an advisor's gateway tells of its groups; None for any other login, which is not asked."""
+        master = advisors.master_of(accounts)
+        if not master:
+            return None
+        (text,) = await self._collect("groups", lambda client: client.requestFA(advisors.GROUPS))
+        others = tuple(account for account in accounts if account != master)
+        return AdvisorReport(master=master, accounts=others, groups=advisors.groups_of(text))
+
+    async def _shares(self, advisor: AdvisorReport, executions: Rows[ExecutionReport]) -> None:
+        """The shares of group orders, which some gateways list only for who asks of one account."""
+        known = {(report.account, report.exec_id) for part in executions.parts() for report in part}
+        for account in advisor.accounts:
+            found = await self._collect_id(
+                lambda client, key, code=account: client.reqExecutions(key, ExecutionFilter(acctCode=code))
+            )
+            for report in found:
+                if (report.account, report.exec_id) not in known:
+                    executions.append(report)
 
     def _require_broker(self) -> None:
         if self._session.link not in (Link.CONNECTED, Link.READY):
