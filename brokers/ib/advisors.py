@@ -8,7 +8,6 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from brokers.errors import OutcomeUnknown
 from brokers.messages import AdvisorGroup
 
 #: What requestFA calls the groups.
@@ -17,17 +16,21 @@ GROUPS = 1
 MASTERS = ("DF", "F")
 
 
+class NoGroups(ValueError):
+    """What was told cannot be read as groups."""
+
+
 def master_of(accounts: Sequence[str]) -> str:
     """The advisor's own account among those of a login, which is named first; empty for any other login."""
     return next((account for account in accounts if account.startswith(MASTERS)), "")
 
 
 def groups_of(text: str) -> tuple[AdvisorGroup, ...]:
-    """The groups; raises OutcomeUnknown for what is no list of groups."""
+    """The groups; raises NoGroups for what is no list of groups."""
     try:
         root = fromstring(text, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError) as error:
-        raise OutcomeUnknown(f"the gateway's groups of accounts cannot be read: {error!r}") from None
+        raise NoGroups(repr(error)) from None
     found = (_group(element) for element in root.iter("Group"))
     return tuple(group for group in found if group.name)
 

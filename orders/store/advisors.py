@@ -10,9 +10,11 @@ from brokers.postgres import clock
 
 
 def store(session: str, told: AdvisorReport | None) -> None:
-    """Keep what the gateway of this session has told; a login that is no advisor's (any more) has none."""
+    """Keep what the gateway of this session has told; where it has told nothing, what it told before stands.
+
+    Shares of orders that were placed under it may still come.
+    """
     if told is None:
-        AdvisorLogin.objects.filter(session_id=session).delete()
         return
     facts = {**msgspec.to_builtins(told), "groups": msgspec.to_builtins(told.groups), "read_at": clock.now()}
     AdvisorLogin.objects.update_or_create(session_id=session, defaults=facts)
