@@ -124,8 +124,8 @@ class Asking:
     async def _advisor(self, accounts: Sequence[str]) -> AdvisorReport | None:
         """What an advisor's gateway tells of its groups; None for any other login, which is not asked.
 
-        A refusal names no request, and no trading may stop for what only group orders need: without a readable
-        answer in time what was told before stands.
+        A refusal names no request, and no trading may stop for what only group orders need: without a
+        readable answer in time what was told before stands.
         """
         master = advisors.master_of(accounts)
         if not master:
