@@ -38,6 +38,7 @@ from orders.entry.place import place_order
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
 from orders.models import Execution, Order, Source, State
+from orders.models.controls.use_mark import UseMark
 from orders.models.execution import shares_of
 from orders.reconciliation import comparison, executed
 from orders.store import advisors
@@ -185,6 +186,15 @@ def test_one_execution_id_in_two_accounts_is_two_shares(desk: User) -> None:
     ])  # fmt: skip
     assert [(account, qty) for account, qty, _ in shared(order)] == [(ONE, 50), (TWO, 50)]
     assert (order.state, order.cum_qty) == (State.FILLED, 100)
+
+
+def test_a_share_moves_the_mark_of_its_account_once(desk: User) -> None:
+    for owner in (ONE, TWO):
+        UseMark.objects.update_or_create(owner=owner, defaults={"version": 1})
+    story = Story(desk)
+    for _ in range(2):
+        story.tell([story.execution("01.01", MASTER, 100), story.execution("02.01", ONE, 50)])
+    assert dict(UseMark.objects.values_list("owner", "version")).items() >= {ONE: 2, TWO: 1}.items()
 
 
 def test_a_share_on_an_account_of_no_advisor_is_never_booked_on_our_order(desk: User) -> None:
