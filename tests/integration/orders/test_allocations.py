@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -30,7 +30,6 @@ from brokers.messages import (
 from brokers.models import BrokerAccount, Instrument
 from brokers.order_attributes import Allocation, AllocationMethod
 from brokers.port import InboundMessage
-from brokers.postgres import clock
 from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.booking.parked import retry_parked
@@ -207,7 +206,7 @@ def test_a_share_on_an_account_of_no_advisor_is_never_booked_on_our_order(desk: 
 def test_shares_that_do_not_come_to_the_whole_are_a_difference(desk: User, settings: Any) -> None:
     story = Story(desk)
     story.tell([*story.filled()[:9], story.status(WorkingStatus.FILLED)])
-    later = clock.now()
+    later = NOW + timedelta(hours=1)
     nothing: dict[str, Any] = dict.fromkeys(("orders", "executions", "positions", "account_values"), ())
     snapshot = Snapshot(
         **{"snapshot_id": "s", "started_at": later, "finished_at": later, "connection_started_at": later},
