@@ -107,7 +107,7 @@ def owner_url() -> str:
 
 
 def folder(name: str) -> Path | None:
-    """A folder, which need not exist yet; None when it is not set."""
+    """A folder or file, which need not exist yet; None when it is not set."""
     text = os.environ.get(name) or ""
     return Path(text).resolve() if text else None
 

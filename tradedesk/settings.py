@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "orders.admin.people.acts.ActingPerson",
     "orders.admin.shared.timezones.ZoneMiddleware",
     "axes.middleware.AxesMiddleware",
+    "tradedesk.http.indentation.unindent",
 ]
 
 #: What requests of the API go through: a token, no session and no page (tradedesk/http/requests.py).
@@ -125,6 +126,8 @@ PACING_PER_SECOND = env.integer("TRADEDESK_PACING", max(50, MARKET_DATA_LINES //
 PACING_CANCEL_RESERVE = max(1, PACING_PER_SECOND // 10)
 # When the reports of a day are made by themselves, each working day of the market; empty: not.
 REPORT_TIMES = env.report_times()
+# The certificate that the proxy shows, where this process can read it: a day begins with how long it lasts.
+TLS_CERTIFICATE = env.folder("TRADEDESK_TLS_CERTIFICATE")
 # Statements that are fetched from IB's Flex web service; its token is a secret and stands nowhere else.
 FLEX = env.flex()
 # Where alerts may be sent on, by name; the URLs hold secrets and stand nowhere else.

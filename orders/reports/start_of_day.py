@@ -11,9 +11,11 @@ from django.conf import settings
 
 from brokers.formats import decimal_or_none, decimal_text, time_or_none, time_text
 from brokers.gate.gateway_calendar import GatewayCalendar
-from brokers.models import BrokerAccount, Instrument, Position
+from brokers.models import BrokerAccount, GatewaySession, Instrument, Position
 from brokers.postgres import clock
+from orders.controls.gateways.gateway_watch import login_since, weekly
 from orders.models import ALIVE, LimitChange, Order, ReconciliationKind, ReconciliationRun
+from orders.reports import certificate
 from orders.reports.costs import BPS
 from orders.reports.report_day import Listed, ReportDay, Rows, listed, open_breaks, order_row
 from orders.store.states import read_states
@@ -39,6 +41,8 @@ def checklist(asked: ReportDay) -> Rows:
         _check("limits changed since yesterday", None if changes else True, len(changes)),
         _check("restart window", None, str(calendar.restart or "none")),
         _check("weekly login", None, next_login(calendar, clock.now()), "then a person must log in"),
+        _second_factor(session, calendar),
+        _certificate(),
         _skew(account),
         _disk(),
     ]
@@ -55,6 +59,38 @@ def _compared(account: BrokerAccount, kind: ReconciliationKind) -> dict[str, Any
         return _check(name, None, None, "never compared")
     note = run.error or f"compared {time_text(run.finished_at)}"
     return _check(name, run.ok, len(run.differences), note)
+
+
+def _second_factor(session: GatewaySession, calendar: GatewayCalendar) -> dict[str, Any]:
+    """How long ago a person confirmed the gateway's login; the alert's own words where one is due."""
+    now, name = clock.now(), "second factor (days old)"
+    if calendar.login is None:
+        return _check(name, None, None, "not known: TRADEDESK_WEEKLY_LOGIN names no end of the login")
+    since = login_since(session, now)
+    if since is None:
+        note = f"not confirmed since the login ended at {time_text(calendar.login.last(now))}"
+    else:
+        note = f"confirmed {time_text(since)}"
+    due = weekly(session, now)
+    ok = None if not due and since is None else not due
+    return _check(name, ok, None if since is None else _days(now - since), due or note)
+
+
+def _certificate() -> dict[str, Any]:
+    """How long browsers and clients will take us for us."""
+    path, name, now = settings.TLS_CERTIFICATE, "certificate (days left)", clock.now()
+    if path is None:
+        return _check(name, None, None, "not known: TRADEDESK_TLS_CERTIFICATE names no file")
+    try:
+        found = certificate.read(path)
+    except ValueError as error:
+        return _check(name, False, None, f"{path} {error}")
+    note = f"{found.name}, counts from {time_text(found.begins)} until {time_text(found.ends)}"
+    return _check(name, found.is_well(now), _days(found.ends - now), note)
+
+
+def _days(span: timedelta) -> float:
+    return round(span / timedelta(days=1), 1)
 
 
 def _skew(account: BrokerAccount) -> dict[str, Any]:

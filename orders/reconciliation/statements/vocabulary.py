@@ -36,22 +36,23 @@ COMPARED: dict[str, frozenset[str]] = {
 SUMS = frozenset(
     {
         *("Order", "Lot", "SymbolSummary", "AssetSummary", "WashSale", "Orders", "SymbolSummaries"),
-        *("TradeConfirmOrder", "TradeConfirmSymbolSummary"),
+        *("TradeConfirmOrder", "TradeConfirmSymbolSummary", "TransferLot"),
     }
 )
 #: Sections that are read past: figures that our books do not have.
 PASSED = _words(
     """
-    AccountInformation AssetSummary CFDCharges ChangeInDividendAccruals ChangeInNAV ChangeInPositionValues
-    ClientFees CommissionCredits ComplexPositions ConversionRates DebitCardActivities DepositsOnHold
-    EquitySummaryInBase ExchangeFees FIFOPerformanceSummaryInBase FdicInsuredDepositsByBank FxLots
-    FxPositions FxTransactions HKIPOOpenSubscriptions HKIPOSubscriptionActivity HardToBorrowDetails
+    AccountInformation Adjustments AssetSummary CFDCharges ChangeInDividendAccruals ChangeInNAV
+    ChangeInPositionValues ClientFees ClientFeesDetail CommissionCredits ComplexPositions ConversionRates
+    DebitCardActivities DepositsOnHold EquitySummaryInBase ExchangeFees FIFOPerformanceSummaryInBase
+    FdicInsuredDepositsByBank FxLots FxPositions FxTransactions HKIPOOpenSubscriptions
+    HKIPOSubscriptionActivity HardToBorrowDetails HardToBorrowMarkupDetails IBGNoteTransactions
     IncentiveCouponAccrualDetails InterestAccruals LinkingCompletedAccounts LookThroughFxTransactions
     MTDYTDPerformanceSummary MTMPerformanceSummaryInBase MutualFundDividendDetails NetStockPositionSummary
     OpenDividendAccruals PendingExcercises PriorPeriodPositions RoutingCommissions SLBActivities
-    SLBCollaterals SLBFees SLBOpenContracts SalesTaxes SecuritiesInfo StmtFunds SymbolSummary
-    TierInterestDetails TradeTransfers TransactionTaxes UnbookedTrades UnbundledCommissionDetails
-    UnsettledTransfers
+    SLBCollaterals SLBFees SLBOpenContracts SalesTaxes SecuritiesInfo SoftDollars StmtFunds
+    StockGrantActivities SymbolSummary TierInterestDetails TradeTransfers TransactionTaxes UnbookedTrades
+    UnbundledCommissionDetails UnsettledTransfers
     """
 )
 #: What the notes of a row say. Those that mean that the broker itself acted.
@@ -64,8 +65,8 @@ BY_THE_BROKER = {
 CODES = _words(
     """
     A Ac ADR AEx AFx Adj Al As Aw B Bo C CD CP Ca Co Cx D ETF Ep Ex F FP FPA G HC HFI HFR I IA INV IPO L LD
-    LF LI LT Lo M MEx ML MLG MLL MSG MSL NTax O P PE PI Po Pr R RED RI RP RPA Re Rb SI SL SO SPO SS ST Sh Sl
-    T TR Un VI XCH
+    LF LI LT Lo M MEx ML MLG MLL MSG MSL NTax O P PE PI Po Pr R RED RI RP RPA Re Rb SI SL SO SPO SS ST SY Sh
+    Sl T TR Un VI XCH
     """
 )
 CANCELS = frozenset({"Ca"})

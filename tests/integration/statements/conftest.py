@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from orders.reconciliation.statements.reading import Outcome, read_statement
 from tests.integration.orders.conftest import order
 
 __all__ = ["order"]
+Rows = list[tuple[str, dict[str, Any]]]
 ACCOUNT, DAY, AAPL = "DU1234567", date(2026, 11, 20), 265598
 
 
@@ -49,7 +50,7 @@ def trade(**said: Any) -> dict[str, Any]:
 
 
 def flex(
-    sections: dict[str, list[tuple[str, dict[str, Any]]]],
+    sections: dict[str, Rows] | Iterable[tuple[str, Rows]],
     *,
     made: str = "20261121;050000",
     kind: str = "AF",
@@ -58,7 +59,7 @@ def flex(
     """A file with one statement of ACCOUNT and DAY."""
     inside = "".join(
         element(name, {}, "".join(element(tag, values) for tag, values in rows))
-        for name, rows in sections.items()
+        for name, rows in (sections.items() if isinstance(sections, dict) else sections)
     )
     day = f"{DAY:%Y%m%d}"
     head = {"accountId": ACCOUNT, "fromDate": day, "toDate": day, "whenGenerated": made} | said
