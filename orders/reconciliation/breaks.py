@@ -23,8 +23,8 @@ AGREEING_RUNS = 2
 #: A statement is a whole book and final: the first that agrees closes what an older one showed.
 AGREEING_RUNS_OF = {BreakKind.STATEMENT: 1}
 #: Positions and cash are compared when nothing moves, so they are told at once; what one look shows of
-#: an order is often resolved by the next.
-TOLD_AT = {BreakKind.POSITION: 1, BreakKind.CASH: 1, BreakKind.STATEMENT: 1}
+#: an order is often resolved by the next. Of lost history an alert of its own tells at once.
+TOLD_AT = {BreakKind.POSITION: 1, BreakKind.CASH: 1, BreakKind.STATEMENT: 1, BreakKind.LOST_HISTORY: 0}
 
 
 @dataclass(frozen=True, kw_only=True)

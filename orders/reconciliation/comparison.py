@@ -18,7 +18,7 @@ from brokers.postgres import clock, storable
 from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
-from orders.models import AT_BROKER, DEAD, EXECUTED, Break, BreakKind, Execution, Order, State
+from orders.models import AT_BROKER, DEAD, EXECUTED, Break, BreakKind, Execution, LostOrder, Order, State
 from orders.models.execution import WHOLES, is_uneven, legs_of, shares_of
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.snapshot_rows import parts
@@ -107,6 +107,32 @@ def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
         ours=as_evidence(state=order.state, perm_id=order.perm_id, cum_qty=decimal_text(order.cum_qty)),
         broker=broker,
     )
+
+
+def lost_history(session: str) -> list[Finding]:
+    """Orders that the broker shows as ours and that our books had lost, until they are ours again."""
+    lost = LostOrder.objects.filter(session_id=session, rebuilt_at=None)
+    return [_lost(one.order_ref, one.order) for one in lost.select_related("order__instrument")]
+
+
+def _lost(order_ref: str, order: Order) -> Finding:
+    said = as_evidence(
+        **{"order_ref": order_ref, "status": order.state, "perm_id": order.perm_id, "side": order.side},
+        **{name: _plain(getattr(order, name)) for name in ("order_qty", "price", "cum_qty", "avg_px")},
+    )
+    return Finding(
+        kind=BreakKind.LOST_HISTORY,
+        key=order_ref,
+        account=order.account_id,
+        instrument_id=order.instrument_id,
+        order_id=order.id,
+        text=f"The broker has {order_ref} of ours, an order in {order.instrument}; our books had lost it.",
+        broker=said,
+    )
+
+
+def _plain(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
 
 
 # --- executions ---------------------------------------------------------------------------------------

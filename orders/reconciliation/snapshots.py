@@ -102,8 +102,13 @@ class SnapshotBooking:
 
     def apply_news(self) -> None:
         """What the snapshot shows that our books do not; all of it, when that cannot be told."""
-        everything = News(list(self.snapshot.orders))
-        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=everything)
+
+        def find() -> News | None:
+            return news_of(self.session, self.snapshot)
+
+        found = self.steps.run("find news", find, instead=None)
+        if found is None:  # not before: the reports of a long day are many
+            found = News(list(self.snapshot.orders))
         self.news, self.seen = found.reports, found.seen
         self.flags.snapshot_wanted |= found.contradicts
         self._submit(self.news)
@@ -203,11 +208,12 @@ def _record_breaks(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
 ) -> list[Finding]:
     """What differs still. Without completed orders a snapshot cannot judge orders."""
-    kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION]
+    kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION, BreakKind.LOST_HISTORY]
     found = [
         *comparison.executions(session, snapshot),
         *comparison.combinations(session, snapshot),
         *comparison.commissions(session),
+        *comparison.lost_history(session),
     ]
     if snapshot.full:
         kinds.append(BreakKind.ORDER)

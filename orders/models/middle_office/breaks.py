@@ -19,6 +19,7 @@ class BreakKind(models.TextChoices):
     POSITION = "POSITION", "Position"
     CASH = "CASH", "Cash"
     STATEMENT = "STATEMENT", "Statement"
+    LOST_HISTORY = "LOST_HISTORY", "Lost history"
 
 
 class BreakCause(models.TextChoices):

@@ -21,7 +21,7 @@ DROP FUNCTION orders_share_moves_marks;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0051_use_raised_by_broker")]
+    dependencies = [("orders", "0058_lost_history_breaks")]
 
     operations = [
         migrations.AddField(
