@@ -101,8 +101,13 @@ class SnapshotBooking:
 
     def apply_news(self) -> None:
         """What the snapshot shows that our books do not; all of it, when that cannot be told."""
-        everything = News(list(self.snapshot.orders))
-        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=everything)
+
+        def find() -> News | None:
+            return news_of(self.session, self.snapshot)
+
+        found = self.steps.run("find news", find, instead=None)
+        if found is None:  # not before: the reports of a long day are many
+            found = News(list(self.snapshot.orders))
         self.news, self.seen = found.reports, found.seen
         self.flags.snapshot_wanted |= found.contradicts
         self._submit(self.news)

@@ -46,14 +46,9 @@ class Column:
     @cached_property
     def opening(self) -> SafeString:
         """The tag that opens its cells; the order's own is the heading of its row."""
-        kind = ' class="num"' if self.is_number else ""
+        kind = " class=num" if self.is_number else ""
         tag = '<th scope="row"' if self.name == ALWAYS else "<td"
-        return mark_safe(f'{tag} data-c="{self.name}"{kind}>')  # noqa: S308 - our own names
-
-    @cached_property
-    def closing(self) -> SafeString:
-        """The tag that closes them."""
-        return mark_safe("</th>" if self.name == ALWAYS else "</td>")  # noqa: S308 - no text of others
+        return mark_safe(f"{tag} data-c={self.name}{kind}>")  # noqa: S308 - our own names
 
 
 def short_id(cl_ord_id: str) -> str:
@@ -135,13 +130,11 @@ def notional_cell(order: Order) -> str:
 
 
 def order_cell(order: Order) -> SafeString:
-    """The link to its page; a long id is whole in the title and for who cannot see."""
+    """The link to its page; a long id is whole in the title, which is read aloud with it."""
     url, shown = reverse("admin:orders_order_change", args=[order.id]), short_id(order.cl_ord_id)
     if shown == order.cl_ord_id:
         return format_html('<a href="{}">{}</a>', url, shown)
-    return format_html(
-        '<a href="{}" title="{}" aria-label="{}">{}</a>', url, order.cl_ord_id, order.cl_ord_id, shown
-    )
+    return format_html('<a href="{}" title="{}">{}</a>', url, order.cl_ord_id, shown)
 
 
 def latency_cell(order: Order) -> str:
