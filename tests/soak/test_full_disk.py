@@ -33,6 +33,13 @@ def data(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(logs)], check=True)
 
 
+def doctor(up: Up) -> str:
+    """What it says; it fails, for the desk of a test is no deployment."""
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        up.manage("doctor")
+    return str(failed.value.stdout)
+
+
 def fill(disk: Path) -> Path:
     """A file that takes all the room there is."""
     filler = disk / "filler"
@@ -51,6 +58,7 @@ def test_a_full_disk_for_logs_costs_no_order(data: Path, record_property: Measur
             up.kill("beat")  # what dies meanwhile is started again all the same
             time.sleep(SICK)
             assert len(flow.taken) > taken + SICK
+            assert f"0% of the disk of {up.folder / 'logs'} is free" in doctor(up)
             assert '"status": "ready"' in readyz(up.urls.http)
         finally:
             filler.unlink()

@@ -63,5 +63,5 @@ def test_a_process_without_descriptors_says_so_and_loses_nothing(
         finally:
             limit(process, before)
         trades_again(up.api, record_property)
-        eventually(lambda: '"status": "ready"' in readyz(up.urls.http), limit=120)
+        assert eventually(lambda: '"status": "ready"' in readyz(up.urls.http), limit=120)
     record_property("died meanwhile", up.deaths())

@@ -33,13 +33,21 @@ def blocks() -> list[str]:
     return [first, second]
 
 
+def can_install(apt: str) -> bool:
+    """Whether the packages could be installed here; asked without doing it."""
+    if not shutil.which("apt-get"):
+        return False
+    argv = ["apt-get", "install", "--simulate", "--no-upgrade", *apt.split("install -y ")[1].split()]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
 def installs(commands: str) -> tuple[str, str]:
     """The commands as this machine can follow them, and what that leaves out."""
     apt = "\n".join(line for line in commands.splitlines() if re.match(APT, line))
     if FRESH_MACHINE and shutil.which("sudo"):
         return commands, "nothing"
-    if os.geteuid() or not shutil.which("apt-get"):
-        return re.sub(rf"{APT}.*\n", "", commands, flags=re.MULTILINE), f"no root, or no Debian: {apt}"
+    if os.geteuid() or (not FRESH_MACHINE and not can_install(apt)):
+        return re.sub(rf"{APT}.*\n", "", commands, flags=re.MULTILINE), f"no root, or not installable: {apt}"
     commands = re.sub(APT, "", commands, flags=re.MULTILINE)
     if FRESH_MACHINE:
         return commands, "sudo, for root"

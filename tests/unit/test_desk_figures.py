@@ -61,6 +61,11 @@ def test_money_has_two_decimals_its_currency_and_the_rest_in_its_title(
     assert shown in display.money(Decimal(amount) if amount else None, "USD")
 
 
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    told = [display.number_text(Decimal(text), 1) for text in ("-0.04", "-0.06", "0", "-1000.5")]
+    assert told == ["0.0", "−0.1", "0.0", "−1,000.5"]
+
+
 def test_a_time_begins_with_its_date_where_that_is_not_today() -> None:
     now = timezone.now()
     assert f">{now:%H:%M:%S}<" in display.moment(now)

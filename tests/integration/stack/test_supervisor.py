@@ -150,7 +150,9 @@ def test_an_onlooker_is_started_once_those_it_comes_after_work(start: Start, tmp
 
 
 def test_nobody_waits_for_ever_for_one_that_does_not_come_to_work(start: Start) -> None:
-    start(after={"onlooker": ["web"]}, onlooker=SLEEP, web=SLEEP)  # returns once both have said something
+    # It returns once both have said something.
+    supervisor, _ = start(after={"onlooker": ["web"]}, onlooker=SLEEP, web=SLEEP)
+    assert supervisor.poll() is None
 
 
 def test_nothing_is_started_again_while_it_stops(start: Start) -> None:
