@@ -242,6 +242,10 @@ class Callbacks:
         self.requests.add("positions", report)
         self.listener.position_seen(report)
 
+    def receiveFA(self, kind: int, xml: str) -> None:
+        self.requests.add("groups", xml)
+        self.requests.end("groups")
+
     def positionEnd(self) -> None:
         self.requests.end("positions")
 

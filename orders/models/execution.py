@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -15,8 +16,22 @@ from brokers.fix import SecType, Side
 if TYPE_CHECKING:
     from orders.models.order import Order
 
+
+class Allocated(models.TextChoices):
+    """Of a group order, which an advisor's accounts share: the whole, told for the master, or one share."""
+
+    WHOLE = "WHOLE"
+    SHARE = "SHARE"
+
+
+#: They move no position and cost nothing: the whole of a combination is told again leg by leg, that of an
+#: advisor's group order share by share.
+WHOLES = Q(sec_type=SecType.BAG) | Q(allocated=Allocated.WHOLE)
 PX_STEP = Decimal("1e-10")
 ZERO = Decimal(0)
+SCALE_STEP = Decimal("1e-9")
+#: Two ratios of whole numbers up to this differ by more than their nine stored places are wrong.
+LARGEST_PART = 20_000
 
 
 class Execution(models.Model):
@@ -33,6 +48,9 @@ class Execution(models.Model):
     exec_id = models.CharField(max_length=64)
     exec_root = models.CharField(max_length=64)
     superseded = models.BooleanField(default=False)
+    allocated = models.CharField(
+        max_length=5, choices=Allocated.choices, blank=True, default="", db_default=""
+    )
     con_id = models.BigIntegerField(default=0)
     symbol = models.CharField(max_length=32, blank=True, default="")
     sec_type = models.CharField(max_length=16, blank=True, default="")
@@ -75,6 +93,37 @@ class Execution(models.Model):
     def __str__(self) -> str:
         return self.exec_id
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is told again in parts, which are what moves positions: see `WHOLES`."""
+        return self.sec_type == SecType.BAG or self.allocated == Allocated.WHOLE
+
+    @property
+    def ratio(self) -> Fraction:
+        """How many shares now are one then: the two whole numbers of which `scale` has nine places."""
+        stored = Fraction(self.scale)
+        found = stored.limit_denominator(LARGEST_PART)
+        return found if abs(found - stored) < SCALE_STEP else stored
+
+    @property
+    def qty_now(self) -> Decimal:
+        """What was executed, in the units of today: a third of 300 is 100."""
+        if self.scale == 1:
+            return self.last_qty
+        ratio = self.ratio
+        return (self.last_qty * ratio.numerator / ratio.denominator).quantize(PX_STEP)
+
+    @property
+    def px_now(self) -> Decimal:
+        """The price of one of them."""
+        ratio = self.ratio
+        return self.last_px if self.scale == 1 else self.last_px * ratio.denominator / ratio.numerator
+
+    def rescale(self, factor: Fraction) -> None:
+        """Count so many times as many from now on."""
+        ratio = self.ratio * factor
+        self.scale = (Decimal(ratio.numerator) / ratio.denominator).quantize(SCALE_STEP)
+
 
 # --- what executions come to ------------------------------------------------------------------------------
 def in_force(executions: Iterable[Execution]) -> list[Execution]:
@@ -83,15 +132,42 @@ def in_force(executions: Iterable[Execution]) -> list[Execution]:
 
 
 def executed(order: Order, executions: Iterable[Execution]) -> list[Execution]:
-    """The executions that make up the order's quantity: of a combination, those of the whole."""
+    """The executions that make up the order's quantity: of one told in parts, those of the whole."""
     counting = in_force(executions)
-    return [one for one in counting if one.sec_type == SecType.BAG] if order.is_combination else counting
+    return [one for one in counting if one.is_whole] if order.is_told_in_parts else counting
 
 
 def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
-    """The executions that a commission is charged for: of a combination, those of its legs."""
+    """The executions that a commission is charged for: legs of a combination, shares of a group order."""
     counting = in_force(executions)
-    return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
+    return [one for one in counting if not one.is_whole] if order.is_told_in_parts else counting
+
+
+class Share(NamedTuple):
+    """What one account has of a group order."""
+
+    account: str
+    qty: Decimal
+    avg_px: Decimal
+    commission: Decimal | None  # None while one lacks
+    currency: str
+
+
+def shares_of(order: Order, executions: Iterable[Execution]) -> list[Share]:
+    """What each account has of a group order, by account; nothing for any other order."""
+    rows: dict[str, list[Execution]] = {}
+    for one in charged(order, executions) if order.is_allocated else ():
+        rows.setdefault(str(one.account_id), []).append(one)
+    return [
+        Share(
+            account,
+            total_qty(own),
+            average_px(own),
+            None if uncharged(own) else sum((one.commission or ZERO for one in own), ZERO),
+            next((one.commission_currency for one in own if one.commission_currency), ""),
+        )
+        for account, own in sorted(rows.items())
+    ]
 
 
 def has_executed(executions: Iterable[Execution]) -> bool:
@@ -115,7 +191,7 @@ def legs_of(order: Order, executions: Iterable[Execution]) -> dict[int, tuple[De
         if one.con_id not in found:
             return {}
         done, due = found[one.con_id]
-        found[one.con_id] = done + _way(one.side) * one.last_qty * one.scale, due
+        found[one.con_id] = done + _way(one.side) * one.qty_now, due
     return found
 
 
@@ -124,7 +200,9 @@ def _way(side: str) -> int:
 
 
 def is_uneven(order: Order, executions: Iterable[Execution]) -> bool:
-    """Whether the legs of a combination do not come to what was executed of the whole."""
+    """Whether legs of a combination, or shares of a group order, do not come to what the whole executed."""
+    if order.is_allocated:
+        return total_qty(charged(order, executions)) != order.cum_qty
     return any(done != due for done, due in legs_of(order, executions).values())
 
 
@@ -135,7 +213,7 @@ def uncharged(executions: Iterable[Execution]) -> list[Execution]:
 
 def total_qty(executions: Iterable[Execution]) -> Decimal:
     """What the executions come to, in the units of today."""
-    return sum((one.last_qty * one.scale for one in executions), Decimal(0))
+    return sum((one.qty_now for one in executions), Decimal(0))
 
 
 def average_px(executions: Iterable[Execution]) -> Decimal:

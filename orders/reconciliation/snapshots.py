@@ -46,6 +46,7 @@ from orders.reconciliation.snapshot_rows import Row, absence_topic, message, top
 from orders.reconciliation.steps import Steps
 from orders.sending import absence
 from orders.sending.absence import Doubt
+from orders.store import advisors
 
 
 def apply_snapshot(
@@ -178,6 +179,9 @@ def _store_account(steps: Steps, session: str, snapshot: Snapshot) -> None:
     def reconciled() -> None:
         GatewaySession.objects.filter(name=session).update(reconciled_at=clock.now())
 
+    steps.run(
+        "store the advisor's groups", lambda: _whole(advisors.store, session, snapshot.advisor), instead=None
+    )
     steps.run("store positions", lambda: _whole(positions.store_snapshot, session, snapshot), instead=None)
     steps.run("store cash", lambda: _whole(cash.store, session, snapshot), instead=None)
     steps.run("store account values", lambda: _whole(account_values.store_snapshot, snapshot), instead=None)

@@ -108,9 +108,10 @@ def end_route(request: HttpRequest) -> None:
 
 
 def end_mute(request: HttpRequest) -> None:
-    """A mute that ends now."""
-    now = clock.now()
-    AlertMute.objects.filter(pk=number(request), starts_at__lt=now, ends_at__gt=now).update(ends_at=now)
+    """A mute that ends now; one that has not begun never will."""
+    now, mine = clock.now(), AlertMute.objects.filter(pk=number(request))
+    mine.filter(starts_at__gte=now).delete()
+    mine.filter(starts_at__lt=now, ends_at__gt=now).update(ends_at=now)
 
 
 def try_channel(request: HttpRequest) -> None:

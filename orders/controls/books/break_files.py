@@ -19,6 +19,7 @@ from orders.reconciliation import breaks
 
 MAX_BYTES = 5_000_000
 MAX_FILES = 20
+LONGEST_NAME = 120
 #: How files of each kind begin.
 BEGINNINGS = {
     b"%PDF-": "application/pdf",
@@ -27,6 +28,15 @@ BEGINNINGS = {
     b"PK\x03\x04": "application/zip",  # workbooks are such
 }
 TEXT = "text/plain; charset=utf-8"
+#: How names of each kind end, the first of them where one ends otherwise: a name that lies about its kind
+#: would be opened as what it says, a page with its scripts or a workbook with its macros.
+ENDINGS = {
+    "application/pdf": (".pdf",),
+    "image/png": (".png",),
+    "image/jpeg": (".jpg", ".jpeg"),
+    "application/zip": (".zip", ".xlsx", ".ods", ".docx", ".odt"),
+    TEXT: (".txt", ".csv", ".log", ".eml", ".md"),
+}
 
 
 class FileRefused(OrderError):
@@ -42,7 +52,7 @@ def attach(break_id: int, *, user: User, name: str, content: bytes) -> BreakFile
     Raises FileRefused, NotAllowed, BreakClosed and Break.DoesNotExist.
     """
     kind = media_type(content)
-    row = breaks.note_break(break_id, user=user, text=f"A file: {plain_name(name)}")
+    row = breaks.note_break(break_id, user=user, text=f"A file: {plain_name(name, kind)}")
     digest = hashlib.sha256(content).hexdigest()
     if known := row.files.filter(sha256=digest).first():
         return known
@@ -50,7 +60,7 @@ def attach(break_id: int, *, user: User, name: str, content: bytes) -> BreakFile
         raise FileRefused(f"A break has {MAX_FILES} files at the most.")
     return BreakFile.objects.create(
         parent=row,
-        name=plain_name(name),
+        name=plain_name(name, kind),
         media_type=kind,
         size=len(content),
         sha256=digest,
@@ -85,10 +95,13 @@ def media_type(content: bytes) -> str:
     return TEXT
 
 
-def plain_name(name: str) -> str:
-    """The last part of a name, without what a shell, a header or a folder could misread."""
+def plain_name(name: str, kind: str) -> str:
+    """The last part of a name, without what a shell or a header could misread; it ends as its kind does."""
     last = PurePath(name.replace("\\", "/")).name
-    return re.sub(r"[^\w. ()-]", "_", last, flags=re.ASCII).strip(" .")[-120:] or "file"
+    plain = re.sub(r"[^\w. ()-]", "_", last, flags=re.ASCII).strip(" .") or "file"
+    if not plain.lower().endswith(ENDINGS[kind]):
+        plain += ENDINGS[kind][0]
+    return plain[-LONGEST_NAME:]
 
 
 def files_of(row: Break) -> list[BreakFile]:

@@ -15,6 +15,7 @@ from orders.models import Alert, AlertKind, Break, BreakKind, Order
 from orders.notify.alerts import raise_alert
 from orders.reconciliation import breaks
 from orders.reconciliation.ageing import due_at
+from orders.reconciliation.statements import findings
 
 AT_ONCE = 1000  # breaks of one run
 
@@ -72,12 +73,36 @@ def _value(row: Break) -> tuple[Decimal, str] | None:
 
 
 def _of_statement(row: Break) -> tuple[Decimal, str] | None:
-    """Cash by its gap, a position at the last price, a trade by what was traded; words are worth nothing."""
+    """Cash by its gap, a position at the last price, a trade by what was traded; words are worth nothing.
+
+    Nor is a corporate action: it is a thing to look at, and what it moved is a break of the position.
+    """
     gap = row.gap
     if gap is not None:
         currency = str(row.ours.get("currency", ""))
         return (gap, currency) if currency else _at_last_price(gap, row.instrument)
-    return _of_execution(row) if "last_qty" in {*row.ours, *row.broker} else (Decimal(0), "")
+    if "last_qty" in {*row.ours, *row.broker}:
+        return _of_execution(row)
+    part = row.key.split(" ")[1:2]
+    return _of_row(row) if part in ([findings.GONE], [findings.TRADE]) else (Decimal(0), "")
+
+
+def _of_row(row: Break) -> tuple[Decimal, str] | None:
+    """What a row of a statement, word for word, moved: its money, else its quantity at its price."""
+    said, currency = row.broker, str(row.broker.get("currency", ""))
+    if money := _first(said, "proceeds", "amount", "positionAmount", "cashTransfer"):
+        return money, currency
+    quantity, px = _first(said, "quantity", "position"), _first(said, "tradePrice", "price", "transferPrice")
+    if not quantity:
+        return Decimal(0), ""
+    if not px:
+        return _at_last_price(quantity, row.instrument)
+    return quantity * px * (_unit(row.instrument) if row.instrument else 1), currency
+
+
+def _first(evidence: Mapping[str, object], *names: str) -> Decimal | None:
+    """The first of these that is a number and not zero."""
+    return next(filter(None, (_number(evidence, name) for name in names)), None)
 
 
 def _of_execution(row: Break) -> tuple[Decimal, str] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import time
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from brokers.flex import Flex
 from brokers.gate.daily_time import DailyTime
@@ -93,6 +96,9 @@ def test_a_route_and_a_mute_are_made_and_ended_and_a_channel_is_tried(
     mute = AlertMute.objects.get()
     assert (mute.made_by, routes.muted_kinds()) == ("boss", {"BUST"})
     change("end-mute", id=mute.pk)
+    change("mute", kind="", starts_at="2098-01-01T00:00", ends_at="2099-01-01T00:00", reason="too early")
+    change("end-mute", id=AlertMute.objects.get(reason="too early").pk)
+    assert not AlertMute.objects.filter(ends_at__gt=timezone.now()).exists()
     change("end-route", id=route.pk)
     assert (routes.muted_kinds(), AlertRoute.objects.get().active) == (set(), False)
     tried = change("test", channel="chat")
@@ -134,6 +140,7 @@ def test_open_breaks_are_counted_by_worth_and_age_and_decided_with_one_reason(bo
     [
         ({"break": [], "text": "x"}, "Choose breaks"),
         ({"break": ["99999"], "text": "x"}, "Choose breaks"),
+        ({"break": ["9" * 30], "text": "x"}, "Choose breaks"),
         ({"text": " "}, "give a reason"),
         ({"text": "x", "cause": "MOON"}, "cause from the list"),
         ({"text": "x", "cause": "BROKER_ERROR"}, "ticket number"),
@@ -156,12 +163,26 @@ def test_a_file_is_put_to_a_break_and_given_out_as_a_download_only(boss: Client)
     (kept,) = row.files.all()
     answer = boss.get(reverse("desk:break_file", args=[row.pk, kept.pk]))
     assert answer.headers["Content-Type"].startswith("text/plain")
-    assert answer.headers["Content-Disposition"] == 'attachment; filename="note.html"'
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="note.html.txt"'
     assert (answer.headers["X-Content-Type-Options"], answer.content) == (
         "nosniff",
         b"<script>alert(1)</script>",
     )
     assert boss.get(reverse("desk:break_file", args=[row.pk + 1, kept.pk])).status_code == 404
+    assert boss.get(reverse("desk:break_file", args=[row.pk, 10**30])).status_code == 404
+    assert boss.get(reverse("desk:break_file", args=[10**30, kept.pk])).status_code == 404
+
+
+def test_no_text_of_a_person_or_the_broker_is_a_formula_in_the_file_of_breaks(boss: Client) -> None:
+    row = differs("USD")
+    formulas = ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", " =1"]
+    for formula in formulas:
+        boss.post(reverse("desk:break_act", args=[row.pk, "note"]), {"text": formula})
+    form = {"text": formulas[0], "cause": "BROKER_ERROR", "ticket": "=2+5"}
+    boss.post(reverse("desk:break_act", args=[row.pk, "resolve"]), form)
+    text = b"".join(boss.get(reverse("desk:breaks_file")).streaming_content).decode()  # type: ignore[attr-defined]
+    (told,) = list(csv.DictReader(io.StringIO(text)))
+    assert (told["resolution"], told["ticket"]) == (f"'{formulas[0]}", "'=2+5")
 
 
 def test_a_breaks_page_names_what_it_hangs_on(boss: Client) -> None:

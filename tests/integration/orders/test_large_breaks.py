@@ -91,6 +91,43 @@ def test_each_kind_is_worth_what_its_evidence_says() -> None:
     assert isinstance(resolve([unknown.pk], actor=person("alice"), reason="x"), Approval)
 
 
+@pytest.mark.parametrize(
+    ("part", "said", "worth"),
+    [
+        ("GONE", {"quantity": "-10", "tradePrice": "150", "proceeds": "0"}, 1500),
+        ("GONE", {"quantity": "10", "price": "150", "amount": "1500"}, 1500),
+        ("GONE", {"amount": "-5000", "currency": "USD"}, 5000),
+        ("GONE", {"quantity": "10"}, 2000),  # at the last price
+        ("TRADE", {"quantity": "-3", "tradePrice": "200"}, 600),
+        ("ACTION", {"quantity": "10", "amount": "9999"}, 0),  # a thing to look at, which changes nothing here
+        ("WORDS", {"row 1": "of news"}, 0),
+    ],
+)
+def test_a_statements_row_is_worth_what_it_moved(part: str, said: dict[str, str], worth: int) -> None:
+    apple = Instrument.objects.get(symbol="AAPL")
+    finding = Finding(
+        kind=BreakKind.STATEMENT,
+        key=f"{ACCOUNT} {part} 20261120 900",
+        text="A row is gone.",
+        account=ACCOUNT,
+        instrument_id=apple.pk,
+        broker={"currency": "USD", **said},
+    )
+    breaks.record("main", [BreakKind.STATEMENT], [finding])
+    row = Break.objects.get()
+    assert value_of(row) == worth
+    done = resolve([row.pk], actor=person("alice"), reason="seen")
+    assert isinstance(done, Approval) == (worth > 1000)
+
+
+def test_a_row_whose_worth_nobody_knows_waits_like_a_large_one() -> None:
+    Instrument.objects.update(last_px=None)
+    row = found(BreakKind.STATEMENT, broker={"quantity": "10"})
+    Break.objects.filter(pk=row.pk).update(key=f"{ACCOUNT} GONE 20261120 900")
+    row.refresh_from_db()
+    assert value_of(row) is None
+
+
 def test_many_are_resolved_with_one_reason_as_long_as_they_are_small_together() -> None:
     rows = [small(number) for number in range(3)]  # 400 each, 1,200 together
     done = resolve([row.pk for row in rows[:2]], actor=person("alice"), reason="fees")
@@ -164,6 +201,10 @@ def test_what_is_overdue_is_told_once_and_the_alert_ends_with_it() -> None:
         ("../../etc/pass\nwd.pdf", b"%PDF-1.7 ...", "pass_wd.pdf"),
         ("letter.txt", "für Sie".encode(), "letter.txt"),
         ("C:\\x\\shot.png", b"\x89PNG\r\n\x1a\n...", "shot.png"),
+        ("note.html", b"<script>alert(1)</script>", "note.html.txt"),  # it would open as a page
+        ("=cmd.xlsm", b"PK\x03\x04...", "_cmd.xlsm.zip"),  # or with its macros
+        ("books.XLSX", b"PK\x03\x04...", "books.XLSX"),
+        ("n" * 200 + ".pdf", b"%PDF-1.7 ...", "n" * 116 + ".pdf"),
     ],
 )
 def test_a_file_is_kept_once_with_its_digest_under_a_plain_name(name: str, content: bytes, kept: str) -> None:
