@@ -29,7 +29,7 @@ from orders.reports.quotes import NOTHING, Interval, Moment, Quote, interval, qu
 from orders.reports.units import Units, quote_in
 from orders.selectors import Cursor, events_after
 
-LOCK = 7_401_317  # any number: of our advisory locks, the one under which costs are kept
+LOCK = 7_413  # of our advisory locks, the one under which costs are kept
 BATCH_SIZE = 200  # events in one transaction
 RUN = 1.0  # seconds of one run: a tenth of a worker's thread, however many orders there are
 #: Ticks are stored once a second, so a younger event's quote may not be there yet.

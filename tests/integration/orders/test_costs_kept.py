@@ -117,7 +117,7 @@ def test_the_events_are_followed_once_and_a_late_commission_counts(
     assert OrderCost.objects.get().shortfall == 272
 
 
-def test_costs_are_reckoned_before_the_transaction_writes(example: Order) -> None:
+def test_costs_are_reckoned_before_the_transaction_writes(transactional_db: None, example: Order) -> None:
     CostCursor.objects.get_or_create(pk=1)
     with CaptureQueriesContext(connection) as asked:
         assert keep.follow(settled_after=timedelta(0), run=0)
