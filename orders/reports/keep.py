@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 
 from brokers.fix import TimeInForce
@@ -29,6 +29,7 @@ from orders.reports.quotes import NOTHING, Interval, Moment, Quote, interval, qu
 from orders.reports.units import Units, quote_in
 from orders.selectors import Cursor, events_after
 
+LOCK = 7_413  # of our advisory locks, the one under which costs are kept
 BATCH_SIZE = 200  # events in one transaction
 RUN = 1.0  # seconds of one run: a tenth of a worker's thread, however many orders there are
 #: Ticks are stored once a second, so a younger event's quote may not be there yet.
@@ -58,11 +59,16 @@ def follow(*, run: float = RUN, settled_after: timedelta = SETTLED_AFTER) -> int
 
 @transaction.atomic
 def _follow_page(before: datetime) -> int:
-    """Costs and the new place are one transaction, under the place's lock."""
-    CostCursor.objects.get_or_create(pk=1)
-    place = CostCursor.objects.select_for_update(skip_locked=True).filter(pk=1).first()
-    if place is None:
-        return 0
+    """Costs and the new place are one transaction, one at a time.
+
+    Not under the place's own lock: with a row's lock it would be a writing transaction while it reckons, and
+    readers of events wait for the oldest of those (selectors.SnapshotXmin).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if cursor.fetchone() != (True,):
+            return 0
+    place, _ = CostCursor.objects.get_or_create(pk=1)
     found = events_after(Cursor(place.txid, place.event_id), BATCH_SIZE)
     page = list(takewhile(lambda event: event.at < before, found))
     if page:

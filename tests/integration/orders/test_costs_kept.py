@@ -7,7 +7,9 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.ib.order_books import Quote as Told
@@ -15,7 +17,7 @@ from brokers.inbox.writer import InboxWriter
 from brokers.market import MarketDataType
 from brokers.models import Instrument
 from orders.instruments.prices import store_prices
-from orders.models import Execution, FillCost, MarketTick, Order, OrderCost, Split, State
+from orders.models import CostCursor, Execution, FillCost, MarketTick, Order, OrderCost, Split, State
 from orders.models.trade_date import trade_date
 from orders.reports import days, keep, tca
 from orders.reports.story import story_of
@@ -113,6 +115,20 @@ def test_the_events_are_followed_once_and_a_late_commission_counts(
     )
     keep.follow(settled_after=timedelta(0))
     assert OrderCost.objects.get().shortfall == 272
+
+
+def test_costs_are_reckoned_before_the_transaction_writes(transactional_db: None, example: Order) -> None:
+    CostCursor.objects.get_or_create(pk=1)
+    with CaptureQueriesContext(connection) as asked:
+        assert keep.follow(settled_after=timedelta(0), run=0)
+    statements = [query["sql"] for query in asked.captured_queries]
+    locking = ("INSERT", "UPDATE", "DELETE")
+    writes = [at for at, sql in enumerate(statements) if sql.startswith(locking) or "FOR UPDATE" in sql]
+    reads = [
+        at for at, sql in enumerate(statements) if sql.startswith("SELECT") and "orders_execution" in sql
+    ]
+    assert reads
+    assert writes[0] > reads[-1]
 
 
 @pytest.mark.parametrize("source", ["DELAYED", "FROZEN", "DELAYED_FROZEN"])
