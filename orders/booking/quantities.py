@@ -99,10 +99,10 @@ def remember_end(order: Order, status: str) -> None:
 
 def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -> list[Execution]:
     """A corporate action: quantities of the past count as many times as the order's own (FIX rule 7)."""
-    factor = order_qty / order.order_qty
+    factor = Fraction(order_qty) / Fraction(order.order_qty)
     changed = list(executions) if factor != 1 else []
     for execution in changed:
-        execution.scale *= factor
+        execution.rescale(factor)
     return changed
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PX_STEP = Decimal("1e-10")
 ZERO = Decimal(0)
+SCALE_STEP = Decimal("1e-9")
+#: Two ratios of whole numbers up to this differ by more than their nine stored places are wrong.
+LARGEST_PART = 20_000
 
 
 class Execution(models.Model):
@@ -75,6 +79,32 @@ class Execution(models.Model):
     def __str__(self) -> str:
         return self.exec_id
 
+    @property
+    def ratio(self) -> Fraction:
+        """How many shares now are one then: the two whole numbers of which `scale` has nine places."""
+        stored = Fraction(self.scale)
+        found = stored.limit_denominator(LARGEST_PART)
+        return found if abs(found - stored) < SCALE_STEP else stored
+
+    @property
+    def qty_now(self) -> Decimal:
+        """What was executed, in the units of today: a third of 300 is 100."""
+        if self.scale == 1:
+            return self.last_qty
+        ratio = self.ratio
+        return (self.last_qty * ratio.numerator / ratio.denominator).quantize(PX_STEP)
+
+    @property
+    def px_now(self) -> Decimal:
+        """The price of one of them."""
+        ratio = self.ratio
+        return self.last_px if self.scale == 1 else self.last_px * ratio.denominator / ratio.numerator
+
+    def rescale(self, factor: Fraction) -> None:
+        """Count so many times as many from now on."""
+        ratio = self.ratio * factor
+        self.scale = (Decimal(ratio.numerator) / ratio.denominator).quantize(SCALE_STEP)
+
 
 # --- what executions come to ------------------------------------------------------------------------------
 def in_force(executions: Iterable[Execution]) -> list[Execution]:
@@ -115,7 +145,7 @@ def legs_of(order: Order, executions: Iterable[Execution]) -> dict[int, tuple[De
         if one.con_id not in found:
             return {}
         done, due = found[one.con_id]
-        found[one.con_id] = done + _way(one.side) * one.last_qty * one.scale, due
+        found[one.con_id] = done + _way(one.side) * one.qty_now, due
     return found
 
 
@@ -135,7 +165,7 @@ def uncharged(executions: Iterable[Execution]) -> list[Execution]:
 
 def total_qty(executions: Iterable[Execution]) -> Decimal:
     """What the executions come to, in the units of today."""
-    return sum((one.last_qty * one.scale for one in executions), Decimal(0))
+    return sum((one.qty_now for one in executions), Decimal(0))
 
 
 def average_px(executions: Iterable[Execution]) -> Decimal:

@@ -188,7 +188,7 @@ def _spans(case: _Case, units: Units) -> bool:
 def order_cost(case: _Case) -> OrderCost:
     """The row of an order."""
     order, last = case.order, case.order.last_fill_at
-    fills = [Fill(qty=e.last_qty * e.scale, px=e.last_px / e.scale) for e in case.counting]
+    fills = [Fill(qty=e.qty_now, px=e.px_now) for e in case.counting]
     traded = Traded(
         side=order.side,
         order_qty=order.order_qty,
@@ -247,7 +247,7 @@ def _fill_costs(case: _Case, row: OrderCost) -> list[FillCost]:
     """The rows of its executions."""
     order, found = case.order, []
     for one, quote in zip(case.counting, case.at_fills, strict=True):
-        qty, px = one.last_qty * one.scale, one.last_px / one.scale
+        qty, px = one.qty_now, one.px_now
         size, sign = qty * multiplier(order), sign_of(order.side)
         usable = quote if mid(quote) is not None else None
         paid = spread_paid(order.side, px, usable.bid, usable.ask) if usable else None
