@@ -115,7 +115,7 @@ def test_a_route_is_made_tried_muted_and_ended_and_no_secret_is_shown(boss: Page
     boss.select_option("select[name=channel]", "chat")
     boss.get_by_role("button", name="Add route").click()
     row = boss.locator("tr", has_text="night")
-    expect(row).to_contain_text("BUST, OVERFILL", timeout=WAIT)
+    expect(row).to_contain_text("OVERFILL, BUST", timeout=WAIT)
     boss.fill("input[name=starts_at]", "2026-01-01T00:00")
     boss.fill("input[name=ends_at]", "2099-01-01T00:00")
     boss.fill("[name=reason]", "drill of November")
