@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django import forms
@@ -234,7 +235,10 @@ class AccountValueAdmin(ReadOnlyAdmin):
     @admin.display(description="value")
     def shown_value(self, value: AccountValue) -> SafeString:
         """Text: not every value is a number."""
-        return format_html('<span class="num">{}</span>', value.value)
+        try:
+            return number(Decimal(value.value), 2)
+        except InvalidOperation:
+            return format_html('<span class="num">{}</span>', value.value)
 
     @admin.display(description="as of", ordering="reported_at")
     def reported(self, value: AccountValue) -> SafeString:

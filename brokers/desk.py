@@ -27,6 +27,8 @@ class DeskList(ChangeList):
 class NamedList(ModelAdmin):
     """Base of every list of the desk."""
 
+    empty_value_display = NOTHING
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # type: ignore[override]
         """The list with its own name."""
         return DeskList

@@ -111,7 +111,8 @@ def number_text(value: Decimal, places: int | None = None) -> str:
     """The words of `number`."""
     text = decimal_text(value) if places is None else f"{value:.{places}f}"
     whole, point, fraction = text.lstrip("-").partition(".")
-    return f"{MINUS if text.startswith('-') else ''}{int(whole):,}{point}{fraction}"
+    is_negative = text.startswith("-") and text.strip("-0.") != ""  # what rounds to zero has no sign
+    return f"{MINUS if is_negative else ''}{int(whole):,}{point}{fraction}"
 
 
 def moment(at: datetime | None, precision: str = "seconds") -> SafeString:

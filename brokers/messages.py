@@ -314,6 +314,22 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     warning: str = ""
 
 
+class AdvisorGroup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Accounts that share an advisor's orders, and how they usually do."""
+
+    name: str
+    method: str = ""
+    accounts: tuple[str, ...] = ()
+
+
+class AdvisorReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An advisor's login: its master account, the accounts under it, its groups."""
+
+    master: str
+    accounts: tuple[str, ...]
+    groups: tuple[AdvisorGroup, ...] = ()
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A complete snapshot of the broker: every end marker was seen while the link was up.
 
@@ -336,6 +352,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     executions: Collection[ExecutionReport]
     positions: tuple[PositionReport, ...]
     account_values: tuple[AccountValueReport, ...]
+    #: Of an advisor's login; None for others.
+    advisor: AdvisorReport | None = None
 
 
 class HandedOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

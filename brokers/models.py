@@ -98,6 +98,22 @@ class BrokerAccount(models.Model):
         return self.code
 
 
+class AdvisorLogin(models.Model):
+    """The login of an advisor, as its gateway told it last: who shares the orders of the master account."""
+
+    session = models.OneToOneField(
+        GatewaySession, on_delete=models.CASCADE, primary_key=True, related_name="advisor_login"
+    )
+    master = models.CharField(max_length=32)
+    accounts = models.JSONField(default=list)
+    #: [{"name", "method", "accounts"}], methods in the broker's words.
+    groups = models.JSONField(default=list)
+    read_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.master
+
+
 class Instruments(models.QuerySet["Instrument"]):
     """Rows of instruments."""
 

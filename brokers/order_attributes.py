@@ -133,6 +133,39 @@ class Algo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     force_completion: bool | None = None
 
 
+class AllocationMethod(StrEnum):
+    """How an advisor's group shares an order; the broker's own names.
+
+    The first three are worked out by the broker, the others go by the amounts that the group's list has.
+    """
+
+    EQUAL = "Equal"
+    NET_LIQ = "NetLiq"
+    AVAILABLE_EQUITY = "AvailableEquity"
+    CONTRACTS_OR_SHARES = "ContractsOrShares"
+    RATIO = "Ratio"
+    PERCENT = "Percent"
+    MONETARY_AMOUNT = "MonetaryAmount"
+
+
+class Allocation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The accounts of an advisor that share an order, and how."""
+
+    group: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$",
+            title="Group",
+            description="One of the advisor's groups, as the gateway names it.",
+            extra={"must_be": "the name of a group, 1 to 64 printable ASCII characters"},
+        ),
+    ]
+    method: Annotated[
+        AllocationMethod | None,
+        Meta(title="Method", description="Instead of the group's own; where the gateway takes one."),
+    ] = None
+
+
 class OrderAttributes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Optional terms of an order; prices and quantities are finite Decimals, percents are 0 to 100."""
 
@@ -174,6 +207,10 @@ class OrderAttributes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
             extra={"must_be": "1 to 32 printable ASCII characters without spaces"},
         ),
     ] = ""
+    allocation: Annotated[
+        Allocation | None,
+        Meta(description="Of an order on an advisor's master account: the accounts that share it."),
+    ] = None
 
 
 ATTRIBUTE_FIELDS = OrderAttributes.__struct_fields__

@@ -12,6 +12,17 @@ T = TypeVar("T")
 PART = 250
 
 
+def packed(rows: list[T]) -> bytes:
+    """These rows as bytes of this process; nothing that came from elsewhere is ever read by `unpacked`."""
+    return zlib.compress(pickle.dumps(rows), 1)
+
+
+def unpacked(part: bytes) -> list[Any]:
+    """What was packed."""
+    rows: list[Any] = pickle.loads(zlib.decompress(part))  # noqa: S301 - as above
+    return rows
+
+
 class Rows(Collection[T]):
     """Rows in the order told; each pass over them unpacks a few hundred at a time.
 
@@ -28,13 +39,13 @@ class Rows(Collection[T]):
         """One more, at the end."""
         self._last.append(row)
         if len(self._last) >= PART:
-            self._packed.append(zlib.compress(pickle.dumps(self._last), 1))
+            self._packed.append(packed(self._last))
             self._last = []
 
     def parts(self) -> Iterator[list[T]]:
         """A few hundred at a time, in order."""
-        for packed in self._packed:
-            yield pickle.loads(zlib.decompress(packed))  # noqa: S301 - as above
+        for part in self._packed:
+            yield unpacked(part)
         if self._last:
             yield self._last
 

@@ -11,8 +11,10 @@ from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from orders.notify import redis_client
+from tests.groups import KEEP_GROUPS
 from tests.plugin import is_copy
 from tradedesk.stack.template import MIGRATED
 
@@ -55,10 +57,28 @@ def quick_flush() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_walk() -> Iterator[None]:
+    """Each test client makes the middleware anew; the static files are looked for once."""
+    walk, known = WhiteNoiseMiddleware.add_files_from_finders, dict[str, Any]()
+
+    def add(self: WhiteNoiseMiddleware) -> None:
+        if not known:
+            walk(self)
+            known.update(self.files)
+        self.files.update(known)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add)
+        yield
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, quick_flush: None) -> None:
     """The first test finds what every later one finds: not the rows that only migrations make."""
     with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute(KEEP_GROUPS)
         call_command("flush", verbosity=0, interactive=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,7 +21,9 @@ from orders.notify.queues import waiting
 from orders.risk.states import States
 from orders.store.states import read_states
 
+CLOCK_LIMIT = 1.0  # seconds; comparisons are corrected, what people read is not
 HEARTBEAT_LIMIT = timedelta(seconds=5)
+SLOW_DATABASE = 0.1  # seconds for a statement that does nothing; each order takes several
 QUEUE_LIMIT = 60.0  # seconds that a task may wait for the worker
 PROBE = f"{settings.REDIS_KEY_PREFIX}readyz"
 
@@ -46,13 +49,13 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when orders reach the broker, 503 with reasons when not.
 
-    Redis only carries wake-ups: without it, and while the worker is behind, the answer is "degraded", and
-    still 200.
+    Redis only carries wake-ups: without it, while the worker is behind, while the database is slow or our
+    clock wrong, the answer is "degraded", and still 200.
     """
     checks = [check_database(), check_redis(), check_default_queue()]
     if checks[0].ok:
         states = read_states()
-        checks += [check_states(states), *check_sessions(states)]
+        checks += [check_database_speed(), check_clock(), check_states(states), *check_sessions(states)]
     ready = all(check.ok for check in checks if check.needed)
     status = "not ready" if not ready else "ready" if all(check.ok for check in checks) else "degraded"
     shown = {check.name: {"ok": check.ok, "reason": check.reason} for check in checks}
@@ -69,6 +72,25 @@ def check_database() -> Check:
     except Error as error:
         return Check(name="database", ok=False, reason=first_line(error))
     return Check(name="database", ok=True)
+
+
+def check_database_speed() -> Check:
+    """How long it takes to the database and back: orders go out all the same, later."""
+    began = time.monotonic()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    took = time.monotonic() - began
+    reason = f"The database takes {took:.2f} s to answer: look at its load and at the network."
+    slow = took > SLOW_DATABASE
+    return Check(name="database_speed", ok=not slow, reason=reason if slow else "", needed=False)
+
+
+def check_clock() -> Check:
+    """This machine's clock against the database's, as last measured."""
+    off = clock.skew()
+    reason = f"This machine's clock is {off:+.1f} s off the database's: start its time service."
+    wrong = abs(off) > CLOCK_LIMIT
+    return Check(name="clock", ok=not wrong, reason=reason if wrong else "", needed=False)
 
 
 def check_redis() -> Check:

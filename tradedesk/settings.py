@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "orders.admin.people.acts.ActingPerson",
     "orders.admin.shared.timezones.ZoneMiddleware",
     "axes.middleware.AxesMiddleware",
+    "tradedesk.http.indentation.unindent",
 ]
 
 #: What requests of the API go through: a token, no session and no page (tradedesk/http/requests.py).

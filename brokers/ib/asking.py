@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,18 +12,30 @@ from uuid import uuid4
 from ib_async import ExecutionFilter, PriceIncrement
 
 from brokers.errors import BrokerRefused, BrokerUnavailable, OutcomeUnknown
-from brokers.ib import codes, contracts, translate
+from brokers.ib import advisors, codes, contracts, translate
 from brokers.ib.callbacks import rule_key
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.requests import RequestFailed, Requests
-from brokers.messages import InstrumentDetails, InstrumentRef, NewOrder, OrderReport, Preview, Snapshot
+from brokers.messages import (
+    AdvisorReport,
+    ExecutionReport,
+    InstrumentDetails,
+    InstrumentRef,
+    NewOrder,
+    OrderReport,
+    Preview,
+    Snapshot,
+)
 from brokers.port import Link
 from brokers.rows import Rows
+
+log = logging.getLogger(__name__)
 
 #: So many snapshots in a row that the gateway did not answer end the connection: an end marker may be lost,
 #: and on a new connection no answer is owed.
 MAX_UNANSWERED = 2
 RULE_TIMEOUT = 2.0  # seconds
+GROUPS_TIMEOUT = 5.0  # seconds
 MANY = 4  # contracts; more of them are a description that fits too much
 #: $LEDGER:ALL adds the cash of every currency.
 SUMMARY_TAGS = (
@@ -84,6 +97,10 @@ class Asking:
         executions = await self._collect_id(
             lambda client, key: client.reqExecutions(key, ExecutionFilter()), Rows()
         )
+        accounts = tuple(self._session.live_client().getAccounts())
+        if advisors.master_of(accounts):
+            await self._shares(accounts, executions)
+        advisor = await self._advisor(accounts)
         positions = await self._collect("positions", lambda client: client.reqPositions())
         values = await self._summary()
         self._require_broker()
@@ -96,12 +113,43 @@ class Asking:
             finished_at=translate.now(),
             connection_started_at=connected_at,
             full=full,
-            accounts=tuple(self._session.live_client().getAccounts()),
+            accounts=accounts,
+            advisor=advisor,
             orders=orders,
             executions=executions,
             positions=tuple(positions),
             account_values=tuple(values),
         )
+
+    async def _advisor(self, accounts: Sequence[str]) -> AdvisorReport | None:
+        """What an advisor's gateway tells of its groups; None for any other login, which is not asked.
+
+        A refusal names no request, and no trading may stop for what only group orders need: without a
+        readable answer in time what was told before stands.
+        """
+        master = advisors.master_of(accounts)
+        if not master:
+            return None
+        ask = self._collect("groups", lambda client: client.requestFA(advisors.GROUPS))
+        try:
+            (text,) = await asyncio.wait_for(ask, GROUPS_TIMEOUT)
+            groups = advisors.groups_of(text)
+        except (TimeoutError, advisors.NoGroups) as error:
+            log.warning("the advisor's groups were not told", extra={"master": master, "error": repr(error)})
+            return None
+        others = tuple(account for account in accounts if account != master)
+        return AdvisorReport(master=master, accounts=others, groups=groups)
+
+    async def _shares(self, accounts: Sequence[str], executions: Rows[ExecutionReport]) -> None:
+        """The shares of group orders, which some gateways list only for who asks of one account."""
+        known = {(report.account, report.exec_id) for part in executions.parts() for report in part}
+        for account in accounts:
+            found = await self._collect_id(
+                lambda client, key, code=account: client.reqExecutions(key, ExecutionFilter(acctCode=code))
+            )
+            for report in found:
+                if (report.account, report.exec_id) not in known:
+                    executions.append(report)
 
     def _require_broker(self) -> None:
         if self._session.link not in (Link.CONNECTED, Link.READY):

@@ -11,7 +11,7 @@ import dataclasses
 import logging
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import cache
 from typing import Any, cast
 
 from ib_async import CommissionReport, Contract, ContractDetails, Execution, Order, OrderState, PriceIncrement
@@ -24,7 +24,7 @@ from brokers.ib.codes import Notice
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.order_attributes import BEYOND
 from brokers.ib.prices import Prices
-from brokers.ib.repeats import Repeats
+from brokers.ib.repeats import Loss, Repeats
 from brokers.ib.requests import PROBE, Requests
 from brokers.ib.times import GatewayTimes
 from brokers.messages import (
@@ -242,6 +242,10 @@ class Callbacks:
         self.requests.add("positions", report)
         self.listener.position_seen(report)
 
+    def receiveFA(self, kind: int, xml: str) -> None:
+        self.requests.add("groups", xml)
+        self.requests.end("groups")
+
     def positionEnd(self) -> None:
         self.requests.end("positions")
 
@@ -324,7 +328,7 @@ class Callbacks:
             dedup_key=key or f"{self.connection_id}:{self._count}",
             raw=raw,
             received_at=translate.now(),
-            forget=partial(repeats.forget, topic, words),
+            forget=Loss(repeats, topic, words),
         )
         self.listener.on_message(message)
 

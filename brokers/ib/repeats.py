@@ -51,10 +51,13 @@ class Repeats:
 
     def forget(self, topic: str, words: int) -> None:
         """These words were lost on their way to storage: said again, they are news. On any thread."""
-        key = hash(topic) & BITS
+        self.forget_hashed(hash(topic) & BITS, words & BITS)
+
+    def forget_hashed(self, key: int, words: int) -> None:
+        """The same, of what is remembered of topic and words."""
         with self._lock:
             known = self._said.get(key)
-            if known is not None and known >> 1 == words & BITS:
+            if known is not None and known >> 1 == words:
                 self._heard_now -= known & 1 == self._turn
                 del self._said[key]
 
@@ -63,3 +66,15 @@ class Repeats:
         with self._lock:
             self._said = {key: said for key, said in self._said.items() if said & 1 == self._turn}
             self._turn, self._heard_now = 1 - self._turn, 0
+
+
+class Loss:
+    """To be called when these words were lost; small, for as many wait as messages do."""
+
+    __slots__ = ("_key", "_repeats", "_words")
+
+    def __init__(self, repeats: Repeats, topic: str, words: int) -> None:
+        self._repeats, self._key, self._words = repeats, hash(topic) & BITS, words & BITS
+
+    def __call__(self) -> None:
+        self._repeats.forget_hashed(self._key, self._words)

@@ -88,6 +88,11 @@ def to_order(order: NewOrder) -> IBOrder:
     wire.totalQuantity = number_text(order.order_qty)  # type: ignore[assignment]
     if order.price is not None:
         wire.lmtPrice = number_text(order.price)  # type: ignore[assignment]
+    if order.allocation:
+        # IB refuses an order that names an account and a group: the group is the master's by itself.
+        wire.account = ""
+        wire.faGroup = order.allocation.group
+        wire.faMethod = order.allocation.method or ""
     add_special(wire, order)
     return wire
 

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 BEAT_EVERY = 1.0  # seconds
 ANSWER_WAIT = 0.02  # seconds that our record of a hand-over waits for the broker's answer
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
-#: Messages that wait in memory while the database is away, some 2 kB each; what is above is dropped and asked
-#: for again on a new connection.
+#: Messages that wait in memory while the database is away, packed to some 0.4 kB each; what is above is
+#: dropped and asked for again on a new connection.
 MAX_WAITING = 100_000
 
 Job = Callable[[], None]

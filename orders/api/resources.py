@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -24,6 +25,7 @@ from orders.models import (
     WebhookDelivery,
     ord_status,
 )
+from orders.models.execution import shares_of
 from orders.risk.states import InForce
 from orders.selectors import STEPS
 
@@ -87,6 +89,26 @@ def approval_fields(order: Order) -> Document:
     if order.approval_id is None:
         return {}
     return {"approval_id": str(order.approval_id), "awaits_approval": order.awaits_approval}
+
+
+def share_fields(order: Order) -> Document:
+    """Of an advisor's group order: what each account has of it, and what that comes to."""
+    if not order.is_allocated:
+        return {}
+    shares = shares_of(order, order.executions.all())
+    return {
+        "shares": [
+            {
+                "account": share.account,
+                "cum_qty": decimal_text(share.qty),
+                "avg_px": decimal_text(share.avg_px),
+                "commission": decimal_or_none(share.commission),
+                "commission_currency": share.currency or None,
+            }
+            for share in shares
+        ],
+        "shared_qty": decimal_text(sum((share.qty for share in shares), Decimal(0))),
+    }
 
 
 def instrument_document(instrument: Instrument) -> Document:

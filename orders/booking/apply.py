@@ -54,7 +54,7 @@ from orders.models import (
     Source,
     State,
 )
-from orders.models.execution import supersede
+from orders.models.execution import Allocated, supersede
 from orders.models.order import order_id_of
 from orders.notify import wakeup
 from orders.notify.alerts import raise_alert
@@ -284,6 +284,8 @@ class Applying:
         for other in corrections.follow_move(self.set, order, execution, versions, cause):
             self._touched[other] = cause
         said = {name: str(getattr(report, name)) for name in ("exec_id", "last_qty", "last_px", "venue")}
+        if execution.allocated:
+            said |= {"account": account, "allocated": str(execution.allocated)}
         order.record_event(EventKind.EXECUTION, cause.saying(data=said))
         request_answers.accept_proven(self.set, order, cause)
         self._touched[order] = cause
@@ -296,7 +298,7 @@ class Applying:
         if not (report.account or order.account_id):
             raise ValueError(f"execution {report.exec_id} names no account")
         account = self.set.account(report.account) if report.account else str(order.account_id)
-        if order.account_id and order.account_id != account:
+        if order.account_id and order.account_id != account and not order.is_allocated:
             order.account_id = None
             order.touched = True
         return account
@@ -427,6 +429,7 @@ def _execution_of(
         account_id=account,
         exec_id=exec_id,
         exec_root=execution_id(report.exec_root),
+        allocated=_allocated(order, account),
         con_id=storable.whole(report.instrument.con_id),
         symbol=storable.text(report.instrument.symbol, 32),
         sec_type=storable.text(report.sec_type, 16),
@@ -442,6 +445,13 @@ def _execution_of(
     )
     execution.trade_date = trading_days.date_of(order, report.transact_time)
     return execution
+
+
+def _allocated(order: Order, account: str) -> str:
+    """What an execution is of a group order: the whole is the master's, a share is another account's."""
+    if not order.is_allocated:
+        return ""
+    return Allocated.WHOLE if account == order.account_id else Allocated.SHARE
 
 
 def _booked(value: Decimal) -> Decimal:

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
-from brokers.fix import SecType
 from brokers.messages import CommissionReport
 from brokers.postgres import clock, storable
 from orders.booking import quantities
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
-from orders.models.execution import charged, uncharged
+from orders.models.execution import WHOLES, Allocated, charged, uncharged
 from orders.notify.alerts import raise_alert
 from orders.store.orders import store_orders
 
@@ -83,7 +83,7 @@ def mark_missing(session: str) -> int:
         superseded=False,
         last_qty__gt=0,
         received_at__lt=clock.now() - grace(),
-    ).exclude(order__source=Source.EXTERNAL)
+    ).exclude(Q(order__source=Source.EXTERNAL) | Q(allocated=Allocated.WHOLE))
     ids = sorted(set(late.values_list("order_id", flat=True)[:BATCH_SIZE]))
     if not ids:
         return 0
@@ -107,7 +107,7 @@ def book_unreported(session: str) -> int:
         superseded=False,
         last_qty__gt=0,
         received_at__lt=clock.now() - FREE_AFTER,
-    ).exclude(sec_type=SecType.BAG)
+    ).exclude(WHOLES)
     ids = list(waiting.order_by("id").values_list("id", flat=True)[:BATCH_SIZE])
     return book_free(ids, actor="lifecycle", why="The broker has told no commission for a day: none is due.")
 

@@ -40,16 +40,20 @@ def find_corrected(known: WorkingSet, report: ExecutionReport) -> Order | None:
 def versions_of(known: WorkingSet, order: Order, execution: Execution) -> list[Execution]:
     """All versions of an execution, on whichever orders.
 
-    Executions of a group order have one id in each account; an order of ours has one account, so a version in
-    another one is the same execution, corrected.
+    Executions of a group order may have one id in each account; any other order of ours has one account, so a
+    version in another one is the same execution, corrected.
     """
     return [
         one
         for one in known.versions(execution.exec_root)
         if one.account_id == execution.account_id
-        or order.source != Source.EXTERNAL
-        or known.orders[one.order_id].source != Source.EXTERNAL
+        or _has_one_account(order)
+        or _has_one_account(known.orders[one.order_id])
     ]
+
+
+def _has_one_account(order: Order) -> bool:
+    return order.source != Source.EXTERNAL and not order.is_allocated
 
 
 def follow_move(

@@ -6,7 +6,7 @@ has 0, a negative number or 2147483647. So it finds only an order of today whose
 what says account, side and contract too, or what has no permId (an error). A bare status under our number
 teaches no permId: it waits until an order or an execution has. An order of ours never takes what is of
 another account, side or contract, whatever identity it carries: somebody else's order is recorded as EXTERNAL
-instead.
+instead. A group order of an advisor takes executions on the accounts of its login: those are its shares.
 """
 
 from __future__ import annotations
@@ -140,9 +140,14 @@ def agrees(order: Order, facts: Facts | None) -> bool:
     if order.source == Source.EXTERNAL:
         is_order = facts.executed_at is None
         return not (is_order and facts.account and order.account_id) or order.account_id == facts.account
-    if facts.account and facts.account != order.account_id:
+    if facts.account and facts.account != order.account_id and not _is_share(order, facts):
         return False
     return _fits(order.traded, WAYS.get(order.side), facts)
+
+
+def _is_share(order: Order, facts: Facts) -> bool:
+    """Whether it executes a share of a group order: on an account of the order's own advisor, on no other."""
+    return facts.executed_at is not None and facts.account in order.sharers
 
 
 def _fits(ours: TradedContract, way: str | None, facts: Facts) -> bool:

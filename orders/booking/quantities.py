@@ -14,6 +14,7 @@ from brokers.formats import decimal_text
 from orders.instruments import trading_days
 from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, Split, State
 from orders.models.execution import (
+    Allocated,
     average_px,
     charged,
     executed,
@@ -80,7 +81,7 @@ def alert_to_surprises(order: Order, execution: Execution, *, corrects: bool) ->
         kind, text = AlertKind.BUST, f"Nothing is left of it: {execution.exec_id}."
     elif corrects:
         kind, text = AlertKind.CORRECTION, f"Now {what}."
-    elif order.state in DEAD:
+    elif order.state in DEAD and execution.allocated != Allocated.SHARE:  # the whole has told it
         kind, text = AlertKind.LATE_FILL, f"The order was {order.state} when {what} came."
     else:
         return

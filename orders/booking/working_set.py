@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from uuid import UUID
 
 import msgspec
@@ -32,6 +32,7 @@ from orders.models import (
     RequestState,
 )
 from orders.models.order import TradedContract, order_id_of
+from orders.store import advisors
 from orders.store.orders import store_orders
 
 #: What may change of a stored execution.
@@ -140,7 +141,9 @@ class WorkingSet:
 
     # --- changing --------------------------------------------------------------------------------
     def add_order(self, order: Order) -> None:
-        """Take in an order that was just recorded."""
+        """Take in an order that was just recorded, or read."""
+        if order.is_allocated:
+            order.sharers = self._sharers
         self.orders[order.id] = order
         self.learn(order)
 
@@ -200,6 +203,11 @@ class WorkingSet:
         store_orders(self.orders.values(), **executions)
         for request in self._changed_requests:
             _store_request(request)
+
+    @cached_property
+    def _sharers(self) -> frozenset[str]:
+        login = advisors.login_of(self.session)
+        return frozenset(login.accounts) if login else frozenset()
 
     # --- locking ---------------------------------------------------------------------------------
     def _load(self, keys: OrderKeys, *first: prepared.Statement) -> list[prepared.Row]:

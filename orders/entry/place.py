@@ -19,6 +19,7 @@ from django.db import transaction
 from brokers.models import BrokerAccount, GatewaySession
 from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
+from orders.entry.allocation import allocation_errors
 from orders.entry.checks import warned_report
 from orders.entry.intentions import worth_of
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
@@ -318,7 +319,8 @@ def dry_run_many(tickets: Iterable[Ticket], client: User) -> list[Order]:
 
 def require_form(ticket: Ticket, context: OrderContext) -> None:
     """Raise TicketInvalid when the ticket is no order that could be placed."""
-    if errors := form_errors(ticket, context.instrument, clock.now()):
+    errors = form_errors(ticket, context.instrument, clock.now())
+    if errors := errors | allocation_errors(ticket, context.account, context.instrument):
         raise TicketInvalid(errors)
 
 

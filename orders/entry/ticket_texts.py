@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.formats import decimal_text
+from brokers.order_attributes import Allocation
 from orders.entry.fields import Field, Number, collect, fields_of
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentAmbiguous, TicketInvalid
@@ -36,10 +37,18 @@ def _of_one_text(fields: Mapping[str, Field]) -> tuple[str, ...]:
 LEGS = "legs"
 LEG_PARTS = ("con_id", "ratio", "side", "exchange")
 LEGS_HINT = f"for each leg {':'.join(LEG_PARTS)}"
+#: The group that shares an order in one text, as "Growth" or "Growth:NetLiq".
+ALLOCATION = "allocation"
+ALLOCATION_HINT = "group, or group:method"
 #: What describes an instrument by texts.
 INSTRUMENT_COLUMNS = (*_of_one_text(INSTRUMENT_FIELDS), LEGS)
 #: The columns that a basket may have.
-COLUMNS = (*_of_one_text(TICKET_FIELDS)[:2], *INSTRUMENT_COLUMNS, *_of_one_text(TICKET_FIELDS)[2:])
+COLUMNS = (
+    *_of_one_text(TICKET_FIELDS)[:2],
+    *INSTRUMENT_COLUMNS,
+    *_of_one_text(TICKET_FIELDS)[2:],
+    ALLOCATION,
+)
 COLUMN_FIELDS = {name: (INSTRUMENT_FIELDS | TICKET_FIELDS)[name] for name in COLUMNS}
 LABELS = {name: field.label for name, field in COLUMN_FIELDS.items()}
 #: Columns of numbers, whole ones too.
@@ -77,6 +86,8 @@ def by_column(error: TicketInvalid) -> dict[str, list[str]]:
         column, _, part = name.removeprefix("instrument.").partition(".")
         if column == LEGS and part:
             found.setdefault(LEGS, []).extend(f"{part.replace('.', ' ')}: {text}" for text in texts)
+        elif column == ALLOCATION:
+            found.setdefault(ALLOCATION, []).extend(texts)
         else:
             found.setdefault(name.removeprefix("instrument."), []).extend(texts)
     return found
@@ -101,6 +112,8 @@ def plain_text(value: Any) -> str:
             return decimal_text(value)
         case datetime():
             return value.isoformat()
+        case Allocation():
+            return f"{value.group}:{value.method}" if value.method else value.group
         case tuple():
             return " ".join(":".join(str(getattr(leg, part)) for part in LEG_PARTS) for leg in value)
     return str(value)
@@ -110,6 +123,9 @@ def as_json(name: str, text: str) -> Any:
     """What a person means, as JSON has it: words in capitals, short words, true and false."""
     if name == LEGS:
         return _legs(text)
+    if name == ALLOCATION:
+        group, _, method = text.rpartition(":")
+        return {"group": group.strip(), "method": method.strip()} if group else {"group": text}
     if name in CAPITALS:
         text = text.upper()
         word = re.sub(r"[ -]+", "_", text)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import models
 from django.db.models import Q
@@ -16,6 +16,17 @@ from brokers.fix import SecType, Side
 if TYPE_CHECKING:
     from orders.models.order import Order
 
+
+class Allocated(models.TextChoices):
+    """Of a group order, which an advisor's accounts share: the whole, told for the master, or one share."""
+
+    WHOLE = "WHOLE"
+    SHARE = "SHARE"
+
+
+#: They move no position and cost nothing: the whole of a combination is told again leg by leg, that of an
+#: advisor's group order share by share.
+WHOLES = Q(sec_type=SecType.BAG) | Q(allocated=Allocated.WHOLE)
 PX_STEP = Decimal("1e-10")
 ZERO = Decimal(0)
 SCALE_STEP = Decimal("1e-9")
@@ -37,6 +48,9 @@ class Execution(models.Model):
     exec_id = models.CharField(max_length=64)
     exec_root = models.CharField(max_length=64)
     superseded = models.BooleanField(default=False)
+    allocated = models.CharField(
+        max_length=5, choices=Allocated.choices, blank=True, default="", db_default=""
+    )
     con_id = models.BigIntegerField(default=0)
     symbol = models.CharField(max_length=32, blank=True, default="")
     sec_type = models.CharField(max_length=16, blank=True, default="")
@@ -80,6 +94,11 @@ class Execution(models.Model):
         return self.exec_id
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is told again in parts, which are what moves positions: see `WHOLES`."""
+        return self.sec_type == SecType.BAG or self.allocated == Allocated.WHOLE
+
+    @property
     def ratio(self) -> Fraction:
         """How many shares now are one then: the two whole numbers of which `scale` has nine places."""
         stored = Fraction(self.scale)
@@ -113,15 +132,42 @@ def in_force(executions: Iterable[Execution]) -> list[Execution]:
 
 
 def executed(order: Order, executions: Iterable[Execution]) -> list[Execution]:
-    """The executions that make up the order's quantity: of a combination, those of the whole."""
+    """The executions that make up the order's quantity: of one told in parts, those of the whole."""
     counting = in_force(executions)
-    return [one for one in counting if one.sec_type == SecType.BAG] if order.is_combination else counting
+    return [one for one in counting if one.is_whole] if order.is_told_in_parts else counting
 
 
 def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:
-    """The executions that a commission is charged for: of a combination, those of its legs."""
+    """The executions that a commission is charged for: legs of a combination, shares of a group order."""
     counting = in_force(executions)
-    return [one for one in counting if one.sec_type != SecType.BAG] if order.is_combination else counting
+    return [one for one in counting if not one.is_whole] if order.is_told_in_parts else counting
+
+
+class Share(NamedTuple):
+    """What one account has of a group order."""
+
+    account: str
+    qty: Decimal
+    avg_px: Decimal
+    commission: Decimal | None  # None while one lacks
+    currency: str
+
+
+def shares_of(order: Order, executions: Iterable[Execution]) -> list[Share]:
+    """What each account has of a group order, by account; nothing for any other order."""
+    rows: dict[str, list[Execution]] = {}
+    for one in charged(order, executions) if order.is_allocated else ():
+        rows.setdefault(str(one.account_id), []).append(one)
+    return [
+        Share(
+            account,
+            total_qty(own),
+            average_px(own),
+            None if uncharged(own) else sum((one.commission or ZERO for one in own), ZERO),
+            next((one.commission_currency for one in own if one.commission_currency), ""),
+        )
+        for account, own in sorted(rows.items())
+    ]
 
 
 def has_executed(executions: Iterable[Execution]) -> bool:
@@ -154,7 +200,9 @@ def _way(side: str) -> int:
 
 
 def is_uneven(order: Order, executions: Iterable[Execution]) -> bool:
-    """Whether the legs of a combination do not come to what was executed of the whole."""
+    """Whether legs of a combination, or shares of a group order, do not come to what the whole executed."""
+    if order.is_allocated:
+        return total_qty(charged(order, executions)) != order.cum_qty
     return any(done != due for done, due in legs_of(order, executions).values())
 
 

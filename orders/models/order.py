@@ -144,6 +144,9 @@ class TradedContract(NamedTuple):
 class Order(OrderLifecycle):
     """One order of one account. `leaves_qty` and `ord_status` are computed, never stored."""
 
+    #: Of a group order: the accounts of the advisor's login, of which each may get a share.
+    sharers: frozenset[str] = frozenset()
+
     id = models.UUIDField(primary_key=True, default=uuid_utils.uuid7, editable=False)
     client = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="orders", db_index=False
@@ -440,6 +443,16 @@ class Order(OrderLifecycle):
     def is_combination(self) -> bool:
         """Whether it is for a combination."""
         return self.traded.sec_type == SecType.BAG
+
+    @property
+    def is_allocated(self) -> bool:
+        """Whether it is on an advisor's master account, for a group of accounts that share it."""
+        return "allocation" in self.special
+
+    @property
+    def is_told_in_parts(self) -> bool:
+        """Whether executions of the whole are told again: leg by leg, or share by share."""
+        return self.is_allocated or self.is_combination
 
     def time_is_over(self, at: datetime) -> bool:
         """Whether the order was good till a time that has come, and nobody asked for its cancel."""

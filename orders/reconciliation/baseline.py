@@ -19,9 +19,9 @@ from django.db.models import F, Max, Min, QuerySet
 from brokers.models import BrokerAccount, CashBalance, Position
 from brokers.postgres import clock
 from orders.models import Break, BreakKind, Execution
+from orders.models.execution import WHOLES
 from orders.reconciliation import corporate_actions, executed
 from orders.reconciliation.totals import (
-    COMBINATION,
     ZERO,
     Contract,
     Currency,
@@ -53,7 +53,7 @@ def traded_after(account: BrokerAccount, day: date) -> list[TradedTotal]:
     rows = Execution.objects.filter(account=account, trade_date__gt=day, superseded=False)
     known = corporate_actions.changes(account, after=day)
     later = (one.total for one in known if one.day > day)
-    return [*sums(rows.exclude(sec_type=COMBINATION)), *later]
+    return [*sums(rows.exclude(WHOLES)), *later]
 
 
 def quantities_on(account: BrokerAccount, day: date) -> dict[int, Decimal]:
@@ -141,7 +141,7 @@ def _settled_until(account: BrokerAccount) -> int:
     """The last execution of which nothing is missing and that no later one corrects, all before it too."""
     later = Execution.objects.filter(account=account, id__gt=account.baseline_execution)
     young = later.filter(received_at__gt=clock.now() - SETTLED_AFTER)
-    unpaid = later.filter(commission=None, superseded=False, last_qty__gt=0).exclude(sec_type=COMBINATION)
+    unpaid = later.filter(commission=None, superseded=False, last_qty__gt=0).exclude(WHOLES)
     first_open = min(filter(None, (_first(young), _first(unpaid))), default=None)
     settled = later.filter(id__lt=first_open) if first_open else later
     until = int(settled.aggregate(newest=Max("id"))["newest"] or 0)

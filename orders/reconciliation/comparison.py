@@ -19,10 +19,9 @@ from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, Break, BreakKind, Execution, LostOrder, Order, State
-from orders.models.execution import is_uneven, legs_of
+from orders.models.execution import WHOLES, is_uneven, legs_of, shares_of
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.snapshot_rows import parts
-from orders.reconciliation.totals import COMBINATION
 
 #: What is compared of an execution, after its account and id: both are one for two accounts of a group order.
 COMPARED = ("account_id", "exec_id", "side", "last_qty", "last_px")
@@ -249,18 +248,45 @@ def _said(report: ExecutionReport) -> dict[str, str]:
 
 # --- combinations ---------------------------------------------------------------------------------------
 def combinations(session: str, snapshot: Snapshot) -> list[Finding]:
-    """Combinations that are over and whose legs did not execute as the whole did: one leg alone, say."""
+    """Orders that are over and whose parts did not execute as the whole did: one leg alone, a share short."""
     told = Break.objects.filter(session_id=session, kind=BreakKind.EXECUTION, closed_at=None)
+    # The broker may share out a moment after it has executed.
+    settled_shares = Q(special__has_key="allocation", last_fill_at__lt=snapshot.started_at - grace())
     of_late = Q(last_fill_at__gte=snapshot.started_at - LOOKED_BACK) | Q(pk__in=told.values("order_id"))
     over = Order.objects.filter(
         of_late,
+        Q(instrument__in=Instrument.objects.filter(sec_type=SecType.BAG)) | settled_shares,
         session_id=session,
-        instrument__in=Instrument.objects.filter(sec_type=SecType.BAG),
         updated_at__lt=snapshot.started_at,
         state__in=(*DEAD, *EXECUTED),
     )
     rows = over.select_related("instrument").prefetch_related("executions")
-    return [_uneven(order) for order in rows if is_uneven(order, order.executions.all())]
+    return [
+        _unshared(order) if order.is_allocated else _uneven(order)
+        for order in rows
+        if is_uneven(order, order.executions.all())
+    ]
+
+
+def _unshared(order: Order) -> Finding:
+    """Shares that do not sum to what the whole executed."""
+    shares = shares_of(order, order.executions.all())
+    total = sum((share.qty for share in shares), Decimal(0))
+    said = ", ".join(f"{decimal_text(share.qty)} in {share.account}" for share in shares) or "none"
+    text = (
+        f"Group order {order.cl_ord_id} has {decimal_text(order.cum_qty)} executed, and the shares of its"
+        f" accounts come to {decimal_text(total)}: {said}."
+    )
+    return Finding(
+        kind=BreakKind.EXECUTION,
+        key=f"shares of {order.id}",
+        account=order.account_id,
+        instrument_id=order.instrument_id,
+        order_id=order.id,
+        text=text,
+        ours=as_evidence(**{share.account: decimal_text(share.qty) for share in shares}),
+        broker=as_evidence(executed=decimal_text(order.cum_qty)),
+    )
 
 
 def _uneven(order: Order) -> Finding:
@@ -300,5 +326,5 @@ def commissions(session: str) -> list[Finding]:
             text=f"The broker has not told the commission of execution {row.exec_id}.",
             ours=as_evidence(last_qty=decimal_text(row.last_qty), last_px=decimal_text(row.last_px)),
         )
-        for row in rows.exclude(sec_type=COMBINATION).select_related("order")[:1000]
+        for row in rows.exclude(WHOLES).select_related("order")[:1000]
     ]

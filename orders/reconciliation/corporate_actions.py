@@ -17,10 +17,10 @@ from django.db.models import Case, DateField, Q, QuerySet, Value, When
 from brokers.models import BrokerAccount, Instrument, Position
 from brokers.postgres import clock
 from orders.models import Break, BreakKind, Execution, PositionEvent, PositionEventKind, Split
-from orders.models.execution import PX_STEP
+from orders.models.execution import PX_STEP, WHOLES
 from orders.models.trade_date import trade_date
 from orders.reconciliation import executed
-from orders.reconciliation.totals import COMBINATION, ZERO, TradedTotal, sums
+from orders.reconciliation.totals import ZERO, TradedTotal, sums
 
 #: Without a word of the contract's own place.
 NEW_YORK = "America/New_York"
@@ -105,7 +105,7 @@ def _held_before(
         account=account, con_id=split.con_id, trade_date__gte=split.ex_date, superseded=False
     )
     now = sum(base, ZERO) + sum((one.quantity for one in traded if one.con_id == split.con_id), ZERO)
-    since = sum((one.quantity for one in sums(later.exclude(sec_type=COMBINATION))), ZERO)
+    since = sum((one.quantity for one in sums(later.exclude(WHOLES))), ZERO)
     before = (one.counted.quantity for one in changed if _is_before(one, split))
     return now - since + sum(before, ZERO)
 

@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 
 from brokers.models import BrokerAccount
 from orders.models import Execution
-from orders.reconciliation.totals import COMBINATION, TradedTotal, negative, sums
+from orders.models.execution import WHOLES
+from orders.reconciliation.totals import TradedTotal, negative, sums
 
 
 def since_baseline(account: BrokerAccount) -> list[TradedTotal]:
@@ -16,7 +17,7 @@ def since_baseline(account: BrokerAccount) -> list[TradedTotal]:
 
 def between(account: str, after: int, until: int | None = None) -> list[TradedTotal]:
     """Executions with ids in (after, until] that count, less those before that they corrected."""
-    rows = Execution.objects.filter(account=account, id__gt=after).exclude(sec_type=COMBINATION)
+    rows = Execution.objects.filter(account=account, id__gt=after).exclude(WHOLES)
     if until is not None:
         rows = rows.filter(id__lte=until)
     replaced = _replaced(account, after, rows)

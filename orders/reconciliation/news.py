@@ -102,11 +102,13 @@ def missing_orders(
     known_before = Q(claimed_at__lt=snapshot.started_at) | Q(
         source=Source.EXTERNAL, received_at__lt=snapshot.started_at
     )
-    candidates = Order.objects.filter(
+    expected = Order.objects.filter(
         known_before, session_id=session, state__in=AT_BROKER, held_for_desk=False
-    ).exclude(pk__in=seen)
+    )
+    # Here, not in the query: what is shown are all orders of the day, what is not shown hardly any.
+    not_shown = [pk for pk in expected.values_list("pk", flat=True).iterator() if pk not in seen]
     missing, doubted = [], {}
-    for order in candidates.select_related("instrument"):
+    for order in expected.filter(pk__in=not_shown).select_related("instrument"):
         if order.state == State.SENT and not _answer_overdue(order, snapshot, lease_epoch):
             continue
         doubts = evidence.doubts(order)

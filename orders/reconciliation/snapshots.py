@@ -46,6 +46,7 @@ from orders.reconciliation.snapshot_rows import Row, absence_topic, message, top
 from orders.reconciliation.steps import Steps
 from orders.sending import absence
 from orders.sending.absence import Doubt
+from orders.store import advisors
 
 
 def apply_snapshot(
@@ -101,8 +102,13 @@ class SnapshotBooking:
 
     def apply_news(self) -> None:
         """What the snapshot shows that our books do not; all of it, when that cannot be told."""
-        everything = News(list(self.snapshot.orders))
-        found = self.steps.run("find news", lambda: news_of(self.session, self.snapshot), instead=everything)
+
+        def find() -> News | None:
+            return news_of(self.session, self.snapshot)
+
+        found = self.steps.run("find news", find, instead=None)
+        if found is None:  # not before: the reports of a long day are many
+            found = News(list(self.snapshot.orders))
         self.news, self.seen = found.reports, found.seen
         self.flags.snapshot_wanted |= found.contradicts
         self._submit(self.news)
@@ -173,6 +179,9 @@ def _store_account(steps: Steps, session: str, snapshot: Snapshot) -> None:
     def reconciled() -> None:
         GatewaySession.objects.filter(name=session).update(reconciled_at=clock.now())
 
+    steps.run(
+        "store the advisor's groups", lambda: _whole(advisors.store, session, snapshot.advisor), instead=None
+    )
     steps.run("store positions", lambda: _whole(positions.store_snapshot, session, snapshot), instead=None)
     steps.run("store cash", lambda: _whole(cash.store, session, snapshot), instead=None)
     steps.run("store account values", lambda: _whole(account_values.store_snapshot, snapshot), instead=None)

@@ -13,7 +13,6 @@ from orders.models import Execution
 
 #: Marked to market daily: cash moves by the profit that the broker reports, not by the price.
 MARKED = ("FUT", "CFD")
-COMBINATION = "BAG"  # its legs are executions of their own
 ZERO = Decimal(0)
 
 Contract = tuple[str, int]  # account, con_id

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from brokers.fix import SecType
 from brokers.formats import decimal_or_none, decimal_text, time_text
 from brokers.models import Profit
 from orders.controls.limits.in_force import limits_now
 from orders.models import Approval, Execution, Order
+from orders.models.execution import WHOLES
 from orders.models.order import first_id_at
 from orders.reports import tca
 from orders.reports.report_day import Listed, ReportDay, Rows, listed, order_row
@@ -62,7 +62,7 @@ def _fill(one: Execution) -> dict[str, Any]:
 
 def legs_of_day(asked: ReportDay) -> QuerySet[Execution]:
     """The same without a combination's own executions: its legs are what was traded and charged."""
-    return fills_of_day(asked).exclude(sec_type=SecType.BAG).order_by()
+    return fills_of_day(asked).exclude(WHOLES).order_by()
 
 
 def traded(asked: ReportDay) -> Rows:

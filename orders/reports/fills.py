@@ -12,6 +12,7 @@ from typing import Any
 from brokers.fix import SecType
 from brokers.formats import decimal_or_none, time_text
 from orders.models import Execution
+from orders.models.execution import Allocated
 from orders.reports.costs import ZERO, in_bps, sign_of
 from orders.reports.tables import Row
 from orders.reports.units import Units
@@ -90,7 +91,9 @@ def _costs(execution: Execution, slippage: Slippage) -> dict[str, Any]:
 
 
 def is_leg(execution: Execution) -> bool:
-    """Whether it is of a leg of a combination: the price at arrival is the combination's."""
+    """Whether it is of a leg of a combination, or a share of a group order: the whole tells what it cost."""
+    if execution.allocated == Allocated.SHARE:
+        return True
     return execution.order.instrument.sec_type == SecType.BAG and execution.sec_type != SecType.BAG
 
 
@@ -102,7 +105,8 @@ def size_of(execution: Execution) -> Decimal:
 class Sums:
     """Counts rows as they pass; corrected ones do not count.
 
-    Of a combination the legs are what was traded and charged; its own executions tell what it cost.
+    Of a combination the legs, of a group order the shares are what was traded and charged; the whole tells
+    what it cost.
     """
 
     def __init__(self) -> None:
@@ -115,7 +119,7 @@ class Sums:
         if execution.superseded or not execution.last_qty:
             return
         currency = execution.currency or execution.order.instrument.currency
-        whole = execution.sec_type == SecType.BAG
+        whole = execution.is_whole
         sums = self._sums[currency, currency if whole else execution.commission_currency]
         sums["slippage"] += slippage or ZERO
         if not whole:

@@ -147,7 +147,7 @@ POSITIONS = f"""
             FROM orders_execution x,
                 (SELECT COALESCE(p.reported_at, now() - interval '1 hour') AS at) AS known
             WHERE x.account_id = a.account_id AND x.con_id = a.con_id AND NOT x.superseded
-              AND x.transact_time > known.at - interval '1 hour'
+              AND x.allocated <> 'WHOLE' AND x.transact_time > known.at - interval '1 hour'
               AND x.received_at > known.at - interval '5 seconds'
         ) AS lately
     ) AS e ON true

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import WAIT
+from tests.browser.conftest import WAIT, log_in
 from tradedesk.stack.system import System
 
 
@@ -46,3 +46,38 @@ def test_a_stream_that_is_gone_is_reported(boss: Page, stack: System) -> None:
     expect(boss.locator("#desk-live-text")).to_contain_text("Not live for", timeout=WAIT)
     stack.thaw("stream")
     expect(boss.locator("#desk-live-text")).to_have_text("Live", timeout=WAIT)
+
+
+def test_hints_are_shown_until_they_were_read(stack: System, browser: Browser) -> None:
+    password = (stack.options.data / "desk_password").read_text().strip()
+    with log_in(stack, browser, "desk", password) as window:  # a browser that was never here
+        page = window.new_page()
+        page.goto("/admin/")
+        hints = page.get_by_role("region", name="New here?")
+        expect(hints).to_contain_text("nothing is sent before you review and confirm it")
+        page.get_by_role("button", name="Understood").click()
+        for _ in range(2):
+            expect(hints).to_be_hidden()
+            page.reload()
+
+
+def test_a_question_mark_lists_the_keys_on_every_kind_of_page(boss: Page, stack: System) -> None:
+    order = stack.api.placed()
+    for place in ("/admin/", "/admin/orders/order/", f"/admin/orders/order/{order['id']}/change/"):
+        boss.goto(place)
+        boss.keyboard.press("?")
+        keys = boss.get_by_role("dialog", name="Keys")
+        expect(keys).to_contain_text("No key sends an order or a cancel by itself.")
+        boss.keyboard.press("Escape")
+        expect(keys).to_be_hidden()
+
+
+def test_keys_of_the_list_lead_where_they_say(boss: Page) -> None:
+    boss.goto("/admin/")
+    places = {"b": "orders/order/?view=open", "t": "desk/ticket/", "p": "brokers/position/", "d": ""}
+    for key, place in places.items():
+        boss.keyboard.press("g")
+        boss.keyboard.press(key)
+        expect(boss).to_have_url(re.compile(rf"/admin/{re.escape(place)}$"), timeout=WAIT)
+        boss.wait_for_load_state()
+        boss.evaluate("document.activeElement.blur()")  # the ticket puts the cursor into its first field

@@ -21,7 +21,7 @@ IMAGES = os.environ.get("DESK_IMAGES")
 TODAY = "?kind=end-of-day&account=DU1234567"
 PAGES = {
     "breaks-at-work": "/admin/desk/breaks/",
-    "costs": "/admin/desk/costs/?by=symbol",
+    "costs": "/admin/desk/costs/?by=symbol&preset=month",
     "day-report": f"/admin/desk/reports/{TODAY}",
     "start-of-day": "/admin/desk/reports/?kind=start-of-day&account=DU1234567",
     "statements": "/admin/desk/statements/",

@@ -22,6 +22,33 @@ def test_why_an_order_was_rejected_is_said_on_its_page(boss: Page, stack: System
     expect(boss.locator("#checks-title ~ table .state.bad").first).to_be_visible()
 
 
+#: Every moment of an order's page: what its head and its sentence say together.
+MOMENTS = """() => {
+    const text = (part) => document.querySelector(`[data-part="${part}"]`).textContent.trim();
+    window.moments = [];
+    new MutationObserver(() => moments.push([text("head"), text("sentence")]))
+        .observe(document.body, { childList: true, subtree: true });
+}"""
+
+
+def test_no_answer_yet_is_gone_in_the_moment_in_which_the_order_is_completed(
+    boss: Page, stack: System
+) -> None:
+    stack.freeze("simgateway")
+    try:
+        order = stack.api.place("MSFT", order_qty="2").json()
+        eventually(lambda: stack.api.state(order["id"]) in ("SENT", "UNCONFIRMED"), limit=60)
+        boss.goto(f"/admin/orders/order/{order['id']}/change/")
+        expect(boss.locator("[data-part=sentence]")).to_contain_text(re.compile("no answer|asked"))
+        boss.evaluate(MOMENTS)
+    finally:
+        stack.thaw("simgateway")
+    expect(boss.locator("[data-part=head]")).to_contain_text("Completed", timeout=WAIT)
+    over = [sentence for head, sentence in boss.evaluate("moments") if "Completed" in head]
+    assert over
+    assert [sentence for sentence in over if "no answer" in sentence] == []
+
+
 def test_a_stale_form_overwrites_nothing_and_keeps_what_was_typed(boss: Page, stack: System) -> None:
     order = stack.api.placed("IBM", ord_type="LIMIT", price="1")
     url = f"/admin/orders/order/{order['id']}/change/"

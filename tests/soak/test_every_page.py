@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import boss, boss_window, browser, stack
 from tests.browser.test_blotter import limit_order
-from tests.browser.test_pages import ONE_OF_EACH, order
+from tests.browser.test_pages import order
 from tests.browser.walk import faults, pages_of
 from tests.pages import routes
 from tradedesk.stack.system import System
@@ -42,8 +42,7 @@ NO_PAGE_OF_THEIRS: set[str] = set()
 @pytest.fixture(scope="module")
 def pages(stack: System, boss_window: BrowserContext, order: str) -> list[tuple[str, str]]:
     """Name and URL of every page, with a row of each kind to look at."""
-    for text in (ONE_OF_EACH, ROWS):
-        stack.manage("shell", "-c", text)
+    stack.manage("shell", "-c", ROWS)
     pair = [limit_order("TSLA", "BUY", "1"), limit_order("TSLA", "BUY", "2")]
     pair[0]["cl_ord_id"] = f"{uuid.uuid4()}-".ljust(64, "W")
     stack.api.post("/groups", json={"list_id": "L" * 60, "kind": "OCA", "orders": pair}).raise_for_status()

@@ -1,4 +1,4 @@
-"""The blotter over 100,000 orders: no view, filter or sorting takes much longer than another.
+"""The blotter over 100,000 orders: no filter takes 150 ms, and none much longer than another.
 
 Measured is what the processor spends on an answer, in this process and in the database: a machine that has
 other things to do changes it little. `-s` shows the figures.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 import pytest
 from django.db import connection
@@ -29,6 +28,7 @@ __all__ = ["boss", "desk", "fresh_tokens", "groups", "person"]
 
 STORED, TODAY, OPEN = 100_000, 10_000, 2_000
 READS = 5
+MOST = 150  # ms for any filter
 BLOTTER = "admin:orders_order_changelist"
 Query = dict[str, str]
 
@@ -89,7 +89,7 @@ def spent(backend: int) -> float:
 
 
 def taken(client: Client, query: Query, name: str = BLOTTER) -> float:
-    """The median of the milliseconds of an answer."""
+    """The least of the milliseconds of an answer: whatever else the machine does only adds to them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (backend,) = cursor.fetchone()
@@ -99,7 +99,7 @@ def taken(client: Client, query: Query, name: str = BLOTTER) -> float:
         answer = client.get(reverse(name), query)
         found.append(spent(backend) - begin)
         assert answer.status_code == 200, query
-    return round(median(found))
+    return round(min(found))
 
 
 @pytest.mark.django_db(transaction=True)
@@ -114,7 +114,7 @@ def test_no_view_of_a_large_blotter_takes_much_longer_than_another(
         record_property(name, figures)
         print(f"\n{name}, ms of processor", *(f"{ms:6} {query}" for query, ms in figures.items()), sep="\n")
     usual = told["filters"]["{'view': 'open'}"]
-    assert {query: ms for query, ms in told["filters"].items() if ms > 3 * usual} == {}
+    assert {query: ms for query, ms in told["filters"].items() if ms > min(3 * usual, MOST)} == {}
 
 
 KINDS = {"filters": FILTERS, "groups": GROUPS, "sorts": SORTS}

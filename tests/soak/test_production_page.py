@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ SECTION = re.search(
     (BASE_DIR / "docs/production.md").read_text(),
     re.MULTILINE | re.DOTALL,
 )
-#: Installing is for a machine of one's own: this one has what the tests need.
+APT = r"^sudo (?=apt-get )"
+#: On a machine of somebody's own nothing that is there is made newer.
 FRESH_MACHINE = "FRESH_MACHINE" in os.environ
 
 
@@ -31,8 +33,29 @@ def blocks() -> list[str]:
     return [first, second]
 
 
+def can_install(apt: str) -> bool:
+    """Whether the packages could be installed here; asked without doing it."""
+    if not shutil.which("apt-get"):
+        return False
+    argv = ["apt-get", "install", "--simulate", "--no-upgrade", *apt.split("install -y ")[1].split()]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+def installs(commands: str) -> tuple[str, str]:
+    """The commands as this machine can follow them, and what that leaves out."""
+    apt = "\n".join(line for line in commands.splitlines() if re.match(APT, line))
+    if FRESH_MACHINE and shutil.which("sudo"):
+        return commands, "nothing"
+    if os.geteuid() or (not FRESH_MACHINE and not can_install(apt)):
+        return re.sub(rf"{APT}.*\n", "", commands, flags=re.MULTILINE), f"no root, or not installable: {apt}"
+    commands = re.sub(APT, "", commands, flags=re.MULTILINE)
+    if FRESH_MACHINE:
+        return commands, "sudo, for root"
+    return commands.replace("install -y", "install -y --no-upgrade"), "sudo, for root; upgrades"
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Iterator[Path]:
+def checkout(tmp_path: Path, record_property: Callable[[str, object], None]) -> Iterator[Path]:
     """Somebody's home folder, after the first block; `make up` runs as long as the test does."""
     http, *others = (free_port() for _ in range(5))
     ports = " ".join(
@@ -40,10 +63,9 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
         for name, port in zip(("stream", "flower", "gateway-port", "control-port"), others, strict=True)
     )
     first, _ = blocks()
-    first = first.replace("REPOSITORY", str(BASE_DIR))
+    first, left_out = installs(re.sub(r"^REPOSITORY=\S+", f"REPOSITORY={BASE_DIR}", first))
+    record_property("left out of the page:", left_out)
     first = first.replace('ARGS="--ib 127.0.0.1:4002"', f'ARGS="--http {http} {ports}"')
-    if not FRESH_MACHINE:
-        first = re.sub(r"^sudo apt-get .*\n", "", first, flags=re.MULTILINE)
     unwanted = ("DATABASE_URL", "REDIS_URL", "TRADEDESK_DATA", "PGOPTIONS", "SECRET_KEY")
     env = {name: value for name, value in os.environ.items() if name not in unwanted}
     log = tmp_path / "up.log"

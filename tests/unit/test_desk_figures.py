@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +17,7 @@ from django.utils import formats, timezone
 
 from brokers import display
 
+TEMPLATES = Path(display.__file__).parents[1] / "tradedesk" / "templates"
 admin.autodiscover()  # as the URLs do
 
 
@@ -58,6 +61,11 @@ def test_money_has_two_decimals_its_currency_and_the_rest_in_its_title(
     assert shown in display.money(Decimal(amount) if amount else None, "USD")
 
 
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    told = [display.number_text(Decimal(text), 1) for text in ("-0.04", "-0.06", "0", "-1000.5")]
+    assert told == ["0.0", "−0.1", "0.0", "−1,000.5"]
+
+
 def test_a_time_begins_with_its_date_where_that_is_not_today() -> None:
     now = timezone.now()
     assert f">{now:%H:%M:%S}<" in display.moment(now)
@@ -87,3 +95,15 @@ def test_no_list_shows_a_bare_time_price_or_amount() -> None:
             if isinstance(field, DateField | DecimalField | FloatField):
                 bare.append(f"{model.__name__}.{name}")
     assert bare == []
+
+
+#: Shares, seconds and places in a drawing; whatever is traded or dated goes through `brokers.display`.
+OTHER_FIGURES = {"dashboard_today.html", "order_hops.html", "session_live.html"}
+OWN_FORM = re.compile(r"\|(?:date|time|intcomma|localize)\b|\|floatformat")
+
+
+def test_no_page_gives_figures_or_times_a_form_of_its_own() -> None:
+    pages = [page for page in TEMPLATES.rglob("*.html") if page.name not in OTHER_FIGURES]
+    found = {page.name: own for page in pages if (own := OWN_FORM.findall(page.read_text()))}
+    assert len(pages) > 80
+    assert found == {}

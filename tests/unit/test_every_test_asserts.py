@@ -22,9 +22,10 @@ def called(node: ast.AST) -> str:
     """The name of what is called here; `pytest.raises` and `pytest.warns` count as helpers."""
     if not isinstance(node, ast.Call):
         return ""
-    if ast.unparse(node.func) in ("pytest.raises", "pytest.warns"):
-        return HELPERS[1]
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    if not isinstance(node.func, ast.Attribute):
+        return getattr(node.func, "id", "")
+    is_pytests = isinstance(node.func.value, ast.Name) and node.func.value.id == "pytest"
+    return HELPERS[1] if is_pytests and node.func.attr in ("raises", "warns") else node.func.attr
 
 
 def found_in(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

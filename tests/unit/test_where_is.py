@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,13 @@ ROWS = dict(re.findall(r"^\| ([^|]+?) \| (.+) \|$", PAGE, re.MULTILINE))
 ELSEWHERE = ("brokers/simulator/", "brokers/ib/bare.py")
 
 
-def calls(*names: str) -> Iterator[tuple[str, str]]:
-    """(file, function called) of every call of these names in the product."""
+@cache
+def all_calls() -> tuple[tuple[str, str], ...]:
+    """(file, function called) of every call in the product, which is read once."""
+    return tuple(read_calls())
+
+
+def read_calls() -> Iterator[tuple[str, str]]:
     for path in sorted((*BASE_DIR.glob("orders/**/*.py"), *BASE_DIR.glob("brokers/**/*.py"))):
         file = str(path.relative_to(BASE_DIR))
         if file.startswith(ELSEWHERE):
@@ -29,8 +35,12 @@ def calls(*names: str) -> Iterator[tuple[str, str]]:
                 name = (
                     node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 )
-                if name in names:
-                    yield file, name
+                yield file, name
+
+
+def calls(*names: str) -> list[tuple[str, str]]:
+    """Every call of these names."""
+    return [call for call in all_calls() if call[1] in names]
 
 
 def files(*names: str) -> set[str]:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Sequence
 
 from tradedesk.bench.client import Answer
 from tradedesk.bench.figures import Document, per_second, spread
-from tradedesk.bench.ground import Ground, Row
+from tradedesk.bench.ground import MOVING, Ground, Row
 from tradedesk.bench.machine import processor_seconds, resident_mb, spent_per
 
 #: What must be empty when all is over: name and the query that counts it.
 LEFT_BEHIND = {
-    "orders_moving": "SELECT count(*) FROM orders_order WHERE state IN "
-    "('CREATED','SENT','UNCONFIRMED','ACCEPTED','PENDING','PARTIALLY_FILLED','FILLED')",
+    "orders_moving": f"SELECT count(*) FROM orders_order WHERE state IN {MOVING}",  # noqa: S608 - our own words
     "commands_waiting": "SELECT count(*) FROM orders_outboxcommand WHERE done_at IS NULL",
     "inbox_waiting": "SELECT count(*) FROM brokers_inboxmessage WHERE applied_at IS NULL",
     "orders_sent_twice": "SELECT count(*) FROM (SELECT 1 FROM orders_submissionattempt"

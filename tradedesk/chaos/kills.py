@@ -37,11 +37,12 @@ Say = Callable[[str], None]
 
 
 class Flow:
-    """Market orders at a steady rate; each is repeated with the same ids until it is answered."""
+    """Market orders, so many a second; each is repeated with the same ids until it is answered."""
 
-    def __init__(self, api: Api, name: str = "kills") -> None:
+    def __init__(self, api: Api, name: str = "kills", *, rate: float = RATE) -> None:
         self.api = api
         self.name = name
+        self.rate = rate
         self.numbers = count()
         self.taken: list[str] = []
         self.statuses: Counter[int] = Counter()
@@ -60,7 +61,7 @@ class Flow:
             thread.join()
 
     def _send(self) -> None:
-        while not self.over.wait(SENDERS / RATE):
+        while not self.over.wait(SENDERS / self.rate):
             number = next(self.numbers)
             order = {"cl_ord_id": f"{self.name}-{number}", "side": SIDES[number % 2], "max_age": "3600"}
             answer = self._until_answered(order)

@@ -34,7 +34,7 @@ ADDRESS_TRIES = env.integer("TRADEDESK_ADDRESS_TRIES", 30, low=1, high=10_000)
 #: The address or network (CIDR) of the one proxy whose X-Forwarded-For is believed; empty: none.
 TRUSTED_PROXY = env.networks("TRADEDESK_TRUSTED_PROXY")
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
+AXES_LOCKOUT_CALLABLE = "tradedesk.http.failures.locked_out"
 AXES_ONLY_ADMIN_SITE = True
 AXES_ENABLE_ADMIN = False  # the desk has a page of its own
 AXES_VERBOSE = False

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from django.db import Error
 
 from orders.notify.redis_client import REDIS_ERRORS
-from tradedesk.doctor import database, deployment, gateways, keeping, tasks
+from tradedesk.doctor import database, deployment, disks, gateways, keeping, tasks
 from tradedesk.doctor.findings import Finding, fail, ok
 from tradedesk.health import first_line
 
@@ -20,6 +20,7 @@ def examine() -> Iterator[Finding]:
     """All findings, in the order in which somebody would cure them."""
     yield versions()
     yield from deployment.examine()
+    yield from disks.examine()
     yield from guarded("database", database.examine, "Start PostgreSQL, and correct DATABASE_URL.")
     yield from guarded("redis", tasks.examine, "Start Redis, and correct REDIS_URL.")
     yield from guarded("sessions", gateways.examine, "They are read from the database: see above.")

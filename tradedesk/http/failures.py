@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -61,6 +62,21 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
         "You may not do this",
         "Your rights do not include this page or this act. Nothing was changed.",
         "A person with the right over people can give you a group that has it: see who you are in the menu.",
+    )
+
+
+def locked_out(
+    request: HttpRequest, answer: HttpResponse | None = None, tried: object = None
+) -> HttpResponse:
+    """429 after too many wrong passwords or codes; django-axes counts them."""
+    minutes = f"{settings.AXES_COOLOFF_TIME * 60:g}"
+    return refused(
+        429,
+        "Too many tries",
+        "The password or the code was wrong too often, so this name is not let in from here for "
+        f"{minutes} minutes. Nothing else was changed, and other logins go on.",
+        "If it was not you who tried, tell operations. If you have forgotten the password, a person with the "
+        "right over people gives you a new one.",
     )
 
 

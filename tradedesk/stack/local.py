@@ -28,6 +28,8 @@ from tradedesk.stack.urls import Urls, answers
 
 READY_LIMIT = 120.0  # seconds; ten Django processes are imported at once, on two cores if need be
 STOP_LIMIT = BROKER_GRACE + GRACE + 5.0  # seconds; more than supervisord takes before it kills
+#: Seconds for the processes of a dead supervisor. Nobody trades meanwhile, and all of them bear SIGKILL.
+ORPHAN_GRACE = 1.0
 
 
 class LocalStack:
@@ -124,8 +126,8 @@ class LocalStack:
         )
 
     def _restart_supervisor(self) -> int:
-        """The kernel has told the processes of the dead one to stop: wait for that, then start all anew."""
-        end_marked(self.plan.mark, grace=GRACE)
+        """The kernel has told the processes of the dead one to stop: end them, then start all anew."""
+        end_marked(self.plan.mark, grace=ORPHAN_GRACE)
         self._start_supervisor()
         return self.supervisor.pid
 

@@ -70,7 +70,7 @@ class OrderFaults:
         is_known = record.perm_id in self._state.orders
         if not (is_known and _is_one_trade(record) and record.remaining > 0):
             return
-        fact = self._fills.book(record, self._fill(record, fraction))
+        fact, _ = self._fills.book(record, self._fill(record, fraction))
         self._publisher.publish_execution(record, fact)
         if not record.remaining:
             self._end(record, Status.FILLED, _filled(record))

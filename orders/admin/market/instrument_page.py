@@ -20,6 +20,7 @@ from orders.admin.shared.badges import state_badge
 from orders.admin.shared.detail import DetailPage
 from orders.admin.shared.pages import show
 from orders.models import ALIVE, Execution, Order
+from orders.models.execution import WHOLES
 
 SHOWN = 20
 
@@ -68,7 +69,7 @@ def fills_today(instrument: Instrument, accounts: Accounts) -> list[dict[str, An
         con_id=instrument.con_id or 0,
         transact_time__gte=midnight,
         superseded=False,
-    )
+    ).exclude(WHOLES)
     spent = Sum(F("last_qty") * F("last_px"), output_field=DecimalField())
     sums = rows.order_by().values("side").annotate(qty=Sum("last_qty"), spent=spent).order_by("side")
     return [

@@ -49,7 +49,7 @@ class OrderAdmin(DetailPage, OwnAccounts):  # type: ignore[misc]
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ("cl_ord_id",)
-    search_help_text = "cl_ord_id, order_ref, perm_id or symbol"
+    search_help_text = "An id or a symbol"
     ordering = ("-id",)
     paginator = FewRowsPaginator
     actions = ("cancel_chosen", "replace_chosen", "review_chosen")

@@ -87,14 +87,13 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
     actions = ("remove_second_factor",)
     list_display = (
         "username",
-        "first_name",
-        "last_name",
+        "full_name",
         "roles",
         "sees",
         "second_factor",
-        "is_active",
-        "is_staff",
-        "is_superuser",
+        "may_log_in",
+        "of_the_desk",
+        "may_everything",
         "logged_in",
     )
 
@@ -187,6 +186,26 @@ class UserAdmin(DjangoUserAdmin, NamedList):  # type: ignore[type-arg, misc]
         """Accounts that the person was given."""
         profile: DeskProfile | None = getattr(user, "desk", None)
         return ", ".join(account.code for account in profile.accounts.all()) if profile else NOTHING
+
+    @admin.display(description="name", ordering="last_name")
+    def full_name(self, user: User) -> str:
+        """First and last name."""
+        return user.get_full_name() or NOTHING
+
+    @admin.display(description="active", ordering="is_active")
+    def may_log_in(self, user: User) -> str:
+        """Whether the login is in force."""
+        return "yes" if user.is_active else "no"
+
+    @admin.display(description="at the desk", ordering="is_staff")
+    def of_the_desk(self, user: User) -> str:
+        """Whether it is a person of the desk, or stands for a client."""
+        return "yes" if user.is_staff else "no"
+
+    @admin.display(description="superuser", ordering="is_superuser")
+    def may_everything(self, user: User) -> str:
+        """Whether every right is theirs."""
+        return "yes" if user.is_superuser else "no"
 
     @admin.display(description="last login", ordering="last_login")
     def logged_in(self, user: User) -> SafeString:

@@ -65,7 +65,14 @@ WORDS: dict[str, Any] = {
         "position_qty": "100",
     },
     **{"avg_cost": "229.95", "algo": None, "reason": None, "conditions_action": None, "put_or_call": None},
-    **{"trading_hours": [], "liquid_hours": [], "legs": None, "conditions": None, "problem": None},
+    **{
+        "allocation": None,
+        "trading_hours": [],
+        "liquid_hours": [],
+        "legs": None,
+        "conditions": None,
+        "problem": None,
+    },
 }
 REQUESTS: dict[str, Schema] = {
     "place_group": {"list_id": "oca-7", "kind": "OCA", "oca_type": "CANCEL", "orders": [ORDER, EXIT]},

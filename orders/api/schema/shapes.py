@@ -9,7 +9,7 @@ from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
 from brokers.fix import OrdStatus, SecType, Side
-from brokers.order_attributes import Algo, OrderAttributes, TradingCondition
+from brokers.order_attributes import Algo, Allocation, OrderAttributes, TradingCondition
 from orders.entry.fields import Field, fields_of
 from orders.entry.ticket import TicketLeg
 from orders.models import (
@@ -108,12 +108,29 @@ class AlgoShape(StructShape):
     struct = Algo
 
 
+class AllocationShape(StructShape):
+    """The accounts of an advisor that share an order, and how."""
+
+    struct = Allocation
+
+
+class ShareShape(serializers.Serializer[Any]):
+    """What one account has of a group order."""
+
+    account = serializers.CharField()
+    cum_qty = number()
+    avg_px = number()
+    commission = number(allow_null=True, help_text="Null while the broker has not told all of it.")
+    commission_currency = serializers.CharField(allow_null=True)
+
+
 class AttributesShape(StructShape):
     """Optional terms of an order: null where not given."""
 
     struct = OrderAttributes
     conditions = ConditionShape(many=True, required=False, allow_null=True)
     algo = AlgoShape(required=False, allow_null=True)
+    allocation = AllocationShape(required=False, allow_null=True)
 
     def options(self, field: Field) -> dict[str, Any]:
         """All are shown, and null stands for "not given"."""
@@ -205,6 +222,10 @@ class OrderShape(AttributesShape):
     )
     overfilled = serializers.BooleanField()
     commission_missing = serializers.BooleanField()
+    shares = ShareShape(
+        many=True, required=False, help_text="Only of one order by itself that a group of accounts shares."
+    )
+    shared_qty = number(required=False, help_text="With shares: their sum, cum_qty once all are told.")
     requests = RequestShape(many=True)
     timestamps = inline_serializer(
         "Timestamps", {step: serializers.DateTimeField(allow_null=True) for step in STEPS}

@@ -20,7 +20,7 @@ from orders.api.keys import takes_key
 from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
-from orders.api.resources import event_document, order_document
+from orders.api.resources import event_document, order_document, share_fields
 from orders.api.schema import orders as schema
 from orders.entry.fields import Wrong
 from orders.entry.idempotency import once
@@ -131,7 +131,7 @@ def filter_of(query: dict[str, Any]) -> OrderFilter:
 
 def order_answer(order: Order, requests: Iterable[OrderRequest]) -> HttpResponse:
     """An order; its ETag begins with the version, which is what If-Match compares."""
-    response = answer(order_document(order, requests))
+    response = answer(order_document(order, requests) | share_fields(order))
     response["ETag"] = etag_of(response.content, f"{order.version}-")
     return response
 

@@ -163,6 +163,7 @@ NOT_AUDITED = {
     "brokers_linkchange": "what the link said, for people to look at",
     "brokers_instrument": "the broker's own description, asked for again each day",
     "brokers_brokerquestion": "forgotten within minutes",
+    "brokers_advisorlogin": "what the broker reports; the allocation of an order is sealed with it",
     "brokers_position": "what the broker reports, compared with the executions",
     "brokers_cashbalance": "what the broker reports",
     "brokers_accountvalue": "what the broker reports",

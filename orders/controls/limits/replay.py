@@ -27,6 +27,7 @@ from orders.entry.valuation import valuation_for
 from orders.errors import OrderError
 from orders.instruments.contracts import contract_key
 from orders.models import ALIVE, Execution, Order, Source
+from orders.models.execution import WHOLES
 from orders.risk.catalogue import FIELDS, LimitSet
 from orders.risk.intention import ZERO, Intention, signed
 from orders.risk.intention_checks import intention_checks
@@ -220,7 +221,7 @@ class Books:
         held = Position.objects.filter(account=account, con_id=con_id).first()
         since = Execution.objects.filter(
             account=account, con_id=con_id, superseded=False, received_at__gte=self.since
-        )
+        ).exclude(WHOLES)
         moved = sum((signed(row.side) * row.last_qty for row in since), ZERO)
         start = (held.position_qty if held else Decimal(0)) - moved
         for positions in (self.use.longs, self.use.shorts):

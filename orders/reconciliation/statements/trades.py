@@ -20,12 +20,13 @@ from django.db.models import Max, Min, QuerySet, Sum
 from brokers.fix import Side
 from brokers.formats import decimal_text
 from orders.models import Execution
+from orders.models.execution import WHOLES
 from orders.models.middle_office.statement import Statement, StatementRow
 from orders.reconciliation import baseline
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.statements import findings
 from orders.reconciliation.statements.rows import CANCEL, EXECUTED, by_the_broker
-from orders.reconciliation.totals import COMBINATION, ZERO
+from orders.reconciliation.totals import ZERO
 
 TRADES = ("Trades", "TradeConfirms")
 CHUNK = 1000
@@ -124,7 +125,7 @@ class TradeComparison:
         """Our executions of these days that the statement does not have."""
         days = (self.statement.from_date, self.statement.to_date)
         rows = Execution.objects.filter(account=self.statement.account_id, trade_date__range=days)
-        rows = rows.filter(superseded=False, last_qty__gt=0).exclude(sec_type=COMBINATION)
+        rows = rows.filter(superseded=False, last_qty__gt=0).exclude(WHOLES)
         executions = rows.order_by("pk").iterator(CHUNK)
         while chunk := list(islice(executions, CHUNK)):
             listed = self._rows().filter(exec_root__in={one.exec_root or one.exec_id for one in chunk})
@@ -191,7 +192,7 @@ class TradeComparison:
 
     def _executions(self) -> QuerySet[Execution]:
         rows = Execution.objects.filter(account=self.statement.account_id, superseded=False)
-        return rows.exclude(sec_type=COMBINATION).select_related("order")
+        return rows.exclude(WHOLES).select_related("order")
 
     def _by_other_names(self, trade: Trade) -> Execution | None:
         """A leg of a combination, whose id has a part more here; else the same trade of the same order."""

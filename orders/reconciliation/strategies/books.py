@@ -13,10 +13,10 @@ from django.db.models import Count, DecimalField, ExpressionWrapper, F, Q, Query
 
 from brokers.fix import Side
 from orders.models import Execution, PositionEvent, PositionEventKind, StrategyTransfer
-from orders.models.execution import PX_STEP
+from orders.models.execution import PX_STEP, WHOLES
 from orders.models.middle_office.strategies import UNATTRIBUTED
 from orders.reconciliation.corporate_actions import Splits, day_at, times
-from orders.reconciliation.totals import COMBINATION, ZERO, Contract
+from orders.reconciliation.totals import ZERO, Contract
 
 SPLIT = PositionEventKind.SPLIT
 MONEY_STEP = Decimal("1e-6")
@@ -146,7 +146,7 @@ def _only(books: Books, con_id: int) -> Books:
 
 
 def _add_executions(books: Books, rows: QuerySet[Execution], splits: Splits) -> None:
-    counting = rows.filter(superseded=False).exclude(sec_type=COMBINATION)
+    counting = rows.filter(superseded=False).exclude(WHOLES)
     named = counting.exclude(order__strategy=UNATTRIBUTED).order_by()
     by = ("account_id", "con_id", "symbol", "sec_type", "currency", "commission_currency", "side")
     for row in named.values(*by, "order__strategy", era=splits.era).annotate(

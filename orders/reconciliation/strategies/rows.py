@@ -11,10 +11,11 @@ from django.db.models import Sum
 
 from brokers.models import BrokerAccount, Instrument, Position, Profit
 from orders.models import Execution, PositionEvent
+from orders.models.execution import WHOLES
 from orders.models.middle_office.strategies import UNATTRIBUTED
 from orders.reconciliation import baseline
 from orders.reconciliation.strategies.books import Book, Books, Described, read_books
-from orders.reconciliation.totals import COMBINATION, ZERO, Contract
+from orders.reconciliation.totals import ZERO, Contract
 
 CENT = Decimal("0.01")
 
@@ -159,7 +160,7 @@ def _realized(accounts: Collection[str], only: dict[str, int]) -> dict[Contract,
     rows = Execution.objects.filter(account__in=accounts, superseded=False, **only)
     events = PositionEvent.objects.filter(account__in=accounts, **only)
     found: defaultdict[Contract, Decimal] = defaultdict(Decimal)
-    for told in (rows.exclude(sec_type=COMBINATION), events):
+    for told in (rows.exclude(WHOLES), events):
         sums = told.order_by().values_list("account_id", "con_id")
         for account, con_id, total in sums.annotate(total=Sum("realized_pnl", default=ZERO)):
             found[(account, con_id)] += total

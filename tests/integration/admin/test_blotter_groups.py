@@ -30,6 +30,12 @@ def heads(client: Client, **query: str) -> dict[str, dict[str, Any]]:
     return {row["head"]["title"]: row["head"] for row in rows(client, **query) if "head" in row}
 
 
+def added(client: Client, **query: str) -> dict[str, dict[str, Any]]:
+    """The sums of the groups of the page, as it asks for them when its rows are there."""
+    told = client.get(reverse("desk:sums"), query).context["heads"]
+    return {head["title"]: head["sums"][0] for head in told}
+
+
 def tied(*names: str) -> OrderGroup:
     """Orders of which one cancels the others."""
     orders = [placed(name) for name in names]
@@ -74,9 +80,11 @@ def test_rows_are_grouped_by_symbol_with_sums() -> None:
     trader = member("trader", ACCOUNT)
     for number, symbol in enumerate(("MSFT", "AAPL", "MSFT")):
         placed(f"o-{number}", symbol=symbol)
-    found = heads(trader, group="symbol")
-    assert list(found) == ["AAPL", "MSFT"]
-    assert [found[symbol]["sums"][0]["leaves"] for symbol in found] == [100, 200]
+    assert list(heads(trader, group="symbol")) == ["AAPL", "MSFT"]
+    assert {title: sum["leaves"] for title, sum in added(trader, group="symbol").items()} == {
+        "AAPL": 100,
+        "MSFT": 200,
+    }
     assert [row["order"].cl_ord_id for row in rows(trader, group="symbol")] == ["o-1", "o-2", "o-0"]
 
 
@@ -94,8 +102,25 @@ def test_sums_of_a_group_are_of_the_whole_view_not_of_the_page() -> None:
     for number in range(3):
         placed(f"o-{number}")
     Order.objects.filter(cl_ord_id="o-0").update(state="CANCELED")
-    assert heads(trader, group="symbol", view="open")["AAPL"]["sums"][0]["count"] == 2
-    assert heads(trader, group="symbol")["AAPL"]["sums"][0]["count"] == 3
+    assert added(trader, group="symbol", view="open")["AAPL"]["count"] == 2
+    assert added(trader, group="symbol")["AAPL"]["count"] == 3
+
+
+def test_totals_are_the_same_however_rows_are_grouped() -> None:
+    trader = member("trader", ACCOUNT)
+    for number, symbol in enumerate(("MSFT", "AAPL", "MSFT")):
+        placed(f"o-{number}", symbol=symbol)
+    Order.objects.filter(cl_ord_id="o-1").update(cum_qty=40, avg_px=230)
+    ways = ("none", "symbol", "strategy", "parent")
+    told = [trader.get(reverse("desk:sums"), {"group": how}).context["totals"] for how in ways]
+    assert told == told[:1] * len(ways)
+    assert [(sum["count"], sum["leaves"], sum["done"]) for sum in told[0]] == [(3, 260, 9200)]
+
+
+def test_what_reads_the_whole_view_is_added_up_after_the_rows() -> None:
+    trader, _ = member("trader", ACCOUNT), tied("profit", "stop")
+    assert heads(trader, group="symbol")["AAPL"]["sums"] is None
+    assert heads(trader, group="parent")["exits"]["sums"][0]["count"] == 2
 
 
 def test_the_first_view_shows_a_parent_as_one_row() -> None:

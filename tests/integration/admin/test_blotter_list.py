@@ -55,7 +55,7 @@ def test_a_live_answer_has_the_columns_that_the_person_sees() -> None:
     trader, order = member("trader", ACCOUNT), placed("one")
     trader.post(reverse("desk:columns"), {"column": ["notional", "order"]})
     answer = trader.get(reverse("desk:rows"), {"ids": str(order.id)}).content.decode()
-    assert re.findall(r'data-c="(\w+)"', answer) == ["notional", "order"]
+    assert re.findall(r"data-c=(\w+)", answer) == ["notional", "order"]
 
 
 def test_every_column_sorts_in_both_directions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, models, transaction
+from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -85,20 +87,23 @@ def copy(row: Any, number: str) -> None:
         return
 
 
-def look(client: Client) -> dict[str, int]:
-    """The queries of every page."""
+def answers(client: Client) -> Iterator[tuple[str, HttpResponse, int]]:
+    """The name of every page, its answer and the queries that it took."""
 
     def first(model: type[models.Model]) -> Any:
         return model._default_manager.order_by("pk").values_list("pk", flat=True).first()
 
-    found = {}
     for name, url in every_url(first).items():
         with CaptureQueriesContext(connection) as captured:
             answer = client.get(url)
         assert answer.status_code < 500, name
         if answer.status_code == 200 and "text/html" in answer["Content-Type"]:
-            found[name] = len(captured)
-    return found
+            yield name, answer, len(captured)
+
+
+def look(client: Client) -> dict[str, int]:
+    """The queries of every page."""
+    return {name: queries for name, _, queries in answers(client)}
 
 
 def fewest(client: Client) -> dict[str, int]:
@@ -115,3 +120,12 @@ def test_no_page_takes_more_queries_for_more_rows(boss: Client) -> None:
     many = fewest(boss)
     assert len(few) > 60
     assert {name: (few[name], many[name]) for name in few if many[name] > few[name]} == {}
+
+
+def test_no_page_of_a_hundred_rows_is_larger_than_200_kilobytes(boss: Client) -> None:
+    one_of_each()
+    Order.objects.update(state="PENDING", ord_type="LIMIT", price=200)  # a row with all of its buttons
+    multiply(110, "many")
+    sizes = {name: len(answer.content) for name, answer, _ in answers(boss)}
+    assert len(sizes) > 60
+    assert {name: size for name, size in sizes.items() if size > 200_000} == {}

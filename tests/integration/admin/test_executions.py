@@ -97,7 +97,7 @@ def over_a_split(boss: Client) -> Order:
 
 def test_prices_are_set_against_arrival_in_the_units_of_their_day(boss: Client, over_a_split: Order) -> None:
     page = boss.get(reverse(LIST)).content.decode()
-    slippage = re.findall(r"field-slippage[^>]*>.*?([-\d.,]+)<", page, re.DOTALL)
+    slippage = re.findall(r'data-label="slippage, bps"[^>]*>.*?([-\d.,]+)<', page, re.DOTALL)
     assert slippage == ["200.0", "100.0"]
     whole = boss.get(reverse("admin:orders_order_change", args=[over_a_split.pk])).content.decode()
     text = re.sub(r"<[^>]+>", "", whole)

@@ -36,6 +36,8 @@ def test_a_form_without_its_token_is_refused_in_the_same_look(person: Callable[.
 
 def test_who_is_locked_out_is_told_for_how_long(client: Client, settings: object) -> None:
     for _ in range(7):
-        answer = client.post("/admin/login/", {"username": "jo", "password": "wrong"})
+        tried = {"username": "jo", "password": "wrong"}
+        answer = client.post("/admin/login/", tried, headers={"X-Request-ID": "abc-2"})
     assert answer.status_code == 429
-    assert "desk/desk" in answer.content.decode()
+    for words in ("desk/desk", "for 10 minutes", "tell operations", "Request abc-2"):
+        assert words in answer.content.decode()

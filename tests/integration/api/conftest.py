@@ -6,14 +6,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -26,6 +25,7 @@ from orders.entry.place import place_order
 from orders.entry.rules import rules_cache
 from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import AccountLimit, Order, Source
+from tests.groups import GROUPS_AGAIN
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 
@@ -41,17 +41,9 @@ def fresh_tokens() -> Iterator[None]:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    """The desk's groups as the migrations make them; the flush after a transactional test takes them away."""
-    if Group.objects.filter(name="supervisor").exists():
-        return
-    for migration, function in (
-        ("0004_desk_groups", "make_groups"),
-        ("0024_approvals", "add_rights"),
-        ("0025_trading_states", "permit"),
-        ("0029_rights_of_controls", "permit"),
-        ("0037_reports", "permit"),
-    ):
-        getattr(import_module(f"orders.migrations.{migration}"), function)(apps, None)
+    """The desk's groups as the migrations made them; the flush before the first test took them away."""
+    with connection.cursor() as cursor:
+        cursor.execute(GROUPS_AGAIN)
 
 
 @pytest.fixture

@@ -20,10 +20,12 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
+from brokers.postgres import clock
 from orders.models.order import first_id_at
 from orders.notify import queues, redis_client
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent
+from tradedesk import health
 from tradedesk.stack.servers.redis import EmbeddedRedis
 
 
@@ -45,7 +47,9 @@ def test_ready_when_orders_reach_the_broker(desk: None, no_tasks: None) -> None:
     ready()
     status, told = readyz()
     assert (status, told["status"]) == (200, "ready")
-    assert set(told["checks"]) == {"database", "redis", "default_queue", "trading_states", "session:main"}
+    assert set(told["checks"]) == {
+        *("database", "database_speed", "clock", "redis", "default_queue", "trading_states", "session:main")
+    }
 
 
 @pytest.mark.parametrize(
@@ -109,6 +113,27 @@ def test_a_worker_that_is_behind_is_degraded(desk: None, own_redis: redis.Redis)
     status, told = readyz()
     assert (status, told["status"]) == (200, "degraded")
     assert "oldest of 2 tasks waits for 9" in told["checks"]["default_queue"]["reason"]
+
+
+def test_a_database_that_is_slow_to_answer_is_degraded(
+    desk: None, no_tasks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready()
+    monkeypatch.setattr(health, "SLOW_DATABASE", 0.0)
+    status, told = readyz()
+    assert (status, told["status"]) == (200, "degraded")
+    assert "The database takes 0." in told["checks"]["database_speed"]["reason"]
+
+
+def test_a_clock_that_is_wrong_is_degraded(desk: None, no_tasks: None, settings: Any) -> None:
+    ready()
+    settings.CLOCK_OFFSET = 30
+    clock.measure()
+    status, told = readyz()
+    settings.CLOCK_OFFSET = 0
+    clock.measure()
+    assert (status, told["status"]) == (200, "degraded")
+    assert "clock is +30.0 s off" in told["checks"]["clock"]["reason"]
 
 
 def test_a_published_task_says_when(own_redis: redis.Redis) -> None:

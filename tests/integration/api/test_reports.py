@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal as D
 from typing import Any
 
@@ -25,9 +25,14 @@ from orders.reports.kept import ReportSigned, hash_of, make_due, sign
 from orders.reports.kept import keep as keep_report
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
 
-NOW = timezone.now()
-TODAY = NOW.date()
-YESTERDAY = TODAY - timedelta(days=1)
+
+def today() -> date:
+    """Asked when a test runs: a run may go on over midnight."""
+    return timezone.now().date()
+
+
+def yesterday() -> date:
+    return today() - timedelta(days=1)
 
 
 def executed(order: Order, number: int, **changes: Any) -> Execution:
@@ -42,9 +47,9 @@ def executed(order: Order, number: int, **changes: Any) -> Execution:
         **{
             "last_qty": 10,
             "last_px": D("201"),
-            "transact_time": NOW,
-            "received_at": NOW,
-            "trade_date": TODAY,
+            "transact_time": timezone.now(),
+            "received_at": timezone.now(),
+            "trade_date": today(),
         },
         **{"commission": D("1"), "commission_currency": "USD"},
     }
@@ -67,7 +72,7 @@ def test_an_execution_shows_trade_date_arrival_slippage_and_commission(api: Api,
     names = "exec_id,trade_date,trader,arrival_px,slippage,slippage_bps,commission"
     head, row = lines(api.get("executions.csv", fields=names))
     assert ",".join(head) == names
-    assert row == ["1.01", TODAY.isoformat(), "algo", "200", "10", "50", "1"]
+    assert row == ["1.01", today().isoformat(), "algo", "200", "10", "50", "1"]
 
 
 @pytest.mark.parametrize(
@@ -75,10 +80,7 @@ def test_an_execution_shows_trade_date_arrival_slippage_and_commission(api: Api,
     [
         ({"preset": "today"}, ["1.01", "2.01"]),
         ({"preset": "yesterday"}, ["3.01"]),
-        (
-            {"from": YESTERDAY.isoformat(), "to": TODAY.isoformat()},
-            ["1.01", "2.01", "3.01"],
-        ),
+        ({"from": yesterday, "to": today}, ["1.01", "2.01", "3.01"]),
         ({"preset": "today", "venue": "ARCA"}, ["2.01"]),
         ({"trader": "algo", "side": "SELL"}, []),
         ({"trader": "nobody"}, []),
@@ -86,11 +88,13 @@ def test_an_execution_shows_trade_date_arrival_slippage_and_commission(api: Api,
     ],
 )
 def test_presets_and_filters_choose_trading_days(
-    api: Api, order: Order, query: dict[str, str], found: list[str]
+    api: Api, order: Order, query: dict[str, Any], found: list[str]
 ) -> None:
+    query = {name: value() if callable(value) else value for name, value in query.items()}
     executed(order, 1)
-    executed(order, 2, venue="ARCA", transact_time=NOW - timedelta(hours=30))  # a session over midnight
-    executed(order, 3, trade_date=TODAY - timedelta(days=1), transact_time=NOW - timedelta(hours=1))
+    now = timezone.now()
+    executed(order, 2, venue="ARCA", transact_time=now - timedelta(hours=30))  # a session over midnight
+    executed(order, 3, trade_date=yesterday(), transact_time=now - timedelta(hours=1))
     rows = lines(api.get("executions.csv", fields="exec_id", **query))
     assert sorted(row[0] for row in rows[1:]) == found
 
@@ -131,7 +135,7 @@ def test_the_workbook_has_the_same_rows_and_no_formula(api: Api, order: Order) -
 
 def test_costs_are_answered_and_exported_alike_and_of_own_accounts_only(api: Api, order: Order) -> None:
     executed(order, 1)
-    Order.objects.filter(pk=order.pk).update(sent_at=NOW)
+    Order.objects.filter(pk=order.pk).update(sent_at=timezone.now())
     keep.compute([order.pk])
     answer = api.get("tca", by="order").json()
     assert [row["key"] for row in answer["results"]] == [str(order.pk)]
@@ -158,7 +162,7 @@ def test_the_end_of_day_adds_up_what_was_executed_and_charged(api: Api, order: O
     executed(order, 1)
     executed(order, 2, last_px=D("202"), commission=D("1.5"))
     executed(order, 3, superseded=True)
-    executed(order, 4, trade_date=YESTERDAY)
+    executed(order, 4, trade_date=yesterday())
     sections = report_of(api, "end-of-day").json()["sections"]
     (row,) = sections["traded"]
     assert (row["fills"], row["qty"], row["value"]) == (2, "20", "4030")
@@ -221,46 +225,47 @@ def test_the_command_keeps_what_the_api_shows_with_its_hash(
 
 
 def test_a_past_day_is_shown_as_it_was_kept(api: Api, order: Order) -> None:
-    executed(order, 1, trade_date=YESTERDAY)
+    executed(order, 1, trade_date=yesterday())
     account = BrokerAccount.objects.get(pk=ACCOUNT)
-    keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t")
-    executed(order, 2, trade_date=YESTERDAY)
+    keep_report(ReportKind.END_OF_DAY, account, yesterday(), by="t")
+    executed(order, 2, trade_date=yesterday())
     assert DayReport.objects.get().document["as_of_sections"]  # it was kept when the day was over
-    shown = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
+    shown = report_of(api, "end-of-day", date=yesterday().isoformat()).json()
     assert len(shown["sections"]["fills"]) == 1
-    assert keep_report(ReportKind.END_OF_DAY, account, YESTERDAY, by="t").edition == 2
+    assert keep_report(ReportKind.END_OF_DAY, account, yesterday(), by="t").edition == 2
 
 
 def held(qty: int, cash: int) -> None:
-    mine = {"account_id": ACCOUNT, "reported_at": NOW}
+    mine = {"account_id": ACCOUNT, "reported_at": timezone.now()}
     Position.objects.create(**mine, con_id=1, symbol="AAPL", currency="USD", position_qty=qty)
     CashBalance.objects.create(**mine, currency="USD", amount=cash)
 
 
 def test_a_past_day_that_nobody_kept_says_what_is_not_of_it(api: Api, order: Order) -> None:
     held(7, 100)
-    today = report_of(api, "end-of-day").json()
-    assert today["as_of_sections"] == []
-    past = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
-    assert past["sections"]["positions"] == today["sections"]["positions"]
+    present = report_of(api, "end-of-day").json()
+    assert present["as_of_sections"] == []
+    past = report_of(api, "end-of-day", date=yesterday().isoformat()).json()
+    assert past["sections"]["positions"] == present["sections"]["positions"]
     assert {"positions", "cash", "profit and loss", "limit use"} <= set(past["as_of_sections"])
-    assert NOW.isoformat()[:10] == past["as_of"][:10]
+    assert timezone.now().isoformat()[:10] == past["as_of"][:10]
     for form in ("csv", "xlsx", "pdf"):
-        assert report_of(api, "end-of-day", date=YESTERDAY.isoformat(), format=form).status_code == 200
-    text = report_of(api, "end-of-day", date=YESTERDAY.isoformat(), format="csv").content.decode()
+        assert report_of(api, "end-of-day", date=yesterday().isoformat(), format=form).status_code == 200
+    text = report_of(api, "end-of-day", date=yesterday().isoformat(), format="csv").content.decode()
     assert text.count("not of the day") == len(past["as_of_sections"])
 
 
 def test_a_past_days_balances_are_those_of_the_brokers_statement_of_it(api: Api, order: Order) -> None:
     held(7, 100)
     told = Statement.objects.create(
-        **{"account_id": ACCOUNT, "query": "q", "kind": "AF", "from_date": YESTERDAY, "to_date": YESTERDAY},
-        **{"generated_at": NOW, "sections": {"OpenPositions": 1, "CashReport": 1}},
+        **{"account_id": ACCOUNT, "query": "q", "kind": "AF"},
+        **{"from_date": yesterday(), "to_date": yesterday(), "generated_at": timezone.now()},
+        sections={"OpenPositions": 1, "CashReport": 1},
     )
-    facts = {"day": YESTERDAY, "currency": "USD", "raw": {}}
+    facts = {"day": yesterday(), "currency": "USD", "raw": {}}
     told.rows.create(**facts, section="OpenPositions", key="1", what="SUMMARY", con_id=1, quantity=D(5))
     told.rows.create(**facts, section="CashReport", key="2", what="CURRENCY", amount=D("12.34"))
-    past = report_of(api, "end-of-day", date=YESTERDAY.isoformat()).json()
+    past = report_of(api, "end-of-day", date=yesterday().isoformat()).json()
     assert [row["position_qty"] for row in past["sections"]["positions"]] == ["5"]
     assert [row["amount"] for row in past["sections"]["cash"]] == ["12.34"]
     assert not {"positions", "cash"} & set(past["as_of_sections"])
@@ -269,11 +274,13 @@ def test_a_past_days_balances_are_those_of_the_brokers_statement_of_it(api: Api,
 
 def test_breaks_of_a_past_day_are_those_that_were_open_on_its_evening(api: Api, order: Order) -> None:
     session, then = order.account.session_id, timezone.now() - timedelta(days=3)  # type: ignore[union-attr]
-    facts = {"session_id": session, "account_id": ACCOUNT, "kind": "CASH", "last_seen": NOW}
-    Break.objects.create(**facts, key="a", text="closed since", first_seen=then, closed_at=NOW)
-    Break.objects.create(**facts, key="b", text="new", first_seen=NOW)
-    of_day = {day: report_of(api, "end-of-day", date=day.isoformat()).json() for day in (YESTERDAY, TODAY)}
-    told = [[row["text"] for row in one["sections"]["breaks"]] for one in of_day.values()]
+    now = timezone.now()
+    facts = {"session_id": session, "account_id": ACCOUNT, "kind": "CASH", "last_seen": now}
+    Break.objects.create(**facts, key="a", text="closed since", first_seen=then, closed_at=now)
+    Break.objects.create(**facts, key="b", text="new", first_seen=now)
+    days = (yesterday(), today())
+    shown = [report_of(api, "end-of-day", date=day.isoformat()).json() for day in days]
+    told = [[row["text"] for row in one["sections"]["breaks"]] for one in shown]
     assert told == [["closed since"], ["new"]]
 
 
@@ -353,7 +360,7 @@ def test_report_files_and_ledger_come_to_the_same_by_hand(api: Api, order: Order
 
 def test_a_person_signs_off_once_and_with_a_reason(api: Api, order: Order) -> None:
     user = User.objects.get(username="algo")
-    report = keep_report(ReportKind.END_OF_DAY, BrokerAccount.objects.get(pk=ACCOUNT), TODAY, by="t")
+    report = keep_report(ReportKind.END_OF_DAY, BrokerAccount.objects.get(pk=ACCOUNT), today(), by="t")
     with pytest.raises(ValueError, match="looked at"):
         sign(report.pk, user=user, reason=" ")
     assert sign(report.pk, user=user, reason="compared with the statement").signed_by == user
@@ -366,10 +373,10 @@ def test_a_report_is_made_once_when_its_time_has_come_and_nobody_is_told_twice(
     api: Api, order: Order, settings: Any
 ) -> None:
     settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays=())}
-    is_off = TODAY.weekday() >= 5
+    is_off = today().weekday() >= 5
     accounts = 0 if is_off else BrokerAccount.objects.count()
     assert (make_due(), make_due()) == (accounts, 0)
     assert Alert.objects.filter(kind="REPORT").count() == accounts
-    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays={TODAY})}
+    settings.REPORT_TIMES = {"end-of-day": DailyTime(at=time(0), zone="UTC", holidays={today()})}
     DayReport.objects.all().delete()
     assert make_due() == 0

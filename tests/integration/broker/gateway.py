@@ -32,15 +32,18 @@ def simulate(argv: list[str], say: Callable[[str], None]) -> None:
 class Gateway:
     """A simulated gateway process that can be killed and started again on the same data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self.port, self.control_port = folder, free_port(), free_port()
+        self.options = options
         self.process: multiprocessing.process.BaseProcess | None = None
         self.control = Control(f"http://127.0.0.1:{self.control_port}")
 
     def start(self) -> None:
         ports = ["--port", str(self.port), "--control-port", str(self.control_port)]
         heard, said = FORKED.Pipe(duplex=False)
-        self.process = FORKED.Process(target=simulate, args=([*ports, "--data", str(self.folder)], said.send))
+        self.process = FORKED.Process(
+            target=simulate, args=([*ports, "--data", str(self.folder), *self.options], said.send)
+        )
         self.process.start()
         said.close()
         assert "ready" in heard.recv()

@@ -95,10 +95,11 @@ class Story:
     def error(self, code: int, meaning: Refusal) -> ErrorReport:
         return ErrorReport(identity=self.identity, code=code, text="words", meaning=meaning)
 
-    def tell(self, events: list[BrokerEvent]) -> Order:
+    def tell(self, events: list[BrokerEvent], turn: str = "first") -> Order:
         """Hear the events one by one, as the inbox writer does, and retry what was parked."""
         for number, event in enumerate(events):
-            note = InboundMessage(event=event, dedup_key=f"{self.run}:{number}", raw={}, received_at=NOW)
+            key = f"{self.run}:{turn}:{number}"
+            note = InboundMessage(event=event, dedup_key=key, raw={}, received_at=NOW)
             try:
                 apply_items("main", [note], SessionFlags())
             except Exception as error:
@@ -117,6 +118,14 @@ def assert_replays(order: Order) -> None:
     assert [event.from_state for event in events[1:]] == [event.to_state for event in events[:-1]]
     last = events[-1]
     assert (last.to_state, last.cum_qty, last.avg_px) == (order.state, order.cum_qty, order.avg_px)
+
+
+def facts(order: Order) -> list[object]:
+    """The order, all that happened to it, and its executions with their commissions."""
+    return [
+        list(rows.values())
+        for rows in (Order.objects.filter(pk=order.pk), order.events.all(), order.executions.order_by("id"))
+    ]
 
 
 def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
@@ -140,6 +149,24 @@ def test_a_filled_order_ends_completed(desk: User, indices: list[int]) -> None:
     ]
     order = story.tell([history[index] for index in indices])
     assert (order.state, order.cum_qty, order.avg_px) == (State.COMPLETED, 100, Decimal("229.6"))
+
+
+@QUIET
+@given(indices=any_order_with_repeats(7))
+def test_what_is_told_again_after_it_was_forgotten_changes_nothing(desk: User, indices: list[int]) -> None:
+    story = Story(desk)
+    history: list[BrokerEvent] = [
+        story.status(WorkingStatus.HELD),
+        story.status(WorkingStatus.WORKING),
+        story.execution("01.01", 40, 229),
+        story.commission("01.01"),
+        story.execution("02.01", 60, 230),
+        story.commission("02.01"),
+        story.status(WorkingStatus.FILLED),
+    ]
+    before = facts(story.tell(history))
+    again = story.tell([history[index] for index in indices], turn="again")  # as news, under other keys
+    assert facts(again) == before
 
 
 @QUIET

@@ -22,12 +22,11 @@ from tests.integration.orders.test_any_order import (
     desk,  # noqa: F401 - a fixture
 )
 
-NOW = timezone.now()
 FEW = examples(10, QUIET)
 
 
 def on_day(report: ExecutionReport, ago: int) -> ExecutionReport:
-    return replace(report, transact_time=NOW - timedelta(days=ago))
+    return replace(report, transact_time=timezone.now() - timedelta(days=ago))
 
 
 def lasting(client: User) -> Story:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import tracemalloc
 from itertools import count
+from typing import cast
 from uuid import uuid4
 
+import msgspec
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from brokers.inbox.applier import Applier
 from brokers.messages import OrderIdentity, Snapshot
+from brokers.rows import Rows
+from orders.booking.flags import SessionFlags
 from orders.models import Execution, Order, State
 from orders.models.order import order_ids, order_ref_of
 from orders.reconciliation import comparison
 from orders.reconciliation.news import news_of
+from orders.reconciliation.snapshots import SnapshotBooking
+from orders.reconciliation.steps import Steps
 from tests.integration.orders.test_any_order import Story
 from tests.integration.orders.test_snapshots import LONG_AGO, completed, desk
 
 __all__ = ["desk"]
 #: Bytes for each order of the day; all of its rows at once were 8,000.
 OF_AN_ORDER = 1_500
+#: Bytes for each when their reports are not kept, which are some 1,500.
+UNPACKED = 600
 PERM_IDS = count(10_000)
 
 
@@ -62,6 +71,27 @@ def peak_of_comparing(snapshot: Snapshot) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def peak_of_finding_news(snapshot: Snapshot) -> int:
+    """As the broker's answer comes, packed."""
+    packed = msgspec.structs.replace(snapshot, orders=Rows(snapshot.orders))
+    booking = SnapshotBooking("main", packed, SessionFlags(), cast(Applier, None), Steps("main"))
+    tracemalloc.start()
+    try:
+        booking.apply_news()
+        booking.apply_missing(1)
+        assert (booking.news, booking.missing) == ([], [])
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_orders_of_a_look_are_unpacked_a_few_at_a_time(desk: User) -> None:
+    story = Story(desk)
+    few = peak_of_finding_news(filled_orders(story, 1_000))
+    many = peak_of_finding_news(filled_orders(story, 3_000))
+    assert (many - few) / 2_000 < UNPACKED, (many - few) / 2_000
 
 
 def test_a_look_holds_little_of_each_order_of_a_long_day(desk: User) -> None:

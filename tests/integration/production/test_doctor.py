@@ -23,7 +23,7 @@ from orders.notify import redis_client
 from tests.integration.api.conftest import *  # noqa: F403
 from tradedesk.backup import made
 from tradedesk.backup.manifest import Manifest
-from tradedesk.doctor import database, deployment, gateways, keeping, tasks
+from tradedesk.doctor import database, deployment, disks, gateways, keeping, tasks
 from tradedesk.doctor.findings import Finding, Level
 from tradedesk.env import BASE_DIR
 from tradedesk.version import VERSION
@@ -207,6 +207,20 @@ def test_sessions_are_read_from_what_their_workers_wrote(desk: None) -> None:
     levels = {finding.name: finding.level for finding in gateways.examine()}
     assert (levels["session:main"], levels["gateway:main"]) == (Level.OK, Level.OK)
     assert levels["clock_gateway:main"] == Level.FAIL
+
+
+@pytest.mark.parametrize(
+    ("warns", "fails", "level"), [(0, 0, Level.OK), (1.1, 0, Level.WARN), (1.1, 1.1, Level.FAIL)]
+)
+def test_a_disk_with_little_room_is_named(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warns: float, fails: float, level: Level
+) -> None:
+    monkeypatch.setenv("TRADEDESK_DATA", str(tmp_path))
+    settings.BACKUPS = settings.ARCHIVE = settings.AUDIT_ANCHORS = tmp_path
+    monkeypatch.setattr(disks, "ROOM_WARN", warns)
+    monkeypatch.setattr(disks, "ROOM_FAIL", fails)
+    (disk,) = disks.examine()
+    assert (disk.level, str(tmp_path) in disk.text) == (level, True)
 
 
 def test_backups_are_looked_at_by_their_manifests(db: None, settings: Any, tmp_path: Path) -> None:

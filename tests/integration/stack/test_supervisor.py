@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -25,6 +25,11 @@ HANGS = """
     echo '{"name": "one", "state": "working", "at": 0}' >$TRADEDESK_HEARTBEATS/$$.json
     echo hello; exec sleep 300
 """
+WORKS_LATER = """
+    echo hello; sleep 1; mkdir -p $TRADEDESK_HEARTBEATS; at=$(cut -d' ' -f1 /proc/uptime); echo works
+    echo '{"name": "web", "state": "working", "at": '$at'}' >$TRADEDESK_HEARTBEATS/$$.json
+    exec sleep 300
+"""
 FAILS = ("sh", "-c", "echo hello; echo ValueError: no such setting; exit 3")
 Start = Callable[..., tuple[subprocess.Popen[bytes], Plan]]
 
@@ -35,12 +40,21 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def run(
-        *hand_over: str, echo: bool = False, **commands: tuple[str, ...]
+        *hand_over: str,
+        echo: bool = False,
+        after: Mapping[str, Sequence[str]] = {},
+        **commands: tuple[str, ...],
     ) -> tuple[subprocess.Popen[bytes], Plan]:
         for folder in ("logs", "run"):
             (tmp_path / folder).mkdir(exist_ok=True)
         listed = [
-            Process(name=name, argv=argv, env={"MY_SECRET": "100% '\"; secret"}, hands_over=name in hand_over)
+            Process(
+                name=name,
+                argv=argv,
+                env={"MY_SECRET": "100% '\"; secret"},
+                hands_over=name in hand_over,
+                after=tuple(after.get(name, ())),
+            )
             for name, argv in commands.items()
         ]
         plan = plan_for(listed, logs=tmp_path / "logs", run=tmp_path / "run", echo=echo)
@@ -124,6 +138,21 @@ def test_the_broker_hands_over_before_the_others_stop(start: Start, tmp_path: Pa
     supervisor.terminate()
     assert supervisor.wait(60) == 0
     assert told.read_text().split("\n") == ["handed over", "other", ""]
+
+
+def test_an_onlooker_is_started_once_those_it_comes_after_work(start: Start, tmp_path: Path) -> None:
+    web = tmp_path / "logs/web.log"
+    onlooker = f"echo hello, web $(tail -n 1 {web}); exec sleep 300"
+    _, plan = start(
+        after={"onlooker": ["web"]}, onlooker=("sh", "-c", onlooker), web=("sh", "-c", WORKS_LATER)
+    )
+    assert log(plan, "onlooker") == "hello, web works\n"
+
+
+def test_nobody_waits_for_ever_for_one_that_does_not_come_to_work(start: Start) -> None:
+    # It returns once both have said something.
+    supervisor, _ = start(after={"onlooker": ["web"]}, onlooker=SLEEP, web=SLEEP)
+    assert supervisor.poll() is None
 
 
 def test_nothing_is_started_again_while_it_stops(start: Start) -> None:

@@ -108,7 +108,7 @@ def breaks() -> dict[str, str]:
     return dict(Break.objects.filter(kind=BreakKind.STATEMENT).values_list("key", "text"))
 
 
-def check(drawn: list[tuple[str, Rows]]) -> None:
+def assert_read(drawn: list[tuple[str, Rows]]) -> None:
     first, last = (trade(transactionID=key, ibExecID=f"s{key}.01.01") for key in ("first", "last"))
     parts = [("Trades", [("Trade", first)]), *drawn, ("Trades", [("Trade", last)])]
     file = flex(parts)
@@ -138,7 +138,7 @@ def test_no_row_of_any_whole_file_is_lost_and_news_is_told(
     order: Order, drawn: list[tuple[str, Rows]]
 ) -> None:
     with transaction.atomic():
-        check(drawn)
+        assert_read(drawn)
         transaction.set_rollback(True)
 
 
@@ -147,5 +147,5 @@ def test_each_section_is_read_empty_and_with_every_attribute(order: Order, name:
     tag = min(COMPARED.get(name, {"Row"}))
     dice = random.Random(name)
     rows = [(tag, {each: dice.choice(VALUES) for each in sorted(ATTRIBUTES)}) for _ in range(5)]
-    check([(name, []), (name, rows)])
+    assert_read([(name, []), (name, rows)])
     assert f"section {name}" not in told_of(Statement.objects.get())

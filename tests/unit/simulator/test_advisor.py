@@ -186,7 +186,9 @@ def executions(bench: Bench, **wanted: object) -> list[tuple[str, Decimal | None
 def test_an_order_for_a_group_fills_once_and_is_shared_out(advisor: Bench) -> None:
     received = advisor.place(1, fa_group="AllClients", fa_method="EqualQuantity", total_quantity=100)
     fills = only(server.ExecutionData, received)
-    assert [(m.execution.account, m.execution.shares) for m in fills] == [("DF1", 100)]
+    assert [(m.execution.account, m.execution.shares) for m in fills] == [
+        *(("DF1", 100), ("DU1", 34), ("DU2", 33), ("DU3", 33))
+    ]
     assert positions(advisor) == {"DU1": 34, "DU2": 33, "DU3": 33}
     opened = only(OpenOrder, received)[0]
     assert (opened.order.account, opened.order.fa_group) == ("DF1", "AllClients")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tradedesk.env import BASE_DIR, broker_sessions
@@ -31,7 +31,8 @@ class Process:
 
     `health` is a URL that answers 200 once the process serves; None when it has no door of its own.
     `needs` names the servers without which it cannot start. One that `hands_over` its work when it stops is
-    given time for it, before any other is stopped.
+    given time for it, before any other is stopped. One that comes `after` others leaves them the processor
+    until they work.
     """
 
     name: str
@@ -40,20 +41,16 @@ class Process:
     health: str | None = None
     needs: frozenset[str] = frozenset({"postgres", "redis"})
     hands_over: bool = False
+    after: tuple[str, ...] = ()
 
 
 def processes(options: StackOptions) -> list[Process]:
-    """All processes of a stack, in the order in which they are started."""
+    """All processes of a stack, in the order in which they are started: first what an order passes."""
     own_gateway = [] if options.ib else [simgateway(options)]
-    return [
-        *own_gateway,
-        web(options.http),
-        stream(options.stream),
-        *(broker(session) for session in broker_sessions()),
-        worker(),
-        beat(options.data),
-        flower(options.flower),
-    ]
+    trading = [web(options.http), *(broker(session) for session in broker_sessions())]
+    others = [stream(options.stream), worker(), beat(options.data), flower(options.flower)]
+    first = tuple(process.name for process in trading)
+    return [*own_gateway, *trading, *(replace(process, after=first) for process in others)]
 
 
 def simgateway(options: StackOptions) -> Process:

@@ -22,11 +22,13 @@ SUPERVISED_MARK = "TRADEDESK_SUPERVISED_OF"  # by it the orphans of a killed sup
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """What one supervisor runs: command lines and environments by name, folders, and whether the terminal
-    shows the logs. `first_to_stop` have ended before any other is asked to."""
+    shows the logs. `first_to_stop` have ended before any other is asked to; `after` names those that one
+    waits for at the start."""
 
     commands: dict[str, list[str]]
     env: dict[str, dict[str, str]]
     first_to_stop: list[str]
+    after: dict[str, list[str]]
     logs: str
     run: str
     echo: bool
@@ -64,6 +66,7 @@ def plan_for(processes: list[Process], *, logs: Path, run: Path, echo: bool) -> 
             for process in processes
         },
         first_to_stop=[process.name for process in processes if process.hands_over],
+        after={process.name: list(process.after) for process in processes},
         logs=str(logs),
         run=str(run),
         echo=echo,

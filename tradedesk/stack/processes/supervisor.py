@@ -3,8 +3,8 @@
 A process of its own, because supervisord forks and takes over the signals, which neither the progress
 display of the demo nor a test run would bear. Usage: `python -m tradedesk.stack.processes.supervisor PLAN`.
 
-What we add to supervisord: pauses that are capped, a line for each death, the end of whatever a dead
-process left behind, and that processes die with their supervisor.
+What we add to supervisord: an order of starting, pauses that are capped, a line for each death, the end of
+whatever a dead process left behind, and that processes die with their supervisor.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
 
 from tradedesk.env import BASE_DIR
-from tradedesk.liveness import Alive, heard_of
+from tradedesk.liveness import READY, Alive, heard_of
 from tradedesk.stack.processes.plan import Plan, configuration, read_plan, write_news
 from tradedesk.stack.processes.process import death_notice, kill_group
 from tradedesk.stack.processes.restarts import Restarts, Return
 
 FROZEN_AFTER = 5.0  # seconds between two looks: we did not run ourselves
 HANGS_AFTER = 60.0  # seconds without a heartbeat
+HEAD_START = 10.0  # seconds for those that others wait for
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)  # of a terminal (ECMA-48), in turn
 
 
@@ -55,6 +56,7 @@ class Options(ServerOptions):
                 process.environment = plan.env[process.name]
                 process.directory = str(BASE_DIR)
                 process.stdout_logfile = str(plan.log(process.name))
+                process.autostart = not plan.after[process.name]
 
     def setpgrp(self) -> None:
         """Called in the new process: a session of its own, and SIGTERM when the supervisor dies."""
@@ -79,7 +81,8 @@ class Keeper(Supervisor):
         self.pids: dict[str, int] = {}
         self.terminal = Terminal(list(self.plan.commands))
         self.hung: dict[int, Alive] = {}  # by the pid of the process that was killed for it
-        self.awake_since, self.looked_at = float("-inf"), time.monotonic()
+        self.began = time.monotonic()
+        self.awake_since, self.looked_at = float("-inf"), self.began
 
     def runforever(self) -> None:
         """Listen to what happens; supervisord has just forgotten who listened before."""
@@ -116,13 +119,24 @@ class Keeper(Supervisor):
     def tick(self, now: float | None = None) -> None:
         """The end of each round of supervisord: start what died at once, not a round (a second) later."""
         super().tick(now)
+        heard = heard_of(self.plan.heartbeats)
+        working = self.working(heard)
         for group in self.process_groups.values():
+            for process in group.processes.values():
+                process.config.autostart = working.issuperset(self.plan.after[process.config.name])
             group.transition()
             for process in group.processes.values():
                 self.note_pid(process.config.name, process.pid)
-        self.kill_what_hangs()
+        self.kill_what_hangs(heard)
 
-    def kill_what_hangs(self) -> None:
+    def working(self, heard: list[Alive]) -> set[str]:
+        """Whoever says so in its heartbeat; all of them once their head start is over."""
+        if time.monotonic() - self.began > HEAD_START:
+            return set(self.plan.commands)
+        leaders = {leader_of(each.pid) for each in heard if each.state in READY}
+        return {name for name, pid in self.pids.items() if pid in leaders}
+
+    def kill_what_hangs(self, heard: list[Alive]) -> None:
         """SIGKILL whose heartbeat has stopped, or that of a process it started; it is started again then.
 
         While the whole machine slept nobody could beat: a late look of ours gives everybody the time anew.
@@ -131,14 +145,13 @@ class Keeper(Supervisor):
         if now - self.looked_at > FROZEN_AFTER:
             self.awake_since = now
         self.looked_at = now
-        for each in heard_of(self.plan.heartbeats):
+        for each in heard:
             if min(each.age, now - self.awake_since) > HANGS_AFTER:
-                with suppress(ProcessLookupError):
-                    self.kill_program_of(each)
+                self.kill_program_of(each)
 
     def kill_program_of(self, hung: Alive) -> None:
         """All of the program, also where only a process hangs that it started."""
-        leader = os.getpgid(hung.pid)
+        leader = leader_of(hung.pid)
         (self.plan.heartbeats / f"{hung.pid}.json").unlink(missing_ok=True)
         if leader in self.pids.values():
             self.hung[leader] = hung
@@ -154,6 +167,14 @@ class Keeper(Supervisor):
         if name in self.pids:
             write_news(self.plan, Return(who=f"The process {name}", pid=pid))
         self.pids[name] = pid
+
+
+def leader_of(pid: int) -> int:
+    """The process that we started, of which this one is a part; 0 when it is gone meanwhile."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 class Terminal:

@@ -101,11 +101,32 @@ function renewToken(form) {
     }
 }
 
+// The buttons of a hundred rows are sent without words: who cannot see the row hears them with the order's name.
+addEventListener("DOMContentLoaded", () => {
+    const words = { ".action-select": "Select", "[data-peek]": "Fills of", "[data-replace]": "Replace", "[data-cancel]": "Cancel" };
+    document.querySelectorAll("tr[data-id]").forEach((row) => {
+        const link = row.querySelector("th a");
+        for (const [button, word] of Object.entries(words)) {
+            row.querySelector(`td > ${button}`)?.setAttribute("aria-label", `${word} ${link.title || link.textContent}`);
+        }
+    });
+});
+
+// The buttons of a hundred rows carry no address: an order's acts lie beside the address of the rows.
+function dialogOf(opener) {
+    if (opener.dataset.dialogUrl) {
+        return opener.dataset.dialogUrl;
+    }
+    const act = ["peek", "replace", "cancel"].find((name) => name in opener.dataset);
+    const rows = new URL(opener.closest("table").dataset.rowsUrl, location);
+    return new URL(`../${opener.closest("tr").dataset.id}/${act}/`, rows).pathname;
+}
+
 document.addEventListener("click", (event) => {
-    const opener = event.target.closest("[data-dialog-url]");
+    const opener = event.target.closest("[data-dialog-url], tr[data-id] > .stay > button");
     if (opener && !opener.disabled) {
         event.preventDefault();
-        openDialog(opener.dataset.dialogUrl);
+        openDialog(dialogOf(opener));
         return;
     }
     const local = event.target.closest("[data-open]");

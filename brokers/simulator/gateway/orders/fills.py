@@ -26,14 +26,12 @@ class Fills:
         self._state = state
         self._clock = clock
 
-    def book(self, record: OrderRecord, event: Filled) -> Executed:
+    def book(self, record: OrderRecord, event: Filled) -> tuple[Executed, list[Executed]]:
         """Book a fill of an ordinary order, with the shares that several accounts have in it."""
         whole = self._book_whole(record, event)
-        if record.allocation:
-            self._allocate(record, whole)
-        return whole
+        return whole, self._allocate(record, whole) if record.allocation else []
 
-    def _allocate(self, record: OrderRecord, whole: Executed) -> None:
+    def _allocate(self, record: OrderRecord, whole: Executed) -> list[Executed]:
         """Give every account what it is short of its share of all that was filled."""
         lot = self._state.universe[record.con_id].lot
         before = allot(record.filled - whole.shares, record.allocation, lot)
@@ -42,20 +40,22 @@ class Fills:
         wanted = {name: max(after[name] - before[name], ZERO) for name in after}
         allotted = allot(whole.shares, wanted, lot)
         charged = allot(whole.commission, allotted, _LEAST_CHARGE)
+        booked = []
         for account, shares in allotted.items():
             if shares:
-                self._state.apply(
-                    msgspec.structs.replace(
-                        whole,
-                        exec_id=self._state.next_exec_id(),
-                        account=account,
-                        shares=shares,
-                        cum_qty=after[account],
-                        commission=charged[account].normalize(),
-                        realized=None,
-                        share_of=whole.exec_id,
-                    )
+                share = msgspec.structs.replace(
+                    whole,
+                    exec_id=self._state.next_exec_id(),
+                    account=account,
+                    shares=shares,
+                    cum_qty=after[account],
+                    commission=charged[account].normalize(),
+                    realized=None,
+                    share_of=whole.exec_id,
                 )
+                self._state.apply(share)
+                booked.append(share)
+        return booked
 
     def _book_whole(self, record: OrderRecord, event: Filled) -> Executed:
         instrument = self._state.universe[record.con_id]

@@ -93,10 +93,15 @@ class MarketEventHandler:
     # -- fills ------------------------------------------------------------------------------------
 
     def _filled(self, record: OrderRecord, event: m.Filled) -> None:
-        fact = self._fills.book(record, event)
-        self._publisher.publish_execution(record, fact)
+        whole, shares = self._fills.book(record, event)
+        self._publisher.publish_execution(record, whole)
         self._progressed(record)
-        self._publisher.publish(record, echo.commission_report(fact))
+        self._publisher.publish(record, echo.commission_report(whole))
+        # An advisor's login hears the master's execution and its cost first, then each account's share.
+        for share in shares:
+            self._publisher.publish_execution(record, share)
+        for share in shares:
+            self._publisher.publish(record, echo.commission_report(share))
         self._end_if_filled(record)
 
     def _combo_filled(self, record: OrderRecord, event: m.ComboFilled) -> None:

@@ -18,7 +18,7 @@ from orders import selectors, statistics
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter import columns, figures
 from orders.admin.orders.blotter.columns import Column
-from orders.admin.orders.blotter.grouping import grouped, grouping_of
+from orders.admin.orders.blotter.grouping import added_up, grouped, grouping_of, sums_by_key
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, OPEN_REQUESTS, Order, Source, State
 from orders.models.order import of_accounts
@@ -42,7 +42,7 @@ def rows_of(ids: Sequence[UUID]) -> list[Order]:
     The ids of a page are looked for alone: nothing of a row is computed, or carried through a sort, for all
     the others.
     """
-    found = with_row(Order.objects.filter(pk__in=ids)).in_bulk()
+    found = with_row(Order.objects.filter(pk__in=ids)).in_bulk() if ids else {}
     return [found[pk] for pk in ids if pk in found]
 
 
@@ -70,9 +70,11 @@ def row(order: Order, shown: Sequence[Column]) -> dict[str, Any]:
 
 
 def cells(order: Order, shown: Sequence[Column]) -> SafeString:
-    """The cells of a row; that of the order itself is the heading of the row."""
-    told = ((column.opening, column.show(order), column.closing) for column in shown)
-    return format_html_join("", "{}{}{}", told)
+    """The cells of a row; that of the order itself is the heading of the row.
+
+    A cell ends where the next one begins, and needs no tag that says so: a page has thousands.
+    """
+    return format_html_join("", "{}{}", ((column.opening, column.show(order)) for column in shown))
 
 
 @desk_page("orders.view_order")
@@ -141,10 +143,12 @@ def sums(request: HttpRequest) -> HttpResponse:
     """The sums of a view: asked for after the rows are there, because they read every order of the view."""
     model_admin: Any = admin.site.get_model_admin(Order)
     changes = model_admin.get_changelist_instance(request)
-    page = changes.result_list if grouping_of(request) else []
-    lines = grouped(request, changes.queryset, [{"order": order} for order in page])
+    grouping, view = grouping_of(request), changes.queryset
+    page = changes.result_list if grouping else []
+    of_many = sums_by_key(grouping, view) if grouping and grouping.is_of_many else None
+    lines = grouped(request, view, [{"order": order} for order in page], of_many)
     context = {
-        "totals": totals(changes.queryset),
+        "totals": totals(view) if of_many is None else added_up(of_many),
         "heads": [line["head"] for line in lines if "head" in line],
     }
     return TemplateResponse(request, "desk/blotter_sums.html", context)

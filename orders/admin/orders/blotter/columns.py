@@ -11,17 +11,16 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import F
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from brokers.display import NOTHING, moment, number_text, price_text
 from orders.admin.orders.blotter import figures
 from orders.admin.shared.badges import order_badge, side_badge
+from orders.admin.shared.links import order_link
 from orders.models import DeskSettings, Order
 from orders.templatetags.desk import age
 
-ID_WIDTH = 14  # characters
 SHORT_TYPES = {"LIMIT": "LMT", "MARKET": "MKT", "STOP": "STP", "STOP_LIMIT": "STP LMT"}
 Sort = Any  # a field's path, or an expression
 
@@ -46,19 +45,9 @@ class Column:
     @cached_property
     def opening(self) -> SafeString:
         """The tag that opens its cells; the order's own is the heading of its row."""
-        kind = ' class="num"' if self.is_number else ""
+        kind = " class=num" if self.is_number else ""
         tag = '<th scope="row"' if self.name == ALWAYS else "<td"
-        return mark_safe(f'{tag} data-c="{self.name}"{kind}>')  # noqa: S308 - our own names
-
-    @cached_property
-    def closing(self) -> SafeString:
-        """The tag that closes them."""
-        return mark_safe("</th>" if self.name == ALWAYS else "</td>")  # noqa: S308 - no text of others
-
-
-def short_id(cl_ord_id: str) -> str:
-    """An id that fits its column: begin and end, which tell ids of one client apart."""
-    return cl_ord_id if len(cl_ord_id) <= ID_WIDTH else f"{cl_ord_id[:3]}..{cl_ord_id[-9:]}"
+        return mark_safe(f"{tag} data-c={self.name}{kind}>")  # noqa: S308 - our own names
 
 
 def type_text(ord_type: str) -> str:
@@ -132,16 +121,6 @@ def notional_cell(order: Order) -> str:
     """What it is worth, two decimals; the currency is the instrument's."""
     worth = getattr(order, "notional", None)
     return NOTHING if worth is None else number_text(worth, 2)
-
-
-def order_cell(order: Order) -> SafeString:
-    """The link to its page; a long id is whole in the title and for who cannot see."""
-    url, shown = reverse("admin:orders_order_change", args=[order.id]), short_id(order.cl_ord_id)
-    if shown == order.cl_ord_id:
-        return format_html('<a href="{}">{}</a>', url, shown)
-    return format_html(
-        '<a href="{}" title="{}" aria-label="{}">{}</a>', url, order.cl_ord_id, order.cl_ord_id, shown
-    )
 
 
 def latency_cell(order: Order) -> str:
@@ -270,7 +249,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         name="strategy", heading="Strategy", show=lambda order: order.strategy or NOTHING, sort="strategy"
     ),
-    Column(name="order", heading="Order", show=order_cell, sort="cl_ord_id", is_chosen=True),
+    Column(name="order", heading="Order", show=order_link, sort="cl_ord_id", is_chosen=True),
     Column(
         name="belongs",
         heading="Belongs to",

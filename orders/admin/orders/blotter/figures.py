@@ -52,10 +52,14 @@ DISTANCE_PERCENT = money(DISTANCE * 100 / NullIf(TARGET, ZERO))
 DISTANCES = {"distance": DISTANCE, "distance_percent": DISTANCE_PERCENT}
 
 _LEFT_PX = Coalesce(F("price"), F("stop_px"), LAST, ZERO, output_field=MONEY)
-#: Sums of many orders of one currency.
+_LEFT = Greatest(money(F("order_qty") - F("cum_qty")), ZERO)
+_ALIVE = Q(state__in=ALIVE)
+#: Sums of many orders of one currency. Nothing is computed of an order that adds nothing: most are over.
 SUMS = {
-    "count": Count("id"),
-    "leaves": Coalesce(Sum(LEAVES), ZERO, output_field=MONEY),
-    "value": Coalesce(Sum(money(LEAVES * _LEFT_PX * UNIT)), ZERO, output_field=MONEY),
-    "done": Coalesce(Sum(money(F("cum_qty") * F("avg_px") * UNIT)), ZERO, output_field=MONEY),
+    "count": Count("*"),
+    "leaves": Coalesce(Sum(_LEFT, filter=_ALIVE), ZERO, output_field=MONEY),
+    "value": Coalesce(Sum(money(_LEFT * _LEFT_PX * UNIT), filter=_ALIVE), ZERO, output_field=MONEY),
+    "done": Coalesce(
+        Sum(money(F("cum_qty") * F("avg_px") * UNIT), filter=Q(cum_qty__gt=0)), ZERO, output_field=MONEY
+    ),
 }

@@ -1,7 +1,8 @@
 """Rows of the blotter in groups: by symbol, by strategy, or by the parent that they belong to, with sums.
 
-A group's sums are of the whole view, whichever of its orders the page shows. A parent is a bracket, orders of
-which one cancels the others, or an order in slices; what belongs to none stands alone.
+A group's sums are of the whole view, whichever of its orders the page shows; those of a symbol or a strategy
+read all of it, so they come after the rows. A parent is a bracket, orders of which one cancels the others, or
+an order in slices; what belongs to none stands alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -34,6 +36,11 @@ class Grouping:
     order_by: Any
     key: Callable[[Order], Any]
 
+    @property
+    def is_of_many(self) -> bool:
+        """Whether a group may hold any number of orders: a parent's are few."""
+        return isinstance(self.order_by, str)
+
 
 GROUPINGS: Mapping[str, Grouping] = {
     "symbol": Grouping(
@@ -56,39 +63,54 @@ def grouping_of(request: HttpRequest) -> Grouping | None:
     return GROUPINGS.get(named or "")
 
 
+Sums = Mapping[Any, list[dict[str, Any]]]  # by group, of each currency
+
+
 def grouped(
-    request: HttpRequest, view: QuerySet[Order], rows: Sequence[dict[str, Any]]
+    request: HttpRequest, view: QuerySet[Order], rows: Sequence[dict[str, Any]], known: Sums | None = None
 ) -> list[dict[str, Any]]:
-    """The rows, the first of each group with its `head`; `view` is everything that the list shows."""
+    """The rows, the first of each group with its `head`; `view` is everything that the list shows.
+
+    Sums of groups of many are told when they are `known`.
+    """
     grouping = grouping_of(request)
     if grouping is None:
         return list(rows)
     keys = {key for row in rows if (key := grouping.key(row["order"])) is not None}
     if not keys:
         return list(rows)
-    sums, before = sums_by_key(grouping, view, keys), None
+    sums, before = known, None
+    if not grouping.is_of_many:
+        sums = sums_by_key(grouping, view.filter(Q(parent__in=keys) | Q(group__in=keys)))
     lines: list[dict[str, Any]] = []
     for row in rows:
         key = grouping.key(row["order"])
         member = {**row, "group": digest(key)} if key is not None else row
         if key is not None and key != before:
-            member["head"] = head(request, grouping, key, row["order"], sums[key])
+            member["head"] = head(request, grouping, key, row["order"], None if sums is None else sums[key])
         before = key
         lines.append(member)
     return lines
 
 
-def sums_by_key(grouping: Grouping, view: QuerySet[Order], keys: set[Any]) -> dict[Any, list[dict[str, Any]]]:
-    """The sums of these groups, by currency."""
-    path = grouping.order_by if isinstance(grouping.order_by, str) else None
-    chosen = Q(**{f"{path}__in": keys}) if path else Q(parent__in=keys) | Q(group__in=keys)
-    plain = view.order_by().filter(chosen)
-    key = F(path) if path else Coalesce("parent_id", "group_id")
+def sums_by_key(grouping: Grouping, view: QuerySet[Order]) -> Sums:
+    """The sums of all groups of a view, by currency."""
+    key = F(grouping.order_by) if grouping.is_of_many else Coalesce("parent_id", "group_id")
     found: defaultdict[Any, list[dict[str, Any]]] = defaultdict(list)
-    values = plain.values(key=key, currency=F("instrument__currency")).annotate(**SUMS)
+    values = view.order_by().values(key=key, currency=F("instrument__currency")).annotate(**SUMS)
     for line in values.order_by("key", "currency"):
         found[line["key"]].append(dict(line))
     return found
+
+
+def added_up(sums: Sums) -> list[dict[str, Any]]:
+    """The sums of all groups together, by currency."""
+    found: dict[str, dict[str, Any]] = {}
+    for line in chain.from_iterable(sums.values()):
+        total = found.setdefault(line["currency"], dict.fromkeys(SUMS, 0) | {"currency": line["currency"]})
+        for name in SUMS:
+            total[name] += line[name]
+    return [found[currency] for currency in sorted(found)]
 
 
 def digest(key: Any) -> str:
@@ -97,9 +119,9 @@ def digest(key: Any) -> str:
 
 
 def head(
-    request: HttpRequest, grouping: Grouping, key: Any, order: Order, sums: list[dict[str, Any]]
+    request: HttpRequest, grouping: Grouping, key: Any, order: Order, sums: list[dict[str, Any]] | None
 ) -> dict[str, Any]:
-    """What the row of a group shows."""
+    """What the row of a group shows; without `sums` that they are being added up."""
     shown: dict[str, Any] = {"id": digest(key), "sums": sums, "is_parent": grouping.name == PARENT}
     if grouping.name != PARENT:
         return {**shown, "title": str(key) or "no strategy"}

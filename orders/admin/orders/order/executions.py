@@ -22,6 +22,7 @@ from brokers.display import moment, money, number, price
 from brokers.fix import Side
 from orders.admin.shared.badges import side_badge
 from orders.admin.shared.filters import UtcRangeFilter
+from orders.admin.shared.links import order_link
 from orders.admin.shared.mixins import OwnAccountFilter, OwnAccounts
 from orders.admin.shared.pages import desk_page
 from orders.models import Execution
@@ -72,7 +73,7 @@ class ExecutionAdmin(OwnAccounts):
 
     list_display = (
         *("at", "day", "account", "trader", "shown_side", "qty", "instrument", "price", "venue"),
-        *("arrival", "slippage", "fee", "order", "shown_exec_id"),
+        *("arrival", "slippage", "fee", "of_order", "shown_exec_id"),
     )
     list_select_related = ("order__instrument", "order__client", "account")
     list_before_template = "desk/executions_bar.html"  # type: ignore[assignment]
@@ -128,6 +129,11 @@ class ExecutionAdmin(OwnAccounts):
     def slippage(self, execution: Execution) -> SafeString:
         """Against that price; above zero is a cost."""
         return number(_slippage_of(execution).bps, 1)
+
+    @admin.display(description="order")
+    def of_order(self, execution: Execution) -> SafeString:
+        """The way to its order."""
+        return order_link(execution.order)
 
     @admin.display(description="instrument")
     def instrument(self, execution: Execution) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +30,7 @@ from orders.models import (
     State,
     ord_status,
 )
-from orders.models.execution import executed
+from orders.models.execution import Share, executed, shares_of
 from orders.models.reasons import REASONS
 from orders.reports import fills
 from orders.reports.story import story_of
@@ -76,6 +77,7 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         selectors.events_of(order.id).select_related("inbox").order_by("-version")[: EVENTS_SHOWN + 1]
     )
     executions = list(order.executions.order_by("-id"))
+    shares = shares_of(order, executions)
     done = list(order.actions.select_related("user")[:ACTS_SHOWN])
     reviewed = any(act.action == DeskAction.REVIEW and act.ok for act in done)
     return {
@@ -87,9 +89,10 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         "story": story_of(order) if order.sent_at else None,
         "events": timeline(events[:EVENTS_SHOWN], order.received_at),
         "more_events": len(events) > EVENTS_SHOWN,
+        "shares": [share_row(share, order) for share in shares],
         "executions": [execution_row(execution, order) for execution in executions],
         "slippage": slippage(order, executions),
-        "terms": terms(order),
+        "terms": terms(order) | {"shared": number(sum((share.qty for share in shares), Decimal(0)))},
         "family": family(order),
         "identity": identity(order, open_kinds),
         "attempts": list(order.attempts.order_by("-id")),
@@ -175,6 +178,24 @@ def execution_row(execution: Execution, order: Order) -> dict[str, Any]:
     }
 
 
+def allocation_text(order: Order) -> str:
+    """The group that shares it, and how; nothing for an order of one account."""
+    if not order.is_allocated:
+        return NOTHING
+    told = order.special["allocation"]
+    return f"{told['group']} by {told.get('method') or 'its own method'}"
+
+
+def share_row(share: Share, order: Order) -> dict[str, Any]:
+    """What one account has of a group order, with its figures."""
+    return {
+        "account": share.account,
+        "qty": number(share.qty),
+        "px": price_text(share.avg_px, order.instrument),
+        "commission": "waiting" if share.commission is None else money(share.commission, share.currency),
+    }
+
+
 def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
     """By which names the order is known, and how it was asked for."""
     named = {
@@ -194,6 +215,7 @@ def identity(order: Order, open_kinds: list[str]) -> list[tuple[str, object]]:
         "if the queue is long": order.if_backlog,
         "strategy": order.strategy or NOTHING,
         "reduce only": "yes" if order.reduce_only else "no",
+        "allocation": allocation_text(order),
         "fresh until": moment(order.fresh_until),
     }
     return [(name, NOTHING if value is None else value) for name, value in named.items()]

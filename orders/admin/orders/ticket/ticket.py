@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from brokers.fix import OrdType, Side
 from brokers.messages import Leg
 from brokers.models import Position
+from brokers.order_attributes import Allocation
 from brokers.postgres import clock
 from orders.access import accounts_of_person
 from orders.admin.orders.blotter.blotter import as_id
@@ -31,6 +32,8 @@ from orders.entry.resolution import resolve_ticket
 from orders.entry.rules import find_context
 from orders.entry.ticket import Override
 from orders.entry.ticket_texts import (
+    ALLOCATION,
+    ALLOCATION_HINT,
     INSTRUMENT_COLUMNS,
     INSTRUMENT_FIELDS,
     LEGS,
@@ -70,13 +73,14 @@ GROUPS = {
         *("account", "symbol", "sec_type", "exchange", "currency"),
         *("maturity", "strike_price", "put_or_call", LEGS),
     ),
-    "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force", "reduce_only", "strategy"),
+    "Terms": ("order_qty", "ord_type", *KIND_FIELDS, "time_in_force", "reduce_only", "strategy", ALLOCATION),
     "If things fail": ("on_unconfirmed", "if_broker_down", "if_backlog", "max_age", "cl_ord_id"),
 }
 HINTS = {
     "symbol": "symbol or name",
     "maturity": "YYYYMMDD",
     LEGS: LEGS_HINT,
+    ALLOCATION: f"of an advisor's master: {ALLOCATION_HINT}",
     "put_or_call": "CALL or PUT",
     "cl_ord_id": "made for you when empty",
 }
@@ -170,6 +174,8 @@ def copied(request: HttpRequest) -> dict[str, str]:
     instrument = {name: getattr(order.instrument, name) for name in INSTRUMENT_COLUMNS if name in NAMES}
     instrument[LEGS] = tuple(msgspec.convert(order.instrument.legs, list[Leg]))
     found = {**plain, **order.special, **instrument, "account": order.account_id}
+    if order.is_allocated:
+        found[ALLOCATION] = msgspec.convert(order.special[ALLOCATION], Allocation)
     return {name: plain_text(value) for name, value in found.items() if name in NAMES and value is not None}
 
 

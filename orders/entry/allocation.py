@@ -1,0 +1,39 @@
+"""What an advisor's group order must be: on the master account of a login that has this group."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from brokers.fix import SecType
+from brokers.models import BrokerAccount, Instrument
+from orders.entry.ticket import Ticket
+from orders.risk.contract_rules import Errors
+from orders.store import advisors
+
+
+def allocation_errors(ticket: Ticket, account: BrokerAccount, instrument: Instrument) -> Errors:
+    """Every rule that the allocation breaks, by field. Orders without one cost nothing here."""
+    errors: Errors = defaultdict(list)
+    if ticket.allocation is None:
+        return errors
+    if instrument.sec_type == SecType.BAG:
+        errors["allocation"].append("A combination cannot be shared by a group.")
+    if ticket.reduce_only:
+        errors["reduce_only"].append("The master account of a group order holds no position to reduce.")
+    login = advisors.login_of(str(account.session_id))
+    if login is None or login.master != account.code:
+        whose = f"{login.master} is" if login else "its login is no advisor's"
+        errors["allocation"].append(
+            f"{account.code} is no advisor's master account: {whose}"
+            f"{' the one of this login' if login else ''}. Leave allocation out."
+        )
+        return errors
+    known = {group["name"]: group["accounts"] for group in login.groups}
+    if ticket.allocation.group not in known:
+        names = ", ".join(sorted(known)) or "none"
+        errors["allocation.group"].append(
+            f"The gateway knows no group {ticket.allocation.group!r} of {login.master}; it knows {names}."
+        )
+    elif not known[ticket.allocation.group]:
+        errors["allocation.group"].append(f"The group {ticket.allocation.group!r} has no accounts.")
+    return errors
