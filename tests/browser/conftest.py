@@ -23,6 +23,8 @@ FLAGS = [
 ]
 #: Only where Prometheus is: no wheel brings it. .ci/run installs it.
 collect_ignore = [] if shutil.which("prometheus") else ["test_monitoring.py"]
+#: Where alerts could go: nobody listens there, and its last part is a secret.
+CHANNELS = {"TRADEDESK_ALERT_CHANNELS": "chat=json://127.0.0.1:1/hidden-word"}
 WAIT = 60_000  # ms; the machine may be busy
 
 
@@ -36,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One running system for all pages."""
-    with System(tmp_path_factory.mktemp("stack")) as system:
+    with System(tmp_path_factory.mktemp("stack"), **CHANNELS) as system:
         yield system
 
 

@@ -106,6 +106,28 @@ def test_pages_of_the_middle_office_have_no_serious_fault(boss: Page, filled: st
     assert faults == []
 
 
+def test_a_route_is_made_tried_muted_and_ended_and_no_secret_is_shown(boss: Page) -> None:
+    boss.goto(PAGES["alert-routes"])
+    boss.get_by_role("button", name="Send a test to chat").click()
+    expect(boss.get_by_text("The channel did not take it.")).to_be_visible(timeout=WAIT)
+    boss.fill("input[name=name]", "night")
+    boss.select_option("select[name=kinds]", ["BUST", "OVERFILL"])
+    boss.select_option("select[name=channel]", "chat")
+    boss.get_by_role("button", name="Add route").click()
+    row = boss.locator("tr", has_text="night")
+    expect(row).to_contain_text("OVERFILL, BUST", timeout=WAIT)
+    boss.fill("input[name=starts_at]", "2026-01-01T00:00")
+    boss.fill("input[name=ends_at]", "2099-01-01T00:00")
+    boss.fill("[name=reason]", "drill of November")
+    boss.get_by_role("button", name="Mute", exact=True).click()
+    expect(boss.get_by_text("drill of November")).to_be_visible(timeout=WAIT)
+    assert "hidden-word" not in boss.content()
+    boss.get_by_role("button", name="End this mute").click()
+    expect(boss.get_by_text("Nothing is muted.")).to_be_visible(timeout=WAIT)
+    boss.get_by_role("button", name="End night").click()
+    expect(boss.get_by_role("button", name="End night")).to_have_count(0, timeout=WAIT)
+
+
 def test_a_report_is_kept_signed_and_taken_as_a_file(boss: Page, filled: str) -> None:
     boss.goto(PAGES["day-report"])
     expect(boss.get_by_role("heading", name="Fills")).to_be_visible(timeout=WAIT)
