@@ -28,8 +28,9 @@ BEAT_EVERY = 1.0  # seconds
 ANSWER_WAIT = 0.02  # seconds that our record of a hand-over waits for the broker's answer
 VOLLEY_PAUSE, VOLLEY = 0.0005, 0.005  # seconds of silence that end a volley, and the longest volley
 #: Messages that wait in memory while the database is away, packed to some 0.4 kB each; what is above is
-#: dropped and asked for again on a new connection.
-MAX_WAITING = 100_000
+#: dropped and asked for again on a new connection. That tells the whole day anew, three messages an order: a
+#: limit below what a day holds would reconnect for ever.
+MAX_WAITING = 400_000
 
 Job = Callable[[], None]
 

@@ -141,6 +141,36 @@ def test_a_report_is_kept_signed_and_taken_as_a_file(boss: Page, filled: str) ->
     assert "AAPL" in download.value.path().read_text()
 
 
+def test_a_day_begins_with_a_checklist_that_a_person_signs(boss: Page, filled: str) -> None:
+    boss.goto(PAGES["start-of-day"])
+    checks = boss.locator("section", has=boss.get_by_role("heading", name="Checklist"))
+    for check in ("link", "gate", "open breaks", "certificate", "second factor"):
+        expect(checks).to_contain_text(check, timeout=WAIT)
+    boss.get_by_role("button", name="Keep as it is now").click()
+    boss.fill("input[name=reason]", "nothing is open")
+    boss.get_by_role("button", name="Sign off").click()
+    expect(boss.get_by_role("status").first).to_contain_text("Signed off", timeout=WAIT)
+    expect(boss.get_by_role("button", name="Sign off")).to_have_count(0)
+
+
+def test_costs_are_shown_by_strategy_and_executions_taken_as_a_workbook(boss: Page, filled: str) -> None:
+    def reckoned() -> bool:
+        boss.goto(PAGES["costs"])
+        return boss.locator("tbody tr", has_text="AAPL").count() == 1
+
+    assert eventually(reckoned, limit=90)
+    boss.select_option("select[name=by]", "trader")
+    boss.get_by_role("button", name="Show").click()
+    expect(boss.locator("tfoot tr")).to_contain_text("All, USD", timeout=WAIT)
+    with boss.expect_download() as costs:
+        boss.get_by_role("link", name="CSV", exact=True).click()
+    assert "shortfall_bps" in costs.value.path().read_text()
+    boss.get_by_role("link", name="Executions as a file").click()
+    with boss.expect_download() as fills:
+        boss.get_by_role("button", name="XLSX").click()
+    assert fills.value.path().read_bytes().startswith(b"PK")
+
+
 def test_a_statement_is_read_in_and_what_is_none_is_refused(boss: Page, tmp_path: Path) -> None:
     (tmp_path / "quiet.xml").write_text(QUIET_DAY)
     (tmp_path / "login.xml").write_text("<!DOCTYPE html><html>Please log in</html>")
