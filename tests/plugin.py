@@ -28,6 +28,8 @@ FOLDER = pytest.StashKey[Path]()
 #: What takes longest comes first, the longest of all at the head: then all processes end together.
 LONG = (
     "tests/soak/test_many_chaos_seeds.py",
+    "tests/soak/test_frozen_processes.py",
+    "tests/integration/broker/test_read_only_for_a_minute.py",
     "tests/soak/",
     "tests/scenarios/shared/",
     "tests/browser/",

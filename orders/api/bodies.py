@@ -255,10 +255,13 @@ def key_of(request: Request) -> str:
 
 
 def read_if_match(header: str | None) -> int | None:
-    """The version that If-Match names, None for "*"; raises Problem when it is missing or names none."""
+    """The version that If-Match names, None for "*"; raises Problem when it is missing or names none.
+
+    There is no version 0, so it is refused before anything: also where the request repeats one of before.
+    """
     if header is None:
         raise Problem("PRECONDITION_REQUIRED", 'Send If-Match with the version that you saw, such as "7".')
-    found = re.fullmatch(r'\s*(?:\*|(?:W/)?"?([0-9]{1,9})(?:-[0-9a-f]{1,64})?"?)\s*', header, re.ASCII)
+    found = re.fullmatch(r'\s*(?:\*|(?:W/)?"?([1-9][0-9]{0,8})(?:-[0-9a-f]{1,64})?"?)\s*', header, re.ASCII)
     if not found:
         raise Problem("MALFORMED_REQUEST", 'If-Match must be the version of the order, such as "7".')
     return int(found[1]) if found[1] else None

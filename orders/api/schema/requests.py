@@ -68,7 +68,7 @@ REPLACE_ORDER: Operation = {
         IDEMPOTENCY_KEY,
         OpenApiParameter(
             "If-Match",
-            {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}(-[0-9a-f]{1,64})?")$'},
+            {"type": "string", "pattern": r'^(\*|"[1-9][0-9]{0,8}(-[0-9a-f]{1,64})?")$'},
             OpenApiParameter.HEADER,
             required=True,
             description="The version that you saw, or the ETag of the order; * for any.",

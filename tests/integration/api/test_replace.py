@@ -69,6 +69,15 @@ def test_the_same_replace_again_gives_the_first_whatever_the_version(api: Api) -
     assert OutboxCommand.objects.filter(order=order, kind="REPLACE").count() == 1
 
 
+def test_version_0_is_no_version_even_of_the_same_replace(api: Api) -> None:
+    order = sent("a-1")
+    assert replace(api, order, order_qty="150").status_code == 202
+    assert [replace(api, order, seen=seen, order_qty="150").status_code for seen in ("0", '"0"')] == [
+        400,
+        400,
+    ]
+
+
 def test_an_id_that_names_something_else_is_409(api: Api) -> None:
     order, other = sent("a-1"), sent("a-2")
     assert replace(api, order, order_qty="150").status_code == 202
