@@ -49,12 +49,10 @@ class Repeats:
                 del self._said[key]  # what was said before it must not be taken for the last word
         return is_repeat
 
-    def forget(self, topic: str, words: int) -> None:
-        """These words were lost on their way to storage: said again, they are news. On any thread."""
-        self.forget_hashed(hash(topic) & BITS, words & BITS)
-
-    def forget_hashed(self, key: int, words: int) -> None:
-        """The same, of what is remembered of topic and words."""
+    def forget(self, key: int, words: int) -> None:
+        """Words (topic and words as `Loss` has them) were lost on their way to storage: said again, they are
+        news. On any thread.
+        """
         with self._lock:
             known = self._said.get(key)
             if known is not None and known >> 1 == words:
@@ -77,4 +75,4 @@ class Loss:
         self._repeats, self._key, self._words = repeats, hash(topic) & BITS, words & BITS
 
     def __call__(self) -> None:
-        self._repeats.forget_hashed(self._key, self._words)
+        self._repeats.forget(self._key, self._words)
