@@ -21,7 +21,6 @@ from orders.notify.queues import waiting
 from orders.risk.states import States
 from orders.store.states import read_states
 
-CLOCK_LIMIT = 1.0  # seconds; comparisons are corrected, what people read is not
 HEARTBEAT_LIMIT = timedelta(seconds=5)
 SLOW_DATABASE = 0.1  # seconds for a statement that does nothing; each order takes several
 QUEUE_LIMIT = 60.0  # seconds that a task may wait for the worker
@@ -89,7 +88,7 @@ def check_clock() -> Check:
     """This machine's clock against the database's, as last measured."""
     off = clock.skew()
     reason = f"This machine's clock is {off:+.1f} s off the database's: start its time service."
-    wrong = abs(off) > CLOCK_LIMIT
+    wrong = abs(off) > clock.WRONG_ABOVE  # comparisons are corrected, what people read is not
     return Check(name="clock", ok=not wrong, reason=reason if wrong else "", needed=False)
 
 

@@ -17,6 +17,8 @@ from django.db import connection
 MEASURE_EVERY = 60.0  # seconds; for processes that have no sweep
 TRIES = 3  # of which the fastest counts
 
+#: Seconds off which a clock is wrong, and somebody is told.
+WRONG_ABOVE = 1.0
 _correction = timedelta(0)
 _measured_at: float | None = None  # monotonic
 

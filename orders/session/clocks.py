@@ -8,7 +8,6 @@ from orders.booking.flags import SessionFlags
 from orders.models import AlertKind
 from orders.notify.alerts import clear_alert, raise_alert
 
-ALERT_ABOVE = 1.0  # seconds
 SUBJECT = "clocks"
 
 
@@ -28,7 +27,7 @@ class ClockWatch:
         database, gateway = clock.measure(), self.broker.clock_ahead
         self.skews = {"database": round(database, 3), "gateway": round(database - gateway, 3)}
         self.flags.skew = max(abs(database), abs(gateway))
-        if self.flags.skew > ALERT_ABOVE:
+        if self.flags.skew > clock.WRONG_ABOVE:
             raise_alert(AlertKind.SESSION, session=self.session, subject=SUBJECT, text=self._text(gateway))
         else:
             clear_alert(AlertKind.SESSION, session=self.session, subject=SUBJECT)

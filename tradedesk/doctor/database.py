@@ -17,7 +17,7 @@ from tradedesk.backup.make import HIGHEST_TXID, NEXT_TXID
 from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
 
 OLDEST_VERSION = 15  # what the tests and drills were run with, and newer
-SKEW_WARN, SKEW_FAIL = 1.0, 10.0  # seconds
+SKEW_FAIL = 10.0  # seconds
 UNSEALED_LIMIT = 60.0  # seconds
 
 OWNED = """
@@ -135,7 +135,7 @@ def clock_finding(name: str, skew: float, other: str) -> Finding:
     do = "Start the time service (chrony, systemd-timesyncd) on both machines."
     if abs(skew) > SKEW_FAIL:
         return fail(name, text, do)
-    return warn(name, text, do) if abs(skew) > SKEW_WARN else ok(name, text)
+    return warn(name, text, do) if abs(skew) > clock.WRONG_ABOVE else ok(name, text)
 
 
 def idle_transactions() -> Finding:
