@@ -16,7 +16,7 @@ from brokers.messages import CommissionReport
 from brokers.postgres import clock, storable
 from orders.booking import quantities
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
-from orders.models.execution import WHOLES, Allocated, charged, uncharged
+from orders.models.execution import WHOLES, charged, uncharged
 from orders.notify.alerts import raise_alert
 from orders.store.orders import store_orders
 
@@ -83,7 +83,7 @@ def mark_missing(session: str) -> int:
         superseded=False,
         last_qty__gt=0,
         received_at__lt=clock.now() - grace(),
-    ).exclude(Q(order__source=Source.EXTERNAL) | Q(allocated=Allocated.WHOLE))
+    ).exclude(Q(order__source=Source.EXTERNAL) | WHOLES)
     ids = sorted(set(late.values_list("order_id", flat=True)[:BATCH_SIZE]))
     if not ids:
         return 0
