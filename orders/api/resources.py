@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -25,7 +24,7 @@ from orders.models import (
     WebhookDelivery,
     ord_status,
 )
-from orders.models.execution import shares_of
+from orders.models.execution import shared_qty, shares_of
 from orders.risk.states import InForce
 from orders.selectors import STEPS
 
@@ -95,7 +94,7 @@ def share_fields(order: Order) -> Document:
     """Of an advisor's group order: what each account has of it, and what that comes to."""
     if not order.is_allocated:
         return {}
-    shares = shares_of(order, order.executions.all())
+    executions = order.executions.all()
     return {
         "shares": [
             {
@@ -105,9 +104,9 @@ def share_fields(order: Order) -> Document:
                 "commission": decimal_or_none(share.commission),
                 "commission_currency": share.currency or None,
             }
-            for share in shares
+            for share in shares_of(order, executions)
         ],
-        "shared_qty": decimal_text(sum((share.qty for share in shares), Decimal(0))),
+        "shared_qty": decimal_text(shared_qty(order, executions)),
     }
 
 

@@ -22,10 +22,9 @@ def allocation_errors(ticket: Ticket, account: BrokerAccount, instrument: Instru
         errors["reduce_only"].append("The master account of a group order holds no position to reduce.")
     login = advisors.login_of(str(account.session_id))
     if login is None or login.master != account.code:
-        whose = f"{login.master} is" if login else "its login is no advisor's"
+        why = f"{login.master} is the one of this login" if login else "its login is no advisor's"
         errors["allocation"].append(
-            f"{account.code} is no advisor's master account: {whose}"
-            f"{' the one of this login' if login else ''}. Leave allocation out."
+            f"{account.code} is no advisor's master account: {why}. Leave allocation out."
         )
         return errors
     known = {group["name"]: group["accounts"] for group in login.groups}

@@ -320,7 +320,8 @@ def dry_run_many(tickets: Iterable[Ticket], client: User) -> list[Order]:
 def require_form(ticket: Ticket, context: OrderContext) -> None:
     """Raise TicketInvalid when the ticket is no order that could be placed."""
     errors = form_errors(ticket, context.instrument, clock.now())
-    if errors := errors | allocation_errors(ticket, context.account, context.instrument):
+    errors |= allocation_errors(ticket, context.account, context.instrument)
+    if errors:
         raise TicketInvalid(errors)
 
 

@@ -170,6 +170,11 @@ def shares_of(order: Order, executions: Iterable[Execution]) -> list[Share]:
     ]
 
 
+def shared_qty(order: Order, executions: Iterable[Execution]) -> Decimal:
+    """What the shares of a group order come to; its `cum_qty`, once all of them are told."""
+    return total_qty(charged(order, executions)) if order.is_allocated else ZERO
+
+
 def has_executed(executions: Iterable[Execution]) -> bool:
     """Whether anything was executed that counts: of a combination, maybe no more than a leg."""
     return any(one.last_qty for one in in_force(executions))
@@ -202,7 +207,7 @@ def _way(side: str) -> int:
 def is_uneven(order: Order, executions: Iterable[Execution]) -> bool:
     """Whether legs of a combination, or shares of a group order, do not come to what the whole executed."""
     if order.is_allocated:
-        return total_qty(charged(order, executions)) != order.cum_qty
+        return shared_qty(order, executions) != order.cum_qty
     return any(done != due for done, due in legs_of(order, executions).values())
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Min, Q, QuerySet
 
 from brokers.fix import SecType
-from brokers.formats import decimal_text, time_text
+from brokers.formats import decimal_or_none, decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, Instrument
 from brokers.postgres import clock, storable
@@ -19,7 +19,7 @@ from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, Break, BreakKind, Execution, LostOrder, Order, State
-from orders.models.execution import WHOLES, is_uneven, legs_of, shares_of
+from orders.models.execution import WHOLES, is_uneven, legs_of, shared_qty, shares_of
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.snapshot_rows import parts
 
@@ -96,17 +96,40 @@ def _what_differs(order: Order, report: OrderReport) -> str:
     return f"is {order.state} here, the broker says {report.status}"
 
 
-def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
+def _of_order(
+    order: Order,
+    kind: BreakKind,
+    key: str,
+    *,
+    text: str,
+    ours: dict[str, str] | None = None,
+    broker: dict[str, str],
+) -> Finding:
+    """A difference about one order."""
     return Finding(
-        kind=BreakKind.ORDER,
-        key=str(order.id),
+        kind=kind,
+        key=key,
         account=order.account_id,
         instrument_id=order.instrument_id,
         order_id=order.id,
+        text=text,
+        ours=ours or {},
+        broker=broker,
+    )
+
+
+def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
+    return _of_order(
+        order,
+        BreakKind.ORDER,
+        str(order.id),
         text=f"Order {order.cl_ord_id} {text}.",
         ours=as_evidence(state=order.state, perm_id=order.perm_id, cum_qty=decimal_text(order.cum_qty)),
         broker=broker,
     )
+
+
+SAID_OF_LOST = ("order_qty", "price", "cum_qty", "avg_px")
 
 
 def lost_history(session: str) -> list[Finding]:
@@ -118,21 +141,18 @@ def lost_history(session: str) -> list[Finding]:
 def _lost(order_ref: str, order: Order) -> Finding:
     said = as_evidence(
         **{"order_ref": order_ref, "status": order.state, "perm_id": order.perm_id, "side": order.side},
-        **{name: _plain(getattr(order, name)) for name in ("order_qty", "price", "cum_qty", "avg_px")},
+        **{
+            name: decimal_or_none(getattr(order, name))
+            for name in ("order_qty", "price", "cum_qty", "avg_px")
+        },
     )
-    return Finding(
-        kind=BreakKind.LOST_HISTORY,
-        key=order_ref,
-        account=order.account_id,
-        instrument_id=order.instrument_id,
-        order_id=order.id,
+    return _of_order(
+        order,
+        BreakKind.LOST_HISTORY,
+        order_ref,
         text=f"The broker has {order_ref} of ours, an order in {order.instrument}; our books had lost it.",
         broker=said,
     )
-
-
-def _plain(value: Decimal | None) -> str | None:
-    return None if value is None else decimal_text(value)
 
 
 # --- executions ---------------------------------------------------------------------------------------
@@ -270,21 +290,19 @@ def combinations(session: str, snapshot: Snapshot) -> list[Finding]:
 
 def _unshared(order: Order) -> Finding:
     """Shares that do not sum to what the whole executed."""
-    shares = shares_of(order, order.executions.all())
-    total = sum((share.qty for share in shares), Decimal(0))
-    said = ", ".join(f"{decimal_text(share.qty)} in {share.account}" for share in shares) or "none"
+    executions = order.executions.all()
+    shares = {share.account: decimal_text(share.qty) for share in shares_of(order, executions)}
+    said = ", ".join(f"{qty} in {account}" for account, qty in shares.items()) or "none"
     text = (
         f"Group order {order.cl_ord_id} has {decimal_text(order.cum_qty)} executed, and the shares of its"
-        f" accounts come to {decimal_text(total)}: {said}."
+        f" accounts come to {decimal_text(shared_qty(order, executions))}: {said}."
     )
-    return Finding(
-        kind=BreakKind.EXECUTION,
-        key=f"shares of {order.id}",
-        account=order.account_id,
-        instrument_id=order.instrument_id,
-        order_id=order.id,
+    return _of_order(
+        order,
+        BreakKind.EXECUTION,
+        f"shares of {order.id}",
         text=text,
-        ours=as_evidence(**{share.account: decimal_text(share.qty) for share in shares}),
+        ours=as_evidence(**shares),
         broker=as_evidence(executed=decimal_text(order.cum_qty)),
     )
 
@@ -297,12 +315,10 @@ def _uneven(order: Order) -> Finding:
         if done != due
     )
     whole = f"is {order.state} with {decimal_text(order.cum_qty)} executed"
-    return Finding(
-        kind=BreakKind.EXECUTION,
-        key=f"legs of {order.id}",
-        account=order.account_id,
-        instrument_id=order.instrument_id,
-        order_id=order.id,
+    return _of_order(
+        order,
+        BreakKind.EXECUTION,
+        f"legs of {order.id}",
         text=f"Combination {order.cl_ord_id} {whole}, and its legs are uneven: {said}.",
         ours=as_evidence(**{str(con_id): decimal_text(done) for con_id, (done, _) in legs.items()}),
         broker=as_evidence(**{str(con_id): decimal_text(due) for con_id, (_, due) in legs.items()}),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -30,7 +29,7 @@ from orders.models import (
     State,
     ord_status,
 )
-from orders.models.execution import Share, executed, shares_of
+from orders.models.execution import Share, executed, shared_qty, shares_of
 from orders.models.reasons import REASONS
 from orders.reports import fills
 from orders.reports.story import story_of
@@ -77,7 +76,6 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         selectors.events_of(order.id).select_related("inbox").order_by("-version")[: EVENTS_SHOWN + 1]
     )
     executions = list(order.executions.order_by("-id"))
-    shares = shares_of(order, executions)
     done = list(order.actions.select_related("user")[:ACTS_SHOWN])
     reviewed = any(act.action == DeskAction.REVIEW and act.ok for act in done)
     return {
@@ -89,10 +87,10 @@ def page_context(order: Order, user: User | AnonymousUser) -> dict[str, Any]:
         "story": story_of(order) if order.sent_at else None,
         "events": timeline(events[:EVENTS_SHOWN], order.received_at),
         "more_events": len(events) > EVENTS_SHOWN,
-        "shares": [share_row(share, order) for share in shares],
+        "shares": [share_row(share, order) for share in shares_of(order, executions)],
         "executions": [execution_row(execution, order) for execution in executions],
         "slippage": slippage(order, executions),
-        "terms": terms(order) | {"shared": number(sum((share.qty for share in shares), Decimal(0)))},
+        "terms": terms(order) | {"shared": number(shared_qty(order, executions))},
         "family": family(order),
         "identity": identity(order, open_kinds),
         "attempts": list(order.attempts.order_by("-id")),
