@@ -11,13 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.stack.promql import parse
 from tests.unit.test_alert_rules import ALERTS
 from tradedesk.bench.audited import audit_cost
-from tradedesk.bench.floor import HOPS, floor
+from tradedesk.bench.floors.floor import HOPS, floor
 from tradedesk.bench.ground import UNPACED, Ground, prepared
+from tradedesk.bench.history.storing import Hands, indexes_at_the_end
 from tradedesk.bench.latency import latency
 from tradedesk.bench.limited import limits_cost
 from tradedesk.bench.run import KINDS
 from tradedesk.bench.spike import spike
-from tradedesk.bench.storing import Hands, indexes_at_the_end
 from tradedesk.bench.streams import streams
 from tradedesk.bench.throughput import LEFT_BEHIND, throughput
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tradedesk.bench.ground import UNPACED, Ground, prepared
-from tradedesk.bench.growth import growth
-from tradedesk.bench.storing import Hands, definitions
+from tradedesk.bench.history.growth import growth
+from tradedesk.bench.history.storing import Hands, definitions
 
 STORED = 500_000
 #: Stored orders of which not everything is there: an event, and an execution of each that was filled.

@@ -22,7 +22,7 @@ from orders.admin.orders.blotter.list_views import VIEWS
 from orders.models import Execution, Order
 from tests.integration.admin.conftest import boss, desk, groups, person
 from tests.integration.api.conftest import ACCOUNT, fresh_tokens, placed
-from tradedesk.bench.history import rows_sql
+from tradedesk.bench.history.rows import rows_sql
 
 __all__ = ["boss", "desk", "fresh_tokens", "groups", "person"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tradedesk.bench.audited import audit_cost
 from tradedesk.bench.figures import Document, over_runs
-from tradedesk.bench.floor import floor
+from tradedesk.bench.floors.floor import floor
 from tradedesk.bench.ground import UNPACED, Ground, MeasuredSystem, Say, prepared
-from tradedesk.bench.growth import ACCOUNTS, growth
+from tradedesk.bench.history.growth import ACCOUNTS, growth
 from tradedesk.bench.latency import latency
 from tradedesk.bench.limited import limits_cost
 from tradedesk.bench.machine import machine, versions

@@ -14,7 +14,7 @@ import httpx
 from tradedesk.bench.client import Connection
 from tradedesk.bench.figures import Document, ms, spread
 from tradedesk.bench.ground import Ground
-from tradedesk.bench.history import SPAN_DAYS
+from tradedesk.bench.history.rows import SPAN_DAYS
 
 READS = 10  # of each list at each page
 READS_TOGETHER = 3  # of filters in pairs and triples, of which there are many

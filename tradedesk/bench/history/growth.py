@@ -11,9 +11,9 @@ import httpx
 
 from tradedesk.bench.figures import Document
 from tradedesk.bench.ground import Ground, Say
-from tradedesk.bench.history import grow
+from tradedesk.bench.history.lists import lists
+from tradedesk.bench.history.rows import grow
 from tradedesk.bench.latency import at_a_rate, measured
-from tradedesk.bench.lists import lists
 from tradedesk.stack.polling import eventually
 
 ACCOUNTS = 4

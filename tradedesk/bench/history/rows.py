@@ -15,7 +15,7 @@ from django.db.models import Model
 
 from orders.models import Execution, Order
 from tradedesk.bench.ground import Ground
-from tradedesk.bench.storing import Hands, indexes_at_the_end, roomy, vacuum
+from tradedesk.bench.history.storing import Hands, indexes_at_the_end, roomy, vacuum
 
 CHUNK = 250_000  # rows in one statement
 ROUND = 4 * CHUNK  # rows after which the tables are tidied, while all of it is still in memory

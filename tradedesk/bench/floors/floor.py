@@ -15,9 +15,9 @@ import httpx
 
 from brokers.ib.bare import place_bare
 from orders.controls.audit.install import APPLICATION
-from tradedesk.bench import bare_celery
 from tradedesk.bench.client import Connection
 from tradedesk.bench.figures import Document, spread
+from tradedesk.bench.floors import bare_celery
 from tradedesk.bench.ground import Ground
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
@@ -54,7 +54,7 @@ def bare_posts(ground: Ground, count: int) -> list[float]:
     port = free_port()
     with ground.system.postgres.connect() as connection:
         connection.execute(TABLE)
-    web = (*granian("wsgi", "tradedesk.bench.bare_web:application", port), "--blocking-threads", "8")
+    web = (*granian("wsgi", "tradedesk.bench.floors.bare_web:application", port), "--blocking-threads", "8")
     with running(ground, "bare-web", web):
         eventually(lambda: answers(f"http://{HOST}:{port}/api/v1/orders"), limit=60)
         with Connection(f"http://{HOST}:{port}", "none") as client:
@@ -73,7 +73,7 @@ def bare_post(client: Connection, number: int) -> float:
 def bare_hops(ground: Ground, count: int) -> list[float]:
     """Seconds from publishing to the first line of the task, in a worker with one thread."""
     redis = ground.system.redis
-    worker = (PYTHON, "-m", "celery", "-A", "tradedesk.bench.bare_celery", "worker")
+    worker = (PYTHON, "-m", "celery", "-A", "tradedesk.bench.floors.bare_celery", "worker")
     with (
         running(ground, "bare-worker", (*worker, "-P", "threads", "-c", "1", "--without-mingle")),
         redis.client() as client,
