@@ -127,7 +127,8 @@ def sealed_rows(span: Span) -> dict[str, Hashes]:
     if not records and not events:
         return {}
     touched = touched_by(span)
-    changed = {each.table: hashes(each, *touched.rows(each)) for each in (INBOX, ORDERS, EXECUTIONS, REQUESTS)}
+    changing = (INBOX, ORDERS, EXECUTIONS, REQUESTS)
+    changed = {each.table: hashes(each, *touched.rows(each)) for each in changing}
     return {RECORDS.table: records, EVENTS.table: events, **changed}
 
 

@@ -203,7 +203,7 @@ class Verification:
                 yield Broken(what=f"{sealed.table} {key}", how=f"was changed after seal {wanted[key].seq}")
 
     def _moving(self, sealed: Sealed, keys: list[str]) -> set[str]:
-        """Those that an event which is not sealed yet may have changed: the next seal has what they are now."""
+        """Those that an event which is not sealed yet may have changed: the next seal has them anew."""
         if not keys:
             return set()
         kind = "bigint" if sealed is EXECUTIONS else "uuid"

@@ -1,4 +1,4 @@
-"""Executions change with corrections, commissions and splits, and with nothing else that happens to an order."""
+"""Executions change with corrections, commissions and splits, with nothing else of their orders."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ Versions = dict[str, list[tuple[int, int, bool]]]
 #: Of each the quantities and prices of its versions, and whether a commission comes for them.
 VERSIONS: st.SearchStrategy[Versions] = st.fixed_dictionaries({
     number: st.lists(
-        st.tuples(st.sampled_from([most, most - 10, most - 7, 0]), st.sampled_from([229, 230]), st.booleans()),
+        st.tuples(st.sampled_from([most, most - 7, 0]), st.sampled_from([229, 230]), st.booleans()),
         min_size=1,
         max_size=3,
     )
