@@ -14,6 +14,7 @@ from brokers.fix import OrdType, Side
 from brokers.models import Instrument
 from orders.entry.place import place_order
 from orders.entry.ticket import InstrumentKey, Ticket
+from orders.instruments.prices import last_prices
 from orders.models import Order, Source
 
 
@@ -27,6 +28,7 @@ def seed_desk(settings: Any, **facts: Any) -> None:
     Instrument.objects.bulk_update(instruments, ["con_id"])
     price = {"last_px": Decimal(200), "last_px_at": timezone.now()}
     Instrument.objects.update(**{"min_tick": Decimal("0.01"), **price, **facts})
+    last_prices.forget()  # those of a second ago are of the test before
 
 
 @pytest.fixture
