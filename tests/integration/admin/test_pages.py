@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from brokers.models import Position
 from orders.controls.persons.tokens import make_token
 from orders.models import ActionRecord, Alert, ApiToken, Break, Order, OrderEvent, ReconciliationRun
 from tests.integration.admin.conftest import fill
@@ -64,7 +65,8 @@ def test_a_list_takes_the_same_queries_for_a_hundred_rows(boss: Client, name: st
     few = queries(boss, url)
     more(10, 100)
     assert queries(boss, url) == few
-    assert few <= 16  # three of them for the header: trading states, sessions, the place in the events
+    # Three for the header: trading states, sessions, the place in the events; positions name their breaks.
+    assert few <= 17
 
 
 def more(start: int, stop: int) -> None:
@@ -120,6 +122,38 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
     assert queries(boss, reverse("admin:index")) <= 22
+
+
+def test_what_needs_a_person_is_told_in_the_form_of_every_list(boss: Client) -> None:
+    fill(1)
+    Order.objects.update(held_for_desk=True, cl_ord_id="a-client-with-a-long-name-0001")
+    page = boss.get(reverse("admin:index")).content.decode()
+    assert 'title="a-client-with-a-long-name-0001">a-c..me-0001</a>' in page
+    assert '<span aria-hidden="true">▲</span> BUY' in page
+
+
+def test_a_position_differs_until_a_comparison_makes_a_break_of_it(boss: Client) -> None:
+    fill(1)
+    row = Position.objects.get()
+    Position.objects.update(position_qty=26)  # ours: the one fill of 5
+    lists = "admin:brokers_position_changelist", []
+    pages = [reverse(name, args=args) for name, args in (lists, ("admin:brokers_position_change", [row.pk]))]
+    for page in pages:
+        text = re.sub("<[^>]+>", "", boss.get(page).content.decode())
+        assert "differs +21" in text and "break +21" not in text
+    found = Break.objects.create(
+        session_id="main",
+        kind="POSITION",
+        key=f"{row.account_id} {row.con_id}",
+        account_id=row.account_id,
+        first_seen=NOW,
+        last_seen=NOW,
+    )
+    url = reverse("admin:orders_break_change", args=[found.pk])
+    for page in pages:
+        content = boss.get(page).content.decode()
+        assert f'href="{url}"' in content
+        assert "break +21" in re.sub("<[^>]+>", "", content)
 
 
 def test_all_that_need_a_person_are_one_click_away(boss: Client) -> None:
