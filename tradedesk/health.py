@@ -85,7 +85,7 @@ def check_database() -> Check:
 
 def check_database_room() -> Check:
     """A full disk answers every question, and records no order. While there is room it is seldom tried."""
-    global _room
+    global _room  # noqa: PLW0603 - one answer for all who ask this process
     if _room is None or time.monotonic() - _room[0] > ROOM_EVERY or not _room[1]:
         _room = time.monotonic(), has_room()
     return Check(name="database_room", ok=_room[1], reason="" if _room[1] else FULL_TEXT)
