@@ -29,7 +29,7 @@ from orders.models import (
     State,
     TradingState,
 )
-from orders.models.execution import Allocated
+from orders.models.execution import WHOLES
 from orders.models.order import first_id_at, of_accounts
 from orders.risk.states import States
 from orders.store.states import read_states
@@ -145,7 +145,7 @@ def notional_today(accounts: Accounts) -> list[dict[str, Any]]:
     """Executions of the day by account and currency: how many, and their value."""
     rows = Execution.objects.filter(
         account__in=accounts, superseded=False, transact_time__gte=midnight()
-    ).exclude(allocated=Allocated.WHOLE)
+    ).exclude(WHOLES)
     by_account = rows.order_by().values("account", "currency")
     value = Sum(F("last_qty") * F("last_px") * F("multiplier"), output_field=MONEY)
     found = by_account.annotate(fills=Count("id"), value=value).order_by("account", "currency")

@@ -22,6 +22,7 @@ from django.http import JsonResponse  # noqa: E402
 from orders.api.problems import Problem, problem_response  # noqa: E402
 from orders.api.stream.app import Stream, respond  # noqa: E402
 from orders.desk_sessions import is_own_host  # noqa: E402
+from tradedesk import clock_watch  # noqa: E402
 from tradedesk.liveness import EVERY, Heartbeat  # noqa: E402
 from tradedesk.metrics import stream_metrics  # noqa: E402
 
@@ -72,6 +73,7 @@ def host_of(scope: Any) -> str:
 async def lifespan(receive: Any, send: Any) -> None:
     """Start and end as the server says; an end must not wait for listeners that never go."""
     beating = asyncio.create_task(beat())
+    clock_watch.keep("stream")
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":

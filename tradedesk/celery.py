@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -34,6 +34,10 @@ AUDIT_EVERY = 2.0  # seconds; so long may what is committed be unsealed while al
 class Application(Celery):
     """Celery with a worker that outlives what Redis does to it."""
 
+    def now(self) -> datetime:
+        """The database's time: by it a message says when it expires, whatever the clock of beat's machine."""
+        return database_now()
+
     @cached_property
     def Worker(self) -> type:
         """The class behind `celery worker` and the broker worker."""
@@ -58,6 +62,13 @@ class Application(Celery):
                 raise
 
 
+def database_now() -> datetime:
+    """The database's time, as this process knows it."""
+    from brokers.postgres import clock  # the settings import this module first
+
+    return clock.now()
+
+
 app = Application("tradedesk")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["orders", "brokers"])
@@ -66,7 +77,7 @@ app.autodiscover_tasks(["orders", "brokers"])
 @before_task_publish.connect
 def stamp(headers: dict[str, Any], **_: object) -> None:
     """Say when a message was published, which Celery does not: by it the age of a queue is known."""
-    headers["published_at"] = time.time()
+    headers["published_at"] = database_now().timestamp()
 
 
 @app.on_after_finalize.connect

@@ -105,6 +105,8 @@ FOUR_EYES = env.words(
 # What "above" means, in the account's base currency: by default what the seeded limits let through.
 ORDERS_ABOVE = env.amount("TRADEDESK_ORDERS_ABOVE", 5_000_000)
 BREAKS_ABOVE = env.amount("TRADEDESK_BREAKS_ABOVE", 100_000)
+# For all that one person closes alone in an account on one day (UTC): many small ones are a large one.
+BREAKS_DAY_ABOVE = env.amount("TRADEDESK_BREAKS_DAY_ABOVE", int(BREAKS_ABOVE))
 # Where the worker keeps an anchor of the audit each day; `audit verify` compares with all that are there.
 AUDIT_ANCHORS = env.folder("TRADEDESK_AUDIT_ANCHORS") or env.data_dir() / "anchors"
 # Where the worker archives old raw messages of the broker each night (None: a person does), and their age.

@@ -24,4 +24,5 @@ import_module(settings.ROOT_URLCONF)  # loads every page now, not while the firs
 # What start-up has made stays: the collector need not look through it while an order waits.
 gc.collect()
 gc.freeze()
+import_module("tradedesk.clock_watch").keep("web")
 Heartbeat("web").keep()  # one of several that hangs is met by some requests only, and so missed by HTTP

@@ -14,7 +14,7 @@ from brokers.messages import ExecutionReport
 from orders.booking import quantities
 from orders.booking.matching import agrees, facts_of
 from orders.booking.working_set import WorkingSet, execution_id
-from orders.models import AlertKind, Cause, Execution, Order, Source, State
+from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source, State
 from orders.models.execution import newest
 from orders.notify.alerts import raise_alert
 
@@ -71,6 +71,8 @@ def follow_move(
     )
     for one in (order, *others.values()):
         quantities.recount(one, known.executions(one))
+        # On each of them: the audit seals anew which executions an order's events name.
+        one.record_event(EventKind.BROKER_NOTICE, cause.saying(text, {"exec_id": counts.exec_id}))
         if one.source == Source.EXTERNAL:
             _stand_for_correction(one)
         else:

@@ -322,6 +322,8 @@ class Order(OrderLifecycle):
                 fields=["account", "instrument", "state", "side", "-id"],
                 name="order_instrument_state",
             ),
+            # A person types an id's first letters, an app asks for one: by `=` and by LIKE, in any collation.
+            models.Index(fields=["cl_ord_id"], opclasses=["varchar_pattern_ops"], name="order_cl_ord_id"),
             # What the broker says beside the state: few orders, in any of them.
             models.Index(
                 fields=["account", "standing", "-id"], condition=~Q(standing=""), name="order_standing"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from brokers.postgres import clock
 from orders.notify import redis_client
 from orders.notify.wakeup import queue_key
 
@@ -42,4 +42,4 @@ def age_of(message: bytes | None) -> float:
         published_at = float(json.loads(message)["headers"]["published_at"])
     except (ValueError, KeyError, TypeError):
         return 0.0
-    return max(0.0, time.time() - published_at)
+    return max(0.0, clock.now().timestamp() - published_at)

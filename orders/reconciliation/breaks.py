@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -161,7 +162,9 @@ def _agreed(row: Break, now: datetime) -> None:
 
 def _close(row: Break, *, by: str, resolution: str, at: datetime) -> None:
     row.closed_at, row.closed_by, row.resolution = at, by, resolution
-    row.save(update_fields=["closed_at", "closed_by", "resolution", "cause", "ticket", "agreeing_runs"])
+    row.save(
+        update_fields=["closed_at", "closed_by", "resolution", "cause", "ticket", "value", "agreeing_runs"]
+    )
     act = "CLOSED" if by == "system" else "RESOLVED"
     BreakNote.objects.create(parent=row, by=by, act=act, text=resolution)
     for kind in (AlertKind.BREAK, AlertKind.BREAK_OVERDUE):
@@ -231,13 +234,22 @@ def resolvable(break_id: int, *, user: User, reason: str, cause: str = "", ticke
     return row
 
 
-def resolve_break(break_id: int, *, user: User, reason: str, cause: str = "", ticket: str = "") -> Break:
+def resolve_break(
+    break_id: int,
+    *,
+    user: User,
+    reason: str,
+    cause: str = "",
+    ticket: str = "",
+    worth: Decimal | None = None,
+) -> Break:
     """A person accepts the difference and says why; executions and orders stay as they are.
 
     Of positions and cash the broker's figure becomes what later comparisons start from; an execution
     without a commission was free, and its order is completed. Any other difference is shown again only when
     its evidence changes. What is a matter of timing stays open: the comparison that finds both sides equal
-    closes it, and nothing is accepted meanwhile. Raises like `note_break`, and TicketNeeded.
+    closes it, and nothing is accepted meanwhile. `worth` is in the base currency, as who decided saw it.
+    Raises like `note_break`, and TicketNeeded.
     """
     with transaction.atomic():
         row = _locked(break_id, user)
@@ -249,6 +261,7 @@ def resolve_break(break_id: int, *, user: User, reason: str, cause: str = "", ti
             baseline.accept(row)
         elif row.kind == BreakKind.COMMISSION:
             _accept_free(row, by=f"desk:{user.get_username()}", reason=_reason(reason))
+        row.value = worth if worth is not None else row.value
         _close(row, by=f"desk:{user.get_username()}", resolution=_reason(reason), at=clock.now())
     return row
 

@@ -37,13 +37,13 @@ AAPL = "265598"
 QUIET_DAY = """<FlexQueryResponse queryName="quiet" type="AF"><FlexStatements count="1">
 <FlexStatement accountId="DU1234567" fromDate="20260105" toDate="20260105" whenGenerated="20260106;050000">
 <Transfers></Transfers></FlexStatement></FlexStatements></FlexQueryResponse>"""
-TWO_BREAKS = """
+BREAKS = """
 from django.utils import timezone as t
 from orders.models import Break
-for currency in ("CHF", "SEK"):
-    Break.objects.create(session_id="main", kind="CASH", key=f"DU1234567 {currency}", account_id="DU1234567",
-        text=f"Cash in {currency}: ours is 0, the broker's 4.20.",
-        ours={"currency": "USD", "expected": "0"}, broker={"reported": "4.20"},
+for currency in {currencies}:
+    Break.objects.create(session_id="main", kind="CASH", key="DU1234567 " + currency, account_id="DU1234567",
+        text="Cash in %s: ours is 0, the broker's {gap}." % currency,
+        ours={{"currency": "USD", "expected": "0"}}, broker={{"reported": "{gap}"}},
         first_seen=t.now(), last_seen=t.now(), agreeing_runs=-1000)
 from orders.controls.books.break_values import keep_values
 keep_values()
@@ -65,7 +65,7 @@ def judged(page: Page, name: str) -> list[str]:
 
 
 def test_breaks_are_decided_together_and_keep_their_files(boss: Page, stack: System, tmp_path: Path) -> None:
-    stack.manage("shell", "-c", TWO_BREAKS)
+    stack.manage("shell", "-c", BREAKS.format(currencies=("CHF", "SEK"), gap="4.20"))
     boss.goto(PAGES["breaks-at-work"])
     faults = judged(boss, "breaks-at-work")
     boss.get_by_role("link", name="Cash in CHF: ours is 0, the broker's 4.20.").click()
@@ -187,6 +187,24 @@ def approved(person: Page, what: str) -> None:
     asked.locator("input[name=reason]").fill("compared with the letter")
     asked.get_by_role("button", name="Approve", exact=True).click()
     expect(person.locator("tr", has_text=what)).to_contain_text("compared with the letter", timeout=WAIT)
+
+
+def test_the_second_half_of_a_large_break_waits_for_a_second_person(
+    boss: Page, second: Page, stack: System
+) -> None:
+    stack.manage("shell", "-c", BREAKS.format(currencies=("NOK", "DKK"), gap="60000"))
+    for currency, said in (("NOK", "Resolved."), ("DKK", "with what you have closed today")):
+        boss.goto(PAGES["breaks-at-work"])
+        boss.locator("tr", has_text=f"Cash in {currency}").get_by_role("checkbox").check()
+        boss.fill("#text", "half of the fee")
+        boss.get_by_role("button", name="Explain and close all chosen").click()
+        expect(boss.get_by_text(said)).to_be_visible(timeout=WAIT)
+    second.goto("/admin/desk/approvals/")
+    asked = second.locator("section", has_text="Cash in DKK").first
+    expect(asked).to_contain_text("closed alone today by desk in DU1234567")
+    approved(second, "Cash in DKK")
+    boss.goto(PAGES["breaks-at-work"])
+    expect(boss.locator("tr", has_text="Cash in DKK")).to_have_count(0)
 
 
 def test_a_position_goes_to_a_strategy_when_a_second_person_agrees(

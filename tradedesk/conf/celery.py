@@ -44,6 +44,7 @@ CELERY_WORKER_CONSUMER = "tradedesk.workers.steady:Reporter"
 CELERY_BEAT_SCHEDULER = "tradedesk.workers.steady:Scheduler"
 CELERY_TASK_SEND_SENT_EVENT = False  # a second message for each task, of which Flower shows nothing more
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ANNOTATIONS = {"*": {"Request": "tradedesk.workers.steady:ClockedRequest"}}
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_DEFAULT_QUEUE = "default"

@@ -13,6 +13,7 @@ from brokers.postgres import clock
 from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.seal import unsealed_for
 from orders.controls.audit.tables import CHANGEABLE, KEPT
+from tradedesk import clock_watch
 from tradedesk.backup.make import HIGHEST_TXID, NEXT_TXID
 from tradedesk.doctor.findings import Finding, fail, ok, unless_paper, warn
 
@@ -40,6 +41,7 @@ def examine() -> Iterator[Finding]:
     yield migrations()
     yield indexes()
     yield database_clock()
+    yield process_clocks()
     yield idle_transactions()
     yield transaction_ids()
     yield audit()
@@ -127,6 +129,14 @@ def database_clock() -> Finding:
     """This machine against the database."""
     skew = clock.measure()
     return clock_finding("clock_database", skew, "the database")
+
+
+def process_clocks() -> Finding:
+    """What the processes that run have found of their own clocks."""
+    if wrong := clock_watch.told():
+        do = "Start the time service (chrony, systemd-timesyncd) on the machines of these processes."
+        return warn("clock_processes", " ".join(wrong), do)
+    return ok("clock_processes", "no process has told of a wrong clock")
 
 
 def clock_finding(name: str, skew: float, other: str) -> Finding:

@@ -10,6 +10,7 @@ import click
 from celery.bin.base import CLIContext
 from celery.bin.beat import beat
 from celery.bin.worker import worker
+from celery.signals import beat_init, worker_init
 
 from tradedesk import env
 from tradedesk.celery import app
@@ -24,6 +25,15 @@ def main(context: click.Context) -> None:
     env.require_secret_key()  # webhooks are signed with it
     steady.heartbeat = Heartbeat(context.invoked_subcommand or "")
     context.obj = CLIContext(app=app, no_color=False, workdir=None, quiet=False)
+
+
+@worker_init.connect
+@beat_init.connect
+def keep_clock(**_: object) -> None:
+    """Know the right time before anything is published, or run, by it."""
+    from tradedesk import clock_watch  # models: Django is set up only now
+
+    clock_watch.keep(steady.heartbeat.name if steady.heartbeat else "").wait(clock_watch.FIRST_WITHIN)
 
 
 main.add_command(worker)

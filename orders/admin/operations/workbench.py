@@ -102,7 +102,10 @@ def _decided(request: HttpRequest, chosen: list[int]) -> tuple[int, str]:
 def told(done: list[Break] | Approval) -> str:
     """What came of a decision, in words."""
     if isinstance(done, Approval):
-        return "It is worth so much that a second person must approve it: see Approvals."
+        return (
+            "It is worth so much, alone or with what you have closed today, that a second person must "
+            "approve it: see Approvals."
+        )
     if any(row.closed_at is None for row in done):
         return "Explained as timing: it closes itself when both sides agree."
     number = "" if len(done) == 1 else f"{len(done)} breaks: "

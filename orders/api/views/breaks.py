@@ -175,7 +175,10 @@ class BreakResolve(BreakAct):
         request=schema.json_body(RESOLVE_FIELDS),
         responses={
             200: BreakShape,
-            202: OpenApiResponse(ApprovalShape, "It is worth so much that a second person must agree."),
+            202: OpenApiResponse(
+                ApprovalShape,
+                "It is worth so much, alone or with what was closed today, that a second person must agree.",
+            ),
             **schema.problems(400, 403, 404, 409, 413, 415),
         },
     )

@@ -126,19 +126,10 @@ def sealed_rows(span: Span) -> dict[str, Hashes]:
     events = hashes(EVENTS, *within_span(EVENTS, span))
     if not records and not events:
         return {}
-    touched = _touched(span)
-    return {
-        RECORDS.table: records,
-        EVENTS.table: events,
-        INBOX.table: hashes(INBOX, "id = ANY(%s)", [sorted(touched.inbox)]),
-        ORDERS.table: hashes(ORDERS, "id = ANY(%s)", [sorted(touched.orders)]),
-        EXECUTIONS.table: hashes(
-            EXECUTIONS,
-            "order_id = ANY(%s) OR (order_id = ANY(%s) AND (exec_id = ANY(%s) OR exec_root = ANY(%s)))",
-            [sorted(touched.all_executions), sorted(touched.executed), *touched.names()],
-        ),
-        REQUESTS.table: hashes(REQUESTS, "order_id = ANY(%s)", [sorted(touched.requests)]),
-    }
+    touched = touched_by(span)
+    changing = (INBOX, ORDERS, EXECUTIONS, REQUESTS)
+    changed = {each.table: hashes(each, *touched.rows(each)) for each in changing}
+    return {RECORDS.table: records, EVENTS.table: events, **changed}
 
 
 def within_span(sealed: Sealed, span: Span) -> tuple[str, list[Any]]:
@@ -148,7 +139,7 @@ def within_span(sealed: Sealed, span: Span) -> tuple[str, list[Any]]:
 
 
 @dataclass
-class _Touched:
+class Touched:
     """What the events and records of a span speak of."""
 
     inbox: set[int] = field(default_factory=set)
@@ -158,19 +149,33 @@ class _Touched:
     all_executions: set[UUID] = field(default_factory=set)
     exec_ids: set[str] = field(default_factory=set)
 
-    def names(self) -> tuple[list[str], list[str]]:
+    def rows(self, sealed: Sealed) -> tuple[str, list[Any]]:
+        """The condition, and its parameters, for the rows of a table that a seal has anew."""
+        if sealed is INBOX:
+            return "id = ANY(%s)", [sorted(self.inbox)]
+        if sealed is ORDERS:
+            return "id = ANY(%s)", [sorted(self.orders)]
+        if sealed is REQUESTS:
+            return "order_id = ANY(%s)", [sorted(self.requests)]
+        return (
+            "(order_id = ANY(%s) OR (order_id = ANY(%s) AND (exec_id = ANY(%s) OR exec_root = ANY(%s))))",
+            [sorted(self.all_executions), sorted(self.executed), *self._names()],
+        )
+
+    def _names(self) -> tuple[list[str], list[str]]:
         """Ids of executions as their column has them, and the roots that their versions share."""
         roots = {said.rpartition(".")[0] for said in self.exec_ids} - {""}
         return [execution_id(said) for said in self.exec_ids], [execution_id(root) for root in roots]
 
 
-def _touched(span: Span) -> _Touched:
-    touched = _Touched()
+def touched_by(span: Span) -> Touched:
+    """Which rows may have changed with the events and records of a span: a seal of it has these anew."""
+    touched = Touched()
     condition, parameters = within_span(EVENTS, span)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""SELECT e.order_id, e.kind, e.inbox_id, o.source = 'EXTERNAL', CASE
-                    WHEN e.kind IN ('EXECUTION', 'COMMISSION') THEN e.data->>'exec_id' END
+                    WHEN e.kind IN ('EXECUTION', 'COMMISSION', 'BROKER_NOTICE') THEN e.data->>'exec_id' END
                 FROM (SELECT * FROM {EVENTS.table} WHERE {condition}) e
                 JOIN orders_order o ON o.id = e.order_id""",  # noqa: S608 - our table
             parameters,
@@ -181,7 +186,7 @@ def _touched(span: Span) -> _Touched:
                 touched.orders.add(order)
             if kind.startswith(("CANCEL_", "REPLACE_")) or kind == EventKind.RESCALED:
                 touched.requests.add(order)
-            if kind in _OF_EXECUTIONS and exec_id:
+            if exec_id:
                 touched.executed.add(order)
                 touched.exec_ids.add(exec_id)
             elif kind in _OF_EXECUTIONS:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,16 @@ from django.db import connection, transaction
 
 from orders.controls.audit.archive import Archives
 from orders.controls.audit.install import row_of
-from orders.controls.audit.seal import NO_HEAD, Hashes, Span, hashes, head_of, within_span
+from orders.controls.audit.seal import (
+    NO_HEAD,
+    Hashes,
+    Span,
+    Touched,
+    hashes,
+    head_of,
+    touched_by,
+    within_span,
+)
 from orders.controls.audit.tables import (
     EVENTS,
     EXECUTIONS,
@@ -34,6 +44,7 @@ from orders.controls.audit.tables import (
 from orders.models import AuditRecord, AuditSeal
 
 CHUNK = 2_000
+NO_END = 2**63 - 1  # of a span: every transaction that there may be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +113,7 @@ class Verification:
         self.seals = self.rows = 0
         self._last: dict[str, dict[str, _Last]] = {}
         self._end = 0
+        self._after: dict[str, int] = {}
         self._tail: AuditSeal | None = None
 
     def broken(self) -> Iterator[Broken]:
@@ -136,7 +148,8 @@ class Verification:
 
     def _content(self, seal: AuditSeal) -> Iterator[Broken]:
         content = json.loads(seal.content)
-        span = Span(start=content["from"], end=content["to"], after=content["after"])
+        self._after = content["after"]
+        span = Span(start=content["from"], end=content["to"], after=self._after)
         within = self.bounds.hold(seal.at)
         for table, held in content["rows"].items():
             sealed, known = SEALED[table], _held(held)
@@ -190,21 +203,22 @@ class Verification:
                 yield Broken(what=f"{sealed.table} {key}", how=f"was changed after seal {wanted[key].seq}")
 
     def _moving(self, sealed: Sealed, keys: list[str]) -> set[str]:
-        """Those with events that are not sealed yet: the next seal has what they are now."""
+        """Those that an event which is not sealed yet may have changed: the next seal has them anew."""
         if not keys:
             return set()
         kind = "bigint" if sealed is EXECUTIONS else "uuid"
-        order = "id" if sealed is ORDERS else "order_id"
+        condition, parameters = self._unsealed.rows(sealed)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"""SELECT t.id::text FROM {sealed.table} t WHERE t.id = ANY(%s::{kind}[]) AND (
-                    EXISTS (SELECT FROM orders_orderevent e WHERE e.order_id = t.{order} AND e.txid >= %s)
-                    OR EXISTS (
-                        SELECT FROM orders_auditrecord r WHERE r.order_id = t.{order} AND r.txid >= %s))
-                """,  # noqa: S608 - our own tables
-                [keys, self._end, self._end],
+                f"SELECT id::text FROM {sealed.table} WHERE id = ANY(%s::{kind}[]) AND {condition}",  # noqa: S608
+                [keys, *parameters],
             )
             return {key for (key,) in cursor.fetchall()}
+
+    @cached_property
+    def _unsealed(self) -> Touched:
+        """What the events since the last seal speak of."""
+        return touched_by(Span(start=self._end, end=NO_END, after=self._after))
 
     def _unknown_rows(self) -> Iterator[Broken]:
         """Orders and executions of which no event tells."""

@@ -1,7 +1,8 @@
 """Resolving breaks: at once, or above a value once a second person agrees.
 
 `resolve` is the one way for every door, for one break as for many with one reason: what counts then is what
-they are worth together. Those whose worth nobody can tell wait like large ones.
+they are worth together, and in each account with what the same person has closed alone today: or many small
+ones would pass where a large one may not. Those whose worth nobody can tell wait like large ones.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from brokers.formats import decimal_text
-from brokers.postgres import clock
+from brokers.postgres import clock, storable
 from orders.controls.books.break_values import value_of
 from orders.controls.persons.approvals import Act, needs_two, propose
 from orders.controls.persons.people import Actor
@@ -47,19 +49,47 @@ def resolve(
     why = {"reason": reason, "cause": cause, "ticket": ticket}
     if len(chosen := sorted(set(break_ids))) > MOST:
         raise TooMany
+    # What one person closes at once by two doors must not be added up twice to half of it.
+    User.objects.select_for_update(no_key=True).get(pk=actor.user.pk)
     rows = [breaks.resolvable(pk, user=actor.user, **why) for pk in chosen]
+    for row in rows:
+        row.value = storable.number(value_of(row))
+    before = _closed_alone_today(actor.user, {row.account_id for row in rows})
+    if cause == BreakCause.TIMING or _is_small(rows, before) or not needs_two(ApprovalKind.BREAK):
+        return [breaks.resolve_break(row.pk, user=actor.user, worth=row.value, **why) for row in rows]
+    return _waiting(rows) or _proposed(rows, before, actor=actor, **why)
+
+
+def _is_small(rows: Sequence[Break], before: Mapping[str | None, Decimal]) -> bool:
+    """Whether one person may close them alone, after what that person has closed before in their accounts."""
     worth = _together(rows)
-    small = worth is not None and worth <= settings.BREAKS_ABOVE
-    if cause == BreakCause.TIMING or small or not needs_two(ApprovalKind.BREAK):
-        return [breaks.resolve_break(row.pk, user=actor.user, **why) for row in rows]
-    return _waiting(rows) or _proposed(rows, worth, actor=actor, **why)
+    if worth is None or worth > settings.BREAKS_ABOVE:
+        return False
+    for account in {row.account_id for row in rows}:
+        own = sum((row.value or Decimal(0) for row in rows if row.account_id == account), Decimal(0))
+        if own and before.get(account, Decimal(0)) + own > settings.BREAKS_DAY_ABOVE:
+            return False
+    return True
 
 
 def _together(rows: Iterable[Break]) -> Decimal | None:
     """What they are worth together; None where of one nobody can tell."""
-    worths = [value_of(row) for row in rows]
+    worths = [row.value for row in rows]
     known = [worth for worth in worths if worth is not None]
     return sum(known, Decimal(0)) if len(known) == len(worths) else None
+
+
+def _closed_alone_today(user: User, accounts: Collection[str | None]) -> dict[str | None, Decimal]:
+    """What this person has closed today without a second one, by account; what is about none under None."""
+    midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    agreed = Approval.objects.filter(kind=ApprovalKind.BREAK, state=ApprovalState.APPROVED, maker=user)
+    by_two = {said["break"] for asked in agreed.filter(decided_at__gte=midnight) for said in _said(asked)}
+    mine = Break.objects.filter(closed_by=f"desk:{user.get_username()}", closed_at__gte=midnight)
+    sums: dict[str | None, Decimal] = {}
+    for row in mine.exclude(pk__in=by_two):
+        if row.account_id in accounts:
+            sums[row.account_id] = sums.get(row.account_id, Decimal(0)) + (row.value or Decimal(0))
+    return sums
 
 
 def _waiting(rows: Sequence[Break]) -> Approval | None:
@@ -72,8 +102,15 @@ def _waiting(rows: Sequence[Break]) -> Approval | None:
 
 
 def _proposed(
-    rows: Sequence[Break], worth: Decimal | None, *, actor: Actor, reason: str, cause: str, ticket: str
+    rows: Sequence[Break],
+    before: Mapping[str | None, Decimal],
+    *,
+    actor: Actor,
+    reason: str,
+    cause: str,
+    ticket: str,
 ) -> Approval:
+    worth = _together(rows)
     told = "not known" if worth is None else decimal_text(round(worth, 2))
     first = f"{rows[0].get_kind_display()} break resolved: {rows[0].text}"
     return propose(
@@ -81,6 +118,7 @@ def _proposed(
         title=first if len(rows) == 1 else f"{len(rows)} breaks resolved with one reason",
         diff=[
             {"what": "worth in the base currency", "old": "", "new": told},
+            *(_earlier(actor.user, account, money) for account, money in before.items() if money),
             *(line for row in rows for line in _lines(row, named=len(rows) > 1)),
             *([{"what": "cause", "old": "", "new": " ".join((cause, ticket)).strip()}] if cause else []),
         ],
@@ -97,6 +135,11 @@ def _proposed(
 def _all_have_one(rows: Sequence[Break]) -> bool:
     """Whether each is about an account; one that is about none is the firm's."""
     return all(row.account_id for row in rows)
+
+
+def _earlier(user: User, account: str | None, money: Decimal) -> dict[str, str]:
+    what = f"closed alone today by {user.get_username()} in {account or 'no account'}"
+    return {"what": what, "old": "", "new": decimal_text(round(money, 2))}
 
 
 def _lines(row: Break, *, named: bool) -> list[dict[str, str]]:

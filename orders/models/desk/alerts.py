@@ -31,6 +31,7 @@ class AlertKind(models.TextChoices):
     FOUR_EYES = "FOUR_EYES", "Less needs a second person than before"
     REPORT = "REPORT", "A report of the day is ready"
     STATEMENT = "STATEMENT", "A statement of the broker cannot be had"
+    CLOCK = "CLOCK", "The clock of a process is wrong"
 
 
 class Severity(models.IntegerChoices):

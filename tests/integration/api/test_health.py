@@ -21,11 +21,15 @@ from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
 from brokers.postgres import clock
+from orders.models import Alert
 from orders.models.order import first_id_at
 from orders.notify import queues, redis_client
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent
-from tradedesk import health
+from tradedesk import clock_watch, health
+from tradedesk.celery import app
+from tradedesk.doctor import database
+from tradedesk.doctor.findings import Level
 from tradedesk.stack.servers.redis import EmbeddedRedis
 
 
@@ -133,7 +137,37 @@ def test_a_clock_that_is_wrong_is_degraded(desk: None, no_tasks: None, settings:
     settings.CLOCK_OFFSET = 0
     clock.measure()
     assert (status, told["status"]) == (200, "degraded")
-    assert "clock is +30.0 s off" in told["checks"]["clock"]["reason"]
+    assert "The clock of this process is +30.0 s off" in told["checks"]["clock"]["reason"]
+
+
+def test_readyz_and_doctor_say_whose_clock_is_wrong(desk: None, no_tasks: None) -> None:
+    ready()
+    clock_watch.tell("beat", -30.0)
+    clock_watch.tell("worker", 0.4)
+    said = readyz()[1]["checks"]["clock"]["reason"]
+    assert re.fullmatch(r"The clock of beat@\S+ is -30.0 s off the database's: .+", said)
+    assert (database.process_clocks().level, database.process_clocks().text) == (Level.WARN, said)
+    assert Alert.objects.get(kind="CLOCK").text == said
+    clock_watch.tell("beat", -0.2)
+    assert readyz()[1]["status"] == "ready"
+    assert database.process_clocks().level == Level.OK
+
+
+def test_a_wrong_clock_of_a_process_that_is_gone_is_forgotten(desk: None) -> None:
+    clock_watch.tell("beat", 30.0)
+    Alert.objects.update(last_raised_at=timezone.now() - clock_watch.GONE_AFTER)
+    clock_watch.tell("worker", 0.0)
+    assert clock_watch.told() == []
+
+
+def test_a_task_expires_by_the_databases_clock(db: None, settings: Any) -> None:
+    """Beat half a minute behind: its messages, good for seconds, are not over when they are published."""
+    settings.CLOCK_OFFSET = -30
+    clock.measure()
+    published = app.now()
+    settings.CLOCK_OFFSET = 0
+    clock.measure()
+    assert abs(published - timezone.now()) < timedelta(seconds=10)
 
 
 def test_a_published_task_says_when(own_redis: redis.Redis) -> None:

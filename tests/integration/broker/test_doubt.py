@@ -103,6 +103,27 @@ def test_a_link_cut_in_a_burst_leaves_every_order_exactly_once(
     assert sorted(refs) == sorted(order.order_ref.split("-")[0] for order in orders)
 
 
+def test_a_second_attempt_is_made_only_where_the_first_never_arrived(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    orders: list[Order] = []
+    for _ in range(4):
+        orders += [desk.rest() for _ in range(15)]
+        runtime.look_soon()
+        gateway.control.fault(kind="disconnect")
+    for order in orders:
+        desk.wait(order, State.PENDING)
+        *former, last = order.attempts.all()
+        (row,) = gateway.orders_of(order)
+        assert (row["order_ref"], row["place_count"]) == (last.order_ref, 1)
+        kinds = list(order.events.order_by("version").values_list("kind", flat=True))
+        back = [number for number, kind in enumerate(kinds) if kind == EventKind.PUT_BACK]
+        assert kinds.count(EventKind.CLAIMED) == 1 + len(back) >= 1 + len(former)
+        for number in back:  # nothing left this process, or two whole looks did not show it
+            last_heard = kinds[number - 2 : number]
+            assert last_heard[1] == EventKind.CLAIMED or last_heard == [EventKind.ABSENT] * 2
+
+
 def test_no_order_goes_out_while_the_gateway_has_lost_the_broker(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:

@@ -79,6 +79,7 @@ def test_a_former_holder_does_not_put_back_what_its_successor_has_sent(
 def test_a_former_holder_that_stops_leaves_the_session_and_its_orders_alone(
     desk: Desk, new_runtime: Callable[[], SessionRuntime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    desk.know("AAPL", 265598)
     former = new_runtime()
     eventually(lambda: former.session.link is Link.READY, limit=60)
     no_renewal(former, monkeypatch)

@@ -112,6 +112,7 @@ def test_while_the_link_is_down_a_kill_says_so_and_goes_on(
 def test_another_worker_goes_on_where_a_killed_one_stopped(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime]
 ) -> None:
+    desk.know("AAPL", 265598)  # a session is ready before the broker has resolved what was seeded
     first = new_runtime()
     eventually(lambda: first.session.link.value == "READY", limit=60)
     desk.wait(desk.rest(), State.PENDING)

@@ -136,6 +136,18 @@ def shared(order: Order) -> list[tuple[str, Decimal, Decimal | None]]:
     return [(one.account, one.qty, one.commission) for one in shares_of(order, order.executions.all())]
 
 
+def differences(story: Story) -> list[comparison.Finding]:
+    """What a complete look an hour later finds of this order's parts."""
+    later = NOW + timedelta(hours=1)
+    nothing: dict[str, Any] = dict.fromkeys(("orders", "executions", "positions", "account_values"), ())
+    snapshot = Snapshot(
+        **{"snapshot_id": "s", "started_at": later, "finished_at": later, "connection_started_at": later},
+        **{"full": True, "accounts": (MASTER, ONE, TWO), **nothing},
+    )
+    found = comparison.combinations("main", snapshot)
+    return [one for one in found if one.order_id == story.order.id]
+
+
 def any_order_with_repeats(count: int) -> st.SearchStrategy[list[int]]:
     repeats = st.lists(st.integers(0, count - 1), max_size=count)
     return repeats.flatmap(lambda extra: st.permutations([*range(count), *extra]))
@@ -166,6 +178,54 @@ def test_a_bust_of_whole_and_shares_takes_back_both_once(desk: User, indices: li
     order = story.tell([history[index] for index in indices])
     assert (order.state, order.cum_qty) == (State.PARTIALLY_FILLED, 60)
     assert [(account, qty) for account, qty, _ in shared(order)] == [(ONE, 30), (TWO, 30)]
+
+
+#: Two executions of the whole and how each was shared out: the account and the most that one version says.
+TOLD_OF = {"01": (MASTER, 60), "02": (ONE, 30), "03": (TWO, 30), "04": (MASTER, 40), "05": (ONE, 40)}
+Versions = dict[str, list[tuple[int, int, bool]]]
+#: Of each the quantities and prices of its versions, and whether a commission comes for them.
+VERSIONS: st.SearchStrategy[Versions] = st.fixed_dictionaries({
+    number: st.lists(
+        st.tuples(st.sampled_from([most, most - 7, 0]), st.sampled_from([229, 230]), st.booleans()),
+        min_size=1,
+        max_size=3,
+    )
+    for number, (_, most) in TOLD_OF.items()
+})  # fmt: skip
+
+
+def restated(story: Story, versions: Versions) -> list[BrokerEvent]:
+    """Everything that the broker says of them: version .01 of each, then what corrects it."""
+    told: list[BrokerEvent] = []
+    for number, ones in versions.items():
+        for version, (quantity, px, paid) in enumerate(ones, start=1):
+            told.append(story.execution(f"{number}.{version:02}", TOLD_OF[number][0], quantity, px))
+            told += [story.commission(f"{number}.{version:02}", "0.1")] if paid else []
+    return told
+
+
+@examples(20, QUIET)
+@given(versions=VERSIONS, data=st.data())
+def test_corrections_of_one_share_or_one_whole_leave_true_books_in_any_order(
+    desk: User, versions: Versions, data: st.DataObject
+) -> None:
+    before = {account: held(account) for account in (MASTER, ONE, TWO)}
+    story = Story(desk)
+    events = restated(story, versions)
+    indices = data.draw(any_order_with_repeats(len(events)))
+    order = story.tell([story.status(WorkingStatus.WORKING), *(events[index] for index in indices)])
+    last = {number: ones[-1] for number, ones in versions.items()}  # what nothing restates any more
+    whole = sum(last[number][0] for number in ("01", "04"))
+    shares = {ONE: last["02"][0] + last["05"][0], TWO: last["03"][0]}
+    worth = sum(last[number][0] * last[number][1] for number in ("01", "04"))
+    assert (order.cum_qty, order.avg_px) == (whole, round(Decimal(worth) / whole, 10) if whole else 0)
+    assert {account: held(account) - before[account] for account in before} == {MASTER: 0, **shares}
+    unpaid = any(last[number][0] and not last[number][2] for number in ("02", "03", "05"))
+    full = State.FILLED if unpaid or sum(shares.values()) != whole else State.COMPLETED
+    assert order.state == (full if whole == 100 else State.PARTIALLY_FILLED if whole else State.PENDING)
+    assert (order.overfilled, order.held_for_desk) == (False, False)
+    if whole == 100:
+        assert bool(differences(story)) == (sum(shares.values()) != whole)
 
 
 def test_an_order_whose_shares_lack_is_filled_but_not_completed(desk: User) -> None:
@@ -203,20 +263,14 @@ def test_a_share_on_an_account_of_no_advisor_is_never_booked_on_our_order(desk: 
     assert Execution.objects.get(account="DU999").order.source == Source.EXTERNAL
 
 
-def test_shares_that_do_not_come_to_the_whole_are_a_difference(desk: User, settings: Any) -> None:
+def test_shares_that_do_not_come_to_the_whole_are_a_difference(desk: User) -> None:
     story = Story(desk)
     story.tell([*story.filled()[:9], story.status(WorkingStatus.FILLED)])
-    later = NOW + timedelta(hours=1)
-    nothing: dict[str, Any] = dict.fromkeys(("orders", "executions", "positions", "account_values"), ())
-    snapshot = Snapshot(
-        **{"snapshot_id": "s", "started_at": later, "finished_at": later, "connection_started_at": later},
-        **{"full": True, "accounts": (MASTER, ONE, TWO), **nothing},
-    )
-    (found,) = comparison.combinations("main", snapshot)
+    (found,) = differences(story)
     assert (found.account, found.order_id) == (MASTER, story.order.id)
     assert "100 executed, and the shares of its accounts come to 60: 30 in DU1, 30 in DU2" in found.text
     story.tell(story.filled())
-    assert comparison.combinations("main", snapshot) == []
+    assert differences(story) == []
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from brokers.models import BrokerAccount, Instrument
 from orders.desk.decisions import fail_held
 from orders.models import Alert, AlertKind, Break, BreakKind, Order, State
 from orders.reconciliation.positions import executed_quantities
+from orders.statistics import notional_today
 from tests.integration.orders.test_any_order import AAPL
 from tests.integration.orders.test_attribution import OURS, execution, sent, tell
 from tests.integration.orders.test_snapshots import LONG_AGO, look
@@ -105,6 +106,14 @@ def test_given_up_after_one_leg_it_is_canceled(spread: Order) -> None:
     tell(leg(NEAR, 4))
     Order.objects.update(state=State.UNCONFIRMED, held_for_desk=True)
     assert fail_held(spread.id, actor="desk:ops", at=timezone.now()).state == State.CANCELED
+
+
+def test_what_was_executed_today_counts_legs_and_not_the_whole(spread: Order) -> None:
+    tell(whole(10))
+    assert notional_today([spread.account_id]) == []
+    tell(leg(NEAR, 10), leg(FAR, 20))
+    (row,) = notional_today([spread.account_id])
+    assert (row["fills"], row["value"]) == (2, 30 * Decimal("230.02"))
 
 
 @pytest.mark.parametrize("order_first", [True, False])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from brokers.models import Instrument
+from brokers.models import BrokerAccount, Instrument
 from orders.controls.books import break_files
 from orders.controls.books.break_values import keep_values, value_of
 from orders.controls.books.breaks import resolve
@@ -27,7 +27,7 @@ ACCOUNT = "DU1234567"
 @pytest.fixture(autouse=True)
 def desk(db: None, settings: Any) -> None:
     seed_desk(settings)
-    settings.BREAKS_ABOVE = 1000
+    settings.BREAKS_ABOVE = settings.BREAKS_DAY_ABOVE = 1000
 
 
 def cash(reported: str) -> Break:
@@ -144,10 +144,55 @@ def test_small_ones_that_are_large_together_need_a_second_person_once_for_all() 
     assert Break.objects.filter(closed_at=None).count() == 0
 
 
-def small(number: int) -> Break:
+def test_small_ones_one_by_one_are_large_together_for_the_day() -> None:
+    first, second, third = (small(number) for number in range(3))  # 400 each, 1,200 together
+    for row in (first, second):
+        assert isinstance(resolve([row.pk], actor=person("alice"), reason="fees"), list)
+    asked = resolve([third.pk], actor=person("alice"), reason="fees")
+    assert isinstance(asked, Approval)
+    line = {"what": f"closed alone today by alice in {ACCOUNT}", "old": "", "new": "800"}
+    assert line in asked.diff
+    third.refresh_from_db()
+    assert third.closed_at is None
+
+
+def test_what_another_person_closed_counts_for_that_one_alone() -> None:
+    rows = [small(number) for number in range(3)]
+    for row, who in zip(rows, ("alice", "alice", "bob"), strict=True):
+        assert isinstance(resolve([row.pk], actor=person(who), reason="fees"), list)
+
+
+def test_what_two_persons_closed_counts_for_neither() -> None:
+    asked = resolve([cash("-5000").pk], actor=person("alice"), reason="interest")
+    assert isinstance(asked, Approval)
+    approvals.approve(asked.pk, actor=person("bob"), reason="seen")
+    for who in ("alice", "bob"):
+        assert isinstance(resolve([small(len(who)).pk], actor=person(who), reason="fees"), list)
+
+
+def test_what_was_closed_yesterday_or_of_another_account_does_not_count() -> None:
+    rows = [small(number) for number in range(2)]
+    resolve([row.pk for row in rows], actor=person("alice"), reason="fees")
+    Break.objects.filter(pk=rows[0].pk).update(closed_at=timezone.now() - timedelta(days=1))
+    assert isinstance(resolve([small(2).pk], actor=person("alice"), reason="fees"), list)
+    BrokerAccount.objects.create(code="DU7654321", session_id="main")
+    other = small(3, account="DU7654321")
+    assert isinstance(resolve([other.pk], actor=person("alice"), reason="fees"), list)
+    assert isinstance(resolve([small(4).pk], actor=person("alice"), reason="fees"), Approval)
+
+
+def test_the_days_sum_is_a_setting_and_what_a_break_was_worth_is_kept(settings: Any) -> None:
+    settings.BREAKS_DAY_ABOVE = 1200
+    rows = [small(number) for number in range(4)]
+    done = [resolve([row.pk], actor=person("alice"), reason="fees") for row in rows]
+    assert [isinstance(each, list) for each in done] == [True, True, True, False]
+    assert set(Break.objects.exclude(closed_at=None).values_list("value", flat=True)) == {Decimal(400)}
+
+
+def small(number: int, account: str = ACCOUNT) -> Break:
     ours, theirs = {"currency": "USD", "expected": "0"}, {"reported": "400"}
     finding = Finding(
-        kind=BreakKind.STATEMENT, key=f"k{number}", text="differs", account=ACCOUNT, ours=ours, broker=theirs
+        kind=BreakKind.STATEMENT, key=f"k{number}", text="differs", account=account, ours=ours, broker=theirs
     )
     known = Break.objects.filter(kind=BreakKind.STATEMENT).values_list("key", flat=True)
     breaks.record("main", [BreakKind.STATEMENT], [finding], not_judged=set(known))

@@ -39,7 +39,7 @@ def test_beat_seals_by_itself_and_a_changed_fill_is_named(stack: System) -> None
     order = stack.api.placed()["id"]
     eventually(lambda: stack.api.state(order) == "COMPLETED")
     waiting = """SELECT 1 FROM orders_orderevent WHERE order_id = %s
-        AND txid >= (SELECT max(to_txid) FROM orders_auditseal)"""
+        AND txid >= COALESCE((SELECT to_txid FROM orders_auditseal ORDER BY seq DESC LIMIT 1), 0)"""
     eventually(lambda: stack.rows(waiting, order) == [], limit=60)
     change = "UPDATE orders_execution SET last_px = last_px {} 0.01 WHERE order_id = %s RETURNING id"
     (number,) = stack.rows(change.format("+"), order)[0]

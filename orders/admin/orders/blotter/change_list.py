@@ -20,7 +20,7 @@ from orders.admin.orders.blotter.grouping import GROUPINGS, grouping_of
 from orders.models import Order
 
 #: Nobody turns more pages than these rows fill: further nothing is counted.
-MOST = 10_000
+MOST = 5_000
 
 
 class FewRowsPaginator(Paginator):  # type: ignore[type-arg]
