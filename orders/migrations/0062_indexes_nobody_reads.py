@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("brokers", "0013_inbox_without_session_index"),
-        ("orders", "0059_execution_allocated"),
+        ("orders", "0061_order_cl_ord_id_index"),
     ]
 
     operations = [
