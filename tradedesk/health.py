@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from brokers.models import GatewaySession
 from brokers.port import Link
 from brokers.postgres import clock
+from brokers.postgres.room import FULL_TEXT, has_room
 from orders.notify import redis_client
 from orders.notify.queues import waiting
 from orders.risk.states import States
@@ -25,6 +26,8 @@ from tradedesk import clock_watch
 HEARTBEAT_LIMIT = timedelta(seconds=5)
 SLOW_DATABASE = 0.1  # seconds for a statement that does nothing; each order takes several
 QUEUE_LIMIT = 60.0  # seconds that a task may wait for the worker
+ROOM_EVERY = 10.0  # seconds between two tries while there is room
+_room: tuple[float, bool] | None = None  # monotonic
 PROBE = f"{settings.REDIS_KEY_PREFIX}readyz"
 
 
@@ -55,7 +58,13 @@ def readyz(request: HttpRequest) -> HttpResponse:
     checks = [check_database(), check_redis(), check_default_queue()]
     if checks[0].ok:
         states = read_states()
-        checks += [check_database_speed(), check_clock(), check_states(states), *check_sessions(states)]
+        checks += [
+            check_database_room(),
+            check_database_speed(),
+            check_clock(),
+            check_states(states),
+            *check_sessions(states),
+        ]
     ready = all(check.ok for check in checks if check.needed)
     status = "not ready" if not ready else "ready" if all(check.ok for check in checks) else "degraded"
     shown = {check.name: {"ok": check.ok, "reason": check.reason} for check in checks}
@@ -72,6 +81,14 @@ def check_database() -> Check:
     except Error as error:
         return Check(name="database", ok=False, reason=first_line(error))
     return Check(name="database", ok=True)
+
+
+def check_database_room() -> Check:
+    """A full disk answers every question, and records no order. While there is room it is seldom tried."""
+    global _room  # noqa: PLW0603 - one answer for all who ask this process
+    if _room is None or time.monotonic() - _room[0] > ROOM_EVERY or not _room[1]:
+        _room = time.monotonic(), has_room()
+    return Check(name="database_room", ok=_room[1], reason="" if _room[1] else FULL_TEXT)
 
 
 def check_database_speed() -> Check:

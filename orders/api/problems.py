@@ -19,6 +19,7 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from brokers.postgres import database
+from brokers.postgres.room import FULL_TEXT, is_full
 from orders.errors import BrokerSilent, FieldError, InstrumentAmbiguous, KeyInUse, OrderError, RefusedByCheck
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     return problem_response(problem) if problem else None
 
 
+UNKNOWN_EFFECT = "Whether the request took effect is not known; repeating it with the same ids is safe."
+
+
 def problem_of(error: Exception) -> Problem | None:
     """The problem that an exception stands for; None for one that nobody expected."""
     match error:
@@ -160,7 +164,7 @@ def problem_of(error: Exception) -> Problem | None:
             log.warning("request failed: database not reached", extra={"error": str(error)})
             return Problem(
                 "UNAVAILABLE",
-                "Whether the request took effect is not known; repeating it with the same ids is safe.",
+                f"{FULL_TEXT} {UNKNOWN_EFFECT}" if is_full(error) else UNKNOWN_EFFECT,
                 headers={"Retry-After": "1"},
             )
     return None

@@ -1,36 +1,55 @@
-"""The disk of the logs is full: nobody trades less for it, and it heals by itself."""
+"""A full disk: of logs it costs no order, of PostgreSQL none is taken and all say so; both heal alone."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from tests.soak.sickness import Measure, light_flow, readyz, trades_again
 from tradedesk.chaos.up import Up
 from tradedesk.stack.polling import eventually
+from tradedesk.stack.servers.postgres import ROLE
 
 DISK = 24  # MB
+WHOLE_DISK = 300  # MB
 SICK = 20.0  # seconds
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Iterator[Path]:
-    """A data folder whose logs are on a small disk of their own."""
-    logs = tmp_path / "data/logs"
-    logs.mkdir(parents=True, mode=0o700)
+@contextmanager
+def disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """A small disk of its own at this folder."""
+    folder.mkdir(parents=True, mode=0o700)
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK}m,mode=700", "none", str(logs)],
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "none", str(folder)],
         capture_output=True,
         check=False,
     )
     if mounted.returncode:
         pytest.skip("a disk of its own needs the right to mount (CAP_SYS_ADMIN)")
-    yield tmp_path / "data"
-    subprocess.run(["umount", "--lazy", str(logs)], check=True)
+    yield
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data folder whose logs are on a small disk."""
+    with disk(tmp_path / "data/logs", DISK):
+        yield tmp_path / "data"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A data folder that is on a small disk with all that is in it, PostgreSQL's tables and WAL first."""
+    with disk(tmp_path / "data", WHOLE_DISK):
+        yield tmp_path / "data"
 
 
 def doctor(up: Up) -> str:
@@ -65,3 +84,40 @@ def test_a_full_disk_for_logs_costs_no_order(data: Path, record_property: Measur
         size = up.log_size("worker")
         trades_again(up.api, record_property)
         eventually(lambda: up.log_size("worker") > size)
+
+
+def test_a_full_disk_of_postgresql_takes_no_order_says_so_and_heals(
+    small: Path, record_property: Measure
+) -> None:
+    with Up(small) as up, light_flow(up, up.api, "full-database") as flow:
+        filler = fill(small)
+        try:
+            eventually(lambda: "disk of the database is full" in readyz(up.urls.http), limit=60)
+            said = eventually(lambda: refusal(up), limit=60)
+            assert (said["status"], "disk of the database is full" in said["detail"]) == (503, True)
+            assert "disk of the database is full" in doctor(up)
+            fill_wal(up)
+            eventually(lambda: "get a connection" in readyz(up.urls.http), limit=30)
+            taken = len(flow.taken)
+            time.sleep(3)
+            assert len(flow.taken) == taken
+        finally:
+            filler.unlink()
+        trades_again(up.api, record_property)
+        eventually(lambda: '"status": "ready"' in readyz(up.urls.http), limit=60)
+
+
+def refusal(up: Up) -> dict[str, Any]:
+    """What an order is answered that is not taken."""
+    answer = up.api.place("MSFT", max_age="3600")
+    return {} if answer.is_success else dict(answer.json())
+
+
+def fill_wal(up: Up) -> None:
+    """Have the server begin files of its log until there is no room for one: it ends then."""
+    password = (up.folder / "postgres_password").read_text().strip()
+    url = json.loads((up.folder / "stack.json").read_text())["DATABASE_URL"]
+    owner = {"user": ROLE, "password": password, "autocommit": True}
+    with suppress(psycopg.OperationalError), psycopg.connect(url, **owner) as connection:
+        while True:
+            connection.execute("SELECT pg_logical_emit_message(false, 'drill', repeat('x', 4000000))")

@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +65,15 @@ class Ground:
     def promote_standby(self) -> None:
         """The second broker worker goes by the name of the first, which is gone."""
         self.system.running["broker"] = self.system.running.pop(STANDBY)
+
+    def set_clock(self, offset: object) -> None:
+        """The broker worker starts again with a clock that is off by so many seconds."""
+        worker = self.system.processes[STANDBY]
+        self.system.processes["broker"] = replace(
+            worker, env={**worker.env, "TRADEDESK_CLOCK_OFFSET": str(offset)}
+        )
+        self.system.kill("broker")
+        self.system.launch("broker")
 
     def limit_redis(self, maxmemory: str) -> None:
         """Set how many bytes Redis may hold; "0" is no limit."""

@@ -109,6 +109,16 @@ def retire_holder(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.promote_standby()
 
 
+def wrong_clock(ground: Ground, fields: Mapping[str, object]) -> None:
+    """A broker worker on a machine whose clock is off."""
+    ground.set_clock(fields["offset"])
+
+
+def own_clock(ground: Ground, fields: Mapping[str, object]) -> None:
+    """One whose clock is right."""
+    ground.set_clock(0)
+
+
 def second_beat(ground: Ground, fields: Mapping[str, object]) -> None:
     """Two schedulers: every task comes twice."""
     ground.system.launch("second_beat")
@@ -119,6 +129,11 @@ def one_beat(ground: Ground, fields: Mapping[str, object]) -> None:
     ground.system.kill("second_beat")
 
 
+#: Below and above the skew at which nothing is concluded any more.
+OFFSETS = [-30, -8, -2, 2, 8, 30]
+CLOCK_KINDS = [
+    harmful("clock_broker", "broker", wrong_clock, own_clock, (8.0, 16.0), fields={"offset": OFFSETS})
+]
 SECOND_KINDS = [
     harmful("second_beat", "second_beat", second_beat, one_beat, (8.0, 20.0)),
     FaultKind(
@@ -309,5 +324,5 @@ GATEWAY_KINDS = [
 ]
 
 KINDS: dict[str, FaultKind] = {
-    kind.name: kind for kind in [*process_kinds(), *SECOND_KINDS, *SERVER_KINDS, *GATEWAY_KINDS]
+    kind.name: kind for kind in [*process_kinds(), *CLOCK_KINDS, *SECOND_KINDS, *SERVER_KINDS, *GATEWAY_KINDS]
 }

@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 
 from brokers.postgres import clock
+from brokers.postgres.room import FULL_TEXT, has_room
 from orders.controls.audit.install import APPLICATION
 from orders.controls.audit.seal import unsealed_for
 from orders.controls.audit.tables import CHANGEABLE, KEPT
@@ -42,6 +43,7 @@ def examine() -> Iterator[Finding]:
     yield indexes()
     yield database_clock()
     yield process_clocks()
+    yield room()
     yield idle_transactions()
     yield transaction_ids()
     yield audit()
@@ -129,6 +131,16 @@ def database_clock() -> Finding:
     """This machine against the database."""
     skew = clock.measure()
     return clock_finding("clock_database", skew, "the database")
+
+
+def room() -> Finding:
+    """Whether it can write."""
+    do = "Make room on the server's disk, for tables and WAL; it goes on by itself."
+    return (
+        ok("database_room", "it can write to its disk")
+        if has_room()
+        else fail("database_room", FULL_TEXT, do)
+    )
 
 
 def process_clocks() -> Finding:

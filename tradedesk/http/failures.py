@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from brokers.postgres import database
+from brokers.postgres.room import is_full
 from orders.api.problems import Problem, problem_of, problem_response
 from tradedesk.http.names import request_id
 
@@ -29,7 +30,9 @@ def unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     """503: the database is away, frozen or read-only. The page asks nothing of it."""
     if of_api(request) and isinstance(error, Exception) and (problem := problem_of(error)):
         return problem_response(problem)
-    page = render_to_string("desk/unavailable.html", {"again": request.method in ("GET", "HEAD")})
+    page = render_to_string(
+        "desk/unavailable.html", {"again": request.method in ("GET", "HEAD"), "full": is_full(error)}
+    )
     return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})
 
 

@@ -172,11 +172,12 @@ class LocalStack:
             self._tell(news)
 
     def _tell(self, news: Death | Return) -> None:
-        """On the terminal, and in a log that outlives it."""
+        """On the terminal, and in a log that outlives it; a full disk under either must not end the stack."""
         if isinstance(news, Death):
             self.deaths.append(news)
         line = f"{time.strftime('%H:%M:%S')} {news}"
-        self.say(line)
+        with suppress(OSError):
+            self.say(line)
         with suppress(OSError), (self.folder.logs / "restarts.log").open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%d')} {line}\n")
 

@@ -15,12 +15,13 @@ import redis
 from celery import Celery
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
 from brokers.models import GatewaySession, InboxMessage
-from brokers.postgres import clock
+from brokers.postgres import clock, room
+from orders.api.problems import problem_of
 from orders.models import Alert
 from orders.models.order import first_id_at
 from orders.notify import queues, redis_client
@@ -52,7 +53,16 @@ def test_ready_when_orders_reach_the_broker(desk: None, no_tasks: None) -> None:
     status, told = readyz()
     assert (status, told["status"]) == (200, "ready")
     assert set(told["checks"]) == {
-        *("database", "database_speed", "clock", "redis", "default_queue", "trading_states", "session:main")
+        *(
+            "database",
+            "database_room",
+            "database_speed",
+            "clock",
+            "redis",
+            "default_queue",
+            "trading_states",
+            "session:main",
+        )
     }
 
 
@@ -151,6 +161,30 @@ def test_readyz_and_doctor_say_whose_clock_is_wrong(desk: None, no_tasks: None) 
     clock_watch.tell("beat", -0.2)
     assert readyz()[1]["status"] == "ready"
     assert database.process_clocks().level == Level.OK
+
+
+NO_ROOM = "DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$"
+
+
+def test_a_full_disk_of_the_database_is_said_at_every_door(
+    desk: None, no_tasks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready()
+    assert room.has_room()
+    monkeypatch.setattr(room, "PROBE", NO_ROOM)
+    monkeypatch.setattr(health, "_room", None)
+    status, told = readyz()
+    assert (status, told["checks"]["database_room"]["reason"]) == (503, room.FULL_TEXT)
+    assert (database.room().level, database.room().text) == (Level.FAIL, room.FULL_TEXT)
+    with (
+        pytest.raises(OperationalError) as full,
+        transaction.atomic(),
+        connections["default"].cursor() as cursor,
+    ):
+        cursor.execute(NO_ROOM)
+    problem = problem_of(full.value)
+    assert problem is not None
+    assert (problem.kind, room.FULL_TEXT in str(problem.detail)) == ("UNAVAILABLE", True)
 
 
 def test_a_wrong_clock_of_a_process_that_is_gone_is_forgotten(desk: None) -> None:

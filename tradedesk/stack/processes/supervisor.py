@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import events
+from supervisor.loggers import Handler
 from supervisor.medusa.asyncore_25 import ExitNow
 from supervisor.options import ServerOptions
 from supervisor.supervisord import Supervisor
@@ -197,8 +198,13 @@ class Terminal:
                 print(head + line.decode(errors="replace"), flush=True)
 
 
+def lose_line(handler: Handler) -> None:
+    """What cannot be logged is lost: supervisord would print why, to an output as full, and end by that."""
+
+
 def main(path: str) -> int:
     """Run a plan until it is asked to stop (SIGTERM)."""
+    Handler.handleError = lose_line  # type: ignore[method-assign]
     with suppress(ExitNow):  # how supervisord says that all have stopped
         Keeper(Options(read_plan(Path(path)))).main()
     return 0
