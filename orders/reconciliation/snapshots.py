@@ -207,7 +207,7 @@ def _begin_baselines(session: str, snapshot: Snapshot) -> None:
 def _record_breaks(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
 ) -> list[Finding]:
-    """What differs still. Without completed orders a snapshot cannot judge orders, without shares no fills."""
+    """What differs still. Orders are judged by completed ones too, executions only together with shares."""
     kinds = [BreakKind.COMMISSION, BreakKind.LOST_HISTORY]
     found = [*comparison.commissions(session), *comparison.lost_history(session)]
     if snapshot.with_shares:
