@@ -265,7 +265,8 @@ class InboxMessage(models.Model):
     next one is due.
     """
 
-    session = models.ForeignKey(GatewaySession, on_delete=models.PROTECT)
+    #: Found by the index of the keys, which begins with it: an order writes five messages.
+    session = models.ForeignKey(GatewaySession, on_delete=models.PROTECT, db_index=False)
     dedup_key = models.CharField(max_length=200)
     kind = models.CharField(max_length=32)
     event = models.JSONField()

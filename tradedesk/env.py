@@ -161,6 +161,15 @@ def words(name: str, known: tuple[str, ...]) -> frozenset[str]:
     return found
 
 
+def bound_name_lookups() -> None:
+    """Give up a name server that does not answer after a second, and ask it once more (resolv.conf(5)).
+
+    The resolver's own limit is ten seconds for a name: longer than any wait of ours, and none of our timeouts
+    ends it. It reads this variable at its first lookup; who sets it otherwise is heeded.
+    """
+    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:2")
+
+
 def amount(name: str, default: int) -> Decimal:
     """An amount of money, not below zero; raises ImproperlyConfigured naming the variable otherwise."""
     value: Decimal = read(env.decimal, name, Decimal(default))

@@ -10,6 +10,7 @@ from tradedesk import env
 from tradedesk.conf import gateways
 from tradedesk.env import BASE_DIR
 
+env.bound_name_lookups()
 SECRET_KEY = env.secret_key()
 DEBUG = env.read(env.env.bool, "DEBUG", False)
 ALLOWED_HOSTS = env.read(env.env.list, "ALLOWED_HOSTS", ["localhost", "127.0.0.1"])

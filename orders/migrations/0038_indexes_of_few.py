@@ -1,7 +1,7 @@
 from django.db import migrations, models
 import django.db.models.deletion
 
-from brokers.postgres.migration_steps import BuildIndex
+from brokers.postgres.migration_steps import BuildIndex, DropFieldIndex
 
 
 class Migration(migrations.Migration):
@@ -20,12 +20,12 @@ class Migration(migrations.Migration):
             model_name='order',
             index=models.Index(condition=models.Q(('group__isnull', False)), fields=['group'], name='order_of_group'),
         ),
-        migrations.AlterField(
+        DropFieldIndex(
             model_name='order',
             name='parent',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='orders.slicedorder'),
         ),
-        migrations.AlterField(
+        DropFieldIndex(
             model_name='order',
             name='group',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='orders.ordergroup'),

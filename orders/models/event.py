@@ -65,7 +65,8 @@ class OrderEvent(models.Model):
     ids are given out before commit, so ids alone are not in commit order.
     """
 
-    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="events")
+    #: The events of an order are found by its versions' index: an order writes seven of them.
+    order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="events", db_index=False)
     version = models.IntegerField()
     kind = models.CharField(max_length=24, choices=EventKind.choices)
     from_state = models.CharField(max_length=20, blank=True)
@@ -82,6 +83,7 @@ class OrderEvent(models.Model):
         null=True,
         related_name="+",
         db_constraint=False,
+        db_index=False,  # nobody asks which events came from a message
     )
     at = models.DateTimeField()
     recorded_at = models.DateTimeField(db_default=Now())

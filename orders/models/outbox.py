@@ -27,9 +27,10 @@ class Priority(models.IntegerChoices):
 class OutboxCommand(models.Model):
     """One command. `done_at` is set by the claim, before anything is sent: the claim is the promise."""
 
-    session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT)
+    # Each index is written twice for an order, when it is recorded and when it is claimed.
+    session = models.ForeignKey("brokers.GatewaySession", on_delete=models.PROTECT, db_index=False)
     order = models.ForeignKey("orders.Order", on_delete=models.PROTECT, related_name="commands")
-    request = models.ForeignKey("orders.OrderRequest", on_delete=models.PROTECT, null=True)
+    request = models.ForeignKey("orders.OrderRequest", on_delete=models.PROTECT, null=True, db_index=False)
     kind = models.CharField(max_length=8, choices=CommandKind.choices)
     #: Of a new order, as `risk.priority` says when it is recorded.
     priority = models.SmallIntegerField(choices=Priority.choices, db_default=Priority.RESTING)
@@ -46,7 +47,8 @@ class OutboxCommand(models.Model):
                 fields=["session", "kind", "priority", "id"],
                 condition=Q(done_at__isnull=True),
                 name="outbox_waiting",
-            )
+            ),
+            models.Index(fields=["request"], condition=Q(request__isnull=False), name="outbox_request"),
         ]
 
     def __str__(self) -> str:

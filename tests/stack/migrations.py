@@ -22,7 +22,7 @@ from django.db.migrations import Migration, RunSQL, SeparateDatabaseAndState, op
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from brokers.postgres.migration_steps import BuildIndex
+from brokers.postgres.migration_steps import BuildIndex, DropFieldIndex
 
 #: Tables that grow with every order.
 BIG = {
@@ -150,8 +150,19 @@ def _(operation: operations.AlterField, migration: Migration, state: ProjectStat
         yield f"SET NOT NULL reads all of {table}: a CHECK that is NOT VALID, validated later"
     if (after.db_index and not before.db_index) or (after.unique and not before.unique):
         yield f"the index of {table}.{operation.name} stops all writes: AddIndexConcurrently"
+    known = state.clone()
+    operation.state_forwards(migration.app_label, known)
+    bound = known.apps.get_model(migration.app_label, operation.model_name)._meta.get_field(operation.name)
+    if made_anew(before, bound) and not isinstance(operation, DropFieldIndex):
+        yield f"the foreign key of {operation.name} is made anew, which reads all of {table}: DropFieldIndex"
     if not widened(before, after):
         yield f"{table} is rewritten for another type of {operation.name}: a new column, filled in parts"
+
+
+def made_anew(before: Any, after: Any) -> bool:
+    """Whether Django drops a foreign key and adds it again, as it does for any change of its column."""
+    keys = [field.remote_field is not None and field.db_constraint for field in (before, after)]
+    return all(keys) and bool(connection.schema_editor()._field_should_be_altered(before, after))
 
 
 def widened(before: Any, after: Any) -> bool:

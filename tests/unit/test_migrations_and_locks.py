@@ -11,7 +11,7 @@ from django.db.migrations import Migration
 from django.db.migrations.loader import MigrationLoader
 from django.db.models.functions import Now
 
-from brokers.postgres.migration_steps import BuildIndex
+from brokers.postgres.migration_steps import BuildIndex, DropFieldIndex
 from tests.stack.migrations import BIG, faults
 
 #: From these numbers on; what is older ran before anybody had a big table.
@@ -51,6 +51,8 @@ def made(*operations: Any, atomic: bool = True) -> list[str]:
     return faults(migration, LOADER.project_state())
 
 
+#: As it is, but for what is made anew with any change of it.
+UNINDEXED = models.ForeignKey("orders.Order", models.PROTECT, related_name="attempts", db_index=False)
 INDEX = models.Index(fields=["kind"], name="x")
 CHECK = models.CheckConstraint(condition=models.Q(order_qty__gt=0), name="x")
 
@@ -69,6 +71,7 @@ CHECK = models.CheckConstraint(condition=models.Q(order_qty__gt=0), name="x")
         migrations.AlterField("order", "perm_id", models.BigIntegerField(default=0)),
         migrations.AlterField("order", "reason_text", models.IntegerField()),
         migrations.AlterField("order", "cl_ord_id", models.CharField(max_length=3)),
+        migrations.AlterField("submissionattempt", "order", UNINDEXED),
         migrations.RemoveField("order", "reason_text"),
         migrations.RenameField("order", "reason_text", "x"),
         migrations.RunSQL("CREATE INDEX x ON orders_order (state)"),
@@ -91,6 +94,7 @@ def test_what_locks_a_big_table_or_breaks_the_version_before_is_refused(operatio
         migrations.AddField("order", "x", models.IntegerField(null=True)),
         migrations.AddField("order", "x", models.IntegerField(db_default=0)),
         migrations.AlterField("order", "cl_ord_id", models.CharField(max_length=300)),
+        DropFieldIndex("submissionattempt", "order", UNINDEXED),
         migrations.AddIndex("deskprofile", models.Index(fields=["id"], name="x")),
         migrations.RunSQL("CREATE INDEX CONCURRENTLY x ON orders_order (state)"),
         migrations.RunSQL("ALTER TABLE orders_order ADD CONSTRAINT x CHECK (order_qty > 0) NOT VALID"),
