@@ -46,7 +46,8 @@ drawn: venv ## write the pages of docs/ that are drawn from the code
 
 pictures: venv ## take the pictures of docs/images anew
 	@DESK_IMAGES=docs/images $(IN_VENV) -m pytest -q tests/browser/test_pages.py tests/browser/test_middle_office.py tests/browser/test_flower.py \
-		tests/browser/test_monitoring.py -k 'serious or middle_office or flower or monitoring'
+		tests/browser/test_monitoring.py tests/soak/test_advisor_at_the_desk.py \
+		-k 'serious or middle_office or flower or monitoring or shares_add_up'
 
 lock: venv ## write both locks from pyproject.toml: production, and with all that tests and the local stack need
 	@$(IN_VENV) -m uv --version 2>/dev/null || $(IN_VENV) -m pip install --quiet uv

@@ -344,6 +344,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     connection_started_at: datetime
     #: Whether completed orders were asked for too; without them absence proves nothing.
     full: bool
+    #: Whether each account's executions were asked for, where only that tells the shares of group orders;
+    #: without them none is missed.
+    with_shares: bool = True
     #: What the gateway calls its own time zone: its lists are of its day. Empty when it does not say.
     time_zone: str = ""
     #: The accounts of the gateway's login: of others nothing is shown, so nothing is proven.

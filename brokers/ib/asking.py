@@ -98,7 +98,8 @@ class Asking:
             lambda client, key: client.reqExecutions(key, ExecutionFilter()), Rows()
         )
         accounts = tuple(self._session.live_client().getAccounts())
-        if advisors.master_of(accounts):
+        is_advisor = bool(advisors.master_of(accounts))
+        if full and is_advisor:  # a request for each account: there may be hundreds
             await self._shares(accounts, executions)
         advisor = await self._advisor(accounts)
         positions = await self._collect("positions", lambda client: client.reqPositions())
@@ -113,6 +114,7 @@ class Asking:
             finished_at=translate.now(),
             connection_started_at=connected_at,
             full=full,
+            with_shares=full or not is_advisor,
             accounts=accounts,
             advisor=advisor,
             orders=orders,

@@ -24,6 +24,7 @@ from uuid import uuid4
 from ib_async.client import Client
 
 from brokers import time_zones
+from brokers.account_codes import is_paper
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.gate.fence import Fence
 from brokers.gate.order_ids import is_sendable
@@ -307,11 +308,8 @@ class IBSession:
         raise BrokerUnavailable(text or "the gateway did not accept the connection")
 
     def _require_mode(self, accounts: Sequence[str]) -> None:
-        """Never trade real money by mistake, nor paper in the belief that it is real.
-
-        IB's paper accounts begin with D.
-        """
-        strangers = [account for account in accounts if account.startswith("D") is not self.paper]
+        """Never trade real money by mistake, nor paper in the belief that it is real."""
+        strangers = [account for account in accounts if is_paper(account) is not self.paper]
         if strangers:
             mode = "paper" if self.paper else "live"
             raise BrokerUnavailable(

@@ -207,14 +207,12 @@ def _begin_baselines(session: str, snapshot: Snapshot) -> None:
 def _record_breaks(
     session: str, snapshot: Snapshot, news: Sequence[OrderReport], missing: Sequence[OrderAbsent]
 ) -> list[Finding]:
-    """What differs still. Without completed orders a snapshot cannot judge orders."""
-    kinds = [BreakKind.EXECUTION, BreakKind.COMMISSION, BreakKind.LOST_HISTORY]
-    found = [
-        *comparison.executions(session, snapshot),
-        *comparison.combinations(session, snapshot),
-        *comparison.commissions(session),
-        *comparison.lost_history(session),
-    ]
+    """What differs still. Orders are judged by completed ones too, executions only together with shares."""
+    kinds = [BreakKind.COMMISSION, BreakKind.LOST_HISTORY]
+    found = [*comparison.commissions(session), *comparison.lost_history(session)]
+    if snapshot.with_shares:
+        kinds.append(BreakKind.EXECUTION)
+        found += [*comparison.executions(session, snapshot), *comparison.combinations(session, snapshot)]
     if snapshot.full:
         kinds.append(BreakKind.ORDER)
         found += comparison.orders(session, snapshot, news, missing)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -66,6 +66,7 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C", NewOrder, ReplaceOrder)
 
+IN_DOUBT_AT_ONCE = 500  # orders in one transaction
 CLAIM_HOLDS = 0.25  # seconds for which a claim's look at the trading states is believed without being told
 PACING_WAIT = (0.005, 0.05)  # seconds between two tries while pacing holds work back, least and most
 
@@ -331,14 +332,22 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
     """SENT orders without an answer become UNCONFIRMED: past their deadline, or claimed before `before`."""
     now = clock.now()
     late = {"claimed_at__lt": before} if before else {"ack_deadline__lt": now}
+    cause, count = Cause(actor="submission", at=now, text=why), 0
+    while part := _doubt_some(session, late, cause):
+        count += part
+    return count
+
+
+def _doubt_some(session: str, late: Mapping[str, datetime], cause: Cause) -> int:
+    """As many as one transaction takes: those of a whole burst at once were 10 kB of memory each."""
     with transaction.atomic():
         orders = list(
             Order.objects.select_for_update()
             .filter(session_id=session, state=State.SENT, **late)
-            .order_by("id")
+            .order_by("id")[:IN_DOUBT_AT_ONCE]
         )
         for order in orders:
-            mark_unconfirmed(order, Cause(actor="submission", at=now, text=why))
+            mark_unconfirmed(order, cause)
         store_orders(orders)
     return len(orders)
 

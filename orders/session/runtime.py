@@ -16,6 +16,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
+from django.db.models import QuerySet
 
 from brokers import registry
 from brokers.errors import BrokerError
@@ -405,12 +406,12 @@ class SessionRuntime:
         elif link is Link.READY and monotonic - self._last_full_snapshot >= settings.RESOLUTION_PAUSE:
             if self.flags.snapshot_wanted or self._in_doubt():
                 self._full_snapshot(monotonic)
-            elif (
-                monotonic - self._last_commission_snapshot >= COMMISSION_SNAPSHOT_EVERY
-                and self._commission_late()
-            ):
-                self._last_commission_snapshot = monotonic
-                self.reconcile(full=False)
+            elif monotonic - self._last_commission_snapshot >= COMMISSION_SNAPSHOT_EVERY:
+                late = self._late_commissions()
+                if late.exists():
+                    self._last_commission_snapshot = monotonic
+                    # Commissions of a group order are those of its shares, which only a full look asks for.
+                    self.reconcile(full=late.filter(special__has_key="allocation").exists())
 
     def _full_snapshot(self, monotonic: float) -> None:
         self.flags.snapshot_wanted = False
@@ -421,9 +422,10 @@ class SessionRuntime:
         doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
         return doubtful.exists() or replaces.any_unconfirmed(self.name) or late_cancels(self.name)
 
-    def _commission_late(self) -> bool:
+    def _late_commissions(self) -> QuerySet[Order]:
+        """Orders that are filled and whose commissions should have come by now."""
         late = clock.now() - COMMISSION_SNAPSHOT_AFTER
-        return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late).exists()
+        return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late)
 
     # --- the lease ---------------------------------------------------------------------------------
     def _renew_forever(self, thread: WorkerThread) -> None:

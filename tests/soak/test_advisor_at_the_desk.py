@@ -1,14 +1,19 @@
-"""An advisor's desk: a group order is typed, filled whole and shared out before one's eyes."""
+"""An advisor's desk: a group order is typed, filled whole and shared out before one's eyes.
+
+With DESK_IMAGES set to a folder, a picture of the shares is written there (`make pictures`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import WAIT, boss, boss_window, browser
+from tests.browser.test_pages import IMAGES, PICTURE
 from tests.browser.test_ticket import send
 from tests.browser.walk import serious
 from tradedesk.stack.system import System
@@ -52,6 +57,9 @@ def test_a_group_order_is_typed_and_its_shares_add_up(boss: Page) -> None:
     for account in CLIENTS:
         expect(shares.locator("tr", has_text=account)).to_contain_text("15", timeout=WAIT)
     assert serious(boss) == []
+    if IMAGES:
+        shares.scroll_into_view_if_needed()
+        boss.screenshot(path=str(Path(IMAGES) / "shares.png"), clip=PICTURE)
 
 
 def test_a_group_that_the_gateway_does_not_know_is_named_before_sending(boss: Page) -> None:

@@ -8,6 +8,7 @@ from secrets import token_hex
 
 from rich.console import Console
 
+from brokers.account_codes import is_paper
 from tradedesk.demo import inside, sending
 from tradedesk.demo.checks import Check, Evidence, run_checks
 from tradedesk.demo.client import CONNECTIONS, Gateway, executions_since
@@ -34,10 +35,10 @@ class Stage:
 
 def require_paper(account: str, control: str) -> None:
     """Raise DemoError when sample orders would be placed with real money."""
-    if not control and not account.startswith("DU"):
+    if not control and not is_paper(account):
         raise DemoError(
-            f"The account {account} is not a paper account (DU...), and the gateway is not the simulated one:"
-            " no sample order is sent. Name a paper account in TRADEDESK_ACCOUNTS."
+            f"The account {account} is not a paper account (DU..., DF...), and the gateway is not the"
+            " simulated one: no sample order is sent. Name a paper account in TRADEDESK_ACCOUNTS."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
+from brokers.account_codes import is_paper
 from brokers.models import BrokerAccount, GatewaySession, SessionHealth
 from brokers.postgres import clock
 from orders.models import Alert, AlertKind
@@ -16,7 +17,6 @@ from tradedesk.doctor.findings import Finding, fail, ok, warn
 
 #: Below it a gateway lacks what we send (decimal quantities, fractional shares); brokers/ib/session.py.
 OLDEST_SERVER = 163
-PAPER = ("DU", "DF")  # how accounts of paper logins begin
 
 
 def examine() -> Iterator[Finding]:
@@ -67,7 +67,7 @@ def accounts() -> Finding:
     if stray:
         return fail("accounts", f"No session carries {', '.join(stray)}.", "Name them in TRADEDESK_ACCOUNTS.")
     live = settings.TRADING_MODE == "live"
-    other = [code for code, _ in codes if code.startswith(PAPER) == live]
+    other = [code for code, _ in codes if is_paper(code) == live]
     if other:
         do = "Correct TRADEDESK_ACCOUNTS or TRADEDESK_TRADING_MODE."
         return warn("accounts", f"{', '.join(other)} on a desk that trades {settings.TRADING_MODE}.", do)

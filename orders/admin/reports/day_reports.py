@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
+from brokers.display import NOTHING, moment, number
 from brokers.models import BrokerAccount
 from orders.access import accounts_of_person
 from orders.admin.reports.costs import day_field
@@ -21,6 +25,8 @@ from orders.reports.documents import FORMATS, columns, name_of, remarks, rendere
 from orders.reports.kept import keep, shown, sign
 from orders.reports.report_day import today_of
 
+FIGURE = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 VIEW, SIGN = "orders.view_dayreport", "orders.sign_report"
 
 
@@ -67,12 +73,50 @@ def page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _sections(document: Document) -> list[tuple[str, list[str], list[list[Any]], list[str]]]:
-    """Each with its columns, its values and what must be said of it."""
+#: Columns whose digits are no figures: a symbol may be 7203.
+WORDS = {"symbol", "local_symbol", "maturity", "date", "day", "reason", "note", "text", "title", "words"}
+SHORT = {"px": "price", "qty": "quantity", "con": "contract", "pnl": "P&L", "sec": "security"}
+
+
+def heading(column: str) -> str:
+    """A column of the document in words: "last_px" is "Last price"."""
+    said = " ".join(SHORT.get(word, word) for word in column.removesuffix("_id").split("_"))
+    return said if said == "bps" else said[:1].upper() + said[1:]
+
+
+def _sections(document: Document) -> list[dict[str, Any]]:
+    """Each with its columns, its rows and what must be said of it."""
     return [
-        (name, columns(rows), [list(row.values()) for row in rows], list(remarks(document, name)))
+        {
+            "name": name,
+            "headings": [
+                {"text": heading(column), "of_figures": bool(rows) and is_figure(column, rows[0][column])}
+                for column in columns(rows)
+            ],
+            "rows": [[cell(column, value) for column, value in row.items()] for row in rows],
+            "remarks": list(remarks(document, name)),
+        }
         for name, rows in sections_of(document)
     ]
+
+
+def cell(column: str, value: Any) -> Any:
+    """A value of the document as the desk shows it anywhere: the document itself is written for programs."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "✓ yes" if value else "✕ no"
+    if is_figure(column, value):
+        return number(Decimal(value))
+    time = parse_datetime(value) if isinstance(value, str) and TIME.match(value) else None
+    return moment(time) if time else value
+
+
+def is_figure(column: str, value: Any) -> bool:
+    """Whether it is to be read as a number."""
+    if column in WORDS or column.endswith("_id") or isinstance(value, bool):
+        return False
+    return isinstance(value, int | Decimal) or (isinstance(value, str) and bool(FIGURE.fullmatch(value)))
 
 
 @desk_page(VIEW)

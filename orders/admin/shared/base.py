@@ -8,14 +8,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from brokers.account_codes import is_paper
 from brokers.models import BrokerAccount
 from orders import statistics
 from orders.access import accounts_of_person
 from orders.admin.shared.pages import desk_page
 from orders.models.order import GROUP_ORDERS
 from orders.templatetags.desk import WAITING
-
-PAPER_PREFIX = "DU"
 
 
 def environment(request: HttpRequest) -> list[str]:
@@ -24,7 +23,7 @@ def environment(request: HttpRequest) -> list[str]:
     A desk where nothing needs a second person says so beside it.
     """
     alone = "" if settings.FOUR_EYES else " - ONE PERSON"
-    paper = {code.startswith(PAPER_PREFIX) for code in every_account(request)}
+    paper = {is_paper(code) for code in every_account(request)}
     if not paper:
         return ["no account", "info"]
     if paper == {True}:

@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from brokers.models import BrokerAccount
+from orders.admin.shared.base import environment
 from orders.controls.persons.tokens import make_token
 from orders.models import ActionRecord, Alert, ApiToken, Break, Order, OrderEvent, ReconciliationRun
 from tests.integration.admin.conftest import fill
@@ -218,3 +221,11 @@ def test_rights_decide_what_is_seen(person: Callable[..., Client]) -> None:
 
 def test_the_badge_says_paper_or_live(boss: Client) -> None:
     assert "PAPER" in boss.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.parametrize(("code", "said"), [("DF1000", "PAPER"), ("U1234567", "PAPER AND LIVE MIXED")])
+def test_an_advisors_paper_login_is_no_real_money(boss: Client, code: str, said: str) -> None:
+    BrokerAccount.objects.create(code=code, session_id="main")
+    request = RequestFactory().get("/")
+    request.user = User.objects.get(pk=boss.session["_auth_user_id"])
+    assert environment(request)[0] == said

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from brokers.flex import Flex
 from brokers.gate.daily_time import DailyTime
+from orders.admin.reports.day_reports import cell, heading
 from orders.controls.books.break_values import keep_values
 from orders.models import (
     AlertMute,
@@ -68,6 +69,33 @@ def test_executions_are_a_file_by_preset(boss: Client, kind: str) -> None:
     assert b"".join(answer.streaming_content)  # type: ignore[attr-defined]
     assert "executions-" in answer.headers["Content-Disposition"]
     assert boss.get(reverse("desk:fills_file", args=[kind]), {"from": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "shown"),
+    [
+        ("value", "2300.50", ">2,300.5<"),
+        ("qty", -1000, ">−1,000<"),
+        ("reported_at", "2026-01-05T09:08:47.402334Z", ">2026-01-05 09:08:47<"),
+        ("symbol", "7203", "7203"),
+        ("con_id", 265598, "265598"),
+        ("ok", False, "✕ no"),
+        ("price", None, "–"),
+    ],
+)
+def test_a_value_of_a_report_reads_as_anywhere_at_the_desk(column: str, value: Any, shown: str) -> None:
+    assert shown in str(cell(column, value))
+
+
+def test_columns_of_a_report_are_words() -> None:
+    names = ["last_px", "con_id", "realized_pnl", "bps", "time_in_force"]
+    assert [heading(name) for name in names] == [
+        "Last price",
+        "Contract",
+        "Realized P&L",
+        "bps",
+        "Time in force",
+    ]
 
 
 def test_a_report_is_kept_and_signed_off_with_a_reason_in_the_audit(boss: Client) -> None:

@@ -47,6 +47,7 @@ def test_a_bulk_takes_the_group_of_each_of_its_orders(advised: Api) -> None:
     ("allocation", "field"),
     [
         ({"group": "Growth", "method": "Fair"}, "allocation.method"),
+        ({"group": "Growth", "method": "PctChange"}, "allocation.method"),  # shares a change, not an order
         ({"group": ""}, "allocation.group"),
         ({"method": "NetLiq"}, "allocation.group"),
         ("Growth", "allocation"),

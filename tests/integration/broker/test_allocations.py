@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from brokers.models import AdvisorLogin, Position
 from brokers.order_attributes import Allocation
 from brokers.port import Link
 from orders.errors import TicketInvalid
-from orders.models import Break, State
+from orders.models import Break, BreakKind, Execution, State
 from orders.models.execution import shares_of
 from orders.reconciliation import executed
 from orders.session.runtime import SessionRuntime
@@ -93,3 +95,43 @@ def test_a_group_that_the_gateway_does_not_know_is_refused_before_sending(
         desk.place(account=MASTER, allocation=Allocation(group="Nobody"))
     assert "it knows AllClients" in refused.value.errors["allocation.group"][0]
     assert gateway.control.orders() == []
+
+
+@pytest.fixture
+def asked(advised: SessionRuntime, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The accounts whose executions the gateway is asked for from now on; empty for all at once."""
+    accounts: list[str] = []
+    client = advised.session.live_client()  # type: ignore[attr-defined]  # IB's own
+    ask = client.reqExecutions
+
+    def note(key: int, wanted: Any) -> None:
+        accounts.append(wanted.acctCode)
+        ask(key, wanted)
+
+    monkeypatch.setattr(client, "reqExecutions", note)
+    return accounts
+
+
+def test_only_a_full_look_asks_each_account_for_its_shares(
+    desk: Desk, advised: SessionRuntime, asked: list[str]
+) -> None:
+    desk.wait(desk.place(account=MASTER, allocation=ALL), State.COMPLETED)
+    asked.clear()
+    assert advised.reconcile_positions()
+    assert asked == [""]
+    Execution.objects.exclude(account=MASTER).update(exec_root="alone", transact_time=timezone.now())
+    assert advised.reconcile(full=False)
+    assert not Break.objects.exists()  # what was not asked for is not missed
+    assert advised.reconcile(full=True)
+    assert sorted(asked) == ["", "", "", MASTER, *CLIENTS]
+    assert Break.objects.filter(kind=BreakKind.EXECUTION).count() == len(CLIENTS)
+
+
+def test_a_late_commission_of_a_group_order_is_looked_for_in_each_account(
+    desk: Desk, advised: SessionRuntime, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.session.runtime.COMMISSION_SNAPSHOT_EVERY", 0.1)
+    order = desk.wait(desk.place(account=MASTER, allocation=ALL), State.COMPLETED)
+    long_ago = timezone.now() - timedelta(hours=1)
+    type(order).objects.filter(pk=order.pk).update(state=State.FILLED, last_fill_at=long_ago)
+    eventually(lambda: set(CLIENTS) <= set(asked), limit=60)

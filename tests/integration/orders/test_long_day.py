@@ -9,18 +9,21 @@ from uuid import uuid4
 
 import msgspec
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from brokers.inbox.applier import Applier
 from brokers.messages import OrderIdentity, Snapshot
 from brokers.rows import Rows
 from orders.booking.flags import SessionFlags
-from orders.models import Execution, Order, State
+from orders.models import Execution, Order, OrderEvent, State
 from orders.models.order import order_ids, order_ref_of
 from orders.reconciliation import comparison
 from orders.reconciliation.news import news_of
 from orders.reconciliation.snapshots import SnapshotBooking
 from orders.reconciliation.steps import Steps
+from orders.sending.submission import IN_DOUBT_AT_ONCE, mark_unanswered
 from tests.integration.orders.test_any_order import Story
 from tests.integration.orders.test_snapshots import LONG_AGO, completed, desk
 
@@ -92,6 +95,26 @@ def test_orders_of_a_look_are_unpacked_a_few_at_a_time(desk: User) -> None:
     few = peak_of_finding_news(filled_orders(story, 1_000))
     many = peak_of_finding_news(filled_orders(story, 3_000))
     assert (many - few) / 2_000 < UNPACKED, (many - few) / 2_000
+
+
+def test_a_burst_without_answers_is_put_in_doubt_a_few_at_a_time(desk: User) -> None:
+    """All at once they were 10 kB each, which the process kept."""
+    sent_orders(Story(desk), count := IN_DOUBT_AT_ONCE + 100)
+    with CaptureQueriesContext(connection) as queries:
+        assert mark_unanswered("main", why="no answer") == count
+    locks = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    assert (len(locks), all(f"LIMIT {IN_DOUBT_AT_ONCE}" in sql for sql in locks)) == (3, True)
+    doubtful = Order.objects.filter(state=State.UNCONFIRMED)
+    assert (doubtful.count(), OrderEvent.objects.filter(order__in=doubtful).count()) == (count, count)
+
+
+def sent_orders(story: Story, how_many: int) -> None:
+    """So many orders that were sent long ago and not answered."""
+    facts = dict(Order.objects.filter(pk=story.order.pk).values().get())
+    names = [order_ids.make("algo", uuid4().hex) for _ in range(how_many)]
+    sent = {"state": State.SENT, "claimed_at": LONG_AGO, "ack_deadline": LONG_AGO}
+    own = [{"id": name, "order_ref": order_ref_of(name), "cl_ord_id": uuid4().hex} for name in names]
+    Order.objects.bulk_create(Order(**{**facts, **one, **sent}) for one in own)
 
 
 def test_a_look_holds_little_of_each_order_of_a_long_day(desk: User) -> None:
