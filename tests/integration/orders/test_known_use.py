@@ -264,6 +264,9 @@ def test_what_stands_is_what_a_read_finds_or_more(limited: User, actions: list[t
                 compare(known, exact=exact)
 
 
+LASTING = 6  # of what `compare` looks at, the first: the rest is of the last minute
+
+
 def compare(known: known_use.KnownUse, *, exact: bool) -> None:
     """All that limits ask of the account, against a read of this moment."""
     limits = rules_cache.rules().limits_for(ACCOUNT)
@@ -272,12 +275,16 @@ def compare(known: known_use.KnownUse, *, exact: bool) -> None:
     assert con_id
     both = [
         (
-            one.open_orders[ACCOUNT], one.recent_orders[ACCOUNT], one.days[ACCOUNT].orders,
+            one.open_orders[ACCOUNT], one.days[ACCOUNT].orders,
             one.longs[ACCOUNT, con_id], -one.shorts[ACCOUNT, con_id],
             one.bids.get(con_id, Decimal(0)), -one.asks.get(con_id, Decimal(999)),
+            one.recent_orders[ACCOUNT],
             *(one.recent_contents[content] for content in sorted(fresh.recent_contents, key=str)),
         )
         for one in (use, fresh)
     ]  # fmt: skip
     assert all(mine >= found for mine, found in zip(*both, strict=True))
-    assert not exact or both[0] == both[1]
+    minute_ago = timezone.now() - timedelta(minutes=1)
+    # On a slow machine orders may leave the last minute since the use was read: what stands is then more.
+    lasting = LASTING if Order.objects.earliest("id").received_at < minute_ago else None
+    assert not exact or both[0][:lasting] == both[1][:lasting]
