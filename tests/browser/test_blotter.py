@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import WAIT
@@ -124,6 +125,24 @@ def test_neither_the_pill_nor_the_bulk_bar_moves_or_covers_rows(boss: Page, stac
     expect(boss.locator("#changelist-actions-wrapper")).to_be_visible()
     assert boss.evaluate(TOPS) == before
     assert not boss.evaluate(COVERED)
+
+
+OUT_OF_SIGHT = """() => {
+    const bars = [...document.querySelectorAll(".desk-bar")];
+    const clipped = bars.filter((bar) => bar.scrollWidth > bar.clientWidth);
+    const wider = [...document.querySelectorAll(".desk-chip")].filter(
+        (chip) => chip.getBoundingClientRect().right > innerWidth);
+    return [...clipped, ...wider].map((each) => each.getAttribute("aria-label") ?? each.textContent);
+}"""
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 390])
+def test_no_view_grouping_or_choice_of_columns_is_out_of_sight(boss: Page, width: int) -> None:
+    boss.set_viewport_size({"width": width, "height": 844})
+    boss.goto("/admin/orders/order/")
+    boss.evaluate("document.fonts.ready")
+    expect(boss.get_by_role("button", name="Columns…")).to_be_in_viewport(ratio=1)
+    assert boss.evaluate(OUT_OF_SIGHT) == []
 
 
 NARROW = {"width": 390, "height": 844}

@@ -14,7 +14,7 @@ def test_an_order_appears_on_the_dashboard_without_a_reload(boss: Page, stack: S
     boss.goto("/admin/")
     expect(boss.locator(".desk-mode")).to_have_text("PAPER")
     order = stack.api.placed()
-    just_happened = boss.locator('[data-part="dashboard"]').get_by_text(order["cl_ord_id"]).first
+    just_happened = boss.locator('[data-part="dashboard"]').get_by_title(order["cl_ord_id"]).first
     expect(just_happened).to_be_visible(timeout=WAIT)
     expect(boss.locator("#desk-live-text")).to_have_text("Live", timeout=WAIT)
 
@@ -35,7 +35,7 @@ def test_eight_tabs_share_one_connection(boss: Page, stack: System) -> None:
     order = stack.api.placed()
     for tab in [boss, *tabs]:
         tab.bring_to_front()
-        expect(tab.get_by_text(order["cl_ord_id"]).first).to_be_visible(timeout=WAIT)
+        expect(tab.get_by_title(order["cl_ord_id"]).first).to_be_visible(timeout=WAIT)
     for tab in tabs:
         tab.close()
 

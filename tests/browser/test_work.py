@@ -22,6 +22,30 @@ def test_why_an_order_was_rejected_is_said_on_its_page(boss: Page, stack: System
     expect(boss.locator("#checks-title ~ table .state.bad").first).to_be_visible()
 
 
+def test_all_that_need_a_person_are_reviewed_with_one_reason_from_the_header(
+    boss: Page, stack: System
+) -> None:
+    for _ in range(12):
+        stack.api.place("TSLA", order_qty="20000")
+    newest = "SELECT cl_ord_id FROM orders_order WHERE state = 'REJECTED' ORDER BY id DESC LIMIT 12"
+    refused = [name for (name,) in stack.rows(newest)]
+    boss.goto("/admin/")
+    needs = boss.get_by_text("More orders need a person: all of them")
+    expect(needs).to_be_visible()
+    needs.click()
+    boss.check("#action-toggle")
+    boss.select_option("select[name=action]", "review_chosen")
+    boss.get_by_role("button", name="Run").click()
+    for name in refused:
+        expect(boss.locator(f'a[title="{name}"]')).to_be_visible()
+    boss.get_by_label("Reason").fill("a feed that sent thousands for tens")
+    boss.get_by_role("button", name=re.compile("Mark .* orders reviewed")).click()
+    expect(boss.locator("body")).to_contain_text("they wait for nobody any more", timeout=WAIT)
+    boss.goto("/admin/")
+    for name in refused:
+        expect(boss.locator(f'#calling-title ~ table a[title="{name}"]')).to_have_count(0)
+
+
 #: Every moment of an order's page: what its head and its sentence say together.
 MOMENTS = """() => {
     const text = (part) => document.querySelector(`[data-part="${part}"]`).textContent.trim();

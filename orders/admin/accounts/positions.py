@@ -45,13 +45,22 @@ class PositionList(DeskList):
 
 
 def add_expected(positions: list[Position]) -> None:
-    """Set `expected_qty` on each position: what was there before us plus our executions."""
+    """Set on each position `expected_qty`, what was there before us plus our executions, and its break."""
+    keys = [key_of(position) for position in positions]
+    found = Break.objects.filter(kind=BreakKind.POSITION, closed_at=None, key__in=keys)
+    breaks = dict(found.order_by("pk").values_list("key", "pk"))
     ours: dict[tuple[str, int], Decimal] = {}
     for name in GatewaySession.objects.values_list("name", flat=True):
         ours |= executed_quantities(name)
     for position in positions:
         executed = ours.get((position.account_id, position.con_id), Decimal(0))
         position.expected_qty = position.baseline_qty + executed  # type: ignore[attr-defined]
+        position.break_id = breaks.get(key_of(position))  # type: ignore[attr-defined]
+
+
+def key_of(position: Position) -> str:
+    """What a break of this position is called."""
+    return f"{position.account_id} {position.con_id}"
 
 
 @admin.register(Position)
@@ -91,7 +100,6 @@ class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[mis
 
     def row_view(self, request: HttpRequest, row: Position) -> HttpResponse:
         """One position: both sides, what it made, how that came."""
-        key = f"{row.account_id} {row.con_id}"
         runs = ReconciliationRun.objects.filter(session=row.account.session_id)
         return show(
             request,
@@ -101,7 +109,7 @@ class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[mis
             position=row,
             difference=self.difference(row),
             instrument=Instrument.objects.filter(con_id=row.con_id).first(),
-            breaks=Break.objects.filter(kind=BreakKind.POSITION, key=key, closed_at=None),
+            breaks=Break.objects.filter(pk=row.break_id),  # type: ignore[attr-defined]
             runs=runs.filter(kind=ReconciliationKind.POSITIONS)[:1],
             may_close=bool(row.position_qty) and request.user.has_perm(PLACE),
             key=uuid4().hex,  # the same form sent twice is one order
@@ -125,11 +133,15 @@ class PositionAdmin(ProfitColumns, DetailPage, OwnAccounts):  # type: ignore[mis
 
     @admin.display(description="difference")
     def difference(self, position: Position) -> SafeString:
-        """Anything but zero is a break."""
+        """What the broker has more; a break once a comparison made one: a fill may be on its way."""
         gap = position.position_qty - position.expected_qty  # type: ignore[attr-defined]
         if not gap:
             return number(gap)
-        return format_html('<span class="state bad">break {}</span>', number(gap))
+        sign, break_id = "+" if gap > 0 else "", position.break_id  # type: ignore[attr-defined]
+        if break_id is None:
+            return format_html("differs {}{}", sign, number(gap))
+        url = reverse("admin:orders_break_change", args=[break_id])
+        return format_html('<a class="state bad" href="{}">break {}{}</a>', url, sign, number(gap))
 
     @admin.display(description="value")
     def value(self, position: Position) -> SafeString:

@@ -15,7 +15,8 @@ from brokers.desk import number
 from brokers.display import link_mark
 from orders import statistics
 from orders.access import Accounts, accounts_of_person
-from orders.admin.shared.badges import order_badge, state_badge
+from orders.admin.shared.badges import order_badge, side_badge, state_badge
+from orders.admin.shared.links import order_link
 from orders.admin.shared.pages import desk_page
 from orders.models import ALIVE, Order, State
 from orders.models.reasons import REASONS
@@ -74,7 +75,10 @@ def figures(accounts: Accounts, way: statistics.WayToBroker) -> dict[str, Any]:
             {"session": session, "mark": link_mark(session.link), "shut": why}
             for session, why in way.sessions
         ],
-        "newest": list(statistics.newest_events(accounts, SHOWN)),
+        "newest": [
+            {"event": event, "link": order_link(event.order)}
+            for event in statistics.newest_events(accounts, SHOWN)
+        ],
     }
 
 
@@ -117,4 +121,10 @@ def calling_row(order: Order) -> dict[str, Any]:
         step = "The broker is being asked; it is not resent"
     else:
         step = REASONS[order.reason_code].desk if order.reason_code in REASONS else "Read and mark reviewed"
-    return {"order": order, "mark": order_badge(order, ()), "step": step}
+    return {
+        "order": order,
+        "mark": order_badge(order, ()),
+        "link": order_link(order),
+        "side": side_badge(order.side),
+        "step": step,
+    }

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from brokers.models import BrokerAccount
+from brokers.models import BrokerAccount, Position
 from orders.admin.shared.base import environment
 from orders.controls.persons.tokens import make_token
 from orders.models import ActionRecord, Alert, ApiToken, Break, Order, OrderEvent, ReconciliationRun
@@ -67,7 +67,8 @@ def test_a_list_takes_the_same_queries_for_a_hundred_rows(boss: Client, name: st
     few = queries(boss, url)
     more(10, 100)
     assert queries(boss, url) == few
-    assert few <= 16  # three of them for the header: trading states, sessions, the place in the events
+    # Three for the header: trading states, sessions, the place in the events; positions name their breaks.
+    assert few <= 17
 
 
 def more(start: int, stop: int) -> None:
@@ -123,6 +124,36 @@ def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
     assert page.count("o-2") >= 2
     assert "Decide: send it again or give it up" in page
     assert queries(boss, reverse("admin:index")) <= 22
+
+
+def test_what_needs_a_person_is_told_in_the_form_of_every_list(boss: Client) -> None:
+    fill(1)
+    Order.objects.update(held_for_desk=True, cl_ord_id="a-client-with-a-long-name-0001")
+    page = boss.get(reverse("admin:index")).content.decode()
+    assert 'title="a-client-with-a-long-name-0001">a-c..me-0001</a>' in page
+    assert '<span aria-hidden="true">▲</span> BUY' in page
+
+
+def test_a_position_differs_until_a_comparison_makes_a_break_of_it(boss: Client) -> None:
+    fill(1)
+    row = Position.objects.get()
+    Position.objects.update(position_qty=1_000)
+    url = reverse("admin:brokers_position_changelist")
+    page = re.sub("<[^>]+>", "", boss.get(url).content.decode())
+    assert "differs +1,000" in page and "break +" not in page
+    found = Break.objects.create(
+        session_id="main",
+        kind="POSITION",
+        key=f"{row.account_id} {row.con_id}",
+        account_id=row.account_id,
+        first_seen=NOW,
+        last_seen=NOW,
+    )
+    its_page = reverse("admin:orders_break_change", args=[found.pk])
+    for place in (url, reverse("admin:brokers_position_change", args=[row.pk])):
+        page = boss.get(place).content.decode()
+        assert f'href="{its_page}"' in page
+        assert "break +1,000" in re.sub("<[^>]+>", "", page)
 
 
 def test_all_that_need_a_person_are_one_click_away(boss: Client) -> None:
