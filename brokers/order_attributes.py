@@ -1,8 +1,9 @@
 """What an order may carry beyond its plain terms: trails, pegs, sizes shown, times, conditions, algorithms.
 
 One struct for the request, the stored order and the frozen message, so that a field exists in one place: its
-type, its bounds, its description, and its label on forms where that is not its name. `orders.entry.fields`
-makes readers and descriptions of it; `must_be` completes "This must be ..." when a text does not fit.
+type, its bounds, its description, and its label on forms where that is not its name.
+`orders.entry.reading.fields` makes readers and descriptions of it; `must_be` completes "This must be ..."
+when a text does not fit.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from orders.notify import questions, routes
 from orders.notify.submission_counts import StartedBy
 from orders.reconciliation import baseline, breaks, profits, snapshots
 from orders.reconciliation.statements import fetching
-from orders.reports import keep, kept, quotes
+from orders.reports.cost import keep, quotes
+from orders.reports.daily import kept
 from orders.sending import submission
 from orders.session.runtime import running
 from orders.webhooks.collect import collect

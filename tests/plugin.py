@@ -6,6 +6,7 @@ pytest-django reads the settings first. Servers named by `DATABASE_URL` and `RED
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import shutil
@@ -95,6 +96,18 @@ def missing_redis(folder: Path) -> list[Server]:
     server.start()
     os.environ["REDIS_URL"] = server.url
     return [server]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
+    """Thousands of tests are made, none of which is garbage: nothing is looked for meanwhile."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the collector need never look at it again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,6 +1,7 @@
 """Bodies that clients send: which fields they have, and the ticket that an order's body describes.
 
-An order's own fields are those of `orders.entry.ticket.Ticket`; what stands here are the bodies around it.
+An order's own fields are those of `orders.entry.reading.ticket.Ticket`; what stands here are the bodies
+around it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from brokers.order_attributes import Symbol
 from orders.access import not_network
 from orders.api.problems import Problem, invalid
 from orders.controls.halts.dead_man import LONGEST, SHORTEST
-from orders.entry.fields import (
+from orders.entry.groups import MAX_ORDERS, MIN_ORDERS, GroupTicket
+from orders.entry.reading.fields import (
     Field,
     Number,
     Wrong,
@@ -34,10 +36,9 @@ from orders.entry.fields import (
     text,
     word,
 )
-from orders.entry.groups import MAX_ORDERS, MIN_ORDERS, GroupTicket
+from orders.entry.reading.ticket import AccountCode, ClOrdId, InstrumentKey, StrategyName, Ticket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
-from orders.entry.ticket import AccountCode, ClOrdId, InstrumentKey, StrategyName, Ticket
 from orders.errors import FieldError
 from orders.models import EventKind, GroupKind, IfLate, OcaType, Scope, Terms
 

@@ -19,7 +19,7 @@ from brokers.postgres import database
 from orders.api.bodies import key_of
 from orders.api.problems import invalid
 from orders.entry import idempotency
-from orders.entry.fields import Field, Reader, meaning
+from orders.entry.reading.fields import Field, Reader, meaning
 from orders.errors import FieldError
 
 Post = TypeVar("Post", bound=Callable[..., HttpResponse])

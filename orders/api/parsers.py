@@ -11,7 +11,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 
 from orders.api.problems import Problem
-from orders.entry.fields import Number, printable
+from orders.entry.reading.fields import Number, printable
 
 
 class StrictJSONParser(BaseParser):

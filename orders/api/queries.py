@@ -17,7 +17,7 @@ from orders.api.base import answer
 from orders.api.bodies import read_fields
 from orders.api.problems import invalid
 from orders.api.schema.shapes import ExecutionShape, OrderShape, columns, members
-from orders.entry.fields import Field, Reader, Wrong, printable, reads, text, whole, word
+from orders.entry.reading.fields import Field, Reader, Wrong, printable, reads, text, whole, word
 from orders.errors import FieldError
 from orders.models import State
 from orders.reports.days import Preset

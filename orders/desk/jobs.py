@@ -24,8 +24,8 @@ from orders.access import accounts_of_person
 from orders.desk.repeats import Repeat, repeats_of
 from orders.entry.cancel import cancel_order
 from orders.entry.place import Line, place_orders, resolve_lines
+from orders.entry.reading.ticket_texts import ticket_from_texts
 from orders.entry.replace import Change, replace_order
-from orders.entry.ticket_texts import ticket_from_texts
 from orders.errors import InstrumentAmbiguous, OrderError, TicketInvalid
 from orders.models import DeskJob, DeskJobRow, JobKind, Order, RequestState, Source
 from orders.notify import wakeup

@@ -17,9 +17,9 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from orders.entry.rules import Rules, rules_cache
-from orders.entry.ticket import Ticket
-from orders.entry.ticket_texts import ticket_from_texts
+from orders.entry.limits.rules import Rules, rules_cache
+from orders.entry.reading.ticket import Ticket
+from orders.entry.reading.ticket_texts import ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob, DeskJobRow, JobKind, Order, State
 

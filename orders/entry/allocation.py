@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument
-from orders.entry.ticket import Ticket
+from orders.entry.reading.ticket import Ticket
 from orders.risk.contract_rules import Errors
 from orders.store import advisors
 

@@ -15,7 +15,7 @@ from django.conf import settings
 
 from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.entry.ticket import Ticket
+from orders.entry.reading.ticket import Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Cause, IfBacklog, Order, Priority, State
 from orders.risk.market import NO_MARKET, Market

@@ -16,11 +16,11 @@ from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry import second_person
 from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
+from orders.entry.limits.rules import Rules, rules_cache
+from orders.entry.limits.use import has_use_limits, quote_marks, reject_beyond_use
 from orders.entry.place import drafted
+from orders.entry.reading.ticket import Ticket
 from orders.entry.resolution import Questions, price_tickets, resolve_ticket
-from orders.entry.rules import Rules, rules_cache
-from orders.entry.ticket import Ticket
-from orders.entry.use import has_use_limits, quote_marks, reject_beyond_use
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import (
     ALIVE,

@@ -20,12 +20,10 @@ from brokers.models import BrokerAccount, GatewaySession
 from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
 from orders.entry.allocation import allocation_errors
-from orders.entry.checks import warned_report
-from orders.entry.intentions import worth_of
-from orders.entry.resolution import Questions, price_tickets, resolve_ticket
-from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
-from orders.entry.ticket import Ticket
-from orders.entry.use import (
+from orders.entry.limits.checks import warned_report
+from orders.entry.limits.intentions import worth_of
+from orders.entry.limits.rules import OrderContext, Rules, context_by, rules_cache
+from orders.entry.limits.use import (
     Grant,
     dry_report,
     follow_unlimited,
@@ -34,6 +32,8 @@ from orders.entry.use import (
     quote_marks,
     reject_beyond_use,
 )
+from orders.entry.reading.ticket import Ticket
+from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State

@@ -18,11 +18,11 @@ from brokers.models import GatewaySession, QuestionKind
 from brokers.order_attributes import OrderAttributes
 from brokers.port import BrokerSession
 from orders.entry.backlog import backlog_check
+from orders.entry.limits.rules import rules_cache
+from orders.entry.limits.use import reject_beyond_use
 from orders.entry.place import UNPRICED, drafted
+from orders.entry.reading.ticket import Ticket
 from orders.entry.resolution import price_tickets, resolve_ticket
-from orders.entry.rules import rules_cache
-from orders.entry.ticket import Ticket
-from orders.entry.use import reject_beyond_use
 from orders.errors import InstrumentUnknown
 from orders.instruments.contracts import reference
 from orders.models import Order, Source, State

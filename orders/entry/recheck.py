@@ -17,13 +17,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from brokers.postgres import clock
-from orders.entry.checks import check_report, warned_report
-from orders.entry.intentions import Orders, account_of, by_intention, is_exit, user_of
+from orders.entry.limits.checks import check_report, warned_report
+from orders.entry.limits.intentions import Orders, account_of, by_intention, is_exit, user_of
+from orders.entry.limits.rules import OrderContext, Rules, context_by, rules_cache
+from orders.entry.limits.use import lock_replaces, recheck_use, replace_report
 from orders.entry.place import require_form
+from orders.entry.reading.ticket import Ticket
 from orders.entry.replace import ticket_of
-from orders.entry.rules import OrderContext, Rules, context_by, rules_cache
-from orders.entry.ticket import Ticket
-from orders.entry.use import lock_replaces, recheck_use, replace_report
 from orders.errors import TicketInvalid
 from orders.models import Cause, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason

@@ -17,8 +17,8 @@ from django.db import transaction
 
 from brokers.order_attributes import ATTRIBUTE_FIELDS
 from brokers.postgres import clock
-from orders.entry.rules import rules_cache
-from orders.entry.ticket import Ticket
+from orders.entry.limits.rules import rules_cache
+from orders.entry.reading.ticket import Ticket
 from orders.models import Cause, EventKind, LostOrder, Order, Source, UsedId
 from orders.models.order import digest_of
 from orders.store.orders import store_orders

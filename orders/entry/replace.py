@@ -16,12 +16,12 @@ from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from brokers.postgres import clock
 from orders.entry import second_person
-from orders.entry.checks import check_report
-from orders.entry.intentions import is_exit, user_of
+from orders.entry.limits.checks import check_report
+from orders.entry.limits.intentions import is_exit, user_of
+from orders.entry.limits.rules import find_context, rules_cache
+from orders.entry.limits.use import replace_report
 from orders.entry.place import require_form
-from orders.entry.rules import find_context, rules_cache
-from orders.entry.ticket import InstrumentKey, Ticket
-from orders.entry.use import replace_report
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import (
     CancelPending,
     ClOrdIdReused,

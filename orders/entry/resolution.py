@@ -11,9 +11,9 @@ import msgspec
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument, QuestionKind
-from orders.entry.checks import price_wanted
-from orders.entry.rules import context_by, read_instrument, rules_cache
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.limits.checks import price_wanted
+from orders.entry.limits.rules import context_by, read_instrument, rules_cache
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import BrokerSilent, InstrumentAmbiguous, InstrumentUnknown, TicketInvalid
 from orders.instruments import contracts
 from orders.instruments.prices import await_prices

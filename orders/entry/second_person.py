@@ -20,9 +20,9 @@ from django.contrib.auth.models import User
 from brokers.formats import decimal_text
 from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.entry.intentions import account_of, worth_of
-from orders.entry.rules import OrderContext
-from orders.entry.ticket import Ticket
+from orders.entry.limits.intentions import account_of, worth_of
+from orders.entry.limits.rules import OrderContext
+from orders.entry.reading.ticket import Ticket
 from orders.instruments.rates import in_base
 from orders.models import Approval, ApprovalKind, ApprovalState, Order, SlicedOrder, Source, State
 from orders.risk.intention import ZERO

@@ -24,11 +24,11 @@ from brokers.postgres import clock, database
 from orders.entry import second_person
 from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
+from orders.entry.limits.rules import OrderContext, find_context, rules_cache, ruleset_in_force
+from orders.entry.limits.use import has_use_limits, quote_marks, reject_beyond_use, require_whole
 from orders.entry.place import drafted, dry_run, require_form
+from orders.entry.reading.ticket import Ticket
 from orders.entry.resolution import price_tickets, resolve_ticket
-from orders.entry.rules import OrderContext, find_context, rules_cache, ruleset_in_force
-from orders.entry.ticket import Ticket
-from orders.entry.use import has_use_limits, quote_marks, reject_beyond_use, require_whole
 from orders.errors import InstrumentUnknown, OrderError, OrderOver, TicketInvalid
 from orders.models import ALIVE, SLICING, IfLate, Order, SlicedOrder, SliceState, Source, State
 from orders.models.reasons import reason

@@ -37,8 +37,8 @@ SLICING = (SliceState.RUNNING, SliceState.PAUSED, SliceState.ENDING)
 class SlicedOrder(models.Model):
     """A parent order. Its quantities are computed from its children, never stored.
 
-    `ticket` is what every slice is made of (`orders.entry.ticket.Ticket` as JSON). Its window stands: a pause
-    moves neither `start_time` nor `end_time`, and nothing is sent after it.
+    `ticket` is what every slice is made of (`orders.entry.reading.ticket.Ticket` as JSON). Its window stands:
+    a pause moves neither `start_time` nor `end_time`, and nothing is sent after it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid_utils.uuid7, editable=False)

@@ -13,9 +13,9 @@ from brokers.fix import SecType
 from brokers.formats import decimal_or_none, time_text
 from orders.models import Execution
 from orders.models.execution import Allocated
-from orders.reports.costs import ZERO, in_bps, sign_of
+from orders.reports.cost.costs import ZERO, in_bps, sign_of
+from orders.reports.cost.units import Units
 from orders.reports.tables import Row
-from orders.reports.units import Units
 
 PAGE = 500
 #: A session belongs to the day on which it ends: Friday evening may count for Monday.

@@ -3,11 +3,12 @@
 A limit is a column of the same name of `models.limits.Limits` (a test holds both equal) and an attribute of
 `LimitSet`, which is what rules read. To add a limit: CONTRIBUTING.md, step by step.
 
-How a rule asks: `rules.limits_for(account, strategy, user)` (`entry/rules.py`) gives the sets that bind an
-intention, the account's first, then those of firm, strategy and user that exist. Each must hold by itself: no
-set loosens another. None, an empty set or False is a rule that is off. Money is in `currency`; where that is
-empty `max_notional` is in the instrument's own and every other money limit cannot be checked, so it refuses.
-A failed check whose field is in `soft` can be overridden by a person with the right, every other cannot.
+How a rule asks: `rules.limits_for(account, strategy, user)` (`entry/limits/rules.py`) gives the sets that
+bind an intention, the account's first, then those of firm, strategy and user that exist. Each must hold by
+itself: no set loosens another. None, an empty set or False is a rule that is off. Money is in `currency`;
+where that is empty `max_notional` is in the instrument's own and every other money limit cannot be checked,
+so it refuses. A failed check whose field is in `soft` can be overridden by a person with the right, every
+other cannot.
 
 Pure: no I/O, no Django.
 """

@@ -17,7 +17,7 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import GatewaySession, Instrument
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Order, ReconciliationRun, Source
 from orders.notify import redis_client

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from orders.models import FillCost, Order, OrderCost
-from orders.reports import tca
+from orders.reports.cost import tca
 from tests.integration.orders.conftest import order
 
 __all__ = ["order"]

@@ -78,7 +78,7 @@ def test_a_brokers_word_enters_by_the_callbacks_alone() -> None:
 
 
 def test_a_limit_is_checked_by_one_report_for_every_entrance() -> None:
-    assert files("order_checks") == {"orders/entry/checks.py"}
+    assert files("order_checks") == {"orders/entry/limits/checks.py"}
     assert {Path(file).parts[:2] for file in files("check_report")} == {("orders", "entry")}
     row = ROWS["where a limit is checked"]
-    assert all(place in row for place in ("orders/entry/checks.py", "orders/risk/order_rules.py"))
+    assert all(place in row for place in ("orders/entry/limits/checks.py", "orders/risk/order_rules.py"))

@@ -17,7 +17,7 @@ from orders.admin.accounts.limit_pages import CHANGE
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.controls.books.strategy_transfers import TransferInvalid, WantedTransfer, propose_transfer
 from orders.controls.persons.people import NotAllowed, at_desk
-from orders.entry.ticket_texts import TICKET_FIELDS
+from orders.entry.reading.ticket_texts import TICKET_FIELDS
 from orders.models import StrategyTransfer
 from orders.reconciliation.strategies.rows import StrategyRow, strategy_rows
 

@@ -15,10 +15,10 @@ from brokers.formats import decimal_text
 from brokers.models import Instrument
 from orders.access import Accounts, accounts_of_person
 from orders.admin.shared.pages import desk_page
-from orders.entry.fields import collect
+from orders.entry.reading.fields import collect
+from orders.entry.reading.ticket import InstrumentKey
+from orders.entry.reading.ticket_texts import INSTRUMENT_FIELDS, as_json
 from orders.entry.resolution import resolve
-from orders.entry.ticket import InstrumentKey
-from orders.entry.ticket_texts import INSTRUMENT_FIELDS, as_json
 from orders.errors import InstrumentAmbiguous, OrderError
 from orders.models import AccountLimit
 

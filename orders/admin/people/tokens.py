@@ -26,7 +26,7 @@ from orders.admin.shared.pages import person_of
 from orders.controls.halts.dead_man import LONGEST, SHORTEST
 from orders.controls.persons.people import NotAllowed, at_desk
 from orders.controls.persons.tokens import request_token, revoke_token
-from orders.entry.ticket_texts import TICKET_FIELDS
+from orders.entry.reading.ticket_texts import TICKET_FIELDS
 from orders.models import ApiToken, Scope
 
 

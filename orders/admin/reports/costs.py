@@ -16,7 +16,8 @@ from orders.access import accounts_of_person
 from orders.admin.shared.pages import desk_page, show
 from orders.models import Execution
 from orders.order_search import find_executions
-from orders.reports import days, fills, tca
+from orders.reports import days, fills
+from orders.reports.cost import tca
 from orders.reports.days import Preset
 from orders.reports.tables import TooManyRows, csv_answer, xlsx_answer
 

@@ -20,10 +20,10 @@ from orders.admin.reports.costs import day_field
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.errors import OrderError
 from orders.models import DayReport, ReportKind
-from orders.reports.day import Document
-from orders.reports.documents import FORMATS, columns, name_of, remarks, rendered, sections_of
-from orders.reports.kept import keep, shown, sign
-from orders.reports.report_day import today_of
+from orders.reports.daily.day import Document
+from orders.reports.daily.documents import FORMATS, columns, name_of, remarks, rendered, sections_of
+from orders.reports.daily.kept import keep, shown, sign
+from orders.reports.daily.report_day import today_of
 
 FIGURE = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")

@@ -25,7 +25,7 @@ from orders.api.schema.shapes import (
     RefusedShape,
     SessionShape,
 )
-from orders.entry.fields import Field, object_schema
+from orders.entry.reading.fields import Field, object_schema
 from orders.reports.tables import XLSX
 
 Operation = dict[str, Any]

@@ -10,8 +10,8 @@ from rest_framework import serializers
 
 from brokers.fix import OrdStatus, SecType, Side
 from brokers.order_attributes import Algo, Allocation, OrderAttributes, TradingCondition
-from orders.entry.fields import Field, fields_of
-from orders.entry.ticket import TicketLeg
+from orders.entry.reading.fields import Field, fields_of
+from orders.entry.reading.ticket import TicketLeg
 from orders.models import (
     EventKind,
     IfBacklog,

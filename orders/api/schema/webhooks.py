@@ -11,7 +11,7 @@ from orders.api.bodies import WEBHOOK_FIELDS
 from orders.api.queries import paged, uuid
 from orders.api.schema.orders import Operation, json_body, page_of, parameters, problems, read
 from orders.api.schema.shapes import choice
-from orders.entry.fields import Field, word
+from orders.entry.reading.fields import Field, word
 from orders.models import DeliveryState, EventKind
 
 DELIVERY_FIELDS = {"state": Field(word(DeliveryState)), **paged(uuid)}

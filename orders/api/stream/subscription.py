@@ -11,7 +11,7 @@ from orders.api.bodies import read_fields
 from orders.api.problems import Problem, invalid
 from orders.api.queries import flag, uuid
 from orders.api.stream.feed import Item
-from orders.entry.fields import Field, Wrong, reads, word
+from orders.entry.reading.fields import Field, Wrong, reads, word
 from orders.errors import FieldError
 from orders.models import EventKind
 

@@ -22,7 +22,7 @@ from orders.api.schema.shapes import choice
 from orders.controls.limits.limit_changes import LimitsInvalid, propose_limits
 from orders.controls.persons import approvals
 from orders.controls.persons.people import Actor
-from orders.entry.fields import Field, Wrong, moment, reads, text, word
+from orders.entry.reading.fields import Field, Wrong, moment, reads, text, word
 from orders.errors import FieldError
 from orders.models import Approval, ApprovalKind, ApprovalState, LimitChange, Scope
 

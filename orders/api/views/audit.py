@@ -15,7 +15,7 @@ from orders.api.base import ApiView
 from orders.api.queries import DEFAULT_LIMIT, moment, page, paged, read_query, uuid
 from orders.api.schema import orders as schema
 from orders.controls.audit.read import Entry, Place, Wanted, entries
-from orders.entry.fields import Field, Wrong, reads, text
+from orders.entry.reading.fields import Field, Wrong, reads, text
 from orders.models import Scope
 
 CURSOR = r"[0-9]{1,18}\.[01]\.[0-9]{1,18}"

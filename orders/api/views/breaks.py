@@ -26,7 +26,7 @@ from orders.api.schema.shapes import choice
 from orders.api.views.approvals import ApprovalShape, approval_document
 from orders.controls.books import breaks as four_eyes
 from orders.controls.persons.people import Actor, at_desk
-from orders.entry.fields import Field, Wrong, integer, reads, text, whole, word
+from orders.entry.reading.fields import Field, Wrong, integer, reads, text, whole, word
 from orders.models import Approval, Break, BreakCause, BreakKind, Scope
 from orders.reconciliation import breaks
 from orders.reconciliation.ageing import age_of

@@ -21,9 +21,9 @@ from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document
 from orders.api.schema import bulk as schema
 from orders.api.views.orders import permitted, shown
-from orders.entry.fields import meaning
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
+from orders.entry.reading.fields import meaning
 from orders.models import Scope, Source, State
 
 

@@ -14,7 +14,7 @@ from orders.api.base import ApiView, answer
 from orders.api.problems import invalid
 from orders.api.queries import day, paged, read_query
 from orders.api.schema import orders as schema
-from orders.entry.fields import Field, Wrong, reads
+from orders.entry.reading.fields import Field, Wrong, reads
 from orders.errors import FieldError
 from orders.models import Scope
 from orders.reports import days, drop_copy

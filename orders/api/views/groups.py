@@ -20,8 +20,8 @@ from orders.api.schema import orders as schema
 from orders.api.schema import shapes
 from orders.api.views.orders import of_token, permission_errors
 from orders.entry.cancel import canceled_with
-from orders.entry.fields import inside
 from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
+from orders.entry.reading.fields import inside
 from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source, State
 
 

@@ -23,10 +23,10 @@ from orders.api.resources import instrument_document
 from orders.api.schema import orders as schema
 from orders.api.schema import shapes
 from orders.api.views.orders import permitted
-from orders.entry.fields import Field, reader_of, text, whole, word
 from orders.entry.preview import Previewed, preview_order
+from orders.entry.reading.fields import Field, reader_of, text, whole, word
+from orders.entry.reading.ticket import Currency
 from orders.entry.resolution import resolve
-from orders.entry.ticket import Currency
 from orders.errors import FieldError
 from orders.models import Scope
 

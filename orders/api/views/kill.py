@@ -18,7 +18,7 @@ from orders.api.schema.shapes import choice
 from orders.api.views.states import scope
 from orders.controls.halts import kill as kills
 from orders.controls.halts.states import ScopeInvalid, require_scope
-from orders.entry.fields import Field, word
+from orders.entry.reading.fields import Field, word
 from orders.models import ALIVE, KillAction, KillStatus, KillSwitch, Scope
 
 KILL_FIELDS = {

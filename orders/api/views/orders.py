@@ -22,10 +22,10 @@ from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
 from orders.api.resources import event_document, order_document, share_fields
 from orders.api.schema import orders as schema
-from orders.entry.fields import Wrong
 from orders.entry.idempotency import once
 from orders.entry.place import Line, Placed, place_order, place_orders, resolve_lines
-from orders.entry.ticket import Ticket
+from orders.entry.reading.fields import Wrong
+from orders.entry.reading.ticket import Ticket
 from orders.errors import FieldError
 from orders.models import Order, OrderRequest, Scope, Source, State
 from orders.order_search import OrderFilter, find_orders, requests_by_order

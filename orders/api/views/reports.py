@@ -17,16 +17,17 @@ from orders.api.base import JSON, ApiView, answer
 from orders.api.problems import invalid
 from orders.api.queries import day, read_query
 from orders.api.schema import orders as schema
-from orders.entry.fields import Field, Wrong, reads, word
+from orders.entry.reading.fields import Field, Wrong, reads, word
 from orders.errors import FieldError
 from orders.models import DayReport, ReportKind
-from orders.reports import days, tca
+from orders.reports import days
+from orders.reports.cost import tca
+from orders.reports.cost.tca import Wanted
+from orders.reports.daily.documents import FORMATS, name_of, rendered
+from orders.reports.daily.kept import shown
+from orders.reports.daily.report_day import today_of
 from orders.reports.days import Preset
-from orders.reports.documents import FORMATS, name_of, rendered
-from orders.reports.kept import shown
-from orders.reports.report_day import today_of
 from orders.reports.tables import XLSX, csv_answer
-from orders.reports.tca import Wanted
 
 
 @reads(type="string", enum=list(tca.BY))

@@ -22,7 +22,7 @@ from orders.api.schema import orders as schema
 from orders.api.schema import shapes
 from orders.api.views.orders import permitted
 from orders.entry import slicer
-from orders.entry.fields import Field, word
+from orders.entry.reading.fields import Field, word
 from orders.models import SLICING, IfLate, Scope, SlicedOrder, SliceState
 
 FIELDS = {"state": Field(word(SliceState)), "account": Field(bodies.account), **paged(uuid)}

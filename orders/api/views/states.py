@@ -16,7 +16,7 @@ from orders.api.queries import whole_list
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
 from orders.controls.halts.states import StateNow, set_state, states_now
-from orders.entry.fields import Field, text, word
+from orders.entry.reading.fields import Field, text, word
 from orders.models import Scope, TradingState
 
 scope = text(

@@ -19,7 +19,7 @@ from orders.api.schema import orders as schema
 from orders.api.schema.shapes import number
 from orders.api.views.approvals import ApprovalShape, approval_document
 from orders.controls.books.strategy_transfers import TransferInvalid, WantedTransfer, propose_transfer
-from orders.entry.fields import Field, whole
+from orders.entry.reading.fields import Field, whole
 from orders.errors import FieldError
 from orders.models import Scope
 from orders.reconciliation.strategies.rows import StrategyRow, strategy_rows

@@ -15,7 +15,7 @@ from brokers.models import Instrument, Position
 from brokers.postgres import clock
 from orders.controls.audit.acting import Acting, record
 from orders.entry.place import Placed, place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import OrderError
 from orders.models import AccountLimit, Order, Source
 from orders.store.use import Reading, read_use

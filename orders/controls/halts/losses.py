@@ -14,8 +14,8 @@ from decimal import Decimal
 
 from brokers.formats import decimal_text
 from brokers.models import BrokerAccount
-from orders.entry.rules import Rules, rules_cache
-from orders.entry.valuation import valuation_for
+from orders.entry.limits.rules import Rules, rules_cache
+from orders.entry.limits.valuation import valuation_for
 from orders.models import TradingState
 from orders.risk.catalogue import LimitSet
 from orders.risk.exposure import Unknown, day_profit

@@ -18,11 +18,11 @@ from django.db.models import QuerySet
 from brokers.postgres import clock
 from orders.controls.persons.approvals import Act
 from orders.entry.backlog import priority_now
-from orders.entry.intentions import user_of
+from orders.entry.limits.intentions import user_of
+from orders.entry.limits.rules import rules_cache
 from orders.entry.recheck import fail_unfit, keep_checked
 from orders.entry.replace import ticket_of
 from orders.entry.resolution import price_tickets
-from orders.entry.rules import rules_cache
 from orders.entry.second_person import LIFETIME
 from orders.entry.slicer import end_unapproved, resume
 from orders.models import (

@@ -19,7 +19,7 @@ from brokers.models import BrokerAccount, Instrument
 from brokers.postgres import clock
 from orders.controls.persons.approvals import Act, needs_two, propose
 from orders.controls.persons.people import Actor
-from orders.entry.rules import limit_value
+from orders.entry.limits.rules import limit_value
 from orders.errors import OrderError
 from orders.models import AccountLimit, Approval, ApprovalKind, LimitChange, Scope, ScopeLimit
 from orders.risk.catalogue import ACCOUNT_ONLY, CATALOGUE, LimitField, LimitValue, Unit

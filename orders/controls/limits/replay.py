@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from brokers.models import Position
-from orders.entry.checks import check_report_by, order_facts
-from orders.entry.intentions import by_intention, intention_of, user_of
+from orders.entry.limits.checks import check_report_by, order_facts
+from orders.entry.limits.intentions import by_intention, intention_of, user_of
+from orders.entry.limits.rules import Rules, context_by, ruleset_in_force
+from orders.entry.limits.valuation import valuation_for
 from orders.entry.replace import ticket_of
-from orders.entry.rules import Rules, context_by, ruleset_in_force
-from orders.entry.valuation import valuation_for
 from orders.errors import OrderError
 from orders.instruments.contracts import contract_key
 from orders.models import ALIVE, Execution, Order, Source

@@ -23,8 +23,8 @@ from orders.controls.persons.tokens import (
     revoke_token,
     rotate_token,
 )
-from orders.entry.fields import Wrong, reader_of
-from orders.entry.ticket import StrategyName
+from orders.entry.reading.fields import Wrong, reader_of
+from orders.entry.reading.ticket import StrategyName
 from orders.management.people import (
     APPROVER_PASSWORD,
     FIRST_PASSWORD,

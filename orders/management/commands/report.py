@@ -12,9 +12,9 @@ from brokers.models import BrokerAccount
 from orders.controls.audit.acting import acting, at_shell
 from orders.models import ReportKind
 from orders.reports import days
-from orders.reports.documents import FORMATS, rendered
-from orders.reports.kept import keep
-from orders.reports.report_day import today_of
+from orders.reports.daily.documents import FORMATS, rendered
+from orders.reports.daily.kept import keep
+from orders.reports.daily.report_day import today_of
 
 
 class Command(BaseCommand):

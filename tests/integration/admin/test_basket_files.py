@@ -21,8 +21,8 @@ from openpyxl import Workbook
 from brokers.formats import decimal_text
 from orders.admin.orders.baskets.basket_files import read_basket
 from orders.desk import jobs
-from orders.entry.numbers import DecimalSign, UnclearNumber, plain_number
-from orders.entry.ticket_texts import texts_of_ticket, ticket_from_texts
+from orders.entry.reading.numbers import DecimalSign, UnclearNumber, plain_number
+from orders.entry.reading.ticket_texts import texts_of_ticket, ticket_from_texts
 from orders.models import DeskJob, Order
 from tests.integration.api.conftest import ACCOUNT
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.entry.rules import rules_cache
+from orders.entry.limits.rules import rules_cache
 from orders.models import Approval, DeskProfile, InstrumentRestriction
 from tests.integration.api.conftest import ACCOUNT, OTHER
 

@@ -18,7 +18,7 @@ from openpyxl import Workbook
 
 from brokers.models import Instrument
 from orders.desk import jobs
-from orders.entry.ticket_texts import by_column, texts_of_ticket, ticket_from_texts
+from orders.entry.reading.ticket_texts import by_column, texts_of_ticket, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import AccountLimit, DeskJob, DeskProfile, Order, SlicedOrder
 from tests.integration.api.conftest import ACCOUNT, OTHER

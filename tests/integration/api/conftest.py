@@ -21,9 +21,9 @@ from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
 from orders.api import authentication
 from orders.controls.persons.tokens import make_token
+from orders.entry.limits.rules import rules_cache
 from orders.entry.place import place_order
-from orders.entry.rules import rules_cache
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import AccountLimit, Order, Source
 from tests.groups import GROUPS_AGAIN
 

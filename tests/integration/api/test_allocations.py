@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from brokers.messages import AdvisorGroup, AdvisorReport
 from brokers.order_attributes import Allocation, AllocationMethod
 from orders.admin.orders.order.order_page import page_context
-from orders.entry.ticket_texts import texts_of_ticket, ticket_from_texts
+from orders.entry.reading.ticket_texts import texts_of_ticket, ticket_from_texts
 from orders.models import Execution, Order
 from orders.store import advisors
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body

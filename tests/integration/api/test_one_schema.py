@@ -19,7 +19,7 @@ from brokers.models import Instrument
 from orders.admin.orders.baskets.basket import checked_rows
 from orders.admin.orders.ticket.ticket import NAMES
 from orders.entry.place import place_order
-from orders.entry.ticket_texts import COLUMNS, by_column, ticket_from_texts
+from orders.entry.reading.ticket_texts import COLUMNS, by_column, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import Order, Source
 from tests.integration.api.conftest import ACCOUNT, Api, body

@@ -19,10 +19,12 @@ from brokers.gate.daily_time import DailyTime
 from brokers.models import BrokerAccount, CashBalance, Instrument, Position
 from orders.models import Alert, Break, DayReport, Execution, Order, ReportKind
 from orders.models.middle_office.statement import Statement
-from orders.reports import keep, report_day, tables
+from orders.reports import tables
+from orders.reports.cost import keep
+from orders.reports.daily import report_day
+from orders.reports.daily.kept import ReportSigned, hash_of, make_due, sign
+from orders.reports.daily.kept import keep as keep_report
 from orders.reports.fills import SUM_COLUMNS
-from orders.reports.kept import ReportSigned, hash_of, make_due, sign
-from orders.reports.kept import keep as keep_report
 from tests.integration.api.conftest import ACCOUNT, OTHER, Api, body
 
 

@@ -22,7 +22,7 @@ from orders.controls.audit.acting import Acting, acting
 from orders.controls.audit.seal import seal
 from orders.controls.audit.verify import Anchor, Verification
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import AccountLimit, AuditRecord, AuditSeal, Order, OrderEvent, Source
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from brokers.models import Instrument
 from brokers.port import Link
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import Order, Source, State
 from orders.session.runtime import SessionRuntime, take_lease
 from tests.integration.broker.gateway import Gateway

@@ -11,8 +11,8 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from orders.entry.cancel import cancel_order, canceled_with
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import CancelsOthers, TicketInvalid
 from orders.models import Alert, AlertKind, GroupKind, Order, Source, State
 from orders.session.runtime import SessionRuntime

@@ -11,8 +11,8 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from orders.entry.cancel import cancel_order
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.models import GroupKind, Order, OrderRequest, RequestState, Source, State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import ACCOUNT, Desk

@@ -13,7 +13,7 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import Instrument
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Order, Source
 

@@ -27,8 +27,8 @@ from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import OrderError
 from orders.models import Order, OrderRequest, OutboxCommand, RequestKind, Source, ord_status
 from orders.sending import replaces, submission

@@ -34,7 +34,7 @@ from orders.booking.apply import apply_items
 from orders.booking.flags import SessionFlags
 from orders.booking.parked import retry_parked
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
 from orders.models import Execution, Order, Source, State
 from orders.models.controls.use_mark import UseMark

@@ -34,7 +34,7 @@ from orders.booking.flags import SessionFlags
 from orders.booking.parked import retry_parked
 from orders.entry.cancel import cancel_order
 from orders.entry.place import place_order
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import Alert, AlertKind, Cause, CommandKind, Order, RequestState, Source, State
 from orders.reconciliation.comparison import differs
 from orders.sending.unknown_outcome import fail_order

@@ -19,9 +19,10 @@ from brokers.models import Instrument
 from orders.instruments.prices import store_prices
 from orders.models import CostCursor, Execution, FillCost, MarketTick, Order, OrderCost, Split, State
 from orders.models.trade_date import trade_date
-from orders.reports import days, keep, tca
-from orders.reports.story import story_of
-from orders.reports.tca import Wanted
+from orders.reports import days
+from orders.reports.cost import keep, tca
+from orders.reports.cost.story import story_of
+from orders.reports.cost.tca import Wanted
 from tradedesk.stack.clients import ACCOUNT
 
 CON_ID = 265598

@@ -12,8 +12,8 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from orders.entry.group_watch import BATCH_SIZE, settle_groups
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
 from orders.models import Alert, AlertKind, GroupKind, Order, OrderGroup, OrderRequest, Source, State
 from orders.sending.claim import sendable

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from brokers.fix import Side
 from brokers.models import Position
 from brokers.postgres import clock, prepared
-from orders.entry import known_use
-from orders.entry.rules import Rules, rules_cache, ruleset_in_force
-from orders.entry.use import contention, reading_for
+from orders.entry.limits import known_use
+from orders.entry.limits.rules import Rules, rules_cache, ruleset_in_force
+from orders.entry.limits.use import contention, reading_for
 from orders.models import Cause, Execution, Order, Source, State, UseMark
 from orders.store.orders import store_orders
 from orders.store.use import read_use

@@ -18,9 +18,9 @@ from orders.controls.persons.approvals import OwnApproval
 from orders.entry.cancel import cancel_order
 from orders.entry.groups import GroupTicket, place_group
 from orders.entry.place import Line, place_order, place_orders
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
 from orders.entry.slicer import SlicedOver, place_sliced, resume, work_slices
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import OrderFrozen
 from orders.instruments.prices import last_prices
 from orders.models import (

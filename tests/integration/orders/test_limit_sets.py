@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.models import Instrument
-from orders.entry.rules import rules_cache
+from orders.entry.limits.rules import rules_cache
 from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.risk.catalogue import LimitSet
 from tests.integration.orders.conftest import seed_desk

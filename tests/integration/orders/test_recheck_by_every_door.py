@@ -14,11 +14,11 @@ from django.utils import timezone
 from brokers.fix import Side
 from brokers.models import Instrument, Position
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.limits.rules import rules_cache
+from orders.entry.reading.ticket import Ticket
 from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.entry.replace import Change, replace_order
-from orders.entry.rules import rules_cache
 from orders.entry.slicer import place_sliced, work_slices
-from orders.entry.ticket import Ticket
 from orders.instruments.prices import last_prices
 from orders.models import GroupKind, Order, OrderRequest, OutboxCommand, Source, State, TradingState
 from orders.store.states import put_state

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from brokers.models import BrokerAccount, Instrument
+from orders.entry.limits.rules import rules_cache
 from orders.entry.place import place_order
-from orders.entry.rules import rules_cache
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import TicketInvalid
 from orders.models import AccountLimit, Order, Ruleset, Source, State
 from tests.integration.orders.conftest import seed_desk

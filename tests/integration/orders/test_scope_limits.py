@@ -14,9 +14,9 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from brokers.models import AccountValue, BrokerAccount, Instrument, Position, Profit
 from orders.controls.halts.losses import LossWatch
+from orders.entry.reading.ticket import Override, Ticket
 from orders.entry.replace import Change, replace_order
 from orders.entry.slicer import place_sliced
-from orders.entry.ticket import Override, Ticket
 from orders.errors import RefusedByCheck
 from orders.instruments.prices import last_prices
 from orders.instruments.rates import exchange_rates

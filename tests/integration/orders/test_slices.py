@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from brokers.fix import OrdType, Side
 from orders.entry import slicer
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import RefusedByCheck
 from orders.models import AccountLimit, IfLate, Order, SlicedOrder, SliceState, State
 

@@ -17,8 +17,8 @@ from brokers.gate.gateway_calendar import Calendars, GatewayCalendar
 from brokers.gate.weekly_login import WeeklyLogin
 from brokers.models import BrokerAccount, GatewaySession, LinkChange
 from brokers.postgres import clock
-from orders.reports.report_day import ReportDay
-from orders.reports.start_of_day import checklist
+from orders.reports.daily.report_day import ReportDay
+from orders.reports.daily.start_of_day import checklist
 from tests.integration.orders.test_attribution import sent
 from tradedesk.stack.clients import ACCOUNT
 

@@ -16,8 +16,8 @@ from brokers.fix import SecType
 from brokers.messages import InstrumentDetails, InstrumentRef, OrderIdentity
 from brokers.models import Instrument
 from orders import selectors
-from orders.entry.rules import read_exchanges, read_instrument
-from orders.entry.ticket import InstrumentKey
+from orders.entry.limits.rules import read_exchanges, read_instrument
+from orders.entry.reading.ticket import InstrumentKey
 from orders.instruments import contracts
 from orders.instruments.watchlist import wanted
 from orders.models import Order, Source

@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from orders.entry import place as place_module
-from orders.entry.use import contention
+from orders.entry.limits.use import contention
 from orders.models import Order, State, UseMark
 from orders.store.use import snapshot_before
 

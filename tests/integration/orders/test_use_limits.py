@@ -20,13 +20,13 @@ from brokers.models import BrokerAccount, Instrument, Position
 from brokers.postgres import prepared
 from orders.entry import place as place_module
 from orders.entry.groups import GroupTicket, place_group
+from orders.entry.limits.rules import rules_cache
+from orders.entry.limits.use import Contention, contention
 from orders.entry.place import Line, dry_run, place_orders
+from orders.entry.reading.ticket import InstrumentKey, Ticket, TicketLeg
 from orders.entry.recheck import recheck_replaces
 from orders.entry.replace import Change, replace_order
-from orders.entry.rules import rules_cache
 from orders.entry.slicer import place_sliced, work_slices
-from orders.entry.ticket import InstrumentKey, Ticket, TicketLeg
-from orders.entry.use import Contention, contention
 from orders.errors import RefusedByCheck
 from orders.models import (
     AccountLimit,

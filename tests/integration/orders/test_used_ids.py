@@ -16,9 +16,9 @@ from django.utils import timezone
 from brokers.fix import OrdType, Side
 from orders.entry.cancel import cancel_order
 from orders.entry.place import Line, place_order, place_orders
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
 from orders.entry.slicer import SlicedIdReused, place_sliced
-from orders.entry.ticket import InstrumentKey, Ticket
 from orders.errors import ClOrdIdReused
 from orders.models import Order, OrderRequest, SlicedOrder, Source, UsedId
 from tradedesk.stack.polling import eventually

@@ -12,9 +12,9 @@ from django.utils import timezone
 from brokers.fix import OrdType, SecType, Side
 from brokers.messages import LegSide
 from brokers.models import Instrument
+from orders.entry.limits.rules import rules_cache
 from orders.entry.place import dry_run, place_order
-from orders.entry.rules import rules_cache
-from orders.entry.ticket import InstrumentKey, Ticket, TicketLeg
+from orders.entry.reading.ticket import InstrumentKey, Ticket, TicketLeg
 from orders.instruments.prices import ages, last_prices
 from orders.models import AccountLimit, Source
 from orders.risk.market import value_price

@@ -14,8 +14,8 @@ from brokers.models import BrokerAccount, CashBalance, Position
 from orders.models import Execution, Order, PositionEvent
 from orders.reconciliation import baseline
 from orders.reconciliation.strategies.rows import strategy_rows
-from orders.reports.corporate_actions import expected, happened
-from orders.reports.report_day import ReportDay
+from orders.reports.daily.corporate_actions import expected, happened
+from orders.reports.daily.report_day import ReportDay
 from tests.integration.statements.conftest import AAPL, ACCOUNT, DAY, flex, open_breaks, read
 
 Booked = Callable[..., Execution]

@@ -14,8 +14,8 @@ from brokers.fix import OrdType, Side, TimeInForce
 from orders.api.bodies import INSTRUMENT_FIELDS, MAX_ERRORS, ORDER_FIELDS, read_ticket
 from orders.api.parsers import loads
 from orders.api.problems import Problem, problem_response
-from orders.entry.ticket import Ticket
-from orders.entry.ticket_texts import COLUMNS, by_column, ticket_from_texts
+from orders.entry.reading.ticket import Ticket
+from orders.entry.reading.ticket_texts import COLUMNS, by_column, ticket_from_texts
 from orders.errors import TicketInvalid
 
 GOOD = {

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.formats import decimal_text, time_text
-from orders.entry.fields import Wrong, decimal
+from orders.entry.reading.fields import Wrong, decimal
 
 plain = st.decimals(min_value=-(10**17), max_value=10**17, allow_nan=False, places=10)
 

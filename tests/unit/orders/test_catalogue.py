@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.entry.use import reading_for
+from orders.entry.limits.use import reading_for
 from orders.models import AccountLimit, ScopeLimit
 from orders.models.reasons import REASONS
 from orders.risk.catalogue import CATALOGUE, FIELDS, MAX_DIGITS, LimitField, LimitSet, Unit

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orders.reports.costs import (
+from orders.reports.cost.costs import (
     Fill,
     Traded,
     realised_spread,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models.order import order_id_of, order_ref_of
 
 TICKET = Ticket(

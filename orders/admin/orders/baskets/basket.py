@@ -17,10 +17,10 @@ from orders.admin.orders.baskets.basket_sheets import FileRefused
 from orders.admin.orders.bulk.jobs import job_of
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import BasketRow, NotConfirmed, keep_basket, start_basket
-from orders.entry.numbers import DecimalSign
+from orders.entry.limits.rules import rules_cache
 from orders.entry.place import Line, dry_run, resolve_lines
-from orders.entry.rules import rules_cache
-from orders.entry.ticket_texts import COLUMNS, by_column, texts_of_ticket, ticket_from_texts
+from orders.entry.reading.numbers import DecimalSign
+from orders.entry.reading.ticket_texts import COLUMNS, by_column, texts_of_ticket, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob
 

@@ -15,8 +15,8 @@ from orders.admin.orders.baskets.basket_sheets import (
     Sheet,
     read_sheet,
 )
-from orders.entry.numbers import SHORTENED, DecimalSign, UnclearNumber, plain_number
-from orders.entry.ticket_texts import COLUMNS, LABELS, NUMBERS
+from orders.entry.reading.numbers import SHORTENED, DecimalSign, UnclearNumber, plain_number
+from orders.entry.reading.ticket_texts import COLUMNS, LABELS, NUMBERS
 
 MAX_ROWS = 1_000
 

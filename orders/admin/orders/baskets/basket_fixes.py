@@ -15,7 +15,7 @@ from orders.access import accounts_of_person
 from orders.admin.orders.baskets.basket import BASKET, checked_rows
 from orders.admin.orders.ticket.ticket import clear_numbers
 from orders.admin.shared.pages import desk_page, person_of
-from orders.entry.ticket_texts import COLUMNS
+from orders.entry.reading.ticket_texts import COLUMNS
 from orders.models import DeskJob, DeskJobRow
 
 

@@ -28,8 +28,8 @@ from orders.admin.orders.blotter.blotter import as_id
 from orders.admin.orders.bulk.bulk_cancel import TYPED_ABOVE, living
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk.jobs import start_replaces
-from orders.entry.fields import Wrong, decimal
-from orders.entry.numbers import UnclearNumber, typed_number
+from orders.entry.reading.fields import Wrong, decimal
+from orders.entry.reading.numbers import UnclearNumber, typed_number
 from orders.entry.replace import Change, replace_order
 from orders.errors import OrderError, TicketInvalid
 from orders.models import Order, RequestState

@@ -21,11 +21,11 @@ from brokers.display import number_text, price_text
 from orders.access import SEES_ALL
 from orders.admin.shared.pages import desk_page, person_of, show
 from orders.desk import jobs
-from orders.entry.checks import order_value
-from orders.entry.intentions import worth_of
+from orders.entry.limits.checks import order_value
+from orders.entry.limits.intentions import worth_of
+from orders.entry.limits.rules import context_by, rules_cache
 from orders.entry.place import dry_run_many
-from orders.entry.rules import context_by, rules_cache
-from orders.entry.ticket_texts import LABELS, ticket_from_texts
+from orders.entry.reading.ticket_texts import LABELS, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import DeskJob, DeskJobRow, JobKind, Order
 from orders.models.reasons import reason

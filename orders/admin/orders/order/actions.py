@@ -27,11 +27,11 @@ from orders.admin.shared.pages import desk_page, own_place, person_of, show
 from orders.desk.actions import act_on_order
 from orders.desk.decisions import fail_held, release_held, send_held_again
 from orders.entry.cancel import cancel_order, canceled_with
-from orders.entry.fields import Wrong, decimal
 from orders.entry.groups import cancel_group, orders_of
-from orders.entry.numbers import UnclearNumber, typed_number
+from orders.entry.reading.fields import Wrong, decimal
+from orders.entry.reading.numbers import UnclearNumber, typed_number
+from orders.entry.reading.ticket_texts import LABELS
 from orders.entry.replace import Change, replace_order
-from orders.entry.ticket_texts import LABELS
 from orders.errors import OrderError, OrderOver
 from orders.models import ALIVE, DeskAction, Order, RequestState
 

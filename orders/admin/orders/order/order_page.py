@@ -32,7 +32,7 @@ from orders.models import (
 from orders.models.execution import Share, executed, shared_qty, shares_of
 from orders.models.reasons import REASONS
 from orders.reports import fills
-from orders.reports.story import story_of
+from orders.reports.cost.story import story_of
 from orders.selectors import STEPS
 
 EVENTS_SHOWN = 200

@@ -24,14 +24,13 @@ from orders.admin.orders.blotter.blotter import as_id
 from orders.admin.orders.ticket import ticket_work
 from orders.admin.orders.ticket.ticket_work import Request, Work, request_of
 from orders.admin.shared.pages import desk_page, person_of, show
-from orders.entry.checks import order_value
-from orders.entry.fields import Field, collect, fields_of
-from orders.entry.numbers import UnclearNumber, typed_number
+from orders.entry.limits.checks import order_value
+from orders.entry.limits.rules import find_context
 from orders.entry.preview import preview_order
-from orders.entry.resolution import resolve_ticket
-from orders.entry.rules import find_context
-from orders.entry.ticket import Override
-from orders.entry.ticket_texts import (
+from orders.entry.reading.fields import Field, collect, fields_of
+from orders.entry.reading.numbers import UnclearNumber, typed_number
+from orders.entry.reading.ticket import Override
+from orders.entry.reading.ticket_texts import (
     ALLOCATION,
     ALLOCATION_HINT,
     INSTRUMENT_COLUMNS,
@@ -43,6 +42,7 @@ from orders.entry.ticket_texts import (
     by_column,
     plain_text,
 )
+from orders.entry.resolution import resolve_ticket
 from orders.errors import OrderError, TicketInvalid
 from orders.models import Order
 from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind

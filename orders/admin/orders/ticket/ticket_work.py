@@ -17,9 +17,9 @@ from django.urls import reverse
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry.groups import GroupTicket, place_group, preview_group
 from orders.entry.place import dry_run, place_order
+from orders.entry.reading.ticket import Override, Ticket
+from orders.entry.reading.ticket_texts import INSTRUMENT_COLUMNS, by_column, ticket_from_texts
 from orders.entry.slicer import MAX_SLICES, place_sliced, preview_sliced
-from orders.entry.ticket import Override, Ticket
-from orders.entry.ticket_texts import INSTRUMENT_COLUMNS, by_column, ticket_from_texts
 from orders.errors import TicketInvalid
 from orders.models import GroupKind, IfLate, OcaType, Source
 from orders.risk.report import CheckResult

@@ -24,9 +24,9 @@ from brokers.postgres import clock, storable
 from orders.models import CostCursor, EventKind, Execution, FillCost, Order, OrderCost, OrderEvent
 from orders.models.execution import charged, executed, uncharged
 from orders.models.trade_date import trade_date
-from orders.reports.costs import ZERO, Fill, Px, Shortfall, Traded, shortfall, sign_of, spread_paid
-from orders.reports.quotes import NOTHING, Interval, Moment, Quote, interval, quotes_at
-from orders.reports.units import Units, quote_in
+from orders.reports.cost.costs import ZERO, Fill, Px, Shortfall, Traded, shortfall, sign_of, spread_paid
+from orders.reports.cost.quotes import NOTHING, Interval, Moment, Quote, interval, quotes_at
+from orders.reports.cost.units import Units, quote_in
 from orders.selectors import Cursor, events_after
 
 LOCK = 7_413  # of our advisory locks, the one under which costs are kept

@@ -10,7 +10,7 @@ from django.db.models import Q
 from brokers.formats import decimal_or_none, decimal_text
 from brokers.models import Position
 from orders.models import PositionEvent, PositionEventKind, Split
-from orders.reports.report_day import ReportDay, Rows
+from orders.reports.daily.report_day import ReportDay, Rows
 
 #: Before the start of a day: what the statement of a weekend's or a holiday's eve told.
 BEFORE, AHEAD = timedelta(days=4), timedelta(days=7)

@@ -15,9 +15,9 @@ from brokers.models import BrokerAccount, GatewaySession, Instrument, Position
 from brokers.postgres import clock
 from orders.controls.gateways.gateway_watch import login_since, weekly
 from orders.models import ALIVE, LimitChange, Order, ReconciliationKind, ReconciliationRun
-from orders.reports import certificate
-from orders.reports.costs import BPS
-from orders.reports.report_day import Listed, ReportDay, Rows, listed, open_breaks, order_row
+from orders.reports.cost.costs import BPS
+from orders.reports.daily import certificate
+from orders.reports.daily.report_day import Listed, ReportDay, Rows, listed, open_breaks, order_row
 from orders.store.states import read_states
 
 EXPIRING_WITHIN = timedelta(days=7)

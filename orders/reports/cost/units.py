@@ -12,7 +12,7 @@ from fractions import Fraction
 from orders.models import Execution, Split
 from orders.models.trade_date import trade_date
 from orders.reconciliation.corporate_actions import times
-from orders.reports.quotes import Quote
+from orders.reports.cost.quotes import Quote
 
 ONE = Fraction(1)
 

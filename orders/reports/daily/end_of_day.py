@@ -12,8 +12,8 @@ from orders.controls.limits.in_force import limits_now
 from orders.models import Approval, Execution, Order
 from orders.models.execution import WHOLES
 from orders.models.order import first_id_at
-from orders.reports import tca
-from orders.reports.report_day import Listed, ReportDay, Rows, listed, order_row
+from orders.reports.cost import tca
+from orders.reports.daily.report_day import Listed, ReportDay, Rows, listed, order_row
 
 
 def orders_of_day(asked: ReportDay) -> QuerySet[Order]:

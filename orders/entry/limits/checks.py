@@ -13,8 +13,8 @@ from decimal import Decimal
 from brokers.fix import Side
 from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.entry.rules import OrderContext
-from orders.entry.ticket import Ticket
+from orders.entry.limits.rules import OrderContext
+from orders.entry.reading.ticket import Ticket
 from orders.instruments.contracts import contract_key, contracts_of
 from orders.instruments.prices import last_prices, max_price_age
 from orders.instruments.rates import exchange_rates

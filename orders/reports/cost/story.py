@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from brokers.formats import decimal_text
 from orders.models import FillCost, Order, OrderCost
-from orders.reports.costs import ZERO, sign_of
+from orders.reports.cost.costs import ZERO, sign_of
 
 STEP = Decimal("0.0001")
 

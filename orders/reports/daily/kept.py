@@ -15,9 +15,9 @@ from brokers.postgres import clock
 from orders.errors import OrderError
 from orders.models import AlertKind, DayReport, ReportKind
 from orders.notify.alerts import clear_alert, raise_alert
-from orders.reports import day as days
-from orders.reports.day import Document
-from orders.reports.report_day import today_of
+from orders.reports.daily import day as days
+from orders.reports.daily.day import Document
+from orders.reports.daily.report_day import today_of
 
 
 class ReportSigned(OrderError):

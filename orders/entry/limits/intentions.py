@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 
 from brokers.models import Instrument
-from orders.entry.checks import content_of, unit_of
-from orders.entry.rules import Rules
-from orders.entry.ticket import Ticket
+from orders.entry.limits.checks import content_of, unit_of
+from orders.entry.limits.rules import Rules
+from orders.entry.reading.ticket import Ticket
 from orders.instruments.contracts import contracts_of
 from orders.instruments.prices import ages, last_prices
 from orders.models import OPEN_REQUESTS, GroupKind, Order, RequestKind, TradingState

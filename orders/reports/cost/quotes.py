@@ -14,7 +14,7 @@ from brokers.formats import decimal_or_none, time_text
 from brokers.market import MarketDataType
 from brokers.postgres import clock
 from orders.models import MarketTick
-from orders.reports.costs import Fill, Px, twap, vwap
+from orders.reports.cost.costs import Fill, Px, twap, vwap
 
 #: An older quote is none: a quiet market is told again when it moves, a dead line is not.
 MAX_AGE = timedelta(minutes=5)

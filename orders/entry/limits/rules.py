@@ -15,8 +15,8 @@ from uuid import UUID
 import msgspec
 
 from brokers.models import BrokerAccount, Instrument
-from orders.entry.known_use import UseMemory
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.limits.known_use import UseMemory
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.instruments.contracts import contracts_of
 from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from brokers.formats import decimal_or_none, decimal_text, time_text
 from brokers.models import CashBalance, Position
 from orders.models.middle_office.statement import Statement, StatementRow
-from orders.reports.report_day import ReportDay, Rows
+from orders.reports.daily.report_day import ReportDay, Rows
 
 
 def positions(asked: ReportDay) -> Rows:

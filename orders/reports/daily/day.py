@@ -13,9 +13,9 @@ from brokers.formats import time_text
 from brokers.models import BrokerAccount
 from brokers.postgres import clock
 from orders.models import ReportKind
-from orders.reports import corporate_actions
-from orders.reports.balances import cash, of_statement, positions
-from orders.reports.end_of_day import (
+from orders.reports.daily import corporate_actions
+from orders.reports.daily.balances import cash, of_statement, positions
+from orders.reports.daily.end_of_day import (
     approvals,
     commissions,
     ends,
@@ -27,8 +27,8 @@ from orders.reports.end_of_day import (
     summary,
     traded,
 )
-from orders.reports.report_day import Listed, ReportDay, Rows, break_rows, zone_of
-from orders.reports.start_of_day import checklist, expiring, limit_changes, resting_orders
+from orders.reports.daily.report_day import Listed, ReportDay, Rows, break_rows, zone_of
+from orders.reports.daily.start_of_day import checklist, expiring, limit_changes, resting_orders
 
 Document = dict[str, Any]
 Section = Callable[[ReportDay], Rows | Listed]

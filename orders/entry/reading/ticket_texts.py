@@ -10,8 +10,8 @@ from typing import Any
 
 from brokers.formats import decimal_text
 from brokers.order_attributes import Allocation
-from orders.entry.fields import Field, Number, collect, fields_of
-from orders.entry.ticket import InstrumentKey, Ticket
+from orders.entry.reading.fields import Field, Number, collect, fields_of
+from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.errors import InstrumentAmbiguous, TicketInvalid
 
 TICKET_FIELDS, INSTRUMENT_FIELDS = fields_of(Ticket), fields_of(InstrumentKey)

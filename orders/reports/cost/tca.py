@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 
 from brokers.formats import decimal_or_none
 from orders.models import FillCost, Order, OrderCost
-from orders.reports.costs import in_bps
+from orders.reports.cost.costs import in_bps
 
 BY = ("order", "symbol", "trader", "strategy", "venue", "algo", "day")
 USUAL = "symbol"

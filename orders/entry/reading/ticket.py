@@ -1,8 +1,9 @@
 """The one schema of an order: what a caller asks for, before any check.
 
-Every way in reads these structs (`orders.entry.fields`): the API's bodies, a basket's rows, the desk's
-ticket; the OpenAPI description is made of them too. A field has its type, bounds, description and label here,
-in `orders.risk.terms` (plain terms) or in `brokers.order_attributes` (optional terms), and nowhere else.
+Every way in reads these structs (`orders.entry.reading.fields`): the API's bodies, a basket's rows, the
+desk's ticket; the OpenAPI description is made of them too. A field has its type, bounds, description and
+label here, in `orders.risk.terms` (plain terms) or in `brokers.order_attributes` (optional terms), and
+nowhere else.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from django.db import transaction
 
 from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.entry.checks import warned_report
-from orders.entry.intentions import (
+from orders.entry.limits.checks import warned_report
+from orders.entry.limits.intentions import (
     Orders,
     account_of,
     intention_of,
@@ -28,10 +28,10 @@ from orders.entry.intentions import (
     ticket_intention,
     user_of,
 )
-from orders.entry.known_use import Key, KnownUse, UseMemory, key_of
-from orders.entry.rules import OrderContext, Rules
-from orders.entry.ticket import Ticket
-from orders.entry.valuation import valuation_for, valued_again
+from orders.entry.limits.known_use import Key, KnownUse, UseMemory, key_of
+from orders.entry.limits.rules import OrderContext, Rules
+from orders.entry.limits.valuation import valuation_for, valued_again
+from orders.entry.reading.ticket import Ticket
 from orders.errors import RefusedByCheck
 from orders.models import Cause, Order, State, TradingState
 from orders.models.reasons import reason

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any
 
-from orders.reports.day import Document
+from orders.reports.daily.day import Document
 from orders.reports.tables import XLSX, Row, csv_lines, xlsx_file
 
 FORMATS = {

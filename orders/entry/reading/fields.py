@@ -1,7 +1,8 @@
 """Reading values from outside: a reader takes one raw value and returns a checked one, or says what is wrong.
 
-`fields_of` makes the readers of a struct from its own types, bounds and descriptions (`orders.entry.ticket`),
-with the JSON Schema that describes them. Raw values are those of strict JSON, whose numbers are `Number`s.
+`fields_of` makes the readers of a struct from its own types, bounds and descriptions
+(`orders.entry.reading.ticket`), with the JSON Schema that describes them. Raw values are those of strict
+JSON, whose numbers are `Number`s.
 """
 
 from __future__ import annotations
