@@ -7,12 +7,13 @@ from decimal import Decimal
 from functools import cached_property
 
 from django.conf import settings
+from django.db.models import Q
 
 from brokers import time_zones
 from brokers.fix import Side
 from brokers.messages import Snapshot
 from brokers.models import BrokerAccount, Position
-from orders.models import Break, BreakKind, Order, Source
+from orders.models import AT_BROKER, Break, BreakKind, Order, Source
 from orders.reconciliation import positions
 from orders.sending.absence import AbsenceEvidence, Doubt, doubts
 
@@ -44,11 +45,21 @@ class SnapshotEvidence:
                 settling=timedelta(seconds=settings.SETTLING_TIME),
                 skew=self.skew,
                 max_skew=settings.MAX_CLOCK_SKEW,
+                others_move=self._others_move(order),
                 unexplained_qty=self._unexplained(order),
+                doubted_at=order.unconfirmed_at,
             )
         )
 
     # --- positions -------------------------------------------------------------------------------
+    def _others_move(self, order: Order) -> bool:
+        """Whether other orders may have moved its contracts; asked before our books are read."""
+        legs = order.instrument.legs or [{"con_id": order.instrument.con_id}]
+        contracts = Q(instrument__con_id__in=[leg["con_id"] for leg in legs]) | ~Q(instrument__legs=[])
+        others = Order.objects.filter(contracts, account_id=order.account_id).exclude(pk=order.pk)
+        since = Q(executions__received_at__gte=self.snapshot.started_at)
+        return others.filter(Q(state__in=AT_BROKER) | since).exists()
+
     def _unexplained(self, order: Order) -> Decimal:
         """How far the order's contracts moved its way, beyond what is known and what was open before it."""
         if order.source == Source.EXTERNAL or order.claimed_at is None:

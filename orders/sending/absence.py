@@ -24,11 +24,19 @@ class Doubt(StrEnum):
     CLOCKS_DIFFER = "the clocks of worker, database and gateway differ by more than conclusions bear"
     NOT_SETTLED = "the connection is too young, the gateway's lists may still be empty"
     ACROSS_MIDNIGHT = "the gateway's day has changed since the order was sent, and it lists its own day only"
+    OTHERS_MOVE = "the position moved that way, and executions of other orders may be on their way"
     POSITION_MOVED = "the position moved that way since, and no execution that we know explains it"
 
 
 #: A later snapshot may prove more: nothing is concluded. The others no snapshot cures, a person decides.
-PASSING = frozenset({Doubt.OTHER_LOGIN, Doubt.BEGAN_BEFORE_SEND, Doubt.CLOCKS_DIFFER, Doubt.NOT_SETTLED})
+PASSING = frozenset(
+    {
+        *(Doubt.OTHER_LOGIN, Doubt.BEGAN_BEFORE_SEND, Doubt.CLOCKS_DIFFER, Doubt.NOT_SETTLED),
+        Doubt.OTHERS_MOVE,
+    }
+)
+#: How long a moved position may be that of other orders: one fills in the midst of a look on a busy desk.
+PATIENCE = timedelta(seconds=60)
 
 
 #: Seconds; every zone is whole quarters of an hour off UTC.
@@ -57,6 +65,10 @@ class AbsenceEvidence:
     #: What the positions of its contracts moved in all that known executions do not explain, signed as if
     #: the order had been executed (a combination: the leg that moved most).
     unexplained_qty: Decimal
+    #: Whether other orders of its contracts move, or have been executed since the snapshot began.
+    others_move: bool
+    #: Since when the order is in doubt; None when it begins now.
+    doubted_at: datetime | None
 
 
 def doubts(evidence: AbsenceEvidence) -> list[Doubt]:
@@ -72,8 +84,15 @@ def _conditions(known: AbsenceEvidence) -> dict[Doubt, bool]:
         Doubt.CLOCKS_DIFFER: abs(known.skew) > known.max_skew,
         Doubt.NOT_SETTLED: known.began_at - known.connected_at < known.settling,
         Doubt.ACROSS_MIDNIGHT: sent_at is not None and _day(sent_at, known) != _day(known.finished_at, known),
-        Doubt.POSITION_MOVED: known.unexplained_qty > 0,
+        Doubt.OTHERS_MOVE: known.unexplained_qty > 0 and _may_be_others(known),
+        Doubt.POSITION_MOVED: known.unexplained_qty > 0 and not _may_be_others(known),
     }
+
+
+def _may_be_others(known: AbsenceEvidence) -> bool:
+    """Whether a later look may explain what moved: not for ever, for some order always moves."""
+    waited = known.finished_at - (known.doubted_at or known.finished_at)
+    return known.others_move and waited < PATIENCE
 
 
 def _day(moment: datetime, known: AbsenceEvidence) -> object:

@@ -92,19 +92,19 @@ def test_a_full_disk_of_postgresql_takes_no_order_says_so_and_heals(
     with Up(small) as up, light_flow(up, up.api, "full-database") as flow:
         filler = fill(small)
         try:
-            eventually(lambda: "disk of the database is full" in readyz(up.urls.http), limit=60)
-            said = eventually(lambda: refusal(up), limit=60)
+            eventually(lambda: "disk of the database is full" in readyz(up.urls.http), limit=120)
+            said = eventually(lambda: refusal(up), limit=120)
             assert (said["status"], "disk of the database is full" in said["detail"]) == (503, True)
             assert "disk of the database is full" in doctor(up)
             fill_wal(up)
-            eventually(lambda: "get a connection" in readyz(up.urls.http), limit=30)
+            eventually(lambda: "get a connection" in readyz(up.urls.http), limit=120)
             taken = len(flow.taken)
             time.sleep(3)
             assert len(flow.taken) == taken
         finally:
             filler.unlink()
         trades_again(up.api, record_property)
-        eventually(lambda: '"status": "ready"' in readyz(up.urls.http), limit=60)
+        eventually(lambda: '"status": "ready"' in readyz(up.urls.http), limit=120)
 
 
 def refusal(up: Up) -> dict[str, Any]:

@@ -104,4 +104,4 @@ def test_every_page_takes_the_same_queries_for_thirty_rows(boss: Client) -> None
     grow(job, 3, 30)
     assert counted(boss, job) == few
     # Trading states, sessions, waiting approvals and the place in the events stand in every page's header.
-    assert max(few.values()) <= 24, few
+    assert max(few.values()) <= 25, few  # the account asks too which of its positions is a break

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
+from uuid_utils.compat import uuid7
 
 from brokers.inbox.writer import InboxWriter
 from brokers.market import ProfitReport
@@ -30,7 +31,7 @@ from orders.booking.flags import SessionFlags
 from orders.models import Alert, Break, Execution, Order, State
 from orders.reconciliation import account_values, cash, comparison, positions, profits
 from orders.reconciliation.evidence import SnapshotEvidence
-from orders.sending.absence import Doubt
+from orders.sending.absence import PATIENCE, Doubt
 from tests.integration.orders.test_any_order import AAPL, desk
 from tests.integration.orders.test_attribution import OURS, books, execution, external, open_order, sent, tell
 
@@ -128,6 +129,18 @@ def test_a_position_that_is_not_told_proves_no_absence(sent: Order) -> None:
     shown = snapshot(positions=(held(265598, None),))
     assert Doubt.POSITION_MOVED in SnapshotEvidence("main", shown).doubts(sent)
     assert Doubt.POSITION_MOVED not in SnapshotEvidence("main", snapshot()).doubts(sent)
+
+
+def test_a_position_that_others_move_concludes_nothing_yet(sent: Order) -> None:
+    BrokerAccount.objects.update(baseline_at=timezone.now())
+    shown = snapshot(positions=(held(265598, Decimal(10)),))
+    assert Doubt.POSITION_MOVED in SnapshotEvidence("main", shown).doubts(sent)
+    other = Order.objects.get(pk=sent.pk)
+    other.pk, other.cl_ord_id, other.order_ref, other.perm_id = uuid7(), "other", "TDOTHER", None
+    other.save(force_insert=True)
+    assert Doubt.OTHERS_MOVE in SnapshotEvidence("main", shown).doubts(sent)
+    sent.unconfirmed_at = timezone.now() - 2 * PATIENCE
+    assert Doubt.POSITION_MOVED in SnapshotEvidence("main", shown).doubts(sent)
 
 
 def value(key: str, text: str, currency: str = "USD") -> AccountValueReport:

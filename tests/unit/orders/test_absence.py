@@ -20,6 +20,7 @@ PROOF = AbsenceEvidence(
     account="DU1", side=Side.BUY, sent_at=NOON, accounts=frozenset({"DU1", "DU2"}),
     connected_at=NOON - timedelta(hours=1), began_at=NOON + 5 * SECOND, finished_at=NOON + 6 * SECOND,
     zone=UTC, settling=10 * SECOND, skew=0.1, max_skew=10.0, unexplained_qty=Decimal(0),
+    others_move=False, doubted_at=None,
 )  # fmt: skip
 #: One change each that leaves exactly this doubt.
 SPOILED = {
@@ -28,6 +29,7 @@ SPOILED = {
     Doubt.CLOCKS_DIFFER: replace(PROOF, skew=-11.0),
     Doubt.NOT_SETTLED: replace(PROOF, connected_at=PROOF.began_at - 9 * SECOND),
     Doubt.ACROSS_MIDNIGHT: replace(PROOF, sent_at=NOON - timedelta(hours=13)),
+    Doubt.OTHERS_MOVE: replace(PROOF, unexplained_qty=Decimal("0.5"), others_move=True),
     Doubt.POSITION_MOVED: replace(PROOF, unexplained_qty=Decimal("0.5")),
 }
 
@@ -49,6 +51,13 @@ def test_each_condition_alone_takes_the_proof_away_and_says_so(doubt: Doubt) -> 
 def test_where_nobody_knows_the_zone_any_quarter_may_be_midnight(seconds: int, doubted: bool) -> None:
     known = replace(PROOF, zone=None, finished_at=NOON + seconds * SECOND)
     assert (doubts(known) == [Doubt.ACROSS_MIDNIGHT]) is doubted
+
+
+@pytest.mark.parametrize(("seconds", "passes"), [(0, True), (59, True), (60, False), (3600, False)])
+def test_a_moved_position_may_be_that_of_others_for_a_minute(seconds: int, passes: bool) -> None:
+    moved = replace(SPOILED[Doubt.OTHERS_MOVE], doubted_at=PROOF.finished_at - seconds * SECOND)
+    assert concludes_nothing(doubts(moved)) is passes
+    assert not concludes_nothing(doubts(replace(moved, others_move=False)))
 
 
 ZONES = st.sampled_from([UTC, *map(ZoneInfo, ("America/New_York", "Asia/Tokyo", "Asia/Kathmandu"))])
