@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
@@ -112,6 +113,7 @@ class Story:
             except Exception as error:
                 park_message("main", note, error, NOW)
         retry_parked("main", SessionFlags())
+        connection.run_on_commit.clear()  # a test commits nothing: it would grow with each example
         return Order.objects.get(pk=self.order.pk)
 
     def filled(self) -> list[BrokerEvent]:
