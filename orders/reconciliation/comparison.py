@@ -129,9 +129,6 @@ def _finding(order: Order, text: str, broker: dict[str, str]) -> Finding:
     )
 
 
-SAID_OF_LOST = ("order_qty", "price", "cum_qty", "avg_px")
-
-
 def lost_history(session: str) -> list[Finding]:
     """Orders that the broker shows as ours and that our books had lost, until they are ours again."""
     lost = LostOrder.objects.filter(session_id=session, rebuilt_at=None)

@@ -197,7 +197,7 @@ def accepted_gaps(account: str, con_id: int, since: date) -> list[Decimal]:
     """Differences of the position that a person has accepted since that day: they are in the baseline."""
     rows = Break.objects.filter(
         kind=BreakKind.POSITION,
-        key=f"{account} {con_id}",
+        key=Break.position_key(account, con_id),
         closed_by__startswith="desk:",
         closed_at__date__gte=since,
     )

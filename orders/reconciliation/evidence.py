@@ -83,11 +83,10 @@ class SnapshotEvidence:
 
     def _open_before(self, contract: tuple[str, int], sent_at: datetime | None) -> Decimal:
         """A difference that a person was told of before the order was sent."""
-        key = f"{contract[0]} {contract[1]}"
         row = Break.objects.filter(
             session_id=self.session,
             kind=BreakKind.POSITION,
-            key=key,
+            key=Break.position_key(*contract),
             closed_at=None,
             first_seen__lt=sent_at,
         ).first()

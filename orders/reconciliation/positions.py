@@ -14,7 +14,7 @@ from brokers.inbox.writer import InboxWriter
 from brokers.messages import PositionReport, Snapshot
 from brokers.models import BrokerAccount, Instrument, Position
 from brokers.postgres import clock, storable
-from orders.models import BreakKind, Execution
+from orders.models import Break, BreakKind, Execution
 from orders.reconciliation import baseline
 from orders.reconciliation.breaks import Finding
 from orders.reconciliation.reported import store_reported
@@ -88,7 +88,7 @@ def differences(session: str, moving: Collection[Contract]) -> tuple[list[Findin
     for contract, quantity in ours.items():
         if quantity and contract not in moving:
             found.append(_finding(_unlisted(contract), quantity))
-    return found, {_key(contract) for contract in moving}
+    return found, {Break.position_key(*contract) for contract in moving}
 
 
 def executed_quantities(session: str) -> dict[Contract, Decimal]:
@@ -127,7 +127,7 @@ def _finding(position: Position, expected: Decimal) -> Finding:
     text = f"{position.symbol} in {position.account_id}: ours is {ours}, the broker's {reported}."
     return Finding(
         kind=BreakKind.POSITION,
-        key=_key((position.account_id, position.con_id)),
+        key=Break.position_key(position.account_id, position.con_id),
         account=position.account_id,
         instrument_id=instrument.pk if instrument else None,
         text=f"{text}{_perhaps(position, instrument, expected)}",
@@ -155,7 +155,3 @@ def _perhaps(position: Position, instrument: Instrument | None, expected: Decima
             said = f"{ratio.numerator} for {ratio.denominator}"
             return f" It may be a split of {said}: the statement tells it, or enter it (entersplit)."
     return ""
-
-
-def _key(contract: Contract) -> str:
-    return f"{contract[0]} {contract[1]}"

@@ -31,7 +31,10 @@ class Doubt(StrEnum):
 #: A later snapshot may prove more: nothing is concluded. The others no snapshot cures, a person decides.
 PASSING = frozenset(
     {
-        *(Doubt.OTHER_LOGIN, Doubt.BEGAN_BEFORE_SEND, Doubt.CLOCKS_DIFFER, Doubt.NOT_SETTLED),
+        Doubt.OTHER_LOGIN,
+        Doubt.BEGAN_BEFORE_SEND,
+        Doubt.CLOCKS_DIFFER,
+        Doubt.NOT_SETTLED,
         Doubt.OTHERS_MOVE,
     }
 )

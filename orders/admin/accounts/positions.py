@@ -46,7 +46,7 @@ class PositionList(DeskList):
 
 def add_expected(positions: list[Position]) -> None:
     """Set on each position `expected_qty`, what was there before us plus our executions, and its break."""
-    keys = [key_of(position) for position in positions]
+    keys = [Break.position_key(position.account_id, position.con_id) for position in positions]
     found = Break.objects.filter(kind=BreakKind.POSITION, closed_at=None, key__in=keys)
     breaks = dict(found.order_by("pk").values_list("key", "pk"))
     ours: dict[tuple[str, int], Decimal] = {}
@@ -55,12 +55,7 @@ def add_expected(positions: list[Position]) -> None:
     for position in positions:
         executed = ours.get((position.account_id, position.con_id), Decimal(0))
         position.expected_qty = position.baseline_qty + executed  # type: ignore[attr-defined]
-        position.break_id = breaks.get(key_of(position))  # type: ignore[attr-defined]
-
-
-def key_of(position: Position) -> str:
-    """What a break of this position is called."""
-    return f"{position.account_id} {position.con_id}"
+        position.break_id = breaks.get(Break.position_key(position.account_id, position.con_id))  # type: ignore[attr-defined]
 
 
 @admin.register(Position)

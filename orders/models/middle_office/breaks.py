@@ -89,6 +89,11 @@ class Break(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"
 
+    @staticmethod
+    def position_key(account: str | None, con_id: int) -> str:
+        """The key of a break of this position."""
+        return f"{account} {con_id}"
+
     @property
     def gap(self) -> Decimal | None:
         """The broker's figure less ours, of a break about a balance; None where either is not told."""

@@ -123,7 +123,7 @@ def _explain(statement: Statement) -> None:
         text = f"The statement of {statement.to_date} explains it: {row.what} of {moved_by}."
         for one in Break.objects.filter(
             kind=BreakKind.POSITION,
-            key=f"{statement.account_id} {row.con_id}",
+            key=Break.position_key(statement.account_id, row.con_id),
             closed_at=None,
         ).exclude(notes__text=text):
             if one.gap == row.quantity:
