@@ -262,7 +262,7 @@ class Submitter:
         except Exception as error:
             # The hand-over itself broke: any of them may have gone out.
             log.exception("hand-over failed", extra={"session": self.lease.name})
-            unknown = BrokerError(f"hand-over failed: {error!r}")
+            unknown: BrokerError = BrokerError(f"hand-over failed: {error!r}")
             return [*held, *(Sent(order_id=command.order_id, error=unknown) for command in going)]
 
     def _stopped(self, commands: Sequence[C], began: float) -> dict[str, str]:
