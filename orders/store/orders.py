@@ -105,11 +105,13 @@ def record_orders(
     if not orders:
         return Recorded()
     events = [event for order in orders for event in order.pending_events]
+    # Owners and versions, in the order in which everybody locks them.
+    expected = [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
     given = prepared.records(orders, (*given_columns(), *RANK))
     pending_events = prepared.records(events, EVENT)
     rows = prepared.rows(
         _record_sql(moves=bool(marks)),
-        [*_marks(marks), ruleset, given, pending_events, queued, CommandKind.NEW, queued],
+        [*expected, ruleset, given, pending_events, queued, CommandKind.NEW, queued],
     )
     if not rows[0][0]:
         return None
@@ -140,11 +142,6 @@ def given_columns() -> dict[str, str]:
     fields = [field for field in Order._meta.concrete_fields if field.column not in BY_DATABASE]
     kinds = {str(field.column): str(field.db_type(connection)).split("(")[0] for field in fields}
     return {name: "text" if kind == "varchar" else kind for name, kind in kinds.items()}
-
-
-def _marks(marks: Mapping[str, int | None] | None) -> list[list[object]]:
-    """The parameters of MARKS: owners and versions, in the order in which everybody locks them."""
-    return [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
 
 
 #: Wait for who moves them now, and move them if none had been moved since they were read. One without a
