@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.formats import decimal_text
-from orders.risk.catalogue import Effect, LimitSet, Restriction
+from orders.risk.catalogue import LimitSet
 from orders.risk.contract_rules import ContractRules, hours_of, is_open
 from orders.risk.market import (
     BPS,
@@ -30,6 +30,7 @@ from orders.risk.market import (
 )
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.report import CheckResult, result
+from orders.risk.restrictions import Effect, Restriction
 from orders.risk.scopes import is_account
 from orders.risk.terms import OrderTerms
 

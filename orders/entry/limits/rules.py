@@ -22,7 +22,8 @@ from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.instruments.contracts import contracts_of
 from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.controls.ruleset import NO_RULESET, Ruleset
-from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
+from orders.risk.catalogue import FIELDS, LimitSet, Unit
+from orders.risk.restrictions import Effect, Restriction
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.states import InForce, States
 from orders.store.states import read_states
