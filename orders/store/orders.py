@@ -164,6 +164,23 @@ MARKS = """
 """
 
 
+#: Those of the given with more ahead of them, in this list and at the broker, than they would wait for.
+LATE = """
+    waiting AS (
+        SELECT session_id, priority, count(*) FROM orders_outboxcommand
+        WHERE done_at IS NULL AND kind = 'NEW' AND session_id IN (SELECT session_id FROM given)
+        GROUP BY session_id, priority
+    ), late AS (
+        SELECT id, ahead FROM (
+            SELECT id, most_ahead, ahead + COALESCE((
+                SELECT sum(w.count) FROM waiting w
+                WHERE w.session_id = given.session_id AND w.priority <= given.priority), 0) AS ahead
+            FROM given WHERE most_ahead IS NOT NULL
+        ) AS counted WHERE ahead > most_ahead
+    ),
+"""
+
+
 @cache
 def _record_sql(*, moves: bool) -> str:
     """Orders come as one document: each mixture of values and nulls would be another statement."""
@@ -176,18 +193,8 @@ def _record_sql(*, moves: bool) -> str:
         ), given AS (
             SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
                 WITH ORDINALITY AS g({columns}, {", ".join(RANK)}, place)
-        ), waiting AS (
-            SELECT session_id, priority, count(*) FROM orders_outboxcommand
-            WHERE done_at IS NULL AND kind = 'NEW' AND session_id IN (SELECT session_id FROM given)
-            GROUP BY session_id, priority
-        ), late AS (
-            SELECT id, ahead FROM (
-                SELECT id, most_ahead, ahead + COALESCE((
-                    SELECT sum(w.count) FROM waiting w
-                    WHERE w.session_id = given.session_id AND w.priority <= given.priority), 0) AS ahead
-                FROM given WHERE most_ahead IS NOT NULL
-            ) AS counted WHERE ahead > most_ahead
-        ), events AS (
+        ), {LATE}
+        events AS (
             SELECT * FROM {prepared.json_to_recordset(EVENT, "e")}
         ), recorded AS (
             INSERT INTO orders_order ({columns}, recorded_at, queued_at, checked_at)
