@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Hashable
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cache
 from typing import Any, cast
 
@@ -39,6 +39,7 @@ from brokers.messages import (
     execution_key,
 )
 from brokers.port import InboundMessage, Listener
+from brokers.postgres import clock
 
 log = logging.getLogger(__name__)
 
@@ -181,10 +182,6 @@ class Callbacks:
         self.requests.end("completedOrders")
 
     # --- executions --------------------------------------------------------------------------------
-    def time_of(self, text: str) -> datetime:
-        """When an execution was, as the gateway says it."""
-        return self.times.read(text, translate.now())
-
     def execDetails(self, request_id: int, contract: Contract, execution: Execution) -> None:
         report = translate.execution_report(contract, execution)
         if request_id >= FIRST_REQUEST_ID:
@@ -327,7 +324,7 @@ class Callbacks:
             event=event,
             dedup_key=key or f"{self.connection_id}:{self._count}",
             raw=raw,
-            received_at=translate.now(),
+            received_at=clock.now(),
             forget=Loss(repeats, topic, words),
         )
         self.listener.on_message(message)

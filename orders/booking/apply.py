@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -26,12 +25,12 @@ from brokers.messages import (
     HandedOver,
     OrderAbsent,
     OrderReport,
-    Refusal,
     WorkingStatus,
 )
 from brokers.port import InboundMessage
 from brokers.postgres import storable
 from orders.booking import (
+    codes,
     commissions,
     corrections,
     duplicates,
@@ -56,7 +55,7 @@ from orders.models import (
     State,
 )
 from orders.models.execution import Allocated, supersede
-from orders.models.order import order_id_of
+from orders.models.references import order_id_of
 from orders.notify import wakeup
 from orders.notify.alerts import raise_alert
 from orders.sending import unknown_outcome
@@ -67,15 +66,8 @@ log = logging.getLogger(__name__)
 #: As the column of an execution holds them: numeric(18, 6).
 LARGEST_MULTIPLIER, MULTIPLIER_STEP = Decimal(10**12) - 1, Decimal("1e-6")
 
-#: So long after a gateway has echoed a replace the broker may still refuse it.
-ECHO_HOLDS = timedelta(seconds=10)
-
 R = TypeVar("R", OrderReport, ExecutionReport)
 A = TypeVar("A", bound=Order | None)
-
-
-#: Codes that may end an order.
-ENDS = (Refusal.ORDER_REJECTED, Refusal.REJECTED_IF_NEW, Refusal.ORDER_CANCELED)
 
 
 class NotYet(Exception):
@@ -92,7 +84,12 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
         working_set = WorkingSet(session, events, *statements)
         ids = {id(message): row for row, message in inbox_rows.stored(messages, working_set.answer)}
         rows = [(item, ids.get(id(item))) for item in items]
-        fresh = [(item, row) for item, row in rows if row is not None or _counts_again(item)]
+        # A commission counts though its key is stored: it may go back to what it was before.
+        fresh = [
+            (item, row)
+            for item, row in rows
+            if row is not None or isinstance(item, HandedOver) or isinstance(item.event, CommissionReport)
+        ]
         if not fresh:
             return
         # Before what else is done once it is committed: readers wait for this, nobody for a line of the log.
@@ -105,11 +102,6 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
             applying.apply(item, row_id)
         applying.finish()
     flags.add(asked)
-
-
-def _counts_again(item: InboxItem) -> bool:
-    """Whether an item counts though its key is stored: a commission may go back to what it was before."""
-    return isinstance(item, HandedOver) or isinstance(item.event, CommissionReport)
 
 
 class Applying:
@@ -173,7 +165,10 @@ class Applying:
             self._follow_duplicate(order, report, cause)
             return
         self._record_answer(order)
-        if _says_too_little(order, report):
+        said = report.identity
+        if order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms):
+            # A status that names its order by the order id only, while the broker has numbered ours, may be
+            # of an older order whose id was given out again. A snapshot tells what became of ours.
             self.flags.snapshot_wanted |= report.status not in request_answers.LIVING
             return
         if report.status in duplicates.DEAD and duplicates.others_alive(order, order.perm_id):
@@ -336,68 +331,11 @@ class Applying:
         cause = cause.saying(
             text=f"{report.code}: {report.text}", data={"code": report.code, MEANING: report.meaning}
         )
-        if report.meaning in ENDS and duplicates.others_alive(order, order.perm_id):
+        if report.meaning in codes.ENDS and duplicates.others_alive(order, order.perm_id):
             self.flags.snapshot_wanted = True
             self._wait_for_others(order, cause)
             return
-        match report.meaning:
-            case Refusal.WARNING:
-                order.record_event(EventKind.BROKER_NOTICE, cause)
-            case Refusal.CANCEL_UNDER_WAY:
-                self._under_way(order, cause)
-            case Refusal.LOOK_UP:
-                self._unclear(order, cause)
-            case Refusal.UNKNOWN:
-                self._unknown_code(order, report, cause)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._was_just_replaced(order, cause):
-                self._unclear(order, cause)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._is_of_replace(order):
-                self._refused(order, report, cause, Refusal.REPLACE_REFUSED)
-            case Refusal.REJECTED_IF_NEW if _is_taken(order):
-                self._refused(order, report, cause, Refusal.REQUEST_REFUSED)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if order.cum_qty == 0:
-                effects.close(self.set, order, WorkingStatus.REJECTED, cause)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW | Refusal.ORDER_CANCELED:
-                effects.close(self.set, order, WorkingStatus.CANCELED, cause)
-            case _:
-                self._refused(order, report, cause, report.meaning)
-
-    def _is_of_replace(self, order: Order) -> bool:
-        """Whether the code of a rejection means a replace: the order itself was taken long ago."""
-        return _is_taken(order) and bool(request_answers.in_flight(self.set, order))
-
-    def _was_just_replaced(self, order: Order, cause: Cause) -> bool:
-        """Whether it may mean a replace that the gateway had echoed before the broker refused it."""
-        replaced = [r.answered_at for r in self.set.requests(order) if r.former and r.answered_at]
-        return bool(replaced) and cause.at - max(replaced) < ECHO_HOLDS
-
-    def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
-        """A request was refused: the order is over already, or lives on. The next snapshot tells which."""
-        self.flags.snapshot_wanted = True
-        order.record_event(EventKind.BROKER_NOTICE, cause)
-        request = request_answers.refused_one(self.set, order, meaning, report.cl_ord_id)
-        if request:
-            named = bool(report.cl_ord_id)
-            request_answers.refuse_one(self.set, order, request, meaning, cause, named=named)
-
-    def _under_way(self, order: Order, cause: Cause) -> None:
-        """The cancel that we asked for is being done, or was: the order's end answers it."""
-        self.flags.snapshot_wanted = True
-        order.record_event(EventKind.BROKER_NOTICE, cause)
-
-    def _unknown_code(self, order: Order, report: ErrorReport, cause: Cause) -> None:
-        """Nobody has seen this code yet: the order is looked up, and a person should know."""
-        text = f"Code {report.code} is not in our table, so the order was looked up: {report.text}"
-        raise_alert(AlertKind.UNKNOWN_CODE, order=order, subject=str(report.code), text=text)
-        self._unclear(order, cause)
-
-    def _unclear(self, order: Order, cause: Cause) -> None:
-        """A code that proves nothing: never the end of an order, always a reason for a snapshot."""
-        self.flags.snapshot_wanted = True
-        order.record_event(EventKind.BROKER_NOTICE, cause)
-        request_answers.mark_replaces_unconfirmed(self.set, order, cause)
-        if order.state == State.SENT:
-            unknown_outcome.mark_unconfirmed(order, cause)
+        self.flags.snapshot_wanted |= codes.follow(self.set, order, report, cause)
 
     # --- absence -----------------------------------------------------------------------------------
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:
@@ -427,12 +365,15 @@ def _execution_of(
     order: Order, report: ExecutionReport, account: str, exec_id: str, cause: Cause
 ) -> Execution:
     """The row of an execution as it was told, in what the columns hold."""
+    allocated = ""
+    if order.is_allocated:  # the whole is the master's, a share is another account's
+        allocated = Allocated.WHOLE if account == order.account_id else Allocated.SHARE
     execution = Execution(
         order=order,
         account_id=account,
         exec_id=exec_id,
         exec_root=execution_id(report.exec_root),
-        allocated=_allocated(order, account),
+        allocated=allocated,
         con_id=storable.whole(report.instrument.con_id),
         symbol=storable.text(report.instrument.symbol, 32),
         sec_type=storable.text(report.sec_type, 16),
@@ -450,13 +391,6 @@ def _execution_of(
     return execution
 
 
-def _allocated(order: Order, account: str) -> str:
-    """What an execution is of a group order: the whole is the master's, a share is another account's."""
-    if not order.is_allocated:
-        return ""
-    return Allocated.WHOLE if account == order.account_id else Allocated.SHARE
-
-
 def _booked(value: Decimal) -> Decimal:
     """What is booked is booked as it was said; what no column holds is parked for a person."""
     found = storable.number(value)
@@ -465,22 +399,8 @@ def _booked(value: Decimal) -> Decimal:
     return found
 
 
-def _says_too_little(order: Order, report: OrderReport) -> bool:
-    """Whether a status names an order that the broker has numbered by its order id only.
-
-    It may be of an older order whose id was given out again: a snapshot tells what became of ours.
-    """
-    said = report.identity
-    return order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms)
-
-
 def _is_of_nobody(report: OrderReport) -> bool:
     """Whether an order is over that has neither a permId nor a reference of ours: it can never be known."""
     said = report.identity
     is_over = report.status in duplicates.OVER and report.terms is not None
     return is_over and not (said.perm_id or said.has_order_id or order_id_of(said.order_ref))
-
-
-def _is_taken(order: Order) -> bool:
-    """Whether the broker has taken the order before: a refusal cannot mean that it is new."""
-    return order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)

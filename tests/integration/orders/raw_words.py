@@ -9,9 +9,9 @@ from typing import Any
 
 from brokers.gate.breaker import Breaker
 from brokers.ib.callbacks import Callbacks
+from brokers.ib.client import GreetedClient, new_client
 from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
-from brokers.ib.session import GreetedClient, new_client
 from brokers.ib.times import GatewayTimes
 from brokers.inbox.parking import apply_or_park
 from brokers.messages import PositionReport

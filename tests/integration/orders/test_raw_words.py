@@ -134,7 +134,7 @@ def test_an_order_with_a_figure_that_is_no_number_spoils_no_look(
     assert Order.objects.get(pk=sent.pk).terms == before
 
 
-# --- whose order ---------------------------------------------------------------------------------------------
+# --- whose order --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("together", [True, False])
 def test_one_execution_id_in_two_accounts_is_an_execution_of_each(
     sent: Order, gateway: RawGateway, together: bool
