@@ -64,7 +64,9 @@ def _ranked(
     yield from (order for order in preferred if order.id == own)
     if said.perm_id:
         same_perm = [order for order in preferred if _has_perm_id(order, said, facts)]
-        yield from sorted(same_perm, key=lambda order: _is_of_account(order, facts), reverse=True)
+        yield from sorted(
+            same_perm, key=lambda order: facts is not None and order.account_id == facts.account, reverse=True
+        )
     if said.has_order_id:
         yield from (order for order in preferred if _has_number(order, said, at, facts))
 
@@ -92,13 +94,11 @@ def _was_there(order: Order, at: datetime) -> bool:
     return order.is_alive or at < order.updated_at + A_DAY
 
 
-def _is_of_account(order: Order, facts: Facts | None) -> bool:
-    return facts is not None and order.account_id == facts.account
-
-
 def _has_number(order: Order, said: OrderIdentity, at: datetime, facts: Facts | None) -> bool:
     """Whether client id and order id prove that it is this order."""
     if (order.broker_client_id, order.broker_order_id) != (said.client_id, said.broker_order_id):
+        return False
+    if facts and not _tells_contract(facts):
         return False
     if order.source == Source.EXTERNAL:
         return _is_same_external(order, said, at, facts)
@@ -151,8 +151,16 @@ def _is_share(order: Order, facts: Facts) -> bool:
     return facts.executed_at is not None and facts.account in order.sharers
 
 
+def _tells_contract(facts: Facts) -> bool:
+    """Whether it names a contract at all: of one that is delisted a gateway may say nothing any more."""
+    shown = facts.instrument
+    return bool(shown.con_id or shown.symbol or shown.sec_type)
+
+
 def _fits(ours: TradedContract, way: str | None, facts: Facts) -> bool:
     shown = facts.instrument
+    if not _tells_contract(facts):
+        return WAYS.get(facts.side, way) == way
     if ours.sec_type == SecType.BAG and shown.sec_type != SecType.BAG:
         legs = {leg.get("con_id") for leg in ours.legs}  # its executions are told for each leg as well
         return not shown.con_id or shown.con_id in legs

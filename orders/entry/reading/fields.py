@@ -118,7 +118,7 @@ def collect(data: object, fields: Mapping[str, Field]) -> tuple[dict[str, Any], 
                 errors.append(FieldError(name, "REQUIRED", "This field is required."))
             continue
         try:
-            values[name] = field.read(raw)
+            values[name] = field.read.function(raw)
         except Wrong as wrong:
             errors.append(FieldError(name, wrong.code, str(wrong)))
         except Nested as nested:
@@ -144,6 +144,10 @@ def text(pattern: str, must_be: str) -> Reader:
         return raw
 
     return read
+
+
+#: What a client may be called, by every door: Django's own rule, in ASCII.
+client_name = text(r"^[A-Za-z0-9_.@+-]{1,150}$", "1 to 150 letters, digits and @.+-_")
 
 
 def word(words: type[Choice]) -> Reader:
@@ -185,7 +189,7 @@ def positive(at_most: int, unit: str) -> Reader:
 
     @reads(**decimal.schema)
     def read(raw: Any) -> Decimal:
-        value: Decimal = decimal(raw)
+        value: Decimal = decimal.function(raw)
         if not 0 < value <= at_most:
             raise Wrong("OUT_OF_RANGE", f"This must be above 0 and at most {at_most} {unit}.")
         return value
