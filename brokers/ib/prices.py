@@ -77,6 +77,7 @@ class Prices:
         wanted = {**snapshot_at, **self._watching}
         had, self._quoted = self._quoted, wanted
         for con_id in had.keys() - wanted.keys():
+            self._quotes.pop(con_id, None)
             self._end_quote(con_id)
         for con_id, ref in wanted.items():
             if con_id not in had:
@@ -244,7 +245,9 @@ class Prices:
 
     def _quote_of(self, number: int) -> Quote | None:
         con_id = self.watched.get(number)
-        return None if con_id is None else self._quotes.setdefault(con_id, Quote())
+        if con_id is None or con_id not in self._quoted:  # what nobody wants any more may still be told
+            return None
+        return self._quotes.setdefault(con_id, Quote())
 
     def depth(self, number: int, operation: int, side: int, position: int, level: Level) -> None:
         """A row of an order book changed."""

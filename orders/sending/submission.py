@@ -66,7 +66,6 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C", NewOrder, ReplaceOrder)
 
-IN_DOUBT_AT_ONCE = 500  # orders in one transaction
 CLAIM_HOLDS = 0.25  # seconds for which a claim's look at the trading states is believed without being told
 PACING_WAIT = (0.005, 0.05)  # seconds between two tries while pacing holds work back, least and most
 
@@ -320,7 +319,7 @@ def expire_stale(session: str) -> int:
         stale = list(
             Order.objects.select_for_update(skip_locked=True)
             .filter(session_id=session, state=State.CREATED, fresh_until__lte=now)
-            .order_by("id")[:500]
+            .order_by("id")[: replaces.AT_ONCE]
         )
         for order in stale:
             fail_order(order, "STALE", Cause(actor="freshness", at=now))
@@ -339,12 +338,12 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
 
 
 def _doubt_some(session: str, late: Mapping[str, datetime], cause: Cause) -> int:
-    """As many as one transaction takes: those of a whole burst at once were 10 kB of memory each."""
+    """As many as one transaction takes."""
     with transaction.atomic():
         orders = list(
             Order.objects.select_for_update()
             .filter(session_id=session, state=State.SENT, **late)
-            .order_by("id")[:IN_DOUBT_AT_ONCE]
+            .order_by("id")[: replaces.AT_ONCE]
         )
         for order in orders:
             mark_unconfirmed(order, cause)
