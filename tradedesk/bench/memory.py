@@ -16,6 +16,7 @@ RATE = 200  # orders a second, as far as the machine does them
 PARTS = 10  # samples of the steady work
 CLIENTS = 4
 BURST_SHARE = 5  # a part of so many orders waits at once
+LEAST_OF_MEMORY = BURST_SHARE * BULK  # fewer orders make no burst
 TAKEN = (httpx.codes.OK, httpx.codes.CREATED)
 QUIET = 60.0  # seconds after which what comes back has come back
 
