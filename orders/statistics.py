@@ -30,7 +30,8 @@ from orders.models import (
     TradingState,
 )
 from orders.models.execution import WHOLES
-from orders.models.order import first_id_at, of_accounts
+from orders.models.order import of_accounts
+from orders.models.references import first_id_at
 from orders.risk.states import States
 from orders.store.states import read_states
 

@@ -28,6 +28,7 @@ from brokers.messages import (
     Snapshot,
 )
 from brokers.port import Link
+from brokers.postgres import clock
 from brokers.rows import Rows
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Asking:
     async def _ask_all(self, full: bool) -> Snapshot:
         """Every question of a snapshot, one after the other."""
         self._require_broker()
-        started_at, connected_at = translate.now(), self._session.connection_started_at
+        started_at, connected_at = clock.now(), self._session.connection_started_at
         open_ones = await self._collect("openOrders", lambda client: client.reqAllOpenOrders(), Rows())
         orders = OneEach(open_ones)
         if full:
@@ -113,7 +114,7 @@ class Asking:
             time_zone=self._session.home_zone,
             snapshot_id=uuid4().hex[:16],
             started_at=started_at,
-            finished_at=translate.now(),
+            finished_at=clock.now(),
             connection_started_at=connected_at,
             full=full,
             with_shares=full or not is_advisor,

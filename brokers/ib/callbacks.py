@@ -39,6 +39,7 @@ from brokers.messages import (
     execution_key,
 )
 from brokers.port import InboundMessage, Listener
+from brokers.postgres import clock
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class Callbacks:
     # --- executions --------------------------------------------------------------------------------
     def time_of(self, text: str) -> datetime:
         """When an execution was, as the gateway says it."""
-        return self.times.read(text, translate.now())
+        return self.times.read(text, clock.now())
 
     def execDetails(self, request_id: int, contract: Contract, execution: Execution) -> None:
         report = translate.execution_report(contract, execution)
@@ -330,7 +331,7 @@ class Callbacks:
             event=event,
             dedup_key=key or f"{self.connection_id}:{self._count}",
             raw=raw,
-            received_at=translate.now(),
+            received_at=clock.now(),
             forget=Loss(repeats, topic, words),
         )
         self.listener.on_message(message)

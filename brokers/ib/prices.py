@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 from brokers.errors import BrokerUnavailable
 from brokers.fix import SecType
-from brokers.ib import codes, contracts, translate
+from brokers.ib import codes, contracts
 from brokers.ib.order_books import FEEDS, MARKET_FACTS, NO_PRICE, PRICES, Book, Quote
 from brokers.market import DEPTH_ROWS, Level, MarketView, ProfitReport
 from brokers.messages import InstrumentRef, Refusal
 from brokers.port import Listener
-from brokers.postgres import storable
+from brokers.postgres import clock, storable
 
 GAP = 0.1  # seconds between two messages
 #: Average volume (165) and what can be sold short (236); of other kinds the gateway refuses the list (321).
@@ -226,7 +226,7 @@ class Prices:
         if told is None:
             return
         con_id, seen = self.watched[number], self._session.listener.price_seen
-        if quote.tick(tick_type, told, translate.now()):
+        if quote.tick(tick_type, told, clock.now()):
             self._session.listener.quote_changed(con_id, quote)
         name = PRICES.get(tick_type)
         if told > 0 and (name == "last" or (name == "close" and had is None)):
@@ -253,7 +253,7 @@ class Prices:
         """A row of an order book changed."""
         key = self._book_ids.get(number)
         if key in self._books:
-            self._books[key].change(operation, side, position, level, translate.now())
+            self._books[key].change(operation, side, position, level, clock.now())
 
     def profit(self, number: int, **figures: float) -> None:
         """Profit and loss of an account or of one of its positions."""

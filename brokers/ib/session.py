@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
-import struct
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
@@ -22,10 +20,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from ib_async.client import Client
-
 from brokers import time_zones
-from brokers.account_codes import is_paper
 from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
 from brokers.gate.fence import Fence
 from brokers.gate.order_ids import is_sendable
@@ -33,8 +28,8 @@ from brokers.gate.pacing import Pacer
 from brokers.ib import codes, contracts, translate
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
+from brokers.ib.client import abort, handshake, new_client, require_mode
 from brokers.ib.codes import Notice
-from brokers.ib.decoder import StrictDecoder
 from brokers.ib.prices import Prices, ProfitKey
 from brokers.ib.requests import PROBE, Requests
 from brokers.ib.times import GatewayTimes
@@ -50,6 +45,7 @@ from brokers.messages import (
     Snapshot,
 )
 from brokers.port import Link, Listener, Sent
+from brokers.postgres import clock
 from brokers.postgres.clock import WholeSeconds
 from brokers.threads import RestartableThread
 
@@ -93,7 +89,8 @@ class IBSession:
     ) -> None:
         """Without a fence (no lease to lose) it may always write, without a pacer at any pace."""
         self.name = name
-        self._fence = fence
+        #: The last look before a write: a process that was frozen may wake right there.
+        self._require_lease: Callable[[], None] = fence.require if fence else lambda: None
         self._pacer = pacer
         self.paper = paper
         self.address = (host, port)
@@ -251,13 +248,10 @@ class IBSession:
                 log.exception("connection broke", extra={"session": self.name})
                 reason = repr(error)
             self._drop(reason)
-            self._tell_failure()
+            if not self._stopping.is_set():
+                self.listener.connection_failed()
             await self._pause(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             backoff, timeout = min(BACKOFF[1], backoff * 2), min(CONNECT_TIMEOUT[1], timeout * 2)
-
-    def _tell_failure(self) -> None:
-        if not self._stopping.is_set():
-            self.listener.connection_failed()
 
     async def _look_patiently(self, full: bool, timeout: float) -> Snapshot:
         """A day of many orders takes longer to tell: while it is told the answer is on its way."""
@@ -312,43 +306,13 @@ class IBSession:
         self._client = client = new_client(self._callbacks)
         client.MaxRequests = 0  # pacing is ours; the library's queue would be dropped on a disconnect
         client.apiEnd += self._down.set
-        await self._handshake(client, timeout)
-        self._require_mode(client.getAccounts())
-        self.connection_started_at = translate.now()
+        await handshake(client, self.address, self.client_id, timeout)
+        require_mode(client.getAccounts(), paper=self.paper)
+        self.connection_started_at = clock.now()
         self.server_version = client.serverVersion()
         self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
         client.reqMarketDataType(3)  # live where allowed, else delayed
         self._prices.connected()
-
-    async def _handshake(self, client: Any, timeout: float) -> None:
-        """ib_async waits out its whole timeout when the peer closes before it is ready; we do not."""
-        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        def on_error(text: str) -> None:
-            if not refused.done():
-                refused.set_result(text)
-
-        client.apiError += on_error
-        connecting = asyncio.ensure_future(
-            client.connectAsync(*self.address, self.client_id, timeout=timeout)
-        )
-        await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
-        if connecting.done() and not connecting.exception():
-            refused.cancel()
-            return
-        connecting.cancel()
-        await asyncio.gather(connecting, return_exceptions=True)
-        text = refused.result() if refused.done() else ""
-        raise BrokerUnavailable(text or "the gateway did not accept the connection")
-
-    def _require_mode(self, accounts: Sequence[str]) -> None:
-        """Never trade real money by mistake, nor paper in the belief that it is real."""
-        strangers = [account for account in accounts if is_paper(account) is not self.paper]
-        if strangers:
-            mode = "paper" if self.paper else "live"
-            raise BrokerUnavailable(
-                f"the gateway is logged in to {', '.join(strangers)}, but TRADEDESK_TRADING_MODE is {mode}"
-            )
 
     async def _serve(self) -> str:
         """Until the connection ends; the reason.
@@ -365,13 +329,13 @@ class IBSession:
         await self.room()
         answered = self.requests.open(PROBE)
         answer = self.requests.collect(PROBE)
-        asked_at = translate.now()
+        asked_at = clock.now()
         try:
             self.live_client().reqCurrentTime()
             if not await self._is_done(answered, PROBE_TIMEOUT):
                 raise TimeoutError
             told = await answer
-            self._broker_clock.answered(told[-1], asked_at, translate.now())
+            self._broker_clock.answered(told[-1], asked_at, clock.now())
         except (TimeoutError, BrokerError, ConnectionError):
             answer.close()
             self.requests.close(PROBE, answered=False)
@@ -397,7 +361,7 @@ class IBSession:
         self._set_link(Link.DOWN, reason)
         if client:
             client.apiEnd -= self._down.set
-            _abort(client)
+            abort(client)
             client.disconnect()
         if not self._stopping.is_set():
             self._down.clear()
@@ -432,14 +396,14 @@ class IBSession:
 
     # --- sending, on the loop ------------------------------------------------------------------------
     async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
-        now, fresh_until = translate.now(), whole_until(orders)  # one moment for all
+        now, fresh_until = clock.now(), whole_until(orders)  # one moment for all
         return [
             self._sent(order.order_id, self._place_one, order, fresh_until.get(order.order_id), now)
             for order in orders
         ]
 
     async def _replace_all(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
-        now = translate.now()
+        now = clock.now()
         return [
             self._sent(replace.order_id, self._replace_one, replace, replace.order.fresh_until, now)
             for replace in replaces
@@ -474,9 +438,7 @@ class IBSession:
     def _place_one(self, order: NewOrder) -> None:
         self._write_order(order)
         self.listener.handed_over(
-            HandedOver(
-                order_id=order.order_id, broker_order_id=order.broker_order_id, sent_at=translate.now()
-            )
+            HandedOver(order_id=order.order_id, broker_order_id=order.broker_order_id, sent_at=clock.now())
         )
 
     def _replace_one(self, replace: ReplaceOrder) -> None:
@@ -516,11 +478,6 @@ class IBSession:
         self._require_lease()
         client.reqGlobalCancel()
 
-    def _require_lease(self) -> None:
-        """The last look before a write: a process that was frozen may wake right here."""
-        if self._fence:
-            self._fence.require()
-
     def live_client(self) -> Any:
         """The client, if its socket would really take bytes: a closing transport drops them silently."""
         client = self._client
@@ -555,59 +512,3 @@ def whole_until(orders: Sequence[NewOrder]) -> dict[str, datetime | None]:
         return {order.order_id: order.fresh_until for order in orders}
     first = min((order.fresh_until for order in orders if order.fresh_until), default=None)
     return {order.order_id: first for order in orders}
-
-
-def _abort(client: Any) -> None:
-    """Throw away what the socket has not delivered.
-
-    A plain close would still deliver it, perhaps to a gateway that wakes up long after we asked it,
-    on the next connection, whether it has these orders.
-    """
-    transport = client.conn.transport
-    if transport is None:
-        return
-    sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-class GreetedClient(Client):
-    """The library's client; it also tells when the gateway began, which the library throws away.
-
-    The greeting is the first frame: version and time, in the gateway's own zone.
-    """
-
-    def _onSocketHasData(self, data: bytes) -> None:
-        if self._apiReady:
-            self._read(data)
-            return
-        if not self._serverVersion:
-            begun = self._data + data
-            fields = begun[4 : 4 + int.from_bytes(begun[:4])].decode(errors="backslashreplace").split("\0")
-            if len(begun) >= 4 + int.from_bytes(begun[:4]) and len(fields) == 3:
-                self.wrapper.greeted(fields[1])
-        super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
-
-    def _read(self, data: bytes) -> None:
-        """Decode all whole frames: length, then fields that each end with a zero.
-
-        The library copies what is left after each message, so a burst costs the square of its length.
-        """
-        unread, at = self._data + data, 0
-        self._numBytesRecv += len(data)
-        while (begin := at + 4) <= len(unread):
-            end = begin + int.from_bytes(unread[at:begin])
-            if end > len(unread):
-                break
-            at = end
-            self._numMsgRecv += 1
-            fields = unread[begin:end].decode(errors="backslashreplace").split("\0")[:-1]
-            self.decoder.interpret(fields)  # type: ignore[no-untyped-call]
-        self._data = unread[at:]
-
-
-def new_client(callbacks: Callbacks) -> Any:
-    """The library's client around our callbacks."""
-    client = GreetedClient(callbacks)  # type: ignore[no-untyped-call]
-    client.decoder = StrictDecoder(callbacks, 0)  # type: ignore[arg-type]
-    return client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC
 from decimal import Decimal
 from sys import intern
 
@@ -26,7 +26,6 @@ from brokers.messages import (
     WorkingStatus,
     is_order_id,
 )
-from brokers.postgres import clock
 
 ORDER_TYPES = {
     OrdType.MARKET: "MKT",
@@ -206,11 +205,6 @@ def commission_report(report: IBCommission) -> CommissionReport:
         currency=report.currency,
         realized_pnl=amount(report.realizedPNL),
     )
-
-
-def now() -> datetime:
-    """The time of arrival, UTC, by the clock that everything is compared by."""
-    return clock.now()
 
 
 def preview(state: OrderState) -> Preview:

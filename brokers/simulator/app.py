@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _ArgumentGroup
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -52,72 +52,87 @@ def server_version(text: str) -> int:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the command line, the same for `manage.py simgateway` and `python -m brokers.simulator`."""
-    parser.add_argument("--host", default="127.0.0.1", help="address of the TWS port (default %(default)s)")
-    parser.add_argument("--port", type=int, default=4002, help="TWS port (default %(default)s)")
-    parser.add_argument("--control-port", type=int, default=4003, help="HTTP, loopback (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the market makers (default %(default)s)")
-    parser.add_argument(
-        "--calendar",
-        action="store_true",
-        help="keep the exchanges' hours and holidays (default: always open)",
+    add_wire(parser.add_argument_group("its ports, and how it speaks"))
+    add_login(parser.add_argument_group("who is logged in"))
+    add_exchange(parser.add_argument_group("its exchanges, and what it keeps"))
+
+
+def add_wire(group: _ArgumentGroup) -> None:
+    """Where it listens, and what a real gateway's settings say of its messages."""
+    group.add_argument("--host", default="127.0.0.1", help="address of the TWS port (default %(default)s)")
+    group.add_argument("--port", type=int, default=4002, help="TWS port (default %(default)s)")
+    group.add_argument("--control-port", type=int, default=4003, help="HTTP, loopback (default %(default)s)")
+    group.add_argument(
+        "--server-version",
+        type=server_version,
+        default=DEFAULT_VERSION,
+        help=f"announced to clients, {OLDEST_VERSION} to {NEWEST_VERSION} (default %(default)s)",
     )
-    parser.add_argument("--master-client-id", type=int, help="this client receives every client's orders")
-    parser.add_argument(
-        "--accounts",
-        type=lambda text: tuple(text.split(",")),
-        default=(DEFAULT_ACCOUNT,),
-        help=f"the login's accounts, separated by commas (default {DEFAULT_ACCOUNT})",
-    )
-    parser.add_argument(
-        "--advisor", default="", help="the login is an advisor's, with this account of its own"
-    )
-    # A day of tests, or 100,000 resting orders, must not end at the margin check of the million that IB
-    # gives a paper account.
-    parser.add_argument(
-        "--cash",
-        type=money,
-        default=Decimal(1_000_000_000),
-        help="USD that each account begins with (%(default)s)",
-    )
-    parser.add_argument(
-        "--keep-finished",
-        type=int,
-        default=MAX_FINISHED,
-        help="finished orders remembered at most, until the end of the next day (default %(default)s)",
-    )
-    parser.add_argument(
-        "--snapshot-above",
-        type=int,
-        default=COMPACT_ABOVE,
-        help="bytes above which the journal is replaced by a snapshot (default %(default)s)",
-    )
-    parser.add_argument("--scenario", help="what goes wrong: a built-in scenario's name, or a file")
-    parser.add_argument(
+    group.add_argument("--master-client-id", type=int, help="this client receives every client's orders")
+    group.add_argument(
         "--pacing",
         type=PacingMode,
         choices=list(PacingMode),
         default=PacingMode.OFF,
         help=f"more than {RATE} messages a second: reject (error 100), delay, or off (default)",
     )
-    parser.add_argument(
-        "--server-version",
-        type=server_version,
-        default=DEFAULT_VERSION,
-        help=f"announced to clients, {OLDEST_VERSION} to {NEWEST_VERSION} (default %(default)s)",
-    )
-    parser.add_argument(
+    group.add_argument(
         "--time-zone",
         default="UTC",
         help="the gateway's own, by the name that it writes (NAME=Area/City for a name of its own)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--time-form",
         type=TimeForm,
         choices=list(TimeForm),
         default=TimeForm.ZONE,
         help="executions' times: with their zone (default), in UTC with a dash, or without a zone",
     )
-    parser.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
+
+
+def add_login(group: _ArgumentGroup) -> None:
+    """The login's accounts, with their money."""
+    group.add_argument(
+        "--accounts",
+        type=lambda text: tuple(text.split(",")),
+        default=(DEFAULT_ACCOUNT,),
+        help=f"the login's accounts, separated by commas (default {DEFAULT_ACCOUNT})",
+    )
+    group.add_argument(
+        "--advisor", default="", help="the login is an advisor's, with this account of its own"
+    )
+    # A day of tests, or 100,000 resting orders, must not end at the margin check of the million that IB
+    # gives a paper account.
+    group.add_argument(
+        "--cash",
+        type=money,
+        default=Decimal(1_000_000_000),
+        help="USD that each account begins with (%(default)s)",
+    )
+
+
+def add_exchange(group: _ArgumentGroup) -> None:
+    """How the market moves, what goes wrong, and what is remembered of it."""
+    group.add_argument("--seed", type=int, default=0, help="seed of the market makers (default %(default)s)")
+    group.add_argument(
+        "--calendar",
+        action="store_true",
+        help="keep the exchanges' hours and holidays (default: always open)",
+    )
+    group.add_argument("--scenario", help="what goes wrong: a built-in scenario's name, or a file")
+    group.add_argument("--data", type=Path, help="data folder (default $TRADEDESK_DATA or .tradedesk)")
+    group.add_argument(
+        "--keep-finished",
+        type=int,
+        default=MAX_FINISHED,
+        help="finished orders remembered at most, until the end of the next day (default %(default)s)",
+    )
+    group.add_argument(
+        "--snapshot-above",
+        type=int,
+        default=COMPACT_ABOVE,
+        help="bytes above which the journal is replaced by a snapshot (default %(default)s)",
+    )
 
 
 def data_directory(data: Path | None) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -26,12 +25,12 @@ from brokers.messages import (
     HandedOver,
     OrderAbsent,
     OrderReport,
-    Refusal,
     WorkingStatus,
 )
 from brokers.port import InboundMessage
 from brokers.postgres import storable
 from orders.booking import (
+    codes,
     commissions,
     corrections,
     duplicates,
@@ -55,7 +54,7 @@ from orders.models import (
     State,
 )
 from orders.models.execution import Allocated, supersede
-from orders.models.order import order_id_of
+from orders.models.references import order_id_of
 from orders.notify import wakeup
 from orders.notify.alerts import raise_alert
 from orders.sending import unknown_outcome
@@ -66,15 +65,8 @@ log = logging.getLogger(__name__)
 #: As the column of an execution holds them: numeric(18, 6).
 LARGEST_MULTIPLIER, MULTIPLIER_STEP = Decimal(10**12) - 1, Decimal("1e-6")
 
-#: So long after a gateway has echoed a replace the broker may still refuse it.
-ECHO_HOLDS = timedelta(seconds=10)
-
 R = TypeVar("R", OrderReport, ExecutionReport)
 A = TypeVar("A", bound=Order | None)
-
-
-#: Codes that may end an order.
-ENDS = (Refusal.ORDER_REJECTED, Refusal.REJECTED_IF_NEW, Refusal.ORDER_CANCELED)
 
 
 class NotYet(Exception):
@@ -333,68 +325,11 @@ class Applying:
         cause = cause.saying(
             text=f"{report.code}: {report.text}", data={"code": report.code, MEANING: report.meaning}
         )
-        if report.meaning in ENDS and duplicates.others_alive(order, order.perm_id):
+        if report.meaning in codes.ENDS and duplicates.others_alive(order, order.perm_id):
             self.flags.snapshot_wanted = True
             self._wait_for_others(order, cause)
             return
-        match report.meaning:
-            case Refusal.WARNING:
-                order.record_event(EventKind.BROKER_NOTICE, cause)
-            case Refusal.CANCEL_UNDER_WAY:
-                self._under_way(order, cause)
-            case Refusal.LOOK_UP:
-                self._unclear(order, cause)
-            case Refusal.UNKNOWN:
-                self._unknown_code(order, report, cause)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._was_just_replaced(order, cause):
-                self._unclear(order, cause)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if self._is_of_replace(order):
-                self._refused(order, report, cause, Refusal.REPLACE_REFUSED)
-            case Refusal.REJECTED_IF_NEW if _is_taken(order):
-                self._refused(order, report, cause, Refusal.REQUEST_REFUSED)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW if order.cum_qty == 0:
-                effects.close(self.set, order, WorkingStatus.REJECTED, cause)
-            case Refusal.ORDER_REJECTED | Refusal.REJECTED_IF_NEW | Refusal.ORDER_CANCELED:
-                effects.close(self.set, order, WorkingStatus.CANCELED, cause)
-            case _:
-                self._refused(order, report, cause, report.meaning)
-
-    def _is_of_replace(self, order: Order) -> bool:
-        """Whether the code of a rejection means a replace: the order itself was taken long ago."""
-        return _is_taken(order) and bool(request_answers.in_flight(self.set, order))
-
-    def _was_just_replaced(self, order: Order, cause: Cause) -> bool:
-        """Whether it may mean a replace that the gateway had echoed before the broker refused it."""
-        replaced = [r.answered_at for r in self.set.requests(order) if r.former and r.answered_at]
-        return bool(replaced) and cause.at - max(replaced) < ECHO_HOLDS
-
-    def _refused(self, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> None:
-        """A request was refused: the order is over already, or lives on. The next snapshot tells which."""
-        self.flags.snapshot_wanted = True
-        order.record_event(EventKind.BROKER_NOTICE, cause)
-        request = request_answers.refused_one(self.set, order, meaning, report.cl_ord_id)
-        if request:
-            named = bool(report.cl_ord_id)
-            request_answers.refuse_one(self.set, order, request, meaning, cause, named=named)
-
-    def _under_way(self, order: Order, cause: Cause) -> None:
-        """The cancel that we asked for is being done, or was: the order's end answers it."""
-        self.flags.snapshot_wanted = True
-        order.record_event(EventKind.BROKER_NOTICE, cause)
-
-    def _unknown_code(self, order: Order, report: ErrorReport, cause: Cause) -> None:
-        """Nobody has seen this code yet: the order is looked up, and a person should know."""
-        text = f"Code {report.code} is not in our table, so the order was looked up: {report.text}"
-        raise_alert(AlertKind.UNKNOWN_CODE, order=order, subject=str(report.code), text=text)
-        self._unclear(order, cause)
-
-    def _unclear(self, order: Order, cause: Cause) -> None:
-        """A code that proves nothing: never the end of an order, always a reason for a snapshot."""
-        self.flags.snapshot_wanted = True
-        order.record_event(EventKind.BROKER_NOTICE, cause)
-        request_answers.mark_replaces_unconfirmed(self.set, order, cause)
-        if order.state == State.SENT:
-            unknown_outcome.mark_unconfirmed(order, cause)
+        self.flags.snapshot_wanted |= codes.follow(self.set, order, report, cause)
 
     # --- absence -----------------------------------------------------------------------------------
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:
@@ -476,8 +411,3 @@ def _is_of_nobody(report: OrderReport) -> bool:
     said = report.identity
     is_over = report.status in duplicates.OVER and report.terms is not None
     return is_over and not (said.perm_id or said.has_order_id or order_id_of(said.order_ref))
-
-
-def _is_taken(order: Order) -> bool:
-    """Whether the broker has taken the order before: a refusal cannot mean that it is new."""
-    return order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)

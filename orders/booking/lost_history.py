@@ -3,7 +3,7 @@
 It proves that history was lost, so the session is HALTED in the very transaction that books it: nothing new
 goes out before a person has decided. Such an order is recorded as somebody else's, its executions with it;
 `controls.books` rebuilds it as ours. Where the client has repeated its request since, and that is not
-sent, the repeat is this order: the reference says so (`models.order.digest_of`).
+sent, the repeat is this order: the reference says so (`models.references.digest_of`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from orders.models import (
     State,
     TradingState,
 )
-from orders.models.order import digest_of, order_id_of
+from orders.models.references import digest_of, order_id_of
 from orders.notify.alerts import raise_alert
 from orders.risk.scopes import ScopeKind, scope_text
 from orders.store.states import put_state

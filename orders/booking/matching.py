@@ -18,7 +18,8 @@ from typing import NamedTuple
 from brokers.fix import SecType, Side
 from brokers.messages import ErrorReport, ExecutionReport, InstrumentRef, OrderIdentity, OrderReport
 from orders.models import Order, Source
-from orders.models.order import TradedContract, digest_of, order_id_of
+from orders.models.order import TradedContract
+from orders.models.references import digest_of, order_id_of
 
 Report = OrderReport | ExecutionReport | ErrorReport
 #: The broker says BUY or SELL; whether a sale was short, only we know.

@@ -31,7 +31,8 @@ from orders.models import (
     RequestKind,
     RequestState,
 )
-from orders.models.order import TradedContract, order_id_of
+from orders.models.order import TradedContract
+from orders.models.references import order_id_of
 from orders.store import advisors
 from orders.store.orders import store_orders
 

@@ -34,8 +34,9 @@ from orders.models import (
     State,
 )
 from orders.notify import wakeup
-from orders.sending.claim import LARGEST_GROUP, oca_name
+from orders.sending.claim import oca_name
 from orders.sending.unknown_outcome import reject_order
+from orders.sending.waiting import LARGEST_GROUP
 from orders.store.orders import record_orders
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ from orders.entry.resolution import Questions, price_tickets, resolve_ticket
 from orders.errors import ClOrdIdReused, InstrumentUnknown, OrderError, TicketInvalid
 from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
-from orders.models.order import order_ids, order_ref_of
+from orders.models.references import order_ids, order_ref_of
 from orders.notify import wakeup
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.validity import form_errors

@@ -31,9 +31,9 @@ from orders.models.requests import refuse_request
 from orders.notify import wakeup
 from orders.risk.report import CheckResult, first_failed
 from orders.risk.states import state_check
-from orders.sending.claim import CHECKED_WITHIN, unchecked_orders
 from orders.sending.replaces import store_rows, with_orders
 from orders.sending.unknown_outcome import fail_order
+from orders.sending.waiting import CHECKED_WITHIN, unchecked_orders
 from orders.store.orders import store_orders
 
 log = logging.getLogger(__name__)

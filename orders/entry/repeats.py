@@ -20,7 +20,7 @@ from brokers.postgres import clock
 from orders.entry.limits.rules import rules_cache
 from orders.entry.reading.ticket import Ticket
 from orders.models import Cause, EventKind, LostOrder, Order, Source, UsedId
-from orders.models.order import digest_of
+from orders.models.references import digest_of
 from orders.store.orders import store_orders
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from orders.models import (
     RequestState,
 )
 from orders.notify.alerts import raise_alert
-from orders.sending.submission import repeat_cancel
+from orders.sending.answers import repeat_cancel
 from orders.store.orders import store_orders
 
 #: So many without an answer are a person's to know.

@@ -35,71 +35,29 @@ from orders.models import (
     SubmissionAttempt,
 )
 from orders.models.controls.ruleset import NO_RULESET
-from orders.models.lifecycle import states_of
 from orders.models.terms import only_lowers_sql
 from orders.risk.exits import covered_qty, exit_of, total_qty
+from orders.sending.waiting import (
+    CHECKED,
+    CHECKED_WITHIN,
+    CLAIMED,
+    CLAIMED_FROM,
+    GROUPS_SEEN,
+    GROWING,
+    WAITS,
+    checked,
+)
 
 BATCH = 100
-#: Orders of the largest group (`entry.groups`).
-LARGEST_GROUP = 9
-#: Events after which an order may execute more, or has executed less, than was counted before.
-GROWING = [
-    EventKind.RECORDED,
-    EventKind.REPLACE_REQUESTED,
-    EventKind.TERMS_CHANGED,
-    EventKind.REOPENED,
-    EventKind.RESCALED,
-]
-#: Seconds for which the checks of an order hold while it waits: positions and prices move.
-CHECKED_WITHIN = 5.0
-#: So many groups one claim looks at.
-GROUPS_SEEN = 50
 #: The broker has acknowledged the order and works it.
 ACKNOWLEDGED = (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED)
 #: What happened to such an order must be known before its group is touched again.
 IN_FLIGHT = (State.SENT, State.UNCONFIRMED)
 OPEN = tuple(state for state in AT_BROKER if state not in IN_FLIGHT)
 
-# What goes first (`risk.priority`) is taken, of one priority the oldest, and only while the checks of all of
-# them hold: none passes those that `entry.recheck` has to check again because the rules have changed since,
-# or because they have waited for long.
-# A put-back order has no broker_order_id: it is claimed as if for the first time. A resent one has:
-# it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
-# first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
-# them (`whole`): the entry's must be the lowest.
-#: What the claim and the check before it must see alike: an order that one of them sees alone would hold
-#: up all others.
-_WAITS = """c.kind = 'NEW' AND c.done_at IS NULL AND c.not_before <= now()
-      AND o.state = ANY(%(from)s) AND o.fresh_until > clock_timestamp()"""
-
 #: Scopes of an order `o` that may have a trading state.
 ORDER_SCOPES = """(
     'firm', 'account:' || o.account_id, 'strategy:' || o.strategy, 'session:' || o.session_id)"""
-
-
-def _checked(row: str) -> str:
-    return f"""COALESCE({row}.checked_at > now() - make_interval(secs => %(checked_within)s), false)
-               AND {row}.ruleset IS NOT DISTINCT FROM
-                   COALESCE((SELECT edition FROM orders_rulebook), %(no_ruleset)s)"""  # noqa: S608 - our own words
-
-
-# What may only reduce has counted all that works: what its check did not see could turn the position with it.
-# By transactions, not by clocks: what was written before the check and committed after it was not seen. An
-# event of a transaction that is still to come is of a database that was restored from another.
-_CHECKED = f"""{_checked("o")}
-    AND CASE WHEN o.checked_snapshot IS NULL THEN NOT o.reduce_only
-        WHEN o.checked_snapshot = '' THEN true
-        ELSE NOT EXISTS (
-            SELECT FROM orders_orderevent e
-            JOIN orders_order other ON other.id = e.order_id
-            JOIN brokers_instrument l ON l.id = other.instrument_id
-            JOIN brokers_instrument i ON i.id = o.instrument_id
-            WHERE e.txid >= pg_snapshot_xmin(o.checked_snapshot::pg_snapshot)::text::bigint
-              AND e.txid < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-              AND NOT pg_visible_in_snapshot(e.txid::text::xid8, o.checked_snapshot::pg_snapshot)
-              AND e.kind = ANY(%(growing)s) AND other.id <> o.id AND other.account_id = o.account_id
-              AND (l.con_id = i.con_id OR l.legs <> '[]' OR i.legs <> '[]'))
-        END"""
 
 #: What goes out for an order `o` in its instrument `i`.
 _PAYLOAD = """jsonb_build_object(
@@ -112,6 +70,13 @@ _PAYLOAD = """jsonb_build_object(
             'currency', i.currency, 'con_id', COALESCE(i.con_id, 0), 'legs', i.legs)) || o.special || o.links
 """
 
+# What goes first (`risk.priority`) is taken, of one priority the oldest, and only while the checks of all of
+# them hold: none passes those that `entry.recheck` has to check again because the rules have changed since,
+# or because they have waited for long.
+# A put-back order has no broker_order_id: it is claimed as if for the first time. A resent one has:
+# it keeps id and reference if no higher id was given out since (the gateway then treats a surviving
+# first copy as a no-op modify), else it gets a new attempt. A group keeps its ids only if it can keep all of
+# them (`whole`): the entry's must be the lowest.
 CLAIM_ORDERS = f"""
 WITH holder AS (
     SELECT name, client_id, next_broker_order_id FROM brokers_gatewaysession
@@ -129,10 +94,10 @@ WITH holder AS (
            COALESCE(o.broker_order_id >= h.next_broker_order_id - %(limit)s
                     AND o.broker_client_id = h.client_id, false) AS among_last,
            c.priority, o.group_id, o.group_rank,
-           {_CHECKED} AS checked
+           {CHECKED} AS checked
     FROM orders_outboxcommand c
     JOIN orders_order o ON o.id = c.order_id JOIN holder h ON h.name = c.session_id
-    WHERE {_WAITS}
+    WHERE {WAITS}
       AND CASE WHEN %(commands)s::bigint[] IS NULL THEN o.group_id IS NULL ELSE c.id = ANY(%(commands)s) END
     ORDER BY c.priority, c.id LIMIT %(limit)s FOR UPDATE OF o, c SKIP LOCKED
 ), whole AS (
@@ -241,7 +206,7 @@ WITH holder AS (
     WHERE c.kind = 'REPLACE' AND c.done_at IS NULL AND c.not_before <= now()
       AND r.state = 'REQUESTED' AND r.fresh_until > clock_timestamp() AND NOT o.held_for_desk
       AND ({only_lowers_sql("o", "r")}
-           OR {_checked("r")} AND NOT EXISTS (
+           OR {checked("r")} AND NOT EXISTS (
                SELECT FROM orders_scopestate s WHERE s.state <> 'ACTIVE' AND s.scope IN {ORDER_SCOPES}
                AND (s.state = 'HALTED' OR s.set_at >= r.requested_at)))
       AND (o.state = ANY(%(acknowledged)s) OR o.state = ANY(%(raisable)s) AND r.order_qty > o.cum_qty)
@@ -277,57 +242,6 @@ SELECT jsonb_build_object('order_id', order_id, 'request_id', request_id,
     'cum_qty', trim_scale(cum_qty)::text, 'order', payload)::text FROM picked
 """  # noqa: S608 - our own words
 
-#: One look tells what there is to claim: most often one kind, or nothing any more.
-KINDS_WAITING = f"""
-    SELECT kind FROM unnest(ARRAY[{", ".join(f"'{kind}'" for kind in CommandKind)}]) AS kinds(kind)
-    WHERE EXISTS (SELECT FROM orders_outboxcommand c
-        WHERE c.session_id = %s AND c.kind = kinds.kind AND c.done_at IS NULL AND c.not_before <= now())
-"""  # noqa: S608 - our own words
-
-#: The orders that a claim would meet next, as far as their checks hold for less than half their time. Singles
-#: and members of groups are counted apart by a window, not by two conditions: PostgreSQL would look for "no
-#: group" in the index of groups, where every single order of the past is.
-UNCHECKED = f"""
-    SELECT id FROM (
-        SELECT o.id, {_CHECKED} AS checked,
-            row_number() OVER (PARTITION BY o.group_id IS NULL ORDER BY c.priority, c.id) AS place
-        FROM orders_outboxcommand c JOIN orders_order o ON o.id = c.order_id
-        WHERE c.session_id = %(session)s AND {_WAITS}
-    ) AS waiting WHERE place <= %(limit)s AND NOT checked
-"""  # noqa: S608 - our own words
-
-
-#: Whether what goes first of all is in a group.
-GROUP_FIRST = f"""
-    SELECT o.group_id IS NOT NULL FROM orders_outboxcommand c JOIN orders_order o ON o.id = c.order_id
-    WHERE c.session_id = %(session)s AND {_WAITS} ORDER BY c.priority, c.id LIMIT 1
-"""  # noqa: S608 - our own words
-
-
-def group_is_first(session: str) -> bool:
-    """Whether a group is to be claimed before any single order."""
-    facts = {"session": session, "from": list(states_of(Order.claim)[0])}
-    return prepared.rows(GROUP_FIRST, facts) == [(True,)]
-
-
-def unchecked_orders(session: str) -> list[UUID]:
-    """Of the orders to be claimed next, those that must be checked again first."""
-    facts = {
-        "session": session,
-        "from": list(states_of(Order.claim)[0]),
-        "limit": GROUPS_SEEN * LARGEST_GROUP,
-        "checked_within": CHECKED_WITHIN / 2,
-        "no_ruleset": NO_RULESET,
-        "growing": GROWING,
-    }
-    found = prepared.rows(UNCHECKED, facts)
-    return [order_id for (order_id,) in found]
-
-
-def kinds_waiting(session: str) -> set[str]:
-    """The kinds of which a command is due; it may still have to wait for something else."""
-    return {kind for (kind,) in prepared.rows(KINDS_WAITING, [session])}
-
 
 def claim_orders(
     lease: Lease, *, limit: int, commands: Sequence[int] | None = None, if_alone: bool = False
@@ -337,14 +251,13 @@ def claim_orders(
     `if_alone`: none while a cancel or a replace waits, which go first. Orders of groups are claimed by
     `group_claim` only, which names the `commands` of a whole group.
     """
-    sources, target = states_of(Order.claim)
     facts = {
         **fence(lease),
         "limit": min(limit, BATCH),
         "used_up_from": USED_UP_FROM,
-        "from": list(sources),
-        "from_state": sources[0],
-        "to": target,
+        "from": list(CLAIMED_FROM),
+        "from_state": CLAIMED_FROM[0],
+        "to": CLAIMED,
         "kind": EventKind.CLAIMED.value,
         "if_alone": if_alone,
         "commands": list(commands) if commands is not None else None,

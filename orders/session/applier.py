@@ -21,7 +21,7 @@ from orders.models import AlertKind
 from orders.notify import wakeup
 from orders.notify.alerts import raise_alert
 from orders.sending import order_ids, replaces
-from orders.sending.submission import mark_unanswered
+from orders.sending.answers import mark_unanswered
 
 log = logging.getLogger(__name__)
 

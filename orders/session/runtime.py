@@ -15,20 +15,17 @@ from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection, transaction
-from django.db.models import QuerySet
+from django.db import Error, close_old_connections, connection
 
 from brokers import registry
-from brokers.errors import BrokerError
 from brokers.gate import lease as leases
 from brokers.gate.breaker import Breaker
 from brokers.gate.lease import Lease
 from brokers.gate.pacing import Pacer
 from brokers.inbox.writer import InboxWriter
-from brokers.messages import Snapshot
 from brokers.models import GatewaySession, QuestionKind
 from brokers.port import Link
-from brokers.postgres import clock, database
+from brokers.postgres import clock
 from orders.booking import commissions
 from orders.booking.flags import SessionFlags
 from orders.booking.late_requests import close_late
@@ -39,20 +36,21 @@ from orders.controls.halts.losses import LossWatch
 from orders.entry import group_watch, preview, slicer
 from orders.entry.recheck import recheck_replaces, recheck_waiting
 from orders.instruments import contracts, prices
-from orders.models import AlertKind, Order, ReconciliationKind, ReconciliationRun, State
+from orders.models import AlertKind
 from orders.notify import alerts, questions, wakeup
 from orders.notify.alerts import raise_alert
 from orders.notify.submission_counts import StartedBy, count_submission
-from orders.reconciliation import lost_cancels, positions, snapshots
+from orders.reconciliation import lost_cancels, positions
 from orders.risk.states import States
 from orders.sending import order_ids, replaces
+from orders.sending.answers import mark_unanswered
 from orders.sending.halted import give_up_halted
-from orders.sending.submission import Submission, Submitter, expire_stale, late_cancels, mark_unanswered
-from orders.session import logins
+from orders.sending.submission import Submission, Submitter, expire_stale
 from orders.session.applier import SessionApplier
 from orders.session.clocks import ClockWatch
 from orders.session.health import HealthReport
 from orders.session.market_data import MarketDesk
+from orders.session.rounds import ReconciliationRounds
 from orders.session.supervisor import Supervisor, WorkerThread
 from orders.session.sweep import Step, Sweep
 from orders.session.wakeup_listener import listen_forever
@@ -61,10 +59,6 @@ from orders.store.states import read_states
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY = 1.0  # seconds
-SNAPSHOT_TIMEOUT = 30.0  # seconds
-APPLY_TIMEOUT = 60.0  # seconds
-COMMISSION_SNAPSHOT_AFTER = timedelta(seconds=3)
-COMMISSION_SNAPSHOT_EVERY = 10.0  # seconds
 SENDS_FINISH = 10.0  # seconds for a hand-over that is under way when the worker is to stop
 LATE_REQUEST_GRACE = timedelta(seconds=3)
 BEAT_EVERY = 1.0  # seconds; a thread that has nothing to do still says that it lives
@@ -108,7 +102,6 @@ class SessionRuntime:
         self._asked = threading.Event()
         self._stopping = threading.Event()
         self._states: States | None = None
-        self._last_full_snapshot = self._last_commission_snapshot = 0.0
         self.breaker = Breaker(settings.BREAKER_THRESHOLD, settings.BREAKER_COOL_DOWN)
         self.applier = SessionApplier(
             self.name, self.flags, self.breaker, on_link=self._wake.set, lease=lease
@@ -138,6 +131,10 @@ class SessionRuntime:
             partial(recheck_waiting, lease.name),
             partial(recheck_replaces, lease.name),
         )
+        self.rounds = ReconciliationRounds(lease, self.session, self.flags, self.applier, self.writer)
+        #: What tasks and the desk ask of a session by name.
+        self.reconcile = self.rounds.reconcile
+        self.reconcile_positions = self.rounds.reconcile_positions
         self.instruments = contracts.InstrumentDesk(self.name, self.session)
         self.market = MarketDesk(self.name, self.session, self.writer, self._stopping)
         self.on_lease_lost: Callable[[], None] = lambda: None
@@ -229,52 +226,6 @@ class SessionRuntime:
         elif not message or not self.run_task(message):
             self.look_soon()
 
-    def reconcile(self, *, full: bool) -> ReconciliationRun | None:
-        """Take a snapshot of the broker and bring our books to it; None when that was not complete."""
-        found = self._take_snapshot(ReconciliationKind.ORDERS, full=full)
-        return found[1] if found else None
-
-    def reconcile_positions(self) -> list[ReconciliationRun]:
-        """Compare positions and cash with our executions; empty when the snapshot was not complete."""
-        found = self._take_snapshot(ReconciliationKind.POSITIONS, full=False)
-        return snapshots.compare_account(self.name, found[0]) if found else []
-
-    def _take_snapshot(
-        self, kind: ReconciliationKind, *, full: bool
-    ) -> tuple[Snapshot, ReconciliationRun] | None:
-        started_at = clock.now()
-        try:
-            snapshot = self.session.snapshot(SNAPSHOT_TIMEOUT, full=full)
-        except BrokerError as error:
-            log.warning("snapshot not complete", extra={"session": self.name, "error": str(error)})
-            snapshots.record_failure(self.name, kind, started_at, error)
-            return None
-        if problem := logins.problem(self.name, snapshot.accounts):
-            logins.refuse(self.session, self.name, problem)
-            snapshots.record_failure(self.name, kind, started_at, BrokerError(problem))
-            return None
-        runs: list[ReconciliationRun] = []
-
-        def apply() -> None:
-            with transaction.atomic():
-                leases.require(self.lease)  # one that was taken by a former holder proves nothing any more
-            facts = self.name, snapshot, self.lease.epoch, self.flags
-            runs.append(snapshots.apply_snapshot(*facts, self.applier))
-            self.applier.notify_breaker()
-
-        try:
-            self.writer.do(apply, APPLY_TIMEOUT)
-        except Exception as error:  # the gate stays closed, and the rest of the sweep goes on
-            if database.is_away(error):
-                raise
-            log.exception("snapshot not applied", extra={"session": self.name})
-            snapshots.record_failure(self.name, kind, started_at, error)
-            return None
-        if full:
-            logins.accept(self.name)
-            self.session.ready(snapshot)
-        return snapshot, runs[0]
-
     # --- the sweep ---------------------------------------------------------------------------------
     def _sweep_forever(self, thread: WorkerThread) -> None:
         while not self._stopping.is_set():
@@ -348,10 +299,10 @@ class SessionRuntime:
             Step("prices", partial(prices.store_prices, self.writer)),
             Step("losses", LossWatch(name).look),
             Step("positions", partial(positions.store_live, name, self.writer)),
-            Step("snapshot", self._snapshot_where_needed),
+            Step("snapshot", self.rounds.where_needed),
             Step(
                 "kill switch",
-                partial(work_kills, name, self._proof, self._cancel_everything),
+                partial(work_kills, name, self.rounds.proof, self._cancel_everything),
                 every=HEALTH_EVERY,
             ),
             Step("dead man's switches", partial(cancel_for_silent, name), every=HEALTH_EVERY),
@@ -369,13 +320,6 @@ class SessionRuntime:
         self._states = states
         if give_up_halted(self.name, states):
             wakeup.notify_readers()
-
-    def _proof(self) -> Snapshot | None:
-        """A complete snapshot that our books have taken in; None where there is none now."""
-        if self.session.link is not Link.READY:
-            return None
-        found = self._take_snapshot(ReconciliationKind.ORDERS, full=True)
-        return found[0] if found else None
 
     def _cancel_everything(self) -> bool:
         """Ask for the cancel of others' orders, too; whether that went out."""
@@ -398,34 +342,6 @@ class SessionRuntime:
         if own.exclude(breaker=state).update(breaker=state):
             log.warning("breaker %s", state, extra={"session": self.name})
             wakeup.sessions_changed()
-
-    def _snapshot_where_needed(self) -> None:
-        link, monotonic = self.session.link, time.monotonic()
-        if link is Link.CONNECTED:
-            self._full_snapshot(monotonic)
-        elif link is Link.READY and monotonic - self._last_full_snapshot >= settings.RESOLUTION_PAUSE:
-            if self.flags.snapshot_wanted or self._in_doubt():
-                self._full_snapshot(monotonic)
-            elif monotonic - self._last_commission_snapshot >= COMMISSION_SNAPSHOT_EVERY:
-                late = self._late_commissions()
-                if late.exists():
-                    self._last_commission_snapshot = monotonic
-                    # Commissions of a group order are those of its shares, which only a full look asks for.
-                    self.reconcile(full=late.filter(special__has_key="allocation").exists())
-
-    def _full_snapshot(self, monotonic: float) -> None:
-        self.flags.snapshot_wanted = False
-        self._last_full_snapshot = monotonic
-        self.reconcile(full=True)
-
-    def _in_doubt(self) -> bool:
-        doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
-        return doubtful.exists() or replaces.any_unconfirmed(self.name) or late_cancels(self.name)
-
-    def _late_commissions(self) -> QuerySet[Order]:
-        """Orders that are filled and whose commissions should have come by now."""
-        late = clock.now() - COMMISSION_SNAPSHOT_AFTER
-        return Order.objects.filter(session_id=self.name, state=State.FILLED, last_fill_at__lt=late)
 
     # --- the lease ---------------------------------------------------------------------------------
     def _renew_forever(self, thread: WorkerThread) -> None:

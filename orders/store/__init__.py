@@ -4,6 +4,6 @@ Comes in: orders in memory with the events that the lifecycle noted on them. Goe
 events and outbox commands, each batch in one statement, whole or not at all; alerts and log lines follow.
 
 Never: it never sets a state (`models.lifecycle` does), decides nothing, and opens no transaction: the caller
-holds the row locks. SQL by hand lives here, in `sending.claim` and `booking.working_set`, nowhere else
-(docs/decisions/0020).
+holds the row locks. SQL by hand lives here, in `sending.waiting`, `sending.claim` and `booking.working_set`,
+nowhere else (docs/decisions/0020).
 """

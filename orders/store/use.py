@@ -21,7 +21,7 @@ import msgspec
 
 from brokers.fix import Side
 from brokers.postgres import clock, prepared
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 from orders.risk.intention import ZERO, Content
 from orders.risk.scopes import FIRM, ScopeKind, parse_scope
 from orders.risk.use import Day, Use

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 from prometheus_client.core import HistogramMetricFamily, Metric
 
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 
 #: Hops of an order: name, from which of its times to which.
 HOPS = (

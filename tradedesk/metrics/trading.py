@@ -13,7 +13,7 @@ from django.utils import timezone
 from prometheus_client.core import Metric
 
 from orders.models import DEAD, Order, State
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 from tradedesk.metrics.make import counter, gauge
 
 WINDOW = timedelta(minutes=5)

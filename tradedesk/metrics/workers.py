@@ -13,7 +13,7 @@ from prometheus_client.core import Metric
 from brokers.gate.breaker import BreakerState
 from brokers.models import GatewaySession
 from orders.models import Order, ReconciliationRun
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 from orders.notify import redis_client
 from orders.notify.queues import waiting
 from orders.notify.submission_counts import submission_counts

@@ -36,7 +36,7 @@ from orders.models import (
     State,
     TradingState,
 )
-from orders.models.order import order_id_of
+from orders.models.references import order_id_of
 from orders.risk.scopes import ScopeKind, parse_scope
 from orders.store.states import put_state
 

@@ -11,7 +11,7 @@ from brokers.models import Profit
 from orders.controls.limits.in_force import limits_now
 from orders.models import Approval, Execution, Order
 from orders.models.execution import WHOLES
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 from orders.reports.cost import tca
 from orders.reports.daily.report_day import Listed, ReportDay, Rows, listed, order_row
 

@@ -16,7 +16,7 @@ from brokers.models import Instrument
 from orders import statistics
 from orders.admin.orders.blotter.columns import COLUMNS
 from orders.models import Order, SavedView
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 from tests.integration.admin.test_people import member
 from tests.integration.api.conftest import ACCOUNT, placed
 

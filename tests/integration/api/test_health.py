@@ -23,7 +23,7 @@ from brokers.models import GatewaySession, InboxMessage
 from brokers.postgres import clock, room
 from orders.api.problems import problem_of
 from orders.models import Alert
-from orders.models.order import first_id_at
+from orders.models.references import first_id_at
 from orders.notify import queues, redis_client
 from tests.integration.api.conftest import placed
 from tests.integration.api.test_read import executed, sent

@@ -130,7 +130,7 @@ def test_only_a_full_look_asks_each_account_for_its_shares(
 def test_a_late_commission_of_a_group_order_is_looked_for_in_each_account(
     desk: Desk, advised: SessionRuntime, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orders.session.runtime.COMMISSION_SNAPSHOT_EVERY", 0.1)
+    monkeypatch.setattr("orders.session.rounds.COMMISSION_SNAPSHOT_EVERY", 0.1)
     order = desk.wait(desk.place(account=MASTER, allocation=ALL), State.COMPLETED)
     long_ago = timezone.now() - timedelta(hours=1)
     type(order).objects.filter(pk=order.pk).update(state=State.FILLED, last_fill_at=long_ago)

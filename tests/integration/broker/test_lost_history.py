@@ -21,7 +21,7 @@ from orders.entry.replace import Change, replace_order
 from orders.errors import ClOrdIdReused, TicketInvalid
 from orders.management.people import PERSON_PASSWORD
 from orders.models import Alert, AlertKind, LostOrder, Order, OrderRequest, RequestState, Source, State
-from orders.models.order import digest_of, order_ids, order_ref_of
+from orders.models.references import digest_of, order_ids, order_ref_of
 from orders.session.runtime import SessionRuntime
 from orders.store.states import read_session_state, read_states
 from tests.integration.broker.conftest import ACCOUNT, Desk

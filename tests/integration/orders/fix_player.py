@@ -31,7 +31,7 @@ from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.entry.replace import Change, replace_order
 from orders.errors import OrderError
 from orders.models import Order, OrderRequest, OutboxCommand, RequestKind, Source, ord_status
-from orders.sending import replaces, submission
+from orders.sending import answers, replaces
 from orders.sending.claim import claim_cancels, claim_orders, claim_replaces
 from orders.session.runtime import take_lease
 from tests.integration.orders.fix_tables import Row
@@ -111,7 +111,7 @@ class Player:
         now = timezone.now()
         GatewaySession.objects.update(lease_until=now - timedelta(seconds=60))
         self.lease = self._take_lease()
-        submission.mark_unanswered("main", before=now, why="restart")
+        answers.mark_unanswered("main", before=now, why="restart")
         replaces.mark_unanswered("main", before=now, why="restart")
 
     @staticmethod

@@ -15,7 +15,7 @@ from brokers.messages import OrderReport, Refusal, WorkingStatus
 from brokers.models import InboxMessage
 from orders.entry.replace import Change, replace_order
 from orders.models import LostOrder, Order, OutboxCommand, RequestState, State
-from orders.models.order import order_ids, order_ref_of
+from orders.models.references import order_ids, order_ref_of
 from tests.integration.orders.test_any_order import Story
 from tests.integration.orders.test_attribution import (
     OURS,

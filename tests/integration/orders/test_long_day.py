@@ -19,14 +19,14 @@ from brokers.messages import OrderIdentity, Snapshot
 from brokers.rows import Rows
 from orders.booking.flags import SessionFlags
 from orders.models import Execution, Order, OrderEvent, OrderRequest, RequestKind, RequestState, State
-from orders.models.order import order_ids, order_ref_of
+from orders.models.references import order_ids, order_ref_of
 from orders.reconciliation import comparison
 from orders.reconciliation.news import news_of
 from orders.reconciliation.snapshots import SnapshotBooking
 from orders.reconciliation.steps import Steps
 from orders.sending import replaces
+from orders.sending.answers import mark_unanswered
 from orders.sending.replaces import AT_ONCE
-from orders.sending.submission import mark_unanswered
 from tests.integration.orders.test_any_order import Story
 from tests.integration.orders.test_snapshots import LONG_AGO, completed, desk
 

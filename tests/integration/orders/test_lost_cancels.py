@@ -17,7 +17,7 @@ from brokers.port import Sent
 from orders.entry.cancel import cancel_order
 from orders.models import Alert, AlertKind, OutboxCommand, RequestState
 from orders.reconciliation import lost_cancels
-from orders.sending import submission
+from orders.sending import answers
 from tests.integration.orders.test_any_order import Story
 from tests.integration.orders.test_duplicates import other, twice
 from tests.integration.orders.test_snapshots import desk, hear, look, shown, working
@@ -90,12 +90,12 @@ def test_a_person_is_told_after_the_third_until_it_is_answered(canceling: Story)
 def test_a_cancel_that_never_left_does_not_count_as_asked(
     canceling: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission.leases, "require", lambda lease: None)
+    monkeypatch.setattr(answers.leases, "require", lambda lease: None)
     lease: Any = Lease
     key = str(canceling.order.id)
     for _ in range(3):
         send(canceling, 0)
         unsent = Sent(order_id=key, error=BrokerUnavailable("down"))
-        submission._record_cancels(lease, [CancelOrder(order_id=key, broker_order_id=1)], [unsent])
+        answers.record_cancels(lease, [CancelOrder(order_id=key, broker_order_id=1)], [unsent])
         assert canceling.order.requests.get().state == RequestState.REQUESTED
     assert OutboxCommand.objects.get(request__order=canceling.order).done_at is None

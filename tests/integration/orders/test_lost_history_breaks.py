@@ -18,7 +18,7 @@ from orders.controls.books.lost_history import rebuild
 from orders.controls.persons import approvals
 from orders.controls.persons.approvals import OwnApproval
 from orders.models import Approval, Break, BreakCause, BreakKind, Execution, LostOrder, Order, Source
-from orders.models.order import digest_of
+from orders.models.references import digest_of
 from orders.reconciliation import breaks, comparison
 from orders.reconciliation.breaks import TicketNeeded
 from tests.integration.orders.conftest import order

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from brokers.postgres import prepared
-from orders.sending.claim import unchecked_orders
+from orders.sending.waiting import unchecked_orders
 
 SHOWN = "SELECT current_setting('enable_seqscan')"
 BY_NAME = "SELECT id FROM auth_group WHERE name = %s"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ib_async.decoder import Decoder
 
-from brokers.ib.decoder import StrictDecoder
+from brokers.ib.client import StrictDecoder
 
 GOLDEN = Path(__file__).parents[2] / "data/golden/tws_messages.jsonl"
 OBJECTS = ("openOrder", "completedOrder", "contractDetails", "positionData", "portfolioValue")

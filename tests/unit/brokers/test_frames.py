@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from brokers.ib.session import GreetedClient, new_client
+from brokers.ib.client import GreetedClient, new_client
 from tests.unit.brokers.test_callbacks import Memory, callbacks, codes, memory
 
 __all__ = ["callbacks", "codes", "memory"]

@@ -12,7 +12,7 @@ from ib_async.util import UNSET_DOUBLE, UNSET_INTEGER
 
 from brokers.ib import contracts, translate
 from brokers.ib.callbacks import Callbacks
-from brokers.ib.decoder import StrictDecoder
+from brokers.ib.client import StrictDecoder
 from brokers.messages import CommissionReport as Cost
 from brokers.messages import ExecutionReport, OrderReport, WorkingStatus
 from tests.unit.brokers.test_callbacks import Memory, callbacks, codes, memory, status

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side
 from orders.entry.reading.ticket import InstrumentKey, Ticket
-from orders.models.order import order_id_of, order_ref_of
+from orders.models.references import order_id_of, order_ref_of
 
 TICKET = Ticket(
     cl_ord_id="A1",

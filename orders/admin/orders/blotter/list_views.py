@@ -14,7 +14,8 @@ from orders import statistics
 from orders.access import Accounts
 from orders.admin.shared.filters import UtcRangeFilter
 from orders.models import ALIVE, Order, SavedView, State
-from orders.models.order import first_id_at, of_accounts
+from orders.models.order import of_accounts
+from orders.models.references import first_id_at
 from orders.order_search import OrderFilter, instruments_named
 
 #: What is seen first: while nobody asks for anything else.
