@@ -77,7 +77,6 @@ class Prices:
         wanted = {**snapshot_at, **self._watching}
         had, self._quoted = self._quoted, wanted
         for con_id in had.keys() - wanted.keys():
-            self._quotes.pop(con_id, None)
             self._end_quote(con_id)
         for con_id, ref in wanted.items():
             if con_id not in had:
@@ -117,6 +116,7 @@ class Prices:
             book.clear()
         self._quoted = {}
         self._settle_quotes()
+        self._quotes = {con_id: quote for con_id, quote in self._quotes.items() if con_id in self._quoted}
         for key in sorted(self._profits_wanted):
             self._subscribe_profit(key)
         for ref in self._books_wanted.values():
@@ -148,6 +148,7 @@ class Prices:
             for number in [number for number, known in self.watched.items() if known == con_id]:
                 if con_id not in self._quoted:  # nobody came back to it while this waited
                     del self.watched[number]
+                    self._quotes.pop(con_id, None)
                     client.cancelMktData(number)
 
         self._send(end)
@@ -245,9 +246,7 @@ class Prices:
 
     def _quote_of(self, number: int) -> Quote | None:
         con_id = self.watched.get(number)
-        if con_id is None or con_id not in self._quoted:  # what nobody wants any more may still be told
-            return None
-        return self._quotes.setdefault(con_id, Quote())
+        return None if con_id is None else self._quotes.setdefault(con_id, Quote())
 
     def depth(self, number: int, operation: int, side: int, position: int, level: Level) -> None:
         """A row of an order book changed."""
