@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Hashable
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cache
 from typing import Any, cast
 
@@ -184,10 +184,6 @@ class Callbacks:
         self.requests.end("completedOrders")
 
     # --- executions --------------------------------------------------------------------------------
-    def time_of(self, text: str) -> datetime:
-        """When an execution was, as the gateway says it."""
-        return self.times.read(text, clock.now())
-
     def execDetails(self, request_id: int, contract: Contract, execution: Execution) -> None:
         report = translate.execution_report(contract, execution)
         if request_id >= FIRST_REQUEST_ID:

@@ -22,6 +22,7 @@ from ib_async.util import UNSET_DOUBLE
 
 from brokers.account_codes import is_paper
 from brokers.errors import BrokerUnavailable
+from brokers.postgres import clock
 
 if TYPE_CHECKING:
     from brokers.ib.callbacks import Callbacks
@@ -79,7 +80,7 @@ class StrictDecoder(Decoder):
 
     def execDetails(self, fields: list[str]) -> None:
         """An execution, its time in UTC as we read it: the library knows names of the tz database only."""
-        moment = self.wrapper.time_of(fields[EXECUTION_TIME])
+        moment = self.wrapper.times.read(fields[EXECUTION_TIME], clock.now())
         read = [*fields[:EXECUTION_TIME], f"{moment:{IN_UTC}}", *fields[EXECUTION_TIME + 1 :]]
         super().execDetails(read)  # type: ignore[no-untyped-call]
 

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from ib_async import ComboLeg, Contract, ContractDetails, PriceIncrement
 from ib_async.util import UNSET_INTEGER
 
@@ -98,13 +99,8 @@ def shared(ref: InstrumentRef) -> InstrumentRef:
 
 
 def _derivative(ref: InstrumentRef, contract: Contract) -> InstrumentRef:
-    return InstrumentRef(
-        symbol=ref.symbol,
-        sec_type=ref.sec_type,
-        exchange=ref.exchange,
-        currency=ref.currency,
-        con_id=ref.con_id,
-        multiplier=ref.multiplier,
+    return msgspec.structs.replace(
+        ref,
         maturity=contract.lastTradeDateOrContractMonth[:8],
         strike_price=amount(contract.strike) or None,
         put_or_call=RIGHTS.get(contract.right, ""),
@@ -159,10 +155,7 @@ def rule_of(details: ContractDetails) -> int | None:
 def _named(contract: Contract) -> InstrumentRef:
     """With all names, also of what is no derivative."""
     ref = _derivative(instrument_of(contract), contract)
-    return InstrumentRef(
-        **{name: getattr(ref, name) for name in ref.__struct_fields__ if name != "primary_exchange"},
-        primary_exchange=contract.primaryExchange,
-    )
+    return msgspec.structs.replace(ref, primary_exchange=contract.primaryExchange)
 
 
 def _hours(details: ContractDetails, text: str) -> Hours:

@@ -93,18 +93,6 @@ def add_special(wire: IBOrder, order: NewOrder) -> None:
     for name, value in texts.items():
         if value is not None:
             setattr(wire, name, number_text(value))
-    _add_sizes(wire, order)
-    _add_times(wire, order)
-    if order.conditions:
-        wire.conditions = [_condition(condition) for condition in order.conditions]
-        wire.conditionsCancelOrder = order.conditions_action is ConditionsAction.CANCEL
-        wire.conditionsIgnoreRth = order.conditions_outside_hours
-    if order.algo:
-        wire.algoStrategy = STRATEGIES[order.algo.strategy]
-        wire.algoParams = _algo_parameters(order.algo)
-
-
-def _add_sizes(wire: IBOrder, order: NewOrder) -> None:
     if order.display_qty is not None:
         wire.displaySize = int(order.display_qty)
     if order.min_qty is not None:
@@ -112,14 +100,18 @@ def _add_sizes(wire: IBOrder, order: NewOrder) -> None:
     wire.allOrNone = order.all_or_none
     if order.side is Side.SELL_SHORT and order.locate_broker:
         wire.shortSaleSlot, wire.designatedLocation = ELSEWHERE, order.locate_broker
-
-
-def _add_times(wire: IBOrder, order: NewOrder) -> None:
     wire.outsideRth = order.outside_regular_hours
     if order.effective_time:
         wire.goodAfterTime = time_text(order.effective_time)
     if order.expire_time:
         wire.goodTillDate = time_text(order.expire_time)
+    if order.conditions:
+        wire.conditions = [_condition(condition) for condition in order.conditions]
+        wire.conditionsCancelOrder = order.conditions_action is ConditionsAction.CANCEL
+        wire.conditionsIgnoreRth = order.conditions_outside_hours
+    if order.algo:
+        wire.algoStrategy = STRATEGIES[order.algo.strategy]
+        wire.algoParams = _algo_parameters(order.algo)
 
 
 def _condition(condition: TradingCondition) -> OrderCondition:

@@ -83,7 +83,12 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
         working_set = WorkingSet(session, events, *statements)
         ids = {id(message): row for row, message in inbox_rows.stored(messages, working_set.answer)}
         rows = [(item, ids.get(id(item))) for item in items]
-        fresh = [(item, row) for item, row in rows if row is not None or _counts_again(item)]
+        # A commission counts though its key is stored: it may go back to what it was before.
+        fresh = [
+            (item, row)
+            for item, row in rows
+            if row is not None or isinstance(item, HandedOver) or isinstance(item.event, CommissionReport)
+        ]
         if not fresh:
             return
         # Before what else is done once it is committed: readers wait for this, nobody for a line of the log.
@@ -96,11 +101,6 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
             applying.apply(item, row_id)
         applying.finish()
     flags.add(asked)
-
-
-def _counts_again(item: InboxItem) -> bool:
-    """Whether an item counts though its key is stored: a commission may go back to what it was before."""
-    return isinstance(item, HandedOver) or isinstance(item.event, CommissionReport)
 
 
 class Applying:
@@ -164,7 +164,10 @@ class Applying:
             self._follow_duplicate(order, report, cause)
             return
         self._record_answer(order)
-        if _says_too_little(order, report):
+        said = report.identity
+        if order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms):
+            # A status that names its order by the order id only, while the broker has numbered ours, may be
+            # of an older order whose id was given out again. A snapshot tells what became of ours.
             self.flags.snapshot_wanted |= report.status not in request_answers.LIVING
             return
         if report.status in duplicates.DEAD and duplicates.others_alive(order, order.perm_id):
@@ -359,12 +362,15 @@ def _execution_of(
     order: Order, report: ExecutionReport, account: str, exec_id: str, cause: Cause
 ) -> Execution:
     """The row of an execution as it was told, in what the columns hold."""
+    allocated = ""
+    if order.is_allocated:  # the whole is the master's, a share is another account's
+        allocated = Allocated.WHOLE if account == order.account_id else Allocated.SHARE
     execution = Execution(
         order=order,
         account_id=account,
         exec_id=exec_id,
         exec_root=execution_id(report.exec_root),
-        allocated=_allocated(order, account),
+        allocated=allocated,
         con_id=storable.whole(report.instrument.con_id),
         symbol=storable.text(report.instrument.symbol, 32),
         sec_type=storable.text(report.sec_type, 16),
@@ -382,28 +388,12 @@ def _execution_of(
     return execution
 
 
-def _allocated(order: Order, account: str) -> str:
-    """What an execution is of a group order: the whole is the master's, a share is another account's."""
-    if not order.is_allocated:
-        return ""
-    return Allocated.WHOLE if account == order.account_id else Allocated.SHARE
-
-
 def _booked(value: Decimal) -> Decimal:
     """What is booked is booked as it was said; what no column holds is parked for a person."""
     found = storable.number(value)
     if found is None:
         raise ValueError(f"{storable.text(str(value), 40)} cannot be booked")
     return found
-
-
-def _says_too_little(order: Order, report: OrderReport) -> bool:
-    """Whether a status names an order that the broker has numbered by its order id only.
-
-    It may be of an older order whose id was given out again: a snapshot tells what became of ours.
-    """
-    said = report.identity
-    return order.perm_id is not None and not (said.perm_id or said.order_ref or report.terms)
 
 
 def _is_of_nobody(report: OrderReport) -> bool:

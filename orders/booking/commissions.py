@@ -32,8 +32,11 @@ def take(one: Execution, report: CommissionReport, same_id: Sequence[Execution],
     `same_id` are the executions of this id: accounts of a group order share a report by their quantities.
     One that waited in the inbox while a newer one was taken tells only what that one left open.
     """
+    amount = storable.number(report.commission)
+    if amount is None and report.commission is not None:  # what no column holds is parked for a person
+        raise ValueError(f"a commission of {storable.text(str(report.commission), 40)} cannot be booked")
     told = {
-        "commission": _share(one, _amount(report.commission), same_id),
+        "commission": _share(one, amount, same_id),
         "realized_pnl": _share(one, storable.number(report.realized_pnl), same_id),
         "commission_currency": storable.text(report.currency, 8) or None,
     }
@@ -47,14 +50,6 @@ def take(one: Execution, report: CommissionReport, same_id: Sequence[Execution],
         setattr(one, name, value)
     one.commission_at = max(at, one.commission_at or at)
     return bool(changes)
-
-
-def _amount(said: Decimal | None) -> Decimal | None:
-    """A commission is booked as it was said; what no column holds is parked for a person."""
-    amount = storable.number(said)
-    if amount is None and said is not None:
-        raise ValueError(f"a commission of {storable.text(str(said), 40)} cannot be booked")
-    return amount
 
 
 def _share(one: Execution, amount: Decimal | None, same_id: Sequence[Execution]) -> Decimal | None:

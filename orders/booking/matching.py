@@ -64,7 +64,9 @@ def _ranked(
     yield from (order for order in preferred if order.id == own)
     if said.perm_id:
         same_perm = [order for order in preferred if _has_perm_id(order, said, facts)]
-        yield from sorted(same_perm, key=lambda order: _is_of_account(order, facts), reverse=True)
+        yield from sorted(
+            same_perm, key=lambda order: facts is not None and order.account_id == facts.account, reverse=True
+        )
     if said.has_order_id:
         yield from (order for order in preferred if _has_number(order, said, at, facts))
 
@@ -90,10 +92,6 @@ def _was_there(order: Order, at: datetime) -> bool:
     if order.claimed_at and at < order.claimed_at - A_DAY:
         return False
     return order.is_alive or at < order.updated_at + A_DAY
-
-
-def _is_of_account(order: Order, facts: Facts | None) -> bool:
-    return facts is not None and order.account_id == facts.account
 
 
 def _has_number(order: Order, said: OrderIdentity, at: datetime, facts: Facts | None) -> bool:

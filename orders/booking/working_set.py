@@ -79,9 +79,6 @@ class OrderKeys:
     #: Of executions that were booked before.
     exec_ids: list[str] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return any(vars(self).values())
-
 
 class WorkingSet:
     """Locked orders of one session, found by every identity that the batch names.
@@ -217,36 +214,30 @@ class WorkingSet:
         Most often all are named by their ids: then their requests are read in the same round trip.
         """
         known = {"session": self.session, "known": [*self.orders]}
-        reads = [(_lock_sql(), {**vars(keys), **known}), _requests_of(keys.ids)] if keys else []
-        answers = prepared.pipeline(*first, *reads)
-        if reads:
-            requests, rows = answers.pop(), answers.pop()
-            width = prepared.column_count(Order)
-            locked = [prepared.from_row(Order, row[:width]) for row in rows]
-            for order, row in zip(locked, rows, strict=True):
-                order.__dict__["traded"] = _traded(*row[width:])  # saves a query
-            if others := {order.id for order in locked}.difference(keys.ids):
-                requests += prepared.rows(*_requests_of(list(others)))
-            self._add(locked, requests)
-        return [row for rows in answers for row in rows]
-
-    def _add(self, orders: Sequence[Order], requests: Sequence[prepared.Row]) -> None:
-        for order in orders:
+        if not any(vars(keys).values()):
+            return [row for rows in prepared.pipeline(*first) for row in rows]
+        lock = _lock_sql(), {**vars(keys), **known}
+        *answers, rows, requests = prepared.pipeline(*first, lock, _requests_of(keys.ids))
+        width = prepared.column_count(Order)
+        locked = [prepared.from_row(Order, row[:width]) for row in rows]
+        for order, row in zip(locked, rows, strict=True):
+            sec_type, con_id, symbol, legs = row[width:]
+            traded = TradedContract(sec_type, con_id, symbol, msgspec.json.decode(legs))
+            order.__dict__["traded"] = traded  # saves a query
             self.add_order(order)
+        if others := {order.id for order in locked}.difference(keys.ids):
+            requests += prepared.rows(*_requests_of(list(others)))
         for request in (prepared.from_row(OrderRequest, row) for row in requests):
             self._requests[request.order_id].append(request)
-        if executed := [order.id for order in orders if order.first_fill_at]:
+        if executed := [order.id for order in locked if order.first_fill_at]:
             for row in prepared.rows(_executions_sql(), [executed]):
                 self._take_in(prepared.from_row(Execution, row))
+        return [row for rows in answers for row in rows]
 
     def _take_in(self, execution: Execution) -> None:
         self._executions[execution.order_id].append(execution)
         self._named[execution.exec_id].append(execution)
         self._versions[execution.exec_root].append(execution)
-
-
-def _traded(sec_type: str, con_id: int | None, symbol: str, legs: str) -> TradedContract:
-    return TradedContract(sec_type, con_id, symbol, msgspec.json.decode(legs))
 
 
 def _requests_of(order_ids: list[UUID]) -> prepared.Statement:

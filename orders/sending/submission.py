@@ -255,7 +255,15 @@ class Submitter:
             Sent(order_id=key, error=BrokerUnavailable(f"not sent: {text}")) for key, text in why.items()
         ]
         going: list[C] = [command for command in commands if command.order_id not in why]
-        return [*held, *self._send(send, going)] if going else held
+        if not going:
+            return held
+        try:
+            return [*held, *send(going)]
+        except Exception as error:
+            # The hand-over itself broke: any of them may have gone out.
+            log.exception("hand-over failed", extra={"session": self.lease.name})
+            unknown: BrokerError = BrokerError(f"hand-over failed: {error!r}")
+            return [*held, *(Sent(order_id=command.order_id, error=unknown) for command in going)]
 
     def _stopped(self, commands: Sequence[C], began: float) -> dict[str, str]:
         """Which are stopped, and why. The database is asked only where it may know more than the claim did.
@@ -269,15 +277,6 @@ class Submitter:
         if why and is_chain:
             return {command.order_id: next(iter(why.values())) for command in commands}
         return why
-
-    def _send(self, send: Callable[[Sequence[C]], list[Sent]], commands: Sequence[C]) -> list[Sent]:
-        try:
-            return send(commands)
-        except Exception as error:
-            # The hand-over itself broke: any of them may have gone out.
-            log.exception("hand-over failed", extra={"session": self.lease.name})
-            unknown = BrokerError(f"hand-over failed: {error!r}")
-            return [Sent(order_id=command.order_id, error=unknown) for command in commands]
 
     def _held_back(self, waiting: Collection[str]) -> bool:
         """Whether commands of these kinds wait only because pacing is used up."""

@@ -154,7 +154,7 @@ class SessionRuntime:
         for label, work in (
             ("submit", self._submit_forever),
             ("sweep", self._sweep_forever),
-            ("wake", self._listen_forever),
+            ("wake", lambda thread: listen_forever(self.name, self.wake, self._stopping, beat=thread.beat)),
             ("answer", self._answer_forever),
             ("market", self.market.show_forever),
             ("lease", self._renew_forever),
@@ -234,9 +234,6 @@ class SessionRuntime:
                 self.sweep(thread.beat)
             self._wake.wait(SWEEP_EVERY)
             self._wake.clear()
-
-    def _listen_forever(self, thread: WorkerThread) -> None:
-        listen_forever(self.name, self.wake, self._stopping, beat=thread.beat)
 
     def _submit_forever(self, thread: WorkerThread) -> None:
         """The sweep's submissions: a long queue takes as long as pacing says, and the sweep goes on."""

@@ -25,18 +25,14 @@ def listen_forever(
     while not stopping.is_set():
         beat()
         try:
-            _listen(session, receive, stopping, beat)
+            own = connected(health_check_interval=CHECK_EVERY, **worker_options())
+            with own as client, client.pubsub(ignore_subscribe_messages=True) as channel:
+                channel.subscribe(wake_channel(session))
+                receive(b"")  # what came while nobody listened
+                while not stopping.is_set():
+                    beat()
+                    if message := channel.get_message(timeout=LOOK_EVERY):
+                        receive(message["data"])
         except REDIS_ERRORS as error:
             log.warning("not listening for wake-ups", extra={"session": session, "error": repr(error)})
             stopping.wait(AGAIN_AFTER)
-
-
-def _listen(session: str, receive: Receive, stopping: threading.Event, beat: Callable[[], None]) -> None:
-    own = connected(health_check_interval=CHECK_EVERY, **worker_options())
-    with own as client, client.pubsub(ignore_subscribe_messages=True) as channel:
-        channel.subscribe(wake_channel(session))
-        receive(b"")  # what came while nobody listened
-        while not stopping.is_set():
-            beat()
-            if message := channel.get_message(timeout=LOOK_EVERY):
-                receive(message["data"])

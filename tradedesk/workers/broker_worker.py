@@ -47,18 +47,12 @@ def run_task(worker: Any, raw: bytes) -> bool:
     sees each), without the queue's bookkeeping. Nothing is acknowledged: what is lost, the sweep sends.
     """
     strategies = getattr(worker.consumer, "strategies", {})  # none before the consumer's first start
-    message = message_of(json.loads(raw))
-    strategy = strategies.get(message.headers["task"])
+    stored = json.loads(raw)  # what kombu would have kept in Redis
+    strategy = strategies.get(stored["headers"]["task"])
     if strategy is None:
         return False
-    strategy(message, None, nothing_to_acknowledge, nothing_to_acknowledge, [])
-    return True
-
-
-def message_of(stored: dict[str, Any]) -> Message:
-    """A kombu message from what kombu would have kept in Redis."""
     properties = stored["properties"]
-    return Message(
+    message = Message(
         stored["body"],
         properties["delivery_tag"],
         stored["content-type"],
@@ -67,6 +61,8 @@ def message_of(stored: dict[str, Any]) -> Message:
         properties=properties,
         headers=stored["headers"],
     )
+    strategy(message, None, nothing_to_acknowledge, nothing_to_acknowledge, [])
+    return True
 
 
 def nothing_to_acknowledge(*_: Any, **__: Any) -> None:

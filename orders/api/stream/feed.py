@@ -125,16 +125,12 @@ class Feed:
             except Exception:  # a feed that ended would be silent for good
                 log.exception("order events not read")
                 found = False
-            rang = await self._rang_within(pause)
-            pause = FIRST_PAUSE if rang or found else min(2 * pause, POLL)
-
-    async def _rang_within(self, pause: float) -> bool:
-        try:
-            await asyncio.wait_for(self._bell.wait(), pause)
-        except TimeoutError:
-            return False
-        self._bell.clear()
-        return True
+            try:
+                await asyncio.wait_for(self._bell.wait(), pause)
+                self._bell.clear()
+                pause = FIRST_PAUSE
+            except TimeoutError:
+                pause = FIRST_PAUSE if found else min(2 * pause, POLL)
 
     async def _advance(self) -> bool:
         if self.floor is None:
@@ -143,20 +139,17 @@ class Feed:
         page = None
         while page is None or len(page) == PAGE:
             if page := await self._read(self.head):
-                self._keep(page)
+                self._items += page
+                self.head = page[-1].cursor
+                if len(self._items) > 2 * KEPT:
+                    self.floor = self._items[-KEPT - 1].cursor
+                    del self._items[:-KEPT]
+                self._wake()
         is_back = bool(self.read_at) and not self.fresh
         self.read_at = time.monotonic()
         if is_back:
             self._wake()  # for what nobody could be told meanwhile
         return self.head > before
-
-    def _keep(self, page: list[Item]) -> None:
-        self._items += page
-        self.head = page[-1].cursor
-        if len(self._items) > 2 * KEPT:
-            self.floor = self._items[-KEPT - 1].cursor
-            del self._items[:-KEPT]
-        self._wake()
 
     def _wake(self) -> None:
         news, self._news = self._news, asyncio.Event()

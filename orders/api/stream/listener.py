@@ -81,16 +81,13 @@ class Subscriber:
 
     async def _told(self, items: list[Item]) -> bytes:
         """What the listener is told of these events. Raises Error where their messages cannot be read."""
+        wanted, mine = self._subscription, self._access.accounts
         if self._copies is None:
-            return b"".join(item.block for item in items if self._is_for_me(item))
-        of_all = replace(self._subscription, account=None)  # an execution may be of another than its order
-        wanted = [item for item in items if of_all.fits(item)]
-        chosen, mine = self._subscription.account, self._access.accounts
-        accounts = [code for code in mine if chosen in (None, code)]
-        return await self._copies(wanted, accounts) if wanted else b""
-
-    def _is_for_me(self, item: Item) -> bool:
-        return item.account in self._access.accounts and self._subscription.fits(item)
+            return b"".join(item.block for item in items if item.account in mine and wanted.fits(item))
+        of_all = replace(wanted, account=None)  # an execution may be of another than its order
+        chosen = [item for item in items if of_all.fits(item)]
+        accounts = [code for code in mine if wanted.account in (None, code)]
+        return await self._copies(chosen, accounts) if chosen else b""
 
     async def _check_access(self) -> None:
         if time.monotonic() - self._checked_at < CHECK_ACCESS_EVERY:
