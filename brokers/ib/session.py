@@ -1,7 +1,8 @@
 """The session: one thread with one event loop that owns one connection to one gateway.
 
 Connects, connects again with jittered backoff, probes the socket, tracks the gateway's own link to IB,
-and hands orders over. It decides nothing about orders.
+and takes what other threads want of the gateway to its loop, where `Asking`, `Sending` and `Prices` do it.
+It decides nothing about orders.
 """
 
 from __future__ import annotations
@@ -21,22 +22,21 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from brokers import time_zones
-from brokers.errors import BrokerError, BrokerRefused, BrokerUnavailable, OutcomeUnknown
+from brokers.errors import BrokerError, BrokerUnavailable, OutcomeUnknown
 from brokers.gate.fence import Fence
-from brokers.gate.order_ids import is_sendable
 from brokers.gate.pacing import Pacer
-from brokers.ib import codes, contracts, translate
+from brokers.ib import codes
 from brokers.ib.asking import Asking
 from brokers.ib.callbacks import Callbacks
 from brokers.ib.client import abort, handshake, new_client, require_mode
 from brokers.ib.codes import Notice
 from brokers.ib.prices import Prices, ProfitKey
 from brokers.ib.requests import PROBE, Requests
+from brokers.ib.sending import Command, Sending
 from brokers.ib.times import GatewayTimes
 from brokers.market import MarketView
 from brokers.messages import (
     CancelOrder,
-    HandedOver,
     InstrumentDetails,
     InstrumentRef,
     NewOrder,
@@ -51,7 +51,6 @@ from brokers.threads import RestartableThread
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Command = NewOrder | ReplaceOrder | CancelOrder
 #: What the loop is to do; begun there only, so that nothing is left over where there is none.
 Work = Callable[[], Coroutine[Any, Any, T]]
 #: How waiting for the loop's answer ends without one: not in time, or the loop ended meanwhile.
@@ -89,8 +88,6 @@ class IBSession:
     ) -> None:
         """Without a fence (no lease to lose) it may always write, without a pacer at any pace."""
         self.name = name
-        #: The last look before a write: a process that was frozen may wake right there.
-        self._require_lease: Callable[[], None] = fence.require if fence else lambda: None
         self._pacer = pacer
         self.paper = paper
         self.address = (host, port)
@@ -108,6 +105,7 @@ class IBSession:
         self._down = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._asking = Asking(self)
+        self._sending = Sending(self, fence)
         self._prices = Prices(self)
         self._broker_clock = WholeSeconds()
         self._stopping = threading.Event()
@@ -123,18 +121,18 @@ class IBSession:
         self.thread.join(timeout=10)
 
     def place(self, orders: Sequence[NewOrder]) -> list[Sent]:
-        return self._hand_over(partial(self._place_all, orders), orders)
+        return self._hand_over(partial(self._sending.place, orders), orders)
 
     def cancel(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
-        return self._hand_over(partial(self._cancel_all, cancels), cancels)
+        return self._hand_over(partial(self._sending.cancel, cancels), cancels)
 
     def cancel_everything(self) -> Sent:
         everything = CancelOrder(order_id="", broker_order_id=0)
-        (answer,) = self._hand_over(partial(self._global_cancel, everything), [everything])
+        (answer,) = self._hand_over(partial(self._sending.cancel_everything, everything), [everything])
         return answer
 
     def replace(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
-        return self._hand_over(partial(self._replace_all, replaces), replaces)
+        return self._hand_over(partial(self._sending.replace, replaces), replaces)
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
         return self._ask(partial(self._look_patiently, full, timeout), max(timeout, LONGEST_LOOK) + 5)
@@ -394,90 +392,6 @@ class IBSession:
         if same and self.link is Link.CONNECTED:
             self._set_link(Link.READY, "reconciled")
 
-    # --- sending, on the loop ------------------------------------------------------------------------
-    async def _place_all(self, orders: Sequence[NewOrder]) -> list[Sent]:
-        now, fresh_until = clock.now(), whole_until(orders)  # one moment for all
-        return [
-            self._sent(order.order_id, self._place_one, order, fresh_until.get(order.order_id), now)
-            for order in orders
-        ]
-
-    async def _replace_all(self, replaces: Sequence[ReplaceOrder]) -> list[Sent]:
-        now = clock.now()
-        return [
-            self._sent(replace.order_id, self._replace_one, replace, replace.order.fresh_until, now)
-            for replace in replaces
-        ]
-
-    async def _cancel_all(self, cancels: Sequence[CancelOrder]) -> list[Sent]:
-        return [self._sent(cancel.order_id, self._cancel_one, cancel) for cancel in cancels]
-
-    def _sent(
-        self,
-        order_id: str,
-        send: Any,
-        command: Command,
-        fresh_until: datetime | None = None,
-        now: datetime | None = None,
-    ) -> Sent:
-        """Send it, if it is fresh still: it may have waited for this thread since it was claimed."""
-        if fresh_until and now and now >= fresh_until:
-            stale = BrokerUnavailable(f"not sent: it was fresh until {fresh_until.isoformat()}")
-            return Sent(order_id=order_id, error=stale)
-        try:
-            send(command)
-        except BrokerError as error:
-            return Sent(order_id=order_id, error=error)
-        except ConnectionError as error:  # raised by the client before it writes
-            return Sent(order_id=order_id, error=BrokerUnavailable(str(error)))
-        except Exception as error:
-            log.exception("send broke", extra={"session": self.name})
-            return Sent(order_id=order_id, error=OutcomeUnknown(repr(error)))
-        return Sent(order_id=order_id)
-
-    def _place_one(self, order: NewOrder) -> None:
-        self._write_order(order)
-        self.listener.handed_over(
-            HandedOver(order_id=order.order_id, broker_order_id=order.broker_order_id, sent_at=clock.now())
-        )
-
-    def _replace_one(self, replace: ReplaceOrder) -> None:
-        """IB changes an open order when it is placed again under its id.
-
-        It refuses a quantity that is executed already, where FIX means "cancel the balance".
-        """
-        if replace.order.order_qty <= replace.cum_qty:
-            number = replace.order.broker_order_id
-            self._cancel_one(CancelOrder(order_id=replace.order_id, broker_order_id=number))
-        else:
-            self._write_order(replace.order)
-
-    def _write_order(self, order: NewOrder) -> None:
-        if self.link is not Link.READY:
-            raise BrokerUnavailable(f"the link is {self.link}")
-        if not is_sendable(order.broker_order_id):
-            raise BrokerRefused(f"The order id {order.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
-        client = self.live_client()
-        contract, wire = contracts.to_contract(order.instrument), translate.to_order(order)
-        self._require_lease()
-        client.placeOrder(order.broker_order_id, contract, wire)
-
-    def _cancel_one(self, cancel: CancelOrder) -> None:
-        if not is_sendable(cancel.broker_order_id):
-            raise BrokerRefused(f"The order id {cancel.broker_order_id} cannot be sent.", code="NO_ORDER_ID")
-        client = self.live_client()
-        self._require_lease()
-        client.cancelOrder(cancel.broker_order_id, "")
-
-    async def _global_cancel(self, everything: CancelOrder) -> list[Sent]:
-        await self.room()
-        return [self._sent(everything.order_id, self._write_global_cancel, everything)]
-
-    def _write_global_cancel(self, _: CancelOrder) -> None:
-        client = self.live_client()
-        self._require_lease()
-        client.reqGlobalCancel()
-
     def live_client(self) -> Any:
         """The client, if its socket would really take bytes: a closing transport drops them silently."""
         client = self._client
@@ -504,11 +418,3 @@ class IBSession:
 def no_answer(seconds: float) -> OutcomeUnknown:
     """What a question ends with whose answer did not come."""
     return OutcomeUnknown(f"no complete answer within {seconds:g} s")
-
-
-def whole_until(orders: Sequence[NewOrder]) -> dict[str, datetime | None]:
-    """Until when each may be written. A chain goes whole: until the first of its members grows stale."""
-    if not any(order.wait_for_rest for order in orders):
-        return {order.order_id: order.fresh_until for order in orders}
-    first = min((order.fresh_until for order in orders if order.fresh_until), default=None)
-    return {order.order_id: first for order in orders}

@@ -139,17 +139,12 @@ def identity(perm_id: int, client_id: int = 0, order_id: int = 0, order_ref: str
     )
 
 
-def identity_of(order: IBOrder) -> OrderIdentity:
-    """Whose order this is, as an order message says it."""
-    return identity(order.permId, order.clientId, order.orderId, order.orderRef)
-
-
 def open_order_report(
     contract: Contract, order: IBOrder, state: OrderState, more: Collection[str] = ()
 ) -> OrderReport:
     """openOrder: terms and status, no quantities executed. `more`: fields of terms that are told by name."""
     return OrderReport(
-        identity=identity_of(order),
+        identity=identity(order.permId, order.clientId, order.orderId, order.orderRef),
         status=status_of(state.status),
         source="openOrder",
         text=state.warningText or "",

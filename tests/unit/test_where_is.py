@@ -63,9 +63,9 @@ def test_only_the_lifecycle_may_change_an_orders_state() -> None:
 
 
 def test_bytes_of_orders_are_written_by_the_adapter_alone() -> None:
-    assert files("placeOrder", "cancelOrder") == {"brokers/ib/session.py", "brokers/ib/asking.py"}
+    assert files("placeOrder", "cancelOrder") == {"brokers/ib/sending.py", "brokers/ib/asking.py"}
     assert [file for file, _ in calls("placeOrder")].count("brokers/ib/asking.py") == 1  # a what-if
-    assert "brokers/ib/session.py" in ROWS["where bytes are sent"]
+    assert "brokers/ib/sending.py" in ROWS["where bytes are sent"]
 
 
 def test_a_brokers_word_enters_by_the_callbacks_alone() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from brokers.ib.session import whole_until
+from brokers.ib.sending import whole_until
 from brokers.messages import NewOrder
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)

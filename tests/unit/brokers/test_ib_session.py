@@ -51,7 +51,7 @@ def test_a_cancel_of_everything_waits_for_the_gateways_pace() -> None:
 
     async def ask() -> tuple[bool, str]:
         assert pacer.one_of_own()
-        waiting = asyncio.ensure_future(session._global_cancel(everything))
+        waiting = asyncio.ensure_future(session._sending.cancel_everything(everything))
         await asyncio.sleep(0.1)
         was_waiting = not waiting.done()
         time[0] += 2

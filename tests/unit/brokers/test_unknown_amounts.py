@@ -51,7 +51,7 @@ def test_an_order_of_unknown_prices_and_quantities_has_none() -> None:
 
 def test_numbers_that_are_not_set_identify_nothing() -> None:
     order = Order(permId=UNSET_INTEGER, orderId=UNSET_INTEGER, clientId=0)
-    identity = translate.identity_of(order)
+    identity = translate.open_order_report(AAPL, order, OrderState()).identity
     assert (identity.perm_id, identity.broker_order_id, identity.has_order_id) == (0, 0, False)
 
 
