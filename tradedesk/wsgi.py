@@ -11,14 +11,14 @@ from tradedesk import env
 from tradedesk.conf.pooled import answer_soon
 from tradedesk.http.bodies import with_bodies
 from tradedesk.http.requests import API, Entrance
-from tradedesk.http.turns import Turns
+from tradedesk.http.turns import make_turns
 from tradedesk.liveness import Heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")
 env.require_secret_key()
 django.setup(set_prefix=False)
 answer_soon(settings.DATABASES["default"]["OPTIONS"]["pool"])
-turns = Turns(settings.WEB_TURNS)
+turns = make_turns(settings.WEB_TURNS)
 application = with_bodies(Entrance(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, lazy=API, turns=turns)
 import_module(settings.ROOT_URLCONF)  # loads every page now, not while the first request waits
 # What start-up has made stays: the collector need not look through it while an order waits.

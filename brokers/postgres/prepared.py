@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -38,7 +39,7 @@ PLANS_KEPT = 10.0
 
 
 class Plans:
-    """What one connection has planned with a preference for indexes."""
+    """The statements that one connection has planned with a preference for indexes."""
 
     def __init__(self) -> None:
         self.texts: set[bytes] = set()
@@ -53,10 +54,6 @@ class Plans:
         if all(text in self.texts for text, _ in wanted):
             return []
         return [*forgotten, (PREFER_INDEXES, ())]
-
-    def learn(self, planned: Sequence[Prepared]) -> None:
-        """Remember that these were planned."""
-        self.texts.update(text for text, _ in planned)
 
 
 _plans: WeakKeyDictionary[psycopg.Connection[Any], Plans] = WeakKeyDictionary()
@@ -77,31 +74,20 @@ def pipeline(*statements: Statement) -> list[list[Row]]:
     connection.ensure_connection()
     raw = connection.connection
     plans = _plans.get(raw) or _plans.setdefault(raw, Plans())
-    wanted = [_placed(sql, parameters) for sql, parameters in statements]
+    wanted: list[Prepared] = []
+    for sql, given in statements:
+        text, names = _numbered(sql)
+        wanted.append((text, [given[name] for name in names] if isinstance(given, Mapping) else given))
     before = plans.before(wanted)
     after = [(AS_BEFORE, ())] if before and not raw.autocommit else []
-    with connection.wrap_database_errors:
-        cursors = _executed(raw, [*before, *wanted, *after])
-    plans.learn(wanted)  # only now: a statement that failed may have no plan
+    asked = [*before, *wanted, *after]
+    # The pipeline's end is the one round trip. One statement alone needs none: beginning and end cost more.
+    with connection.wrap_database_errors, raw.pipeline() if len(asked) > 1 else nullcontext():
+        cursors = [psycopg.RawCursor(raw).execute(*statement, prepare=True) for statement in asked]
+    plans.texts.update(text for text, _ in wanted)  # only now: a statement that failed may have no plan
     # Not by `description`: that describes every column each time, a tenth of a statement's cost.
-    asked = cursors[len(before) : len(before) + len(wanted)]
-    return [one.fetchall() if one.pgresult and one.pgresult.nfields else [] for one in asked]
-
-
-def _executed(raw: psycopg.Connection[Any], statements: Sequence[Prepared]) -> list[psycopg.Cursor[Any]]:
-    """These in one round trip; one alone needs no pipeline for it, whose beginning and end cost more."""
-    if len(statements) == 1:
-        return [psycopg.RawCursor(raw).execute(*statements[0], prepare=True)]
-    with raw.pipeline():  # its end is the one round trip
-        return [psycopg.RawCursor(raw).execute(*statement, prepare=True) for statement in statements]
-
-
-def _placed(sql: str, parameters: Parameters) -> Prepared:
-    """The statement as PostgreSQL numbers its parameters, with these in that order."""
-    text, names = _numbered(sql)
-    if isinstance(parameters, Mapping):
-        return text, [parameters[name] for name in names]
-    return text, parameters
+    answered = cursors[len(before) : len(before) + len(wanted)]
+    return [one.fetchall() if one.pgresult and one.pgresult.nfields else [] for one in answered]
 
 
 PARAMETER = re.compile(r"%(?:s|%|\((\w+)\)s)")

@@ -1,4 +1,7 @@
-"""Who is calling: tokens of django-rest-knox (only digests are stored), kept in memory for a moment."""
+"""Who is calling, and what he may do: tokens of django-rest-knox, of which only digests are stored.
+
+What a token gives is kept in memory for a moment.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,21 @@ from django.db.models import Q
 from django.utils import timezone
 from knox.crypto import hash_token
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, PermissionDenied, Throttled
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from brokers.postgres import database
 from orders.access import address_of, is_within
 from orders.api import throttle
-from orders.models import ApiToken
+from orders.api.problems import Problem
+from orders.controls.halts.dead_man import is_alive
+from orders.models import ApiToken, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from rest_framework.views import APIView
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +63,6 @@ class Access:
         """The caller as events and audit name it."""
         return f"client:{self.user.get_username()}"
 
-    @property
-    def valid(self) -> bool:
-        """Whether it has not expired by now."""
-        return self.expiry is None or self.expiry > timezone.now()
-
     def opens_for(self, address: str) -> bool:
         """Whether it may be used from there."""
         return not self.networks or is_within(address, self.networks)
@@ -85,6 +88,32 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The challenge of a 401."""
         return 'Token realm="tradedesk"'
+
+
+class HasScope(BasePermission):
+    """Allows a method if the token has the scope that the view names for it in `scopes`.
+
+    None there means that every valid token will do.
+    """
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """False answers 401 without a token and 403 with one; the text names the scope.
+
+        Raises MethodNotAllowed where the view names none: it has no such method.
+        """
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        scopes: Mapping[str, Scope | None] = getattr(view, "scopes", {})
+        if method not in scopes:
+            raise MethodNotAllowed(method)
+        self.message = f"The token lacks the scope {scopes[method]}."
+        if not isinstance(request.auth, Access):
+            return False
+        needed = scopes[method]
+        if needed is not None and needed not in request.auth.scopes:
+            return False
+        if needed == Scope.TRADE and request.auth.beats and not is_alive(request.auth.key):
+            raise Problem("HEARTBEAT_MISSED", "Its orders were canceled. POST /heartbeat, then place anew.")
+        return True
 
 
 class AccessCache:
@@ -127,7 +156,8 @@ def access_of(token: bytes) -> Access | None:
     except UnicodeDecodeError:
         return None
     access = cache.get(digest)
-    return access if access and access.valid else None
+    expired = access and access.expiry and access.expiry <= timezone.now()
+    return None if expired else access
 
 
 def read_access(digest: str) -> Access | None:

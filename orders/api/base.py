@@ -44,14 +44,10 @@ class ApiView(APIView):
     acts: ClassVar[bool] = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """With room for what must be undone at the end, whatever happens."""
+        """The first thing is the time of receipt; then, with room for what must be undone at the end."""
+        self.received_at = clock.now()
         with ExitStack() as self.undo:
             return super().dispatch(request, *args, **kwargs)
-
-    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
-        """The first thing that happens to a request: its time of receipt is taken here."""
-        self.received_at = clock.now()
-        return super().initialize_request(request, *args, **kwargs)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """There is one representation, JSON."""

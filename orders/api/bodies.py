@@ -13,8 +13,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypedDict
 
-from rest_framework.request import Request
-
 from brokers.fix import Side
 from brokers.order_attributes import Symbol
 from orders.access import not_network
@@ -39,7 +37,6 @@ from orders.entry.reading.fields import (
 from orders.entry.reading.ticket import AccountCode, ClOrdId, InstrumentKey, StrategyName, Ticket
 from orders.entry.replace import Change
 from orders.entry.slicer import MAX_SLICES
-from orders.errors import FieldError
 from orders.models import EventKind, GroupKind, IfLate, OcaType, Scope, Terms
 
 MAX_ERRORS = 50
@@ -76,7 +73,6 @@ BULK_FIELDS = {
     "mode": Field(word(BulkMode), description="per_item if not given.", default=BulkMode.PER_ITEM),
     "orders": Field(listed(order_item, most=1000, least=1), required=True),
 }
-idempotency_key = text(r"^[\x21-\x7e]{1,255}$", "1 to 255 printable ASCII characters without spaces")
 GROUP_FIELDS = {
     "list_id": Field(cl_ord_id, required=True, description="The group's id, unique among yours."),
     "kind": Field(word(GroupKind), required=True),
@@ -244,15 +240,6 @@ def read_cancel(body: object) -> tuple[str, bool]:
 def read_change(body: object) -> Change:
     """The change that a replace's body asks for; raises Problem INVALID."""
     return Change(**read_fields(body, REPLACE_FIELDS))
-
-
-def key_of(request: Request) -> str:
-    """The Idempotency-Key; empty when there is none. Raises Problem INVALID."""
-    raw = request.headers.get("Idempotency-Key")
-    try:
-        return str(idempotency_key(raw)) if raw is not None else ""
-    except Wrong as wrong:
-        raise invalid([FieldError("Idempotency-Key", wrong.code, str(wrong))]) from None
 
 
 def read_if_match(header: str | None) -> int | None:

@@ -16,13 +16,13 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from brokers.postgres import database
-from orders.api.bodies import key_of
 from orders.api.problems import invalid
 from orders.entry import idempotency
-from orders.entry.reading.fields import Field, Reader, meaning
+from orders.entry.reading.fields import Field, Reader, Wrong, meaning, text
 from orders.errors import FieldError
 
 Post = TypeVar("Post", bound=Callable[..., HttpResponse])
+idempotency_key = text(r"^[\x21-\x7e]{1,255}$", "1 to 255 printable ASCII characters without spaces")
 #: Of an answer's headers, those that are kept with it.
 KEPT = ("Content-Type", "Location")
 
@@ -59,11 +59,20 @@ def keyed(fields: Mapping[str, Field] | None = None) -> Callable[[Post], Post]:
     return decorate
 
 
+def key_of(request: Request) -> str:
+    """The Idempotency-Key; empty when there is none. Raises Problem INVALID."""
+    raw = request.headers.get("Idempotency-Key")
+    try:
+        return str(idempotency_key(raw)) if raw is not None else ""
+    except Wrong as wrong:
+        raise invalid([FieldError("Idempotency-Key", wrong.code, str(wrong))]) from None
+
+
 def refuse_key(request: Request, handler: Any) -> None:
     """Raise Problem INVALID when a request has a key and its view takes none: it is never ignored."""
     if request.method == "POST" and key_of(request) and not getattr(handler, "takes_key", False):
-        text = "This request takes no Idempotency-Key; send it without, and look before you repeat it."
-        raise invalid([FieldError("Idempotency-Key", "NOT_TAKEN", text)])
+        why = "This request takes no Idempotency-Key; send it without, and look before you repeat it."
+        raise invalid([FieldError("Idempotency-Key", "NOT_TAKEN", why)])
 
 
 def fingerprint_of(view: Any, request: Request, fields: Mapping[str, Field]) -> str:

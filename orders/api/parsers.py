@@ -22,30 +22,24 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The document; raises Problem 413 for a long body, 415 for another charset and 400 for what is
-        not strict JSON."""
-        require_utf8(media_type or "")
-        require_plain((parser_context or {})["request"].headers.get("Content-Encoding", ""))
+        """The document; raises Problem 413 for a long body, 415 for another charset or a compressed one and
+        400 for what is not strict JSON."""
+        request = (parser_context or {})["request"]
+        # JSON has one charset (RFC 8259, 8.1); a few compressed bytes could be gigabytes (RFC 9110, 15.5.16).
+        charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
+        if charset.lower() not in ("utf-8", "utf8"):
+            raise Problem("UNSUPPORTED_MEDIA_TYPE", f"JSON is UTF-8, not {printable(charset)}.")
+        coding = request.headers.get("Content-Encoding", "")
+        if coding.strip().lower() not in ("", "identity"):
+            what = f"Bodies are sent as they are, not as {printable(coding)}."
+            raise Problem("UNSUPPORTED_MEDIA_TYPE", what)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        said = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
+        said = int(request.META.get("CONTENT_LENGTH") or 0)
         # A body in chunks comes with the length limit + 1; a longer one need not be read.
         body = stream.read(limit + 1) if said <= limit + 1 else b""
         if said > limit + 1 or len(body) > limit:
             raise Problem("BODY_TOO_LARGE", f"A body may have at most {limit} bytes.")
         return loads(body)
-
-
-def require_utf8(content_type: str) -> None:
-    """Raise Problem 415 for a charset that is not UTF-8, the only one that JSON has (RFC 8259, 8.1)."""
-    charset = parse_header_parameters(content_type)[1].get("charset", "utf-8")
-    if charset.lower() not in ("utf-8", "utf8"):
-        raise Problem("UNSUPPORTED_MEDIA_TYPE", f"JSON is UTF-8, not {printable(charset)}.")
-
-
-def require_plain(coding: str) -> None:
-    """Raise Problem 415 for a compressed body (RFC 9110, 15.5.16): a few of its bytes could be gigabytes."""
-    if coding.strip().lower() not in ("", "identity"):
-        raise Problem("UNSUPPORTED_MEDIA_TYPE", f"Bodies are sent as they are, not as {printable(coding)}.")
 
 
 def loads(body: bytes) -> Any:

@@ -34,10 +34,15 @@ NAMES_KEPT = 10_000  # addresses with bad tokens are strangers' words
 
 
 class Counter:
-    """Counts hits within fixed windows."""
+    """Counts hits within fixed windows.
+
+    What this process has counted is kept here: the memory storage of `limits` starts a thread to forget what
+    is old, for almost every request.
+    """
 
     def __init__(self) -> None:
-        self._own = OwnCount()
+        self._lock = threading.Lock()
+        self._counts: dict[tuple[str, ...], tuple[int, int]] = {}  # of each name: the window, how many in it
         self._shared = FixedWindowRateLimiter(
             RedisStorage(
                 settings.REDIS_URL,
@@ -48,7 +53,13 @@ class Counter:
 
     def hit(self, item: RateLimitItem, *names: str) -> int:
         """Count one; 0 when it is within the limit, else the seconds to wait."""
-        own, share = self._own.count(item, names), item.amount // OWN_SHARE
+        window, share = int(time.monotonic()) // item.get_expiry(), item.amount // OWN_SHARE
+        with self._lock:
+            if len(self._counts) >= NAMES_KEPT:
+                self._counts.clear()
+            begun, count = self._counts.get(names, (window, 0))
+            own = count + 1 if begun == window else 1
+            self._counts[names] = window, own
         if own <= share:
             return 0
         try:
@@ -60,28 +71,6 @@ class Counter:
 
     def _wait(self, item: RateLimitItem, names: tuple[str, ...]) -> int:
         return max(1, math.ceil(self._shared.get_window_stats(item, *names).reset_time - time.time()))
-
-
-class OwnCount:
-    """What this process has counted in the present window of each name.
-
-    The memory storage of `limits` starts a thread to forget what is old, for almost every request.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: dict[tuple[str, ...], tuple[int, int]] = {}
-
-    def count(self, item: RateLimitItem, names: tuple[str, ...]) -> int:
-        """Count one more; how many these are in this window."""
-        window = int(time.monotonic()) // item.get_expiry()
-        with self._lock:
-            if len(self._counts) >= NAMES_KEPT:
-                self._counts.clear()
-            begun, count = self._counts.get(names, (window, 0))
-            count = count + 1 if begun == window else 1
-            self._counts[names] = window, count
-            return count
 
 
 @cache

@@ -6,16 +6,17 @@ from collections import defaultdict
 
 from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument
+from brokers.order_attributes import Allocation
 from orders.entry.reading.ticket import Ticket
 from orders.risk.contract_rules import Errors
 from orders.store import advisors
 
 
-def allocation_errors(ticket: Ticket, account: BrokerAccount, instrument: Instrument) -> Errors:
-    """Every rule that the allocation breaks, by field. Orders without one cost nothing here."""
+def allocation_errors(
+    ticket: Ticket, allocation: Allocation, account: BrokerAccount, instrument: Instrument
+) -> Errors:
+    """Every rule that the ticket's allocation breaks, by field."""
     errors: Errors = defaultdict(list)
-    if ticket.allocation is None:
-        return errors
     if instrument.sec_type == SecType.BAG:
         errors["allocation"].append("A combination cannot be shared by a group.")
     if ticket.reduce_only:
@@ -28,11 +29,11 @@ def allocation_errors(ticket: Ticket, account: BrokerAccount, instrument: Instru
         )
         return errors
     known = {group["name"]: group["accounts"] for group in login.groups}
-    if ticket.allocation.group not in known:
+    if allocation.group not in known:
         names = ", ".join(sorted(known)) or "none"
         errors["allocation.group"].append(
-            f"The gateway knows no group {ticket.allocation.group!r} of {login.master}; it knows {names}."
+            f"The gateway knows no group {allocation.group!r} of {login.master}; it knows {names}."
         )
-    elif not known[ticket.allocation.group]:
-        errors["allocation.group"].append(f"The group {ticket.allocation.group!r} has no accounts.")
+    elif not known[allocation.group]:
+        errors["allocation.group"].append(f"The group {allocation.group!r} has no accounts.")
     return errors

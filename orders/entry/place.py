@@ -21,15 +21,13 @@ from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
 from orders.entry.allocation import allocation_errors
 from orders.entry.limits.checks import warned_report
-from orders.entry.limits.intentions import worth_of
+from orders.entry.limits.intentions import has_use_limits, worth_of
 from orders.entry.limits.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.limits.use import (
     Grant,
     dry_report,
     follow_unlimited,
     grant_unlocked,
-    has_use_limits,
-    quote_marks,
     reject_beyond_use,
 )
 from orders.entry.reading.ticket import Ticket
@@ -194,7 +192,7 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
             reject_beyond_use([[order] for order in drafts], rules)
         approval = second_person.hold(drafts, whole=all_or_none)
         backlog.rank(drafts)
-        marks = grant.marks if grant else {} if limited else quote_marks(rules)
+        marks = grant.marks if grant else {} if limited else rules.quote_marks
         done = record_orders(drafts, ruleset=rules.ruleset_version, marks=marks)
         if done is None:
             if grant:
@@ -320,7 +318,8 @@ def dry_run_many(tickets: Iterable[Ticket], client: User) -> list[Order]:
 def require_form(ticket: Ticket, context: OrderContext) -> None:
     """Raise TicketInvalid when the ticket is no order that could be placed."""
     errors = form_errors(ticket, context.instrument, clock.now())
-    errors |= allocation_errors(ticket, context.account, context.instrument)
+    if ticket.allocation is not None:
+        errors |= allocation_errors(ticket, ticket.allocation, context.account, context.instrument)
     if errors:
         raise TicketInvalid(errors)
 

@@ -19,29 +19,24 @@ from orders.notify import tracing
 log = logging.getLogger("orders.events")
 
 
-def names(order: Order) -> dict[str, Any]:
-    """What a log line about an order carries."""
-    return {
-        "cl_ord_id": order.cl_ord_id,
-        "order_ref": order.order_ref,
-        "account": order.account_id,
-        "trace_id": order.id.hex,
-    }
-
-
 def write(orders: Mapping[UUID, Order], events: Iterable[OrderEvent]) -> None:
     """Write what these events say once they are committed: moves of state, and the hand-over."""
     moves = [
         event for event in events if event.from_state != event.to_state or event.kind == EventKind.HANDED_OVER
     ]
-    if moves:
-        lines = [
-            (
-                str(event.kind),
-                names(orders[event.order_id]) | {"state": event.to_state, "actor": event.actor},
-            )
-            for event in moves
-        ]
+    lines: list[tuple[str, dict[str, Any]]] = []
+    for event in moves:
+        order = orders[event.order_id]
+        facts = {
+            "cl_ord_id": order.cl_ord_id,
+            "order_ref": order.order_ref,
+            "account": order.account_id,
+            "trace_id": order.id.hex,
+            "state": event.to_state,
+            "actor": event.actor,
+        }
+        lines.append((str(event.kind), facts))
+    if lines:
         over = [orders[event.order_id] for event in moves if event.to_state in tracing.ENDS]
         transaction.on_commit(lambda: _write(lines, over), robust=True)
 

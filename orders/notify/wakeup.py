@@ -118,8 +118,8 @@ publisher = Publisher()
 
 def start_submission(session: str) -> bool:
     """Start the session's submission task unless one is about to start; False without Redis."""
-    keys = submission_key(session), queue_key(f"broker.{session}"), wake_channel(session)
-    message = _template(session).replace(TASK_ID, str(uuid4()))
+    keys, message = _keys_and_message(session)
+    message = message.replace(TASK_ID, str(uuid4()))
     start = "EVAL", START_SUBMISSION, len(keys), *keys, message, HEARD_TTL_MS, QUEUED_TTL_MS
     return publisher.send(start, ("PUBLISH", events_channel(), EVENTS))
 
@@ -158,8 +158,9 @@ def require_redis() -> None:
 
 
 @cache
-def _template(session: str) -> str:
-    """Celery's message of the task as kombu keeps it in Redis; ours only in that it is made once."""
+def _keys_and_message(session: str) -> tuple[tuple[str, str, str], str]:
+    """KEYS of the script, and Celery's message of the task as kombu keeps it in Redis; both are made once."""
+    keys = submission_key(session), queue_key(f"broker.{session}"), wake_channel(session)
     task = current_app.amqp.as_task_v2(TASK_ID, SUBMIT, args=(session,), kwargs={}, ignore_result=True)
     content_type, encoding, body = dumps(task.body, current_app.conf.task_serializer)
     delivery = {
@@ -168,15 +169,14 @@ def _template(session: str) -> str:
         "delivery_tag": TASK_ID,
         "priority": 0,
     }
-    return to_json(
-        {
-            "body": body,
-            "content-type": content_type,
-            "content-encoding": encoding,
-            "headers": task.headers,
-            "properties": task.properties | delivery,
-        }
-    )
+    message = {
+        "body": body,
+        "content-type": content_type,
+        "content-encoding": encoding,
+        "headers": task.headers,
+        "properties": task.properties | delivery,
+    }
+    return keys, to_json(message)
 
 
 def submission_key(session: str) -> str:

@@ -54,7 +54,12 @@ def check_contract(errors: Errors, terms: OrderTerms, rules: ContractRules, now:
         distance: Decimal | None = getattr(terms, name)
         if distance and name not in errors:
             _check_tick(errors, name, distance, _finest_tick(rules))
-    _check_size(errors, terms.order_qty, rules)
+    size = terms.order_qty
+    if 0 < size < rules.min_size:
+        errors["order_qty"].append(f"Must be at least {rules.min_size.normalize():f}, not {size:f}.")
+    elif size > 0 and rules.size_increment and size % rules.size_increment != 0:
+        step = f"{rules.size_increment.normalize():f}"
+        errors["order_qty"].append(f"Must be a multiple of {step}, {size.normalize():f} is not.")
     _check_taken(errors, terms, rules)
     _check_open(errors, terms, rules, now)
 
@@ -80,16 +85,6 @@ def _check_tick(errors: Errors, name: str, px: Decimal, tick: Decimal | None) ->
         )
 
 
-def _check_size(errors: Errors, order_qty: Decimal, rules: ContractRules) -> None:
-    if order_qty <= 0:
-        return
-    if order_qty < rules.min_size:
-        errors["order_qty"].append(f"Must be at least {rules.min_size.normalize():f}, not {order_qty:f}.")
-    elif rules.size_increment and order_qty % rules.size_increment != 0:
-        step = f"{rules.size_increment.normalize():f}"
-        errors["order_qty"].append(f"Must be a multiple of {step}, {order_qty.normalize():f} is not.")
-
-
 def _check_taken(errors: Errors, terms: OrderTerms, rules: ContractRules) -> None:
     """Order types and attributes that the instrument's exchanges take, where the broker lists them."""
     if not rules.order_types or rules.sec_type == SecType.BAG:
@@ -106,10 +101,14 @@ def _check_taken(errors: Errors, terms: OrderTerms, rules: ContractRules) -> Non
 
 def _check_open(errors: Errors, terms: OrderTerms, rules: ContractRules, now: datetime) -> None:
     """An order that must trade at once needs an open market; any other waits for it at the broker."""
-    hours = hours_of(terms, rules)
-    if terms.time_in_force not in IMMEDIATE or not hours or not _is_known(hours, now) or is_open(hours, now):
+    if terms.time_in_force not in IMMEDIATE:
         return
-    later = [start for start, _ in _spans(hours) if start > now]
+    hours = hours_of(terms, rules)
+    spans = _spans(hours)
+    # Hours of former days say nothing about today.
+    if not spans or max(end for _, end in spans) <= now or is_open(hours, now):
+        return
+    later = [start for start, _ in spans if start > now]
     opens = f"it opens at {min(later):%Y-%m-%d %H:%M} UTC" if later else "when it opens is not known"
     errors["time_in_force"].append(f"{terms.time_in_force} needs an open market; {opens}.")
 
@@ -124,14 +123,6 @@ def is_open(hours: Sequence[Sequence[str]], now: datetime) -> bool:
     return any(start <= now < end + SEAM for start, end in _spans(hours))
 
 
-def _is_known(hours: Sequence[Sequence[str]], now: datetime) -> bool:
-    """Hours of former days say nothing about today."""
-    return max(end for _, end in _spans(hours)) > now
-
-
 def _spans(hours: Sequence[Sequence[str]]) -> list[tuple[datetime, datetime]]:
-    return [(_moment(start), _moment(end)) for start, end in hours]
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    read = datetime.fromisoformat
+    return [(read(start).astimezone(UTC), read(end).astimezone(UTC)) for start, end in hours]

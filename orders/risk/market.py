@@ -74,15 +74,12 @@ class Ages:
     market: timedelta
     close: timedelta
 
-    def is_young(self, price: Price | None, *, close: bool = False) -> bool:
-        """Whether an order may be judged by this price; brokers tell zero where there is none."""
-        age = self.of(price)
-        told = price is not None and price.px != 0
-        return told and age is not None and age <= (self.close if close else self.market)
-
-    def of(self, price: Price | None) -> timedelta | None:
-        """Its age; None where there is no price, or nobody knows when it was told."""
-        return self.now - price.at if price and price.at else None
+    def of_young(self, price: Price | None, *, close: bool = False) -> timedelta | None:
+        """The age of a price by which an order may be judged, else None; brokers tell zero where is none."""
+        if price is None or price.at is None or price.px == 0:
+            return None
+        age = self.now - price.at
+        return age if age <= (self.close if close else self.market) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +133,9 @@ def worst(legs: Sequence[Leg], ages: Ages) -> Known | None:
     found = []
     for leg in legs:
         young = [
-            Known(source=name, px=abs(price.px), age=ages.of(price))
+            Known(source=name, px=abs(price.px), age=age)
             for name in ("last_px", "bid_px", "ask_px")
-            if (price := getattr(leg.market, name)) is not None and ages.is_young(price)
+            if (price := getattr(leg.market, name)) and (age := ages.of_young(price)) is not None
         ]
         if not young:
             return None
@@ -155,8 +152,7 @@ def why_unpriced(legs: Sequence[Leg], ages: Ages) -> str:
     if not told:
         return "no price known"
     newest = max(told, key=lambda price: (price.at is not None, price.at))
-    age = ages.of(newest)
-    old = "of unknown age" if age is None else f"{age_text(age)} old"
+    old = "of unknown age" if newest.at is None else f"{age_text(ages.now - newest.at)} old"
     most = age_text(ages.market)
     return f"the last price {decimal_text(newest.px)} is {old}, at most {most} are allowed"
 
@@ -298,8 +294,9 @@ def _side_sum(legs: Sequence[Leg], touch: tuple[str, str], ages: Ages) -> Known 
 def _best(market: Market, side: str, ages: Ages) -> Known | None:
     for name in (side, "last_px", "close_px"):
         price: Price | None = getattr(market, name)
-        if price is not None and ages.is_young(price, close=name == "close_px"):
-            return Known(source=name, px=price.px, age=ages.of(price))
+        age = ages.of_young(price, close=name == "close_px")
+        if price and age is not None:
+            return Known(source=name, px=price.px, age=age)
     return None
 
 

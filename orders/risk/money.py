@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from orders.risk.market import Ages, Price, age_text
+from orders.risk.market import Ages, Price
 
 ONE = Decimal(1)
 
@@ -18,11 +18,6 @@ class Converted:
 
     amount: Decimal
     age: timedelta | None = None
-
-    @property
-    def words(self) -> str:
-        """What the report adds about the rate."""
-        return "" if self.age is None else f", rate {age_text(self.age)} old"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +35,15 @@ class Rates:
         if currency == wanted:
             return Converted(amount)
         own, other = self.to_base.get(currency), self.to_base.get(wanted)
-        if own and other and other.px and all(ages.is_young(rate, close=True) for rate in (own, other)):
-            return Converted(amount * own.px / other.px, max(_age(own, ages), _age(other, ages)))
+        of_own, of_other = (ages.of_young(rate, close=True) for rate in (own, other))
+        if own and other and of_own is not None and of_other is not None:
+            return Converted(amount * own.px / other.px, max(of_own, of_other))
         pair, inverse = self.pairs.get((currency, wanted)), self.pairs.get((wanted, currency))
-        if pair and ages.is_young(pair, close=True):
-            return Converted(amount * pair.px, _age(pair, ages))
-        if inverse and inverse.px and ages.is_young(inverse, close=True):
-            return Converted(amount / inverse.px, _age(inverse, ages))
+        if pair and (age := ages.of_young(pair, close=True)) is not None:
+            return Converted(amount * pair.px, age)
+        if inverse and (age := ages.of_young(inverse, close=True)) is not None:
+            return Converted(amount / inverse.px, age)
         return None
-
-
-def _age(price: Price, ages: Ages) -> timedelta:
-    return ages.of(price) or timedelta(0)
 
 
 def why_no_rate(currency: str, wanted: str) -> str:

@@ -14,13 +14,14 @@ from functools import lru_cache
 
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.formats import decimal_text
-from orders.risk.catalogue import Effect, LimitSet, Restriction
+from orders.risk.catalogue import LimitSet
 from orders.risk.contract_rules import ContractRules, hours_of, is_open
 from orders.risk.market import (
     BPS,
     Ages,
     Collar,
     Leg,
+    age_text,
     collar_checks,
     is_priced,
     reference_price,
@@ -29,6 +30,7 @@ from orders.risk.market import (
 )
 from orders.risk.money import Rates, why_no_rate
 from orders.risk.report import CheckResult, result
+from orders.risk.restrictions import Effect, Restriction
 from orders.risk.scopes import is_account
 from orders.risk.terms import OrderTerms
 
@@ -107,20 +109,16 @@ def _restrictions(facts: OrderFacts, limits: LimitSet) -> list[Restriction]:
 
 
 def _restricted(facts: OrderFacts, limits: LimitSet, row: Restriction) -> CheckResult:
+    side = f" to {row.side}" if row.side else ""
+    until = f" until {row.ends_at:%Y-%m-%d %H:%M} UTC" if row.ends_at else ""
     return result(
         "restricted_instruments",
         passed=False,
         value=facts.instrument,
-        limit=_row_text(row),
+        limit=f"restricted{side}{until}: {row.reason}",
         code="INSTRUMENT_RESTRICTED",
         scope=limits.scope,
     )
-
-
-def _row_text(row: Restriction) -> str:
-    side = f" to {row.side}" if row.side else ""
-    until = f" until {row.ends_at:%Y-%m-%d %H:%M} UTC" if row.ends_at else ""
-    return f"restricted{side}{until}: {row.reason}"
 
 
 def _quantity(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
@@ -145,23 +143,22 @@ def _quantity(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
 def _notional(facts: OrderFacts, limits: LimitSet) -> list[CheckResult]:
     if limits.max_notional is None:
         return []
-    limit = f"{decimal_text(limits.max_notional)} {limits.currency}".rstrip()
-    ages = facts.ages(limits)
+    ages, wanted = facts.ages(limits), limits.currency or facts.currency
     known = value_price(facts.terms, facts.legs, ages)
-
-    def told(code: str, value: str, *, passed: bool = False) -> list[CheckResult]:
-        found = result("max_notional", passed=passed, value=value, limit=limit, code=code, scope=limits.scope)
-        return [found]
-
+    passed, code = False, "NOTIONAL_ABOVE_LIMIT"
     if known is None:
-        return told(price_code(facts, limits), why_unpriced(facts.legs, ages))
-    value = facts.terms.order_qty * known.px * facts.unit
-    wanted = limits.currency or facts.currency
-    money = facts.rates.convert(value, facts.currency, wanted, ages)
-    if money is None:
-        return told("NO_EXCHANGE_RATE", why_no_rate(facts.currency, wanted))
-    words = f"{decimal_text(round_money(money.amount))} (at {known}{money.words})"
-    return told("NOTIONAL_ABOVE_LIMIT", words, passed=money.amount <= limits.max_notional)
+        code, words = price_code(facts, limits), why_unpriced(facts.legs, ages)
+    else:
+        value = facts.terms.order_qty * known.px * facts.unit
+        money = facts.rates.convert(value, facts.currency, wanted, ages)
+        if money is None:
+            code, words = "NO_EXCHANGE_RATE", why_no_rate(facts.currency, wanted)
+        else:
+            passed = money.amount <= limits.max_notional
+            rate = "" if money.age is None else f", rate {age_text(money.age)} old"
+            words = f"{decimal_text(round_money(money.amount))} (at {known}{rate})"
+    limit = f"{decimal_text(limits.max_notional)} {limits.currency}".rstrip()
+    return [result("max_notional", passed=passed, value=words, limit=limit, code=code, scope=limits.scope)]
 
 
 def round_money(amount: Decimal) -> Decimal:

@@ -40,11 +40,6 @@ def asks(limits: Iterable[LimitSet], *names: str) -> bool:
     return any(not one.on.isdisjoint(names) for one in limits)
 
 
-def has_use_rules(limits: LimitSet) -> bool:
-    """Whether one of the rules that need the use is on."""
-    return asks([limits], *USE_RULES)
-
-
 @lru_cache(maxsize=512)
 def on_what_stands(limits: LimitSet) -> LimitSet:
     """The same limits without those on how orders came."""

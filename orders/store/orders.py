@@ -105,11 +105,13 @@ def record_orders(
     if not orders:
         return Recorded()
     events = [event for order in orders for event in order.pending_events]
+    # Owners and versions, in the order in which everybody locks them.
+    expected = [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
     given = prepared.records(orders, (*given_columns(), *RANK))
     pending_events = prepared.records(events, EVENT)
     rows = prepared.rows(
         _record_sql(moves=bool(marks)),
-        [*_marks(marks), ruleset, given, pending_events, queued, CommandKind.NEW, queued],
+        [*expected, ruleset, given, pending_events, queued, CommandKind.NEW, queued],
     )
     if not rows[0][0]:
         return None
@@ -142,11 +144,6 @@ def given_columns() -> dict[str, str]:
     return {name: "text" if kind == "varchar" else kind for name, kind in kinds.items()}
 
 
-def _marks(marks: Mapping[str, int | None] | None) -> list[list[object]]:
-    """The parameters of MARKS: owners and versions, in the order in which everybody locks them."""
-    return [list(column) for column in zip(*sorted(marks.items()), strict=True)] if marks else []
-
-
 #: Wait for who moves them now, and move them if none had been moved since they were read. One without a
 #: version was not read and moves in any case; what nobody has read so far has no mark. Nor while a process of
 #: the version before is recording, which has read and will move them (`store.use.WAIT_FOR_FORMER`).
@@ -167,6 +164,23 @@ MARKS = """
 """
 
 
+#: Those of the given with more ahead of them, in this list and at the broker, than they would wait for.
+LATE = """
+    waiting AS (
+        SELECT session_id, priority, count(*) FROM orders_outboxcommand
+        WHERE done_at IS NULL AND kind = 'NEW' AND session_id IN (SELECT session_id FROM given)
+        GROUP BY session_id, priority
+    ), late AS (
+        SELECT id, ahead FROM (
+            SELECT id, most_ahead, ahead + COALESCE((
+                SELECT sum(w.count) FROM waiting w
+                WHERE w.session_id = given.session_id AND w.priority <= given.priority), 0) AS ahead
+            FROM given WHERE most_ahead IS NOT NULL
+        ) AS counted WHERE ahead > most_ahead
+    ),
+"""
+
+
 @cache
 def _record_sql(*, moves: bool) -> str:
     """Orders come as one document: each mixture of values and nulls would be another statement."""
@@ -179,18 +193,8 @@ def _record_sql(*, moves: bool) -> str:
         ), given AS (
             SELECT * FROM ROWS FROM (json_to_recordset(%s::json) AS ({given}))
                 WITH ORDINALITY AS g({columns}, {", ".join(RANK)}, place)
-        ), waiting AS (
-            SELECT session_id, priority, count(*) FROM orders_outboxcommand
-            WHERE done_at IS NULL AND kind = 'NEW' AND session_id IN (SELECT session_id FROM given)
-            GROUP BY session_id, priority
-        ), late AS (
-            SELECT id, ahead FROM (
-                SELECT id, most_ahead, ahead + COALESCE((
-                    SELECT sum(w.count) FROM waiting w
-                    WHERE w.session_id = given.session_id AND w.priority <= given.priority), 0) AS ahead
-                FROM given WHERE most_ahead IS NOT NULL
-            ) AS counted WHERE ahead > most_ahead
-        ), events AS (
+        ), {LATE}
+        events AS (
             SELECT * FROM {prepared.json_to_recordset(EVENT, "e")}
         ), recorded AS (
             INSERT INTO orders_order ({columns}, recorded_at, queued_at, checked_at)

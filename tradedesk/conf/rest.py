@@ -9,7 +9,7 @@ from tradedesk import env
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["orders.api.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["orders.api.permissions.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["orders.api.authentication.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["orders.api.throttle.TokenThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["orders.api.parsers.StrictJSONParser"],

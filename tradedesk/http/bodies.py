@@ -1,4 +1,9 @@
-"""Bodies of requests: those in chunks, which Django would take as empty, unread ones, slow ones."""
+"""Bodies of requests: those in chunks, which Django would take as empty, unread ones, slow ones.
+
+The server's own `read` waits for its client as long as that likes, and cannot be interrupted. So threads of
+their own read, and whoever wants the body waits for them no longer than it may. A reader that is waited for
+no more comes back when the connection is closed.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +11,102 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connections
 
 from orders.api.problems import Problem, problem_response
-from tradedesk.http.body_readers import BodyReaders, BodyTooSlow
-from tradedesk.http.turns import Turn, Turns
+from tradedesk.http.turns import Turn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: Seconds for which a body is waited for without letting others work meanwhile: it came with its head.
 AT_ONCE = 0.05
+#: So many slow bodies are waited for; a thread of the server is held by each, and others must be left.
+MOST_SLOW = 32
 TOO_SLOW = "The body did not arrive in time; nothing was done. Send it again."
 #: Seconds between an answer and the end of its connection.
 LINGER = 0.05
 
 
-class TimedBody:
-    """A body that knows how much of it was read, and that has to be there in time.
+class BodyTooSlow(TimeoutError):
+    """The body was not there in time."""
 
-    Whoever waits for a slow one has given back its turn and its connection of the database.
-    """
+
+class Reading:
+    """One read, done by another thread."""
+
+    def __init__(self, read: Callable[[int], bytes], size: int) -> None:
+        self._read, self._size = read, size
+        self._data: bytes | BaseException = b""
+        self._done = Lock()
+        self._done.acquire()
+
+    def run(self) -> None:
+        """In the reader's thread."""
+        try:
+            self._data = self._read(self._size)
+        except BaseException as error:
+            self._data = error
+        self._done.release()
+
+    def result(self, within: float) -> bytes:
+        """What was read; raises what the read raised, and BodyTooSlow after so many seconds."""
+        if not self._done.acquire(timeout=max(within, 0)):
+            raise BodyTooSlow("the body was not there in time")
+        if isinstance(self._data, BaseException):
+            raise self._data
+        return self._data
+
+
+class BodyReaders:
+    """The threads that read: as many as there are reads at once, kept for the next ones."""
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[Reading] = SimpleQueue()
+        self._count = Lock()
+        self._idle = 0  # threads that wait for a read
+        self._slow = 0  # reads that are waited for with patience
+
+    def begin(self, read: Callable[[int], bytes], size: int) -> Reading:
+        """Have it read."""
+        reading = Reading(read, size)
+        with self._count:
+            self._idle -= 1
+            if another := self._idle < 0:
+                self._idle += 1  # it is the new thread's
+        self._waiting.put(reading)
+        if another:
+            Thread(target=self._run, name="body-reader", daemon=True).start()
+        return reading
+
+    def finish(self, reading: Reading, until: float) -> bytes:
+        """Wait for a slow one until this moment (monotonic), but not at all while too many are slow.
+
+        Raises BodyTooSlow.
+        """
+        with self._count:
+            self._slow += 1
+            patience = until - time.monotonic() if self._slow <= MOST_SLOW else 0.0
+        try:
+            return reading.result(patience)
+        finally:
+            with self._count:
+                self._slow -= 1
+
+    def _run(self) -> None:
+        while True:
+            self._waiting.get().run()
+            with self._count:
+                self._idle += 1
+
+
+class TimedBody:
+    """A body that knows how much of it was read, and that has to be there in time."""
 
     def __init__(self, stream: Any, length: int | None, readers: BodyReaders, turn: Turn) -> None:
         self._stream, self._readers, self._turn = stream, readers, turn
@@ -40,32 +117,33 @@ class TimedBody:
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes, fewer at the end. Raises BodyTooSlow."""
-        if self.ended:
-            return b""
-        return self._counted(self._in_time(self._stream.read, size), size)
+        return b"" if self.ended else self._in_time(self._stream.read, size, least=size)
 
     def readline(self, size: int = -1) -> bytes:
         """A line of it. Raises BodyTooSlow."""
-        return self._counted(self._in_time(self._stream.readline, size), 1)
+        return self._in_time(self._stream.readline, size, least=1)
 
-    def _in_time(self, read: Callable[[int], bytes], size: int) -> bytes:
+    def _in_time(self, read: Callable[[int], bytes], size: int, *, least: int) -> bytes:
+        """Fewer bytes than `least` are the last ones; a `least` below zero is all of them.
+
+        Whoever waits for a slow body has given back its turn and its connection of the database.
+        """
         now = time.monotonic()
         self._until = self._until or now + settings.BODY_TIME
         try:
             reading = self._readers.begin(read, size)
-            if reading.wait(min(self._until - now, AT_ONCE)):
-                return reading.result()
-            with self._turn.given_back():
-                close_connections()
-                return self._readers.finish(reading, self._until)
+            try:
+                data = reading.result(min(self._until - now, AT_ONCE))
+            except BodyTooSlow:
+                with self._turn.given_back():
+                    close_connections()
+                    data = self._readers.finish(reading, self._until)
         except BodyTooSlow:
             self.late = True
             raise
-
-    def _counted(self, data: bytes, wanted: int) -> bytes:
         if self._left is not None:
             self._left -= len(data)
-        self.ended = self.ended or self._left == 0 or len(data) < wanted or wanted < 0
+        self.ended = self.ended or self._left == 0 or len(data) < least or least < 0
         return data
 
 
@@ -76,7 +154,9 @@ def close_connections() -> None:
             connection.close()
 
 
-def with_bodies(application: WSGIApplication, limit: int, lazy: str, turns: Turns) -> WSGIApplication:
+def with_bodies(
+    application: WSGIApplication, limit: int, lazy: str, turns: SimpleQueue[None]
+) -> WSGIApplication:
     """The application, given bodies in chunked transfer coding (RFC 9112, 7.1) with a length.
 
     Under the path `lazy` the length is `limit` + 1, and who asks is known before anything is read; elsewhere
@@ -87,28 +167,27 @@ def with_bodies(application: WSGIApplication, limit: int, lazy: str, turns: Turn
     readers = BodyReaders()
 
     def measured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
-        turn = turns.of(environ)
-        body = TimedBody(environ["wsgi.input"], None if chunked else length_of(environ), readers, turn)
-        environ["wsgi.input"] = body
-        read_first = chunked and not environ.get("PATH_INFO", "").startswith(lazy)
-        if chunked:
-            environ["CONTENT_LENGTH"] = str(limit + 1)
-
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             if body.late:
                 return None  # what the application makes of it
             closing = [] if body.ended else [("Connection", "close")]
             return start_response(status, [*headers, *closing], *more)
 
-        def work() -> Iterable[bytes]:
-            if read_first:
-                with suppress(BodyTooSlow):
-                    found = body.read(limit + 1)
-                    environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(found), str(len(found))
-            return application(environ, start)
-
-        answered = turn.during(work)
+        path = environ.get("PATH_INFO", "")
+        chunked = "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower()
+        # The server has refused a length that is no number.
+        length = None if chunked else int(environ.get("CONTENT_LENGTH") or 0)
+        with Turn(path, turns) as turn:
+            environ["wsgi.input"] = body = TimedBody(environ["wsgi.input"], length, readers, turn)
+            if chunked:
+                environ["CONTENT_LENGTH"] = str(limit + 1)
+                if not path.startswith(lazy):
+                    with suppress(BodyTooSlow):
+                        found = body.read(limit + 1)
+                        environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(found), str(len(found))
+            answered = application(environ, start)
+            if getattr(answered, "streaming", False) and not body.late:
+                answered = turn.held_by(answered)
         return late_answer(start_response) if body.late else answered
 
     return measured
@@ -129,8 +208,3 @@ def late_answer(start_response: StartResponse) -> Iterator[bytes]:
         time.sleep(LINGER)  # it is on its way before the connection goes
 
     return sent()
-
-
-def length_of(environ: WSGIEnvironment) -> int:
-    """The length that the request says; the server has refused one that is no number."""
-    return int(environ.get("CONTENT_LENGTH") or 0)

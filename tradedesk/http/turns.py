@@ -2,83 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from types import TracebackType
 
 #: Asks for nothing that others could hold: it is answered whatever else waits.
 ALWAYS = ("/healthz",)
 
 
+def make_turns(count: int) -> SimpleQueue[None]:
+    """So many turns, all of them free."""
+    free: SimpleQueue[None] = SimpleQueue()
+    for _ in range(count):
+        free.put(None)
+    return free
+
+
 class Turn:
-    """A request's right to be worked; `tokens` are those that are free, None where none is needed."""
+    """A request's right to be worked, as long as its `with` lasts."""
 
-    def __init__(self, tokens: SimpleQueue[None] | None) -> None:
-        self._tokens = tokens
+    def __init__(self, path: str, free: SimpleQueue[None]) -> None:
+        self._free = None if path in ALWAYS else free
+        self._held = False
 
-    def take(self) -> None:
+    def __enter__(self) -> Turn:
         """Wait until one is free."""
-        if self._tokens:
-            self._tokens.get()
+        if self._free:
+            self._free.get()
+        return self
 
-    def give_back(self) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         """Let another request be worked."""
-        if self._tokens:
-            self._tokens.put(None)
+        if self._free and not self._held:
+            self._free.put(None)
 
     @contextmanager
     def given_back(self) -> Iterator[None]:
         """While this request waits for its client, others are worked."""
-        self.give_back()
+        self.__exit__()
         try:
             yield
         finally:
-            self.take()
+            self.__enter__()
 
-    def during(self, work: Callable[[], Iterable[bytes]]) -> Iterable[bytes]:
-        """The answer of `work`; one that is made while it is sent keeps the turn until it is closed."""
-        self.take()
-        kept = False
-        try:
-            answer = work()
-            if kept := getattr(answer, "streaming", False):
-                answer = HeldAnswer(answer, self)
-        finally:
-            if not kept:
-                self.give_back()
-        return answer
+    def held_by(self, answer: Iterable[bytes]) -> HeldAnswer:
+        """An answer that is made while it is sent: it keeps the turn until it is closed."""
+        self._held = True
+        return HeldAnswer(answer, self)
+
+    def end(self) -> None:
+        """The answer that held it is sent."""
+        if self._held:
+            self._held = False
+            self.__exit__()
 
 
 class HeldAnswer:
     """An answer whose turn ends with it."""
 
     def __init__(self, answer: Iterable[bytes], turn: Turn) -> None:
-        self._answer, self._turn, self._open = answer, turn, True
+        self._answer, self._turn = answer, turn
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._answer)
 
     def close(self) -> None:
         """The server calls it when all is sent, or when nobody listens any more."""
-        if self._open:
-            self._open = False
-            self._turn.give_back()
+        self._turn.end()
         if close := getattr(self._answer, "close", None):
             close()
-
-
-class Turns:
-    """So many requests are worked at once."""
-
-    def __init__(self, count: int) -> None:
-        self._tokens: SimpleQueue[None] = SimpleQueue()
-        for _ in range(count):
-            self._tokens.put(None)
-
-    def of(self, environ: WSGIEnvironment) -> Turn:
-        """The turn of this request."""
-        return Turn(None if environ.get("PATH_INFO", "") in ALWAYS else self._tokens)

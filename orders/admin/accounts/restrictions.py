@@ -18,7 +18,7 @@ from orders.controls.limits.restrictions import WantedRestriction, add_restricti
 from orders.controls.persons.people import NotAllowed, at_desk
 from orders.errors import OrderError
 from orders.models import Approval, InstrumentRestriction
-from orders.risk.catalogue import Effect
+from orders.risk.restrictions import Effect
 
 WAITS = "It waits for a second person's approval."
 

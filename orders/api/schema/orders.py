@@ -10,7 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
-from orders.api import bodies, queries
+from orders.api import bodies, keys, queries
 from orders.api.problems import PROBLEMS
 from orders.api.schema.examples import ORDER
 from orders.api.schema.shapes import (
@@ -115,7 +115,7 @@ def parameters(fields: Mapping[str, Field], *, may_be_empty: bool = False) -> li
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
-    bodies.idempotency_key.schema,
+    keys.idempotency_key.schema,
     "header",
     description="Names this request: sent again within a week it is answered as the first time.",
 )

@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from orders import selectors
 from orders.api import bodies
 from orders.api.base import ApiView, answer
-from orders.api.bodies import BULK_FIELDS, BulkMode, key_of, read_fields, read_ticket
-from orders.api.keys import takes_key
+from orders.api.bodies import BULK_FIELDS, BulkMode, read_fields, read_ticket
+from orders.api.keys import key_of, takes_key
 from orders.api.problems import Problem, problem_document, problem_of
 from orders.api.resources import Document
 from orders.api.schema import bulk as schema

@@ -10,8 +10,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from orders.api.base import ApiView
-from orders.api.bodies import REASON_FIELDS, key_of, read_fields
-from orders.api.keys import takes_key
+from orders.api.bodies import REASON_FIELDS, read_fields
+from orders.api.keys import key_of, takes_key
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import OrderShape, RefusedShape
 from orders.api.views.orders import placed_answer

@@ -15,8 +15,8 @@ from orders import selectors
 from orders.api.authentication import Access
 from orders.api.base import ApiView, answer, etag_of
 from orders.api.bodies import cl_ord_id as cl_ord_id_reader
-from orders.api.bodies import key_of, read_ticket
-from orders.api.keys import takes_key
+from orders.api.bodies import read_ticket
+from orders.api.keys import key_of, takes_key
 from orders.api.prefer import wait_for_broker, wanted_wait
 from orders.api.problems import Problem, invalid, problem_response
 from orders.api.queries import DEFAULT_LIMIT, EVENT_FIELDS, ORDER_FIELDS, page, read_query
@@ -42,22 +42,21 @@ class OrderList(ApiView):
     @takes_key
     def post(self, request: Request) -> HttpResponse:
         """Record an order and answer before the broker speaks."""
-        ticket = permitted(self.access, read_ticket(request.data))
-        placed = self._place(ticket, key_of(request))
+        access = self.access
+        ticket, key = permitted(access, read_ticket(request.data)), key_of(request)
+        if key:
+            placed = self._place_once(ticket, key)
+        else:
+            placed = place_order(ticket, client=access.user, source=Source.API, received_at=self.received_at)
         wait = wanted_wait(request)
         if not wait or not wait_for_broker(placed.order, wait):
             return placed_answer(placed)
-        answered = Placed(
-            order=selectors.order_of(self.access.accounts, placed.order.id), created=placed.created
-        )
+        answered = Placed(order=selectors.order_of(access.accounts, placed.order.id), created=placed.created)
         return placed_answer(answered, {"Preference-Applied": f"wait={wait}"})
 
-    def _place(self, ticket: Ticket, key: str) -> Placed:
-        """Place it; under an Idempotency-Key once for the key, which then names this request alone."""
-        client = self.access.user
-        if not key:
-            return place_order(ticket, client=client, source=Source.API, received_at=self.received_at)
-        line = Line(ticket=ticket)
+    def _place_once(self, ticket: Ticket, key: str) -> Placed:
+        """Place it once for its Idempotency-Key, which names this request alone."""
+        client, line = self.access.user, Line(ticket=ticket)
         resolve_lines(
             [line], client.get_username()
         )  # before the transaction that the key and its order share
@@ -140,11 +139,6 @@ def permitted(access: Access, ticket: Ticket) -> Ticket:
     """The ticket as this caller may place it, of its token's strategy; raises Problem INVALID."""
     if errors := permission_errors(access, ticket):
         raise invalid(errors)
-    return of_token(access, ticket)
-
-
-def of_token(access: Access, ticket: Ticket) -> Ticket:
-    """The ticket, which may be placed, of the token's strategy."""
     return msgspec.structs.replace(ticket, strategy=access.strategy) if access.strategy else ticket
 
 

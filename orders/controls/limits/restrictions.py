@@ -13,7 +13,7 @@ from orders.controls.limits.limit_changes import LimitsInvalid, accounts_of_scop
 from orders.controls.persons.approvals import Act, needs_two, propose
 from orders.controls.persons.people import Actor
 from orders.models import Approval, ApprovalKind, InstrumentRestriction, Scope
-from orders.risk.catalogue import Effect
+from orders.risk.restrictions import Effect
 
 
 @dataclass(frozen=True, kw_only=True)

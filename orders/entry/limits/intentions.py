@@ -22,7 +22,7 @@ from orders.models import OPEN_REQUESTS, GroupKind, Order, RequestKind, TradingS
 from orders.risk.catalogue import LimitSet
 from orders.risk.intention import Intention, Part, signed
 from orders.risk.market import value_price
-from orders.risk.use import has_use_rules
+from orders.risk.use import USE_RULES, asks
 
 #: A single order, or those of a group that are recorded together.
 Orders = Sequence[Order]
@@ -34,6 +34,11 @@ def by_intention(orders: Iterable[Order]) -> list[list[Order]]:
     for order in orders:
         found.setdefault(order.group_id or order.id, []).append(order)
     return list(found.values())
+
+
+def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
+    """Whether one of these orders has to be asked with all that its scopes do already."""
+    return any(sets_of(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
 
 
 def intention_of(orders: Orders, rules: Rules, *, counts: bool = False) -> Intention | None:
@@ -129,7 +134,7 @@ def sets_of(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, .
     """The sets with rules on what their scopes do as a whole."""
     account = terms.account if isinstance(terms, Ticket) else account_of(terms)
     sets = rules.limits_for(account, terms.strategy, user)
-    return tuple(limits for limits in sets if has_use_rules(limits))
+    return tuple(limits for limits in sets if asks([limits], *USE_RULES))
 
 
 def is_exit(order: Order) -> bool:

@@ -8,6 +8,7 @@ very next order, at no further round trip.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,8 @@ from orders.errors import InstrumentUnknown, TicketInvalid
 from orders.instruments.contracts import contracts_of
 from orders.models import AccountLimit, InstrumentRestriction, ScopeLimit
 from orders.models.controls.ruleset import NO_RULESET, Ruleset
-from orders.risk.catalogue import FIELDS, Effect, LimitSet, Restriction, Unit
+from orders.risk.catalogue import FIELDS, LimitSet, Unit
+from orders.risk.restrictions import Effect, Restriction
 from orders.risk.scopes import FIRM, ScopeKind, scope_text
 from orders.risk.states import InForce, States
 from orders.store.states import read_states
@@ -53,10 +55,6 @@ class AccountRules:
     #: All limits of the account; None without a row, so that nothing may be ordered.
     limits: LimitSet | None = None
 
-    def allows(self, instrument: Instrument) -> bool:
-        """Whether the account may trade it."""
-        return instrument.pk in self.allowed or bool(self.limits and self.limits.any_instrument)
-
 
 class Rules:
     """One edition of the rules, read as orders ask for them.
@@ -78,12 +76,16 @@ class Rules:
         self.known_uses = UseMemory()
 
     @property
-    def watches_quotes(self) -> bool:
-        """Whether somebody's orders are refused where they would trade with others of the firm."""
+    def quote_marks(self) -> Mapping[str, None]:
+        """What an order moves that has no limit on use itself, as marks without a version.
+
+        The firm's, where somebody's orders are refused if they would trade with others of the firm: the price
+        of this one may meet them.
+        """
         watches = self._watches_quotes
         if watches is None:
             watches = self._watches_quotes = read_watches_quotes()
-        return watches
+        return {FIRM: None} if watches else {}
 
     @property
     def states(self) -> States:
@@ -271,10 +273,11 @@ def context_by(rules: Rules, ticket: Ticket, user: str) -> OrderContext:
         _check_conditions(rules, ticket, errors)
     if account is None or instrument is None or errors:
         raise TicketInvalid(errors)
+    any_instrument = account.limits is not None and account.limits.any_instrument
     return OrderContext(
         account=account.account,
         instrument=instrument,
-        instrument_allowed=account.allows(instrument),
+        instrument_allowed=any_instrument or instrument.pk in account.allowed,
         limits=rules.limits_for(ticket.account, ticket.strategy, user),
         in_force=rules.states.of_order(ticket.account, ticket.strategy, account.account.session_id),
         ruleset_version=rules.ruleset_version,

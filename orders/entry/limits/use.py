@@ -57,11 +57,6 @@ ON_POSITIONS = (
 )
 
 
-def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
-    """Whether one of these orders has to be asked with all that its scopes do already."""
-    return any(sets_of(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
-
-
 def reject_beyond_use(asked: Iterable[Orders], rules: Rules, *, lock: bool = True) -> None:
     """Reject in memory what would go beyond a limit; the caller records all of them in this transaction.
 
@@ -159,11 +154,6 @@ def _granted(limited: Sequence[tuple[Orders, Intention]], use: Use, valuation: V
     for orders, report in judged:
         _add_report(orders, report)
     return True
-
-
-def quote_marks(rules: Rules) -> Mapping[str, None]:
-    """What an order without limits on use moves: its price may meet others that ask for the firm's."""
-    return {FIRM: None} if rules.watches_quotes else {}
 
 
 def follow_unlimited(orders: Iterable[Order], rules: Rules, moved: Mapping[str, int]) -> None:
@@ -357,7 +347,7 @@ def _use(
 
 def _owners(accounts: set[str], scopes: set[str], rules: Rules) -> set[str]:
     """Whose use is asked, and locked: quotes are looked for in all accounts of the firm."""
-    return accounts | scopes | ({FIRM} if rules.watches_quotes else set())
+    return accounts | scopes | rules.quote_marks.keys()
 
 
 def reading_for(limits: Collection[LimitSet], scopes: Collection[str], *, shrink: bool = False) -> Reading:

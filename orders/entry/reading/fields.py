@@ -118,7 +118,7 @@ def collect(data: object, fields: Mapping[str, Field]) -> tuple[dict[str, Any], 
                 errors.append(FieldError(name, "REQUIRED", "This field is required."))
             continue
         try:
-            values[name] = field.read(raw)
+            values[name] = field.read.function(raw)
         except Wrong as wrong:
             errors.append(FieldError(name, wrong.code, str(wrong)))
         except Nested as nested:
@@ -185,7 +185,7 @@ def positive(at_most: int, unit: str) -> Reader:
 
     @reads(**decimal.schema)
     def read(raw: Any) -> Decimal:
-        value: Decimal = decimal(raw)
+        value: Decimal = decimal.function(raw)
         if not 0 < value <= at_most:
             raise Wrong("OUT_OF_RANGE", f"This must be above 0 and at most {at_most} {unit}.")
         return value
