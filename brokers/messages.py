@@ -179,7 +179,7 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     exec_id: str
     account: str
     instrument: InstrumentRef
-    side: Side
+    side: str  # a `Side`, or the broker's own word for what is none
     last_qty: Decimal
     last_px: Decimal
     cum_qty: Decimal

@@ -45,6 +45,10 @@ ABBREVIATIONS = {
     "AKST": "America/Anchorage",
     "AKDT": "America/Anchorage",
     "Z": "UTC",
+    # Java in English, where Windows has no such name.
+    "Hong Kong Standard Time": "Asia/Hong_Kong",
+    "Japan Standard Time": "Asia/Tokyo",
+    "Central European Summer Time": "Europe/Berlin",
     # Windows in German.
     "Mitteleuropäische Zeit": "Europe/Berlin",
     "Mitteleuropäische Sommerzeit": "Europe/Berlin",
@@ -75,7 +79,8 @@ def find(name: str) -> tzinfo | None:
 @cache
 def _in_any_letters() -> dict[str, str]:
     """Every name that means one zone, in small letters."""
-    named = {**{name: name for name in available_timezones()}, **win_tz, **ABBREVIATIONS}
+    summer = {name.replace(" Standard ", " Daylight "): zone for name, zone in win_tz.items()}
+    named = {**summer, **{name: name for name in available_timezones()}, **win_tz, **ABBREVIATIONS}
     return {name.casefold(): zone for name, zone in named.items()}
 
 

@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import socket
 import struct
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,8 +34,15 @@ ABOUT_OUR_BOOKS = frozenset({"3", "4", "5", "9", "11", "53", "55", "59", "61", "
 SHOWN = 400  # characters of the message
 #: Where executionData says its time, and the one form that the library reads alike everywhere.
 EXECUTION_TIME, IN_UTC = 15, "%Y%m%d %H:%M:%S UTC"
-#: Where commissionReport says commission and profit, and yield.
-AMOUNTS, NOT_KNOWN = (3, 5, 6), str(UNSET_DOUBLE)
+#: Where it says what was traded and at which price.
+TRADED = (19, 20)
+#: Where commissionReport says commission and profit, and yield; and the date of a redemption, a whole number.
+AMOUNTS, NOT_KNOWN, REDEMPTION = (3, 5, 6), str(UNSET_DOUBLE), 7
+#: Where position says quantity and average cost.
+HELD = (14, 15)
+Read = Callable[[str], Any]
+Handler = Callable[[list[str]], None]
+LARGEST_EXACT = 2**53  # beyond it a double skips whole numbers
 
 
 class GreetedClient(Client):
@@ -78,16 +85,36 @@ class StrictDecoder(Decoder):
 
     wrapper: Callbacks  # type: ignore[assignment]
 
+    def wrap(self, methodName: str, types: Sequence[type], skip: int = 2) -> Handler:
+        """A handler that gives a callback its fields; the library's own keeps errors to itself."""
+        readers = [READERS[kind] for kind in types]
+
+        def handler(fields: list[str]) -> None:
+            if callback := getattr(self.wrapper, methodName, None):
+                callback(*[read(text) for read, text in zip(readers, fields[skip:], strict=False)])
+
+        return handler
+
     def execDetails(self, fields: list[str]) -> None:
-        """An execution, its time in UTC as we read it: the library knows names of the tz database only."""
+        """An execution, its time in UTC as we read it: the library knows names of the tz database only.
+
+        It takes a quantity or a price that is not told for zero, which is a bust, or a gift.
+        """
         moment = self.wrapper.times.read(fields[EXECUTION_TIME], clock.now())
-        read = [*fields[:EXECUTION_TIME], f"{moment:{IN_UTC}}", *fields[EXECUTION_TIME + 1 :]]
+        read = _with_known(fields, TRADED)
+        read[EXECUTION_TIME] = f"{moment:{IN_UTC}}"
         super().execDetails(read)  # type: ignore[no-untyped-call]
 
     def commissionReport(self, fields: list[str]) -> None:
         """A commission; the library takes an empty amount for zero, where the broker does not know it yet."""
-        read = [_known(text) if place in AMOUNTS else text for place, text in enumerate(fields)]
+        read = _with_known(fields, AMOUNTS)
+        if not read[REDEMPTION].isdecimal():
+            read[REDEMPTION] = ""  # of no use here, and no reason to lose the commission
         super().commissionReport(read)  # type: ignore[no-untyped-call]
+
+    def position(self, fields: list[str]) -> None:
+        """A position; the library takes what is not told for zero, as if nothing were held."""
+        super().position(_with_known(fields, HELD))  # type: ignore[no-untyped-call]
 
     def parse(self, obj: Any) -> None:
         """Give the fields of an object the types of their defaults, as the library does.
@@ -113,19 +140,47 @@ class StrictDecoder(Decoder):
                 log.warning("a message of the gateway was left out", extra={"fields": text})
 
 
-Read = Callable[[str], Any]
+#: How a field of each kind is read; the library takes an empty one for zero.
+READERS: dict[type, Read] = {
+    str: str,
+    int: lambda text: _whole(text or "0"),
+    float: lambda text: _figure(text or "0"),
+    bool: lambda text: bool(int(text or "0")),
+}
 
 
 @cache
 def _typed(kind: Hashable) -> list[tuple[str, Any, Read]]:
     """Names, defaults and readers of those fields of a class that are no text."""
-    readers: dict[type, Read] = {int: int, float: float, bool: lambda text: bool(int(text))}
-    fields = dataclasses.fields(cast(Any, kind))
-    return [(f.name, f.default, readers[type(f.default)]) for f in fields if type(f.default) in readers]
+    fields = [f for f in dataclasses.fields(cast(Any, kind)) if type(f.default) in (int, float, bool)]
+    return [(f.name, f.default, READERS[type(f.default)]) for f in fields]
+
+
+def _whole(text: str) -> int:
+    """A whole number, also one that is written as others are: 42.0, 1.7E9."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer() or abs(number) > LARGEST_EXACT:
+            raise
+        return int(number)
+
+
+def _figure(text: str) -> float:
+    """A number; what is none is not known, as the largest double: no reason to lose the message."""
+    try:
+        return float(text)
+    except ValueError:
+        return UNSET_DOUBLE
+
+
+def _with_known(fields: list[str], places: Collection[int]) -> list[str]:
+    """The fields; at these places what the library knows as not set, where there is no number."""
+    return [_known(text) if place in places else text for place, text in enumerate(fields)]
 
 
 def _known(amount: str) -> str:
-    """The amount, or what the library knows as not set: for an empty one, and for what is no number."""
     try:
         float(amount)
     except ValueError:

@@ -52,6 +52,7 @@ SIDES = {
     **dict.fromkeys(("SLD", "SELL", "SSHORT", "SLONG"), Side.SELL),
 }
 OUR_ACTIONS = {"SSHORT": Side.SELL_SHORT, "SLONG": Side.SELL}  # institutional words for what others just sell
+LARGEST_PERM_ID = 2**63 - 1
 STATUSES = {
     "ApiPending": WorkingStatus.IN_TRANSIT,
     "PendingSubmit": WorkingStatus.IN_TRANSIT,
@@ -63,6 +64,7 @@ STATUSES = {
     "Cancelled": WorkingStatus.CANCELED,
     "Filled": WorkingStatus.FILLED,
 }
+_BY_WORD = {word.casefold(): status for word, status in STATUSES.items()}
 
 
 def to_order(order: NewOrder) -> IBOrder:
@@ -103,9 +105,9 @@ def price_or_none(value: float | Decimal | None) -> Decimal | None:
 
 def status_of(status: str, why_held: str = "") -> WorkingStatus:
     """Our reading of an IB status. Inactive is not reliably the end; a locate hold is a hold."""
-    if status == "Inactive" and "locate" in why_held.lower():
+    if status.strip().casefold() == "inactive" and "locate" in why_held.lower():
         return WorkingStatus.HELD
-    return STATUSES.get(status, WorkingStatus.INACTIVE)
+    return _BY_WORD.get(status.strip().casefold(), WorkingStatus.INACTIVE)
 
 
 def terms_of(contract: Contract, order: IBOrder, more: Collection[str] = ()) -> ReportedTerms:
@@ -130,10 +132,13 @@ def _limit_price(contract: Contract, order: IBOrder) -> Decimal | None:
 
 
 def identity(perm_id: int, client_id: int = 0, order_id: int = 0, order_ref: str = "") -> OrderIdentity:
-    """Whose order a message is about: 0 for an order id that names none, and for a permId that is not set."""
+    """Whose order a message is about: 0 for an order id that names none, and for a permId that is none.
+
+    What is not above zero, or larger than any, would be the name of many orders.
+    """
     return OrderIdentity(
         order_ref=order_ref,
-        perm_id=known_id(perm_id),
+        perm_id=known_id(perm_id) if 0 < perm_id <= LARGEST_PERM_ID else 0,
         client_id=client_id,
         broker_order_id=order_id if is_order_id(order_id) else 0,
     )
@@ -180,7 +185,7 @@ def execution_report(contract: Contract, execution: Execution) -> ExecutionRepor
         exec_id=execution.execId,
         account=intern(execution.acctNumber),
         instrument=instrument_of(contract),
-        side=SIDES[execution.side.strip().upper()],
+        side=SIDES.get(word := execution.side.strip().upper(), word),
         last_qty=plain(decimal(execution.shares)),
         last_px=plain(decimal(execution.price)),
         cum_qty=amount(execution.cumQty) or ZERO,

@@ -64,8 +64,11 @@ class _Handler(RequestHandler):
         self.hub = hub
         self.fault_actions = fault_actions
 
-    def prepare(self) -> None:
+    def set_default_headers(self) -> None:
+        """Of errors too, which begin anew."""
         self.set_header("Content-Type", "application/json")
+
+    def prepare(self) -> None:
         if not is_address(self.request.host_name):
             self.answer({"error": "ask by address or as localhost, not by another name"}, 400)
 
@@ -206,16 +209,16 @@ class _ManualHandler(_Handler):
 
 
 class _FaultsHandler(_Handler):
-    """What is armed and what lasts; POST a list of faults; DELETE disarms and heals everything."""
+    """What is armed and what lasts; POST one fault or a list; DELETE disarms and heals everything."""
 
     def get(self) -> None:
         self.answer([*self.hub.gateway.faults.rows(), *self.fault_actions.lasting()])
 
     def post(self) -> None:
-        faults = self.read(list[Fault])
-        if faults is None:
+        asked = self.read(list[Fault] | Fault)  # type: ignore[arg-type]  # a union is a type to msgspec
+        if asked is None:
             return
-        self.fault_actions.arm(faults)
+        self.fault_actions.arm(asked if isinstance(asked, list) else [asked])
         self.hub.end_turn()
         self.get()
 

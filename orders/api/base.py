@@ -26,6 +26,8 @@ from orders.controls.persons.people import Actor
 from orders.models import Scope
 
 JSON = "application/json"
+#: What an Accept may name: JSON is UTF-8, and many clients say so.
+ACCEPTED = (JSON, f"{JSON}; charset=utf-8", f"{JSON}; charset=UTF-8")
 READING = ("GET", "HEAD")
 
 
@@ -56,7 +58,7 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks, and may he; then whether he asks for what there is. Raises Problem 400 and 406."""
         super().initial(request, *args, **kwargs)
-        if self.form == JSON and request.headers.get("Accept") and not request.accepts(JSON):
+        if self.form == JSON and request.headers.get("Accept") and not any(map(request.accepts, ACCEPTED)):
             raise Problem("NOT_ACCEPTABLE", f"Answers are {JSON}.")
         refuse_key(request, getattr(self, (request.method or "").lower(), None))
         if request.query_params and not (self.has_query and request.method in READING):

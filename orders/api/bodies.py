@@ -24,6 +24,7 @@ from orders.entry.reading.fields import (
     Number,
     Wrong,
     boolean,
+    client_name,
     collect,
     fields_of,
     integer,
@@ -119,9 +120,7 @@ def network(raw: Any) -> str:
 
 
 TOKEN_FIELDS = {
-    "username": Field(
-        text(r"^[A-Za-z0-9_.@+-]{1,150}$", "1 to 150 letters, digits and @.+-_"), required=True
-    ),
+    "username": Field(client_name, required=True),
     "name": Field(text(r"^[\x20-\x7e]{1,100}$", "1 to 100 printable ASCII characters")),
     "scopes": Field(listed(word(Scope), most=len(Scope), least=1), required=True),
     "accounts": Field(listed(account, most=1000, least=1), required=True),
@@ -242,14 +241,27 @@ def read_change(body: object) -> Change:
     return Change(**read_fields(body, REPLACE_FIELDS))
 
 
+_VERSION = r"[1-9][0-9]{0,8}"
+_SEEN = re.compile(rf'(?:W/)?"?({_VERSION})(?:-[0-9a-f]{{1,64}})?"?', re.ASCII)
+_TAGS = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"(?:[ \t]*,[ \t]*(?:W/)?"[\x21\x23-\x7e]*")*', re.ASCII)
+
+
 def read_if_match(header: str | None) -> int | None:
     """The version that If-Match names, None for "*"; raises Problem when it is missing or names none.
 
-    There is no version 0, so it is refused before anything: also where the request repeats one of before.
+    Of several tags the one of our form counts; without one nothing fits (RFC 9110, 13.1.1). No version has
+    number 0, so it is refused before anything: also where the request repeats one of before.
     """
     if header is None:
         raise Problem("PRECONDITION_REQUIRED", 'Send If-Match with the version that you saw, such as "7".')
-    found = re.fullmatch(r'\s*(?:\*|(?:W/)?"?([1-9][0-9]{0,8})(?:-[0-9a-f]{1,64})?"?)\s*', header, re.ASCII)
-    if not found:
+    sent = header.strip()
+    if sent == "*":
+        return None
+    if found := _SEEN.fullmatch(sent):
+        return int(found[1])
+    if sent == '"0"' or not _TAGS.fullmatch(sent):
         raise Problem("MALFORMED_REQUEST", 'If-Match must be the version of the order, such as "7".')
-    return int(found[1]) if found[1] else None
+    ours = [found for tag in sent.split(",") if (found := _SEEN.fullmatch(tag.strip()))]
+    if len(ours) != 1:
+        raise Problem("VERSION_MOVED", "None of the tags in If-Match is the order's: read it again.")
+    return int(ours[0][1])

@@ -41,6 +41,7 @@ from orders.booking import (
     request_answers,
 )
 from orders.booking.flags import SessionFlags
+from orders.booking.matching import WAYS
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
 from orders.models import (
@@ -251,6 +252,8 @@ class Applying:
             raise ValueError("an execution without an id cannot be told from another one")
         if report.last_qty.is_signed() and report.last_qty:  # what is no number is no less than nothing
             raise ValueError(f"an execution of {report.last_qty:f} takes away what others booked")
+        if report.side not in WAYS:
+            raise ValueError(f"an execution must be bought or sold, not {storable.text(report.side, 20)!r}")
         order = self.set.find(report, cause.at) or corrections.find_corrected(self.set, report)
         if order is None:
             if external.is_busted(self.set.session, report):
@@ -391,7 +394,7 @@ def _execution_of(
 def _booked(value: Decimal) -> Decimal:
     """What is booked is booked as it was said; what no column holds is parked for a person."""
     found = storable.number(value)
-    if found is None:
+    if found is None or (value and not found):  # too small for a column, it would be a bust
         raise ValueError(f"{storable.text(str(value), 40)} cannot be booked")
     return found
 

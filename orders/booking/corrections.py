@@ -41,14 +41,16 @@ def versions_of(known: WorkingSet, order: Order, execution: Execution) -> list[E
     """All versions of an execution, on whichever orders.
 
     Executions of a group order may have one id in each account; any other order of ours has one account, so a
-    version in another one is the same execution, corrected.
+    version in another one is the same execution, corrected. The same id in two accounts is no version: it is
+    one execution in each of them, whoever's order that is.
     """
+    told = known.versions(execution.exec_root)
+    is_shared = len({one.exec_id for one in told}) < len(told)
     return [
         one
-        for one in known.versions(execution.exec_root)
+        for one in told
         if one.account_id == execution.account_id
-        or _has_one_account(order)
-        or _has_one_account(known.orders[one.order_id])
+        or (not is_shared and (_has_one_account(order) or _has_one_account(known.orders[one.order_id])))
     ]
 
 

@@ -98,6 +98,8 @@ def _has_number(order: Order, said: OrderIdentity, at: datetime, facts: Facts | 
     """Whether client id and order id prove that it is this order."""
     if (order.broker_client_id, order.broker_order_id) != (said.client_id, said.broker_order_id):
         return False
+    if facts and not _tells_contract(facts):
+        return False
     if order.source == Source.EXTERNAL:
         return _is_same_external(order, said, at, facts)
     if said.order_ref:
@@ -149,8 +151,16 @@ def _is_share(order: Order, facts: Facts) -> bool:
     return facts.executed_at is not None and facts.account in order.sharers
 
 
+def _tells_contract(facts: Facts) -> bool:
+    """Whether it names a contract at all: of one that is delisted a gateway may say nothing any more."""
+    shown = facts.instrument
+    return bool(shown.con_id or shown.symbol or shown.sec_type)
+
+
 def _fits(ours: TradedContract, way: str | None, facts: Facts) -> bool:
     shown = facts.instrument
+    if not _tells_contract(facts):
+        return WAYS.get(facts.side, way) == way
     if ours.sec_type == SecType.BAG and shown.sec_type != SecType.BAG:
         legs = {leg.get("con_id") for leg in ours.legs}  # its executions are told for each leg as well
         return not shown.con_id or shown.con_id in legs

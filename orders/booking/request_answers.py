@@ -122,7 +122,7 @@ def _rescale(known: WorkingSet, order: Order, shown: ReportedTerms, cause: Cause
 def comparable(shown: ReportedTerms, present: Terms) -> Terms:
     """The shown terms where both sides name one; presets rename the time in force, so ours stays."""
     return present._replace(
-        order_qty=shown.order_qty or present.order_qty,
+        order_qty=shown.order_qty if shown.order_qty > 0 else present.order_qty,
         price=present.price if None in (shown.price, present.price) else shown.price,
         stop_px=present.stop_px if None in (shown.stop_px, present.stop_px) else shown.stop_px,
     )
@@ -136,6 +136,9 @@ def _follow_others(known: WorkingSet, order: Order, report: OrderReport, cause: 
     """
     assert report.terms is not None  # noqa: S101 - the caller has looked
     shown = comparable(report.terms, order.terms)
+    if report.status in LIVING and shown.order_qty <= order.cum_qty:
+        # What is executed whole does not live: it tells the rest, or is older than the executions.
+        shown = shown._replace(order_qty=order.order_qty)
     says_terms = report.status in LIVING or _filled_smaller(order, report)
     # One that is filled here and shown as working again is larger than it was: raised while nobody listened.
     may_execute = order.is_alive or report.shown_again

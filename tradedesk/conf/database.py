@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from tradedesk import env
 from tradedesk.conf.pooled import PooledConnection
 
 #: Programs that serve: each statement of theirs is short. A person's command may read for an hour.
 SERVING = ("granian", "celery", "celery_commands.py", "manage.py_brokerworker")
+POSTGRESQL = ("postgresql", "postgres", "pgsql", "postgis")
 POOL_SIZE = env.integer("TRADEDESK_DB_POOL", 12, low=2, high=200)
 STATEMENT_TIMEOUT = env.integer("TRADEDESK_STATEMENT_TIMEOUT", 60, low=1, high=3600)  # seconds
 IDLE_TRANSACTION_TIMEOUT = env.integer("TRADEDESK_IDLE_TRANSACTION_TIMEOUT", 60, low=1, high=3600)  # seconds
@@ -55,7 +58,12 @@ def database_of(url: str) -> dict[str, Any]:
     A pool, because Celery's Django fixup closes the connection around each task, and health checks, because
     pooled connections are dead after a PostgreSQL restart.
     """
-    parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+    if urlsplit(url).scheme not in POSTGRESQL:  # before anything is imported for another database
+        raise ImproperlyConfigured("DATABASE_URL is wrong: expected postgresql://user@host:port/name.")
+    try:
+        parsed: dict[str, Any] = dict(dj_database_url.parse(url))
+    except ValueError as error:  # a port that is none
+        raise ImproperlyConfigured(f"DATABASE_URL is wrong: {error}.") from None
     parsed |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
     parsed["OPTIONS"] = {
         **DATABASE_SOCKET,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import Metric
@@ -23,6 +24,7 @@ from tradedesk.metrics.make import gauge
 log = logging.getLogger(__name__)
 
 
+@csrf_exempt
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """The metrics; a database that is away is itself a metric."""

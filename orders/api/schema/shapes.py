@@ -231,6 +231,13 @@ class OrderShape(AttributesShape):
         "Timestamps", {step: serializers.DateTimeField(allow_null=True) for step in STEPS}
     )
 
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        """In the order of the answer: the optional terms follow those of every order."""
+        fields = super().get_fields()
+        own = [name for name in self._declared_fields if name not in AttributesShape().fields]
+        terms = own[: own.index("time_in_force") + 1]
+        return {**{name: fields[name] for name in terms}, **fields}
+
 
 class EventShape(serializers.Serializer[Any]):
     """One thing that happened to an order."""

@@ -19,7 +19,7 @@ from orders.api.problems import invalid
 from orders.api.queries import read_query, whole_list
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
-from orders.controls.limits.limit_changes import LimitsInvalid, propose_limits
+from orders.controls.limits.limit_changes import CHANGEABLE, LimitsInvalid, propose_limits
 from orders.controls.persons import approvals
 from orders.controls.persons.people import Actor
 from orders.entry.reading.fields import Field, Wrong, moment, reads, text, word
@@ -99,6 +99,13 @@ class LimitChangeShape(serializers.Serializer[Any]):
     approval = ApprovalShape(allow_null=True)
 
 
+def culprit(name: str) -> str:
+    """The member of the body that an error about this limit is about."""
+    if name == "scope":
+        return "scope"
+    return "value" if name in CHANGEABLE else "field"
+
+
 class LimitChanges(ApiView):
     """Asking for another limit."""
 
@@ -127,7 +134,7 @@ class LimitChanges(ApiView):
         except LimitsInvalid as error:
             raise invalid(
                 [
-                    FieldError("scope" if field == "scope" else "value", "INVALID", f"{field}: {texts[0]}")
+                    FieldError(culprit(field), "INVALID", f"{field}: {texts[0]}")
                     for field, texts in error.errors.items()
                 ]
             ) from None

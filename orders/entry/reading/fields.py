@@ -146,6 +146,10 @@ def text(pattern: str, must_be: str) -> Reader:
     return read
 
 
+#: What a client may be called, by every door: Django's own rule, in ASCII.
+client_name = text(r"^[A-Za-z0-9_.@+-]{1,150}$", "1 to 150 letters, digits and @.+-_")
+
+
 def word(words: type[Choice]) -> Reader:
     """One of the words of an enumeration."""
     known: dict[str, Choice] = {member.value: member for member in words}

@@ -14,6 +14,8 @@ from brokers.formats import decimal_text
 
 #: What separates thousands and is a decimal sign nowhere: spaces of all widths, the Swiss apostrophe.
 SPACED = re.compile(r"([+-]?[1-9]\d{0,2})((?:[ \u2009\u202f\u00a0'\u2019]\d{3})+)(?=[.,]\d+$|$)", re.ASCII)
+#: Lakhs and crores, as India writes them: 1,50,000 is 150,000.
+LAKHS = r"[1-9]\d?(?:,\d{2})+,\d{3}"
 SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?e[+-]?\d+", re.ASCII | re.IGNORECASE)
 
 
@@ -67,8 +69,10 @@ def typed_number(name: str, text: str) -> str:
 def reading(text: str, sign: DecimalSign) -> Decimal | None:
     """The number that a text means where this is the decimal sign; None where it is none."""
     point, between = map(re.escape, sign.signs)
-    whole = rf"(?:[1-9]\d{{0,2}}(?:{between}\d{{3}})+|\d+)"
-    if not re.fullmatch(rf"-?{whole}(?:{point}\d+)?", text, re.ASCII):
+    whole = rf"[1-9]\d{{0,2}}(?:{between}\d{{3}})+|\d+"
+    if sign == DecimalSign.POINT:
+        whole = rf"{whole}|{LAKHS}"
+    if not re.fullmatch(rf"-?(?:{whole})(?:{point}\d+)?", text, re.ASCII):
         return None
     decimal, thousands = sign.signs
     return Decimal(text.replace(thousands, "").replace(decimal, "."))

@@ -23,7 +23,7 @@ from orders.controls.persons.tokens import (
     revoke_token,
     rotate_token,
 )
-from orders.entry.reading.fields import Wrong, reader_of
+from orders.entry.reading.fields import Wrong, client_name, reader_of
 from orders.entry.reading.ticket import StrategyName
 from orders.management.people import (
     APPROVER_PASSWORD,
@@ -113,6 +113,7 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
     between("--days", options["days"], 1, 36_500)
     between("--rate", options["rate"], 1, 1_000_000)
     between("--heartbeat", options["heartbeat"], SHORTEST, LONGEST)
+    client = client_named(options["username"])
     accounts, scopes = accounts_named(options["accounts"]), scopes_named(options["scopes"])
     actor = proven_or_first(options["by"], right=RIGHTS[Scope.ADMIN])
     second = None if options["by"] or options["approved_by"] else second_at_hand()
@@ -120,7 +121,7 @@ def made(options: dict[str, Any], say: Callable[[str], object]) -> str:
         # Who answers for a token that approves must not be who answers for those whose acts it approves.
         actor, second = second, actor
     text, approval = request_token(
-        options["username"],
+        client,
         actor=actor,
         accounts=accounts,
         scopes=scopes,
@@ -178,6 +179,14 @@ def networks_named(text: str) -> list[str]:
         return read_networks(text)
     except ValueError as wrong:
         raise CommandError(f"--networks: {wrong}") from None
+
+
+def client_named(text: str) -> str:
+    """The name of the client; raises CommandError for what the API would not take either."""
+    try:
+        return str(client_name(text))
+    except Wrong as wrong:
+        raise CommandError(f"username: {wrong}") from None
 
 
 def strategy_named(text: str) -> str:

@@ -239,6 +239,26 @@ def test_what_the_preview_shows_is_what_is_sent(boss: Client) -> None:
     assert [order.order_qty for order in Order.objects.order_by("id")] == [1000, 10]
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [("1,00,000", "100000"), ("1,50,000.50", "150000.50"), ("12,34,56,789.05", "123456789.05")],
+)
+def test_numbers_in_lakhs_and_crores_are_read_as_india_writes_them(text: str, read: str) -> None:
+    assert plain_number(text) == plain_number(text, DecimalSign.POINT) == read
+    with pytest.raises(UnclearNumber):
+        plain_number(text, DecimalSign.COMMA)
+
+
+@pytest.mark.parametrize("text", ["1,0,000", "01,00,000", "1,00,00", "1.00.000,5", "100,00,000"])
+def test_what_nobody_groups_so_stays_for_its_field_to_refuse(text: str) -> None:
+    assert plain_number(text) == text
+
+
+def test_a_ticker_that_a_workbook_keeps_as_a_truth_is_read_as_shown() -> None:
+    (row,) = read_basket(io.BytesIO(workbook(HEAD, [ACCOUNT, True, *GOOD[2:]]))).rows
+    assert row.texts["symbol"] == "TRUE"
+
+
 NUMBER = st.from_regex(r"-?[0-9]{1,4}([.,][0-9]{1,4}){0,3}", fullmatch=True)
 
 

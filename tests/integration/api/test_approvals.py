@@ -78,7 +78,7 @@ def test_a_tightened_limit_holds_at_once(maker: Api) -> None:
     [
         ({"scope": "account:DU0"}, "scope"),
         ({"scope": "desk"}, "scope"),
-        ({"field": "wish"}, "value"),
+        ({"field": "wish"}, "field"),
         ({"value": "many"}, "value"),
         ({"value": {"a": 1}}, "value"),
         ({"value": None}, "value"),

@@ -44,6 +44,12 @@ def readyz() -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_what_is_only_read_tells_a_stranger_which_methods_it_has(path: str) -> None:
+    answer = Client(enforce_csrf_checks=True).post(path)
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+
+
 def test_healthz_needs_nothing() -> None:
     assert Client().get("/healthz").json() == {"status": "alive"}
 

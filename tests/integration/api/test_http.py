@@ -15,6 +15,8 @@ from tradedesk.logs import Formatter
 
 NOWHERE = "01999999-9999-7999-8999-999999999999"
 MANY_NINES = "9" * 5000
+NAMED = "text/html, application/json; charset=utf-8"
+LATIN = "application/json; charset=latin-1"
 
 
 def with_headers(api: Api, **headers: str) -> dict[str, str]:
@@ -38,7 +40,9 @@ def test_a_method_not_allowed_is_405_and_lists_the_allowed(api: Api, path: str, 
         assert (answer.status_code, answer["Allow"]) == (405, methods)
 
 
-@pytest.mark.parametrize("accept", ["application/xml", "text/html, text/plain;q=0.5", "application/json;q=0"])
+@pytest.mark.parametrize(
+    "accept", ["application/xml", "text/html, text/plain;q=0.5", "application/json;q=0", LATIN]
+)
 def test_what_can_not_be_represented_is_406_and_nothing_is_stored(api: Api, accept: str) -> None:
     headers = with_headers(api, Accept=accept)
     answers = [api.client.get("/api/v1/orders", headers=headers)]
@@ -50,7 +54,9 @@ def test_what_can_not_be_represented_is_406_and_nothing_is_stored(api: Api, acce
     assert not Order.objects.exists()
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "application/*", "text/html, */*;q=0.8", "application/json"])
+@pytest.mark.parametrize(
+    "accept", ["", "*/*", "application/*", "text/html, */*;q=0.8", "application/json", NAMED]
+)
 def test_what_can_be_represented_is(api: Api, accept: str) -> None:
     for path in ("orders", "orders.csv"):
         answer = api.client.get(f"/api/v1/{path}", headers=with_headers(api, Accept=accept))

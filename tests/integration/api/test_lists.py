@@ -228,6 +228,8 @@ def test_orders_are_exported_as_csv_with_the_same_filters(api: Api) -> None:
     assert answer["Content-Type"].startswith("text/csv")
     (row,) = rows(answer)
     assert (row["cl_ord_id"], row["instrument.symbol"], row["reason.code"]) == ("b-1", "MSFT", "")
+    assert list(row)[:5] == ["id", "cl_ord_id", "current_cl_ord_id", "replaced_by", "order_ref"]
+    assert list(row).index("trail_amount") > list(row).index("time_in_force")
     assert rows(api.get("orders.csv", fields="cl_ord_id")) == [{"cl_ord_id": "b-1"}, {"cl_ord_id": "a-1"}]
 
 

@@ -53,6 +53,19 @@ def test_a_version_that_moved_is_412_and_stores_nothing(api: Api) -> None:
     assert not OrderRequest.objects.exists()
 
 
+def test_a_tag_that_is_no_version_of_ours_is_412(api: Api) -> None:
+    order = sent("a-1")
+    for seen in ('"33a64df5"', 'W/"x", "y"', '""', '"1", "2"'):
+        answer = replace(api, order, seen=seen, order_qty="150")
+        assert (answer.status_code, answer.json()["code"]) == (412, "VERSION_MOVED"), seen
+    assert not OrderRequest.objects.exists()
+
+
+def test_one_of_several_tags_may_be_the_version_seen(api: Api) -> None:
+    order = sent("a-1")
+    assert replace(api, order, seen=f'"x", "{order.version}"', order_qty="150").status_code == 202
+
+
 def test_without_a_version_nothing_is_replaced(api: Api) -> None:
     order = sent("a-1")
     answer = api.post(f"orders/{order.id}/replace", {"cl_ord_id": "r-1", "order_qty": "150"})

@@ -180,6 +180,14 @@ def test_the_command_rotates_revokes_and_lists(token: MakeToken, capsys: pytest.
         call_command("apitoken", "--revoke", "nothing")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("username", ["", "x y", "\u00fc", "a" * 151])
+def test_the_command_takes_the_names_of_clients_that_the_api_takes(username: str) -> None:
+    with pytest.raises(CommandError, match="username: This must be 1 to 150 letters"):
+        call_command("apitoken", username, "--scopes", "read")
+    assert not ApiToken.objects.exists()
+
+
 def test_a_throttled_order_is_not_recorded(token: MakeToken) -> None:
     text = token()
     ApiToken.objects.update(rate=1)

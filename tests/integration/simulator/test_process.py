@@ -64,6 +64,17 @@ def test_an_unacknowledged_order_is_in_the_ledger_by_reference(
     run(test)
 
 
+def test_one_fault_may_be_asked_for_without_a_list(gateway: SimulatedGateway) -> None:
+    assert gateway.post("/faults", {"kind": "drop_place", "count": 2}).json()[0]["left"] == 2
+    wrong = gateway.post("/faults", {"kind": "nope"})
+    assert (wrong.status_code, "nope" in wrong.json()["error"]) == (400, True)
+
+
+def test_a_method_that_is_none_of_the_control_ports_is_answered_as_json(gateway: SimulatedGateway) -> None:
+    answer = gateway.delete("/orders")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/json")
+
+
 def test_a_dropped_order_is_nowhere(gateway: SimulatedGateway) -> None:
     async def test() -> None:
         ib = await gateway.connect()

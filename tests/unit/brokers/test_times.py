@@ -62,6 +62,19 @@ def test_a_time_without_a_zone_is_of_the_zone_that_the_gateway_greets_in(greetin
     assert read == datetime(2026, 11, 27, 0, 34, 20, tzinfo=UTC) + timedelta(hours=hour)
 
 
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("Hong Kong Standard Time", "Asia/Hong_Kong"),
+        ("Japan Standard Time", "Asia/Tokyo"),
+        ("Eastern Daylight Time", "America/New_York"),
+        ("W. Europe Daylight Time", "Europe/Berlin"),
+    ],
+)
+def test_long_names_of_java_and_of_windows_in_summer_are_known(name: str, zone: str) -> None:
+    assert str(time_zones.find(name)) == zone
+
+
 @pytest.mark.parametrize("name", ["utc", "Z", "us/eastern", "EST5EDT", "eastern standard time", "edt", "Utc"])
 def test_a_name_is_known_in_small_letters_too(name: str) -> None:
     assert time_zones.find(name) is not None

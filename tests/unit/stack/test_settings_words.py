@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -27,3 +31,21 @@ def test_an_amount_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setenv("TRADEDESK_ORDERS_ABOVE", wrong)
     with pytest.raises(ImproperlyConfigured, match="TRADEDESK_ORDERS_ABOVE"):
         env.amount("TRADEDESK_ORDERS_ABOVE", 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *[("DATABASE_URL", url) for url in ("nope", "mysql://x/y", "postgresql://h:port/x")],
+        ("TRADEDESK_FOUR_EYES", "nope"),
+        ("TRADEDESK_TOKEN_DAYS", "x"),
+    ],
+)
+def test_a_wrong_setting_stops_any_command_with_one_sentence_naming_it(name: str, wrong: str) -> None:
+    command = [sys.executable, "manage.py", "check"]
+    said = subprocess.run(
+        command, env=os.environ | {name: wrong}, cwd=env.BASE_DIR, capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"A setting is wrong. {name} ")
+    assert said.stderr.count("\n") == 1

@@ -211,7 +211,7 @@ def workbook_cell(cell: Any) -> Cell:
     if isinstance(value, time | timedelta):
         return Cell(text=str(value), problem=f"The spreadsheet holds the time {value} here.")
     if isinstance(value, bool):
-        return Cell(text=str(value).lower())
+        return Cell(text=str(value).upper())
     if isinstance(value, int | float):
         # As many digits as a spreadsheet itself keeps and shows: 0.1 + 0.2 is 0.3 in it.
         number = f"{Decimal(f'{value:.15g}'):f}"
