@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import count
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -92,7 +93,8 @@ class Asking:
         """Every question of a snapshot, one after the other."""
         self._require_broker()
         started_at, connected_at = clock.now(), self._session.connection_started_at
-        orders = OneEach(await self._collect("openOrders", lambda client: client.reqAllOpenOrders()))
+        open_ones = await self._collect("openOrders", lambda client: client.reqAllOpenOrders(), Rows())
+        orders = OneEach(open_ones)
         if full:
             await self._collect("completedOrders", lambda client: client.reqCompletedOrders(False), orders)
         executions = await self._collect_id(
@@ -236,7 +238,12 @@ class OneEach(Rows[OrderReport]):
     """
 
     def __init__(self, open_ones: Iterable[OrderReport]) -> None:
-        self._open = {self._key(report): report for report in open_ones}
+        self._open = Rows[OrderReport]()
+        #: Where the last word about each that is open still stands among these.
+        self._places: dict[tuple[int, str], int] = {}
+        for place, report in enumerate(open_ones):
+            self._open.append(report)
+            self._places[self._key(report)] = place
         super().__init__()
 
     @staticmethod
@@ -244,12 +251,14 @@ class OneEach(Rows[OrderReport]):
         return report.identity.perm_id, report.identity.order_ref
 
     def append(self, row: OrderReport) -> None:
-        self._open.pop(self._key(row), None)
+        self._places.pop(self._key(row), None)
         super().append(row)
 
     def parts(self) -> Iterator[list[OrderReport]]:
-        yield list(self._open.values())
+        place = count()
+        for part in self._open.parts():
+            yield [report for report in part if self._places.get(self._key(report)) == next(place)]
         yield from super().parts()
 
     def __len__(self) -> int:
-        return len(self._open) + super().__len__()
+        return len(self._places) + super().__len__()

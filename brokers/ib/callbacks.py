@@ -84,6 +84,8 @@ class Callbacks:
         self.repeats = Repeats()
         #: Of completed orders, which only a full snapshot makes the gateway repeat.
         self.completed_repeats = Repeats()
+        #: Messages about orders so far, repeats included.
+        self.told = 0
         self._count = 0
         self._highest_of_others = 0
 
@@ -313,6 +315,7 @@ class Callbacks:
 
         That one is stored, or on its way to be: one that was lost on its way is forgotten here.
         """
+        self.told += 1
         kind = raw_kind(event)
         words = hash(repr(raw))
         topic = f"{kind}:{about}" if about else key

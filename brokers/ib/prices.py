@@ -116,6 +116,7 @@ class Prices:
             book.clear()
         self._quoted = {}
         self._settle_quotes()
+        self._quotes = {con_id: quote for con_id, quote in self._quotes.items() if con_id in self._quoted}
         for key in sorted(self._profits_wanted):
             self._subscribe_profit(key)
         for ref in self._books_wanted.values():
@@ -147,6 +148,7 @@ class Prices:
             for number in [number for number, known in self.watched.items() if known == con_id]:
                 if con_id not in self._quoted:  # nobody came back to it while this waited
                     del self.watched[number]
+                    self._quotes.pop(con_id, None)
                     client.cancelMktData(number)
 
         self._send(end)

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -59,6 +60,9 @@ NO_ANSWER = (FutureTimeout, TimeoutError, FutureCancelled, asyncio.CancelledErro
 #: comes back does not hold up the next one; longer each time, for a gateway that is only slow.
 CONNECT_TIMEOUT = (4.0, 16.0)
 PROBE_EVERY = 1.5  # seconds
+#: Messages about orders within the time of a probe: with fewer the gateway is silent, whatever it tells of
+#: markets. So long at most a look may take, the writer's time for it included, or its thread counts as hung.
+FLOOD, LONGEST_LOOK = 100, 90.0
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BEAT_EVERY = 0.5  # seconds
@@ -131,7 +135,7 @@ class IBSession:
         return self._hand_over(partial(self._sending.replace, replaces), replaces)
 
     def snapshot(self, timeout: float, *, full: bool) -> Snapshot:
-        return self._ask(partial(self._look, full), timeout)
+        return self._ask(partial(self._look_patiently, full, timeout), max(timeout, LONGEST_LOOK) + 5)
 
     def reconnect(self, reason: str) -> None:
         log.warning("reconnecting", extra={"session": self.name, "reason": reason})
@@ -185,7 +189,7 @@ class IBSession:
         try:
             return self._on_loop(answer, timeout + 5)
         except NO_ANSWER:
-            raise OutcomeUnknown(f"no complete answer within {timeout:g} s") from None
+            raise no_answer(timeout) from None
 
     def _on_loop(self, work: Work[T], timeout: float) -> T:
         loop = self._loop
@@ -247,6 +251,36 @@ class IBSession:
             await self._pause(backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
             backoff, timeout = min(BACKOFF[1], backoff * 2), min(CONNECT_TIMEOUT[1], timeout * 2)
 
+    async def _look_patiently(self, full: bool, timeout: float) -> Snapshot:
+        """A day of many orders takes longer to tell: while it is told the answer is on its way."""
+        looking = asyncio.ensure_future(self._look(full))
+        begin = time.monotonic()
+        if not await self._is_done(looking, timeout):
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            raise no_answer(round(time.monotonic() - begin, 1))
+        return looking.result()
+
+    async def _is_done(self, answer: asyncio.Future[Any], timeout: float) -> bool:
+        """Wait for it: at least `timeout`, then for as long as a flood of messages about orders goes on.
+
+        The gateway answers in turn, so a probe's answer stands behind a whole day that was asked for before.
+        Without this a day that takes longer to read than a probe may take ends each connection, and the next
+        one begins the same day anew.
+        """
+        deadline, patience = time.monotonic() + LONGEST_LOOK, timeout
+        while True:
+            told = self._told
+            if (await asyncio.wait({answer}, timeout=patience))[0]:
+                return True
+            if self._told - told < FLOOD or time.monotonic() >= deadline or self._down.is_set():
+                return False
+            patience = min(patience, PROBE_TIMEOUT)
+
+    @property
+    def _told(self) -> int:
+        return self._callbacks.told if self._callbacks else 0
+
     async def _look(self, full: bool) -> Snapshot:
         snapshot = await self._asking.snapshot(full)
         if self._callbacks:
@@ -291,15 +325,18 @@ class IBSession:
 
     async def _probe(self) -> bool:
         await self.room()
-        self.requests.open(PROBE)
+        answered = self.requests.open(PROBE)
         answer = self.requests.collect(PROBE)
         asked_at = clock.now()
         try:
             self.live_client().reqCurrentTime()
-            told = await asyncio.wait_for(answer, PROBE_TIMEOUT)
+            if not await self._is_done(answered, PROBE_TIMEOUT):
+                raise TimeoutError
+            told = await answer
             self._broker_clock.answered(told[-1], asked_at, clock.now())
         except (TimeoutError, BrokerError, ConnectionError):
             answer.close()
+            self.requests.close(PROBE, answered=False)
             return False
         return not self._down.is_set()
 
@@ -376,3 +413,8 @@ class IBSession:
     def next_id(self) -> int:
         """A fresh request id."""
         return self._asking.next_id()
+
+
+def no_answer(seconds: float) -> OutcomeUnknown:
+    """What a question ends with whose answer did not come."""
+    return OutcomeUnknown(f"no complete answer within {seconds:g} s")

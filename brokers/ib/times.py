@@ -19,6 +19,7 @@ MOMENT = re.compile(r"(\d{8})(-| +)(\d{1,2}:\d{2}:\d{2})(?:\.\d+)?(?: +(\S.*?))?
 AHEAD = timedelta(minutes=15)
 #: The gateway's clock and ours may differ by so much when one of two readings is chosen.
 SLACK = timedelta(minutes=5)
+MOST_TOLD = 100  # different troubles; who makes up ever new names is told of no more
 TELL = "Set TRADEDESK_TIME_ZONES, such as {session}=America/New_York, to the time zone of the gateway."
 
 
@@ -95,7 +96,7 @@ class GatewayTimes:
         return moment
 
     def _tell_once(self, subject: str, what: str) -> None:
-        if subject not in self._told:
+        if subject not in self._told and len(self._told) < MOST_TOLD:
             self._told.add(subject)
             words = f"The gateway of session {self.session} {what}. "
             self.listener.alarm(f"time zone: {subject}", words + TELL.format(session=self.session))

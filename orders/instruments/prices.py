@@ -27,6 +27,7 @@ from orders.risk.market import NO_MARKET, Ages, Leg, Market, Price, worst
 log = logging.getLogger(__name__)
 
 PRICES_KEPT_FOR = 1.0  # seconds; the broker worker writes them as often
+MARKETS_KEPT = 500  # contracts, beside those of one list: each read is of all that are kept
 PRICE_TIMEOUT = 4.0  # seconds that an order waits for its instrument's first price
 PRICE_PAUSE = 0.1  # seconds
 #: A web process has a few threads; those who wait must not take them all from those who do not.
@@ -111,7 +112,8 @@ class LastPrices:
         """The same of several contracts, at most one read for all of them."""
         lacking = any(con_id not in self._markets for con_id in contracts)
         if lacking or (contracts and time.monotonic() - self._read_at > PRICES_KEPT_FOR):
-            self._markets = read_markets([*self._markets, *contracts])
+            others = self._markets if len(self._markets) < MARKETS_KEPT else ()
+            self._markets = read_markets({*others, *contracts})
             self._read_at = time.monotonic()
         known = self._markets
         return {con_id: known.get(con_id, NO_MARKET) for con_id in contracts}

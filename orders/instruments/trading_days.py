@@ -11,6 +11,7 @@ from orders.models.trade_date import trade_date
 
 #: The broker tells trading hours for days ahead; the broker worker asks again twice a day.
 RETENTION = 60.0  # seconds
+HOURS_KEPT = 2_000  # instruments; contracts expire, and others come every day
 Hours = tuple[str, list[list[str]]]
 
 
@@ -24,6 +25,8 @@ class TradingHoursCache:
         """(time zone, sessions) of an instrument."""
         known = self._hours.get(instrument_id)
         if known is None or time.monotonic() - known[1] > RETENTION:
+            if len(self._hours) >= HOURS_KEPT:
+                self._hours.clear()
             row = Instrument.objects.values_list("time_zone", "trading_hours").get(pk=instrument_id)
             known = self._hours[instrument_id] = (row, time.monotonic())
         return known[0]

@@ -37,8 +37,6 @@ from orders.sending import replaces
 from orders.sending.unknown_outcome import cancel_unsent, cancel_wanted, mark_unconfirmed, requeue_command
 from orders.store.orders import store_orders
 
-IN_DOUBT_AT_ONCE = 500  # orders in one transaction
-
 
 def record_sends(lease: Lease, orders: Sequence[NewOrder], answers: Sequence[Sent]) -> None:
     """Sends that were not simply handed over; the hand-over itself is noted by the inbox writer."""
@@ -135,12 +133,12 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
 
 
 def _doubt_some(session: str, late: Mapping[str, datetime], cause: Cause) -> int:
-    """As many as one transaction takes: those of a whole burst at once were 10 kB of memory each."""
+    """As many as one transaction takes."""
     with transaction.atomic():
         orders = list(
             Order.objects.select_for_update()
             .filter(session_id=session, state=State.SENT, **late)
-            .order_by("id")[:IN_DOUBT_AT_ONCE]
+            .order_by("id")[: replaces.AT_ONCE]
         )
         for order in orders:
             mark_unconfirmed(order, cause)

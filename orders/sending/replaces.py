@@ -5,7 +5,7 @@ A replace is on the wire alone: IB answers by order, so two at once could not be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -32,6 +32,9 @@ from orders.models.reasons import reason
 from orders.models.requests import refuse_request
 from orders.sending.claim import ACKNOWLEDGED, raisable
 from orders.store.orders import store_orders
+
+#: Orders in one transaction that changes many: those of a whole burst at once were 10 kB of memory each.
+AT_ONCE = 500
 
 
 def waiting(session: str) -> bool:
@@ -73,14 +76,12 @@ def mark_unanswered(session: str, *, before: datetime | None = None, why: str) -
     open_ones = OrderRequest.objects.filter(
         order__session_id=session, kind=RequestKind.REPLACE, state=RequestState.SENT, **late
     )
-    if not open_ones.exists():
-        return 0
-    with transaction.atomic():
-        rows = with_orders(open_ones)
-        for order, request in rows:
-            _mark_unconfirmed(order, request, Cause(actor="submission", at=clock.now(), text=why))
-        store_rows(rows)
-    return len(rows)
+    return _change_a_few_at_a_time(
+        open_ones,
+        lambda order, request: _mark_unconfirmed(
+            order, request, Cause(actor="submission", at=clock.now(), text=why)
+        ),
+    )
 
 
 def expire_stale(session: str) -> int:
@@ -92,15 +93,27 @@ def expire_stale(session: str) -> int:
         kind=RequestKind.REPLACE,
         state=RequestState.REQUESTED,
     )
-    if not stale.exists():
-        return 0
-    with transaction.atomic():
-        rows = with_orders(stale)
-        for order, request in rows:
-            code = "ORDER_FROZEN" if order.held_for_desk else "STALE"
-            refuse_request(order, request, code, Cause(actor="freshness", at=now, text=reason(code).text))
-        store_rows(rows)
-    return len(rows)
+
+    def refuse(order: Order, request: OrderRequest) -> None:
+        code = "ORDER_FROZEN" if order.held_for_desk else "STALE"
+        refuse_request(order, request, code, Cause(actor="freshness", at=now, text=reason(code).text))
+
+    return _change_a_few_at_a_time(stale, refuse)
+
+
+def _change_a_few_at_a_time(
+    requests: QuerySet[OrderRequest], change: Callable[[Order, OrderRequest], None]
+) -> int:
+    """Change these, after which they are none of `requests`: as many as one transaction takes; how many."""
+    count = 0
+    while keys := list(requests.order_by("id").values_list("pk", flat=True)[:AT_ONCE]):
+        with transaction.atomic():
+            rows = with_orders(requests.filter(pk__in=keys))
+            for order, request in rows:
+                change(order, request)
+            store_rows(rows)
+        count += len(rows)
+    return count
 
 
 def any_unconfirmed(session: str) -> bool:

@@ -303,7 +303,7 @@ def expire_stale(session: str) -> int:
         stale = list(
             Order.objects.select_for_update(skip_locked=True)
             .filter(session_id=session, state=State.CREATED, fresh_until__lte=now)
-            .order_by("id")[:500]
+            .order_by("id")[: replaces.AT_ONCE]
         )
         for order in stale:
             fail_order(order, "STALE", Cause(actor="freshness", at=now))

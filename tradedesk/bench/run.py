@@ -16,6 +16,7 @@ from tradedesk.bench.history.growth import ACCOUNTS, growth
 from tradedesk.bench.latency import latency
 from tradedesk.bench.limited import limits_cost
 from tradedesk.bench.machine import machine, versions
+from tradedesk.bench.memory import memory
 from tradedesk.bench.path.measure import ProfiledSystem, path
 from tradedesk.bench.spike import PACING, spike
 from tradedesk.bench.streams import streams
@@ -94,6 +95,11 @@ KINDS = {
     "streams": BenchKind(
         measure=lambda ground, wanted, say: streams(ground, readers=wanted.readers, orders=wanted.orders),
         orders=200,
+    ),
+    "memory": BenchKind(
+        measure=lambda ground, wanted, say: memory(ground, orders=wanted.orders, say=say),
+        orders=20_000,
+        pacing=UNPACED,
     ),
     "path": BenchKind(
         measure=lambda ground, wanted, say: path(ground, orders=wanted.orders, functions=wanted.functions),

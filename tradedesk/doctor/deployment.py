@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -26,6 +28,7 @@ ENCRYPTED = ("require", "verify-ca", "verify-full")
 
 def examine() -> Iterator[Finding]:
     """All of it."""
+    yield unknown_variables()
     yield secret_key()
     yield secrets()
     yield debug()
@@ -37,6 +40,22 @@ def examine() -> Iterator[Finding]:
     yield proxy()
     yield four_eyes()
     yield second_factor()
+
+
+def unknown_variables() -> Finding:
+    """A limit under a misspelt name is no limit, and nobody is told: a variable nobody reads is ignored."""
+    read = set()
+    for source in (env.BASE_DIR / folder for folder in ("tradedesk", "orders", "brokers")):
+        for file in source.rglob("*.py"):
+            read |= {*re.findall(r"\bTRADEDESK_[A-Z0-9_]+", file.read_text())}
+    families = tuple(name for name in read if name.endswith("_"))  # f"TRADEDESK_MAX_AGE_{...}"
+    mine = {name for name in os.environ if name.startswith("TRADEDESK_") and not name.startswith(families)}
+    strange = sorted(mine - read)
+    if not strange:
+        return ok("settings", "every TRADEDESK_ variable is one that is read")
+    nearest = [(name, *get_close_matches(name, read, n=1)) for name in strange]
+    told = ", ".join(name + (f" (like {meant[0]})" if meant else "") for name, *meant in nearest)
+    return warn("settings", f"Nothing reads {told}.", "Correct the name (docs/settings.md) or unset it.")
 
 
 def secret_key() -> Finding:

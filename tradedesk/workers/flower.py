@@ -55,6 +55,7 @@ HEALTH = "/healthcheck"  # says OK and nothing else
 METRICS = "/metrics"  # counts of tasks, for Prometheus, which has no login
 TABLE = "/tasks/datatable"  # the one thing that pages ask for by POST
 REMEMBERED = 60.0  # seconds that a password which was right is not hashed anew
+RIGHT_KEPT = 1_000  # of each address anew
 LOG_IN = "Log in at the desk and open this page again, or give your name and password of the desk."
 
 
@@ -137,6 +138,8 @@ def by_password(authorization: str, address: str) -> User | None:
         _right.pop(key, None)
         return None
     if now >= until:
+        if len(_right) >= RIGHT_KEPT:
+            _right.clear()
         _right[key] = (user.pk, user.get_session_auth_hash(), now + REMEMBERED)
     return user
 

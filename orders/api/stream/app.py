@@ -68,8 +68,8 @@ class Stream:
             await respond(send, HttpResponse(status=204), preflight(headers))
             return
         try:
-            if scope["method"] != "GET":
-                raise Problem("METHOD_NOT_ALLOWED", headers={"Allow": "GET, OPTIONS"})
+            if scope["method"] not in ("GET", "HEAD"):
+                raise Problem("METHOD_NOT_ALLOWED", headers={"Allow": "GET, HEAD, OPTIONS"})
             wanted = read_subscription(
                 scope["query_string"].decode("latin-1"), headers.get("last-event-id", "")
             )
@@ -79,6 +79,10 @@ class Stream:
         except (Problem, Error) as error:
             problem = problem_of(error) or Problem("INTERNAL_ERROR")
             await respond(send, problem_response(problem), authentication.cors(headers))
+            return
+        if scope["method"] == "HEAD":
+            await begin(send, headers)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
             return
         self._start_feed()
         self.readers += 1
@@ -126,9 +130,7 @@ class Stream:
         send: ASGISendCallable,
         address: str = "",
     ) -> None:
-        start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
-        start += [(b"cache-control", b"no-store"), *encoded(authentication.cors(headers))]
-        await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
+        await begin(send, headers)
         whole = authentication.is_drop_copy(access, asked=wanted.drop_copy)
         copies = self._copies if whole else None
         listener = Subscriber(self.feed, access, lambda: self._authorise(headers, address), wanted, copies)
@@ -180,6 +182,13 @@ async def listen(heard: Callable[[bytes], None]) -> None:
                     if said := await pubsub.get_message(timeout=LISTEN):
                         heard(said["data"])
         await asyncio.sleep(1)
+
+
+async def begin(send: ASGISendCallable, headers: Headers) -> None:
+    """The head of a stream's answer."""
+    start = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
+    start += [(b"cache-control", b"no-store"), *encoded(authentication.cors(headers))]
+    await send({"type": "http.response.start", "status": 200, "headers": start, "trailers": False})
 
 
 def encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -345,6 +345,15 @@ def test_a_listener_does_not_hold_up_the_end(headers: dict[str, str], tmp_path: 
     eventually(lambda: ear.ended)
 
 
+def test_head_tells_of_a_stream_without_beginning_it(
+    server: str, desk: None, headers: dict[str, str]
+) -> None:
+    answer = httpx.head(f"{server}/api/v1/stream", headers=headers)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert httpx.head(f"{server}/api/v1/stream").status_code == 401
+
+
 def test_the_process_serves_nothing_else(server: str, desk: None) -> None:
     assert httpx.get(f"{server}/api/v1/orders").status_code == 404
     assert httpx.post(f"{server}/api/v1/stream").status_code == 405

@@ -5,10 +5,12 @@ The real library over TCP, through a proxy, to the simulated gateway; only the o
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,7 +42,7 @@ from tradedesk.stack.polling import eventually
 
 Event = TypeVar("Event")
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
-STATUS, ERROR, OPEN_ORDER, EXECUTION, COMMISSION = "3", "4", "5", "11", "59"
+STATUS, ERROR, OPEN_ORDER, EXECUTION, COMMISSION, CURRENT_TIME = "3", "4", "5", "11", "59", "49"
 END_OF_OPEN_ORDERS, END_OF_EXECUTIONS, END_OF_POSITIONS = "53", "55", "62"
 UNSET = b"1.7976931348623157E308"  # how IB says "no number"
 END_OF_SUMMARY, END_OF_COMPLETED = "64", "102"
@@ -210,6 +212,39 @@ def test_a_half_open_link_is_found_by_probes(session: IBSession, proxy: Proxy) -
     proxy.filter = lambda frame: []
     eventually(lambda: session.link is Link.DOWN, limit=60)
     assert "no answer to a probe" in session._link_reason or "accept" in session._link_reason
+
+
+def test_a_probe_waits_while_a_long_day_is_told_before_its_answer(
+    session: IBSession, proxy: Proxy, memory: Memory
+) -> None:
+    """The gateway answers in turn. The link was ended each time, and on the next one the day began anew."""
+    connection, over = session.connection_started_at, threading.Event()
+    held: list[Frame] = []
+
+    def hold(frame: Frame) -> list[Frame]:
+        if kind(frame) == CURRENT_TIME and not over.is_set():
+            held.append(frame)
+            return []
+        return [frame]
+
+    def tell() -> None:
+        numbers = count(1)
+        while not over.wait(0.02):
+            for number in islice(numbers, 5):
+                told = (STATUS, 900_000 + number, "Filled", 1, 0, 1.0, number, 0, 1.0, 99, "", 0.0)
+                proxy.say(message(*told))
+
+    with ThreadPoolExecutor(1) as day:
+        proxy.filter = hold
+        telling = day.submit(tell)
+        try:
+            eventually(lambda: held, limit=60)
+            time.sleep(2 * PROBE_TIMEOUT)  # no clock is judged: only that nothing ends meanwhile
+            assert (session.connection_started_at, len(held)) == (connection, 1)
+        finally:
+            over.set()
+            telling.result()
+    assert eventually(lambda: session.link is Link.DOWN, limit=60)  # silent, and never answered
 
 
 def test_1102_without_1100_before_is_a_reason_for_a_snapshot(session: IBSession, proxy: Proxy) -> None:

@@ -8,6 +8,7 @@ from typing import cast
 from uuid import uuid4
 
 import msgspec
+import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -17,13 +18,15 @@ from brokers.inbox.applier import Applier
 from brokers.messages import OrderIdentity, Snapshot
 from brokers.rows import Rows
 from orders.booking.flags import SessionFlags
-from orders.models import Execution, Order, OrderEvent, State
+from orders.models import Execution, Order, OrderEvent, OrderRequest, RequestKind, RequestState, State
 from orders.models.references import order_ids, order_ref_of
 from orders.reconciliation import comparison
 from orders.reconciliation.news import news_of
 from orders.reconciliation.snapshots import SnapshotBooking
 from orders.reconciliation.steps import Steps
-from orders.sending.answers import IN_DOUBT_AT_ONCE, mark_unanswered
+from orders.sending import replaces
+from orders.sending.answers import mark_unanswered
+from orders.sending.replaces import AT_ONCE
 from tests.integration.orders.test_any_order import Story
 from tests.integration.orders.test_snapshots import LONG_AGO, completed, desk
 
@@ -99,13 +102,35 @@ def test_orders_of_a_look_are_unpacked_a_few_at_a_time(desk: User) -> None:
 
 def test_a_burst_without_answers_is_put_in_doubt_a_few_at_a_time(desk: User) -> None:
     """All at once they were 10 kB each, which the process kept."""
-    sent_orders(Story(desk), count := IN_DOUBT_AT_ONCE + 100)
+    sent_orders(Story(desk), count := AT_ONCE + 100)
     with CaptureQueriesContext(connection) as queries:
         assert mark_unanswered("main", why="no answer") == count
     locks = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
-    assert (len(locks), all(f"LIMIT {IN_DOUBT_AT_ONCE}" in sql for sql in locks)) == (3, True)
+    assert (len(locks), all(f"LIMIT {AT_ONCE}" in sql for sql in locks)) == (3, True)
     doubtful = Order.objects.filter(state=State.UNCONFIRMED)
     assert (doubtful.count(), OrderEvent.objects.filter(order__in=doubtful).count()) == (count, count)
+
+
+@pytest.mark.parametrize("change", ["doubt", "expire"])
+def test_replaces_of_a_whole_burst_are_changed_a_few_at_a_time(desk: User, change: str) -> None:
+    sent_orders(Story(desk), count := AT_ONCE + 100)
+    state = RequestState.SENT if change == "doubt" else RequestState.REQUESTED
+    asked = {"kind": RequestKind.REPLACE, "state": state, "requested_at": LONG_AGO}
+    OrderRequest.objects.bulk_create(
+        OrderRequest(
+            order=order, cl_ord_id=str(uuid4()), ack_deadline=LONG_AGO, fresh_until=LONG_AGO, **asked
+        )
+        for order in Order.objects.filter(state=State.SENT)
+    )
+    with CaptureQueriesContext(connection) as queries:
+        changed = (
+            replaces.mark_unanswered("main", why="no answer")
+            if change == "doubt"
+            else replaces.expire_stale("main")
+        )
+    locks = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    assert (changed, len(locks)) == (count, 2)
+    assert not OrderRequest.objects.filter(state=state).exists()
 
 
 def sent_orders(story: Story, how_many: int) -> None:

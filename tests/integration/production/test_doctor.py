@@ -39,6 +39,7 @@ def safe(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Settings of a deployment in order."""
     monkeypatch.delenv("DATABASE_OWNER_URL", raising=False)
     monkeypatch.setenv("SECRET_KEY", "set")
+    monkeypatch.delenv("TRADEDESK_TEST_DEPTH", raising=False)  # the tests' own, which nothing else reads
     settings.SECRET_KEY = "Jx8-" * 4 + "q7Rk2vLw9ZtYb3NcQd5FgHsMpAeUoIx1KzVy4"
     settings.DATABASE_URL = "postgresql://tradedesk_app:kQ92nfLs83Hdmx02@db/tradedesk?sslmode=verify-full"
     settings.REDIS_URL = "rediss://:pW8sk2LfnQ94jdHx@redis:6379/0"
@@ -51,6 +52,15 @@ def safe(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_settings_in_order_have_no_warning(safe: Any) -> None:
     assert [finding for finding in deployment.examine() if finding.level != Level.OK] == []
+
+
+def test_a_variable_that_nothing_reads_is_named_with_the_one_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRADEDESK_MAX_AGE_MARKET", "5")
+    monkeypatch.setenv("TRADEDESK_RESTART_WINDOWS", "23:45")
+    finding = found(deployment.examine(), "settings")
+    assert finding.level == Level.WARN
+    assert "TRADEDESK_RESTART_WINDOWS (like TRADEDESK_RESTART_WINDOW)" in finding.text
+    assert "MAX_AGE" not in finding.text
 
 
 @pytest.mark.django_db

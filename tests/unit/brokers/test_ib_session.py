@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
+from itertools import count
 from typing import Any, cast
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from brokers.errors import BrokerUnavailable
 from brokers.fix import SecType
 from brokers.gate.pacing import Pacer
+from brokers.ib import session as ib_session
 from brokers.ib.session import IBSession
 from brokers.messages import CancelOrder, InstrumentRef
 from brokers.port import Listener
@@ -58,3 +60,43 @@ def test_a_cancel_of_everything_waits_for_the_gateways_pace() -> None:
 
     assert asyncio.run(ask()) == (True, "no live connection to the gateway")
     assert not pacer.one_of_own()
+
+
+class Telling:
+    """Callbacks that have heard so many more messages about orders each time they are asked."""
+
+    def __init__(self, more: int) -> None:
+        self._counts = count(step=more)
+
+    @property
+    def told(self) -> int:
+        return next(self._counts)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_answer_is_waited_for_while_a_day_is_told_before_it(
+    monkeypatch: pytest.MonkeyPatch, is_told: bool
+) -> None:
+    monkeypatch.setattr(ib_session, "PROBE_TIMEOUT", 0.01)
+    session = idle()
+    session._down = asyncio.Event()
+    session._callbacks = cast(Any, Telling(ib_session.FLOOD if is_told else 1))
+
+    async def ask() -> bool:
+        answer = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.2, answer.set_result, None)
+        return await session._is_done(answer, 0.01)
+
+    assert asyncio.run(ask()) is is_told
+
+
+def test_no_flood_of_messages_keeps_a_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ib_session, "FLOOD", 0)
+    monkeypatch.setattr(ib_session, "LONGEST_LOOK", 0.05)
+    session = idle()
+    session._down = asyncio.Event()
+
+    async def ask() -> bool:
+        return await session._is_done(asyncio.get_running_loop().create_future(), 0.01)
+
+    assert asyncio.run(ask()) is False

@@ -16,6 +16,8 @@ from brokers.rows import PART, Rows
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
 #: Bytes of an order that is over; as an object it is 700.
 OF_A_ROW = 150
+#: Of one that is open: also where it stands, so that a later word of it can take its place.
+OF_AN_OPEN_ORDER = 450
 
 
 def completed(number: int, quantity: Decimal = Decimal(100)) -> OrderReport:
@@ -50,6 +52,21 @@ def test_a_day_of_orders_costs_little_while_it_is_compared() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert held / len(rows) < OF_A_ROW
+
+
+def test_open_orders_cost_little_while_a_look_waits_for_the_rest() -> None:
+    """As objects those of a busy day, told by every look, were what a process kept of it."""
+    tracemalloc.start()
+    orders = OneEach(completed(number) for number in range(20 * PART))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held / len(orders) < OF_AN_OPEN_ORDER
+
+
+def test_an_open_order_told_twice_is_shown_once_as_told_last() -> None:
+    first, last = completed(1, Decimal(1)), completed(1, Decimal(2))
+    orders = OneEach([first, completed(2), last])
+    assert (list(orders), len(orders)) == ([completed(2), last], 2)
 
 
 def test_a_completed_order_is_the_last_word_about_one_that_was_open() -> None:

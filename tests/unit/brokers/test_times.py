@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers import time_zones
-from brokers.ib.times import GatewayTimes
+from brokers.ib.times import MOST_TOLD, GatewayTimes
 from orders.models.trade_date import trade_date
 from tradedesk import env
 
@@ -169,3 +169,11 @@ def test_a_wrong_time_zone_stops_the_start_by_name(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TRADEDESK_TIME_ZONES", text)
     with pytest.raises(ImproperlyConfigured, match="TRADEDESK_TIME_ZONES"):
         env.time_zones_of(["main", "second"])
+
+
+def test_ever_new_names_of_zones_are_neither_told_nor_remembered_for_ever() -> None:
+    person = Person()
+    of_gateway = times(person)
+    for number in range(3 * MOST_TOLD):
+        of_gateway.read(f"20261127 13:34:20 Nowhere{number}", ARRIVED)
+    assert len(person.told) == MOST_TOLD

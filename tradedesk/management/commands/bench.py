@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tradedesk.bench.memory import LEAST_OF_MEMORY
 from tradedesk.bench.path.figures import COLUMNS, write_figures
 from tradedesk.bench.published import publish
 from tradedesk.bench.run import KINDS, Wanted, run
@@ -61,6 +62,8 @@ class Command(BaseCommand):
             raise CommandError("--orders, --runs, --sessions and --readers must be at least 1.")
         if options["sessions"] > 8:
             raise CommandError("--sessions must be at most 8.")
+        if options["kind"] == "memory" and orders < LEAST_OF_MEMORY:
+            raise CommandError(f"--orders must be at least {LEAST_OF_MEMORY} for memory.")
         if options["write"] and options["kind"] not in ("path", *TARGETS):
             raise CommandError(f"--write goes with the kinds path, {', '.join(TARGETS)}.")
         for name in ("limits", "audit"):
