@@ -16,6 +16,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from orders.notify import redis_client
 from tests.groups import KEEP_GROUPS
 from tests.plugin import is_copy
+from tests.seeded import keep_seeded
 from tradedesk.stack.template import MIGRATED
 
 
@@ -80,6 +81,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker, q
         with connection.cursor() as cursor:
             cursor.execute(KEEP_GROUPS)
         call_command("flush", verbosity=0, interactive=False)
+        keep_seeded()
 
 
 @pytest.fixture

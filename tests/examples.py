@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 #: Set by .ci/soak to what each number of examples is multiplied with.
@@ -16,5 +18,14 @@ settings.load_profile("ours")
 
 
 def examples(count: int, *like: settings, **more: Any) -> settings:
-    """So many examples of each property (else `like` others), however long one takes on a busy machine."""
-    return settings(*like, max_examples=count * DEPTH, deadline=None, **more)
+    """So many examples of each property (else `like` others), however long one takes on a busy machine.
+
+    `make test` is content with half of them; what it finds only now and then, `make soak` finds.
+    """
+    return settings(*like, max_examples=count // 2 if DEPTH == 1 else count * DEPTH, deadline=None, **more)
+
+
+def more_in_soak(quick: Iterable[Any], later: Iterable[Any]) -> list[Any]:
+    """Parameters of a test: those of `make test`, and those for which only `make soak` has the time."""
+    marked = (one if isinstance(one, tuple) else (one,) for one in later)
+    return [*quick, *(pytest.param(*one, marks=pytest.mark.soak) for one in marked)]

@@ -12,7 +12,9 @@ from tradedesk.bench.path.legs import CALLBACKS
 from tradedesk.bench.path.measure import LEGS, ProfiledSystem, path
 from tradedesk.bench.path.rooms import BASE, product_file
 
-pytestmark = pytest.mark.timeout(600)  # a whole system is started first, on a machine that may be busy
+#: A whole system runs under the profiler, on a machine that may be busy: what reads its traces is tested in
+#: tests/unit/bench/test_path.py.
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -73,12 +73,14 @@ def test_a_broken_environment_is_made_anew(ready: Path) -> None:
     assert works(ready)
 
 
+@pytest.mark.soak
 def test_an_environment_without_pip_is_made_anew(checkout: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
     assert set_up(checkout).returncode == 0
     assert works(checkout)
 
 
+@pytest.mark.soak
 def test_a_moved_checkout_gets_a_new_environment(ready: Path) -> None:
     moved = ready.rename(ready.with_name("moved"))
     assert set_up(moved).returncode == 0

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -26,6 +26,7 @@ from orders.entry.place import place_order
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.models import AccountLimit, Order, Source
 from tests.groups import GROUPS_AGAIN
+from tests.seeded import seed_again
 
 ACCOUNT, OTHER = "DU1234567", "DU7654321"
 
@@ -49,14 +50,12 @@ def groups(db: None) -> None:
 @pytest.fixture
 def desk(groups: None, settings: Any, tmp_path: Path) -> None:
     """The seeded rows, instruments resolved, and a second account with the same limits."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
     settings.DATA_DIR = tmp_path  # the first passwords are this test's alone
-    call_command("seed")
+    seed_again(settings)
     instruments = list(Instrument.objects.order_by("pk"))
-    for number, instrument in enumerate(instruments, start=1):
-        instrument.con_id, instrument.min_tick = number, Decimal("0.01")
-        instrument.last_px, instrument.last_px_at = Decimal(200), timezone.now()
-    Instrument.objects.bulk_update(instruments, ["con_id", "min_tick", "last_px", "last_px_at"])
+    price = {"last_px": Decimal(200), "last_px_at": timezone.now()}
+    con_id = F("pk") - (instruments[0].pk - 1)  # 1, 2, ...: they were made in one go
+    Instrument.objects.update(con_id=con_id, min_tick=Decimal("0.01"), **price)
     first = BrokerAccount.objects.get(pk=ACCOUNT)
     other = BrokerAccount.objects.create(code=OTHER, session=first.session)
     limit = AccountLimit.objects.create(account=other, max_order_qty=10_000, max_notional=5_000_000)

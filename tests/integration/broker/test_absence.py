@@ -13,6 +13,7 @@ from brokers.port import Link
 from brokers.postgres import clock
 from orders.models import Alert, AlertKind, EventKind, Order, State
 from orders.session.runtime import SessionRuntime
+from tests.examples import more_in_soak
 from tests.integration.broker.conftest import Desk
 from tests.integration.broker.gateway import Gateway
 from tradedesk.stack.polling import eventually
@@ -98,7 +99,7 @@ def test_a_gateway_of_another_login_is_not_used_and_proves_nothing(
     eventually(lambda: Alert.objects.get(pk=alert.pk).cleared_at, limit=60)
 
 
-@pytest.mark.parametrize("offset", [8, 30, -30])
+@pytest.mark.parametrize("offset", more_in_soak([8], [30, -30]))
 def test_a_worker_whose_clock_is_off_proves_nothing_too_early(
     desk: Desk, gateway: Gateway, new_runtime: Callable[[], SessionRuntime], settings: Any, offset: float
 ) -> None:

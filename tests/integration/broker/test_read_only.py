@@ -11,6 +11,7 @@ from brokers.models import GatewaySession
 from brokers.postgres import database
 from orders.models import State
 from orders.session.runtime import SessionRuntime
+from tests.examples import more_in_soak
 from tests.integration.broker.conftest import Desk
 from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.outages import (
@@ -23,7 +24,7 @@ from tests.integration.broker.outages import (
 from tradedesk.stack.polling import eventually
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", more_in_soak(["database"], [way for way in WAYS if way != "database"]))
 def test_five_seconds_of_read_only_lose_no_order_or_fill(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
@@ -31,7 +32,7 @@ def test_five_seconds_of_read_only_lose_no_order_or_fill(
     print(f"\nread-only for 5 s ({way}): the next order at the gateway {gap:.2f} s after its end")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", more_in_soak(["system"], [way for way in WAYS if way != "system"]))
 def test_an_order_answered_during_read_only_is_sent_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:
@@ -51,7 +52,7 @@ def test_an_order_answered_during_read_only_is_sent_once(
     print(f"\nread-only across a claim ({way}): the next order at the gateway {gap:.2f} s after its end")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", more_in_soak(["terminated"], [way for way in WAYS if way != "terminated"]))
 def test_read_only_in_a_burst_leaves_every_order_exactly_once(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, way: str
 ) -> None:

@@ -17,14 +17,20 @@ from brokers.port import Link
 from orders.models import Alert, AlertKind, State
 from orders.session.runtime import SILENCE, SessionRuntime
 from orders.session.sweep import Step
+from tests.examples import more_in_soak
 from tests.integration.broker.conftest import Desk
 from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.outages import assert_once_each, kill, seconds_until_sent
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.polling import eventually
 
+#: What books, what sends, what speaks to the broker, and who watches them all; the others in `make soak`.
+KILLED = ("inbox", "submit", "broker", "supervisor")
 
-@pytest.mark.parametrize("label", [*SILENCE, "supervisor"])
+
+@pytest.mark.parametrize(
+    "label", more_in_soak(KILLED, [label for label in [*SILENCE, "supervisor"] if label not in KILLED])
+)
 def test_a_killed_thread_is_restarted_and_orders_stay_true(
     desk: Desk, gateway: Gateway, runtime: SessionRuntime, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side
@@ -16,12 +15,12 @@ from orders.entry.place import place_order
 from orders.entry.reading.ticket import InstrumentKey, Ticket
 from orders.instruments.prices import last_prices
 from orders.models import Order, Source
+from tests.seeded import seed_again
 
 
 def seed_desk(settings: Any, **facts: Any) -> None:
     """The seeded rows, each instrument resolved and priced without a broker; `facts`: more of each."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # scrypt is slow by design
-    call_command("seed")
+    seed_again(settings)
     instruments = list(Instrument.objects.order_by("symbol"))
     for number, instrument in enumerate(instruments, start=1):
         instrument.con_id = number
@@ -34,8 +33,7 @@ def seed_desk(settings: Any, **facts: Any) -> None:
 @pytest.fixture
 def order(request: pytest.FixtureRequest, db: None, settings: Any) -> Order:
     """An order to buy 10 AAPL at 200 that nobody sends; a module's MAX_AGE says how long it stays fresh."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    call_command("seed")
+    seed_again(settings)
     Instrument.objects.filter(symbol="AAPL").update(
         con_id=265598, min_tick=Decimal("0.01"), last_px=200, last_px_at=timezone.now()
     )

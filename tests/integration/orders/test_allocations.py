@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import connection
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -43,6 +42,7 @@ from orders.models.execution import shares_of
 from orders.reconciliation import comparison, executed
 from orders.store import advisors
 from tests.examples import examples
+from tests.seeded import seed_again
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
@@ -54,8 +54,7 @@ LOGIN = AdvisorReport(master=MASTER, accounts=(ONE, TWO), groups=(GROUP,))
 
 @pytest.fixture
 def desk(db: None, settings: Any) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    call_command("seed")
+    seed_again(settings)
     Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
     for code in (ONE, TWO):
         BrokerAccount.objects.get_or_create(code=code, defaults={"session_id": "main"})

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 from django.db import transaction
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
@@ -40,6 +39,7 @@ from orders.reconciliation.comparison import differs
 from orders.sending.unknown_outcome import fail_order
 from orders.store.orders import store_orders
 from tests.examples import examples
+from tests.seeded import seed_again
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
@@ -48,8 +48,7 @@ QUIET = examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 
 @pytest.fixture
 def desk(db: None, settings: Any) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    call_command("seed")
+    seed_again(settings)
     Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
     return User.objects.create_user("algo")
 

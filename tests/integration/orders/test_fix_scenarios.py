@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.management import call_command
 
 from brokers.models import Instrument
 from orders.models import AccountLimit
 from tests.integration.orders.fix_player import Player
 from tests.integration.orders.fix_tables import Path_, all_paths, crossings, scenarios
+from tests.seeded import seed_again
 
 PATHS = all_paths()
 CROSSED = [path.crossed() for path in PATHS if crossings(path.rows)]
@@ -23,8 +23,7 @@ CROSSED = [path.crossed() for path in PATHS if crossings(path.rows)]
 def client_(db: None, settings: Any) -> User:
     main = replace(settings.BROKER_SESSIONS["main"], adapter="brokers.fix44.translate.Translator")
     settings.BROKER_SESSIONS = {**settings.BROKER_SESSIONS, "main": main}
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    call_command("seed")
+    seed_again(settings)
     Instrument.objects.filter(symbol="AAPL").update(con_id=265598, min_tick=Decimal("0.01"))
     AccountLimit.objects.update(max_order_qty=Decimal(1_000_000), max_notional=Decimal(1_000_000_000))
     return User.objects.create_user("algo")

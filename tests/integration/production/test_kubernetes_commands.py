@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.examples import more_in_soak
 from tests.stack.compose import here
 from tests.stack.containers import Containers, PostgresWith
 from tests.stack.kubernetes import OVERLAYS, liveness_of, pods, service_of
@@ -87,7 +88,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(tmp_path_factory.mktemp("servers"), undo)
 
 
-@pytest.fixture(scope="module", params=OVERLAYS)
+@pytest.fixture(scope="module", params=more_in_soak(["live"], ["paper"]))
 def cluster(
     request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:

@@ -109,13 +109,19 @@ def migrated(up: Up) -> Up:
     return up
 
 
-def test_a_life_of_it(up: Up) -> None:
-    # Killed with no chance to clean up, it leaves nothing that runs, and nothing that stops the next start.
-    killed = up.start()
-    killed.kill()
-    killed.wait()
-    eventually(lambda: not up.everything())
+@pytest.mark.soak
+def test_a_first_start_from_nothing_makes_all_that_it_needs(up: Up) -> None:
+    """In `make test` each start has a copy of the template, which is migrated and seeded the same way."""
     process = up.start()
+    assert up.manage("apitoken", "somebody").strip()
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(60), up.said()) == (0, "")
+    assert up.everything() == []
+
+
+def test_a_life_of_it(migrated: Up) -> None:
+    up = migrated
+    killed = up.start()
     # Management commands find it by its data folder.
     assert up.manage("apitoken", "somebody").strip()
     # It does not share the folder.
@@ -124,24 +130,12 @@ def test_a_life_of_it(up: Up) -> None:
     rival.start(ready=False)
     assert "Another stack is running on" in rival.said()
     assert len(up.everything()) > 8
-    # It stops in order, with everything it started.
-    process.send_signal(signal.SIGTERM)
-    assert (process.wait(60), up.said()) == (0, "")
-    assert up.everything() == []
-    assert not (up.folder / "stack.json").exists()
-
-
-def test_a_request_to_stop_is_heeded_while_it_starts(up: Up) -> None:
-    process = up.start(ready=False)
-    eventually((up.folder / "stack.json").exists)
-    process.send_signal(signal.SIGTERM)
-    assert (process.wait(60), up.said()) == (0, "")
-    assert up.everything() == []
-
-
-def test_a_dead_process_is_reported_and_restarted_alone(migrated: Up) -> None:
-    up = migrated
+    # Killed with no chance to clean up, it leaves nothing that runs, and nothing that stops the next start.
+    killed.kill()
+    killed.wait()
+    eventually(lambda: not up.everything())
     process = up.start()
+    # What dies is reported and started again alone.
     web, beat, redis = up.pid("web"), up.pid("beat"), up.redis_pid()
     os.kill(beat, signal.SIGKILL)
     eventually(lambda: f"The process beat was started again, pid {up.pid('beat')}." in up.output.read_text())
@@ -154,11 +148,20 @@ def test_a_dead_process_is_reported_and_restarted_alone(migrated: Up) -> None:
     assert up.pid("web") == web
     assert beat != up.pid("beat")
     assert redis != up.redis_pid()
-    # A request to stop is heard at any moment: here while the processes of a killed supervisor are ended.
+    # It stops with everything it started at any moment: here while those of a killed supervisor are ended.
     os.kill(up.pid("supervisor"), signal.SIGKILL)
     eventually(lambda: "The supervisor was killed by SIGKILL." in up.output.read_text())
     process.send_signal(signal.SIGTERM)
     assert (process.wait(120), up.said()) == (0, "")
+    assert up.everything() == []
+    assert not (up.folder / "stack.json").exists()
+
+
+def test_a_request_to_stop_is_heeded_while_it_starts(up: Up) -> None:
+    process = up.start(ready=False)
+    eventually((up.folder / "stack.json").exists)
+    process.send_signal(signal.SIGTERM)
+    assert (process.wait(60), up.said()) == (0, "")
     assert up.everything() == []
 
 
@@ -171,6 +174,7 @@ def test_a_process_that_dies_before_all_serve_ends_the_start(migrated: Up) -> No
     assert up.everything() == []
 
 
+@pytest.mark.soak
 def test_a_server_that_dies_before_all_serve_ends_the_start(migrated: Up) -> None:
     up = migrated
     process = up.start(ready=False)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.examples import more_in_soak
 from tradedesk.stack.clients import ACCOUNT
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
@@ -108,7 +109,7 @@ def test_the_same_group_again_is_the_same_group(stack: System) -> None:
     assert (other.status_code, other.json()["code"]) == (409, "CL_ORD_ID_REUSED")
 
 
-@pytest.mark.parametrize("lost", [1, 2, 3])
+@pytest.mark.parametrize("lost", more_in_soak([2], [1, 3]))
 def test_a_lost_message_leaves_the_group_whole_or_absent(stack: System, lost: int) -> None:
     stack.control.fault(kind="drop_place", nth=lost, count=1)
     group = place(stack, bracket())
@@ -145,7 +146,8 @@ def test_an_exit_that_the_broker_rejects_takes_the_entry_back(stack: System) -> 
 
 
 @pytest.mark.parametrize(
-    ("nth", "where"), [(1, "before"), (1, "after"), (2, "middle"), (2, "after"), (3, "after")]
+    ("nth", "where"),
+    more_in_soak([(2, "middle")], [(1, "before"), (1, "after"), (2, "after"), (3, "after")]),
 )
 def test_a_crash_at_any_message_leaves_the_group_whole(stack: System, nth: int, where: str) -> None:
     """The gateway is left at exactly this message, and the process that sent it is killed."""
