@@ -69,9 +69,9 @@ def test_our_order_with_a_poisoned_row_is_not_sent_twice(
     desk: Desk, gateway: Gateway, proxy: Proxy, runtime: SessionRuntime
 ) -> None:
     def no_such_number(frame: Frame) -> list[Frame]:
-        """No status comes, and the perm_id of every order is one that no column holds."""
-        for row in gateway.control.orders():
-            frame = frame.replace(b"\0%d\0" % row["perm_id"], b"\0%d\0" % (2**70))
+        """No status comes, and the quantity of every order is one that no column holds."""
+        if kind(frame) == OPEN_ORDER:
+            frame = frame.replace(b"\0BUY\x0010\0", b"\0BUY\x001E40\0")
         return [] if kind(frame) == STATUS else [frame]
 
     proxy.filter = no_such_number
