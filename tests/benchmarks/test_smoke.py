@@ -21,7 +21,8 @@ from tradedesk.bench.spike import spike
 from tradedesk.bench.streams import streams
 from tradedesk.bench.throughput import LEFT_BEHIND, throughput
 
-pytestmark = pytest.mark.timeout(600)  # a whole system is started first, on a machine that may be busy
+#: A whole system is started first, on a machine that may be busy.
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 NOTHING = dict.fromkeys([*LEFT_BEHIND, "orders_sent_twice"], 0)
 
 

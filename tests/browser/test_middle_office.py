@@ -97,6 +97,7 @@ def test_an_order_says_what_its_price_became(boss: Page, filled: str) -> None:
     assert judged(boss, "order-cost") == []
 
 
+@pytest.mark.soak
 def test_pages_of_the_middle_office_have_no_serious_fault(boss: Page, filled: str) -> None:
     faults = []
     for name in LOOKED_AT:
@@ -189,6 +190,7 @@ def approved(person: Page, what: str) -> None:
     expect(person.locator("tr", has_text=what)).to_contain_text("compared with the letter", timeout=WAIT)
 
 
+@pytest.mark.soak
 def test_the_second_half_of_a_large_break_waits_for_a_second_person(
     boss: Page, second: Page, stack: System
 ) -> None:

@@ -23,6 +23,8 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes.process import wait_until
 from tradedesk.stack.system import System
 
+pytestmark = pytest.mark.soak
+
 IMAGES = os.environ.get("DESK_IMAGES")
 WATCHED = 180 if IMAGES else 5  # seconds of order flow
 CHART_JS = Path(unfold.__file__).parent / "static/unfold/js/chart/chart.js"

@@ -79,6 +79,7 @@ def test_no_page_has_a_serious_fault(boss: Page, order: str) -> None:
     assert [fault for name in LOOKED_AT for fault in look(boss, order, name)] == []
 
 
+@pytest.mark.soak
 def test_no_dark_page_has_a_serious_fault(boss: Page, order: str) -> None:
     boss.goto("/admin/")
     boss.keyboard.press("Control+e")

@@ -100,12 +100,14 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
         yield running
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", OURS)
 def test_every_service_becomes_healthy_by_its_own_check(compose: Compose, name: str) -> None:
     assert eventually(lambda: compose.is_healthy(name), limit=120, pause=1)
 
 
+@pytest.mark.soak
 def test_the_options_of_postgres_are_understood(compose: Compose) -> None:
     with compose.postgres.connect() as connection:
         row = connection.execute(
@@ -114,6 +116,7 @@ def test_the_options_of_postgres_are_understood(compose: Compose) -> None:
     assert row == ("200", "UTC")
 
 
+@pytest.mark.soak
 def test_the_redis_of_compose_is_durable_and_never_evicts(compose: Compose) -> None:
     settings = compose.redis_client().config_get("*")
     assert (settings["appendonly"], settings["maxmemory-policy"]) == ("yes", "noeviction")
@@ -155,6 +158,7 @@ def test_every_variable_that_compose_sets_is_read_somewhere() -> None:
     assert [name for name in names if f'"{name}"' not in code] == []
 
 
+@pytest.mark.soak
 def test_only_migration_and_backup_log_in_as_the_owner_of_the_database(compose: Compose) -> None:
     owners = [
         name
@@ -279,6 +283,7 @@ def test_the_image_is_not_root_and_installs_by_hash() -> None:
     )
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(300)
 def test_the_management_commands_of_the_dockerfile_work(tmp_path: Path) -> None:
     """Without a database and without a key, as while the image is built."""

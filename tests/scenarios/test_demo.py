@@ -48,6 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder.path
 
 
+@pytest.mark.soak
 def test_the_demo_completes_and_the_gateway_confirms_all_of_it(folder: Path) -> None:
     done = run_demo(folder)
     assert done.returncode == 0, done.stdout + done.stderr

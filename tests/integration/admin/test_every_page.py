@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, models, transaction
@@ -122,6 +123,7 @@ def test_no_page_takes_more_queries_for_more_rows(boss: Client) -> None:
     assert {name: (few[name], many[name]) for name in few if many[name] > few[name]} == {}
 
 
+@pytest.mark.soak
 def test_no_page_of_a_hundred_rows_is_larger_than_200_kilobytes(boss: Client) -> None:
     one_of_each()
     Order.objects.update(state="PENDING", ord_type="LIMIT", price=200)  # a row with all of its buttons

@@ -140,6 +140,7 @@ def test_the_redis_password_is_in_a_file_only_we_read(redis: EmbeddedRedis) -> N
     assert configuration.stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.soak
 def test_a_server_that_fails_to_restart_is_tried_again(redis: EmbeddedRedis) -> None:
     said: list[Death | Return] = []
     kept = kept_server(redis)

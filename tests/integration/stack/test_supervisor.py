@@ -149,6 +149,7 @@ def test_an_onlooker_is_started_once_those_it_comes_after_work(start: Start, tmp
     assert log(plan, "onlooker") == "hello, web works\n"
 
 
+@pytest.mark.soak
 def test_nobody_waits_for_ever_for_one_that_does_not_come_to_work(start: Start) -> None:
     # It returns once both have said something.
     supervisor, _ = start(after={"onlooker": ["web"]}, onlooker=SLEEP, web=SLEEP)

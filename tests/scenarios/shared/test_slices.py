@@ -53,6 +53,7 @@ def sent(stack: System, parent: dict[str, Any]) -> Decimal:
     return sum((Decimal(row["total_quantity"]) for row in rows), Decimal(0))
 
 
+@pytest.mark.soak
 def test_a_sliced_order_completes_through_a_killed_worker(stack: System) -> None:
     asked = body(40)
     parent = place(stack, asked)
