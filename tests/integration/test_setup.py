@@ -67,6 +67,7 @@ def test_a_second_start_does_nothing_until_the_lock_file_changes(ready: Path) ->
     assert "installing" in set_up(ready).stderr
 
 
+@pytest.mark.soak
 def test_a_broken_environment_is_made_anew(ready: Path) -> None:
     (ready / ".venv/bin/python").unlink()
     assert set_up(ready).returncode == 0

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.examples import more_in_soak
 from tests.stack.schemathesis import ACCOUNT, SETTINGS, cases_without_a_fault, token
 from tradedesk.stack.clients import Api as Client
 from tradedesk.stack.polling import eventually
@@ -32,7 +33,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield system
 
 
-@pytest.mark.parametrize("who", OPTIONS)
+@pytest.mark.parametrize("who", more_in_soak(["one account"], ["nobody"]))
 def test_schemathesis_finds_nothing(
     stack: System, who: str, record_property: Callable[[str, object], None]
 ) -> None:

@@ -113,6 +113,7 @@ def answers(
             yield name, answer, min(queries)
 
 
+@pytest.mark.soak
 def test_no_page_takes_more_queries_for_more_rows(boss: Client) -> None:
     one_of_each()
     multiply(2, "few")

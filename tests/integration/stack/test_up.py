@@ -119,6 +119,7 @@ def test_a_first_start_from_nothing_makes_all_that_it_needs(up: Up) -> None:
     assert up.everything() == []
 
 
+@pytest.mark.soak
 def test_a_life_of_it(migrated: Up) -> None:
     up = migrated
     killed = up.start()
@@ -165,6 +166,7 @@ def test_a_request_to_stop_is_heeded_while_it_starts(up: Up) -> None:
     assert up.everything() == []
 
 
+@pytest.mark.soak
 def test_a_process_that_dies_before_all_serve_ends_the_start(migrated: Up) -> None:
     up = migrated
     process = up.start(ready=False, FLOWER_MAX_WORKERS="many")  # a wrong setting is not cured by trying again
