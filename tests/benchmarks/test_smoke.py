@@ -16,6 +16,7 @@ from tradedesk.bench.ground import UNPACED, Ground, prepared
 from tradedesk.bench.history.storing import Hands, indexes_at_the_end
 from tradedesk.bench.latency import latency
 from tradedesk.bench.limited import limits_cost
+from tradedesk.bench.memory import memory
 from tradedesk.bench.run import KINDS
 from tradedesk.bench.spike import spike
 from tradedesk.bench.streams import streams
@@ -100,6 +101,16 @@ def test_each_of_fifty_readers_gets_everything_once_in_order(ground: Ground) -> 
     assert measured["readers_cut_off"] == 0
     assert measured["told"] >= 50 * measured["events"] > 50 * 10
     assert measured["memory_mb"]["with_readers"] > 0
+
+
+def test_memory_is_told_of_each_process_after_each_tenth_and_a_burst(ground: Ground) -> None:
+    measured = memory(ground, orders=300, say=lambda text: None, quiet=0)
+    assert list(measured["steady_mb"]) == [str(orders) for orders in range(0, 301, 30)]
+    raised = ["told_the_day_anew", "burst_waits", "burst_done", "burst_and_quiet"]
+    assert list(measured["raised_mb"]) == raised
+    for found in (*measured["steady_mb"].values(), *measured["raised_mb"].values()):
+        assert set(found) >= {"web", "broker", "worker", "stream", "beat"} and min(found.values()) > 0
+    assert measured["left_behind"] == NOTHING
 
 
 def test_every_kind_has_a_default_size() -> None:

@@ -61,6 +61,7 @@ def interpreter(checkout: Path, script: str) -> str:
     return str(path)
 
 
+@pytest.mark.soak
 def test_a_second_start_does_nothing_until_the_lock_file_changes(ready: Path) -> None:
     assert set_up(ready).stderr == ""
     (ready / "requirements-dev.lock").write_text("# something else\n")

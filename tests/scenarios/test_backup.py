@@ -19,6 +19,8 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes.manage import manage
 from tradedesk.stack.system import System
 
+pytestmark = pytest.mark.soak
+
 
 @pytest.fixture(scope="module")
 def backup(stack: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -110,7 +112,6 @@ def test_half_a_backup_is_no_backup(backup: Path, tmp_path: Path) -> None:
     assert newest(tmp_path) is None
 
 
-@pytest.mark.soak
 def test_after_a_restore_into_a_new_cluster_a_person_releases_and_trading_goes_on(
     stack: System, backup: Path
 ) -> None:

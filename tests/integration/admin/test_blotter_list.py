@@ -58,6 +58,7 @@ def test_a_live_answer_has_the_columns_that_the_person_sees() -> None:
     assert re.findall(r"data-c=(\w+)", answer) == ["notional", "order"]
 
 
+@pytest.mark.soak
 def test_every_column_sorts_in_both_directions() -> None:
     trader = member("trader", ACCOUNT)
     for name in ("one", "two", "three"):

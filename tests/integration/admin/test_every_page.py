@@ -23,6 +23,8 @@ from tests.integration.admin.conftest import fill
 from tests.integration.api.conftest import ACCOUNT
 from tests.pages import every_url
 
+pytestmark = pytest.mark.soak
+
 NOW = timezone.now()
 #: Made once for each installation, or with a key that is a name: their rows do not multiply.
 ONCE = ("brokers.BrokerAccount", "brokers.GatewaySession")
@@ -113,7 +115,6 @@ def answers(
             yield name, answer, min(queries)
 
 
-@pytest.mark.soak
 def test_no_page_takes_more_queries_for_more_rows(boss: Client) -> None:
     one_of_each()
     multiply(2, "few")
@@ -124,7 +125,6 @@ def test_no_page_takes_more_queries_for_more_rows(boss: Client) -> None:
     assert {name: (few[name], many[name]) for name in few if many[name] > few[name]} == {}
 
 
-@pytest.mark.soak
 def test_no_page_of_a_hundred_rows_is_larger_than_200_kilobytes(boss: Client) -> None:
     one_of_each()
     Order.objects.update(state="PENDING", ord_type="LIMIT", price=200)  # a row with all of its buttons

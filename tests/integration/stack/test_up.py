@@ -158,6 +158,7 @@ def test_a_life_of_it(migrated: Up) -> None:
     assert not (up.folder / "stack.json").exists()
 
 
+@pytest.mark.soak
 def test_a_request_to_stop_is_heeded_while_it_starts(up: Up) -> None:
     process = up.start(ready=False)
     eventually((up.folder / "stack.json").exists)

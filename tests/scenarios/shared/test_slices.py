@@ -67,6 +67,7 @@ def test_a_sliced_order_completes_through_a_killed_worker(stack: System) -> None
     assert (again.status_code, again.json()["id"]) == (200, parent["id"])
 
 
+@pytest.mark.soak
 def test_a_paused_one_keeps_its_window_and_spreads_the_rest(stack: System) -> None:
     parent = place(stack, body(25))
     eventually(lambda: now(stack, parent)["made"] >= 1)

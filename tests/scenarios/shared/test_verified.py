@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.clients import require
 from tradedesk.stack.polling import eventually
@@ -35,6 +37,7 @@ def test_what_orders_went_through_is_sealed_and_unbroken(stack: System) -> None:
     assert "unbroken" in audit(stack, "verify", "--all")
 
 
+@pytest.mark.soak
 def test_beat_seals_by_itself_and_a_changed_fill_is_named(stack: System) -> None:
     order = stack.api.placed()["id"]
     eventually(lambda: stack.api.state(order) == "COMPLETED")
