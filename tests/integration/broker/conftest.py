@@ -98,7 +98,7 @@ def desk(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch)
     settings.ACK_DEADLINE = 1.0
     settings.RESOLUTION_PAUSE = 0.3
     settings.SETTLING_TIME = 0.3
-    monkeypatch.setattr("orders.session.runtime.SWEEP_EVERY", 0.2)
+    monkeypatch.setattr("orders.session.runtime.SWEEP_EVERY", 0.05)
     call_command("seed")
     return Desk()
 

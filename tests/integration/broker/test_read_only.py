@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 
 from brokers.models import GatewaySession
 from brokers.postgres import database
@@ -22,6 +24,14 @@ from tests.integration.broker.outages import (
     seconds_until_sent,
 )
 from tradedesk.stack.polling import eventually
+
+
+@pytest.fixture(autouse=True)
+def connections_that_write(transactional_db: None) -> Iterator[None]:
+    """Those opened meanwhile stay read-only for as long as they live: what cleans up would be given one."""
+    yield
+    connection.close()
+    connection.close_pool()
 
 
 @pytest.mark.parametrize("way", more_in_soak(["database"], [way for way in WAYS if way != "database"]))
