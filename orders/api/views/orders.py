@@ -139,7 +139,12 @@ def permitted(access: Access, ticket: Ticket) -> Ticket:
     """The ticket as this caller may place it, of its token's strategy; raises Problem INVALID."""
     if errors := permission_errors(access, ticket):
         raise invalid(errors)
-    return msgspec.structs.replace(ticket, strategy=access.strategy) if access.strategy else ticket
+    return of_token(access, ticket) if access.strategy else ticket
+
+
+def of_token(access: Access, ticket: Ticket) -> Ticket:
+    """The ticket, which may be placed, of the token's strategy."""
+    return msgspec.structs.replace(ticket, strategy=access.strategy)
 
 
 def permission_errors(access: Access, ticket: Ticket) -> list[FieldError]:

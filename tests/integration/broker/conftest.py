@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from brokers.fix import OrdType, Side, TimeInForce
@@ -89,6 +90,14 @@ class Desk:
         cancel_order(order.id, actor="test", at=timezone.now())
         runtime.look_soon()
         self.wait(order, State.CANCELED)
+
+
+@pytest.fixture
+def connections_that_write(transactional_db: None) -> Iterator[None]:
+    """Those opened meanwhile stay read-only for as long as they live: what cleans up would be given one."""
+    yield
+    connection.close()
+    connection.close_pool()
 
 
 @pytest.fixture

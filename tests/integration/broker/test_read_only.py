@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
-from django.db import connection
 
 from brokers.models import GatewaySession
 from brokers.postgres import database
@@ -25,13 +23,7 @@ from tests.integration.broker.outages import (
 )
 from tradedesk.stack.polling import eventually
 
-
-@pytest.fixture(autouse=True)
-def connections_that_write(transactional_db: None) -> Iterator[None]:
-    """Those opened meanwhile stay read-only for as long as they live: what cleans up would be given one."""
-    yield
-    connection.close()
-    connection.close_pool()
+pytestmark = pytest.mark.usefixtures("connections_that_write")
 
 
 @pytest.mark.parametrize("way", more_in_soak(["database"], [way for way in WAYS if way != "database"]))

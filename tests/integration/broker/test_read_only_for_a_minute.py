@@ -9,7 +9,7 @@ from tests.integration.broker.conftest import Desk
 from tests.integration.broker.gateway import Gateway
 from tests.integration.broker.outages import WAYS, assert_survives
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.usefixtures("connections_that_write")]
 
 
 @pytest.mark.parametrize("way", WAYS)
