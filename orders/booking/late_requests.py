@@ -21,13 +21,13 @@ from orders.models import (
     RequestState,
     State,
 )
-from orders.models.requests import refuse_request
+from orders.models.requests import OUTRUN, refuse_request
 from orders.sending.claim import raisable
 from orders.store.orders import store_orders
 
 LATE = {
     RequestKind.CANCEL: "TOO_LATE_TO_CANCEL",
-    RequestKind.REPLACE: "TOO_LATE_TO_REPLACE",
+    RequestKind.REPLACE: OUTRUN,
 }
 
 

@@ -14,7 +14,7 @@ from orders.booking.quantities import note_split, recount, rescale
 from orders.booking.working_set import WorkingSet
 from orders.models import DEAD, Cause, EventKind, Order, OrderRequest, RequestKind, RequestState, State, Terms
 from orders.models.reasons import reason
-from orders.models.requests import accept_replace, refuse_request
+from orders.models.requests import OUTRUN, accept_replace, refuse_request
 from orders.sending import replaces
 
 #: So many complete snapshots with the old terms prove that a replace did not take effect.
@@ -44,6 +44,12 @@ def in_flight(known: WorkingSet, order: Order) -> list[OrderRequest]:
     return [request for request in open_requests(known, order, RequestKind.REPLACE) if request.is_in_flight]
 
 
+def may_be_in_force(known: WorkingSet, order: Order) -> list[OrderRequest]:
+    """Replaces that the broker may have taken without a word: the end of an order disproves none."""
+    outrun = [one for one in known.requests(order) if one.was_outrun and order.terms.changes_to(one.terms)]
+    return [*in_flight(known, order), *outrun]
+
+
 # --- terms that the broker shows --------------------------------------------------------------------
 def follow_terms(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> None:
     """Take the terms in that the broker shows for an order of ours: a replace was taken, or it was not."""
@@ -51,7 +57,7 @@ def follow_terms(known: WorkingSet, order: Order, report: OrderReport, cause: Ca
         return
     if report.corporate_action:
         _rescale(known, order, report.terms, cause)
-    for request in in_flight(known, order):
+    for request in may_be_in_force(known, order):
         if shows(report.terms, order.terms, request.terms, report.cum_qty):
             accept_up_to(known, order, request, cause)
             return
@@ -71,16 +77,16 @@ def shows(shown: ReportedTerms, present: Terms, wanted: Terms, cum_qty: Decimal 
 
 def accept_up_to(known: WorkingSet, order: Order, request: OrderRequest, cause: Cause) -> None:
     """This replace is in force, and so were those on the wire before it."""
-    for earlier in in_flight(known, order):
-        accept_replace(order, earlier, cause)
-        known.touch_request(earlier)
-        if earlier is request:
-            return
+    flying = in_flight(known, order)
+    before = flying[: flying.index(request)] if request in flying else []
+    for one in (*before, request):
+        accept_replace(order, one, cause)
+        known.touch_request(one)
 
 
 def accept_proven(known: WorkingSet, order: Order, cause: Cause) -> None:
-    """More was executed than the old terms allow: a replace on the wire that allows it was taken."""
-    for request in in_flight(known, order):
+    """More was executed than the old terms allow: a replace at the broker that allows it was taken."""
+    for request in may_be_in_force(known, order):
         if order.cum_qty > order.order_qty and request.terms.order_qty > order.order_qty:
             accept_up_to(known, order, request, cause)
 
@@ -233,7 +239,7 @@ def close_requests(known: WorkingSet, order: Order, cause: Cause) -> None:
         return
     for request in open_requests(known, order):
         if request.kind == RequestKind.REPLACE:
-            late = reason("TOO_LATE_TO_REPLACE")
+            late = reason(OUTRUN)
             refuse_request(order, request, late.code, cause.saying(late.text))
         elif order.state == State.CANCELED:
             request.answer(RequestState.ACCEPTED, cause.at, "", cause.text)

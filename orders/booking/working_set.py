@@ -33,6 +33,7 @@ from orders.models import (
 )
 from orders.models.order import TradedContract
 from orders.models.references import order_id_of
+from orders.models.requests import OUTRUN
 from orders.store import advisors
 from orders.store.orders import store_orders
 
@@ -134,7 +135,7 @@ class WorkingSet:
         return self._executions[order.id]
 
     def requests(self, order: Order) -> list[OrderRequest]:
-        """Open requests and accepted replaces of the order, in the order asked."""
+        """Of the order, as asked: open requests, accepted replaces, and those that its end outran."""
         return self._requests[order.id]
 
     # --- changing --------------------------------------------------------------------------------
@@ -293,11 +294,12 @@ def _executions_sql() -> str:
 
 @cache
 def _requests_sql() -> str:
-    """Open requests and accepted replaces."""
+    """Open requests, accepted replaces, and those that the order's end outran."""
     return f"""
         SELECT {prepared.columns(OrderRequest, "r")} FROM orders_orderrequest r
         WHERE r.order_id = ANY(%s) AND (r.state = ANY(%s)
-            OR r.kind = '{RequestKind.REPLACE}' AND r.state = '{RequestState.ACCEPTED}')
+            OR r.kind = '{RequestKind.REPLACE}' AND (r.state = '{RequestState.ACCEPTED}'
+                OR r.reason_code = '{OUTRUN}'))
         ORDER BY r.id
     """  # noqa: S608 - columns and words of our own models
 

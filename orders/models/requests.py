@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from orders.models.order import Order
 
 
+#: Why a replace is refused that the order's end outran.
+OUTRUN = "TOO_LATE_TO_REPLACE"
+
+
 class RequestKind(models.TextChoices):
     """What is asked."""
 
@@ -99,6 +103,11 @@ class OrderRequest(models.Model):
     def is_in_flight(self) -> bool:
         """Whether it is, or may be, at the broker."""
         return self.state in (RequestState.SENT, RequestState.UNCONFIRMED)
+
+    @property
+    def was_outrun(self) -> bool:
+        """Whether the order's end alone refused it; the broker may have taken it before."""
+        return self.sent_at is not None and self.reason_code == OUTRUN
 
     @property
     def terms(self) -> Terms:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
@@ -73,13 +76,10 @@ def pages(job: DeskJob) -> dict[str, str]:
     return {**lists, **own, "job": reverse("desk:job", args=[job.pk])}
 
 
-def counted(client: Client, job: DeskJob) -> dict[str, int]:
-    """Queries of each page, and of the ticket's check.
-
-    What is remembered for a moment may end in any look on a slow machine: the one with the fewest counts.
-    """
-    found = {name: min(looked(client, url) for _ in range(3)) for name, url in pages(job).items()}
-    return {**found, "check": min(checked(client) for _ in range(3))}
+def looks(client: Client, job: DeskJob) -> dict[str, Callable[[], int]]:
+    """How to count the queries of each page, and of the ticket's check."""
+    found = {name: partial(looked, client, url) for name, url in pages(job).items()}
+    return {**found, "check": partial(checked, client)}
 
 
 def looked(client: Client, url: str) -> int:
@@ -100,8 +100,10 @@ def test_every_page_takes_the_same_queries_for_thirty_rows(boss: Client) -> None
     fill(1)
     job = DeskJob.objects.create(kind="PLACE", owner=User.objects.get(username="jo-1"), name="basket")
     grow(job, 0, 3)
-    few = counted(boss, job)
+    few = {name: min(look(), look()) for name, look in looks(boss, job).items()}
     grow(job, 3, 30)
-    assert counted(boss, job) == few
+    for name, look in looks(boss, job).items():
+        # What is remembered for a moment may end in any look on a slow machine: one of them has as few.
+        assert any(look() == few[name] for _ in range(3)), name
     # Trading states, sessions, waiting approvals and the place in the events stand in every page's header.
     assert max(few.values()) <= 25, few  # the account asks too which of its positions is a break

@@ -96,8 +96,8 @@ def peak_of_finding_news(snapshot: Snapshot) -> int:
 def test_orders_of_a_look_are_unpacked_a_few_at_a_time(desk: User) -> None:
     story = Story(desk)
     few = peak_of_finding_news(filled_orders(story, 1_000))
-    many = peak_of_finding_news(filled_orders(story, 3_000))
-    assert (many - few) / 2_000 < UNPACKED, (many - few) / 2_000
+    many = peak_of_finding_news(filled_orders(story, 2_000))
+    assert (many - few) / 1_000 < UNPACKED, (many - few) / 1_000
 
 
 def test_a_burst_without_answers_is_put_in_doubt_a_few_at_a_time(desk: User) -> None:
@@ -144,6 +144,6 @@ def sent_orders(story: Story, how_many: int) -> None:
 
 def test_a_look_holds_little_of_each_order_of_a_long_day(desk: User) -> None:
     story = Story(desk)
-    few = peak_of_comparing(filled_orders(story, 1_000))
-    many = peak_of_comparing(filled_orders(story, 3_000))
-    assert (many - few) / 2_000 < OF_AN_ORDER
+    few = peak_of_comparing(filled_orders(story, 600))
+    many = peak_of_comparing(filled_orders(story, 1_600))
+    assert (many - few) / 1_000 < OF_AN_ORDER

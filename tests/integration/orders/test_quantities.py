@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -192,6 +193,42 @@ def test_a_refused_replace_leaves_the_terms_whatever_comes_first(desk: User, ind
     order = story.tell([history[index] for index in indices])
     request.refresh_from_db()
     assert (order.order_qty, order.state, request.state) == (100, State.PARTIALLY_FILLED, "REFUSED")
+
+
+def outrun_replace(story: Story, order_qty: int) -> OrderRequest:
+    """A replace on the wire when the broker says that its order is canceled."""
+    story.tell([story.status(WorkingStatus.WORKING)], "begin")
+    request = sent_replace(story, order_qty)
+    story.tell([story.status(WorkingStatus.CANCELED)], "end")
+    request.refresh_from_db()
+    assert (request.state, request.reason_code) == ("REFUSED", "TOO_LATE_TO_REPLACE")
+    return request
+
+
+def test_what_executes_after_the_end_proves_the_replace_that_it_outran(desk: User) -> None:  # noqa: F811
+    story = Story(desk)
+    request = outrun_replace(story, 150)
+    order = story.tell([story.execution("01.01", 150, 229), story.commission("01.01")])
+    request.refresh_from_db()
+    assert (order.state, order.order_qty, order.cum_qty) == (State.COMPLETED, 150, 150)
+    assert (request.state, request.reason_code, order.overfilled) == ("ACCEPTED", "", False)
+
+
+def test_a_canceled_order_shown_with_new_terms_had_them(desk: User) -> None:  # noqa: F811
+    story = Story(desk)
+    request = outrun_replace(story, 150)
+    ended = msgspec.structs.replace(echo(story, 150), status=WorkingStatus.CANCELED, source="completedOrder")
+    order = story.tell([ended])
+    request.refresh_from_db()
+    assert (order.state, order.order_qty, request.state) == (State.CANCELED, 150, "ACCEPTED")
+
+
+def test_a_canceled_order_shown_with_old_terms_proves_nothing_new(desk: User) -> None:  # noqa: F811
+    story = Story(desk)
+    request = outrun_replace(story, 150)
+    order = story.tell([echo(story, 100), story.execution("01.01", 100, 229)])
+    request.refresh_from_db()
+    assert (order.state, order.order_qty, request.state) == (State.FILLED, 100, "REFUSED")
 
 
 def test_a_replace_refused_for_its_parents_end_is_asked_again(desk: User) -> None:  # noqa: F811
