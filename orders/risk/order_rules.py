@@ -58,6 +58,13 @@ class OrderFacts:
     rates: Rates = field(default_factory=Rates)
     rules: ContractRules | None = None
 
+    @property
+    def worth(self) -> Decimal | None:
+        """What the order is worth at most, in its own currency, at prices that no limit wants younger."""
+        ages = Ages(now=self.now, market=self.max_close_age, close=self.max_close_age)
+        known = value_price(self.terms, self.legs, ages)
+        return None if known is None else self.terms.order_qty * known.px * self.unit
+
     def ages(self, limits: LimitSet) -> Ages:
         """How old prices may be for these limits."""
         market = self.max_close_age
