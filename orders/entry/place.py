@@ -37,8 +37,8 @@ from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.references import order_ids, order_ref_of
 from orders.notify import wakeup
+from orders.risk.form.validity import form_errors
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import Recorded, record_orders
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.formats import decimal_text
 from orders.risk.catalogue import LimitSet
-from orders.risk.contract_rules import ContractRules, hours_of, is_open
+from orders.risk.form.contract import ContractRules, hours_of, is_open
 from orders.risk.market import (
     BPS,
     Ages,
