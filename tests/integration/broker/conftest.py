@@ -108,6 +108,9 @@ def desk(transactional_db: None, settings: Any, monkeypatch: pytest.MonkeyPatch)
     settings.RESOLUTION_PAUSE = 0.3
     settings.SETTLING_TIME = 0.3
     monkeypatch.setattr("orders.session.runtime.SWEEP_EVERY", 0.05)
+    monkeypatch.setattr("orders.session.wakeup_listener.LOOK_EVERY", 0.05)  # who stops need not wait for it
+    monkeypatch.setattr("orders.session.market_data.EVERY", 0.1)
+    monkeypatch.setattr("brokers.ib.prices.GAP", 0.01)
     call_command("seed")
     return Desk()
 

@@ -26,7 +26,7 @@ from orders.session.runtime import SessionRuntime
 from orders.store.states import read_session_state, read_states
 from tests.integration.broker.conftest import ACCOUNT, Desk
 from tests.integration.broker.gateway import Gateway
-from tests.integration.broker.test_library_habits import Memory
+from tests.integration.broker.library import Memory
 from tradedesk.health import why_not
 from tradedesk.stack.polling import eventually
 

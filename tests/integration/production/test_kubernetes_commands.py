@@ -11,7 +11,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.examples import more_in_soak
 from tests.stack.compose import here
 from tests.stack.containers import Containers, PostgresWith
 from tests.stack.kubernetes import OVERLAYS, liveness_of, pods, service_of
@@ -22,6 +21,7 @@ from tradedesk.stack.ports import free_port
 from tradedesk.stack.servers.postgres import DATABASE
 from tradedesk.stack.servers.redis import EmbeddedRedis
 
+pytestmark = pytest.mark.soak  # whole systems; what the files themselves say is read in `make test`
 ASKED = ["web", "stream", "worker", "beat", "flower"]  # they have a door, or say that they live
 ENDING = {"backup": "backups", "anchor": "anchors", "archive": ""}  # with the folder that it fills
 PROBE = ["python", "-IS", "tradedesk/liveness.py", "60"]
@@ -88,7 +88,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(tmp_path_factory.mktemp("servers"), undo)
 
 
-@pytest.fixture(scope="module", params=more_in_soak(["live"], ["paper"]))
+@pytest.fixture(scope="module", params=["live", "paper"])
 def cluster(
     request: pytest.FixtureRequest, servers: Servers, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Cluster]:
