@@ -76,13 +76,13 @@ class NotYet(Exception):
 
 def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -> None:
     """Store and apply a batch in one transaction, then notify the readers."""
-    messages = [item for item in items if isinstance(item, InboundMessage)]
+    messages = inbox_rows.by_key(item for item in items if isinstance(item, InboundMessage))
     events = [item.event if isinstance(item, InboundMessage) else item for item in items]
     asked = SessionFlags()
     with transaction.atomic():
         statements = [inbox_rows.store(session, messages)] if messages else []
         working_set = WorkingSet(session, events, *statements)
-        ids = {id(message): row for row, message in inbox_rows.stored(messages, working_set.answer)}
+        ids = {id(messages[key]): row for row, key in working_set.answer}
         rows = [(item, ids.get(id(item))) for item in items]
         # A commission counts though its key is stored: it may go back to what it was before.
         fresh = [
@@ -94,9 +94,8 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
             return
         # Before what else is done once it is committed: readers wait for this, nobody for a line of the log.
         transaction.on_commit(wakeup.notify_readers, robust=True)
-        inbox_rows.renew(
-            session, [item for item, row in fresh if row is None and isinstance(item, InboundMessage)]
-        )
+        if again := [item for item, row in fresh if row is None and isinstance(item, InboundMessage)]:
+            inbox_rows.renew(session, again)
         applying = Applying(working_set, asked)
         for item, row_id in fresh:
             applying.apply(item, row_id)
