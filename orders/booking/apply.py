@@ -41,7 +41,7 @@ from orders.booking import (
     request_answers,
 )
 from orders.booking.flags import SessionFlags
-from orders.booking.matching import WAYS
+from orders.booking.matching import WAYS, agrees, facts_of
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
 from orders.models import (
@@ -133,6 +133,9 @@ class Applying:
 
     def finish(self) -> None:
         """Move what was touched to where its quantities say it is, and write it all."""
+        for order in {**self._touched, **self._charged}:
+            for execution in commissions.carry_over(self.set.executions(order)):
+                self.set.touch_execution(execution)
         for order, cause in self._touched.items():
             quantities.watch_overfill(order, request_answers.ceiling(self.set, order), cause)
             quantities.settle(order, self.set.executions(order), cause)
@@ -208,10 +211,15 @@ class Applying:
             return False
         return True
 
-    def _behind(self, report: OrderReport | ErrorReport) -> Order | None:
+    def _behind(self, report: OrderReport | ExecutionReport | ErrorReport) -> Order | None:
         """Our order, when the report names another one behind its reference by a number only."""
         ref = duplicates.order_ref_of(report.identity)
         return self.set.fetch(ref) if ref else None
+
+    def _of_sibling(self, report: ExecutionReport) -> Order | None:
+        """Our order, of which the broker has a second one under this permId, and executes that."""
+        order = self._behind(report) if report.identity.perm_id else None
+        return order if order and agrees(order, facts_of(report)) else None
 
     def _follow_duplicate(self, order: Order, report: OrderReport, cause: Cause) -> None:
         """What becomes of another order behind this reference: with the last of them ours is over."""
@@ -253,7 +261,11 @@ class Applying:
             raise ValueError(f"an execution of {report.last_qty:f} takes away what others booked")
         if report.side not in WAYS:
             raise ValueError(f"an execution must be bought or sold, not {storable.text(report.side, 20)!r}")
-        order = self.set.find(report, cause.at) or corrections.find_corrected(self.set, report)
+        order = (
+            self.set.find(report, cause.at)
+            or corrections.find_corrected(self.set, report)
+            or self._of_sibling(report)
+        )
         if order is None:
             if external.is_busted(self.set.session, report):
                 log.info("a bust of what was never booked", extra={"exec_id": storable.text(report.exec_id)})
