@@ -134,6 +134,7 @@ class WorkingStatus(StrEnum):
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"
     INACTIVE = "INACTIVE"  # not working, for a reason to be looked up
+    UNKNOWN = "UNKNOWN"  # a word that the adapter does not know: proves nothing but that the order is there
 
 
 class ReportedTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -219,7 +220,7 @@ class Refusal(StrEnum):
     REJECTED_IF_NEW = "REJECTED_IF_NEW"  # of an order that was taken before: a request is refused
     ORDER_CANCELED = "ORDER_CANCELED"
     CANCEL_REFUSED = "CANCEL_REFUSED"
-    CANCEL_UNDER_WAY = "CANCEL_UNDER_WAY"  # the order is being canceled already, or was just now
+    CANCEL_UNDER_WAY = "CANCEL_UNDER_WAY"  # not to be canceled now: its end answers the cancel
     REPLACE_REFUSED = "REPLACE_REFUSED"
     REPLACE_TOO_EARLY = "REPLACE_TOO_EARLY"  # nothing was changed; asking again later may help
     PARENT_GONE = "PARENT_GONE"  # attached to an order that is over: nothing was done; without it it may

@@ -67,7 +67,7 @@ class ConditionsAction(StrEnum):
 
 
 class TradingCondition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One condition; which fields a kind has: `orders.risk.kinds.CONDITIONS`."""
+    """One condition; which fields a kind has: `orders.risk.form.kinds.CONDITIONS`."""
 
     kind: ConditionKind
     direction: Direction = Direction.ABOVE
@@ -117,7 +117,7 @@ class TradeStyle(StrEnum):
 
 
 class Algo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One of the broker's algorithms; which parameters it has: `orders.risk.kinds.ALGOS`."""
+    """One of the broker's algorithms; which parameters it has: `orders.risk.form.kinds.ALGOS`."""
 
     strategy: AlgoStrategy
     priority: Priority | None = None

@@ -9,9 +9,8 @@ from django.conf import settings
 from tradedesk import env
 from tradedesk.collector import start_up_is_over
 from tradedesk.conf.pooled import answer_soon
-from tradedesk.http.bodies import with_bodies
+from tradedesk.http.bodies import make_turns, with_bodies
 from tradedesk.http.requests import API, Entrance
-from tradedesk.http.turns import make_turns
 from tradedesk.liveness import Heartbeat
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradedesk.settings")

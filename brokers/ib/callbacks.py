@@ -140,10 +140,10 @@ class Callbacks:
         }  # fmt: skip
         report = OrderReport(
             identity=translate.identity(perm_id=perm_id, client_id=client_id, order_id=order_id),
-            status=translate.status_of(status, why_held),
+            status=(read := translate.status_of(status, why_held)),
             source="orderStatus",
             cum_qty=contracts.amount(filled),
-            text=why_held,
+            text=translate.told_with(read, status, why_held),
         )
         self._on_event(report, raw, about=f"{perm_id}:{client_id}:{order_id}")
         self._stay_above(client_id, order_id)

@@ -16,6 +16,7 @@ CAPABILITIES = Capabilities(
         WorkingStatus.EXPIRED,
         WorkingStatus.REJECTED,
         WorkingStatus.INACTIVE,
+        WorkingStatus.UNKNOWN,
     }),
     restates_quantities=False,
     # A client's cancel of one order of an OCA group, or of one exit of a bracket, cancels the others (IBKR's

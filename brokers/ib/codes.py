@@ -37,12 +37,14 @@ _BEING_CANCELED = re.compile(r"(?:pending|pre|api)?cancell?(?:ed|ing)?(?:pending
 _TABLE: dict[Refusal | Notice, tuple[int, ...]] = {
     Refusal.ORDER_REJECTED: (
         106, 107, 109, 111, 113, 116, 117, 132, 140, 141, 145, 146, 147, 151, 154, 160, 163, 164, 200, 201,
-        203, 312, 313, 314, 315, 336, 337, 355, 382, 383, 387, 388, 391, 392, 412, 413, 434, 435, 436, 460,
+        203, 312, 313, 314, 315, 336, 337, 355, 382, 383, 387, 388, 391, 392, 412, 413, 435, 436, 460,
         439, 441, 442, 443, 463, 10006, 10015, 10318,
     ),
-    Refusal.REJECTED_IF_NEW: (110, 321, 329),
+    Refusal.REJECTED_IF_NEW: (110, 321, 329, 434),
     Refusal.ORDER_CANCELED: (202,),
-    Refusal.CANCEL_REFUSED: (136, 161, 10147, 10148),
+    Refusal.CANCEL_REFUSED: (136, 10147, 10148),
+    # Not now: already being canceled, filled in this moment, or not taken yet. Which of them it does not say.
+    Refusal.CANCEL_UNDER_WAY: (161,),
     Refusal.REPLACE_REFUSED: (104, 105, 134, 10326, 10327, 10341),
     Refusal.REPLACE_TOO_EARLY: (2102,),
     Refusal.REQUEST_REFUSED: (135,),

@@ -63,6 +63,7 @@ STATUSES = {
     "ApiCancelled": WorkingStatus.CANCELED,
     "Cancelled": WorkingStatus.CANCELED,
     "Filled": WorkingStatus.FILLED,
+    "Inactive": WorkingStatus.INACTIVE,
 }
 _BY_WORD = {word.casefold(): status for word, status in STATUSES.items()}
 
@@ -104,10 +105,18 @@ def price_or_none(value: float | Decimal | None) -> Decimal | None:
 
 
 def status_of(status: str, why_held: str = "") -> WorkingStatus:
-    """Our reading of an IB status. Inactive is not reliably the end; a locate hold is a hold."""
+    """Our reading of an IB status. Inactive is not reliably the end; a locate hold is a hold.
+
+    A word that nobody knows says nothing of what the order is doing.
+    """
     if status.strip().casefold() == "inactive" and "locate" in why_held.lower():
         return WorkingStatus.HELD
-    return _BY_WORD.get(status.strip().casefold(), WorkingStatus.INACTIVE)
+    return _BY_WORD.get(status.strip().casefold(), WorkingStatus.UNKNOWN)
+
+
+def told_with(status: WorkingStatus, word: str, text: str) -> str:
+    """What is told beside a status; of one that cannot be read its word first."""
+    return f"{word!r} {text}".strip() if status is WorkingStatus.UNKNOWN else text
 
 
 def terms_of(contract: Contract, order: IBOrder, more: Collection[str] = ()) -> ReportedTerms:
@@ -150,9 +159,9 @@ def open_order_report(
     """openOrder: terms and status, no quantities executed. `more`: fields of terms that are told by name."""
     return OrderReport(
         identity=identity(order.permId, order.clientId, order.orderId, order.orderRef),
-        status=status_of(state.status),
+        status=(status := status_of(state.status)),
         source="openOrder",
-        text=state.warningText or "",
+        text=told_with(status, state.status, state.warningText or ""),
         terms=terms_of(contract, order, more),
     )
 

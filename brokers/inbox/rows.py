@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,8 +37,16 @@ STORE = f"""
 
 
 # --- stored and applied -------------------------------------------------------------------------------
-def store(session: str, messages: Sequence[InboundMessage]) -> prepared.Statement:
-    """Insert-or-ignore, marked as applied, as a statement: `stored` reads its rows.
+def by_key(messages: Iterable[InboundMessage]) -> dict[str, InboundMessage]:
+    """The first message of each key, which is that of its row."""
+    unique: dict[str, InboundMessage] = {}
+    for message in messages:
+        unique.setdefault(storable.key(message.dedup_key), message)
+    return unique
+
+
+def store(session: str, messages: Mapping[str, InboundMessage]) -> prepared.Statement:
+    """Insert-or-ignore, marked as applied, as a statement: its rows are (id, key) of those that were new.
 
     Runs in the caller's transaction: if applying fails, the rows go with it.
     """
@@ -50,25 +58,9 @@ def store(session: str, messages: Sequence[InboundMessage]) -> prepared.Statemen
             "raw": message.raw,
             "received_at": message.received_at,
         }
-        for key, message in _unique(messages).items()
+        for key, message in messages.items()
     ]
     return STORE, [session, msgspec.json.encode(rows).decode()]
-
-
-def stored(
-    messages: Sequence[InboundMessage], rows: Sequence[prepared.Row]
-) -> list[tuple[int, InboundMessage]]:
-    """(inbox id, message) of those that were new, in the order received."""
-    new = {key: row_id for row_id, key in rows}
-    return [(new[key], message) for key, message in _unique(messages).items() if key in new]
-
-
-def _unique(messages: Sequence[InboundMessage]) -> dict[str, InboundMessage]:
-    """The first of each key."""
-    unique: dict[str, InboundMessage] = {}
-    for message in messages:
-        unique.setdefault(storable.key(message.dedup_key), message)
-    return unique
 
 
 def kind_of(message: InboundMessage) -> str:
@@ -117,9 +109,9 @@ def _store_parked(
 
 def renew(session: str, again: Sequence[InboundMessage]) -> None:
     """Messages that were told again word for word while they wait count from now."""
-    if keys := [storable.key(message.dedup_key) for message in again]:
-        waiting = InboxMessage.objects.filter(session_id=session, dedup_key__in=keys, applied_at=None)
-        waiting.update(received_at=timezone.now())
+    keys = [storable.key(message.dedup_key) for message in again]
+    waiting = InboxMessage.objects.filter(session_id=session, dedup_key__in=keys, applied_at=None)
+    waiting.update(received_at=timezone.now())
 
 
 def parked_key(message: InboundMessage) -> str:

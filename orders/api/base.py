@@ -20,14 +20,15 @@ from orders.api import refusals
 from orders.api.authentication import Access
 from orders.api.bodies import read_fields
 from orders.api.keys import refuse_key
+from orders.api.parsers import is_utf8
 from orders.api.problems import Problem
 from orders.controls.audit.acting import acting
 from orders.controls.persons.people import Actor
 from orders.models import Scope
 
 JSON = "application/json"
-#: What an Accept may name: JSON is UTF-8, and many clients say so.
-ACCEPTED = (JSON, f"{JSON}; charset=utf-8", f"{JSON}; charset=UTF-8")
+#: What an Accept may name, by type and subtype.
+ACCEPTED = {("application", "json"), ("application", "*"), ("*", "*")}
 READING = ("GET", "HEAD")
 
 
@@ -58,7 +59,14 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who asks, and may he; then whether he asks for what there is. Raises Problem 400 and 406."""
         super().initial(request, *args, **kwargs)
-        if self.form == JSON and request.headers.get("Accept") and not any(map(request.accepts, ACCEPTED)):
+        if (
+            self.form == JSON
+            and request.headers.get("Accept")
+            and not any(
+                (one.main_type, one.sub_type) in ACCEPTED and is_utf8(one.params)
+                for one in request.accepted_types
+            )
+        ):
             raise Problem("NOT_ACCEPTABLE", f"Answers are {JSON}.")
         refuse_key(request, getattr(self, (request.method or "").lower(), None))
         if request.query_params and not (self.has_query and request.method in READING):

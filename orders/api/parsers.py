@@ -25,21 +25,26 @@ class StrictJSONParser(BaseParser):
         """The document; raises Problem 413 for a long body, 415 for another charset or a compressed one and
         400 for what is not strict JSON."""
         request = (parser_context or {})["request"]
-        # JSON has one charset (RFC 8259, 8.1); a few compressed bytes could be gigabytes (RFC 9110, 15.5.16).
-        charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
-        if charset.lower() not in ("utf-8", "utf8"):
-            raise Problem("UNSUPPORTED_MEDIA_TYPE", f"JSON is UTF-8, not {printable(charset)}.")
+        _, said = parse_header_parameters(media_type or "")
+        if not is_utf8(said):
+            raise Problem("UNSUPPORTED_MEDIA_TYPE", f"JSON is UTF-8, not {printable(said['charset'])}.")
+        # A few compressed bytes could be gigabytes (RFC 9110, 15.5.16).
         coding = request.headers.get("Content-Encoding", "")
         if coding.strip().lower() not in ("", "identity"):
             what = f"Bodies are sent as they are, not as {printable(coding)}."
             raise Problem("UNSUPPORTED_MEDIA_TYPE", what)
         limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        said = int(request.META.get("CONTENT_LENGTH") or 0)
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
         # A body in chunks comes with the length limit + 1; a longer one need not be read.
-        body = stream.read(limit + 1) if said <= limit + 1 else b""
-        if said > limit + 1 or len(body) > limit:
+        body = stream.read(limit + 1) if length <= limit + 1 else b""
+        if length > limit + 1 or len(body) > limit:
             raise Problem("BODY_TOO_LARGE", f"A body may have at most {limit} bytes.")
         return loads(body)
+
+
+def is_utf8(parameters: Mapping[str, Any]) -> bool:
+    """Whether a media type with these parameters can be JSON, which has one charset (RFC 8259, 8.1)."""
+    return parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8")
 
 
 def loads(body: bytes) -> Any:

@@ -39,6 +39,10 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
     open_kinds = [request.kind for request in requests if request.state in OPEN_REQUESTS]
     chain = cl_ord_id_chain(order.cl_ord_id, requests)
     day = order.day_quantities(timezone.now())
+    # Of one that needs a second person: which approval, and whether it still waits for it.
+    held: Document = {}
+    if order.approval_id:
+        held = {"approval_id": str(order.approval_id), "awaits_approval": order.awaits_approval}
     return {
         "id": str(order.id),
         "cl_ord_id": order.cl_ord_id,
@@ -79,15 +83,8 @@ def order_document(order: Order, requests: Iterable[OrderRequest]) -> Document:
         "commission_missing": order.commission_missing,
         "requests": [request_document(request, chain.get(request.cl_ord_id)) for request in requests],
         "timestamps": {step: time_or_none(getattr(order, f"{step}_at")) for step in STEPS},
-        **approval_fields(order),
+        **held,
     }
-
-
-def approval_fields(order: Order) -> Document:
-    """Of an order that needs a second person: which approval, and whether it still waits for it."""
-    if order.approval_id is None:
-        return {}
-    return {"approval_id": str(order.approval_id), "awaits_approval": order.awaits_approval}
 
 
 def share_fields(order: Order) -> Document:

@@ -41,7 +41,7 @@ from orders.booking import (
     request_answers,
 )
 from orders.booking.flags import SessionFlags
-from orders.booking.matching import WAYS
+from orders.booking.matching import WAYS, agrees, facts_of
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.instruments import trading_days
 from orders.models import (
@@ -76,13 +76,13 @@ class NotYet(Exception):
 
 def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -> None:
     """Store and apply a batch in one transaction, then notify the readers."""
-    messages = [item for item in items if isinstance(item, InboundMessage)]
+    messages = inbox_rows.by_key(item for item in items if isinstance(item, InboundMessage))
     events = [item.event if isinstance(item, InboundMessage) else item for item in items]
     asked = SessionFlags()
     with transaction.atomic():
         statements = [inbox_rows.store(session, messages)] if messages else []
         working_set = WorkingSet(session, events, *statements)
-        ids = {id(message): row for row, message in inbox_rows.stored(messages, working_set.answer)}
+        ids = {id(messages[key]): row for row, key in working_set.answer}
         rows = [(item, ids.get(id(item))) for item in items]
         # A commission counts though its key is stored: it may go back to what it was before.
         fresh = [
@@ -94,9 +94,8 @@ def apply_items(session: str, items: Sequence[InboxItem], flags: SessionFlags) -
             return
         # Before what else is done once it is committed: readers wait for this, nobody for a line of the log.
         transaction.on_commit(wakeup.notify_readers, robust=True)
-        inbox_rows.renew(
-            session, [item for item, row in fresh if row is None and isinstance(item, InboundMessage)]
-        )
+        if again := [item for item, row in fresh if row is None and isinstance(item, InboundMessage)]:
+            inbox_rows.renew(session, again)
         applying = Applying(working_set, asked)
         for item, row_id in fresh:
             applying.apply(item, row_id)
@@ -134,6 +133,9 @@ class Applying:
 
     def finish(self) -> None:
         """Move what was touched to where its quantities say it is, and write it all."""
+        for order in {**self._touched, **self._charged}:
+            for execution in commissions.carry_over(self.set.executions(order)):
+                self.set.touch_execution(execution)
         for order, cause in self._touched.items():
             quantities.watch_overfill(order, request_answers.ceiling(self.set, order), cause)
             quantities.settle(order, self.set.executions(order), cause)
@@ -209,10 +211,15 @@ class Applying:
             return False
         return True
 
-    def _behind(self, report: OrderReport | ErrorReport) -> Order | None:
+    def _behind(self, report: OrderReport | ExecutionReport | ErrorReport) -> Order | None:
         """Our order, when the report names another one behind its reference by a number only."""
         ref = duplicates.order_ref_of(report.identity)
         return self.set.fetch(ref) if ref else None
+
+    def _of_sibling(self, report: ExecutionReport) -> Order | None:
+        """Our order, of which the broker has a second one under this permId, and executes that."""
+        order = self._behind(report) if report.identity.perm_id else None
+        return order if order and agrees(order, facts_of(report)) else None
 
     def _follow_duplicate(self, order: Order, report: OrderReport, cause: Cause) -> None:
         """What becomes of another order behind this reference: with the last of them ours is over."""
@@ -254,7 +261,11 @@ class Applying:
             raise ValueError(f"an execution of {report.last_qty:f} takes away what others booked")
         if report.side not in WAYS:
             raise ValueError(f"an execution must be bought or sold, not {storable.text(report.side, 20)!r}")
-        order = self.set.find(report, cause.at) or corrections.find_corrected(self.set, report)
+        order = (
+            self.set.find(report, cause.at)
+            or corrections.find_corrected(self.set, report)
+            or self._of_sibling(report)
+        )
         if order is None:
             if external.is_busted(self.set.session, report):
                 log.info("a bust of what was never booked", extra={"exec_id": storable.text(report.exec_id)})

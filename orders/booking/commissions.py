@@ -16,7 +16,7 @@ from brokers.messages import CommissionReport
 from brokers.postgres import clock, storable
 from orders.booking import quantities
 from orders.models import AlertKind, Cause, EventKind, Execution, Order, Source
-from orders.models.execution import WHOLES, charged, uncharged
+from orders.models.execution import WHOLES, charged, newest, uncharged, version_root
 from orders.notify.alerts import raise_alert
 from orders.store.orders import store_orders
 
@@ -50,6 +50,23 @@ def take(one: Execution, report: CommissionReport, same_id: Sequence[Execution],
         setattr(one, name, value)
     one.commission_at = max(at, one.commission_at or at)
     return bool(changes)
+
+
+def carry_over(executions: Sequence[Execution]) -> list[Execution]:
+    """Corrections take the commission of what they correct until their own is told; those that changed.
+
+    The broker gives none back when it corrects: what it charged for the version before stays charged.
+    """
+    corrected = [e for e in executions if e.superseded and e.last_qty and e.commission_at]
+    changed = []
+    for one in executions if corrected else ():
+        if one.superseded or not one.last_qty or one.commission_at:
+            continue
+        told = [e for e in corrected if version_root(e) == version_root(one)]
+        if told and (before := newest(told)).commission not in (None, one.commission):
+            one.commission, one.commission_currency = before.commission, before.commission_currency
+            changed.append(one)
+    return changed
 
 
 def _share(one: Execution, amount: Decimal | None, same_id: Sequence[Execution]) -> Decimal | None:

@@ -44,6 +44,8 @@ DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
 def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> bool:
     """Move the order to what the broker says it is doing; whether a snapshot of the broker is needed."""
     status = report.status
+    if status is WorkingStatus.UNKNOWN:
+        return _unknown_word(order, report, cause)
     if status not in (*PENDING, WorkingStatus.IN_TRANSIT, WorkingStatus.INACTIVE):
         _stand(order, status, cause)
     if status in (*HELD, *PENDING):
@@ -60,13 +62,25 @@ def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -
     said = order.order_qty if status is WorkingStatus.FILLED else report.cum_qty
     short = status in OVER and said is not None and order.cum_qty < said
     short = short and not order.held_for_desk and order.source != Source.EXTERNAL
-    return short or status is WorkingStatus.INACTIVE
+    # Mostly late; a living order that is over here may execute, and only a look can tell which of both it is.
+    revived = order.state in DEAD and status in (WorkingStatus.HELD, WorkingStatus.WORKING)
+    return short or status is WorkingStatus.INACTIVE or (revived and report.snapshot_at is None)
 
 
 def note_plain_status(order: Order, report: ExecutionReport, cause: Cause) -> None:
     """An execution whose broker shows a plain status with it ends what outranked that status."""
     if report.ord_status and report.ord_status not in STANDINGS:
         _set_standing(order, "", cause)
+
+
+def _unknown_word(order: Order, report: OrderReport, cause: Cause) -> bool:
+    """A word that nobody knows: that the broker numbers the order is all it proves. A look says the rest."""
+    order.record_event(EventKind.BROKER_NOTICE, cause)
+    if report.identity.perm_id and order.state in (State.SENT, State.UNCONFIRMED):
+        acknowledge(order, cause, working=False)
+    text = f"The broker says {report.text} of this order, a status that is not in our table: it is looked up."
+    raise_alert(AlertKind.UNKNOWN_CODE, order=order, subject=report.text[:120], text=text)
+    return report.snapshot_at is None
 
 
 def _hold(order: Order, report: OrderReport, cause: Cause) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orders.booking.working_set import WorkingSet
 from orders.models import Order, RequestKind, RequestState
-from orders.models.group_members import ends_with
+from orders.models.group import ends_with
 
 #: The broker has a cancel, or has done it.
 ASKED = (RequestState.SENT, RequestState.UNCONFIRMED, RequestState.ACCEPTED)

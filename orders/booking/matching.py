@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
+
 from brokers.fix import SecType, Side
 from brokers.messages import ErrorReport, ExecutionReport, InstrumentRef, OrderIdentity, OrderReport
 from orders.models import Order, Source
@@ -52,7 +54,8 @@ def match(candidates: Sequence[Order], report: Report, at: datetime) -> Order | 
     """The order that a report received `at` is about, of those that share an identity with it."""
     facts = facts_of(report)
     ranked = _ranked(candidates, report.identity, at, facts)
-    return next((order for order in ranked if agrees(order, facts)), None)
+    said = report.identity
+    return next((o for o in ranked if agrees(o, facts) or _is_renumbered(o, said, facts)), None)
 
 
 def _ranked(
@@ -144,6 +147,18 @@ def agrees(order: Order, facts: Facts | None) -> bool:
     if facts.account and facts.account != order.account_id and not _is_share(order, facts):
         return False
     return _fits(order.traded, WAYS.get(order.side), facts)
+
+
+def _is_renumbered(order: Order, said: OrderIdentity, facts: Facts | None) -> bool:
+    """Whether it is ours in a contract that the broker numbers anew, as after a corporate action.
+
+    Then reference and permId both name our order, and all else that describes the contract is as it was.
+    """
+    if facts is None or not said.perm_id or order.source == Source.EXTERNAL:
+        return False
+    if order.perm_id != said.perm_id or order_id_of(said.order_ref or "") != order.id:
+        return False
+    return agrees(order, facts._replace(instrument=msgspec.structs.replace(facts.instrument, con_id=0)))
 
 
 def _is_share(order: Order, facts: Facts) -> bool:

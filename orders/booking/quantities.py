@@ -137,6 +137,9 @@ def settle(order: Order, executions: Iterable[Execution], cause: Cause) -> None:
         _reopen(order, cause)
     elif order.state in UNCERTAIN and has_executed(executions):
         _leg_alone(order, cause)
+    if order.reason_code and order.state not in DEAD and not order.closed_as:
+        order.reason_code = order.reason_text = ""  # why it is over is said only while it is
+        order.touched = True
     settle_costs(order, executions, cause)
 
 

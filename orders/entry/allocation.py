@@ -8,7 +8,7 @@ from brokers.fix import SecType
 from brokers.models import BrokerAccount, Instrument
 from brokers.order_attributes import Allocation
 from orders.entry.reading.ticket import Ticket
-from orders.risk.contract_rules import Errors
+from orders.risk.form.contract import Errors
 from orders.store import advisors
 
 

@@ -30,7 +30,7 @@ from orders.models import (
     Source,
     State,
 )
-from orders.models.group_members import ended_with
+from orders.models.group import ended_with
 from orders.notify import wakeup
 from orders.sending.unknown_outcome import cancel_unsent
 from orders.store.orders import store_orders

@@ -16,7 +16,7 @@ from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry import second_person
 from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
-from orders.entry.limits.intentions import has_use_limits
+from orders.entry.limits.intentions import unasked_marks
 from orders.entry.limits.rules import Rules, rules_cache
 from orders.entry.limits.use import reject_beyond_use
 from orders.entry.place import drafted
@@ -248,7 +248,7 @@ def _record(
         reject_beyond_use([orders], rules)
         approval = second_person.hold(orders, whole=True)
         group.save(force_insert=True)
-        marks = {} if has_use_limits(orders, rules) else rules.quote_marks
+        marks = unasked_marks(orders, rules)
         recorded = record_orders(orders, ruleset=rules.ruleset_version, marks=marks)
         if recorded is None:
             transaction.set_rollback(True)

@@ -20,8 +20,8 @@ from brokers.models import BrokerAccount, GatewaySession
 from brokers.postgres import clock
 from orders.entry import backlog, repeats, second_person
 from orders.entry.allocation import allocation_errors
-from orders.entry.limits.checks import warned_report
-from orders.entry.limits.intentions import has_use_limits, worth_of
+from orders.entry.limits.checks import order_facts, warned_report
+from orders.entry.limits.intentions import unasked_marks
 from orders.entry.limits.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.limits.use import (
     Grant,
@@ -37,8 +37,8 @@ from orders.instruments.prices import last_prices
 from orders.models import Cause, EventKind, IfBrokerDown, Order, Source, State
 from orders.models.references import order_ids, order_ref_of
 from orders.notify import wakeup
+from orders.risk.form.validity import form_errors
 from orders.risk.report import CheckResult, first_failed
-from orders.risk.validity import form_errors
 from orders.sending.unknown_outcome import reject_order
 from orders.store.orders import Recorded, record_orders
 
@@ -128,7 +128,15 @@ def place_orders(
     while True:
         rules = rules_cache.rules()
         for line in lines:
-            _draft_line(line, rules, client=client, source=source, received_at=received_at)
+            if line.ticket is None or line.settled:
+                continue
+            try:
+                line.order = drafted(
+                    line.ticket, rules, client=client, source=source, received_at=received_at
+                )
+                line.created = True
+            except OrderError as error:
+                line.error = error
         if failed := [line for line in lines if line.failed]:
             _replay(failed, client)
             failed = [line for line in failed if line.failed]
@@ -165,16 +173,6 @@ def resolve_lines(lines: Iterable[Line], user: str) -> None:
     price_tickets(found, user)
 
 
-def _draft_line(line: Line, rules: Rules, *, client: User, source: Source, received_at: datetime) -> None:
-    if line.ticket is None or line.settled:
-        return
-    try:
-        line.order = drafted(line.ticket, rules, client=client, source=source, received_at=received_at)
-        line.created = True
-    except OrderError as error:
-        line.error = error
-
-
 def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: bool) -> bool:
     """Record the drafts; False when the rules or the use by which they were checked do not stand any more.
 
@@ -183,7 +181,8 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
     drafts = [line.order for line in lines if line.order and line.created]
     if all_or_none:  # one intention; without it each line is an order by itself, as if it came alone
         second_person.add_up(drafts)
-    limited = has_use_limits(drafts, rules)
+    unasked = unasked_marks(drafts, rules)
+    limited = unasked is None
     # An overridden warning may come with the use, which is read below: what waits for it is one transaction.
     whole = all_or_none or any(order.overrides or second_person.needs_second(order) for order in drafts)
     grant = grant_unlocked([[order] for order in drafts], rules) if limited and not whole else None
@@ -192,7 +191,7 @@ def _record(lines: Sequence[Line], rules: Rules, client: User, *, all_or_none: b
             reject_beyond_use([[order] for order in drafts], rules)
         approval = second_person.hold(drafts, whole=all_or_none)
         backlog.rank(drafts)
-        marks = grant.marks if grant else {} if limited else rules.quote_marks
+        marks = grant.marks if grant else unasked
         done = record_orders(drafts, ruleset=rules.ruleset_version, marks=marks)
         if done is None:
             if grant:
@@ -280,8 +279,9 @@ def drafted(ticket: Ticket, rules: Rules, *, client: User, source: Source, recei
     require_form(ticket, context)
     order = _draft(ticket, context, client=client, source=source, received_at=received_at)
     order.overrides = ticket.overrides(client.get_username())
-    order.worth = worth_of(ticket, context.instrument)
-    report = warned_report(ticket, context, order.overrides)
+    facts = order_facts(ticket, context)
+    order.worth = facts.worth
+    report = warned_report(facts, context, order.overrides)
     if source != Source.SLICER and (large := second_person.large_check(ticket, context, order.worth)):
         report = [*report, large]
     order.check_report = [result.as_json() for result in report]
@@ -299,7 +299,7 @@ def dry_run(ticket: Ticket, user: str) -> list[CheckResult]:
     rules = rules_cache.rules()
     context = context_by(rules, ticket, user)
     require_form(ticket, context)
-    own = warned_report(ticket, context, ticket.overrides(user))
+    own = warned_report(order_facts(ticket, context), context, ticket.overrides(user))
     wait = backlog.backlog_check(ticket, context.instrument, str(context.account.session_id))
     return [*own, *dry_report(ticket, context.instrument, rules, user), wait]
 

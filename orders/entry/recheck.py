@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from brokers.postgres import clock
-from orders.entry.limits.checks import check_report, warned_report
+from orders.entry.limits.checks import check_report, order_facts, warned_report
 from orders.entry.limits.intentions import Orders, account_of, by_intention, is_exit, user_of
 from orders.entry.limits.rules import OrderContext, Rules, context_by, rules_cache
 from orders.entry.limits.use import lock_replaces, recheck_use, replace_report
@@ -102,7 +102,10 @@ def _replace_report(order: Order, request: OrderRequest, rules: Rules) -> list[C
         return []
 
     def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
-        return [*check_report(ticket, context), *replace_report(order, ticket, rules, recorded=True)]
+        return [
+            *check_report(order_facts(ticket, context), context),
+            *replace_report(order, ticket, rules, recorded=True),
+        ]
 
     return _again(order, request.terms, rules, ask)
 
@@ -187,7 +190,7 @@ def _report(order: Order, rules: Rules) -> list[CheckResult]:
 
     def ask(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
         order.overrides = order.recorded_overrides()
-        return warned_report(ticket, context, order.overrides)
+        return warned_report(order_facts(ticket, context), context, order.overrides)
 
     return _again(order, order.terms, rules, ask)
 

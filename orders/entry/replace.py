@@ -16,7 +16,7 @@ from brokers.messages import Leg
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from brokers.postgres import clock
 from orders.entry import second_person
-from orders.entry.limits.checks import check_report
+from orders.entry.limits.checks import check_report, order_facts
 from orders.entry.limits.intentions import is_exit, user_of
 from orders.entry.limits.rules import find_context, rules_cache
 from orders.entry.limits.use import replace_report
@@ -221,7 +221,7 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
     report = []
     if not order.terms.only_lowers_to(request.terms):
         report = [
-            *check_report(ticket, context),
+            *check_report(order_facts(ticket, context), context),
             *([] if is_exit(order) else second_person.larger_check(order, ticket, context)),
             *replace_report(order, ticket, rules_cache.rules()),
         ]

@@ -24,7 +24,7 @@ from brokers.postgres import clock, database
 from orders.entry import second_person
 from orders.entry.backlog import priority_now
 from orders.entry.cancel import cancel_order
-from orders.entry.limits.intentions import has_use_limits
+from orders.entry.limits.intentions import unasked_marks
 from orders.entry.limits.rules import OrderContext, find_context, rules_cache, ruleset_in_force
 from orders.entry.limits.use import reject_beyond_use, require_whole
 from orders.entry.place import drafted, dry_run, require_form
@@ -407,7 +407,7 @@ def _send(parent: SlicedOrder, quantity: Decimal, now: datetime) -> None:
     order.fresh_until = min(order.fresh_until, parent.end_time)  # nothing of it is sent after its window
     reject_beyond_use([[order]], rules)
     order.priority = priority_now(order)
-    marks = {} if has_use_limits([order], rules) else rules.quote_marks
+    marks = unasked_marks([order], rules)
     if record_orders([order], ruleset=rules.ruleset_version, marks=marks) is None:
         return  # the next round takes the new rules
     parent.made = number

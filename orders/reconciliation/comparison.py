@@ -34,6 +34,7 @@ AGREES: dict[WorkingStatus, tuple[State, ...]] = {
     WorkingStatus.WORKING: (State.PENDING, State.PARTIALLY_FILLED),
     WorkingStatus.PENDING_CANCEL: (State.ACCEPTED, State.PENDING, State.PARTIALLY_FILLED),
     WorkingStatus.INACTIVE: (State.ACCEPTED, State.PARTIALLY_FILLED, *DEAD),
+    WorkingStatus.UNKNOWN: tuple(set(State) - {State.SENT, State.UNCONFIRMED}),  # it proves nothing more
     WorkingStatus.FILLED: EXECUTED,
     WorkingStatus.CANCELED: (State.CANCELED, *EXECUTED, State.EXPIRED, State.REJECTED),
     WorkingStatus.EXPIRED: (State.EXPIRED, *EXECUTED),

@@ -1,4 +1,4 @@
-"""Pre-trade checks on an intention: rules of form, limits, order kinds, slicing schedules.
+"""Pre-trade checks on an intention: rules of form and order kinds (`form/`), limits, slicing schedules.
 
 Comes in: an intention as plain values (terms, instrument rules, limits, prices with their source).
 Goes out: for each check its code, value, limit and whether it passed; errors of form by field.

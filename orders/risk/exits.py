@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from orders.models.group_members import leg_of
+from orders.models.group import leg_of
 from orders.models.states import ALIVE
 
 if TYPE_CHECKING:

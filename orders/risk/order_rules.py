@@ -15,7 +15,7 @@ from functools import lru_cache
 from brokers.fix import OrdType, Side, TimeInForce
 from brokers.formats import decimal_text
 from orders.risk.catalogue import LimitSet
-from orders.risk.contract_rules import ContractRules, hours_of, is_open
+from orders.risk.form.contract import ContractRules, hours_of, is_open
 from orders.risk.market import (
     BPS,
     Ages,
@@ -57,6 +57,13 @@ class OrderFacts:
     max_close_age: timedelta
     rates: Rates = field(default_factory=Rates)
     rules: ContractRules | None = None
+
+    @property
+    def worth(self) -> Decimal | None:
+        """What the order is worth at most, in its own currency, at prices that no limit wants younger."""
+        ages = Ages(now=self.now, market=self.max_close_age, close=self.max_close_age)
+        known = value_price(self.terms, self.legs, ages)
+        return None if known is None else self.terms.order_qty * known.px * self.unit
 
     def ages(self, limits: LimitSet) -> Ages:
         """How old prices may be for these limits."""

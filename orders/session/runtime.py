@@ -24,7 +24,7 @@ from brokers.gate.lease import Lease
 from brokers.gate.pacing import Pacer
 from brokers.inbox.writer import InboxWriter
 from brokers.models import GatewaySession, QuestionKind
-from brokers.port import Link
+from brokers.port import BrokerSession, Link
 from brokers.postgres import clock
 from orders.booking import commissions
 from orders.booking.flags import SessionFlags
@@ -108,29 +108,11 @@ class SessionRuntime:
         )
         self.writer = InboxWriter(self.name, self.applier)
         pacer = Pacer(settings.PACING_PER_SECOND, settings.PACING_CANCEL_RESERVE)
-        configured = settings.BROKER_SESSIONS.get(self.name)
-        self.session = registry.create(
-            self.name,
-            adapter,
-            host=host,
-            port=port,
-            client_id=client_id,
-            paper=settings.TRADING_MODE == "paper",
-            listener=self.writer,
-            time_zone=configured.time_zone if configured else "",
-            fence=lease.fence,
-            pacer=pacer,
-        )
+        self.session = self._connection_by(adapter, pacer, host=host, port=port, client_id=client_id)
         self.applier.reconnect = self.session.reconnect
         self.clocks = ClockWatch(self.name, self.session, self.flags)
-        self.submitter = Submitter(
-            self.session,
-            lease,
-            self.breaker,
-            pacer,
-            partial(recheck_waiting, lease.name),
-            partial(recheck_replaces, lease.name),
-        )
+        rechecks = partial(recheck_waiting, self.name), partial(recheck_replaces, self.name)
+        self.submitter = Submitter(self.session, lease, self.breaker, pacer, *rechecks)
         self.rounds = ReconciliationRounds(lease, self.session, self.flags, self.applier, self.writer)
         #: What tasks and the desk ask of a session by name.
         self.reconcile = self.rounds.reconcile
@@ -146,6 +128,24 @@ class SessionRuntime:
         self._supervise_all()
         self.sweep_steps = Sweep(self._steps())
         self.health = HealthReport(self.name, self.session, self.supervisor, self.sweep_steps, self.clocks)
+
+    def _connection_by(
+        self, adapter: str, pacer: Pacer, *, host: str, port: int, client_id: int
+    ) -> BrokerSession:
+        """What speaks to the gateway for us, as the settings have it; it tells the writer what it hears."""
+        configured = settings.BROKER_SESSIONS.get(self.name)
+        return registry.create(
+            self.name,
+            adapter,
+            host=host,
+            port=port,
+            client_id=client_id,
+            paper=settings.TRADING_MODE == "paper",
+            listener=self.writer,
+            time_zone=configured.time_zone if configured else "",
+            fence=self.lease.fence,
+            pacer=pacer,
+        )
 
     def _supervise_all(self) -> None:
         """Every thread of the session."""

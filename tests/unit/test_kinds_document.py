@@ -5,7 +5,7 @@ from __future__ import annotations
 from brokers.fix import OrdType
 from brokers.ib.translate import ORDER_TYPES
 from brokers.order_attributes import ConditionKind
-from orders.risk.kinds import ALGOS, CONDITIONS, KINDS
+from orders.risk.form.kinds import ALGOS, CONDITIONS, KINDS
 from tradedesk.management.commands.drawkinds import HINTS, document_path, redrawn
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from tradedesk.http.bodies import with_bodies
-from tradedesk.http.turns import make_turns
+from tradedesk.http.bodies import make_turns, with_bodies
 
 
 class Streamed:

@@ -75,18 +75,17 @@ class PooledConnection(psycopg.Connection[Any]):
             raise
 
     def prove_alive(self) -> psycopg.Cursor[Any]:
-        """An empty answer; `psycopg.OperationalError` where the connection must not be lent."""
-        if self.is_read_only() and time.monotonic() - self.made_at > READ_ONLY_LENT:
+        """An empty answer; `psycopg.OperationalError` where the connection must not be lent.
+
+        Whether it is read-only the server says of itself, unasked (PostgreSQL 14 and later).
+        """
+        said = [self.pgconn.parameter_status(name) for name in SAYS_READ_ONLY]
+        if b"on" in said and time.monotonic() - self.made_at > READ_ONLY_LENT:
             self.close()  # else the pool would lend it again: what it says of itself only a query renews
             raise psycopg.OperationalError("it has been read-only for long: a new one may not be")
         if self.pgconn.status == psycopg.pq.ConnStatus.OK and is_silent(self.fileno()):
             return self.cursor()
         return super().execute("")
-
-    def is_read_only(self) -> bool:
-        """Whether the server last said so of itself; it says so unasked (PostgreSQL 14 and later)."""
-        said = (self.pgconn.parameter_status(name) for name in SAYS_READ_ONLY)
-        return b"on" in said
 
 
 def answer_soon(pool: dict[str, Any]) -> None:

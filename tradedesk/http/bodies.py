@@ -1,25 +1,27 @@
-"""Bodies of requests: those in chunks, which Django would take as empty, unread ones, slow ones.
+"""A request's turn to be worked, and its body: in chunks, which Django would take as empty, unread, or slow.
 
 The server's own `read` waits for its client as long as that likes, and cannot be interrupted. So threads of
-their own read, and whoever wants the body waits for them no longer than it may. A reader that is waited for
-no more comes back when the connection is closed.
+their own read; whoever wants the body waits for them no longer than it may, and without its turn: as many
+requests are worked at once as there are turns, however many wait for slow clients. A reader that is waited
+for no more comes back when the connection is closed.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from queue import SimpleQueue
 from threading import Lock, Thread
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connections
 
 from orders.api.problems import Problem, problem_response
-from tradedesk.http.turns import Turn
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,63 +33,108 @@ MOST_SLOW = 32
 TOO_SLOW = "The body did not arrive in time; nothing was done. Send it again."
 #: Seconds between an answer and the end of its connection.
 LINGER = 0.05
+#: Asks for nothing that others could hold: it is answered whatever else waits.
+ALWAYS = ("/healthz",)
+Read = Callable[[int], bytes]
 
 
 class BodyTooSlow(TimeoutError):
     """The body was not there in time."""
 
 
-class Reading:
-    """One read, done by another thread."""
+def make_turns(count: int) -> SimpleQueue[None]:
+    """So many turns, all of them free."""
+    free: SimpleQueue[None] = SimpleQueue()
+    for _ in range(count):
+        free.put(None)
+    return free
 
-    def __init__(self, read: Callable[[int], bytes], size: int) -> None:
-        self._read, self._size = read, size
-        self._data: bytes | BaseException = b""
-        self._done = Lock()
-        self._done.acquire()
 
-    def run(self) -> None:
-        """In the reader's thread."""
+class Turn:
+    """A request's right to be worked, as long as its `with` lasts."""
+
+    def __init__(self, path: str, free: SimpleQueue[None]) -> None:
+        self._free = None if path in ALWAYS else free
+        self._held = False
+
+    def __enter__(self) -> Turn:
+        """Wait until one is free."""
+        if self._free:
+            self._free.get()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Let another request be worked."""
+        if self._free and not self._held:
+            self._free.put(None)
+
+    @contextmanager
+    def given_back(self) -> Iterator[None]:
+        """While this request waits for its client, others are worked."""
+        self.__exit__()
         try:
-            self._data = self._read(self._size)
-        except BaseException as error:
-            self._data = error
-        self._done.release()
+            yield
+        finally:
+            self.__enter__()
 
-    def result(self, within: float) -> bytes:
-        """What was read; raises what the read raised, and BodyTooSlow after so many seconds."""
-        if not self._done.acquire(timeout=max(within, 0)):
-            raise BodyTooSlow("the body was not there in time")
-        if isinstance(self._data, BaseException):
-            raise self._data
-        return self._data
+    def held_by(self, answer: Iterable[bytes]) -> HeldAnswer:
+        """An answer that is made while it is sent: it keeps the turn until it is closed."""
+        self._held = True
+        return HeldAnswer(answer, self)
+
+    def end(self) -> None:
+        """The answer that held it is sent."""
+        if self._held:
+            self._held = False
+            self.__exit__()
+
+
+class HeldAnswer:
+    """An answer whose turn ends with it."""
+
+    def __init__(self, answer: Iterable[bytes], turn: Turn) -> None:
+        self._answer, self._turn = answer, turn
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._answer)
+
+    def close(self) -> None:
+        """The server calls it when all is sent, or when nobody listens any more."""
+        self._turn.end()
+        if close := getattr(self._answer, "close", None):
+            close()
 
 
 class BodyReaders:
     """The threads that read: as many as there are reads at once, kept for the next ones."""
 
     def __init__(self) -> None:
-        self._waiting: SimpleQueue[Reading] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Future[bytes], Read, int]] = SimpleQueue()
         self._count = Lock()
         self._idle = 0  # threads that wait for a read
         self._slow = 0  # reads that are waited for with patience
 
-    def begin(self, read: Callable[[int], bytes], size: int) -> Reading:
+    def begin(self, read: Read, size: int) -> Future[bytes]:
         """Have it read."""
-        reading = Reading(read, size)
+        reading: Future[bytes] = Future()
         with self._count:
             self._idle -= 1
             if another := self._idle < 0:
                 self._idle += 1  # it is the new thread's
-        self._waiting.put(reading)
+        self._waiting.put((reading, read, size))
         if another:
             Thread(target=self._run, name="body-reader", daemon=True).start()
         return reading
 
-    def finish(self, reading: Reading, until: float) -> bytes:
+    def finish(self, reading: Future[bytes], until: float) -> bytes:
         """Wait for a slow one until this moment (monotonic), but not at all while too many are slow.
 
-        Raises BodyTooSlow.
+        Raises TimeoutError.
         """
         with self._count:
             self._slow += 1
@@ -100,7 +147,11 @@ class BodyReaders:
 
     def _run(self) -> None:
         while True:
-            self._waiting.get().run()
+            reading, read, size = self._waiting.get()
+            try:
+                reading.set_result(read(size))
+            except BaseException as error:
+                reading.set_exception(error)
             with self._count:
                 self._idle += 1
 
@@ -123,7 +174,7 @@ class TimedBody:
         """A line of it. Raises BodyTooSlow."""
         return self._in_time(self._stream.readline, size, least=1)
 
-    def _in_time(self, read: Callable[[int], bytes], size: int, *, least: int) -> bytes:
+    def _in_time(self, read: Read, size: int, *, least: int) -> bytes:
         """Fewer bytes than `least` are the last ones; a `least` below zero is all of them.
 
         Whoever waits for a slow body has given back its turn and its connection of the database.
@@ -134,13 +185,13 @@ class TimedBody:
             reading = self._readers.begin(read, size)
             try:
                 data = reading.result(min(self._until - now, AT_ONCE))
-            except BodyTooSlow:
+            except TimeoutError:
                 with self._turn.given_back():
                     close_connections()
                     data = self._readers.finish(reading, self._until)
-        except BodyTooSlow:
+        except TimeoutError:
             self.late = True
-            raise
+            raise BodyTooSlow("the body was not there in time") from None
         if self._left is not None:
             self._left -= len(data)
         self.ended = self.ended or self._left == 0 or len(data) < least or least < 0

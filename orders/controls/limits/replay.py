@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from brokers.models import Position
-from orders.entry.limits.checks import check_report_by, order_facts
+from orders.entry.limits.checks import limit_checks, order_facts
 from orders.entry.limits.intentions import by_intention, intention_of, user_of
 from orders.entry.limits.rules import Rules, context_by, ruleset_in_force
 from orders.entry.limits.valuation import valuation_for
@@ -131,7 +131,7 @@ def _order_report(order: Order, rules: Rules) -> list[CheckResult]:
     facts = order_facts(ticket, context)
     arrival = None if order.arrival_px is None else Price(order.arrival_px, order.received_at)
     legs = [Leg(market=Market(last_px=arrival))] if not order.instrument.legs else list(facts.legs)
-    return check_report_by(replace(facts, legs=legs, now=order.received_at), context)
+    return limit_checks(replace(facts, legs=legs, now=order.received_at), context)
 
 
 @dataclass

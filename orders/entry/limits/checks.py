@@ -27,37 +27,40 @@ from orders.risk.order_rules import OrderFacts, lacks_price, order_checks
 from orders.risk.overrides import with_warnings
 from orders.risk.report import CheckResult
 from orders.risk.states import state_check
+from orders.risk.terms import OrderTerms
 
 
-def check_report(ticket: Ticket, context: OrderContext) -> list[CheckResult]:
+def check_report(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
     """Every check on these terms alone, passed or not; an account without limits may order nothing."""
     state = [state_check(context.in_force)] if context.in_force else []
     if not context.limits:
         code = context.account.code
         no_limits = CheckResult(check="limits", passed=False, value=code, limit="none set", code="NO_LIMITS")
         return [*state, no_limits]
-    return [*state, *check_report_by(order_facts(ticket, context), context)]
+    return [*state, *limit_checks(facts, context)]
 
 
-def warned_report(ticket: Ticket, context: OrderContext, overrides: Mapping[str, str]) -> list[CheckResult]:
+def limit_checks(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
+    """What the limits of all its scopes say about an order, by these facts."""
+    return [check for limits in context.limits for check in order_checks(facts, limits)]
+
+
+def warned_report(
+    facts: OrderFacts, context: OrderContext, overrides: Mapping[str, str]
+) -> list[CheckResult]:
     """The same with breaches of soft limits as warnings, and who overrode them."""
-    report = check_report(ticket, context)
+    report = check_report(facts, context)
     if not any(limits.soft for limits in context.limits):
         return report
-    meant = content_of(ticket, context.instrument, context.account.code)
+    meant = content_of(facts.terms, context.instrument, context.account.code)
     return with_warnings(report, context.limits, meant, overrides)
 
 
-def content_of(terms: Order | Ticket, instrument: Instrument, account: str) -> Content:
+def content_of(terms: Order | OrderTerms, instrument: Instrument, account: str) -> Content:
     """What makes it another order than the next."""
     buys = terms.side == Side.BUY
     contract = contract_key(instrument)
     return Content(account, contract, buys, terms.order_qty, terms.ord_type, terms.price, terms.stop_px)
-
-
-def check_report_by(facts: OrderFacts, context: OrderContext) -> list[CheckResult]:
-    """What the limits of all its scopes say about an order, by these facts."""
-    return [check for limits in context.limits for check in order_checks(facts, limits)]
 
 
 def order_facts(ticket: Ticket, context: OrderContext) -> OrderFacts:

@@ -6,7 +6,7 @@ parent at its total, a replace at its difference. What it means is in `risk.inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,7 @@ from orders.models import OPEN_REQUESTS, GroupKind, Order, RequestKind, TradingS
 from orders.risk.catalogue import LimitSet
 from orders.risk.intention import Intention, Part, signed
 from orders.risk.market import value_price
-from orders.risk.use import USE_RULES, asks
+from orders.risk.use import USE_RULES
 
 #: A single order, or those of a group that are recorded together.
 Orders = Sequence[Order]
@@ -36,9 +36,15 @@ def by_intention(orders: Iterable[Order]) -> list[list[Order]]:
     return list(found.values())
 
 
-def has_use_limits(orders: Iterable[Order], rules: Rules) -> bool:
-    """Whether one of these orders has to be asked with all that its scopes do already."""
-    return any(sets_of(order, user_of(order), rules) or must_shrink(order, rules) for order in orders)
+def unasked_marks(orders: Iterable[Order], rules: Rules) -> Mapping[str, None] | None:
+    """The marks that these orders move as they are recorded, where none is asked with what its scopes do.
+
+    None where one is: then the marks are those by which it was granted, or its owners' lock has moved them.
+    """
+    for order in orders:
+        if sets_of(order, user_of(order), rules) or must_shrink(order, rules):
+            return None
+    return rules.quote_marks
 
 
 def intention_of(orders: Orders, rules: Rules, *, counts: bool = False) -> Intention | None:
@@ -134,7 +140,7 @@ def sets_of(terms: Order | Ticket, user: str, rules: Rules) -> tuple[LimitSet, .
     """The sets with rules on what their scopes do as a whole."""
     account = terms.account if isinstance(terms, Ticket) else account_of(terms)
     sets = rules.limits_for(account, terms.strategy, user)
-    return tuple(limits for limits in sets if asks([limits], *USE_RULES))
+    return tuple(limits for limits in sets if not limits.on.isdisjoint(USE_RULES))
 
 
 def is_exit(order: Order) -> bool:

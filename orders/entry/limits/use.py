@@ -17,7 +17,7 @@ from django.db import transaction
 
 from brokers.models import Instrument
 from brokers.postgres import clock
-from orders.entry.limits.checks import warned_report
+from orders.entry.limits.checks import order_facts, warned_report
 from orders.entry.limits.intentions import (
     Orders,
     account_of,
@@ -251,7 +251,7 @@ def require_whole(ticket: Ticket, context: OrderContext, rules: Rules, user: str
 
     In the transaction that records it: from then on all of it counts, whatever its parts do.
     """
-    own = warned_report(ticket, context, ticket.overrides(user))
+    own = warned_report(order_facts(ticket, context), context, ticket.overrides(user))
     intention = ticket_intention(ticket, context.instrument, rules, user)
     report = [*own, *_report(intention, rules, lock=True)]
     if broken := first_failed(report):

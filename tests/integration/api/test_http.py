@@ -17,6 +17,7 @@ NOWHERE = "01999999-9999-7999-8999-999999999999"
 MANY_NINES = "9" * 5000
 NAMED = "text/html, application/json; charset=utf-8"
 LATIN = "application/json; charset=latin-1"
+ODD = 'application/json; charset="UTF8"; version=1'
 
 
 def with_headers(api: Api, **headers: str) -> dict[str, str]:
@@ -55,7 +56,7 @@ def test_what_can_not_be_represented_is_406_and_nothing_is_stored(api: Api, acce
 
 
 @pytest.mark.parametrize(
-    "accept", ["", "*/*", "application/*", "text/html, */*;q=0.8", "application/json", NAMED]
+    "accept", ["", "*/*", "application/*", "text/html, */*;q=0.8", "application/json", NAMED, ODD]
 )
 def test_what_can_be_represented_is(api: Api, accept: str) -> None:
     for path in ("orders", "orders.csv"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.entry.reading.ticket import InstrumentKey, Ticket
-from orders.risk.validity import form_errors
+from orders.risk.form.validity import form_errors
 from tests.unit.orders.test_risk import NOW, Rules
 from tradedesk.demo.orders import (
     FAR_TOO_MANY,

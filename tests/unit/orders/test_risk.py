@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from brokers.fix import OrdType, Side, TimeInForce
 from orders.models.reasons import REASONS
 from orders.risk.catalogue import LimitSet
+from orders.risk.form.validity import form_errors
 from orders.risk.market import Leg, Market, Price
 from orders.risk.money import Rates
 from orders.risk.order_rules import OrderFacts, order_checks
 from orders.risk.restrictions import Effect, Restriction
 from orders.risk.terms import OrderTerms
-from orders.risk.validity import form_errors
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from brokers.ib.order_attributes import STRATEGIES
 from brokers.ib.translate import ORDER_TYPES
 from brokers.order_attributes import AlgoStrategy, ConditionKind
-from orders.risk.kinds import ALGOS, CONDITIONS, KINDS
+from orders.risk.form.kinds import ALGOS, CONDITIONS, KINDS
 
 START, END = "<!-- drawn by manage.py drawkinds -->", "<!-- end -->"
 

@@ -33,7 +33,7 @@ from orders.entry.reading.numbers import UnclearNumber, typed_number
 from orders.entry.replace import Change, replace_order
 from orders.errors import OrderError, TicketInvalid
 from orders.models import Order, RequestState
-from orders.risk.contract_rules import tick_at
+from orders.risk.form.contract import tick_at
 
 RIGHT = "orders.replace_order"
 MOST = 200  # orders of one press: each is tried before

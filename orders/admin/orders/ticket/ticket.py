@@ -45,7 +45,7 @@ from orders.entry.reading.ticket_texts import (
 from orders.entry.resolution import resolve_ticket
 from orders.errors import OrderError, TicketInvalid
 from orders.models import Order
-from orders.risk.kinds import KIND_FIELDS, KINDS, OrderKind
+from orders.risk.form.kinds import KIND_FIELDS, KINDS, OrderKind
 from orders.risk.report import CheckResult
 from orders.store.states import read_session_state
 

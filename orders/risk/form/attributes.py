@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from brokers.order_attributes import MAX_CONDITIONS, Algo, ConditionKind, TradingCondition
-from orders.risk.contract_rules import Errors
-from orders.risk.kinds import (
+from orders.risk.form.contract import Errors
+from orders.risk.form.kinds import (
     ALGO_FIELDS,
     ALGO_TIMES,
     ALGO_TYPES,

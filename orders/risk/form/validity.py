@@ -10,9 +10,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
-from orders.risk.attribute_rules import check_algo, check_conditions
-from orders.risk.contract_rules import ContractRules, Errors, check_contract
-from orders.risk.kinds import COMBO_TYPES, IMMEDIATE, KIND_FIELDS, KINDS, OUTSIDE_HOURS_TYPES, SHORT_SEC_TYPES
+from orders.risk.form.attributes import check_algo, check_conditions
+from orders.risk.form.contract import ContractRules, Errors, check_contract
+from orders.risk.form.kinds import (
+    COMBO_TYPES,
+    IMMEDIATE,
+    KIND_FIELDS,
+    KINDS,
+    OUTSIDE_HOURS_TYPES,
+    SHORT_SEC_TYPES,
+)
 from orders.risk.terms import OrderTerms
 
 

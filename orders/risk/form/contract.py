@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from brokers.fix import SecType
-from orders.risk.kinds import IMMEDIATE
+from orders.risk.form.kinds import IMMEDIATE
 from orders.risk.terms import OrderTerms
 
 Errors = dict[str, list[str]]
