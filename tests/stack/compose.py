@@ -92,5 +92,6 @@ def surroundings(service: Service, path: Path, data: Path) -> dict[str, str]:
         "TRADEDESK_DATA": str(data),
         "TRADEDESK_HEARTBEATS": str(data / "heartbeats"),
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
         **service.environment,
     }

@@ -5,7 +5,6 @@ The session needs no Redis: it goes on while Celery's consumer waits for one or 
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -84,8 +83,6 @@ def run(runtime: SessionRuntime) -> int:
         end.start()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    gc.collect()
-    gc.freeze()  # what start-up has made stays: the collector need not look through it while an order waits
     runtime.on_lease_lost, runtime.on_fatal = lease_lost, thread_lost
     SessionStep.runtime = runtime
     app.steps["worker"].add(SessionStep)

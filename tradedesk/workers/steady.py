@@ -23,6 +23,7 @@ from celery.worker.request import Request
 from kombu.asynchronous import set_event_loop
 
 from brokers.postgres import clock
+from tradedesk.collector import start_up_is_over
 from tradedesk.liveness import EVERY, Heartbeat
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,7 @@ class SteadyWorker(Worker):
     def __init__(self, app: Any = None, hostname: str | None = None, **options: Any) -> None:
         self._options = options
         super().__init__(app, hostname, **options)
+        start_up_is_over()
 
     @property
     def failed(self) -> bool:

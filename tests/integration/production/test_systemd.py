@@ -11,6 +11,8 @@ import pytest
 from tests.integration.test_compose import VARIABLES
 from tests.stack.compose import services
 from tradedesk.env import BASE_DIR
+from tradedesk.stack.options import StackOptions
+from tradedesk.stack.processes.commands import environment
 
 FOLDER = BASE_DIR / "deploy/systemd"
 OURS = ["web", "stream", "broker", "worker", "beat", "flower"]
@@ -55,3 +57,12 @@ def test_only_migration_and_backup_know_the_owner_of_the_tables() -> None:
 def test_the_target_wants_every_process() -> None:
     target = (FOLDER / "tradedesk.target").read_text()
     assert [name for name in OURS if f"tradedesk-{name}" not in target] == []
+
+
+def test_whoever_starts_a_process_lets_it_have_two_heaps() -> None:
+    """With one for each thread it keeps many times what it uses (docs/decisions/0079)."""
+    heaps = "MALLOC_ARENA_MAX=2"
+    assert heaps in (BASE_DIR / "Dockerfile").read_text()
+    assert [name for name in OURS if heaps not in " ".join(unit(name)["Environment"])] == []
+    ours = environment(StackOptions(data=BASE_DIR), database_url="", redis_url="", secret_key="")
+    assert f"MALLOC_ARENA_MAX={ours['MALLOC_ARENA_MAX']}" == heaps

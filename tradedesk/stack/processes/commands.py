@@ -159,4 +159,5 @@ def environment(
         "TRADEDESK_FLOWER_URL": f"http://{HOST}:{options.flower}",
         "DJANGO_SETTINGS_MODULE": "tradedesk.settings",
         "PYTHONUNBUFFERED": "1",  # a log that stops before the crash helps nobody
+        "MALLOC_ARENA_MAX": "2",  # a heap for each thread keeps a peak of its own: docs/decisions/0079
     }
