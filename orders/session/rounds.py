@@ -6,7 +6,9 @@ Taken on the thread that asks, applied on the inbox writer's, between the messag
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections import defaultdict
 from datetime import timedelta
 
 from django.conf import settings
@@ -34,6 +36,12 @@ SNAPSHOT_TIMEOUT = 30.0  # seconds
 APPLY_TIMEOUT = 60.0  # seconds
 COMMISSION_SNAPSHOT_AFTER = timedelta(seconds=3)
 COMMISSION_SNAPSHOT_EVERY = 10.0  # seconds
+#: Of a long day the broker tells for long, and what else it says waits behind that. Looks that nobody is in
+#: doubt for leave most of the time to orders then: each rests so many times as long as it took.
+LONG_LOOK = 3.0  # seconds
+REST = 9
+LONGEST_REST = 120.0  # seconds; less than whoever asks for a comparison waits for it
+TURN = 60.0  # seconds that one look waits for another
 
 
 class ReconciliationRounds:
@@ -53,19 +61,44 @@ class ReconciliationRounds:
         self.flags = flags
         self.applier = applier
         self.writer = writer
-        self._last_full = self._last_for_commissions = 0.0
+        self._looking = threading.Lock()
+        self._rests_until: dict[ReconciliationKind, float] = defaultdict(float)
+        self._last_full = self._full_rests_until = self._last_for_commissions = 0.0
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
-        """Take a snapshot of the broker and bring our books to it; None when that was not complete."""
-        found = self._take(ReconciliationKind.ORDERS, full=full)
+        """Take a snapshot of the broker and bring our books to it; None while it rests or if incomplete."""
+        found = self._take_rested(ReconciliationKind.ORDERS, full=full)
         return found[1] if found else None
 
     def reconcile_positions(self) -> list[ReconciliationRun]:
-        """Compare positions and cash with our executions; empty when the snapshot was not complete."""
-        found = self._take(ReconciliationKind.POSITIONS, full=False)
+        """Compare positions and cash with our executions; empty while it rests or if incomplete."""
+        found = self._take_rested(ReconciliationKind.POSITIONS, full=False)
         return snapshots.compare_account(self.name, found[0]) if found else []
 
+    def _take_rested(
+        self, kind: ReconciliationKind, *, full: bool
+    ) -> tuple[Snapshot, ReconciliationRun] | None:
+        if (rest := self._rests_until[kind] - time.monotonic()) > 0:
+            log.info("look left out", extra={"session": self.name, "kind": kind, "rests": round(rest, 1)})
+            return None
+        began = time.monotonic()
+        found = self._take(kind, full=full)
+        took = time.monotonic() - began
+        if took > LONG_LOOK:
+            self._rests_until[kind] = time.monotonic() + min(REST * took, LONGEST_REST)
+        return found
+
     def _take(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
+        """One look at a time: two of them would each take twice as long."""
+        if not self._looking.acquire(timeout=TURN):
+            log.warning("look given up, another is under way", extra={"session": self.name})
+            return None
+        try:
+            return self._look(kind, full=full)
+        finally:
+            self._looking.release()
+
+    def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
         started_at = clock.now()
         try:
             snapshot = self.session.snapshot(SNAPSHOT_TIMEOUT, full=full)
@@ -109,9 +142,11 @@ class ReconciliationRounds:
     def where_needed(self) -> None:
         """A full one on a new connection or in doubt; one of executions for commissions that are late."""
         link, monotonic = self.session.link, time.monotonic()
+        if self._looking.locked():
+            return  # the sweep comes again, and has more to do than to wait
         if link is Link.CONNECTED:
             self._full(monotonic)
-        elif link is Link.READY and monotonic - self._last_full >= settings.RESOLUTION_PAUSE:
+        elif link is Link.READY and self._may_look_in_full(monotonic):
             if self.flags.snapshot_wanted or self._in_doubt():
                 self._full(monotonic)
             elif monotonic - self._last_for_commissions >= COMMISSION_SNAPSHOT_EVERY:
@@ -121,10 +156,17 @@ class ReconciliationRounds:
                     # Commissions of a group order are those of its shares, which only a full look asks for.
                     self.reconcile(full=late.filter(special__has_key="allocation").exists())
 
+    def _may_look_in_full(self, monotonic: float) -> bool:
+        """Whether the one before is as long ago as it took, so that orders are answered between them."""
+        paused = monotonic - self._last_full >= settings.RESOLUTION_PAUSE
+        return paused and monotonic >= self._full_rests_until
+
     def _full(self, monotonic: float) -> None:
         self.flags.snapshot_wanted = False
         self._last_full = monotonic
-        self.reconcile(full=True)
+        self._take(ReconciliationKind.ORDERS, full=True)
+        ended = time.monotonic()
+        self._full_rests_until = ended + (ended - monotonic)
 
     def _in_doubt(self) -> bool:
         doubtful = Order.objects.filter(session_id=self.name, state=State.UNCONFIRMED, held_for_desk=False)
