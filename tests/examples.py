@@ -20,9 +20,9 @@ settings.load_profile("ours")
 def examples(count: int, *like: settings, **more: Any) -> settings:
     """So many examples of each property (else `like` others), however long one takes on a busy machine.
 
-    `make test` is content with half of them; what it finds only now and then, `make soak` finds.
+    `make test` is content with a third of them; what it finds only now and then, `make soak` finds.
     """
-    return settings(*like, max_examples=count // 2 if DEPTH == 1 else count * DEPTH, deadline=None, **more)
+    return settings(*like, max_examples=count // 3 if DEPTH == 1 else count * DEPTH, deadline=None, **more)
 
 
 def more_in_soak(quick: Iterable[Any], later: Iterable[Any]) -> list[Any]:

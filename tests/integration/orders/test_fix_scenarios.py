@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 
 from brokers.models import Instrument
 from orders.models import AccountLimit
-from tests.examples import more_in_soak
 from tests.integration.orders.fix_player import Player
 from tests.integration.orders.fix_tables import Path_, all_paths, crossings, scenarios
 from tests.seeded import seed_again
@@ -41,7 +40,8 @@ def test_scenario_when_crossing_messages_arrive_the_other_way_round(client_: Use
     Player(client_).assert_plays(path.rows, restart_in=path.some_gap)
 
 
-@pytest.mark.parametrize("path", more_in_soak(PATHS, CROSSED), ids=lambda path: path.name)
+@pytest.mark.soak  # 141 of them
+@pytest.mark.parametrize("path", [*PATHS, *CROSSED], ids=lambda path: path.name)
 def test_scenario_with_every_word_twice_and_a_restart_between_any_two(client_: User, path: Path_) -> None:
     Player(client_, repeat=True, restart=True).assert_plays(path.rows)
 
