@@ -64,4 +64,4 @@ def test_one_look_waits_for_the_other(runtime: SessionRuntime, monkeypatch: pyte
 def test_orders_flow_while_a_look_of_another_is_under_way(desk: Desk, runtime: SessionRuntime) -> None:
     with runtime.rounds._looking:
         runtime.flags.snapshot_wanted = True
-        desk.wait(desk.place(), State.COMPLETED)
+        assert desk.wait(desk.place(), State.COMPLETED).cum_qty == 100
