@@ -67,35 +67,31 @@ class ReconciliationRounds:
 
     def reconcile(self, *, full: bool) -> ReconciliationRun | None:
         """Take a snapshot of the broker and bring our books to it; None while it rests or if incomplete."""
-        found = self._take_rested(ReconciliationKind.ORDERS, full=full)
+        found = self._take(ReconciliationKind.ORDERS, full=full, rests=True)
         return found[1] if found else None
 
     def reconcile_positions(self) -> list[ReconciliationRun]:
         """Compare positions and cash with our executions; empty while it rests or if incomplete."""
-        found = self._take_rested(ReconciliationKind.POSITIONS, full=False)
+        found = self._take(ReconciliationKind.POSITIONS, full=False, rests=True)
         return snapshots.compare_account(self.name, found[0]) if found else []
 
-    def _take_rested(
-        self, kind: ReconciliationKind, *, full: bool
+    def _take(
+        self, kind: ReconciliationKind, *, full: bool, rests: bool = False
     ) -> tuple[Snapshot, ReconciliationRun] | None:
-        if (rest := self._rests_until[kind] - time.monotonic()) > 0:
+        """One look at a time, two would take twice as long; one that `rests` does so after a long one."""
+        if rests and (rest := self._rests_until[kind] - time.monotonic()) > 0:
             log.info("look left out", extra={"session": self.name, "kind": kind, "rests": round(rest, 1)})
             return None
-        began = time.monotonic()
-        found = self._take(kind, full=full)
-        took = time.monotonic() - began
-        if took > LONG_LOOK:
-            self._rests_until[kind] = time.monotonic() + min(REST * took, LONGEST_REST)
-        return found
-
-    def _take(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
-        """One look at a time: two of them would each take twice as long."""
         if not self._looking.acquire(timeout=TURN):
             log.warning("look given up, another is under way", extra={"session": self.name})
             return None
+        began = time.monotonic()  # not before: waiting for another is no long look
         try:
             return self._look(kind, full=full)
         finally:
+            took = time.monotonic() - began
+            if rests and took > LONG_LOOK:
+                self._rests_until[kind] = time.monotonic() + min(REST * took, LONGEST_REST)
             self._looking.release()
 
     def _look(self, kind: ReconciliationKind, *, full: bool) -> tuple[Snapshot, ReconciliationRun] | None:
