@@ -48,8 +48,8 @@ from orders.models import (
     State,
     Terms,
 )
-from orders.models.lost import MORE
 from orders.models.reasons import reason
+from orders.models.reconciliation.lost import MORE
 from orders.models.requests import accept_replace
 from orders.notify import wakeup
 from orders.risk.exits import covered_qty, exit_of, total_qty
