@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -90,7 +90,7 @@ def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
 def missing_orders(
     session: str,
     snapshot: Snapshot,
-    seen: Container[str],
+    seen: Keys,
     lease_epoch: int,
     evidence: SnapshotEvidence,
 ) -> tuple[list[OrderAbsent], dict[Order, list[Doubt]]]:
