@@ -60,12 +60,19 @@ EXPLAINED = re.compile(r"(.*?)\s*\(.*\)")
 
 
 @lru_cache(maxsize=256)
-def standard(name: str) -> tzinfo | None:
+def standard(name: str) -> ZoneInfo | None:
     """The zone of this name in the tz database; None when it has none."""
     try:
         return ZoneInfo(name) if name else None
     except (KeyError, ValueError, OSError):  # not found; no name at all; a folder
         return None
+
+
+def named(name: str) -> ZoneInfo:
+    """The zone of this name in the tz database; raises ValueError."""
+    if zone := standard(name):
+        return zone
+    raise ValueError(f"there is no time zone {name!r}")
 
 
 @lru_cache(maxsize=256)

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import holidays
 from holidays.registry import EntityLoader
+
+from brokers import time_zones
 
 SATURDAY = 5
 LOOKED_AHEAD = 30  # days; no market is closed for longer
@@ -35,10 +37,7 @@ class MarketHours:
         # Every process reads this setting at its start: the names alone load none of the 300 calendars.
         if found[1] not in EntityLoader.get_financial_codes(include_aliases=True):
             raise ValueError(f"no calendar is known of the exchange {found[1]!r}")
-        try:
-            zone = ZoneInfo(found[4])
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"there is no time zone {found[4]!r}") from None
+        zone = time_zones.named(found[4])
         opens, closes = time.fromisoformat(found[2]), time.fromisoformat(found[3])
         if opens >= closes:
             raise ValueError("it closes before it opens")

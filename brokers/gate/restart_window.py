@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from brokers import time_zones
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,7 @@ class RestartWindow:
         found = re.fullmatch(r"\s*(\d\d:\d\d)-(\d\d:\d\d)\s+(\S+)\s*", text)
         if not found:
             raise ValueError(f"expected HH:MM-HH:MM Zone, not {text!r}")
-        try:
-            zone = ZoneInfo(found[3])
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"there is no time zone {found[3]!r}") from None
+        zone = time_zones.named(found[3])
         begin, end = time.fromisoformat(found[1]), time.fromisoformat(found[2])
         if begin == end:
             raise ValueError("the window is empty")

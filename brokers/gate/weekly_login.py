@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
+
+from brokers import time_zones
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -26,10 +28,7 @@ class WeeklyLogin:
         found = re.fullmatch(r"\s*([A-Z][a-z]{2}) (\d\d:\d\d) (\S+)\s*", text)
         if not found or found[1] not in DAYS:
             raise ValueError(f"expected such as Sun 01:00 America/New_York, not {text!r}")
-        try:
-            zone = ZoneInfo(found[3])
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"there is no time zone {found[3]!r}") from None
+        zone = time_zones.named(found[3])
         return cls(DAYS.index(found[1]), time.fromisoformat(found[2]), zone)
 
     def last(self, now: datetime) -> datetime:

@@ -68,8 +68,8 @@ class GatewayTimes:
 
     def _zone(self, name: str, arrived: datetime) -> tzinfo | None:
         """The zone that is meant; None when nobody can tell."""
-        if zone := time_zones.standard(name):
-            return zone
+        if exact := time_zones.standard(name):
+            return exact
         if self.zone or not name:
             return self.zone or time_zones.find(self.home) or UTC
         zone = time_zones.find(name)

@@ -6,27 +6,20 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from orders.api.views import (
-    approvals,
-    audit,
-    breaks,
     bulk,
     close,
-    drop_copy,
     exports,
     groups,
     instruments,
-    kill,
     orders,
     portfolio,
-    reports,
     requests,
     root,
     sliced,
-    states,
-    strategies,
-    tokens,
     webhooks,
 )
+from orders.api.views.controls import approvals, audit, kill, states, tokens
+from orders.api.views.middle_office import breaks, drop_copy, reports, strategies
 
 
 class Docs(SpectacularSwaggerSplitView):

@@ -18,7 +18,7 @@ from brokers.models import InboxMessage, Instrument
 from brokers.postgres import storable
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
-from orders.models.lost import MORE
+from orders.models.reconciliation.lost import MORE
 from orders.store.orders import record_orders
 
 ZERO = Decimal(0)

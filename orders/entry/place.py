@@ -91,8 +91,7 @@ class Line:
     @property
     def failed(self) -> bool:
         """Whether it is not an order on its way (or past it) to the broker."""
-        refused = self.order is not None and self.order.state == State.REJECTED and not self.order.claimed_at
-        return self.error is not None or refused
+        return self.error is not None or (self.order is not None and self.order.is_refused_here)
 
 
 def place_order(ticket: Ticket, *, client: User, source: Source, received_at: datetime) -> Placed:

@@ -11,8 +11,7 @@ import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from brokers.fix import OrdType, SecType, Side, TimeInForce
-from brokers.messages import Leg
+from brokers.fix import OrdType, Side, TimeInForce
 from brokers.order_attributes import ATTRIBUTE_FIELDS, OrderAttributes
 from brokers.postgres import clock
 from orders.entry import second_person
@@ -48,8 +47,8 @@ from orders.models import (
     State,
     Terms,
 )
-from orders.models.lost import MORE
 from orders.models.reasons import reason
+from orders.models.reconciliation.lost import MORE
 from orders.models.requests import accept_replace
 from orders.notify import wakeup
 from orders.risk.exits import covered_qty, exit_of, total_qty
@@ -234,21 +233,13 @@ def _check(order: Order, request: OrderRequest, cause: Cause) -> None:
 
 def ticket_of(order: Order, terms: Terms) -> Ticket:
     """The ticket that would place this order with these terms; `order.instrument` must be loaded."""
-    instrument = order.instrument
     special = msgspec.convert(order.special, OrderAttributes)
     given = {
         **{name: getattr(special, name) for name in ATTRIBUTE_FIELDS},
         **terms._asdict(),
         "cl_ord_id": order.cl_ord_id,
         "account": order.account_id,
-        "instrument": InstrumentKey(
-            symbol=instrument.symbol,
-            sec_type=SecType(instrument.sec_type),
-            exchange=instrument.exchange,
-            currency=instrument.currency,
-            con_id=instrument.con_id or 0,
-            legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
-        ),
+        "instrument": InstrumentKey.of(order.instrument),
         "side": Side(order.side),
         "strategy": order.strategy,
         "reduce_only": order.reduce_only,

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 
+from brokers.models import GatewaySession
+from orders.controls.gateways.sessions import require_own
 from orders.controls.persons.approvals import approve
 from orders.controls.persons.people import Actor, NotAllowed, in_shell
 from orders.management.commands.seed import APPROVER, DESK_USER
@@ -32,6 +34,18 @@ def proven(username: str, variable: str = PERSON_PASSWORD, *, right: str = "") -
     `right`: a permission of the desk that the person must have.
     """
     return _proven(username, variable, os.environ.get(variable, ""), right)
+
+
+def proven_operator(username: str, session: str) -> Actor:
+    """The person who may operate this session: all that it carries is his; raises CommandError."""
+    if not GatewaySession.objects.filter(name=session).exists():
+        raise CommandError(f"There is no session {session}.")
+    person = proven(username, right="brokers.operate_session")
+    try:
+        require_own(session, person.accounts)
+    except NotAllowed as error:
+        raise CommandError(str(error)) from None
+    return person
 
 
 def proven_or_first(username: str, *, right: str = "") -> Actor:

@@ -1,4 +1,8 @@
-"""The tables of the order domain."""
+"""The tables of the order domain.
+
+Here are an order and what it lives through; `controls/`, `desk/`, `middle_office/` and `reconciliation/` have
+what stands beside it.
+"""
 
 from orders.models.controls.approvals import Approval, ApprovalKind, ApprovalState, LimitChange
 from orders.models.controls.audit import AuditRecord, AuditSeal
@@ -22,13 +26,11 @@ from orders.models.desk.acts import (
 from orders.models.desk.alerts import Alert, AlertKind, Severity, severity_of
 from orders.models.desk.routes import AlertMute, AlertNotice, AlertRoute, NoticeState
 from orders.models.desk.webhooks import DeliveryState, Webhook, WebhookAttempt, WebhookDelivery
-from orders.models.duplicate import DuplicateOrder
 from orders.models.event import EventKind, OrderEvent
 from orders.models.execution import Execution
 from orders.models.group import GroupKind, OcaType, OrderGroup
 from orders.models.idempotency import IdempotencyKey
 from orders.models.lifecycle import Cause
-from orders.models.lost import LostOrder
 from orders.models.middle_office.breaks import Break, BreakCause, BreakFile, BreakKind, BreakNote
 from orders.models.middle_office.corporate_actions import PositionEvent, PositionEventKind, Split
 from orders.models.middle_office.costs import CostCursor, FillCost, MarketTick, OrderCost
@@ -39,7 +41,9 @@ from orders.models.middle_office.strategies import StrategyTransfer
 from orders.models.ord_status import ord_status
 from orders.models.order import IfBacklog, IfBrokerDown, OnUnconfirmed, Order, Source
 from orders.models.outbox import CommandKind, OutboxCommand, Priority, SubmissionAttempt
-from orders.models.reconciliation import ReconciliationKind, ReconciliationRun
+from orders.models.reconciliation.duplicate import DuplicateOrder
+from orders.models.reconciliation.lost import LostOrder
+from orders.models.reconciliation.runs import ReconciliationKind, ReconciliationRun
 from orders.models.requests import OrderRequest, RequestKind
 from orders.models.sliced import SLICING, IfLate, SlicedOrder, SliceState
 from orders.models.states import ALIVE, AT_BROKER, DEAD, EXECUTED, OPEN_REQUESTS, RequestState, State

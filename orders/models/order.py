@@ -360,6 +360,11 @@ class Order(OrderLifecycle):
         return self.approval_id is not None and self.queued_at is None and self.state == State.CREATED
 
     @property
+    def is_refused_here(self) -> bool:
+        """Whether a check of ours refused it; one that was claimed was refused by the broker."""
+        return self.state == State.REJECTED and self.claimed_at is None
+
+    @property
     def is_alive(self) -> bool:
         """Whether the order may still execute."""
         return self.state in ALIVE

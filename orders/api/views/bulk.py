@@ -24,7 +24,7 @@ from orders.api.views.orders import permitted, shown
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
 from orders.entry.reading.fields import meaning
-from orders.models import Scope, Source, State
+from orders.models import Scope, Source
 
 
 class OrderBulk(ApiView):
@@ -116,7 +116,7 @@ def problem_of_line(line: Line) -> Document | None:
             raise line.error
         return problem_document(problem)
     order = line.order
-    if order and order.state == State.REJECTED and order.claimed_at is None:
+    if order and order.is_refused_here:
         refused = Problem(
             order.reason_code, order.reason_text, kind="REFUSED_BY_CHECK", report=order.check_report
         )

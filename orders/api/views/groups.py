@@ -22,7 +22,7 @@ from orders.api.views.orders import of_token, permission_errors
 from orders.entry.cancel import canceled_with
 from orders.entry.groups import PlacedGroup, cancel_group, find_group, orders_of, place_group
 from orders.entry.reading.fields import inside
-from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source, State
+from orders.models import GroupKind, OcaType, OrderGroup, Scope, Source
 
 
 class MemberShape(shapes.OrderShape):
@@ -134,7 +134,7 @@ def _answer(placed: PlacedGroup) -> HttpResponse:
     headers = {"Location": f"/api/v1/groups/{placed.group.id}"}
     if not placed.created:
         headers["Idempotent-Replayed"] = "true"
-    refused = [order for order in placed.orders if order.state == State.REJECTED and not order.claimed_at]
+    refused = [order for order in placed.orders if order.is_refused_here]
     if refused:
         cause = next((order for order in refused if order.reason_code != "GROUP_BROKEN"), refused[0])
         report = [check for order in refused for check in order.check_report]

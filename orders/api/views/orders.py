@@ -27,7 +27,7 @@ from orders.entry.place import Line, Placed, place_order, place_orders, resolve_
 from orders.entry.reading.fields import Wrong
 from orders.entry.reading.ticket import Ticket
 from orders.errors import FieldError
-from orders.models import Order, OrderRequest, Scope, Source, State
+from orders.models import Order, OrderRequest, Scope, Source
 from orders.order_search import OrderFilter, find_orders, requests_by_order
 
 
@@ -180,7 +180,7 @@ def placed_answer(placed: Placed, more: Mapping[str, str] | None = None) -> Http
     headers = {"Location": f"/api/v1/orders/{order.id}", **(more or {})}
     if not placed.created:
         headers["Idempotent-Replayed"] = "true"
-    if order.state == State.REJECTED and order.claimed_at is None:
+    if order.is_refused_here:
         return problem_response(
             Problem(
                 order.reason_code,

@@ -10,7 +10,7 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from brokers.fix import OrdType, SecType, Side
+from brokers.fix import OrdType, Side
 from brokers.models import Instrument, Position
 from brokers.postgres import clock
 from orders.controls.audit.acting import Acting, record
@@ -125,7 +125,7 @@ def _through_the_market(
     return Ticket(
         cl_ord_id=cl_ord_id,
         account=row.account_id,
-        instrument=key_of(instrument),
+        instrument=InstrumentKey.of(instrument),
         side=side,
         order_qty=quantity,
         ord_type=OrdType.LIMIT,
@@ -151,17 +151,6 @@ def instrument_of(row: Position) -> Instrument:
     if found is None:
         raise NotClosed(f"contract {row.con_id} is not known here")
     return found
-
-
-def key_of(instrument: Instrument) -> InstrumentKey:
-    """The description by which it is ordered."""
-    return InstrumentKey(
-        symbol=instrument.symbol,
-        sec_type=SecType(instrument.sec_type),
-        exchange=instrument.exchange,
-        currency=instrument.currency,
-        con_id=instrument.con_id or 0,
-    )
 
 
 def collared(instrument: Instrument, side: Side, collar: Decimal) -> Decimal:

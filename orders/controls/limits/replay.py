@@ -118,7 +118,7 @@ def _judge(orders: Sequence[Order], rules: Rules, books: Books) -> Iterator[Judg
         words = CheckResult(check="rules", passed=False, value=str(error), limit="", code="RULES_CHANGED")
         report, intention = [words], None
     broken = first_failed(report)
-    refused = [order for order in orders if order.state == "REJECTED" and order.claimed_at is None]
+    refused = [order for order in orders if order.is_refused_here]
     if intention is not None and not broken and not refused:
         books.record(intention, orders, at)
     for order in orders:

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from brokers.fix import LegSide, OrdType, SecType
 from brokers.messages import InstrumentRef, Leg
+from brokers.models import Instrument
 from brokers.order_attributes import ATTRIBUTE_FIELDS, ConId, Exchange, OrderAttributes, Symbol
 from orders.models import IfBacklog, IfBrokerDown, OnUnconfirmed
 from orders.risk.terms import OrderTerms
@@ -95,6 +96,18 @@ class InstrumentKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
             min_length=2, max_length=6, title="Legs", description="Of a combination (BAG): two to six legs."
         ),
     ] = ()
+
+    @classmethod
+    def of(cls, instrument: Instrument) -> InstrumentKey:
+        """The description by which this instrument is ordered."""
+        return cls(
+            symbol=instrument.symbol,
+            sec_type=SecType(instrument.sec_type),
+            exchange=instrument.exchange,
+            currency=instrument.currency,
+            con_id=instrument.con_id or 0,
+            legs=tuple(msgspec.convert(instrument.legs, list[Leg])),
+        )
 
     @property
     def is_exact(self) -> bool:

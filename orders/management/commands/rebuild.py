@@ -7,12 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.formats import decimal_text
-from brokers.models import GatewaySession
 from orders.controls.books import lost_history
-from orders.controls.gateways.sessions import end_halt, require_own
-from orders.controls.persons.people import NotAllowed
+from orders.controls.gateways.sessions import end_halt
 from orders.errors import OrderError
-from orders.management.people import PERSON_PASSWORD, proven
+from orders.management.people import PERSON_PASSWORD, proven_operator
 
 
 class Command(BaseCommand):
@@ -29,13 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, session: str, by: str, reason: str, release: bool, **options: Any) -> None:
         """Rebuild, say what, and release where that is asked."""
-        if not GatewaySession.objects.filter(name=session).exists():
-            raise CommandError(f"There is no session {session}.")
-        person = proven(by, right="brokers.operate_session")
-        try:
-            require_own(session, person.accounts)
-        except NotAllowed as error:
-            raise CommandError(str(error)) from None
+        proven_operator(by, session)
         rebuilt = lost_history.rebuild(session, by=f"shell:{by}", reason=reason)
         for order in rebuilt:
             executed = f"{decimal_text(order.cum_qty)} of {decimal_text(order.order_qty)} executed"

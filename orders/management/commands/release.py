@@ -6,10 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from brokers.models import GatewaySession
-from orders.controls.gateways.sessions import end_halt, require_own
+from orders.controls.gateways.sessions import end_halt
 from orders.errors import OrderError
-from orders.management.people import PERSON_PASSWORD, proven
+from orders.management.people import PERSON_PASSWORD, proven_operator
 
 
 class Command(BaseCommand):
@@ -25,11 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, session: str, by: str, reason: str, **options: Any) -> None:
         """Release it and say so."""
-        if not GatewaySession.objects.filter(name=session).exists():
-            raise CommandError(f"There is no session {session}.")
-        person = proven(by, right="brokers.operate_session")
+        proven_operator(by, session)
         try:
-            require_own(session, person.accounts)
             self.stdout.write(end_halt(session, by=f"shell:{by}", reason=reason))
         except OrderError as error:
             raise CommandError(str(error)) from None

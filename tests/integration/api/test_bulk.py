@@ -114,8 +114,6 @@ def test_a_repeated_bulk_without_key_is_safe_by_client_ids(api: Api) -> None:
     [
         ({"orders": []}, "orders"),
         ({"orders": [{}] * 1001}, "orders"),
-        ({"orders": [1]}, "orders.0"),
-        ({"orders": [None]}, "orders.0"),
         ({"orders": [{}], "mode": "x"}, "mode"),
         ({}, "orders"),
     ],
@@ -123,6 +121,25 @@ def test_a_repeated_bulk_without_key_is_safe_by_client_ids(api: Api) -> None:
 def test_a_bulk_of_a_wrong_form_is_400(api: Api, wrong: dict[str, Any], field: str) -> None:
     answer = api.post("orders/bulk", wrong)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
+@pytest.mark.parametrize("key", ["", "k-1"])
+def test_an_entry_that_is_no_object_is_refused_alone_in_its_place(api: Api, key: str) -> None:
+    strange: list[Any] = [1, None, "x", [], True]
+    results = bulk(api, [*strange, body("a-1")], key=key).json()["results"]
+    assert [result["status"] for result in results] == [400] * len(strange) + [201]
+    for place, (entry, result) in enumerate(zip(strange, results[:-1], strict=True)):
+        assert (result["index"], result["cl_ord_id"], result["order"]) == (place, None, None)
+        assert result["problem"] == api.post("orders", json.dumps(entry)).json()  # as alone
+    assert Order.objects.count() == 1
+
+
+@pytest.mark.parametrize("strange", [1, None, "x", []])
+def test_all_or_none_is_none_for_an_entry_that_is_no_object(api: Api, strange: Any) -> None:
+    answer = bulk(api, [body("a-1"), strange], "all_or_none")
+    assert (answer.status_code, answer.json()["code"]) == (422, "BULK_REFUSED")
+    assert statuses(answer) == [424, 400]
+    assert not Order.objects.exists()
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256])

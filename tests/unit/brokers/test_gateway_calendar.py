@@ -85,6 +85,7 @@ def test_a_restart_in_the_markets_hours_is_warned_of(restart: str, warned: bool)
         "NOWHERE 09:30-16:00 America/New_York",
         "NYSE 16:00-09:30 America/New_York",
         "NYSE 09:30-16:00 Nowhere",
+        "NYSE 09:30-16:00 America",
     ],
 )
 def test_hours_that_nobody_can_read_are_refused(text: str) -> None:

@@ -38,6 +38,7 @@ def test_no_text_means_no_window() -> None:
     [
         ("23:40", "expected HH:MM-HH:MM Zone"),
         ("23:40-23:50 Nowhere/Land", "no time zone"),
+        ("23:40-23:50 America", "no time zone"),  # a folder of the tz database
         ("25:00-26:00 UTC", "hour"),
         ("23:40-23:40 UTC", "empty"),
     ],

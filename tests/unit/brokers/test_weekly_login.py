@@ -30,7 +30,9 @@ def test_the_last_end_of_a_login_is_told_in_the_gateways_zone(now: datetime, las
     assert login().last(now) == last
 
 
-@pytest.mark.parametrize("text", ["Sunday 01:00 UTC", "Sun 25:00 UTC", "Sun 01:00 Mars", "Sun 01:00"])
+@pytest.mark.parametrize(
+    "text", ["Sunday 01:00 UTC", "Sun 25:00 UTC", "Sun 01:00 Mars", "Sun 01:00 Asia", "Sun 01:00"]
+)
 def test_a_wrong_text_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected|time zone|hour"):
         WeeklyLogin.parse(text)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from brokers.simulator.exchange.instruments import Universe
 from brokers.simulator.exchange.universe import load_universe
+from brokers.simulator.faults.fault import Fault
 from brokers.simulator.gateway.clients.link import Link
 from brokers.simulator.gateway.gateway import Gateway
 from brokers.simulator.gateway.memory.facts import Fact
@@ -16,11 +17,19 @@ from brokers.simulator.wire import client as requests
 from brokers.simulator.wire.order_reports import OpenOrder
 from brokers.simulator.wire.place_order import PlaceOrder
 from brokers.simulator.wire.records import Contract, Order, Record
-from brokers.simulator.wire.server import ErrMsg, OrderStatus
+from brokers.simulator.wire.server import ErrMsg, ExecutionData, OrderStatus
 
 M = TypeVar("M", bound=Record)
 UNIVERSE = load_universe()
 AAPL = 265598
+#: What is told of an order that works, and of one that is cancelled.
+WORKING = [
+    "OpenOrder PreSubmitted",
+    "OrderStatus PreSubmitted",
+    "OpenOrder Submitted",
+    "OrderStatus Submitted",
+]
+CANCELED = ["OrderStatus PendingCancel", "OrderStatus Cancelled", "ErrMsg 202"]
 
 
 class Bench:
@@ -92,6 +101,23 @@ def place(order_id: int, symbol: str = "AAPL", **terms: Any) -> PlaceOrder:
 
 def limit(order_id: int, price: object, **terms: Any) -> PlaceOrder:
     return place(order_id, order_type="LMT", lmt_price=price, **terms)
+
+
+def arm(bench: Bench, kind: str, **fields: Any) -> None:
+    bench.gateway.faults.add(Fault(kind=kind, **fields))
+
+
+def rest(bench: Bench, order_id: int = 1, **terms: Any) -> list[Record]:
+    """Place an order that nobody wants to trade with."""
+    return bench.send(limit(order_id, "200.00", **terms))
+
+
+def wait(bench: Bench, milliseconds: int) -> list[Record]:
+    return bench.skip(timedelta(milliseconds=milliseconds))
+
+
+def executions(bench: Bench) -> list[ExecutionData]:
+    return only(ExecutionData, bench.send(requests.ReqExecutions(req_id=1)))
 
 
 def only(kind: type[M], messages: list[Record]) -> list[M]:

@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 from brokers.simulator.faults.fault import Fault
 from brokers.simulator.faults.kinds import KINDS, SELECTORS, Site
 from brokers.simulator.faults.scenarios import BUILT_IN, ScenarioError, load
-from tests.unit.simulator.kit import Bench, contract, limit, place
+from tests.unit.simulator.kit import Bench, arm, contract, limit, place
 
 PAGE = Path(__file__).parents[3] / "docs" / "simulated-gateway.md"
-
-
-def arm(bench: Bench, kind: str, **fields: Any) -> None:
-    bench.gateway.faults.add(Fault(kind=kind, **fields))
 
 
 def dropped(bench: Bench, orders: int = 6, **terms: Any) -> list[int]:

@@ -15,7 +15,7 @@ from orders.api.base import ApiView, answer
 from orders.api.bodies import REASON_FIELDS, read_fields
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
-from orders.api.views.states import scope
+from orders.api.views.controls.states import scope
 from orders.controls.halts import kill as kills
 from orders.controls.halts.states import ScopeInvalid, require_scope
 from orders.entry.reading.fields import Field, word

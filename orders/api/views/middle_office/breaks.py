@@ -23,7 +23,7 @@ from orders.api.problems import Problem
 from orders.api.queries import BIGGEST_ID, DEFAULT_LIMIT, flag, page, paged, read_query
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import choice
-from orders.api.views.approvals import ApprovalShape, approval_document
+from orders.api.views.controls.approvals import ApprovalShape, approval_document
 from orders.controls.books import breaks as four_eyes
 from orders.controls.persons.people import Actor, at_desk
 from orders.entry.reading.fields import Field, Wrong, integer, reads, text, whole, word

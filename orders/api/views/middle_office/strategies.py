@@ -17,7 +17,7 @@ from orders.api.problems import invalid
 from orders.api.queries import BIGGEST_ID, read_query, whole_list
 from orders.api.schema import orders as schema
 from orders.api.schema.shapes import number
-from orders.api.views.approvals import ApprovalShape, approval_document
+from orders.api.views.controls.approvals import ApprovalShape, approval_document
 from orders.controls.books.strategy_transfers import TransferInvalid, WantedTransfer, propose_transfer
 from orders.entry.reading.fields import Field, whole
 from orders.errors import FieldError
