@@ -9,6 +9,18 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
+_here = threading.local()
+
+
+def beat_here() -> None:
+    """Say that the thread on which this is called lives, if it is a `RestartableThread`.
+
+    For waits that may last, on what another thread that is watched itself is seen to do.
+    """
+    thread: RestartableThread | None = getattr(_here, "thread", None)
+    if thread is not None:
+        thread.beat()
+
 
 class RestartableThread:
     """Runs `work` until it returns or fails. Started again, it is a new thread over the same objects.
@@ -50,6 +62,7 @@ class RestartableThread:
             self._thread.join(timeout)
 
     def _run(self) -> None:
+        _here.thread = self
         try:
             self._work()
             self.error = "it returned"

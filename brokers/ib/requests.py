@@ -37,6 +37,8 @@ class Requests:
         self._done: dict[Key, asyncio.Future[None]] = {}
         self._owed: Counter[Key] = Counter()
         self._ended: set[Key] = set()
+        #: Rows of answers so far: while it grows, the gateway has heard us and answers.
+        self.answered = 0
 
     def open(self, key: Key, rows: Rows[Any] | None = None) -> asyncio.Future[None]:
         """Begin to collect under this key; its future ends with the end marker or an error.
@@ -75,6 +77,7 @@ class Requests:
         """A row arrived; one that nobody asked for, or that comes after the timeout, is left alone."""
         if key in self._rows and not self._owed[key]:
             self._rows[key].append(row)
+            self.answered += 1
 
     def end(self, key: Key) -> None:
         """The end marker arrived."""

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import wait
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -47,7 +48,7 @@ from brokers.messages import (
 from brokers.port import Link, Listener, Sent
 from brokers.postgres import clock
 from brokers.postgres.clock import WholeSeconds
-from brokers.threads import RestartableThread
+from brokers.threads import RestartableThread, beat_here
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -61,8 +62,12 @@ NO_ANSWER = (FutureTimeout, TimeoutError, FutureCancelled, asyncio.CancelledErro
 CONNECT_TIMEOUT = (4.0, 16.0)
 PROBE_EVERY = 1.5  # seconds
 #: Messages about orders within the time of a probe: with fewer the gateway is silent, whatever it tells of
-#: markets. So long at most a look may take, the writer's time for it included, or its thread counts as hung.
-FLOOD, LONGEST_LOOK = 100, 90.0
+#: markets.
+FLOOD = 100
+#: Seconds that such messages alone may keep us waiting, none of them a row of an answer of ours.
+LONGEST_FLOOD = 90.0
+#: Seconds that rows may: a day of a million orders. No gateway that repeats itself for ever is listened to.
+LONGEST_LOOK = 1800.0
 PROBE_TIMEOUT = 3.0  # seconds; a half-open link is found within PROBE_EVERY + PROBE_TIMEOUT
 HAND_OVER_TIMEOUT = 10.0  # seconds
 BEAT_EVERY = 0.5  # seconds
@@ -201,7 +206,10 @@ class IBSession:
         except RuntimeError:  # it ended just now
             begun.close()
             raise BrokerUnavailable("the session is not running") from None
-        return answer.result(timeout)
+        ends_at = time.monotonic() + timeout
+        while (left := ends_at - time.monotonic()) > 0 and not wait({answer}, min(BEAT_EVERY, left)).done:
+            beat_here()  # a look may last; the loop is watched itself
+        return answer.result(0)
 
     def _post(self, what: Callable[..., object], *arguments: object) -> None:
         """Have it called on the loop; without one there is no connection that it could be for."""
@@ -266,14 +274,19 @@ class IBSession:
 
         The gateway answers in turn, so a probe's answer stands behind a whole day that was asked for before.
         Without this a day that takes longer to read than a probe may take ends each connection, and the next
-        one begins the same day anew.
+        one begins the same day anew. Rows of an answer prove that the gateway has heard us, and they end.
         """
-        deadline, patience = time.monotonic() + LONGEST_LOOK, timeout
+        begin = last_row_at = time.monotonic()
+        patience = timeout
         while True:
-            told = self._told
+            rows, told = self.requests.answered, self._told
             if (await asyncio.wait({answer}, timeout=patience))[0]:
                 return True
-            if self._told - told < FLOOD or time.monotonic() >= deadline or self._down.is_set():
+            now = time.monotonic()
+            if self.requests.answered > rows:
+                last_row_at = now
+            is_late = now - last_row_at >= LONGEST_FLOOD or now - begin >= LONGEST_LOOK
+            if self._told - told < FLOOD or is_late or self._down.is_set():
                 return False
             patience = min(patience, PROBE_TIMEOUT)
 

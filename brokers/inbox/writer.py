@@ -20,7 +20,7 @@ from brokers.market import LiveQuote, ProfitReport
 from brokers.messages import HandedOver, PositionReport
 from brokers.port import InboundMessage, Link
 from brokers.postgres import database
-from brokers.threads import RestartableThread
+from brokers.threads import RestartableThread, beat_here
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,7 @@ class InboxWriter:
         self.profits: dict[tuple[str, int], ProfitReport] = {}
         self._queue: InboxQueue[InboxItem | Job | None] = InboxQueue()
         self._dropped = 0
+        self._stored = 0  # batches and jobs that are over
         #: Started again, it goes on with the first that was not stored; twice stored is as once.
         self.thread = RestartableThread(f"inbox-{name}", self._run, cleanup=database.discard_connection)
 
@@ -100,7 +101,10 @@ class InboxWriter:
         return self._queue.qsize()
 
     def do(self, job: Job, timeout: float) -> None:
-        """Run `job` on the writer thread after all that came before; raises its error, or TimeoutError."""
+        """Run `job` on the writer thread after all that came before; raises its error, or TimeoutError.
+
+        What came before may be a whole day told anew: `timeout` seconds in which nothing of it is stored.
+        """
         done = threading.Event()
         errors: list[Exception] = []
 
@@ -114,8 +118,13 @@ class InboxWriter:
             done.set()
 
         self._queue.put(run)
-        if not done.wait(timeout):
-            raise TimeoutError("the inbox writer did not get to it in time")
+        stored, ends_at = self._stored, time.monotonic() + timeout
+        while not done.wait(BEAT_EVERY):
+            beat_here()
+            if self._stored > stored:
+                stored, ends_at = self._stored, time.monotonic() + timeout
+            elif time.monotonic() >= ends_at:
+                raise TimeoutError("the inbox writer did not get to it in time")
         if errors:
             raise errors[0]
 
@@ -127,6 +136,7 @@ class InboxWriter:
             for part in _runs(batch):
                 self._until_stored(part)
                 self._queue.remove(1 if callable(part) else len(part))
+                self._stored += 1
             if self._dropped and self._queue.empty():
                 self._report_dropped()
             if stop:

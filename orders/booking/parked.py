@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -101,14 +101,20 @@ def rearm_parked(session: str) -> None:
     waiting.exclude(dedup_key__startswith=SNAPSHOT_TOPIC).update(retry_at=clock.now())
 
 
-def close_parked_rows(session: str, topics: Iterable[str]) -> None:
-    """A later snapshot's rows about the same are in our books: those that were parked are over."""
+def close_parked_rows(session: str, topics: Iterable[str], is_over: Callable[[str], bool]) -> None:
+    """A later snapshot's rows about the same are in our books: those that were parked are over.
+
+    So are those whose own topic is: the absence of what it shows.
+    """
     waiting = InboxMessage.objects.filter(
         session_id=session, applied_at=None, dedup_key__startswith=SNAPSHOT_TOPIC
     )
     parked = {row.dedup_key: row for row in waiting}
     for key in map(storable.key, topics if parked else ()):
         if row := parked.pop(key, None):
+            _set_applied(row)
+    for key, row in parked.items():
+        if is_over(key):
             _set_applied(row)
 
 

@@ -15,6 +15,7 @@ from brokers.formats import decimal_or_none, decimal_text, time_text
 from brokers.messages import ExecutionReport, OrderAbsent, OrderReport, Snapshot, WorkingStatus
 from brokers.models import BrokerAccount, Instrument
 from brokers.postgres import clock, storable
+from brokers.rows import Keys
 from orders.booking.commissions import grace
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
@@ -196,7 +197,7 @@ def _not_listed(session: str, snapshot: Snapshot) -> list[Execution]:
     """Ours that the answer should hold: later than its first, of the same clients, known before it began."""
     if not snapshot.executions:
         return []
-    first, clients, roots = None, set(), set()
+    first, clients, roots = None, set(), Keys()
     for report in snapshot.executions:
         first = min(first or report.transact_time, report.transact_time)
         clients.add(report.identity.client_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapshot
+from brokers.rows import Keys
 from orders.booking import request_answers
 from orders.booking.duplicates import OVER
 from orders.booking.request_answers import LIVING
@@ -30,7 +31,7 @@ class News:
 
     reports: list[OrderReport] = field(default_factory=list)
     #: Ids of our orders that it shows.
-    seen: set[UUID] = field(default_factory=set)
+    seen: Keys = field(default_factory=Keys)
     #: Whether it shows orders as working that are over here, which one snapshot alone does not prove.
     contradicts: bool = False
 
@@ -48,7 +49,7 @@ def news_of(session: str, snapshot: Snapshot) -> News:
             if order is None:
                 news.reports.append(report)
                 continue
-            news.seen.add(order.id)
+            news.seen.add(str(order.id))
             if _is_news(known, order, report):
                 if _contradicts(order, report, snapshot):
                     contradicting[order.id] = len(news.reports)
@@ -89,7 +90,7 @@ def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
 def missing_orders(
     session: str,
     snapshot: Snapshot,
-    seen: Collection[UUID],
+    seen: Keys,
     lease_epoch: int,
     evidence: SnapshotEvidence,
 ) -> tuple[list[OrderAbsent], dict[Order, list[Doubt]]]:
@@ -106,7 +107,7 @@ def missing_orders(
         known_before, session_id=session, state__in=AT_BROKER, held_for_desk=False
     )
     # Here, not in the query: what is shown are all orders of the day, what is not shown hardly any.
-    not_shown = [pk for pk in expected.values_list("pk", flat=True).iterator() if pk not in seen]
+    not_shown = [pk for pk in expected.values_list("pk", flat=True).iterator() if str(pk) not in seen]
     missing, doubted = [], {}
     for order in expected.filter(pk__in=not_shown).select_related("instrument"):
         if order.state == State.SENT and not _answer_overdue(order, snapshot, lease_epoch):

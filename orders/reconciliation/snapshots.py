@@ -23,6 +23,7 @@ from brokers.messages import ExecutionsMissing, OrderAbsent, OrderReport, Snapsh
 from brokers.models import BrokerAccount, GatewaySession
 from brokers.port import InboundMessage
 from brokers.postgres import clock, storable
+from brokers.rows import Keys
 from orders.booking.flags import SessionFlags
 from orders.booking.parked import close_parked_rows, rearm_parked
 from orders.models import (
@@ -89,7 +90,7 @@ class SnapshotBooking:
         self.applier = applier
         self.steps = steps
         self.news: list[OrderReport] = []
-        self.seen: set[UUID] = set()
+        self.seen = Keys()
         self.missing: list[OrderAbsent] = []
         #: What the snapshot does not show and why that proves nothing, by order.
         self.unproven: dict[UUID, str] = {}
@@ -143,11 +144,13 @@ class SnapshotBooking:
     def close_parked(self) -> None:
         """What earlier snapshots said of the same and could not be applied is over."""
         rows = chain[Row](self.snapshot.orders, self.missing, self.held)
-        judged = chain(map(topic_of, rows), map(absence_topic, self.seen))
+        judged = (topic for row in rows if (topic := topic_of(row)) not in self._parked)
+
+        def is_shown(topic: str) -> bool:
+            return topic.removeprefix(absence_topic("")) in self.seen
+
         self.steps.run(
-            "close parked rows",
-            lambda: close_parked_rows(self.session, (topic for topic in judged if topic not in self._parked)),
-            instead=None,
+            "close parked rows", lambda: close_parked_rows(self.session, judged, is_shown), instead=None
         )
 
     def is_short(self) -> bool:

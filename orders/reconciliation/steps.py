@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from brokers.inbox.parking import describe
 from brokers.postgres import clock, database
+from brokers.threads import beat_here
 from orders.models import Alert, AlertKind
 from orders.notify.alerts import raise_alert
 
@@ -32,6 +33,7 @@ class Steps:
         """The step's result, or `instead` when it failed or one of those that it comes `after` did."""
         if any(before in self.errors for before in after):
             return instead
+        beat_here()  # each step may take its time on a long day
         try:
             result = step()
         except Exception as error:

@@ -107,6 +107,13 @@ def test_a_probe_waits_while_a_long_day_is_told_before_its_answer(
     eventually(lambda: session.connection_started_at != connection, limit=60)  # silent, and never answered
 
 
+def test_what_a_look_is_told_counts_as_an_answer(session: IBSession) -> None:
+    """So a look lasts as long as its rows are told, and a probe waits behind them."""
+    before = session.requests.answered
+    told = snapshot(session)
+    assert session.requests.answered - before >= len(told.positions) + len(told.account_values) > 0
+
+
 def test_1102_without_1100_before_is_a_reason_for_a_snapshot(session: IBSession, proxy: Proxy) -> None:
     proxy.say(message(ERROR, 2, -1, 1102, "restored", ""))
     assert eventually(lambda: session.link is Link.CONNECTED)

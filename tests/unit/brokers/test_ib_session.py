@@ -73,6 +73,22 @@ class Telling:
         return next(self._counts)
 
 
+class Answering:
+    """Callbacks that have heard a row each time they are asked, and after a hundred what is waited for."""
+
+    def __init__(self, session: IBSession, answer: asyncio.Future[None], key: str) -> None:
+        self._session, self._answer, self._key = session, answer, key
+        self._asked = 0
+
+    @property
+    def told(self) -> int:
+        self._asked += 1
+        self._session.requests.add(self._key, 1)
+        if self._asked == 100:
+            self._answer.set_result(None)
+        return self._asked
+
+
 @pytest.mark.parametrize("is_told", [True, False])
 def test_an_answer_is_waited_for_while_a_day_is_told_before_it(
     monkeypatch: pytest.MonkeyPatch, is_told: bool
@@ -90,13 +106,24 @@ def test_an_answer_is_waited_for_while_a_day_is_told_before_it(
     assert asyncio.run(ask()) is is_told
 
 
-def test_no_flood_of_messages_keeps_a_connection_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "rows", "is_kept"), [
+    ("LONGEST_FLOOD", False, False),  # whoever only talks may no longer listen
+    ("LONGEST_FLOOD", True, True),  # rows of an answer: it has heard us
+    ("LONGEST_LOOK", True, False),  # it repeats itself
+])  # fmt: skip
+def test_only_rows_of_an_answer_are_waited_for_longer_than_a_flood(
+    monkeypatch: pytest.MonkeyPatch, limit: str, rows: bool, is_kept: bool
+) -> None:
     monkeypatch.setattr(ib_session, "FLOOD", 0)
-    monkeypatch.setattr(ib_session, "LONGEST_LOOK", 0.05)
+    monkeypatch.setattr(ib_session, limit, 0.05)
+    monkeypatch.setattr(ib_session, "PROBE_TIMEOUT", 0.01)
     session = idle()
     session._down = asyncio.Event()
 
     async def ask() -> bool:
-        return await session._is_done(asyncio.get_running_loop().create_future(), 0.01)
+        answer = asyncio.get_running_loop().create_future()
+        session.requests.open("openOrders")
+        session._callbacks = cast(Any, Answering(session, answer, "openOrders" if rows else "of nobody"))
+        return await session._is_done(answer, 0.01)
 
-    assert asyncio.run(ask()) is False
+    assert asyncio.run(ask()) is is_kept

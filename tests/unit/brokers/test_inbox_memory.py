@@ -123,3 +123,27 @@ def test_as_long_as_there_is_room_nothing_is_dropped(books: Books) -> None:
     books.back.set()
     writer.stop(timeout=60)
     assert (len(books.applied), books.dropped) == (40, [])
+
+
+def test_a_job_waits_while_a_day_before_it_is_stored(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was given up after its time although all that came before it was being stored."""
+    monkeypatch.setattr(writer, "BEAT_EVERY", 0.01)
+    inbox, rest, done = InboxWriter("main", books), Event(), list[str]()
+    for number in range(300):
+        inbox.link_changed(Link.DOWN, str(number))
+    monkeypatch.setattr(books, "link_changed", lambda *_: rest.wait(0.005))
+    inbox.start()
+    inbox.do(lambda: done.append("it"), 0.5)
+    inbox.stop(30)
+    assert done == ["it"]
+
+
+def test_a_job_is_given_up_when_nothing_is_stored(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "BEAT_EVERY", 0.01)
+    inbox = InboxWriter("main", books)
+    inbox.on_message(received(1))
+    inbox.start()
+    with pytest.raises(TimeoutError, match="did not get to it"):
+        inbox.do(lambda: None, 0.1)
+    books.back.set()
+    inbox.stop(30)

@@ -11,13 +11,15 @@ import pytest
 from brokers.fix import SecType
 from brokers.ib.asking import OneEach
 from brokers.messages import InstrumentRef, OrderIdentity, OrderReport, ReportedTerms, WorkingStatus
-from brokers.rows import PART, Rows
+from brokers.rows import PART, Keys, Rows
 
 AAPL = InstrumentRef(symbol="AAPL", sec_type=SecType.STK, exchange="SMART", currency="USD", con_id=265598)
 #: Bytes of an order that is over; as an object it is 700.
 OF_A_ROW = 150
 #: Of one that is open: also where it stands, so that a later word of it can take its place.
 OF_AN_OPEN_ORDER = 450
+#: Of what only says that something was in an answer; as a string in a set it is 130.
+OF_A_KEY = 20
 
 
 def completed(number: int, quantity: Decimal = Decimal(100)) -> OrderReport:
@@ -77,3 +79,19 @@ def test_a_completed_order_is_the_last_word_about_one_that_was_open() -> None:
         orders.append(completed(number))
     assert list(orders) == [is_open[0], is_open[2], completed(2), completed(4)]
     assert len(orders) == 4
+
+
+def test_keys_of_an_answer_are_there_and_no_others() -> None:
+    told = [("DU1234567", f"0001f4e8.{number:08x}") for number in range(20_000)]
+    keys = Keys(told[:10_000])
+    assert [key in keys for key in told] == [True] * 10_000 + [False] * 10_000
+    assert told[0] not in Keys()
+
+
+def test_the_keys_of_a_day_cost_some_ten_bytes_each() -> None:
+    tracemalloc.start()
+    keys = Keys(f"0001f4e8.{number:08x}.01" for number in range(100_000))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert "0001f4e8.00000000.01" in keys
+    assert held / 100_000 < OF_A_KEY
