@@ -90,7 +90,7 @@ class LastPrices:
 
     def __init__(self) -> None:
         self._markets: dict[int, Market] = {}
-        self._read_at = 0.0
+        self._read_at = float("-inf")
 
     def of(self, instrument: Instrument) -> Price | None:
         """The last price, whatever its age; of a combination what its legs are worth now, all added up."""
@@ -132,7 +132,7 @@ class LastPrices:
 
     def forget(self) -> None:
         """Read them anew when they are next asked for."""
-        self._read_at = 0.0
+        self._read_at = float("-inf")
 
 
 def read_markets(contracts: Collection[int]) -> dict[int, Market]:

@@ -24,7 +24,7 @@ class ExchangeRates:
 
     def of(self, account: str) -> Rates:
         """What this account's currencies are worth in its base currency, and all pairs that have a price."""
-        read_at, rates = self._rates.get(account, (0.0, Rates()))
+        read_at, rates = self._rates.get(account, (float("-inf"), Rates()))
         if time.monotonic() - read_at > KEPT_FOR:
             rates = read_rates(account)
             self._rates[account] = time.monotonic(), rates

@@ -96,7 +96,7 @@ def checked(client: Client) -> int:
     return len(captured)
 
 
-def test_every_page_takes_the_same_queries_for_thirty_rows(boss: Client) -> None:
+def test_every_page_takes_the_same_queries_for_thirty_rows(boss: Client, memories_last: None) -> None:
     fill(1)
     job = DeskJob.objects.create(kind="PLACE", owner=User.objects.get(username="jo-1"), name="basket")
     grow(job, 0, 3)

@@ -115,7 +115,7 @@ def answers(
             yield name, answer, min(queries)
 
 
-def test_no_page_takes_more_queries_for_more_rows(boss: Client) -> None:
+def test_no_page_takes_more_queries_for_more_rows(boss: Client, memories_last: None) -> None:
     one_of_each()
     multiply(2, "few")
     few = {name: queries for name, _, queries in answers(boss, times=2)}

@@ -106,7 +106,7 @@ def test_every_page_of_one_row_opens_and_shows_text_as_text(boss: Client, name: 
     assert "{{7*7}}" in text or name == "orders_outboxcommand"
 
 
-def test_an_order_page_takes_the_same_queries_for_many_executions(boss: Client) -> None:
+def test_an_order_page_takes_the_same_queries_for_many_executions(boss: Client, memories_last: None) -> None:
     fill(1)
     order = Order.objects.get()
     url = reverse("admin:orders_order_change", args=[order.pk])
@@ -116,7 +116,7 @@ def test_an_order_page_takes_the_same_queries_for_many_executions(boss: Client) 
     assert queries(boss, url) == few <= 16  # three for the header, one for splits since a fill
 
 
-def test_the_dashboard_says_what_needs_a_person(boss: Client) -> None:
+def test_the_dashboard_says_what_needs_a_person(boss: Client, memories_last: None) -> None:
     fill(3)
     Order.objects.update(held_for_desk=True)
     page = boss.get(reverse("admin:index")).content.decode()

@@ -106,7 +106,7 @@ def test_a_token_of_an_inactive_user_is_not_valid(api: Api) -> None:
 
 
 def test_a_remembered_token_costs_no_query(
-    api: Api, django_assert_num_queries: Callable[..., object]
+    api: Api, memories_last: None, django_assert_num_queries: Callable[..., object]
 ) -> None:
     api.get("positions")
     with django_assert_num_queries(1):

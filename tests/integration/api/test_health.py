@@ -34,6 +34,16 @@ from tradedesk.doctor.findings import Level
 from tradedesk.stack.servers.redis import EmbeddedRedis
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is judged by seconds or less is judged by what a slow machine takes for longer than that."""
+    monkeypatch.setattr(health, "SLOW_DATABASE", 60.0)
+    monkeypatch.setattr(health, "HEARTBEAT_LIMIT", timedelta(seconds=50))
+    with redis_client.client() as patient:
+        monkeypatch.setattr(redis_client, "request_client", lambda: patient)
+        yield
+
+
 def ready(**fields: Any) -> None:
     """A session whose worker is there and whose link is open, unless the fields say otherwise."""
     GatewaySession.objects.update(**{"link": "READY", "heartbeat_at": timezone.now(), **fields})

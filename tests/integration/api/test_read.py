@@ -142,7 +142,7 @@ def test_a_cursor_of_another_account_reveals_nothing(api: Api) -> None:
 
 
 @pytest.mark.parametrize("path", ["orders", "executions"])
-def test_a_page_takes_the_same_queries_for_thirty_rows(api: Api, path: str) -> None:
+def test_a_page_takes_the_same_queries_for_thirty_rows(api: Api, path: str, memories_last: None) -> None:
     def queries() -> int:
         with CaptureQueriesContext(
             connection,
@@ -159,7 +159,7 @@ def test_a_page_takes_the_same_queries_for_thirty_rows(api: Api, path: str) -> N
     assert queries() == one
 
 
-def test_a_new_order_takes_four_queries(api: Api) -> None:
+def test_a_new_order_takes_four_queries(api: Api, memories_last: None) -> None:
     api.post("orders", body("warm-up"))
     with CaptureQueriesContext(connection) as captured:
         assert api.post("orders", body()).status_code == 201

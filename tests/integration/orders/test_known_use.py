@@ -44,10 +44,8 @@ ALL = {
 
 
 @pytest.fixture
-def limited(desk: User, monkeypatch: pytest.MonkeyPatch) -> User:
-    """An account with limits whose use is known, after its first orders; however slow the machine is."""
-    monkeypatch.setattr(known_use, "KEPT_FOR", 3600.0)
-    monkeypatch.setattr(known_use, "RESTS_FOR", 0.0)
+def limited(desk: User, memories_last: None) -> User:
+    """An account with limits whose use is known, after its first orders."""
     second_account()
     limit(**ALL)
     assert place(desk, ticket(), ticket(account=OTHER)) == ["", ""]

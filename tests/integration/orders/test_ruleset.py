@@ -95,7 +95,7 @@ def test_a_price_makes_no_new_edition() -> None:
     assert Ruleset.objects.get().version != before
 
 
-def test_remembered_rules_cost_no_query(django_assert_num_queries: Any) -> None:
+def test_remembered_rules_cost_no_query(memories_last: None, django_assert_num_queries: Any) -> None:
     place()
     client = User.objects.get(username="algo")
     with django_assert_num_queries(1):  # the client of this test

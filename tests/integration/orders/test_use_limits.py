@@ -265,7 +265,9 @@ def test_asking_shows_the_same_limits_and_changes_nothing(desk: User) -> None:
     assert not Order.objects.exists()
 
 
-def test_what_is_off_is_not_reported_and_costs_no_lock(desk: User, django_assert_num_queries: Any) -> None:
+def test_what_is_off_is_not_reported_and_costs_no_lock(
+    desk: User, memories_last: None, django_assert_num_queries: Any
+) -> None:
     place(desk, ticket())
     with django_assert_num_queries(0):  # but the one that records, which is not the ORM's
         assert place(desk, ticket()) == [""]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -17,7 +18,8 @@ from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes.commands import Process
 from tradedesk.stack.processes.plan import News, Plan, begin, plan_for, write_plan
 from tradedesk.stack.processes.process import end, is_gone, marked, spawn, wait_until
-from tradedesk.stack.processes.restarts import PAUSES, Death, Return
+from tradedesk.stack.processes.restarts import PAUSES, STEADY, Death, Return
+from tradedesk.stack.processes.supervisor import Keeper, Options
 
 SLEEP = ("sh", "-c", "echo hello; exec sleep 300")
 HANGS = """
@@ -104,7 +106,7 @@ def test_what_dies_is_started_again_and_the_others_go_on(start: Start) -> None:
 def test_what_keeps_dying_is_named_and_pauses_ever_longer(start: Start) -> None:
     _, plan = start(bad=FAILS, good=SLEEP)
     deaths = [one for one in news(plan, 6) if isinstance(one, Death)]
-    assert [death.pause for death in deaths] == [0, 1, 2][: len(deaths)]
+    assert [death.pause for death in deaths] == [*PAUSES[: len(deaths)]]
     assert len(deaths) >= 3
     assert str(deaths[2]).startswith(
         "The process bad keeps dying, 3 times in a row: it ended by itself, exit code 3"
@@ -112,6 +114,21 @@ def test_what_keeps_dying_is_named_and_pauses_ever_longer(start: Start) -> None:
     )
     assert max(PAUSES) == 30
     assert not is_gone(pid(plan, "good"))
+
+
+def test_a_start_that_ended_before_anybody_looked_is_told_and_counts(tmp_path: Path) -> None:
+    plan = plan_for([Process(name="bad", argv=FAILS, env={})], logs=tmp_path, run=tmp_path, echo=False)
+    keeper = Keeper(Options(plan))
+    for _ in range(4):
+        ended = spawn(FAILS, env=os.environ, log=plan.log("bad"), cwd=tmp_path)
+        ended.wait()
+        keeper.restarts["bad"].started_at -= STEADY  # it paused as long
+        keeper.died(
+            SimpleNamespace(process=SimpleNamespace(pid=ended.pid, config=SimpleNamespace(name="bad")))
+        )
+    deaths = [one for one in News(plan)() if isinstance(one, Death)]
+    assert [death.pause for death in deaths] == [*PAUSES[:4]]
+    assert [type(one) for one in News(plan)()] == [Death, *[Return, Death] * 3]
 
 
 def test_a_process_that_hangs_is_killed_and_started_again(start: Start) -> None:

@@ -98,9 +98,10 @@ class Keeper(Supervisor):
     def died(self, event: Any) -> None:
         """A process ended that nobody asked to; its orphans end before its successor wants their ports."""
         process = event.process
+        name = process.config.name
+        self.note_pid(name, process.pid)  # it may have ended before a round saw it
         self.end_orphans(process)
         code = self.options.endings.pop(process.pid, 127)
-        name = process.config.name
         hung = self.hung.pop(process.pid, None)
         death = self.restarts[name].died(
             f"The process {name}", code, self.plan.log(name), f"it hung: {hung}" if hung else ""
