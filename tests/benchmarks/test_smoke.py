@@ -118,7 +118,7 @@ def test_every_kind_has_a_default_size() -> None:
 
 
 def test_every_alert_finds_its_metric_live_and_none_fires(ground: Ground) -> None:
-    exposed = httpx.get(f"{ground.system.urls.http}/metrics", trust_env=False).text
+    exposed = httpx.get(f"{ground.system.urls.http}/metrics", trust_env=False, timeout=60).text
     known = {family.name: family for family in text_string_to_metric_families(exposed)}
     for name, rule in ALERTS.items():
         condition = parse(rule["expr"])
@@ -133,5 +133,5 @@ def test_every_alert_finds_its_metric_live_and_none_fires(ground: Ground) -> Non
 
 
 def test_the_stream_process_reports_its_reader_count(ground: Ground) -> None:
-    exposed = httpx.get(f"{ground.system.urls.stream}/metrics", trust_env=False).text
+    exposed = httpx.get(f"{ground.system.urls.stream}/metrics", trust_env=False, timeout=60).text
     assert "tradedesk_stream_readers" in exposed

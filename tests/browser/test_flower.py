@@ -32,10 +32,10 @@ def login(stack: System) -> HttpCredentials:
 
 def test_flower_shows_nothing_to_who_is_nobody_of_the_desk(stack: System) -> None:
     for path in ("/", "/workers", "/tasks", "/broker", "/api/workers", "/api/tasks", "/nothing"):
-        answer = httpx.get(f"{stack.urls.flower}{path}")
+        answer = httpx.get(f"{stack.urls.flower}{path}", timeout=60)
         assert (answer.status_code, "Log in at the desk" in answer.text) == (401, True), path
     for auth in (("nobody", "wrong"), ("nobody", password(stack)), ("", "")):
-        assert httpx.get(f"{stack.urls.flower}/workers", auth=auth).status_code == 401, auth
+        assert httpx.get(f"{stack.urls.flower}/workers", auth=auth, timeout=60).status_code == 401, auth
 
 
 def test_flower_is_behind_the_desks_own_login_and_closed_with_it(stack: System, browser: Browser) -> None:
@@ -46,22 +46,22 @@ def test_flower_is_behind_the_desks_own_login_and_closed_with_it(stack: System, 
         page.goto("/admin/")
         page.evaluate(LOG_OUT)
         left = {cookie["name"]: cookie["value"] for cookie in cookies}
-        assert httpx.get(f"{stack.urls.flower}/workers", cookies=left).status_code == 401
+        assert httpx.get(f"{stack.urls.flower}/workers", cookies=left, timeout=60).status_code == 401
 
 
 def test_flower_changes_nothing_whoever_asks(stack: System) -> None:
     own = ("desk", password(stack))
     for path in ("/api/worker/shutdown/worker@x", "/api/task/send-task/orders.tasks.tidy", "/tasks"):
-        assert httpx.post(f"{stack.urls.flower}{path}", auth=own).status_code == 405, path
+        assert httpx.post(f"{stack.urls.flower}{path}", auth=own, timeout=60).status_code == 405, path
 
 
 def test_flower_metrics_and_the_control_port_answer_to_their_own_names_only(stack: System) -> None:
     own, urls = ("desk", password(stack)), stack.urls
     doors = [f"{urls.flower}/workers", f"{urls.flower}/metrics", f"{urls.http}/metrics"]
     for url in [*doors, f"{urls.stream}/metrics", f"{urls.control}/orders"]:
-        assert httpx.get(url, auth=own).status_code == 200, url
+        assert httpx.get(url, auth=own, timeout=60).status_code == 200, url
         for host in ("evil.example", "evil.example:5555", "localhost.evil.example", "127.0.0.1.evil.example"):
-            answer = httpx.get(url, auth=own, headers={"Host": host})
+            answer = httpx.get(url, auth=own, headers={"Host": host}, timeout=60)
             assert answer.status_code in (400, 404), (url, host)
 
 
@@ -99,6 +99,6 @@ def test_flower_shows_submissions_with_runtime_and_result_while_100_orders_flow(
 
 def sent_by_tasks(stack: System) -> float:
     """How many orders tasks have handed over, by the metrics."""
-    found = SENT.search(httpx.get(f"{stack.urls.http}/metrics").text)
+    found = SENT.search(httpx.get(f"{stack.urls.http}/metrics", timeout=60).text)
     assert found
     return float(found[1])

@@ -71,7 +71,7 @@ class Prometheus:
 
     def ask(self, path: str, **parameters: Any) -> Any:
         """The data of an answer of its API; AssertionError with its own words when it refuses."""
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, trust_env=False).json()
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, trust_env=False, timeout=60).json()
         assert answer["status"] == "success", f"{parameters}: {answer.get('error')}"
         return answer["data"]
 

@@ -60,7 +60,9 @@ def test_an_empty_list_says_why_and_what_next(boss: Client) -> None:
 
 
 @pytest.mark.parametrize("name", GROWING)
-def test_a_list_takes_the_same_queries_for_a_hundred_rows(boss: Client, name: str) -> None:
+def test_a_list_takes_the_same_queries_for_a_hundred_rows(
+    boss: Client, memories_last: None, name: str
+) -> None:
     url = reverse(f"admin:{name}_changelist")
     fill(10)
     queries(boss, url)

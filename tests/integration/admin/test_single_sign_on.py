@@ -50,7 +50,7 @@ def sign_on(client: Client, following: str = "") -> Any:
 
 
 def come_back(client: Client, location: str) -> Any:
-    back = httpx.get(location).headers["Location"]
+    back = httpx.get(location, timeout=60).headers["Location"]
     parts = urlsplit(back)
     return client.get(parts.path, {name: values[0] for name, values in parse_qs(parts.query).items()})
 
@@ -135,7 +135,7 @@ def test_an_answer_of_the_provider_serves_one_browser_once(idp: Provider) -> Non
     for client in (victim, Client()):  # forced on another browser: login CSRF
         come_back(client, location)
         assert not is_in(client)
-    parts = urlsplit(httpx.get(location).headers["Location"])
+    parts = urlsplit(httpx.get(location, timeout=60).headers["Location"])
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     thief.get(parts.path, query)
     assert is_in(thief)

@@ -243,7 +243,7 @@ def test_a_listener_hears_one_order(server: str, headers: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("query", ["foo=1", "account=", "order_id=1", "kind=NOPE", "kind=FILLED&kind=FILLED"])
 def test_a_wrong_wish_is_named(server: str, headers: dict[str, str], query: str) -> None:
-    answer = httpx.get(f"{server}/api/v1/stream?{query}", headers=headers)
+    answer = httpx.get(f"{server}/api/v1/stream?{query}", headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
 
 
@@ -290,13 +290,13 @@ def test_a_revoked_token_ends_the_stream(server: str, headers: dict[str, str]) -
     ("sent", "status"), [({}, 401), ({"Authorization": "Token nope"}, 401), ({"Host": "evil"}, 400)]
 )
 def test_strangers_are_refused(server: str, desk: None, sent: dict[str, str], status: int) -> None:
-    answer = httpx.get(f"{server}/api/v1/stream", headers=sent)
+    answer = httpx.get(f"{server}/api/v1/stream", headers=sent, timeout=60)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
 def test_a_token_without_the_scope_is_refused(server: str, token: Callable[..., str]) -> None:
     answer = httpx.get(
-        f"{server}/api/v1/stream", headers={"Authorization": f"Token {token(scopes=('trade',))}"}
+        f"{server}/api/v1/stream", headers={"Authorization": f"Token {token(scopes=('trade',))}"}, timeout=60
     )
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
@@ -325,7 +325,7 @@ def test_a_desk_login_listens_from_the_desks_pages(server: str, desk: None) -> N
 def test_a_desk_login_does_not_listen_for_other_pages(
     server: str, desk: None, origin: dict[str, str]
 ) -> None:
-    answer = httpx.get(f"{server}/api/v1/stream", headers={"Cookie": login(), **origin})
+    answer = httpx.get(f"{server}/api/v1/stream", headers={"Cookie": login(), **origin}, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
 
@@ -348,15 +348,15 @@ def test_a_listener_does_not_hold_up_the_end(headers: dict[str, str], tmp_path: 
 def test_head_tells_of_a_stream_without_beginning_it(
     server: str, desk: None, headers: dict[str, str]
 ) -> None:
-    answer = httpx.head(f"{server}/api/v1/stream", headers=headers)
+    answer = httpx.head(f"{server}/api/v1/stream", headers=headers, timeout=60)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
-    assert httpx.head(f"{server}/api/v1/stream").status_code == 401
+    assert httpx.head(f"{server}/api/v1/stream", timeout=60).status_code == 401
 
 
 def test_the_process_serves_nothing_else(server: str, desk: None) -> None:
-    assert httpx.get(f"{server}/api/v1/orders").status_code == 404
-    assert httpx.post(f"{server}/api/v1/stream").status_code == 405
+    assert httpx.get(f"{server}/api/v1/orders", timeout=60).status_code == 404
+    assert httpx.post(f"{server}/api/v1/stream", timeout=60).status_code == 405
 
 
 # --- drop copy --------------------------------------------------------------------------------------------
@@ -383,5 +383,5 @@ def test_who_watches_gets_whole_messages_and_after_a_cut_what_was_missed(
 
 
 def test_whole_messages_are_only_for_those_who_may_watch(server: str, headers: dict[str, str]) -> None:
-    answer = httpx.get(f"{server}/api/v1/stream?drop_copy=true", headers=headers)
+    answer = httpx.get(f"{server}/api/v1/stream?drop_copy=true", headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")

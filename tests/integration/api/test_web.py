@@ -56,28 +56,28 @@ def chunks(data: bytes) -> Iterator[bytes]:
 
 def test_a_body_in_chunks_is_read(server: str, headers: dict[str, str]) -> None:
     data = json.dumps(body()).encode()
-    assert httpx.post(server, headers=headers, content=chunks(data)).status_code == 201
+    assert httpx.post(server, headers=headers, content=chunks(data), timeout=60).status_code == 201
 
 
 @pytest.mark.parametrize("send", [bytes, chunks])
 def test_a_long_body_is_413(server: str, headers: dict[str, str], send: Callable[[bytes], bytes]) -> None:
     data = json.dumps(body()).encode() + b" " * 1_500_000
-    answer = httpx.post(server, headers=headers, content=send(data))
+    answer = httpx.post(server, headers=headers, content=send(data), timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
     assert not Order.objects.exists()
 
 
 def test_a_host_that_is_not_ours_is_400(server: str, headers: dict[str, str]) -> None:
-    answer = httpx.get(server, headers={**headers, "Host": "evil.example"})
+    answer = httpx.get(server, headers={**headers, "Host": "evil.example"}, timeout=60)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
 
 
 @pytest.mark.parametrize("charset", ["hex", "undefined", "rot13", "utf-16", "nonsense"])
 def test_a_charset_that_is_none_is_no_500(server: str, headers: dict[str, str], charset: str) -> None:
     claimed = {**headers, "Content-Type": f"application/json; charset={charset}"}
-    assert httpx.get(f"{server}?symbol=%C3%A9", headers=claimed).status_code == 400
-    assert httpx.get(server, headers=claimed).status_code == 200
-    answer = httpx.post(server, headers=claimed, json=body())
+    assert httpx.get(f"{server}?symbol=%C3%A9", headers=claimed, timeout=60).status_code == 400
+    assert httpx.get(server, headers=claimed, timeout=60).status_code == 200
+    answer = httpx.post(server, headers=claimed, json=body(), timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
@@ -85,8 +85,8 @@ def test_a_charset_that_is_none_is_no_500(server: str, headers: dict[str, str], 
 def test_a_head_has_the_headers_of_its_get_and_no_body(
     server: str, headers: dict[str, str], path: str
 ) -> None:
-    asked = httpx.head(server + path, headers=headers)
-    got = httpx.get(server + path, headers=headers)
+    asked = httpx.head(server + path, headers=headers, timeout=60)
+    got = httpx.get(server + path, headers=headers, timeout=60)
     assert (asked.status_code, asked.content) == (200, b"")
     same = ("content-type", "etag", "cache-control", "content-disposition")
     assert [asked.headers.get(name) for name in same] == [got.headers.get(name) for name in same]
@@ -171,7 +171,7 @@ def test_a_body_that_comes_late_but_in_time_is_read(server: str, headers: dict[s
         time.sleep(0.3)
         yield data[50:]
 
-    assert httpx.post(server, headers=headers, content=slowly()).status_code == 201
+    assert httpx.post(server, headers=headers, content=slowly(), timeout=60).status_code == 201
 
 
 LONG = "Content-Length: 5000000"

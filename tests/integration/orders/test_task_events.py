@@ -33,7 +33,7 @@ def consumer() -> Iterator[Any]:
 def published() -> Iterator[Any]:
     with redis_client.client().pubsub(ignore_subscribe_messages=True) as channel:
         channel.psubscribe("*celeryev*")
-        channel.get_message(timeout=5)
+        channel.get_message(timeout=60)
         yield channel
 
 

@@ -55,15 +55,16 @@ class SimulatedGateway:
         return self._process is not None
 
     def get(self, path: str) -> Any:
-        return (
-            httpx.get(f"http://127.0.0.1:{self.control_port}{path}", verify=PLAIN).raise_for_status().json()
-        )
+        url = f"http://127.0.0.1:{self.control_port}{path}"
+        return httpx.get(url, verify=PLAIN, timeout=LIMIT).raise_for_status().json()
 
     def post(self, path: str, body: object = None) -> httpx.Response:
-        return httpx.post(f"http://127.0.0.1:{self.control_port}{path}", json=body, verify=PLAIN)
+        return httpx.post(
+            f"http://127.0.0.1:{self.control_port}{path}", json=body, verify=PLAIN, timeout=LIMIT
+        )
 
     def delete(self, path: str) -> httpx.Response:
-        return httpx.delete(f"http://127.0.0.1:{self.control_port}{path}", verify=PLAIN)
+        return httpx.delete(f"http://127.0.0.1:{self.control_port}{path}", verify=PLAIN, timeout=LIMIT)
 
     def fault(self, kind: str, **fields: object) -> None:
         """Ask for a fault."""
