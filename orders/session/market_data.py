@@ -17,7 +17,7 @@ from brokers.inbox.writer import InboxWriter
 from brokers.market import MarketView
 from brokers.messages import InstrumentRef
 from brokers.models import GatewaySession, Instrument
-from brokers.port import BrokerSession
+from brokers.port import BrokerSession, Link
 from brokers.postgres import clock
 from orders.instruments import market_views
 from orders.instruments.contracts import reference
@@ -71,10 +71,12 @@ class MarketDesk:
         refs = self._known(self._looked_at())
         if not refs and not self._shown:
             return 0
+        # Read first: books go before the link does, so that none is shown under one that is lost.
+        link = self.session.link
         views = self.session.market(list(refs.values()), TIMEOUT)
         self._shown = len(refs)
         if refs:
-            self._publish(dict(zip(refs, views, strict=True)))
+            self._publish(dict(zip(refs, views, strict=True)), link)
         return len(refs)
 
     def _looked_at(self) -> list[int]:
@@ -97,9 +99,9 @@ class MarketDesk:
             self._refs |= {row.pk: reference(row) for row in rows}
         return dict(self._refs)
 
-    def _publish(self, views: dict[int, MarketView]) -> None:
+    def _publish(self, views: dict[int, MarketView], link: Link) -> None:
         row = GatewaySession.objects.only("link_reason").get(pk=self.name)
-        now, link = clock.now(), self.session.link
+        now = clock.now()
         with client().pipeline(transaction=False) as all_of_them:
             for pk, view in views.items():
                 shown = PublishedView(view=view, link=link.value, link_reason=row.link_reason, shown_at=now)
