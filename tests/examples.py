@@ -29,3 +29,9 @@ def more_in_soak(quick: Iterable[Any], later: Iterable[Any]) -> list[Any]:
     """Parameters of a test: those of `make test`, and those for which only `make soak` has the time."""
     marked = (one if isinstance(one, tuple) else (one,) for one in later)
     return [*quick, *(pytest.param(*one, marks=pytest.mark.soak) for one in marked)]
+
+
+def one_in(number: int, parameters: Iterable[Any]) -> list[Any]:
+    """Parameters of a test, many of a kind: one in so many in `make test`, all others in `make soak`."""
+    every = list(parameters)
+    return more_in_soak(every[::number], [one for at, one in enumerate(every) if at % number])

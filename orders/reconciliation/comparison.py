@@ -237,19 +237,22 @@ def _only_here(row: Execution) -> Finding:
 
 
 def _about(row: Execution, text: str, broker: dict[str, str]) -> Finding:
+    ours = as_evidence(side=row.side, transact_time=time_text(row.transact_time))
+    return _of_execution(row, BreakKind.EXECUTION, f"Execution {row.exec_id} {text}.", ours, broker)
+
+
+def _of_execution(
+    row: Execution, kind: BreakKind, text: str, ours: dict[str, str], broker: dict[str, str]
+) -> Finding:
+    """A difference about one execution of ours."""
     return Finding(
-        kind=BreakKind.EXECUTION,
+        kind=kind,
         key=row.exec_id,
         account=row.account_id,
         instrument_id=row.order.instrument_id,
         order_id=row.order_id,
-        text=f"Execution {row.exec_id} {text}.",
-        ours=as_evidence(
-            side=row.side,
-            last_qty=decimal_text(row.last_qty),
-            last_px=decimal_text(row.last_px),
-            transact_time=time_text(row.transact_time),
-        ),
+        text=text,
+        ours=as_evidence(last_qty=decimal_text(row.last_qty), last_px=decimal_text(row.last_px)) | ours,
         broker=broker,
     )
 
@@ -331,15 +334,8 @@ def commissions(session: str) -> list[Finding]:
     rows = _since_baseline(session).filter(
         commission=None, superseded=False, last_qty__gt=0, received_at__lt=late
     )
+    told = "The broker has not told the commission of execution"
     return [
-        Finding(
-            kind=BreakKind.COMMISSION,
-            key=row.exec_id,
-            account=row.account_id,
-            instrument_id=row.order.instrument_id,
-            order_id=row.order_id,
-            text=f"The broker has not told the commission of execution {row.exec_id}.",
-            ours=as_evidence(last_qty=decimal_text(row.last_qty), last_px=decimal_text(row.last_px)),
-        )
+        _of_execution(row, BreakKind.COMMISSION, f"{told} {row.exec_id}.", {}, {})
         for row in rows.exclude(WHOLES).select_related("order")[:1000]
     ]

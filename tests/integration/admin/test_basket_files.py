@@ -24,6 +24,7 @@ from orders.desk import jobs
 from orders.entry.reading.numbers import DecimalSign, UnclearNumber, plain_number
 from orders.entry.reading.ticket_texts import texts_of_ticket, ticket_from_texts
 from orders.models import DeskJob, Order
+from tests.examples import one_in
 from tests.integration.api.conftest import ACCOUNT
 
 HEAD = ["account", "symbol", "side", "order_qty", "ord_type", "price", "time_in_force"]
@@ -89,7 +90,7 @@ FORMS: dict[str, Callable[..., bytes]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", one_in(3, FORMS))
 @pytest.mark.parametrize("column", ["order_qty", "price"])
 @pytest.mark.parametrize("text", ["1.000", "1,234", "12,000", "229.125"])
 def test_a_number_with_two_readings_is_refused_with_both(

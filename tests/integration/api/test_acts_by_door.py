@@ -35,6 +35,7 @@ from orders.models import (
     ScopeState,
     Split,
 )
+from tests.examples import more_in_soak
 from tests.integration.api.conftest import ACCOUNT, Api, body
 from tests.integration.api.test_two_persons import approve_by_every_door, at_desk, person
 
@@ -205,7 +206,7 @@ def asked(desk: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 @pytest.mark.parametrize("needs", NEED_TWO, ids=lambda needs: needs.act.__name__)
-@pytest.mark.parametrize("kind", ["superuser", "risk"])
+@pytest.mark.parametrize("kind", more_in_soak(["superuser"], ["risk"]))
 def test_what_needs_two_is_done_by_two_and_by_no_one_alone(
     asked: Callable[[str, str], User], needs: Needs, kind: str
 ) -> None:

@@ -19,6 +19,7 @@ from brokers.models import AccountValue, Instrument, Profit
 from orders.instruments.prices import last_prices
 from orders.models import AccountLimit, DeskJobRow
 from orders.risk.catalogue import CATALOGUE, FIELDS
+from tests.examples import one_in
 from tests.integration.api.conftest import ACCOUNT, Api, body
 
 NUMBERS = iter(range(1_000_000))
@@ -168,7 +169,7 @@ DOORS: dict[str, Callable[[Api, Client, Seen], Any]] = {
 THROUGH = [(name, door) for name, seen in SEEN.items() for door in DOORS if door not in seen.doors_without]
 
 
-@pytest.mark.parametrize(("name", "door"), THROUGH)
+@pytest.mark.parametrize(("name", "door"), one_in(3, THROUGH))
 def test_what_was_seen_is_refused_by_this_door(api: Api, boss: Client, name: str, door: str) -> None:
     seen = SEEN[name]
     prepare(api, seen)
@@ -244,7 +245,7 @@ def test_the_cases_are_all_limits_of_the_catalogue() -> None:
     assert set(NOTHING_PASSES) == {field.name for field in CATALOGUE if field.code}
 
 
-@pytest.mark.parametrize("name", NOTHING_PASSES)
+@pytest.mark.parametrize("name", one_in(2, NOTHING_PASSES))
 def test_a_limit_that_lets_nothing_through_refuses_at_every_door(api: Api, boss: Client, name: str) -> None:
     value, happens = NOTHING_PASSES[name]
     price = "700" if name == "max_price_distance_bps" else "500"

@@ -24,6 +24,7 @@ from orders.models import (
     OutboxCommand,
     Scope,
 )
+from tests.examples import more_in_soak
 from tests.integration.api.conftest import ACCOUNT, Api, body
 
 SCOPES = tuple(Scope.values)
@@ -124,7 +125,7 @@ ACTS: list[Callable[[User], Any]] = [
 
 
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
-@pytest.mark.parametrize("kind", ["superuser", "risk"])
+@pytest.mark.parametrize("kind", more_in_soak(["superuser"], ["risk"]))
 def test_one_person_alone_gets_nothing_done_by_any_door(
     desk: None, act: Callable[[User], Any], kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

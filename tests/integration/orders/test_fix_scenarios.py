@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 
 from brokers.models import Instrument
 from orders.models import AccountLimit
+from tests.examples import one_in
 from tests.integration.orders.fix_player import Player
 from tests.integration.orders.fix_tables import Path_, all_paths, crossings, scenarios
 from tests.seeded import seed_again
@@ -29,7 +30,7 @@ def client_(db: None, settings: Any) -> User:
     return User.objects.create_user("algo")
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", one_in(2, PATHS), ids=lambda path: path.name)
 def test_scenario_also_with_a_restart_in_some_gap(client_: User, path: Path_) -> None:
     """In every gap: tests/soak/test_fix_restarts.py."""
     Player(client_).assert_plays(path.rows, restart_in=path.some_gap)
