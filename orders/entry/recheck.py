@@ -17,6 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from brokers.postgres import clock
+from orders.entry import repeats
 from orders.entry.limits.checks import check_report, order_facts, warned_report
 from orders.entry.limits.intentions import Orders, account_of, by_intention, is_exit, user_of
 from orders.entry.limits.rules import OrderContext, Rules, context_by, rules_cache
@@ -152,8 +153,9 @@ def fail_unfit(waiting: Iterable[Order], rules: Rules) -> int:
     for order in waiting:
         order.checked_snapshot = ""
     good: list[Orders] = []
+    lost = repeats.lost_orders(waiting)
     for orders in by_intention(waiting):
-        report = _refusing_report(orders, rules)
+        report = [lost[o] for o in orders if o in lost] or _refusing_report(orders, rules)
         if broken := first_failed(report):
             _give_up(orders, broken, report)
             failed += len(orders)

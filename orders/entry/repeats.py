@@ -11,6 +11,7 @@ orders leaves out those whose digest is that of a lost order (`store.orders`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from orders.entry.limits.rules import rules_cache
 from orders.entry.reading.ticket import Ticket
 from orders.models import Cause, EventKind, LostOrder, Order, Source, UsedId
 from orders.models.references import digest_of
+from orders.risk.report import CheckResult
 from orders.store.orders import store_orders
 
 if TYPE_CHECKING:
@@ -76,6 +78,25 @@ def adopt(draft: Order, client: User) -> Order | None:
         UsedId.objects.bulk_create([UsedId(client=client, cl_ord_id=draft.cl_ord_id)], ignore_conflicts=True)
         LostOrder.objects.filter(pk=lost.pk).update(claimed_at=now, rebuilt_at=now)
     return Order.objects.select_related("instrument").prefetch_related("requests").get(pk=order.pk)
+
+
+def lost_orders(waiting: Iterable[Order]) -> dict[Order, CheckResult]:
+    """Of orders that wait to be sent those that repeat one that the broker has, with what fails them.
+
+    There are some only where both were recorded in one instant: the record statement leaves out the others.
+    """
+    by_digest = {digest_of(order.order_ref): order for order in waiting}
+    found = LostOrder.objects.filter(digest__in=by_digest, claimed_at=None).select_related("order")
+    return {
+        by_digest[lost.digest]: CheckResult(
+            check="lost_history",
+            passed=False,
+            value=f"{lost.order_ref}, here order {lost.order.cl_ord_id}",
+            limit="not at the broker",
+            code="AT_BROKER_ALREADY",
+        )
+        for lost in found
+    }
 
 
 def _same(order: Order, draft: Order) -> bool:

@@ -209,6 +209,12 @@ _ALL = (
         desk="Send it again when the session is back.",
     ),
     Reason(
+        code="AT_BROKER_ALREADY",
+        text="The broker has this order already: it was placed before our books lost their history.",
+        retryable=False,
+        desk="Look at the order that is named, and do not send this one again.",
+    ),
+    Reason(
         code="BACKLOG_TOO_LONG",
         text="More waits before it than the broker takes while the order is fresh.",
         retryable=True,

@@ -14,7 +14,7 @@ from tradedesk.chaos.up import Up
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.processes.process import family_of
 
-FEW = 8  # below what each of them has open
+FEW = 3  # below what each of them keeps open: a connection that ends gives its number back for the next
 SICK = 15.0  # seconds at least
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_port = ANY(%s)"
 

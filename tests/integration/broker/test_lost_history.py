@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 
 from brokers.fix import OrdType, SecType, Side, TimeInForce
@@ -20,7 +21,17 @@ from orders.controls.gateways.sessions import end_halt
 from orders.entry.replace import Change, replace_order
 from orders.errors import ClOrdIdReused, TicketInvalid
 from orders.management.people import PERSON_PASSWORD
-from orders.models import Alert, AlertKind, LostOrder, Order, OrderRequest, RequestState, Source, State
+from orders.models import (
+    Alert,
+    AlertKind,
+    EventKind,
+    LostOrder,
+    Order,
+    OrderRequest,
+    RequestState,
+    Source,
+    State,
+)
 from orders.models.references import digest_of, order_ids, order_ref_of
 from orders.session.runtime import SessionRuntime
 from orders.store.states import read_session_state, read_states
@@ -157,6 +168,24 @@ def test_a_repeat_recorded_before_the_broker_was_seen_becomes_the_order_there(
     assert len(gateway.control.orders()) == 1
     assert read_session_state("main") is not None
     assert Order.objects.count() == 1
+
+
+def test_a_repeat_that_was_recorded_while_the_broker_was_seen_is_not_sent(
+    desk: Desk, gateway: Gateway, halted: tuple[SessionRuntime, dict[str, str]]
+) -> None:
+    """Either transaction began before the other had ended, so neither saw the other's row."""
+    _, refs = halted
+    end_halt("main", by="shell:ops", reason="all found")
+    with transaction.atomic():
+        LostOrder.objects.update(claimed_at=timezone.now())
+        repeats = desk.rest(), desk.place()
+        LostOrder.objects.update(claimed_at=None)
+    for repeat, ref in zip(repeats, refs.values(), strict=True):
+        desk.wait(repeat, State.FAILED)
+        assert repeat.reason_code == "AT_BROKER_ALREADY"
+        assert ref in repeat.events.get(kind=EventKind.FAILED).data["value"]
+    assert len(gateway.control.orders()) == 2
+    desk.wait(desk.rest(), State.PENDING)  # they hold up nobody
 
 
 def test_orders_that_the_books_know_are_no_lost_history(
