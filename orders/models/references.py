@@ -25,6 +25,12 @@ def digest_of(order_ref: str) -> str:
     return str(order_id)[-17:] if order_id else ""
 
 
+def repeats_lost_sql(row: str) -> str:
+    """Whether an order of this row repeats one that our books had lost and nobody has been given, in SQL."""
+    return f"""EXISTS (SELECT FROM orders_lostorder lost
+                WHERE lost.claimed_at IS NULL AND lost.digest = right({row}.id::text, 17))"""
+
+
 class OrderIds:
     """Makes order ids: UUIDv7 (RFC 9562) whose last 62 bits are a digest of client and ClOrdID.
 

@@ -12,6 +12,7 @@ from brokers.postgres import prepared
 from orders.models import CommandKind, EventKind, Order
 from orders.models.controls.ruleset import NO_RULESET
 from orders.models.lifecycle import states_of
+from orders.models.references import repeats_lost_sql
 
 #: An order is claimed from these states to that one, as the lifecycle says.
 CLAIMED_FROM, CLAIMED = states_of(Order.claim)
@@ -46,8 +47,7 @@ def checked(row: str) -> str:
 # By transactions, not by clocks: what was written before the check and committed after it was not seen. An
 # event of a transaction that is still to come is of a database that was restored from another.
 CHECKED = f"""{checked("o")}
-    AND NOT EXISTS (SELECT FROM orders_lostorder lost
-        WHERE lost.claimed_at IS NULL AND lost.digest = right(o.id::text, 17))
+    AND NOT {repeats_lost_sql("o")}
     AND CASE WHEN o.checked_snapshot IS NULL THEN NOT o.reduce_only
         WHEN o.checked_snapshot = '' THEN true
         ELSE NOT EXISTS (
@@ -60,7 +60,7 @@ CHECKED = f"""{checked("o")}
               AND NOT pg_visible_in_snapshot(e.txid::text::xid8, o.checked_snapshot::pg_snapshot)
               AND e.kind = ANY(%(growing)s) AND other.id <> o.id AND other.account_id = o.account_id
               AND (l.con_id = i.con_id OR l.legs <> '[]' OR i.legs <> '[]'))
-        END"""  # noqa: S608 - our own words
+        END"""
 
 #: One look tells what there is to claim: most often one kind, or nothing any more.
 KINDS_WAITING = f"""

@@ -16,6 +16,7 @@ from django.db import connection
 from brokers.postgres import prepared
 from orders.models import CommandKind, Order, OrderEvent, OutboxCommand, State
 from orders.models.controls.ruleset import NO_RULESET
+from orders.models.references import repeats_lost_sql
 from orders.notify import alerts, order_log
 
 #: Columns of an order that may change after it was recorded, with their SQL types.
@@ -201,9 +202,7 @@ def _record_sql(*, moves: bool) -> str:
             SELECT {columns}, clock_timestamp(),
                 CASE WHEN %s AND state = 'CREATED' AND approval_id IS NULL THEN clock_timestamp() END,
                 clock_timestamp()
-            FROM given, rules WHERE in_force AND NOT EXISTS (
-                SELECT FROM orders_lostorder l
-                WHERE l.claimed_at IS NULL AND l.digest = right(given.id::text, 17))
+            FROM given, rules WHERE in_force AND NOT {repeats_lost_sql("given")}
               AND id NOT IN (SELECT id FROM late)
             ORDER BY cl_ord_id, place
             ON CONFLICT (client_id, cl_ord_id) DO NOTHING
