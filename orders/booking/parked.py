@@ -23,6 +23,9 @@ from orders.notify.alerts import clear_alert, raise_alert
 
 #: A message that matches nothing is tried this often, then left in the inbox with its error.
 MAX_ATTEMPTS = 8
+#: What it belongs to should have come by then: a full look at the broker tells it, once then and once before
+#: it is left. Else a status whose order's own message was lost waits until something else asks for a look.
+LOOKS_AT = (3, MAX_ATTEMPTS)
 #: What rows of snapshots are parked under: the next snapshot says them anew, so they are never tried again.
 SNAPSHOT_TOPIC = "snapshot:"
 COMMISSION = str(CommissionReport.__struct_config__.tag)
@@ -67,6 +70,7 @@ def _retry(row: InboxMessage, flags: SessionFlags) -> bool:
             _set_applied(row)
     except NotYet as error:
         _postpone(row, error)
+        flags.snapshot_wanted |= row.attempts in LOOKS_AT
         return False
     except Exception as error:
         if database.is_away(error):

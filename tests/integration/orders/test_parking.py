@@ -36,7 +36,7 @@ from brokers.messages import (
 from brokers.models import BrokerAccount, CashBalance, GatewaySession, InboxMessage, Position
 from brokers.port import InboundMessage
 from orders.booking.flags import SessionFlags
-from orders.booking.parked import retry_parked
+from orders.booking.parked import MAX_ATTEMPTS, retry_parked
 from orders.models import Alert, AlertKind, Execution, Order, ReconciliationRun, Source, State
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
@@ -134,6 +134,38 @@ def test_a_message_parked_as_text_only_stops_no_other_retry(desk: User) -> None:
     InboxMessage.objects.update(retry_at=LONG_AGO)
     assert retry_parked("main", SessionFlags()) == 1
     assert Execution.objects.get().commission == 1
+
+
+def bare_end(perm_id: int) -> OrderReport:
+    """A status as the wire has it: without reference."""
+    return OrderReport(
+        identity=OrderIdentity(perm_id=perm_id, client_id=1, broker_order_id=910),
+        status=WorkingStatus.CANCELED,
+        source="orderStatus",
+    )
+
+
+def retry_now() -> SessionFlags:
+    InboxMessage.objects.update(retry_at=LONG_AGO)
+    flags = SessionFlags()
+    retry_parked("main", flags)
+    return flags
+
+
+def test_what_waits_for_its_order_wants_a_full_look_twice(desk: User) -> None:
+    say(bare_end(77))
+    wanted = [retry_now().snapshot_wanted for _ in range(MAX_ATTEMPTS + 2)]
+    assert [tries for tries, is_wanted in enumerate(wanted, 2) if is_wanted] == [3, MAX_ATTEMPTS]
+
+
+def test_a_completed_order_tells_whose_end_waits(desk: User) -> None:
+    order = Story(desk).order
+    Order.objects.update(broker_client_id=1, broker_order_id=910, state=State.CANCELED)
+    assert say(bare_end(77)) == 1
+    whole = OrderIdentity(perm_id=77, order_ref=order.order_ref)
+    say(OrderReport(identity=whole, status=WorkingStatus.CANCELED, source="completedOrder", terms=terms()))
+    retry_now()
+    assert not InboxMessage.objects.filter(applied_at=None).exists()
 
 
 # --- one row of a snapshot ----------------------------------------------------------------------------
