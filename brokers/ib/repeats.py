@@ -1,52 +1,46 @@
 """What the gateway said last of each thing, so that the repeats of every snapshot are told from news.
 
 A snapshot makes the gateway repeat all that is open, and the executions of the day. So what is worth
-keeping is what it said since the last snapshot but one: what two did not repeat is over, and the memory of
-it would grow by every order of a day. Said again after that, it is news, which the inbox and the books take
-as before. Executions are repeated all day: beyond a limit none is remembered, and the inbox knows them by
-their keys.
+knowing is what it said since the last snapshot but one: what two did not repeat is over. Said again after
+that, it is news, which the inbox and the books take as before.
+
+The memory has one size, however long a day is: each topic has one place, which it shares with others, and the
+newest of them has it. What lost its place is news when it is repeated: it costs processor, and the inbox
+knows executions by their keys.
 """
 
 from __future__ import annotations
 
+import mmap
 import threading
 
-#: Topics; some 10 MB. A day with more executions costs processor, not memory.
-LIMIT = 100_000
+#: Places; 16 bytes each.
+SIZE = 2**19
 #: Hashes of 60 bits are the shortest integers that hardly ever meet.
 BITS = 2**59 - 1
+#: Behind the words, in which turn they were heard: a turn is as good as one 256 snapshots ago.
+TURNS = 256
 
 
 class Repeats:
-    """Words by topic, as hashes: the words themselves would be some 2 kB for each order."""
+    """Words by topic, as hashes, in `size` places (a power of two)."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
-        self._limit = limit
-        #: The words of each topic, and behind them in which of two turns they were heard last.
-        self._said: dict[int, int] = {}
+    def __init__(self, size: int = SIZE) -> None:
+        self._topics, self._said = _places(size), _places(size)
         self._turn = 0
-        self._heard_now = 0
         self._lock = threading.Lock()  # lost words, found while another thread looks, must not be remembered
-
-    def __len__(self) -> int:
-        return len(self._said)
 
     def __contains__(self, topic: str) -> bool:
         """Whether something is remembered about it."""
-        return hash(topic) & BITS in self._said
+        return self._words_of(hash(topic) & BITS) is not None
 
     def is_repeat(self, topic: str, words: int) -> bool:
         """Whether just this was said last about it; it is remembered."""
-        key, said = hash(topic) & BITS, (words & BITS) << 1
+        key, words = hash(topic) & BITS, words & BITS // TURNS
         with self._lock:
-            known = self._said.get(key)
-            is_of_now = known is not None and known & 1 == self._turn
-            is_repeat = known is not None and known & ~1 == said
-            if is_of_now or self._heard_now < self._limit:
-                self._said[key] = said | self._turn
-                self._heard_now += not is_of_now
-            elif known is not None and not is_repeat:
-                del self._said[key]  # what was said before it must not be taken for the last word
+            is_repeat = self._words_of(key) == words
+            at = key % len(self._topics)
+            self._topics[at], self._said[at] = key, words * TURNS + self._turn
         return is_repeat
 
     def forget(self, key: int, words: int) -> None:
@@ -54,16 +48,20 @@ class Repeats:
         news. On any thread.
         """
         with self._lock:
-            known = self._said.get(key)
-            if known is not None and known >> 1 == words:
-                self._heard_now -= known & 1 == self._turn
-                del self._said[key]
+            if self._words_of(key) == words:
+                self._topics[key % len(self._topics)] = 0
 
     def looked(self) -> None:
         """The gateway has repeated all that it does: what only the snapshot before heard is over."""
         with self._lock:
-            self._said = {key: said for key, said in self._said.items() if said & 1 == self._turn}
-            self._turn, self._heard_now = 1 - self._turn, 0
+            self._turn = (self._turn + 1) % TURNS
+
+    def _words_of(self, key: int) -> int | None:
+        """What was said last about this topic, in this turn or the one before."""
+        at = key % len(self._topics)
+        words, turn = divmod(self._said[at], TURNS)
+        is_recent = (self._turn - turn) % TURNS <= 1
+        return words if is_recent and self._topics[at] == key else None
 
 
 class Loss:
@@ -72,7 +70,12 @@ class Loss:
     __slots__ = ("_key", "_repeats", "_words")
 
     def __init__(self, repeats: Repeats, topic: str, words: int) -> None:
-        self._repeats, self._key, self._words = repeats, hash(topic) & BITS, words & BITS
+        self._repeats, self._key, self._words = repeats, hash(topic) & BITS, words & BITS // TURNS
 
     def __call__(self) -> None:
         self._repeats.forget(self._key, self._words)
+
+
+def _places(size: int) -> memoryview:
+    """Room for this many integers of 64 bits, all 0; pages that nothing was written to take no memory."""
+    return memoryview(mmap.mmap(-1, 8 * size)).cast("Q")

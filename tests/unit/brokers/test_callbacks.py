@@ -140,7 +140,6 @@ def test_what_two_looks_did_not_repeat_is_forgotten(callbacks: Callbacks, memory
     status(callbacks)
     for _ in range(2):
         callbacks.looked(full=False)
-    assert len(callbacks.repeats) == 0
     status(callbacks)
     assert len({message.dedup_key for message in memory.messages}) == 2
 
@@ -159,16 +158,6 @@ def test_completed_orders_are_remembered_until_full_looks(callbacks: Callbacks, 
         for full in (True, False, False, False):
             callbacks.looked(full)
     assert len(memory.messages) == 1
-
-
-def test_what_is_kept_does_not_grow_with_the_orders_of_a_day(callbacks: Callbacks) -> None:
-    kept = []
-    for number in range(1, 5_001):
-        status(callbacks, order_id=number, perm_id=number, status="Filled")
-        if number % 500 == 0:
-            callbacks.looked(full=False)
-            kept.append(len(callbacks.repeats))
-    assert set(kept) == {500}
 
 
 def test_an_error_names_an_order_only_below_the_request_ids(callbacks: Callbacks, memory: Memory) -> None:
