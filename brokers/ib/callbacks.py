@@ -261,6 +261,9 @@ class Callbacks:
     def contractDetailsEnd(self, request_id: int) -> None:
         self.requests.end(request_id)
 
+    #: Of a bond, in a message of its own.
+    bondContractDetails = contractDetails
+
     def marketRule(self, rule_id: int, increments: list[PriceIncrement]) -> None:
         self.requests.add(rule_key(rule_id), increments)
         self.requests.end(rule_key(rule_id))
@@ -273,6 +276,9 @@ class Callbacks:
 
     def tickGeneric(self, request_id: int, tick_type: int, value: float) -> None:
         self.prices.tick(request_id, tick_type, value)
+
+    def tickOptionComputation(self, *_: Any) -> None:
+        """Greeks, several times a second with each option that is watched: not used here."""
 
     def marketDataType(self, request_id: int, feed: int) -> None:
         self.prices.feed(request_id, feed)

@@ -13,15 +13,17 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Collection, Hashable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
+from ib_async import Contract, Order, OrderState
 from ib_async.client import Client
 from ib_async.decoder import Decoder
 from ib_async.util import UNSET_DOUBLE
 
 from brokers.account_codes import is_paper
 from brokers.errors import BrokerUnavailable
+from brokers.ib.translate import STATUSES
 from brokers.postgres import clock
 
 if TYPE_CHECKING:
@@ -40,6 +42,27 @@ TRADED = (19, 20)
 AMOUNTS, NOT_KNOWN, REDEMPTION = (3, 5, 6), str(UNSET_DOUBLE), 7
 #: Where position says quantity and average cost.
 HELD = (14, 15)
+#: So many fields of executionData say whose execution of what it is; up to five more say how it came about.
+EXECUTION_HEAD, EXECUTION_FIELDS = 27, 32
+#: How every version begins openOrder and completedOrder: the contract, the plain terms, whose order it is.
+CONTRACT_AND_TERMS = (
+    *("conId", "symbol", "secType", "lastTradeDateOrContractMonth", "strike", "right", "multiplier"),
+    *(
+        "exchange",
+        "currency",
+        "localSymbol",
+        "tradingClass",
+        "action",
+        "totalQuantity",
+        "orderType",
+        "lmtPrice",
+    ),
+    *("auxPrice", "tif", "ocaGroup", "account", "openClose", "origin", "orderRef"),
+)
+OPEN_HEAD = ("orderId", *CONTRACT_AND_TERMS, "clientId", "permId")
+COMPLETED_HEAD = (*CONTRACT_AND_TERMS, "permId")
+#: Whose order a message is about: what is no number there is no reason to guess.
+IDENTITY = frozenset({"orderId", "clientId", "permId"})
 Read = Callable[[str], Any]
 Handler = Callable[[list[str]], None]
 LARGEST_EXACT = 2**53  # beyond it a double skips whole numbers
@@ -95,6 +118,45 @@ class StrictDecoder(Decoder):
 
         return handler
 
+    def errorMsg(self, fields: list[str]) -> None:
+        """An error or a notice; what more there is of a refusal (JSON) may be missing."""
+        _, _, request_id, code, text, *more = fields
+        self.wrapper.error(_whole(request_id), _whole(code), text, more[0] if more else "")
+
+    def openOrder(self, fields: list[str]) -> None:
+        """An order that is open. The answer to a what-if order is in what no head says."""
+        try:
+            super().openOrder(fields)  # type: ignore[no-untyped-call]
+        except Exception:
+            contract, order, state = self._head(OPEN_HEAD, fields)
+            if self.wrapper.requests.is_open(order.orderId):
+                raise
+            self.wrapper.openOrder(order.orderId, contract, order, state)
+
+    def completedOrder(self, fields: list[str]) -> None:
+        """An order that is over."""
+        try:
+            super().completedOrder(fields)  # type: ignore[no-untyped-call]
+        except Exception:
+            self.wrapper.completedOrder(*self._head(COMPLETED_HEAD, fields))
+
+    def _head(self, names: Sequence[str], fields: list[str]) -> tuple[Contract, Order, OrderState]:
+        """What an order of a form that the library cannot read says in any form; raises ValueError.
+
+        Anybody may put an order together in TWS. One that is shown in words of its own would spoil each
+        snapshot, and no gate would open as long as it lives. Its status is the only word that is one.
+        """
+        if len(fields) <= len(names):
+            raise ValueError("the message ends before it says whose order it is")
+        contract, order = Contract(), Order()
+        for name, text in zip(names, fields[1:], strict=False):
+            setattr(order if hasattr(order, name) else contract, name, text)
+        self.parse(contract)
+        self.parse(order)
+        words = [text for text in fields[len(names) + 1 :] if text in STATUSES]
+        log.warning("an order could be read in part", extra={"fields": str(fields)[:SHOWN]}, exc_info=True)
+        return contract, order, OrderState(status=words[0] if len(words) == 1 else "")
+
     def execDetails(self, fields: list[str]) -> None:
         """An execution, its time in UTC as we read it: the library knows names of the tz database only.
 
@@ -103,6 +165,8 @@ class StrictDecoder(Decoder):
         moment = self.wrapper.times.read(fields[EXECUTION_TIME], clock.now())
         read = _with_known(fields, TRADED)
         read[EXECUTION_TIME] = f"{moment:{IN_UTC}}"
+        if len(read) >= EXECUTION_HEAD:
+            read += [""] * (EXECUTION_FIELDS - len(read))
         super().execDetails(read)  # type: ignore[no-untyped-call]
 
     def commissionReport(self, fields: list[str]) -> None:
@@ -145,7 +209,7 @@ READERS: dict[type, Read] = {
     str: str,
     int: lambda text: _whole(text or "0"),
     float: lambda text: _figure(text or "0"),
-    bool: lambda text: bool(int(text or "0")),
+    bool: lambda text: text == "1" or (text != "0" and _odd_flag(text)),
 }
 
 
@@ -153,7 +217,27 @@ READERS: dict[type, Read] = {
 def _typed(kind: Hashable) -> list[tuple[str, Any, Read]]:
     """Names, defaults and readers of those fields of a class that are no text."""
     fields = [f for f in dataclasses.fields(cast(Any, kind)) if type(f.default) in (int, float, bool)]
-    return [(f.name, f.default, READERS[type(f.default)]) for f in fields]
+    return [(f.name, f.default, _reader(f.name, f.default)) for f in fields]
+
+
+def _reader(name: str, default: Any) -> Read:
+    """How a field is read; a whole number that is none is not told, unless it is an identity."""
+    read = READERS[type(default)]
+    return read if type(default) is not int or name in IDENTITY else partial(_whole_or, default)
+
+
+def _whole_or(default: int, text: str) -> int:
+    try:
+        return _whole(text)
+    except ValueError:
+        return default
+
+
+def _odd_flag(text: str) -> bool:
+    try:
+        return bool(_whole(text or "0"))
+    except ValueError:
+        return text.lower() == "true"
 
 
 def _whole(text: str) -> int:

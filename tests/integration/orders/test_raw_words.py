@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.integration.orders.raw_words import (
     UNKNOWN,
     RawGateway,
     commission,
+    error,
     execution,
     open_order,
     position,
@@ -132,6 +134,63 @@ def test_an_order_with_a_figure_that_is_no_number_spoils_no_look(
     gateway.say(open_order(orderRef=sent.order_ref, **told), open_order(permId=9, **BY_HAND, **told))
     assert (len(external()), waiting(), gateway.listener.alarms) == (1, [], [])
     assert Order.objects.get(pk=sent.pk).terms == before
+
+
+# --- a message of a form that the library does not know ----------------------------------------------------
+def odd_order(status: str = "Submitted", **said: Any) -> list[str]:
+    """With a condition of a kind that the library has not: it ends reading there."""
+    fields = open_order(status, **said)
+    at = fields.index("None", fields.index(status)) - 1  # the kind of an adjusted order follows
+    return [*fields[:at], "1", "99", "a", "1", "0", "0", *fields[at + 1 :]]
+
+
+@pytest.mark.parametrize("status", ["Submitted", "PreSubmitted"])
+def test_an_order_of_an_unknown_form_is_shown_by_its_head(
+    sent: Order, gateway: RawGateway, status: str
+) -> None:
+    gateway.say(odd_order(status, permId=9, **BY_HAND), execution(shares=4, cumQty=4))
+    (one,) = external()
+    known = one.instrument.symbol, one.side, one.order_qty, one.price, one.state
+    state = State.PENDING if status == "Submitted" else State.ACCEPTED
+    assert known == ("AAPL", one.side, 10, 200, state)
+    assert (books(sent)[1], gateway.listener.alarms, waiting()) == (4, [], [])
+
+
+def test_two_words_for_the_status_of_an_order_of_an_unknown_form_are_none(
+    sent: Order, gateway: RawGateway
+) -> None:
+    gateway.say([*odd_order(orderRef=sent.order_ref), "Cancelled"])
+    assert (books(sent)[0], gateway.listener.alarms) == (State.PENDING, [])
+    assert Alert.objects.get().kind == AlertKind.UNKNOWN_CODE
+
+
+@pytest.mark.parametrize("fields", [odd_order()[:25], [*odd_order()[:25], "x", *odd_order()[26:]]])
+def test_an_order_that_does_not_say_whose_it_is_is_told(gateway: RawGateway, fields: list[str]) -> None:
+    gateway.say(fields)
+    assert [subject for subject, _ in gateway.listener.alarms] == ["unreadable"]
+
+
+@pytest.mark.parametrize(("place", "text"), [(30, "x"), (31, "true"), (31, ""), (28, "abc"), (23, "no")])
+def test_what_an_execution_says_beside_loses_it_not(
+    sent: Order, gateway: RawGateway, place: int, text: str
+) -> None:
+    fields = execution()
+    fields[place] = text
+    gateway.say(fields)
+    assert (books(sent)[1], gateway.listener.alarms) == (10, [])
+
+
+def test_an_execution_that_ends_early_is_booked_if_it_says_whose_it_is(
+    sent: Order, gateway: RawGateway
+) -> None:
+    gateway.say(execution()[:27], execution(execId="h2.01")[:26])
+    assert (books(sent)[1], len(gateway.listener.alarms)) == (10, 1)
+
+
+@pytest.mark.parametrize("fields", [error(201)[:-1], [*error(201), "more"], error("201.0")])
+def test_a_refusal_of_any_length_ends_its_order(sent: Order, gateway: RawGateway, fields: list[str]) -> None:
+    gateway.say(fields)
+    assert (books(sent)[0], gateway.listener.alarms) == (State.REJECTED, [])
 
 
 # --- whose order --------------------------------------------------------------------------------------

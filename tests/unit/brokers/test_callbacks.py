@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,8 @@ from ib_async import Contract, Order, OrderState
 
 from brokers.gate.order_ids import USED_UP_FROM
 from brokers.ib.callbacks import Callbacks
+from brokers.ib.client import StrictDecoder
+from brokers.ib.contracts import instrument_details
 from brokers.ib.ids import FIRST_REQUEST_ID
 from brokers.ib.prices import Prices
 from brokers.ib.requests import Requests
@@ -225,3 +228,29 @@ def test_the_close_is_a_price_only_until_there_was_a_trade(callbacks: Callbacks,
         ("close_px", "201"),
         ("bid_px", "229.9"),
     ]
+
+
+def test_greeks_that_come_with_an_options_prices_are_no_trouble(
+    callbacks: Callbacks, caplog: pytest.LogCaptureFixture
+) -> None:
+    greeks = "21|10000001|13|0|0.31|0.5|2.1|0.0|0.02|0.1|-0.05|230.0"
+    StrictDecoder(callbacks, 178).interpret(greeks.split("|"))  # type: ignore[arg-type]
+    assert not caplog.records
+
+
+BOND = (
+    f"18|{FIRST_REQUEST_ID}|US-T|BOND|91282CJZ5|4|20340215|20240215|Aaa|NOTE|FIXED|0|0|0|US-T 4|SMART|"
+    "USD|USBOND|US-T|1969698252|0.015625|LMT,DAY|SMART,BONDDESK|||0||Treasury Note|||0|2147483647|"
+    "1577,1577|1|1|1"
+)
+
+
+def test_a_bond_is_described_by_a_message_of_its_own(callbacks: Callbacks) -> None:
+    async def ask() -> Any:
+        callbacks.requests.open(FIRST_REQUEST_ID)
+        for frame in (BOND, f"52|1|{FIRST_REQUEST_ID}"):
+            StrictDecoder(callbacks, 178).interpret(frame.split("|"))  # type: ignore[arg-type]
+        return await callbacks.requests.collect(FIRST_REQUEST_ID)
+
+    (found,) = asyncio.run(ask())
+    assert instrument_details(found).min_tick == Decimal("0.015625")

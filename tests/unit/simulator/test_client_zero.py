@@ -9,7 +9,7 @@ import pytest
 from brokers.simulator.gateway.orders.manual import ManualOrder
 from brokers.simulator.gateway.texts.refusals import Refused
 from brokers.simulator.wire import client as requests
-from brokers.simulator.wire.order_reports import OpenOrder
+from brokers.simulator.wire.order_reports import CompletedOrder, OpenOrder
 from brokers.simulator.wire.server import ExecutionData, OrderStatus
 from tests.unit.simulator.kit import Bench, errors, limit, only, story
 
@@ -58,6 +58,16 @@ def test_client_0_alone_receives_manual_fills(bench: Bench) -> None:
     bench.gateway.place_manual(ManualOrder(symbol="AAPL", action="BUY", total_quantity=Decimal(10)))
     assert only(ExecutionData, bench.received(zero))
     assert bench.received() == []
+
+
+@pytest.mark.parametrize(("api_only", "count"), [(True, 1), (False, 2)])
+def test_completed_orders_of_the_api_alone_are_none_made_by_hand(
+    bench: Bench, api_only: bool, count: int
+) -> None:
+    bench.gateway.place_manual(ManualOrder(symbol="AAPL", action="BUY", total_quantity=Decimal(10)))
+    bench.place(1)
+    listed = bench.send(requests.ReqCompletedOrders(api_only=api_only))
+    assert len(only(CompletedOrder, listed)) == count
 
 
 def test_a_global_cancel_takes_manual_orders_too(bench: Bench) -> None:

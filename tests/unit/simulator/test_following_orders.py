@@ -177,6 +177,13 @@ def test_a_scale_order_gives_up_its_quantity_level_by_level(bench: Bench) -> Non
     assert status(bench.move("227")) == "Filled"
 
 
+@pytest.mark.parametrize("increment", ["0", "0.0", "-1", "-0.5"])
+def test_an_increment_that_is_not_above_zero_scales_no_order(bench: Bench, increment: str) -> None:
+    bench.place(1, order_type="LMT", lmt_price="229", scale_price_increment=D(increment))
+    assert stands_at(bench) == 229
+    assert status(bench.move("228.90")) == "Filled"
+
+
 def test_a_cash_quantity_becomes_whole_units_at_the_price_of_now(bench: Bench) -> None:
     euros = Contract(symbol="EUR", sec_type="CASH", exchange="IDEALPRO", currency="USD")
     received = bench.send(place(1, contract=euros, total_quantity=0, cash_qty=D(10_000)))

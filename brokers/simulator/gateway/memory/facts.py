@@ -73,6 +73,11 @@ class OrderRecord(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
         return self.told_as or (self.client_id, self.order_id)
 
     @property
+    def is_manual(self) -> bool:
+        """Whether it was made by hand: then its id is 0, or negative once client 0 may name it."""
+        return self.order_id <= 0
+
+    @property
     def is_done(self) -> bool:
         """Whether the order can no longer change."""
         return self.status in DONE and self.blocked_until is None

@@ -82,12 +82,13 @@ class OrderLists:
         yield (responses.OpenOrderEnd(),)
 
     def completed_orders(self, link: Link, message: requests.ReqCompletedOrders) -> None:
-        """Send the orders that were done today; all of them came by the API."""
-        link.answer(self._completed(self._day(), self._is_empty(link)))
+        """Send the orders that were done today: all, or those alone that came by the API."""
+        link.answer(self._completed(self._day(), self._is_empty(link), bool(message.api_only)))
 
-    def _completed(self, day: datetime, is_empty: bool) -> Iterator[Step]:
+    def _completed(self, day: datetime, is_empty: bool, api_only: bool) -> Iterator[Step]:
         for record in [] if is_empty else list(self._state.orders.values()):
-            if record.done_at is not None and record.done_at > day and self._login.shows(record.account):
+            is_wanted = self._login.shows(record.account) and not (api_only and record.is_manual)
+            if record.done_at is not None and record.done_at > day and is_wanted:
                 done_at = self._home.write_zoned(record.done_at)
                 yield (echo.completed_order(record, self._state.universe[record.con_id], done_at),)
             else:

@@ -169,7 +169,7 @@ def scale_level(record: OrderRecord) -> tuple[int, Decimal]:
 def scale_limit(record: OrderRecord) -> Decimal | None:
     """Return the price of the level that is worked now."""
     order = record.order
-    if order.lmt_price is None or order.scale_price_increment is None:
+    if order.lmt_price is None or order.scale_price_increment is None or not is_scaled(order):
         return order.lmt_price
     distance = scale_level(record)[0] * order.scale_price_increment
     return order.lmt_price - Side(order.action).sign * distance
