@@ -194,11 +194,11 @@ def refuse_one(
 ) -> None:
     """The broker refuses this request (`named`: in so many words). Some refusals prove nothing.
 
-    Of an order in doubt a refused cancel proves nothing: the gateway may not know the order *yet*. The
-    cancel stays wanted, so that it is asked again when the order is found, and the order is not sent
-    again when it is absent.
+    Of an order in doubt a refused cancel proves nothing: the gateway may not know the order *yet*, or, just
+    logged in, not any more. The cancel stays wanted, so that it is asked again when the order is found, and
+    the order is not sent again when it is absent.
     """
-    in_doubt = order.state in (State.SENT, State.UNCONFIRMED) and not order.perm_id
+    in_doubt = order.state in (State.SENT, State.UNCONFIRMED)
     known.touch_request(request)
     if request.kind == RequestKind.CANCEL and in_doubt and not named:
         request.doubt()

@@ -12,7 +12,9 @@ from tests.integration.orders.test_attribution import desk, sent
 from tests.integration.orders.test_designed_lives import (
     CANCELED_HERE,
     GONE,
+    LIVES,
     PARENT_NOT_FOUND,
+    WORKING,
     Step,
     asked,
     cancel,
@@ -20,6 +22,7 @@ from tests.integration.orders.test_designed_lives import (
     gateway,
     is_now,
     live,
+    looked,
     replace,
     shown,
     trade,
@@ -56,6 +59,16 @@ def test_what_changed_nothing_has_the_replace_asked_again_and_not_the_cancel(
 ) -> None:
     live(gateway, sent, replace(12), cancel, words)
     assert asked(sent) == ["REPLACE REQUESTED", "CANCEL SENT"]
+
+
+def test_a_cancel_refused_while_its_known_order_is_in_doubt_is_still_wanted(
+    sent: Order, gateway: RawGateway
+) -> None:
+    Order.objects.update(state=State.UNCONFIRMED)
+    live(gateway, sent, cancel, error(10147))
+    assert asked(sent) == ["CANCEL UNCONFIRMED"]
+    live(gateway, sent, looked(WORKING))
+    assert (is_now(sent), asked(sent)) == (LIVES, ["CANCEL REQUESTED"])
 
 
 # --- the end by a code alone -------------------------------------------------------------------------------
