@@ -31,6 +31,8 @@ SUBSCRIPTIONS_LOST = 1101
 NOT_FOUND, NOT_CANCELLABLE = 135, 10148
 # Texts are for people and change from version to version: read without spaces, in small letters.
 _STATE = re.compile(r"(?:state|status)(?:is)?[:=]?([a-z]+)")
+# A gateway in another language has the same states behind its own word for "state", at the end.
+_AT_THE_END = re.compile(r"[:=]([a-z]+)[^a-z]*$")
 _NAMED = re.compile(r"(?:id|order)[:=#]?(\d+)")
 _BEING_CANCELED = re.compile(r"(?:pending|pre|api)?cancell?(?:ed|ing)?(?:pending)?")
 
@@ -86,7 +88,7 @@ def meaning(code: int, text: str = "", order_id: int = 0) -> Refusal:
     """
     if code in (NOT_CANCELLABLE, NOT_FOUND):
         words = "".join(text.lower().split())
-        state, named = _STATE.search(words), _NAMED.search(words)
+        state, named = _STATE.search(words) or _AT_THE_END.search(words), _NAMED.search(words)
         if code == NOT_CANCELLABLE and state and _BEING_CANCELED.fullmatch(state[1]):
             return Refusal.CANCEL_UNDER_WAY
         if code == NOT_FOUND and order_id and named and int(named[1]) != order_id:

@@ -347,6 +347,7 @@ class Applying:
             self._wait_for_others(order, cause)
             return
         self.flags.snapshot_wanted |= codes.follow(self.set, order, report, cause)
+        self._touched.setdefault(order, cause)
 
     # --- absence -----------------------------------------------------------------------------------
     def _absent(self, report: OrderAbsent, cause: Cause) -> None:

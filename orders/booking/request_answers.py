@@ -21,6 +21,13 @@ from orders.sending import replaces
 ROUNDS = 2
 #: A replace refused so has changed nothing, and may be taken when it is asked again.
 NOTHING_CHANGED = (Refusal.REPLACE_TOO_EARLY, Refusal.PARENT_GONE)
+#: What a refusal can mean, where its code says so. It may come late, when the other kind is on the wire.
+KINDS_REFUSED = {
+    Refusal.CANCEL_REFUSED: (RequestKind.CANCEL,),
+    Refusal.REPLACE_REFUSED: (RequestKind.REPLACE,),
+    Refusal.REPLACE_TOO_EARLY: (RequestKind.REPLACE,),
+    Refusal.PARENT_GONE: (RequestKind.REPLACE,),
+}
 #: Only of an order that lives does the broker's echo say what may still execute.
 LIVING = (
     WorkingStatus.IN_TRANSIT,
@@ -174,13 +181,11 @@ def _sent_before(request: OrderRequest, at: datetime) -> bool:
 # --- refusals ---------------------------------------------------------------------------------------
 def refused_one(known: WorkingSet, order: Order, meaning: Refusal, cl_ord_id: str) -> OrderRequest | None:
     """The request that a refusal answers; None when none is open (it was answered by the facts)."""
-    replace = dict.fromkeys((Refusal.REPLACE_REFUSED, Refusal.PARENT_GONE), RequestKind.REPLACE)
-    kinds = {Refusal.CANCEL_REFUSED: RequestKind.CANCEL, **replace}
-    open_ones = open_requests(known, order)
     if cl_ord_id:
-        return next((request for request in open_ones if request.cl_ord_id == cl_ord_id), None)
-    sent = [request for request in open_ones if request.is_in_flight]
-    sent.sort(key=lambda request: request.kind != kinds.get(meaning, RequestKind.CANCEL))
+        return next((one for one in open_requests(known, order) if one.cl_ord_id == cl_ord_id), None)
+    meant = open_requests(known, order, *KINDS_REFUSED.get(meaning, ()))
+    sent = [request for request in meant if request.is_in_flight]
+    sent.sort(key=lambda request: request.kind != RequestKind.CANCEL)
     return sent[0] if sent else None
 
 
@@ -189,11 +194,11 @@ def refuse_one(
 ) -> None:
     """The broker refuses this request (`named`: in so many words). Some refusals prove nothing.
 
-    Of an order in doubt a refused cancel proves nothing: the gateway may not know the order *yet*. The
-    cancel stays wanted, so that it is asked again when the order is found, and the order is not sent
-    again when it is absent.
+    Of an order in doubt a refused cancel proves nothing: the gateway may not know the order *yet*, or, just
+    logged in, not any more. The cancel stays wanted, so that it is asked again when the order is found, and
+    the order is not sent again when it is absent.
     """
-    in_doubt = order.state in (State.SENT, State.UNCONFIRMED) and not order.perm_id
+    in_doubt = order.state in (State.SENT, State.UNCONFIRMED)
     known.touch_request(request)
     if request.kind == RequestKind.CANCEL and in_doubt and not named:
         request.doubt()

@@ -41,6 +41,7 @@ Step = list[str] | Ask
 REF = "our reference"
 CANCELED_HERE = "OrderId 42 that needs to be cancelled can not be cancelled, state: "
 NOT_FOUND = "Can't find order with id = 42"
+PARENT_NOT_FOUND = "Can't find order with id = 41"
 OTHER = {"permId": 1700000002, "orderId": 43}
 
 

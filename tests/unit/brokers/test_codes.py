@@ -73,6 +73,19 @@ def test_a_cancel_under_way_is_read_in_any_spelling(words: str) -> None:
     assert codes.meaning(10148, text, 7) is Refusal.CANCEL_UNDER_WAY
 
 
+@pytest.mark.parametrize(
+    ("words", "right"),
+    [
+        ("Order 7 kann nicht storniert werden, Zustand: PendingCancel.", Refusal.CANCEL_UNDER_WAY),
+        ("La orden 7 no puede ser cancelada, estado: Cancelled", Refusal.CANCEL_UNDER_WAY),
+        ("Order 7 kann nicht storniert werden, Zustand: Filled.", Refusal.CANCEL_REFUSED),
+        ("Order: cannot be cancelled", Refusal.CANCEL_REFUSED),
+    ],
+)
+def test_the_state_is_read_in_a_text_of_any_language(words: str, right: Refusal) -> None:
+    assert codes.meaning(10148, words, 7) is right
+
+
 @pytest.mark.parametrize("state", ["Filled", "Inactive", "Submitted", "PreSubmitted", "Rejected", "Unknown"])
 def test_another_state_refuses_the_cancel(state: str) -> None:
     text = f"OrderId 7 that needs to be cancelled can not be cancelled, State: {state}."
