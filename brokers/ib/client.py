@@ -47,17 +47,9 @@ EXECUTION_HEAD, EXECUTION_FIELDS = 27, 32
 #: How every version begins openOrder and completedOrder: the contract, the plain terms, whose order it is.
 CONTRACT_AND_TERMS = (
     *("conId", "symbol", "secType", "lastTradeDateOrContractMonth", "strike", "right", "multiplier"),
-    *(
-        "exchange",
-        "currency",
-        "localSymbol",
-        "tradingClass",
-        "action",
-        "totalQuantity",
-        "orderType",
-        "lmtPrice",
-    ),
-    *("auxPrice", "tif", "ocaGroup", "account", "openClose", "origin", "orderRef"),
+    *("exchange", "currency", "localSymbol", "tradingClass"),
+    *("action", "totalQuantity", "orderType", "lmtPrice", "auxPrice", "tif"),
+    *("ocaGroup", "account", "openClose", "origin", "orderRef"),
 )
 OPEN_HEAD = ("orderId", *CONTRACT_AND_TERMS, "clientId", "permId")
 COMPLETED_HEAD = (*CONTRACT_AND_TERMS, "permId")
