@@ -63,15 +63,24 @@ def formatted(book: Any, number: float, form: str) -> None:
     book.active.cell(2, 4, number).number_format = form
 
 
-def merged(content: bytes, cells: str) -> bytes:
-    """A workbook with a merged range, which openpyxl itself would not write so large."""
+def sheet_with(xml: str, coding: str = "utf-8") -> bytes:
+    """A workbook with more XML behind its rows, as openpyxl itself would not write it."""
     found = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(found, "w") as new:
+    with zipfile.ZipFile(io.BytesIO(workbook(HEAD, GOOD))) as old, zipfile.ZipFile(found, "w") as new:
         for name in old.namelist():
-            more = f'</sheetData><mergeCells><mergeCell ref="{cells}"/></mergeCells>'.encode()
             part = old.read(name)
-            new.writestr(name, part.replace(b"</sheetData>", more) if "sheet1" in name else part)
+            if "sheet1" in name:
+                part = part.decode().replace("</sheetData>", f"</sheetData>{xml}").encode(coding)
+            new.writestr(name, part)
     return found.getvalue()
+
+
+def merged(cells: str, coding: str = "utf-8") -> bytes:
+    return sheet_with(f'<mergeCells><mergeCell ref="{cells}"/></mergeCells>', coding)
+
+
+def linked(cells: str) -> bytes:
+    return sheet_with(f'<hyperlinks><hyperlink ref="{cells}" location="x"/></hyperlinks>')
 
 
 def changed(**cells: str) -> list[str]:
@@ -165,6 +174,15 @@ def test_what_a_spreadsheet_has_spoilt_is_refused_with_words(
     assert set(only_row().errors) == set(cells)
 
 
+#: A few bytes of XML that ask for 17 billion cells, and other spellings of the same.
+ENDLESS = [
+    *map(merged, ["A9:XFD1048576", "A9&#58;XFD1048576", "$A$9:$XFD$1048576", "a9:xfd1048576"]),
+    *map(merged, ["A000000009:XFD001048576", "Sheet!A9:XFD1048576"]),
+    *map(linked, ["A9:XFD1048576", "A:XFD"]),
+    merged("A9:XFD1048576", "utf-16"),
+]
+
+
 @pytest.mark.parametrize(
     ("content", "description"),
     [
@@ -173,7 +191,10 @@ def test_what_a_spreadsheet_has_spoilt_is_refused_with_words(
         (lines(HEAD, changed(symbol="A\x00")), "zero bytes"),
         (b"\xd0\xcf\x11\xe0rest", "save it as XLSX"),
         (workbook(HEAD, GOOD, change=lambda book: hide(book, column="F")), "price is hidden"),
-        (merged(workbook(HEAD, GOOD), "A9:XFD1048576"), "too many merged cells"),
+        *((content, "too many merged or linked cells") for content in ENDLESS),
+        (workbook(HEAD, GOOD, change=lambda book: formatted(book, 10, "[" * 9_000)), "no spreadsheet takes"),
+        (lines(HEAD, [*GOOD, *[""] * 1_000]), "Line 2 has more than 1,000 columns"),
+        (b"sep=" + b";" * 400_000, "more than 1,000 columns"),
     ],
 )
 def test_a_file_is_refused_as_a_whole_with_words(boss: Client, content: bytes, description: str) -> None:

@@ -16,11 +16,17 @@ from typing import Any
 
 MAX_BYTES = 1_000_000
 MAX_UNPACKED = 20_000_000  # bytes; a small file may unpack to gigabytes
-MAX_MERGED = 100_000  # cells; reading a workbook makes one of each, and a line of its XML can name 17 billion
-MERGED = re.compile(rb"mergeCell\s[^>]*?ref\s*=\s*[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
+MAX_RANGED = (
+    100_000  # cells; reading a workbook makes each of them, and a line of its XML can name 17 billion
+)
+RANGED = frozenset({"mergeCell", "hyperlink", "comment"})
+LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
+MAX_COLUMNS = 1_000
+MAX_FORMAT = 255  # characters; a spreadsheet takes no more
 SPREADSHEET_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|#+)")
 #: The first line of a file that is written for Excel; saved again it has separators as the table has columns.
-SEPARATOR = re.compile(r'"?sep=([^"\r\n])\1*"?\1*(?:\r\n|\r|\n)', re.IGNORECASE)
+#: What was taken is not given back: a line of a million separators would be tried in half a billion ways.
+SEPARATOR = re.compile(r'"?sep=([^"\r\n])\1*+"?\1*+(?:\r\n|\r|\n)', re.IGNORECASE)
 #: A format that shows a thousandth of a number, or a millionth.
 SCALED = re.compile(r"[0#?],+(?![0#?,])")
 #: How a spreadsheet exports a text that it must not take for a number: ="0700".
@@ -84,6 +90,8 @@ def csv_sheet(content: bytes) -> Sheet:
         raise FileRefused(f"The file cannot be read as CSV in UTF-8 or UTF-16, {hint}: {error}.") from None
     if "\x00" in text:
         raise FileRefused("The file holds zero bytes, so it is no text.")
+    if wide := next((at for at, cells in lines if len(cells) > MAX_COLUMNS), None):
+        raise FileRefused(f"Line {wide} has more than {MAX_COLUMNS:,} columns.")
     skipped = 1 if said else 0
     return Sheet(rows=[Row(line=at + skipped, cells=[*map(text_cell, cells)]) for at, cells in lines])
 
@@ -128,8 +136,10 @@ def workbook_sheet(content: bytes) -> Sheet:
                 raise FileRefused("The file is an OpenDocument sheet: save it as XLSX or CSV.")
             if sum(part.file_size for part in archive.infolist()) > MAX_UNPACKED:
                 raise FileRefused("The workbook is too large inside.")
-            if sum(map(merged_cells, map(archive.read, archive.namelist()))) > MAX_MERGED:
-                raise FileRefused("The workbook has too many merged cells: save its values in a new one.")
+            if sum(map(ranged_cells, map(archive.read, archive.namelist()))) > MAX_RANGED:
+                raise FileRefused(
+                    "The workbook has too many merged or linked cells: save its values in a new one."
+                )
         book = load_workbook(io.BytesIO(content), data_only=False, keep_links=False)
         return chosen_sheet(book.worksheets)
     except FileRefused:
@@ -138,17 +148,52 @@ def workbook_sheet(content: bytes) -> Sheet:
         raise FileRefused(f"The file cannot be read as a workbook: {error}.") from None
 
 
-def merged_cells(part: bytes) -> int:
-    """How many cells the merged ranges of a part of a workbook have."""
-    if b"\x00" in part:
-        part = part.replace(b"\x00", b"")  # XML may be UTF-16 as well
-    from openpyxl.utils import column_index_from_string
+class Part:
+    """What a part asks for, before a workbook is made of it: its bytes could spell the same in many ways."""
 
-    total = 0
-    for left, top, right, bottom in MERGED.findall(part):
-        across = column_index_from_string(right.decode()) - column_index_from_string(left.decode()) + 1
-        total += across * (int(bottom) - int(top) + 1)
-    return total
+    def __init__(self) -> None:
+        self.ranged = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins. Raises FileRefused."""
+        name = tag.rpartition("}")[2]
+        if name in RANGED:
+            self.ranged += area(attributes.get("ref", ""))
+        elif name == "numFmt" and len(attributes.get("formatCode", "")) > MAX_FORMAT:
+            # It would be searched for what looks like a date, in a time that grows with its square.
+            raise FileRefused("The workbook has a number format that no spreadsheet takes.")
+
+    def close(self) -> None:
+        """The part has ended."""
+
+
+def ranged_cells(content: bytes) -> int:
+    """How many cells the ranges of a part of a workbook have. Raises FileRefused."""
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import DefusedXMLParser, ParseError
+
+    part = Part()
+    parser = DefusedXMLParser(target=part)
+    try:
+        parser.feed(content)
+        parser.close()
+    except DefusedXmlException:
+        raise FileRefused("The workbook's XML declares entities: save its values in a new one.") from None
+    except ParseError:
+        pass  # a picture, or XML that the workbook's reader refuses as well
+    return part.ranged
+
+
+def area(reference: str) -> int:
+    """The cells of a range such as A1:C9; a side that it leaves open is the sheet's."""
+    from openpyxl.utils import range_boundaries
+
+    try:
+        left, top, right, bottom = range_boundaries(reference.rpartition("!")[2])
+    except ValueError:  # the workbook's reader refuses it as well
+        return 0
+    across = (right or LAST_COLUMN) - (left or 1) + 1
+    return max(across, 0) * max((bottom or LAST_ROW) - (top or 1) + 1, 0)
 
 
 def chosen_sheet(sheets: list[Any]) -> Sheet:
@@ -176,7 +221,7 @@ def rows_of(sheet: Any) -> list[Row]:
     """The rows that have values, top to bottom."""
     found: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
     for row, column, cell in values_of(sheet):
-        if column > 1_000:
+        if column > MAX_COLUMNS:
             raise FileRefused(f"Cell {cell.coordinate} is far outside of the table.")
         found[row][column] = workbook_cell(cell)
     for merged in sheet.merged_cells.ranges:
@@ -199,7 +244,7 @@ def hidden_columns(sheet: Any) -> Iterator[int]:
     """Columns, from 0 on, that nobody sees."""
     for size in sheet.column_dimensions.values():
         if size.hidden or size.width == 0:
-            yield from range((size.min or 1) - 1, min(size.max or 1, 1_000))
+            yield from range((size.min or 1) - 1, min(size.max or 1, MAX_COLUMNS))
 
 
 def workbook_cell(cell: Any) -> Cell:
