@@ -4,9 +4,9 @@ A snapshot makes the gateway repeat all that is open, and the executions of the 
 knowing is what it said since the last snapshot but one: what two did not repeat is over. Said again after
 that, it is news, which the inbox and the books take as before.
 
-The memory has one size, however long a day is: each topic has one place, which it shares with others, and the
-newest of them has it. What lost its place is news when it is repeated: it costs processor, and the inbox
-knows executions by their keys.
+The memory has one size, however long a day is: each topic has a choice of two places, which it shares with
+others, and the newest of them have these. What lost its place is news when it is repeated: that costs
+processor, and the inbox knows executions by their keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TURNS = 256
 
 
 class Repeats:
-    """Words by topic, as hashes, in `size` places (a power of two)."""
+    """Words by topic, as hashes, in `size` places (a power of two, at least two)."""
 
     def __init__(self, size: int = SIZE) -> None:
         self._topics, self._said = _places(size), _places(size)
@@ -32,14 +32,15 @@ class Repeats:
 
     def __contains__(self, topic: str) -> bool:
         """Whether something is remembered about it."""
-        return self._words_of(hash(topic) & BITS) is not None
+        key = hash(topic) & BITS
+        return self._words_at(self._place(key), key) is not None
 
     def is_repeat(self, topic: str, words: int) -> bool:
         """Whether just this was said last about it; it is remembered."""
         key, words = hash(topic) & BITS, words & BITS // TURNS
         with self._lock:
-            is_repeat = self._words_of(key) == words
-            at = key % len(self._topics)
+            at = self._place(key)
+            is_repeat = self._words_at(at, key) == words
             self._topics[at], self._said[at] = key, words * TURNS + self._turn
         return is_repeat
 
@@ -48,20 +49,32 @@ class Repeats:
         news. On any thread.
         """
         with self._lock:
-            if self._words_of(key) == words:
-                self._topics[key % len(self._topics)] = 0
+            at = self._place(key)
+            if self._words_at(at, key) == words:
+                self._topics[at] = 0
 
     def looked(self) -> None:
         """The gateway has repeated all that it does: what only the snapshot before heard is over."""
         with self._lock:
             self._turn = (self._turn + 1) % TURNS
 
-    def _words_of(self, key: int) -> int | None:
-        """What was said last about this topic, in this turn or the one before."""
-        at = key % len(self._topics)
-        words, turn = divmod(self._said[at], TURNS)
-        is_recent = (self._turn - turn) % TURNS <= 1
-        return words if is_recent and self._topics[at] == key else None
+    def _place(self, key: int) -> int:
+        """Where this topic is, else a place of which nothing recent is lost, else either of its two."""
+        either = key % len(self._topics)
+        other = either ^ 1
+        if self._topics[either] == key:
+            return either
+        if self._topics[other] == key or (self._is_recent(either) and not self._is_recent(other)):
+            return other
+        return either
+
+    def _words_at(self, at: int, key: int) -> int | None:
+        """What was said last about this topic, where it has this place."""
+        return self._said[at] // TURNS if self._topics[at] == key and self._is_recent(at) else None
+
+    def _is_recent(self, at: int) -> bool:
+        """Whether what is there was heard in this turn or the one before."""
+        return (self._turn - self._said[at]) % TURNS <= 1 and self._topics[at] != 0
 
 
 class Loss:
