@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import re
 import socket
 import struct
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -33,6 +34,10 @@ log = logging.getLogger(__name__)
 
 #: Messages about orders, executions and positions, by IB's numbers; the rest is prices and reference data.
 ABOUT_OUR_BOOKS = frozenset({"3", "4", "5", "9", "11", "53", "55", "59", "61", "62", "101", "102"})
+#: Of these alone the library makes the characters that a gateway escapes.
+CONTRACT_DETAILS = "10"
+#: How gateways write what is no ASCII, in halves of pairs where need be (tws-wire 1, version 153).
+ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 SHOWN = 400  # characters of the message
 #: Where executionData says its time, and the one form that the library reads alike everywhere.
 EXECUTION_TIME, IN_UTC = 15, "%Y%m%d %H:%M:%S UTC"
@@ -90,9 +95,18 @@ class GreetedClient(Client):
                 break
             at = end
             self._numMsgRecv += 1
-            fields = unread[begin:end].decode(errors="backslashreplace").split("\0")[:-1]
+            text = unread[begin:end].decode(errors="backslashreplace")
+            fields = text.split("\0")[:-1]
+            if "\\u" in text and fields[:1] != [CONTRACT_DETAILS]:
+                fields = [unescaped(field) for field in fields]
             self.decoder.interpret(fields)  # type: ignore[no-untyped-call]
         self._data = unread[at:]
+
+
+def unescaped(field: str) -> str:
+    """A text as it was meant: the words of a refusal, a reference, a group's name."""
+    halves = ESCAPED.sub(lambda found: chr(int(found[1], 16)), field)
+    return halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class StrictDecoder(Decoder):

@@ -321,7 +321,8 @@ class IBSession:
         require_mode(client.getAccounts(), paper=self.paper)
         self.connection_started_at = clock.now()
         self.server_version = client.serverVersion()
-        self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
+        if self.link is not Link.BROKER_LOST:  # told with the greeting, before we come to this
+            self._set_link(Link.CONNECTED, f"connected to {self.address[0]}:{self.address[1]}")
         client.reqMarketDataType(3)  # live where allowed, else delayed
         self._prices.connected()
 

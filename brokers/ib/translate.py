@@ -179,12 +179,13 @@ def completed_order_report(contract: Contract, order: IBOrder, state: OrderState
 
 
 def _completed_status(state: OrderState) -> WorkingStatus:
-    words = state.completedStatus
-    if words.startswith("Rejected"):
+    words = state.completedStatus.strip().casefold()
+    if words.startswith("rejected"):
         return WorkingStatus.REJECTED
-    if words.startswith("Expired"):
+    if words.startswith("expired"):
         return WorkingStatus.EXPIRED
-    return WorkingStatus.FILLED if state.status == "Filled" else WorkingStatus.CANCELED
+    is_filled = _BY_WORD.get(state.status.strip().casefold()) is WorkingStatus.FILLED
+    return WorkingStatus.FILLED if is_filled else WorkingStatus.CANCELED
 
 
 def execution_report(contract: Contract, execution: Execution) -> ExecutionReport:

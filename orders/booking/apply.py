@@ -180,7 +180,7 @@ class Applying:
             effects.come_back(order, cause)
             self.flags.group_moved |= order.group_id is not None
         if order.source == Source.EXTERNAL:
-            if external.become_combination(order, report):
+            if external.become_whole(order, report):
                 quantities.recount(order, self.set.executions(order))
             external.follow_terms(order, report, cause)
         else:
@@ -287,7 +287,7 @@ class Applying:
         effects.note_plain_status(order, report, cause)
         order.first_fill_at = order.first_fill_at or cause.at
         order.last_fill_at = cause.at
-        external.become_combination(order, report)
+        external.become_whole(order, report)
         quantities.recount(order, self.set.executions(order))
         external.grow(order, report)
         for other in corrections.follow_move(self.set, order, execution, versions, cause):

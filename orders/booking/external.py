@@ -65,24 +65,30 @@ def _name(working_set: WorkingSet, key: int | str) -> str:
 def grow(order: Order, report: ExecutionReport) -> None:
     """An order of somebody else is at least as large as what is executed of it, whatever was said before.
 
-    Of a group order `report` may count its own account only; of a combination it may be about a leg.
+    Of a group order `report` may count its own account only; of a combination it may be about a leg, of any
+    other about its hedge.
     """
     if order.is_combination and report.sec_type != SecType.BAG:
+        return
+    if order.is_beside(report.sec_type, storable.whole(report.instrument.con_id)):
         return
     executed = max(storable.number(report.cum_qty) or ZERO, order.cum_qty)
     if order.source == Source.EXTERNAL and executed > order.order_qty:
         order.order_qty = executed
 
 
-def become_combination(order: Order, report: OrderReport | ExecutionReport) -> bool:
-    """Whether somebody's order, of which a leg was told first, turns out to be the combination.
+def become_whole(order: Order, report: OrderReport | ExecutionReport) -> bool:
+    """Whether somebody's order, of which a leg or a hedge was told first, turns out to be another.
 
-    The whole and its legs are told under one permId, in any order; what was executed counts by the whole.
+    A combination and its legs, an option and the shares that hedge it are told under one permId, in any
+    order; what was executed counts by the whole.
     """
     said = report.terms if isinstance(report, OrderReport) else report
     if said is None or order.source != Source.EXTERNAL or order.is_combination:
         return False
-    if said.instrument.sec_type != SecType.BAG:
+    shown = said.instrument
+    is_other = order.ord_type == UNKNOWN and order.is_beside(shown.sec_type, storable.whole(shown.con_id))
+    if shown.sec_type != SecType.BAG and not (is_other and isinstance(report, OrderReport)):
         return False
     _rewrite(order, instrument=_instrument(_storable_reference(said.instrument)), side=said.side)
     del order.traded

@@ -134,7 +134,9 @@ def in_force(executions: Iterable[Execution]) -> list[Execution]:
 def executed(order: Order, executions: Iterable[Execution]) -> list[Execution]:
     """The executions that make up the order's quantity: of one told in parts, those of the whole."""
     counting = in_force(executions)
-    return [one for one in counting if one.is_whole] if order.is_told_in_parts else counting
+    if order.is_told_in_parts:
+        return [one for one in counting if one.is_whole]
+    return [one for one in counting if not order.is_beside(one.sec_type, one.con_id)]
 
 
 def charged(order: Order, executions: Iterable[Execution]) -> list[Execution]:

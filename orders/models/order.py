@@ -401,6 +401,16 @@ class Order(OrderLifecycle):
         """Whether executions of the whole are told again: leg by leg, or share by share."""
         return self.is_allocated or self.is_combination
 
+    def is_beside(self, sec_type: str, con_id: int) -> bool:
+        """Whether this contract is traded beside that of somebody's order, under its permId.
+
+        Such are the shares that hedge an option. Ours take executions of their own contract only.
+        """
+        own = self.traded
+        if self.source != Source.EXTERNAL or not (sec_type and con_id and own.con_id):
+            return False
+        return sec_type != own.sec_type and con_id != own.con_id
+
     def time_is_over(self, at: datetime) -> bool:
         """Whether the order was good till a time that has come, and nobody asked for its cancel."""
         text = self.special.get("expire_time")

@@ -67,6 +67,23 @@ def test_a_client_id_in_use_is_waited_for_not_replaced(
     second.stop()
 
 
+@pytest.mark.parametrize("told_with", ["15", "9"])  # accounts, then the next id: that makes it ready
+def test_a_broker_that_is_lost_when_the_gateway_greets_stays_lost(
+    session: IBSession, proxy: Proxy, told_with: str
+) -> None:
+    def lose(frame: Frame) -> list[Frame]:
+        lost = message(ERROR, 2, -1, 1100, "lost", "")
+        return [frame, lost] if kind(frame) == told_with else [frame]
+
+    proxy.filter = lose
+    proxy.cut()
+    eventually(lambda: session.link is Link.BROKER_LOST and session.connection_started_at, limit=60)
+    assert not open_gate(session)
+    proxy.pass_on()
+    proxy.say(message(ERROR, 2, -1, 1102, "restored", ""))
+    eventually(lambda: open_gate(session), limit=60)
+
+
 def test_a_half_open_link_is_found_by_probes(session: IBSession, proxy: Proxy) -> None:
     assert PROBE_EVERY + PROBE_TIMEOUT < 5
     proxy.filter = lambda frame: []

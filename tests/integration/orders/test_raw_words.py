@@ -193,6 +193,21 @@ def test_a_refusal_of_any_length_ends_its_order(sent: Order, gateway: RawGateway
     assert (books(sent)[0], gateway.listener.alarms) == (State.REJECTED, [])
 
 
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        (r"Order rejected - reason:K\u00e4ufe \u4e0d\u5141\u8bb8", "Käufe 不允许"),
+        (r"\ud83d\ude80 \u0000 C:\users \u12", r"🚀 \x00 C:\users \u12"),
+        (r"\ud83d half", "\ufffd half"),
+    ],
+)
+def test_words_that_a_gateway_escapes_are_shown_as_they_were_meant(
+    sent: Order, gateway: RawGateway, told: str, meant: str
+) -> None:
+    gateway.say(error(201, told))
+    assert meant in Order.objects.get(pk=sent.pk).reason_text
+
+
 # --- whose order --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("together", [True, False])
 def test_one_execution_id_in_two_accounts_is_an_execution_of_each(

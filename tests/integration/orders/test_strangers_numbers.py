@@ -126,3 +126,16 @@ def test_a_combination_told_of_by_a_leg_first_becomes_what_it_is(sent: Order) ->
     assert (spread.instrument.sec_type, spread.side, spread.order_qty, spread.cum_qty) == ("BAG", "BUY", 5, 0)
     tell(PARTS["whole"], PARTS["leg"])
     assert (external()[0].cum_qty, external()[0].state) == (5, State.FILLED)
+
+
+CALL = msgspec.structs.replace(AAPL, sec_type="OPT", con_id=700000005, strike_price=Decimal(200))
+
+
+@pytest.mark.parametrize("first", ["order", "hedge"])
+def test_what_hedges_a_strangers_option_is_no_part_of_its_quantity(sent: Order, first: str) -> None:
+    fills = of_spread(CALL, "o.01", Side.BUY, 1), of_spread(AAPL, "h.01", Side.SELL, 50)
+    told = [open_order(SPREAD, instrument=CALL), *fills]
+    tell(*(told if first == "order" else reversed(told)))
+    (option,) = external()
+    assert (option.instrument.sec_type, option.side, option.executions.count()) == ("OPT", "BUY", 2)
+    assert (option.order_qty, option.cum_qty, option.state) == (10, 1, State.PARTIALLY_FILLED)

@@ -33,3 +33,11 @@ def test_every_frame_is_read_once_and_in_order(client: GreetedClient, memory: Me
 def test_an_empty_frame_spoils_none_of_its_neighbours(client: GreetedClient, memory: Memory) -> None:
     client._onSocketHasData(STREAM + (0).to_bytes(4) + STREAM)
     assert memory.valid_ids == [*range(1, 40), *range(1, 40)]
+
+
+@pytest.mark.parametrize("body", [b"\\u00e4", b"9\\u0000", b"\\u", b"\0"])
+def test_a_frame_of_no_fields_is_no_end_of_the_connection(
+    client: GreetedClient, memory: Memory, body: bytes
+) -> None:
+    client._onSocketHasData(len(body).to_bytes(4) + body + STREAM)
+    assert memory.valid_ids == list(range(1, 40))

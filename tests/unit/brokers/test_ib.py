@@ -80,6 +80,9 @@ def test_a_status_is_read_with_its_reason(words: str, why_held: str, status: Wor
         ("Cancelled", "Cancelled by Trader", WorkingStatus.CANCELED),
         ("Cancelled", "Rejected by System:\nThe exchange is closed.", WorkingStatus.REJECTED),
         ("Cancelled", "Expired", WorkingStatus.EXPIRED),
+        ("FILLED", "filled size: 100", WorkingStatus.FILLED),
+        ("cancelled", " rejected by System: no", WorkingStatus.REJECTED),
+        ("Cancelled", "EXPIRED", WorkingStatus.EXPIRED),
     ],
 )
 def test_a_completed_order_is_read_by_its_words(status: str, words: str, read: WorkingStatus) -> None:
