@@ -91,4 +91,5 @@ class Loss:
 
 def _places(size: int) -> memoryview:
     """Room for this many integers of 64 bits, all 0; pages that nothing was written to take no memory."""
-    return memoryview(mmap.mmap(-1, 8 * size)).cast("Q")
+    own = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    return memoryview(mmap.mmap(-1, 8 * size, flags=own)).cast("Q")
