@@ -71,6 +71,8 @@ class GreetedClient(Client):
     The greeting is the first frame: version and time, in the gateway's own zone.
     """
 
+    has_greeted = False
+
     def _onSocketHasData(self, data: bytes) -> None:
         if self._apiReady:
             self._read(data)
@@ -79,6 +81,7 @@ class GreetedClient(Client):
             begun = self._data + data
             fields = begun[4 : 4 + int.from_bytes(begun[:4])].decode(errors="backslashreplace").split("\0")
             if len(begun) >= 4 + int.from_bytes(begun[:4]) and len(fields) == 3:
+                self.has_greeted = True
                 self.wrapper.greeted(fields[1])
         super()._onSocketHasData(data)  # type: ignore[no-untyped-call]
 
@@ -317,9 +320,23 @@ async def handshake(client: Any, address: tuple[str, int], client_id: int, timeo
         refused.cancel()
         return
     connecting.cancel()
-    await asyncio.gather(connecting, return_exceptions=True)
+    error: object = (await asyncio.gather(connecting, return_exceptions=True))[0]
     text = refused.result() if refused.done() else ""
-    raise BrokerUnavailable(text or "the gateway did not accept the connection")
+    raise BrokerUnavailable(_why_not(error, client) or text or "the gateway did not accept the connection")
+
+
+def _why_not(error: object, client: GreetedClient) -> str:
+    """What a person may do about a gateway that does not let us in; empty where its own words say it.
+
+    A gateway without a person at it may show a dialog, and wait (IBC: AcceptIncomingConnectionAction).
+    """
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there: is the gateway running, and its API port open?"
+    if not isinstance(error, TimeoutError):
+        return ""
+    if client.has_greeted:
+        return "the gateway greets and tells no accounts: is it logged in?"
+    return "the connection is taken and nothing is said: a dialog of the gateway may wait for a person"
 
 
 def require_mode(accounts: Sequence[str], *, paper: bool) -> None:

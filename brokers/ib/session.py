@@ -103,6 +103,8 @@ class IBSession:
         self.link = Link.DOWN
         self._link_reason = ""
         self.connection_started_at: datetime | None = None
+        #: When the gateway last told of its own link to IB: a look that began before it opens no gate.
+        self._link_told_at: datetime | None = None
         self.server_version: int | None = None
         self.requests = Requests()
         self._callbacks: Callbacks | None = None
@@ -387,6 +389,8 @@ class IBSession:
     def _link_code(self, code: int, text: str) -> None:
         """1100: the gateway lost IB. 1101, 1102: it is back, and anything may have happened meanwhile."""
         what = codes.classify(code)
+        if what in (Notice.LINK_LOST, Notice.LINK_RESTORED):
+            self._link_told_at = clock.now()
         if what is Notice.LINK_LOST:
             self.requests.spoil(BrokerUnavailable(f"{code}: {text}"))
             self._set_link(Link.BROKER_LOST, f"{code}: {text}")
@@ -403,7 +407,8 @@ class IBSession:
 
     def _open_gate(self, snapshot: Snapshot) -> None:
         same = snapshot.connection_started_at == self.connection_started_at
-        if same and self.link is Link.CONNECTED:
+        is_older = self._link_told_at is not None and snapshot.started_at <= self._link_told_at
+        if same and not is_older and self.link is Link.CONNECTED:
             self._set_link(Link.READY, "reconciled")
 
     def live_client(self) -> Any:

@@ -131,6 +131,21 @@ def test_what_a_look_is_told_counts_as_an_answer(session: IBSession) -> None:
     assert session.requests.answered - before >= len(told.positions) + len(told.account_values) > 0
 
 
+@pytest.mark.parametrize("codes", [(1100, 1102), (1102,), (2110, 1101)])
+def test_a_look_of_before_an_outage_opens_no_gate_after_it(
+    session: IBSession, proxy: Proxy, codes: tuple[int, ...]
+) -> None:
+    before = snapshot(session)
+    for code in codes:
+        proxy.say(message(ERROR, 2, -1, code, "link", ""))
+    eventually(lambda: session.link is Link.CONNECTED, limit=60)
+    session.ready(before)
+    after = snapshot(session)
+    assert session.link is Link.CONNECTED
+    session.ready(after)
+    eventually(lambda: session.link is Link.READY, limit=60)
+
+
 def test_1102_without_1100_before_is_a_reason_for_a_snapshot(session: IBSession, proxy: Proxy) -> None:
     proxy.say(message(ERROR, 2, -1, 1102, "restored", ""))
     assert eventually(lambda: session.link is Link.CONNECTED)

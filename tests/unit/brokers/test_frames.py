@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from typing import Any
 
 import pytest
 
-from brokers.ib.client import GreetedClient, new_client
+from brokers.errors import BrokerUnavailable
+from brokers.ib.client import GreetedClient, handshake, new_client
 from tests.unit.brokers.test_callbacks import Memory, callbacks, codes, memory
 
 __all__ = ["callbacks", "codes", "memory"]
@@ -41,3 +44,34 @@ def test_a_frame_of_no_fields_is_no_end_of_the_connection(
 ) -> None:
     client._onSocketHasData(len(body).to_bytes(4) + body + STREAM)
     assert memory.valid_ids == list(range(1, 40))
+
+
+GREETING = b"\0\0\0\x1a178\x0020261129 12:00:00 EST\0"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [(None, "nothing listens there"), (b"", "a dialog of the gateway"), (GREETING, "is it logged in?")],
+)
+def test_why_a_gateway_lets_nobody_in_is_told_in_words(callbacks: Any, said: bytes | None, why: str) -> None:
+    async def connect() -> None:
+        taken: list[asyncio.StreamWriter] = []
+
+        def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(said or b"")
+            taken.append(writer)
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        if said is None:
+            server.close()
+        try:
+            await handshake(new_client(callbacks), address, 1, 0.3)
+        finally:
+            server.close()
+            for writer in taken:
+                writer.close()
+                await writer.wait_closed()
+
+    with pytest.raises(BrokerUnavailable, match=re.escape(why)):
+        asyncio.run(connect())
