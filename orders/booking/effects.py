@@ -38,6 +38,7 @@ HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
 PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
 WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
+TAKEN_BACK = "It was filled; what the broker took back of it is not executed again."
 
 
 # --- what the order is doing -----------------------------------------------------------------------
@@ -50,6 +51,8 @@ def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -
         _stand(order, status, cause)
     if status in (*HELD, *PENDING):
         _hold(order, report, cause)
+    elif order.is_alive and quantities.is_filled_but_for_busts(order, known.executions(order), report):
+        close(known, order, WorkingStatus.CANCELED, cause.saying(TAKEN_BACK))
     elif status in WORKING:
         acknowledge(order, cause, working=True)
     elif status is WorkingStatus.INACTIVE:
