@@ -14,7 +14,7 @@ from orders.booking import effects, request_answers
 from orders.booking.working_set import WorkingSet
 from orders.models import AlertKind, Cause, EventKind, Order, State
 from orders.notify.alerts import raise_alert
-from orders.sending import unknown_outcome
+from orders.sending import refusals, unknown_outcome
 
 #: Codes that may end an order.
 ENDS = (Refusal.ORDER_REJECTED, Refusal.REJECTED_IF_NEW, Refusal.ORDER_CANCELED)
@@ -38,14 +38,16 @@ def follow(known: WorkingSet, order: Order, report: ErrorReport, cause: Cause) -
     if meaning not in ENDS:
         return _refused(known, order, report, cause, meaning)
     if meaning is not Refusal.ORDER_CANCELED:
-        # A rejection may mean a replace instead: of an order that the broker took long ago it does.
-        is_taken = order.perm_id is not None and order.state not in (State.SENT, State.UNCONFIRMED)
+        # A rejection may mean a change instead: of an order that the broker took long ago it mostly does.
+        is_taken = order.perm_id is not None and order.state != State.SENT
         if _was_just_replaced(known, order, cause):
             return _unclear(known, order, cause)
         if is_taken and request_answers.in_flight(known, order):
             return _refused(known, order, report, cause, Refusal.REPLACE_REFUSED)
         if is_taken and meaning is Refusal.REJECTED_IF_NEW:
             return _refused(known, order, report, cause, Refusal.REQUEST_REFUSED)
+        if is_taken and not _means_the_order(order, report):
+            return _unclear(known, order, cause)
     is_rejected = meaning is not Refusal.ORDER_CANCELED and order.cum_qty == 0
     status = WorkingStatus.REJECTED if is_rejected else WorkingStatus.CANCELED
     effects.close(known, order, status, cause)
@@ -58,9 +60,18 @@ def _was_just_replaced(known: WorkingSet, order: Order, cause: Cause) -> bool:
     return bool(replaced) and cause.at - max(replaced) < ECHO_HOLDS
 
 
+def _means_the_order(order: Order, report: ErrorReport) -> bool:
+    """Whether a rejection is of the order itself: one that is over, inactive, or named by its reference.
+
+    IB names the number only, and says the same of a change that it refuses: told twice, or asked by a hand.
+    """
+    is_named = bool(report.identity.order_ref)
+    return is_named or not order.is_alive or refusals.is_inactive(order)
+
+
 def _refused(known: WorkingSet, order: Order, report: ErrorReport, cause: Cause, meaning: Refusal) -> bool:
     """A request was refused: the order is over already, or lives on. The next snapshot tells which."""
-    order.record_event(EventKind.BROKER_NOTICE, cause)
+    order.record_event(EventKind.BROKER_NOTICE, cause.saying(data={**cause.data, refusals.MEANING: meaning}))
     request = request_answers.refused_one(known, order, meaning, report.cl_ord_id)
     if request:
         named = bool(report.cl_ord_id)

@@ -31,6 +31,7 @@ from orders.models.execution import has_executed
 from orders.models.ord_status import STANDINGS
 from orders.models.reasons import reason
 from orders.notify.alerts import raise_alert
+from orders.sending import refusals
 from orders.sending.unknown_outcome import mark_unconfirmed
 
 #: Not (yet) said to be working. A pending request says nothing of the order's own state.
@@ -38,6 +39,7 @@ HELD = (WorkingStatus.HELD, WorkingStatus.IN_TRANSIT, WorkingStatus.SUSPENDED)
 PENDING = (WorkingStatus.PENDING_CANCEL, WorkingStatus.PENDING_REPLACE)
 WORKING = (WorkingStatus.WORKING, WorkingStatus.FILLED, WorkingStatus.STOPPED)
 DAY_OVER = (WorkingStatus.DONE_FOR_DAY, WorkingStatus.CALCULATED)
+TAKEN_BACK = "It was filled; what the broker took back of it is not executed again."
 
 
 # --- what the order is doing -----------------------------------------------------------------------
@@ -50,10 +52,12 @@ def follow(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -
         _stand(order, status, cause)
     if status in (*HELD, *PENDING):
         _hold(order, report, cause)
+    elif order.is_alive and quantities.is_filled_but_for_busts(order, known.executions(order), report):
+        close(known, order, WorkingStatus.CANCELED, cause.saying(TAKEN_BACK))
     elif status in WORKING:
         acknowledge(order, cause, working=True)
     elif status is WorkingStatus.INACTIVE:
-        _hold(order, report, cause)
+        _inactive(known, order, report, cause)
     elif status in DAY_OVER:
         _end_day(order, cause)
     else:
@@ -89,6 +93,17 @@ def _hold(order: Order, report: OrderReport, cause: Cause) -> None:
     if report.status in PENDING and order.state in (State.PENDING, State.ACCEPTED):
         return
     acknowledge(order, cause, working=None if _is_late_word(order, report) else False)
+
+
+def _inactive(known: WorkingSet, order: Order, report: OrderReport, cause: Cause) -> None:
+    """Not reliably the end: invalid, or held for something. With a rejection beside it it is over."""
+    if words := refusals.rejected_by(order, cause.at) if order.is_alive else "":
+        close(known, order, WorkingStatus.REJECTED, cause.saying(words))
+        return
+    _hold(order, report, cause)
+    if order.is_alive:
+        said = {refusals.STATUS: WorkingStatus.INACTIVE}
+        order.record_event(EventKind.BROKER_NOTICE, cause.saying(cause.text or "inactive", said))
 
 
 def _is_late_word(order: Order, report: OrderReport) -> bool:
@@ -149,6 +164,8 @@ def _set_standing(order: Order, standing: str, cause: Cause) -> None:
 # --- the end ---------------------------------------------------------------------------------------
 def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) -> None:
     """The broker says that the order is over; what is open on it is answered."""
+    if status is WorkingStatus.CANCELED and (words := _rejected_before(known, order, cause)):
+        status, cause = WorkingStatus.REJECTED, cause.saying(words)
     if status is WorkingStatus.CANCELED and order.time_is_over(cause.at):
         status = WorkingStatus.EXPIRED  # IB says "Cancelled"; why, only completed orders tell
     if status is WorkingStatus.REJECTED and not has_executed(known.executions(order)):
@@ -170,6 +187,13 @@ def close(known: WorkingSet, order: Order, status: WorkingStatus, cause: Cause) 
     else:
         quantities.remember_end(order, status)
     request_answers.close_requests(known, order, cause)
+
+
+def _rejected_before(known: WorkingSet, order: Order, cause: Cause) -> str:
+    """Why it was rejected, if that was told a moment ago, and nobody here asked for its cancel."""
+    if not order.is_alive or request_answers.open_requests(known, order, RequestKind.CANCEL):
+        return ""
+    return refusals.rejected_by(order, cause.at)
 
 
 def acknowledge(order: Order, cause: Cause, *, working: bool | None) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from brokers.formats import decimal_text
+from brokers.messages import OrderReport, WorkingStatus
 from orders.instruments import trading_days
 from orders.models import DEAD, EXECUTED, AlertKind, Cause, EventKind, Execution, Order, Split, State
 from orders.models.execution import (
@@ -21,6 +22,7 @@ from orders.models.execution import (
     first_days,
     has_executed,
     is_uneven,
+    taken_back,
     total_qty,
     uncharged,
     version_root,
@@ -96,6 +98,19 @@ def remember_end(order: Order, status: str) -> None:
     if order.state in EXECUTED and status in ENDS and order.closed_as not in (status, State.EXPIRED):
         order.closed_as = status
         order.touched = True
+
+
+def is_filled_but_for_busts(order: Order, executions: Iterable[Execution], report: OrderReport) -> bool:
+    """Whether the broker has filled it, and what is missing of it here was taken back.
+
+    Its completed orders cannot change any more: what was taken back is not executed again. Their totals may
+    have it still.
+    """
+    is_over = report.status is WorkingStatus.FILLED and report.source == "completedOrder"
+    if not is_over or order.cum_qty >= order.order_qty:
+        return False
+    most = order.cum_qty + taken_back(order, executions)
+    return most >= order.order_qty and (report.cum_qty or 0) <= most
 
 
 def rescale(order: Order, executions: Iterable[Execution], order_qty: Decimal) -> list[Execution]:

@@ -223,6 +223,19 @@ def total_qty(executions: Iterable[Execution]) -> Decimal:
     return sum((one.qty_now for one in executions), Decimal(0))
 
 
+def taken_back(order: Order, executions: Iterable[Execution]) -> Decimal:
+    """How much more of the order was executed before busts and corrections than counts now."""
+    most: dict[str, Decimal] = {}
+    counting = Decimal(0)
+    for one in executions:
+        if order.is_told_in_parts and not one.is_whole:
+            continue
+        root = version_root(one)
+        most[root] = max(most.get(root, ZERO), one.qty_now)
+        counting += ZERO if one.superseded else one.qty_now
+    return sum(most.values(), ZERO) - counting
+
+
 def average_px(executions: Iterable[Execution]) -> Decimal:
     """Quantity-weighted price of the executions; 0 when nothing was executed."""
     rows = list(executions)

@@ -17,10 +17,11 @@ from brokers.models import BrokerAccount, Instrument
 from brokers.postgres import clock, storable
 from brokers.rows import Keys
 from orders.booking.commissions import grace
+from orders.booking.quantities import is_filled_but_for_busts
 from orders.booking.request_answers import comparable
 from orders.booking.working_set import WorkingSet, execution_id
 from orders.models import AT_BROKER, DEAD, EXECUTED, Break, BreakKind, Execution, LostOrder, Order, State
-from orders.models.execution import WHOLES, is_uneven, legs_of, shared_qty, shares_of
+from orders.models.execution import WHOLES, is_uneven, legs_of, shared_qty, shares_of, taken_back
 from orders.reconciliation.breaks import Finding, as_evidence
 from orders.reconciliation.snapshot_rows import parts
 
@@ -43,21 +44,29 @@ AGREES: dict[WorkingStatus, tuple[State, ...]] = {
 }
 
 
-def differs(order: Order, report: OrderReport) -> bool:
-    """Whether the report says something that the order's row does not."""
+def differs(order: Order, report: OrderReport, executions: Sequence[Execution] = ()) -> bool:
+    """Whether the report says something that the order and its executions do not."""
     if report.identity.perm_id and order.perm_id != report.identity.perm_id:
         return True  # not known yet, or of a second order behind the same reference
     if report.terms and order.is_alive and comparable(report.terms, order.terms) != order.terms:
         return True
-    return executions_missing(order, report) or State(order.state) not in AGREES.get(report.status, ())
+    if order.state in DEAD and is_filled_but_for_busts(order, executions, report):
+        return False
+    if executions_missing(order, report, executions):
+        return True
+    return State(order.state) not in AGREES.get(report.status, ())
 
 
-def executions_missing(order: Order, report: OrderReport) -> bool:
+def executions_missing(order: Order, report: OrderReport, executions: Sequence[Execution]) -> bool:
     """Whether the order, over by the broker's word, has executed more than the executions we know.
 
-    The gateway shows executions since midnight only; a completed order tells its quantity all the same.
+    The gateway shows executions since midnight only; a completed order tells its quantity all the same, but
+    for one that it calls filled, of which it may tell none. What was taken back may count there still.
     """
-    return report.cum_qty is not None and report.cum_qty > order.cum_qty and report.source == "completedOrder"
+    if report.source != "completedOrder":
+        return False
+    told = report.cum_qty or (order.order_qty if report.status is WorkingStatus.FILLED else 0)
+    return told > order.cum_qty and told > order.cum_qty + taken_back(order, executions)
 
 
 # --- orders -------------------------------------------------------------------------------------------
@@ -83,7 +92,11 @@ def _shown_otherwise(session: str, snapshot: Snapshot, news: Sequence[OrderRepor
     found = []
     for report in news:
         order = known.find(report)
-        if order is None or order.updated_at >= snapshot.started_at or not differs(order, report):
+        if (
+            order is None
+            or order.updated_at >= snapshot.started_at
+            or not differs(order, report, known.executions(order))
+        ):
             continue
         said = as_evidence(
             status=report.status, perm_id=report.identity.perm_id, cum_qty=report.cum_qty, text=report.text

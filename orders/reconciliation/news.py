@@ -82,7 +82,8 @@ def _mark_shown_again(session: str, news: News, contradicting: dict[UUID, int]) 
 def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
     """A row that cannot even be compared is news too: applying it says why."""
     try:
-        return comparison.differs(order, report) or bool(request_answers.in_flight(known, order))
+        differs = comparison.differs(order, report, known.executions(order))
+        return differs or bool(request_answers.in_flight(known, order))
     except Exception:
         return True
 
@@ -144,6 +145,6 @@ def unexplained(session: str, news: Sequence[OrderReport]) -> list[ExecutionsMis
         for order, report in found
         if not order.held_for_desk
         and order.source != Source.EXTERNAL
-        and comparison.executions_missing(order, report)
+        and comparison.executions_missing(order, report, known.executions(order))
         and breaks.times_seen(session, BreakKind.ORDER, str(order.id)) >= ROUNDS
     ]

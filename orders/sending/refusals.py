@@ -1,20 +1,30 @@
-"""What the broker said of a new order before it was gone: a refusal under a code that nobody has listed.
+"""What the broker said of an order before it was gone: a refusal, if something else says so as well.
 
 New codes keep appearing, and one that looks like a rejection may be a notice about a living order. So the
 code alone decides nothing: an error that names the order, together with the proof that the broker does not
 have it, is a refusal. Sending the same again would be refused again.
+
+A rejection of an order that the broker took long ago may mean a change of it, which then was refused, by
+whomever it was asked. So that ends nothing alone either: the status "inactive" or "canceled" beside it does,
+whichever is heard first, or a complete look.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from itertools import chain
 
-from brokers.messages import Refusal
-from orders.models import Cause, EventKind, Order, OrderEvent
+from brokers.messages import Refusal, WorkingStatus
+from orders.models import Cause, EventKind, Order, OrderEvent, State
 from orders.models.reasons import reason
 
 #: What an error says of an order is kept with its meaning under this name in the data of its event.
 MEANING = "meaning"
+#: And under this one a status that moves no order by itself.
+STATUS = "status"
+#: The words of one rejection are heard within so much of each other.
+TOGETHER = timedelta(minutes=1)
 
 
 def refused_by(order: Order) -> str:
@@ -34,6 +44,27 @@ def refused_by(order: Order) -> str:
 
 def _is_refusal(event: OrderEvent) -> bool:
     return event.kind == EventKind.BROKER_NOTICE and event.data.get(MEANING) == Refusal.UNKNOWN
+
+
+def rejected_by(order: Order, at: datetime) -> str:
+    """The code and words of a rejection that came a moment before `at`, or later; empty without one."""
+    words = ""
+    for event in _notices(order):
+        if event.data.get(MEANING) == Refusal.ORDER_REJECTED and event.at >= at - TOGETHER:
+            words = event.text
+    return words
+
+
+def is_inactive(order: Order) -> bool:
+    """Whether the broker calls it inactive, and has not called it working since."""
+    if order.state != State.ACCEPTED:
+        return False
+    return any(event.data.get(STATUS) == WorkingStatus.INACTIVE for event in _notices(order))
+
+
+def _notices(order: Order) -> Iterable[OrderEvent]:
+    stored = order.events.filter(kind=EventKind.BROKER_NOTICE).order_by("version")
+    return chain(stored, (one for one in order.pending_events if one.kind == EventKind.BROKER_NOTICE))
 
 
 def reject_refused(order: Order, words: str, cause: Cause) -> None:

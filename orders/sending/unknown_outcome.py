@@ -64,7 +64,10 @@ def _decide(order: Order, cause: Cause, *, at_broker: bool, unproven: str) -> No
     Unless the broker refused it in so many words (`refusals`), or its client wants it canceled: then absent
     is where it should be, and the request is closed like those of any order that is over (`late_requests`).
     """
-    if at_broker or order.perm_id or order.cum_qty or order.acknowledged_at:
+    had = order.perm_id or order.cum_qty or order.acknowledged_at
+    if had and not (at_broker or unproven) and (words := _rejected_then(order, cause)):
+        refusals.reject_refused(order, words, cause)
+    elif at_broker or had:
         order.hold(cause.saying("the broker had this order and does not show it any more"))
     elif unproven:
         order.hold(cause.saying(f"not shown by the broker, but it may be there: {unproven}"))
@@ -78,6 +81,13 @@ def _decide(order: Order, cause: Cause, *, at_broker: bool, unproven: str) -> No
         fail_order(order, "STALE", cause)
     else:
         send_again(order, cause.saying("proven not at the broker; sent again"))
+
+
+def _rejected_then(order: Order, cause: Cause) -> str:
+    """Why the broker rejected an order that it had, just before it was not shown any more."""
+    if order.first_fill_at:
+        return ""
+    return refusals.rejected_by(order, order.unconfirmed_at or cause.at)
 
 
 def cancel_wanted(order: Order) -> bool:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import pytest
-
 from orders.models import Alert, AlertKind, State
 from orders.session.runtime import SessionRuntime
 from tests.integration.broker.conftest import Desk
 from tests.integration.broker.gateway import Gateway
+from tradedesk.stack.polling import eventually
 
 
-@pytest.mark.parametrize(("code", "said"), [(201, State.REJECTED), (202, State.CANCELED)])
 def test_an_order_over_by_a_wrong_word_comes_back_and_is_canceled(
-    desk: Desk, gateway: Gateway, runtime: SessionRuntime, code: int, said: State
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
 ) -> None:
-    gateway.control.fault(kind="order_notice", code=code, where="after", count=1)
-    order = desk.wait(desk.rest(), said)
+    gateway.control.fault(kind="order_notice", code=202, where="after", count=1)
+    order = desk.wait(desk.rest(), State.CANCELED)
     runtime.flags.snapshot_wanted = True
     desk.wait(order, State.PENDING)
-    assert said in Alert.objects.get(kind=AlertKind.STILL_WORKING, order=order).text
+    assert State.CANCELED in Alert.objects.get(kind=AlertKind.STILL_WORKING, order=order).text
     desk.cancel(order, runtime)
     assert [row["status"] for row in gateway.orders_of(order)] == ["Cancelled"]
+
+
+def test_an_order_that_works_is_never_over_by_a_rejection_alone(
+    desk: Desk, gateway: Gateway, runtime: SessionRuntime
+) -> None:
+    gateway.control.fault(kind="order_notice", code=201, where="after", count=1)
+    order = desk.wait(desk.rest(), State.PENDING)
+    eventually(lambda: order.events.filter(data__code=201).exists())
+    for _ in range(2):
+        runtime.reconcile(full=True)
+    desk.wait(order, State.PENDING)
+    assert not order.events.filter(to_state=State.REJECTED).exists()
+    desk.cancel(order, runtime)

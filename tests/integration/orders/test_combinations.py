@@ -31,7 +31,10 @@ __all__ = ["sent"]
 NEAR, FAR = 7, 8
 WHOLE = msgspec.structs.replace(AAPL, sec_type="BAG", symbol="AAPL,SPY", con_id=28812380)
 CANCELED = OrderReport(identity=OURS, status=WorkingStatus.CANCELED, source="orderStatus")
-REJECTED = ErrorReport(identity=OURS, code=201, text="words", meaning=Refusal.ORDER_REJECTED)
+REJECTED = (
+    ErrorReport(identity=OURS, code=201, text="words", meaning=Refusal.ORDER_REJECTED),
+    msgspec.structs.replace(CANCELED, status=WorkingStatus.INACTIVE),
+)
 
 
 @pytest.fixture
@@ -70,9 +73,9 @@ def positions() -> dict[int, Decimal]:
     return {con_id: quantity for (_, con_id), quantity in executed_quantities("main").items()}
 
 
-@pytest.mark.parametrize("end", [CANCELED, REJECTED])
+@pytest.mark.parametrize("end", [(CANCELED,), REJECTED])
 def test_canceled_after_one_leg_it_is_canceled_and_the_lone_leg_is_told(spread: Order, end: Any) -> None:
-    tell(leg(NEAR, 10), end)
+    tell(leg(NEAR, 10), *end)
     assert (now_is(spread).state, now_is(spread).cum_qty, positions()) == (State.CANCELED, 0, {NEAR: 10})
     look()
     look()
@@ -98,7 +101,7 @@ def test_a_leg_alone_shows_that_the_order_works(spread: Order) -> None:
 
 
 def test_a_late_leg_of_a_refused_one_puts_it_in_doubt(spread: Order) -> None:
-    tell(REJECTED, leg(NEAR, 4))
+    tell(*REJECTED, leg(NEAR, 4))
     assert now_is(spread).state == State.UNCONFIRMED
 
 

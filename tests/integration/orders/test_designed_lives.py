@@ -225,6 +225,9 @@ STORIES: dict[str, tuple[list[Step], tuple[str, Any, Any, Any], list[str]]] = {
     "canceled, but it works": (
         [status("Cancelled"), shown(), looked(WORKING), looked(WORKING)], LIVES, [],
     ),
+    "rejected and inactive, but it works": (
+        [status("Inactive"), error(201), status("Submitted"), looked(WORKING), looked(WORKING)], LIVES, [],
+    ),
     "rejected, but it executes": (
         [error(201), trade(1, 3), looked(WORKING), looked(WORKING)], (State.PARTIALLY_FILLED, 3, 7, 200), [],
     ),
@@ -301,11 +304,15 @@ def test_an_unknown_word_proves_only_that_the_broker_numbers_the_order(
     assert "Frobnicated" in alert.text
 
 
-@pytest.mark.parametrize("end", [error(201), status("Cancelled")], ids=["rejected", "canceled"])
+@pytest.mark.parametrize(
+    "end",
+    [[status("Inactive"), error(201)], [error(201), status("Cancelled")], [status("Cancelled")]],
+    ids=["rejected", "rejected, then canceled", "canceled"],
+)
 def test_an_order_that_works_after_its_end_is_looked_up(
-    sent: Order, gateway: RawGateway, end: list[str]
+    sent: Order, gateway: RawGateway, end: list[Step]
 ) -> None:
-    assert live(gateway, sent, end, status("Submitted"))[1:] == [True]
+    assert live(gateway, sent, *end, status("Submitted"))[-1:] == [True]
 
 
 # --- costs -----------------------------------------------------------------------------------------------

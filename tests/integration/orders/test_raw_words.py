@@ -189,7 +189,7 @@ def test_an_execution_that_ends_early_is_booked_if_it_says_whose_it_is(
 
 @pytest.mark.parametrize("fields", [error(201)[:-1], [*error(201), "more"], error("201.0")])
 def test_a_refusal_of_any_length_ends_its_order(sent: Order, gateway: RawGateway, fields: list[str]) -> None:
-    gateway.say(fields)
+    gateway.say(fields, status("Inactive"))
     assert (books(sent)[0], gateway.listener.alarms) == (State.REJECTED, [])
 
 
@@ -204,7 +204,7 @@ def test_a_refusal_of_any_length_ends_its_order(sent: Order, gateway: RawGateway
 def test_words_that_a_gateway_escapes_are_shown_as_they_were_meant(
     sent: Order, gateway: RawGateway, told: str, meant: str
 ) -> None:
-    gateway.say(error(201, told))
+    gateway.say(error(201, told), status("Inactive"))
     assert meant in Order.objects.get(pk=sent.pk).reason_text
 
 
