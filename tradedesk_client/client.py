@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
@@ -83,8 +86,13 @@ class Tradedesk:
         return dict(self.request("GET", f"/orders/{order_id}").json())
 
     def cancel(self, order_id: str) -> Document:
-        """Ask for a cancel; asking again while one is open is the same request."""
-        return dict(self.request("POST", f"/orders/{order_id}/cancel").json())
+        """Ask for a cancel; asking again while one is open is the same request.
+
+        Its cl_ord_id is made up before the first try: a try that comes when the order is over gets the first
+        one's answer.
+        """
+        body = {"cl_ord_id": f"c-{uuid.uuid4()}"}
+        return dict(self.request("POST", f"/orders/{order_id}/cancel", json=body).json())
 
     def replace(self, order: Document, **terms: Any) -> Document:
         """Ask for other terms of an order as it was read; ApiError 412 when it has moved on since."""
@@ -104,17 +112,14 @@ class Tradedesk:
         """Positions as the broker reports them."""
         return self.pages("/positions", limit=None, **filters)
 
-    def events(self, last_event_id: str = "", **filters: str) -> Iterator[Event]:
+    def events(self, last_event_id: str = "", **filters: Any) -> Iterator[Event]:
         """The stream of order events, for good; resumes by itself wherever it breaks."""
         url = str(self.request("GET", "/").json()["stream"])
-        return follow(self.http, url, dict(filters), last_event_id)
+        return follow(self.http, url, parameters(filters), last_event_id)
 
     def pages(self, path: str, *, limit: int | None = PAGE, **filters: Any) -> Iterator[Document]:
         """The rows of a list, page after page."""
-        params = {
-            name: str(value) for name, value in {"limit": limit, **filters}.items() if value is not None
-        }
-        page = self.request("GET", path, params=params).json()
+        page = self.request("GET", path, params=parameters({"limit": limit, **filters})).json()
         yield from page["results"]
         while page["next"]:
             page = self.request("GET", page["next"].removeprefix("/api/v1")).json()
@@ -122,8 +127,39 @@ class Tradedesk:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request that may be repeated: by its ids it takes effect once. Raises ApiError, NoAnswer."""
+        if "json" in options:
+            options["content"] = json.dumps(options.pop("json"), default=plain, allow_nan=False)
+            options["headers"] = {**options.get("headers", {}), "Content-Type": "application/json"}
         answer = patiently(lambda: self.http.request(method, path, **options), self.patience)
         if answer is None:
             raise NoAnswer(f"{method} {path}: no answer in {self.patience.tries} tries")
         raise_for(answer)
         return answer
+
+
+def parameters(filters: Document) -> dict[str, str]:
+    """Filters as the server reads them; None is none."""
+    return {name: parameter(value) for name, value in filters.items() if value is not None}
+
+
+def parameter(value: Any) -> str:
+    """A filter's value: a flag, a time with its zone, several words, or its text."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case list() | tuple() | set() | frozenset():
+            return ",".join(map(parameter, value))
+        case datetime() | Decimal():
+            return plain(value)
+    return str(value)
+
+
+def plain(value: Any) -> str:
+    """A Decimal or a time as JSON has it, which knows neither."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no zone, so it is no moment.")
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    raise TypeError(f"{value!r} has no form in JSON.")

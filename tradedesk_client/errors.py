@@ -44,8 +44,11 @@ def raise_for(answer: httpx.Response) -> None:
     if answer.is_success:
         return
     try:
-        problem: Document = answer.json()
-    except ValueError:  # a proxy's own page
-        problem = {"code": "", "detail": answer.text[:200]}
+        said = answer.json()
+    except ValueError:
+        said = None
+    problem: Document = (
+        said if isinstance(said, dict) else {"detail": answer.text[:200]}
+    )  # a proxy's own page
     replayed = "Idempotent-Replayed" in answer.headers
     raise (OrderRefused if "order" in problem else ApiError)(answer.status_code, problem, replayed=replayed)

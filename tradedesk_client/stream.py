@@ -41,13 +41,21 @@ def follow(
                     if not answer.is_success:
                         answer.read()
                     raise_for(answer)
-                    for event in blocks(answer.iter_lines()):
+                    for event in blocks(lines(answer.iter_text())):
                         place = event.id or place
                         if event.kind in ("order", "reset"):
                             yield event
         except httpx.TransportError:
             pass
         time.sleep(PAUSE)
+
+
+def lines(texts: Iterable[str]) -> Iterator[str]:
+    """Lines of a text that comes in pieces. Python ends them at more characters, which texts may hold."""
+    rest = ""
+    for text in texts:
+        *whole, rest = (rest + text).split("\n")
+        yield from (line.removesuffix("\r") for line in whole)
 
 
 def blocks(lines: Iterable[str]) -> Iterator[Event]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
 from tradedesk_client import ApiError, NoAnswer, OrderRefused, Tradedesk
 from tradedesk_client.retry import Patience
-from tradedesk_client.stream import blocks
+from tradedesk_client.stream import blocks, lines
 
 ORDER = {
     "account": "DU1",
@@ -143,3 +146,48 @@ def test_the_stream_goes_on_where_it_broke(
 
 def test_blocks_that_are_cut_off_are_dropped() -> None:
     assert [event.id for event in blocks(["id: 1", "event: order", "data: {}", "", "id: 2"])] == ["1"]
+
+
+def test_a_cancel_is_resent_under_one_id_until_answered(server: Server, desk: Tradedesk) -> None:
+    server.answers = [None, said(202, {"id": "r-1"})]
+    assert desk.cancel("o-1") == {"id": "r-1"}
+    names = [body["cl_ord_id"] for _, _, _, body in server.asked]
+    assert len(names) == 2 and len(set(names)) == 1
+
+
+def test_decimals_are_sent_as_plain_numbers(server: Server, desk: Tradedesk) -> None:
+    server.answers = [said(201, {"id": "o-1"})]
+    desk.place({**ORDER, "order_qty": Decimal("1E+2"), "price": Decimal("229.950")})
+    assert (server.asked[0][3]["order_qty"], server.asked[0][3]["price"]) == ("100", "229.950")
+    assert server.asked[0][2]["content-type"] == "application/json"
+
+
+def test_filters_are_spelled_as_the_server_reads_them(server: Server, desk: Tradedesk) -> None:
+    server.answers = [said(200, {"results": [], "next": None})]
+    at = datetime(2026, 11, 29, 23, 30, tzinfo=timezone(timedelta(hours=1)))
+    assert list(desk.orders(open=True, state=["SENT", "PENDING"], since=at, side=None)) == []
+    asked = parse_qs(urlsplit(server.asked[0][1]).query)
+    assert (asked["open"], asked["state"], asked["since"]) == (
+        ["true"],
+        ["SENT,PENDING"],
+        ["2026-11-29T22:30:00Z"],
+    )
+    assert "side" not in asked
+
+
+def test_a_time_without_its_zone_is_no_filter(desk: Tradedesk) -> None:
+    with pytest.raises(ValueError, match="zone"):
+        list(desk.orders(since=datetime.fromisoformat("2026-11-29")))
+
+
+def test_a_line_of_the_stream_ends_at_a_line_feed_only() -> None:
+    text = 'id: 1\nevent: order\ndata: {"text": "a\u2028b\x85c"}\n\n'
+    assert [event.data["text"] for event in blocks(lines(text))] == ["a\u2028b\x85c"]
+    assert list(lines(["a\r", "\nb\r\nc"])) == ["a", "b"]
+
+
+def test_an_error_that_is_no_problem_document_is_told(server: Server, desk: Tradedesk) -> None:
+    server.answers = [said(400, ["no"])]
+    with pytest.raises(ApiError, match="no") as error:
+        desk.order("o-1")
+    assert error.value.status == 400
