@@ -39,6 +39,8 @@ class ApiView(APIView):
     http_method_names = ["get", "head", "post"]
     #: Whether GET reads the query itself; every other parameter is refused here.
     has_query: ClassVar[bool] = False
+    #: Whether POST reads a body; where it does not, a field in one is refused here, as a parameter is.
+    has_body: ClassVar[bool] = True
     #: What GET answers with where the path itself names the form ("orders.csv"): Accept is not asked.
     form: ClassVar[str] = JSON
 
@@ -71,6 +73,8 @@ class ApiView(APIView):
         refuse_key(request, getattr(self, (request.method or "").lower(), None))
         if request.query_params and not (self.has_query and request.method in READING):
             read_fields(request.query_params, {})
+        if request.method == "POST" and not self.has_body:
+            read_fields(request.data, {})
         if self.acts and request.method not in READING:
             self.undo.enter_context(acting(refusals.caller(request, self.reason(request))))
 

@@ -93,7 +93,7 @@ REVOKE_TOKEN: Operation = {
     "operation_id": "revoke_token",
     "parameters": [KEY],
     "request": None,
-    "responses": {200: TokenShape, **problems(404)},
+    "responses": {200: TokenShape, **problems(404, 413, 415)},
 }
 HEARTBEAT: Operation = {
     "operation_id": "heartbeat",

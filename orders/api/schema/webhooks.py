@@ -85,17 +85,17 @@ READ_WEBHOOK: Operation = {"operation_id": "read_webhook", "responses": read(Web
 END_WEBHOOK: Operation = {
     "operation_id": "end_webhook",
     "request": None,
-    "responses": {200: WebhookShape, **problems(404)},
+    "responses": {200: WebhookShape, **problems(404, 413, 415)},
 }
 PING_WEBHOOK: Operation = {
     "operation_id": "ping_webhook",
     "request": None,
-    "responses": {202: DeliveryShape, **problems(404, 409)},
+    "responses": {202: DeliveryShape, **problems(404, 409, 413, 415)},
 }
 ROTATE_WEBHOOK: Operation = {
     "operation_id": "rotate_webhook",
     "request": None,
-    "responses": {201: NewWebhookShape, **problems(404, 409)},
+    "responses": {201: NewWebhookShape, **problems(404, 409, 413, 415)},
 }
 LIST_DELIVERIES: Operation = {
     "operation_id": "list_deliveries",
@@ -105,5 +105,5 @@ LIST_DELIVERIES: Operation = {
 REDELIVER: Operation = {
     "operation_id": "redeliver",
     "request": None,
-    "responses": {202: DeliveryShape, **problems(404, 409)},
+    "responses": {202: DeliveryShape, **problems(404, 409, 413, 415)},
 }

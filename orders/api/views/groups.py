@@ -77,7 +77,7 @@ class Groups(ApiView):
     )
     @keyed(bodies.GROUP_FIELDS)
     def post(self, request: Request) -> HttpResponse:
-        """Record a group of two to six orders."""
+        """Record a group of two to nine orders."""
         ticket = bodies.read_group(request.data)
         errors = [
             inside(f"orders.{number}", error)
@@ -112,6 +112,7 @@ class GroupCancel(GroupDetail):
     """Cancel a group."""
 
     acts = False
+    has_body = False
     scopes = {"POST": Scope.CANCEL}
     http_method_names = ["post"]
 
@@ -119,7 +120,7 @@ class GroupCancel(GroupDetail):
         operation_id="cancel_group",
         parameters=[schema.IDEMPOTENCY_KEY],
         request=None,
-        responses={202: CancelsShape, **schema.problems(400, 404, 409, 422)},
+        responses={202: CancelsShape, **schema.problems(400, 404, 409, 413, 415, 422)},
     )
     @keyed()
     def post(self, request: Request, group_id: UUID) -> HttpResponse:

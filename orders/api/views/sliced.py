@@ -127,6 +127,7 @@ class SlicedDetail(ApiView):
 class SlicedAct(SlicedDetail):
     """What may be asked of a sliced order."""
 
+    has_body = False
     http_method_names = ["post"]
 
     def _act(self, parent_id: UUID, act: Callable[..., SlicedOrder]) -> HttpResponse:
@@ -144,7 +145,7 @@ class SlicedPause(SlicedAct):
         operation_id="pause_sliced",
         parameters=[schema.IDEMPOTENCY_KEY],
         request=None,
-        responses={202: SlicedShape, **schema.problems(400, 404, 409, 422)},
+        responses={202: SlicedShape, **schema.problems(400, 404, 409, 413, 415, 422)},
     )
     @keyed()
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:
@@ -161,7 +162,7 @@ class SlicedResume(SlicedAct):
         operation_id="resume_sliced",
         parameters=[schema.IDEMPOTENCY_KEY],
         request=None,
-        responses={202: SlicedShape, **schema.problems(400, 404, 409, 422)},
+        responses={202: SlicedShape, **schema.problems(400, 404, 409, 413, 415, 422)},
     )
     @keyed()
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:
@@ -178,7 +179,7 @@ class SlicedCancel(SlicedAct):
         operation_id="cancel_sliced",
         parameters=[schema.IDEMPOTENCY_KEY],
         request=None,
-        responses={202: SlicedShape, **schema.problems(400, 404, 409, 422)},
+        responses={202: SlicedShape, **schema.problems(400, 404, 409, 413, 415, 422)},
     )
     @keyed()
     def post(self, request: Request, parent_id: UUID) -> HttpResponse:

@@ -82,6 +82,7 @@ class WebhookDetail(WebhookView):
 class WebhookEnd(WebhookView):
     """Ending a webhook."""
 
+    has_body = False
     scopes = {"POST": Scope.ADMIN}
 
     @extend_schema(**schema.END_WEBHOOK)
@@ -94,6 +95,7 @@ class WebhookEnd(WebhookView):
 class WebhookPing(WebhookView):
     """Trying a webhook."""
 
+    has_body = False
     scopes = {"POST": Scope.ADMIN}
 
     @extend_schema(**schema.PING_WEBHOOK)
@@ -107,6 +109,7 @@ class WebhookPing(WebhookView):
 class WebhookRotate(WebhookView):
     """A new secret for a webhook."""
 
+    has_body = False
     scopes = {"POST": Scope.ADMIN}
 
     @extend_schema(**schema.ROTATE_WEBHOOK)
@@ -136,6 +139,7 @@ class Deliveries(WebhookView):
 class Redeliver(WebhookView):
     """Asking for a delivery again."""
 
+    has_body = False
     scopes = {"POST": Scope.ADMIN}
 
     @extend_schema(**schema.REDELIVER)

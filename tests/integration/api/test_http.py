@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
+from drf_spectacular.generators import SchemaGenerator
 
 from orders.models import Order
 from tests.integration.api.conftest import Api, body, placed
@@ -81,6 +83,16 @@ def test_an_unknown_parameter_is_refused_wherever_it_is_given(api: Api) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
     order.refresh_from_db()
     assert (order.state, Order.objects.count()) == ("CREATED", 1)
+
+
+def test_a_field_is_refused_where_no_body_is_read(token: Any) -> None:
+    api = Api(token(scopes=("trade", "cancel", "admin")))
+    found = SchemaGenerator().get_schema(request=None, public=True)["paths"]  # type: ignore[no-untyped-call]
+    silent = [path for path in found if "requestBody" not in found[path].get("post", {"requestBody": 1})]
+    assert len(silent) >= 9
+    for path in silent:
+        answer = api.post(re.sub(r"{\w+}", NOWHERE, path.removeprefix("/api/v1/")), {"alone": True})
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "UNKNOWN_FIELD"), path
 
 
 @pytest.mark.parametrize(

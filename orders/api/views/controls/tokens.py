@@ -111,6 +111,7 @@ class TokenRotate(ApiView):
 class TokenRevoke(ApiView):
     """Ending a token."""
 
+    has_body = False
     scopes = {"POST": None}
 
     @extend_schema(**schema.REVOKE_TOKEN)

@@ -141,6 +141,8 @@ class BreakAct(ApiView):
 class BreakTake(BreakAct):
     """Taking one on."""
 
+    has_body = False
+
     @extend_schema(
         operation_id="take_break",
         request=schema.json_body({}),
