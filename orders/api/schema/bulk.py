@@ -16,7 +16,9 @@ class BulkResult(serializers.Serializer[Any]):
     """What became of one order."""
 
     index = serializers.IntegerField(help_text="Its place in the request.")
-    cl_ord_id = serializers.CharField(allow_null=True)
+    cl_ord_id = serializers.CharField(
+        allow_null=True, help_text="As the entry gives it; null: it gives none."
+    )
     status = serializers.IntegerField(
         help_text="As POST /orders would have answered; 424: because of others."
     )

@@ -23,7 +23,7 @@ from orders.api.schema import bulk as schema
 from orders.api.views.orders import permitted, shown
 from orders.entry.idempotency import once
 from orders.entry.place import Line, place_orders, resolve_lines
-from orders.entry.reading.fields import meaning
+from orders.entry.reading.fields import Wrong, meaning
 from orders.models import Scope, Source
 
 
@@ -41,20 +41,23 @@ class OrderBulk(ApiView):
         mode = body.get("mode", BulkMode.PER_ITEM)
 
         lines = [self._line(item) for item in body["orders"]]
+        names = [name_of(item) for item in body["orders"]]
         key = key_of(request)
         if not key:
-            return self._answer(self._place(lines, mode), mode)
+            return self._answer(self._place(lines, names, mode), mode)
         said = [meaning(item, bodies.order) for item in body["orders"]]
         meant = json.dumps([mode, said], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
         resolve_lines(
             lines, self.access.user.get_username()
         )  # before the transaction that the key and its orders share
-        place = partial(self._place, lines, mode, ask_broker=False)
+        place = partial(self._place, lines, names, mode, ask_broker=False)
         results, replayed = once(self.access.user, key, digest, place)
-        return self._replay(results, lines, mode) if replayed else self._answer(results, mode)
+        return self._replay(results, lines, names, mode) if replayed else self._answer(results, mode)
 
-    def _place(self, lines: list[Line], mode: BulkMode, *, ask_broker: bool = True) -> list[Document]:
+    def _place(
+        self, lines: list[Line], names: list[str | None], mode: BulkMode, *, ask_broker: bool = True
+    ) -> list[Document]:
         place_orders(
             lines,
             client=self.access.user,
@@ -63,7 +66,8 @@ class OrderBulk(ApiView):
             all_or_none=mode == BulkMode.ALL_OR_NONE,
             ask_broker=ask_broker,
         )
-        return [result(index, line) for index, line in enumerate(lines)]
+        told = enumerate(zip(lines, names, strict=True))
+        return [result(index, line, name) for index, (line, name) in told]
 
     def _line(self, item: Any) -> Line:
         try:
@@ -72,11 +76,13 @@ class OrderBulk(ApiView):
             return Line(ticket=None, error=problem, settled=True)
         return Line(ticket=ticket)
 
-    def _replay(self, kept: list[Document], lines: list[Line], mode: BulkMode) -> HttpResponse:
+    def _replay(
+        self, kept: list[Document], lines: list[Line], names: list[str | None], mode: BulkMode
+    ) -> HttpResponse:
         """The results of the first time, but for orders of accounts that the token has lost since."""
         seen = [
-            result(index, line) if line.error else each
-            for index, (each, line) in enumerate(zip(kept, lines, strict=True))
+            result(index, line, name) if line.error else each
+            for index, (each, line, name) in enumerate(zip(kept, lines, names, strict=True))
         ]
         refused = any(each["problem"] for each in kept)
         return self._answer(seen, mode if refused else BulkMode.PER_ITEM, {"Idempotent-Replayed": "true"})
@@ -96,12 +102,20 @@ class OrderBulk(ApiView):
         return answer({"results": told, "summary": summary}, headers=headers)
 
 
-def result(index: int, line: Line) -> Document:
+def name_of(item: Any) -> str | None:
+    """The cl_ord_id that an entry gives, whatever else is wrong with it; None when that is none."""
+    try:
+        return str(bodies.cl_ord_id(item["cl_ord_id"]))
+    except (Wrong, KeyError, TypeError):
+        return None
+
+
+def result(index: int, line: Line, name: str | None) -> Document:
     """What became of one order, in the form that is stored: the order itself is read anew each time."""
     problem = problem_of_line(line)
     return {
         "index": index,
-        "cl_ord_id": line.ticket.cl_ord_id if line.ticket else None,
+        "cl_ord_id": name,
         "status": problem["status"] if problem else 201 if line.created else 200,
         "order_id": str(line.order.id) if line.order and line.stored else None,
         "problem": problem,

@@ -124,6 +124,14 @@ def test_a_bulk_of_a_wrong_form_is_400(api: Api, wrong: dict[str, Any], field: s
 
 
 @pytest.mark.parametrize("key", ["", "k-1"])
+def test_a_refused_entry_is_told_under_the_id_that_it_gives(api: Api, key: str) -> None:
+    wrong = [body("a-1", side="HOLD"), body("a-2", account="DU999"), body("a b"), body(7), {}]
+    for _ in range(2):
+        results = bulk(api, wrong, key=key).json()["results"]
+        assert [result["cl_ord_id"] for result in results] == ["a-1", "a-2", None, None, None]
+
+
+@pytest.mark.parametrize("key", ["", "k-1"])
 def test_an_entry_that_is_no_object_is_refused_alone_in_its_place(api: Api, key: str) -> None:
     strange: list[Any] = [1, None, "x", [], True]
     results = bulk(api, [*strange, body("a-1")], key=key).json()["results"]
