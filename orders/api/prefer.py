@@ -19,7 +19,9 @@ _seats = BoundedSemaphore(4)
 
 def wanted_wait(request: Request) -> int:
     """Seconds that the caller would wait; 0 when it does not say. What is not understood is ignored."""
-    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\b", request.headers.get("Prefer", ""))
+    found = re.search(
+        r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})\b", request.headers.get("Prefer", ""), re.IGNORECASE
+    )
     return min(int(found[1]), LONGEST) if found else 0
 
 

@@ -69,9 +69,9 @@ def read_subscription(query: str, last_event_id: str) -> Subscription:
         given = parse_qsl(query, keep_blank_values=True, max_num_fields=50, strict_parsing=bool(query))
     except ValueError:
         raise Problem("MALFORMED_REQUEST", "The query string cannot be understood.") from None
-    values = dict(given)
-    if len(values) < len(given):
-        raise invalid([FieldError("", "REPEATED", "Give each parameter once.")])
+    values, names = dict(given), [name for name, _ in given]
+    if repeated := [name for name in FIELDS if names.count(name) > 1]:
+        raise invalid([FieldError(name, "REPEATED", "Give this parameter once.") for name in repeated])
     read = read_fields(values, FIELDS)
     if "order_id" in read:
         read["order_id"] = str(read["order_id"])

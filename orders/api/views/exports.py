@@ -89,9 +89,9 @@ def export_of(query: dict[str, Any], accounts: Iterable[str]) -> fills.Export:
     names, mine = query.pop("fields", EXECUTION_COLUMNS), list(accounts)
     asked = {name: query.pop(name) for name in EXPORT_FILTERS if name in query}
     listed, chosen = portfolio.filter_of(query), conditions(asked)
-    if twice := listed.keys() & chosen.keys():
+    if listed.keys() & chosen.keys():
         text = "Ask for trading days (preset, from, to) or for times (since, until), not for both."
-        raise invalid([FieldError(min(twice), "CONFLICT", text)])
+        raise invalid([FieldError("since" if "since" in query else "until", "CONFLICT", text)])
     wanted = {**listed, **chosen}
 
     def page(before: int | None) -> Sequence[Execution]:

@@ -264,9 +264,9 @@ def test_a_wait_that_is_not_understood_is_ignored(api: Api) -> None:
     assert "Preference-Applied" not in answer
 
 
-def test_a_wait_ends_when_its_time_is_over(api: Api) -> None:
-
-    headers = {**api.headers, "Prefer": "wait=1"}
+@pytest.mark.parametrize("name", ["wait", "Wait"])  # RFC 7240: a preference's name has no case
+def test_a_wait_ends_when_its_time_is_over(api: Api, name: str) -> None:
+    headers = {**api.headers, "Prefer": f"{name}=1"}
     answer = api.client.post(
         "/api/v1/orders", json.dumps(body()), content_type="application/json", headers=headers
     )

@@ -116,6 +116,13 @@ def test_a_span_that_means_nothing_is_refused(api: Api, query: dict[str, str]) -
         assert api.get(path, **query, **({"by": "day"} if path == "tca" else {})).status_code == 400
 
 
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_days_and_times_together_name_the_time_that_was_given(api: Api, name: str) -> None:
+    for path in ("executions.csv", "executions.xlsx"):
+        answer = api.get(path, **{name: "2026-11-27T00:00:00Z", "preset": "today"})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, name)
+
+
 def test_sums_are_by_currency_and_leave_out_what_was_corrected(api: Api, order: Order) -> None:
     executed(order, 1)
     executed(order, 2, superseded=True)

@@ -245,6 +245,7 @@ def test_a_listener_hears_one_order(server: str, headers: dict[str, str]) -> Non
 def test_a_wrong_wish_is_named(server: str, headers: dict[str, str], query: str) -> None:
     answer = httpx.get(f"{server}/api/v1/stream?{query}", headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID")
+    assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
 def test_a_slow_reader_learns_why_it_is_dropped_and_resumes(
