@@ -99,6 +99,8 @@ def missing_orders(
 
     One that was just sent is not judged: on a socket of ours that still lives, its answer may be on
     the way until the acknowledgement deadline. A former holder's or a former connection's is.
+    One that was acknowledged after the snapshot began is not judged either: its row may have been
+    written before the order arrived.
     Orders of others are judged like ours, from when we first saw them.
     """
     known_before = Q(claimed_at__lt=snapshot.started_at) | Q(
@@ -106,7 +108,7 @@ def missing_orders(
     )
     expected = Order.objects.filter(
         known_before, session_id=session, state__in=AT_BROKER, held_for_desk=False
-    )
+    ).exclude(acknowledged_at__gte=snapshot.started_at)
     # Here, not in the query: what is shown are all orders of the day, what is not shown hardly any.
     not_shown = [pk for pk in expected.values_list("pk", flat=True).iterator() if str(pk) not in seen]
     missing, doubted = [], {}

@@ -106,6 +106,14 @@ def test_a_known_order_missing_from_two_snapshots_is_held(desk: User) -> None:
     assert Alert.objects.filter(kind=AlertKind.HELD_ORDER, order=story.order, cleared_at=None).exists()
 
 
+def test_an_order_acknowledged_after_a_snapshot_began_is_not_missed(desk: User) -> None:
+    story = working(desk)
+    Order.objects.filter(pk=story.order.pk).update(acknowledged_at=timezone.now() + timedelta(seconds=5))
+    assert not look().snapshot_wanted
+    assert now_is(story).state == State.PENDING
+    assert not Break.objects.exists()
+
+
 def test_a_snapshot_without_completed_orders_proves_no_absence(desk: User) -> None:
     story = working(desk)
     for _ in range(3):
