@@ -17,3 +17,9 @@ if __name__ == "__main__":
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"A setting is wrong. {error}")
+    except Exception as error:
+        from brokers.postgres import database
+
+        if "--traceback" in sys.argv or not database.is_away(error):
+            raise
+        sys.exit(f"The database at {database.place()} cannot be reached or used now: {error}")

@@ -38,6 +38,12 @@ def is_away(error: BaseException) -> bool:
     )
 
 
+def place() -> str:
+    """Where the database is, without who logs in with what."""
+    where = connection.settings_dict
+    return f"{where['HOST'] or 'the local socket'}:{where['PORT'] or 5432}"
+
+
 def sqlstate(error: BaseException) -> str:
     """The server's code of the error, which Django keeps in the cause; empty when the server said nothing."""
     for one in (error, error.__cause__):

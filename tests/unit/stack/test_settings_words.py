@@ -49,3 +49,13 @@ def test_a_wrong_setting_stops_any_command_with_one_sentence_naming_it(name: str
     assert said.returncode == 1
     assert said.stderr.startswith(f"A setting is wrong. {name} ")
     assert said.stderr.count("\n") == 1
+
+
+def test_a_database_that_is_away_ends_any_command_with_one_sentence() -> None:
+    command = [sys.executable, "manage.py", "dropcopy"]
+    away = os.environ | {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}
+    said = subprocess.run(
+        command, env=away, cwd=env.BASE_DIR, capture_output=True, text=True, check=False
+    ).stderr
+    assert said.splitlines()[-1].startswith("The database at 127.0.0.1:1 cannot be reached")
+    assert "Traceback" not in said and "secret" not in said
