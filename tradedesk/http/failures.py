@@ -51,7 +51,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return refused(
         400,
         "This request is not understood",
-        "Nothing was changed. It came under a name that is not ours, or was not whole.",
+        "Nothing was changed. It came under a name that is not ours, was not whole, or held a zero byte.",
         "Open the desk by its usual address and try again.",
     )
 

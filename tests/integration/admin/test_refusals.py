@@ -34,6 +34,14 @@ def test_a_form_without_its_token_is_refused_in_the_same_look(person: Callable[.
     assert "This form is too old" in answer.content.decode()
 
 
+def test_an_address_with_a_zero_byte_is_refused_in_words(person: Callable[..., Client]) -> None:
+    viewer = person("brokers.view_position", "brokers.view_brokeraccount")
+    for url in ("position/?account=%00", "position/?symbol=A%00", "brokeraccount/%00/change/"):
+        answer = viewer.get(f"/admin/brokers/{url}")
+        assert (answer.status_code, "is not understood" in answer.content.decode()) == (400, True), url
+    assert viewer.get("/admin/brokers/position/?account=%2500").status_code == 200
+
+
 def test_who_is_locked_out_is_told_for_how_long(client: Client, settings: object) -> None:
     for _ in range(7):
         tried = {"username": "jo", "password": "wrong"}
