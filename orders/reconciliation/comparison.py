@@ -54,6 +54,9 @@ def differs(order: Order, report: OrderReport, executions: Sequence[Execution] =
         return False
     if executions_missing(order, report, executions):
         return True
+    if report.status is WorkingStatus.REJECTED and order.state == State.CANCELED:
+        # What executed, or was canceled on request, is canceled here, whatever its end is called there.
+        return not order.cum_qty and order.reason_code != "CANCELED_ON_REQUEST"
     return State(order.state) not in AGREES.get(report.status, ())
 
 

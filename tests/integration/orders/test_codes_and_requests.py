@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from brokers.messages import WorkingStatus
-from orders.models import Order, State
+from orders.models import Break, Order, State
 from orders.sending import refusals
 from tests.integration.orders.raw_words import RawGateway, error, status
 from tests.integration.orders.test_attribution import desk, sent
@@ -162,3 +162,16 @@ def test_a_replace_of_an_order_in_doubt_is_refused_and_not_the_order(
     Order.objects.update(state=State.UNCONFIRMED)
     after = lived(sent, gateway, replace(12), error(201), looked(WORKING))
     assert after == (LIVES, ["REPLACE REFUSED"])
+
+
+@pytest.mark.parametrize(
+    ("steps", "executed"),
+    [([cancel, status("Cancelled")], 0), ([trade(1, 4), fee(1), error(201), status("Cancelled", 4)], 4)],
+    ids=["on request", "after executions"],
+)
+def test_a_look_that_calls_a_canceled_order_rejected_leaves_no_break(
+    sent: Order, gateway: RawGateway, steps: list[Step], executed: int
+) -> None:
+    live(gateway, sent, *steps, *[looked(WorkingStatus.REJECTED, executed=executed)] * 2)
+    assert (is_now(sent)[0], told()) == (State.CANCELED, [])
+    assert not Break.objects.exists()
