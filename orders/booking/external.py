@@ -16,6 +16,7 @@ from brokers.fix import SecType
 from brokers.messages import ExecutionReport, InstrumentRef, OrderIdentity, OrderReport, ReportedTerms
 from brokers.models import InboxMessage, Instrument
 from brokers.postgres import storable
+from orders.booking.matching import WAYS
 from orders.booking.working_set import WorkingSet
 from orders.models import Cause, EventKind, Order, Source
 from orders.models.reconciliation.lost import MORE
@@ -135,6 +136,8 @@ def _rewrite(order: Order, **facts: Any) -> None:
 def _record(
     working_set: WorkingSet, identity: OrderIdentity, terms: ReportedTerms, cause: Cause, *, name: str
 ) -> Order:
+    if terms.side not in WAYS:
+        raise ValueError(f"an order must buy or sell, not {storable.text(terms.side, 20)!r}")
     terms = _storable(terms)
     order = Order(
         id=uuid_utils.uuid7(),

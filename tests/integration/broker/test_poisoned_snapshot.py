@@ -24,6 +24,15 @@ def poison(frame: Frame) -> list[Frame]:
     return [frame.replace(b"\0SELL\0", b"\0SIDEWAYS\0") if kind(frame) == OPEN_ORDER else frame]
 
 
+def unknown_form(frame: Frame) -> list[Frame]:
+    """Orders wait for a condition of a kind that the library does not know."""
+    fields = frame.split(b"\0")
+    if kind(frame) == OPEN_ORDER:
+        at = fields.index(b"Submitted") + 17  # behind margins, commissions and the like: how many conditions
+        fields[at : at + 1] = [b"1", b"99", b"a", b"1", b"0", b"0"]
+    return [b"\0".join(fields)]
+
+
 @pytest.fixture
 def proxy(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """Between the gateway and the session."""
@@ -84,3 +93,14 @@ def test_our_order_with_a_poisoned_row_is_not_sent_twice(
     proxy.pass_on()
     desk.wait(order, State.PENDING)
     eventually(lambda: not InboxMessage.objects.filter(applied_at=None, dedup_key__startswith="snapshot:"))
+
+
+def test_an_order_that_the_library_cannot_read_is_shown_and_trading_goes_on(
+    desk: Desk, gateway: Gateway, proxy: Proxy, new_runtime: Callable[[], SessionRuntime]
+) -> None:
+    by_hand(gateway, "SELL", "9000")
+    proxy.filter = unknown_form
+    runtime = new_runtime()
+    eventually(lambda: runtime.session.link is Link.READY, limit=60)
+    (theirs,) = Order.objects.filter(source=Source.EXTERNAL)
+    assert (theirs.side, theirs.order_qty, theirs.price, theirs.state) == ("SELL", 7, 9000, State.PENDING)

@@ -125,6 +125,16 @@ def test_an_execution_of_an_unknown_side_is_parked_and_spoils_no_look(
     assert "bought or sold" in row.error
 
 
+@pytest.mark.parametrize("action", ["", "EXERCISE"])
+def test_an_order_of_an_unknown_side_is_parked_in_plain_words(
+    sent: Order, gateway: RawGateway, action: str
+) -> None:
+    gateway.say(open_order(permId=9, action=action, **BY_HAND), execution())
+    (row,) = waiting()
+    assert row.error == f"ValueError: an order must buy or sell, not {action!r}"
+    assert (books(sent)[1], external(), gateway.listener.alarms) == (10, [], [])
+
+
 @pytest.mark.parametrize("figure", ["strike", "totalQuantity", "lmtPrice", "auxPrice"])
 def test_an_order_with_a_figure_that_is_no_number_spoils_no_look(
     sent: Order, gateway: RawGateway, figure: str
