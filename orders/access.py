@@ -78,9 +78,11 @@ def read_networks(text: str) -> list[str]:
 def not_network(text: str) -> str:
     """What is wrong with the text of an address or network; empty when it is one."""
     try:
-        ip_network(text)
+        network = ip_network(text)
     except ValueError as error:
         return f"{error}."
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        return f"{text} is of IPv4: write it so, as addresses are compared."  # it would let nobody in
     return ""
 
 

@@ -61,7 +61,12 @@ def make_token(
     if created:
         user.set_unusable_password()
         user.save(update_fields=["password"])
-    fields: dict[str, object] = {"name": name, "scopes": sorted(scopes), "rate": rate, "strategy": strategy}
+    fields: dict[str, object] = {
+        "name": name,
+        "scopes": sorted(set(scopes)),
+        "rate": rate,
+        "strategy": strategy,
+    }
     fields |= {
         "networks": list(networks),
         "heartbeat_s": heartbeat,

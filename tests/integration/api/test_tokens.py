@@ -44,7 +44,7 @@ def use(text: str) -> int:
 
 
 def test_a_new_token_is_shown_once_and_works(boss: Api) -> None:
-    made = boss.post("tokens", wanted(expires_in=3600, rate=7))
+    made = boss.post("tokens", wanted(expires_in=3600, rate=7, scopes=["read", "read"]))
     assert (made.status_code, made["Cache-Control"]) == (201, "no-store")
     text = made.json()["token"]
     shown = boss.get(f"tokens/{made.json()['id']}").json()
@@ -64,6 +64,7 @@ def test_a_new_token_is_shown_once_and_works(boss: Api) -> None:
         ({"username": "a b"}, "username"),
         ({"expires_in": 0}, "expires_in"),
         ({"rate": True}, "rate"),
+        ({"networks": ["::ffff:10.1.0.0/112"]}, "networks.0"),
     ],
 )
 def test_what_a_token_can_not_be_is_named(boss: Api, change: dict[str, Any], field: str) -> None:
