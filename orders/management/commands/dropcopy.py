@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import BrokerAccount
+from orders.management.times import day
 from orders.reports import days
 from orders.reports.drop_copy import day_lines, scope_of
 
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     requires_system_checks = []  # `migrate` has made them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--date", type=date.fromisoformat, help="YYYY-MM-DD (yesterday)")
+        parser.add_argument("--date", type=day, help="YYYY-MM-DD (yesterday)")
         parser.add_argument("--accounts", default="", help="only these, separated by commas")
 
     def handle(self, *args: Any, accounts: str, **options: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from orders.controls.books.splits import WantedSplit, request_split
 from orders.errors import OrderError
 from orders.management.people import add_persons, done_by
+from orders.management.times import day
 from orders.models import Approval
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("con_id", type=int, help="the broker's number of the contract")
-        parser.add_argument("--ex-date", required=True, type=date.fromisoformat, help="first day of it")
+        parser.add_argument("--ex-date", required=True, type=day, help="first day of it")
         parser.add_argument("--new", required=True, type=int, help="so many units now")
         parser.add_argument("--for", required=True, type=int, dest="old", help="for so many before")
         parser.add_argument("--new-con-id", type=int, default=0, help="where the contract got a new number")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from brokers.models import BrokerAccount
 from orders.controls.audit.acting import acting, at_shell
+from orders.management.times import day
 from orders.models import ReportKind
 from orders.reports import days
 from orders.reports.daily.documents import FORMATS, rendered
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("kind", choices=ReportKind.values)
         parser.add_argument("--account", required=True)
         where = "YYYY-MM-DD (today, in the zone of the report's setting)"
-        parser.add_argument("--date", type=date.fromisoformat, help=where)
+        parser.add_argument("--date", type=day, help=where)
         parser.add_argument("--format", choices=list(FORMATS), default="json")
 
     def handle(self, *args: Any, kind: str, account: str, **options: Any) -> None:

@@ -50,6 +50,19 @@ def test_apitoken_names_what_is_wrong(desk: None, option: str, value: str, said:
     assert not ApiToken.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["report", "end-of-day", "--account", "DU1", "--date", "2026-02-30"], "'2026-02-30' is no day"),
+        (["dropcopy", "--date", "today"], "'today' is no day, such as 2026-11-27"),
+        (["audit", "verify", "--from", "noon"], "'noon' is no time, such as 2026-11-27T15:30:00Z"),
+    ],
+)
+def test_a_time_that_is_none_is_said_in_words(command: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command(*command)
+
+
 def test_seed_twice_makes_everything_once(desk: None, settings: Any) -> None:
     call_command("seed")
     assert GatewaySession.objects.get().client_id == settings.BROKER_SESSIONS["main"].client_id
