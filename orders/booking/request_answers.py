@@ -73,6 +73,14 @@ def follow_terms(known: WorkingSet, order: Order, report: OrderReport, cause: Ca
     _follow_others(known, order, report, cause)
 
 
+def proves(known: WorkingSet, order: Order, report: OrderReport) -> bool:
+    """Whether the terms shown are those of a replace that may be in force, whatever ended the order."""
+    if report.terms is None:
+        return False
+    asked = may_be_in_force(known, order)
+    return any(shows(report.terms, order.terms, one.terms, report.cum_qty) for one in asked)
+
+
 def shows(shown: ReportedTerms, present: Terms, wanted: Terms, cum_qty: Decimal | None) -> bool:
     """Whether every term that was to change is as wanted (a quantity below the executed: as executed)."""
     changes = present.changes_to(wanted)

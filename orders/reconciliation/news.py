@@ -82,8 +82,9 @@ def _mark_shown_again(session: str, news: News, contradicting: dict[UUID, int]) 
 def _is_news(known: WorkingSet, order: Order, report: OrderReport) -> bool:
     """A row that cannot even be compared is news too: applying it says why."""
     try:
-        differs = comparison.differs(order, report, known.executions(order))
-        return differs or bool(request_answers.in_flight(known, order))
+        if comparison.differs(order, report, known.executions(order)):
+            return True
+        return bool(request_answers.in_flight(known, order)) or request_answers.proves(known, order, report)
     except Exception:
         return True
 

@@ -81,6 +81,14 @@ def test_a_code_alone_ends_an_order_lowered_to_what_it_has_executed(sent: Order,
     assert after == ((State.COMPLETED, 4, 0, 200), ["REPLACE ACCEPTED"])
 
 
+def test_a_look_proves_a_replace_that_the_orders_end_outran(sent: Order, gateway: RawGateway) -> None:
+    ended = [replace(12), status("Cancelled"), looked(WorkingStatus.CANCELED, quantity=10, executed=0)]
+    assert lived(sent, gateway, *ended) == (GONE, ["REPLACE REFUSED"])
+    shown_larger = looked(WorkingStatus.CANCELED, quantity=12, executed=0)
+    assert lived(sent, gateway, shown_larger) == (GONE, ["REPLACE ACCEPTED"])
+    assert Order.objects.get(pk=sent.pk).order_qty == 12
+
+
 # --- a rejection of an order that the broker has ------------------------------------------------------------
 REFUSED_HERE = State.REJECTED, 0, 0, 0
 INACTIVE = State.ACCEPTED, 0, 10, 0
