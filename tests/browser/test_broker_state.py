@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from orders.api.stream.listener import HEARTBEAT
@@ -102,6 +103,7 @@ def outage(stack: System, tabs: list[Page]) -> float:
     return max(each["shut"] for each in told) - at.timestamp() * 1000
 
 
+@pytest.mark.soak
 def test_a_lost_gateway_is_in_every_header_within_two_seconds(
     boss: Page, stack: System, record_property: Callable[[str, object], None]
 ) -> None:

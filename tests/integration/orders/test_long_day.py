@@ -93,6 +93,7 @@ def peak_of_finding_news(snapshot: Snapshot) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.soak
 def test_orders_of_a_look_are_unpacked_a_few_at_a_time(desk: User) -> None:
     story = Story(desk)
     few = peak_of_finding_news(filled_orders(story, 1_000))
@@ -142,6 +143,7 @@ def sent_orders(story: Story, how_many: int) -> None:
     Order.objects.bulk_create(Order(**{**facts, **one, **sent}) for one in own)
 
 
+@pytest.mark.soak
 def test_a_look_holds_little_of_each_order_of_a_long_day(desk: User) -> None:
     story = Story(desk)
     few = peak_of_comparing(filled_orders(story, 600))

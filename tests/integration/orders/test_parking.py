@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from brokers.fix import Side
@@ -41,13 +41,14 @@ from orders.models import Alert, AlertKind, Execution, Order, ReconciliationRun,
 from orders.reconciliation import positions
 from orders.reconciliation.snapshots import apply_snapshot
 from orders.session.applier import SessionApplier
+from tests.examples import examples
 from tests.integration.orders.test_any_order import AAPL, Story, desk
 
 __all__ = ["desk"]
 LONG_AGO = datetime(2026, 11, 20, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(), max_size=400)
 ANY_NUMBER = st.decimals() | st.sampled_from([Decimal("1.7976931348623157E308"), Decimal("1E-300")])
-MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+MANY = examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def applier(flags: SessionFlags | None = None) -> SessionApplier:

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.examples import more_in_soak
 from tradedesk.env import BASE_DIR
 from tradedesk.stack.folder import DataFolder
 from tradedesk.stack.polling import eventually
@@ -197,10 +198,10 @@ def test_a_port_in_use_is_named_before_anything_is_started(up: Up) -> None:
 
 @pytest.mark.parametrize(
     ("name", "url"),
-    [
-        ("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/nothing"),
-        ("REDIS_URL", "redis://:secret@127.0.0.1:1/0"),
-    ],
+    more_in_soak(
+        [("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/nothing")],
+        [("REDIS_URL", "redis://:secret@127.0.0.1:1/0")],
+    ),
 )
 def test_a_server_that_cannot_be_reached_is_named_without_its_password(up: Up, name: str, url: str) -> None:
     process = up.start(ready=False, **{name: url})
@@ -212,6 +213,7 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(up: Up, n
     assert up.everything() == []
 
 
+@pytest.mark.soak
 def test_a_file_in_the_way_is_named(up: Up) -> None:
     (up.folder / "logs" / "postgres.log").mkdir(parents=True)
     process = up.start(ready=False)
