@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.urls import reverse_lazy
 
 from tradedesk import env
-from tradedesk.conf import gateways
+from tradedesk.conf import codecs_at_hand, gateways  # noqa: F401 - the codecs are looked up at once
 from tradedesk.env import BASE_DIR
 
 env.bound_name_lookups()
