@@ -164,6 +164,7 @@ def columns(page: Page) -> list[str]:
     return [text.strip(" ▲▼") for text in page.locator("#result_list thead th").all_inner_texts()[1:-1]]
 
 
+@pytest.mark.soak
 def test_columns_are_chosen_ordered_and_kept(boss: Page, stack: System) -> None:
     stack.api.placed(**FAR)
     boss.goto("/admin/orders/order/")

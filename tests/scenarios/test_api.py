@@ -124,6 +124,7 @@ def test_of_replaces_that_saw_the_same_version_one_is_taken(stack: System) -> No
     eventually(lambda: stack.api.order(placed["id"])["order_qty"] == won["terms"]["order_qty"])
 
 
+@pytest.mark.soak
 def test_a_token_is_rotated_while_it_is_used(stack: System) -> None:
     text = stack.manage("apitoken", "rotated", "--accounts", ACCOUNT, "--scopes", "read").strip()
     statuses: list[int] = []

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from tradedesk.stack.polling import eventually
 from tradedesk.stack.system import System
@@ -120,6 +121,7 @@ def test_the_gateway_killed_in_a_stream_of_orders(stack: System) -> None:
     assert_each_once(stack, during(stack, restart))
 
 
+@pytest.mark.soak
 def test_the_gateway_frozen_in_a_stream_of_orders(stack: System) -> None:
     def freeze() -> None:
         stack.freeze("simgateway")

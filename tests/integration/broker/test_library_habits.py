@@ -91,6 +91,7 @@ def test_a_half_open_link_is_found_by_probes(session: IBSession, proxy: Proxy) -
     assert "no answer to a probe" in session._link_reason or "accept" in session._link_reason
 
 
+@pytest.mark.soak
 def test_a_probe_waits_while_a_long_day_is_told_before_its_answer(
     session: IBSession, proxy: Proxy, memory: Memory
 ) -> None:

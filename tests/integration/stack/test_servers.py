@@ -47,6 +47,7 @@ def pending_events(server: EmbeddedPostgres) -> int:
     return int(row[0]) if row else 0
 
 
+@pytest.mark.soak
 def test_postgres_keeps_what_was_committed_before_an_immediate_restart(postgres: EmbeddedPostgres) -> None:
     note(postgres)
     postgres.restart_immediately()
