@@ -50,9 +50,15 @@ class Command(BaseCommand):
             raise CommandError(f"{differ} differences: see the breaks.")
 
 
-def _each(files: list[Path]) -> Iterator[Path]:
+def _each(files: list[Path]) -> list[Path]:
+    """The files, and those of folders; one without any is most often another one than was meant."""
+    found = []
     for path in files:
-        yield from sorted(path.glob("*.xml")) if path.is_dir() else [path]
+        named = sorted(path.glob("*.xml")) if path.is_dir() else [path]
+        if not named:
+            raise CommandError(f"{path} holds no statement (*.xml); nothing was read.")
+        found += named
+    return found
 
 
 def _told(name: str, outcome: Outcome) -> Iterator[str]:

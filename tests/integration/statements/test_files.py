@@ -128,3 +128,8 @@ def test_the_command_reads_folders_and_refuses_bad_files_apart(
     said = capsys.readouterr()
     assert "a.xml: account DU1234567, 2026-11-20..2026-11-20: read; 1 rows, 1 difference" in said.out
     assert "b.xml: The file is no whole XML document" in said.err
+
+
+def test_a_folder_without_statements_is_named(order: Order, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"holds no statement \(\*.xml\); nothing was read"):
+        call_command("statement", str(tmp_path))
