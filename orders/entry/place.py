@@ -75,6 +75,7 @@ class Line:
     stored: bool = False  # whether the order is in the database
     error: Exception | None = None
     settled: bool = False  # its error stands, whatever the rules: it could not be read, or not be resolved
+    name: str | None = None  # the cl_ord_id that was given, where no ticket could be read
 
     @property
     def wants_broker(self) -> bool:

@@ -41,23 +41,20 @@ class OrderBulk(ApiView):
         mode = body.get("mode", BulkMode.PER_ITEM)
 
         lines = [self._line(item) for item in body["orders"]]
-        names = [name_of(item) for item in body["orders"]]
         key = key_of(request)
         if not key:
-            return self._answer(self._place(lines, names, mode), mode)
+            return self._answer(self._place(lines, mode), mode)
         said = [meaning(item, bodies.order) for item in body["orders"]]
         meant = json.dumps([mode, said], sort_keys=True).encode()
         digest = hashlib.sha256(meant).hexdigest()
         resolve_lines(
             lines, self.access.user.get_username()
         )  # before the transaction that the key and its orders share
-        place = partial(self._place, lines, names, mode, ask_broker=False)
+        place = partial(self._place, lines, mode, ask_broker=False)
         results, replayed = once(self.access.user, key, digest, place)
-        return self._replay(results, lines, names, mode) if replayed else self._answer(results, mode)
+        return self._replay(results, lines, mode) if replayed else self._answer(results, mode)
 
-    def _place(
-        self, lines: list[Line], names: list[str | None], mode: BulkMode, *, ask_broker: bool = True
-    ) -> list[Document]:
+    def _place(self, lines: list[Line], mode: BulkMode, *, ask_broker: bool = True) -> list[Document]:
         place_orders(
             lines,
             client=self.access.user,
@@ -66,23 +63,20 @@ class OrderBulk(ApiView):
             all_or_none=mode == BulkMode.ALL_OR_NONE,
             ask_broker=ask_broker,
         )
-        told = enumerate(zip(lines, names, strict=True))
-        return [result(index, line, name) for index, (line, name) in told]
+        return [result(index, line) for index, line in enumerate(lines)]
 
     def _line(self, item: Any) -> Line:
         try:
             ticket = permitted(self.access, read_ticket(item))
         except Problem as problem:
-            return Line(ticket=None, error=problem, settled=True)
+            return Line(ticket=None, error=problem, settled=True, name=name_of(item))
         return Line(ticket=ticket)
 
-    def _replay(
-        self, kept: list[Document], lines: list[Line], names: list[str | None], mode: BulkMode
-    ) -> HttpResponse:
+    def _replay(self, kept: list[Document], lines: list[Line], mode: BulkMode) -> HttpResponse:
         """The results of the first time, but for orders of accounts that the token has lost since."""
         seen = [
-            result(index, line, name) if line.error else each
-            for index, (each, line, name) in enumerate(zip(kept, lines, names, strict=True))
+            result(index, line) if line.error else each
+            for index, (each, line) in enumerate(zip(kept, lines, strict=True))
         ]
         refused = any(each["problem"] for each in kept)
         return self._answer(seen, mode if refused else BulkMode.PER_ITEM, {"Idempotent-Replayed": "true"})
@@ -110,12 +104,12 @@ def name_of(item: Any) -> str | None:
         return None
 
 
-def result(index: int, line: Line, name: str | None) -> Document:
+def result(index: int, line: Line) -> Document:
     """What became of one order, in the form that is stored: the order itself is read anew each time."""
     problem = problem_of_line(line)
     return {
         "index": index,
-        "cl_ord_id": name,
+        "cl_ord_id": line.ticket.cl_ord_id if line.ticket else line.name,
         "status": problem["status"] if problem else 201 if line.created else 200,
         "order_id": str(line.order.id) if line.order and line.stored else None,
         "problem": problem,
