@@ -20,6 +20,7 @@ SIZE = 2**19
 BITS = 2**59 - 1
 #: Behind the words, in which turn they were heard: a turn is as good as one 256 snapshots ago.
 TURNS = 256
+WORDS = BITS // TURNS
 
 
 class Repeats:
@@ -32,12 +33,12 @@ class Repeats:
 
     def __contains__(self, topic: str) -> bool:
         """Whether something is remembered about it."""
-        key = hash(topic) & BITS
+        key = _key(topic)
         return self._words_at(self._place(key), key) is not None
 
     def is_repeat(self, topic: str, words: int) -> bool:
         """Whether just this was said last about it; it is remembered."""
-        key, words = hash(topic) & BITS, words & BITS // TURNS
+        key, words = _key(topic), words & WORDS
         with self._lock:
             at = self._place(key)
             is_repeat = self._words_at(at, key) == words
@@ -83,10 +84,14 @@ class Loss:
     __slots__ = ("_key", "_repeats", "_words")
 
     def __init__(self, repeats: Repeats, topic: str, words: int) -> None:
-        self._repeats, self._key, self._words = repeats, hash(topic) & BITS, words & BITS // TURNS
+        self._repeats, self._key, self._words = repeats, _key(topic), words & WORDS
 
     def __call__(self) -> None:
         self._repeats.forget(self._key, self._words)
+
+
+def _key(topic: str) -> int:
+    return hash(topic) & BITS
 
 
 def _places(size: int) -> memoryview:
